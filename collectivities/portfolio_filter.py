@@ -30,7 +30,7 @@ class PortfolioFilter(django_filters.FilterSet):
     """Filter portfolio schools by words, commune, and whether a contact is known."""
 
     text = django_filters.CharFilter(label="Nom, commune, code postal ou UAI", method="by_text")
-    commune = django_filters.ChoiceFilter(
+    commune: django_filters.Filter = django_filters.ChoiceFilter(
         label="Commune", empty_label="Toutes", choices=list_commune_choices, field_name="school__commune_code"
     )
     contact = django_filters.ChoiceFilter(

@@ -13,7 +13,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from api.endpoints import Endpoint, ListEndpoint
-from api.fields import StrictSerializer, UtcDateTimeField
+from api.fields import StrictSerializer, UtcDateTimeField, shadowing_field
 from api.idempotency import idempotent
 from api.scopes import TokenScope
 from collectivities.api.events import EVENT_EXAMPLE, EventSerializer
@@ -104,7 +104,7 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
 class DeliveryWithAttemptsSerializer(DeliverySerializer):
     """Un envoi, l'événement entier, et chacun des essais."""
 
-    event = EventSerializer(help_text="Ce qui est envoyé.")  # type: ignore[assignment]  # with what it holds
+    event = shadowing_field(EventSerializer(help_text="Ce qui est envoyé."))
     tries = AttemptSerializer(many=True, help_text="Chaque essai, le premier d'abord.")
 
     class Meta(DeliverySerializer.Meta):

@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from api.endpoints import Endpoint, ListEndpoint
-from api.fields import UtcDateTimeField
+from api.fields import UtcDateTimeField, shadowing_field
 from api.filters import StrictDateTimeFilter
 from api.scopes import TokenScope
 from webhooks.models import EventType, WebhookEvent
@@ -43,8 +43,8 @@ class EventSerializer(serializers.ModelSerializer[WebhookEvent]):
         help_text="De quoi il s'agit : `allocation:12`, `pool:3`. Les envois d'un même sujet arrivent dans l'ordre."
     )
     at = UtcDateTimeField(help_text="Quand cela s'est passé.")
-    data = serializers.DictField(  # type: ignore[assignment]  # the metaclass removes the field
-        help_text="Des nombres et des états, selon le type ; jamais une clé ni un nom."
+    data = shadowing_field(
+        serializers.DictField(help_text="Des nombres et des états, selon le type ; jamais une clé ni un nom.")
     )
 
     class Meta:

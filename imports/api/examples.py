@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiExample
 
 _SUMMARY = {
@@ -121,14 +123,14 @@ UNDO = {
 }
 
 
-def response_example(name: str, value: object, **given: object) -> OpenApiExample:
+def response_example(name: str, value: object, **given: Any) -> OpenApiExample:
     """Return an example of a response."""
-    return OpenApiExample(name, value=value, response_only=True, **given)  # type: ignore[arg-type]
+    return OpenApiExample(name, value=value, response_only=True, **given)
 
 
-def request_example(name: str, value: object, **given: object) -> OpenApiExample:
+def request_example(name: str, value: object, **given: Any) -> OpenApiExample:
     """Return an example of a request."""
-    return OpenApiExample(name, value=value, request_only=True, **given)  # type: ignore[arg-type]
+    return OpenApiExample(name, value=value, request_only=True, **given)
 
 
 LISTED = response_example("Un tableau", _SUMMARY)

@@ -82,7 +82,7 @@ class ImportListEndpoint(ListEndpoint):
     """`/imports`."""
 
     scopes = {"GET": TokenScope.READ, "POST": TokenScope.IMPORT}
-    parser_classes = (ImportUploadParser,)  # type: ignore[assignment]  # a form, not JSON
+    parser_classes = (ImportUploadParser,)
     queryset = SpreadsheetImport.objects.all()
     serializer_class = ImportSummarySerializer
     filterset_class = ApiImportFilter

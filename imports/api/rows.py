@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import django_filters
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
 from api.endpoints import Endpoint, ListEndpoint
-from api.fields import MAX_INTEGER, StrictBooleanField, StrictCharField, StrictChoiceField, StrictSerializer
+from api.fields import StrictBooleanField, StrictCharField, StrictChoiceField, StrictSerializer
 from api.filters import StrictBooleanFilter, StrictNumberFilter
 from api.scopes import TokenScope
 from imports import operations
@@ -39,14 +39,7 @@ class ApiRowFilter(django_filters.FilterSet):
     code = django_filters.CharFilter(method="with_code", max_length=40, help_text="Le code d'un problème qu'elles ont.")
     uai = django_filters.CharFilter(method="of_school", max_length=20, help_text="L'UAI de l'école trouvée.")
     ticked = StrictBooleanFilter(help_text="Les lignes cochées, qui seraient appliquées, ou les autres.")
-    sheet = extend_schema_field(
-        {
-            "type": "integer",
-            "minimum": 0,
-            "maximum": MAX_INTEGER,
-            "description": "Celles de cette feuille : sa place dans le classeur, à partir de 0.",
-        }
-    )(StrictNumberFilter())
+    sheet = StrictNumberFilter(help_text="Celles de cette feuille : sa place dans le classeur, à partir de 0.")
 
     class Meta:
         model = ImportRow

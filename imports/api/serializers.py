@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rest_framework import serializers
 
-from api.fields import UtcDateTimeField
+from api.fields import UtcDateTimeField, shadowing_field
 from imports.enums import ConflictResolution, ImportState, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
 from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
@@ -65,7 +65,7 @@ class ProgressSerializer(serializers.Serializer[Any]):
     """Où en est le travail sur ce tableau."""
 
     step = serializers.CharField(help_text="L'étape, stable.")
-    label = serializers.CharField(help_text="L'étape, en français.")  # type: ignore[assignment]  # removed by the metaclass
+    label = shadowing_field(serializers.CharField(help_text="L'étape, en français."))
     done = serializers.IntegerField(help_text="Ce qui est fait du travail entier, à rapporter à « total ».")
     total = serializers.IntegerField(help_text="Le travail entier ; 0 tant que rien ne peut en être dit.")
     percent = serializers.IntegerField(
@@ -145,7 +145,7 @@ class PlanSerializer(serializers.Serializer[Any]):
     units = _number("Licences prises au lot ; négatif s'il en reçoit.")
     free = serializers.IntegerField(allow_null=True, help_text="Licences libres du lot ; null pour le périmètre.")
     missing = _number("Licences qui manquent au lot.")
-    errors = _number("Lignes en erreur, que « only_valid » laisserait.")  # type: ignore[assignment]  # removed by the metaclass
+    errors = shadowing_field(_number("Lignes en erreur, que « only_valid » laisserait."))
     conflicts = _number("Conflits que personne n'a réglés, et qui seraient laissés.")
     confirmation_guard = ConfirmationGuardSerializer(allow_null=True, help_text="Null : rien n'est à taper.")
 
@@ -262,9 +262,7 @@ class ProposalSerializer(serializers.Serializer[Any]):
     """Une école dont il peut s'agir."""
 
     uai = serializers.CharField(help_text="À renvoyer dans « edits.uai » si c'est bien elle.")
-    label = serializers.CharField(  # type: ignore[assignment]  # removed by the metaclass
-        help_text="Son nom et sa commune, d'après l'annuaire."
-    )
+    label = shadowing_field(serializers.CharField(help_text="Son nom et sa commune, d'après l'annuaire."))
     score = serializers.FloatField(help_text="De 0 à 1 : plus le nombre est grand, plus elle est probable.")
 
 
@@ -329,9 +327,7 @@ class KeptRowSerializer(serializers.Serializer[Any]):
     sheet = serializers.IntegerField(help_text="La place de sa feuille dans le classeur, à partir de 0.")
     number = serializers.IntegerField(help_text="Son numéro dans la feuille, à partir de 1.")
     uai = serializers.CharField(help_text="L'UAI de son école.")
-    label = serializers.CharField(  # type: ignore[assignment]  # removed by the metaclass
-        help_text="Le nom de l'école et sa commune, d'après l'annuaire."
-    )
+    label = shadowing_field(serializers.CharField(help_text="Le nom de l'école et sa commune, d'après l'annuaire."))
     units = serializers.IntegerField(help_text="Licences que l'école garde ; 0 pour le périmètre.")
     code = serializers.CharField(
         help_text="Stable, pour les programmes : `already_redeemed` si la clé est activée, `changed` si ce que la "

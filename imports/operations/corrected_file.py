@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection
 from django.db.models import Q
 
+from core.tenant_connection import connection
 from imports.enums import ImportState
 from imports.meanings import ADDED_TITLES, Meaning, is_added_title
 from imports.models import SpreadsheetImport
@@ -31,7 +31,7 @@ def find_corrected_import(
 
     None if it has no provenance, or one of another pool or purpose.
     """
-    found = provenance.read_provenance(content, connection.schema_name)  # type: ignore[attr-defined]
+    found = provenance.read_provenance(content, connection.schema_name)
     if found is None:
         return None, None
     earlier = SpreadsheetImport.objects.filter(Q(pool_id=pool_id), pk=found.import_id, purpose=purpose).first()

@@ -122,7 +122,8 @@ def _anchor(sheet: Worksheet, row: int, column: int) -> Cell:
     if isinstance(cell, MergedCell):
         area = next(area for area in sheet.merged_cells.ranges if cell.coordinate in area)
         cell = sheet.cell(area.min_row, area.min_col)
-    return cell  # type: ignore[no-any-return]
+    found: Cell = cell
+    return found
 
 
 def _first_added(sheets: dict[int, Worksheet], place: TableLocation) -> int:

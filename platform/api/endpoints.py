@@ -22,10 +22,11 @@ from api.problem_details import ApiProblem, FieldError, InvalidRequest
 from web.middleware import contains_nul
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
+    from rest_framework.parsers import BaseParser
     from rest_framework.request import Request
 
     from accounts.models import User
@@ -64,7 +65,7 @@ class Endpoint(APIView):
     access_policy = TokenPolicy()
     authentication_classes = (BearerTokenAuthentication,)
     permission_classes = (HasScope,)
-    parser_classes = (StrictJsonParser,)
+    parser_classes: Sequence[type[BaseParser]] = (StrictJsonParser,)
     renderer_classes = (JSONRenderer,)
     content_negotiation_class = DefaultContentNegotiation
     # OPTIONS metadata is off: the OpenAPI document has it all.

@@ -10,7 +10,7 @@ import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_datetime
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.drainage import set_override
 
 from api.fields import MAX_INTEGER
 
@@ -51,11 +51,15 @@ class _StrictIntegerFormField(forms.CharField):
         """Accept what `to_python` returned: CharField's validators expect a string."""
 
 
-@extend_schema_field({"type": "integer", "minimum": 0, "maximum": MAX_INTEGER})
 class StrictNumberFilter(django_filters.NumberFilter):
-    """A non-negative integer, such as a primary key."""
+    """A non-negative integer, such as a primary key; `help_text` is its description in the OpenAPI document."""
 
     field_class = _StrictIntegerFormField
+
+    def __init__(self, field_name: str | None = None, *, help_text: str, **kwargs: Any) -> None:
+        super().__init__(field_name, help_text=help_text, **kwargs)
+        schema = {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER, "description": help_text}
+        set_override(self, "field", schema)
 
 
 class _StrictDateTimeFormField(forms.CharField):

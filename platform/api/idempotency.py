@@ -16,7 +16,7 @@ import zlib
 from typing import TYPE_CHECKING, Concatenate, cast
 
 from django.core.files.uploadedfile import UploadedFile
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
 from django_tenants.utils import schema_context
@@ -24,6 +24,7 @@ from django_tenants.utils import schema_context
 from api.models import IdempotencyRecord
 from api.problem_details import ApiProblem
 from core.sealing import Sealer, UnsealError
+from core.tenant_connection import connection
 from jobs.periodic_tasks import periodic_task
 from tenants.models import Collectivity
 
@@ -116,7 +117,7 @@ def compute_fingerprint(request: Request) -> str:
 
 def _lock_key(hashed_key: str) -> None:
     """Lock the key until the transaction ends. Raises `ApiProblem` if another request holds the lock."""
-    number = hashlib.sha256(f"{connection.schema_name}/{hashed_key}".encode()).digest()[:8]  # type: ignore[attr-defined]
+    number = hashlib.sha256(f"{connection.schema_name}/{hashed_key}".encode()).digest()[:8]
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(number, "big", signed=True)])
         [acquired] = cursor.fetchone()

@@ -15,7 +15,7 @@ from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
 from api.endpoints import Endpoint, ListEndpoint
-from api.fields import StrictCharField, StrictSerializer
+from api.fields import StrictCharField, StrictSerializer, shadowing_field
 from api.idempotency import KEY_HEADER, REPLAYED_HEADER, UNSTORED_STATUSES
 from api.problem_details import CONTENT_TYPE
 
@@ -42,9 +42,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField(help_text="Le statut HTTP.")
     code = serializers.CharField(help_text="Stable, pour les programmes.")
     detail = serializers.CharField(help_text="La phrase à montrer à une personne, en français.")
-    errors = FieldErrorSerializer(  # type: ignore[assignment]  # the metaclass removes the field
-        many=True, help_text="Chaque erreur, avec son champ et sa ligne."
-    )
+    errors = shadowing_field(FieldErrorSerializer(many=True, help_text="Chaque erreur, avec son champ et sa ligne."))
 
 
 _HEADERS = {
@@ -165,13 +163,15 @@ class ApiAutoSchema(AutoSchema):
         return dict(sorted(responses.items()))
 
     def _map_basic_serializer(self, serializer: Any, direction: str) -> dict[str, Any]:
-        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)
+        parent: Any = super()
+        schema: dict[str, Any] = parent._map_basic_serializer(serializer, direction)  # noqa: SLF001 - the library's hook
         if isinstance(serializer, StrictSerializer):
             schema["additionalProperties"] = False
         return schema
 
     def _map_serializer_field(self, field: Any, direction: str, bypass_extensions: bool = False) -> Any:  # noqa: FBT001, FBT002 - the library's own
-        schema = super()._map_serializer_field(field, direction, bypass_extensions)
+        parent: Any = super()
+        schema = parent._map_serializer_field(field, direction, bypass_extensions)  # noqa: SLF001 - the library's hook
         if isinstance(field, serializers.ListField | serializers.ListSerializer) and schema.get("type") == "array":
             # drf-spectacular sets the length bounds of some lists only.
             if not field.allow_empty:
@@ -181,7 +181,8 @@ class ApiAutoSchema(AutoSchema):
         return schema
 
     def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
-        super()._insert_field_validators(field, schema)
+        parent: Any = super()
+        parent._insert_field_validators(field, schema)  # noqa: SLF001 - the library's hook
         if "oneOf" in schema and schema["oneOf"][0].get("pattern") == _NO_NUL_PATTERN:
             # drf-spectacular emits `oneOf` [text, empty] for optional texts; an empty value would match both.
             schema.update(schema.pop("oneOf")[0])
@@ -240,7 +241,8 @@ class StrictFilterExtension(DjangoFilterExtension):
         self, auto_schema: AutoSchema, model: Any, filterset_class: Any, field_name: str, filter_field: Any
     ) -> list[dict[str, Any]]:
         """Return the OpenAPI parameters of the filter."""
-        parameters: list[dict[str, Any]] = super().resolve_filter_field(
+        parent: Any = super()
+        parameters: list[dict[str, Any]] = parent.resolve_filter_field(
             auto_schema, model, filterset_class, field_name, filter_field
         )
         if (max_length := filter_field.extra.get("max_length")) is not None:

@@ -79,7 +79,7 @@ SHARED_APPS = [
     "django.contrib.staticfiles",
     # Our admin site replaces unfold's own.
     "unfold.apps.BasicAppConfig",
-    "sites.back_office.admin_config.BackOfficeAdminConfig",
+    "sites.back_office.apps.BackOfficeAdminConfig",
     "allauth",
     "allauth.account",
     "allauth.mfa",

@@ -11,10 +11,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connection, transaction
+from django.db import transaction
 
 from core import array_lookups
 from core.copy_rows import NULL, escape_field, write_lines
+from core.tenant_connection import connection
 from jobs.tasks import defer_many
 from mailing.models import Message, MessageState
 
@@ -117,7 +118,7 @@ def _defer_drains(jobs: int, *, at: datetime.datetime, due_at: datetime.datetime
     defer_many(
         "mailing.drain",
         jobs,
-        schema=connection.schema_name,  # type: ignore[attr-defined]
+        schema=connection.schema_name,
         at=due_at if due_at > at else None,
         priority=priority,
     )

@@ -82,8 +82,8 @@ def field_codes() -> set[str]:
     """Return the error codes of fields and parameters."""
     fields = [field for one in _subclasses(StrictSerializer) for field in _fields(one())]
     for one in list_endpoints():
-        if issubclass(one, ListEndpoint) and getattr(one, "filterset_class", None) is not None:
-            fields += one.filterset_class().form.fields.values()
+        if issubclass(one, ListEndpoint) and (filterset_class := getattr(one, "filterset_class", None)) is not None:
+            fields += filterset_class().form.fields.values()
     return {code for field in fields for code in _of_field(field)}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.urls import get_resolver, reverse
+from django.urls import URLPattern, get_resolver, reverse
 
 from api.endpoints import Endpoint, NotFoundEndpoint
 from tests.access import routes
@@ -37,7 +37,7 @@ def _iter_routes():
     classes = {
         f"api:{pattern.name}": pattern.callback.cls
         for pattern in get_resolver("config.urls_api").url_patterns
-        if hasattr(pattern.callback, "cls")
+        if isinstance(pattern, URLPattern) and hasattr(pattern.callback, "cls")
     }
     for name, route in routes.list_named_routes(routes.OFFICE):
         view = classes.get(name)

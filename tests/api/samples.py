@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from django.db import connection
 from django.utils import timezone
 
+from core.tenant_connection import connection
 from imports.models import ImportRow
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools

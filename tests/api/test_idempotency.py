@@ -166,7 +166,7 @@ def test_stored_responses_expire_after_seven_days(api, body, monkeypatch):
 
 def shift_clock(monkeypatch, shift):
     moment = timezone.now() + shift
-    monkeypatch.setattr(idempotency.timezone, "now", lambda: moment)
+    monkeypatch.setattr(timezone, "now", lambda: moment)
 
 
 def get_periodic_task(name):

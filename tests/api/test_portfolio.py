@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from collectivities.models import AuditEntry, PortfolioSchool
@@ -184,7 +186,13 @@ def test_a_bulk_update_returns_a_result_per_school(api):
 def test_one_invalid_row_rejects_the_list_and_every_invalid_row_is_named(api):
     right, twice = SchoolFactory(), SchoolFactory()
     unknown = next_uai()
-    rows = [{"uai": right.uai}, {"uai": twice.uai}, {"uai": unknown}, {"uai": f" {twice.uai}"}, {"uai": "\x01"}]
+    rows: list[Any] = [
+        {"uai": right.uai},
+        {"uai": twice.uai},
+        {"uai": unknown},
+        {"uai": f" {twice.uai}"},
+        {"uai": "\x01"},
+    ]
     outcome = assert_problem(api.post("/portfolio/bulk", {"schools": rows}), 409, "wrong_rows")
     found = [(fault["row"], fault["field"], fault["code"]) for fault in outcome["errors"]]
     assert found == [

@@ -13,6 +13,7 @@ from django.db import connection
 from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
+from accounts import throttling
 from licensing.classes import api, entry_check, tickets, tokens, words
 from licensing.classes.models import ApplicationToken, EntryTicket
 from licensing.entitlements.models import Entitlement
@@ -212,7 +213,7 @@ def test_an_office_has_no_such_address(office, nimes, made):
 
 def test_wrong_tokens_are_counted_and_the_right_one_still_passes(ask, made, monkeypatch):
     monkeypatch.setattr(
-        api, "INVALID_TOKEN_LIMIT", api.throttling.RateLimit("application/address", 3, datetime.timedelta(hours=1))
+        api, "INVALID_TOKEN_LIMIT", throttling.RateLimit("application/address", 3, datetime.timedelta(hours=1))
     )
     responses = [ask({"person": "teacher-1"}, token=f"peps_{number}") for number in range(4)]
     assert [status for status, _ in responses] == [401, 401, 401, 429]

@@ -6,6 +6,7 @@ import datetime
 import io
 import re
 import zipfile
+from typing import Any
 
 import openpyxl
 import pytest
@@ -180,7 +181,7 @@ def test_the_signature_is_valid_only_for_the_collectivity_that_signed():
 
 @pytest.mark.parametrize("make", [build_csv, build_xls, build_ods, None])
 def test_another_format_comes_back_as_a_workbook_of_its_values(make, monkeypatch):
-    rows = [
+    rows: list[list[Any]] = [
         ["Liste"],
         ["UAI", "École", "Commune", "Licences"],
         ["0301999X", "=1+1", "Nîmes", 3],

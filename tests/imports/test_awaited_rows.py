@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from django.db import connection
 
 from collectivities.models import AuditEntry
+from core.tenant_connection import connection
 from imports import operations, queries, tasks
 from imports.enums import ImportState, Purpose, Verdict
 from imports.exceptions import NothingArrived, PoolEnded

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import time
+from typing import Any
 
 import pytest
 
@@ -424,7 +425,7 @@ def test_a_number_far_beyond_the_others_is_warned_about():
 
 def test_the_fast_path_gives_the_same_verdict_as_the_full_check():
     fast_results = 0
-    cases = itertools.product(
+    cases: Any = itertools.product(
         (0, 1, 3, 61, None), (None, 3), ("", "ce@ac.fr", "a@b.fr"), ("uai", "repaired", "chosen"),
         (None, PORTFOLIO, PORTFOLIO._replace(contact_email="c@d.fr", classes=2)), (0, 3, 5), ("", "ce@ac.fr"),
         ({}, {"closed": True}, {"elementary": False}, {"has_portfolio": True}, {"volume": Volume.PORTFOLIO}),

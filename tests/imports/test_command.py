@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -30,7 +31,7 @@ def run(pool, tmp_path):
         lot = [f"--pool={pool_id}"] if pool_id is not None else []
         try:
             call_command("import_spreadsheet", str(file), f"--collectivity={slug}", *lot, *options, stdout=out)
-            status = 0
+            status: Any = 0
         except SystemExit as end:
             status = end.code
         return status, out.getvalue()

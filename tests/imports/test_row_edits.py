@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -20,7 +22,7 @@ from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.conftest import schools_csv, upload_and_parse
 
-NOW = {"by": None, "at": TERM}
+NOW: dict[str, Any] = {"by": None, "at": TERM}
 
 
 def amend(spreadsheet_import, number, **change):

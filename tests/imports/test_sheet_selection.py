@@ -10,11 +10,11 @@ import pytest
 from imports.enums import Purpose
 from imports.formats.exceptions import UnreadableFile
 from imports.meanings import Meaning
+from imports.parsing.header_digest import compute_header_digest
 from imports.parsing.spreadsheet import (
     ParsingContext,
     ParsingOptions,
     RememberedMapping,
-    compute_header_digest,
     parse_spreadsheet,
 )
 from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx, save_workbook

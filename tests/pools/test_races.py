@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -90,7 +91,7 @@ def test_grow_reduce_revoke_and_redeem_of_the_same_allocation(committing, open_p
         first.units = key.units
         mark_redeemed(first, principal)
 
-    actions = [
+    actions: list[Any] = [
         partial(allocate_units, pool.pk, school),
         partial(operations.revoke, allocation_id=first.pk, by=None, at=TERM),
         type_the_key,

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import django_filters
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
 from api.endpoints import Endpoint, ListEndpoint
-from api.fields import MAX_INTEGER, UtcDateTimeField
+from api.fields import UtcDateTimeField
 from api.filters import StrictDateTimeFilter, StrictNumberFilter
 from api.scopes import TokenScope
 from licensing.pools.models import ALLOCATION_TOPIC
@@ -98,14 +98,7 @@ class ApiMessageFilter(django_filters.FilterSet):
 
     state = django_filters.MultipleChoiceFilter(choices=MessageState.choices, help_text="Un état, ou plusieurs.")
     kind = django_filters.CharFilter(max_length=40, help_text="La sorte de message.")
-    allocation = extend_schema_field(
-        {
-            "type": "integer",
-            "minimum": 0,
-            "maximum": MAX_INTEGER,
-            "description": "Ceux qui parlent de cette attribution.",
-        }
-    )(StrictNumberFilter(method="about_allocation"))
+    allocation = StrictNumberFilter(method="about_allocation", help_text="Ceux qui parlent de cette attribution.")
     recipient = django_filters.CharFilter(
         lookup_expr="iexact", max_length=254, help_text="L'adresse du destinataire, entière."
     )
