@@ -161,7 +161,9 @@ def test_teachers_cannot_be_probed_by_id(jaures, as_):
 def test_with_several_subscriptions_the_first_to_expire_is_offered_first(jaures, as_):
     _, late = jaures.subscription()
     code = keys.generate()
-    early_entitlement = type(late.key.entitlement).objects.get(pk=KeyFactory(code=code, school=jaures.school).entitlement_id)
+    early_entitlement = type(late.key.entitlement).objects.get(
+        pk=KeyFactory(code=code, school=jaures.school).entitlement_id
+    )
     early_entitlement.last_day = early_entitlement.last_day.replace(month=7)
     early_entitlement.save()
     early = operations.redeem(code=code, by=jaures.principal, at=TERM)
