@@ -48,7 +48,7 @@ _SUMS = {"total_ht": HT, "total_vat": VAT, "total_ttc": TTC}
 #: Tables of a few rows, for which the planner chooses a sequential scan.
 SMALL = frozenset(
     {
-        "billing_seller", "catalogue_product", "catalogue_schoolyear", "catalogue_schooltier", "catalogue_priceband",
+        "catalogue_seller", "catalogue_product", "catalogue_schoolyear", "catalogue_schooltier", "catalogue_priceband",
         "tenants_collectivity", "tenants_domain", "accounts_session", "orders_purchaseorderscan",
         "billing_platformstatus", "orders_publicbody",
     }

@@ -12,6 +12,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
+from core.querysets import LockableQuerySet
+
 if TYPE_CHECKING:
     import datetime
 
@@ -149,12 +151,6 @@ class Entitlement(models.Model):
         return not self.over_on(day) and not self.suspended_on(day)
 
 
-class ActivationKeyQuerySet(models.QuerySet["ActivationKey"]):
-    def locked(self) -> Self:
-        """Lock the keys, and no joined row, in primary key order, until the transaction ends."""
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
-
-
 class ActivationKey(models.Model):
     """A code that a principal redeems into a subscription. Stored sealed; only `sealing` reads it."""
 
@@ -191,7 +187,7 @@ class ActivationKey(models.Model):
     )
     revoked_at = models.DateTimeField("reprise le", null=True, blank=True)
 
-    objects = ActivationKeyQuerySet.as_manager()
+    objects = LockableQuerySet["ActivationKey"].as_manager()
 
     class Meta:
         verbose_name = "clé d'activation"
@@ -217,11 +213,7 @@ class ActivationKey(models.Model):
         return f"Clé n° {self.pk}"
 
 
-class SubscriptionQuerySet(models.QuerySet["Subscription"]):
-    def locked(self) -> Self:
-        """Lock the subscriptions, and no joined row, in primary key order, until the transaction ends."""
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
-
+class SubscriptionQuerySet(LockableQuerySet["Subscription"]):
     def of_school(self, uai: str) -> Self:
         return self.filter(school_id=uai)
 
@@ -264,7 +256,7 @@ class SeatMode(models.TextChoices):
     BOUGHT = "bought", "achetée par l'enseignant"
 
 
-class SeatQuerySet(models.QuerySet["Seat"]):
+class SeatQuerySet(LockableQuerySet["Seat"]):
     def free(self) -> Self:
         return self.filter(holder__isnull=True)
 

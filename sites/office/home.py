@@ -17,10 +17,10 @@ from core import formatting
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from imports.operations.awaited_rows import list_arrivals
+from licensing.billing.queries import has_rejected_invoice
 from licensing.catalogue.operations import day_in_france
 from licensing.entitlements.wording import countdown
 from licensing.orders.models import Order, OrderState
-from licensing.payments import work_queue
 from licensing.pools.filters import DORMANT, DORMANT_DAYS, LOST
 from licensing.pools.models import BULK_ACTIONS, Allocation
 from licensing.pools.queries import (
@@ -121,9 +121,7 @@ def _list_unpaid_orders(running: list[PoolPosition], today: datetime.date, *, se
     """Return items for unpaid orders, with their countdown, and for suspended entitlements."""
     to_do = []
     unpaid = [position.order_number for position in running if position.entitlement.temporary_until is not None]
-    orders = (
-        Order.objects.filter(pk__in=unpaid).annotate(turned_down=work_queue.has_rejected_invoice()) if unpaid else []
-    )
+    orders = Order.objects.filter(pk__in=unpaid).annotate(turned_down=has_rejected_invoice())
     orders_by_pk = {order.pk: order for order in orders}
     for position in sorted(running, key=lambda one: one.entitlement.temporary_until or one.last_day):
         entitlement = position.entitlement

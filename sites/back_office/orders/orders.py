@@ -13,8 +13,8 @@ from unfold.admin import TabularInline
 from core import formatting
 from licensing.catalogue.operations import day_in_france
 from licensing.orders.models import Order, OrderEvent, OrderKind, OrderLine
-from licensing.payments import work_queue
 from licensing.payments.models import Payment
+from sites.back_office import work_queue
 from sites.back_office.orders import documents
 from sites.back_office.orders.admin_actions import ActionAdmin
 from sites.back_office.orders.grants import GrantActions

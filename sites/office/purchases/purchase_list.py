@@ -10,13 +10,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django_tables2 import RequestConfig
 
+from licensing.billing.queries import has_rejected_invoice
 from licensing.catalogue.operations import day_in_france
 from licensing.entitlements.models import Entitlement
 from licensing.orders.models import PurchaseOrderScan, ScanState
-from licensing.payments import work_queue
+from licensing.orders.wording import describe_rights
 from sites.office.purchases import READERS, can_buy, list_purchases
 from sites.office.purchases.tables import PurchaseTable
-from sites.portal.shop.order_progress import describe_rights
 from web.access import require_policy
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ def purchase_list(request: PurchaseOfficeRequest) -> HttpResponse:
     orders = (
         list_purchases()
         .exclude(state="cancelled", placed_at=None)
-        .annotate(
-            licences=Sum("lines__quantity"), scanned=Exists(waiting), turned_down=work_queue.has_rejected_invoice()
-        )
+        .annotate(licences=Sum("lines__quantity"), scanned=Exists(waiting), turned_down=has_rejected_invoice())
     )
     table = PurchaseTable(orders)
     RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)

@@ -10,9 +10,9 @@ import pytest
 from django.conf import settings
 from payments import PaymentStatus
 
-from licensing.billing.models import Seller
+from licensing.billing.operations import cancel
+from licensing.catalogue.models import Seller
 from licensing.orders.models import OrderState
-from licensing.orders.operations import cancel
 from licensing.payments import card
 from licensing.payments.card import provider_calls
 from licensing.payments.exceptions import NotToPay, ProviderSilent

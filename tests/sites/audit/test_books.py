@@ -8,15 +8,16 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing import get_or_create_document
 from licensing.billing.models import Invoice
 from licensing.catalogue.operations import day_in_france
 from licensing.orders import operations
 from licensing.orders.models import Order
 from licensing.payments import operations as payment_operations
-from licensing.payments import work_queue
 from licensing.payments.models import CardPayment
 from sites.audit.checks import check_all
+from sites.back_office import work_queue
 from tests.factories.accounts import UserFactory
 from tests.orders import sales
 
@@ -45,7 +46,7 @@ def sold(nimes):
     get_or_create_document(Invoice.objects.get(), at=now)
     sales.place_and_pay()
     sales.pay_by_card()
-    operations.cancel(order_id=sales.place_and_pay().pk, reason="Double.", by=operator, at=now)
+    billing_operations.cancel(order_id=sales.place_and_pay().pk, reason="Double.", by=operator, at=now)
 
 
 def broken():

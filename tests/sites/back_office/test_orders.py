@@ -36,9 +36,9 @@ def run_action(operator, row, name, **typed):
     """Open the page of an admin action, confirm it, and return the text of the next page."""
     page = operator.get(action_url(row, name))
     assert page.status_code == 200, f"{name} is not possible"
-    return page_text(
-        operator.post(action_url(row, name), typed | {"page_version": page.context["page_version"]}, follow=True)
-    )
+    version = page.context["page_version"]
+    assert f'name="page_version" value="{version}"' in page.content.decode()
+    return page_text(operator.post(action_url(row, name), typed | {"page_version": version}, follow=True))
 
 
 def test_a_purchase_order_that_came_by_post_is_confirmed_then_paid(operator):
@@ -151,7 +151,7 @@ def test_the_primary_button_is_the_next_action(operator):
     assert primary_action(operator, sales.place_order(siret="")) == "Compléter les références du payeur"
     order = sales.place_and_confirm()
     assert primary_action(operator, order) == "Enregistrer un règlement"
-    invoice = operations.get_current_invoice(order)
+    invoice = order.invoices.current().get()
     billing_operations.record_platform_status(
         invoice_id=invoice.pk, state="rejected", reason="Service inconnu.", by=UserFactory(), at=timezone.now()
     )
@@ -163,7 +163,7 @@ def test_the_primary_button_is_the_next_action(operator):
 
 def test_a_cancelled_order_does_not_mention_the_end_of_the_year(operator):
     order = sales.place_and_pay()
-    operations.cancel(order_id=order.pk, reason="Doublon.", by=UserFactory(), at=timezone.now())
+    billing_operations.cancel(order_id=order.pk, reason="Doublon.", by=UserFactory(), at=timezone.now())
     page = page_text(operator.get(order_url(order)))
     assert "Droits arrêtés" in page
     assert "L'année scolaire est finie" not in page
@@ -208,7 +208,7 @@ def test_stripe_in_test_mode_shows_a_warning(operator, settings, key, warns):
 
 def test_the_order_page_says_why_rights_stopped_and_how_to_restore_them(operator):
     cancelled = sales.place_order()
-    operations.cancel(order_id=cancelled.pk, reason="Double.", by=UserFactory(), at=timezone.now())
+    billing_operations.cancel(order_id=cancelled.pk, reason="Double.", by=UserFactory(), at=timezone.now())
     page = page_text(operator.get(order_url(cancelled)))
     assert "Annulée. Double." in page
     assert "L'année scolaire est finie" not in page
@@ -222,7 +222,7 @@ def test_cancelling_an_invoiced_order_mentions_no_late_purchase_order(operator):
     order = sales.place_order(at=timezone.now() - datetime.timedelta(days=60))
     operations.remind_and_lapse(timezone.now())
     assert "sans bon de commande" in page_text(operator.get(action_url(order, "annuler")))
-    operations.confirm(order_id=order.pk, by=UserFactory(), at=timezone.now())
+    billing_operations.confirm(order_id=order.pk, by=UserFactory(), at=timezone.now())
     assert "sans bon de commande" not in page_text(operator.get(action_url(order, "annuler")))
 
 
@@ -254,7 +254,7 @@ def test_an_overdue_order_leaves_the_work_queue_once_handled(operator):
 
 def test_one_refused_order_does_not_block_the_others_of_a_bulk_action(operator):
     kept, cancelled = sales.place_and_confirm(), sales.place_order()
-    operations.cancel(order_id=cancelled.pk, reason="Double.", by=UserFactory(), at=timezone.now())
+    billing_operations.cancel(order_id=cancelled.pk, reason="Double.", by=UserFactory(), at=timezone.now())
     chosen = {"action": "suspend", "_selected_action": [kept.pk, cancelled.pk]}
     assert str(kept.school) in page_text(operator.post("/admin/orders/order/", chosen))
     page = page_text(operator.post("/admin/orders/order/", chosen | {"confirmed": "1"}, follow=True))
@@ -283,17 +283,17 @@ def test_invoices_that_wait_are_downloaded_together_then_noted_as_deposited(oper
     numbers = page.context["numbers"]
     archive = operator.get(f"/admin/billing/invoice/a-deposer/fichier/?factures={numbers}")
     with zipfile.ZipFile(io.BytesIO(b"".join(archive))) as opened:
-        invoices = [operations.get_current_invoice(order).number for order in (first, second)]
+        invoices = [order.invoices.current().get().number for order in (first, second)]
         assert set(opened.namelist()) == {"liste.csv", *(f"{number}.pdf" for number in invoices)}
     # Issued after the archive was downloaded, so not in it.
-    third = operations.get_current_invoice(sales.place_and_confirm())
+    third = sales.place_and_confirm().invoices.current().get()
     operator.post("/admin/billing/invoice/a-deposer/", {"factures": numbers})
     assert [one.pk for one in invoicing.list_undeposited()] == [third.pk]
 
 
 def test_a_rejected_invoice_comes_first_and_is_reissued_under_a_new_number(operator):
     order = sales.place_and_confirm()
-    invoice = operations.get_current_invoice(order)
+    invoice = order.invoices.current().get()
     assert operator.get(action_url(invoice, "refaire")).status_code == 302
     assert "Recopiez le motif" in run_action(operator, invoice, "etat", state="rejected", reason="")
     run_action(operator, invoice, "etat", state="rejected", reason="Code service inconnu.")
@@ -301,7 +301,7 @@ def test_a_rejected_invoice_comes_first_and_is_reissued_under_a_new_number(opera
     assert str(invoice) in page_text(operator.get("/admin/billing/invoice/?attend=rejetees"))
     run_action(operator, order, "completer", siret=sales.SIRET, service_code="EDUC")
     assert "émise" in run_action(operator, invoice, "refaire", reason="Code service inconnu.")
-    issued = operations.get_current_invoice(order)
+    issued = order.invoices.current().get()
     assert issued.number > invoice.number
     assert "facture rejetée" not in page_text(operator.get("/admin/"))
     card_of_it = page_text(operator.get(f"/admin/billing/invoice/{invoice.pk}/change/"))

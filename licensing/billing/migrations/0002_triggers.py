@@ -33,7 +33,7 @@ CREATE TRIGGER billing_platformstatus_immutable BEFORE UPDATE OR DELETE ON publi
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0002_initial")]
+    dependencies = [("billing", "0001_initial")]
     operations = [
         migrations.RunSQL(NO_GAP, "DROP FUNCTION public.billing_invoice_follows() CASCADE"),
         migrations.RunSQL(IMMUTABLE, "DROP FUNCTION public.billing_immutable() CASCADE"),

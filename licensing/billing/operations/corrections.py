@@ -1,4 +1,4 @@
-"""Operator-only changes to an order: cancel it, prolong its rights, reissue its invoice after a rejection."""
+"""Corrections by the operator: cancel an order with its invoice, reissue an invoice after a rejection."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from core import formatting
-from licensing.billing import invoicing
+from licensing.billing.invoicing import issue_credit_note, issue_invoice
 from licensing.billing.models import Invoice, InvoiceKind
-from licensing.catalogue.operations import day_in_france
+from licensing.billing.operations.confirmation import get_rights_end
 from licensing.orders import preflight, rights
-from licensing.orders.exceptions import IncompleteForInvoice, InvalidOrderDate, NoReason, NotInThisState
+from licensing.orders.exceptions import IncompleteForInvoice, NoReason, NotInThisState
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, ScanState, SettlementMethod
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
-from licensing.orders.operations.purchase_orders import get_rights_end
 
 if TYPE_CHECKING:
     import datetime
@@ -38,8 +36,8 @@ def cancel(*, order_id: int, reason: str, by: User | None, at: datetime.datetime
         return order
     if order.kind == OrderKind.GRANT:
         raise NotInThisState("Une dotation ne s'annule pas : suspendez-la.")
-    invoice = order.invoices.filter(kind=InvoiceKind.INVOICE, credit__isnull=True).first()
-    credit = invoicing.issue_credit_note(invoice, at=at, reason=reason) if invoice is not None else None
+    invoice = order.invoices.current().first()
+    credit = issue_credit_note(invoice, at=at, reason=reason) if invoice is not None else None
     if OrderLine.objects.filter(order=order, entitlement__isnull=False).exists():
         rights.withdraw(order, at=at)
     order.scans.filter(state=ScanState.WAITING).update(
@@ -51,44 +49,6 @@ def cancel(*, order_id: int, reason: str, by: User | None, at: datetime.datetime
     order_events.record(order, "cancelled", summary, by=by, at=at)
     if order.placed_at is not None:
         notifications.notify_buyer(order, notifications.CANCELLED, at=at)
-    return order
-
-
-@transaction.atomic
-def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datetime) -> Order:
-    """Extend the temporary rights of an order to a later day, inclusive; return it.
-
-    A lapsed order starts a new countdown, with its reminders; no countdown runs while a scan waits to be checked.
-    Raises `NotInThisState` or `BadDate`.
-    """
-    order = lock_order(order_id)
-    if order.state not in (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED):
-        raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Il n'y a pas de droits temporaires.")
-    entitlement = rights.get_entitlement(order)
-    if until < day_in_france(at):
-        raise InvalidOrderDate(f"Le {formatting.long_date(until)} est passé : choisissez un jour à venir.")
-    if until > entitlement.last_day:
-        raise InvalidOrderDate(
-            f"Les licences s'arrêtent le {formatting.long_date(entitlement.last_day)} : choisissez un jour d'ici là."
-        )
-    current_until = entitlement.temporary_until
-    if current_until is not None and until <= current_until:
-        raise InvalidOrderDate(
-            f"Les droits courent déjà jusqu'au {formatting.long_date(current_until)} inclus : choisissez un jour plus"
-            " tard."
-        )
-    if order.state == OrderState.CONFIRMED or order.scans.filter(state=ScanState.WAITING).exists():
-        rights.await_payment(order, until=until, at=at)
-    else:
-        rights.start_countdown(order, until=until, at=at)
-        order.reminders.all().delete()
-    if order.state == OrderState.LAPSED:
-        order.state, order.lapsed_at = OrderState.PLACED, None
-        order.save(update_fields=["state", "lapsed_at"])
-    order_events.record(
-        order, "prolonged", f"droits temporaires prolongés jusqu'au {formatting.long_date(until)} inclus.", by=by, at=at
-    )
-    notifications.notify_buyer(order, notifications.PROLONGED, at=at)
     return order
 
 
@@ -110,9 +70,9 @@ def reissue_invoice(*, invoice_id: int, reason: str, by: User, at: datetime.date
     missing = preflight.check_order(order).missing
     if missing:
         raise IncompleteForInvoice(" ".join(one.sentence for one in missing))
-    credit = invoicing.issue_credit_note(invoice, at=at, reason=reason)
+    credit = issue_credit_note(invoice, at=at, reason=reason)
     by_card = order.state == OrderState.PAID and order.method == SettlementMethod.CARD
-    issued = invoicing.issue_invoice(order, at=at, paid_by_card=by_card)
+    issued = issue_invoice(order, at=at, paid_by_card=by_card)
     if order.state == OrderState.CONFIRMED:
         rights.await_payment(order, until=get_rights_end(order, issued), at=at)
     order_events.record(

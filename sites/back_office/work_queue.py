@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum, Value
-from django.db.models.fields import DecimalField
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, F, OuterRef, Q, Sum
 from payments import PaymentStatus
 
-from licensing.billing.models import REJECTED_STATES, Invoice, InvoiceKind, PlatformStatus
+from licensing.billing.queries import sum_received
 from licensing.orders.models import Order, OrderState, PurchaseOrderScan, ScanState
-from licensing.orders.models.orders import ZERO
 from licensing.payments.models import CardPayment, Payment
 
 if TYPE_CHECKING:
@@ -32,13 +29,6 @@ class OrderQueue(NamedTuple):
     plural: str
     urgent: bool
     select: Callable[[QuerySet[Order], datetime.date], QuerySet[Order]]
-
-
-def _received_amount() -> Coalesce:
-    """Return the amount received for each order, less refunds."""
-    sums = Payment.objects.filter(order=OuterRef("pk")).order_by().values("order").annotate(sum=Sum("amount"))
-    euros = DecimalField(max_digits=12, decimal_places=2)
-    return Coalesce(Subquery(sums.values("sum"), output_field=euros), Value(ZERO))
 
 
 def _has_waiting_scan() -> Exists:
@@ -82,7 +72,7 @@ def _with_card_to_reconcile(orders: QuerySet[Order], _day: datetime.date) -> Que
 
 
 def _partly_paid(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
-    return orders.alias(received=_received_amount()).filter(state=OrderState.CONFIRMED, received__gt=0)
+    return orders.alias(received=sum_received()).filter(state=OrderState.CONFIRMED, received__gt=0)
 
 
 def _awaiting_post(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
@@ -163,26 +153,3 @@ def list_waiting_orders(name: str, day: datetime.date, *, among: QuerySet[Order]
     """Return the orders of the queue `name`."""
     orders = Order.objects.sales() if among is None else among
     return ORDER_QUEUES[name].select(orders, day)
-
-
-def latest_platform_status() -> Subquery:
-    """Return a subquery of each invoice's latest platform status; None if there is none."""
-    return Subquery(PlatformStatus.objects.filter(invoice=OuterRef("pk")).order_by("-at", "-pk").values("state")[:1])
-
-
-def list_rejected_invoices(invoices: QuerySet[Invoice] | None = None) -> QuerySet[Invoice]:
-    """Return the invoices rejected by a platform or the buyer, and not cancelled by a credit note."""
-    candidates = Invoice.objects.all() if invoices is None else invoices
-    # Narrows to invoices that were ever rejected, so that the latest status is not computed for the others.
-    rejections = PlatformStatus.objects.filter(state__in=REJECTED_STATES)
-    return candidates.alias(latest_status=latest_platform_status()).filter(
-        pk__in=rejections.values("invoice"),
-        kind=InvoiceKind.INVOICE,
-        credit__isnull=True,
-        latest_status__in=REJECTED_STATES,
-    )
-
-
-def has_rejected_invoice() -> Exists:
-    """Return a subquery: whether the order's invoice was rejected, and is to be reissued."""
-    return Exists(list_rejected_invoices().filter(order=OuterRef("pk")))

@@ -1,7 +1,8 @@
 """Orders: what a school or a collectivity buys or is granted, and their states.
 
 `draft → placed → confirmed → paid`, by card `draft → paid`; `placed → lapsed` without a purchase order; `cancelled`.
-An operator's grant is an order too, with a reason and no price.
+An operator's grant is an order too, with a reason and no price. No licence exists without an order line. In the public
+schema: a collectivity sees only its own rows. Written by `operations` only.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import ClassVar, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+
+from core.querysets import LockableQuerySet
 
 ZERO = Decimal("0.00")
 
@@ -37,6 +40,14 @@ class SettlementMethod(models.TextChoices):
     MANDATE = "mandate", "Chèque ou mandat administratif"
 
 
+class PaymentMethod(models.TextChoices):
+    """How a payment was made; an order states its intended `SettlementMethod`."""
+
+    CARD = "card", "Carte bancaire"
+    CHEQUE = "cheque", "Chèque"
+    TRANSFER = "transfer", "Virement ou mandat administratif"
+
+
 class Payer(models.TextChoices):
     """Who pays the order, as chosen by the buyer."""
 
@@ -47,11 +58,7 @@ class Payer(models.TextChoices):
     OTHER = "other", "Autre"
 
 
-class OrderQuerySet(models.QuerySet["Order"]):
-    def locked(self) -> Self:
-        """Lock the order rows (no joined tables), by primary key, until the transaction ends."""
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
-
+class OrderQuerySet(LockableQuerySet["Order"]):
     def sales(self) -> Self:
         """Exclude the operator's grants."""
         return self.exclude(kind=OrderKind.GRANT)
@@ -284,3 +291,29 @@ class OrderEvent(models.Model):
 
     def __str__(self) -> str:
         return self.summary
+
+
+class PublicBody(models.Model):
+    """A body of Chorus Pro's directory, with the references its invoices must carry. Loaded by the operator."""
+
+    siret = models.CharField("SIRET", max_length=14, primary_key=True)
+    name = models.CharField("nom", max_length=200)
+    service_required = models.BooleanField("code service obligatoire", default=False)
+    engagement_required = models.BooleanField("numéro d'engagement obligatoire", default=False)
+    # Chorus Pro's third option: either of the two.
+    service_or_engagement_required = models.BooleanField(
+        "code service ou numéro d'engagement obligatoire", default=False
+    )
+    # [{"code": "…", "name": "…"}]: its known services.
+    services = models.JSONField("services", default=list, blank=True)
+    changed_at = models.DateTimeField("modifié le")
+
+    class Meta:
+        verbose_name = "organisme public"
+        verbose_name_plural = "organismes publics"
+        constraints: ClassVar = [
+            models.CheckConstraint(name="public_body_siret_has_14_digits", condition=Q(siret__regex=r"^[0-9]{14}$"))
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,6 +1,6 @@
 """Statuses of invoices on Chorus Pro or an approved platform, as recorded by the operator.
 
-Append-only. A rejected invoice is replaced by `reinvoice`: a credit note, and an invoice under a new number.
+Append-only. A rejected invoice is replaced by `reissue_invoice`: a credit note, and an invoice under a new number.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def record_platform_status(
     new_state, reason = PlatformState(state), " ".join(reason.split())
     order = lock_order(Invoice.objects.values_list("order_id", flat=True).get(pk=invoice_id))
     invoice = Invoice.objects.defer("xml", "facts").get(pk=invoice_id)
-    last = invoice.statuses.order_by("pk").last()
+    last = invoice.get_latest_status()
     if last is not None and last.state == new_state:
         return last
     if new_state in REJECTED_STATES and not reason:
