@@ -12,10 +12,10 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from api.endpoints import Endpoint, ListEndpoint
 from api.fields import StrictSerializer, UtcDateTimeField
 from api.idempotency import idempotent
 from api.scopes import TokenScope
+from api.views import ScopedListView, ScopedView
 from collectivities.api.events import EVENT_EXAMPLE, EventSerializer
 from collectivities.operations import webhooks as operations
 from webhooks import endpoints as rules
@@ -137,7 +137,7 @@ def get_webhook_or_404(pk: int) -> Webhook:
     return webhook
 
 
-class DeliveryListView(ListEndpoint):
+class DeliveryListView(ScopedListView):
     """`/webhooks/{pk}/deliveries`."""
 
     scopes = {"GET": TokenScope.WEBHOOKS}
@@ -161,7 +161,7 @@ class DeliveryListView(ListEndpoint):
         return super().get_queryset().filter(endpoint_id=self.kwargs.get("pk"))
 
 
-class DeliveryView(Endpoint):
+class DeliveryView(ScopedView):
     """`/webhooks/{pk}/deliveries/{number}`."""
 
     scopes = {"GET": TokenScope.WEBHOOKS}
@@ -186,7 +186,7 @@ class DeliveryView(Endpoint):
         return Response(DeliveryWithAttemptsSerializer(delivery).data)
 
 
-class DeliveryReplayView(Endpoint):
+class DeliveryReplayView(ScopedView):
     """`/webhooks/{pk}/deliveries/{number}/replay`."""
 
     scopes = {"POST": TokenScope.WEBHOOKS}

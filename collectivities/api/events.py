@@ -11,10 +11,10 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schem
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from api.endpoints import Endpoint, ListEndpoint
 from api.fields import UtcDateTimeField
 from api.filters import StrictDateTimeFilter
 from api.scopes import TokenScope
+from api.views import ScopedListView, ScopedView
 from webhooks.models import EventType, WebhookEvent
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class EventFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ()
 
 
-class EventListView(ListEndpoint):
+class EventListView(ScopedListView):
     """`/events`."""
 
     scopes = {"GET": TokenScope.READ}
@@ -91,7 +91,7 @@ class EventListView(ListEndpoint):
         return self.list_response()
 
 
-class EventView(Endpoint):
+class EventView(ScopedView):
     """`/events/{id}`."""
 
     scopes = {"GET": TokenScope.READ}

@@ -8,9 +8,9 @@ import django_filters
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 
-from api.endpoints import ListEndpoint
 from api.fields import UtcDateTimeField
 from api.scopes import TokenScope
+from api.views import ScopedListView
 from collectivities.models import Member, Role
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class MemberFilter(django_filters.FilterSet):
         return members.filter(roles__contains=[role])
 
 
-class MemberListView(ListEndpoint):
+class MemberListView(ScopedListView):
     """`/members`."""
 
     scopes = {"GET": TokenScope.READ}

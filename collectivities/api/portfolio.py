@@ -11,10 +11,10 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from api.endpoints import Endpoint, ListEndpoint
 from api.idempotency import idempotent
 from api.problem_details import ApiProblem, FieldError, InvalidRequest, iter_field_errors
 from api.scopes import TokenScope
+from api.views import ScopedListView, ScopedView
 from collectivities import operations
 from collectivities.api.portfolio_serializers import (
     MAX_SCHOOLS,
@@ -67,7 +67,7 @@ class ApiPortfolioFilter(PortfolioFilter):
         return rows.filter(school_id=code) if is_valid(code) else rows.none()
 
 
-class PortfolioView(ListEndpoint):
+class PortfolioView(ScopedListView):
     """`/portfolio`."""
 
     scopes = {"GET": TokenScope.READ}
@@ -92,7 +92,7 @@ _UAI = OpenApiParameter(
 )
 
 
-class PortfolioSchoolView(Endpoint):
+class PortfolioSchoolView(ScopedView):
     """`/portfolio/{uai}`."""
 
     scopes = {"GET": TokenScope.READ, "PUT": TokenScope.PORTFOLIO, "DELETE": TokenScope.PORTFOLIO}
@@ -160,7 +160,7 @@ class PortfolioSchoolView(Endpoint):
         return Response(status=204)
 
 
-class PortfolioBulkView(Endpoint):
+class PortfolioBulkView(ScopedView):
     """`/portfolio/bulk`."""
 
     scopes = {"POST": TokenScope.PORTFOLIO}
@@ -225,7 +225,7 @@ class PortfolioBulkView(Endpoint):
         )
 
 
-class PortfolioRemovalView(Endpoint):
+class PortfolioRemovalView(ScopedView):
     """`/portfolio/remove`."""
 
     scopes = {"POST": TokenScope.PORTFOLIO}

@@ -10,10 +10,10 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from api.endpoints import Endpoint, ListEndpoint
 from api.fields import StrictBooleanField, StrictCharField, StrictChoiceField, StrictSerializer, UtcDateTimeField
 from api.idempotency import idempotent
 from api.scopes import TokenScope
+from api.views import ScopedListView, ScopedView
 from collectivities.api.deliveries import DELIVERY_EXAMPLE, TAGS, DeliverySerializer, EmptyBody, get_webhook_or_404
 from collectivities.operations import webhooks as operations
 from webhooks import endpoints as rules
@@ -142,7 +142,7 @@ def _serialize_with_secret(created: rules.NewEndpoint) -> dict[str, Any]:
     return WebhookSerializer(created.endpoint).data | {"secret": created.secret}
 
 
-class WebhookListView(ListEndpoint):
+class WebhookListView(ScopedListView):
     """`/webhooks`."""
 
     scopes = {"GET": TokenScope.WEBHOOKS, "POST": TokenScope.WEBHOOKS}
@@ -193,7 +193,7 @@ class WebhookListView(ListEndpoint):
         return Response(_serialize_with_secret(created), status=201, headers={"Location": location})
 
 
-class WebhookView(Endpoint):
+class WebhookView(ScopedView):
     """`/webhooks/{pk}`."""
 
     scopes = {"GET": TokenScope.WEBHOOKS, "PATCH": TokenScope.WEBHOOKS, "DELETE": TokenScope.WEBHOOKS}
@@ -253,7 +253,7 @@ class WebhookView(Endpoint):
         return Response(status=204)
 
 
-class WebhookSecretRotationView(Endpoint):
+class WebhookSecretRotationView(ScopedView):
     """`/webhooks/{pk}/rotate`."""
 
     scopes = {"POST": TokenScope.WEBHOOKS}
@@ -276,7 +276,7 @@ class WebhookSecretRotationView(Endpoint):
         )
 
 
-class WebhookTestView(Endpoint):
+class WebhookTestView(ScopedView):
     """`/webhooks/{pk}/test`."""
 
     scopes = {"POST": TokenScope.WEBHOOKS}

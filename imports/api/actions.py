@@ -10,7 +10,6 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from api.endpoints import Endpoint
 from api.fields import (
     StrictBooleanField,
     StrictCharField,
@@ -23,6 +22,7 @@ from api.idempotency import idempotent
 from api.problem_details import CONTENT_TYPE, ApiProblem, FieldError
 from api.schema import ProblemSerializer
 from api.scopes import TokenScope
+from api.views import ScopedView
 from imports import operations
 from imports.api import examples
 from imports.api.imports import TAGS, get_import_or_404
@@ -103,7 +103,7 @@ class ApplyImportBody(StrictSerializer):
     )
 
 
-class ChooseLayoutEndpoint(Endpoint):
+class ImportLayoutView(ScopedView):
     """`/imports/{pk}/choose`."""
 
     scopes = {"POST": TokenScope.IMPORT}
@@ -139,7 +139,7 @@ class ChooseLayoutEndpoint(Endpoint):
         return Response(serialize_import(spreadsheet_import, at=now), status=202)
 
 
-class ApplyImportEndpoint(Endpoint):
+class ApplyImportView(ScopedView):
     """`/imports/{pk}/apply`."""
 
     scopes = {"POST": TokenScope.IMPORT}
@@ -183,7 +183,7 @@ class ApplyImportEndpoint(Endpoint):
         return Response(serialize_import(spreadsheet_import, at=now), status=202)
 
 
-class CancelImportEndpoint(Endpoint):
+class CancelImportView(ScopedView):
     """`/imports/{pk}/cancel`."""
 
     scopes = {"POST": TokenScope.IMPORT}
@@ -208,7 +208,7 @@ class CancelImportEndpoint(Endpoint):
         return Response(serialize_import(operations.cancel(import_id=pk, by=self.actor(), at=now), at=now))
 
 
-class UndoImportEndpoint(Endpoint):
+class UndoImportView(ScopedView):
     """`/imports/{pk}/undo`."""
 
     scopes = {"GET": TokenScope.READ, "POST": TokenScope.IMPORT}

@@ -12,12 +12,12 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from api.endpoints import Endpoint, ListEndpoint
 from api.fields import MAX_INTEGER as LARGEST
 from api.fields import StrictChoiceField, StrictSerializer
 from api.idempotency import idempotent
-from api.multipart_parser import LimitedMultiPartParser
+from api.parsers import LimitedMultiPartParser
 from api.scopes import TokenScope
+from api.views import ScopedListView, ScopedView
 from imports import operations
 from imports.api import examples
 from imports.api.serialization import add_counts_and_people, serialize_import
@@ -78,7 +78,7 @@ class ApiImportFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ()
 
 
-class ImportListEndpoint(ListEndpoint):
+class ImportListView(ScopedListView):
     """`/imports`."""
 
     scopes = {"GET": TokenScope.READ, "POST": TokenScope.IMPORT}
@@ -139,7 +139,7 @@ class ImportListEndpoint(ListEndpoint):
         return Response(serialize_import(spreadsheet_import, at=now), status=201, headers={"Location": address})
 
 
-class ImportEndpoint(Endpoint):
+class ImportView(ScopedView):
     """`/imports/{pk}`."""
 
     scopes = {"GET": TokenScope.READ}

@@ -10,10 +10,10 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework.response import Response
 
-from api.endpoints import Endpoint, ListEndpoint
 from api.fields import MAX_INTEGER, StrictBooleanField, StrictCharField, StrictChoiceField, StrictSerializer
 from api.filters import StrictBooleanFilter, StrictNumberFilter
 from api.scopes import TokenScope
+from api.views import ScopedListView, ScopedView
 from imports import operations
 from imports.api import examples
 from imports.api.imports import TAGS, get_import_or_404
@@ -104,7 +104,7 @@ class ImportRowBody(StrictSerializer):
     ticked = StrictBooleanField(required=False, help_text="La cocher, ou la décocher.")
 
 
-class ImportRowListEndpoint(ListEndpoint):
+class ImportRowListView(ScopedListView):
     """`/imports/{pk}/rows`."""
 
     scopes = {"GET": TokenScope.READ}
@@ -129,7 +129,7 @@ class ImportRowListEndpoint(ListEndpoint):
         return self.list_response()
 
 
-class ImportRowEndpoint(Endpoint):
+class ImportRowView(ScopedView):
     """`/imports/{pk}/rows/{row}`."""
 
     scopes = {"GET": TokenScope.READ, "PATCH": TokenScope.IMPORT}

@@ -1,4 +1,4 @@
-"""Endpoint of the learning application: identify the owner of a ticket, and whether they may enter.
+"""View of the learning application: identify the owner of a ticket, and whether they may enter.
 
 Authenticated by an application token only; sessions are ignored. Documented for the application's developers in
 docs/application.md; every error is `{"code": …, "detail": …}`.
@@ -184,7 +184,7 @@ def _error_response(description: str) -> OpenApiResponse:
 
 
 @require_policy(ApplicationTokenPolicy())
-class EntryEndpoint(APIView):
+class EntryView(APIView):
     """`POST /api/application/v1/entry`."""
 
     authentication_classes = (ApplicationAuthentication,)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
     from rest_framework.request import Request
 
-    from api.endpoints import Endpoint
+    from api.views import ScopedView
 
 KEY_HEADER = "Idempotency-Key"
 #: Response header that marks a replayed response.
@@ -46,7 +46,7 @@ UNSTORED_STATUSES = frozenset({401, 403, 404, 405, 406, 408, 413, 415, 429})
 _sealer = Sealer("api.answers")
 
 
-def idempotent[View: Endpoint, **P](
+def idempotent[View: ScopedView, **P](
     method: Callable[Concatenate[View, Request, P], HttpResponseBase],
 ) -> Callable[Concatenate[View, Request, P], HttpResponseBase]:
     """Decorate a view method so that requests with the same idempotency key are executed once.
@@ -78,7 +78,7 @@ def idempotent[View: Endpoint, **P](
     return cast("Callable[Concatenate[View, Request, P], HttpResponseBase]", wrapper)
 
 
-def _execute[View: Endpoint, **P](
+def _execute[View: ScopedView, **P](
     view: View,
     request: Request,
     method: Callable[Concatenate[View, Request, P], HttpResponseBase],

@@ -9,7 +9,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from api.tags import TAGS
+from api.documentation.tags import TAGS
 from config import database, env
 
 ROOT = Path(__file__).resolve().parent.parent.parent

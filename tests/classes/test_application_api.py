@@ -253,7 +253,7 @@ def test_an_error_report_shows_neither(rf, made, monkeypatch):
         URL, {"ticket": ticket}, content_type="application/json", headers={"Authorization": f"Bearer {made.secret}"}
     )
     with pytest.raises(RuntimeError) as error:
-        api.EntryEndpoint.as_view()(request)
+        api.EntryView.as_view()(request)
     report = ExceptionReporter(request, error.type, error.value, error.tb).get_traceback_text()
     assert "the database is gone" in report
     assert made.secret not in report

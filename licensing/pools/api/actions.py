@@ -11,10 +11,10 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from api.bulk import BulkIdsField
-from api.endpoints import Endpoint
 from api.fields import StrictCharField, StrictIntegerField, StrictSerializer
 from api.idempotency import idempotent
 from api.scopes import TokenScope
+from api.views import ScopedView
 from licensing.pools import operations
 from licensing.pools.api import TAGS, allocation_serializer
 from licensing.pools.exceptions import UnknownAllocation
@@ -86,7 +86,7 @@ class BulkActionResultSerializer(serializers.Serializer[Any]):
     )
 
 
-class AllocationEndpoint(Endpoint):
+class AllocationView(ScopedView):
     """`/allocations/{pk}`."""
 
     scopes = {"GET": TokenScope.READ}
@@ -103,7 +103,7 @@ class AllocationEndpoint(Endpoint):
         return Response(allocation_serializer.serialize_allocation(pk))
 
 
-class _ActionEndpoint(Endpoint):
+class AllocationActionView(ScopedView):
     """Base of the actions on one allocation."""
 
     scopes = {"POST": TokenScope.ALLOCATE}
@@ -121,7 +121,7 @@ class _ActionEndpoint(Endpoint):
         return Response(allocation_serializer.serialize_allocation(pk))
 
 
-class RevokeEndpoint(_ActionEndpoint):
+class RevokeView(AllocationActionView):
     """`/allocations/{pk}/revoke`."""
 
     @idempotent
@@ -142,7 +142,7 @@ class RevokeEndpoint(_ActionEndpoint):
         return self.act(pk, operations.revoke, EmptySerializer)
 
 
-class ResendEndpoint(_ActionEndpoint):
+class ResendView(AllocationActionView):
     """`/allocations/{pk}/resend`."""
 
     @idempotent
@@ -165,7 +165,7 @@ class ResendEndpoint(_ActionEndpoint):
         return self.act(pk, operations.resend, ResendSerializer)
 
 
-class RemindEndpoint(_ActionEndpoint):
+class RemindView(AllocationActionView):
     """`/allocations/{pk}/remind`."""
 
     @idempotent
@@ -186,7 +186,7 @@ class RemindEndpoint(_ActionEndpoint):
         return self.act(pk, operations.remind, EmptySerializer)
 
 
-class ReduceEndpoint(_ActionEndpoint):
+class ReduceView(AllocationActionView):
     """`/allocations/{pk}/reduce`."""
 
     @idempotent
@@ -210,7 +210,7 @@ class ReduceEndpoint(_ActionEndpoint):
         return self.act(pk, operations.reduce_one, ReduceSerializer)
 
 
-class _BulkActionEndpoint(Endpoint):
+class BulkAllocationActionView(ScopedView):
     """Base of the bulk actions: best effort, with a result per row."""
 
     scopes = {"POST": TokenScope.ALLOCATE}
@@ -260,7 +260,7 @@ _BULK_SCHEMA: Mapping[str, Any] = {
 }
 
 
-class BulkRevokeEndpoint(_BulkActionEndpoint):
+class BulkRevokeView(BulkAllocationActionView):
     """`/allocations/revoke`."""
 
     @idempotent
@@ -273,7 +273,7 @@ class BulkRevokeEndpoint(_BulkActionEndpoint):
         return self.act_on_all(operations.revoke_many)
 
 
-class BulkResendEndpoint(_BulkActionEndpoint):
+class BulkResendView(BulkAllocationActionView):
     """`/allocations/resend`."""
 
     @idempotent
@@ -287,7 +287,7 @@ class BulkResendEndpoint(_BulkActionEndpoint):
         return self.act_on_all(operations.resend_many)
 
 
-class BulkRemindEndpoint(_BulkActionEndpoint):
+class BulkRemindView(BulkAllocationActionView):
     """`/allocations/remind`."""
 
     @idempotent

@@ -11,7 +11,6 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from api.bulk import BulkRowsSerializer
-from api.endpoints import Endpoint, ListEndpoint
 from api.fields import (
     MAX_INTEGER,
     StrictBooleanField,
@@ -24,6 +23,7 @@ from api.fields import (
 from api.idempotency import idempotent
 from api.problem_details import ApiProblem, FieldError
 from api.scopes import TokenScope
+from api.views import ScopedListView, ScopedView
 from core.email_addresses import is_ordinary_address
 from licensing.pools import operations
 from licensing.pools.api import TAGS, allocation_serializer
@@ -146,7 +146,7 @@ class BulkAllocationResultSerializer(serializers.Serializer[Any]):
     )
 
 
-class AllocationListEndpoint(ListEndpoint):
+class AllocationListView(ScopedListView):
     """`/allocations`."""
 
     scopes = {"GET": TokenScope.READ, "POST": TokenScope.ALLOCATE}
@@ -223,7 +223,7 @@ class AllocationListEndpoint(ListEndpoint):
         return response
 
 
-class BulkAllocationEndpoint(Endpoint):
+class BulkAllocationView(ScopedView):
     """`/allocations/bulk`."""
 
     scopes = {"POST": TokenScope.ALLOCATE}

@@ -10,9 +10,9 @@ from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from api.endpoints import Endpoint, ListEndpoint
 from api.fields import UtcDateTimeField
 from api.scopes import TokenScope
+from api.views import ScopedListView, ScopedView
 from licensing.catalogue.operations import day_in_france
 from licensing.entitlements.models import EntitlementStatus
 from licensing.pools.models import Pool
@@ -71,7 +71,7 @@ EXAMPLE = OpenApiExample(
 )
 
 
-class PoolListEndpoint(ListEndpoint):
+class PoolListView(ScopedListView):
     """`/pools`."""
 
     scopes = {"GET": TokenScope.READ}
@@ -86,7 +86,7 @@ class PoolListEndpoint(ListEndpoint):
         return self.get_paginated_response([pools[pool.pk] for pool in page or ()])
 
 
-class PoolEndpoint(Endpoint):
+class PoolView(ScopedView):
     """`/pools/{pk}`."""
 
     scopes = {"GET": TokenScope.READ}

@@ -10,10 +10,10 @@ from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_f
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from api.endpoints import Endpoint, ListEndpoint
 from api.fields import MAX_INTEGER, UtcDateTimeField
 from api.filters import StrictDateTimeFilter, StrictNumberFilter
 from api.scopes import TokenScope
+from api.views import ScopedListView, ScopedView
 from licensing.pools.models import ALLOCATION_TOPIC
 from mailing.models import Message, MessageState
 
@@ -125,7 +125,7 @@ class ApiMessageFilter(django_filters.FilterSet):
         return messages.filter(topic=ALLOCATION_TOPIC, topic_id=number)
 
 
-class MessageListEndpoint(ListEndpoint):
+class MessageListView(ScopedListView):
     """`/messages`."""
 
     scopes = {"GET": TokenScope.READ}
@@ -147,7 +147,7 @@ class MessageListEndpoint(ListEndpoint):
         return self.list_response()
 
 
-class MessageEndpoint(Endpoint):
+class MessageView(ScopedView):
     """`/messages/{pk}`."""
 
     scopes = {"GET": TokenScope.READ}
