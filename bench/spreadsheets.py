@@ -53,7 +53,8 @@ class ReadingMeasure:
         whole = sum_scores(self.scores)
         return {
             "name": "read_spreadsheets", "directory": self.directory, "total": whole.figures(),
-            "coded_share": round(whole.share(ExpectedMatch.CODED), 5), "named_share": round(whole.share(ExpectedMatch.NAMED), 5),
+            "coded_share": round(whole.share(ExpectedMatch.CODED), 5),
+            "named_share": round(whole.share(ExpectedMatch.NAMED), 5),
             "wrong_share": round(whole.wrong_share, 6), "files": [each.figures() for each in self.scores],
             "mismatches": [fault._asdict() for fault in whole.mismatches],
         }  # fmt: skip

@@ -79,7 +79,8 @@ class RowGenerator:
         )
 
     def named(
-        self, school: ListedSchool, *, place: str, expected: ExpectedMatch = ExpectedMatch.NAMED, portfolio: Iterable[ListedSchool] = (),
+        self, school: ListedSchool, *, place: str, expected: ExpectedMatch = ExpectedMatch.NAMED,
+        portfolio: Iterable[ListedSchool] = (),
         unit: str = "classes", faults: float = 0.04,
     ) -> DamagedRow:  # fmt: skip
         """Return a row without a UAI. `place`: "commune", "postal", or "remit" for a name within the portfolio."""

@@ -91,7 +91,8 @@ def _list_allocation_problems(now: datetime.datetime) -> list[TodoItem]:
     to_do = []
     if lost := filter_lost_email(current).count():
         words = formatting.pluralize(lost, "e-mail n'est pas arrivé", "e-mails ne sont pas arrivés")
-        to_do.append(TodoItem(f"{words} à son école." if lost == 1 else f"{words} à leur école.", f"{address}?state={LOST}",
+        to_do.append(TodoItem(f"{words} à son école." if lost == 1 else f"{words} à leur école.",
+        f"{address}?state={LOST}",
                           "Corriger l'adresse et renvoyer"))  # fmt: skip
     if dormant := filter_not_redeemed_since(now - datetime.timedelta(days=DORMANT_DAYS), current).count():
         words = formatting.pluralize(dormant, "clé n'est pas activée", "clés ne sont pas activées")

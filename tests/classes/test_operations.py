@@ -129,8 +129,8 @@ WRITES = {
     "remove_pupil": {"number": 1},
     "reset_passwords": {"numbers": [1]},
     "unlock": {"number": 1},
-    "let_in": {"username": "quelqu.un"},
-    "put_out": {},
+    "request_invitation": {"username": "quelqu.un"},
+    "end_sharing": {},
 }
 
 

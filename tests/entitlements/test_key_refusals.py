@@ -131,7 +131,8 @@ PRINCIPAL = {
         "transmettez-lui l'e-mail",
     ),
     "no school chosen": RefusalCase(
-        with_key(lambda _: PrincipalFactory()), "school_not_chosen", "n'a pas été choisi dans l'annuaire", "rejoignez-le",
+        with_key(lambda _: PrincipalFactory()), "school_not_chosen", "n'a pas été choisi dans l'annuaire",
+        "rejoignez-le",
     ),
     "redeemed by oneself": RefusalCase(
         with_subscription(principal), "already_redeemed", "Vous avez déjà activé cette clé le 24", "dans vos abonnements",
@@ -190,7 +191,8 @@ TEACHER = {
     "not activated yet": RefusalCase(
         with_key(teacher), "not_yet_redeemed", "n'a pas encore activé", "Demandez-lui de la saisir",
     ),
-    "the only unit taken": RefusalCase(all_taken, "no_seat_left", "La seule licence", "d'en libérer une"),
+    "the only unit taken": RefusalCase(all_taken, "no_seat_left", "La seule licence",
+    "d'en libérer une"),
     "no unit left": RefusalCase(several_taken, "no_seat_left", "Les 2 licences", "Demandez à votre chef d'établissement"),
     "served already": RefusalCase(with_claimed_seat, "already_served", "Vous détenez déjà", "il n'y a rien à saisir"),
     "withdrawn": RefusalCase(

@@ -89,7 +89,7 @@ def test_sixteen_principals_redeem_one_key(committing, committed_jaures):
         [functools.partial(operations.redeem, code=code, by=principal, at=TERM) for principal in principals],
         expected_errors=LicensingError,
     )
-    assert refusals(outcomes) == ["AlreadyRedeemed"] * 15
+    assert refusals(outcomes) == ["KeyAlreadyRedeemed"] * 15
     subscription = Subscription.objects.get()
     key.refresh_from_db()
     assert key.redeemed_by_id == subscription.principal_id
@@ -107,7 +107,7 @@ def test_one_teacher_is_given_the_key_and_types_it_at_once(committing, committed
         [give, functools.partial(operations.claim, code=code, by=teacher, at=TERM)] * 6,
         expected_errors=LicensingError,
     )
-    assert refusals(outcomes) == ["AlreadyServed"] * 11
+    assert refusals(outcomes) == ["AlreadyHoldsSeat"] * 11
     assert holders(subscription) == [teacher.pk]
 
 
@@ -146,7 +146,7 @@ def test_several_teachers_are_assigned_seats_while_they_claim_them(committing, c
         [give, *(functools.partial(operations.claim, code=code, by=teacher, at=TERM) for teacher in teachers), give],
         expected_errors=LicensingError,
     )
-    assert set(refusals(outcomes)) <= {"AlreadyServed"}
+    assert set(refusals(outcomes)) <= {"AlreadyHoldsSeat"}
     assert sorted(holders(subscription)) == sorted(teacher.pk for teacher in teachers)
 
 
@@ -233,7 +233,7 @@ def test_a_teacher_who_retypes_the_key_while_it_is_withdrawn_does_not_keep_it(co
         ],
         expected_errors=LicensingError,
     )
-    assert set(refusals(outcomes)) <= {"AlreadyServed", "WithdrawnFromTeacher"}
+    assert set(refusals(outcomes)) <= {"AlreadyHoldsSeat", "WithdrawnFromTeacher"}
     assert len(refusals(outcomes)) == 8
     assert holders(subscription) == []
 

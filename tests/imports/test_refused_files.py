@@ -141,7 +141,8 @@ REFUSED = [
     ("too_many_sheets", build_xls(ROWS, more={f"F{n}": [["x"]] for n in range(limits.MAX_SHEETS)})),
     ("too_many_sheets", build_ods(ROWS, more={f"F{n}": [["x"]] for n in range(limits.MAX_SHEETS)})),
     ("damaged", container_with("Autre")),
-    ("damaged", build_zip(read_members(build_ods(ROWS)) | {"content.xml": '<?xml version="1.0" encoding="inconnu"?><a/>'})),
+    ("damaged",
+    build_zip(read_members(build_ods(ROWS)) | {"content.xml": '<?xml version="1.0" encoding="inconnu"?><a/>'})),
 ]  # fmt: skip
 
 
@@ -245,8 +246,10 @@ BOMBS = {
         f'<c r="A{n}" t="s"><v>0</v></c>' for n in range(1, 60_000)) + "</row>")),
     "one text, written strangely": ("too_many_cells", lambda: build_shared_strings_xlsx(LONG, '<row r="1">' + "".join(
         f"<c r='A{n}' t='s'><v> 0</v></c>" for n in range(1, 60_000)) + "</row>")),
-    "promised texts": ("damaged", lambda: replace_member_text(
-        use_shared_strings(build_xlsx(ROWS)), "xl/sharedStrings.xml", 'uniqueCount="', 'count="4294967295" uniqueCount="429496729')),
+    "promised texts": ("damaged",
+    lambda: replace_member_text(
+        use_shared_strings(build_xlsx(ROWS)), "xl/sharedStrings.xml", 'uniqueCount="',
+        'count="4294967295" uniqueCount="429496729')),
     "texts promised below": ("damaged", lambda: replace_member_text(
         use_shared_strings(build_xlsx(ROWS)), "xl/sharedStrings.xml", "</sst>", '<sst uniqueCount="4294967295"/></sst>')),
     "texts promised late": ("damaged", lambda: replace_member_text(

@@ -222,7 +222,7 @@ def test_an_order_that_fails_does_not_block_the_others(monkeypatch):
             raise RuntimeError("the office's schema is gone")
         tell(order, kind, **given)
 
-    monkeypatch.setattr(countdown.notifications, "tell_buyer", fails)
+    monkeypatch.setattr(countdown.notifications, "notify_buyer", fails)
     with pytest.raises(ExceptionGroup) as failed:
         clock(at_day(46))
     assert [str(one) for one in failed.value.exceptions] == ["the office's schema is gone"]

@@ -169,7 +169,8 @@ def settle_card_payment(order, *, at=TERM):
 
     def pay():
         outcome = ProviderOutcome(
-            reference=attempt.transaction_id, token=attempt.token, stage=SessionState.PAID, amount=to_cents(attempt.total),
+            reference=attempt.transaction_id, token=attempt.token, stage=SessionState.PAID,
+            amount=to_cents(attempt.total),
             currency="EUR",
         )  # fmt: skip
         settlement.record_outcome(payment_id=attempt.pk, outcome=outcome, at=at)

@@ -59,7 +59,7 @@ def start_attempt(*, order_id: int, by: User, at: datetime.datetime) -> CardPaym
             continue
         payment.status = PaymentStatus.CANCELLED
         payment.save(update_fields=["status", "modified"])
-        defer("payments.card.close", schema=get_public_schema_name(), payment_id=payment.pk)
+        defer("payments.card.close_session", schema=get_public_schema_name(), payment_id=payment.pk)
     if current is not None:
         return current
     created: CardPayment = CardPayment.objects.create(
