@@ -113,7 +113,7 @@ def check_schools(indexed: Iterable[tuple[int, str]]) -> Iterator[PortfolioRowEr
                 index, "uai", "unknown_school", f"L'annuaire ne connaît pas d'établissement « {uai[:20]} »."
             )
         elif uai in seen:
-            yield PortfolioRowError(index, "uai", "twice", f"{uai} figure deux fois dans la liste.")
+            yield PortfolioRowError(index, "uai", "duplicate_school", f"{uai} figure deux fois dans la liste.")
         seen.add(uai)
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 TAGS = ["Tableaux"]
 
 
-class ImportUploadBody(StrictSerializer):
+class ImportUploadSerializer(StrictSerializer):
     """Un tableau, et ce qu'il faut en faire."""
 
     file = serializers.FileField(
@@ -103,7 +103,7 @@ class ImportListView(ScopedListView):
         operation_id="uploadImport",
         summary="Déposer un tableau",
         tags=TAGS,
-        request={"multipart/form-data": ImportUploadBody},
+        request={"multipart/form-data": ImportUploadSerializer},
         responses={201: OpenApiResponse(ImportSerializer, "Le tableau est déposé ; sa lecture attend son tour.")},
         examples=[
             examples.response_example("Le tableau déposé", examples.UPLOADED, status_codes=["201"]),
@@ -117,11 +117,11 @@ class ImportListView(ScopedListView):
     def post(self, request: Request) -> Response:
         """Le fichier est lu ensuite : suivez son adresse (« Location ») jusqu'à ce qu'il ne soit plus « uploaded ».
 
-        Il est alors « checked » (chaque ligne a son verdict), « read » (une question reste : « choose »), ou
-        « rejected » (« refusal » dit pourquoi). Rien n'est appliqué avant « apply ». Le même dépôt renvoyé sous la même
-        « Idempotency-Key » est le même, que le formulaire soit découpé autrement ou non.
+        Il est alors « checked » (chaque ligne a son verdict), « read » (une question reste : « layout »), ou
+        « rejected » (« rejection » dit pourquoi). Rien n'est appliqué avant « apply ». Le même dépôt renvoyé sous la
+        même « Idempotency-Key » est le même, que le formulaire soit découpé autrement ou non.
         """
-        body = ImportUploadBody(data=request.data)
+        body = ImportUploadSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         data = body.validated_data
         now = timezone.now()

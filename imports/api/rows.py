@@ -61,7 +61,7 @@ class ApiRowFilter(django_filters.FilterSet):
         return rows.filter(uai=normalise(written))
 
 
-class EditsBody(StrictSerializer):
+class RowEditsSerializer(StrictSerializer):
     """Ce que les cellules doivent dire, écrit comme dans le tableau ; vide : rien."""
 
     uai = StrictCharField(
@@ -87,15 +87,16 @@ class EditsBody(StrictSerializer):
     )
 
 
-class ImportRowBody(StrictSerializer):
+class ImportRowUpdateSerializer(StrictSerializer):
     """Ce qui change dans la ligne ; ce qui est absent reste comme il est."""
 
-    edits = EditsBody(required=False)
+    edits = RowEditsSerializer(required=False)
     set_aside = StrictBooleanField(required=False, help_text="La mettre de côté, ou la reprendre.")
     awaited = StrictBooleanField(
         required=False, help_text="La garder de côté jusqu'à ce que l'annuaire connaisse son école."
     )
-    conflict_resolution = StrictChoiceField(
+    resolution = StrictChoiceField(
+        source="conflict_resolution",
         required=False,
         allow_blank=True,
         choices=ConflictResolution.choices,
@@ -146,10 +147,10 @@ class ImportRowView(ScopedView):
         return Response(ImportRowSerializer(_get_row_or_404(pk, row)).data)
 
     @extend_schema(
-        operation_id="amendImportRow",
+        operation_id="updateImportRow",
         summary="Corriger une ligne, la mettre de côté, la cocher",
         tags=TAGS,
-        request=ImportRowBody,
+        request=ImportRowUpdateSerializer,
         responses={200: ImportRowSerializer},
         examples=[
             examples.request_example("Huit licences", {"edits": {"units": "8"}}),
@@ -160,13 +161,13 @@ class ImportRowView(ScopedView):
     def patch(self, request: Request, pk: int, row: int) -> Response:
         """La ligne est jugée de nouveau, et avec elle celles que le changement touche : lisez leurs verdicts ensuite.
 
-        Refusé (409), rien n'ayant changé : `wrong_moment`, le tableau n'attend plus d'être appliqué ;
-        `row_cannot_be_ticked` ; `cannot_await` ; `cannot_settle` ; `not_correctable`, cette colonne n'est pas de celles
+        Refusé (409), rien n'ayant changé : `invalid_state`, le tableau n'attend plus d'être appliqué ;
+        `row_cannot_be_ticked` ; `cannot_await` ; `cannot_resolve` ; `not_editable`, cette colonne n'est pas de celles
         qui se corrigent dans un tel tableau. Une attribution corrige uai, units et email ; le périmètre uai, classes,
         contact_name, email et phone.
         """
         spreadsheet_import, found = get_import_or_404(pk), _get_row_or_404(pk, row)
-        body = ImportRowBody(data=request.data)
+        body = ImportRowUpdateSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         data: dict[str, Any] = dict(body.validated_data)
         _check_editable(Purpose(spreadsheet_import.purpose), data.get("edits", {}))

@@ -46,7 +46,7 @@ class PriceChanged(LicensingError):
 class BadBilling(LicensingError):
     """Invalid billing details. `field` is the first invalid field of `BillingDetails`."""
 
-    code = "bad_billing"
+    code = "invalid_billing"
 
     def __init__(self, sentence: str, field: str) -> None:
         super().__init__(sentence)
@@ -60,11 +60,11 @@ class TermsNotAccepted(LicensingError):
 class LapsedBefore(LicensingError):
     """An earlier order of the same buyer lapsed without its purchase order."""
 
-    code = "lapsed_before"
+    code = "previous_order_lapsed"
 
 
 class BadScan(LicensingError):
-    code = "bad_scan"
+    code = "invalid_scan"
 
 
 class NothingToCheck(LicensingError):
@@ -84,12 +84,12 @@ class IncompleteForInvoice(LicensingError):
 
 
 class BadAmount(LicensingError):
-    code = "bad_amount"
+    code = "invalid_amount"
 
 
 class BadReference(LicensingError):
-    code = "bad_reference"
+    code = "invalid_reference"
 
 
 class InvalidOrderDate(LicensingError):
-    code = "bad_date"
+    code = "invalid_date"

@@ -110,7 +110,7 @@ class StrictFilterBackend(DjangoFilterBackend):
         for name, values in request.query_params.lists():
             parameter_filter = filterset.filters.get(name) if filterset is not None else None
             if len(values) > 1 and not isinstance(parameter_filter, django_filters.MultipleChoiceFilter):
-                field_errors.append(FieldError("given_twice", "Ce paramètre ne se donne qu'une fois.", name))
+                field_errors.append(FieldError("duplicate_parameter", "Ce paramètre ne se donne qu'une fois.", name))
             if (
                 "" in values
                 and parameter_filter is not None

@@ -135,7 +135,7 @@ def _replay(stored: IdempotencyRecord, request_fingerprint: str) -> HttpResponse
         detail = (
             "Cette requête a été faite ; sa réponse ne peut plus être relue. Lisez la situation avant de continuer."
         )
-        raise ApiProblem("answer_lost", detail) from None
+        raise ApiProblem("response_unavailable", detail) from None
     headers = {REPLAYED_HEADER: "true"} | ({"Location": stored.location} if stored.location else {})
     return HttpResponse(content, status=stored.status, content_type=stored.content_type, headers=headers)
 

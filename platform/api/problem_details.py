@@ -191,4 +191,4 @@ def server_error(request: HttpRequest) -> HttpResponse:
         "Une panne de notre fait a empêché cette requête : rien n'a été fait. Renvoyez-la avec la même "
         "« Idempotency-Key » ; si cela dure, prévenez-nous."
     )
-    return build_problem_response("breakdown", detail, 500)
+    return build_problem_response("internal_error", detail, 500)

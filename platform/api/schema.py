@@ -76,7 +76,7 @@ _REPLAYED = {
 _ERROR_DESCRIPTIONS = {
     "400": "La requête n'est pas comprise : « errors » dit pourquoi.",
     "401": "Le jeton manque ou ne vaut rien : `not_authenticated`, `invalid_token`, `token_revoked`, `token_expired`.",
-    "403": "Le jeton ne le permet pas : `scope_missing`, `network_not_allowed`.",
+    "403": "Le jeton ne le permet pas : `insufficient_scope`, `network_not_allowed`.",
     "404": "Rien de tel dans votre collectivité : `not_found` ; ou pas de page à ce curseur : `invalid_cursor`.",
     "406": "L'en-tête « Accept » exclut le JSON, seul format des réponses : `not_acceptable`.",
     "409": "Une règle s'y oppose, rien n'a été fait : « code » dit laquelle. Sous une « Idempotency-Key », "

@@ -50,7 +50,7 @@ class InvalidTokenSettings(DomainError):
 class TokenAlreadyCreated(DomainError):
     """The same form was submitted twice: the secret was only in the first response."""
 
-    code = "token_already_made"
+    code = "token_already_created"
 
 
 class NewToken(NamedTuple):

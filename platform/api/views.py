@@ -52,7 +52,7 @@ class HasScope(BasePermission):
         required_scope = cast("ScopedView", view).get_required_scope(str(request.method))
         if required_scope is not None and required_scope.value not in cast("Token", request.auth).scopes:
             raise ApiProblem(
-                "scope_missing",
+                "insufficient_scope",
                 f"Ce jeton n'a pas le droit « {required_scope.label} » ({required_scope.value}).",
                 status_code=403,
             )

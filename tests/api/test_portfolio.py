@@ -50,12 +50,12 @@ def test_the_portfolio_is_filtered_by_words_commune_contact_and_school(api):
     everything = [jaures.uai, ales.uai]
     for query, found in {
         "": everything,
-        "text=JAURES nimes": [jaures.uai],
-        "text=ecole": everything,
+        "search=JAURES nimes": [jaures.uai],
+        "search=ecole": everything,
         "commune=30007": [ales.uai],
         "contact=with": [jaures.uai],
         "contact=without": [ales.uai],
-        "contact=nowhere": [ales.uai],
+        "contact=unreachable": [ales.uai],
         f"school={ales.uai.lower()}": [ales.uai],
         "school=x": [],
     }.items():
@@ -185,11 +185,11 @@ def test_one_invalid_row_rejects_the_list_and_every_invalid_row_is_named(api):
     right, twice = SchoolFactory(), SchoolFactory()
     unknown = next_uai()
     rows = [{"uai": right.uai}, {"uai": twice.uai}, {"uai": unknown}, {"uai": f" {twice.uai}"}, {"uai": "\x01"}]
-    outcome = assert_problem(api.post("/portfolio/bulk", {"schools": rows}), 409, "wrong_rows")
+    outcome = assert_problem(api.post("/portfolio/bulk", {"schools": rows}), 409, "rows_rejected")
     found = [(fault["row"], fault["field"], fault["code"]) for fault in outcome["errors"]]
     assert found == [
         (2, "schools.uai", "unknown_school"),
-        (3, "schools.uai", "twice"),
+        (3, "schools.uai", "duplicate_school"),
         (4, "schools.uai", "unknown_school"),
     ]
     rows += [{"uai": right.uai, "contact_email": "non"}, {"uai": next_uai(), "classes": 101}, "x", {"classes": 3}]

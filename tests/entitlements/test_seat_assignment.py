@@ -112,7 +112,7 @@ def test_one_stranger_among_the_selected_refuses_all_and_stays_unnamed(jaures):
 
 def test_an_empty_selection_is_refused(jaures):
     _, subscription = jaures.subscription()
-    assert assert_refused(assign_seats, jaures, subscription, []).code == "nobody_chosen"
+    assert assert_refused(assign_seats, jaures, subscription, []).code == "no_teacher_selected"
 
 
 def test_an_unverified_principal_assigns_to_nobody_however_many_are_selected(jaures):
@@ -209,7 +209,7 @@ def test_a_replacement_is_refused_if_the_seat_changed_or_the_successor_has_one(j
     ask = {"seat_id": seat.pk, "by": jaures.principal, "at": LATER}
     assert (
         assert_refused(operations.replace, holder_id=third.pk, successor_id=third.pk, **ask).code
-        == "seat_changed_hands"
+        == "seat_reassigned"
     )
     assert (
         assert_refused(operations.replace, holder_id=holder.pk, successor_id=served.pk, **ask).code == "already_served"

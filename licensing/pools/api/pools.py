@@ -37,7 +37,7 @@ class PoolSerializer(serializers.Serializer[Any]):
     schools = serializers.IntegerField(help_text="Établissements qui ont une attribution de ce lot.")
     redeemed_schools = serializers.IntegerField(help_text="Ceux d'entre eux qui ont activé leur clé.")
     status = serializers.ChoiceField(
-        choices=[status.value for status in EntitlementStatus],
+        choices=[(status.value, status.name) for status in EntitlementStatus],
         help_text="`firm`, `provisional`, `unpaid` ou `overdue` : on peut attribuer. `lapsed` ou `suspended` : tout "
         "attend une régularisation. `cancelled` ou `ended` : plus rien n'en reviendra.",
     )

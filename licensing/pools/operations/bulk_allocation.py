@@ -49,7 +49,7 @@ class AllocationRowStatus(StrEnum):
     GROWN = "grown"
     #: The school had its total already.
     UNCHANGED = "unchanged"
-    REFUSED = "refused"
+    REJECTED = "rejected"
 
 
 class AllocationRowResult(NamedTuple):
@@ -114,7 +114,7 @@ def allocate_rows(
     results = [
         _build_result(one, outcome)
         if isinstance(one, AllocationStep)
-        else AllocationRowResult(row.uai, AllocationRowStatus.REFUSED, refusal=one)
+        else AllocationRowResult(row.uai, AllocationRowStatus.REJECTED, refusal=one)
         for row, one in zip(rows, steps_or_errors, strict=True)
     ]
     return BulkAllocationResult(results, outcome)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class ChangedMeanwhile(LicensingError):
-    code = "changed_meanwhile"
+    code = "outdated"
 
 
 class ConfirmationForm(forms.Form):

@@ -35,7 +35,7 @@ SECOND_PASS_DELAY = datetime.timedelta(minutes=1)
 class OperatorAccountNotClosable(LicensingError):
     """The account is the operator's, which cannot be closed here."""
 
-    code = "operator_stays"
+    code = "operator_account"
 
 
 @dataclass(frozen=True, slots=True)
