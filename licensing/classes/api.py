@@ -171,7 +171,7 @@ class EntrySerializer(serializers.Serializer[Any]):
     )
     nickname = serializers.CharField(source="entry.nickname", help_text="A pupil's word in the class: `lapin`.")
     reason = serializers.CharField(source="entry.reason", help_text="Why not, for programs.")
-    sentence = serializers.CharField(source="entry.sentence", help_text="Why not, in French, to be shown as it stands.")
+    detail = serializers.CharField(source="entry.sentence", help_text="Why not, in French, to be shown as it stands.")
 
 
 class EntryErrorSerializer(serializers.Serializer[Any]):
@@ -191,7 +191,7 @@ class EntryView(APIView):
     permission_classes = (HasApplicationToken,)
 
     @extend_schema(
-        operation_id="entry",
+        operation_id="checkEntry",
         request=EntryRequestSerializer,
         responses={
             200: EntrySerializer,

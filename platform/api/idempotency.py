@@ -43,7 +43,7 @@ RETENTION = datetime.timedelta(days=8)
 _KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,255}")
 #: Statuses that are not stored: a retry of the same request may succeed.
 UNSTORED_STATUSES = frozenset({401, 403, 404, 405, 406, 408, 413, 415, 429})
-_sealer = Sealer("api.answers")
+_sealer = Sealer("api.responses")
 
 
 def idempotent[View: ScopedView, **P](

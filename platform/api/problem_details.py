@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "application/problem+json"
 #: URL of the documentation of each code, relative to the API's host.
-TYPE_URL = "/api/v1/documentation/erreurs/#{}"
+TYPE_URL = "/api/v1/documentation/errors/#{}"
 _NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
 
 NOT_FOUND_DETAIL = "Il n'y a rien à cette adresse, ou rien que votre collectivité puisse lire."

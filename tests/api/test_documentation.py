@@ -68,7 +68,7 @@ def test_the_description_says_what_it_is_and_where():
     assert data["info"]["title"]
     assert data["info"]["description"]
     assert data["externalDocs"]["url"] == "/api/v1/documentation/"
-    assert [server["url"] for server in data["servers"]] == [f"https://{{bureau}}.{settings.BASE_DOMAIN}"]
+    assert [server["url"] for server in data["servers"]] == [f"https://{{office}}.{settings.BASE_DOMAIN}"]
 
 
 @every_operation

@@ -128,7 +128,7 @@ def test_every_example_prints_the_documented_output(committing, live_server, set
         pool = orders.grant(
             collectivity=committing, licences=100, reason="Essai", name="Achat 2026-2027", by=None, at=timezone.now()
         )
-    data = {"PEPS_JETON": create_token().secret, "PEPS_LOT": str(pool.pk)}
+    data = {"PEPS_TOKEN": create_token().secret, "PEPS_POOL": str(pool.pk)}
     bare = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     here = f"http://nimes.{settings.BASE_DOMAIN}:{port}"
     worker = [sys.executable, "manage.py", "worker"]

@@ -288,7 +288,7 @@ def test_an_import_is_cancelled_once(api, pool):
         answer = api.post(f"/imports/{table['id']}/cancel")
         assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
     assert AuditEntry.objects.filter(action="import.cancelled").count() == 1
-    for step, body in (("apply", {"digest": "x"}), ("choose", {}), ("undo", {})):
+    for step, body in (("apply", {"digest": "x"}), ("layout", {}), ("undo", {})):
         assert_problem(api.post(f"/imports/{table['id']}/{step}", body), 409, "invalid_state")
     assert_problem(api.get(f"/imports/{table['id']}/undo"), 409, "invalid_state")
     done = spreadsheets.upload_and_apply(api, schools_csv((SchoolFactory(), 3)), purpose="allocation", pool=pool.pk)

@@ -108,7 +108,7 @@ def test_absent_fields_are_kept_and_null_or_empty_fields_are_cleared(api):
     assert contact(school) == ("Paul Roy", "c@ville.example", "04 66", None)
     api.request("PUT", f"/portfolio/{school.uai}", {"contact_name": None, "contact_email": "", "contact_phone": ""})
     assert contact(school) == ("", "", "", None)
-    assert set(AuditEntry.objects.values_list("action", flat=True)) == {"portfolio.contact_set"}
+    assert set(AuditEntry.objects.values_list("action", flat=True)) == {"portfolio.contact_updated"}
 
 
 @pytest.mark.parametrize(
@@ -176,8 +176,8 @@ def test_a_bulk_update_returns_a_result_per_school(api):
     actions = AuditEntry.objects.order_by("pk").values_list("action", "school_id")
     assert list(actions) == [
         ("portfolio.added_by_list", new.uai),
-        ("portfolio.contact_set_by_list", there.uai),
-        ("portfolio.list_written", ""),
+        ("portfolio.contact_updated_by_list", there.uai),
+        ("portfolio.bulk_updated", ""),
     ]
 
 
@@ -255,7 +255,7 @@ def test_a_bulk_removal_returns_a_result_per_school(api):
     }
     assert list(PortfolioSchool.objects.values_list("school_id", flat=True)) == [stays.uai]
     actions = AuditEntry.objects.order_by("pk").values_list("action", flat=True)
-    assert list(actions) == ["portfolio.removed_by_list", "portfolio.list_removed"]
+    assert list(actions) == ["portfolio.removed_by_list", "portfolio.bulk_removed"]
 
 
 def test_a_bulk_update_retried_with_its_idempotency_key_runs_once(api):

@@ -50,9 +50,9 @@ def test_the_description_states_the_accepted_body(office):
     created = description["paths"]["/api/v1/imports"]["post"]["responses"]["201"]
     assert {"Location", "RateLimit", "Idempotent-Replayed"} <= set(created["headers"])
     schemas = description["components"]["schemas"]
-    schools = schemas["PortfolioListBodyRequest"]["properties"]["schools"]
+    schools = schemas["PortfolioUpsertRequest"]["properties"]["schools"]
     assert (schools["minItems"], schools["maxItems"]) == (1, 10_000)
-    contact = schemas["ContactBodyRequest"]
+    contact = schemas["PortfolioContactRequest"]
     assert contact["additionalProperties"] is False
     name = contact["properties"]["contact_name"]
     del name["description"]

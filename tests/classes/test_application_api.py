@@ -67,7 +67,7 @@ def test_a_ticket_gives_the_person_and_their_access(ask):
     assert body == {
         "person": person.name, "allowed": True, "role": "teacher", "until": until,
         "classes": [{"id": classroom.pk, "code": classroom.code, "name": "CE1 B", "until": until}],
-        "number": None, "nickname": "", "reason": "", "sentence": "",
+        "number": None, "nickname": "", "reason": "", "detail": "",
     }  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def test_a_person_id_can_be_queried_again_and_follows_the_licence(ask):
     Entitlement.objects.update(suspended_at=TERM)
     status, body = ask({"person": person.name})
     assert (status, body["allowed"], body["reason"], body["until"]) == (200, False, "licence_suspended", None)
-    assert body["sentence"].startswith("Ta classe est fermée")
+    assert body["detail"].startswith("Ta classe est fermée")
 
 
 def test_a_response_is_not_cacheable_and_takes_four_queries(portal, made, django_assert_num_queries):

@@ -161,7 +161,7 @@ def test_a_teacher_of_the_same_school_is_given_the_key_at_once(jaures):
     seat = operations.assign(subscription_id=subscription.pk, teacher=teacher, by=jaures.principal, at=TERM)
     assert (seat.holder, seat.mode, seat_counter(subscription)) == (teacher, SeatMode.AUTOMATIC, "1/3")
     assert [(event.kind, event.by) for event in seat.events.all()] == [("given", jaures.principal)]
-    assert list_recipients("seat.given") == [teacher.email]
+    assert list_recipients("seat.assigned") == [teacher.email]
 
 
 def test_an_unverified_principal_reaches_no_teacher(jaures):
@@ -176,7 +176,7 @@ def test_an_unverified_principal_may_take_a_seat_themselves(jaures):
     _, subscription = jaures.subscription(exposed_at=TERM)
     operations.assign(subscription_id=subscription.pk, teacher=jaures.principal, by=jaures.principal, at=TERM)
     assert seat_counter(subscription) == "1/3"
-    assert list_recipients("seat.given") == []
+    assert list_recipients("seat.assigned") == []
 
 
 def test_a_teacher_of_another_school_is_not_assigned(jaures, elsewhere):

@@ -104,7 +104,7 @@ def allocate_rows(
     if outcome.created + outcome.grown > 1:
         # For the home page of the office; each school's page shows its own entry.
         audit_log.record(
-            action="pools.allocated_together",
+            action="pools.bulk_allocated",
             by=by,
             at=at,
             summary=describe_bulk_allocation(outcome.units, outcome.created + outcome.grown, pool.name),

@@ -61,7 +61,7 @@ def test_a_bulk_allocation_returns_a_result_per_row_in_order(api, pool, mode):
 def test_the_journal_records_the_list_once_and_each_school_its_own(api, pool, office):
     schools = SchoolFactory.create_batch(3)
     bulk(api, pool, [row(school) for school in schools])
-    [entry] = AuditEntry.objects.filter(action="pools.allocated_together")
+    [entry] = AuditEntry.objects.filter(action="pools.bulk_allocated")
     outcome = entry.summary.replace("\N{NO-BREAK SPACE}", " ")
     assert outcome == "9 licences attribuées à 3 établissements sur le lot « Lot A »."
     assert entry.actor_name == "Jeton « SI de la ville »"
