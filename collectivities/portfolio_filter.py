@@ -36,7 +36,7 @@ class PortfolioFilter(django_filters.FilterSet):
     contact = django_filters.ChoiceFilter(
         label="Contact",
         empty_label="Tous",
-        choices=[("with", "Contact renseigné"), ("without", "Sans contact"), ("nowhere", "Aucune adresse connue")],
+        choices=[("with", "Contact renseigné"), ("without", "Sans contact"), ("unreachable", "Aucune adresse connue")],
         method="by_contact",
     )
 
@@ -53,6 +53,6 @@ class PortfolioFilter(django_filters.FilterSet):
     def by_contact(self, rows: QuerySet[PortfolioSchool], name: str, contact: str) -> QuerySet[PortfolioSchool]:
         """Keep the schools with a contact address in the portfolio, without one, or without any address at all."""
         no_contact = Q(contact_email="")
-        if contact == "nowhere":
+        if contact == "unreachable":
             return rows.filter(no_contact, school__email="")
         return rows.filter(no_contact) if contact == "without" else rows.exclude(no_contact)

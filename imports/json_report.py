@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from imports.models import SpreadsheetImport
 
 #: Codes of problems that are reported with the row's proposals.
-_PROPOSAL_CODES = frozenset({*DOUBT_CODES, "closed_school"})
-#: Values of « how » in the report. A school chosen in the added column is identified by its UAI.
+_PROPOSAL_CODES = frozenset({*DOUBT_CODES, "school_closed"})
+#: Values of `match_method` in the report. A school chosen in the added column is identified by its UAI.
 _MATCH_METHODS: dict[str, str] = {
     RowMatchMethod.UAI: "uai",
     RowMatchMethod.REPAIRED: "repaired",
@@ -74,15 +74,15 @@ def build_report(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
             "classes",
         )
     )
-    for sheet, number, verdict, uai, how, confidence, units, codes, row_problems, proposals, classes in rows:
+    for sheet, number, verdict, uai, match_method, confidence, units, codes, row_problems, proposals, classes in rows:
         verdicts[verdict] += 1
-        if how and "unknown_school" not in codes:
+        if match_method and "unknown_school" not in codes:
             resolved.append(
                 {
                     "sheet": names[sheet],
                     "row": number,
                     "uai": uai,
-                    "how": _MATCH_METHODS[how],
+                    "match_method": _MATCH_METHODS[match_method],
                     "confidence": confidence,
                     "quantity": classes if is_portfolio else units,
                 }

@@ -102,7 +102,7 @@ def resume_arrived(
         )
         ImportRow.objects.filter(pk__in=[row.pk for row in rows]).update(awaited=False)
     audit_log.record(
-        action="import.taken_up",
+        action="import.resumed",
         by=by,
         at=at,
         summary=(

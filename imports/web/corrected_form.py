@@ -23,5 +23,5 @@ class CorrectedFileForm(forms.Form):
         """Reject a file above `limits.MAX_BYTES` before it is stored."""
         file: UploadedFile[Any] = self.cleaned_data["file"]
         if (file.size or 0) > limits.MAX_BYTES:
-            raise forms.ValidationError("Ce fichier dépasse 20 Mo : il n'a pas été déposé.", code="too_big")
+            raise forms.ValidationError("Ce fichier dépasse 20 Mo : il n'a pas été déposé.", code="file_too_large")
         return file

@@ -109,7 +109,7 @@ class ImportUploadForm(forms.Form):
         file: UploadedFile[Any] = self.cleaned_data["file"]
         if (file.size or 0) > limits.MAX_BYTES:
             raise forms.ValidationError(
-                "Ce fichier dépasse 20 Mo. Gardez les colonnes utiles, ou partagez-le en deux.", code="too_big"
+                "Ce fichier dépasse 20 Mo. Gardez les colonnes utiles, ou partagez-le en deux.", code="file_too_large"
             )
         return file
 

@@ -32,7 +32,7 @@ FACTOR_LABELS: dict[str, str] = {
 class OperatorAccountNotClosable(DomainError):
     """The account is the operator's, which no page closes."""
 
-    code = "operator_stays"
+    code = "operator_account"
 
 
 def explain_closure_refusal(user: User) -> str:

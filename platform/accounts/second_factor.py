@@ -29,7 +29,7 @@ _SECRET_KEYS = {Authenticator.Type.TOTP: "secret", Authenticator.Type.RECOVERY_C
 class SecondFactorError(Exception):
     """A rule forbids the change; nothing was changed. The message is shown to the user."""
 
-    code = "second_factor_refused"
+    code = "second_factor_rejected"
 
 
 def is_enabled(user: User) -> bool:

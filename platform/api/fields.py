@@ -138,6 +138,10 @@ class StrictSerializer(serializers.Serializer[Any]):
         return values
 
 
+class EmptySerializer(StrictSerializer):
+    """Un objet vide : il n'y a rien à dire de plus."""
+
+
 def _unknown_field_errors(
     data: Mapping[Any, Any], known: Mapping[str, Any]
 ) -> dict[str, list[serializers.ErrorDetail]]:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
     from rest_framework.request import Request
 
-    from api.endpoints import Endpoint
+    from api.views import ScopedView
 
 KEY_HEADER = "Idempotency-Key"
 #: Response header that marks a replayed response.
@@ -44,10 +44,10 @@ RETENTION = datetime.timedelta(days=8)
 _KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,255}")
 #: Statuses that are not stored: a retry of the same request may succeed.
 UNSTORED_STATUSES = frozenset({401, 403, 404, 405, 406, 408, 413, 415, 429})
-_sealer = Sealer("api.answers")
+_sealer = Sealer("api.responses")
 
 
-def idempotent[View: Endpoint, **P](
+def idempotent[View: ScopedView, **P](
     method: Callable[Concatenate[View, Request, P], HttpResponseBase],
 ) -> Callable[Concatenate[View, Request, P], HttpResponseBase]:
     """Decorate a view method so that requests with the same idempotency key are executed once.
@@ -79,7 +79,7 @@ def idempotent[View: Endpoint, **P](
     return cast("Callable[Concatenate[View, Request, P], HttpResponseBase]", wrapper)
 
 
-def _execute[View: Endpoint, **P](
+def _execute[View: ScopedView, **P](
     view: View,
     request: Request,
     method: Callable[Concatenate[View, Request, P], HttpResponseBase],
@@ -136,7 +136,7 @@ def _replay(stored: IdempotencyRecord, request_fingerprint: str) -> HttpResponse
         detail = (
             "Cette requête a été faite ; sa réponse ne peut plus être relue. Lisez la situation avant de continuer."
         )
-        raise ApiProblem("answer_lost", detail) from None
+        raise ApiProblem("response_unavailable", detail) from None
     headers = {REPLAYED_HEADER: "true"} | ({"Location": stored.location} if stored.location else {})
     return HttpResponse(content, status=stored.status, content_type=stored.content_type, headers=headers)
 

@@ -14,10 +14,10 @@ from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
-from api.endpoints import Endpoint, ListEndpoint
 from api.fields import StrictCharField, StrictSerializer, shadowing_field
 from api.idempotency import KEY_HEADER, REPLAYED_HEADER, UNSTORED_STATUSES
 from api.problem_details import CONTENT_TYPE
+from api.views import ScopedListView, ScopedView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,7 @@ _REPLAYED = {
 _ERROR_DESCRIPTIONS = {
     "400": "La requête n'est pas comprise : « errors » dit pourquoi.",
     "401": "Le jeton manque ou ne vaut rien : `not_authenticated`, `invalid_token`, `token_revoked`, `token_expired`.",
-    "403": "Le jeton ne le permet pas : `scope_missing`, `network_not_allowed`.",
+    "403": "Le jeton ne le permet pas : `insufficient_scope`, `network_not_allowed`.",
     "404": "Rien de tel dans votre collectivité : `not_found` ; ou pas de page à ce curseur : `invalid_cursor`.",
     "406": "L'en-tête « Accept » exclut le JSON, seul format des réponses : `not_acceptable`.",
     "409": "Une règle s'y oppose, rien n'a été fait : « code » dit laquelle. Sous une « Idempotency-Key », "
@@ -124,7 +124,7 @@ class ApiAutoSchema(AutoSchema):
     ) -> dict[str, Any] | None:
         """Return the OpenAPI operation; None if it is excluded."""
         operation: dict[str, Any] | None = super().get_operation(path, path_regex, path_prefix, method, registry)
-        if operation is None or not isinstance(self.view, Endpoint):
+        if operation is None or not isinstance(self.view, ScopedView):
             return operation
         scope = self.view.get_required_scope(self.method)
         if scope is not None:
@@ -188,7 +188,7 @@ class ApiAutoSchema(AutoSchema):
             schema.update(schema.pop("oneOf")[0])
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        return self.method == "GET" and isinstance(self.view, ListEndpoint)
+        return self.method == "GET" and isinstance(self.view, ScopedListView)
 
     def _is_repeatable(self) -> bool:
         return getattr(getattr(self.view, self.method.lower(), None), "is_repeatable", False)
@@ -234,7 +234,7 @@ def _forbid_nul(schema: dict[str, Any]) -> None:
 class StrictFilterExtension(DjangoFilterExtension):
     """Adds `maxLength` to query parameters, which drf-spectacular omits."""
 
-    target_class = "api.pagination.StrictFilterBackend"
+    target_class = "api.filters.StrictFilterBackend"
     priority = 1
 
     def resolve_filter_field(

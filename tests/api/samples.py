@@ -83,7 +83,7 @@ SAMPLES = {
     "api:portfolio_school": portfolio_school,
     "api:message": message,
     "api:import": spreadsheet_import,
-    "api:import_choose": spreadsheet_import,
+    "api:import_layout": spreadsheet_import,
     "api:import_rows": spreadsheet_import,
     "api:import_row": row,
     "api:import_apply": spreadsheet_import,

@@ -71,7 +71,7 @@ def test_an_email_address_is_extracted_from_its_surroundings(cell, address):
         ("à@b.fr", "email_invalid"),
         ("a..b@c.fr", "email_invalid"),
         ("x" * 65 + "@b.fr", "email_invalid"),
-        ("a@b.fr; c@d.fr", "email_twice"),
+        ("a@b.fr; c@d.fr", "multiple_emails"),
         (12345, "email_invalid"),
     ],
 )

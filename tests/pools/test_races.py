@@ -134,7 +134,7 @@ def test_a_key_redeemed_while_it_is_reduced_is_worth_what_its_allocation_says(co
     results = run_concurrently(
         committing.schema_name, [*reductions[:3], type_the_key, *reductions[3:]], expected_errors=LicensingError
     )
-    assert set(count_outcomes(results)) <= {"done", "already_redeemed", "bad_units"}
+    assert set(count_outcomes(results)) <= {"done", "already_redeemed", "invalid_units"}
     now = Allocation.objects.select_related("key__subscription").get()
     assert now.units == now.key.units == now.key.subscription.size
     assert Pool.objects.get(pk=pool.pk).allocated == now.units

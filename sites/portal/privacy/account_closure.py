@@ -111,5 +111,5 @@ def _close(user_id: int, at: datetime.datetime) -> User:
         enqueue(
             kind=ACCOUNT_CLOSED, recipient=recipient, at=at, topic=ACCOUNT_CLOSED, topic_id=user.pk, context=context
         )
-        defer("pages.close_account_again", schema=get_public_schema_name(), at=at + SECOND_PASS_DELAY, user_id=user.pk)
+        defer("portal.close_account_again", schema=get_public_schema_name(), at=at + SECOND_PASS_DELAY, user_id=user.pk)
     return user

@@ -178,7 +178,7 @@ class OpenApiReader:
         words = ["curl", shlex.quote(f"{self.server}{path}") if "{" in path else f"{self.server}{path}"]
         if verb != "get":
             words[1:1] = ["-X", verb.upper()]
-        lines = [" ".join(words), '-H "Authorization: Bearer $PEPS_JETON"']
+        lines = [" ".join(words), '-H "Authorization: Bearer $PEPS_TOKEN"']
         if any(one["name"] == "Idempotency-Key" for one in spec.get("parameters", ())):
             lines.append('-H "Idempotency-Key: $(uuidgen)"')
         for body in bodies[:1]:

@@ -13,9 +13,10 @@ from django.http import Http404
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from api import markdown, pagination
-from api.documentation_content import build_resources
-from api.error_codes import ERROR_FAMILIES
+from api import pagination
+from api.documentation import markdown
+from api.documentation.content import build_resources
+from api.documentation.error_codes import ERROR_FAMILIES
 from api.openapi import get_openapi_document
 from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
 from web.access import public_page
@@ -23,7 +24,7 @@ from web.access import public_page
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-    from api.documentation_content import ResourceDoc
+    from api.documentation.content import ResourceDoc
 
 GETTING_STARTED = settings.ROOT / "docs" / "api.md"
 #: Host written in docs/api.md; replaced by the tenant's own host when the page is rendered.

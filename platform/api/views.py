@@ -16,8 +16,9 @@ from rest_framework.views import APIView
 
 from api import problem_details
 from api.authentication import BearerTokenAuthentication, build_rate_limit_headers
-from api.json_parser import StrictJsonParser
-from api.pagination import StrictFilterBackend, UniqueCursorPagination
+from api.filters import StrictFilterBackend
+from api.pagination import UniqueCursorPagination
+from api.parsers import StrictJsonParser
 from api.problem_details import ApiProblem, FieldError, InvalidRequest
 from web.middleware import contains_nul
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class TokenPolicy:
-    """Access policy of the API endpoints: `Endpoint` itself checks access and responds in JSON."""
+    """Access policy of the API endpoints: `ScopedView` itself checks access and responds in JSON."""
 
     label = "api: token"
 
@@ -49,17 +50,17 @@ class HasScope(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Return True. Raises an `ApiProblem` that names the missing scope."""
-        required_scope = cast("Endpoint", view).get_required_scope(str(request.method))
+        required_scope = cast("ScopedView", view).get_required_scope(str(request.method))
         if required_scope is not None and required_scope.value not in cast("Token", request.auth).scopes:
             raise ApiProblem(
-                "scope_missing",
+                "insufficient_scope",
                 f"Ce jeton n'a pas le droit « {required_scope.label} » ({required_scope.value}).",
                 status_code=403,
             )
         return True
 
 
-class Endpoint(APIView):
+class ScopedView(APIView):
     """One endpoint. A subclass has a method for each HTTP method it supports, with its scope in `scopes`."""
 
     access_policy = TokenPolicy()
@@ -89,7 +90,7 @@ class Endpoint(APIView):
         super().initial(request, *args, **kwargs)
         if contains_nul(kwargs):
             raise Http404
-        is_list = isinstance(self, ListEndpoint) and request.method in ("GET", "HEAD")
+        is_list = isinstance(self, ScopedListView) and request.method in ("GET", "HEAD")
         if not is_list and request.method in self.allowed_methods:
             _reject_query_parameters(request)
 
@@ -134,7 +135,7 @@ class Endpoint(APIView):
         return cast("HttpResponse", response)
 
 
-class ListEndpoint(Endpoint, GenericAPIView[Any]):
+class ScopedListView(ScopedView, GenericAPIView[Any]):
     """A list endpoint. `cursor_field`: the unique column to sort by; `-` for descending."""
 
     pagination_class = UniqueCursorPagination
@@ -147,7 +148,7 @@ class ListEndpoint(Endpoint, GenericAPIView[Any]):
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 
-class NotFoundEndpoint(Endpoint):
+class NotFoundView(ScopedView):
     """Catch-all endpoint for unknown API paths: a 404 in JSON, after authentication."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
