@@ -16,7 +16,7 @@ from django.db import Error, connection
 from django.utils import timezone
 
 from imports.models import ImportProgress
-from licensing.pools.operations import AllocationStage
+from licensing.pools.operations.steps import AllocationStage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -271,7 +271,7 @@ def list_likely_matches(
     """Return unmatched rows whose first proposal scores `least` or more, and `ahead` more than the second."""
     return (
         filter_rows(spreadsheet_import, **filters)
-        .filter(verdict=Verdict.ERROR, how="", uai="")
+        .filter(verdict=Verdict.ERROR, match_method="", uai="")
         .annotate(
             first=Cast(KT("proposals__0__score"), FloatField()),
             second=Coalesce(Cast(KT("proposals__1__score"), FloatField()), 0.0),

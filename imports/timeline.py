@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db.models import Q
 
 from collectivities.models import AuditEntry
-from imports.enums import Purpose, RowEffect
+from imports.enums import APPLIED_ACTION, Purpose, RowEffect
 from imports.models import ImportRow, SpreadsheetImport
 from licensing.pools.wording import describe_allocation, describe_growth
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-#: Action of the audit entry of an applied import.
-APPLIED_ACTION = "import.applied"
 # Reductions, revocations and portfolio changes have their own audit entries.
 _REPORTED_EFFECTS = (RowEffect.CREATED, RowEffect.GROWN)
 

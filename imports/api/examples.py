@@ -77,7 +77,7 @@ ROW = {
     "cells": {"uai": "0301234D", "units": "8"},
     "edits": {},
     "uai": "0301234D",
-    "how": "uai",
+    "match_method": "uai",
     "confidence": 1.0,
     "label": "École élémentaire Jean Jaurès – Nîmes",
     "proposals": [],

@@ -288,7 +288,7 @@ class ImportRowSerializer(serializers.ModelSerializer[ImportRow]):
     number = serializers.IntegerField(help_text="Son numéro dans la feuille, à partir de 1.")
     cells = serializers.DictField(child=serializers.CharField(), help_text="Ses cellules, par le sens de leur colonne.")
     edits = serializers.DictField(child=serializers.CharField(), help_text="Ce qui y a été corrigé.")
-    how = serializers.ChoiceField(
+    match_method = serializers.ChoiceField(
         choices=RowMatchMethod.choices, allow_blank=True, help_text="Comment l'école a été trouvée."
     )
     confidence = serializers.FloatField(allow_null=True, help_text="De 0 à 1 ; null si aucune école n'est trouvée.")
@@ -315,7 +315,7 @@ class ImportRowSerializer(serializers.ModelSerializer[ImportRow]):
     class Meta:
         model = ImportRow
         fields = (
-            "id", "sheet", "number", "cells", "edits", "uai", "how", "confidence", "label", "proposals", "email",
+            "id", "sheet", "number", "cells", "edits", "uai", "match_method", "confidence", "label", "proposals", "email",
             "recipient", "units", "units_before", "classes", "contact_name", "phone", "before", "verdict", "problems",
             "conflict_resolution", "ignored_reason", "set_aside", "awaited", "ticked", "done",
         )  # fmt: skip

@@ -39,7 +39,7 @@ def test_a_row_is_returned_with_its_verdict(api, pool):
         "cells": {"uai": school.uai, "units": "3", "email": school.email},
         "edits": {},
         "uai": school.uai,
-        "how": "uai",
+        "match_method": "uai",
         "confidence": 1.0,
         "label": "École Jean Jaurès – Nîmes",
         "proposals": [],

@@ -14,14 +14,14 @@ from openpyxl.styles import PatternFill
 from openpyxl.worksheet.dimensions import ColumnDimension
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from imports import operations, tasks
+from imports import on_demand_tasks, operations
 from imports.exceptions import WrongImportState
 from imports.formats.detection import open_workbook
 from imports.meanings import ADDED_TITLES, LISTS_SHEET
 from imports.models import AnnotatedFile, SpreadsheetImport
 from imports.operations import annotation
 from imports.operations.annotation import AnnotationState
-from imports.workbooks import annotated_workbook, cell_marks, choice_lists, provenance
+from imports.workbooks import annotated_workbook, cell_marks, provenance
 from imports.workbooks.annotated_original import annotate
 from imports.workbooks.marks import MarkedProblem, RowMarks, TableLocation
 from imports.workbooks.provenance import Provenance
@@ -79,7 +79,7 @@ def load(content):
 def build_annotated(spreadsheet_import):
     """Build the annotated workbook and return it opened."""
     annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM)
-    tasks.annotate(import_id=spreadsheet_import.pk)
+    on_demand_tasks.annotate(import_id=spreadsheet_import.pk)
     return load(bytes(AnnotatedFile.objects.get(pk=spreadsheet_import.pk).content))
 
 
@@ -239,7 +239,7 @@ def test_a_stale_or_failed_workbook_job_is_shown_as_failed(pool, monkeypatch):
         is AnnotationState.FAILED
     )
     monkeypatch.setattr(annotation, "build_annotated_workbook", lambda _table: 1 / 0)
-    tasks.annotate(import_id=spreadsheet_import.pk)
+    on_demand_tasks.annotate(import_id=spreadsheet_import.pk)
     assert annotation.get_annotation_state(spreadsheet_import, TERM) is AnnotationState.FAILED
     assert annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM) is AnnotationState.MAKING
     SpreadsheetImport.objects.update(state="cancelled")
