@@ -5,7 +5,7 @@ The caller has locked the pool and checked the demands.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from django.db import connection
 
@@ -14,9 +14,8 @@ from core.sequences import reserve_ids
 from licensing.entitlements.key_minting import mint
 from licensing.entitlements.key_units import grow_many
 from licensing.entitlements.models import ActivationKey
-from licensing.pools import checks
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation
-from licensing.pools.operations.progress import AllocationStage
+from licensing.pools.operations.steps import AllocationStage
 from mailing import operations as mailing
 
 if TYPE_CHECKING:
@@ -25,47 +24,7 @@ if TYPE_CHECKING:
 
     from accounts.models import User
     from licensing.pools.models import Pool
-    from licensing.pools.operations.progress import ProgressCallback
-
-
-class Demand(NamedTuple):
-    """Units for one school. With `total`, `units` is the resulting total instead of an addition."""
-
-    uai: str
-    units: int
-    recipient: str
-    total: bool = False
-
-
-class TargetSchool(NamedTuple):
-    """A school to allocate to: its columns in the directory."""
-
-    uai: str
-    name: str
-    mailbox: str
-    state: str
-
-
-class ExistingAllocation(NamedTuple):
-    """The allocation that a school already has from the pool."""
-
-    allocation_id: int
-    key_id: int
-    units: int
-
-
-class AllocationStep(NamedTuple):
-    """A checked demand: units to add to the school's allocation, or to a new one."""
-
-    demand: Demand
-    school: TargetSchool
-    added: int
-    held: ExistingAllocation | None
-
-    @property
-    def exposes(self) -> bool:
-        """Whether somebody besides the school's official mailbox will know the key."""
-        return not checks.is_official_mailbox(self.demand.recipient, self.school.mailbox)
+    from licensing.pools.operations.steps import AllocationStep, ProgressCallback
 
 
 def create_allocations(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from collectivities import audit_log
 from licensing.pools.models import ALLOCATED_IN_BULK, ALLOCATION_TOPIC, GROWN_IN_BULK, MessageKind
 from licensing.pools.operations.deferred_constraints import check_constraints_in_background
-from licensing.pools.operations.progress import AllocationStage
+from licensing.pools.operations.steps import AllocationStage
 from licensing.pools.wording import describe_allocation, describe_growth
 from mailing import operations as mailing
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from accounts.models import User
     from licensing.pools.models import Pool
-    from licensing.pools.operations.allocation_rows import AllocationStep
-    from licensing.pools.operations.progress import ProgressCallback
+    from licensing.pools.operations.steps import AllocationStep, ProgressCallback
 
 _KEY = MessageKind.KEY.value
 
