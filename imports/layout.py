@@ -13,7 +13,7 @@ from imports.enums import Volume
 from imports.meanings import Meaning, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 #: Number of columns that can be given a meaning by hand, beside those that have one.
 MAX_COLUMNS = 100
@@ -63,16 +63,18 @@ class Layout:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Return the layout stored by `to_json`."""
-        known = _select_known(cls, stored)
         return cls(
-            **known
-            | {
-                "regions": [SheetRegion(**region) for region in known.get("regions", ())],
-                "preview": [PreviewRow(**row) for row in known.get("preview", ())],
-                "columns": {Meaning(meaning): index for meaning, index in known.get("columns", {}).items()},
-                "volume": Volume(known["volume"]) if known.get("volume") else None,
-                "questions": [Problem(**question) for question in known.get("questions", ())],
-            }
+            **_read_known(
+                cls,
+                stored,
+                {
+                    "regions": lambda regions: [SheetRegion(**region) for region in regions],
+                    "preview": lambda rows: [PreviewRow(**row) for row in rows],
+                    "columns": _read_columns,
+                    "volume": lambda volume: Volume(volume) if volume else None,
+                    "questions": lambda questions: [Problem(**question) for question in questions],
+                },
+            )
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -131,9 +133,7 @@ class LayoutChoices:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Return the choices stored by `to_json`."""
-        known = _select_known(cls, stored)
-        columns = {Meaning(meaning): index for meaning, index in known.get("columns", {}).items()}
-        return cls(**known | {"columns": columns})
+        return cls(**_read_known(cls, stored, {"columns": _read_columns}))
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object to store."""
@@ -145,5 +145,13 @@ class LayoutChoices:
         }
 
 
-def _select_known(cls: type[Layout | LayoutChoices], stored: Mapping[str, Any]) -> dict[str, Any]:
-    return {one.name: stored[one.name] for one in fields(cls) if one.name in stored}
+def _read_columns(columns: Mapping[str, Any]) -> dict[Meaning, Any]:
+    return {Meaning(meaning): index for meaning, index in columns.items()}
+
+
+def _read_known(
+    cls: type[Layout | LayoutChoices], stored: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]
+) -> dict[str, Any]:
+    """Return the stored values of the fields of `cls`, converted by their readers."""
+    names = [one.name for one in fields(cls) if one.name in stored]
+    return {name: readers[name](stored[name]) if name in readers else stored[name] for name in names}

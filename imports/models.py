@@ -17,7 +17,7 @@ from imports.layout import Layout, LayoutChoices
 
 
 class LayoutField(models.JSONField):
-    """A JSON column that is read as the dataclass `default`, and written from one. A plain `JSONField` for migrations."""
+    """A JSON column read as the dataclass `default`, and written from one. A plain `JSONField` for migrations."""
 
     default: type[Layout | LayoutChoices]
 

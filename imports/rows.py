@@ -7,8 +7,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
-from psycopg.types.json import JsonbBinaryDumper
 
+from core.copy_rows import copy_rows
 from imports.checks import CheckRequest, ComparableRow
 from imports.checks.school_checks import DOUBT_CODES
 from imports.checks.school_resolution import ResolvedSchool, find_valid_uai
@@ -21,8 +21,6 @@ from schools.recognition import Proposal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-
-    from psycopg.abc import Buffer
 
     from imports.checks import RowOutcome
     from imports.models import ImportRow, SpreadsheetImport
@@ -68,28 +66,14 @@ COLUMNS = (
     # A member may tick otherwise than the check does by default.
     RowColumn("ticked", "bool", "ticked", rechecked=False),
 )
-_NAMES = [column.name for column in COLUMNS]
-_TYPES = [column.type for column in COLUMNS]
-# One call reads all columns of a row.
+_TYPES = {column.name: column.type for column in COLUMNS}
+# Read all columns of a row in one call. With `copy_rows`, 60,000 rows cost 0.1 s more than lines formatted by hand,
+# of some 3 s that the whole import takes.
 _get_outcome_values = attrgetter(*(column.path for column in COLUMNS))
-_get_row_values = attrgetter(*_NAMES)
+_get_row_values = attrgetter(*_TYPES)
 _RECHECKED = [column for column in COLUMNS if column.rechecked]
 _get_rechecked_values = attrgetter(*(column.path for column in _RECHECKED))
 _get_stored_values = attrgetter(*(column.name for column in _RECHECKED))
-
-
-class _JsonDumper(JsonbBinaryDumper):
-    """Dumps empty objects and lists, four of the five of most rows, without `json.dumps`.
-
-    Saves 0.3 s of the 0.6 s of Python that insert 60,000 rows.
-    """
-
-    def dump(self, obj: Any) -> Buffer | None:
-        """Return a value of a `jsonb` column, in binary."""
-        return super().dump(obj) if obj else _EMPTY_JSON[type(obj)]
-
-
-_EMPTY_JSON = {dict: b"\x01{}", list: b"\x01[]"}
 
 
 def insert_rows(import_id: int, outcomes: Iterable[RowOutcome]) -> None:
@@ -97,7 +81,11 @@ def insert_rows(import_id: int, outcomes: Iterable[RowOutcome]) -> None:
     with connection.cursor() as cursor:
         # Raw SQL: the ORM would load the rows first.
         cursor.execute("DELETE FROM imports_importrow WHERE import_id = %s", [import_id])
-    _copy_rows(["import_id"], ["int8"], ((import_id, *_get_outcome_values(outcome)) for outcome in outcomes))
+    copy_rows(
+        "imports_importrow",
+        {"import_id": "int8", **_TYPES},
+        ((import_id, *_get_outcome_values(outcome)) for outcome in outcomes),
+    )
 
 
 def replace_rows(rows: Collection[ImportRow]) -> None:
@@ -109,18 +97,11 @@ def replace_rows(rows: Collection[ImportRow]) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM imports_importrow WHERE id = ANY(%s)", [[row.pk for row in rows]])
-    _copy_rows(["id", "import_id"], ["int8", "int8"], ((row.pk, row.import_id, *_get_row_values(row)) for row in rows))
-
-
-def _copy_rows(keys: list[str], key_types: list[str], rows: Iterable[tuple[Any, ...]]) -> None:
-    """Insert rows by COPY: these keys, then `COLUMNS`."""
-    columns = ", ".join([*keys, *_NAMES])
-    with connection.cursor() as cursor:
-        cursor.adapters.register_dumper(dict, _JsonDumper)
-        with cursor.copy(f"COPY imports_importrow ({columns}) FROM STDIN (FORMAT binary)") as copy:
-            copy.set_types([*key_types, *_TYPES])
-            for row in rows:
-                copy.write_row(row)
+    copy_rows(
+        "imports_importrow",
+        {"id": "int8", "import_id": "int8", **_TYPES},
+        ((row.pk, row.import_id, *_get_row_values(row)) for row in rows),
+    )
 
 
 def apply_outcome(row: ImportRow, outcome: RowOutcome, *, ticked: bool) -> None:
