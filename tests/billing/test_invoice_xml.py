@@ -10,12 +10,11 @@ from lxml import etree
 
 from licensing.billing import invoicing
 from licensing.billing.invoicing import cii
-from licensing.billing.models import Seller
 from licensing.catalogue import pricing
-from licensing.catalogue.models import SchoolTier
+from licensing.catalogue.models import SchoolTier, Seller
 from licensing.catalogue.operations import day_in_france
-from licensing.orders.models import Payer
-from licensing.payments.models import Payment, PaymentMethod
+from licensing.orders.models import Payer, PaymentMethod
+from licensing.payments.models import Payment
 from tests.billing import sample_orders
 from tests.billing.schematron import list_violations
 from tests.conftest import TERM

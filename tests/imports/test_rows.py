@@ -34,9 +34,9 @@ def build_outcome(*, cells=None, text="", problems=(), verdict=Verdict.ERROR, ti
 
 
 def test_all_columns_of_the_model_are_in_the_one_list():
-    generated = {"id", "import_id", "done"}
+    others = {"id", "import_id", "done"}
     assert [column.name for column in rows.COLUMNS] == [
-        field.column for field in ImportRow._meta.concrete_fields if field.column not in generated
+        field.column for field in ImportRow._meta.concrete_fields if field.column not in others
     ]
 
 

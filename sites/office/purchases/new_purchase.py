@@ -12,8 +12,8 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 
 from collectivities.models import PortfolioSchool
-from licensing.billing.models import Seller
 from licensing.catalogue import pricing
+from licensing.catalogue.models import Seller
 from licensing.catalogue.operations import day_in_france
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
