@@ -196,7 +196,7 @@ def _ours(pool: Pool, content: bytes, steps: dict[str, list[float]]) -> None:
 
     spreadsheet_import = timed(
         "upload",
-        lambda: operations.upload(
+        lambda: operations.store_upload(
             pool_id=pool.pk, filename="ecoles.xlsx", content=content, units_for_all=None, by=None, at=at
         ),
     )

@@ -65,6 +65,10 @@ class EmptyFile(LicensingError):
     code = "empty_file"
 
 
+class FileTooLarge(LicensingError):
+    code = "file_too_large"
+
+
 class NotEditable(LicensingError):
     """The column is not editable for this purpose."""
 

@@ -51,12 +51,11 @@ def build_rejected_report(code: str, sentence: str) -> dict[str, Any]:
 def build_report(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
     """Return the report of an import: layout, matched schools, problems, and what was applied."""
     layout = spreadsheet_import.layout
-    titles = layout.get("titles", [])
-    names = layout.get("sheets", [])
+    titles, names = layout.titles, layout.sheets
     is_portfolio = spreadsheet_import.purpose == Purpose.PORTFOLIO
     verdicts = dict.fromkeys(Verdict.values, 0)
     resolved: list[dict[str, Any]] = []
-    problems = [_problem(layout.get("sheet", ""), None, question, []) for question in layout.get("questions", [])]
+    problems = [_problem(layout.sheet, None, question.as_json(), []) for question in layout.questions]
     rows = (
         ImportRow.objects.filter(import_id=spreadsheet_import.pk)
         .order_by("sheet", "number")
@@ -65,7 +64,7 @@ def build_report(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
             "number",
             "verdict",
             "uai",
-            "how",
+            "match_method",
             "confidence",
             "units",
             "codes",
@@ -91,10 +90,10 @@ def build_report(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
     outcome = spreadsheet_import.outcome
     effects = ("allocations", "grown", "reduced", "revoked", "added", "updated")
     return build_empty_report() | {
-        "sheet": layout.get("sheet", ""),
-        "sheets": [names[region["sheet"]] for region in layout.get("read", [])],
-        "header_row": layout.get("header_row"),
-        "columns": {meaning: titles[index] for meaning, index in layout.get("columns", {}).items()},
+        "sheet": layout.sheet,
+        "sheets": layout.parsed_sheets,
+        "header_row": layout.header_row,
+        "columns": {meaning.value: titles[index] for meaning, index in layout.columns.items()},
         "rows": sum(verdicts.values()),
         "verdicts": verdicts,
         "resolved": resolved,
@@ -105,7 +104,7 @@ def build_report(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
         "import": spreadsheet_import.pk,
         "state": spreadsheet_import.state,
         "refusal": spreadsheet_import.refusal if spreadsheet_import.state != ImportState.APPLIED else "",
-        "code": layout.get("refused", "") if spreadsheet_import.state != ImportState.APPLIED else "",
+        "code": layout.error_code if spreadsheet_import.state != ImportState.APPLIED else "",
     }
 
 

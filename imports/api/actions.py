@@ -29,7 +29,7 @@ from imports.api.imports import TAGS, get_import_or_404
 from imports.api.serialization import serialize_import, serialize_undo
 from imports.api.serializers import ImportSerializer, UndoPlanSerializer
 from imports.enums import ImportState, Purpose, Volume
-from imports.exceptions import PortfolioHasNoUnits
+from imports.exceptions import PortfolioHasNoUnits, WrongVolume
 from imports.formats import limits
 from imports.meanings import LABELS, Meaning
 from imports.operations.import_lock import lock_import
@@ -261,19 +261,16 @@ def _layout_choices(spreadsheet_import: SpreadsheetImport, answers: Mapping[str,
     faults = list(_assign_columns(data, answers.get("columns", {}), blank.editable_columns))
     data |= {name: answers[name] for name in ("header_row", "units_for_all") if name in answers}
     if "sheets" in answers:
-        if "sheets" not in blank.fields and set(answers["sheets"]) != set(spreadsheet_import.layout["sheets"]):
+        if "sheets" not in blank.fields and set(answers["sheets"]) != set(spreadsheet_import.layout.sheets):
             faults.append(FieldError("invalid_choice", "Ce classeur n'a pas de feuille de ce nom.", "sheets"))
         data["sheets"] = list(dict.fromkeys(answers["sheets"]))
     if "volume" in answers:
         data["volume"] = "" if answers["volume"] == Volume.COLUMN else answers["volume"]
-    if is_allocation and ("units_for_all" in answers) != (answers.get("volume") == Volume.ALL):
-        faults.append(
-            FieldError(
-                "invalid_volume",
-                "« volume » vaut « all » si « units_for_all » dit combien, et seulement alors.",
-                "volume",
-            )
-        )
+    if is_allocation:
+        try:
+            operations.check_volume(answers.get("volume", ""), answers.get("units_for_all"))
+        except WrongVolume as refusal:
+            faults.append(FieldError(refusal.code, refusal.sentence, "volume"))
     form = LayoutForm(data, spreadsheet_import=spreadsheet_import)
     if not form.is_valid():
         faults += [

@@ -125,7 +125,7 @@ class ImportListView(ScopedListView):
         body.is_valid(raise_exception=True)
         data = body.validated_data
         now = timezone.now()
-        spreadsheet_import = operations.upload_from_program(
+        spreadsheet_import = operations.upload(
             purpose=Purpose(data["purpose"]),
             pool_id=data.get("pool"),
             volume=data.get("volume", ""),

@@ -18,10 +18,9 @@ from imports import operations
 from imports.api import examples
 from imports.api.imports import TAGS, get_import_or_404
 from imports.api.serializers import ImportRowSerializer
-from imports.editable_columns import EDITABLE_COLUMNS, MAX_LENGTH
 from imports.enums import ConflictResolution, Purpose, Verdict
 from imports.exceptions import NotEditable
-from imports.meanings import LABELS
+from imports.meanings import EDITABLE_COLUMNS, LABELS, MAX_EDIT_LENGTH
 from imports.models import ImportRow
 from schools.uai import normalise
 
@@ -58,25 +57,28 @@ class RowEditsSerializer(StrictSerializer):
     """Ce que les cellules doivent dire, écrit comme dans le tableau ; vide : rien."""
 
     uai = StrictCharField(
-        required=False, allow_blank=True, max_length=MAX_LENGTH, help_text="L'école, seule : celle que vous choisissez."
+        required=False,
+        allow_blank=True,
+        max_length=MAX_EDIT_LENGTH,
+        help_text="L'école, seule : celle que vous choisissez.",
     )
     units = StrictCharField(
-        required=False, allow_blank=True, max_length=MAX_LENGTH, help_text="Licences, d'une attribution."
+        required=False, allow_blank=True, max_length=MAX_EDIT_LENGTH, help_text="Licences, d'une attribution."
     )
     email = StrictCharField(
         required=False,
         allow_blank=True,
-        max_length=MAX_LENGTH,
+        max_length=MAX_EDIT_LENGTH,
         help_text="L'adresse à qui écrire : où part la clé d'une attribution, ou le contact du périmètre.",
     )
     classes = StrictCharField(
-        required=False, allow_blank=True, max_length=MAX_LENGTH, help_text="Classes, du périmètre."
+        required=False, allow_blank=True, max_length=MAX_EDIT_LENGTH, help_text="Classes, du périmètre."
     )
     contact_name = StrictCharField(
-        required=False, allow_blank=True, max_length=MAX_LENGTH, help_text="Contact, du périmètre."
+        required=False, allow_blank=True, max_length=MAX_EDIT_LENGTH, help_text="Contact, du périmètre."
     )
     phone = StrictCharField(
-        required=False, allow_blank=True, max_length=MAX_LENGTH, help_text="Téléphone, du périmètre."
+        required=False, allow_blank=True, max_length=MAX_EDIT_LENGTH, help_text="Téléphone, du périmètre."
     )
 
 

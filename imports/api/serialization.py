@@ -11,7 +11,6 @@ from imports.confirmation_guard import build_guard
 from imports.enums import ImportState, RowEffect, Verdict
 from imports.parsing.column_mapping import column_letters
 from imports.progress import get_current_progress
-from imports.web.layout_form import get_examples, list_editable_columns
 
 if TYPE_CHECKING:
     import datetime
@@ -61,7 +60,7 @@ class _ImportDetail:
         self.plan = _plan(spreadsheet_import) if spreadsheet_import.state == ImportState.CHECKED else None
         self.outcome = _outcome(spreadsheet_import)
         self.rejection = (
-            {"code": spreadsheet_import.layout.get("refused", ""), "detail": spreadsheet_import.refusal}
+            {"code": spreadsheet_import.layout.error_code, "detail": spreadsheet_import.refusal}
             if spreadsheet_import.refusal
             else None
         )
@@ -81,31 +80,31 @@ def _progress(spreadsheet_import: SpreadsheetImport, at: datetime.datetime) -> d
 
 def _layout(spreadsheet_import: SpreadsheetImport) -> dict[str, Any] | None:
     layout = spreadsheet_import.layout
-    if "read" not in layout:
+    if not layout.is_parsed:
         return None
-    meanings = {index: meaning for meaning, index in layout["columns"].items()}
+    meanings = {index: meaning for meaning, index in layout.columns.items()}
     return {
-        "kind": layout["kind"],
-        "sheets": layout["sheets"],
+        "kind": layout.kind,
+        "sheets": layout.sheets,
         "read_sheets": [
-            {"sheet": layout["sheets"][one["sheet"]], "index": one["sheet"], "header_row": one["header_row"]}
-            for one in layout["read"]
+            {"sheet": layout.sheets[one.sheet], "index": one.sheet, "header_row": one.header_row}
+            for one in layout.regions
         ],
         "columns": [
             {
                 "index": index,
                 "letters": column_letters(index),
-                "title": layout["titles"][index],
-                "examples": get_examples(layout, index),
+                "title": layout.titles[index],
+                "examples": layout.get_examples(index),
                 "meaning": meanings.get(index),
             }
-            for index in list_editable_columns(layout)
+            for index in layout.list_editable_columns()
         ],
-        "volume": layout["volume"] or None,
-        "remembered": layout["remembered"],
-        "rows": layout["rows"],
-        "remarks": layout["remarks"],
-        "questions": layout["questions"],
+        "volume": layout.volume,
+        "remembered": layout.remembered,
+        "rows": layout.rows,
+        "remarks": layout.remarks,
+        "questions": [question.as_json() for question in layout.questions],
     }
 
 

@@ -288,7 +288,7 @@ class ImportRowSerializer(serializers.ModelSerializer[ImportRow]):
     cells = serializers.DictField(child=serializers.CharField(), help_text="Ses cellules, par le sens de leur colonne.")
     edits = serializers.DictField(child=serializers.CharField(), help_text="Ce qui y a été corrigé.")
     match_method = serializers.ChoiceField(
-        source="how", choices=RowMatchMethod.choices, allow_blank=True, help_text="Comment l'école a été trouvée."
+        choices=RowMatchMethod.choices, allow_blank=True, help_text="Comment l'école a été trouvée."
     )
     confidence = serializers.FloatField(allow_null=True, help_text="De 0 à 1 ; null si aucune école n'est trouvée.")
     proposals = SchoolProposalSerializer(

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from core import formatting
 from imports.checks import wording
-from imports.meanings import Meaning
-from imports.problems import Problem
+from imports.meanings import Meaning, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from imports.checks.context import CheckContext, SchoolFacts
-    from imports.checks.cross_row_checks import SharedEmail
+    from imports.checks.row_types import SharedEmail
     from imports.parsing.rows import ParsedRow
 
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from imports.checks import wording
 from imports.enums import Purpose, RowMatchMethod
-from imports.meanings import Meaning
-from imports.problems import Problem
+from imports.meanings import Meaning, Problem
 from schools import uai
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def describe_match(request: CheckRequest, school: SchoolFacts) -> list[Problem]:
     """Return the note on a school that was matched by a repaired UAI or by name."""
     found = request.school
     sure = wording.format_percent(found.confidence or 0)
-    if found.how == RowMatchMethod.REPAIRED:
+    if found.match_method == RowMatchMethod.REPAIRED:
         return [
             Problem(
                 "uai",
@@ -102,7 +101,7 @@ def describe_match(request: CheckRequest, school: SchoolFacts) -> list[Problem]:
                 blocking=False,
             )
         ]
-    if found.how == RowMatchMethod.NAME:
+    if found.match_method == RowMatchMethod.NAME:
         return [
             Problem(
                 "name",

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from core import formatting
 from imports.enums import Volume
-from imports.problems import Problem
+from imports.meanings import Problem
 from licensing.catalogue.operations import day_in_france
 
 if TYPE_CHECKING:
     from imports.checks.context import CheckContext, SchoolFacts
-    from imports.checks.cross_row_checks import CrossRowFindings
-    from imports.checks.row_types import CheckRequest
+    from imports.checks.row_types import CheckRequest, CrossRowFindings
 
 
 #: Volumes that are read from the row itself.

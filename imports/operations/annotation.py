@@ -99,13 +99,13 @@ def build_annotated_workbook(spreadsheet_import: SpreadsheetImport) -> tuple[Ann
         provenance.write_property(book, provenance.sign(provenance.Provenance(spreadsheet_import.pk, choice), schema))
 
     return build_annotated(
-        content, TableLocation.of(spreadsheet_import.layout), build_marks(spreadsheet_import), sign
+        content, TableLocation.from_layout(spreadsheet_import.layout), build_marks(spreadsheet_import), sign
     ), digest
 
 
 def build_marks(spreadsheet_import: SpreadsheetImport) -> list[RowMarks]:
     """Return the marks of the rows with problems, in order."""
-    columns, volume = spreadsheet_import.layout.get("columns", {}), spreadsheet_import.layout.get("volume")
+    columns, volume = spreadsheet_import.layout.columns, spreadsheet_import.layout.volume
     faulty = (
         ImportRow.objects.filter(import_id=spreadsheet_import.pk, conflict_resolution="")
         .exclude(Q(verdict=Verdict.IGNORED) | Q(problems=[]))

@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from core.email_addresses import is_ordinary_address
+from imports.meanings import Problem
 from imports.parsing.cells import cell_to_text
 from imports.parsing.quantities import is_excel_error
-from imports.problems import Problem
 
 if TYPE_CHECKING:
     from imports.formats.sheet_types import CellValue

@@ -6,10 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from imports.enums import Purpose, Volume
-from imports.meanings import LABELS, Meaning
+from imports.meanings import LABELS, Meaning, Problem
 from imports.parsing import fill_down
 from imports.parsing.column_mapping import column_letters
-from imports.problems import Problem
 from schools.folding import fold
 
 if TYPE_CHECKING:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from imports.meanings import Meaning
+from imports.meanings import Meaning, Problem
 from imports.parsing import cells
 from imports.parsing.emails import is_email_address, parse_email
 from imports.parsing.phones import normalize_phone
 from imports.parsing.quantities import is_excel_error, parse_class_count, parse_quantity
-from imports.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

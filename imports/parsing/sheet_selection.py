@@ -11,8 +11,7 @@ from imports.formats.exceptions import UnreadableFile
 from imports.meanings import LISTS_SHEET, Meaning
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, CellType, classify_cell
 from imports.parsing.column_titles import Title, match_meanings
-from imports.parsing.header_digest import compute_header_digest
-from imports.parsing.headers import Header, find_header, read_header
+from imports.parsing.headers import Header, compute_header_digest, find_header, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,15 +6,13 @@ For any number of events: one query for the listeners, one COPY each for events 
 from __future__ import annotations
 
 import datetime
-import json
 import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django_tenants.utils import get_public_schema_name
 
-from core.copy_rows import escape_field, write_lines
+from core.copy_rows import copy_rows
 from core.sequences import reserve_ids
 from core.tenant_connection import connection
 from jobs.tasks import defer
@@ -22,7 +20,7 @@ from webhooks.listeners import get_listeners
 from webhooks.models import Delivery, DeliveryState, EventType, WebhookEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from webhooks.listeners import Listeners
 
@@ -32,8 +30,24 @@ DRAIN = "webhooks.drain"
 #: How long a delivery is retried.
 RETRY_PERIOD = datetime.timedelta(days=3)
 
-_EVENTS = ("id", "public_id", "type", "subject", "at", "data")
-_DELIVERIES = ("endpoint_id", "event_id", "subject", "state", "attempts", "next_at", "gives_up_at", "reason")
+_EVENTS = {
+    "id": "int8",
+    "public_id": "varchar",
+    "type": "varchar",
+    "subject": "varchar",
+    "at": "timestamptz",
+    "data": "jsonb",
+}
+_DELIVERIES = {
+    "endpoint_id": "int8",
+    "event_id": "int8",
+    "subject": "varchar",
+    "state": "varchar",
+    "attempts": "int2",
+    "next_at": "timestamptz",
+    "gives_up_at": "timestamptz",
+    "reason": "varchar",
+}
 
 
 class NewEvent(NamedTuple):
@@ -69,22 +83,20 @@ def write_events(
     if not listened_events:
         return []
     numbers = reserve_ids(_table(WebhookEvent), len(listened_events))
-    moment, due = at.isoformat(), emitted_at or at
-    _copy(
+    copy_rows(
         _table(WebhookEvent),
         _EVENTS,
         [
-            f"{number}\tevt_{secrets.token_hex(14)}\t{kind}\t{subject}\t{moment}\t"
-            f"{escape_field(json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False))}\n"
+            (number, f"evt_{secrets.token_hex(14)}", kind, subject, at, data)
             for number, (kind, subject, data) in zip(numbers, listened_events, strict=True)
         ],
     )
-    common_columns = f"{DeliveryState.PENDING.value}\t0\t{due.isoformat()}\t{(due + RETRY_PERIOD).isoformat()}\t\n"
-    _copy(
+    due = emitted_at or at
+    copy_rows(
         _table(Delivery),
         _DELIVERIES,
         [
-            f"{endpoint}\t{number}\t{subject}\t{common_columns}"
+            (endpoint, number, subject, DeliveryState.PENDING.value, 0, due, due + RETRY_PERIOD, "")
             for number, (kind, subject, _) in zip(numbers, listened_events, strict=True)
             for endpoint in endpoints_by_type[kind]
         ],
@@ -104,9 +116,3 @@ def queue_drain(endpoint_id: int) -> None:
 
 def _table(model: type[WebhookEvent | Delivery]) -> str:
     return connection.ops.quote_name(model._meta.db_table)  # noqa: SLF001 - Django's documented way to the name
-
-
-def _copy(table: str, columns: Sequence[str], lines: Sequence[str]) -> None:
-    if lines:
-        with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-            write_lines(copy, lines)

@@ -106,7 +106,7 @@ def test_a_lot_that_ended_asks_for_another(waiting):
 def test_schools_awaited_by_the_portfolio_are_added_to_it(nimes):
     uai = next_uai()
     known = SchoolFactory()
-    spreadsheet_import = operations.upload(
+    spreadsheet_import = operations.store_upload(
         purpose=Purpose.PORTFOLIO,
         pool_id=None,
         filename="écoles.csv",

@@ -24,8 +24,8 @@ from imports.checks.problem_codes import FIXES, LABELS, UNTICKING, list_fixes
 from imports.checks.school_checks import DOUBT_CODES
 from imports.checks.school_resolution import ResolvedSchool
 from imports.enums import Purpose, Verdict, Volume
+from imports.meanings import Problem
 from imports.parsing.rows import ParsedRow
-from imports.problems import Problem
 from schools.recognition import Proposal
 from tests.conftest import TERM
 from tests.imports.sample_files import UNUSED_UAIS

@@ -14,6 +14,7 @@ from imports.checks import email_checks
 from imports.enums import Verdict
 from imports.exceptions import CannotAwait, CannotResolveConflict
 from imports.models import ImportRow
+from imports.operations import recheck
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.operations import allocate
 from tests.conftest import TERM
@@ -46,7 +47,7 @@ def add_proposals(spreadsheet_import, number, *schools, code="ambiguous_school")
     proposals = [{"uai": school.uai, "label": school.name, "score": score} for school, score in schools]
     problem = {"column": "uai", "code": code, "message": "…", "blocking": True}
     ImportRow.objects.filter(import_id=spreadsheet_import.pk, number=number).update(
-        uai="", how="", confidence=None, proposals=proposals, problems=[problem], codes=[code], verdict="error",
+        uai="", match_method="", confidence=None, proposals=proposals, problems=[problem], codes=[code], verdict="error",
         ticked=False,
     )  # fmt: skip
 
@@ -62,7 +63,7 @@ def test_a_chosen_proposal_wins_over_the_row(pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv(("x", 3), (other, 1)))
     add_proposals(spreadsheet_import, 2, (school, 0.9))
     chosen = amend(spreadsheet_import, 2, edits={"uai": school.uai})
-    assert (chosen.uai, chosen.how, chosen.verdict, chosen.ticked) == (school.uai, "chosen", Verdict.NEW, True)
+    assert (chosen.uai, chosen.match_method, chosen.verdict, chosen.ticked) == (school.uai, "chosen", Verdict.NEW, True)
     again = amend(spreadsheet_import, 2, edits={"uai": other.uai})
     assert again.verdict == Verdict.ERROR
     assert problem_codes(spreadsheet_import) == {2: ["conflicting_duplicate"], 3: ["conflicting_duplicate"]}
@@ -77,7 +78,7 @@ def test_the_row_s_own_uai_can_be_chosen_when_unconfirmed(pool):
     # The row's form posts every field: an unchanged one is no edit.
     assert amend(spreadsheet_import, 2, edits={"uai": school.uai, "units": "4"}).codes == ["uai_of_another_school"]
     chosen = amend(spreadsheet_import, 2, edits={"uai": school.uai})
-    assert (chosen.how, chosen.verdict, chosen.codes) == ("chosen", Verdict.NEW, [])
+    assert (chosen.match_method, chosen.verdict, chosen.codes) == ("chosen", Verdict.NEW, [])
 
 
 def test_ignoring_and_restoring_a_doubtful_row_keeps_its_doubt(pool):
@@ -92,7 +93,7 @@ def test_ignoring_and_restoring_a_doubtful_row_keeps_its_doubt(pool):
 def test_a_school_that_the_directory_does_not_know_waits_with_its_uai(pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv(("0010001W", 3), (SchoolFactory(), 1)))
     waiting = amend(spreadsheet_import, 2, awaited=True)
-    assert (waiting.verdict, waiting.awaited, waiting.set_aside, waiting.uai, waiting.how, waiting.codes) == (
+    assert (waiting.verdict, waiting.awaited, waiting.set_aside, waiting.uai, waiting.match_method, waiting.codes) == (
         Verdict.IGNORED, True, True, "0010001W", "", ["awaited"],
     )  # fmt: skip
     back = amend(spreadsheet_import, 2, set_aside=False)
@@ -132,7 +133,7 @@ def test_a_conflict_on_a_redeemed_key_cannot_be_resolved(pool):
     allocation = allocate_units(pool, school, 5)
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 2)))
     ActivationKey.objects.filter(pk=allocation.key_id).update(redeemed_at=TERM, redeemed_by=UserFactory())
-    operations.row_edits.check_again(spreadsheet_import)
+    recheck.recheck_import(spreadsheet_import)
     assert problem_codes(spreadsheet_import) == {2: ["below_redeemed_units"]}
     with pytest.raises(CannotResolveConflict, match="déjà activée"):
         amend(spreadsheet_import, 2, conflict_resolution="reduce")
@@ -219,7 +220,7 @@ def test_likely_proposals_are_accepted_in_bulk_and_close_calls_left(pool):
     assert operations.accept_proposals(import_id=spreadsheet_import.pk, **NOW) == 1
     found = rows(spreadsheet_import)
     assert [found[number].uai for number in (2, 3, 4)] == [first.uai, "", ""]
-    assert (found[2].how, found[2].ticked) == ("chosen", True)
+    assert (found[2].match_method, found[2].ticked) == ("chosen", True)
     assert operations.accept_proposals(import_id=spreadsheet_import.pk, **NOW) == 0
 
 

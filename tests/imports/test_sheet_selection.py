@@ -10,7 +10,7 @@ import pytest
 from imports.enums import Purpose
 from imports.formats.exceptions import UnreadableFile
 from imports.meanings import Meaning
-from imports.parsing.header_digest import compute_header_digest
+from imports.parsing.headers import compute_header_digest
 from imports.parsing.spreadsheet import (
     ParsingContext,
     ParsingOptions,

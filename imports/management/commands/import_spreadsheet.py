@@ -18,6 +18,7 @@ from imports.enums import ImportState, Purpose, Verdict, Volume
 from imports.exceptions import NothingToApply
 from imports.formats import limits
 from imports.json_report import build_rejected_report, build_report
+from imports.layout import LayoutChoices
 from imports.meanings import Meaning
 from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
@@ -25,7 +26,7 @@ from schools.folding import fold
 from tenants.models import Collectivity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from django.core.management.base import CommandParser
 
@@ -98,13 +99,13 @@ class Command(BaseCommand):
 
     def _read(self, content: bytes, options: dict[str, Any]) -> SpreadsheetImport:
         """Upload and parse in this process: the queued job then has nothing to do."""
-        spreadsheet_import = operations.upload(
+        spreadsheet_import = operations.store_upload(
             purpose=Purpose(options["purpose"]),
             pool_id=options["pool"] if options["purpose"] == Purpose.ALLOCATION else None,
             filename=options["file"].name,
             content=content,
             units_for_all=options["quantity"],
-            choices={"sheets": [options["sheet"]]} if options["sheet"] else {},
+            choices=LayoutChoices(sheets=[options["sheet"]]) if options["sheet"] else None,
             by=None,
             at=timezone.now(),
         )
@@ -215,10 +216,10 @@ def _check_pool(options: dict[str, Any]) -> None:
 
 def _choose_units_column(spreadsheet_import: SpreadsheetImport, title: str) -> None:
     """Parse the file again with this units column. Raises `CommandRejected` if there is not one."""
-    titles = spreadsheet_import.layout["titles"]
-    found = _find_columns(title, titles)
+    layout = spreadsheet_import.layout
+    found = _find_columns(title, layout.titles)
     if len(found) != 1:
-        named = ", ".join(f"« {name} »" for name in titles if name.strip())
+        named = ", ".join(f"« {name} »" for name in layout.titles if name.strip())
         raise CommandRejected(
             "unknown_column" if not found else "several_columns",
             f"Le tableau n'a pas de colonne « {title} ». Ses titres : {named or 'aucun'}."
@@ -227,9 +228,9 @@ def _choose_units_column(spreadsheet_import: SpreadsheetImport, title: str) -> N
         )
     operations.choose_layout(
         import_id=spreadsheet_import.pk,
-        sheets=[spreadsheet_import.layout["sheets"][region["sheet"]] for region in spreadsheet_import.layout["read"]],
-        header_row=spreadsheet_import.layout["header_row"],
-        columns=dict(spreadsheet_import.layout["columns"]) | {Meaning.UNITS.value: found[0]},
+        sheets=layout.parsed_sheets,
+        header_row=layout.header_row,
+        columns={**layout.columns, Meaning.UNITS: found[0]},
         volume=Volume.COLUMN,
         units_for_all=None,
         by=None,
@@ -237,7 +238,7 @@ def _choose_units_column(spreadsheet_import: SpreadsheetImport, title: str) -> N
     )
 
 
-def _find_columns(title: str, titles: list[str]) -> list[int]:
+def _find_columns(title: str, titles: Sequence[str]) -> list[int]:
     """Return the columns with this title: exact, else ignoring case and accents, else by its last line."""
     wanted = fold(title)
     matchers: tuple[Callable[[str], bool], ...] = (

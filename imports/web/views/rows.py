@@ -12,9 +12,8 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRefresh
 
 from imports import operations
-from imports.editable_columns import EDITABLE_COLUMNS, MAX_LENGTH
 from imports.enums import ConflictResolution, ImportState, Purpose
-from imports.meanings import LABELS, Meaning
+from imports.meanings import EDITABLE_COLUMNS, LABELS, MAX_EDIT_LENGTH, Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.web.views import PREPARERS
 from imports.web.views.detail import build_common_context
@@ -81,7 +80,7 @@ def _render_row(request: OfficeHttpRequest, spreadsheet_import: SpreadsheetImpor
     context["row"] = found
     if "fermer" in request.GET:
         return render(request, "imports/_row.html", context | {"focused": True})
-    query = request.GET.get("ecole", "").strip()[:MAX_LENGTH]
+    query = request.GET.get("ecole", "").strip()[:MAX_EDIT_LENGTH]
     schools = list(search(query)[: MAX_SEARCH_RESULTS + 1]) if query else []
     context |= {
         "open": True,
@@ -115,7 +114,7 @@ def _requested_changes(request: OfficeHttpRequest) -> dict[str, Any]:
     data = request.POST
     action = data.get("action")
     if action == "choose":
-        return {"edits": {Meaning.UAI.value: data.get("uai", "")[:MAX_LENGTH]}}
+        return {"edits": {Meaning.UAI.value: data.get("uai", "")[:MAX_EDIT_LENGTH]}}
     if action == "settle":
         conflict_resolution = data.get("conflict_resolution", "")
         return {"conflict_resolution": conflict_resolution if conflict_resolution in ConflictResolution.values else ""}
@@ -126,7 +125,7 @@ def _requested_changes(request: OfficeHttpRequest) -> dict[str, Any]:
         "await": {"awaited": True},
     }
     names = {meaning.value for fields in EDITABLE_COLUMNS.values() for meaning in fields}
-    return decided.get(action) or {"edits": {name: data[name][:MAX_LENGTH] for name in sorted(names & set(data))}}
+    return decided.get(action) or {"edits": {name: data[name][:MAX_EDIT_LENGTH] for name in sorted(names & set(data))}}
 
 
 def get_return_url(address: str, pk: int) -> str:

@@ -11,8 +11,7 @@ from collectivities import audit_log
 from collectivities.queries import get_contact_emails
 from licensing.pools import checks
 from licensing.pools.exceptions import RowsRefused
-from licensing.pools.operations.allocation_rows import AllocationStep, Demand
-from licensing.pools.operations.apply_steps import apply_steps
+from licensing.pools.operations.allocation import apply_steps
 from licensing.pools.operations.demand_checks import (
     RejectedDemand,
     check_demands,
@@ -20,6 +19,7 @@ from licensing.pools.operations.demand_checks import (
     lock_existing_allocations,
     pool_exhausted_error,
 )
+from licensing.pools.operations.steps import AllocationStep, Demand
 from licensing.pools.wording import describe_bulk_allocation
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from accounts.models import User
     from licensing.exceptions import LicensingError
     from licensing.pools.models import Pool
-    from licensing.pools.operations.allocation_rows import TargetSchool
-    from licensing.pools.operations.apply_steps import AllocationOutcome
+    from licensing.pools.operations.steps import AllocationOutcome, TargetSchool
 
 
 class AllocationRequest(NamedTuple):

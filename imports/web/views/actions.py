@@ -1,4 +1,4 @@
-"""Steps after verification: change the layout, confirm, cancel."""
+"""Actions on an import: change its layout, confirm, cancel, undo."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from collectivities.access import OfficeHttpRequest
+
+#: Maximum number of schools listed before undoing.
+MAX_LISTED = 100
 
 
 @require_policy(PREPARERS)
@@ -114,3 +117,28 @@ def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         return redirect("imports:detail", pk=pk)
     messages.success(request, "ce tableau est annulé : rien n'en a été appliqué.")
     return redirect("imports:list")
+
+
+@require_policy(APPLIERS)
+@require_http_methods(["GET", "POST"])
+def undo(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Preview the effects of undoing, and queue it."""
+    spreadsheet_import = get_object_or_404(SpreadsheetImport.objects.select_related("pool__entitlement"), pk=pk)
+    try:
+        if request.method == "POST":
+            operations.request_undo(import_id=pk, by=request.member.user, at=timezone.now())
+            return redirect("imports:detail", pk=pk)
+        plan = operations.get_undo_plan(pk)
+    except LicensingError as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect("imports:detail", pk=pk)
+    taken = sorted([*plan.revoked, *plan.reduced], key=lambda one: (one.sheet, one.number))
+    context = build_common_context(spreadsheet_import) | {
+        "plan": plan,
+        "something": bool(taken or plan.removed or plan.restored),
+        "shown_taken": taken[:MAX_LISTED],
+        "more_taken": max(len(taken) - MAX_LISTED, 0),
+        "shown_left": plan.left[:MAX_LISTED],
+        "more_left": max(len(plan.left) - MAX_LISTED, 0),
+    }
+    return render(request, "imports/undo.html", context)
