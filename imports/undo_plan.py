@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from collectivities.operations import SchoolContact, lock_contacts
 from core import array_lookups, formatting
+from core.calendar import date_in_paris
 from imports.enums import Purpose, RowEffect
 from imports.models import ImportRow
-from licensing.catalogue.operations import day_in_france
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.models import Allocation
 from licensing.pools.queries import find_emailed_ids
@@ -153,7 +153,7 @@ def _reason_to_keep(row: _AppliedRow, spreadsheet_import: SpreadsheetImport) -> 
     if row.done in (RowEffect.REDUCED, RowEffect.REVOKED):
         return _reason_not_restored(row)
     if row.redeemed_at is not None:
-        day = formatting.long_date(day_in_france(row.redeemed_at))
+        day = formatting.long_date(date_in_paris(row.redeemed_at))
         return "already_redeemed", f"La clé a été activée le {day} : l'école garde ses licences."
     if row.allocation_id is None:
         return "already_revoked", "L'attribution a déjà été reprise depuis."

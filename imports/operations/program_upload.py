@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.calendar import date_in_paris
 from imports import queries
 from imports.enums import Purpose, Volume
 from imports.exceptions import EmptyFile, PoolMissing, PoolNotOpen, PortfolioHasNoUnits, WrongVolume
 from imports.operations.intake import upload
-from licensing.catalogue.operations import day_in_france
 
 if TYPE_CHECKING:
     import datetime
@@ -41,7 +41,7 @@ def upload_from_program(
                 "Un tableau du périmètre ne donne pas de licence : n'indiquez ni lot, ni nombre de licences."
             )
     else:
-        _check_allocation(pool_id, volume, units_for_all, day_in_france(at))
+        _check_allocation(pool_id, volume, units_for_all, date_in_paris(at))
     return upload(
         purpose=purpose,
         pool_id=pool_id,

@@ -15,7 +15,7 @@ from django_tenants.utils import tenant_context
 
 from collectivities import audit_log
 from core import formatting
-from licensing.catalogue.operations import day_in_france
+from core.calendar import date_in_paris
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.shop_subscriptions import create_shop_subscription
 from licensing.pools.models import Pool
@@ -70,7 +70,7 @@ def make_firm(order: Order, *, at: datetime.datetime) -> None:  # noqa: ARG001 -
 
 def is_suspended(order: Order, *, at: datetime.datetime) -> bool:
     """Return whether the order's rights are suspended at `at`, and may resume."""
-    return any(entitlement.suspended_on(day_in_france(at)) for entitlement in _entitlements(order))
+    return any(entitlement.suspended_on(date_in_paris(at)) for entitlement in _entitlements(order))
 
 
 def withdraw(order: Order, *, at: datetime.datetime) -> None:

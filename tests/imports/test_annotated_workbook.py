@@ -21,7 +21,7 @@ from imports.meanings import ADDED_TITLES, LISTS_SHEET
 from imports.models import AnnotatedFile, SpreadsheetImport
 from imports.operations import annotation
 from imports.operations.annotation import AnnotationState
-from imports.workbooks import annotated_workbook, cell_marks, choice_lists, provenance
+from imports.workbooks import annotated_workbook, cell_marks, provenance
 from imports.workbooks.annotated_original import annotate
 from imports.workbooks.marks import MarkedProblem, RowMarks, TableLocation
 from imports.workbooks.provenance import Provenance

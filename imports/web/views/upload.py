@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from core.calendar import date_in_paris
 from imports import operations
 from imports.enums import Purpose
 from imports.web.forms import ImportUploadForm
@@ -30,7 +31,7 @@ def upload(request: OfficeHttpRequest) -> HttpResponse:
     form = ImportUploadForm(
         request.POST or None,
         request.FILES or None,
-        day=timezone.localdate(now),
+        day=date_in_paris(now),
         initial={"purpose": requested_purpose} if requested_purpose in Purpose.values else None,
     )
     if request.method == "POST" and form.is_valid():

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from core import formatting
+from core.calendar import date_in_paris
 from licensing.billing import invoicing
 from licensing.billing.models import Invoice, InvoiceKind
-from licensing.catalogue.operations import day_in_france
 from licensing.orders import preflight, rights
 from licensing.orders.exceptions import IncompleteForInvoice, InvalidOrderDate, NoReason, NotInThisState
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, ScanState, SettlementMethod
@@ -65,7 +65,7 @@ def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datet
     if order.state not in (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED):
         raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Il n'y a pas de droits temporaires.")
     entitlement = order.lines.select_related("entitlement").get().entitlement
-    if until < day_in_france(at):
+    if until < date_in_paris(at):
         raise InvalidOrderDate(f"Le {formatting.long_date(until)} est passé : choisissez un jour à venir.")
     if until > entitlement.last_day:
         raise InvalidOrderDate(

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
-from licensing.catalogue.operations import day_in_france
+from core.calendar import date_in_paris
 from licensing.orders.models import Order, OrderEvent, OrderReminder, OrderState
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
@@ -38,7 +38,7 @@ def remind_and_lapse(at: datetime.datetime) -> tuple[int, int]:
     Run late, it sends the latest reminder only. Idempotent, also for concurrent workers. A failing order does not
     block the others: failures are raised at the end as an exception group.
     """
-    today = day_in_france(at)
+    today = date_in_paris(at)
     expired_ids = list(_counting_down().filter(ends__lt=today).values_list("pk", flat=True))
     ending_soon = _counting_down().filter(
         ends__range=(today, today + datetime.timedelta(days=_days_left_at(REMINDER_DAYS[0])))
@@ -67,7 +67,7 @@ def lapse_if_expired(order: Order, *, at: datetime.datetime) -> bool:
     if order.state != OrderState.PLACED:
         return False
     until = order.lines.select_related("entitlement").get().entitlement.provisional_until
-    if until is None or until >= day_in_france(at):
+    if until is None or until >= date_in_paris(at):
         return False
     order.state, order.lapsed_at = OrderState.LAPSED, at
     order.save(update_fields=["state", "lapsed_at"])
@@ -105,7 +105,7 @@ def _counting_down() -> QuerySet[CountingDown]:
 
 def _due_reminders(order: CountingDown, today: datetime.date) -> list[int]:
     """Return the reminders that are due and not yet sent, the latest last."""
-    days_left, total_days = (order.ends - today).days, (order.ends - day_in_france(order.announced_at)).days
+    days_left, total_days = (order.ends - today).days, (order.ends - date_in_paris(order.announced_at)).days
     last_sent = max(order.reminded, default=0)
     return [day for day in REMINDER_DAYS if day > last_sent and days_left <= _days_left_at(day) < total_days]
 
@@ -113,8 +113,8 @@ def _due_reminders(order: CountingDown, today: datetime.date) -> list[int]:
 @transaction.atomic
 def _remind(order_id: int, at: datetime.datetime) -> int:
     lock_order(order_id)
-    order = _counting_down().filter(pk=order_id, ends__gte=day_in_france(at)).first()
-    due = _due_reminders(order, day_in_france(at)) if order is not None else []
+    order = _counting_down().filter(pk=order_id, ends__gte=date_in_paris(at)).first()
+    due = _due_reminders(order, date_in_paris(at)) if order is not None else []
     if order is None or not due:
         return 0
     OrderReminder.objects.bulk_create(OrderReminder(order=order, day=day, sent_at=at) for day in due)

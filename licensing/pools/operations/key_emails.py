@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 
 from collectivities import audit_log
 from core import formatting
-from licensing.catalogue.operations import PARIS, day_in_france
+from core.calendar import date_in_paris, start_of_day
 from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.queries import unseal_key
 from licensing.exceptions import LicensingError
@@ -25,6 +24,7 @@ from mailing.queries import latest_by_topic
 from schools.wording import format_school_name
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Mapping, Sequence
 
     from accounts.models import User
@@ -74,7 +74,7 @@ def remind_many(
     """Remind all of these schools, at most once a day, in one transaction; return a result for each."""
     allocations, results = lock_allocations(allocation_ids)
     received = find_emailed_ids(allocations)
-    midnight = datetime.datetime.combine(day_in_france(at), datetime.time.min, tzinfo=PARIS)
+    midnight = start_of_day(date_in_paris(at))
     reminded_today = find_reminded_ids(midnight, allocations)
     due: list[Allocation] = []
     for allocation in allocations.values():
@@ -145,7 +145,7 @@ def _refusal(allocation: Allocation, at: datetime.datetime) -> LicensingError | 
     if allocation.revoked_at is not None:
         return revoked_error(allocation.revoked_at)
     if allocation.key.redeemed_at is not None:
-        day = formatting.long_date(day_in_france(allocation.key.redeemed_at))
+        day = formatting.long_date(date_in_paris(allocation.key.redeemed_at))
         return AllocationRedeemed(f"La clé a été activée le {day} : l'établissement s'en sert déjà.")
     try:
         checks.check_open(allocation.pool.entitlement, at)

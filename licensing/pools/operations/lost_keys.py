@@ -15,8 +15,8 @@ from django_tenants.utils import get_public_schema_name
 
 from accounts import throttling
 from accounts.throttling import RateLimit
+from core.calendar import date_in_paris
 from jobs.tasks import defer
-from licensing.catalogue.operations import day_in_france
 from licensing.entitlements.models import ActivationKey, usable_on
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation
 from licensing.pools.operations.key_emails import resend_many
@@ -78,5 +78,5 @@ def resend_lost_keys(*, uai: str, at: datetime.datetime) -> list[AllocationActio
 
 def _redeemable(uai: str, at: datetime.datetime) -> Q:
     """Return the condition that a key is for the school and can be redeemed."""
-    usable = usable_on(day_in_france(at))
+    usable = usable_on(date_in_paris(at))
     return usable & Q(school=uai, redeemed_at__isnull=True, revoked_at__isnull=True)

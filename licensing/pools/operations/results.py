@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from core import array_lookups, formatting
-from licensing.catalogue.operations import day_in_france
+from core.calendar import date_in_paris
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.exceptions import AllocationRedeemed, AllocationRevoked, UnknownAllocation
 from licensing.pools.models import Allocation
@@ -33,13 +33,13 @@ class AllocationActionResult(NamedTuple):
 
 def redeemed_error(at: datetime.datetime, consequence: str) -> AllocationRedeemed:
     """Return the error for a redeemed key; `consequence`: the clause on what cannot be done."""
-    return AllocationRedeemed(f"La clé a été activée le {formatting.long_date(day_in_france(at))} : {consequence}.")
+    return AllocationRedeemed(f"La clé a été activée le {formatting.long_date(date_in_paris(at))} : {consequence}.")
 
 
 def revoked_error(at: datetime.datetime) -> AllocationRevoked:
     """Return the error for a revoked allocation."""
     return AllocationRevoked(
-        f"Cette attribution a été reprise le {formatting.long_date(day_in_france(at))} : sa clé ne vaut plus rien."
+        f"Cette attribution a été reprise le {formatting.long_date(date_in_paris(at))} : sa clé ne vaut plus rien."
     )
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django_tables2 import RequestConfig
 
-from licensing.catalogue.operations import day_in_france
+from core.calendar import date_in_paris
 from licensing.entitlements.models import Entitlement
 from licensing.orders.models import PurchaseOrderScan, ScanState
 from licensing.payments import work_queue
@@ -42,7 +42,7 @@ def purchase_list(request: PurchaseOfficeRequest) -> HttpResponse:
     table = PurchaseTable(orders)
     RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
     orders_on_page = {row.record.pk: row.record for row in table.page.object_list}
-    today = day_in_france(timezone.now())
+    today = date_in_paris(timezone.now())
     for entitlement in Entitlement.objects.filter(order_line__order__in=orders_on_page).select_related("order_line"):
         order = orders_on_page[entitlement.order_line.order_id]
         order.rights_summary = describe_rights(entitlement, today, checked=order.scanned)

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import throttling
 from accounts.throttling import RateLimit, RateLimitExceeded
 from collectivities.exceptions import LastManager
+from core.calendar import date_in_paris
 from sites.portal.privacy import account_closure, export
 from sites.portal.privacy.account_closure import OperatorAccountNotClosable
 from web.access import signed_in
@@ -50,7 +51,7 @@ def download_personal_data(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     text = export.to_json(export.export_personal_data(cast("User", request.user), at=now))
     response = HttpResponse(text, content_type="application/json; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="mes-donnees-peps-{timezone.localdate(now)}.json"'
+    response["Content-Disposition"] = f'attachment; filename="mes-donnees-peps-{date_in_paris(now)}.json"'
     return response
 
 

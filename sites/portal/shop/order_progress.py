@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from core.calendar import date_in_paris
 from licensing.billing.models import REJECTED_STATES, InvoiceKind
-from licensing.catalogue.operations import day_in_france
 from licensing.entitlements.wording import format_long_date, status_text
 from licensing.orders import preflight
 from licensing.orders.models import OrderLine, OrderState, PurchaseOrderScan, ScanState, SettlementMethod
@@ -159,7 +159,7 @@ def get_progress(order: Order, *, at: datetime.datetime) -> OrderProgress:
     return OrderProgress(
         order=order,
         line=line,
-        day=day_in_france(at),
+        day=date_in_paris(at),
         entitlement=getattr(line, "entitlement", None),
         received=get_amount_received(order),
         scans=list(order.scans.defer("content").order_by("pk")),
@@ -182,7 +182,7 @@ def list_progress(orders: QuerySet[Order], *, at: datetime.datetime) -> list[Ord
         OrderProgress(
             order=order,
             line=lines[order.pk],
-            day=day_in_france(at),
+            day=date_in_paris(at),
             entitlement=getattr(lines[order.pk], "entitlement", None),
             scans=scans.get(order.pk, []),
             turned_down=vars(order)["turned_down"],
