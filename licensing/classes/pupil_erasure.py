@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
-from django.utils import timezone
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from core.calendar import date_in_paris

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
-from core import array_lookups
 from core.copy_rows import NULL, escape_field, write_lines
 from jobs.tasks import defer_many
 from mailing.models import Message, MessageState
@@ -109,7 +108,7 @@ def cancel(topic: str, topic_ids: Collection[int], at: datetime.datetime) -> int
 
     A message leased by a worker is not changed: its renderer raises `kinds.NoLongerDue` if it is obsolete.
     """
-    cancellable = Message.objects.unclaimed_at(at).filter(array_lookups.number_in("topic_id", topic_ids), topic=topic)
+    cancellable = Message.objects.unclaimed_at(at).filter(topic_id__in_array=topic_ids, topic=topic)
     return cancellable.update(state=MessageState.CANCELLED, lease_until=None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from core import array_lookups, formatting
+from core import formatting
 from core.calendar import date_in_paris
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.exceptions import AllocationRedeemed, AllocationRevoked, UnknownAllocation
@@ -52,13 +52,13 @@ def lock_allocations(allocation_ids: Collection[int]) -> tuple[dict[int, Allocat
         allocation.pk: allocation
         for allocation in Allocation.objects.locked()
         .select_related("pool__entitlement", "school")
-        .filter(array_lookups.number_in("pk", allocation_ids))
+        .filter(pk__in_array=allocation_ids)
     }
     # Locking the keys excludes concurrent redemptions.
     keys = {
         key.pk: key
         for key in ActivationKey.objects.locked().filter(
-            array_lookups.number_in("pk", (allocation.key_id for allocation in allocations.values()))
+            pk__in_array=[allocation.key_id for allocation in allocations.values()]
         )
     }
     for allocation in allocations.values():
