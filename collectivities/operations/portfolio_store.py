@@ -167,8 +167,7 @@ def lock_contacts(uais: Collection[str]) -> dict[str, SchoolContact]:
     """Lock those of the schools that are in the portfolio, and return their contacts by UAI."""
     rows = (
         PortfolioSchool.objects.filter(school_id__in_array=uais)
-        .select_for_update(of=("self",))
-        .order_by("school_id")
+        .locked()
         .values_list("school_id", *SchoolContact._fields)
     )
     return {uai: SchoolContact(*values) for uai, *values in rows}

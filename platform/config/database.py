@@ -29,7 +29,7 @@ def from_url(url: str) -> dict[str, Any]:
     if not url.startswith(("postgres://", "postgresql://")):
         raise ImproperlyConfigured(_INVALID_URL)
     try:
-        settings = dict(dj_database_url.parse(url))
+        settings: dict[str, Any] = {**dj_database_url.parse(url)}
     except ValueError:
         # The URL holds a password: it must not appear in the traceback.
         raise ImproperlyConfigured(_INVALID_URL) from None

@@ -12,8 +12,9 @@ import email.policy
 import os
 import re
 import time
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from aiosmtpd.controller import Controller
 from django.utils import timezone
@@ -77,6 +78,7 @@ class SmtpSink(Controller):
         self.connections = 0
         self.accepted = 0
         self._keep = keep
+        self._messages: Counter[Session] = Counter()
 
     def __enter__(self) -> Self:
         self.start()
@@ -106,7 +108,7 @@ class SmtpSink(Controller):
 
     def _trigger_server(self) -> None:
         # With port 0, the system chose one. The first connection, which the controller makes, needs it.
-        self.port = self.server.sockets[0].getsockname()[1]
+        self.port = cast("asyncio.Server", self.server).sockets[0].getsockname()[1]
         super()._trigger_server()
 
     async def handle_EHLO(  # noqa: N802 - aiosmtpd's names
@@ -115,7 +117,6 @@ class SmtpSink(Controller):
         """Count the connection."""
         self.connections += 1
         session.host_name = hostname
-        session.messages = 0
         return responses
 
     async def handle_MAIL(  # noqa: N802
@@ -125,7 +126,7 @@ class SmtpSink(Controller):
         if self.behaviour.sender:
             return self.behaviour.sender
         limit = self.behaviour.messages_per_connection
-        if limit is not None and session.messages >= limit:
+        if limit is not None and self._messages[session] >= limit:
             return _close_after("421 4.7.0 Too many messages over this connection", server)
         envelope.mail_from = address
         envelope.mail_options.extend(options)
@@ -149,16 +150,16 @@ class SmtpSink(Controller):
             behaviour.drop_after = None
             if behaviour.stores_dropped:
                 self._store(envelope)
-            server.transport.abort()
+            _get_transport(server).abort()
             return "250 2.0.0 never heard"
         if behaviour.content:
             return behaviour.content
-        session.messages += 1
+        self._messages[session] += 1
         self._store(envelope)
         return "250 2.0.0 OK"
 
     def _store(self, envelope: Envelope) -> None:
-        message = SinkMessage(envelope.original_content, tuple(envelope.rcpt_tos), timezone.now())
+        message = SinkMessage(envelope.original_content or b"", tuple(envelope.rcpt_tos), timezone.now())
         self.accepted += 1
         if self._keep:
             self.received.append(message)
@@ -166,9 +167,13 @@ class SmtpSink(Controller):
             _write(self.folder, message, self.accepted)
 
 
+def _get_transport(server: SMTP) -> asyncio.Transport:
+    return cast("asyncio.Transport", server.transport)
+
+
 def _close_after(reply: str, server: SMTP) -> str:
     """Return the reply and close the connection once it is sent."""
-    asyncio.get_running_loop().call_later(0.01, server.transport.close)
+    asyncio.get_running_loop().call_later(0.01, _get_transport(server).close)
     return reply
 
 

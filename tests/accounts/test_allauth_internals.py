@@ -21,9 +21,9 @@ INTERNALS = {
 def test_the_version_is_the_one_whose_internals_were_read():
     installed = version("django-allauth")
     assert installed.startswith(f"{TESTED_VERSION}."), (
-        f"django-allauth {installed} is installed, its internals were read in {TESTED_VERSION}. Compare those named here"
-        " and their use in accounts/second_factor.py, mfa_forms.py and mfa_views.py, then raise TESTED_VERSION and the"
-        " cap in pyproject.toml."
+        f"django-allauth {installed} is installed, but its internals were read in {TESTED_VERSION}. Compare those named"
+        " here and their use in accounts/second_factor.py, mfa_forms.py and mfa_views.py, then raise TESTED_VERSION and"
+        " the cap in pyproject.toml."
     )
 
 

@@ -110,11 +110,12 @@ def test_a_pending_job_is_not_queued_twice_and_breaks_no_transaction(nimes):
 
 
 def begin_job(*, heartbeat_ago, attempts=0):
-    """Return the id of a job that a worker took, whose last heartbeat is so many seconds ago."""
+    """Return the id of a job that a worker took, whose last heartbeat is that long ago."""
     number = defer("tests.remember", schema="c_nimes", word="x")
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - make_interval(secs => %s)) RETURNING id",
+            "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - make_interval(secs => %s))"
+            " RETURNING id",
             [heartbeat_ago],
         )
         cursor.execute(

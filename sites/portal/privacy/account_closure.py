@@ -11,6 +11,7 @@ from django.db import transaction
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts import personal_data as accounts
+from accounts.locks import lock_account
 from accounts.models import Profile
 from collectivities import personal_data as offices
 from jobs.tasks import defer
@@ -103,7 +104,7 @@ def close_account(*, user_id: int, at: datetime.datetime) -> User:
 
 
 def _close(user_id: int, at: datetime.datetime) -> User:
-    user = accounts.lock_account(user_id)
+    user = lock_account(user_id)
     already_closed = user.erased_at is not None
     if refusal := _explain_operator_refusal(user):
         raise OperatorAccountNotClosable(refusal)
