@@ -62,6 +62,7 @@ imports-contracts: setup
 
 migrations: setup
 	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py check_migrations
 
 bench: setup
 	$(BIN)/python -m bench $(ARGS)

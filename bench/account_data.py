@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts.models import Profile, User
 from bench import synthetic_directory
-from bench.misnamed_rows import KnownSchool, misnamed
+from bench.misnamed_rows import SampledSchool, misnamed
 from bench.raw_copy import insert_rows
 from bench.scratch_database import SHARED
 from schools.directory.operations import synchronise
@@ -46,7 +46,7 @@ def create_accounts() -> None:
     """Create the accounts and their affiliations, deterministically, then ANALYZE."""
     rng = random.Random(2026)  # noqa: S311 - invention, not secrecy
     columns = ("uai", "name", "commune", "postal_code")
-    schools = [KnownSchool(*values) for values in School.objects.order_by("uai").values_list(*columns)]
+    schools = [SampledSchool(*values) for values in School.objects.order_by("uai").values_list(*columns)]
     insert_rows(User, _people(rng))
     people = list(User.objects.order_by("pk").values_list("pk", flat=True))
     insert_rows(Affiliation, _affiliations(rng, people, schools))
@@ -72,7 +72,7 @@ def _people(rng: random.Random) -> Iterator[dict[str, Any]]:
 
 
 def _affiliations(
-    rng: random.Random, people: Sequence[int], schools: Sequence[KnownSchool]
+    rng: random.Random, people: Sequence[int], schools: Sequence[SampledSchool]
 ) -> Iterator[dict[str, Any]]:
     since = timezone.now() - datetime.timedelta(days=100)
     # Typed schools are spread over both profiles.

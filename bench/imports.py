@@ -74,8 +74,8 @@ class ImportMeasure(Measure):
         """Return each missed ratio."""
         speedup = self.speedup_over_peer or 0.0
         return [
-            said
-            for failed, said in (
+            message
+            for failed, message in (
                 (self.ratio_to_floor > MAX_TIMES_FLOOR, f"{self.ratio_to_floor:.1f} times the floor"),
                 (
                     self.ours_s > MAX_TIMES_TABLES * self.same_tables_s,

@@ -131,6 +131,6 @@ def _teachers_as_usual(school: School) -> QuerySet[Affiliation]:
 
 def _schools_as_usual(affiliation: Affiliation) -> QuerySet[School]:
     similar = School.objects.exclude(state=SchoolState.CLOSED).annotate(
-        likeness=TrigramSimilarity("name", affiliation.name)
+        similarity=TrigramSimilarity("name", affiliation.name)
     )
     return similar.order_by("-likeness")[:5]

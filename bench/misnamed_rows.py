@@ -37,7 +37,7 @@ _DISTRICT = re.compile(r"([a-z]+) ([0-9]+)e arrondissement", re.IGNORECASE)
 _SHORTEST_MISSPELT = 5
 
 
-class KnownSchool(NamedTuple):
+class SampledSchool(NamedTuple):
     """The directory's fields of a school to misname."""
 
     uai: str
@@ -46,7 +46,7 @@ class KnownSchool(NamedTuple):
     postal_code: str
 
 
-def misnamed(schools: Iterable[KnownSchool], *, seed: int = 2026) -> list[tuple[SchoolReference, str]]:
+def misnamed(schools: Iterable[SampledSchool], *, seed: int = 2026) -> list[tuple[SchoolReference, str]]:
     """Return a (row, UAI) for each school, by name and commune or postal code; deterministic."""
     rng = random.Random(seed)  # noqa: S311 - invention, not secrecy
     rows: list[tuple[SchoolReference, str]] = []

@@ -31,7 +31,7 @@ ASKED, ROUNDS = 100, 5
 #: Tables of a few rows, for which the planner chooses a sequential scan.
 SMALL = frozenset(
     {
-        "entitlements_entitlement", "orders_order", "orders_orderline", "catalogue_product", "catalogue_schoolyear",
+        "entitlements_entitlement", "catalogue_product", "catalogue_schoolyear",
         "tenants_collectivity", "tenants_domain", "accounts_session", "mfa_authenticator",
     }
 )  # fmt: skip

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from bench import synthetic_directory
 from bench.measure import Contender, peak_of_code, time_in_turn
-from bench.misnamed_rows import KnownSchool, misnamed
+from bench.misnamed_rows import SampledSchool, misnamed
 from bench.registry import measure
 from bench.scratch_database import SHARED
 from schools.directory.operations import synchronise
@@ -68,8 +68,8 @@ class RecognitionMeasure:
         # Synthetic names are unrealistic: recall is checked on the real directory only.
         real = self.directory == "real"
         return [
-            said
-            for failed, said in (
+            message
+            for failed, message in (
                 (self.by_name_s > SECONDS_BY_NAME, f"{self.by_name_s:.1f} s for {BY_NAME} rows by name and place"),
                 (self.by_uai_s > SECONDS_BY_UAI, f"{self.by_uai_s:.1f} s for {BY_UAI} rows by UAI"),
                 (real and self.recall_by_commune < RECALL, f"{self.recall_by_commune:.1%} of the rows with a commune"),
@@ -129,11 +129,11 @@ recognise([row for row, _ in misnamed(_schools())], NOWHERE)
 """
 
 
-def _schools() -> list[KnownSchool]:
+def _schools() -> list[SampledSchool]:
     """Return schools, collèges and lycées drawn from the directory, the same each time."""
     kinds = ["Ecole", "École", "Collège", "Lycée"]
     everything = School.objects.filter(type__in=kinds).exclude(name="").exclude(commune="").order_by("uai")
-    known = [KnownSchool(*values) for values in everything.values_list("uai", "name", "commune", "postal_code")]
+    known = [SampledSchool(*values) for values in everything.values_list("uai", "name", "commune", "postal_code")]
     return random.Random(2026).sample(known, BY_NAME)  # noqa: S311 - a draw, not a secret
 
 
@@ -155,5 +155,5 @@ def _as_usual(rows: Sequence[SchoolReference]) -> None:
     """Look each row up by itself: the most similar name, of its commune or of its postal code."""
     for row in rows:
         place = {"commune_folded": fold(row.commune)} if row.commune else {"postal_code": row.postal_code.zfill(5)}
-        similar = School.objects.filter(**place).annotate(likeness=TrigramSimilarity("name_folded", fold(row.name)))
+        similar = School.objects.filter(**place).annotate(similarity=TrigramSimilarity("name_folded", fold(row.name)))
         list(similar.order_by("-likeness")[:3])

@@ -48,7 +48,7 @@ _SUMS = {"total_ht": HT, "total_vat": VAT, "total_ttc": TTC}
 #: Tables of a few rows, for which the planner chooses a sequential scan.
 SMALL = frozenset(
     {
-        "billing_seller", "catalogue_product", "catalogue_schoolyear", "catalogue_schooltier", "catalogue_priceband",
+        "catalogue_seller", "catalogue_product", "catalogue_schoolyear", "catalogue_schooltier", "catalogue_priceband",
         "tenants_collectivity", "tenants_domain", "accounts_session", "orders_purchaseorderscan",
         "billing_platformstatus", "orders_publicbody",
     }
@@ -141,12 +141,20 @@ def _arrange() -> None:
     year, product = get_school_year(now.date()), get_licence_product()
     line = {"product_id": product.pk, "school_year_id": year.pk, "quantity": 5, "unit_ht": HT, "vat_rate": 20, **_SUMS}
     insert_rows(OrderLine, ({**line, "order_id": pk, "description": "Licence globale"} for pk, _, _ in orders))
-    lines = dict(OrderLine.objects.values_list("order_id", "pk"))
     open_ = [(pk, state) for pk, state, _ in orders if state not in (OrderState.DRAFT, OrderState.CANCELLED)]
-    entitlement = {"product_id": product.pk, "last_day": year.ends_on}
-    insert_rows(
-        Entitlement, ({**entitlement, "order_line_id": lines[pk], **_rights(state, now)} for pk, state in open_)
-    )
+    entitlement = {
+        "kind": "shop",
+        "bought_on": now.date(),
+        "product_id": product.pk,
+        "first_day": now.date(),
+        "last_day": year.ends_on,
+    }
+    insert_rows(Entitlement, ({**entitlement, "number": pk, **_rights(state, now)} for pk, state in open_))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE orders_orderline AS line SET entitlement_id = entitlement.id"
+            " FROM entitlements_entitlement AS entitlement WHERE entitlement.number = line.order_id"
+        )
     invoiced = [pk for pk, state, _ in orders if state in (OrderState.PAID, OrderState.CONFIRMED)]
     insert_rows(Invoice, (_invoice(pk, rank, now) for rank, pk in enumerate(invoiced, start=1)))
     cards = [pk for pk, state, method in orders if (state, method) == (OrderState.PAID, "card")]

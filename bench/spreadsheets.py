@@ -50,44 +50,45 @@ class ReadingMeasure:
 
     def figures(self) -> dict[str, Any]:
         """Return everything, for a program."""
-        whole = sum_scores(self.scores)
+        total = sum_scores(self.scores)
         return {
-            "name": "read_spreadsheets", "directory": self.directory, "total": whole.figures(),
-            "coded_share": round(whole.share(ExpectedMatch.CODED), 5), "named_share": round(whole.share(ExpectedMatch.NAMED), 5),
-            "wrong_share": round(whole.wrong_share, 6), "files": [each.figures() for each in self.scores],
-            "mismatches": [fault._asdict() for fault in whole.mismatches],
+            "name": "read_spreadsheets", "directory": self.directory, "total": total.figures(),
+            "coded_share": round(total.share(ExpectedMatch.CODED), 5),
+            "named_share": round(total.share(ExpectedMatch.NAMED), 5),
+            "wrong_share": round(total.wrong_share, 6), "files": [each.figures() for each in self.scores],
+            "mismatches": [fault._asdict() for fault in total.mismatches],
         }  # fmt: skip
 
     def line(self) -> str:
         """Return one line per file, and the total."""
-        whole = sum_scores(self.scores)
+        total = sum_scores(self.scores)
         shares = (
-            f"coded={whole.share(ExpectedMatch.CODED):.3%}  named={whole.share(ExpectedMatch.NAMED):.3%}  "
-            f"wrong={whole.wrong_share:.4%} of the automatic"
+            f"coded={total.share(ExpectedMatch.CODED):.3%}  named={total.share(ExpectedMatch.NAMED):.3%}  "
+            f"wrong={total.wrong_share:.4%} of the automatic"
         )
         head = f"name=read_spreadsheets  directory={self.directory}  {shares}"
-        return "\n".join([head, *(each.line() for each in (*self.scores, whole))])
+        return "\n".join([head, *(each.line() for each in (*self.scores, total))])
 
     def failures(self) -> list[str]:
         """Return the missed targets."""
         return list_failures(sum_scores(self.scores))
 
 
-def list_failures(whole: Score) -> list[str]:
+def list_failures(total: Score) -> list[str]:
     """Return the missed targets of the total score."""
     return [
-        said
-        for failed, said in (
-            (whole.layouts < whole.files, f"{whole.files - whole.layouts} tables were not found unaided"),
+        message
+        for failed, message in (
+            (total.layouts < total.files, f"{total.files - total.layouts} tables were not found unaided"),
             (
-                whole.share(ExpectedMatch.CODED) <= CODED,
-                f"{whole.share(ExpectedMatch.CODED):.2%} of the rows with a UAI",
+                total.share(ExpectedMatch.CODED) <= CODED,
+                f"{total.share(ExpectedMatch.CODED):.2%} of the rows with a UAI",
             ),
             (
-                whole.share(ExpectedMatch.NAMED) <= NAMED,
-                f"{whole.share(ExpectedMatch.NAMED):.2%} of those with name and commune",
+                total.share(ExpectedMatch.NAMED) <= NAMED,
+                f"{total.share(ExpectedMatch.NAMED):.2%} of those with name and commune",
             ),
-            (whole.wrong_share > WRONG, f"{whole.wrong} wrong matches in {whole.automatic}"),
+            (total.wrong_share > WRONG, f"{total.wrong} wrong matches in {total.automatic}"),
         )
         if failed
     ]

@@ -10,7 +10,7 @@ from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
-from core.querysets import LockingQuerySet
+from core.querysets import LockableQuerySet
 
 if TYPE_CHECKING:
     import datetime
@@ -33,7 +33,7 @@ def _roles() -> ArrayField[list[str], list[str]]:
     return ArrayField(models.CharField(max_length=20, choices=Role), verbose_name="rôles")
 
 
-class MemberQuerySet(LockingQuerySet["Member"]):
+class MemberQuerySet(LockableQuerySet["Member"]):
     def active(self) -> Self:
         return self.filter(left_at__isnull=True)
 
@@ -60,7 +60,7 @@ class Member(models.Model):
         return str(self.user)
 
 
-class InvitationQuerySet(LockingQuerySet["Invitation"]):
+class InvitationQuerySet(LockableQuerySet["Invitation"]):
     def pending(self) -> Self:
         """Return invitations neither accepted nor withdrawn; they may have expired."""
         return self.filter(accepted_at__isnull=True, withdrawn_at__isnull=True)
@@ -127,7 +127,7 @@ class PortfolioSchool(models.Model):
     classes = models.PositiveSmallIntegerField("nombre de classes", null=True, blank=True)
     added_at = models.DateTimeField("ajouté le")
 
-    objects = LockingQuerySet.as_manager()
+    objects = LockableQuerySet.as_manager()
 
     class Meta:
         verbose_name = "établissement du périmètre"
@@ -146,7 +146,7 @@ class OfficeSettings(models.Model):
     logo = models.BinaryField(null=True, editable=False)
     managers_need_second_factor = models.BooleanField("double authentification des gestionnaires", default=False)
 
-    objects = LockingQuerySet.as_manager()
+    objects = LockableQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [models.CheckConstraint(name="office_settings_is_one_row", condition=Q(id=1))]

@@ -14,7 +14,7 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
-from core.querysets import LockingQuerySet
+from core.querysets import LockableQuerySet
 
 
 class Fold(Func):
@@ -197,7 +197,7 @@ class Affiliation(models.Model):
     verified_at = models.DateTimeField("vérifié le", null=True, blank=True)
     verified_by = models.CharField("vérifié", max_length=10, choices=Verification, blank=True)
 
-    objects = LockingQuerySet.as_manager()
+    objects = LockableQuerySet.as_manager()
 
     class Meta:
         verbose_name = "rattachement"
@@ -267,7 +267,7 @@ class PrincipalRequest(models.Model):
     expires_at = models.DateTimeField("valable jusqu'au")
     confirmed_at = models.DateTimeField("confirmé le", null=True, blank=True)
 
-    objects = LockingQuerySet.as_manager()
+    objects = LockableQuerySet.as_manager()
 
     class Meta:
         verbose_name = "demande de confirmation"

@@ -15,7 +15,7 @@ from django.db import models
 from django.db.models import Q
 from django_tenants.models import DomainMixin, TenantMixin
 
-from core.querysets import LockingQuerySet
+from core.querysets import LockableQuerySet
 
 
 class CollectivityKind(models.TextChoices):
@@ -91,7 +91,7 @@ class OfficeRequest(models.Model):
         Collectivity, verbose_name="bureau ouvert", on_delete=models.PROTECT, null=True, blank=True
     )
 
-    objects = LockingQuerySet.as_manager()
+    objects = LockableQuerySet.as_manager()
 
     class Meta:
         verbose_name = "demande de bureau"

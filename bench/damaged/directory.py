@@ -117,9 +117,9 @@ class SchoolDirectory:
             return self._alike[place, school.kind, "…", by_last_word] == 1
         if not has_kind or school.kind == "lycee":
             # « Jean Moulin » alone may be any of them, and « lycée Jean Moulin » its professional section.
-            said = set(school.distinctive_words)
+            words = set(school.distinctive_words)
             near = [other for other in self._at[place] if other != school and other.kind in (among or {other.kind})]
-            if any(said <= set(other.distinctive_words) and (not has_kind or other.kind == "lycee") for other in near):
+            if any(words <= set(other.distinctive_words) and (not has_kind or other.kind == "lycee") for other in near):
                 return False
         kinds = among or [school.kind if has_kind else "*"]
         return sum(self._alike[place, kind, *school.distinctive_words] for kind in kinds) == 1

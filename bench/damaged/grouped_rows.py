@@ -100,5 +100,6 @@ def schools_outside_the_portfolio(m: RowGenerator) -> DamagedFile:
     portfolio = frozenset(school.uai for school in m.schools(30))
     return DamagedFile(
         name=m.name, filename="ailleurs.csv", content=formats.delimited(sheet, encoding="cp1252"), rows=sheet.truth,
-        columns={"name": "École", "commune": "Commune", "quantity": "Nb licences"}, header_rows=(1,), portfolio=portfolio,
+        columns={"name": "École", "commune": "Commune", "quantity": "Nb licences"}, header_rows=(1,),
+        portfolio=portfolio,
     )  # fmt: skip

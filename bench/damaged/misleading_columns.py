@@ -109,7 +109,7 @@ def _miscoded(m: RowGenerator, schools: list[ListedSchool], codes: list[str], fi
 
 
 @register_file
-def uai_with_slips_that_names_settle(m: RowGenerator) -> DamagedFile:
+def uai_with_typing_errors_that_names_resolve(m: RowGenerator) -> DamagedFile:
     """A letter that is missing or wrong, a digit mistyped: beside a name that agrees, or that says another school."""
     schools = m.schools()
     sheet = SheetBuilder()
@@ -225,7 +225,8 @@ def numbers_as_people_leave_them(m: RowGenerator) -> DamagedFile:
         ways = (
             (number, number), (float(number), number), (f"{number} ", number), (f"{number} classes", number),
             (f"{thousand:,}".replace(",", " "), thousand), (f"{thousand:,}".replace(",", "\u202f"), thousand),
-            (f"{number}.0", number), ("", None), ("#N/A", None), (spellings.spell_quantity(1, m.rng, faults=1).cell, None),
+            (f"{number}.0", number), ("", None), ("#N/A", None), (spellings.spell_quantity(1, m.rng, faults=1).cell,
+            None),
             (f"{number} licences", number), (UncomputedFormula(f"{number}+1"), None), ("néant", None), ("-", None),
         )  # fmt: skip
         cell, meant = m.rng.choice(ways)

@@ -79,10 +79,11 @@ class RowGenerator:
         )
 
     def named(
-        self, school: ListedSchool, *, place: str, expected: ExpectedMatch = ExpectedMatch.NAMED, portfolio: Iterable[ListedSchool] = (),
+        self, school: ListedSchool, *, place: str, expected: ExpectedMatch = ExpectedMatch.NAMED,
+        portfolio: Iterable[ListedSchool] = (),
         unit: str = "classes", faults: float = 0.04,
     ) -> DamagedRow:  # fmt: skip
-        """Return a row without a UAI. `place`: "commune", "postal", or "remit" for a name within the portfolio."""
+        """Return a row without a UAI. `place`: "commune", "postal", or "portfolio" for a name within the portfolio."""
         rng = self.rng
         quantity = spellings.spell_quantity(rng.randint(1, 18), rng, unit=unit, faults=faults)
         name = spellings.spell_school_name(school, rng)

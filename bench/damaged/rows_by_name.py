@@ -103,7 +103,7 @@ def xlsx_of_one_town(m: RowGenerator) -> DamagedFile:
 
 
 @register_file
-def csv_of_names_alone_within_a_remit(m: RowGenerator) -> DamagedFile:
+def csv_of_names_alone_within_a_portfolio(m: RowGenerator) -> DamagedFile:
     schools = m.schools()
     sheet = SheetBuilder()
     sheet.add_unscored("Établissement", "Quantité")

@@ -37,7 +37,7 @@ def tokens_list(request: OfficeHttpRequest) -> HttpResponse:
     """List valid tokens, then ended ones."""
     now = timezone.now()
     return render(
-        request, "collectivities/tokens.html", {"living": list_valid_tokens(now), "ended": list_ended_tokens(now)}
+        request, "collectivities/tokens.html", {"valid_tokens": list_valid_tokens(now), "ended": list_ended_tokens(now)}
     )
 
 

@@ -9,10 +9,6 @@ class NoSeller(LicensingError):
     code = "no_seller"
 
 
-class NotInvoiceable(LicensingError):
-    code = "not_invoiceable"
-
-
 class AlreadyInvoiced(LicensingError):
     code = "already_invoiced"
 

@@ -1,47 +1,18 @@
-"""The seller, invoices in a gapless series, and the documents as issued.
+"""Invoices in a gapless series, and the documents as issued.
 
 Invoices and documents are immutable: triggers reject an UPDATE or a DELETE, and a number that does not follow the
-previous one (end of `0001_initial`).
+previous one (`0002_triggers`).
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
 
-
-class Seller(models.Model):
-    """The seller's legal identity as printed on documents: a single row. Without it nothing is sold."""
-
-    name = models.CharField("dénomination", max_length=200)
-    legal_form = models.CharField("forme juridique et capital", max_length=120, help_text="SAS au capital de 50 000 €")
-    address = models.CharField("adresse", max_length=250)
-    postal_code = models.CharField("code postal", max_length=10)
-    city = models.CharField("ville", max_length=120)
-    siret = models.CharField("SIRET", max_length=14)
-    vat_number = models.CharField("numéro de TVA intracommunautaire", max_length=20)
-    rcs = models.CharField("immatriculation", max_length=80, help_text="RCS Paris 123 456 789")
-    email = models.EmailField("adresse e-mail")
-    phone = models.CharField("téléphone", max_length=30)
-    iban = models.CharField("IBAN", max_length=34)
-    bic = models.CharField("BIC", max_length=11)
-    # Stated on every invoice. VAT on services is due on payment, unless the seller opted for debits.
-    vat_on_debits = models.BooleanField("option pour la TVA d'après les débits", default=False)
-    # Must be stated to consumers: a teacher who buys for themselves is one.
-    mediator = models.CharField(
-        "médiateur de la consommation", max_length=250, blank=True, help_text="Nom, adresse postale et site"
-    )
-
-    class Meta:
-        verbose_name = "vendeur"
-        verbose_name_plural = "vendeur"
-        constraints: ClassVar = [models.CheckConstraint(name="seller_is_one", condition=Q(pk=1))]
-
-    def __str__(self) -> str:
-        return self.name
+from core.querysets import LockableQuerySet
 
 
 class InvoiceSequence(models.Model):
@@ -52,6 +23,8 @@ class InvoiceSequence(models.Model):
     # Issue date of the last number: numbers follow the order of issue.
     last_on = models.DateField()
 
+    objects = LockableQuerySet["InvoiceSequence"].as_manager()
+
     def __str__(self) -> str:
         return f"{self.year} : {self.last}"
 
@@ -59,6 +32,23 @@ class InvoiceSequence(models.Model):
 class InvoiceKind(models.TextChoices):
     INVOICE = "invoice", "Facture"
     CREDIT_NOTE = "credit_note", "Avoir"
+
+
+class InvoiceQuerySet(LockableQuerySet["Invoice"]):
+    def current(self) -> Self:
+        """Keep invoices that no credit note cancels: an order has one at most."""
+        return self.filter(kind=InvoiceKind.INVOICE, credit__isnull=True)
+
+    def rejected(self) -> Self:
+        """Keep current invoices whose latest status is a rejection: they are to be reissued."""
+        # Narrows to invoices that were ever rejected, so that the latest status is not computed for the others.
+        rejections = PlatformStatus.objects.filter(state__in=REJECTED_STATES)
+        return (
+            self.current()
+            .filter(pk__in=rejections.values("invoice"))
+            .alias(latest_status=latest_platform_status())
+            .filter(latest_status__in=REJECTED_STATES)
+        )
 
 
 class Invoice(models.Model):
@@ -87,6 +77,8 @@ class Invoice(models.Model):
     # CII XML, profile EN 16931, embedded in the PDF.
     xml = models.TextField()
 
+    objects = InvoiceQuerySet.as_manager()
+
     class Meta:
         verbose_name = "facture"
         constraints: ClassVar = [
@@ -101,6 +93,15 @@ class Invoice(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+    def get_latest_status(self) -> PlatformStatus | None:
+        """Return the latest status on the platform, if any was recorded."""
+        return self.statuses.order_by("pk").last()
+
+    def get_rejection(self) -> PlatformStatus | None:
+        """Return the latest status if it is a rejection: the invoice is then to be reissued."""
+        last = self.get_latest_status()
+        return last if last is not None and last.state in REJECTED_STATES else None
 
 
 class BillingDocumentKind(models.TextChoices):
@@ -166,3 +167,8 @@ class PlatformStatus(models.Model):
 
     def __str__(self) -> str:
         return f"{self.invoice} : {self.get_state_display()}"
+
+
+def latest_platform_status() -> Subquery:
+    """Return a subquery of each invoice's latest platform status; None if there is none."""
+    return Subquery(PlatformStatus.objects.filter(invoice=OuterRef("pk")).order_by("-pk").values("state")[:1])

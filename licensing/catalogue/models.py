@@ -1,4 +1,4 @@
-"""Products, school years and price lists.
+"""The seller, products, school years and price lists.
 
 Orders copy their prices, so that the operator can change a price at any time.
 """
@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import F, Func, Q
 
 from core import formatting
+from core.querysets import LockableQuerySet
 
 
 class SchoolYear(models.Model):
@@ -23,6 +24,8 @@ class SchoolYear(models.Model):
     ends_on = models.DateField("fin", unique=True)
     # From this day the shop sells this year and no earlier one. None: not on sale yet.
     sold_from = models.DateField("en vente à partir du", null=True, blank=True)
+
+    objects = LockableQuerySet["SchoolYear"].as_manager()
 
     class Meta:
         verbose_name = "année scolaire"
@@ -146,3 +149,34 @@ class PriceBand(models.Model):
 
     def __str__(self) -> str:
         return f"à partir de {formatting.pluralize(self.from_units, 'licence')}"
+
+
+class Seller(models.Model):
+    """The seller's legal identity as printed on documents: a single row. Without it nothing is sold."""
+
+    name = models.CharField("dénomination", max_length=200)
+    legal_form = models.CharField("forme juridique et capital", max_length=120, help_text="SAS au capital de 50 000 €")
+    address = models.CharField("adresse", max_length=250)
+    postal_code = models.CharField("code postal", max_length=10)
+    city = models.CharField("ville", max_length=120)
+    siret = models.CharField("SIRET", max_length=14)
+    vat_number = models.CharField("numéro de TVA intracommunautaire", max_length=20)
+    rcs = models.CharField("immatriculation", max_length=80, help_text="RCS Paris 123 456 789")
+    email = models.EmailField("adresse e-mail")
+    phone = models.CharField("téléphone", max_length=30)
+    iban = models.CharField("IBAN", max_length=34)
+    bic = models.CharField("BIC", max_length=11)
+    # Stated on every invoice. VAT on services is due on payment, unless the seller opted for debits.
+    vat_on_debits = models.BooleanField("option pour la TVA d'après les débits", default=False)
+    # Must be stated to consumers: a teacher who buys for themselves is one.
+    mediator = models.CharField(
+        "médiateur de la consommation", max_length=250, blank=True, help_text="Nom, adresse postale et site"
+    )
+
+    class Meta:
+        verbose_name = "vendeur"
+        verbose_name_plural = "vendeur"
+        constraints: ClassVar = [models.CheckConstraint(name="seller_is_one", condition=Q(pk=1))]
+
+    def __str__(self) -> str:
+        return self.name

@@ -102,7 +102,7 @@ def copy_to_next_year(*, school_year_id: int) -> SchoolYear:
     Raises `NothingToRenew` if there are no prices, `PricesThere` if the next year already has some.
     """
     # Locked so that the second of a double click finds the prices that the first has copied.
-    year = SchoolYear.objects.select_for_update(no_key=True).get(pk=school_year_id)
+    year = SchoolYear.objects.locked().get(pk=school_year_id)
     after = get_next_year(year)
     if not year.tiers.exists() and not year.bands.exists():
         raise NothingToRenew(f"L'année {year} n'a pas de tarif à reconduire.")

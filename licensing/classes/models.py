@@ -7,20 +7,16 @@ with its pupils. A pupil is a number, a word and a password: no child's name is 
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from core.querysets import LockableQuerySet
+
 #: One licence unit = one class = one teacher + 30 pupil accounts.
 MAX_PUPILS = 30
-
-
-class ClassroomQuerySet(models.QuerySet["Classroom"]):
-    def locked(self) -> Self:
-        """Lock the classes, without joined rows, in primary key order until the transaction ends."""
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
 
 class Classroom(models.Model):
@@ -59,7 +55,7 @@ class Classroom(models.Model):
     warned_at = models.DateTimeField("effacement annoncé le", null=True, blank=True)
     purged_at = models.DateTimeField("élèves effacés le", null=True, blank=True)
 
-    objects = ClassroomQuerySet.as_manager()
+    objects = LockableQuerySet["Classroom"].as_manager()
 
     class Meta:
         verbose_name = "classe"
@@ -108,12 +104,6 @@ class ClassInvitation(models.Model):
         return f"Invitation n° {self.pk}"
 
 
-class PupilAccountQuerySet(models.QuerySet["PupilAccount"]):
-    def locked(self) -> Self:
-        """Lock the pupils, without joined rows, in primary key order until the transaction ends."""
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
-
-
 class PupilAccount(models.Model):
     """A child's account: a number from 1 to 30, a word unique within the class, and a password hash."""
 
@@ -129,7 +119,7 @@ class PupilAccount(models.Model):
     failures = models.PositiveSmallIntegerField(default=0)
     locked_at = models.DateTimeField("bloqué depuis", null=True, blank=True)
 
-    objects = PupilAccountQuerySet.as_manager()
+    objects = LockableQuerySet["PupilAccount"].as_manager()
 
     class Meta:
         verbose_name = "compte élève"
@@ -197,6 +187,8 @@ class ApplicationToken(models.Model):
     )
     last_used_at = models.DateTimeField("dernier usage", null=True, blank=True)
     revoked_at = models.DateTimeField("révoqué le", null=True, blank=True)
+
+    objects = LockableQuerySet["ApplicationToken"].as_manager()
 
     class Meta:
         verbose_name = "jeton de l'application"

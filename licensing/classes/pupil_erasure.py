@@ -155,17 +155,17 @@ def _create_certificates(erased: Mapping[Classroom, _ErasedPupils], at: datetime
 
 def _list_recipients(certificates: Collection[DeletionCertificate]) -> dict[User, list[int]]:
     """Return certificates by recipient: teacher, subscription's principal, verified principals."""
-    heads: dict[str, list[User]] = defaultdict(list)
+    principals: dict[str, list[User]] = defaultdict(list)
     for affiliation in Affiliation.objects.filter(
         school__in={one.school_id for one in certificates if one.school_id}, verified_at__isnull=False
     ).select_related("user"):
-        heads[str(affiliation.school_id)].append(affiliation.user)
+        principals[str(affiliation.school_id)].append(affiliation.user)
     recipients: dict[User, list[int]] = defaultdict(list)
     for one in certificates:
         people = chain(
             [one.teacher] if one.teacher else [],
             [one.classroom.seat.subscription.principal],
-            heads[one.school_id] if one.school_id else [],
+            principals[one.school_id] if one.school_id else [],
         )
         for person in dict.fromkeys(people):
             recipients[person].append(one.pk)

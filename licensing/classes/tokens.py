@@ -58,7 +58,7 @@ def create(*, name: str, by: User | None, at: datetime.datetime) -> CreatedAppli
 @transaction.atomic
 def revoke(*, token_id: int, at: datetime.datetime) -> ApplicationToken:
     """Revoke the token. Idempotent."""
-    token = ApplicationToken.objects.select_for_update(no_key=True).get(pk=token_id)
+    token = ApplicationToken.objects.locked().get(pk=token_id)
     if token.revoked_at is None:
         token.revoked_at = at
         token.save(update_fields=["revoked_at"])

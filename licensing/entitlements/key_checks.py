@@ -104,7 +104,7 @@ def _describe_expiry(entitlement: Entitlement, by: User, day: datetime.date) -> 
 
 
 def already_redeemed_error(key: ActivationKey, by: User) -> KeyAlreadyRedeemed:
-    """Return the error for a key redeemed before; only verified principals of the school are told by whom."""
+    """Return the error for a key redeemed before; only verified principals of the school learn by whom."""
     when = format_long_date(cast("datetime.datetime", key.redeemed_at))
     if key.redeemed_by_id == by.pk:
         return KeyAlreadyRedeemed(

@@ -12,8 +12,18 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
+from core.querysets import LockableQuerySet
+
 if TYPE_CHECKING:
     import datetime
+
+
+class EntitlementKind(models.TextChoices):
+    """How the licences were obtained. The values are those of the order's kind."""
+
+    GRANT = "grant", "Dotation de l'exploitant"
+    SHOP = "shop", "Achat en boutique"
+    PURCHASE = "purchase", "Achat d'une collectivité"
 
 
 class EntitlementStatus(enum.Enum):
@@ -45,18 +55,26 @@ def usable_on(day: datetime.date, path: str = "entitlement") -> Q:
 
 
 class Entitlement(models.Model):
-    """What an order line grants: the right to use licences of a product until a last day.
+    """What an order line grants: the right to use licences of a product from a first to a last day.
 
-    Shared by all keys of a pool or of a shop order, so that suspending 60,000 keys updates one row.
+    Shared by all keys of a pool or of a shop order, so that suspending 60,000 keys updates one row. The order line
+    points to it, and a trigger of `orders` refuses an entitlement without one (docs/decisions/0070). Its provenance
+    is copied from the order when it is granted and never changes; `audit` compares.
     """
 
-    order_line = models.OneToOneField(
-        "orders.OrderLine", on_delete=models.PROTECT, related_name="entitlement", verbose_name="ligne de commande"
-    )
+    kind = models.CharField("nature", max_length=10, choices=EntitlementKind)
+    # The order's number, as e-mails and documents print it.
+    number = models.PositiveBigIntegerField("numéro de commande")
+    # In Europe/Paris.
+    bought_on = models.DateField("date d'achat")
+    # Why the operator granted it.
+    reason = models.TextField("motif", blank=True)
     collectivity = models.ForeignKey(
         "tenants.Collectivity", on_delete=models.PROTECT, null=True, verbose_name="collectivité"
     )
     product = models.ForeignKey("catalogue.Product", on_delete=models.PROTECT, verbose_name="produit")
+    # The day it was granted, in Europe/Paris: it may be used at once.
+    first_day = models.DateField("valable à partir du")
     # Inclusive, in Europe/Paris.
     last_day = models.DateField("valable jusqu'au")
     # Set by the operator, or with `cancelled_at`.
@@ -71,17 +89,24 @@ class Entitlement(models.Model):
     class Meta:
         verbose_name = "provenance"
         constraints: ClassVar = [
+            models.CheckConstraint(name="entitlement_grant_says_why", condition=~Q(kind="grant") | ~Q(reason="")),
             models.CheckConstraint(
-                name="source_provisional_before_it_ends",
+                name="entitlement_has_its_collectivity",
+                condition=Q(kind="shop", collectivity__isnull=True)
+                | Q(kind__in=["grant", "purchase"], collectivity__isnull=False),
+            ),
+            models.CheckConstraint(name="entitlement_first_day_before_last", condition=Q(first_day__lte=F("last_day"))),
+            models.CheckConstraint(
+                name="entitlement_provisional_before_it_ends",
                 condition=Q(provisional_until__isnull=True) | Q(provisional_until__lte=F("last_day")),
             ),
             models.CheckConstraint(
-                name="source_unpaid_before_it_ends",
+                name="entitlement_unpaid_before_it_ends",
                 condition=Q(unpaid_until__isnull=True)
                 | Q(unpaid_until__lte=F("last_day"), provisional_until__isnull=True),
             ),
             models.CheckConstraint(
-                name="source_cancelled_is_suspended",
+                name="entitlement_cancelled_is_suspended",
                 condition=Q(cancelled_at__isnull=True) | Q(suspended_at__isnull=False),
             ),
         ]
@@ -126,12 +151,6 @@ class Entitlement(models.Model):
         return not self.over_on(day) and not self.suspended_on(day)
 
 
-class ActivationKeyQuerySet(models.QuerySet["ActivationKey"]):
-    def locked(self) -> Self:
-        """Lock the keys, and no joined row, in primary key order, until the transaction ends."""
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
-
-
 class ActivationKey(models.Model):
     """A code that a principal redeems into a subscription. Stored sealed; only `sealing` reads it."""
 
@@ -168,7 +187,7 @@ class ActivationKey(models.Model):
     )
     revoked_at = models.DateTimeField("reprise le", null=True, blank=True)
 
-    objects = ActivationKeyQuerySet.as_manager()
+    objects = LockableQuerySet["ActivationKey"].as_manager()
 
     class Meta:
         verbose_name = "clé d'activation"
@@ -194,11 +213,7 @@ class ActivationKey(models.Model):
         return f"Clé n° {self.pk}"
 
 
-class SubscriptionQuerySet(models.QuerySet["Subscription"]):
-    def locked(self) -> Self:
-        """Lock the subscriptions, and no joined row, in primary key order, until the transaction ends."""
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
-
+class SubscriptionQuerySet(LockableQuerySet["Subscription"]):
     def of_school(self, uai: str) -> Self:
         return self.filter(school_id=uai)
 
@@ -241,7 +256,7 @@ class SeatMode(models.TextChoices):
     BOUGHT = "bought", "achetée par l'enseignant"
 
 
-class SeatQuerySet(models.QuerySet["Seat"]):
+class SeatQuerySet(LockableQuerySet["Seat"]):
     def free(self) -> Self:
         return self.filter(holder__isnull=True)
 

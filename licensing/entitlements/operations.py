@@ -124,7 +124,7 @@ def release(*, seat_id: int, by: User, at: datetime.datetime, holder_id: int | N
     """
     subscription_id = Seat.objects.filter(pk=seat_id).values_list("subscription_id", flat=True).first()
     subscription = seat_holders.get_administered_subscription(subscription_id, by)
-    seat = Seat.objects.select_for_update(of=("self",), no_key=True).select_related("holder").get(pk=seat_id)
+    seat = Seat.objects.locked().select_related("holder").get(pk=seat_id)
     seat.subscription = subscription
     if seat.holder is None:
         return seat

@@ -53,10 +53,6 @@ class SubscriptionCard:
         return self.subscription.size * PUPILS_A_CLASS
 
     @property
-    def bought_at(self) -> datetime.datetime:
-        return self.subscription.key.entitlement.order_line.order.placed_at or self.subscription.opened_at
-
-    @property
     def giver(self) -> str:
         """Who bought it, in French."""
         collectivity = self.subscription.key.entitlement.collectivity
@@ -211,7 +207,6 @@ def _build_cards(user: User, affiliation: Affiliation | None, at: datetime.datet
             "principal",
             "key__entitlement__product",
             "key__entitlement__collectivity",
-            "key__entitlement__order_line__order",
         )
         .order_by("key__entitlement__last_day", "opened_at", "pk")
     )
@@ -262,7 +257,6 @@ def of_teacher(user: User, *, at: datetime.datetime) -> list[TeacherLicence]:
             "subscription__school",
             "subscription__principal",
             "subscription__key__entitlement__product",
-            "subscription__key__entitlement__order_line__order",
         )
         .order_by("-subscription__key__entitlement__last_day", "held_since")
     )

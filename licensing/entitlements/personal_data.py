@@ -30,11 +30,10 @@ def release_all_seats(user: User, *, at: datetime.datetime) -> int:
     """
     seats = list(
         Seat.objects.filter(holder=user)
-        .select_for_update(of=("self",), no_key=True)
+        .locked()
         .select_related(
             "subscription__key__entitlement__collectivity", "subscription__principal", "subscription__school"
         )
-        .order_by("pk")
     )
     if not seats:
         return 0

@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from licensing.entitlements.models import Subscription
 from schools.models import Affiliation
-from schools.principals import operations as heads
+from schools.principals import operations as principal_operations
 
 if TYPE_CHECKING:
     import datetime
@@ -30,7 +30,7 @@ def confirm_principal(
     Transferred: those of replaced and departed principals. Remaining principals keep the subscriptions credited to
     them. Raises what `principals.confirm` raises.
     """
-    confirmed = heads.confirm_verification(token=token, replaced=replaced, kept=kept, at=at)
+    confirmed = principal_operations.confirm_verification(token=token, replaced=replaced, kept=kept, at=at)
     _transfer(confirmed.affiliation.school_id, confirmed.replaced, to=confirmed.affiliation.user)
     return confirmed
 

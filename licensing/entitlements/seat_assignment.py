@@ -77,7 +77,7 @@ def replace(*, seat_id: int, holder_id: int, successor_id: int, by: User, at: da
     key_checks.check_usable(subscription.key.entitlement, by, at)
     [successor] = _get_eligible({successor_id}, subscription, by)
     Subscription.objects.locked().get(pk=subscription.pk)
-    seat = Seat.objects.select_for_update(of=("self",), no_key=True).select_related("holder").get(pk=seat_id)
+    seat = Seat.objects.locked().select_related("holder").get(pk=seat_id)
     seat.subscription = subscription
     leaving = seat.holder
     if leaving is None or leaving.pk != holder_id:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from licensing.billing.exceptions import NotInvoiceable
+from licensing.orders.exceptions import NotInvoiceable
 
 _CODES = {
     "": "FR",

@@ -14,10 +14,10 @@ from django.utils import timezone
 from accounts.models import Profile, User
 from core import formatting
 from core.calendar import date_in_paris
-from licensing.billing.models import Seller
+from licensing.catalogue.models import Seller
 from licensing.orders import preflight
 from licensing.orders.models import Order, OrderKind, OrderState, Payer
-from licensing.payments import card
+from licensing.orders.rights import get_entitlement
 from mailing.email_template import format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
 from tenants.office_urls import office_url, portal_url
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
 
-    from licensing.entitlements.models import Entitlement
     from mailing.models import Message
 
 #: What a suspension means, whatever its cause.
@@ -55,10 +54,6 @@ def get_awaited_order(message: Message) -> tuple[Order, datetime.date]:
     if until is None:
         raise NoLongerDue("Un bon de commande a été déposé avant l'envoi : il est à vérifier.")
     return order, until
-
-
-def get_entitlement(order: Order) -> Entitlement:
-    return order.lines.select_related("entitlement").get().entitlement
 
 
 def describe_order(order: Order) -> str:
@@ -118,7 +113,8 @@ def describe_sending(order: Order) -> str:
 
 
 def can_pay_by_card(order: Order) -> bool:
-    return order.kind == OrderKind.SHOP and card.is_available()
+    # `licensing.payments` is the app above: it opens card payments under the same setting.
+    return order.kind == OrderKind.SHOP and bool(settings.CARD_VARIANT)
 
 
 def describe_missing(order: Order) -> list[str]:

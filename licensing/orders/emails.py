@@ -18,14 +18,13 @@ from licensing.orders.email_parts import (
     describe_sending,
     format_day,
     get_awaited_order,
-    get_entitlement,
     get_order,
     get_reply_to,
     get_today,
 )
 from licensing.orders.models import OrderState, PurchaseOrderScan, ScanState
 from licensing.orders.operations import notifications
-from licensing.orders.operations.purchase_orders import get_current_invoice
+from licensing.orders.rights import get_entitlement
 from mailing import kinds
 from mailing.kinds import NoLongerDue, RenderedEmail
 
@@ -175,33 +174,6 @@ def render_prolonged(message: Message) -> RenderedEmail:
     )
 
 
-def render_suspended(message: Message) -> RenderedEmail:
-    """Render the e-mail on licences suspended by the operator, and how to restore them."""
-    order = get_order(message, OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID)
-    entitlement = get_entitlement(order)
-    if entitlement.suspended_at is None:
-        raise NoLongerDue("Les licences ont été rétablies avant l'envoi.")
-    is_unpaid = order.state == OrderState.CONFIRMED
-    is_overdue = is_unpaid and entitlement.unpaid_until is not None and entitlement.unpaid_until < get_today()
-    return build_email(
-        message,
-        order,
-        subject=f"{order} : vos licences sont suspendues",
-        paragraphs=[
-            (
-                f"La facture {get_current_invoice(order)} n'est pas réglée, et les droits temporaires de votre commande"
-                f" couraient jusqu'au {format_long_date(entitlement.unpaid_until)} : nous les avons suspendus."
-                if is_overdue and entitlement.unpaid_until
-                else "Nous avons suspendu les licences de votre commande."
-            ),
-            f"{SUSPENSION_NOTICE}{', et tout reprend dès que le règlement nous parvient' if is_unpaid else ''}.",
-            f"Une question, un règlement en cours ? Écrivez-nous à {get_reply_to()}.",
-        ],
-        button="Ouvrir la commande",
-        notes=[describe_reference(order)],
-    )
-
-
 def render_restored(message: Message) -> RenderedEmail:
     """Render the e-mail on licences restored by the operator."""
     order = get_order(message, OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID)
@@ -223,5 +195,4 @@ kinds.register(notifications.REMINDER, label="Rappel de bon de commande", render
 kinds.register(notifications.LAPSED, label="Droits temporaires échus", render=render_lapsed)
 kinds.register(notifications.SCAN_REFUSED, label="Bon de commande refusé", render=render_scan_refused)
 kinds.register(notifications.PROLONGED, label="Droits temporaires prolongés", render=render_prolonged)
-kinds.register(notifications.SUSPENDED, label="Licences suspendues", render=render_suspended)
 kinds.register(notifications.RESTORED, label="Licences rétablies", render=render_restored)

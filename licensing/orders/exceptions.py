@@ -53,6 +53,12 @@ class BadBilling(LicensingError):
         self.field = field
 
 
+class ChangedMeanwhile(LicensingError):
+    """The order changed since the page that asks for the operation was shown."""
+
+    code = "changed_meanwhile"
+
+
 class TermsNotAccepted(LicensingError):
     code = "terms_not_accepted"
 
@@ -93,3 +99,9 @@ class BadReference(LicensingError):
 
 class InvalidOrderDate(LicensingError):
     code = "bad_date"
+
+
+class NotInvoiceable(LicensingError):
+    """No invoice can be issued for this order: abroad, without VAT, or without an address."""
+
+    code = "not_invoiceable"

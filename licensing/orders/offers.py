@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from licensing.billing.models import Seller
 from licensing.catalogue import pricing
+from licensing.catalogue.models import Seller
 from licensing.catalogue.pricing import PUPILS_PER_CLASS
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from licensing.orders.models import Order, OrderKind, OrderState, PurchaseOrderScan
 from licensing.orders.operations import order_events
 from licensing.orders.operations.billing_details import BILLING_COLUMNS
-from licensing.payments.models import CardPayment
 
 if TYPE_CHECKING:
     import datetime
@@ -36,19 +35,12 @@ def cancel_drafts(user: User, *, addresses: Collection[str], at: datetime.dateti
         order_events.record(order, "discarded", "abandonnée avec le compte qui l'avait commencée.", by=user, at=at)
     never_placed.filter(kind=OrderKind.SHOP).update(**dict.fromkeys(BILLING_COLUMNS, ""))
     never_placed.filter(kind=OrderKind.PURCHASE, bill_email__in=addresses).update(bill_email="")
-    # It was passed to the provider to prefill its page.
-    CardPayment.objects.filter(order__placed_by=user).update(billing_email="")
 
 
 def list_unpaid_orders(user: User) -> list[Order]:
     """Return the shop orders that the user placed and that are not paid. One query."""
     orders = Order.objects.filter(placed_by=user, kind=OrderKind.SHOP, state__in=_UNPAID)
     return list(orders.order_by("pk"))
-
-
-def has_invoices(user: User) -> bool:
-    """Return whether any of the user's shop orders was invoiced. One query."""
-    return Order.objects.filter(placed_by=user, kind=OrderKind.SHOP, invoices__isnull=False).exists()
 
 
 def export_personal_data(user: User) -> dict[str, Any]:

@@ -36,18 +36,39 @@ def open_rights(order: Order, *, until: datetime.date | None, by: User | None, a
     rejects a second entitlement for a line.
     """
     for line in order.lines.select_related("product", "school_year").order_by("pk"):
-        last_day = line.school_year.ends_on
-        entitlement = Entitlement.objects.create(
-            order_line=line,
-            collectivity=order.collectivity,
-            product=line.product,
-            last_day=last_day,
-            provisional_until=None if until is None else min(until, last_day),
-        )
+        entitlement = create_entitlement(order, line, until=until, at=at)
         if order.collectivity is not None:
             _open_pool(order, line, entitlement, by=by, at=at)
         else:
             _credit_buyer(order, line, entitlement, at=at)
+
+
+def create_entitlement(
+    order: Order, line: OrderLine, *, until: datetime.date | None, at: datetime.datetime
+) -> Entitlement:
+    """Create the entitlement of a line of a placed order and attach it; return it.
+
+    Its provenance is copied from the order. Raises `IntegrityError` if the line has an entitlement already.
+    """
+    last_day = line.school_year.ends_on
+    line.entitlement = Entitlement.objects.create(
+        kind=order.kind,
+        number=order.pk,
+        bought_on=date_in_paris(order.placed_at or at),
+        reason=order.reason,
+        collectivity=order.collectivity,
+        product=line.product,
+        first_day=min(date_in_paris(at), last_day),
+        last_day=last_day,
+        provisional_until=None if until is None else min(until, last_day),
+    )
+    line.save(update_fields=["entitlement"])
+    return line.entitlement
+
+
+def get_entitlement(order: Order) -> Entitlement:
+    """Return the entitlement of an order of one line. Raises `Entitlement.DoesNotExist` before rights are opened."""
+    return _entitlements(order).get()
 
 
 def await_payment(order: Order, *, until: datetime.date, at: datetime.datetime) -> None:  # noqa: ARG001 - as its neighbours

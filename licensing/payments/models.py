@@ -13,7 +13,9 @@ from payments import PurchasedItem
 from payments.models import BasePayment
 
 from core import formatting
+from core.querysets import LockableQuerySet
 from core.urls import portal_url
+from licensing.orders.models import PaymentMethod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +24,13 @@ if TYPE_CHECKING:
 class CardPayment(BasePayment):
     """An attempt to pay an order by card, as tracked by django-payments."""
 
-    order = models.ForeignKey("orders.Order", verbose_name="commande", on_delete=models.PROTECT, related_name="+")
+    order = models.ForeignKey(
+        "orders.Order", verbose_name="commande", on_delete=models.PROTECT, related_name="card_payments"
+    )
+
+    objects = LockableQuerySet["CardPayment"].as_manager()
+    # django-payments ships no types: without it the checker does not find the manager of `Order.card_payments`.
+    _default_manager: ClassVar[models.Manager[CardPayment]]
 
     class Meta:
         verbose_name = "paiement par carte"
@@ -62,12 +70,6 @@ class CardPayment(BasePayment):
     def get_failure_url(self) -> str:
         """Return the absolute URL of the payment page, for a buyer who gave up at the provider's."""
         return portal_url(self.get_process_url())
-
-
-class PaymentMethod(models.TextChoices):
-    CARD = "card", "Carte bancaire"
-    CHEQUE = "cheque", "Chèque"
-    TRANSFER = "transfer", "Virement ou mandat administratif"
 
 
 class Payment(models.Model):

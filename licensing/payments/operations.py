@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import Sum
 from django_tenants.utils import tenant_context
 
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.billing import invoicing
-from licensing.billing.models import InvoiceKind
+from licensing.billing.queries import get_amount_received, get_balance
 from licensing.orders import rights
 from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NotInThisState
-from licensing.orders.models import Order, OrderLine, OrderState, ScanState, SettlementMethod
+from licensing.orders.models import Order, OrderLine, OrderState, PaymentMethod, ScanState, SettlementMethod
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
-from licensing.payments.models import CardPayment, Payment, PaymentMethod
+from licensing.payments.models import CardPayment, Payment
 from webhooks import operations as webhooks
 from webhooks.operations import EventType, NewEvent
 
 if TYPE_CHECKING:
     import datetime
+    from decimal import Decimal
 
     from accounts.models import User
 
@@ -33,11 +32,11 @@ def settle_by_card(*, card_payment_id: int, at: datetime.datetime) -> Order:
     """Settle an order by a card payment: record the payment, issue the invoice, open the rights; return the order.
 
     Idempotent. A payment for a cancelled or already paid order is recorded and waits for a refund. Raises `BadAmount`
-    if the amount is not the one due, `BadDate` if the school year is over.
+    if the amount is not the one due, `InvalidOrderDate` if the school year is over.
     """
     order_id = CardPayment.objects.values_list("order_id", flat=True).get(pk=card_payment_id)
     order = lock_order(order_id)
-    card = CardPayment.objects.select_for_update(of=("self",), no_key=True).get(pk=card_payment_id)
+    card = CardPayment.objects.locked().get(pk=card_payment_id)
     if Payment.objects.filter(card=card, refunds__isnull=True).exists():
         return order
     if is_school_year_over(order, at=at):
@@ -55,7 +54,7 @@ def settle_by_card(*, card_payment_id: int, at: datetime.datetime) -> Order:
             order, "paid_in_excess", "réglée par carte alors qu'elle ne l'attendait plus.", by=None, at=at
         )
         return order
-    if not order.invoices.filter(kind=InvoiceKind.INVOICE, credit__isnull=True).exists():
+    if not order.invoices.current().exists():
         invoicing.issue_invoice(order, at=at, paid_by_card=True)
     opened = OrderLine.objects.filter(order=order, entitlement__isnull=False).exists()
     order.placed_at = order.placed_at or at
@@ -78,7 +77,7 @@ def record_payment(
     """Record a cheque or a transfer for an invoiced order; once fully paid, its rights become firm.
 
     Idempotent: amount, day and reference identify a payment.
-    Raises `NotInThisState`, `BadAmount`, `BadReference` or `BadDate`.
+    Raises `NotInThisState`, `BadAmount`, `BadReference` or `InvalidOrderDate`.
     """
     reference = " ".join(reference.split())
     if not reference:
@@ -145,16 +144,6 @@ def is_school_year_over(order: Order, *, at: datetime.datetime) -> bool:
     if order.state not in (OrderState.DRAFT, OrderState.PLACED, OrderState.LAPSED):
         return False
     return OrderLine.objects.filter(order=order, school_year__ends_on__lt=date_in_paris(at)).exists()
-
-
-def get_amount_received(order: Order) -> Decimal:
-    """Return the amount received for an order, less refunds, in euros."""
-    return order.payments.aggregate(sum=Sum("amount"))["sum"] or Decimal("0.00")
-
-
-def get_balance(order: Order) -> Decimal:
-    """Return the amount still due for an order, in euros; negative if overpaid."""
-    return order.total_ttc - get_amount_received(order)
 
 
 def _create_payment(

@@ -22,7 +22,7 @@ def refund_in_full(*, payment_id: int) -> None:
     provider_calls.refund_in_full(CardPayment.objects.get(pk=payment_id), at=timezone.now())
 
 
-@task(name="payments.card.close", retry=_RETRY)
+@task(name="payments.card.close_session", retry=_RETRY)
 def close_session(*, payment_id: int) -> None:
     """Close the session of an abandoned attempt at the provider."""
     provider_calls.close_session(CardPayment.objects.get(pk=payment_id), at=timezone.now())

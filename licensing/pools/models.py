@@ -11,6 +11,8 @@ from typing import ClassVar, Self
 from django.db import models
 from django.db.models import F, Q
 
+from core.querysets import LockableQuerySet
+
 #: Audit actions of one school in a bulk operation: shown on the school's page; the home page shows the bulk entry.
 ALLOCATED_IN_BULK = "pools.allocated_by_list"
 GROWN_IN_BULK = "pools.grown_by_list"
@@ -30,15 +32,6 @@ class MessageKind(models.TextChoices):
     REVOKED = "key_revoked", "Clé reprise"
 
 
-class PoolQuerySet(models.QuerySet["Pool"]):
-    def locked(self) -> Self:
-        """Lock the pools, and no joined row, until the transaction ends.
-
-        In primary key order, so that transactions that lock several pools cannot deadlock.
-        """
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
-
-
 class Pool(models.Model):
     """A quantity of licences, in the schema of the collectivity that bought it.
 
@@ -51,7 +44,7 @@ class Pool(models.Model):
     allocated = models.PositiveIntegerField("licences attribuées", default=0)
     opened_at = models.DateTimeField("ouvert le")
 
-    objects = PoolQuerySet.as_manager()
+    objects = LockableQuerySet["Pool"].as_manager()
 
     class Meta:
         verbose_name = "lot"
@@ -69,13 +62,9 @@ class Pool(models.Model):
         return self.capacity - self.allocated
 
 
-class AllocationQuerySet(models.QuerySet["Allocation"]):
+class AllocationQuerySet(LockableQuerySet["Allocation"]):
     def active(self) -> Self:
         return self.filter(revoked_at__isnull=True)
-
-    def locked(self) -> Self:
-        """Lock the allocations, and no joined row, in primary key order, until the transaction ends."""
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
 
 class Allocation(models.Model):

@@ -41,7 +41,7 @@ class PoolPosition(NamedTuple):
     unpaid_until: datetime.date | None
     suspended_at: datetime.datetime | None
     cancelled_at: datetime.datetime | None
-    order_id: int
+    order_number: int
     #: Ordered by the collectivity, which has a page for the order; otherwise a grant of the operator.
     is_purchase: bool
     #: Number of schools with an allocation, and of those that redeemed its key.
@@ -88,19 +88,17 @@ SELECT
     entitlement.unpaid_until,
     entitlement.suspended_at,
     entitlement.cancelled_at,
-    line.order_id,
-    sold.kind = 'purchase',
+    entitlement.number,
+    entitlement.kind = 'purchase',
     count(allocation.id),
     count(key.redeemed_at)
 FROM pools_pool AS pool
 JOIN public.entitlements_entitlement AS entitlement ON entitlement.id = pool.entitlement_id
-JOIN public.orders_orderline AS line ON line.id = entitlement.order_line_id
-JOIN public.orders_order AS sold ON sold.id = line.order_id
 LEFT JOIN pools_allocation AS allocation ON allocation.pool_id = pool.id AND allocation.revoked_at IS NULL
 LEFT JOIN public.entitlements_activationkey AS key ON key.id = allocation.key_id
 LEFT JOIN public.entitlements_subscription AS subscription ON subscription.key_id = key.id
 LEFT JOIN held ON held.subscription_id = subscription.id
-GROUP BY pool.id, entitlement.id, line.id, sold.id
+GROUP BY pool.id, entitlement.id
 ORDER BY pool.opened_at DESC, pool.id DESC
 """
 

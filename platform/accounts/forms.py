@@ -104,7 +104,7 @@ class PasswordResetRequestForm(forms.Form):
 class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
     """« Informations générales »: personal details, and optionally a new password.
 
-    `save` stores neither a new address, which must be confirmed, nor a new password, which must be hashed.
+    It is not saved: `personal_details.update_personal_details` takes what it holds.
     """
 
     email = forms.EmailField(label="Adresse e-mail", widget=forms.EmailInput({"autocomplete": "email"}))

@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Upper
 from django.utils.crypto import salted_hmac
 
-from core.querysets import LockingQuerySet
+from core.querysets import LockableQuerySet
 
 if TYPE_CHECKING:
     from accounts.sessions import SessionStore
@@ -87,7 +87,7 @@ class ResetRequest(models.Model):
     host = models.CharField(max_length=253)
     asked_at = models.DateTimeField()
 
-    objects = LockingQuerySet.as_manager()
+    objects = LockableQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"n° {self.pk}"

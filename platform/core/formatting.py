@@ -42,6 +42,11 @@ def percent(rate: Decimal) -> str:
     return format_percent(rate / 100, f"#,##0.######{NO_BREAK_SPACE}%", locale=_FRENCH)
 
 
+def iban(value: str) -> str:
+    """Return an IBAN in groups of four, « FR76 3000 6000 … », with non-breaking spaces."""
+    return NO_BREAK_SPACE.join(value[start : start + 4] for start in range(0, len(value), 4))
+
+
 def pluralize(count: int, singular: str, plural_form: str = "") -> str:
     """Return « 1 licence », « 3 licences »: in French, 0 and 1 are singular. The space is non-breaking."""
     noun = singular if abs(count) <= 1 else plural_form or f"{singular}s"

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 
 import segno
 from django.conf import settings
-from django.http import HttpResponse
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 from fpdf.fonts import TTFFont
 
+from core.file_responses import build_file_response
+
 if TYPE_CHECKING:
     import datetime
+
+    from django.http import HttpResponse
 
 #: For documents of pupils and teachers.
 PUPIL_FONT = "Andika"
@@ -98,8 +101,5 @@ class PdfDocument(FPDF):
                 column = max(end, column + 1)
 
     def answer(self, name: str) -> HttpResponse:
-        """Return the document as a download, `no-store`: it may hold a key or a password."""
-        response = HttpResponse(bytes(self.output()), content_type="application/pdf")
-        response["Content-Disposition"] = f'attachment; filename="{name}"'
-        response["Cache-Control"] = "no-store"
-        return response
+        """Return the document as a download, never cached."""
+        return build_file_response(self.output(), name=name, content_type="application/pdf")

@@ -1,4 +1,4 @@
-"""Querysets with what several models need."""
+"""The one spelling of a row lock: `.locked()`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Self
 from django.db import models
 
 
-class LockingQuerySet[Row: models.Model](models.QuerySet[Row]):
-    """A queryset whose rows can be locked, in the one way that operations lock."""
+class LockableQuerySet[Row: models.Model](models.QuerySet[Row]):
+    """A queryset whose rows can be locked until the transaction ends."""
 
     def locked(self) -> Self:
-        """Lock the rows, and no joined row, in primary key order until the transaction ends.
+        """Lock the rows (no joined row), in primary key order, until the transaction ends.
 
-        In one order, so that two transactions that lock several rows cannot deadlock. FOR NO KEY UPDATE: transactions
-        that insert rows referring to these do not wait.
+        Without the key: rows that refer to a locked row may be inserted meanwhile.
         """
         return self.select_for_update(of=("self",), no_key=True).order_by("pk")

@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.fields.json import KeyTransform
 
-from core.querysets import LockingQuerySet
+from core.querysets import LockableQuerySet
 from mailing.smtp_replies import REPLY_SEPARATOR
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ PENDING = (MessageState.QUEUED, MessageState.DEFERRED, MessageState.SENDING)
 LOST = (MessageState.BOUNCED, MessageState.FAILED)
 
 
-class MessageQuerySet(LockingQuerySet["Message"]):
+class MessageQuerySet(LockableQuerySet["Message"]):
     def pending(self) -> Self:
         return self.filter(state__in=PENDING)
 

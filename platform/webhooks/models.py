@@ -13,7 +13,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery
 
-from core.querysets import LockingQuerySet
+from core.querysets import LockableQuerySet
 
 if TYPE_CHECKING:
     import datetime
@@ -44,7 +44,7 @@ class DisabledReason(models.TextChoices):
     DELETED = "deleted", "supprimé"
 
 
-class WebhookEndpointQuerySet(LockingQuerySet["WebhookEndpoint"]):
+class WebhookEndpointQuerySet(LockableQuerySet["WebhookEndpoint"]):
     def kept(self) -> Self:
         """Filter endpoints that are not deleted."""
         return self.filter(deleted_at__isnull=True)
@@ -141,7 +141,7 @@ class DeliveryState(models.TextChoices):
     FAILED = "failed", "Abandonné"
 
 
-class DeliveryQuerySet(LockingQuerySet["Delivery"]):
+class DeliveryQuerySet(LockableQuerySet["Delivery"]):
     def pending(self) -> Self:
         return self.filter(state=DeliveryState.PENDING)
 

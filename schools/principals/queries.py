@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from accounts.models import User
-    from core.querysets import LockingQuerySet
+    from core.querysets import LockableQuerySet
 
 
-def list_verified_principals(school_id: str) -> LockingQuerySet[Affiliation]:
+def list_verified_principals(school_id: str) -> LockableQuerySet[Affiliation]:
     """Return the affiliations of the school's verified principals, by date of verification."""
     return (
         Affiliation.objects.filter(

@@ -100,7 +100,7 @@ LICENCE_INVARIANTS = (
         SELECT format('provenance n° %s : %s licences en clés pour %s commandées', entitlement.id, coalesce(issued.units, 0),
                       coalesce(line.quantity::text, 'aucune'))
         FROM entitlements_entitlement AS entitlement
-        LEFT JOIN orders_orderline AS line ON line.id = entitlement.order_line_id
+        LEFT JOIN orders_orderline AS line ON line.entitlement_id = entitlement.id
         LEFT JOIN (
             SELECT entitlement_id, sum(units) AS units FROM entitlements_activationkey
             WHERE revoked_at IS NULL GROUP BY entitlement_id
@@ -110,15 +110,17 @@ LICENCE_INVARIANTS = (
     ),
     Invariant(
         "provenance",
-        "9. Une provenance dit ce que dit sa commande : acheteur, produit, dernier jour",
+        "9. Une provenance dit ce que dit sa commande : numéro, nature, date, motif, acheteur, produit, dernier jour",
         """
         SELECT format('provenance n° %s et commande n° %s', entitlement.id, line.order_id)
         FROM entitlements_entitlement AS entitlement
-        JOIN orders_orderline AS line ON line.id = entitlement.order_line_id
+        JOIN orders_orderline AS line ON line.entitlement_id = entitlement.id
         JOIN orders_order AS placed ON placed.id = line.order_id
         JOIN catalogue_schoolyear AS year ON year.id = line.school_year_id
         WHERE entitlement.collectivity_id IS DISTINCT FROM placed.collectivity_id
            OR entitlement.product_id <> line.product_id OR entitlement.last_day <> year.ends_on
+           OR entitlement.number <> placed.id OR entitlement.kind <> placed.kind OR entitlement.reason <> placed.reason
+           OR entitlement.bought_on IS DISTINCT FROM (placed.placed_at AT TIME ZONE 'Europe/Paris')::date
         """,
     ),
     Invariant(
@@ -184,7 +186,7 @@ TENANT_INVARIANTS = (
             SELECT * FROM public.entitlements_entitlement WHERE collectivity_id = %(collectivity)s
         ) AS entitlement
         FULL JOIN pools_pool AS pool ON pool.entitlement_id = entitlement.id
-        LEFT JOIN public.orders_orderline AS line ON line.id = entitlement.order_line_id
+        LEFT JOIN public.orders_orderline AS line ON line.entitlement_id = entitlement.id
         WHERE pool.id IS NULL OR entitlement.id IS NULL OR pool.capacity <> line.quantity
         """,
     ),

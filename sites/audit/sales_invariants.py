@@ -117,7 +117,7 @@ SALES_INVARIANTS = (
                       CASE WHEN entitlement.id IS NULL THEN 'aucun droit' ELSE 'des droits' END)
         FROM orders_order AS sale
         JOIN orders_orderline AS line ON line.order_id = sale.id
-        LEFT JOIN entitlements_entitlement AS entitlement ON entitlement.order_line_id = line.id
+        LEFT JOIN entitlements_entitlement AS entitlement ON entitlement.id = line.entitlement_id
         WHERE (sale.state = 'draft' AND entitlement.id IS NOT NULL)
            OR (sale.state NOT IN ('draft', 'cancelled') AND entitlement.id IS NULL)
         UNION ALL
@@ -125,7 +125,7 @@ SALES_INVARIANTS = (
                       coalesce(sum(subscription.size), 0), line.quantity)
         FROM orders_order AS sale
         JOIN orders_orderline AS line ON line.order_id = sale.id
-        JOIN entitlements_entitlement AS entitlement ON entitlement.order_line_id = line.id
+        JOIN entitlements_entitlement AS entitlement ON entitlement.id = line.entitlement_id
         LEFT JOIN entitlements_activationkey AS key ON key.entitlement_id = entitlement.id AND key.revoked_at IS NULL
         LEFT JOIN entitlements_subscription AS subscription ON subscription.key_id = key.id
         WHERE sale.kind = 'shop'
@@ -142,7 +142,7 @@ SALES_INVARIANTS = (
                       coalesce(entitlement.provisional_until::text, '–'), coalesce(entitlement.unpaid_until::text, '–'))
         FROM orders_order AS sale
         JOIN orders_orderline AS line ON line.order_id = sale.id
-        JOIN entitlements_entitlement AS entitlement ON entitlement.order_line_id = line.id
+        JOIN entitlements_entitlement AS entitlement ON entitlement.id = line.entitlement_id
         WHERE (sale.state IN ('granted', 'paid')
                AND (entitlement.provisional_until IS NOT NULL OR entitlement.unpaid_until IS NOT NULL))
            OR (sale.state = 'confirmed' AND (entitlement.provisional_until IS NOT NULL OR entitlement.unpaid_until IS NULL))
@@ -158,7 +158,7 @@ SALES_INVARIANTS = (
         SELECT format('commande n° %s (%s), provenance n° %s', sale.id, sale.state, entitlement.id)
         FROM orders_order AS sale
         JOIN orders_orderline AS line ON line.order_id = sale.id
-        JOIN entitlements_entitlement AS entitlement ON entitlement.order_line_id = line.id
+        JOIN entitlements_entitlement AS entitlement ON entitlement.id = line.entitlement_id
         WHERE (entitlement.suspended_at IS NULL AND (
                 sale.state = 'cancelled'
                 -- Expired before the order lapsed: no suspension is needed.

@@ -25,7 +25,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Événements du prestataire", "payments_providerevent", "webhook"),
         ("Années scolaires et tarifs", "catalogue_schoolyear", "calendar_month"),
         ("Organismes publics", "orders_publicbody", "account_balance_wallet"),
-        ("Vendeur", "billing_seller", "storefront"),
+        ("Vendeur", "catalogue_seller", "storefront"),
     ),
     "Licences": (
         ("Provenances", "entitlements_entitlement", "call_split"),

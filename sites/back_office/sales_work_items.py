@@ -10,10 +10,11 @@ from django.urls import reverse
 from core.calendar import date_in_paris
 from core.formatting import number, pluralize
 from licensing.billing import invoicing
-from licensing.billing.models import Seller
+from licensing.billing.models import Invoice
+from licensing.catalogue.models import Seller
 from licensing.catalogue.price_lists import list_missing_prices
 from licensing.catalogue.pricing import get_year_on_sale
-from licensing.payments import work_queue
+from sites.back_office import work_queue
 from sites.back_office.work_item import WorkItem
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def list_sales_work_items(now: datetime.datetime) -> Iterator[WorkItem]:
 
 def _seller() -> Iterator[WorkItem]:
     if not Seller.objects.exists():
-        url = reverse("admin:billing_seller_add")
+        url = reverse("admin:catalogue_seller_add")
         yield WorkItem("Le vendeur n'est pas décrit : rien ne peut être facturé", url, urgent=True)
 
 
@@ -64,7 +65,7 @@ def _orders(day: datetime.date) -> Iterator[WorkItem]:
 
 
 def _invoices() -> Iterator[WorkItem]:
-    turned_down = work_queue.list_rejected_invoices().count()
+    turned_down = Invoice.objects.rejected().count()
     if turned_down:
         url = reverse("admin:billing_invoice_changelist") + "?attend=rejetees"
         counted = pluralize(turned_down, "facture rejetée ou refusée", "factures rejetées ou refusées")

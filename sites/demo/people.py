@@ -45,10 +45,10 @@ TEACHER_BY_HAND = DemoPerson("nadine", "Nadine", "Roux", Profile.TEACHER)
 OPERATOR = DemoPerson("exploitant", "Dominique", "Lambert", Profile.AGENT)
 
 
-def sign_up(person: DemoPerson, school: dict[str, str], letter_to: Callable[[str], str]) -> User:
+def sign_up(person: DemoPerson, school: dict[str, str], email_to: Callable[[str], str]) -> User:
     """Submit the sign-up page, follow the link of the confirmation e-mail, and return the account.
 
-    `school`: the page's school fields. `letter_to`: waits for the e-mail to an address, and returns its text.
+    `school`: the page's school fields. `email_to`: waits for the e-mail to an address, and returns its text.
     Raises `SignUpFailed`.
     """
     client = Client(HTTP_HOST=_build_host())
@@ -69,7 +69,7 @@ def sign_up(person: DemoPerson, school: dict[str, str], letter_to: Callable[[str
     if user is None:
         text = re.sub(r"<[^>]+>|\s+", " ", response.content.decode())
         raise SignUpFailed(f"L'inscription de {person.first_name} a été refusée : {text[:600]}")
-    link = _LINK.search(letter_to(person.email))
+    link = _LINK.search(email_to(person.email))
     if link is None:
         raise SignUpFailed(f"L'e-mail reçu par {person.email} ne contient pas de lien de confirmation.")
     client.post(link[1])

@@ -14,10 +14,11 @@ from django_tenants.utils import tenant_context
 
 from core.calendar import date_in_paris
 from core.formatting import euros, long_date, number
+from licensing.billing import operations as billing_operations
 from licensing.billing.documents import get_or_create_purchase_order, get_or_create_quote
-from licensing.billing.models import BillingDocument, BillingDocumentKind, Seller
+from licensing.billing.models import BillingDocument, BillingDocumentKind
 from licensing.catalogue import terms
-from licensing.catalogue.models import PriceBand, SchoolTier
+from licensing.catalogue.models import PriceBand, SchoolTier, Seller
 from licensing.catalogue.operations import get_licence_product, get_school_year
 from licensing.entitlements.models import Entitlement, Subscription
 from licensing.orders import operations
@@ -106,7 +107,7 @@ class ShopSteps:
         held = subscription.seats.held().count()
         self.expect((held, subscription.size) == (0, CLASSES), f"la licence achetée indique 0/{CLASSES}")
         self.expect(f"0/{CLASSES}" in page, f"la page du retour montre 0/{CLASSES}")
-        invoice = operations.get_current_invoice(order)
+        invoice = order.invoices.current().get()
         self._wait_for_document(order, BillingDocumentKind.INVOICE)
         self.print_line(f"   {principal} achète {CLASSES} classes par carte : {self._format_total(order)}.")
         self.print_line(
@@ -151,7 +152,7 @@ class ShopSteps:
         )
         self._allocate_same_day(office, entitlement, manager, now)
         operations.receive_scan(order_id=order.pk, filename="bon-signe.pdf", content=_SIGNED_PDF, by=buyer, at=now)
-        invoice = operations.confirm(order_id=order.pk, by=operator, at=now)
+        invoice = billing_operations.confirm(order_id=order.pk, by=operator, at=now)
         entitlement.refresh_from_db()
         self.expect(
             entitlement.provisional_until is None, "une fois facturés, les droits ne s'arrêtent plus d'eux-mêmes"

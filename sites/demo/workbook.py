@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    Line = dict[str, str | int]
+    SheetRow = dict[str, str | int]
 
 COMMUNE = "Nîmes"
 ELIGIBLE_PREFIXES = ("École élémentaire", "École primaire")
@@ -29,7 +29,7 @@ def mistype_uai(uai: str) -> str:
 
 
 #: Index in the list → replaced cells. All but the last three can still be parsed.
-ROW_ERRORS: dict[int, Callable[[Line], Line]] = {
+ROW_ERRORS: dict[int, Callable[[SheetRow], SheetRow]] = {
     3: lambda line: {"N° UAI": str(line["N° UAI"]).removeprefix("0")},
     5: lambda line: {"N° UAI": str(line["N° UAI"]).lower()},
     8: lambda line: {"N° UAI": f" {str(line['N° UAI'])[:3]} {str(line['N° UAI'])[3:7]} {str(line['N° UAI'])[7:]} "},
@@ -50,7 +50,7 @@ def list_eligible_schools() -> list[dict[str, str]]:
     ]
 
 
-def _build_row(school: dict[str, str], units: int, comment: str = "") -> Line:
+def _build_row(school: dict[str, str], units: int, comment: str = "") -> SheetRow:
     uai, name = school["Identifiant_de_l_etablissement"], school["Nom_etablissement"]
     return dict(zip(HEADER, (uai, name, units, "", comment), strict=True))
 

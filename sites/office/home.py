@@ -18,9 +18,9 @@ from core.calendar import date_in_paris
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from imports.operations.awaited_rows import list_arrivals
+from licensing.billing.queries import has_rejected_invoice
 from licensing.entitlements.wording import countdown
 from licensing.orders.models import Order, OrderState
-from licensing.payments import work_queue
 from licensing.pools.filters import DORMANT, DORMANT_DAYS, LOST
 from licensing.pools.models import BULK_ACTIONS, Allocation
 from licensing.pools.queries import (
@@ -91,7 +91,8 @@ def _list_allocation_problems(now: datetime.datetime) -> list[TodoItem]:
     to_do = []
     if lost := filter_lost_email(current).count():
         words = formatting.pluralize(lost, "e-mail n'est pas arrivé", "e-mails ne sont pas arrivés")
-        to_do.append(TodoItem(f"{words} à son école." if lost == 1 else f"{words} à leur école.", f"{address}?state={LOST}",
+        to_do.append(TodoItem(f"{words} à son école." if lost == 1 else f"{words} à leur école.",
+        f"{address}?state={LOST}",
                           "Corriger l'adresse et renvoyer"))  # fmt: skip
     if dormant := filter_not_redeemed_since(now - datetime.timedelta(days=DORMANT_DAYS), current).count():
         words = formatting.pluralize(dormant, "clé n'est pas activée", "clés ne sont pas activées")
@@ -119,17 +120,15 @@ def _list_schools_now_known() -> list[TodoItem]:
 def _list_unpaid_orders(running: list[PoolPosition], today: datetime.date, *, sees_prices: bool) -> list[TodoItem]:
     """Return items for unpaid orders, with their countdown, and for suspended entitlements."""
     to_do = []
-    unpaid = [position.order_id for position in running if position.entitlement.temporary_until is not None]
-    orders = (
-        Order.objects.filter(pk__in=unpaid).annotate(turned_down=work_queue.has_rejected_invoice()) if unpaid else []
-    )
+    unpaid = [position.order_number for position in running if position.entitlement.temporary_until is not None]
+    orders = Order.objects.filter(pk__in=unpaid).annotate(turned_down=has_rejected_invoice())
     orders_by_pk = {order.pk: order for order in orders}
     for position in sorted(running, key=lambda one: one.entitlement.temporary_until or one.last_day):
         entitlement = position.entitlement
         if entitlement.suspended_on(today):
             situation = "suspendu, rien ne peut en être attribué tant que sa commande n'est pas régularisée"
         elif entitlement.temporary_until is not None:
-            order = orders_by_pk[position.order_id]
+            order = orders_by_pk[position.order_number]
             if vars(order)["turned_down"]:
                 # Do not ask for payment of an invoice that will be replaced.
                 situation = "facture non acceptée, ses références sont à corriger"
@@ -146,7 +145,7 @@ def _list_unpaid_orders(running: list[PoolPosition], today: datetime.date, *, se
             continue
         words = formatting.add_nonbreaking_spaces(f"Lot « {position.name} » : {situation}.")
         if sees_prices and position.is_purchase:
-            address = reverse("purchases:detail", args=[position.order_id])
+            address = reverse("purchases:detail", args=[position.order_number])
             to_do.append(TodoItem(words, address, "Voir la commande"))
         else:
             to_do.append(TodoItem(words, reverse("pools:pools"), "Voir le lot"))

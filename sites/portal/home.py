@@ -8,7 +8,7 @@ from django.db.models import Q, Value
 from django.shortcuts import render
 from django.views.generic import TemplateView
 
-from licensing.billing.models import Seller
+from licensing.catalogue.models import Seller
 from licensing.orders import preflight
 from schools.models import Fold
 from tenants.models import Collectivity

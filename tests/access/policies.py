@@ -84,7 +84,7 @@ PORTAL = (
         "my_account": "signed in",
         "my_account_licences": "signed in",
         "my_account_key": "signed in",
-        "my_account_slips": "signed in",
+        "my_account_vouchers": "signed in",
         "my_account_assign": "signed in",
         "my_account_teacher": "signed in",
         "my_account_release": "signed in",

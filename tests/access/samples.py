@@ -13,8 +13,8 @@ from api.scopes import TokenScope
 from collectivities.models import Invitation, Role
 from imports.enums import ImportState, Verdict
 from imports.models import AnnotatedFile, ImportFile, ImportRow, SpreadsheetImport
+from licensing.billing import operations as billing_operations
 from licensing.billing.models import BillingDocument
-from licensing.orders import operations
 from licensing.orders.models import OrderKind, OrderState
 from licensing.pools.models import Allocation
 from mailing.models import Message
@@ -138,7 +138,7 @@ def purchase_scan():
 
 def purchase_invoice():
     order = place_purchase()
-    invoice = operations.confirm(order_id=order.pk, by=order.placed_by, at=TERM)
+    invoice = billing_operations.confirm(order_id=order.pk, by=order.placed_by, at=TERM)
     return {"pk": order.pk, "number": invoice.number}
 
 

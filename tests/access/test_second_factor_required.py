@@ -189,7 +189,7 @@ def test_the_operator_resets_a_lost_second_factor(portal, operator):
     portal.post(page)
     assert not second_factors.is_enabled(person)
     assert LogEntry.objects.get().object_id == str(person.pk)
-    assert [letter.recipient for letter in list_emails("account.second_factor_off")] == [person.email]
+    assert [email.recipient for email in list_emails("account.second_factor_off")] == [person.email]
     assert "pas de double authentification" in portal.get(page).content.decode()
 
 

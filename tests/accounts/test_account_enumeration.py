@@ -83,17 +83,17 @@ def test_only_the_email_says_the_username(portal, wished, result):
     PrincipalFactory(username="pris")
     portal.post(SIGN_UP, PERSON | TYPED | {"username": wished})
     user = User.objects.latest("pk")
-    [letter] = list_emails("account.confirm")
-    assert result in render_email(letter).text
-    assert f"«\u00a0{user.username}\u00a0»" in render_email(letter).text
-    assert set(letter.context) == {"address", "another", "host", "user"}
+    [email] = list_emails("account.confirm")
+    assert result in render_email(email).text
+    assert f"«\u00a0{user.username}\u00a0»" in render_email(email).text
+    assert set(email.context) == {"address", "another", "host", "user"}
 
 
 def test_confirmation_shows_the_username(portal):
     PrincipalFactory(username="pris")
     portal.post(SIGN_UP, PERSON | TYPED | {"username": "pris"})
-    [letter] = list_emails("account.confirm")
-    path = re.search(r"http://[^/\s]+(/\S+)", render_email(letter).text)[1]
+    [email] = list_emails("account.confirm")
+    path = re.search(r"http://[^/\s]+(/\S+)", render_email(email).text)[1]
     page = portal.post(path, follow=True).content.decode()
     assert "l&#x27;identifiant «\u00a0pris2\u00a0»" in page
     assert sign_in(portal, User.objects.get(username="pris2"), PERSON["password1"])["Location"] == "/mon-compte/"

@@ -50,9 +50,9 @@ def test_a_confirmed_address_replaces_the_old_one_which_is_notified(browser, per
     change(browser, person)
     [asked] = list_emails("account.address_asked")
     assert asked.recipient == "ancienne@exemple.example"
-    [letter] = list_emails("account.confirm_new")
-    assert letter.recipient == NEW
-    path = find_link(render_email(letter).text)
+    [email] = list_emails("account.confirm_new")
+    assert email.recipient == NEW
+    path = find_link(render_email(email).text)
     assert NEW in browser.get(path).content.decode()
     assert f"{NEW} est désormais" in browser.post(path, follow=True).content.decode()
     person.refresh_from_db()
@@ -94,8 +94,8 @@ def test_another_address_replaces_the_pending_one(browser, person):
 
 def test_a_pending_change_can_be_cancelled(browser, person):
     change(browser, person)
-    [letter] = list_emails("account.confirm_new")
-    path = find_link(render_email(letter).text)
+    [email] = list_emails("account.confirm_new")
+    path = find_link(render_email(email).text)
     page = browser.post("/mon-compte/adresse/", {"faire": "garder"}, follow=True).content.decode()
     assert "Votre adresse reste ancienne@exemple.example" in page
     assert "plus de 3 jours" in browser.get(path).content.decode()

@@ -67,8 +67,8 @@ def test_activation_shows_a_qr_code_and_recovery_codes_at_every_host(request, pe
     assert done.redirect_chain[-1][0] == "/securite/codes/"
     assert len(re.findall(r"<code>\d{4} \d{4}</code>", done.content.decode())) == 10
     assert operations.is_enabled(person)
-    [letter] = list_emails("account.second_factor_on")
-    assert person.username in render_email(letter).subject
+    [email] = list_emails("account.second_factor_on")
+    assert person.username in render_email(email).subject
 
 
 def test_activation_redirects_to_the_requested_page(portal, person):
@@ -236,8 +236,8 @@ def test_deactivation_deletes_the_secret_and_is_notified(portal, protected):
     assert "Désactiver" in portal.get("/securite/desactiver/").content.decode()
     portal.post("/securite/desactiver/")
     assert not Authenticator.objects.exists()
-    [letter] = list_emails("account.second_factor_off")
-    assert "suffit désormais" in render_email(letter).text
+    [email] = list_emails("account.second_factor_off")
+    assert "suffit désormais" in render_email(email).text
     assert portal.get("/securite/").status_code == 200
 
 

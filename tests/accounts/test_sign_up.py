@@ -130,10 +130,10 @@ def test_a_reset_says_which_account_it_is_for_and_works_once(portal):
     first, second = TeacherFactory(email="ecole@exemple.example"), TeacherFactory(email="ecole@exemple.example")
     portal.post(reverse("account_reset_password"), {"email": "ecole@exemple.example"})
     assert answer_resets() == 2
-    letters = {message.context["user"]: render_email(message) for message in list_emails("account.reset")}
-    assert set(letters) == {first.pk, second.pk}
-    assert first.username in letters[first.pk].subject
-    path = find_link(letters[first.pk].text)
+    emails = {message.context["user"]: render_email(message) for message in list_emails("account.reset")}
+    assert set(emails) == {first.pk, second.pk}
+    assert first.username in emails[first.pk].subject
+    path = find_link(emails[first.pk].text)
     form_path = portal.get(path)["Location"]
     portal.post(form_path, {"password1": PASSWORD, "password2": PASSWORD})
     first.refresh_from_db()

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: Callables that take an error code as first argument, third argument, or keyword.
-_FIRST = {"Problem", "Unauthorised", "Throttled", "Fault", "answer", "__init__"}
-_THIRD = {"RowFault"}
-_NAMED = {"ErrorDetail", "ValidationError", "Problem", "Fault"}
+_FIRST = {"ApiProblem", "Unauthorised", "TooManyRequests", "FieldError", "build_problem_response", "__init__"}
+_THIRD = {"PortfolioRowError"}
+_NAMED = {"ErrorDetail", "ValidationError", "ApiProblem", "FieldError"}
 _CODE = re.compile(r"[a-z]+(_[a-z]+)*")
 
 #: Packages whose rules are used by endpoints of other apps.

@@ -75,7 +75,7 @@ def event():
 
 
 #: Routes whose object belongs to no collectivity; with a method, for that method only.
-PUBLIC_OBJECTS = {"api:school", "PUT api:remit_school"}
+PUBLIC_OBJECTS = {"api:school", "PUT api:portfolio_school"}
 
 #: Route name → factory of its arguments. A route with arguments that is missing here fails the test.
 SAMPLES = {

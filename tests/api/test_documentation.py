@@ -120,14 +120,14 @@ def test_each_field_is_described():
 
 
 def test_the_description_is_served_with_the_office_s_own_address(visitor, office, gard):
-    answer = visitor.get(address("description"))
+    answer = visitor.get(address("openapi"))
     assert answer["Content-Type"] == "application/vnd.oai.openapi+json"
     assert answer.json() == get_openapi_document() | {
         "servers": [{"url": f"http://nimes.{settings.BASE_DOMAIN}", "description": "Ce bureau."}]
     }
-    assert office("gard").get(address("description")).json()["servers"][0]["url"].startswith("http://gard.")
-    assert visitor.get(address("description"), headers={"If-None-Match": answer["ETag"]}).status_code == 304
-    assert visitor.post(address("description")).status_code == 405
+    assert office("gard").get(address("openapi")).json()["servers"][0]["url"].startswith("http://gard.")
+    assert visitor.get(address("openapi"), headers={"If-None-Match": answer["ETag"]}).status_code == 304
+    assert visitor.post(address("openapi")).status_code == 405
 
 
 # --- The pages --------------------------------------------------------------------------------------------------------

@@ -73,10 +73,14 @@ def test_a_generated_client_runs_the_full_workflow(generated, committing):
     grant(collectivity=committing, licences=100, reason="Essai", by=None, at=timezone.now())
     call_operation, models_of_client = generated, models()
 
-    hook = call_operation("add_webhook")(body=models_of_client.NewWebhookRequest(url="https://si.ville.example/peps"))
+    hook = call_operation("add_webhook")(
+        body=models_of_client.NewWebhookBodyRequest(url="https://si.ville.example/peps")
+    )
     assert hook.secret.startswith("whsec_")
     contacts = [models_of_client.PortfolioRowBodyRequest(uai=uai, classes=10) for uai in (first, second)]
-    assert call_operation("write_remit")(body=models_of_client.PortfolioListBodyRequest(schools=contacts)).added == 2
+    assert (
+        call_operation("write_portfolio")(body=models_of_client.PortfolioListBodyRequest(schools=contacts)).added == 2
+    )
     assert [one.uai for one in call_operation("list_portfolio")().data] == sorted([first, second])
 
     [pool] = call_operation("list_pools")().data

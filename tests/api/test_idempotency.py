@@ -154,10 +154,10 @@ def test_stored_responses_expire_after_seven_days(api, body, monkeypatch):
     first = api.post("/allocations", body, key=KEY)
     days = datetime.timedelta(days=7)
     shift_clock(monkeypatch, days)
-    get_periodic_task("forget")()
+    get_periodic_task("prune_records")()
     assert_replayed(api.post("/allocations", body, key=KEY), first)
     shift_clock(monkeypatch, days + datetime.timedelta(days=2))
-    get_periodic_task("forget")()
+    get_periodic_task("prune_records")()
     assert not IdempotencyRecord.objects.exists()
     # The expired key counts as new: the school's allocation grows.
     again = api.post("/allocations", body, key=KEY)

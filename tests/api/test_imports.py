@@ -194,7 +194,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_reason(api):
 
 def form(boundary, content, pool):
     parts = [
-        b'Content-Disposition: form-data; name="purpose"\r\n\r\nattribution\r\n',
+        b'Content-Disposition: form-data; name="purpose"\r\n\r\nallocation\r\n',
         f'Content-Disposition: form-data; name="pool"\r\n\r\n{pool.pk}\r\n'.encode(),
         b'Content-Disposition: form-data; name="file"; filename="ecoles.csv"\r\n\r\n' + content + b"\r\n",
     ]

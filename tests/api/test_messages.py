@@ -51,7 +51,7 @@ def test_a_message_is_returned_without_its_content(api):
     assert ids(api.get(f"/messages?allocation={allocation.pk}")) == [sent.pk]
 
 
-def test_why_a_message_did_not_arrive_is_said_in_french(api):
+def test_the_reason_of_a_failed_message_is_in_french(api):
     result = smtp_replies.explain_reply(smtp_replies.SmtpReply(550, "5.1.1 User unknown"))
     lost = message(state=MessageState.BOUNCED, reason=result, attempts=1)
     payload = api.get(f"/messages/{lost.pk}").json()

@@ -41,8 +41,8 @@ def test_list_parameters_are_refused_by_other_methods(api):
 def test_a_lone_surrogate_is_refused(api, body):
     school = PortfolioSchoolFactory().school
     assert_problem(api.request("PUT", f"/portfolio/{school.uai}", body.encode()), 400, "parse_error")
-    whole = api.request("PUT", f"/portfolio/{school.uai}", rb'{"contact_name": "\ud83d\ude00 \u00e9"}')
-    assert whole.json()["contact_name"] == "\U0001f600 é"
+    answer_of_pair = api.request("PUT", f"/portfolio/{school.uai}", rb'{"contact_name": "\ud83d\ude00 \u00e9"}')
+    assert answer_of_pair.json()["contact_name"] == "\U0001f600 é"
 
 
 def test_the_description_states_the_accepted_body(office):
@@ -158,7 +158,7 @@ def test_the_description_is_open_to_everybody(office):
 
 
 def test_a_server_error_is_returned_as_json(api, monkeypatch, office):
-    monkeypatch.setattr("schools.api.SchoolListView.listed", lambda _: 1 / 0)
+    monkeypatch.setattr("schools.api.SchoolListView.list_response", lambda _: 1 / 0)
     api.client.raise_request_exception = False
     result = assert_problem(api.get("/schools"), 500, "breakdown")
     assert "rien n'a été fait" in result["detail"]

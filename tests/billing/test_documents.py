@@ -8,14 +8,16 @@ import hashlib
 
 import pytest
 
+from licensing.billing import operations as billing_operations
 from licensing.billing.documents import (
     DocumentUnavailable,
     build_download,
     get_or_create_purchase_order,
     get_or_create_quote,
 )
-from licensing.billing.models import BillingDocument, Seller
+from licensing.billing.models import BillingDocument
 from licensing.catalogue import terms
+from licensing.catalogue.models import Seller
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderState, Payer
 from licensing.orders.operations.billing_details import BillingDetails
@@ -62,7 +64,7 @@ def place_order(order=None, **changes):
 
 def complete(order, at, **codes):
     given = {"siret": "", "service_code": "", "engagement_number": ""} | codes
-    operations.complete_billing_details(order_id=order.pk, by=order.placed_by, at=at, **given)
+    billing_operations.complete_billing_details(order_id=order.pk, by=order.placed_by, at=at, **given)
 
 
 def test_a_purchase_order_shows_the_guide_s_basket(shop):
@@ -126,7 +128,7 @@ def test_completing_an_unsigned_order_reissues_its_document_and_keeps_the_first(
     assert (first.number, second.number) == (f"BC2026-{order.pk}", f"BC2026-{order.pk}/2")
     assert "EJ-42" in extract_text(second)
     assert "EJ-42" not in extract_text(BillingDocument.objects.get(pk=first.pk))
-    operations.confirm(order_id=order.pk, by=order.placed_by, at=day)
+    billing_operations.confirm(order_id=order.pk, by=order.placed_by, at=day)
     Order.objects.get(pk=order.pk).events.create(action="completed", summary="…", at=day + datetime.timedelta(hours=1))
     assert get_or_create_purchase_order(order, at=day) == second
 

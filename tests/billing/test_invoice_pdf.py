@@ -11,7 +11,7 @@ from pypdf import PdfReader
 
 from licensing.billing import invoicing
 from licensing.billing.documents import get_or_create_purchase_order
-from licensing.billing.models import Seller
+from licensing.catalogue.models import Seller
 from tests.billing import sample_orders
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory

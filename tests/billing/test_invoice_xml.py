@@ -11,11 +11,10 @@ from lxml import etree
 from core.calendar import date_in_paris
 from licensing.billing import invoicing
 from licensing.billing.invoicing import cii
-from licensing.billing.models import Seller
 from licensing.catalogue import pricing
-from licensing.catalogue.models import SchoolTier
-from licensing.orders.models import Payer
-from licensing.payments.models import Payment, PaymentMethod
+from licensing.catalogue.models import SchoolTier, Seller
+from licensing.orders.models import Payer, PaymentMethod
+from licensing.payments.models import Payment
 from tests.billing import sample_orders
 from tests.billing.schematron import list_violations
 from tests.conftest import TERM

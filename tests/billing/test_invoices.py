@@ -11,10 +11,11 @@ from django.db import IntegrityError, transaction
 
 from jobs.models import Job
 from licensing.billing import invoicing
-from licensing.billing.exceptions import AlreadyCredited, AlreadyInvoiced, NoSeller, NotInvoiceable
-from licensing.billing.models import BillingDocument, Invoice, InvoiceKind, InvoiceSequence, Seller
+from licensing.billing.exceptions import AlreadyCredited, AlreadyInvoiced, NoSeller
+from licensing.billing.models import BillingDocument, Invoice, InvoiceKind, InvoiceSequence
 from licensing.billing.tasks import render_invoice_pdf
-from licensing.orders.exceptions import BadBilling
+from licensing.catalogue.models import Seller
+from licensing.orders.exceptions import BadBilling, NotInvoiceable
 from tests.billing import sample_orders
 from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory

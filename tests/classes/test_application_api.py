@@ -141,9 +141,9 @@ def test_of_eight_who_spend_a_ticket_at_once_one_succeeds(committing):
      {"ticket": "a" * 201}, {"personne": "teacher-1"}],
 )  # fmt: skip
 def test_an_invalid_request_is_refused(ask, body):
-    status, said = ask(body)
-    assert (status, said["code"]) == (400, "invalid_request")
-    assert said["detail"]
+    status, problem = ask(body)
+    assert (status, problem["code"]) == (400, "invalid_request")
+    assert problem["detail"]
 
 
 @pytest.mark.parametrize(

@@ -103,13 +103,13 @@ def test_a_withdrawn_teacher_does_not_enter():
 
 
 @pytest.mark.parametrize(
-    ("profile", "said"),
+    ("profile", "sentence"),
     [(Profile.TEACHER, "chef d'établissement"), (Profile.PRINCIPAL, "attribuez-vous"), (Profile.AGENT, "agent")],
 )
-def test_each_profile_without_a_licence_gets_instructions(profile, said):
+def test_each_profile_without_a_licence_gets_instructions(profile, sentence):
     answer = check_access(UserFactory(profile=profile))
     assert (answer.allowed, answer.reason) == (False, "no_licence")
-    assert said in answer.sentence
+    assert sentence in answer.sentence
 
 
 def test_a_principal_who_took_a_seat_enters_as_a_teacher():

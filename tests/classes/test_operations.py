@@ -129,8 +129,8 @@ WRITES = {
     "remove_pupil": {"number": 1},
     "reset_passwords": {"numbers": [1]},
     "unlock": {"number": 1},
-    "let_in": {"username": "quelqu.un"},
-    "put_out": {},
+    "request_invitation": {"username": "quelqu.un"},
+    "end_sharing": {},
 }
 
 
@@ -188,17 +188,17 @@ def test_the_lowest_free_numbers_are_taken(classroom, teacher):
 
 
 @pytest.mark.parametrize(
-    ("present", "count", "said"),
+    ("present", "count", "message"),
     [
         (29, 2, "il en reste 1 à créer, et vous en demandez 2. Aucun n'a été créé"),
         (0, 31, "il en reste 30 à créer, et vous en demandez 31"),
         (30, 1, "celle-ci les a tous"),
     ],
 )
-def test_the_thirty_first_is_refused_and_none_is_made(classroom, teacher, present, count, said):
+def test_the_thirty_first_is_refused_and_none_is_made(classroom, teacher, present, count, message):
     for number in range(1, present + 1):
         PupilFactory(classroom=classroom, number=number)
-    with pytest.raises(exceptions.ClassFull, match=said):
+    with pytest.raises(exceptions.ClassFull, match=message):
         operations.add_pupils(classroom_id=classroom.pk, count=count, by=teacher, at=TERM)
     assert classroom.pupils.count() == present
 
@@ -303,14 +303,14 @@ def test_a_class_is_opened_again_to_all_its_pupils(classroom, teacher):
 def test_without_a_running_licence_nothing_is_created_and_the_error_says_why(classroom, teacher, reason):
     pupil = PupilFactory(classroom=classroom, number=1)
     unopened = SeatFactory(subscription=classroom.seat.subscription)
-    fields, said = STOP_CASES[reason]
+    fields, message = STOP_CASES[reason]
     stop_licence(classroom, **fields)
     for write in (
         lambda: operations.open_class(seat_id=unopened.pk, by=unopened.holder, name="CE1", at=TERM),
         lambda: operations.add_pupils(classroom_id=classroom.pk, count=1, by=teacher, at=TERM),
         lambda: operations.reset_passwords(classroom_id=classroom.pk, numbers=[1], by=teacher, at=TERM),
     ):
-        with pytest.raises(exceptions.LicenceNotRunning, match=said) as refusal:
+        with pytest.raises(exceptions.LicenceNotRunning, match=message) as refusal:
             write()
         assert refusal.value.reason == reason
     assert PupilAccount.objects.get() == pupil

@@ -20,9 +20,9 @@ def drawn(monkeypatch):
 
     def cell(self, w=None, h=None, text="", **options):
         drawn_items.append((self.page_no(), text))
-        return whole(self, w, h, text, **options)
+        return original_cell(self, w, h, text, **options)
 
-    whole = PdfDocument.cell
+    original_cell = PdfDocument.cell
     monkeypatch.setattr(PdfDocument, "cell", cell)
     monkeypatch.setattr(PdfDocument, "qr", lambda self, content, **_: drawn_items.append((self.page_no(), content)))
     return drawn_items

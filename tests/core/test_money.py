@@ -52,10 +52,10 @@ def test_ten_thousand_baskets_add_up_to_the_cent():
             # Recomputed from base and rate it differs by a cent at most.
             assert abs(amounts.vat - half_up(Fraction(amounts.ht) * Fraction(rate) / 100)) <= CENT
             lines.append((rate, amounts))
-        whole = sum_amounts(amounts for _rate, amounts in lines)
-        assert whole.ht + whole.vat == whole.ttc == sum(amounts.ttc for _rate, amounts in lines)
+        total = sum_amounts(amounts for _rate, amounts in lines)
+        assert total.ht + total.vat == total.ttc == sum(amounts.ttc for _rate, amounts in lines)
         rates = total_by_rate(lines)
-        assert sum_amounts(one.amounts for one in rates) == whole
+        assert sum_amounts(one.amounts for one in rates) == total
         assert [one.rate for one in rates] == sorted({rate for rate, _ in lines}, reverse=True)
         for one in rates:
             assert one.amounts == tuple(map(round_to_cents, one.amounts))

@@ -35,7 +35,7 @@ def test_a_school_is_handed_over_through_its_mailbox(jaures, site, scripts):
     _, subscription = jaures.subscription(units=3)
     teacher = jaures.teacher()
     operations.assign(subscription_id=subscription.pk, teacher=teacher, by=jaures.principal, at=TERM)
-    successor = jaures.head()
+    successor = jaures.add_principal()
 
     asks = site.person(scripts=scripts, session=create_session(site, successor))
     page = asks.open("/mon-compte/")
@@ -46,9 +46,9 @@ def test_a_school_is_handed_over_through_its_mailbox(jaures, site, scripts):
     expect(page.locator("main")).to_contain_text(jaures.school.email)
 
     # Whoever reads the school's mailbox needs no account.
-    [letter] = emails_to(jaures.school.email)
+    [email] = emails_to(jaures.school.email)
     mailbox = site.person(scripts=scripts, width="phone")
-    page = mailbox.open(LINK.search(letter.text)[1])
+    page = mailbox.open(LINK.search(email.text)[1])
     expect(page.locator("main")).to_contain_text(successor.username)
     if scripts:
         assert find_problems_at_both_widths(mailbox) == []
@@ -61,4 +61,4 @@ def test_a_school_is_handed_over_through_its_mailbox(jaures, site, scripts):
     expect(page.locator("#licences")).to_contain_text(teacher.email)
     before = site.person(scripts=scripts, session=create_session(site, jaures.principal)).open("/mon-compte/")
     expect(before.locator("main")).not_to_contain_text(teacher.email)
-    assert any("vous remplace" in letter.subject for letter in emails_to(jaures.principal.email))
+    assert any("vous remplace" in email.subject for email in emails_to(jaures.principal.email))

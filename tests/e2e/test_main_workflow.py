@@ -59,8 +59,8 @@ def workbook_of(school, path):
 
 def wait_for_email(mail, address):
     """Wait for the e-mail to an address, and return its text."""
-    letters = wait_for(lambda: [received for received in mail.received if address in received.recipients])
-    return letters[-1].email.get_body(("plain",)).get_content()
+    emails = wait_for(lambda: [received for received in mail.received if address in received.recipients])
+    return emails[-1].email.get_body(("plain",)).get_content()
 
 
 def wait_for_text(page, address, words):

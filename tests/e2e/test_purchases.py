@@ -13,12 +13,12 @@ from django_tenants.utils import tenant_context
 
 from collectivities.models import Role
 from core import formatting
+from licensing.billing import operations as billing_operations
 from licensing.billing.models import BillingDocument
 from licensing.entitlements.models import Entitlement
 from licensing.orders import operations
-from licensing.orders.models import Order, OrderState
+from licensing.orders.models import Order, OrderState, PaymentMethod
 from licensing.payments import operations as payment_operations
-from licensing.payments.models import PaymentMethod
 from licensing.pools.queries import list_pool_positions
 from tenants.models import Collectivity
 from tests.conftest import HostClient
@@ -173,7 +173,7 @@ def test_a_departement_buys_by_mandat_is_suspended_on_day_46_and_restored_by_pay
     visit.open(f"/achats/{bought.pk}/", slug="gard")
     send_signed(page, tmp_path / "bon signé.pdf")
     recorder.look("deposee")
-    invoice = operations.confirm(order_id=bought.pk, by=operator, at=timezone.now())
+    invoice = billing_operations.confirm(order_id=bought.pk, by=operator, at=timezone.now())
     page.reload()
     assert invoice.number in page.locator("main").inner_text()
     recorder.look("facturee")

@@ -12,11 +12,10 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from licensing.billing import operations as billing_operations
 from licensing.entitlements.models import Subscription
-from licensing.orders import operations
-from licensing.orders.models import Order, OrderState, ScanState
+from licensing.orders.models import Order, OrderState, PaymentMethod, ScanState
 from licensing.payments import operations as payment_operations
-from licensing.payments.models import PaymentMethod
 from tests.conftest import PASSWORD
 from tests.e2e.page_checks import find_problems, find_problems_at_both_widths
 from tests.e2e.test_my_account import create_session
@@ -105,7 +104,7 @@ def test_a_principal_buys_by_cheque_without_scripts(buyer, site, tmp_path):
     expect(page.locator("main")).to_contain_text("Nous le vérifions")
     assert order.scans.get().state == ScanState.WAITING
     operator, now = UserFactory(), timezone.now()
-    invoice = operations.confirm(order_id=order.pk, by=operator, at=now)
+    invoice = billing_operations.confirm(order_id=order.pk, by=operator, at=now)
     page.reload()
     text = download_text(page, "Télécharger la facture")
     for result in (invoice.number, "165,83 €", "33,17 €", "199,00 €"):

@@ -20,9 +20,9 @@ class SchoolScenario:
     def __init__(self):
         self.school = SchoolFactory(name="École Jean Jaurès", commune="Nîmes")
         self.entitlement = EntitlementFactory()
-        self.principal = self.head()
+        self.principal = self.add_principal()
 
-    def head(self, *, verified=False):
+    def add_principal(self, *, verified=False):
         """Return another principal of the school."""
         principal = PrincipalFactory()
         AffiliationFactory(

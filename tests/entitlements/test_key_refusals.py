@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from licensing.entitlements import keys, operations
+from licensing.entitlements.models import EntitlementKind
 from licensing.exceptions import LicensingError
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
@@ -26,11 +27,11 @@ EXPIRED = datetime.datetime(2027, 9, 1, 0, 0, tzinfo=TERM.tzinfo)
 
 @dataclass
 class RefusalCase:
-    """`arrange` returns the code to enter and the user; `said` and `remedy` must be in the message."""
+    """`arrange` returns the code to enter and the user; `message` and `remedy` must be in the message."""
 
     arrange: Callable[[SchoolScenario], tuple[str, User]]
     code: str
-    said: str
+    message: str
     remedy: str
     at: datetime.datetime = TERM
 
@@ -57,7 +58,7 @@ def with_subscription(by, units=3):
 
 def from_the_shop(arrange):
     def without_collectivity(jaures):
-        jaures.entitlement.collectivity = None
+        jaures.entitlement.kind, jaures.entitlement.collectivity = EntitlementKind.SHOP, None
         jaures.entitlement.save()
         return arrange(jaures)
 
@@ -131,17 +132,19 @@ PRINCIPAL = {
         "transmettez-lui l'e-mail",
     ),
     "no school chosen": RefusalCase(
-        with_key(lambda _: PrincipalFactory()), "school_not_chosen", "n'a pas été choisi dans l'annuaire", "rejoignez-le",
+        with_key(lambda _: PrincipalFactory()), "school_not_chosen", "n'a pas été choisi dans l'annuaire",
+        "rejoignez-le",
     ),
     "redeemed by oneself": RefusalCase(
         with_subscription(principal), "already_redeemed", "Vous avez déjà activé cette clé le 24", "dans vos abonnements",
     ),
     "redeemed by a colleague": RefusalCase(
-        with_subscription(lambda jaures: jaures.head(verified=True)), "already_redeemed", "de votre établissement",
+        with_subscription(lambda jaures: jaures.add_principal(verified=True)), "already_redeemed",
+        "de votre établissement",
         "vous pouvez les attribuer comme les vôtres",
     ),
     "redeemed, not verified": RefusalCase(
-        with_subscription(lambda jaures: jaures.head()), "already_redeemed", "par un autre compte",
+        with_subscription(lambda jaures: jaures.add_principal()), "already_redeemed", "par un autre compte",
         "faites vérifier votre direction",
     ),
     "revoked": RefusalCase(
@@ -190,7 +193,8 @@ TEACHER = {
     "not activated yet": RefusalCase(
         with_key(teacher), "not_yet_redeemed", "n'a pas encore activé", "Demandez-lui de la saisir",
     ),
-    "the only unit taken": RefusalCase(all_taken, "no_seat_left", "La seule licence", "d'en libérer une"),
+    "the only unit taken": RefusalCase(all_taken, "no_seat_left", "La seule licence",
+    "d'en libérer une"),
     "no unit left": RefusalCase(several_taken, "no_seat_left", "Les 2 licences", "Demandez à votre chef d'établissement"),
     "served already": RefusalCase(with_claimed_seat, "already_served", "Vous détenez déjà", "il n'y a rien à saisir"),
     "withdrawn": RefusalCase(
@@ -211,7 +215,7 @@ def test_a_principal_s_refusal_says_why_and_how_to_fix_it(jaures, name):
     case = PRINCIPAL[name]
     error = refusal(operations.redeem, case, jaures)
     assert error.code == case.code
-    assert case.said in str(error)
+    assert case.message in str(error)
     assert case.remedy in str(error)
 
 
@@ -220,7 +224,7 @@ def test_a_teacher_s_refusal_says_why_and_how_to_fix_it(jaures, name):
     case = TEACHER[name]
     error = refusal(operations.claim, case, jaures)
     assert error.code == case.code
-    assert case.said in str(error)
+    assert case.message in str(error)
     assert case.remedy in str(error)
 
 

@@ -85,7 +85,7 @@ def test_anything_at_all_is_a_key_or_a_typo(text):
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "message"),
     [
         ("", "Saisissez la clé"),
         ("  - ", "Saisissez la clé"),
@@ -97,8 +97,8 @@ def test_anything_at_all_is_a_key_or_a_typo(text):
         ("7K3M-Q9TX-0000", "faute de frappe"),
     ],
 )
-def test_a_typo_says_what_is_wrong(typed, said):
-    with pytest.raises(keys.InvalidKey, match=said):
+def test_a_typo_says_what_is_wrong(typed, message):
+    with pytest.raises(keys.InvalidKey, match=message):
         keys.parse(typed)
 
 

@@ -30,9 +30,9 @@ def test_subscriptions_of_other_schools_and_principals_are_not_handed_over(jaure
     jaures.subscription()
     elsewhere = AffiliationFactory(user=jaures.principal).school
     Subscription.objects.filter(pk=jaures.subscription()[1].pk).update(school=elsewhere)
-    unverified = jaures.head()
+    unverified = jaures.add_principal()
     Subscription.objects.filter(pk=jaures.subscription()[1].pk).update(principal=unverified)
-    successor = jaures.head()
+    successor = jaures.add_principal()
     hand_over(jaures, successor, predecessors=[jaures.principal])
     assert [one.principal for one in Subscription.objects.order_by("pk")] == [successor, jaures.principal, unverified]
     # A principal who redeemed an exposed key keeps access; the verified principal shares it.
@@ -41,7 +41,7 @@ def test_subscriptions_of_other_schools_and_principals_are_not_handed_over(jaure
 
 def test_the_key_keeps_who_activated_it(jaures):
     _, subscription = jaures.subscription()
-    hand_over(jaures, jaures.head(), predecessors=[jaures.principal])
+    hand_over(jaures, jaures.add_principal(), predecessors=[jaures.principal])
     subscription.key.refresh_from_db()
     assert subscription.key.redeemed_by == jaures.principal
 
@@ -55,7 +55,7 @@ def test_a_predecessor_redeems_a_key_while_being_replaced(committed_jaures):
     jaures = committed_jaures
     jaures.subscription()
     code, _ = jaures.key(issued_at=TERM)
-    predecessor, successor = jaures.principal, jaures.head()
+    predecessor, successor = jaures.principal, jaures.add_principal()
     token = send_link(successor, jaures.school)
     outcomes = run_concurrently(
         "public",

@@ -83,13 +83,13 @@ def test_the_last_seat_is_not_refused_while_its_taker_may_roll_back(committing, 
 
 def test_sixteen_principals_redeem_one_key(committing, committed_jaures):
     code, key = committed_jaures.key(units=3)
-    principals = [committed_jaures.head() for _ in range(16)]
+    principals = [committed_jaures.add_principal() for _ in range(16)]
     outcomes = run_concurrently(
         committing.schema_name,
         [functools.partial(operations.redeem, code=code, by=principal, at=TERM) for principal in principals],
         expected_errors=LicensingError,
     )
-    assert refusals(outcomes) == ["AlreadyRedeemed"] * 15
+    assert refusals(outcomes) == ["KeyAlreadyRedeemed"] * 15
     subscription = Subscription.objects.get()
     key.refresh_from_db()
     assert key.redeemed_by_id == subscription.principal_id
@@ -107,14 +107,14 @@ def test_one_teacher_is_given_the_key_and_types_it_at_once(committing, committed
         [give, functools.partial(operations.claim, code=code, by=teacher, at=TERM)] * 6,
         expected_errors=LicensingError,
     )
-    assert refusals(outcomes) == ["AlreadyServed"] * 11
+    assert refusals(outcomes) == ["AlreadyHoldsSeat"] * 11
     assert holders(subscription) == [teacher.pk]
 
 
 def test_two_principals_assign_in_the_same_school_at_once(committing, committed_jaures):
     """Ten seats, two principals select six teachers each, three in common: one wins, then the other."""
     _, subscription = committed_jaures.subscription(units=10)
-    colleague = committed_jaures.head(verified=True)
+    colleague = committed_jaures.add_principal(verified=True)
     teachers = [committed_jaures.teacher().pk for _ in range(9)]
     give = functools.partial(operations.assign_many, subscription_id=subscription.pk, at=TERM)
     outcomes = run_concurrently(
@@ -146,7 +146,7 @@ def test_several_teachers_are_assigned_seats_while_they_claim_them(committing, c
         [give, *(functools.partial(operations.claim, code=code, by=teacher, at=TERM) for teacher in teachers), give],
         expected_errors=LicensingError,
     )
-    assert set(refusals(outcomes)) <= {"AlreadyServed"}
+    assert set(refusals(outcomes)) <= {"AlreadyHoldsSeat"}
     assert sorted(holders(subscription)) == sorted(teacher.pk for teacher in teachers)
 
 
@@ -176,7 +176,7 @@ def test_a_bulk_assignment_and_claims_never_share_a_seat_nor_apply_in_part(commi
 
 def test_two_principals_pass_one_seat_to_two_teachers(committing, committed_jaures):
     _, subscription = committed_jaures.subscription(units=2)
-    colleague = committed_jaures.head(verified=True)
+    colleague = committed_jaures.add_principal(verified=True)
     leaving, one, other = (committed_jaures.teacher() for _ in range(3))
     seat = operations.assign(subscription_id=subscription.pk, teacher=leaving, by=committed_jaures.principal, at=TERM)
     replace = functools.partial(operations.replace, seat_id=seat.pk, holder_id=leaving.pk, at=LATER)
@@ -233,7 +233,7 @@ def test_a_teacher_who_retypes_the_key_while_it_is_withdrawn_does_not_keep_it(co
         ],
         expected_errors=LicensingError,
     )
-    assert set(refusals(outcomes)) <= {"AlreadyServed", "WithdrawnFromTeacher"}
+    assert set(refusals(outcomes)) <= {"AlreadyHoldsSeat", "WithdrawnFromTeacher"}
     assert len(refusals(outcomes)) == 8
     assert holders(subscription) == []
 

@@ -84,7 +84,7 @@ def test_a_principal_without_a_school_is_offered_the_directory_s(jaures):
 def test_a_verified_principal_sees_which_colleague_redeemed_the_key_and_when(jaures):
     code, subscription = jaures.subscription()
     with pytest.raises(exceptions.KeyAlreadyRedeemed) as refusal:
-        operations.redeem(code=code, by=jaures.head(verified=True), at=TERM)
+        operations.redeem(code=code, by=jaures.add_principal(verified=True), at=TERM)
     assert f"le 24\N{NO-BREAK SPACE}novembre 2026 par {jaures.principal}" in str(refusal.value)
     assert Subscription.objects.get() == subscription
 
@@ -96,7 +96,7 @@ def test_an_unverified_principal_does_not_see_who_redeemed_the_key(jaures, meant
         subscription.key.school = None
         subscription.key.save()
     with pytest.raises(exceptions.KeyAlreadyRedeemed, match="par un autre compte") as refusal:
-        operations.redeem(code=code, by=jaures.head(), at=TERM)
+        operations.redeem(code=code, by=jaures.add_principal(), at=TERM)
     assert jaures.principal.last_name not in str(refusal.value)
     assert jaures.principal.first_name not in str(refusal.value)
 

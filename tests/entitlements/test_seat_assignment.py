@@ -136,7 +136,14 @@ def test_guessed_teacher_ids_reveal_nobody(jaures):
     closed = jaures.teacher()
     closed.is_active = False
     closed.save()
-    nobody = [10**9, elsewhere.pk, TeacherFactory().pk, jaures.head(verified=True).pk, PrincipalFactory().pk, closed.pk]
+    nobody = [
+        10**9,
+        elsewhere.pk,
+        TeacherFactory().pk,
+        jaures.add_principal(verified=True).pk,
+        PrincipalFactory().pk,
+        closed.pk,
+    ]
     answers = {
         str(
             assert_refused(
@@ -297,7 +304,7 @@ def move_teacher(teacher, school):
 
 def test_a_teacher_who_moves_keeps_their_seat_and_principals_are_emailed(jaures):
     _, subscription = jaures.subscription()
-    colleague, teacher = jaures.head(verified=True), jaures.teacher()
+    colleague, teacher = jaures.add_principal(verified=True), jaures.teacher()
     assign_seats(jaures, subscription, [teacher])
     move_teacher(teacher, SchoolFactory())
     assert seat_counter(subscription) == "1/3"
@@ -348,7 +355,7 @@ def test_no_email_about_a_teacher_without_a_seat_or_who_stays(jaures):
 
 def test_every_verified_principal_is_emailed_that_the_key_was_claimed(jaures):
     code, _ = jaures.subscription()
-    colleague = jaures.head(verified=True)
-    jaures.head()
+    colleague = jaures.add_principal(verified=True)
+    jaures.add_principal()
     operations.claim(code=code, by=TeacherFactory(), at=TERM)
     assert list_recipients("seat.claimed") == sorted([colleague.email, jaures.principal.email])

@@ -190,14 +190,14 @@ def test_a_teacher_of_another_school_is_not_assigned(jaures, elsewhere):
 def test_another_principal_is_not_assigned(jaures):
     _, subscription = jaures.subscription()
     refusal = assert_refused(
-        operations.assign, subscription_id=subscription.pk, teacher=jaures.head(), by=jaures.principal
+        operations.assign, subscription_id=subscription.pk, teacher=jaures.add_principal(), by=jaures.principal
     )
     assert refusal.code == "teacher_of_another_school"
 
 
 def test_a_verified_colleague_shares_the_subscription(jaures):
     _, subscription = jaures.subscription()
-    colleague = jaures.head(verified=True)
+    colleague = jaures.add_principal(verified=True)
     seat = operations.assign(subscription_id=subscription.pk, teacher=jaures.teacher(), by=colleague, at=TERM)
     operations.release(seat_id=seat.pk, by=colleague, at=LATER)
     assert seat_counter(subscription) == "0/3"
@@ -206,7 +206,7 @@ def test_a_verified_colleague_shares_the_subscription(jaures):
 def test_an_unverified_colleague_does_not(jaures):
     _, subscription = jaures.subscription()
     refusal = assert_refused(
-        operations.assign, subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.head()
+        operations.assign, subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.add_principal()
     )
     assert refusal.code == "not_yours"
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 
 import factory
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
+from core.calendar import date_in_paris
 from licensing.catalogue.models import Product, SchoolYear
 from licensing.entitlements import code_sealing, keys
 from licensing.entitlements.models import ActivationKey, Entitlement
@@ -57,13 +58,29 @@ class OrderLineFactory(factory.django.DjangoModelFactory):
 
 
 class EntitlementFactory(factory.django.DjangoModelFactory):
+    """An entitlement and the order line that points to it: `order_line__quantity`, `order_line__order__kind`…"""
+
     class Meta:
         model = Entitlement
 
     order_line = factory.SubFactory(OrderLineFactory)
+    kind = factory.SelfAttribute("order_line.order.kind")
+    number = factory.SelfAttribute("order_line.order.pk")
+    bought_on = factory.LazyAttribute(lambda entitlement: date_in_paris(entitlement.order_line.order.placed_at))
+    reason = factory.SelfAttribute("order_line.order.reason")
     collectivity = factory.SelfAttribute("order_line.order.collectivity")
     product = factory.SelfAttribute("order_line.product")
+    # Before any last day that a test sets.
+    first_day = datetime.date(2020, 1, 1)
     last_day = factory.SelfAttribute("order_line.school_year.ends_on")
+
+    @classmethod
+    def _create(cls, model_class, *args, order_line, **fields):
+        # The database requires the line by the commit.
+        with transaction.atomic():
+            order_line.entitlement = super()._create(model_class, *args, **fields)
+            order_line.save(update_fields=["entitlement"])
+        return order_line.entitlement
 
 
 class PoolFactory(factory.django.DjangoModelFactory):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime
 from decimal import Decimal
 
-from licensing.billing.models import Seller
-from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear
+from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear, Seller
 from licensing.catalogue.operations import get_licence_product
 
 #: (from, to, price TTC); the last is open-ended, at a price per class.

@@ -13,8 +13,8 @@ import pypdf
 import pytest
 from django.utils import timezone
 
+from licensing.billing import operations as billing_operations
 from licensing.entitlements.models import Subscription
-from licensing.orders import operations
 from licensing.orders.models import Order
 from tests.factories.accounts import UserFactory
 from tests.guide.conftest import account_text, page_text
@@ -190,7 +190,7 @@ def test_verifier_completer_tamponner_et_adresser_a_l_adresse_indiquee_en_haut_a
 def test_a_reception_du_bon_de_commande_une_facture_vous_sera_emise_pour_reglement(buyer):
     order = buyer.ordered()
     assert not order.invoices.exists()
-    invoice = operations.confirm(order_id=order.pk, by=UserFactory(), at=timezone.now())
+    invoice = billing_operations.confirm(order_id=order.pk, by=UserFactory(), at=timezone.now())
     page = page_of(buyer, order)
     assert f"La facture {invoice.number} est émise : 199,00 € TTC" in page
     assert invoice.number in pdf_text(buyer, f"/boutique/commandes/{order.pk}/factures/{invoice.number}/")

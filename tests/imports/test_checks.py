@@ -68,7 +68,8 @@ def build_context(
     more = {name: facts.pop(name) for name in ("successors", "for_elementary") if name in facts}
     one = OPEN._replace(**facts)
     return CheckContext(
-        purpose, dict.fromkeys(UNUSED_UAIS, one), has_portfolio, more.get("for_elementary", True), volume, units_for_all,
+        purpose, dict.fromkeys(UNUSED_UAIS, one), has_portfolio, more.get("for_elementary", True), volume,
+        units_for_all,
         more.get("successors", {}), ("Alès", "Nîmes"),
     )  # fmt: skip
 

@@ -49,7 +49,8 @@ WORKBOOKS = {
     "ods": build_ods(ROWS, more=MORE, merged=[(6, 6, 0, 1)], formulas={(6, 2): "of:=SUM([.C2:.C6])"}),
 }
 TEXTS = {
-    "utf-8": build_csv(ROWS), "utf-8-sig": build_csv(ROWS, encoding="utf-8-sig"), "utf-16": build_csv(ROWS, encoding="utf-16"),
+    "utf-8": build_csv(ROWS), "utf-8-sig": build_csv(ROWS, encoding="utf-8-sig"), "utf-16": build_csv(ROWS,
+    encoding="utf-16"),
     "utf-16-be": build_csv(ROWS, encoding="utf-16-be"), "cp1252": build_csv(ROWS, separator="\t", encoding="cp1252"),
     "mac_roman": build_csv(ROWS, separator="|", encoding="mac_roman").replace(b"\r\n", b"\r"),
 }  # fmt: skip
@@ -200,7 +201,8 @@ def test_any_text(rows):
 @given(
     rows=st.lists(
         st.lists(
-            st.none() | st.integers(-(10**12), 10**12) | st.floats(allow_nan=False, allow_infinity=False)
+            st.none() | st.integers(-(10**12), 10**12) | st.floats(allow_nan=False,
+            allow_infinity=False)
             | st.booleans() | st.dates(datetime.date(1900, 3, 1)) | st.sampled_from([*UNUSED_UAIS, "Total", "RNE", "Licences"]),
             max_size=5,
         ),

@@ -208,7 +208,8 @@ def test_merged_cells_are_given_by_their_corners():
     rows = [["Licences", None, None], ["a", "b", "c"], ["d", "e", "f"]]
     area = MergedRange(top=1, left=0, bottom=2, right=1)
     for content in (
-        build_xlsx(rows, merged=["A1:B2"]), build_xls(rows, merged=[(0, 1, 0, 1)]), build_ods(rows, merged=[(0, 1, 0, 1)]),
+        build_xlsx(rows, merged=["A1:B2"]), build_xls(rows, merged=[(0, 1, 0, 1)]), build_ods(rows, merged=[(0, 1, 0,
+        1)]),
     ):  # fmt: skip
         assert open_workbook(content).sheets[0].merged == [area]
     assert open_workbook(build_csv(rows)).sheets[0].merged == []

@@ -267,7 +267,7 @@ def test_schools_that_the_directory_now_knows_are_taken_up_from_the_list(officer
 
 def test_the_pages_link_templates_and_the_upload_of_a_corrected_file(officer, pool):
     page = page_text(officer.get(import_url("upload")))
-    assert f"{import_url('template', 'attribution')}?lot={pool.pk}" in page
+    assert f"{import_url('template', 'allocation')}?lot={pool.pk}" in page
     assert import_url("template", "portfolio") in page
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), "x")))
     operations.annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM)

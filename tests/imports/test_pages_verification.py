@@ -55,9 +55,9 @@ def test_a_row_is_corrected_with_htmx_and_without(officer, pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, "x"), (SchoolFactory(), 1)))
     back = import_url("detail", spreadsheet_import.pk) + "?onglet=error"
     here = import_url("row", spreadsheet_import.pk, 0, 2)
-    whole = page_text(officer.get(here, {"retour": back}))
-    assert "Corriger la ligne 2" in whole
-    assert "<html" in whole
+    page = page_text(officer.get(here, {"retour": back}))
+    assert "Corriger la ligne 2" in page
+    assert "<html" in page
     part = page_text(officer.get(here, {"retour": back}, headers=HTMX))
     assert "<html" not in part
     assert 'name="units"' in part

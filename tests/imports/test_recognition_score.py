@@ -35,7 +35,7 @@ def scored(nimes, tmp_path):
 
 
 def test_damaged_lists_are_read_unaided_and_find_their_schools(scored):
-    whole = sum_scores(scored)
-    assert whole.files >= 30
-    assert min(whole.rows[kind] for kind in ExpectedMatch) > 0
-    assert not list_failures(whole), "\n".join(map(str, whole.mismatches))
+    total = sum_scores(scored)
+    assert total.files >= 30
+    assert min(total.rows[kind] for kind in ExpectedMatch) > 0
+    assert not list_failures(total), "\n".join(map(str, total.mismatches))

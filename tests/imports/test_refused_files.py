@@ -22,6 +22,7 @@ from tests.imports.sample_files import (
     replace_sheet_xml,
     use_shared_strings,
 )
+from tests.imports.xls_records import records, with_password, with_records
 
 ROWS = [
     ["UAI", "École", "Licences"],
@@ -61,30 +62,6 @@ def container_with(name):
     at = content.index("Workbook".encode("utf-16-le"))
     text = name.encode("utf-16-le")
     return content[:at] + text.ljust(64, b"\0") + struct.pack("<H", len(text) + 2) + content[at + 66 :]
-
-
-def records(content):
-    """Return the records of an .xls: their kind and their bytes."""
-    stream, at = ole.read_workbook_stream(content), 0
-    while at + 4 <= len(stream):
-        kind, length = struct.unpack_from("<HH", stream, at)
-        yield kind, stream[at + 4 : at + 4 + length]
-        at += 4 + length
-
-
-def with_records(content, change):
-    """Return an .xls whose records are changed one by one: `change(kind, data)` gives the data."""
-    changed_records = b"".join(
-        struct.pack("<HH", kind, len(data)) + data for kind, old in records(content) for data in [change(kind, old)]
-    )
-    return ole.build_container(changed_records)
-
-
-def with_password(content):
-    """Return an .xls that begins like one whose records are encrypted."""
-    found = [*records(content)]
-    found.insert(1, (0x002F, struct.pack("<HHH", 1, 1, 1) + b"x" * 48))
-    return ole.build_container(b"".join(struct.pack("<HH", kind, len(data)) + data for kind, data in found))
 
 
 ENCRYPTED_ODS = build_zip(
@@ -141,7 +118,8 @@ REFUSED = [
     ("too_many_sheets", build_xls(ROWS, more={f"F{n}": [["x"]] for n in range(limits.MAX_SHEETS)})),
     ("too_many_sheets", build_ods(ROWS, more={f"F{n}": [["x"]] for n in range(limits.MAX_SHEETS)})),
     ("damaged", container_with("Autre")),
-    ("damaged", build_zip(read_members(build_ods(ROWS)) | {"content.xml": '<?xml version="1.0" encoding="inconnu"?><a/>'})),
+    ("damaged",
+    build_zip(read_members(build_ods(ROWS)) | {"content.xml": '<?xml version="1.0" encoding="inconnu"?><a/>'})),
 ]  # fmt: skip
 
 
@@ -245,8 +223,10 @@ BOMBS = {
         f'<c r="A{n}" t="s"><v>0</v></c>' for n in range(1, 60_000)) + "</row>")),
     "one text, written strangely": ("too_many_cells", lambda: build_shared_strings_xlsx(LONG, '<row r="1">' + "".join(
         f"<c r='A{n}' t='s'><v> 0</v></c>" for n in range(1, 60_000)) + "</row>")),
-    "promised texts": ("damaged", lambda: replace_member_text(
-        use_shared_strings(build_xlsx(ROWS)), "xl/sharedStrings.xml", 'uniqueCount="', 'count="4294967295" uniqueCount="429496729')),
+    "promised texts": ("damaged",
+    lambda: replace_member_text(
+        use_shared_strings(build_xlsx(ROWS)), "xl/sharedStrings.xml", 'uniqueCount="',
+        'count="4294967295" uniqueCount="429496729')),
     "texts promised below": ("damaged", lambda: replace_member_text(
         use_shared_strings(build_xlsx(ROWS)), "xl/sharedStrings.xml", "</sst>", '<sst uniqueCount="4294967295"/></sst>')),
     "texts promised late": ("damaged", lambda: replace_member_text(

@@ -21,6 +21,6 @@ def parse_copy_line(written):
 
 @given(st.dictionaries(st.sampled_from(["uai", "name", "commune", "email", "units"]), TEXTS))
 def test_cells_come_back_as_they_were(cells):
-    written = rows._object(cells)  # noqa: SLF001 - the hand-written JSON
+    written = rows._json_object(cells)  # noqa: SLF001 - the hand-written JSON
     assert not set(written) & set("\t\n\r")
     assert json.loads(parse_copy_line(written)) == cells

@@ -35,13 +35,13 @@ def problem_of(row):
 
 
 def test_a_school_is_found_by_its_uai_by_a_repaired_one_and_by_its_name(pool, zola, mace):
-    whole, short, named = upload_rows(
+    exact, short, named = upload_rows(
         pool,
         [zola.uai, "Emile Zola", "Alès", "30100", 1],
         [mace.uai[1:], "Jean Macé", "Nîmes", "30000", 1],
         ["", "École élémentaire Émile Zola", "Alès", "30100", 2],
     )
-    assert (whole.uai, whole.how, short.uai, short.how) == (zola.uai, "uai", mace.uai, "repaired")
+    assert (exact.uai, exact.how, short.uai, short.how) == (zola.uai, "uai", mace.uai, "repaired")
     assert problem_of(short)[0] == "repaired"
     assert f"« {mace.uai[1:]} » est lu {mace.uai}, « Ecole élémentaire Jean Macé – Nîmes »" in problem_of(short)[1]
     assert (named.uai, named.how) == (zola.uai, "name")

@@ -229,8 +229,8 @@ def test_the_portfolio_is_restored_unless_changed_or_in_use_since(pool):
                           (moved, "", "", "", 7)))
     )  # fmt: skip
     allocate_units(pool, served, 1)
-    said_now = {"contact_name": "", "contact_email": "", "contact_phone": "", "classes": 8}
-    set_contact(uai=moved.uai, **said_now, by=UserFactory(), at=TERM)
+    new_contact = {"contact_name": "", "contact_email": "", "contact_phone": "", "classes": 8}
+    set_contact(uai=moved.uai, **new_contact, by=UserFactory(), at=TERM)
     plan = operations.get_undo_plan(spreadsheet_import.pk)
     assert ([one.uai for one in plan.removed], [one.uai for one in plan.restored]) == ([new.uai], [known.uai])
     undone = undo(spreadsheet_import)

@@ -102,7 +102,7 @@ def test_a_template_checks_its_cells(pool, portfolio):
 
 
 def test_a_large_portfolio_is_not_prefilled(pool, portfolio, monkeypatch):
-    monkeypatch.setattr(starter_workbook, "MOST_SCHOOLS", 2)
+    monkeypatch.setattr(starter_workbook, "MAX_SCHOOLS", 2)
     book = load(build_starter_workbook(Purpose.ALLOCATION, pool))
     assert book.sheetnames == ["Écoles", "Mode d'emploi"]
     assert book["Écoles"].max_row == 1
@@ -141,7 +141,7 @@ def test_the_report_contains_everything_but_the_key(officer, pool):
     assert (one["Ligne"], one["UAI trouvé"], one["Verdict"], one["Fait"]) == (2, school.uai, "Nouvelle", "Attribuée")
     assert (two["Verdict"], two["Fait"], two["UAI de l'école"]) == ("Erreur", None, "0300000Z")
     assert two["Problèmes"]
-    about = {row[0]: row[1] for row in book["SpreadsheetImport"].iter_rows(min_row=2, values_only=True)}
+    about = {row[0]: row[1] for row in book["Import"].iter_rows(min_row=2, values_only=True)}
     assert (about["Fichier"], about["Licences attribuées"]) == ("a.csv", 3)
     assert about["Colonne : Nombre de licences"] == "B – =Licences"
     assert "ligne de commande" in about["Appliqué"]

@@ -73,6 +73,6 @@ def test_an_accented_domain_is_written_in_ascii():
 
 
 def test_django_s_own_backends_write_it(capsys):
-    letter = compose(MESSAGE, RenderedEmail(subject="Sujet", text="Texte."), at=TERM)
-    Console(alias="default").write_message(letter)
+    email = compose(MESSAGE, RenderedEmail(subject="Sujet", text="Texte."), at=TERM)
+    Console(alias="default").write_message(email)
     assert "Texte." in capsys.readouterr().out

@@ -11,12 +11,14 @@ from django_tenants.utils import schema_context
 
 from collectivities.models import Role
 from core.calendar import date_in_paris
+from licensing.billing import operations as billing_operations
 from licensing.catalogue import terms
 from licensing.entitlements.models import Entitlement
 from licensing.orders import operations, preflight
+from licensing.orders.models import PaymentMethod
 from licensing.orders.operations import BillingDetails
 from licensing.payments import operations as payment_operations
-from licensing.payments.models import CardPayment, PaymentMethod
+from licensing.payments.models import CardPayment
 from mailing.models import Message
 from sites.audit.sales_invariants import SALES_INVARIANTS
 from tests.conftest import TERM
@@ -138,7 +140,7 @@ def prolonged():
 
 def confirm(order, *, at=TERM):
     """Confirm the purchase order and return the invoice."""
-    invoice = operations.confirm(order_id=order.pk, by=create_operator(), at=at)
+    invoice = billing_operations.confirm(order_id=order.pk, by=create_operator(), at=at)
     order.refresh_from_db()
     return invoice
 
@@ -157,7 +159,7 @@ def paid(**given):
 
 
 def cancel(order, *, at=TERM):
-    return operations.cancel(order_id=order.pk, reason="Doublon.", by=create_operator(), at=at)
+    return billing_operations.cancel(order_id=order.pk, reason="Doublon.", by=create_operator(), at=at)
 
 
 def cancelled(**given):

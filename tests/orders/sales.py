@@ -6,6 +6,7 @@ import datetime
 
 from django.utils import timezone
 
+from licensing.billing import operations as billing_operations
 from licensing.catalogue import terms
 from licensing.orders import operations
 from licensing.orders.operations import BillingDetails
@@ -61,7 +62,7 @@ def place_order(*, classes=5, at=None, **fields):
 def place_and_confirm(*, by=None, at=None, **fields):
     """Place it and have it invoiced."""
     order = place_order(at=at, **fields)
-    operations.confirm(order_id=order.pk, by=by or UserFactory(), at=at or timezone.now())
+    billing_operations.confirm(order_id=order.pk, by=by or UserFactory(), at=at or timezone.now())
     order.refresh_from_db()
     return order
 

@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from jobs.periodic_tasks import registered_tasks
+from licensing.billing import operations as billing_operations
 from licensing.orders import operations, tasks
 from licensing.orders.exceptions import InvalidOrderDate, LapsedBefore
 from licensing.orders.models import OrderReminder, OrderState
@@ -143,7 +144,7 @@ def test_a_purchase_order_that_comes_in_cuts_short_nothing_that_was_promised():
     by = order_states.create_operator()
     order = order_states.placed()
     operations.prolong(order_id=order.pk, until=at_day(100).date(), by=by, at=at_day(3))
-    operations.confirm(order_id=order.pk, by=by, at=at_day(4))
+    billing_operations.confirm(order_id=order.pk, by=by, at=at_day(4))
     assert order_states.get_deadlines(order) == (None, at_day(100).date(), False)
 
 
@@ -176,9 +177,11 @@ def test_what_is_invoiced_never_stops_by_itself_and_a_new_invoice_never_shortens
     assert order_states.is_usable(order, at_day(279))
     by = order_states.create_operator()
     operations.prolong(order_id=order.pk, until=at_day(200).date(), by=by, at=at_day(50))
-    again = operations.reissue_invoice(invoice_id=order.invoices.get().pk, reason="Rejetée.", by=by, at=at_day(60))
+    again = billing_operations.reissue_invoice(
+        invoice_id=order.invoices.get().pk, reason="Rejetée.", by=by, at=at_day(60)
+    )
     assert get_deadlines(order) == (None, at_day(200).date(), False)
-    operations.reissue_invoice(invoice_id=again.pk, reason="Rejetée.", by=by, at=at_day(190))
+    billing_operations.reissue_invoice(invoice_id=again.pk, reason="Rejetée.", by=by, at=at_day(190))
     assert get_deadlines(order) == (None, at_day(235).date(), False)
 
 
@@ -222,7 +225,7 @@ def test_an_order_that_fails_does_not_block_the_others(monkeypatch):
             raise RuntimeError("the office's schema is gone")
         tell(order, kind, **given)
 
-    monkeypatch.setattr(countdown.notifications, "tell_buyer", fails)
+    monkeypatch.setattr(countdown.notifications, "notify_buyer", fails)
     with pytest.raises(ExceptionGroup) as failed:
         clock(at_day(46))
     assert [str(one) for one in failed.value.exceptions] == ["the office's schema is gone"]

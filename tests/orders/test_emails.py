@@ -8,7 +8,8 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from collectivities.models import Member, Role
-from licensing.billing.models import Seller
+from licensing.billing import operations as billing_operations
+from licensing.catalogue.models import Seller
 from licensing.orders import operations
 from licensing.orders.models import PublicBody
 from licensing.orders.operations import notifications
@@ -89,18 +90,18 @@ def test_a_principal_is_emailed_from_the_first_day_to_the_refund(clock):
     assert_email_contains(
         order, "prolonged", "courent désormais jusqu'au 23 janvier 2027 inclus", "signer et tamponner"
     )
-    invoice = operations.confirm(order_id=order.pk, by=by, at=at_day(50))
+    invoice = billing_operations.confirm(order_id=order.pk, by=by, at=at_day(50))
     assert_email_contains(
         order, "invoiced", f"facture {invoice.number}", "Chorus Pro, au nom de « Mairie de Nîmes »",
         "199,00 € sont à régler au plus tard le 12 février 2027", "jusqu'au 27 février 2027",
     )  # fmt: skip
-    again = operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejetée.", by=by, at=at_day(51))
+    again = billing_operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejetée.", by=by, at=at_day(51))
     assert_email_contains(
         order, "invoiced", f"{again.number} remplace la facture {invoice.number}, annulée par l'avoir P2027-"
     )
     payment = order_states.pay(order, at=at_day(60))
     assert_email_contains(order, "paid", "définitifs, jusqu'au 31 août 2027 inclus", f"facture {again.number}")
-    operations.cancel(order_id=order.pk, reason="L'école ferme.", by=by, at=at_day(61))
+    billing_operations.cancel(order_id=order.pk, reason="L'école ferme.", by=by, at=at_day(61))
     assert_email_contains(
         order, "cancelled", "L'école ferme.", f"annule la facture {again.number}", "199,00 € que nous avons"
     )
@@ -134,7 +135,7 @@ def test_resumed_licences_are_announced_once(clock):
     clock(47)
     invoice = order_states.confirm(late, at=at_day(47))
     assert_email_contains(late, "invoiced", "en pause, ont repris où elles en étaient")
-    operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejetée.", by=by, at=at_day(47))
+    billing_operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejetée.", by=by, at=at_day(47))
     assert "en pause" not in get_email_text(late, "invoiced")
     order_states.pay(late, at=at_day(47))
     assert "en pause" not in get_email_text(late, "paid")
@@ -151,7 +152,7 @@ def test_resumed_licences_are_announced_once(clock):
 def test_a_cooperative_gets_its_invoice_and_a_teacher_their_licence_email(clock):
     order = order_states.draft()
     order_states.place(order, billing=COOPERATIVE)
-    operations.confirm(order_id=order.pk, by=order_states.create_operator(), at=TERM)
+    billing_operations.confirm(order_id=order.pk, by=order_states.create_operator(), at=TERM)
     assert_email_contains(order, "invoiced", "Transmettez-la à « OCCE 30 », qui la règle")
     own = order_states.draft(classes=1, affiliation=AffiliationFactory(user=TeacherFactory()))
     order_states.choose_card(own, billing=COOPERATIVE)
@@ -165,7 +166,7 @@ def test_a_buyer_who_pays_is_not_asked_to_forward_the_invoice(clock):
     own = order_states.with_fields(COOPERATIVE, payer="other", name=order.placed_by.get_full_name())
     order_states.place(order, billing=own)
     assert_email_contains(order, "placed", "complétez-le s'il le faut, signez-le, puis renvoyez-le par courrier")
-    operations.confirm(order_id=order.pk, by=order_states.create_operator(), at=TERM)
+    billing_operations.confirm(order_id=order.pk, by=order_states.create_operator(), at=TERM)
     assert_email_contains(
         order, "invoiced", "Réglez-la par virement ou par chèque : elle porte nos coordonnées bancaires."
     )
@@ -175,9 +176,9 @@ def test_a_buyer_who_pays_is_not_asked_to_forward_the_invoice(clock):
 def test_resumed_licences_are_announced_by_the_email_of_the_cause_alone(clock):
     by = order_states.create_operator()
     lapsed = order_states.lapsed()
-    first = operations.confirm(order_id=lapsed.pk, by=by, at=at_day(47))
+    first = billing_operations.confirm(order_id=lapsed.pk, by=by, at=at_day(47))
     assert_email_contains(lapsed, "invoiced", "Vos licences, qui étaient en pause, ont repris")
-    operations.reissue_invoice(invoice_id=first.pk, reason="Rejetée.", by=by, at=at_day(48))
+    billing_operations.reissue_invoice(invoice_id=first.pk, reason="Rejetée.", by=by, at=at_day(48))
     assert "en pause" not in get_email_text(lapsed, "invoiced")
     order_states.pay(lapsed, at=at_day(60))
     assert "en pause" not in get_email_text(lapsed, "paid")

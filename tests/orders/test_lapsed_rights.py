@@ -86,7 +86,7 @@ class PurchaseScenario:
         """Confirm and apply the import; raise its refusal if there is one."""
         confirm_import(
             import_id=self.list.pk, digest=imports_queries.compute_digest(self.list), send_on=None,
-            typed=required_count(self.list), by=None, at=at,
+            confirmed_count=required_count(self.list), by=None, at=at,
         )  # fmt: skip
         tasks.apply(import_id=self.list.pk, confirmed_at=at.isoformat())
         message = SpreadsheetImport.objects.get(pk=self.list.pk).refusal

@@ -9,8 +9,8 @@ import pytest
 
 from accounts.models import Profile
 from licensing.billing import operations as billing_operations
-from licensing.billing.models import Invoice, PlatformState, Seller
-from licensing.catalogue.models import PriceBand, Product, SchoolTier
+from licensing.billing.models import Invoice, PlatformState
+from licensing.catalogue.models import PriceBand, Product, SchoolTier, Seller
 from licensing.orders import operations
 from licensing.orders.exceptions import BadBilling, IncompleteForInvoice, PriceChanged, TermsNotAccepted
 from licensing.orders.models import Order, OrderState
@@ -68,7 +68,7 @@ def test_a_siret_is_normalised_and_proposed_again_next_time():
         billing=order_states.with_fields(MAIRIE, name="  Mairie   de Nîmes ", siret="213 001 894 00012"),
     )
     assert (order.bill_name, order.siret) == ("Mairie de Nîmes", COMMUNE_SIRET)
-    operations.complete_billing_details(
+    billing_operations.complete_billing_details(
         order_id=order.pk,
         siret="213.001.894.00012",
         service_code="S",
@@ -96,7 +96,7 @@ def test_missing_invoice_data_is_completed_before_issue_and_after_rejection():
     by = order_states.create_operator()
 
     def complete(siret=COMMUNE_SIRET):
-        return operations.complete_billing_details(
+        return billing_operations.complete_billing_details(
             order_id=order.pk, siret=siret, service_code="S", engagement_number="", by=by, at=TERM
         )
 
@@ -111,11 +111,16 @@ def test_missing_invoice_data_is_completed_before_issue_and_after_rejection():
         invoice_id=invoice.pk, state=PlatformState.REJECTED, reason="Service", by=by, at=TERM
     )
     complete()
-    again = operations.reissue_invoice(invoice_id=invoice.pk, reason="Service.", by=by, at=TERM)
+    again = billing_operations.reissue_invoice(invoice_id=invoice.pk, reason="Service.", by=by, at=TERM)
     assert (again.facts["buyer"]["service_code"], again.corrects) == ("S", None)
     assert_refused("not_in_this_state", complete)
     assert_refused(
-        "not_in_this_state", operations.reissue_invoice, invoice_id=invoice.pk, reason="Service.", by=by, at=TERM
+        "not_in_this_state",
+        billing_operations.reissue_invoice,
+        invoice_id=invoice.pk,
+        reason="Service.",
+        by=by,
+        at=TERM,
     )
 
 

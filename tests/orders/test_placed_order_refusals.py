@@ -8,7 +8,9 @@ from decimal import Decimal
 import pytest
 
 from collectivities.models import AuditEntry
+from licensing.billing import operations as billing_operations
 from licensing.billing.models import Invoice
+from licensing.billing.queries import get_amount_received, get_balance
 from licensing.catalogue.models import SchoolTier
 from licensing.orders import operations
 from licensing.orders.exceptions import BadScan
@@ -116,7 +118,7 @@ def test_payments_are_recorded_once_and_rights_become_firm_when_paid_in_full():
     assert order_states.get_deadlines(order)[1] is not None
     order_states.pay(order, amount="49", reference="CHQ 2")
     order.refresh_from_db()
-    assert (order.state, payment_operations.get_balance(order), order_states.get_deadlines(order)) == (
+    assert (order.state, get_balance(order), order_states.get_deadlines(order)) == (
         "paid",
         0,
         (None, None, False),
@@ -134,12 +136,12 @@ def test_a_payment_is_refunded_once_and_only_when_not_needed():
     ).payments.get(method="card")
     back = payment_operations.refund(payment_id=card.pk, by=None, at=TERM)
     assert payment_operations.refund(payment_id=card.pk, by=None, at=TERM) == back
-    assert (back.amount, back.card, payment_operations.get_balance(order)) == (-order.total_ttc, card.card, 0)
+    assert (back.amount, back.card, get_balance(order)) == (-order.total_ttc, card.card, 0)
     assert_refused("not_in_this_state", payment_operations.refund, payment_id=back.pk, by=by, at=TERM)
     assert_refused("not_in_this_state", payment_operations.refund, payment_id=payment.pk, by=by, at=TERM)
     order_states.cancel(order)
     payment_operations.refund(payment_id=payment.pk, by=by, at=TERM)
-    assert (payment_operations.get_amount_received(order), order_states.list_violations()) == (0, set())
+    assert (get_amount_received(order), order_states.list_violations()) == (0, set())
 
 
 def test_a_card_charged_for_another_sum_is_not_taken_for_the_order_s():
@@ -157,7 +159,7 @@ def test_a_card_that_pays_all_of_what_a_cheque_has_paid_in_part_is_not_taken():
     order_states.pay(order, amount="100")
     assert_refused("bad_amount", payment_operations.settle_by_card, card_payment_id=card_payment.pk, at=TERM)
     order.refresh_from_db()
-    assert (order.state, payment_operations.get_amount_received(order)) == (OrderState.CONFIRMED, Decimal("100.00"))
+    assert (order.state, get_amount_received(order)) == (OrderState.CONFIRMED, Decimal("100.00"))
 
 
 def settle_card_payment(order, *, at=TERM):
@@ -169,7 +171,8 @@ def settle_card_payment(order, *, at=TERM):
 
     def pay():
         outcome = ProviderOutcome(
-            reference=attempt.transaction_id, token=attempt.token, stage=SessionState.PAID, amount=to_cents(attempt.total),
+            reference=attempt.transaction_id, token=attempt.token, stage=SessionState.PAID,
+            amount=to_cents(attempt.total),
             currency="EUR",
         )  # fmt: skip
         settlement.record_outcome(payment_id=attempt.pk, outcome=outcome, at=at)
@@ -237,15 +240,15 @@ def test_so_many_orders_of_one_buyer_await_their_purchase_order_and_no_more():
 def test_an_order_ends_for_a_reason_and_a_grant_is_suspended_instead(nimes):
     order = order_states.paid()
     by = order_states.create_operator()
-    assert_refused("no_reason", operations.cancel, order_id=order.pk, reason="", by=by, at=TERM)
+    assert_refused("no_reason", billing_operations.cancel, order_id=order.pk, reason="", by=by, at=TERM)
     assert_refused(
-        "no_reason", operations.reissue_invoice, invoice_id=order.invoices.get().pk, reason=" ", by=by, at=TERM
+        "no_reason", billing_operations.reissue_invoice, invoice_id=order.invoices.get().pk, reason=" ", by=by, at=TERM
     )
     grant = operations.grant(
         collectivity=nimes, licences=1, reason="Essai", by=None, at=TERM
     ).entitlement.order_line.order
-    assert_refused("not_in_this_state", operations.cancel, order_id=grant.pk, reason="Fin.", by=by, at=TERM)
-    assert_refused("unknown_order", operations.cancel, order_id=0, reason="Fin.", by=by, at=TERM)
+    assert_refused("not_in_this_state", billing_operations.cancel, order_id=grant.pk, reason="Fin.", by=by, at=TERM)
+    assert_refused("unknown_order", billing_operations.cancel, order_id=0, reason="Fin.", by=by, at=TERM)
     order_states.cancel(order)
     credit = order.invoices.get(kind="credit_note")
     assert (credit.corrects.total_ttc, credit.total_ttc) == (Decimal("199.00"), Decimal("199.00"))

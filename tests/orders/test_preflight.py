@@ -2,7 +2,8 @@
 
 import pytest
 
-from licensing.orders import operations, preflight
+from licensing.billing import operations as billing_operations
+from licensing.orders import preflight
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Payer, PublicBody
 from licensing.payments import card
@@ -166,7 +167,7 @@ def test_a_card_pays_nothing_before_its_invoice_which_follows_at_once_lacks_noth
     placed = order_states.place(order, billing=no_engagement)
     with pytest.raises(NotToPay, match="demande un numéro d'engagement"):
         card.start_attempt(order_id=placed.pk, by=placed.placed_by, at=TERM)
-    operations.complete_billing_details(
+    billing_operations.complete_billing_details(
         order_id=placed.pk, siret=COMMUNE_SIRET, service_code="", engagement_number="E 1", by=placed.placed_by, at=TERM
     )
     assert card.start_attempt(order_id=placed.pk, by=placed.placed_by, at=TERM).total == placed.total_ttc

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django_tenants.utils import schema_context
 
+from licensing.billing import operations as billing_operations
 from licensing.billing.models import InvoiceKind
 from licensing.catalogue import terms
 from licensing.entitlements.models import Entitlement
@@ -43,7 +44,7 @@ def public(committing):
 def test_a_hundred_simultaneous_confirmations_number_invoices_consecutively(public):
     orders = [order_states.placed().pk for _ in range(100)]
     by = order_states.create_operator()
-    given = at_once(*(lambda pk=pk: operations.confirm(order_id=pk, by=by, at=TERM).number for pk in orders))
+    given = at_once(*(lambda pk=pk: billing_operations.confirm(order_id=pk, by=by, at=TERM).number for pk in orders))
     assert sorted(given) == [f"P2026-{rank:06}" for rank in range(1, 101)]
     assert set(Order.objects.values_list("state", flat=True)) == {OrderState.CONFIRMED}
     assert order_states.list_violations() == set()
@@ -64,11 +65,11 @@ def test_the_same_click_six_times_at_once_is_one(committing):
         six(lambda: operations.issue_quote(order_id=order.pk, by=by, at=TERM))
         six(lambda: order_states.place(order))
         six(lambda: order_states.upload(order))
-        six(lambda: operations.confirm(order_id=order.pk, by=by, at=TERM))
+        six(lambda: billing_operations.confirm(order_id=order.pk, by=by, at=TERM))
         six(lambda: order_states.pay(order, by=by))
         invoice = order.invoices.get()
-        six(lambda: operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejetée.", by=by, at=TERM))
-        six(lambda: operations.cancel(order_id=order.pk, reason="Doublon.", by=by, at=TERM))
+        six(lambda: billing_operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejetée.", by=by, at=TERM))
+        six(lambda: billing_operations.cancel(order_id=order.pk, reason="Doublon.", by=by, at=TERM))
         payment = order.payments.get()
         six(lambda: payment_operations.refund(payment_id=payment.pk, by=by, at=TERM))
         six(lambda: payment_operations.settle_by_card(card_payment_id=card.pk, at=TERM))
@@ -150,15 +151,15 @@ def _steps(order, card, by):
     steps = [
         lambda: operations.place(billing=billing, terms_version=terms.CURRENT, by=order.placed_by, **named),
         lambda: operations.receive_scan(filename="a", content=b"%PDF-a", by=order.placed_by, **named),
-        lambda: operations.confirm(by=by, **named),
-        lambda: operations.confirm(by=by, **named),
+        lambda: billing_operations.confirm(by=by, **named),
+        lambda: billing_operations.confirm(by=by, **named),
         lambda: order_states.pay(order, by=by, at=at_day(48)),
         lambda: order_states.pay(order, by=by, at=at_day(48), reference="VIR 2"),
         lambda: operations.prolong(until=YEAR_ENDS, by=by, **named),
         lambda: operations.suspend(by=by, **named),
         lambda: operations.remind_and_lapse(at_day(48)),
         lambda: operations.discard_draft(by=by, **named),
-        lambda: operations.cancel(reason="Doublon.", by=by, **named),
+        lambda: billing_operations.cancel(reason="Doublon.", by=by, **named),
     ]
     return (
         steps

@@ -85,6 +85,21 @@ def test_an_order_opens_once(bought):
     assert Entitlement.objects.get().keys.count() == 1
 
 
+def test_an_entitlement_says_where_it_comes_from(bought, purchased, nimes):
+    near_midnight = datetime.datetime(2026, 11, 24, 23, 30, tzinfo=datetime.UTC)
+    for order in (bought, purchased):
+        order.placed_at = near_midnight
+        rights.open_rights(order, until=None, by=order.placed_by, at=TERM + 9 * DAY)
+    provenance = Entitlement.objects.order_by("kind").values_list(
+        "kind", "number", "bought_on", "reason", "collectivity", "first_day", "last_day"
+    )
+    in_paris, opened = datetime.date(2026, 11, 25), datetime.date(2026, 12, 3)
+    assert list(provenance) == [
+        ("purchase", purchased.pk, in_paris, "", nimes.pk, opened, YEAR_ENDS),
+        ("shop", bought.pk, in_paris, "", None, opened, YEAR_ENDS),
+    ]
+
+
 def test_provisional_rights_never_outlive_the_school_year(bought):
     rights.open_rights(bought, until=YEAR_ENDS + DAY, by=bought.placed_by, at=TERM)
     dates = Entitlement.objects.values_list("provisional_until", "unpaid_until", "suspended_at")

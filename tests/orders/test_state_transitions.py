@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection, transaction
 
+from licensing.billing import operations as billing_operations
 from licensing.billing.models import Invoice
 from licensing.catalogue import terms
 from licensing.exceptions import LicensingError
@@ -22,7 +23,7 @@ AT = at_day(48)
 OPERATIONS = {
     "quote": lambda order, by: operations.issue_quote(order_id=order.pk, by=by, at=AT),
     "discard": lambda order, by: operations.discard_draft(order_id=order.pk, by=by, at=AT),
-    "complete": lambda order, by: operations.complete_billing_details(
+    "complete": lambda order, by: billing_operations.complete_billing_details(
         order_id=order.pk, siret=MAIRIE.siret, service_code="S", engagement_number="E", by=by, at=AT
     ),
     "place": lambda order, _: order_states.place(order, at=AT),
@@ -34,12 +35,12 @@ OPERATIONS = {
     "refuse": lambda order, by: operations.refuse_scan(
         scan_id=order.scans.values_list("pk", flat=True).last() or 0, reason="Non signé.", by=by, at=AT
     ),
-    "confirm": lambda order, by: operations.confirm(order_id=order.pk, by=by, at=AT),
+    "confirm": lambda order, by: billing_operations.confirm(order_id=order.pk, by=by, at=AT),
     "pay": lambda order, by: order_states.pay(order, by=by, reference="VIR 2", at=AT),
     "refund": lambda order, by: payment_operations.refund(payment_id=order.payments.first().pk, by=by, at=AT),
-    "cancel": lambda order, by: operations.cancel(order_id=order.pk, reason="Erreur.", by=by, at=AT),
+    "cancel": lambda order, by: billing_operations.cancel(order_id=order.pk, reason="Erreur.", by=by, at=AT),
     "prolong": lambda order, by: operations.prolong(order_id=order.pk, until=YEAR_ENDS, by=by, at=AT),
-    "reinvoice": lambda order, by: operations.reissue_invoice(
+    "reinvoice": lambda order, by: billing_operations.reissue_invoice(
         invoice_id=order.invoices.first().pk, reason="Rejetée.", by=by, at=AT
     ),
     "suspend": lambda order, by: operations.suspend(order_id=order.pk, by=by, at=AT),

@@ -53,9 +53,9 @@ def test_a_cell_is_parsed(read, text, meaning):
 
 def test_a_siret_without_its_zero_is_confirmed_by_luhn():
     digits = "0552081310001"
-    whole = digits + luhn.calc_check_digit(digits)
-    assert cells.siret(whole[1:]) == whole
-    wrong = whole[:-1] + str((int(whole[-1]) + 1) % 10)
+    siret = digits + luhn.calc_check_digit(digits)
+    assert cells.siret(siret[1:]) == siret
+    wrong = siret[:-1] + str((int(siret[-1]) + 1) % 10)
     assert cells.siret(wrong[1:]) is None
 
 

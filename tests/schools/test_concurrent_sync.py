@@ -32,7 +32,7 @@ def test_the_second_is_refused_while_the_first_works(committing, tmp_path, monke
         with contextlib.closing(connection):
             return operations.synchronise(path=path, by=None, at=TERM)
 
-    monkeypatch.setattr(operations.merge, "write", write_slowly)
+    monkeypatch.setattr(operations.merge, "apply_changes", write_slowly)
     with ThreadPoolExecutor(max_workers=2) as workers:
         first = workers.submit(synchronise)
         assert at_work.wait(timeout=20)

@@ -181,10 +181,10 @@ def test_rows_that_are_no_school_are_skipped_and_reported(file):
 
 def test_a_copy_resaved_by_excel_removes_no_data(file):
     ain = "0010001" + "W"
-    whole = make_row(1, Identifiant_de_l_etablissement=ain, Code_postal="01500", Code_commune="01004",
+    intact = make_row(1, Identifiant_de_l_etablissement=ain, Code_postal="01500", Code_commune="01004",
                 Code_departement="001", SIREN_SIRET="21010004300012")  # fmt: skip
-    sync(write_file(file, [whole]))
-    damaged = whole | {
+    sync(write_file(file, [intact]))
+    damaged = intact | {
         "Code_postal": "1500", "Code_commune": "1004", "Code_departement": "1", "Telephone": "466000001",
         "SIREN_SIRET": "2,1010004E+13", "latitude": "43,83", "longitude": "4,36", "date_ouverture": "01/02/1967",
     }  # fmt: skip

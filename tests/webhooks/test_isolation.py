@@ -59,14 +59,14 @@ def test_a_killed_worker_loses_nothing_and_keeps_the_order(committing, environme
 
 def test_a_hanging_receiver_delays_neither_others_nor_emails(committing, environment, sink):
     """A worker of two threads: while one hangs, the other's events and the e-mails arrive."""
-    letters = {"SMTP_HOST": sink.hostname, "SMTP_PORT": str(sink.port)}
+    smtp = {"SMTP_HOST": sink.hostname, "SMTP_PORT": str(sink.port)}
     with Receiver(behaviours.hang) as hanging, Receiver() as sound:
         add(hanging)
         add(sound)
         emit_events(*(make_issued_event(number) for number in range(200)), at=timezone.now())
         batch = [mailing.NewMessage(kind="note", recipient=f"e{n}@exemple.example") for n in range(50)]
         mailing.enqueue_many(batch, at=timezone.now())
-        with running_worker("--concurrency", "2", **environment, **letters):
+        with running_worker("--concurrency", "2", **environment, **smtp):
             assert sound.wait_for(200)
             assert sink.wait_for(50)
         # The hanging receiver was still on its first attempt: nothing waited for it.

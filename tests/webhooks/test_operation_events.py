@@ -230,7 +230,7 @@ def test_many_events_take_as_many_statements_as_one(listening, pool):
 def test_without_endpoints_an_operation_adds_one_query(pool, monkeypatch):
     asked = []
     listeners = emitting.get_listeners
-    monkeypatch.setattr(emitting, "listeners", lambda at: asked.append(at) or listeners(at))
+    monkeypatch.setattr(emitting, "get_listeners", lambda at: asked.append(at) or listeners(at))
     school = SchoolFactory()
     allocation = allocate_units(pool, school, units=3)
     pools.reduce_many(pool_id=pool.pk, reductions=[Reduction(school.uai, 1)], by=None, at=TERM)

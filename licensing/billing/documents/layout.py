@@ -1,7 +1,4 @@
-"""PDF layout shared by quotes and purchase orders: seller, buyer, lines, totals.
-
-Folded in three, its right-hand address fits the window of a DL envelope.
-"""
+"""PDF layout shared by quotes and purchase orders, on the letterhead: seller, buyer, lines, totals."""
 
 from __future__ import annotations
 
@@ -9,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from fpdf.enums import Align, XPos, YPos
 
-from core import formatting, money, pdf
+from core import formatting, money
+from core.letterhead import BLUE, INK, LINE, MARGIN, PALE, SOFT, WIDTH, WINDOW_WIDTH, WINDOW_X, WINDOW_Y, LetterheadPdf
 from licensing.orders import preflight
 from schools.wording import format_school_name
 
@@ -17,21 +15,10 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable, Sequence
 
-    from licensing.billing.models import Seller
+    from licensing.catalogue.models import Seller
     from licensing.orders.models import Order, OrderLine
 
-MARGIN = 18.0
-WIDTH = pdf.A4_WIDTH - 2 * MARGIN
-_FOOTER_HEIGHT = 24.0
 _LABEL_WIDTH = 48.0
-_WINDOW_X = 112.0
-_WINDOW_Y = 46.0
-
-INK = (27, 37, 54)
-SOFT = (76, 90, 110)
-LINE = (213, 219, 228)
-PALE = (240, 243, 248)
-BLUE = (29, 79, 145)
 
 _COLUMNS = (
     ("Désignation", 88.0, Align.L),
@@ -42,20 +29,13 @@ _COLUMNS = (
 )
 
 
-class OrderDocumentPdf(pdf.PdfDocument):
-    """An A4 PDF document with the seller's legal identity and the page number in its footer."""
+class OrderDocumentPdf(LetterheadPdf):
+    """The sections of a document that precedes the invoice."""
 
     def __init__(self, *, title: str, number: str, seller: Seller, at: datetime.datetime) -> None:
         super().__init__(
-            title=f"{title} {number}", at=at, margin=MARGIN, font_family=pdf.ACCOUNTING_FONT, compliance="PDF/A-3B"
+            title=f"{title} {number}", reference=number, legal_identity=format_legal_identity(seller), at=at
         )
-        self._seller = seller
-        self._number = number
-        self.set_auto_page_break(auto=True, margin=_FOOTER_HEIGHT)
-        self.set_text_color(*INK)
-        self.set_draw_color(*LINE)
-        self.set_line_width(0.25)
-        self.add_page()
 
     def head(self, title: str, details: Sequence[str]) -> None:
         """Write the title of the document, with its number and dates below."""
@@ -68,19 +48,15 @@ class OrderDocumentPdf(pdf.PdfDocument):
 
     def parties(self, left: tuple[str, Sequence[str]], right: tuple[str, Sequence[str]]) -> None:
         """Write two labelled addresses side by side, and move below the longer one."""
-        top = max(self.get_y() + 10, _WINDOW_Y)
+        top = max(self.get_y() + 10, WINDOW_Y)
         bottom = top
         for (label, lines), x, width in (
-            (left, MARGIN, _WINDOW_X - MARGIN - 8),
-            (right, _WINDOW_X, pdf.A4_WIDTH - MARGIN - _WINDOW_X),
+            (left, MARGIN, WINDOW_X - MARGIN - 8),
+            (right, WINDOW_X, WINDOW_WIDTH),
         ):
             self.set_xy(x, top - 6)
             self.small(label, width)
-            self.set_xy(x, top)
-            for index, line in enumerate(lines):
-                self.set_text_size(11 if index == 0 else 10.5, bold=index == 0)
-                self.set_x(x)
-                self.multi_cell(width, 5.2, line, align=Align.L, new_x=XPos.LEFT, new_y=YPos.NEXT)
+            self.write_address(lines, x=x, y=top, width=width, height=5.2)
             bottom = max(bottom, self.get_y())
         self.set_xy(MARGIN, bottom + 6)
 
@@ -193,19 +169,6 @@ class OrderDocumentPdf(pdf.PdfDocument):
         self.line(x, y, x + width, y)
         self.set_dash_pattern()
         self.set_draw_color(*LINE)
-
-    def footer(self) -> None:
-        """Write the seller's legal identity and the page number."""
-        self.set_y(-_FOOTER_HEIGHT + 5)
-        self.set_draw_color(*LINE)
-        self.line(MARGIN, self.get_y(), MARGIN + WIDTH, self.get_y())
-        self.set_y(self.get_y() + 1.5)
-        self.set_text_color(*SOFT)
-        self.set_text_size(8)
-        for line in format_legal_identity(self._seller):
-            self.cell(WIDTH, 3.7, line, align=Align.C, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-        self.cell(WIDTH, 3.7, f"{self._number}  –  page {self.page_no()} sur {{nb}}", align=Align.C)
-        self.set_text_color(*INK)
 
 
 def describe_line(line: OrderLine) -> str:

@@ -13,14 +13,9 @@ from django.db import transaction
 
 from core import formatting
 from core.calendar import date_in_paris
+from core.letterhead import MARGIN, WIDTH
 from licensing.billing.documents import storage
-from licensing.billing.documents.layout import (
-    MARGIN,
-    WIDTH,
-    OrderDocumentPdf,
-    format_billing_address,
-    format_seller_address,
-)
+from licensing.billing.documents.layout import OrderDocumentPdf, format_billing_address, format_seller_address
 from licensing.billing.models import BillingDocument, BillingDocumentKind
 from licensing.catalogue import terms
 from licensing.orders import preflight
@@ -41,7 +36,10 @@ _SIGNATURE_BLOCK_HEIGHT = 84.0
 
 @transaction.atomic
 def get_or_create_purchase_order(order: Order, *, at: datetime.datetime) -> BillingDocument:
-    """Return the stored purchase order document; render and store it if absent or outdated. Raises `NoPaper`."""
+    """Return the stored purchase order document; render and store it if absent or outdated.
+
+    Raises `DocumentUnavailable`.
+    """
     order = Order.objects.locked().get(pk=order.pk)
     if order.placed_at is None or order.method != SettlementMethod.MANDATE:
         raise storage.DocumentUnavailable(
@@ -56,7 +54,9 @@ def get_or_create_purchase_order(order: Order, *, at: datetime.datetime) -> Bill
     rank = order.documents.filter(kind=BillingDocumentKind.PURCHASE_ORDER).count() + 1
     number = f"BC{date_in_paris(order.placed_at).year}-{order.pk}" + (f"/{rank}" if rank > 1 else "")
     content = _render(order, number, at=at)
-    return storage.store_document(content, kind=BillingDocumentKind.PURCHASE_ORDER, number=number, order=order, at=at)
+    return storage.store_document(
+        content, kind=BillingDocumentKind.PURCHASE_ORDER, number=number, order_id=order.pk, at=at
+    )
 
 
 def _render(order: Order, number: str, *, at: datetime.datetime) -> bytes:
@@ -162,6 +162,8 @@ def _steps(order: Order) -> tuple[str, str, str, str]:
 
 def _validity_sentences(line: OrderLine, placed_on: datetime.date, *, at: datetime.datetime) -> list[str]:
     """Return sentences on the validity of the licences, before and after payment."""
+    if line.entitlement is None:
+        raise ValueError(f"Line {line.pk} of a placed order has no entitlement.")
     until, last_day = line.entitlement.temporary_until, line.school_year.ends_on
     sentences = []
     if until is not None and until < date_in_paris(at):

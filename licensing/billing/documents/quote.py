@@ -8,8 +8,9 @@ from django.db import transaction
 
 from core import formatting
 from core.calendar import date_in_paris
+from core.letterhead import MARGIN, WIDTH
 from licensing.billing.documents import storage
-from licensing.billing.documents.layout import MARGIN, WIDTH, OrderDocumentPdf, format_seller_address
+from licensing.billing.documents.layout import OrderDocumentPdf, format_seller_address
 from licensing.billing.invoicing.legal_notices import DAYS_TO_PAY
 from licensing.billing.models import BillingDocument, BillingDocumentKind
 from licensing.catalogue import terms
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 @transaction.atomic
 def get_or_create_quote(order: Order, *, at: datetime.datetime) -> BillingDocument:
-    """Return the stored quote of an order; render and store it if absent. Raises `NoPaper`."""
+    """Return the stored quote of an order; render and store it if absent. Raises `DocumentUnavailable`."""
     order = Order.objects.locked().get(pk=order.pk)
     if not order.quote_number:
         raise storage.DocumentUnavailable("Cette commande n'a pas de devis.")
@@ -36,7 +37,7 @@ def get_or_create_quote(order: Order, *, at: datetime.datetime) -> BillingDocume
         return stored
     content = _render(order, at=at)
     return storage.store_document(
-        content, kind=BillingDocumentKind.QUOTE, number=order.quote_number, order=order, at=at
+        content, kind=BillingDocumentKind.QUOTE, number=order.quote_number, order_id=order.pk, at=at
     )
 
 

@@ -1,20 +1,23 @@
-"""Storage of rendered documents with their hash, and their download."""
+"""The one storage of rendered documents with their hash, and their download."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
 
-from django.http import HttpResponse
 from django.utils.text import slugify
 
-from licensing.billing.models import BillingDocument, BillingDocumentKind, Seller
+from core.file_responses import build_file_response
+from licensing.billing.models import BillingDocument, BillingDocumentKind
+from licensing.catalogue.models import Seller
 from licensing.exceptions import LicensingError
 
 if TYPE_CHECKING:
     import datetime
 
-    from licensing.orders.models import Order
+    from django.http import HttpResponse
+
+    from licensing.billing.models import Invoice
 
 _FILE_NAMES = {
     BillingDocumentKind.QUOTE: "devis",
@@ -31,7 +34,7 @@ class DocumentUnavailable(LicensingError):
 
 
 def get_seller() -> Seller:
-    """Return the seller. Raises `NoPaper` if it is not configured yet."""
+    """Return the seller. Raises `DocumentUnavailable` if it is not configured yet."""
     found_seller = Seller.objects.first()
     if found_seller is None:
         raise DocumentUnavailable(
@@ -46,12 +49,19 @@ def find_document(kind: BillingDocumentKind, number: str) -> BillingDocument | N
 
 
 def store_document(
-    content: bytes, *, kind: BillingDocumentKind, number: str, order: Order, at: datetime.datetime
+    content: bytes,
+    *,
+    kind: BillingDocumentKind,
+    number: str,
+    order_id: int,
+    at: datetime.datetime,
+    invoice: Invoice | None = None,
 ) -> BillingDocument:
-    """Store a rendered document; the caller holds the order's lock, so that it is stored once."""
+    """Store a rendered document; the caller holds the lock of its order or invoice, so that it is stored once."""
     return BillingDocument.objects.create(
         kind=kind,
-        order=order,
+        order_id=order_id,
+        invoice=invoice,
         number=number,
         content=content,
         sha256=hashlib.sha256(content).hexdigest(),
@@ -60,9 +70,6 @@ def store_document(
 
 
 def build_download(document: BillingDocument) -> HttpResponse:
-    """Return the document as a download that is never cached: it holds personal data."""
-    response = HttpResponse(bytes(document.content), content_type="application/pdf")
+    """Return the document as a download."""
     name = f"{_FILE_NAMES[BillingDocumentKind(document.kind)]}-{slugify(document.number.replace('/', '-'))}.pdf"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Cache-Control"] = "no-store"
-    return response
+    return build_file_response(document.content, name=name, content_type="application/pdf")

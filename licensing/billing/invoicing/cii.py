@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from licensing.billing.models import InvoiceKind
-from licensing.payments.models import PaymentMethod
+from licensing.orders.models import PaymentMethod
 
 if TYPE_CHECKING:
     from licensing.billing.invoicing.invoice_snapshot import (

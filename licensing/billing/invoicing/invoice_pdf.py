@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from fpdf.enums import TableBordersLayout, VAlign, XPos, YPos
 from fpdf.fonts import FontFace
 
-from core import formatting, pdf
-from licensing.billing.documents.layout import BLUE, INK, LINE, MARGIN, PALE, SOFT, WIDTH
+from core import formatting
+from core.letterhead import BLUE, INK, MARGIN, PALE, SOFT, WIDTH, WINDOW_WIDTH, WINDOW_X, LetterheadPdf
 from licensing.billing.models import InvoiceKind
 from licensing.orders import preflight
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 TITLES = {InvoiceKind.INVOICE: "Facture", InvoiceKind.CREDIT_NOTE: "Avoir"}
 
-# Position of the addressee in the window of a French envelope, in millimetres.
-_WINDOW_X, _WINDOW_Y, _WINDOW_WIDTH = 108, 46, pdf.A4_WIDTH - 108 - MARGIN
 _NORMAL, _SMALL = 10, 8.5
 #: Width of the label of a reference, in millimetres.
 _LABEL = 33
@@ -68,46 +66,36 @@ def render_pdf(snapshot: InvoiceSnapshot, xml: str) -> bytes:
     return embedded
 
 
-class _InvoicePdf(pdf.PdfDocument):
+class _InvoicePdf(LetterheadPdf):
     """The invoice, section by section, from top to bottom."""
 
     def __init__(self, snapshot: InvoiceSnapshot, *, title: str) -> None:
         # The day of issue, not the time of rendering.
         midday = datetime.datetime.combine(_parse_day(snapshot["issued_on"]), datetime.time(12), tzinfo=datetime.UTC)
-        super().__init__(title=title, at=midday, margin=MARGIN, font_family=pdf.ACCOUNTING_FONT, compliance="PDF/A-3B")
+        seller = snapshot["seller"]
+        super().__init__(
+            title=title,
+            reference=snapshot["number"],
+            legal_identity=(
+                f"{seller['name']}, {seller['legal_form']} – {_address(seller)}",
+                f"SIRET {preflight.format_siret(seller['siret'])} – {seller['rcs']} – TVA {seller['vat_number']}",
+            ),
+            at=midday,
+        )
         self._snapshot = snapshot
-        self.set_author(snapshot["seller"]["name"])
-        self.set_auto_page_break(auto=True, margin=26)
-        self.alias_nb_pages()
-        self.set_draw_color(*LINE)
-        self.set_line_width(0.25)
-        self.add_page()
-
-    def footer(self) -> None:
-        """Write the seller's legal identity at the foot of every page."""
-        seller = self._snapshot["seller"]
-        self.set_y(-19)
-        self.line(MARGIN, self.get_y(), MARGIN + WIDTH, self.get_y())
-        self.ln(1.5)
-        self.set_text_color(*SOFT)
-        self.set_text_size(8)
-        self._line(f"{seller['name']}, {seller['legal_form']} – {_address(seller)}", height=3.7, align="C")
-        siret = preflight.format_siret(seller["siret"])
-        self._line(f"SIRET {siret} – {seller['rcs']} – TVA {seller['vat_number']}", height=3.7, align="C")
-        self._line(f"{self._snapshot['number']} – page {self.page_no()} sur {{nb}}", height=3.7, align="C")
-        self.set_text_color(*INK)
+        self.set_author(seller["name"])
 
     def letterhead(self) -> None:
         """Write the seller on the left; title, number and date on the right."""
         seller = self._snapshot["seller"]
         self.set_text_color(*INK)
         self.set_text_size(14, bold=True)
-        self._line(seller["name"], height=7, width=_WINDOW_X - MARGIN)
+        self.write_line(seller["name"], height=7, width=WINDOW_X - MARGIN)
         self.set_text_size(_NORMAL)
         for text in (seller["address"], f"{seller['postal_code']} {seller['city']}", seller["phone"], seller["email"]):
-            self._line(text, width=_WINDOW_X - MARGIN)
+            self.write_line(text, width=WINDOW_X - MARGIN)
         below = self.get_y()
-        self.set_xy(_WINDOW_X, MARGIN)
+        self.set_xy(WINDOW_X, MARGIN)
         self.set_text_color(*BLUE)
         self.set_text_size(20, bold=True)
         self._at_right(TITLES[InvoiceKind(self._snapshot["kind"])], height=8)
@@ -121,12 +109,7 @@ class _InvoicePdf(pdf.PdfDocument):
     def addressee(self) -> None:
         """Write the buyer's address in the window of the envelope."""
         buyer = self._snapshot["buyer"]
-        self.set_xy(_WINDOW_X, _WINDOW_Y)
-        self.set_text_size(11, bold=True)
-        self._at_right(buyer["name"], height=5.5)
-        self.set_text_size(11)
-        for text in format_address_lines(buyer):
-            self._at_right(text, height=5.5)
+        self.write_address([buyer["name"], *format_address_lines(buyer)])
         self.set_y(max(self.get_y() + 8, 84))
 
     def references(self) -> None:
@@ -146,7 +129,7 @@ class _InvoicePdf(pdf.PdfDocument):
         filled = [(name, value) for name, value in labelled if value]
         half = (len(filled) + 1) // 2
         top = lowest = self.get_y()
-        for left, column in ((MARGIN, filled[:half]), (_WINDOW_X, filled[half:])):
+        for left, column in ((MARGIN, filled[:half]), (WINDOW_X, filled[half:])):
             self.set_y(top)
             for name, value in column:
                 self.set_x(left)
@@ -155,13 +138,13 @@ class _InvoicePdf(pdf.PdfDocument):
                 self.cell(_LABEL, 5, name)
                 self.set_text_color(*INK)
                 self.set_text_size(_NORMAL, bold=True)
-                self.multi_cell(_WINDOW_WIDTH - _LABEL, 5, value, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+                self.multi_cell(WINDOW_WIDTH - _LABEL, 5, value, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
             lowest = max(lowest, self.get_y())
         self.set_y(lowest)
         self.set_text_size(_NORMAL)
         if corrects:
             self.ln(1)
-            self._line(formatting.add_nonbreaking_spaces(f"Motif : {corrects['reason']}"))
+            self.write_line(formatting.add_nonbreaking_spaces(f"Motif : {corrects['reason']}"))
         self.ln(6)
 
     def lines(self) -> None:
@@ -212,9 +195,9 @@ class _InvoicePdf(pdf.PdfDocument):
             self.add_page()
         self.set_fill_color(*PALE)
         for name, amount, strong in rows:
-            self.set_x(_WINDOW_X)
+            self.set_x(WINDOW_X)
             self.set_text_size(_NORMAL + (1 if strong else 0), bold=strong)
-            self.cell(_WINDOW_WIDTH - 32, 6.5, name, fill=strong)
+            self.cell(WINDOW_WIDTH - 32, 6.5, name, fill=strong)
             self.cell(32, 6.5, _euros(amount), align="R", fill=strong, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self.ln(6)
 
@@ -222,14 +205,14 @@ class _InvoicePdf(pdf.PdfDocument):
         """Write the payment terms and the bank details."""
         snapshot, seller = self._snapshot, self._snapshot["seller"]
         self.set_text_size(_NORMAL, bold=True)
-        self._line("Objet" if snapshot["corrects"] else "Règlement")
+        self.write_line("Objet" if snapshot["corrects"] else "Règlement")
         self.set_text_size(_NORMAL)
-        self._line(snapshot["terms"])
+        self.write_line(snapshot["terms"])
         if not snapshot["paid_on"] and snapshot["corrects"] is None:
-            self._line(
-                formatting.add_nonbreaking_spaces(f"IBAN : {format_iban(seller['iban'])} – BIC : {seller['bic']}")
+            self.write_line(
+                formatting.add_nonbreaking_spaces(f"IBAN : {formatting.iban(seller['iban'])} – BIC : {seller['bic']}")
             )
-            self._line(
+            self.write_line(
                 formatting.add_nonbreaking_spaces(
                     f"Chèque à l'ordre de « {seller['name']} ». "
                     f"Merci de rappeler le numéro {snapshot['number']} avec votre règlement."
@@ -246,15 +229,11 @@ class _InvoicePdf(pdf.PdfDocument):
         self.set_text_color(*SOFT)
         self.set_text_size(_SMALL)
         for text in texts:
-            self._line(formatting.add_nonbreaking_spaces(text), height=4)
+            self.write_line(formatting.add_nonbreaking_spaces(text), height=4)
         self.set_text_color(*INK)
 
-    def _line(self, text: str, *, height: float = 5, width: float = 0, align: str = "L") -> None:
-        self.multi_cell(width, height, text, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-
     def _at_right(self, text: str, *, height: float = 5) -> None:
-        self.set_x(_WINDOW_X)
-        self._line(text, height=height, width=_WINDOW_WIDTH)
+        self.write_line(text, height=height, width=WINDOW_WIDTH, x=WINDOW_X)
 
 
 def format_address_lines(buyer: BuyerSnapshot) -> list[str]:
@@ -263,11 +242,6 @@ def format_address_lines(buyer: BuyerSnapshot) -> list[str]:
     if buyer["country_code"] != "FR":
         lines.append(buyer["country"])
     return [line for line in lines if line]
-
-
-def format_iban(iban: str) -> str:
-    """Format an IBAN in groups of four: « FR76 3000 6000 … »."""
-    return formatting.NO_BREAK_SPACE.join(iban[start : start + 4] for start in range(0, len(iban), 4))
 
 
 def _line_text(line: LineSnapshot) -> str:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from core import formatting
 from core.calendar import date_in_paris
 from core.money import Amounts, total_by_rate
-from licensing.billing.exceptions import NoSeller, NotInvoiceable
+from licensing.billing.exceptions import NoSeller
 from licensing.billing.invoicing import legal_notices
-from licensing.billing.models import BillingDocumentKind, InvoiceKind, Seller
+from licensing.billing.models import BillingDocumentKind, InvoiceKind
+from licensing.catalogue.models import Seller
 from licensing.orders import preflight
 from licensing.orders.countries import get_country_code
+from licensing.orders.exceptions import NotInvoiceable
 from licensing.orders.models import OrderKind, PublicBody
 from schools.wording import format_school_name
 

@@ -9,15 +9,16 @@ import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from django.db.models import Sum
 from django_tenants.utils import get_public_schema_name
 
 from core.calendar import date_in_paris
 from jobs.tasks import defer
-from licensing.billing.exceptions import AlreadyCredited, AlreadyInvoiced, NotInvoiceable
+from licensing.billing.exceptions import AlreadyCredited, AlreadyInvoiced
 from licensing.billing.invoicing import cii, invoice_snapshot, numbering
 from licensing.billing.models import Invoice, InvoiceKind
-from licensing.payments.models import PaymentMethod
+from licensing.billing.queries import get_amount_received
+from licensing.orders.exceptions import NotInvoiceable
+from licensing.orders.models import PaymentMethod
 
 if TYPE_CHECKING:
     from licensing.orders.models import Order
@@ -32,7 +33,7 @@ def issue_invoice(order: Order, *, at: datetime.datetime, paid_by_card: bool = F
     It states the amount already received; `paid_by_card` marks it fully paid before the payment is recorded. Raises
     `AlreadyInvoiced`, `NoSeller` or `NotInvoiceable`; no number is used then.
     """
-    current = order.invoices.filter(kind=InvoiceKind.INVOICE, credit__isnull=True).first()
+    current = order.invoices.current().first()
     if current is not None:
         raise AlreadyInvoiced(f"Cette commande est déjà facturée, sous le numéro {current.number}.")
     day = date_in_paris(at)
@@ -58,7 +59,7 @@ def issue_credit_note(invoice: Invoice, *, at: datetime.datetime, reason: str) -
 
 
 def _paid_amount(order: Order, day: datetime.date, *, paid_by_card: bool) -> invoice_snapshot.PaidAmount:
-    received = order.payments.aggregate(sum=Sum("amount"))["sum"] or Decimal("0.00")
+    received = get_amount_received(order)
     last = order.payments.filter(refunds__isnull=True, refund__isnull=True).order_by("received_on", "pk").last()
     if last is not None and received >= order.total_ttc:
         return invoice_snapshot.PaidAmount(order.total_ttc, by=last.method, on=last.received_on)

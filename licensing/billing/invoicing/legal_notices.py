@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 from core import formatting
-from licensing.payments.models import PaymentMethod
+from licensing.orders.models import PaymentMethod
 
 if TYPE_CHECKING:
     import datetime

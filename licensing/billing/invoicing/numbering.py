@@ -26,7 +26,7 @@ class InvoiceNumber(NamedTuple):
 def allocate_number(day: datetime.date) -> InvoiceNumber:
     """Allocate the next number of the year of `day`. The issue date is never earlier than the previous one."""
     InvoiceSequence.objects.bulk_create([InvoiceSequence(year=day.year, last_on=day)], ignore_conflicts=True)
-    row = InvoiceSequence.objects.select_for_update(no_key=True).get(pk=day.year)
+    row = InvoiceSequence.objects.locked().get(pk=day.year)
     row.last += 1
     # Clocks of two machines may differ, or midnight fall between two transactions: dates must follow numbers.
     row.last_on = max(row.last_on, day)

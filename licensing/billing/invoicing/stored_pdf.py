@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from licensing.billing.documents.storage import store_document
 from licensing.billing.models import BillingDocument, BillingDocumentKind, Invoice, InvoiceKind
 
 if TYPE_CHECKING:
@@ -29,17 +29,16 @@ def _store(invoice: Invoice, *, at: datetime.datetime) -> BillingDocument:
     from licensing.billing.invoicing import invoice_pdf  # noqa: PLC0415 - loads fonts, only needed to render
 
     # Row lock: a concurrent request waits here, then finds the stored document.
-    Invoice.objects.select_for_update(no_key=True).get(pk=invoice.pk)
+    Invoice.objects.locked().get(pk=invoice.pk)
     stored = BillingDocument.objects.filter(invoice=invoice).first()
     if stored is not None:
         return stored
     content = invoice_pdf.render_pdf(invoice.facts, invoice.xml)
-    return BillingDocument.objects.create(
+    return store_document(
+        content,
         kind=_KINDS[InvoiceKind(invoice.kind)],
+        number=invoice.number,
         order_id=invoice.order_id,
         invoice=invoice,
-        number=invoice.number,
-        content=content,
-        sha256=hashlib.sha256(content).hexdigest(),
-        made_at=at,
+        at=at,
     )

@@ -161,4 +161,52 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="Seller",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=200, verbose_name="dénomination")),
+                (
+                    "legal_form",
+                    models.CharField(
+                        help_text="SAS au capital de 50 000 €",
+                        max_length=120,
+                        verbose_name="forme juridique et capital",
+                    ),
+                ),
+                ("address", models.CharField(max_length=250, verbose_name="adresse")),
+                ("postal_code", models.CharField(max_length=10, verbose_name="code postal")),
+                ("city", models.CharField(max_length=120, verbose_name="ville")),
+                ("siret", models.CharField(max_length=14, verbose_name="SIRET")),
+                ("vat_number", models.CharField(max_length=20, verbose_name="numéro de TVA intracommunautaire")),
+                (
+                    "rcs",
+                    models.CharField(help_text="RCS Paris 123 456 789", max_length=80, verbose_name="immatriculation"),
+                ),
+                ("email", models.EmailField(max_length=254, verbose_name="adresse e-mail")),
+                ("phone", models.CharField(max_length=30, verbose_name="téléphone")),
+                ("iban", models.CharField(max_length=34, verbose_name="IBAN")),
+                ("bic", models.CharField(max_length=11, verbose_name="BIC")),
+                (
+                    "vat_on_debits",
+                    models.BooleanField(default=False, verbose_name="option pour la TVA d'après les débits"),
+                ),
+                (
+                    "mediator",
+                    models.CharField(
+                        blank=True,
+                        help_text="Nom, adresse postale et site",
+                        max_length=250,
+                        verbose_name="médiateur de la consommation",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "vendeur",
+                "verbose_name_plural": "vendeur",
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("pk", 1)), name="seller_is_one"),
+                ],
+            },
+        ),
     ]

@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 
 def lock_seat(seat_id: int | None) -> Seat | None:
     """Lock the seat against a change of holder; return it with its entitlement, or None."""
-    return (
-        Seat.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("subscription__key__entitlement")
-        .filter(pk__in=[seat_id])
-        .first()
-    )
+    return Seat.objects.locked().select_related("subscription__key__entitlement").filter(pk__in=[seat_id]).first()
 
 
 def lock_taught_class(classroom_id: int, by: User) -> Classroom:

@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from licensing.classes import passwords, words
 from licensing.classes.exceptions import ClassFull, InvalidPupilCount, NoSuchPupil
-from licensing.classes.models import MAX_PUPILS, Classroom, PupilAccount, PupilAccountQuerySet
+from licensing.classes.models import MAX_PUPILS, Classroom, PupilAccount
 from licensing.classes.operations.locks import check_licence_running, lock_taught_class
 from licensing.classes.queries import get_taught_class
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from accounts.models import User
+    from core.querysets import LockableQuerySet
 
 
 class Credential(NamedTuple):
@@ -141,7 +142,7 @@ def _generate_passwords(count: int) -> list[_GeneratedPassword]:
     return [_GeneratedPassword(password, passwords.encode(password)) for password in new_passwords]
 
 
-def _filter_pupils(classroom: Classroom, numbers: set[int] | None) -> PupilAccountQuerySet:
+def _filter_pupils(classroom: Classroom, numbers: set[int] | None) -> LockableQuerySet[PupilAccount]:
     pupils = PupilAccount.objects.filter(classroom=classroom)
     return pupils if numbers is None else pupils.filter(number__in=numbers)
 

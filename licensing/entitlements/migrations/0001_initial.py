@@ -9,6 +9,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ("catalogue", "0001_initial"),
         ("schools", "0001_initial"),
         ("tenants", "0002_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
@@ -16,61 +17,54 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="Seat",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("number", models.PositiveIntegerField(verbose_name="numéro")),
-                ("held_since", models.DateTimeField(blank=True, null=True, verbose_name="attribuée le")),
-                (
-                    "mode",
-                    models.CharField(
-                        blank=True,
-                        choices=[
-                            ("automatic", "attribuée par le chef d'établissement"),
-                            ("manual", "clé saisie par l'enseignant"),
-                            ("bought", "achetée par l'enseignant"),
-                        ],
-                        max_length=10,
-                        verbose_name="manière",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "clé attribuée",
-            },
-        ),
-        migrations.CreateModel(
-            name="SeatEvent",
+            name="Entitlement",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "kind",
                     models.CharField(
                         choices=[
-                            ("given", "attribuée"),
-                            ("claimed", "saisie par l'enseignant"),
-                            ("withdrawn", "retirée"),
+                            ("grant", "Dotation de l'exploitant"),
+                            ("shop", "Achat en boutique"),
+                            ("purchase", "Achat d'une collectivité"),
                         ],
                         max_length=10,
-                        verbose_name="mouvement",
+                        verbose_name="nature",
                     ),
                 ),
-                ("at", models.DateTimeField(verbose_name="le")),
+                ("number", models.PositiveBigIntegerField(verbose_name="numéro de commande")),
+                ("bought_on", models.DateField(verbose_name="date d'achat")),
+                ("reason", models.TextField(blank=True, verbose_name="motif")),
+                ("first_day", models.DateField(verbose_name="valable à partir du")),
+                ("last_day", models.DateField(verbose_name="valable jusqu'au")),
+                ("suspended_at", models.DateTimeField(blank=True, null=True, verbose_name="suspendue le")),
+                ("cancelled_at", models.DateTimeField(blank=True, null=True, verbose_name="annulée le")),
+                (
+                    "provisional_until",
+                    models.DateField(blank=True, null=True, verbose_name="droits temporaires jusqu'au"),
+                ),
+                (
+                    "unpaid_until",
+                    models.DateField(blank=True, null=True, verbose_name="dans l'attente du règlement jusqu'au"),
+                ),
+                (
+                    "collectivity",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="tenants.collectivity",
+                        verbose_name="collectivité",
+                    ),
+                ),
+                (
+                    "product",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="catalogue.product", verbose_name="produit"
+                    ),
+                ),
             ],
             options={
-                "verbose_name": "mouvement de clé",
-                "verbose_name_plural": "mouvements de clés",
-            },
-        ),
-        migrations.CreateModel(
-            name="Subscription",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("size", models.PositiveIntegerField(verbose_name="licences")),
-                ("opened_at", models.DateTimeField(verbose_name="ouvert le")),
-            ],
-            options={
-                "verbose_name": "abonnement",
+                "verbose_name": "provenance",
             },
         ),
         migrations.CreateModel(
@@ -107,6 +101,15 @@ class Migration(migrations.Migration):
                         verbose_name="établissement",
                     ),
                 ),
+                (
+                    "entitlement",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="keys",
+                        to="entitlements.entitlement",
+                        verbose_name="provenance",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "clé d'activation",
@@ -114,32 +117,257 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Entitlement",
+            name="Seat",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("last_day", models.DateField(verbose_name="valable jusqu'au")),
-                ("suspended_at", models.DateTimeField(blank=True, null=True, verbose_name="suspendue le")),
-                ("cancelled_at", models.DateTimeField(blank=True, null=True, verbose_name="annulée le")),
+                ("number", models.PositiveIntegerField(verbose_name="numéro")),
+                ("held_since", models.DateTimeField(blank=True, null=True, verbose_name="attribuée le")),
                 (
-                    "provisional_until",
-                    models.DateField(blank=True, null=True, verbose_name="droits temporaires jusqu'au"),
+                    "mode",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("automatic", "attribuée par le chef d'établissement"),
+                            ("manual", "clé saisie par l'enseignant"),
+                            ("bought", "achetée par l'enseignant"),
+                        ],
+                        max_length=10,
+                        verbose_name="manière",
+                    ),
                 ),
                 (
-                    "unpaid_until",
-                    models.DateField(blank=True, null=True, verbose_name="dans l'attente du règlement jusqu'au"),
-                ),
-                (
-                    "collectivity",
+                    "holder",
                     models.ForeignKey(
+                        blank=True,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
-                        to="tenants.collectivity",
-                        verbose_name="collectivité",
+                        related_name="seats",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="enseignant",
                     ),
                 ),
             ],
             options={
-                "verbose_name": "provenance",
+                "verbose_name": "clé attribuée",
             },
+        ),
+        migrations.CreateModel(
+            name="SeatEvent",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("given", "attribuée"),
+                            ("claimed", "saisie par l'enseignant"),
+                            ("withdrawn", "retirée"),
+                        ],
+                        max_length=10,
+                        verbose_name="mouvement",
+                    ),
+                ),
+                ("at", models.DateTimeField(verbose_name="le")),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="par",
+                    ),
+                ),
+                (
+                    "seat",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to="entitlements.seat",
+                        verbose_name="clé attribuée",
+                    ),
+                ),
+                (
+                    "teacher",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="enseignant",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "mouvement de clé",
+                "verbose_name_plural": "mouvements de clés",
+            },
+        ),
+        migrations.CreateModel(
+            name="Subscription",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("size", models.PositiveIntegerField(verbose_name="licences")),
+                ("opened_at", models.DateTimeField(verbose_name="ouvert le")),
+                (
+                    "key",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscription",
+                        to="entitlements.activationkey",
+                        verbose_name="clé d'activation",
+                    ),
+                ),
+                (
+                    "principal",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscriptions",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="chef d'établissement",
+                    ),
+                ),
+                (
+                    "school",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="schools.school",
+                        verbose_name="établissement",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "abonnement",
+            },
+        ),
+        migrations.AddField(
+            model_name="seat",
+            name="subscription",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="seats", to="entitlements.subscription"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="entitlement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "grant"), _negated=True), models.Q(("reason", ""), _negated=True), _connector="OR"
+                ),
+                name="entitlement_grant_says_why",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="entitlement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("collectivity__isnull", True), ("kind", "shop")),
+                    models.Q(("collectivity__isnull", False), ("kind__in", ["grant", "purchase"])),
+                    _connector="OR",
+                ),
+                name="entitlement_has_its_collectivity",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="entitlement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("first_day__lte", models.F("last_day"))), name="entitlement_first_day_before_last"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="entitlement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("provisional_until__isnull", True),
+                    ("provisional_until__lte", models.F("last_day")),
+                    _connector="OR",
+                ),
+                name="entitlement_provisional_before_it_ends",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="entitlement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("unpaid_until__isnull", True),
+                    models.Q(("provisional_until__isnull", True), ("unpaid_until__lte", models.F("last_day"))),
+                    _connector="OR",
+                ),
+                name="entitlement_unpaid_before_it_ends",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="entitlement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("cancelled_at__isnull", True), ("suspended_at__isnull", False), _connector="OR"),
+                name="entitlement_cancelled_is_suspended",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="activationkey",
+            index=models.Index(fields=["school"], name="key_school"),
+        ),
+        migrations.AddIndex(
+            model_name="activationkey",
+            index=models.Index(
+                condition=models.Q(("redeemed_by__isnull", False)), fields=["redeemed_by"], name="key_redeemed_by"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="activationkey",
+            constraint=models.CheckConstraint(condition=models.Q(("units__gt", 0)), name="key_has_units"),
+        ),
+        migrations.AddConstraint(
+            model_name="activationkey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("redeemed_at__isnull", True), ("redeemed_by__isnull", True)),
+                    models.Q(("redeemed_at__isnull", False), ("redeemed_by__isnull", False)),
+                    _connector="OR",
+                ),
+                name="key_redeemed_says_by_whom",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="activationkey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("redeemed_at__isnull", True), ("revoked_at__isnull", True), _connector="OR"),
+                name="key_redeemed_or_revoked",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="seatevent",
+            index=models.Index(fields=["teacher", "seat", "-at"], name="seat_event_of_teacher"),
+        ),
+        migrations.AddConstraint(
+            model_name="subscription",
+            constraint=models.CheckConstraint(condition=models.Q(("size__gt", 0)), name="subscription_has_seats"),
+        ),
+        migrations.AddConstraint(
+            model_name="seat",
+            constraint=models.UniqueConstraint(fields=("subscription", "number"), name="seat_number_once"),
+        ),
+        migrations.AddConstraint(
+            model_name="seat",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("holder__isnull", False)),
+                fields=("subscription", "holder"),
+                name="seat_once_a_teacher",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="seat",
+            constraint=models.CheckConstraint(condition=models.Q(("number__gt", 0)), name="seat_number_from_one"),
+        ),
+        migrations.AddConstraint(
+            model_name="seat",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("held_since__isnull", True), ("holder__isnull", True), ("mode", "")),
+                    models.Q(
+                        ("held_since__isnull", False), ("holder__isnull", False), models.Q(("mode", ""), _negated=True)
+                    ),
+                    _connector="OR",
+                ),
+                name="seat_held_says_since_when_and_how",
+            ),
         ),
     ]

@@ -12,6 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("catalogue", "0001_initial"),
+        ("entitlements", "0001_initial"),
         ("schools", "0001_initial"),
         ("tenants", "0002_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
@@ -218,6 +219,17 @@ class Migration(migrations.Migration):
                     "total_ttc",
                     models.DecimalField(
                         decimal_places=2, default=Decimal("0.00"), max_digits=12, verbose_name="total TTC"
+                    ),
+                ),
+                (
+                    "entitlement",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="order_line",
+                        to="entitlements.entitlement",
+                        verbose_name="provenance",
                     ),
                 ),
                 (

@@ -1,4 +1,7 @@
-"""Billing details: prefilled from known data, entered by the buyer, completed until the invoice is issued."""
+"""Billing details: prefilled from known data, then entered by the buyer.
+
+`licensing.billing.operations.complete_billing_details` completes them later.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +11,17 @@ from typing import TYPE_CHECKING, cast
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import transaction
 from django.db.models import F
 
 from accounts.models import Profile
-from licensing.billing.exceptions import NotInvoiceable
-from licensing.billing.models import Invoice, InvoiceKind, PlatformState
 from licensing.orders import countries, preflight
-from licensing.orders.exceptions import BadBilling, NotInThisState
-from licensing.orders.models import Order, OrderKind, OrderState, Payer
-from licensing.orders.operations import order_events
-from licensing.orders.operations.locks import lock_order
+from licensing.orders.exceptions import BadBilling, NotInvoiceable
+from licensing.orders.models import Order, OrderKind, Payer
 from schools.wording import format_school_name, town_with_preposition
 
 if TYPE_CHECKING:
-    import datetime
-
     from django.db import models
 
-    from accounts.models import User
     from schools.models import Affiliation
 
 FRANCE = "France"
@@ -50,7 +45,7 @@ class BillingDetails:
     engagement_number: str = ""
 
 
-#: Field of `Billing` → column of `Order`.
+#: Field of `BillingDetails` → column of `Order`.
 _COLUMNS = {
     "payer": "payer",
     "name": "bill_name",
@@ -135,32 +130,17 @@ def set_billing_details(order: Order, billing: BillingDetails) -> None:
 
 
 def update_billing_details(order: Order, billing: BillingDetails) -> bool:
-    """Write the details as `write` does; return whether the order changed. Raises `BadBilling`."""
+    """Set the details as `set_billing_details` does; return whether the order changed. Raises `BadBilling`."""
     before = [getattr(order, column) for column in _COLUMNS.values()]
     set_billing_details(order, billing)
     return before != [getattr(order, column) for column in _COLUMNS.values()]
 
 
-@transaction.atomic
-def complete_billing_details(
-    *, order_id: int, siret: str, service_code: str, engagement_number: str, by: User, at: datetime.datetime
-) -> Order:
-    """Complete the references an invoice needs, before it is issued or after a rejection; return the order.
-
-    Raises `NotInThisState` or `BadBilling`.
-    """
-    order = lock_order(order_id)
-    if order.state not in (OrderState.DRAFT, OrderState.PLACED, OrderState.LAPSED) and not is_invoice_rejected(order):
-        raise NotInThisState("La facture est émise : ce qu'elle dit ne change plus. Écrivez-nous s'il faut la refaire.")
-    before = (order.siret, order.service_code, order.engagement_number)
+def set_invoice_references(order: Order, *, siret: str, service_code: str, engagement_number: str) -> None:
+    """Validate the references of a public payer and set them on the order; the caller saves it. Raises `BadBilling`."""
     for column, text in (("service_code", service_code), ("engagement_number", engagement_number)):
         _set_column(order, column, " ".join(text.split()), column)
     _write_codes(order, siret=siret)
-    if before == (order.siret, order.service_code, order.engagement_number):
-        return order
-    order.save(update_fields=["siret", "service_code", "engagement_number"])
-    order_events.record(order, "completed", "informations de facturation complétées.", by=by, at=at)
-    return order
 
 
 def _set_column(order: Order, column: str, text: str, field: str) -> None:
@@ -175,13 +155,6 @@ def _write_codes(order: Order, *, siret: str) -> None:
     wrong = preflight.check_order(order).wrong
     if wrong:
         raise BadBilling(wrong[0].sentence, wrong[0].field)
-
-
-def is_invoice_rejected(order: Order) -> bool:
-    """Return whether the latest status of the order's invoice is a rejection, by its platform or its addressee."""
-    invoice = Invoice.objects.filter(order=order, kind=InvoiceKind.INVOICE, credit__isnull=True).first()
-    last = invoice.statuses.order_by("pk").last() if invoice else None
-    return last is not None and last.state in (PlatformState.REJECTED, PlatformState.REFUSED)
 
 
 def _previous_order(order: Order) -> Order | None:

@@ -1,6 +1,6 @@
-"""The countdown: reminders while the purchase order is awaited, then the lapse. Run by a periodic task.
+"""The countdown: reminders while the purchase order is awaited, then the lapse, unless the operator prolongs it.
 
-The rights themselves end at midnight of their date, whether or not the task runs: it records that and notifies.
+The rights themselves end at midnight of their date, whether or not the periodic task runs: it records and notifies.
 """
 
 from __future__ import annotations
@@ -13,14 +13,19 @@ from django.db import transaction
 from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
+from core import formatting
 from core.calendar import date_in_paris
-from licensing.orders.models import Order, OrderEvent, OrderReminder, OrderState
+from licensing.orders import rights
+from licensing.orders.exceptions import InvalidOrderDate, NotInThisState
+from licensing.orders.models import Order, OrderEvent, OrderReminder, OrderState, ScanState
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
 from licensing.orders.operations.placement import PROVISIONAL_DAYS
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+
+    from accounts.models import User
 
     #: An order annotated by `_counting_down`; the stubs cannot name that type across functions.
     type CountingDown = Any
@@ -66,7 +71,7 @@ def lapse_if_expired(order: Order, *, at: datetime.datetime) -> bool:
     """
     if order.state != OrderState.PLACED:
         return False
-    until = order.lines.select_related("entitlement").get().entitlement.provisional_until
+    until = rights.get_entitlement(order).provisional_until
     if until is None or until >= date_in_paris(at):
         return False
     order.state, order.lapsed_at = OrderState.LAPSED, at
@@ -80,6 +85,44 @@ def lapse_if_expired(order: Order, *, at: datetime.datetime) -> bool:
     )
     notifications.notify_buyer(order, notifications.LAPSED, at=at)
     return True
+
+
+@transaction.atomic
+def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datetime) -> Order:
+    """Extend the temporary rights of an order to a later day, inclusive; return it.
+
+    A lapsed order starts a new countdown, with its reminders; no countdown runs while a scan waits to be checked.
+    Raises `NotInThisState` or `InvalidOrderDate`.
+    """
+    order = lock_order(order_id)
+    if order.state not in (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED):
+        raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Il n'y a pas de droits temporaires.")
+    entitlement = rights.get_entitlement(order)
+    if until < date_in_paris(at):
+        raise InvalidOrderDate(f"Le {formatting.long_date(until)} est passé : choisissez un jour à venir.")
+    if until > entitlement.last_day:
+        raise InvalidOrderDate(
+            f"Les licences s'arrêtent le {formatting.long_date(entitlement.last_day)} : choisissez un jour d'ici là."
+        )
+    current_until = entitlement.temporary_until
+    if current_until is not None and until <= current_until:
+        raise InvalidOrderDate(
+            f"Les droits courent déjà jusqu'au {formatting.long_date(current_until)} inclus : choisissez un jour plus"
+            " tard."
+        )
+    if order.state == OrderState.CONFIRMED or order.scans.filter(state=ScanState.WAITING).exists():
+        rights.await_payment(order, until=until, at=at)
+    else:
+        rights.start_countdown(order, until=until, at=at)
+        order.reminders.all().delete()
+    if order.state == OrderState.LAPSED:
+        order.state, order.lapsed_at = OrderState.PLACED, None
+        order.save(update_fields=["state", "lapsed_at"])
+    order_events.record(
+        order, "prolonged", f"droits temporaires prolongés jusqu'au {formatting.long_date(until)} inclus.", by=by, at=at
+    )
+    notifications.notify_buyer(order, notifications.PROLONGED, at=at)
+    return order
 
 
 def _days_left_at(day: int) -> int:

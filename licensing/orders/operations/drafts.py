@@ -6,7 +6,6 @@ import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 
 from accounts.models import Profile
 from core import formatting
@@ -17,7 +16,6 @@ from licensing.orders.models import Order, OrderKind, OrderLine, OrderState
 from licensing.orders.operations import billing_details as bills
 from licensing.orders.operations import order_events
 from licensing.orders.operations.locks import lock_order
-from licensing.payments.models import CardPayment
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -144,16 +142,10 @@ def check_price(order: Order, *, at: datetime.datetime) -> None:
 
 def _current_draft(by: User) -> Order | None:
     """Return the buyer's current shop draft, unless it is being paid by card."""
-    paying = CardPayment.objects.filter(order=OuterRef("pk"))
-    draft = (
-        Order.objects.filter(
-            ~Exists(paying), kind=OrderKind.SHOP, state=OrderState.DRAFT, placed_by=by, quote_number=""
-        )
-        .locked()
-        .last()
-    )
+    drafts = Order.objects.filter(kind=OrderKind.SHOP, state=OrderState.DRAFT, placed_by=by, quote_number="")
+    draft = drafts.exclude(card_payments__isnull=False).locked().last()
     # Checked again under the lock: starting a payment does not change the order's row.
-    if draft is not None and CardPayment.objects.filter(order=draft).exists():
+    if draft is not None and draft.card_payments.exists():
         return None
     return draft
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import Max
 from django_tenants.utils import tenant_context
 
 from collectivities import audit_log
@@ -17,7 +18,8 @@ from licensing.catalogue.exceptions import BadQuantity
 from licensing.catalogue.operations import get_licence_product, get_school_year
 from licensing.catalogue.pricing import MAX_UNITS
 from licensing.entitlements.models import Entitlement
-from licensing.orders.exceptions import NameTooLong, NoReason, NotInThisState, UnknownCollectivity
+from licensing.orders import rights
+from licensing.orders.exceptions import ChangedMeanwhile, NameTooLong, NoReason, NotInThisState, UnknownCollectivity
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
@@ -42,6 +44,11 @@ def get_collectivity(slug: str) -> Collectivity:
     return found
 
 
+def get_last_grant() -> str:
+    """Return the id of the last grant to any collectivity."""
+    return str(Order.objects.filter(kind=OrderKind.GRANT).aggregate(last=Max("pk"))["last"] or 0)
+
+
 @transaction.atomic
 def grant(
     *,
@@ -52,11 +59,20 @@ def grant(
     by: User | None,
     at: datetime.datetime,
     school_year: SchoolYear | None = None,
+    last_grant: str | None = None,
 ) -> Pool:
     """Grant licences to a collectivity: create order, line, entitlement and, in its schema, the pool; return the pool.
 
-    `school_year` defaults to the one that `at` falls in. Raises `BadQuantity`, `NoReason` or `NameTooLong`.
+    `school_year` defaults to the one that `at` falls in. `last_grant`: what `get_last_grant` returned when the form was
+    shown, so that a double click grants once. Raises `BadQuantity`, `NoReason`, `NameTooLong` or `ChangedMeanwhile`.
     """
+    if last_grant is not None:
+        Collectivity.objects.select_for_update(no_key=True).get(pk=collectivity.pk)
+        if get_last_grant() != last_grant:
+            raise ChangedMeanwhile(
+                "Un lot a été ouvert depuis que cette page est affichée, peut-être par un premier clic : voyez la "
+                "liste des commandes. Si celui-ci est à ouvrir aussi, validez de nouveau."
+            )
     reason, name = reason.strip(), name.strip()
     if not 0 < licences <= MAX_UNITS:
         raise BadQuantity(
@@ -78,9 +94,7 @@ def grant(
         placed_by=by,
     )
     line = OrderLine.objects.create(order=order, product=get_licence_product(), school_year=year, quantity=licences)
-    entitlement = Entitlement.objects.create(
-        order_line=line, collectivity=collectivity, product=line.product, last_day=year.ends_on
-    )
+    entitlement = rights.create_entitlement(order, line, until=None, at=at)
     with tenant_context(collectivity):
         pool = Pool.objects.create(
             entitlement=entitlement,

@@ -1,12 +1,20 @@
-"""The row lock that every operation on an order takes first.
+"""The row lock that every operation on an order takes first, and the check that the order is still as it was shown.
 
 Lock order: order → pool → allocation → key → subscription → seat.
 """
 
 from __future__ import annotations
 
-from licensing.orders.exceptions import UnknownOrder
-from licensing.orders.models import Order
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import Max
+
+from licensing.orders.exceptions import ChangedMeanwhile, UnknownOrder
+from licensing.orders.models import Order, OrderEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def lock_order(order_id: int) -> Order:
@@ -15,3 +23,23 @@ def lock_order(order_id: int) -> Order:
     if order is None:
         raise UnknownOrder("Cette commande n'existe pas.")
     return order
+
+
+def get_order_version(order_id: int) -> str:
+    """Return the id of the order's last event: every operation on an order records one."""
+    return str(OrderEvent.objects.filter(order=order_id).aggregate(last=Max("pk"))["last"] or 0)
+
+
+@transaction.atomic
+def apply_if_unchanged[Result](*, order_id: int, version: str, operation: Callable[[], Result]) -> Result:
+    """Run an operation on an order that is still at `version`, under its lock; return the operation's result.
+
+    A page is so applied once, however often its button is clicked. Raises `ChangedMeanwhile`.
+    """
+    lock_order(order_id)
+    if get_order_version(order_id) != version:
+        raise ChangedMeanwhile(
+            "Cette commande a changé depuis que la page est affichée : rien n'a été fait. "
+            "Relisez-la, puis recommencez si c'est encore à faire."
+        )
+    return operation()

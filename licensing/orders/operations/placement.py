@@ -10,17 +10,23 @@ from django.db.models import Exists, OuterRef, Q
 
 from core import formatting
 from core.calendar import date_in_paris
-from licensing.billing.models import Seller
 from licensing.catalogue import terms
 from licensing.catalogue.exceptions import NotOnSale
+from licensing.catalogue.models import Seller
 from licensing.orders import preflight, rights
-from licensing.orders.exceptions import BadBilling, LapsedBefore, NotADraft, NotInThisState, TermsNotAccepted
+from licensing.orders.exceptions import (
+    BadBilling,
+    LapsedBefore,
+    NotADraft,
+    NotInThisState,
+    PriceChanged,
+    TermsNotAccepted,
+)
 from licensing.orders.models import Order, OrderKind, OrderState, SettlementMethod
 from licensing.orders.operations import billing_details as bills
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.drafts import check_price
 from licensing.orders.operations.locks import lock_order
-from licensing.payments.models import CardPayment
 from schools.models import Affiliation
 
 if TYPE_CHECKING:
@@ -34,12 +40,22 @@ MAX_UNSIGNED_ORDERS = 5
 
 
 @transaction.atomic
-def place(*, order_id: int, billing: BillingDetails, terms_version: str, by: User, at: datetime.datetime) -> Order:
+def place(
+    *,
+    order_id: int,
+    billing: BillingDetails,
+    terms_version: str,
+    basket: str | None = None,
+    by: User,
+    at: datetime.datetime,
+) -> Order:
     """Place an order to be paid by cheque or mandat administratif, and open its provisional rights; return it.
 
-    Idempotent. Raises `NotADraft`, `PriceChanged`, `BadBilling`, `TermsNotAccepted` or `LapsedBefore`.
+    `basket`: the fingerprint of what the page showed. Idempotent. Raises `NotADraft`, `PriceChanged`, `BadBilling`,
+    `TermsNotAccepted` or `LapsedBefore`.
     """
     order = lock_order(order_id)
+    _check_basket(order, basket)
     if order.state == OrderState.PLACED:
         return order
     _accept_draft(order, SettlementMethod.MANDATE, billing, terms_version, at=at)
@@ -62,13 +78,16 @@ def place(*, order_id: int, billing: BillingDetails, terms_version: str, by: Use
 
 
 @transaction.atomic
-def prepare_card_payment(*, order_id: int, billing: BillingDetails, terms_version: str, at: datetime.datetime) -> Order:
+def prepare_card_payment(
+    *, order_id: int, billing: BillingDetails, terms_version: str, basket: str | None = None, at: datetime.datetime
+) -> Order:
     """Prepare a draft for payment by card; return it. No rights open before the payment.
 
     Its invoice is issued with the payment, so the references of a public payer must already be complete.
     Raises `NotADraft`, `PriceChanged`, `BadBilling` or `TermsNotAccepted`.
     """
     order = lock_order(order_id)
+    _check_basket(order, basket)
     if order.kind != OrderKind.SHOP:
         raise NotInThisState("Une collectivité règle par mandat administratif ou par virement.")
     _accept_draft(order, SettlementMethod.CARD, billing, terms_version, at=at)
@@ -78,13 +97,28 @@ def prepare_card_payment(*, order_id: int, billing: BillingDetails, terms_versio
     return order
 
 
+def compute_basket_fingerprint(order: Order) -> str:
+    """Return a fingerprint of the basket (school, school year, quantity, total), to detect changes in another tab."""
+    line = order.lines.get()
+    return f"{order.school_id or ''} {line.school_year_id} {line.quantity} {line.total_ttc}"
+
+
+def _check_basket(order: Order, basket: str | None) -> None:
+    """Raise `PriceChanged` if the basket differs from the one that the page showed."""
+    if basket is not None and compute_basket_fingerprint(order) != basket:
+        raise PriceChanged(
+            "Votre panier a changé depuis que cette page est affichée, sans doute dans un autre onglet. Le voici tel "
+            "qu'il est : relisez-le, puis recommencez. Rien n'a été commandé."
+        )
+
+
 def _accept_draft(
     order: Order, method: SettlementMethod, billing: BillingDetails, terms_version: str, *, at: datetime.datetime
 ) -> None:
     """Validate billing details, terms and price of a draft, and set them on the order; the caller saves it."""
     if order.state != OrderState.DRAFT:
         raise NotADraft("Cette commande est déjà passée : vous la retrouvez dans « Mes commandes ».")
-    if method == SettlementMethod.MANDATE and CardPayment.objects.filter(order=order, status="confirmed").exists():
+    if method == SettlementMethod.MANDATE and order.card_payments.filter(status="confirmed").exists():
         raise NotADraft("Cette commande vient d'être réglée par carte : elle n'est plus à passer.")
     if terms_version != terms.CURRENT:
         raise TermsNotAccepted(

@@ -1,4 +1,4 @@
-"""Signed purchase orders: uploaded as a scan that the operator checks, or sent by post; confirming invoices."""
+"""Signed purchase orders uploaded as scans, which the operator accepts by confirming the order, or refuses."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from core import formatting
 from core.calendar import date_in_paris
-from licensing.billing import invoicing
-from licensing.billing.models import Invoice, InvoiceKind
-from licensing.orders import preflight, rights
+from licensing.orders import rights
 from licensing.orders.exceptions import (
     BadScan,
-    IncompleteForInvoice,
     NoReason,
     NothingToCheck,
     NotInThisState,
@@ -105,60 +101,9 @@ def refuse_scan(*, scan_id: int, reason: str, by: User, at: datetime.datetime) -
     return order
 
 
-@transaction.atomic
-def confirm(*, order_id: int, by: User, at: datetime.datetime) -> Invoice:
-    """Confirm that the signed purchase order was received, by post or as a scan; issue the invoice and return it.
-
-    A lapsed order gets its rights back. Idempotent. Raises `NotInThisState` or `IncompleteForInvoice`.
-    """
-    order = lock_order(order_id)
-    if order.state == OrderState.CONFIRMED:
-        return get_current_invoice(order)
-    if order.state not in (OrderState.PLACED, OrderState.LAPSED):
-        raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Aucun bon de commande n'est attendu.")
-    missing = preflight.check_order(order).missing
-    if missing:
-        raise IncompleteForInvoice(
-            f"La facture ne peut pas encore être émise. {' '.join(one.sentence for one in missing)}"
-        )
-    scan = order.scans.defer("content").filter(state=ScanState.WAITING).first()
-    order.scans.filter(state=ScanState.WAITING).update(state=ScanState.ACCEPTED, decided_at=at, decided_by=by)
-    order.state, order.confirmed_at = OrderState.CONFIRMED, at
-    order.received_at = at if scan is None else scan.received_at
-    order.save(update_fields=["state", "confirmed_at", "received_at"])
-    invoice = invoicing.issue_invoice(order, at=at)
-    was_suspended = rights.is_suspended(order, at=at)
-    rights.await_payment(order, until=get_rights_end(order, invoice), at=at)
-    # A suspension by the operator stays in force.
-    resumed = was_suspended and not rights.is_suspended(order, at=at)
-    order_events.record(
-        order,
-        "confirmed",
-        f"bon de commande reçu, facture {invoice.number} émise ({formatting.euros(invoice.total_ttc)}).",
-        by=by,
-        at=at,
-    )
-    notifications.notify_buyer(order, notifications.INVOICED, at=at, invoice=invoice.pk, resumed=resumed)
-    return invoice
-
-
-def get_current_invoice(order: Order) -> Invoice:
-    """Return the order's invoice not cancelled by a credit note. Raises `Invoice.DoesNotExist`."""
-    return order.invoices.get(kind=InvoiceKind.INVOICE, credit__isnull=True)
-
-
-def get_rights_end(order: Order, invoice: Invoice) -> datetime.date:
-    """Return the last day of rights for an unpaid invoice; after it the operator decides.
-
-    Never shortens rights that the operator prolonged.
-    """
-    until = order.lines.select_related("entitlement").get().entitlement.temporary_until
-    return max(until or invoice.issued_on, invoice.issued_on + datetime.timedelta(days=PROVISIONAL_DAYS))
-
-
 def _countdown_end(order: Order) -> datetime.date:
     """Return the last day of the order's provisional rights: as prolonged, else 45 days after it was placed."""
-    entitlement = order.lines.select_related("entitlement").get().entitlement
+    entitlement = rights.get_entitlement(order)
     if entitlement.temporary_until is not None:
         return entitlement.temporary_until
     assert order.placed_at is not None  # noqa: S101 - the database holds it for a placed order

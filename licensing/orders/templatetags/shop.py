@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django import template
-from stdnum.iban import format as format_iban
 
 from core import formatting
 from licensing.entitlements.wording import format_long_date, format_short_date
@@ -54,4 +53,4 @@ def figures(number: int) -> str:
 @register.filter
 def iban(value: str) -> str:
     """Format an IBAN in groups of four: « FR76 3000 6000 … »."""
-    return format_iban(value)
+    return formatting.iban(value)

@@ -6,8 +6,8 @@ of the order. On every trigger (the buyer's return, a webhook, the periodic task
 provider, so that duplicate, late or reordered events have no effect.
 """
 
-from licensing.payments.card.attempts import start_attempt
+from licensing.payments.card.attempts import pay_draft, start_attempt
 from licensing.payments.card.providers import is_available
 from licensing.payments.card.settlement import dismiss_message, refund, retry_refund
 
-__all__ = ["dismiss_message", "is_available", "refund", "retry_refund", "start_attempt"]
+__all__ = ["dismiss_message", "is_available", "pay_draft", "refund", "retry_refund", "start_attempt"]

@@ -10,28 +10,49 @@ from django_tenants.utils import get_public_schema_name
 from payments import PaymentStatus
 
 from jobs.tasks import defer
+from licensing.billing.queries import get_balance
 from licensing.catalogue import terms
 from licensing.orders import preflight
 from licensing.orders.models import OrderKind, OrderState, SettlementMethod
 from licensing.orders.operations import order_events
 from licensing.orders.operations.drafts import check_price
 from licensing.orders.operations.locks import lock_order
+from licensing.orders.operations.placement import prepare_card_payment
 from licensing.payments.card import providers
 from licensing.payments.card.provider_interface import EURO, ProviderSession
 from licensing.payments.exceptions import CardsClosed, NotToPay
 from licensing.payments.models import CardPayment
-from licensing.payments.operations import get_balance, is_school_year_over
+from licensing.payments.operations import is_school_year_over
 
 if TYPE_CHECKING:
     import datetime
 
     from accounts.models import User
     from licensing.orders.models import Order
+    from licensing.orders.operations import BillingDetails
 
 #: Statuses of an attempt that may still be paid.
 OPEN_STATUSES = (PaymentStatus.WAITING, PaymentStatus.INPUT)
 #: States of a placed order that is not paid, whatever its payment method.
 _UNPAID = (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
+
+
+@transaction.atomic
+def pay_draft(
+    *,
+    order_id: int,
+    billing: BillingDetails,
+    terms_version: str,
+    basket: str | None = None,
+    by: User,
+    at: datetime.datetime,
+) -> CardPayment:
+    """Prepare a draft for payment by card and start the attempt; return the attempt.
+
+    Raises as `prepare_card_payment` and `start_attempt` do.
+    """
+    prepare_card_payment(order_id=order_id, billing=billing, terms_version=terms_version, basket=basket, at=at)
+    return start_attempt(order_id=order_id, by=by, at=at)
 
 
 @transaction.atomic
@@ -53,13 +74,13 @@ def start_attempt(*, order_id: int, by: User, at: datetime.datetime) -> CardPaym
         check_price(order, at=at)
     current: CardPayment | None = None
     live = CardPayment.objects.filter(order=order, status__in=OPEN_STATUSES)
-    for payment in live.select_for_update(of=("self",), no_key=True).order_by("pk"):
+    for payment in live.locked():
         if current is None and payment.total == order.total_ttc and payment.variant == settings.CARD_VARIANT:
             current = payment
             continue
         payment.status = PaymentStatus.CANCELLED
         payment.save(update_fields=["status", "modified"])
-        defer("payments.card.close", schema=get_public_schema_name(), payment_id=payment.pk)
+        defer("payments.card.close_session", schema=get_public_schema_name(), payment_id=payment.pk)
     if current is not None:
         return current
     created: CardPayment = CardPayment.objects.create(
@@ -99,7 +120,7 @@ def abandon_attempt(*, payment_id: int) -> CardPayment:
 
     A payment that still arrives is recorded.
     """
-    payment: CardPayment = CardPayment.objects.select_for_update(of=("self",), no_key=True).get(pk=payment_id)
+    payment: CardPayment = CardPayment.objects.locked().get(pk=payment_id)
     if payment.status in OPEN_STATUSES:
         payment.status = PaymentStatus.CANCELLED
         payment.save(update_fields=["status", "modified"])
@@ -109,7 +130,7 @@ def abandon_attempt(*, payment_id: int) -> CardPayment:
 @transaction.atomic
 def record_session(*, payment_id: int, session: ProviderSession) -> CardPayment:
     """Store the provider's reference of an opened session; return the attempt. Idempotent."""
-    payment: CardPayment = CardPayment.objects.select_for_update(of=("self",), no_key=True).get(pk=payment_id)
+    payment: CardPayment = CardPayment.objects.locked().get(pk=payment_id)
     if not payment.transaction_id:
         payment.transaction_id = session.reference
     if payment.status == PaymentStatus.WAITING:

@@ -15,9 +15,11 @@ from payments import PaymentStatus
 
 from core import formatting
 from jobs.tasks import defer
+from licensing.billing import operations as billing_operations
+from licensing.billing.queries import get_amount_received, get_balance
 from licensing.orders.exceptions import BadAmount, InvalidOrderDate
 from licensing.orders.models import OrderState
-from licensing.orders.operations import amendments, order_events
+from licensing.orders.operations import order_events
 from licensing.orders.operations.locks import lock_order
 from licensing.payments import operations
 from licensing.payments.card.attempts import OPEN_STATUSES
@@ -115,7 +117,7 @@ def dismiss_message(*, card_payment_id: int, by: User, at: datetime.datetime) ->
 def _lock_order_and_payment(payment_id: int) -> tuple[Order, CardPayment]:
     """Lock an attempt's order, then the attempt; return both."""
     order = lock_order(CardPayment.objects.values_list("order_id", flat=True).get(pk=payment_id))
-    return order, CardPayment.objects.select_for_update(of=("self",), no_key=True).get(pk=payment_id)
+    return order, CardPayment.objects.locked().get(pk=payment_id)
 
 
 def _store_event(event: ProviderNotification, payment: CardPayment, at: datetime.datetime) -> bool:
@@ -147,7 +149,7 @@ def _record_charge(order: Order, payment: CardPayment, outcome: ProviderOutcome,
         return
     order.refresh_from_db()
     recorded_payment = Payment.objects.get(card=payment, refunds__isnull=True)
-    if order.state == OrderState.CANCELLED or operations.get_balance(order) < 0:
+    if order.state == OrderState.CANCELLED or get_balance(order) < 0:
         refund(payment_id=recorded_payment.pk, by=None, at=at)
 
 
@@ -199,6 +201,6 @@ def _record_refund(order: Order, payment: CardPayment, outcome: ProviderOutcome,
     if payment.status != PaymentStatus.REFUNDED or recorded_payment is None or refund_recorded:
         return
     # Refunded in the provider's dashboard: record it here, with its credit note.
-    if operations.get_amount_received(order) - recorded_payment.amount < order.total_ttc:
-        amendments.cancel(order_id=order.pk, reason="Paiement remboursé.", by=None, at=at)
+    if get_amount_received(order) - recorded_payment.amount < order.total_ttc:
+        billing_operations.cancel(order_id=order.pk, reason="Paiement remboursé.", by=None, at=at)
     operations.refund(payment_id=recorded_payment.pk, by=None, at=at, reference=outcome.refund)

@@ -55,7 +55,7 @@ def resend_many(
 
     `said`: the audit summary of each, formatted with the address.
     """
-    return _resend(dict.fromkeys(allocation_ids), by=by, at=at, said=summary)
+    return _resend(dict.fromkeys(allocation_ids), by=by, at=at, summary=summary)
 
 
 def remind(*, allocation_id: int, by: User | None, at: datetime.datetime) -> None:
@@ -119,7 +119,7 @@ def reveal(*, allocation_id: int, by: User, at: datetime.datetime) -> str:
 
 
 def _resend(
-    recipients: Mapping[int, str | None], *, by: User | None, at: datetime.datetime, said: str = _RESENT_SUMMARY
+    recipients: Mapping[int, str | None], *, by: User | None, at: datetime.datetime, summary: str = _RESENT_SUMMARY
 ) -> list[AllocationActionResult]:
     allocations, results = lock_allocations(list(recipients))
     due: list[Allocation] = []
@@ -136,7 +136,7 @@ def _resend(
     exposed = [one.key_id for one in due if not checks.is_official_mailbox(one.recipient, one.school.email)]
     ActivationKey.objects.filter(pk__in=exposed, exposed_at=None).update(exposed_at=at)
     mailing.cancel(ALLOCATION_TOPIC, [allocation.pk for allocation in due], at)
-    _queue_and_record(due, MessageKind.KEY, "keys.resent", said, by=by, at=at)
+    _queue_and_record(due, MessageKind.KEY, "keys.resent", summary, by=by, at=at)
     return results
 
 

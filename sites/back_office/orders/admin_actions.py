@@ -6,13 +6,13 @@ the operation runs, so that a double click runs it once.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib import messages
-from django.db import transaction
-from django.db.models import Max, Model
+from django.db.models import Model
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
@@ -21,7 +21,7 @@ from unfold.admin import ModelAdmin
 
 from core.formatting import add_nonbreaking_spaces
 from licensing.exceptions import LicensingError
-from licensing.orders.models import Order, OrderEvent
+from licensing.orders.operations.locks import apply_if_unchanged, get_order_version
 from web.read_only import ReadOnlyAdminMixin
 
 if TYPE_CHECKING:
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
     from django.urls import URLPattern
 
     from accounts.models import User
-
-
-class ChangedMeanwhile(LicensingError):
-    code = "changed_meanwhile"
 
 
 class ConfirmationForm(forms.Form):
@@ -65,11 +61,6 @@ class AdminAction[Row: Model]:
 def get_operator(request: HttpRequest) -> User:
     """Return the signed-in operator: the admin site lets nobody else in."""
     return cast("User", request.user)
-
-
-def get_last_event_id(order_id: int) -> str:
-    """Return the id of the order's last event, as a version to compare: every operation writes an event."""
-    return str(OrderEvent.objects.filter(order=order_id).aggregate(last=Max("pk"))["last"] or 0)
 
 
 class ActionAdmin[Row: Model](ReadOnlyAdminMixin, ModelAdmin):
@@ -144,13 +135,12 @@ class ActionAdmin[Row: Model](ReadOnlyAdminMixin, ModelAdmin):
         form = admin_action.form(request.POST or None, request.FILES or None, initial=admin_action.initial(row, at))
         if request.method == "POST" and form.is_valid():
             try:
-                message = self._run(
-                    admin_action,
-                    row,
-                    page_version=request.POST.get("page_version", ""),
-                    by=get_operator(request),
-                    at=at,
-                    form=form,
+                message = apply_if_unchanged(
+                    order_id=self.get_order_id(row),
+                    version=request.POST.get("page_version", ""),
+                    operation=functools.partial(
+                        admin_action.run, row, by=get_operator(request), at=at, **form.cleaned_data
+                    ),
                 )
             except LicensingError as refusal:
                 field = getattr(refusal, "field", None)
@@ -159,26 +149,6 @@ class ActionAdmin[Row: Model](ReadOnlyAdminMixin, ModelAdmin):
                 messages.success(request, add_nonbreaking_spaces(message))
                 return redirect(self.page_url("change", row.pk))
         return self._render_confirmation(request, admin_action, row, form=form, at=at)
-
-    def _run(
-        self,
-        admin_action: AdminAction[Row],
-        row: Row,
-        *,
-        page_version: str,
-        by: User,
-        at: datetime.datetime,
-        form: forms.Form,
-    ) -> str:
-        order_id = self.get_order_id(row)
-        with transaction.atomic():
-            Order.objects.locked().get(pk=order_id)
-            if get_last_event_id(order_id) != page_version:
-                raise ChangedMeanwhile(
-                    "Cette commande a changé depuis que la page est affichée : rien n'a été fait. "
-                    "Relisez-la, puis recommencez si c'est encore à faire."
-                )
-            return admin_action.run(row, by=by, at=at, **form.cleaned_data)
 
     def _render_confirmation(
         self, request: HttpRequest, admin_action: AdminAction[Row], row: Row, *, form: forms.Form, at: datetime.datetime
@@ -189,7 +159,7 @@ class ActionAdmin[Row: Model](ReadOnlyAdminMixin, ModelAdmin):
             "explanation": [add_nonbreaking_spaces(sentence) for sentence in admin_action.explanation(row, at)],
             "form": form,
             "submit_label": admin_action.label,
-            "page_version": get_last_event_id(self.get_order_id(row)),
+            "page_version": get_order_version(self.get_order_id(row)),
             "back": self.page_url("change", row.pk),
         }
         status = 422 if form.is_bound else 200

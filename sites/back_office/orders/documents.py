@@ -8,10 +8,10 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from core.calendar import date_in_paris
+from core.file_responses import build_file_response
 from core.formatting import add_nonbreaking_spaces, euros, long_date
 from licensing.billing.models import BillingDocument
 from licensing.payments.models import CardPayment
-from sites.back_office.orders import file_responses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +67,6 @@ def _document_links(order: Order) -> Iterator[tuple[str, str]]:
 def download_document(request: HttpRequest, pk: int) -> HttpResponse:  # noqa: ARG001 - Django's signature
     """Return a document as it was issued."""
     document = get_object_or_404(BillingDocument, pk=pk)
-    return file_responses.build_file_response(
-        document.content, name=f"{document.number}.pdf", content_type="application/pdf"
+    return build_file_response(
+        document.content, name=f"{document.number}.pdf", content_type="application/pdf", inline=True
     )

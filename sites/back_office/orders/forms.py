@@ -15,7 +15,7 @@ from unfold.widgets import (
 
 from licensing.billing.models import PlatformState
 from licensing.catalogue.pricing import MAX_UNITS
-from licensing.payments.models import PaymentMethod
+from licensing.orders.models import PaymentMethod
 from tenants.models import Collectivity
 
 

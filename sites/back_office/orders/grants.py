@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
-from django.db.models import Max
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -18,19 +16,16 @@ from unfold.decorators import action
 from core import formatting
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
-from licensing.orders.models import Order, OrderKind
-from sites.back_office.orders.admin_actions import ChangedMeanwhile, get_operator
+from licensing.orders.models import Order
+from licensing.orders.operations.grants import get_last_grant
+from sites.back_office.orders.admin_actions import get_operator
 from sites.back_office.orders.forms import GrantForm
-from tenants.models import Collectivity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.db.models import QuerySet
     from django.urls import URLPattern
-
-    from accounts.models import User
-    from licensing.pools.models import Pool
 
 
 class GrantActions(ModelAdmin):
@@ -111,7 +106,12 @@ class GrantActions(ModelAdmin):
         form = GrantForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
-                pool = _grant_once(form, page_version=request.POST.get("page_version", ""), by=get_operator(request))
+                pool = operations.grant(
+                    **form.cleaned_data,
+                    last_grant=request.POST.get("page_version", ""),
+                    by=get_operator(request),
+                    at=timezone.now(),
+                )
             except LicensingError as refusal:
                 form.add_error(None, str(refusal))
             else:
@@ -125,22 +125,6 @@ class GrantActions(ModelAdmin):
             "title": "Ouvrir un lot de licences",
             "opts": Order._meta,  # noqa: SLF001 - required by the admin's templates
             "form": form,
-            "page_version": _last_grant_id(),
+            "page_version": get_last_grant(),
         }
         return TemplateResponse(request, "back_office/orders/grant.html", context)
-
-
-def _grant_once(form: GrantForm, *, page_version: str, by: User) -> Pool:
-    """Open the pool. Raises `ChangedMeanwhile` if another was granted since the page was shown (double click)."""
-    with transaction.atomic():
-        Collectivity.objects.select_for_update(no_key=True).get(pk=form.cleaned_data["collectivity"].pk)
-        if _last_grant_id() != page_version:
-            raise ChangedMeanwhile(
-                "Un lot a été ouvert depuis que cette page est affichée, peut-être par un premier clic : voyez la "
-                "liste des commandes. Si celui-ci est à ouvrir aussi, validez de nouveau."
-            )
-        return operations.grant(**form.cleaned_data, by=by, at=timezone.now())
-
-
-def _last_grant_id() -> str:
-    return str(Order.objects.filter(kind=OrderKind.GRANT).aggregate(last=Max("pk"))["last"] or 0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from licensing.billing import operations as billing_operations
-from licensing.billing.models import REJECTED_STATES, Invoice, InvoiceKind, PlatformStatus
+from licensing.billing.models import Invoice
 from licensing.billing.operations import list_next_states
-from licensing.orders import operations, preflight
+from licensing.orders import preflight
 from sites.back_office.orders.admin_actions import AdminAction
 from sites.back_office.orders.forms import PlatformStatusForm, ReasonForm
 
@@ -17,16 +17,9 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
-def get_last_status(invoice: Invoice) -> PlatformStatus | None:
-    """Return the invoice's last recorded platform status."""
-    return invoice.statuses.order_by("pk").last()
-
-
 def is_turned_down(invoice: Invoice) -> bool:
     """Whether the invoice was turned down and no credit note cancels it yet."""
-    last = get_last_status(invoice)
-    cancelled = Invoice.objects.filter(corrects=invoice).exists()
-    return invoice.kind == InvoiceKind.INVOICE and not cancelled and last is not None and last.state in REJECTED_STATES
+    return Invoice.objects.rejected().filter(pk=invoice.pk).exists()
 
 
 def _record_status(invoice: Invoice, *, state: str, reason: str, by: User, at: datetime.datetime) -> str:
@@ -35,7 +28,7 @@ def _record_status(invoice: Invoice, *, state: str, reason: str, by: User, at: d
 
 
 def _reissue(invoice: Invoice, *, reason: str, by: User, at: datetime.datetime) -> str:
-    issued = operations.reissue_invoice(invoice_id=invoice.pk, reason=reason, by=by, at=at)
+    issued = billing_operations.reissue_invoice(invoice_id=invoice.pk, reason=reason, by=by, at=at)
     return f"{invoice} annulée par l'avoir {invoice.credit} ; facture {issued} émise."
 
 
@@ -57,12 +50,12 @@ INVOICE_ACTIONS: tuple[AdminAction[Invoice], ...] = (
         explanation=_explain_reissue,
         run=_reissue,
         form=ReasonForm,
-        initial=lambda invoice, _at: {"reason": getattr(get_last_status(invoice), "reason", "")},
+        initial=lambda invoice, _at: {"reason": getattr(invoice.get_latest_status(), "reason", "")},
     ),
     AdminAction(
         path="etat",
         label="Noter son état sur la plateforme",
-        is_available=lambda invoice: bool(list_next_states(getattr(get_last_status(invoice), "state", ""))),
+        is_available=lambda invoice: bool(list_next_states(getattr(invoice.get_latest_status(), "state", ""))),
         explanation=lambda _invoice, _at: [
             "Recopiez ce que dit Chorus Pro, ou la plateforme agréée. Un état ne se reprend pas.",
         ],

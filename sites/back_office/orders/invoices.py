@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.contrib import admin
 from django.shortcuts import get_object_or_404
@@ -11,19 +11,20 @@ from django.utils import timezone
 from unfold.admin import TabularInline
 
 from core import formatting
+from core.file_responses import build_file_response
 from licensing.billing import invoicing
-from licensing.billing.models import Invoice, InvoiceKind, PlatformStatus
-from licensing.payments import work_queue
-from sites.back_office.orders import file_responses
+from licensing.billing.models import Invoice, InvoiceKind, PlatformStatus, latest_platform_status
 from sites.back_office.orders.admin_actions import ActionAdmin
 from sites.back_office.orders.deposit_batch import DepositBatchActions
-from sites.back_office.orders.invoice_actions import INVOICE_ACTIONS, get_last_status, is_turned_down
+from sites.back_office.orders.invoice_actions import INVOICE_ACTIONS, is_turned_down
 from web.read_only import ReadOnlyAdminMixin
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
     from django.urls import URLPattern
+
+    from licensing.billing.models import InvoiceQuerySet
 
 
 class TurnedDownFilter(admin.SimpleListFilter):
@@ -36,7 +37,7 @@ class TurnedDownFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
         """Keep the invoices to reissue."""
-        return work_queue.list_rejected_invoices(queryset) if self.value() == "rejetees" else queryset
+        return cast("InvoiceQuerySet", queryset).rejected() if self.value() == "rejetees" else queryset
 
 
 class StatusInline(ReadOnlyAdminMixin, TabularInline):
@@ -78,7 +79,7 @@ class InvoiceAdmin(DepositBatchActions, ActionAdmin[Invoice]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
         """Return the invoices annotated with their platform status, without their large columns."""
         invoices: QuerySet[Invoice] = super().get_queryset(request)
-        return invoices.annotate(status=work_queue.latest_platform_status()).defer("xml", "facts")
+        return invoices.annotate(status=latest_platform_status()).defer("xml", "facts")
 
     @admin.display(description="payeur")
     def payer(self, invoice: Invoice) -> str:
@@ -110,7 +111,7 @@ class InvoiceAdmin(DepositBatchActions, ActionAdmin[Invoice]):
         """Return whether the invoice is cancelled or turned down."""
         credit = Invoice.objects.filter(corrects=row).first()
         sentences = [f"Annulée par l'avoir {credit}."] if credit else []
-        last = get_last_status(row)
+        last = row.get_latest_status()
         if is_turned_down(row) and last is not None:
             sentences.append(f"{last.get_state_display()} : {last.reason} Elle est à refaire sous un nouveau numéro.")
         return sentences
@@ -136,13 +137,13 @@ class InvoiceAdmin(DepositBatchActions, ActionAdmin[Invoice]):
     def document(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return the issued PDF, rendering it now if the worker has not yet."""
         document = invoicing.get_or_create_document(get_object_or_404(Invoice, pk=pk), at=timezone.now())
-        return file_responses.build_file_response(
-            document.content, name=f"{document.number}.pdf", content_type="application/pdf"
+        return build_file_response(
+            document.content, name=f"{document.number}.pdf", content_type="application/pdf", inline=True
         )
 
     def data(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return the XML that the PDF embeds."""
         invoice = get_object_or_404(Invoice, pk=pk)
-        return file_responses.build_file_response(
-            invoice.xml.encode(), name=f"{invoice.number}.xml", content_type="application/xml"
+        return build_file_response(
+            invoice.xml.encode(), name=f"{invoice.number}.xml", content_type="application/xml", inline=True
         )

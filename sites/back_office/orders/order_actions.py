@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from core.calendar import date_in_paris
 from core.formatting import euros, long_date, pluralize
+from licensing.billing import operations as billing_operations
+from licensing.billing.queries import get_amount_received, get_balance
 from licensing.entitlements.models import Seat
 from licensing.orders import operations, preflight
-from licensing.orders.models import Order, OrderState, Payer
-from licensing.orders.operations.billing_details import is_invoice_rejected
+from licensing.orders.models import Order, OrderState, Payer, PaymentMethod
 from licensing.orders.operations.placement import PROVISIONAL_DAYS
 from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
 from licensing.payments import operations as payment_operations
-from licensing.payments.models import PaymentMethod
 from sites.back_office.orders.admin_actions import AdminAction
 from sites.back_office.orders.forms import (
     BillingReferencesForm,
@@ -78,7 +78,7 @@ def _references(order: Order) -> list[str]:
 
 
 def _confirm(order: Order, *, by: User, at: datetime.datetime) -> str:
-    invoice = operations.confirm(order_id=order.pk, by=by, at=at)
+    invoice = billing_operations.confirm(order_id=order.pk, by=by, at=at)
     return f"Facture {invoice.number} émise : {euros(invoice.total_ttc)}, à régler pour le {long_date(invoice.due_on)}."
 
 
@@ -131,7 +131,7 @@ def _record_payment(
     payment_operations.record_payment(
         order_id=order.pk, method=method, amount=amount, received_on=received_on, reference=reference, by=by, at=at
     )
-    left = payment_operations.get_balance(order)
+    left = get_balance(order)
     if left > 0:
         return f"{euros(amount)} enregistrés ; {euros(left)} restent à régler."
     return f"{euros(amount)} enregistrés : la commande est réglée, ses droits sont fermes."
@@ -139,7 +139,7 @@ def _record_payment(
 
 def _explain_payment(order: Order, _at: datetime.datetime) -> list[str]:
     return [
-        f"{euros(payment_operations.get_balance(order))} sont attendus pour cette commande.",
+        f"{euros(get_balance(order))} sont attendus pour cette commande.",
         "Une fois tout reçu, elle est réglée, ses droits deviennent fermes et reprennent s'ils étaient suspendus.",
     ]
 
@@ -180,8 +180,8 @@ def _explain_cancellation(order: Order, _at: datetime.datetime) -> list[str]:
     if held:
         sentences.append(f"Ils servent aujourd'hui à {pluralize(held, 'enseignant')}.")
     if order.state in (OrderState.CONFIRMED, OrderState.PAID):
-        sentences.append(f"Un avoir annule la facture {operations.get_current_invoice(order)}.")
-    received = payment_operations.get_amount_received(order)
+        sentences.append(f"Un avoir annule la facture {order.invoices.current().get()}.")
+    received = get_amount_received(order)
     if received > 0:
         sentences.append(f"{euros(received)} reçus seront à rembourser, depuis « Règlements ».")
     if order.state == OrderState.LAPSED:
@@ -193,14 +193,14 @@ def _explain_cancellation(order: Order, _at: datetime.datetime) -> list[str]:
 
 
 def _cancel(order: Order, *, reason: str, by: User, at: datetime.datetime) -> str:
-    operations.cancel(order_id=order.pk, reason=reason, by=by, at=at)
+    billing_operations.cancel(order_id=order.pk, reason=reason, by=by, at=at)
     return f"{order} annulée."
 
 
 def _complete(
     order: Order, *, siret: str, service_code: str, engagement_number: str, by: User, at: datetime.datetime
 ) -> str:
-    operations.complete_billing_details(
+    billing_operations.complete_billing_details(
         order_id=order.pk,
         siret=siret,
         service_code=service_code,
@@ -252,7 +252,7 @@ ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
         run=_record_payment,
         form=PaymentRecordForm,
         initial=lambda order, at: {
-            "amount": payment_operations.get_balance(order),
+            "amount": get_balance(order),
             "received_on": date_in_paris(at),
             "method": PaymentMethod.TRANSFER if order.payer in _BY_MANDATE else PaymentMethod.CHEQUE,
         },
@@ -268,8 +268,8 @@ ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
     AdminAction(
         path="completer",
         label="Compléter les références du payeur",
-        is_available=lambda order: order.state in _AWAITING_PURCHASE_ORDER or is_invoice_rejected(order),
-        is_priority=lambda order: bool(preflight.check_order(order).missing) or is_invoice_rejected(order),
+        is_available=lambda order: order.state in _AWAITING_PURCHASE_ORDER or order.invoices.rejected().exists(),
+        is_priority=lambda order: bool(preflight.check_order(order).missing) or order.invoices.rejected().exists(),
         explanation=_explain_missing_references,
         run=_complete,
         form=BillingReferencesForm,

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from core.calendar import date_in_paris
 from core.formatting import euros, long_date, pluralize
+from licensing.billing.queries import get_amount_received
 from licensing.entitlements.models import Entitlement
 from licensing.orders.models import Order, OrderState, PurchaseOrderScan, ScanState
-from licensing.payments import operations as payment_operations
-from licensing.payments import work_queue
 
 if TYPE_CHECKING:
     import datetime
@@ -50,8 +49,8 @@ def _describe_step(order: Order) -> str:
         return _SCAN_SENTENCE
     if order.state in _STEP_SENTENCES:
         return _STEP_SENTENCES[OrderState(order.state)]
-    received = payment_operations.get_amount_received(order)
-    turned_down = work_queue.list_rejected_invoices(order.invoices.all()).first()
+    received = get_amount_received(order)
+    turned_down = order.invoices.rejected().first()
     redo = (
         f"La facture {turned_down} a été rejetée ou refusée : complétez les références si le motif les met en cause, "
         "puis refaites-la sous un nouveau numéro, depuis sa fiche."

@@ -13,8 +13,8 @@ from unfold.admin import TabularInline
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.orders.models import Order, OrderEvent, OrderKind, OrderLine
-from licensing.payments import work_queue
 from licensing.payments.models import Payment
+from sites.back_office import work_queue
 from sites.back_office.orders import documents
 from sites.back_office.orders.admin_actions import ActionAdmin
 from sites.back_office.orders.grants import GrantActions
@@ -183,7 +183,7 @@ class OrderAdmin(GrantActions, ActionAdmin[Order]):
     @admin.display(description="droits temporaires jusqu'au")
     def until(self, order: Order) -> str:
         """Return the last day of the temporary rights, as shown to the buyer; a dash where there is none."""
-        entitlements = [line.entitlement for line in order.lines.all() if hasattr(line, "entitlement")]
+        entitlements = [line.entitlement for line in order.lines.all() if line.entitlement is not None]
         days = [
             entitlement.temporary_until
             for entitlement in entitlements

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.contrib import admin
 
 from core import formatting
+from licensing.billing.queries import get_amount_received
 from licensing.orders.models import OrderState
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
@@ -27,7 +28,7 @@ def _is_refundable(payment: Payment) -> bool:
     """Whether the payment is to be refunded: its order was cancelled, or paid twice."""
     if payment.refunds_id is not None or Payment.objects.filter(refunds=payment).exists():
         return False
-    remaining = payment_operations.get_amount_received(payment.order) - payment.amount
+    remaining = get_amount_received(payment.order) - payment.amount
     return payment.order.state == OrderState.CANCELLED or remaining >= payment.order.total_ttc
 
 

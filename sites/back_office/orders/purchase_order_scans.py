@@ -10,8 +10,8 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
+from core.file_responses import build_file_response
 from licensing.orders.models import PurchaseOrderScan
-from sites.back_office.orders import file_responses
 from web.read_only import ReadOnlyAdminMixin
 
 if TYPE_CHECKING:
@@ -68,4 +68,4 @@ class PurchaseOrderScanAdmin(ReadOnlyAdminMixin, ModelAdmin):
     def file_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return the file as it was uploaded."""
         scan = get_object_or_404(PurchaseOrderScan, pk=pk)
-        return file_responses.build_file_response(scan.content, name=scan.filename, content_type=scan.content_type)
+        return build_file_response(scan.content, name=scan.filename, content_type=scan.content_type, inline=True)

@@ -12,7 +12,7 @@ from stdnum.exceptions import ValidationError as BadNumber
 from stdnum.fr import siret, tva
 from unfold.admin import ModelAdmin
 
-from licensing.billing.models import Seller
+from licensing.catalogue.models import Seller
 from sites.back_office.orders.forms import RegistrationNumberField
 
 if TYPE_CHECKING:

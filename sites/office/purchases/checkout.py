@@ -11,6 +11,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core import formatting
+from licensing.billing import operations as billing_operations
 from licensing.catalogue import terms
 from licensing.exceptions import LicensingError
 from licensing.orders import operations, preflight
@@ -95,7 +96,7 @@ def complete(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
         status = 422
         if form.is_valid():
             try:
-                operations.complete_billing_details(
+                billing_operations.complete_billing_details(
                     order_id=placed_order.pk, **form.cleaned_data, by=request.member.user, at=timezone.now()
                 )
             except LicensingError as refusal:

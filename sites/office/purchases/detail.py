@@ -10,16 +10,17 @@ from django.views.decorators.http import require_safe
 
 from core import formatting
 from core.calendar import date_in_paris
-from licensing.billing.models import REJECTED_STATES, Invoice, InvoiceKind, Seller
+from licensing.billing.models import Invoice, InvoiceKind
+from licensing.billing.queries import get_balance
+from licensing.catalogue.models import Seller
 from licensing.entitlements import wording
 from licensing.entitlements.models import Entitlement
 from licensing.orders import preflight
 from licensing.orders.models import Order, OrderState, ScanState
-from licensing.payments import operations as payment_operations
+from licensing.orders.wording import describe_rights
 from sites.office.purchases import READERS, can_buy, get_purchase
 from sites.office.purchases.forms import OfficeScanForm
 from sites.office.purchases.tables import render_badge
-from sites.portal.shop.order_progress import describe_rights
 from web.access import require_policy
 
 if TYPE_CHECKING:
@@ -60,8 +61,7 @@ def render_purchase(
     invoices = list(order.invoices.select_related("corrects", "credit").order_by("pk"))
     live = next((one for one in invoices if one.kind == InvoiceKind.INVOICE and not hasattr(one, "credit")), None)
     awaited = order.state in COMPLETABLE
-    last_status = live.statuses.order_by("pk").last() if live else None
-    turned_down = last_status if last_status and last_status.state in REJECTED_STATES else None
+    turned_down = live.get_rejection() if live else None
     context: dict[str, Any] = {
         "order": order,
         "badge": render_badge(order, scanned=waiting is not None, turned_down=turned_down is not None),
@@ -81,7 +81,7 @@ def render_purchase(
         "invoices": invoices,
         "invoice": live,
         "overdue": live is not None and order.state == OrderState.CONFIRMED and live.due_on < today,
-        "to_pay": payment_operations.get_balance(order) if live else None,
+        "to_pay": get_balance(order) if live else None,
         "payments": order.payments.order_by("pk"),
         "seller": Seller.objects.first(),
         "siret": preflight.format_siret(order.siret) if order.siret else "",

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from core.file_responses import build_file_response
 from licensing.billing.documents import storage
 from licensing.billing.documents.purchase_order import get_or_create_purchase_order
 from licensing.billing.documents.quote import get_or_create_quote
@@ -17,7 +18,6 @@ from licensing.billing.invoicing import get_or_create_document
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
-from licensing.orders.scan_files import build_scan_response
 from sites.office.purchases import BUYERS, READERS, get_purchase
 from sites.office.purchases.detail import render_purchase
 from sites.office.purchases.forms import OfficeScanForm
@@ -65,7 +65,9 @@ def invoice_pdf(request: PurchaseOfficeRequest, pk: int, number: str) -> HttpRes
 @require_safe
 def scan_download(request: PurchaseOfficeRequest, pk: int, number: int) -> HttpResponse:  # noqa: ARG001 - every view's signature
     """Return the uploaded scan."""
-    return build_scan_response(get_object_or_404(get_purchase(pk).scans, pk=number))
+    scan = get_object_or_404(get_purchase(pk).scans, pk=number)
+    # An untrusted upload: never displayed inline.
+    return build_file_response(scan.content, name=scan.filename, content_type=scan.content_type)
 
 
 @require_policy(BUYERS)

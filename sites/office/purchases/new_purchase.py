@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods
 
 from collectivities.models import PortfolioSchool
 from core.calendar import date_in_paris
-from licensing.billing.models import Seller
 from licensing.catalogue import pricing
+from licensing.catalogue.models import Seller
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from sites.office.purchases import BUYERS, get_current_collectivity

@@ -11,12 +11,12 @@ from django.views.decorators.http import require_safe
 from django_tables2 import RequestConfig
 
 from core.calendar import date_in_paris
+from licensing.billing.queries import has_rejected_invoice
 from licensing.entitlements.models import Entitlement
 from licensing.orders.models import PurchaseOrderScan, ScanState
-from licensing.payments import work_queue
+from licensing.orders.wording import describe_rights
 from sites.office.purchases import READERS, can_buy, list_purchases
 from sites.office.purchases.tables import PurchaseTable
-from sites.portal.shop.order_progress import describe_rights
 from web.access import require_policy
 
 if TYPE_CHECKING:
@@ -35,15 +35,13 @@ def purchase_list(request: PurchaseOfficeRequest) -> HttpResponse:
     orders = (
         list_purchases()
         .exclude(state="cancelled", placed_at=None)
-        .annotate(
-            licences=Sum("lines__quantity"), scanned=Exists(waiting), turned_down=work_queue.has_rejected_invoice()
-        )
+        .annotate(licences=Sum("lines__quantity"), scanned=Exists(waiting), turned_down=has_rejected_invoice())
     )
     table = PurchaseTable(orders)
     RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
     orders_on_page = {row.record.pk: row.record for row in table.page.object_list}
     today = date_in_paris(timezone.now())
-    for entitlement in Entitlement.objects.filter(order_line__order__in=orders_on_page).select_related("order_line"):
-        order = orders_on_page[entitlement.order_line.order_id]
+    for entitlement in Entitlement.objects.filter(order_line__order__in=orders_on_page):
+        order = orders_on_page[entitlement.number]
         order.rights_summary = describe_rights(entitlement, today, checked=order.scanned)
     return render(request, "office/purchases/list.html", {"table": table, "buys": can_buy(request)})

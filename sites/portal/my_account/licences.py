@@ -111,8 +111,8 @@ def _describe_assignment(assigned: SeatAssignments, user: User) -> str:
 
 @signed_in
 @require_safe
-def slips(request: HttpRequest, pk: int) -> HttpResponse:
-    """Return a PDF of slips to hand out to teachers, one for each free unit."""
+def print_vouchers(request: HttpRequest, pk: int) -> HttpResponse:
+    """Return a PDF of vouchers to hand out to teachers, one for each free unit."""
     subscription = get_object_or_404(
         Subscription.objects.filter(administered_by(cast("User", request.user))).select_related(
             "school", "principal", "key__entitlement__product", "key__entitlement__collectivity"

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
-from django.db import transaction
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -17,6 +15,7 @@ from django.views.decorators.http import require_POST
 from accounts import email_change, throttling
 from accounts.forms import PersonForm
 from accounts.models import Profile, User
+from accounts.personal_details import update_personal_details
 from accounts.queries import get_account_state
 from licensing.entitlements import teacher_moves
 from schools import affiliations
@@ -42,16 +41,12 @@ def update_profile(request: HttpRequest) -> HttpResponse:
         return render_page(request, status=422, person_form=form)
     password = form.cleaned_data["new_password"]
     try:
-        with transaction.atomic():
-            form.save()
-            if password:
-                user.set_password(password)
-                user.save(update_fields=["password"])
-                get_adapter(request).send_notification_mail("account/email/password_changed", user)
-            if form.changes_email:
-                email_change.request_change(
-                    user=user, email=form.cleaned_data["email"], host=request.get_host(), at=timezone.now()
-                )
+        update_personal_details(
+            user=user,
+            **{name: form.cleaned_data[name] for name in ("last_name", "first_name", "phone", "email", "new_password")},
+            host=request.get_host(),
+            at=timezone.now(),
+        )
     except throttling.RateLimitExceeded as throttled:
         form.add_error("email", str(throttled))
         return render_page(request, status=422, person_form=form)

@@ -100,7 +100,7 @@ def confirm_verification(request: HttpRequest, token: str) -> HttpResponse:
             "school_name": format_school(verification_request.school),
             "address": mask_email(verification_request.user.email),
             "form": form,
-            "heads": current,
+            "principals": current,
         }
         if request.method == "GET" or not form.is_valid():
             # 200 for an invalid form, too: a 4xx would log the URL, whose link is still valid.

@@ -15,10 +15,12 @@ from accounts.locks import lock_account
 from accounts.models import Profile
 from collectivities import personal_data as offices
 from jobs.tasks import defer
+from licensing.billing.queries import has_invoiced_orders
 from licensing.classes import personal_data as classes
 from licensing.entitlements import personal_data as subscriptions
 from licensing.exceptions import LicensingError
 from licensing.orders import personal_data as orders
+from licensing.payments import personal_data as payments
 from mailing.operations import enqueue
 from schools import personal_data as schools
 from sites.portal.privacy.emails import ACCOUNT_CLOSED
@@ -84,7 +86,7 @@ def get_consequences(user: User) -> ClosureConsequences:
         subscriptions=subscriptions.list_credited_subscriptions(user),
         shared=classes.list_shared_classes(user),
         orders=orders.list_unpaid_orders(user),
-        invoiced=orders.has_invoices(user),
+        invoiced=has_invoiced_orders(user),
         offices=[one.collectivity.name for one in memberships if one.left_at is None],
         journals=[one.collectivity.name for one in memberships],
     )
@@ -116,6 +118,7 @@ def _close(user_id: int, at: datetime.datetime) -> User:
     subscriptions.release_all_seats(user, at=at)
     classes.leave_all(user, was_shared=was_shared, at=at)
     orders.cancel_drafts(user, addresses=addresses, at=at)
+    payments.erase_billing_emails(user)
     schools.delete_affiliations(user, at=at)
     accounts.erase_account(user, at=at)
     if not already_closed:

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import messages
-from django.db import transaction
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -16,8 +15,9 @@ from core.formatting import add_nonbreaking_spaces
 from licensing.catalogue import terms
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
-from licensing.orders.exceptions import BadBilling, PriceChanged
+from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Order, OrderKind, OrderState, SettlementMethod
+from licensing.orders.operations.placement import compute_basket_fingerprint
 from licensing.payments import card
 from sites.portal.shop.forms import PAYERS, CheckoutForm
 from web.access import signed_in
@@ -69,40 +69,21 @@ def _place(request: HttpRequest, order: Order, form: CheckoutForm, user: User) -
         "order_id": order.pk,
         "billing": form.billing,
         "terms_version": form.cleaned_data["terms_version"],
+        "basket": request.POST.get("panier", ""),
+        "by": user,
         "at": timezone.now(),
     }
-    by_mandate = form.cleaned_data["method"] == SettlementMethod.MANDATE
     try:
-        with transaction.atomic():
-            _check_basket(order, request.POST.get("panier", ""))
-            if by_mandate:
-                operations.place(**arguments, by=user)
-            else:
-                operations.prepare_card_payment(**arguments)
-        if by_mandate:
+        if form.cleaned_data["method"] == SettlementMethod.MANDATE:
+            operations.place(**arguments)
             return redirect("orders_detail", pk=order.pk)
-        payment = card.start_attempt(order_id=order.pk, by=user, at=arguments["at"])
+        payment = card.pay_draft(**arguments)
     except BadBilling as refusal:
         form.add_error(refusal.field, add_nonbreaking_spaces(refusal.sentence))
         return _render(request, order, form, status=422)
     except LicensingError as refusal:
         return _render(request, order, form, status=409, refusal=refusal)
     return redirect(payment.get_process_url())
-
-
-def _basket_fingerprint(order: Order) -> str:
-    """Return a fingerprint of the basket (school, school year, quantity, total), to detect changes in another tab."""
-    line = order.lines.get()
-    return f"{order.school_id or ''} {line.school_year_id} {line.quantity} {line.total_ttc}"
-
-
-def _check_basket(order: Order, fingerprint: str) -> None:
-    """Lock the order; raises `PriceChanged` if its basket differs from the one that the page showed."""
-    if _basket_fingerprint(Order.objects.locked().get(pk=order.pk)) != fingerprint:
-        raise PriceChanged(
-            "Votre panier a changé depuis que cette page est affichée, sans doute dans un autre onglet. Le voici tel "
-            "qu'il est : relisez-le, puis recommencez. Rien n'a été commandé."
-        )
 
 
 @signed_in
@@ -144,7 +125,7 @@ def _render(
         "order": order,
         "line": line,
         "form": form,
-        "basket_fingerprint": _basket_fingerprint(order),
+        "basket_fingerprint": compute_basket_fingerprint(order),
         "refusal": refusal,
         "terms_address": terms.get_terms_url(terms.CURRENT),
     }

@@ -11,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from core.formatting import add_nonbreaking_spaces
+from licensing.billing import operations as billing_operations
 from licensing.catalogue import terms
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
@@ -83,7 +84,7 @@ def complete(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return _render(request, order, status=422, public_form=form)
     try:
-        operations.complete_billing_details(
+        billing_operations.complete_billing_details(
             order_id=order.pk, **form.cleaned_data, by=cast("User", request.user), at=timezone.now()
         )
     except BadBilling as refusal:

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.calendar import date_in_paris
-from licensing.billing.models import REJECTED_STATES, InvoiceKind
-from licensing.entitlements.wording import format_long_date, status_text
+from licensing.billing.models import InvoiceKind
+from licensing.billing.queries import get_amount_received, has_rejected_invoice
+from licensing.entitlements.wording import format_long_date
 from licensing.orders import preflight
-from licensing.orders.models import OrderLine, OrderState, PurchaseOrderScan, ScanState, SettlementMethod
-from licensing.orders.models.orders import ZERO
-from licensing.payments import work_queue
-from licensing.payments.operations import get_amount_received
+from licensing.orders.models import ZERO, OrderLine, OrderState, PurchaseOrderScan, ScanState, SettlementMethod
+from licensing.orders.wording import describe_rights
 
 if TYPE_CHECKING:
     import datetime
@@ -99,8 +98,7 @@ class OrderProgress:
     @property
     def rejected(self) -> PlatformStatus | None:
         """The latest status of the current invoice, if it is a rejection."""
-        last = self.current_invoice.statuses.order_by("pk").last() if self.current_invoice is not None else None
-        return last if last is not None and last.state in REJECTED_STATES else None
+        return self.current_invoice.get_rejection() if self.current_invoice is not None else None
 
     @property
     def missing(self) -> list[MissingDetail]:
@@ -139,20 +137,6 @@ class OrderProgress:
         return sentence or f"Licences valables jusqu'au {format_long_date(self.entitlement.last_day)} inclus."
 
 
-def describe_rights(entitlement: Entitlement, day: datetime.date, *, checked: bool) -> str:
-    """Return a sentence on what an order's licences wait for; empty if they are firm.
-
-    `checked`: the signed purchase order is being checked, and no countdown runs.
-    """
-    if checked and entitlement.unpaid_until is not None and entitlement.usable_on(day):
-        return (
-            "Droits temporaires : le compte à rebours, qui allait jusqu'au"
-            f" {format_long_date(entitlement.unpaid_until)}, est arrêté le temps que nous vérifiions votre bon de"
-            f" commande. Puis jusqu'au {format_long_date(entitlement.last_day)} inclus dès règlement."
-        )
-    return status_text(entitlement, day)
-
-
 def get_progress(order: Order, *, at: datetime.datetime) -> OrderProgress:
     """Return an order with everything its page shows."""
     line = order.lines.select_related("school_year", "entitlement").get()
@@ -160,18 +144,18 @@ def get_progress(order: Order, *, at: datetime.datetime) -> OrderProgress:
         order=order,
         line=line,
         day=date_in_paris(at),
-        entitlement=getattr(line, "entitlement", None),
+        entitlement=line.entitlement,
         received=get_amount_received(order),
         scans=list(order.scans.defer("content").order_by("pk")),
         invoices=list(order.invoices.defer("xml", "facts").order_by("pk")),
         events=list(order.events.order_by("at", "pk")),
-        turned_down=work_queue.list_rejected_invoices(order.invoices.all()).exists(),
+        turned_down=order.invoices.rejected().exists(),
     )
 
 
 def list_progress(orders: QuerySet[Order], *, at: datetime.datetime) -> list[OrderProgress]:
     """Return the orders of a list, in a fixed number of queries."""
-    annotated = list(orders.annotate(turned_down=work_queue.has_rejected_invoice()))
+    annotated = list(orders.annotate(turned_down=has_rejected_invoice()))
     lines = {
         line.order_id: line
         for line in OrderLine.objects.filter(order__in=annotated).select_related("school_year", "entitlement")
@@ -183,7 +167,7 @@ def list_progress(orders: QuerySet[Order], *, at: datetime.datetime) -> list[Ord
             order=order,
             line=lines[order.pk],
             day=date_in_paris(at),
-            entitlement=getattr(lines[order.pk], "entitlement", None),
+            entitlement=lines[order.pk].entitlement,
             scans=scans.get(order.pk, []),
             turned_down=vars(order)["turned_down"],
         )

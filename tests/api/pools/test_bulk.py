@@ -21,10 +21,10 @@ from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed
 
-WHOLE, BEST = "all_or_nothing", "best_effort"
+ALL_OR_NOTHING, BEST = "all_or_nothing", "best_effort"
 
 
-def bulk(api, pool, rows, mode=WHOLE, /, **changes):
+def bulk(api, pool, rows, mode=ALL_OR_NOTHING, /, **changes):
     return api.post("/allocations/bulk", {"pool": pool.pk, "mode": mode, "allocations": rows} | changes)
 
 
@@ -32,7 +32,7 @@ def row(school, units=3, /, **changes):
     return {"school": school.uai, "units": units} | changes
 
 
-@pytest.mark.parametrize("mode", [WHOLE, BEST])
+@pytest.mark.parametrize("mode", [ALL_OR_NOTHING, BEST])
 def test_a_bulk_allocation_returns_a_result_per_row_in_order(api, pool, mode):
     schools = SchoolFactory.create_batch(4)
     PortfolioSchoolFactory(school=schools[1], contact_email="direction@ecole.example")
@@ -157,7 +157,7 @@ def test_best_effort_with_no_valid_row_still_answers_200(api, pool):
     assert_nothing_allocated(pool)
 
 
-@pytest.mark.parametrize("mode", [WHOLE, BEST])
+@pytest.mark.parametrize("mode", [ALL_OR_NOTHING, BEST])
 def test_a_problem_with_the_pool_refuses_all_rows(api, pool, mode):
     rows = [row(SchoolFactory())]
     assert_problem(bulk(api, pool, rows, mode, pool=2_000_000_000), 409, "unknown_pool")
@@ -167,7 +167,7 @@ def test_a_problem_with_the_pool_refuses_all_rows(api, pool, mode):
     assert_nothing_allocated(pool)
 
 
-@pytest.mark.parametrize("mode", [WHOLE, BEST])
+@pytest.mark.parametrize("mode", [ALL_OR_NOTHING, BEST])
 def test_a_malformed_row_is_refused_with_its_index_in_any_mode(api, pool, mode):
     school = SchoolFactory()
     rows = [row(school), row(school, "3"), 7, row(school, school="x", units=0), {}, row(school, autre=1)]
@@ -224,7 +224,7 @@ def _queries(api, pool, count, mode):
     return [query["sql"] for query in asked.captured_queries]
 
 
-@pytest.mark.parametrize("mode", [WHOLE, BEST])
+@pytest.mark.parametrize("mode", [ALL_OR_NOTHING, BEST])
 def test_ten_rows_and_a_thousand_cost_as_many_queries(api, nimes, mode):
     pool = orders.grant(collectivity=nimes, licences=5000, reason="Essai", by=None, at=timezone.now())
     api.get("/pools")

@@ -200,7 +200,7 @@ class FakeStripe:
                 if held["status"] != "open":
                     raise _bad("resource_not_open", "Only Checkout Sessions with a status in [open] can be expired.")
                 held.update(status="expired", url=None)
-            return self._shown(held, whole=bool(parameters.get("expand")))
+            return self._shown(held, expanded=bool(parameters.get("expand")))
         if (found := re.fullmatch(r"/v1/payment_intents/(\w+)", path)) and found[1] in self.intents:
             return self.intents[found[1]]
         raise FakeStripeError(404, "invalid_request_error", "resource_missing", f"Unrecognized request: {path}.")
@@ -275,9 +275,9 @@ class FakeStripe:
     def _charge_of(self, session: str) -> dict:
         return self.charges[self.intents[self.sessions[session]["payment_intent"]]["latest_charge"]]
 
-    def _shown(self, session: dict, *, whole: bool = False) -> dict:
+    def _shown(self, session: dict, *, expanded: bool = False) -> dict:
         shown = {name: value for name, value in session.items() if not name.startswith("_")}
-        if whole and shown["payment_intent"]:
+        if expanded and shown["payment_intent"]:
             charge = dict(self._charge_of(session["id"]))
             mine = [one for one in reversed(self.refunds) if one["charge"] == charge["id"]]
             charge["refunds"] = {"object": "list", "data": mine, "has_more": False}

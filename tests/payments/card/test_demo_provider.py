@@ -10,8 +10,8 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from payments import PaymentStatus
 
+from licensing.billing.operations import cancel
 from licensing.orders.models import OrderState
-from licensing.orders.operations import cancel
 from licensing.payments import card
 from licensing.payments.card.demo_provider import DemoProvider
 from licensing.payments.exceptions import CardsClosed

@@ -10,9 +10,9 @@ import pytest
 from django.conf import settings
 from payments import PaymentStatus
 
-from licensing.billing.models import Seller
+from licensing.billing.operations import cancel
+from licensing.catalogue.models import Seller
 from licensing.orders.models import OrderState
-from licensing.orders.operations import cancel
 from licensing.payments import card
 from licensing.payments.card import provider_calls
 from licensing.payments.exceptions import NotToPay, ProviderSilent
@@ -297,7 +297,7 @@ def test_an_attempt_for_another_amount_is_cancelled_here_and_at_stripe(stripe, o
     assert card.start_attempt(order_id=order.pk, by=order.placed_by, at=TERM) == payment
     CardPayment.objects.update(total=Decimal("49.00"))
     second = card.start_attempt(order_id=order.pk, by=order.placed_by, at=TERM)
-    assert (second.total, run_jobs(), stripe.sessions[session]["status"]) == (PRICE, ["close"], "expired")
+    assert (second.total, run_jobs(), stripe.sessions[session]["status"]) == (PRICE, ["close_session"], "expired")
 
 
 def test_nobody_is_sent_to_pay_for_what_was_cancelled_in_another_window(stripe, portal):

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 from payments import PaymentStatus
 
-from licensing.orders.operations import cancel
+from licensing.billing.operations import cancel
 from licensing.payments import card
 from licensing.payments.card import provider_calls, settlement
 from licensing.payments.card.stripe_checkout import EVENT_TYPES, StripeCheckout

@@ -9,14 +9,15 @@ from django.db import connection
 from django.utils import timezone
 
 from core.calendar import date_in_paris
+from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing import get_or_create_document
 from licensing.billing.models import Invoice
 from licensing.orders import operations
 from licensing.orders.models import Order
 from licensing.payments import operations as payment_operations
-from licensing.payments import work_queue
 from licensing.payments.models import CardPayment
 from sites.audit.checks import check_all
+from sites.back_office import work_queue
 from tests.factories.accounts import UserFactory
 from tests.orders import sales
 
@@ -45,7 +46,7 @@ def sold(nimes):
     get_or_create_document(Invoice.objects.get(), at=now)
     sales.place_and_pay()
     sales.pay_by_card()
-    operations.cancel(order_id=sales.place_and_pay().pk, reason="Double.", by=operator, at=now)
+    billing_operations.cancel(order_id=sales.place_and_pay().pk, reason="Double.", by=operator, at=now)
 
 
 def broken():
@@ -62,7 +63,7 @@ def test_the_books_are_sound_in_every_order_state(sold):
 
 def _set(column, value, state):
     return (
-        f"UPDATE public.entitlements_entitlement SET {column} = {value} WHERE order_line_id IN (SELECT line.id FROM "  # noqa: S608 - our own words
+        f"UPDATE public.entitlements_entitlement SET {column} = {value} WHERE id IN (SELECT line.entitlement_id FROM "  # noqa: S608 - our own words
         f"public.orders_orderline AS line JOIN public.orders_order AS sale ON sale.id = line.order_id "
         f"WHERE sale.state = '{state}' AND sale.kind = 'shop')"
     )
@@ -82,10 +83,12 @@ BREACHES = [
     ("paid", "UPDATE public.payments_payment SET amount = amount - 1 WHERE method = 'transfer'"),
     ("paid", "UPDATE public.payments_payment SET amount = amount + 1 WHERE method = 'card'"),
     ("paid", "UPDATE public.orders_order SET state = 'confirmed', confirmed_at = now() WHERE state = 'paid'"),
-    ("paid", "UPDATE public.payments_payment SET order_id = (SELECT id FROM public.orders_order WHERE state = 'lapsed')"),
+    ("paid",
+    "UPDATE public.payments_payment SET order_id = (SELECT id FROM public.orders_order WHERE state = 'lapsed')"),
     ("rights_opened", "UPDATE public.orders_order SET state = 'draft' WHERE state = 'lapsed'"),
     ("rights_opened", "DELETE FROM public.entitlements_subscription"),
     ("rights_opened", "DELETE FROM public.entitlements_entitlement WHERE suspended_at IS NULL"),
+    ("rights_opened", "UPDATE public.orders_orderline SET entitlement_id = NULL"),
     ("rights_follow", _set("unpaid_until", "last_day", "paid")),
     ("rights_follow", _set("unpaid_until", "NULL", "confirmed")),
     ("rights_follow", "UPDATE public.entitlements_entitlement SET provisional_until = NULL WHERE collectivity_id > 0"),

@@ -119,13 +119,17 @@ def test_broken_references_without_a_foreign_key_are_detected(sound, breach, cap
     ("breach", "code"),
     [
         ("UPDATE public.classes_classroom SET purged_at = now()", "pupils"),
+        ("UPDATE public.entitlements_entitlement SET number = number + 1", "provenance"),
+        ("UPDATE public.entitlements_entitlement SET bought_on = bought_on - 1", "provenance"),
+        ("UPDATE public.entitlements_entitlement SET reason = 'Autre'", "provenance"),
+        ("UPDATE public.entitlements_entitlement SET kind = 'purchase'", "provenance"),
         (
             "UPDATE public.classes_classroom SET second_invited_by_id = (SELECT min(id) FROM public.accounts_user)",
             "second_teacher",
         ),
     ],
 )
-def test_broken_class_invariants_are_detected(sound, breach, code, capsys):
+def test_a_single_broken_invariant_is_named(sound, breach, code, capsys):
     with connection.cursor() as cursor:
         cursor.execute(breach)
     assert audit(capsys) == (1, {code})

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import PlatformState
+from licensing.billing.queries import get_balance
 from licensing.catalogue import terms
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
@@ -63,7 +64,7 @@ class RandomWalk:
         return {"by": self.operator, "at": self.at}
 
     def confirm(self, order):
-        operations.confirm(order_id=order.pk, **self.by())
+        billing_operations.confirm(order_id=order.pk, **self.by())
 
     def upload(self, order):
         sales.upload_scan(order, at=self.at)
@@ -73,7 +74,7 @@ class RandomWalk:
         operations.refuse_scan(scan_id=waiting.pk if waiting else 0, reason="Illisible.", **self.by())
 
     def pay(self, order):
-        due = payment_operations.get_balance(order)
+        due = get_balance(order)
         amount = self.draw.choice([due, due - 1])
         day, reference = self.at.date() - datetime.timedelta(days=1), f"VIR {self.draw.randrange(10**9)}"
         payment_operations.record_payment(
@@ -90,7 +91,7 @@ class RandomWalk:
         payment_operations.settle_by_card(card_payment_id=attempt.pk, at=self.at)
 
     def cancel(self, order):
-        operations.cancel(order_id=order.pk, reason="Double.", **self.by())
+        billing_operations.cancel(order_id=order.pk, reason="Double.", **self.by())
 
     def prolong(self, order):
         until = self.at.date() + datetime.timedelta(days=self.draw.randrange(90))
@@ -114,7 +115,7 @@ class RandomWalk:
 
     def reinvoice(self, order):
         for invoice in order.invoices.all():
-            operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejet.", **self.by())
+            billing_operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejet.", **self.by())
 
     BEGIN = (draft, place, purchase, clock)
     GO_ON = (

@@ -69,7 +69,7 @@ def test_every_page_requires_the_operator(page, portal):
 
 def list_admin_urls(patterns):
     """Return the URL of every admin page but sign-in and sign-out, with id 1 where it takes an argument."""
-    known = {"app_label": "orders", "named": "confirmer"}
+    known = {"app_label": "orders", "action_path": "confirmer"}
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
             yield from list_admin_urls(pattern.url_patterns)

@@ -6,7 +6,7 @@ import pytest
 from django_tenants.utils import schema_context
 
 from accounts.models import User
-from licensing.billing.models import Seller
+from licensing.catalogue.models import Seller
 from licensing.orders.models import Order, PublicBody
 from licensing.pools.models import Pool
 from tenants.models import Collectivity
@@ -25,7 +25,9 @@ def test_the_operator_opens_a_pool(operator):
     assert "Ouvrir le lot" in operator.get(FORM).content.decode()
     nimes = Collectivity.objects.get(slug="nimes")
     fields = {"collectivity": nimes.pk, "licences": 12, "reason": "Expérimentation", "name": ""}
-    fields["page_version"] = operator.get(FORM).context["page_version"]
+    page = operator.get(FORM)
+    fields["page_version"] = page.context["page_version"]
+    assert f'name="page_version" value="{fields["page_version"]}"' in page.content.decode()
     answer = operator.post(FORM, fields, follow=True)
     assert "12\u00a0licences" in answer.content.decode()
     # A double click.
@@ -73,11 +75,11 @@ SELLER = {
 
 
 def test_the_seller_is_written_once_then_corrected(operator):
-    operator.post("/admin/billing/seller/add/", SELLER)
+    operator.post("/admin/catalogue/seller/add/", SELLER)
     seller = Seller.objects.get()
     assert (seller.pk, seller.siret, seller.vat_number) == (1, "12345678200010", "FR11123456782")
-    assert operator.get("/admin/billing/seller/add/").status_code == 403
-    operator.post("/admin/billing/seller/1/change/", SELLER | {"city": "Lyon"})
+    assert operator.get("/admin/catalogue/seller/add/").status_code == 403
+    operator.post("/admin/catalogue/seller/1/change/", SELLER | {"city": "Lyon"})
     assert Seller.objects.get().city == "Lyon"
 
 
@@ -92,7 +94,7 @@ def test_the_seller_is_written_once_then_corrected(operator):
     ],
 )
 def test_a_number_that_would_have_invoices_rejected_is_refused(operator, field, typed):
-    operator.post("/admin/billing/seller/add/", SELLER | {field: typed})
+    operator.post("/admin/catalogue/seller/add/", SELLER | {field: typed})
     assert not Seller.objects.exists()
 
 

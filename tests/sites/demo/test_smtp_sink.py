@@ -16,7 +16,7 @@ from sites.demo.sink_folder import list_latest
 from sites.demo.smtp_sink import SmtpSink
 from tests.workers import ROOT, wait_until
 
-LETTER = (
+EMAIL = (
     "From: a@exemple.example\r\nTo: {to}\r\nSubject: Essai {number}\r\nDate: Tue, 24 Nov 2026 10:00:00 +0100\r\n"
     "Content-Type: text/plain; charset=utf-8\r\n\r\nBonjour {number}.\r\n"
 )
@@ -24,7 +24,7 @@ LETTER = (
 
 def send(port, number=1, to="b@exemple.example"):
     with smtplib.SMTP("127.0.0.1", port, timeout=10) as line:
-        line.sendmail("a@exemple.example", [to], LETTER.format(to=to, number=number))
+        line.sendmail("a@exemple.example", [to], EMAIL.format(to=to, number=number))
 
 
 def test_each_message_is_a_file_that_reads_back(tmp_path):
@@ -37,7 +37,7 @@ def test_each_message_is_a_file_that_reads_back(tmp_path):
     assert (last.email["Subject"], first.email["Subject"]) == ("Essai 2", "Essai 1")
     assert last.text.strip() == "Bonjour 2."
     assert last.html == ""
-    assert [letter.email["Subject"] for letter in list_latest(tmp_path, recipient="PASSWD")] == ["Essai 1"]
+    assert [message.email["Subject"] for message in list_latest(tmp_path, recipient="PASSWD")] == ["Essai 1"]
     assert len(list_latest(tmp_path, limit=1)) == 1
 
 

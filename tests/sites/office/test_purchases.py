@@ -225,7 +225,7 @@ def test_a_refused_scan_says_why_and_an_invoiced_order_what_to_pay_and_how(buyer
     operations.refuse_scan(scan_id=scan.pk, reason="Il n'est pas signé.", by=by, at=TERM)
     assert "n'est pas signé" in page_text(buyer.get(purchase_url("detail", order.pk)))
 
-    invoice = operations.confirm(order_id=order.pk, by=by, at=TERM)
+    invoice = billing_operations.confirm(order_id=order.pk, by=by, at=TERM)
     page = page_text(buyer.get(purchase_url("detail", order.pk)))
 
     for message in (invoice.number, "À régler", "FR76 3000 6000", "24 décembre 2026"):
@@ -291,7 +291,7 @@ def test_home_and_pools_link_to_order_and_shop_for_those_allowed(office, nimes, 
 def test_an_invoice_rejected_by_its_platform_is_shown_and_corrected(buyer):
     order = place_purchase()
     by = order.placed_by
-    invoice = operations.confirm(order_id=order.pk, by=by, at=TERM)
+    invoice = billing_operations.confirm(order_id=order.pk, by=by, at=TERM)
     assert purchase_url("complete", order.pk) not in page_text(buyer.get(purchase_url("detail", order.pk)))
     for state, reason in (("deposited", ""), ("rejected", "Code service inconnu.")):
         billing_operations.record_platform_status(invoice_id=invoice.pk, state=state, reason=reason, by=by, at=TERM)

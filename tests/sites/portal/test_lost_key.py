@@ -165,7 +165,7 @@ def test_keys_in_other_states_are_not_resent(nimes, state):
     elif state == "suspended":
         entitlement.update(suspended_at=TERM)
     elif state == "expired":
-        entitlement.update(last_day=yesterday)
+        entitlement.update(first_day=yesterday, last_day=yesterday)
     elif state == "provisional":
         entitlement.update(provisional_until=yesterday)
     before = Message.objects.count()

@@ -151,7 +151,7 @@ def test_teachers_cannot_be_probed_by_id(jaures, as_):
         f"{PAGE}attribuer/", {"abonnement": subscription.pk, "enseignant": stranger.pk}, headers=HTMX
     )
     assert stranger.last_name not in visible_text(answer)
-    verified = jaures.head(verified=True)
+    verified = jaures.add_principal(verified=True)
     answer = as_(verified).post(
         f"{PAGE}attribuer/", {"abonnement": subscription.pk, "enseignant": stranger.pk}, headers=HTMX
     )
@@ -161,9 +161,11 @@ def test_teachers_cannot_be_probed_by_id(jaures, as_):
 def test_with_several_subscriptions_the_first_to_expire_is_offered_first(jaures, as_):
     _, late = jaures.subscription()
     code = keys.generate()
-    early_source = type(late.key.entitlement).objects.get(pk=KeyFactory(code=code, school=jaures.school).entitlement_id)
-    early_source.last_day = early_source.last_day.replace(month=7)
-    early_source.save()
+    early_entitlement = type(late.key.entitlement).objects.get(
+        pk=KeyFactory(code=code, school=jaures.school).entitlement_id
+    )
+    early_entitlement.last_day = early_entitlement.last_day.replace(month=7)
+    early_entitlement.save()
     early = operations.redeem(code=code, by=jaures.principal, at=TERM)
     jaures.teacher()
     page = as_(jaures.principal).get(PAGE).content.decode()
@@ -275,8 +277,8 @@ def test_a_principal_of_two_schools_switches_between_them(jaures, as_):
 
 def test_only_verified_colleagues_see_the_subscriptions_of_the_school(jaures, as_):
     jaures.subscription()
-    assert "0/3" in visible_text(as_(jaures.head(verified=True)).get(PAGE))
-    assert "0/3" not in visible_text(as_(jaures.head()).get(PAGE))
+    assert "0/3" in visible_text(as_(jaures.add_principal(verified=True)).get(PAGE))
+    assert "0/3" not in visible_text(as_(jaures.add_principal()).get(PAGE))
 
 
 def test_requesting_another_school_shows_ones_own(jaures, as_):

@@ -63,7 +63,7 @@ def test_the_offer_is_part_of_the_htmx_fragment(jaures, as_):
 
 
 def test_a_school_with_a_principal_can_be_taken_over(jaures, as_):
-    head = jaures.head(verified=True)
+    head = jaures.add_principal(verified=True)
     page = visible_text(as_(jaures.principal).get(PAGE))
     assert "Je prends la direction de cet établissement" in page
     assert head.last_name not in page
@@ -93,7 +93,7 @@ def test_a_verified_principal_is_offered_nothing_and_costs_no_query_more(jaures,
 
 @pytest.mark.parametrize("factory", [PrincipalFactory, TeacherFactory, UserFactory])
 def test_a_link_for_a_school_one_did_not_choose_is_refused(jaures, as_, factory):
-    jaures.head(verified=True)
+    jaures.add_principal(verified=True)
     page = visible_text(as_(factory()).post(ASK, {"uai": jaures.school.pk}, follow=True))
     assert "Un lien vient d'être envoyé" not in page
     assert not Message.objects.filter(kind="head.ask").exists()
@@ -145,7 +145,7 @@ def test_a_used_or_unknown_link_is_gone(jaures, unverified, portal):
 
 
 def test_the_mailbox_decides_what_happens_to_the_current_principal(jaures, unverified, portal):
-    head = jaures.head(verified=True)
+    head = jaures.add_principal(verified=True)
     token = link(unverified, jaures.school)
     page = visible_text(portal.get(page_of(token)))
     assert f"{unverified} le dirige avec {head}" in page
@@ -159,7 +159,7 @@ def test_the_mailbox_decides_what_happens_to_the_current_principal(jaures, unver
 
 
 def test_principals_that_changed_meanwhile_must_be_decided_again(jaures, unverified, portal, monkeypatch):
-    head = jaures.head(verified=True)
+    head = jaures.add_principal(verified=True)
     token = link(unverified, jaures.school)
     # Between the page's read and the operation's lock.
     monkeypatch.setattr(
@@ -181,7 +181,7 @@ def test_a_handover_transfers_the_subscriptions_and_notifies_the_predecessor(jau
     _, subscription = jaures.subscription()
     teacher, predecessor = jaures.teacher(), jaures.principal
     operations.assign(subscription_id=subscription.pk, teacher=teacher, by=predecessor, at=TERM)
-    successor = jaures.head()
+    successor = jaures.add_principal()
 
     page = visible_text(as_(successor).get(PAGE))
     assert teacher.email not in page
@@ -211,7 +211,7 @@ def test_a_handover_transfers_the_subscriptions_and_notifies_the_predecessor(jau
 
 def test_principals_who_stay_keep_and_share_their_subscriptions(jaures, as_, portal):
     jaures.subscription()
-    newcomer = jaures.head()
+    newcomer = jaures.add_principal()
     portal.post(page_of(link(newcomer, jaures.school)), answers(beside=[jaures.principal]))
     assert Subscription.objects.get().principal == jaures.principal
     assert "0/3" in visible_text(as_(newcomer).get(PAGE))
@@ -224,7 +224,7 @@ def test_subscriptions_pass_to_the_next_principal_of_the_school(jaures, as_, por
     browser = as_(jaures.principal)
     browser.post(f"{PAGE}etablissement/{affiliation.pk}/quitter/")
     assert "0/3" not in visible_text(browser.get(PAGE))
-    newcomer = jaures.head()
+    newcomer = jaures.add_principal()
     portal.post(page_of(link(newcomer, jaures.school)))
     assert "0/3" in visible_text(as_(newcomer).get(PAGE))
     # Choosing the school again gives nothing back.
@@ -236,7 +236,7 @@ def test_subscriptions_pass_to_the_next_principal_of_the_school(jaures, as_, por
 def test_a_key_sent_before_the_handover_no_longer_verifies(jaures, portal, as_):
     kept_back, _ = jaures.key()
     jaures.subscription()
-    successor = jaures.head()
+    successor = jaures.add_principal()
     portal.post(page_of(link(successor, jaures.school)), answers(instead=[jaures.principal]))
     as_(jaures.principal).post(f"{PAGE}cle/", {"cle": kept_back})
     assert Subscription.objects.filter(principal=jaures.principal).exists()
@@ -271,7 +271,7 @@ def test_one_account_leads_several_schools_each_verified_for_itself(jaures, as_,
 
 def test_the_operator_reads_what_happened_and_changes_nothing(jaures, portal):
     jaures.subscription()
-    successor = jaures.head()
+    successor = jaures.add_principal()
     portal.post(page_of(link(successor, jaures.school)), answers(instead=[jaures.principal]))
     portal.force_login(UserFactory(is_staff=True, is_superuser=True))
     page = visible_text(portal.get("/admin/schools/principalevent/", {"q": jaures.school.pk.lower()}))

@@ -1,4 +1,4 @@
-"""« Mes abonnements »: the tables, assigning seats, key slips, and the page that refreshes itself."""
+"""« Mes abonnements »: the tables, assigning seats, key vouchers, and the page that refreshes itself."""
 
 from __future__ import annotations
 
@@ -248,20 +248,20 @@ def test_releasing_ones_own_seat_uses_the_second_person(jaures, as_):
     assert "Un e-mail l’en informe" not in page
 
 
-# --- Slips ----------------------------------------------------------------------------------------------------------
+# --- Vouchers -------------------------------------------------------------------------------------------------------
 
 
-def slips(browser, subscription):
+def get_vouchers(browser, subscription):
     return browser.get(f"{PAGE}bons/{subscription.pk}/")
 
 
 def test_a_slip_is_printed_for_each_free_seat_and_not_stored(jaures, as_):
     _, subscription = jaures.subscription(units=6)
-    answer = slips(as_(jaures.principal), subscription)
+    answer = get_vouchers(as_(jaures.principal), subscription)
     assert answer["Content-Type"] == "application/pdf"
     assert answer["Cache-Control"] == "no-store"
     assert answer.content.startswith(b"%PDF")
-    assert answer.content.count(b"/Type /Page\n") == 2  # six slips, four to a sheet
+    assert answer.content.count(b"/Type /Page\n") == 2  # six vouchers, four to a sheet
     assert queries.unseal_key(subscription.key) not in answer["Content-Disposition"]
 
 
@@ -269,29 +269,29 @@ def test_the_key_of_a_slip_is_in_the_url_fragment(jaures, as_, monkeypatch):
     _, subscription = jaures.subscription(units=1)
     drawn = []
     monkeypatch.setattr("core.pdf.PdfDocument.qr", lambda _self, content, **_place: drawn.append(content))
-    slips(as_(jaures.principal), subscription)
+    get_vouchers(as_(jaures.principal), subscription)
     [link] = drawn
     address, _, fragment = link.partition("#")
     assert address.endswith("/mon-compte/")
     assert fragment == f"cle={queries.unseal_key(subscription.key)}"
 
 
-def test_slips_are_for_whoever_administers_the_subscription(jaures, as_):
+def test_vouchers_are_for_whoever_administers_the_subscription(jaures, as_):
     _, subscription = jaures.subscription()
-    for stranger in (TeacherFactory(), jaures.teacher(), jaures.head(), PrincipalFactory()):
-        assert slips(as_(stranger), subscription).status_code == 404
-    assert slips(as_(jaures.head(verified=True)), subscription).status_code == 200
+    for stranger in (TeacherFactory(), jaures.teacher(), jaures.add_principal(), PrincipalFactory()):
+        assert get_vouchers(as_(stranger), subscription).status_code == 404
+    assert get_vouchers(as_(jaures.add_principal(verified=True)), subscription).status_code == 200
 
 
 def test_no_slip_is_printed_that_would_be_refused(jaures, as_):
     _, subscription = jaures.subscription(units=1)
     browser = as_(jaures.principal)
     give(browser, subscription, [jaures.principal])
-    answer = slips(browser, subscription)
+    answer = get_vouchers(browser, subscription)
     assert (answer.status_code, "Un bon ne servirait à personne" in visible_text(answer)) == (409, True)
     jaures.entitlement.suspended_at = TERM
     jaures.entitlement.save()
-    assert "Les licences de Ville de Nîmes sont suspendues" in visible_text(slips(browser, subscription))
+    assert "Les licences de Ville de Nîmes sont suspendues" in visible_text(get_vouchers(browser, subscription))
 
 
 # --- Refreshing the page --------------------------------------------------------------------------------------------
@@ -332,7 +332,7 @@ def test_the_principal_sees_at_once_what_others_did(jaures, as_):
 
     seat = operations.claim(code=code, by=teacher, at=TERM)
     assert "1/3" in changed()
-    operations.release(seat_id=seat.pk, by=jaures.head(verified=True), at=TERM + datetime.timedelta(hours=1))
+    operations.release(seat_id=seat.pk, by=jaures.add_principal(verified=True), at=TERM + datetime.timedelta(hours=1))
     assert "0/3" in changed()
     newcomer = jaures.teacher()
     assert newcomer.email in changed()

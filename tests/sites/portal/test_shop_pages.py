@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from licensing.billing import operations as billing_operations
-from licensing.billing.models import Seller
+from licensing.catalogue.models import Seller
 from licensing.entitlements.models import Subscription
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderState, ScanState
@@ -264,7 +264,7 @@ def test_what_the_invoice_lacks_is_listed_and_completed(db):
 def test_a_rejected_invoice_says_why_and_what_it_lacks_can_be_completed(db):
     buyer = ShopBuyer(sector="Public")
     order = buyer.ordered(siret="12345678200010")
-    invoice = operations.confirm(order_id=order.pk, by=UserFactory(), at=timezone.now())
+    invoice = billing_operations.confirm(order_id=order.pk, by=UserFactory(), at=timezone.now())
     path = f"/boutique/commandes/{order.pk}/"
     assert buyer.browser.post(f"{path}facturation/", {"siret": "12345678200010"}).status_code == 409
     for state in ("deposited", "rejected"):
@@ -283,7 +283,7 @@ def test_a_partly_paid_order_shows_the_balance_and_offers_no_card(buyer):
     order = buyer.ordered()
     path = f"/boutique/commandes/{order.pk}/"
     by, now = UserFactory(), timezone.now()
-    operations.confirm(order_id=order.pk, by=by, at=now)
+    billing_operations.confirm(order_id=order.pk, by=by, at=now)
     assert "Payer 199,00 € par carte" in page_text(buyer.browser.get(path))
     payment_operations.record_payment(
         order_id=order.pk, method="cheque", amount=Decimal("99.00"), received_on=timezone.localdate(now),
@@ -326,7 +326,7 @@ def test_an_order_is_readable_only_by_its_buyer_and_verified_principals(buyer):
 def test_an_order_shows_its_own_invoices_and_no_other_s(buyer):
     order, other = buyer.ordered(), ShopBuyer().ordered()
     for one in (order, other):
-        operations.confirm(order_id=one.pk, by=UserFactory(), at=timezone.now())
+        billing_operations.confirm(order_id=one.pk, by=UserFactory(), at=timezone.now())
     base = f"/boutique/commandes/{order.pk}/factures/"
     assert buyer.browser.get(f"{base}{order.invoices.get().number}/").status_code == 200
     for number in (other.invoices.get().number, "%00", "x" * 500):

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from accounts.models import Profile
-from licensing.billing.models import Seller
+from licensing.catalogue.models import Seller
 from licensing.orders.models import Order
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.schools import AffiliationFactory

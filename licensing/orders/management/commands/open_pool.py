@@ -48,7 +48,7 @@ class Command(BaseCommand):
                         "pool": pool.pk,
                         "name": pool.name,
                         "licences": pool.capacity,
-                        "order": pool.entitlement.order_line.order_id,
+                        "order": pool.entitlement.number,
                         "last_day": last_day.isoformat(),
                     },
                     ensure_ascii=False,

@@ -1,0 +1,147 @@
+"""E-mails to the buyer about invoices, cancellation and suspension. Rendered at sending time, from current rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core import formatting
+from licensing.billing.models import Invoice, InvoiceKind
+from licensing.billing.queries import get_amount_received, get_balance
+from licensing.entitlements.wording import format_long_date
+from licensing.orders import preflight
+from licensing.orders.email_parts import (
+    SUSPENSION_NOTICE,
+    build_email,
+    describe_order,
+    describe_reference,
+    get_order,
+    get_reply_to,
+    get_today,
+    is_paid_by_buyer,
+)
+from licensing.orders.models import OrderState
+from licensing.orders.operations import notifications
+from licensing.orders.rights import get_entitlement
+from mailing import kinds
+from mailing.kinds import NoLongerDue, RenderedEmail
+
+if TYPE_CHECKING:
+    from licensing.orders.models import Order
+    from mailing.models import Message
+
+
+def render_invoiced(message: Message) -> RenderedEmail:
+    """Render the e-mail that links to the invoice: who pays it, how, and how long rights run meanwhile."""
+    order = get_order(message, OrderState.CONFIRMED, OrderState.PAID)
+    invoice = Invoice.objects.get(pk=message.context["invoice"])
+    if Invoice.objects.filter(corrects=invoice).exists():
+        raise NoLongerDue("La facture a été annulée par un avoir avant l'envoi.")
+    replaced = order.invoices.filter(kind=InvoiceKind.INVOICE, credit__isnull=False).select_related("credit").last()
+    return build_email(
+        message,
+        order,
+        subject=f"{order} : facture {invoice.number}",
+        paragraphs=[
+            (
+                f"Votre bon de commande nous est parvenu. La facture {invoice.number} est établie :"
+                f" {describe_order(order)}."
+                if replaced is None
+                else (
+                    f"La facture {invoice.number} remplace la facture {replaced.number}, annulée par l'avoir "
+                    f"{replaced.credit.number} : {describe_order(order)}."
+                )
+            ),
+            *_payment_paragraphs(order, invoice),
+            *(
+                ["Vos licences, qui étaient en pause, ont repris où elles en étaient."]
+                if message.context.get("resumed")
+                else []
+            ),
+        ],
+        button="Télécharger la facture",
+    )
+
+
+def render_cancelled(message: Message) -> RenderedEmail:
+    """Render the e-mail on a cancelled order: reason, credit note, amount to be refunded."""
+    order = get_order(message, OrderState.CANCELLED)
+    credit = order.invoices.filter(kind=InvoiceKind.CREDIT_NOTE).select_related("corrects").last()
+    refund = get_amount_received(order)
+    return build_email(
+        message,
+        order,
+        subject=f"{order} : annulée",
+        paragraphs=[
+            f"Votre commande est annulée. Motif : {order.cancellation_reason}",
+            "Les licences qu'elle avait ouvertes ne donnent plus de droits.",
+            *([f"L'avoir {credit.number} annule la facture {credit.corrects}."] if credit else []),
+            (
+                f"Les {formatting.euros(refund)} que nous avons reçus vous seront remboursés."
+                if refund > 0
+                else "Vous n'avez rien à payer."
+            ),
+            f"Ce n'est pas ce que vous attendiez ? Écrivez-nous à {get_reply_to()}.",
+        ],
+        button="Ouvrir la commande",
+        notes=[describe_reference(order)],
+    )
+
+
+def render_suspended(message: Message) -> RenderedEmail:
+    """Render the e-mail on licences suspended by the operator, and how to restore them."""
+    order = get_order(message, OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID)
+    entitlement = get_entitlement(order)
+    if entitlement.suspended_at is None:
+        raise NoLongerDue("Les licences ont été rétablies avant l'envoi.")
+    is_unpaid = order.state == OrderState.CONFIRMED
+    is_overdue = is_unpaid and entitlement.unpaid_until is not None and entitlement.unpaid_until < get_today()
+    return build_email(
+        message,
+        order,
+        subject=f"{order} : vos licences sont suspendues",
+        paragraphs=[
+            (
+                f"La facture {order.invoices.current().get()} n'est pas réglée, et les droits temporaires de votre"
+                f" commande couraient jusqu'au {format_long_date(entitlement.unpaid_until)} : nous les avons suspendus."
+                if is_overdue and entitlement.unpaid_until
+                else "Nous avons suspendu les licences de votre commande."
+            ),
+            f"{SUSPENSION_NOTICE}{', et tout reprend dès que le règlement nous parvient' if is_unpaid else ''}.",
+            f"Une question, un règlement en cours ? Écrivez-nous à {get_reply_to()}.",
+        ],
+        button="Ouvrir la commande",
+        notes=[describe_reference(order)],
+    )
+
+
+def _payment_paragraphs(order: Order, invoice: Invoice) -> list[str]:
+    """Return paragraphs on who pays an invoice and how, or that it is paid."""
+    if order.state == OrderState.PAID:
+        return ["Elle est déjà réglée : vous n'avez rien à payer, et vos droits ne changent pas."]
+    due, entitlement = formatting.euros(get_balance(order)), get_entitlement(order)
+    until = f"jusqu'au {format_long_date(entitlement.last_day)} inclus"
+    body = preflight.check_order(order).body
+    instructions = (
+        f"Nous la déposons sur Chorus Pro, au nom de « {order.bill_name} »."
+        if order.siret and preflight.is_public_buyer(payer=order.payer, school=order.school, body=body)
+        else (
+            "Réglez-la par virement ou par chèque : elle porte nos coordonnées bancaires."
+            if is_paid_by_buyer(order)
+            else f"Transmettez-la à « {order.bill_name} », qui la règle : elle porte nos coordonnées bancaires."
+        )
+    )
+    return [
+        f"{instructions} {due} sont à régler au plus tard le {format_long_date(invoice.due_on)}.",
+        (
+            "Dans l'attente du règlement, vos droits temporaires courent jusqu'au"
+            f" {format_long_date(entitlement.unpaid_until)} inclus ; ils deviennent définitifs, {until}, dès qu'il nous"
+            " parvient."
+            if entitlement.unpaid_until and entitlement.suspended_at is None
+            else f"Vos droits deviennent définitifs, {until}, dès que le règlement nous parvient."
+        ),
+    ]
+
+
+kinds.register(notifications.INVOICED, label="Facture établie", render=render_invoiced)
+kinds.register(notifications.CANCELLED, label="Commande annulée", render=render_cancelled)
+kinds.register(notifications.SUSPENDED, label="Licences suspendues", render=render_suspended)

@@ -1,0 +1,16 @@
+"""Operations on orders that issue, cancel or follow invoices. Each locks the order first."""
+
+from licensing.billing.operations.billing_completion import complete_billing_details
+from licensing.billing.operations.confirmation import confirm
+from licensing.billing.operations.corrections import cancel, reissue_invoice
+from licensing.billing.operations.platform_statuses import list_next_states, record_deposit, record_platform_status
+
+__all__ = [
+    "cancel",
+    "complete_billing_details",
+    "confirm",
+    "list_next_states",
+    "record_deposit",
+    "record_platform_status",
+    "reissue_invoice",
+]

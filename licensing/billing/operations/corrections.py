@@ -1,0 +1,86 @@
+"""Corrections by the operator: cancel an order with its invoice, reissue an invoice after a rejection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from licensing.billing.invoicing import issue_credit_note, issue_invoice
+from licensing.billing.models import Invoice, InvoiceKind
+from licensing.billing.operations.confirmation import get_rights_end
+from licensing.orders import preflight, rights
+from licensing.orders.exceptions import IncompleteForInvoice, NoReason, NotInThisState
+from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, ScanState, SettlementMethod
+from licensing.orders.operations import notifications, order_events
+from licensing.orders.operations.locks import lock_order
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+
+
+@transaction.atomic
+def cancel(*, order_id: int, reason: str, by: User | None, at: datetime.datetime) -> Order:
+    """Cancel an order: issue a credit note if it was invoiced, withdraw its rights; return it. Nothing is deleted.
+
+    `by` is None when the card provider refunded it. Payments are refunded separately. Idempotent. Raises `NoReason` or
+    `NotInThisState`.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise NoReason("Dites pourquoi cette commande est annulée : l'acheteur le lira, et les livres le gardent.")
+    order = lock_order(order_id)
+    if order.state == OrderState.CANCELLED:
+        return order
+    if order.kind == OrderKind.GRANT:
+        raise NotInThisState("Une dotation ne s'annule pas : suspendez-la.")
+    invoice = order.invoices.current().first()
+    credit = issue_credit_note(invoice, at=at, reason=reason) if invoice is not None else None
+    if OrderLine.objects.filter(order=order, entitlement__isnull=False).exists():
+        rights.withdraw(order, at=at)
+    order.scans.filter(state=ScanState.WAITING).update(
+        state=ScanState.REFUSED, reason="Commande annulée.", decided_at=at, decided_by=by
+    )
+    order.state, order.cancelled_at, order.cancellation_reason = OrderState.CANCELLED, at, reason
+    order.save(update_fields=["state", "cancelled_at", "cancellation_reason"])
+    summary = f"annulée ({reason})" + (f" ; avoir {credit.number} émis." if credit is not None else ".")
+    order_events.record(order, "cancelled", summary, by=by, at=at)
+    if order.placed_at is not None:
+        notifications.notify_buyer(order, notifications.CANCELLED, at=at)
+    return order
+
+
+@transaction.atomic
+def reissue_invoice(*, invoice_id: int, reason: str, by: User, at: datetime.datetime) -> Invoice:
+    """Cancel an invoice rejected by a platform or its addressee, issue another under a new number; return it.
+
+    Raises `NoReason`, `NotInThisState` or `IncompleteForInvoice`.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise NoReason("Dites pourquoi la facture est refaite : l'avoir le porte.")
+    order = lock_order(Invoice.objects.values_list("order_id", flat=True).get(pk=invoice_id))
+    invoice = Invoice.objects.get(pk=invoice_id)
+    if invoice.kind != InvoiceKind.INVOICE or Invoice.objects.filter(corrects=invoice).exists():
+        raise NotInThisState(f"{invoice} est déjà annulée par un avoir.")
+    if order.state not in (OrderState.CONFIRMED, OrderState.PAID):
+        raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Sa facture ne se refait pas.")
+    missing = preflight.check_order(order).missing
+    if missing:
+        raise IncompleteForInvoice(" ".join(one.sentence for one in missing))
+    credit = issue_credit_note(invoice, at=at, reason=reason)
+    by_card = order.state == OrderState.PAID and order.method == SettlementMethod.CARD
+    issued = issue_invoice(order, at=at, paid_by_card=by_card)
+    if order.state == OrderState.CONFIRMED:
+        rights.await_payment(order, until=get_rights_end(order, issued), at=at)
+    order_events.record(
+        order,
+        "reinvoiced",
+        f"facture {invoice.number} annulée par l'avoir {credit.number}, refaite sous le numéro {issued.number}.",
+        by=by,
+        at=at,
+    )
+    notifications.notify_buyer(order, notifications.INVOICED, at=at, invoice=issued.pk)
+    return issued

@@ -1,0 +1,319 @@
+"""Orders: what a school or a collectivity buys or is granted, and their states.
+
+`draft → placed → confirmed → paid`, by card `draft → paid`; `placed → lapsed` without a purchase order; `cancelled`.
+An operator's grant is an order too, with a reason and no price. No licence exists without an order line. In the public
+schema: a collectivity sees only its own rows. Written by `operations` only.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from core.querysets import LockableQuerySet
+
+ZERO = Decimal("0.00")
+
+
+class OrderKind(models.TextChoices):
+    GRANT = "grant", "Dotation de l'exploitant"
+    SHOP = "shop", "Commande de la boutique"
+    PURCHASE = "purchase", "Achat d'une collectivité"
+
+
+class OrderState(models.TextChoices):
+    GRANTED = "granted", "Accordée"
+    DRAFT = "draft", "En préparation"
+    PLACED = "placed", "Bon de commande attendu"
+    CONFIRMED = "confirmed", "Facturée, à régler"
+    PAID = "paid", "Réglée"
+    LAPSED = "lapsed", "Sans bon de commande : droits suspendus"
+    CANCELLED = "cancelled", "Annulée"
+
+
+class SettlementMethod(models.TextChoices):
+    CARD = "card", "Carte bancaire"
+    MANDATE = "mandate", "Chèque ou mandat administratif"
+
+
+class PaymentMethod(models.TextChoices):
+    """How a payment was made; an order states its intended `SettlementMethod`."""
+
+    CARD = "card", "Carte bancaire"
+    CHEQUE = "cheque", "Chèque"
+    TRANSFER = "transfer", "Virement ou mandat administratif"
+
+
+class Payer(models.TextChoices):
+    """Who pays the order, as chosen by the buyer."""
+
+    COLLECTIVITY = "collectivity", "Une collectivité"
+    TOWN_HALL = "town_hall", "La mairie"
+    SCHOOL = "school", "L'établissement"
+    COOPERATIVE = "cooperative", "La coopérative scolaire"
+    OTHER = "other", "Autre"
+
+
+class OrderQuerySet(LockableQuerySet["Order"]):
+    def sales(self) -> Self:
+        """Exclude the operator's grants."""
+        return self.exclude(kind=OrderKind.GRANT)
+
+
+class Order(models.Model):
+    """What a collectivity or a school buys, or was granted. Amounts in euros."""
+
+    kind = models.CharField("nature", max_length=10, choices=OrderKind)
+    state = models.CharField("état", max_length=10, choices=OrderState)
+    method = models.CharField("règlement", max_length=10, choices=SettlementMethod, blank=True)
+    collectivity = models.ForeignKey(
+        "tenants.Collectivity", verbose_name="collectivité", on_delete=models.PROTECT, null=True, blank=True
+    )
+    # The school that a shop order is for. None: a school missing from the directory, or a teacher's own purchase.
+    school = models.ForeignKey(
+        "schools.School", verbose_name="établissement", on_delete=models.PROTECT, null=True, blank=True
+    )
+    # Why the operator granted it.
+    reason = models.TextField("motif", blank=True)
+    created_at = models.DateTimeField("commencée le")
+    placed_at = models.DateTimeField("passée le", null=True, blank=True)
+    # The buyer. None when granted from the command line.
+    placed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name="passée par", on_delete=models.PROTECT, null=True, blank=True
+    )
+
+    # Billing details, as entered for this order.
+    payer = models.CharField("qui paie", max_length=12, choices=Payer, blank=True)
+    bill_name = models.CharField("nom de facturation", max_length=200, blank=True)
+    bill_address = models.CharField("adresse", max_length=250, blank=True)
+    bill_address_extra = models.CharField("adresse suite", max_length=250, blank=True)
+    bill_postal_code = models.CharField("code postal", max_length=10, blank=True)
+    bill_city = models.CharField("ville", max_length=120, blank=True)
+    bill_country = models.CharField("pays", max_length=60, blank=True)
+    bill_email = models.EmailField("adresse e-mail de facturation", blank=True)
+    siret = models.CharField("SIRET", max_length=14, blank=True)
+    # Required by some public payers on Chorus Pro: BT-10 and BT-13.
+    service_code = models.CharField("code service", max_length=100, blank=True)
+    engagement_number = models.CharField("numéro d'engagement", max_length=50, blank=True)
+    # Version of the general terms of sale that the buyer accepted.
+    terms_version = models.CharField("version des CGV acceptée", max_length=20, blank=True)
+    terms_accepted_at = models.DateTimeField("CGV acceptées le", null=True, blank=True)
+
+    total_ht = models.DecimalField("total HT", max_digits=12, decimal_places=2, default=ZERO)
+    total_vat = models.DecimalField("TVA", max_digits=12, decimal_places=2, default=ZERO)
+    total_ttc = models.DecimalField("total TTC", max_digits=12, decimal_places=2, default=ZERO)
+
+    quote_number = models.CharField("devis", max_length=20, blank=True)
+    quoted_at = models.DateTimeField("devis établi le", null=True, blank=True)
+    # Inclusive, in Europe/Paris.
+    quote_until = models.DateField("devis valable jusqu'au", null=True, blank=True)
+
+    # When the signed purchase order was received, by post or upload.
+    received_at = models.DateTimeField("bon de commande reçu le", null=True, blank=True)
+    confirmed_at = models.DateTimeField("confirmée le", null=True, blank=True)
+    paid_at = models.DateTimeField("réglée le", null=True, blank=True)
+    lapsed_at = models.DateTimeField("droits suspendus le", null=True, blank=True)
+    cancelled_at = models.DateTimeField("annulée le", null=True, blank=True)
+    cancellation_reason = models.TextField("motif d'annulation", blank=True)
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "commande"
+        constraints: ClassVar = [
+            models.CheckConstraint(name="order_grant_says_why", condition=~Q(kind="grant") | ~Q(reason="")),
+            models.CheckConstraint(
+                name="order_grant_is_granted",
+                condition=Q(kind="grant", state="granted") | (~Q(kind="grant") & ~Q(state="granted")),
+            ),
+            models.CheckConstraint(
+                name="order_has_its_buyer",
+                condition=Q(kind="grant", collectivity__isnull=False)
+                | Q(kind="purchase", collectivity__isnull=False, placed_by__isnull=False)
+                | Q(kind="shop", collectivity__isnull=True, placed_by__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="order_adds_up",
+                condition=Q(total_ttc=F("total_ht") + F("total_vat"), total_ht__gte=0, total_vat__gte=0),
+            ),
+            models.CheckConstraint(
+                name="order_placed_says_when_and_how",
+                condition=Q(state__in=["granted", "draft", "cancelled"])
+                | (Q(placed_at__isnull=False, terms_accepted_at__isnull=False) & ~Q(method="")),
+            ),
+            models.CheckConstraint(
+                name="order_states_say_when",
+                condition=(~Q(state="paid") | Q(paid_at__isnull=False))
+                & (~Q(state="confirmed") | Q(confirmed_at__isnull=False))
+                & (~Q(state="lapsed") | Q(lapsed_at__isnull=False))
+                & (~Q(state="cancelled") | Q(cancelled_at__isnull=False)),
+            ),
+            models.CheckConstraint(name="order_card_is_of_the_shop", condition=~Q(method="card") | Q(kind="shop")),
+            models.UniqueConstraint(
+                name="order_quote_number_once", fields=["quote_number"], condition=~Q(quote_number="")
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                name="order_unsettled",
+                fields=["state", "placed_at"],
+                condition=Q(state__in=["placed", "confirmed", "lapsed"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Commande n° {self.pk}"
+
+
+class OrderLine(models.Model):
+    """A quantity of one product for one school year, with its price. Amounts in euros."""
+
+    order = models.ForeignKey(Order, verbose_name="commande", on_delete=models.PROTECT, related_name="lines")
+    product = models.ForeignKey("catalogue.Product", verbose_name="produit", on_delete=models.PROTECT)
+    school_year = models.ForeignKey("catalogue.SchoolYear", verbose_name="année scolaire", on_delete=models.PROTECT)
+    # What the line grants. None until its rights are opened; then neither changed nor removed, by a trigger
+    # (docs/decisions/0070).
+    entitlement = models.OneToOneField(
+        "entitlements.Entitlement",
+        verbose_name="provenance",
+        on_delete=models.PROTECT,
+        related_name="order_line",
+        null=True,
+        blank=True,
+    )
+    # Licences that the line credits.
+    quantity = models.PositiveIntegerField("licences")
+    # As shown to the buyer; empty for a grant.
+    description = models.CharField("désignation", max_length=200, blank=True)
+    # A school's tier is billed as one unit at a flat price, however many licences it credits.
+    billed_quantity = models.PositiveIntegerField("quantité facturée", default=1)
+    unit_ht = models.DecimalField("prix unitaire HT", max_digits=12, decimal_places=2, default=ZERO)
+    # In per cent.
+    vat_rate = models.DecimalField("taux de TVA", max_digits=5, decimal_places=2, default=ZERO)
+    total_ht = models.DecimalField("total HT", max_digits=12, decimal_places=2, default=ZERO)
+    total_vat = models.DecimalField("TVA", max_digits=12, decimal_places=2, default=ZERO)
+    total_ttc = models.DecimalField("total TTC", max_digits=12, decimal_places=2, default=ZERO)
+
+    class Meta:
+        verbose_name = "ligne de commande"
+        verbose_name_plural = "lignes de commande"
+        constraints: ClassVar = [
+            models.CheckConstraint(name="order_line_has_units", condition=Q(quantity__gt=0, billed_quantity__gt=0)),
+            models.CheckConstraint(
+                name="order_line_adds_up",
+                condition=Q(total_ht=F("billed_quantity") * F("unit_ht"), total_ttc=F("total_ht") + F("total_vat")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.product}"
+
+
+class ScanState(models.TextChoices):
+    WAITING = "waiting", "À vérifier"
+    ACCEPTED = "accepted", "Accepté"
+    REFUSED = "refused", "Refusé"
+
+
+class PurchaseOrderScan(models.Model):
+    """A signed purchase order uploaded by the buyer. It stops the countdown until the operator has checked it."""
+
+    order = models.ForeignKey(Order, verbose_name="commande", on_delete=models.PROTECT, related_name="scans")
+    filename = models.CharField("fichier", max_length=200)
+    content_type = models.CharField(max_length=40)
+    content = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    state = models.CharField("état", max_length=10, choices=ScanState, default=ScanState.WAITING)
+    received_at = models.DateTimeField("déposé le")
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name="déposé par", on_delete=models.PROTECT, related_name="+"
+    )
+    decided_at = models.DateTimeField("vérifié le", null=True, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name="vérifié par",
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+    )
+    # Why it was refused, as shown to the buyer.
+    reason = models.TextField("motif du refus", blank=True)
+
+    class Meta:
+        verbose_name = "bon de commande signé"
+        verbose_name_plural = "bons de commande signés"
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="scan_one_to_look_at", fields=["order"], condition=Q(state="waiting")),
+            models.CheckConstraint(name="scan_refused_says_why", condition=~Q(state="refused") | ~Q(reason="")),
+        ]
+
+    def __str__(self) -> str:
+        return self.filename
+
+
+class OrderReminder(models.Model):
+    """A reminder that a purchase order is awaited. Each one is sent once."""
+
+    order = models.ForeignKey(Order, verbose_name="commande", on_delete=models.PROTECT, related_name="reminders")
+    # Days since the order was placed that this reminder is for: 30, 40 or 44.
+    day = models.PositiveSmallIntegerField("jour")
+    sent_at = models.DateTimeField("envoyé le")
+
+    class Meta:
+        verbose_name = "rappel"
+        constraints: ClassVar = [models.UniqueConstraint(name="reminder_once", fields=["order", "day"])]
+
+    def __str__(self) -> str:
+        return f"{self.order}, jour {self.day}"
+
+
+class OrderEvent(models.Model):
+    """One event of an order, recorded by operations in the same transaction. Append-only."""
+
+    order = models.ForeignKey(Order, verbose_name="commande", on_delete=models.PROTECT, related_name="events")
+    # Stable, for programs and tests: « placed », « received », « confirmed », « paid », « lapsed »…
+    action = models.CharField("étape", max_length=30)
+    summary = models.TextField("en clair")
+    at = models.DateTimeField("le")
+    # None when a scheduled task or the payment provider acts.
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name="par", on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+
+    class Meta:
+        verbose_name = "étape de commande"
+        verbose_name_plural = "étapes de commandes"
+
+    def __str__(self) -> str:
+        return self.summary
+
+
+class PublicBody(models.Model):
+    """A body of Chorus Pro's directory, with the references its invoices must carry. Loaded by the operator."""
+
+    siret = models.CharField("SIRET", max_length=14, primary_key=True)
+    name = models.CharField("nom", max_length=200)
+    service_required = models.BooleanField("code service obligatoire", default=False)
+    engagement_required = models.BooleanField("numéro d'engagement obligatoire", default=False)
+    # Chorus Pro's third option: either of the two.
+    service_or_engagement_required = models.BooleanField(
+        "code service ou numéro d'engagement obligatoire", default=False
+    )
+    # [{"code": "…", "name": "…"}]: its known services.
+    services = models.JSONField("services", default=list, blank=True)
+    changed_at = models.DateTimeField("modifié le")
+
+    class Meta:
+        verbose_name = "organisme public"
+        verbose_name_plural = "organismes publics"
+        constraints: ClassVar = [
+            models.CheckConstraint(name="public_body_siret_has_14_digits", condition=Q(siret__regex=r"^[0-9]{14}$"))
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,155 @@
+"""Work queue of the back office: orders that need the operator, for its home page and the filters of its lists.
+
+Queries only; the changes are in `operations`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db.models import Exists, F, OuterRef, Q, Sum
+from payments import PaymentStatus
+
+from licensing.billing.queries import sum_received
+from licensing.orders.models import Order, OrderState, PurchaseOrderScan, ScanState
+from licensing.payments.models import CardPayment, Payment
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable
+
+    from django.db.models import QuerySet
+
+
+class OrderQueue(NamedTuple):
+    """A queue of orders. `label` names the list filter; `singular` and `plural` are for the home page's sentence."""
+
+    label: str
+    singular: str
+    plural: str
+    urgent: bool
+    select: Callable[[QuerySet[Order], datetime.date], QuerySet[Order]]
+
+
+def _has_waiting_scan() -> Exists:
+    return Exists(PurchaseOrderScan.objects.filter(order=OuterRef("pk"), state=ScanState.WAITING))
+
+
+def _with_scan_to_check(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    return orders.filter(_has_waiting_scan())
+
+
+def _overdue(orders: QuerySet[Order], day: datetime.date) -> QuerySet[Order]:
+    """Keep unpaid orders past their date whose rights still run: the operator suspends or prolongs them."""
+    return orders.filter(
+        state=OrderState.CONFIRMED,
+        lines__entitlement__unpaid_until__lt=day,
+        lines__entitlement__suspended_at__isnull=True,
+    )
+
+
+def _to_refund(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    """Keep orders with money to refund: cancelled, or overpaid."""
+    # One grouped sum: a subquery per order takes a second on tens of thousands of orders.
+    refundable = (
+        Payment.objects.filter(order__state__in=(OrderState.CANCELLED, OrderState.PAID))
+        .order_by()
+        .values("order")
+        .annotate(received=Sum("amount"))
+        .filter(
+            Q(order__state=OrderState.CANCELLED, received__gt=0)
+            | Q(order__state=OrderState.PAID, received__gt=F("order__total_ttc"))
+        )
+    )
+    return orders.filter(pk__in=refundable.values("order"))
+
+
+def _with_card_to_reconcile(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    """Keep orders with a card charge that is not recorded, or whose provider reported a problem."""
+    attempts = CardPayment.objects.filter(order=OuterRef("pk"))
+    unrecorded = attempts.filter(~Exists(Payment.objects.filter(card=OuterRef("pk"))), status=PaymentStatus.CONFIRMED)
+    return orders.filter(Exists(unrecorded) | Exists(attempts.exclude(message="")))
+
+
+def _partly_paid(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    return orders.alias(received=sum_received()).filter(state=OrderState.CONFIRMED, received__gt=0)
+
+
+def _awaiting_post(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    return orders.filter(~_has_waiting_scan(), state=OrderState.PLACED)
+
+
+def _unpaid(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    return orders.filter(state=OrderState.CONFIRMED)
+
+
+def _lapsed(orders: QuerySet[Order], day: datetime.date) -> QuerySet[Order]:
+    """Keep lapsed orders of a current school year: a purchase order may still arrive."""
+    return orders.filter(state=OrderState.LAPSED, lines__entitlement__last_day__gte=day)
+
+
+#: By priority.
+ORDER_QUEUES: dict[str, OrderQueue] = {
+    "verifier": OrderQueue(
+        "bon de commande signé à vérifier",
+        "bon de commande signé à vérifier",
+        "bons de commande signés à vérifier",
+        urgent=True,
+        select=_with_scan_to_check,
+    ),
+    "echues": OrderQueue(
+        "règlement en retard",
+        "commande facturée n'est pas réglée quarante-cinq jours après sa facture : suspendre, ou prolonger",
+        "commandes facturées ne sont pas réglées quarante-cinq jours après leur facture : suspendre, ou prolonger",
+        urgent=True,
+        select=_overdue,
+    ),
+    "cartes": OrderQueue(
+        "paiement par carte à rapprocher",
+        "commande dont le paiement par carte est à rapprocher",
+        "commandes dont le paiement par carte est à rapprocher",
+        urgent=True,
+        select=_with_card_to_reconcile,
+    ),
+    "rembourser": OrderQueue(
+        "à rembourser",
+        "commande annulée, ou réglée deux fois, à rembourser",
+        "commandes annulées, ou réglées deux fois, à rembourser",
+        urgent=True,
+        select=_to_refund,
+    ),
+    "partielles": OrderQueue(
+        "réglée en partie",
+        "commande réglée en partie",
+        "commandes réglées en partie",
+        urgent=False,
+        select=_partly_paid,
+    ),
+    "courrier": OrderQueue(
+        "bon de commande attendu par la poste",
+        "commande passée, bon de commande attendu par la poste",
+        "commandes passées, bons de commande attendus par la poste",
+        urgent=False,
+        select=_awaiting_post,
+    ),
+    "regler": OrderQueue(
+        "facturée, à régler",
+        "commande facturée dont le règlement est attendu",
+        "commandes facturées dont le règlement est attendu",
+        urgent=False,
+        select=_unpaid,
+    ),
+    "caduques": OrderQueue(
+        "droits suspendus sans bon de commande",
+        "commande restée sans bon de commande : droits suspendus",
+        "commandes restées sans bon de commande : droits suspendus",
+        urgent=False,
+        select=_lapsed,
+    ),
+}
+
+
+def list_waiting_orders(name: str, day: datetime.date, *, among: QuerySet[Order] | None = None) -> QuerySet[Order]:
+    """Return the orders of the queue `name`."""
+    orders = Order.objects.sales() if among is None else among
+    return ORDER_QUEUES[name].select(orders, day)

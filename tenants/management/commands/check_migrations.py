@@ -1,0 +1,74 @@
+"""`check_migrations`: released migrations are unchanged, and new ones neither lock a table nor lose data.
+
+Part of `make check`. Does nothing until the first release (docs/decisions/0075).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from tenants import released_migrations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.core.management.base import CommandParser
+
+#: In a migration's text: it locks or loses on purpose; the rest of the line is the reason.
+EXEMPTION = "# Locks or loses on purpose: "
+#: Checks of django-migration-linter that are warnings there: each holds a lock for as long as an index is built.
+_LOCKING_CHECKS = ["CREATE_INDEX", "CREATE_INDEX_EXCLUSIVE", "DROP_INDEX", "REINDEX"]
+
+
+class Command(BaseCommand):
+    help = "Vérifie que les migrations publiées sont inchangées et que les nouvelles ne bloquent ni ne perdent rien."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--release", action="store_true", help="enregistre les migrations de la version publiée")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Compare, then lint. Raises `CommandError` with the paths that fail."""
+        root = Path(settings.ROOT)
+        migrations = released_migrations.list_migrations()
+        changes = released_migrations.compare_with_released(root, migrations)
+        if changes.changed or changes.missing:
+            raise CommandError(
+                "Une version publiée contient ces migrations, qui ne changent plus (ajoutez-en une autre) :\n"
+                + "\n".join(f"  {path}" for path in (*changes.changed, *changes.missing))
+            )
+        if released_migrations.read_released(root):
+            self._lint({path: migrations[path] for path in changes.unreleased}, root)
+        if options["release"]:
+            released_migrations.write_released(root, migrations)
+            self.stdout.write(f"{len(migrations)} migrations enregistrées dans {released_migrations.RELEASED_LIST}.")
+
+    def _lint(self, migrations: dict[str, tuple[str, str]], root: Path) -> None:
+        unsafe = find_unsafe(
+            name for path, name in migrations.items() if EXEMPTION not in (root / path).read_text(encoding="utf-8")
+        )
+        if unsafe:
+            raise CommandError(
+                "Ces migrations bloquent une table ou perdent des données :\n"
+                + "\n".join(f"  {app} {name}" for app, name in unsafe)
+                + f"\nSi c'est voulu, dites pourquoi dans le fichier : « {EXEMPTION}… »"
+            )
+
+
+def find_unsafe(migrations: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return those of the migrations (app label, name) that django-migration-linter refuses; it prints the reasons."""
+    from django_migration_linter import MigrationLinter  # noqa: PLC0415 - installed for development only
+
+    linter = MigrationLinter(
+        no_cache=True, analyser_string="postgresql", warnings_as_errors_tests=_LOCKING_CHECKS, quiet=["ok", "warning"]
+    )
+    unsafe = []
+    for app, name in migrations:
+        linter.reset_counters()
+        linter.lint_migration(linter.migration_loader.disk_migrations[app, name])
+        if linter.has_errors:
+            unsafe.append((app, name))
+    return unsafe

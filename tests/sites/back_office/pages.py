@@ -1,0 +1,11 @@
+"""What the tests of the back office read of its pages."""
+
+from __future__ import annotations
+
+
+def order_url(order):
+    return f"/admin/orders/order/{order.pk}/change/"
+
+
+def page_text(answer):
+    return answer.content.decode().replace("&#x27;", "'").replace("\u00a0", " ")

@@ -1,0 +1,84 @@
+"""The project's documents: what they refer to exists, and decisions have one form."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE_ROOTS = (ROOT, ROOT / "platform")
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *DECISIONS])
+#: Top-level packages: a dotted name that begins with one is a module, or something in it.
+PACKAGES = {path.parent.name for root in SOURCE_ROOTS for path in root.glob("*/__init__.py")} | {"platform"}
+FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")} | PACKAGES
+SECTIONS = ["## Context", "## Decision", "## Alternatives", "## Consequences"]
+
+
+def code_spans(document: Path) -> set[str]:
+    """Return what a document has between backticks, without its code blocks."""
+    prose = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return set(re.findall(r"`([^`\n]+)`", prose))
+
+
+def resolves(name: str) -> bool:
+    """Whether a dotted name is a module, or an attribute reached from one."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:end]))
+        except ImportError:
+            continue
+        for attribute in parts[end:]:
+            if not hasattr(found, attribute):
+                return False
+            found = getattr(found, attribute)
+        return True
+    return False
+
+
+def is_path(span: str) -> bool:
+    return bool(re.fullmatch(r"[\w.-]+(/[\w.-]+)+/?|[\w-]+/", span)) and span.split("/", 1)[0] in FOLDERS
+
+
+def names(document: Path) -> str:
+    return str(document.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names)
+def test_files_that_a_document_names_exist(document):
+    spans = {span for span in code_spans(document) if is_path(span)}
+    templates = {span for span in spans if any(ROOT.glob(f"*/**/templates/{span}"))}
+    assert {span for span in spans - templates if not any((root / span).exists() for root in SOURCE_ROOTS)} == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names)
+def test_modules_that_a_document_names_exist(document):
+    spans = {span.removesuffix("()") for span in code_spans(document)}
+    dotted = {span for span in spans if re.fullmatch(r"[a-z]\w*(\.\w+)+", span) and span.split(".")[0] in PACKAGES}
+    dotted.discard("api.stripe.com")
+    files = {span for span in dotted if span.endswith((".py", ".md", ".html", ".txt", ".css"))}
+    assert {span for span in dotted - files if not resolves(span)} == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names)
+def test_pages_that_a_document_links_to_exist(document):
+    links = re.findall(r"\]\((?!https?:|mailto:|#|/)([^)#]+)", document.read_text(encoding="utf-8"))
+    assert {link for link in links if not (document.parent / link).exists()} == set()
+
+
+@pytest.mark.parametrize("document", DECISIONS, ids=names)
+def test_a_decision_has_its_form(document):
+    title, _, date, *_ = text = document.read_text(encoding="utf-8").split("\n")
+    number = document.name[:4]
+    assert re.fullmatch(rf"# {number}\. [A-Z].*[^.]", title)
+    assert re.fullmatch(r"Date: \d{4}-\d\d-\d\d · Status: (accepted|superseded by \d{4})", date)
+    assert [line for line in text if line.startswith("## ")] == SECTIONS
+
+
+def test_a_decision_s_number_is_given_once():
+    numbers = [path.name[:4] for path in DECISIONS]
+    assert len(numbers) == len(set(numbers))
