@@ -23,7 +23,7 @@ from bench.raw_copy import dump_rows, restore_rows
 from bench.registry import measure
 from collectivities.operations import open_office
 from imports import operations, queries, tasks
-from jobs.garbage_collection import raise_gc_threshold
+from jobs.process import raise_gc_threshold
 from licensing.orders.operations import grant
 from licensing.pools.models import Allocation, Pool
 from mailing.models import Message

@@ -16,6 +16,7 @@ from accounts.models import User
 from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
 from api.tokens import MAX_NAME_LENGTH
 from collectivities.models import OfficeSettings, PortfolioSchool, Role
+from core.calendar import date_in_paris
 from schools import uai
 from tenants import identifiers
 from tenants.models import OfficeRequest
@@ -100,7 +101,7 @@ class NewAccountForm(forms.Form):
 
 
 def _one_year_from_today() -> datetime.date:
-    return timezone.localdate() + datetime.timedelta(days=365)
+    return date_in_paris(timezone.now()) + datetime.timedelta(days=365)
 
 
 class ApiTokenForm(forms.Form):

@@ -10,6 +10,8 @@ from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from core.querysets import LockableQuerySet
+
 if TYPE_CHECKING:
     import datetime
 
@@ -31,13 +33,9 @@ def _roles() -> ArrayField[list[str], list[str]]:
     return ArrayField(models.CharField(max_length=20, choices=Role), verbose_name="rôles")
 
 
-class MemberQuerySet(models.QuerySet["Member"]):
+class MemberQuerySet(LockableQuerySet["Member"]):
     def active(self) -> Self:
         return self.filter(left_at__isnull=True)
-
-    def locked(self) -> Self:
-        """Lock the member rows, in order of primary key, until the transaction ends."""
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
 
 class Member(models.Model):
@@ -62,14 +60,10 @@ class Member(models.Model):
         return str(self.user)
 
 
-class InvitationQuerySet(models.QuerySet["Invitation"]):
+class InvitationQuerySet(LockableQuerySet["Invitation"]):
     def pending(self) -> Self:
         """Return invitations neither accepted nor withdrawn; they may have expired."""
         return self.filter(accepted_at__isnull=True, withdrawn_at__isnull=True)
-
-    def locked(self) -> Self:
-        """Lock the invitation rows, in order of primary key, until the transaction ends."""
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
     def lock_table(self) -> None:
         """Block writes to the table by other transactions until this one ends; reads go on."""
@@ -133,6 +127,8 @@ class PortfolioSchool(models.Model):
     classes = models.PositiveSmallIntegerField("nombre de classes", null=True, blank=True)
     added_at = models.DateTimeField("ajouté le")
 
+    objects = LockableQuerySet.as_manager()
+
     class Meta:
         verbose_name = "établissement du périmètre"
 
@@ -149,6 +145,8 @@ class OfficeSettings(models.Model):
     signature = models.TextField("signature", max_length=600, blank=True)
     logo = models.BinaryField(null=True, editable=False)
     managers_need_second_factor = models.BooleanField("double authentification des gestionnaires", default=False)
+
+    objects = LockableQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [models.CheckConstraint(name="office_settings_is_one_row", condition=Q(id=1))]

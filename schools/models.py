@@ -14,6 +14,8 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
+from core.querysets import LockableQuerySet
+
 
 class Fold(Func):
     """`public.fold`: lower case, no accents, single spaces. `schools.folding.fold` is the same in Python."""
@@ -195,6 +197,8 @@ class Affiliation(models.Model):
     verified_at = models.DateTimeField("vérifié le", null=True, blank=True)
     verified_by = models.CharField("vérifié", max_length=10, choices=Verification, blank=True)
 
+    objects = LockableQuerySet.as_manager()
+
     class Meta:
         verbose_name = "rattachement"
         indexes: ClassVar = [
@@ -262,6 +266,8 @@ class PrincipalRequest(models.Model):
     asked_at = models.DateTimeField("demandé le")
     expires_at = models.DateTimeField("valable jusqu'au")
     confirmed_at = models.DateTimeField("confirmé le", null=True, blank=True)
+
+    objects = LockableQuerySet.as_manager()
 
     class Meta:
         verbose_name = "demande de confirmation"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import DatabaseError, OperationalError
@@ -17,14 +16,14 @@ from tenants.lock_timeouts import is_lock_error, session_lock_timeout
 from tenants.models import Collectivity, SchemaSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 #: Schemas per statement.
 CHUNK_SIZE = 200
 #: Attempts per schema where a lock is not available.
 MAX_ATTEMPTS = 3
-#: Advisory lock that serialises runs; the number is arbitrary.
-ADVISORY_LOCK = 7_374_120_061
+#: Name of the advisory lock that serialises runs.
+LOCK = "tenants/migrate"
 
 
 class MigrationFailure(NamedTuple):
@@ -40,18 +39,6 @@ class MigrationOutcome(NamedTuple):
     up_to_date: int
     migrated: list[str]
     failed: list[MigrationFailure]
-
-
-@contextlib.contextmanager
-def migration_lock() -> Iterator[None]:
-    """Hold the advisory lock, waiting for any other run."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
 
 
 def list_expected() -> list[str]:

@@ -16,7 +16,7 @@ from django_tenants.utils import schema_context, tenant_context
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from core.tenant_connection import connection
-from mailing.sink import SmtpSink
+from sites.demo.smtp_sink import SmtpSink
 from tenants import provisioning, schema_snapshot
 from tenants.models import Collectivity, CollectivityKind
 
@@ -205,7 +205,7 @@ def sink(settings):
         settings.MAILERS = {
             "default": {
                 "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
-                "OPTIONS": {"host": server.host, "port": server.port, "timeout": 5},
+                "OPTIONS": {"host": server.hostname, "port": server.port, "timeout": 5},
             }
         }
         yield server

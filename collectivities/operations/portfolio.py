@@ -61,12 +61,7 @@ def add_to_portfolio(*, uais: Collection[str], by: User | None, at: datetime.dat
 @transaction.atomic
 def remove_from_portfolio(*, uais: Collection[str], by: User, at: datetime.datetime) -> int:
     """Remove schools from the portfolio and return how many were in it. Their allocations are kept."""
-    rows = list(
-        PortfolioSchool.objects.select_related("school")
-        .filter(school_id__in=uais)
-        .select_for_update(of=("self",))
-        .order_by("pk")
-    )
+    rows = list(PortfolioSchool.objects.select_related("school").filter(school_id__in=uais).locked())
     PortfolioSchool.objects.filter(pk__in=[row.pk for row in rows]).delete()
     audit_log.record_many(
         (
@@ -109,12 +104,7 @@ def set_contact(
 
     An empty e-mail address means the directory's. Raises `NotInPortfolio`, `InvalidContact`.
     """
-    row = (
-        PortfolioSchool.objects.select_related("school")
-        .filter(school_id=uai)
-        .select_for_update(of=("self",), no_key=True)
-        .first()
-    )
+    row = PortfolioSchool.objects.select_related("school").filter(school_id=uai).locked().first()
     if row is None:
         raise NotInPortfolio("Cet établissement n'est plus dans votre périmètre.")
     contact_email = contact_email.strip()

@@ -14,7 +14,6 @@ from collectivities import audit_log
 from collectivities.exceptions import InvalidRows, PortfolioRowError, UnknownPortfolioSchool
 from collectivities.operations.portfolio import check_contact
 from collectivities.operations.portfolio_store import ContactChange, bulk_remove_from_portfolio, write_portfolio
-from core import array_lookups
 from core.formatting import pluralize
 from schools import uai as codes
 from schools.models import School
@@ -119,7 +118,7 @@ def check_schools(indexed: Iterable[tuple[int, str]]) -> Iterator[PortfolioRowEr
 
 def _known_schools(uais: Iterable[str]) -> set[str]:
     valid = [uai for uai in uais if codes.is_valid(uai)]
-    return set(School.objects.filter(array_lookups.text_in("uai", valid)).values_list("uai", flat=True))
+    return set(School.objects.filter(uai__in_array=valid).values_list("uai", flat=True))
 
 
 def _check_contact(index: int, fields: Mapping[str, Any]) -> Iterator[PortfolioRowError]:

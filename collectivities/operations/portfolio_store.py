@@ -14,7 +14,6 @@ from collectivities.models import (
     PORTFOLIO_UPDATED_BY_LIST,
     PortfolioSchool,
 )
-from core import array_lookups
 from schools.models import School
 from schools.wording import format_school_name
 
@@ -132,7 +131,7 @@ def write_portfolio(
 def bulk_remove_from_portfolio(*, uais: Collection[str], by: User | None, at: datetime.datetime) -> list[str]:
     """Remove a list of schools from the portfolio; return those that were in it."""
     existing = lock_contacts(uais)
-    PortfolioSchool.objects.filter(array_lookups.text_in("school_id", existing)).delete()
+    PortfolioSchool.objects.filter(school_id__in_array=existing).delete()
     names = _school_names(existing)
     audit_log.record_many(
         (
@@ -167,9 +166,8 @@ def restore_contacts(*, contacts: Mapping[str, SchoolContact], by: User | None, 
 def lock_contacts(uais: Collection[str]) -> dict[str, SchoolContact]:
     """Lock those of the schools that are in the portfolio, and return their contacts by UAI."""
     rows = (
-        PortfolioSchool.objects.filter(array_lookups.text_in("school_id", uais))
-        .select_for_update(of=("self",))
-        .order_by("school_id")
+        PortfolioSchool.objects.filter(school_id__in_array=uais)
+        .locked()
         .values_list("school_id", *SchoolContact._fields)
     )
     return {uai: SchoolContact(*values) for uai, *values in rows}
@@ -187,7 +185,7 @@ def _to_columns(contacts: Mapping[str, SchoolContact]) -> list[list[Any]]:
 
 
 def _school_names(uais: Iterable[str]) -> dict[str, str]:
-    rows = School.objects.filter(array_lookups.text_in("uai", uais)).values_list("uai", "name")
+    rows = School.objects.filter(uai__in_array=uais).values_list("uai", "name")
     return {uai: format_school_name(name) for uai, name in rows}
 
 

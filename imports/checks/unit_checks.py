@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core import formatting
+from core.calendar import date_in_paris
 from imports.enums import Volume
 from imports.meanings import Problem
-from licensing.catalogue.operations import day_in_france
 
 if TYPE_CHECKING:
     from imports.checks.context import CheckContext, SchoolFacts
@@ -86,7 +86,7 @@ def describe_lower(units: int, school: SchoolFacts) -> Problem:
     held = formatting.pluralize(school.held, "licence")
     requested = formatting.number(units) if units else "aucune"
     if school.redeemed_at is not None:
-        since = formatting.long_date(day_in_france(school.redeemed_at))
+        since = formatting.long_date(date_in_paris(school.redeemed_at))
         return Problem(
             "units",
             "below_redeemed_units",

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from django.db import connection
 
 from accounts.models import Profile
+from core.calendar import date_in_paris
 from licensing.classes.licence_status import get_unusable_code
 from licensing.entitlements.models import Entitlement
-from licensing.entitlements.queries import date_in_paris
 from licensing.entitlements.wording import CANCELLED_SENTENCE, format_long_date
 from licensing.exceptions import LicensingError
 

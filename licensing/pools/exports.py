@@ -9,7 +9,7 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 
-from licensing.catalogue.operations import PARIS
+from core.calendar import date_in_paris
 from licensing.pools.queries import AllocationState
 from mailing.models import MessageState
 from schools.wording import format_school_name
@@ -54,8 +54,8 @@ def build_workbook(allocations: QuerySet[AnnotatedAllocation]) -> bytes:
                 allocation.held if redeemed_at else None,
                 _text_cell(sheet, allocation.recipient),
                 _text_cell(sheet, str(MessageState(message).label) if message else ""),
-                allocation.created_at.astimezone(PARIS).date(),
-                redeemed_at.astimezone(PARIS).date() if redeemed_at else None,
+                date_in_paris(allocation.created_at),
+                date_in_paris(redeemed_at) if redeemed_at else None,
             ]
         )
     buffer = io.BytesIO()

@@ -47,15 +47,6 @@ def list_email_addresses(user: User) -> set[str]:
     return {user.email, *EmailAddress.objects.filter(user=user).values_list("email", flat=True)} - {""}
 
 
-def lock_account(user_id: int) -> User:
-    """Lock the account until the transaction ends, before any other lock, and return it.
-
-    FOR NO KEY UPDATE: transactions that insert rows referring to the account do not wait, which could deadlock with
-    the seats that they hold.
-    """
-    return User.objects.select_for_update(of=("self",), no_key=True).get(pk=user_id)
-
-
 def erase_account(user: User, *, at: datetime.datetime) -> None:
     """Erase the account's personal data. Repeating it erases later additions, and keeps the date.
 

@@ -57,6 +57,7 @@ SHARED_APPS = [
     "accounts",
     "mailing",
     "jobs",
+    "core",
     "web",
     "schools",
     "licensing.catalogue",

@@ -13,7 +13,7 @@ from django.db.models import Min, Q
 from django.utils import timezone
 
 from core.tenant_connection import connection
-from jobs.shutdown import shutdown_requested
+from jobs.process import shutdown_requested
 from jobs.tasks import defer_once
 from mailing import kinds, leases, smtp_replies
 from mailing.mime import build_message_id, compose

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import transaction
 
-from core import array_lookups
 from core.copy_rows import copy_rows
 from core.tenant_connection import connection
 from jobs.tasks import defer_many
@@ -101,7 +100,7 @@ def cancel(topic: str, topic_ids: Collection[int], at: datetime.datetime) -> int
 
     A message leased by a worker is not changed: its renderer raises `kinds.NoLongerDue` if it is obsolete.
     """
-    cancellable = Message.objects.unclaimed_at(at).filter(array_lookups.number_in("topic_id", topic_ids), topic=topic)
+    cancellable = Message.objects.unclaimed_at(at).filter(topic_id__in_array=topic_ids, topic=topic)
     return cancellable.update(state=MessageState.CANCELLED, lease_until=None)
 
 

@@ -177,7 +177,7 @@ def replay(*, endpoint_id: int, delivery_id: int, at: datetime.datetime) -> Deli
     Raises `UnknownEndpoint`, `EndpointDisabled`, `UnknownDelivery`, `DeliveryPending`.
     """
     endpoint = _enabled(endpoint_id)
-    deliveries = Delivery.objects.select_related("event").select_for_update(of=("self",), no_key=True)
+    deliveries = Delivery.objects.select_related("event").locked()
     delivery = deliveries.filter(endpoint=endpoint, pk=delivery_id).first()
     if delivery is None:
         raise UnknownDelivery

@@ -24,6 +24,8 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.sites import UnfoldAdminSite
 
+from accounts import second_factor
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -66,7 +68,7 @@ class BackOfficeSite(UnfoldAdminSite):
 
     @staticmethod
     def _lacks_second_factor(request: HttpRequest) -> bool:
-        return settings.OPERATOR_SECOND_FACTOR and not get_operator(request).has_second_factor
+        return settings.OPERATOR_SECOND_FACTOR and not second_factor.is_enabled(get_operator(request))
 
     def admin_view[V: Callable[..., HttpResponseBase]](self, view: V, cacheable: bool = False) -> V:  # noqa: FBT001, FBT002 - Django's signature
         """Wrap every admin page in the site's Content-Security-Policy."""

@@ -28,13 +28,13 @@ from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
 from licensing.pools.queries import list_pool_positions
 from mailing.models import Message, MessageState
-from mailing.sink_folder import list_latest
 from schools.directory.operations import synchronise
 from schools.models import School
 from sites.audit.checks import check_all
 from sites.demo import classroom, directory, people, workbook
 from sites.demo.people import OPERATOR, PASSWORD, PRINCIPAL, TEACHER_BY_HAND, TEACHERS
 from sites.demo.shop import ShopSteps
+from sites.demo.sink_folder import list_latest
 from tenants.models import CollectivityKind
 
 if TYPE_CHECKING:

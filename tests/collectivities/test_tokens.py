@@ -20,6 +20,7 @@ from api.tokens import InvalidTokenSettings, TokenAlreadyCreated
 from collectivities import operations, token_list
 from collectivities.exceptions import UnknownApiToken
 from collectivities.models import AuditEntry, OfficeSettings, Role
+from core.calendar import end_of_day
 from tests.api.client import ApiClient, assert_problem, create_client, create_token
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
@@ -197,7 +198,7 @@ def test_the_list_describes_each_token_in_words(browser, manager):
     ("days", "result"), [(31, ""), (30, "plus que 29\u00a0jours"), (2, "plus que 1\u00a0jour"), (1, "à ce soir")]
 )
 def test_a_token_that_ends_within_thirty_days_says_so(browser, days, result):
-    midnight = token_list.get_end_of_day(timezone.localdate() - datetime.timedelta(days=1))
+    midnight = end_of_day(timezone.localdate() - datetime.timedelta(days=1))
     create_token(expires_at=midnight + datetime.timedelta(days=days))
     page = shown(browser)
     assert ("À remplacer" in page) == bool(result)

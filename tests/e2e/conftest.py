@@ -21,7 +21,7 @@ from django.core.wsgi import get_wsgi_application
 from django.db import connection, connections
 from playwright.sync_api import sync_playwright
 
-from mailing.sink import SmtpSink
+from sites.demo.smtp_sink import SmtpSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

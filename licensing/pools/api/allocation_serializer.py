@@ -13,7 +13,7 @@ from rest_framework import serializers
 
 from api.fields import UtcDateTimeField
 from api.filters import StrictDateTimeFilter, StrictNumberFilter
-from licensing.catalogue.operations import day_in_france
+from core.calendar import date_in_paris
 from licensing.pools.models import Allocation
 from licensing.pools.queries import AllocationState, list_allocations
 from mailing.models import MessageState
@@ -108,7 +108,7 @@ class AllocationApiFilter(django_filters.FilterSet):
 
 def list_annotated_allocations() -> QuerySet[AnnotatedAllocation]:
     """Return the allocations annotated for today and with `redeemed_at`; the key itself is not loaded."""
-    today = day_in_france(timezone.now())
+    today = date_in_paris(timezone.now())
     queryset: QuerySet[AnnotatedAllocation] = (
         list_allocations(today).select_related(None).annotate(redeemed_at=F("key__redeemed_at"))
     )

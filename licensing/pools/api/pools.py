@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from api.fields import UtcDateTimeField
 from api.scopes import TokenScope
 from api.views import ScopedListView, ScopedView
-from licensing.catalogue.operations import day_in_france
+from core.calendar import date_in_paris
 from licensing.entitlements.models import EntitlementStatus
 from licensing.pools.models import Pool
 from licensing.pools.queries import list_pool_positions
@@ -108,7 +108,7 @@ class PoolView(ScopedView):
 
 def _serialize_pools() -> dict[int, dict[str, Any]]:
     """Serialize all pools of the collectivity, by primary key: there are few."""
-    today = day_in_france(timezone.now())
+    today = date_in_paris(timezone.now())
     return {
         position.pool_id: PoolSerializer(
             position._asdict() | {"status": position.entitlement.status_on(today).value}

@@ -17,10 +17,10 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from core import formatting
+from core.calendar import date_in_paris
 from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing.batch import MAX_BATCH_SIZE
-from licensing.catalogue.operations import day_in_france
 from sites.back_office.site import get_operator
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class DepositBatchActions(ModelAdmin):
             file, invoicing.list_undeposited().filter(pk__in=_invoice_ids(request))[:MAX_BATCH_SIZE], at=now
         )
         file.seek(0)
-        response = FileResponse(file, as_attachment=True, filename=f"factures-a-deposer-{day_in_france(now)}.zip")
+        response = FileResponse(file, as_attachment=True, filename=f"factures-a-deposer-{date_in_paris(now)}.zip")
         response["Cache-Control"] = "no-store"
         return response
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
+from core.calendar import date_in_paris
 from core.file_responses import build_file_response
 from core.formatting import add_nonbreaking_spaces, euros, long_date
 from licensing.billing.models import BillingDocument
-from licensing.catalogue.operations import day_in_france
 from licensing.payments.models import CardPayment
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def list_document_links(order: Order) -> list[tuple[str, str]]:
 
 def _scan_links(order: Order) -> Iterator[tuple[str, str]]:
     for scan in order.scans.defer("content").order_by("-pk"):
-        received, decision = long_date(day_in_france(scan.received_at)), scan.get_state_display().lower()
+        received, decision = long_date(date_in_paris(scan.received_at)), scan.get_state_display().lower()
         yield (
             f"Bon de commande signé « {scan.filename} », déposé le {received} ({decision})",
             reverse("admin:orders_purchaseorderscan_file", args=[scan.pk]),

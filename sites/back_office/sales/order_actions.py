@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Any
 
+from core.calendar import date_in_paris
 from core.formatting import euros, long_date, pluralize
 from licensing.billing import operations as billing_operations
 from licensing.billing.queries import get_amount_received, get_balance
-from licensing.catalogue.operations import day_in_france
 from licensing.entitlements.models import Seat
 from licensing.orders import operations, preflight
 from licensing.orders.models import Order, OrderState, Payer, PaymentMethod
@@ -47,7 +47,7 @@ _UNKNOWN_PAYER = (
 
 
 def _explain_confirmation(order: Order, at: datetime.datetime) -> list[str]:
-    until = day_in_france(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
+    until = date_in_paris(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
     scan, checked = get_waiting_scan(order), preflight.check_order(order)
     if checked.missing:
         # The rest of the explanation only holds once nothing is missing.
@@ -107,7 +107,7 @@ def _explain_scan_refusal(order: Order, at: datetime.datetime) -> list[str]:
         days = [
             entitlement.unpaid_until for entitlement in list_entitlements(order) if entitlement.unpaid_until is not None
         ]
-        sentences += [describe_refusal_effect(until, day_in_france(at)) for until in days]
+        sentences += [describe_refusal_effect(until, date_in_paris(at)) for until in days]
     return sentences
 
 
@@ -170,8 +170,8 @@ def _initial_extension(order: Order, at: datetime.datetime) -> dict[str, Any]:
         for entitlement in list_entitlements(order)
         if entitlement.temporary_until is not None
     ]
-    last = min((entitlement.last_day for entitlement in list_entitlements(order)), default=day_in_france(at))
-    return {"until": min(max([day_in_france(at), *days]) + _EXTENSION, last)}
+    last = min((entitlement.last_day for entitlement in list_entitlements(order)), default=date_in_paris(at))
+    return {"until": min(max([date_in_paris(at), *days]) + _EXTENSION, last)}
 
 
 def _explain_cancellation(order: Order, _at: datetime.datetime) -> list[str]:
@@ -253,7 +253,7 @@ ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
         form=PaymentRecordForm,
         initial=lambda order, at: {
             "amount": get_balance(order),
-            "received_on": day_in_france(at),
+            "received_on": date_in_paris(at),
             "method": PaymentMethod.TRANSFER if order.payer in _BY_MANDATE else PaymentMethod.CHEQUE,
         },
     ),

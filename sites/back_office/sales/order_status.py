@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.calendar import date_in_paris
 from core.formatting import euros, long_date, pluralize
 from licensing.billing.queries import get_amount_received
-from licensing.catalogue.operations import day_in_france
 from licensing.entitlements.models import Entitlement
 from licensing.orders.models import Order, OrderState, PurchaseOrderScan, ScanState
 
@@ -26,7 +26,7 @@ def get_waiting_scan(order: Order) -> PurchaseOrderScan | None:
 
 def describe_order_status(order: Order, at: datetime.datetime) -> list[str]:
     """Return the sentences that describe the order's step and its rights."""
-    return [_describe_step(order), *_describe_rights(order, day_in_france(at))]
+    return [_describe_step(order), *_describe_rights(order, date_in_paris(at))]
 
 
 _STEP_SENTENCES = {
@@ -77,7 +77,7 @@ def _describe_rights(order: Order, today: datetime.date) -> list[str]:
             )
         elif entitlement.suspended_at is not None:
             sentences.append(
-                f"Droits suspendus le {long_date(day_in_france(entitlement.suspended_at))} : rien ne sert."
+                f"Droits suspendus le {long_date(date_in_paris(entitlement.suspended_at))} : rien ne sert."
             )
         elif entitlement.provisional_until is not None:
             sentences.append(_describe_countdown(entitlement.provisional_until, today))

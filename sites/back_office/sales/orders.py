@@ -11,7 +11,7 @@ from django.utils.text import capfirst
 from unfold.admin import TabularInline
 
 from core import formatting
-from licensing.catalogue.operations import day_in_france
+from core.calendar import date_in_paris
 from licensing.orders.models import Order, OrderEvent, OrderKind, OrderLine
 from licensing.payments.models import Payment
 from sites.back_office import work_queue
@@ -43,7 +43,7 @@ class WaitingFilter(admin.SimpleListFilter):
         name = self.value()
         if name not in work_queue.ORDER_QUEUES:
             return queryset
-        return work_queue.list_waiting_orders(name, day_in_france(timezone.now()), among=queryset)
+        return work_queue.list_waiting_orders(name, date_in_paris(timezone.now()), among=queryset)
 
 
 class _Inline(ReadOnlyAdminMixin, TabularInline):

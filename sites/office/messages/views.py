@@ -177,6 +177,7 @@ def _build_detail_context(
     now = timezone.now()
     return {
         "message": message,
+        "kind_label": kinds.get_label(message.kind),
         "now": now,
         "is_leaving": message.state == MessageState.SENDING
         or (message.state == MessageState.QUEUED and message.due_at <= now),

@@ -10,6 +10,7 @@ from django.db import transaction
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts import personal_data as accounts
+from accounts.locks import lock_account
 from collectivities import personal_data as offices
 from jobs.tasks import defer
 from licensing.billing.queries import has_invoiced_orders
@@ -91,7 +92,7 @@ def close_account(*, user_id: int, at: datetime.datetime) -> User:
 
 
 def _close(user_id: int, at: datetime.datetime) -> User:
-    user = accounts.lock_account(user_id)
+    user = lock_account(user_id)
     already_closed = user.erased_at is not None
     if refusal := accounts.explain_closure_refusal(user):
         raise accounts.OperatorAccountNotClosable(refusal)

@@ -19,6 +19,7 @@ from accounts import throttling
 from accounts.personal_data import OperatorAccountNotClosable
 from accounts.throttling import RateLimit, RateLimitExceeded
 from collectivities.exceptions import LastManager
+from core.calendar import date_in_paris
 from sites.portal.privacy import account_closure, export
 from web.access import signed_in
 
@@ -49,7 +50,7 @@ def download_personal_data(request: AuthenticatedRequest) -> HttpResponse:
     now = timezone.now()
     text = export.to_json(export.export_personal_data(request.user, at=now))
     response = HttpResponse(text, content_type="application/json; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="mes-donnees-peps-{timezone.localdate(now)}.json"'
+    response["Content-Disposition"] = f'attachment; filename="mes-donnees-peps-{date_in_paris(now)}.json"'
     return response
 
 

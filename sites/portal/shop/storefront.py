@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import Profile
-from licensing.catalogue.operations import day_in_france
+from core.calendar import date_in_paris
 from licensing.exceptions import LicensingError
 from licensing.orders import offers as order_offers
 from licensing.orders import operations
@@ -49,7 +49,7 @@ def storefront(request: HtmxRequest) -> HttpResponse:
 
 
 def _shop_context(request: HtmxRequest) -> dict[str, Any]:
-    day = day_in_france(timezone.now())
+    day = date_in_paris(timezone.now())
     offers = order_offers.list_offers(day)
     typed = request.GET.get("classes", "")[:12]
     context: dict[str, Any] = {"offers": offers, "typed": typed, "year": offers[0].tier.school_year if offers else None}

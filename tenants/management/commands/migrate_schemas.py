@@ -8,6 +8,7 @@ from django.core.management.base import CommandError
 from django_tenants.management.commands.migrate_schemas import MigrateSchemasCommand
 from django_tenants.utils import get_tenant_base_migrate_command_class
 
+from core.advisory_locks import hold_session_lock
 from core.tenant_connection import connection
 from tenants import schema_migrations
 
@@ -24,7 +25,7 @@ class Command(MigrateSchemasCommand):
             super().handle(*args, **options)
             return
         schema = options.get("schema_name")
-        with schema_migrations.migration_lock():
+        with hold_session_lock(schema_migrations.LOCK):
             if options.get("shared") or not (schema or options.get("tenant")) or schema == "public":
                 self._migrate_public(options)
             if schema != "public" and not options.get("shared"):

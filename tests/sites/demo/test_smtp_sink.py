@@ -12,8 +12,8 @@ import sys
 import pytest
 from django.core.management import CommandError, call_command
 
-from mailing.sink import SmtpSink
-from mailing.sink_folder import list_latest
+from sites.demo.sink_folder import list_latest
+from sites.demo.smtp_sink import SmtpSink
 from tests.workers import ROOT, wait_until
 
 EMAIL = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from mailing.sink import SmtpSink
+from sites.demo.smtp_sink import SmtpSink
 
 if TYPE_CHECKING:
     import argparse
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             sink.start()
         except OSError as error:
             raise CommandError(f"{options['host']}:{options['port']} cannot be opened: {error.strerror}") from error
-        self.stdout.write(f"Receiving at {sink.host}:{sink.port}, into {options['folder']}")
+        self.stdout.write(f"Receiving at {sink.hostname}:{sink.port}, into {options['folder']}")
         self.stdout.flush()
         stop_requested.wait()
         sink.stop()

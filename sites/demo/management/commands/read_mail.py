@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from mailing.sink_folder import list_latest
+from sites.demo.sink_folder import list_latest
 
 if TYPE_CHECKING:
     import argparse
