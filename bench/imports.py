@@ -21,7 +21,7 @@ from import_export.formats.base_formats import XLSX
 from bench.measure import Contender, Measure, medians_in_turn, peak_of_command
 from bench.raw_copy import dump_rows, restore_rows
 from bench.registry import measure
-from collectivities.operations import open_office
+from collectivities.operations.offices import open_office
 from imports import operations, queries, tasks
 from jobs.process import raise_gc_threshold
 from licensing.orders.operations import grant

@@ -7,11 +7,11 @@ import uuid
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib.auth import password_validation
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from accounts.forms import check_new_password
 from accounts.models import User
 from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
 from api.tokens import MAX_NAME_LENGTH
@@ -84,19 +84,17 @@ class NewAccountForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Compare the two passwords and validate the first."""
         data = super().clean() or {}
-        password, again = data.get("password"), data.get("password_again")
-        if password and again and password != again:
-            self.add_error("password_again", "Les deux mots de passe diffèrent.")
-        if password:
-            person = User(
+        check_new_password(
+            self,
+            User(
                 username=data.get("username", ""),
                 first_name=data.get("first_name", ""),
                 last_name=data.get("last_name", ""),
-            )
-            try:
-                password_validation.validate_password(password, person)
-            except ValidationError as error:
-                self.add_error("password", error)
+            ),
+            field="password",
+            confirmation_field="password_again",
+            mismatch="Les deux mots de passe diffèrent.",
+        )
         return data
 
 

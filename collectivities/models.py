@@ -10,6 +10,7 @@ from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from core.link_tokens import derive_token
 from core.querysets import LockableQuerySet
 
 if TYPE_CHECKING:
@@ -109,6 +110,11 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return self.email
+
+    @property
+    def link_token(self) -> str:
+        """The secret token of its link."""
+        return derive_token(self.nonce, salt="collectivities.invitation")
 
     def is_valid(self, at: datetime.datetime) -> bool:
         """Return whether the link can still be used."""

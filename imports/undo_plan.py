@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from collectivities.operations import SchoolContact, lock_contacts
+from collectivities.operations.portfolio_store import SchoolContact, lock_contacts
 from core import formatting
 from core.calendar import date_in_paris
 from imports.enums import Purpose, RowEffect

@@ -16,6 +16,7 @@ from django.db.models import Q
 from django_tenants.models import DomainMixin, TenantMixin
 
 from core.querysets import LockableQuerySet
+from core.urls import build_absolute_url
 
 
 class CollectivityKind(models.TextChoices):
@@ -54,6 +55,15 @@ class Collectivity(TenantMixin):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def office_host(self) -> str:
+        """The host name of its office."""
+        return f"{self.slug}.{settings.BASE_DOMAIN}"
+
+    def office_url(self, path: str = "/") -> str:
+        """Return the absolute URL of a page of its office."""
+        return build_absolute_url(self.office_host, path)
 
 
 class Domain(DomainMixin):
@@ -122,8 +132,8 @@ class SchemaSnapshot(models.Model):
     fingerprint = models.CharField(max_length=64, primary_key=True)
     statements = models.TextField()
     # Public tables that the schema's foreign keys refer to; opening an office locks them.
-    referenced = ArrayField(models.CharField(max_length=63))
-    made_at = models.DateTimeField()
+    referenced_tables = ArrayField(models.CharField(max_length=63))
+    created_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return self.fingerprint[:12]

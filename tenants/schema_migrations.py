@@ -11,9 +11,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django_tenants.utils import schema_context
 
 from core.tenant_connection import connection
-from tenants import schema_snapshot
 from tenants.lock_timeouts import is_lock_error, session_lock_timeout
-from tenants.models import Collectivity, SchemaSnapshot
+from tenants.models import Collectivity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,6 +74,17 @@ def find_outdated(schemas: Sequence[str]) -> list[str]:
     return [schema for schema in schemas if schema not in complete]
 
 
+def apply_missing_migrations(schema: str) -> None:
+    """Apply an existing schema's missing migrations, each in its own transaction and with a short lock timeout."""
+    with session_lock_timeout(), schema_context(schema):
+        # With public in search_path, Django would find public's migration table and run nothing.
+        connection.set_schema(schema, include_public=False)
+        MigrationRecorder(connection).ensure_schema()
+        connection.set_schema(schema)
+        executor = MigrationExecutor(connection)
+        executor.migrate(executor.loader.graph.leaf_nodes())
+
+
 def migrate_collectivities(
     *, schemas: Sequence[str] | None = None, report: Callable[[str], None] = lambda _: None
 ) -> MigrationOutcome:
@@ -103,12 +113,6 @@ def migrate_collectivities(
                 report(f"{schema} : à jour")
 
 
-def refresh_snapshot() -> None:
-    """Create the snapshot of the current migrations if missing, and delete older ones."""
-    snapshot = schema_snapshot.get_current()
-    SchemaSnapshot.objects.exclude(pk=snapshot.pk).delete()
-
-
 def _list_schemas() -> list[str]:
     with schema_context("public"):
         return list(Collectivity.objects.order_by("pk").values_list("schema_name", flat=True))
@@ -122,13 +126,7 @@ def _migrate(schema: str) -> None:
             raise DatabaseError(f"Le schéma {schema} n'existe pas.")
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
-            with session_lock_timeout(), schema_context(schema):
-                # With public in search_path, Django would find public's migration table and run nothing.
-                connection.set_schema(schema, include_public=False)
-                MigrationRecorder(connection).ensure_schema()
-                connection.set_schema(schema)
-                executor = MigrationExecutor(connection)
-                executor.migrate(executor.loader.graph.leaf_nodes())
+            apply_missing_migrations(schema)
         except OperationalError as error:
             if attempt == MAX_ATTEMPTS or not is_lock_error(error):
                 raise

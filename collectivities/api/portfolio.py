@@ -15,7 +15,6 @@ from api.idempotency import idempotent
 from api.problem_details import ApiProblem, FieldError, InvalidRequest, iter_field_errors
 from api.scopes import TokenScope
 from api.views import ScopedListView, ScopedView
-from collectivities import operations
 from collectivities.api.portfolio_serializers import (
     MAX_SCHOOLS,
     PORTFOLIO_SCHOOL_EXAMPLE,
@@ -28,7 +27,9 @@ from collectivities.api.portfolio_serializers import (
 )
 from collectivities.exceptions import InvalidRows, PortfolioRowError
 from collectivities.models import PortfolioSchool
-from collectivities.operations import PortfolioRowResult
+from collectivities.operations import portfolio_bulk as operations
+from collectivities.operations.portfolio_bulk import PortfolioRowResult
+from collectivities.operations.portfolio_store import remove_from_portfolio
 from collectivities.portfolio_filter import PortfolioFilter
 from schools.uai import is_valid, normalise
 
@@ -161,7 +162,7 @@ class PortfolioSchoolView(ScopedView):
     )
     def delete(self, request: Request, uai: str) -> Response:
         """Ce qui lui a été attribué ne change pas. Une école qui n'y est pas, ou plus, est un 404."""
-        if not operations.remove_from_portfolio(uais=[_parse_uai(uai)], by=self.actor(), at=timezone.now()):
+        if not remove_from_portfolio(uais=[_parse_uai(uai)], by=self.actor(), at=timezone.now(), one_by_one=True):
             raise Http404
         return Response(status=204)
 
@@ -223,7 +224,7 @@ class PortfolioBulkView(ScopedView):
         try:
             outcomes = operations.write_portfolio_list(rows=rows, by=self.actor(), at=timezone.now())
         except InvalidRows as refusal:
-            raise ApiProblem(refusal.code, str(refusal), field_errors=list(_field_errors(refusal.faults))) from None
+            raise ApiProblem(refusal.code, str(refusal), field_errors=list(_field_errors(refusal.errors))) from None
         results = [result for _, result in outcomes]
         return Response(
             {result.value: results.count(result) for result in PortfolioRowResult}

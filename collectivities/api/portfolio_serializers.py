@@ -9,8 +9,8 @@ from rest_framework import serializers
 
 from api.fields import StrictCharField, StrictEmailField, StrictIntegerField, StrictSerializer, UtcDateTimeField
 from collectivities.models import PortfolioSchool
-from collectivities.operations import PortfolioRowResult
 from collectivities.operations.portfolio import MAX_CLASSES
+from collectivities.operations.portfolio_bulk import PortfolioRowResult
 from schools.models import SchoolState
 
 #: Maximum number of schools in one list.

@@ -13,7 +13,11 @@ from django.db import models, transaction
 from collectivities import audit_log
 from collectivities.exceptions import InvalidRows, PortfolioRowError, UnknownPortfolioSchool
 from collectivities.operations.portfolio import check_contact
-from collectivities.operations.portfolio_store import ContactChange, bulk_remove_from_portfolio, write_portfolio
+from collectivities.operations.portfolio_store import (
+    ContactChange,
+    remove_from_portfolio,
+    write_portfolio,
+)
 from core.formatting import pluralize
 from schools import uai as codes
 from schools.models import School
@@ -83,7 +87,7 @@ def remove_portfolio_list(*, uais: Sequence[str], by: User | None, at: datetime.
     Idempotent; of duplicates in the list, the first counts as removed.
     """
     requested = [codes.normalise(uai) for uai in uais]
-    removed = set(bulk_remove_from_portfolio(uais={uai for uai in requested if codes.is_valid(uai)}, by=by, at=at))
+    removed = set(remove_from_portfolio(uais={uai for uai in requested if codes.is_valid(uai)}, by=by, at=at))
     if removed:
         audit_log.record(
             action="portfolio.bulk_removed",

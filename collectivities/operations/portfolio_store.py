@@ -128,16 +128,19 @@ def write_portfolio(
 
 
 @transaction.atomic
-def bulk_remove_from_portfolio(*, uais: Collection[str], by: User | None, at: datetime.datetime) -> list[str]:
-    """Remove a list of schools from the portfolio; return those that were in it."""
+def remove_from_portfolio(
+    *, uais: Collection[str], by: User | None, at: datetime.datetime, one_by_one: bool = False
+) -> list[str]:
+    """Remove schools from the portfolio; return those that were in it. Their allocations are kept.
+
+    `one_by_one`: log each school as an action of its own, not as part of a list.
+    """
     existing = lock_contacts(uais)
     PortfolioSchool.objects.filter(school_id__in_array=existing).delete()
     names = _school_names(existing)
+    action = "portfolio.removed" if one_by_one else PORTFOLIO_REMOVED_BY_LIST
     audit_log.record_many(
-        (
-            audit_log.NewAuditEntry(PORTFOLIO_REMOVED_BY_LIST, f"Retrait du périmètre : {names[uai]} ({uai}).", uai)
-            for uai in existing
-        ),
+        (audit_log.NewAuditEntry(action, f"Retrait du périmètre : {names[uai]} ({uai}).", uai) for uai in existing),
         by=by,
         at=at,
     )

@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts import throttling
-from collectivities import operations
 from collectivities.exceptions import CollectivityError
 from collectivities.forms import OfficeRequestForm
+from collectivities.operations import office_requests as operations
 from web.access import public_page
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from api.models import Token
 from api.tokens import InvalidTokenSettings, TokenAlreadyCreated
-from collectivities import operations
 from collectivities.access import office
 from collectivities.exceptions import UnknownApiToken
 from collectivities.forms import ApiTokenForm
 from collectivities.models import Role
+from collectivities.operations import tokens as operations
 from collectivities.token_list import get_last_day, list_ended_tokens, list_valid_tokens
 from core.calendar import end_of_day
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 from django.db import transaction
 from django.db.models import Q
 
-from collectivities.operations import add_to_portfolio as add_schools
+from collectivities.operations.portfolio import add_to_portfolio as add_schools
 from imports import queries
 from imports.enums import ImportState, Verdict
 from imports.meanings import Meaning

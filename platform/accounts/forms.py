@@ -30,6 +30,19 @@ def _remove_placeholders(form: BaseForm) -> None:
         field.widget.attrs.pop("placeholder", None)
 
 
+def check_new_password(form: BaseForm, user: User, *, field: str, confirmation_field: str, mismatch: str) -> None:
+    """Add errors to the form where the confirmation of the new password differs, or the password is refused."""
+    password, confirmation = form.cleaned_data.get(field), form.cleaned_data.get(confirmation_field)
+    if not password:
+        return
+    if confirmation is not None and confirmation != password:
+        form.add_error(confirmation_field, mismatch)
+    try:
+        password_validation.validate_password(password, user)
+    except ValidationError as error:
+        form.add_error(field, error)
+
+
 class AccountSignUpForm(allauth_forms.SignupForm):
     """The fields of a new account, in the order of the guide."""
 
@@ -157,14 +170,13 @@ class PersonForm(ModelForm[User]):
         changes_email = "email" in data and self.changes_email
         if new or changes_email:
             self._check_old_password(data.get("old_password") or "", changes_email=bool(changes_email and not new))
-        if not new:
-            return data
-        if new != data.get("confirmation"):
-            self.add_error("confirmation", "Les deux saisies du nouveau mot de passe diffèrent.")
-        try:
-            password_validation.validate_password(new, self.instance)
-        except ValidationError as error:
-            self.add_error("new_password", error)
+        check_new_password(
+            self,
+            self.instance,
+            field="new_password",
+            confirmation_field="confirmation",
+            mismatch="Les deux saisies du nouveau mot de passe diffèrent.",
+        )
         return data
 
     def _check_old_password(self, password: str, *, changes_email: bool) -> None:

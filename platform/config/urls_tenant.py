@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from collectivities.school_search import school_search
-
 urlpatterns = [
     path("api/v1/", include("config.urls_api")),
-    path("etablissements/recherche/", school_search, name="school_search"),
     path("", include("accounts.urls")),
-    path("", include("collectivities.urls.office")),
+    path("", include("collectivities.urls_office")),
     path("", include("licensing.pools.urls")),
     path("", include("sites.office.purchases.urls")),
     path("", include("imports.web.urls")),

@@ -42,7 +42,7 @@ class SyncReport:
     full: bool
     rows: int = 0
     #: Rows merged into another of the same UAI.
-    folded: int = 0
+    merged: int = 0
     unchanged: int = 0
     added: list[SchoolChange] = field(default_factory=list)
     changed: list[SchoolChange] = field(default_factory=list)
@@ -79,7 +79,7 @@ def synchronise(
     refused = staging.copy_rows(DirectoryFile(path))
     merged = staging.merge_duplicates()
     merge.compare(full=full, refused=[row.uai for row in refused if row.uai], at=at)
-    report = SyncReport(file_name=path.name, full=full, folded=merged, refused=refused)
+    report = SyncReport(file_name=path.name, full=full, merged=merged, refused=refused)
     changes_by_verdict = {
         "added": report.added,
         "changed": report.changed,
@@ -109,7 +109,7 @@ def _fill_counts(report: SyncReport) -> None:
         (schools,) = cursor.fetchone()
         cursor.execute("SELECT count(*) FROM directory_changes WHERE uai IN (SELECT uai FROM directory_rows)")
         (touched,) = cursor.fetchone()
-    report.rows = schools + report.folded + len(report.refused)
+    report.rows = schools + report.merged + len(report.refused)
     report.unchanged = schools - touched
 
 

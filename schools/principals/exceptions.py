@@ -37,7 +37,7 @@ class NothingToLead(PrincipalError):
     code = "nothing_to_lead"
 
 
-class AskedTooOften(PrincipalError):
+class TooManyVerificationRequests(PrincipalError):
     code = "requested_too_often"
 
     def __init__(self, sentence: str, retry_after: int) -> None:

@@ -43,7 +43,7 @@ class Proposal(NamedTuple):
 class RecognitionResult(NamedTuple):
     """Result for a row: a school, or a doubt code with proposals.
 
-    `uai` and `how` are empty without a match; `doubt` is then one of
+    `uai` and `match_method` are empty without a match; `doubt_code` is then one of
 
     - `uai_missing`: neither UAI nor name;
     - `uai_invalid`: the UAI is invalid and cannot be repaired;
@@ -57,12 +57,12 @@ class RecognitionResult(NamedTuple):
     """
 
     uai: str
-    how: RecognitionMethod | None
+    match_method: RecognitionMethod | None
     #: From 0 to 1; 0 without a match.
     confidence: float
     #: At most three, best first.
     proposals: tuple[Proposal, ...]
-    doubt: str
+    doubt_code: str
 
 
 class SearchScope(NamedTuple):

@@ -68,20 +68,22 @@ def compare_names(
         else:
             # « Jaurès » for « Jaurès A »: the only one of the name, or equal to its twin.
             factor *= 0.97
-    if words.bare and not row.levels and not row.either:
+    if words.bare and not row.levels and not row.is_unspecified_level:
         sure = False
-    sector = row.sector or ("public" if words.bare and (row.either or row.levels & vocabulary.PRIMARY) else "")
+    sector = row.sector or (
+        "public" if words.bare and (row.is_unspecified_level or row.levels & vocabulary.PRIMARY) else ""
+    )
     if sector and school.sector and sector != school.sector:
         factor *= _MISMATCH
         sure = False
-    if bool(row.beside) != school.beside or (row.beside and not row.beside & school.reading.beside):
+    if bool(row.attached) != school.attached or (row.attached and not row.attached & school.reading.attached):
         factor *= _MISMATCH
         sure = False
     tracks = school.reading.tracks
     if row.tracks != tracks:
         factor *= _compare_tracks(row.tracks, tracks)
         sure = sure and _compatible_tracks(row.tracks, tracks) and row.levels != vocabulary.SECONDARY
-    same_kind = row.levels or row.either == school.reading.either
+    same_kind = row.levels or row.is_unspecified_level == school.reading.is_unspecified_level
     exact = words.same and bool(same_kind) and level == _SAME and row.marks == school.marks and row.tracks == tracks
     return NameSimilarity(words.score * factor, sure, words.bare, exact, level >= _NOT_GIVEN)
 
@@ -101,15 +103,15 @@ def _compatible_tracks(given: frozenset[str], known: frozenset[str]) -> bool:
 
 def compare_levels(row: ParsedName, school: CandidateSchool) -> float:
     """Return the similarity of the levels of a row and a school; below `ADJACENT_LEVEL` they differ."""
-    if not row.levels and not row.either:
+    if not row.levels and not row.is_unspecified_level:
         return _NOT_GIVEN
     if not school.levels:
-        return _NOT_GIVEN if row.beside else _OTHER
+        return _NOT_GIVEN if row.attached else _OTHER
     return max(_compare_level(row, levels) for levels in school.levels)
 
 
 def _compare_level(row: ParsedName, levels: int) -> float:
-    if row.either:
+    if row.is_unspecified_level:
         # « École »: a maternelle is usually named as such.
         return {vocabulary.PRIMARY: _SAME, vocabulary.ELEMENTARY: _SAME, vocabulary.NURSERY: _NOT_GIVEN}.get(
             levels & vocabulary.PRIMARY, _OTHER

@@ -14,14 +14,14 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
 
-from collectivities import operations
 from collectivities.exceptions import CollectivityError
+from collectivities.operations.office_requests import accept_request, decline_request
+from collectivities.operations.offices import open_office
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.site import get_operator
 from tenants import provisioning
-from tenants.exceptions import OpeningRefused
 from tenants.models import Collectivity, CollectivityKind, OfficeRequest
-from tenants.office_urls import office_url
+from tenants.provisioning import OpeningRefused
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -81,7 +81,7 @@ class CollectivityAdmin(OperationAdmin):
     @admin.display(description="bureau")
     def office(self, collectivity: Collectivity) -> str:
         """Link to the office."""
-        return format_html('<a href="{0}">{0}</a>', office_url(collectivity))
+        return format_html('<a href="{0}">{0}</a>', collectivity.office_url())
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Allow: `add_view` opens an office."""
@@ -92,12 +92,12 @@ class CollectivityAdmin(OperationAdmin):
         form = OfficeOpeningForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
-                collectivity = operations.open_office(**form.cleaned_data, by=get_operator(request), at=timezone.now())
+                collectivity = open_office(**form.cleaned_data, by=get_operator(request), at=timezone.now())
             except OpeningRefused as refusal:
                 _add_errors(refusal, form)
             else:
                 invited = form.cleaned_data["manager_email"]
-                messages.success(request, f"Bureau ouvert : {office_url(collectivity)} ; {invited} y est invité.")
+                messages.success(request, f"Bureau ouvert : {collectivity.office_url()} ; {invited} y est invité.")
                 return redirect("admin:tenants_collectivity_changelist")
         return self.page(
             request,
@@ -128,7 +128,7 @@ class OfficeRequestAdmin(OperationAdmin):
         ]
         if request.method == "POST" and form.is_valid():
             try:
-                collectivity = operations.accept_request(
+                collectivity = accept_request(
                     request_id=office_request.pk, **form.cleaned_data, by=get_operator(request), at=timezone.now()
                 )
             except OpeningRefused as refusal:
@@ -137,7 +137,7 @@ class OfficeRequestAdmin(OperationAdmin):
                 form.add_error(None, str(refusal))
             else:
                 messages.success(
-                    request, f"Bureau ouvert : {office_url(collectivity)} ; {office_request.email} y est invité."
+                    request, f"Bureau ouvert : {collectivity.office_url()} ; {office_request.email} y est invité."
                 )
                 return redirect("admin:tenants_officerequest_changelist")
         return self.page(
@@ -155,7 +155,7 @@ class OfficeRequestAdmin(OperationAdmin):
         form = DeclineForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
-                operations.decline_request(
+                decline_request(
                     request_id=office_request.pk, **form.cleaned_data, by=get_operator(request), at=timezone.now()
                 )
             except CollectivityError as refusal:

@@ -13,7 +13,6 @@ from schools.models import DirectorySync
 from sites.back_office.sales_work_items import WorkItem, list_sales_work_items
 from tenants.cross_schema import query_all
 from tenants.models import OfficeRequest
-from tenants.office_urls import office_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +79,7 @@ def _messages(now: datetime.datetime) -> Iterator[WorkItem]:
         yield WorkItem(f"{pluralize(failed, 'e-mail')} du portail en échec depuis quatorze jours", url, urgent=True)
     for row in query_all(_FAILED_MESSAGES_SQL, [since]):
         (count,) = row.values
-        url = office_url(row.collectivity, "/messages/")
+        url = row.collectivity.office_url("/messages/")
         yield WorkItem(
             f"{row.collectivity} : {pluralize(count, 'e-mail')} en échec depuis quatorze jours", url, urgent=False
         )

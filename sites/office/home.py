@@ -59,8 +59,8 @@ def office_home(request: OfficeHttpRequest) -> HttpResponse:
     """Show the to-do list, then pools, territory and latest events."""
     now = timezone.now()
     today = date_in_paris(now)
-    lots = list_pool_positions()
-    running = [position for position in lots if not position.entitlement.over_on(today)]
+    positions = list_pool_positions()
+    running = [position for position in positions if not position.entitlement.over_on(today)]
     context = {
         "to_do": [
             *_list_unpaid_orders(running, today, sees_prices=not _PRICE_ROLES.isdisjoint(request.member.roles)),
@@ -71,8 +71,8 @@ def office_home(request: OfficeHttpRequest) -> HttpResponse:
             *(_list_expiring_tokens(now) if Role.MANAGER in request.member.roles else ()),
         ],
         "buys": Role.BUYER in request.member.roles,
-        "lots": running,
-        "ended": len(lots) - len(running),
+        "pools": running,
+        "ended": len(positions) - len(running),
         "territory": _build_territory_map(),
         "entries": _list_latest_entries(),
     }

@@ -9,8 +9,9 @@ from django.utils import timezone
 from accounts import throttling
 from accounts.rate_limits import SIGN_IN_BY_NAME
 from mailing.kinds import NoLongerDue
-from tests.accounts.emails import PASSWORD, answer_resets, find_link, list_emails, render_email, sign_in
+from tests.accounts.emails import PASSWORD, answer_resets, find_link, sign_in
 from tests.conftest import TERM
+from tests.emails import list_emails, render_email
 from tests.factories.accounts import TeacherFactory, enable_second_factor
 
 NEW = "nouvelle@exemple.example"

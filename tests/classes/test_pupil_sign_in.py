@@ -13,7 +13,7 @@ from licensing.classes import exceptions, operations, passwords
 from licensing.classes.models import Classroom
 from licensing.classes.operations import pupil_sign_in
 from licensing.exceptions import LicensingError
-from tests.classes.test_operations import LATER, STOP_CASES, stop_licence, transfer_seat
+from tests.classes.seat_changes import LATER, STOP_CASES, stop_licence, transfer_seat
 from tests.conftest import TERM
 from tests.factories.classes import PASSWORD, ClassroomFactory, PupilFactory
 

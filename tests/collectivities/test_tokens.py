@@ -17,9 +17,11 @@ from accounts.models import Profile, User
 from api.models import Token
 from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
 from api.tokens import InvalidTokenSettings, TokenAlreadyCreated
-from collectivities import operations, token_list
+from collectivities import token_list
 from collectivities.exceptions import UnknownApiToken
 from collectivities.models import AuditEntry, OfficeSettings, Role
+from collectivities.operations import tokens as operations
+from collectivities.operations.presentation import set_presentation
 from core.calendar import end_of_day
 from tests.api.client import ApiClient, assert_problem, create_client, create_token
 from tests.conftest import TERM
@@ -277,7 +279,7 @@ def test_the_journal_says_who_made_and_revoked_which(browser, manager):
 
 def test_the_journal_names_a_token_as_the_author_of_what_it_does(browser):
     by = create_token(name="SI de la ville").token.account
-    operations.set_presentation(sender_name="Ville", reply_to="", signature="", by=by, at=timezone.now())
+    set_presentation(sender_name="Ville", reply_to="", signature="", by=by, at=timezone.now())
     assert "Jeton « SI de la ville »" in shown(browser, "/journal/?text=SI+de+la+ville")
 
 

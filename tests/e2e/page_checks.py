@@ -103,3 +103,9 @@ def _page_problems(page: Page) -> list[str]:
 
 def _complaints(visit: Visit) -> list[str]:
     return [f"console: {complaint}" for complaint in visit.complaints]
+
+
+def assert_no_problems(found: dict[str, list[str]]) -> None:
+    """Fail with every problem of every page at once."""
+    data = "\n".join(f"{path}  {fault}" for path, wrong in found.items() for fault in wrong)
+    assert not data, data

@@ -17,7 +17,7 @@ from sites.demo.smtp_sink import SmtpSink
 from tests.conftest import HostClient
 from tests.e2e.page_checks import find_problems_at_both_widths
 from tests.factories.collectivities import MemberFactory
-from tests.mailing.conftest import render_note
+from tests.mailing.note import render_note
 from tests.workers import running_worker
 
 KEY = "NIMES-7K3M-Q9TX-2HWB"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accounts.models import User
-    from tests.entitlements.conftest import SchoolScenario
+    from tests.entitlements.school_scenario import SchoolScenario
 
 LATER = TERM + datetime.timedelta(hours=1)
 EXPIRED = datetime.datetime(2027, 9, 1, 0, 0, tzinfo=TERM.tzinfo)

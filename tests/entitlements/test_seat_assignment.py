@@ -8,14 +8,14 @@ import pytest
 from django_tenants.utils import schema_context
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from licensing.entitlements import operations, teacher_moves
+from licensing.entitlements import operations, teacher_affiliations
 from licensing.entitlements.models import Seat, SeatEvent, SeatMode, Subscription
 from licensing.exceptions import LicensingError
-from mailing import kinds
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
 from tests.conftest import TERM
-from tests.entitlements.conftest import seat_counter
+from tests.emails import render_only_email
+from tests.entitlements.school_scenario import seat_counter
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 
@@ -43,12 +43,6 @@ def list_recipients(kind=None):
     with schema_context("public"):
         found = Message.objects.filter(kind=kind) if kind else Message.objects.all()
         return sorted(found.values_list("recipient", flat=True))
-
-
-def render_email(kind):
-    with schema_context("public"):
-        message = Message.objects.get(kind=kind)
-        return kinds.get(kind).render(message)
 
 
 # --- In bulk --------------------------------------------------------------------------------------------------------
@@ -289,7 +283,7 @@ def test_a_payment_restores_everything(unpaid):
 def test_the_email_gives_both_dates(unpaid):
     _, subscription = unpaid.subscription()
     assign_seats(unpaid, subscription, [unpaid.teacher()])
-    text = render_email("seat.assigned").text
+    text = render_only_email("seat.assigned").text
     assert "31\N{NO-BREAK SPACE}décembre 2026 inclus (droits temporaires)" in text
     assert "31\N{NO-BREAK SPACE}août 2027" in text
 
@@ -298,7 +292,7 @@ def test_the_email_gives_both_dates(unpaid):
 
 
 def move_teacher(teacher, school):
-    return teacher_moves.change_school(teacher=teacher, school=school, typed=None, at=LATER)
+    return teacher_affiliations.change_school(teacher=teacher, school=school, typed=None, at=LATER)
 
 
 def test_a_teacher_who_moves_keeps_their_seat_and_principals_are_emailed(jaures):
@@ -315,7 +309,7 @@ def test_the_email_names_the_teacher_and_says_what_to_do(jaures):
     teacher = jaures.teacher()
     assign_seats(jaures, subscription, [teacher])
     move_teacher(teacher, SchoolFactory())
-    text = render_email("teacher.moved").text
+    text = render_only_email("teacher.moved").text
     assert teacher.email in text
     assert "celui qui le remplace" in " ".join(text.split())
 
@@ -327,10 +321,10 @@ def test_the_email_is_no_longer_due_once_the_teacher_is_back_or_withdrawn(jaures
     move_teacher(teacher, SchoolFactory())
     move_teacher(teacher, jaures.school)
     with pytest.raises(NoLongerDue):
-        render_email("teacher.moved")
+        render_only_email("teacher.moved")
     operations.release(seat_id=seat.pk, by=jaures.principal, at=LATER)
     with pytest.raises(NoLongerDue):
-        render_email("teacher.moved")
+        render_only_email("teacher.moved")
 
 
 def test_an_unverified_principal_is_not_emailed_who_moved(jaures):
@@ -338,7 +332,7 @@ def test_an_unverified_principal_is_not_emailed_who_moved(jaures):
     teacher = jaures.teacher()
     operations.claim(code=code, by=teacher, at=TERM)
     move_teacher(teacher, SchoolFactory())
-    text = render_email("teacher.moved").text
+    text = render_only_email("teacher.moved").text
     assert "Un enseignant a choisi" in text
     assert teacher.last_name not in text
 

@@ -12,7 +12,7 @@ from licensing.entitlements.models import Seat, SeatEvent, SeatMode
 from licensing.exceptions import LicensingError
 from mailing.models import Message
 from tests.conftest import TERM
-from tests.entitlements.conftest import seat_counter
+from tests.entitlements.school_scenario import seat_counter
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.licensing import KeyFactory
 from tests.factories.schools import AffiliationFactory

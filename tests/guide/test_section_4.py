@@ -15,7 +15,7 @@ from licensing.pools import operations as pools
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.guide.conftest import ACCOUNT, account_text, create_browser, page_text
+from tests.guide.scenario import ACCOUNT, account_text, create_browser, page_text
 
 HEADINGS = "Licence Classes Élèves Date d'achat Date d'expiration Clé d'activation Clés attribuées"
 

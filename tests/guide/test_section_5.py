@@ -9,7 +9,7 @@ from django.urls import reverse
 from licensing.entitlements import queries
 from licensing.entitlements.models import SeatMode
 from tests.factories.schools import SchoolFactory
-from tests.guide.conftest import ACCOUNT, account_text, create_browser, list_emails, page_text
+from tests.guide.scenario import ACCOUNT, account_text, create_browser, list_emails, page_text
 
 
 def test_vous_pourrez_vous_connecter_et_aller_dans_l_onglet_mon_compte_pour_administrer_vos_licences(

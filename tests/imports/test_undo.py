@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from collectivities.models import AuditEntry, PortfolioSchool
-from collectivities.operations import set_contact
+from collectivities.operations.portfolio import set_contact
 from imports import on_demand_tasks, operations, progress, queries, tasks
 from imports.enums import ImportState, Purpose
 from imports.exceptions import WrongImportState

@@ -41,12 +41,12 @@ def allocate(request: OfficeHttpRequest) -> HttpResponse:
     if school is None:
         raise Http404("No such school.")
     today = date_in_paris(timezone.now())
-    lots = [pool for pool in list_pool_positions() if pool.free and pool.entitlement.usable_on(today)]
+    pools = [pool for pool in list_pool_positions() if pool.free and pool.entitlement.usable_on(today)]
     initial = {
         "recipient": get_contact_emails([school.uai]).get(school.uai) or school.email,
         "pool": request.GET.get("lot"),
     }
-    form = AllocateForm(request.POST or None, positions=lots, initial=initial)
+    form = AllocateForm(request.POST or None, positions=pools, initial=initial)
     status = 200
     if request.method == "POST":
         if form.is_valid():
@@ -64,7 +64,7 @@ def allocate(request: OfficeHttpRequest) -> HttpResponse:
         "school": school,
         "name": format_school_name(school.name),
         "form": form,
-        "lots": lots,
+        "pools": pools,
         "already": already,
     }
     return render(request, "pools/allocate.html", context, status=status)

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.client_ip import get_client_ip
 from core.formatting import pluralize
-from licensing.entitlements import key_entry, operations, overview, teacher_proposals
+from licensing.entitlements import key_entry, operations, overview, teacher_affiliations
 from licensing.entitlements.exceptions import SchoolNotChosen, TooManyGuesses
 from licensing.entitlements.models import Seat, Subscription
 from licensing.entitlements.queries import administered_by, may_see_teachers_of
@@ -134,7 +134,7 @@ def join_teacher(request: AuthenticatedRequest) -> HttpResponse:
     """Affiliate a suggested teacher with the school, so that a licence can be assigned to them."""
     user = request.user
     try:
-        affiliation = teacher_proposals.attach_proposed_teacher(
+        affiliation = teacher_affiliations.attach_proposed_teacher(
             teacher_id=_parse_pk(request.POST.get("enseignant", "")),
             uai=request.POST.get("uai", ""),
             by=user,

@@ -60,7 +60,7 @@ def get_licences_context(request: AuthenticatedRequest) -> dict[str, Any]:
         return {
             "version": current_version,
             "overview": principal_overview,
-            "direction": verification_offers.get_verification_offer(user, principal_overview, at=now),
+            "verification_offer": verification_offers.get_verification_offer(user, principal_overview, at=now),
         }
     if user.profile == Profile.TEACHER:
         return {

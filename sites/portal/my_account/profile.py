@@ -17,7 +17,7 @@ from accounts.forms import PersonForm
 from accounts.models import Profile, User
 from accounts.personal_details import update_personal_details
 from accounts.queries import get_account_state
-from licensing.entitlements import teacher_moves
+from licensing.entitlements import teacher_affiliations
 from schools import affiliations
 from schools.queries import find_by_uai
 from sites.portal.my_account.licences import enter_key
@@ -98,7 +98,7 @@ def choose_school(request: AuthenticatedRequest) -> HttpResponse:
         return render_page(request, status=422, school_form=form, school_open=True)
     now = timezone.now()
     if user.profile == Profile.TEACHER:
-        teacher_moves.change_school(teacher=user, school=form.school, typed=form.typed, at=now)
+        teacher_affiliations.change_school(teacher=user, school=form.school, typed=form.typed, at=now)
     elif form.school is not None:
         affiliations.choose(user=user, school=form.school, at=now)
         request.session[SCHOOL_SESSION_KEY] = form.school.pk
@@ -118,7 +118,7 @@ def join_school(request: AuthenticatedRequest) -> HttpResponse:
     if school is None:
         raise Http404("No such school.")
     if user.profile == Profile.TEACHER:
-        teacher_moves.change_school(teacher=user, school=school, typed=None, at=timezone.now())
+        teacher_affiliations.change_school(teacher=user, school=school, typed=None, at=timezone.now())
     else:
         affiliations.choose(user=user, school=school, at=timezone.now())
         request.session[SCHOOL_SESSION_KEY] = school.pk

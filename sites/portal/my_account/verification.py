@@ -19,9 +19,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 from licensing.entitlements import principal_handover
 from licensing.entitlements.models import Subscription
 from schools.principals import operations as principals
-from schools.principals.exceptions import AskedTooOften, PrincipalError, PrincipalLinkExpired, PrincipalsChanged
+from schools.principals.exceptions import (
+    PrincipalError,
+    PrincipalLinkExpired,
+    PrincipalsChanged,
+    TooManyVerificationRequests,
+)
 from schools.principals.queries import get_principal_request, list_verified_principals
-from schools.principals.wording import format_school, mask_email
+from schools.wording import format_school, mask_email
 from web.access import public_page, signed_in
 
 if TYPE_CHECKING:
@@ -51,7 +56,7 @@ def request_verification(request: AuthenticatedRequest) -> HttpResponse:
     except PrincipalError as refusal:
         messages.error(request, str(refusal))
         response = redirect("my_account")
-        if isinstance(refusal, AskedTooOften):
+        if isinstance(refusal, TooManyVerificationRequests):
             response["Retry-After"] = str(refusal.retry_after)
         return response
     messages.success(

@@ -10,7 +10,7 @@ from django_tenants.utils import get_tenant_base_migrate_command_class
 
 from core.advisory_locks import hold_session_lock
 from core.tenant_connection import connection
-from tenants import schema_migrations
+from tenants import schema_migrations, schema_snapshot
 
 #: Options left to django-tenants' own command: partial or dry runs.
 _PASSED_ON = ("app_label", "migration_name", "fake", "fake_initial", "plan", "prune", "check_unapplied")
@@ -43,7 +43,7 @@ class Command(MigrateSchemasCommand):
                 self.stdout.write(line)
 
         outcome = schema_migrations.migrate_collectivities(schemas=schemas, report=report)
-        schema_migrations.refresh_snapshot()
+        schema_snapshot.refresh()
         report(
             f"Collectivités : {outcome.up_to_date} déjà à jour, {len(outcome.migrated)} mises à jour, "
             f"{len(outcome.failed)} en échec."

@@ -28,10 +28,10 @@ from sites.portal.privacy.account_closure import close_account, get_consequences
 from sites.portal.privacy.emails import ACCOUNT_CLOSED
 from tests import races
 from tests.conftest import TERM
-from tests.entitlements.conftest import SchoolScenario
+from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import TeacherFactory, UserFactory
 from tests.sites.portal import identifiable_person
-from tests.sites.portal.test_my_account import visible_text
+from tests.sites.portal.my_account_page import visible_text
 
 PAGE = "/mon-compte/supprimer/"
 

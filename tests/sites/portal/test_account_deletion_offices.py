@@ -13,7 +13,7 @@ from sites.portal.privacy.account_closure import close_account
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory
 from tests.sites.portal import identifiable_person
-from tests.sites.portal.test_my_account import visible_text
+from tests.sites.portal.my_account_page import visible_text
 
 PAGE = "/mon-compte/supprimer/"
 

@@ -17,7 +17,7 @@ from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFacto
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.schools import principals
 from tests.schools.principals import get_token, is_verified
-from tests.sites.portal.test_my_account import PAGE, visible_text
+from tests.sites.portal.my_account_page import PAGE, visible_text
 
 ASK = f"{PAGE}direction/"
 
@@ -205,7 +205,7 @@ def test_a_handover_transfers_the_subscriptions_and_notifies_the_predecessor(jau
     # The teacher's seat is unchanged.
     assert "Active" in visible_text(as_(teacher).get(PAGE))
     assert list(PrincipalEvent.objects.order_by("pk").values_list("kind", flat=True)) == [
-        "verified", "asked", "replaced", "verified",
+        "verified", "requested", "replaced", "verified",
     ]  # fmt: skip
 
 
