@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import connection
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -12,6 +11,7 @@ from accounts.models import User
 from collectivities import invitation_tokens
 from collectivities.models import Invitation, Role
 from collectivities.queries import get_office_settings
+from core.tenant_connection import connection
 from mailing import kinds
 from mailing.kinds import NoLongerDue, RenderedEmail
 from tenants.models import Collectivity, OfficeRequest
@@ -43,7 +43,7 @@ def _render(name: str, subject: str, context: dict[str, Any], **headers: str) ->
 
 def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
     invitation = Invitation.objects.get(pk=_topic_id(message))
-    collectivity = Collectivity.objects.get(schema_name=connection.schema_name)  # type: ignore[attr-defined]
+    collectivity = Collectivity.objects.get(schema_name=connection.schema_name)
     inviter = User.objects.filter(pk=invitation.invited_by_id).first() if invitation.invited_by_id else None
     token = _MASKED if masked else invitation_tokens.build_token(invitation.nonce)
     return _render(

@@ -19,6 +19,7 @@ from collectivities.models import OfficeSettings, PortfolioSchool, Role
 from schools import uai
 from tenants import identifiers
 from tenants.models import OfficeRequest
+from web.generic_forms import ModelForm
 
 #: What each role may do, shown next to its checkbox.
 ROLE_HINTS = {
@@ -148,7 +149,7 @@ class ApiTokenForm(forms.Form):
         return [line.strip() for line in self.cleaned_data["networks"].splitlines() if line.strip()]
 
 
-class SettingsForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+class SettingsForm(ModelForm[OfficeSettings]):
     logo = forms.FileField(
         label="Logo",
         required=False,
@@ -168,7 +169,7 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at
         widgets: ClassVar = {"signature": forms.Textarea(attrs={"rows": 4})}
 
 
-class SchoolContactForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+class SchoolContactForm(ModelForm[PortfolioSchool]):
     class Meta:
         model = PortfolioSchool
         fields: ClassVar = ["contact_name", "contact_email", "contact_phone", "classes"]
@@ -199,7 +200,7 @@ class AddSchoolsForm(forms.Form):
         return list(found)
 
 
-class OfficeRequestForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+class OfficeRequestForm(ModelForm[OfficeRequest]):
     class Meta:
         model = OfficeRequest
         fields: ClassVar = ["name", "kind", "siren", "applicant", "role", "email", "phone", "message"]

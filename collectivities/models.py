@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 #: Audit actions for one school of a list: home pages leave them out and show the entry of the list.
 PORTFOLIO_ADDED_BY_LIST = "portfolio.added_by_list"
-PORTFOLIO_UPDATED_BY_LIST = "portfolio.contact_set_by_list"
+PORTFOLIO_UPDATED_BY_LIST = "portfolio.contact_updated_by_list"
 PORTFOLIO_REMOVED_BY_LIST = "portfolio.removed_by_list"
 PORTFOLIO_LIST_ACTIONS = (PORTFOLIO_ADDED_BY_LIST, PORTFOLIO_UPDATED_BY_LIST, PORTFOLIO_REMOVED_BY_LIST)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import DatabaseError, OperationalError, connection
+from django.db import DatabaseError, OperationalError
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django_tenants.utils import schema_context
 
+from core.tenant_connection import connection
 from tenants import schema_snapshot
 from tenants.lock_timeouts import is_lock_error, session_lock_timeout
 from tenants.models import Collectivity, SchemaSnapshot
@@ -136,9 +137,9 @@ def _migrate(schema: str) -> None:
         try:
             with session_lock_timeout(), schema_context(schema):
                 # With public in search_path, Django would find public's migration table and run nothing.
-                connection.set_schema(schema, include_public=False)  # type: ignore[attr-defined]
+                connection.set_schema(schema, include_public=False)
                 MigrationRecorder(connection).ensure_schema()
-                connection.set_schema(schema)  # type: ignore[attr-defined]
+                connection.set_schema(schema)
                 executor = MigrationExecutor(connection)
                 executor.migrate(executor.loader.graph.leaf_nodes())
         except OperationalError as error:

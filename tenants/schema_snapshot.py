@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
+from core.tenant_connection import connection
 from tenants.lock_timeouts import session_lock_timeout
 from tenants.models import SchemaSnapshot
 
@@ -73,9 +73,9 @@ def create() -> SchemaSnapshot:
             connection.execute_wrapper(_statement_recorder(statements)),
         ):
             # With public in search_path, Django would find public's migration table and run nothing.
-            connection.set_schema(scratch, include_public=False)  # type: ignore[attr-defined]
+            connection.set_schema(scratch, include_public=False)
             MigrationRecorder(connection).ensure_schema()
-            connection.set_schema(scratch)  # type: ignore[attr-defined]
+            connection.set_schema(scratch)
             executor = MigrationExecutor(connection)
             executor.migrate(executor.loader.graph.leaf_nodes())
         with connection.cursor() as cursor:

@@ -10,11 +10,12 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client, TransactionTestCase
 from django_tenants.utils import schema_context, tenant_context
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from core.tenant_connection import connection
 from mailing.sink import SmtpSink
 from tenants import provisioning, schema_snapshot
 from tenants.models import Collectivity, CollectivityKind

@@ -137,7 +137,7 @@ def set_contact(
     )
     class_count = "" if classes is None else f" {classes} classe{'s' if classes > 1 else ''}."
     audit_log.record(
-        action="portfolio.contact_set",
+        action="portfolio.contact_updated",
         by=by,
         at=at,
         summary=f"Contact de {row.school.name} ({uai}) : {contact}.{class_count}",

@@ -65,7 +65,7 @@ def write_portfolio_list(
     written = write_portfolio(entries=entries, by=by, at=at)
     if written.added or written.updated:
         audit_log.record(
-            action="portfolio.list_written",
+            action="portfolio.bulk_updated",
             by=by,
             at=at,
             summary=(
@@ -87,7 +87,7 @@ def remove_portfolio_list(*, uais: Sequence[str], by: User | None, at: datetime.
     removed = set(bulk_remove_from_portfolio(uais={uai for uai in requested if codes.is_valid(uai)}, by=by, at=at))
     if removed:
         audit_log.record(
-            action="portfolio.list_removed",
+            action="portfolio.bulk_removed",
             by=by,
             at=at,
             summary=(
@@ -113,7 +113,7 @@ def check_schools(indexed: Iterable[tuple[int, str]]) -> Iterator[PortfolioRowEr
                 index, "uai", "unknown_school", f"L'annuaire ne connaît pas d'établissement « {uai[:20]} »."
             )
         elif uai in seen:
-            yield PortfolioRowError(index, "uai", "twice", f"{uai} figure deux fois dans la liste.")
+            yield PortfolioRowError(index, "uai", "duplicate_school", f"{uai} figure deux fois dans la liste.")
         seen.add(uai)
 
 

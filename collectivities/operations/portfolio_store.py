@@ -111,7 +111,7 @@ def write_portfolio(
     _update_contacts({uai: after[uai] for uai in updated})
     names = _school_names([*added, *updated])
     added_action, updated_action = (
-        ("portfolio.added", "portfolio.contact_set")
+        ("portfolio.added", "portfolio.contact_updated")
         if one_by_one
         else (PORTFOLIO_ADDED_BY_LIST, PORTFOLIO_UPDATED_BY_LIST)
     )

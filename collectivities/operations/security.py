@@ -35,7 +35,7 @@ def set_second_factor_requirement(*, needed: bool, by: User, at: datetime.dateti
     settings.managers_need_second_factor = needed
     settings.save(update_fields=["managers_need_second_factor"])
     audit_log.record(
-        action="settings.second_factor_asked" if needed else "settings.second_factor_not_asked",
+        action="settings.second_factor_required" if needed else "settings.second_factor_optional",
         by=by,
         at=at,
         summary=(

@@ -45,7 +45,7 @@ def create_token(
     granted = ", ".join(TokenScope(scope).label.lower() for scope in token.scopes)
     restriction = f", depuis {formatting.join_words(token.networks)}" if token.networks else ""
     audit_log.record(
-        action="api.token_made",
+        action="api.token_created",
         by=by,
         at=at,
         summary=(

@@ -79,8 +79,8 @@ def carry_over_decisions(spreadsheet_import: SpreadsheetImport) -> None:
 
 
 def _pair_rows(spreadsheet_import: SpreadsheetImport, earlier: SpreadsheetImport) -> list[tuple[int, int | None, bool]]:
-    before = {clean_sheet_name(name, n): n - 1 for n, name in enumerate(earlier.layout.get("sheets", []), start=1)}
-    names = [clean_sheet_name(name, number) for number, name in enumerate(spreadsheet_import.layout["sheets"], start=1)]
+    before = {clean_sheet_name(name, n): n - 1 for n, name in enumerate(earlier.layout.sheets, start=1)}
+    names = [clean_sheet_name(name, number) for number, name in enumerate(spreadsheet_import.layout.sheets, start=1)]
     sheets = [(now, before[name]) for now, name in enumerate(names) if name in before]
     with connection.cursor() as cursor:
         cursor.execute(

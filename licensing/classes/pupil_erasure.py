@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-ERASED = "classes.erased"
-WARNED = "classes.warned"
+ERASED = "class.pupils_erased"
+WARNED = "class.erasure_announced"
 
 #: How long before the erasure teachers are warned.
 WARNING_LEAD_TIME = datetime.timedelta(days=30)

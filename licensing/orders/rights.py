@@ -107,6 +107,7 @@ def _open_pool(
     order: Order, line: OrderLine, entitlement: Entitlement, *, by: User | None, at: datetime.datetime
 ) -> None:
     """Create the pool in the schema of the collectivity."""
+    assert order.collectivity is not None  # noqa: S101 - a purchase or a grant of a collectivity
     with tenant_context(order.collectivity):
         pool = Pool.objects.create(
             entitlement=entitlement,

@@ -15,17 +15,36 @@ from django.contrib.contenttypes.models import ContentType
 
 from accounts import email_kinds
 from accounts.models import Session, User
+from core.exceptions import DomainError
 from mailing import personal_data as outbox
 
 if TYPE_CHECKING:
     import datetime
 
 #: French labels of the kinds of authenticator.
-FACTOR_LABELS = {
+FACTOR_LABELS: dict[str, str] = {
     Authenticator.Type.TOTP: "application d'authentification",
     Authenticator.Type.RECOVERY_CODES: "codes de secours",
     Authenticator.Type.WEBAUTHN: "clé de sécurité",
 }
+
+
+class OperatorAccountNotClosable(DomainError):
+    """The account is the operator's, which no page closes."""
+
+    code = "operator_account"
+
+
+def explain_closure_refusal(user: User) -> str:
+    """Return why the account cannot be closed, as a French sentence; empty where it can."""
+    if not (user.is_staff or user.is_superuser):
+        return ""
+    return "Ce compte est celui de l'exploitation du site : il ne se supprime pas d'ici."
+
+
+def list_email_addresses(user: User) -> set[str]:
+    """Return the account's address and those that it has yet to confirm."""
+    return {user.email, *EmailAddress.objects.filter(user=user).values_list("email", flat=True)} - {""}
 
 
 def lock_account(user_id: int) -> User:

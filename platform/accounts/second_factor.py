@@ -6,7 +6,7 @@ sessions except the current one: a stolen session does not survive.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -29,7 +29,7 @@ _SECRET_KEYS = {Authenticator.Type.TOTP: "secret", Authenticator.Type.RECOVERY_C
 class SecondFactorError(Exception):
     """A rule forbids the change; nothing was changed. The message is shown to the user."""
 
-    code = "second_factor_refused"
+    code = "second_factor_rejected"
 
 
 def is_enabled(user: User) -> bool:
@@ -37,7 +37,7 @@ def is_enabled(user: User) -> bool:
     return bool(Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.TOTP).exists())
 
 
-def has_second_factor(user_id: object) -> Exists:
+def has_second_factor(user_id: Any) -> Exists:
     """Return a queryset condition that the account, given as an `OuterRef`, has a second factor."""
     return Exists(Authenticator.objects.filter(user_id=user_id, type=Authenticator.Type.TOTP))
 

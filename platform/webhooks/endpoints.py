@@ -49,7 +49,7 @@ class TooManyEndpoints(DomainError):
 class AddressTaken(DomainError):
     """Another endpoint has the same URL; also a unique constraint."""
 
-    code = "address_taken"
+    code = "url_already_used"
 
     def __init__(self) -> None:
         super().__init__("Un webhook conduit déjà à cette adresse : modifiez celui-là.")

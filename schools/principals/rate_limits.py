@@ -8,6 +8,6 @@ from accounts.throttling import RateLimit
 
 HOUR = datetime.timedelta(hours=1)
 DAY = datetime.timedelta(days=1)
-PER_SCHOOL_AND_HOUR = RateLimit("head/school/hour", 1, HOUR)
-PER_SCHOOL_AND_DAY = RateLimit("head/school/day", 3, DAY)
-PER_ACCOUNT_AND_DAY = RateLimit("head/account", 5, DAY)
+PER_SCHOOL_AND_HOUR = RateLimit("principal/hour", 1, HOUR)
+PER_SCHOOL_AND_DAY = RateLimit("principal/day", 3, DAY)
+PER_ACCOUNT_AND_DAY = RateLimit("principal/account", 5, DAY)

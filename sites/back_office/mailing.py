@@ -11,7 +11,7 @@ from django.contrib import admin
 from unfold.admin import ModelAdmin
 
 from mailing.models import LOST, Message
-from web.read_only import ReadOnlyAdminMixin
+from sites.back_office.read_only import ReadOnlyAdminMixin
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
 from django.urls import reverse
@@ -15,11 +15,18 @@ from licensing.catalogue.operations import day_in_france
 from licensing.catalogue.price_lists import list_missing_prices
 from licensing.catalogue.pricing import get_year_on_sale
 from sites.back_office import work_queue
-from sites.back_office.work_item import WorkItem
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterator
+
+
+class WorkItem(NamedTuple):
+    """What the operator has to do, and the URL where it is done."""
+
+    sentence: str
+    url: str
+    urgent: bool
 
 
 def list_sales_work_items(now: datetime.datetime) -> Iterator[WorkItem]:

@@ -20,7 +20,7 @@ from collectivities import operations as offices
 from collectivities.models import Role
 from imports import operations as imports
 from imports import queries as import_queries
-from imports.enums import ImportState, Verdict
+from imports.enums import ImportState, Purpose, Verdict
 from imports.models import SpreadsheetImport
 from licensing.entitlements import operations as subscriptions
 from licensing.orders.operations import grant
@@ -150,7 +150,9 @@ class DemoScenario:
         manager = User.objects.get(username="nora")
         with tenant_context(self.offices["nimes"]):
             spreadsheet_import = imports.upload(
+                purpose=Purpose.ALLOCATION,
                 pool_id=self.pools["nimes"].pk,
+                volume="",
                 filename=path.name,
                 content=path.read_bytes(),
                 units_for_all=None,

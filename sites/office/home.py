@@ -16,7 +16,7 @@ from collectivities.models import PORTFOLIO_LIST_ACTIONS, AuditEntry, PortfolioS
 from core import formatting
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
-from imports.operations.awaited_rows import list_arrivals
+from imports.operations import list_arrivals
 from licensing.billing.queries import has_rejected_invoice
 from licensing.catalogue.operations import day_in_france
 from licensing.entitlements.wording import countdown

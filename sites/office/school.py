@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from collectivities.access import office
 from collectivities.models import AuditEntry, PortfolioSchool, Role
-from imports.timeline import list_grants
+from imports.queries import list_grants
 from licensing.catalogue.operations import day_in_france
 from licensing.pools.models import ALLOCATION_TOPIC
 from licensing.pools.queries import list_allocations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from lxml import etree
@@ -100,7 +101,7 @@ def test_money_that_went_back_is_not_what_paid_it():
 
 
 #: Payers that require neither a service code nor an engagement number.
-PAYERS = {
+PAYERS: dict[str, dict[str, Any]] = {
     "a private school": {"payer": Payer.SCHOOL, "siret": "78430177200017"},
     "a cooperative": {"payer": Payer.COOPERATIVE, "siret": ""},
     "a private person": {"payer": Payer.OTHER, "siret": "", "bill_country": ""},

@@ -99,7 +99,7 @@ def test_a_form_that_is_sent_twice_makes_one_token_and_shows_it_no_more(browser)
     sent = filled()
     first = browser.post(NEW, sent)
     again = browser.post(NEW, sent, follow=True)
-    assert Token.objects.count() == AuditEntry.objects.filter(action="api.token_made").count() == 1
+    assert Token.objects.count() == AuditEntry.objects.filter(action="api.token_created").count() == 1
     assert again.redirect_chain == [(LIST, 302)]
     assert "Ce formulaire a déjà créé un jeton" in again.content.decode()
     assert SECRET.search(first.content.decode())

@@ -31,7 +31,7 @@ def _kind():
         render=render_note,
         preview=render_note,
         reveal=lambda *_, **__: RenderedEmail(subject="Votre clé", text=f"Bonjour,\n\n{KEY}\n"),
-        resend=lambda _, *, recipient, at, **__: operations.enqueue(kind="note", recipient=recipient, at=at),
+        resend=lambda _, *, recipient, by, at: operations.enqueue(kind="note", recipient=recipient, at=at),  # noqa: ARG005 - by its name
     )
     yield
     kinds.unregister("note")

@@ -197,8 +197,9 @@ TEACHER = {
     ),
     "the only unit taken": RefusalCase(all_taken, "no_seat_left", "La seule licence",
     "d'en libérer une"),
-    "no unit left": RefusalCase(several_taken, "no_seat_left", "Les 2 licences",
-    "Demandez à votre chef d'établissement"),
+    "no unit left": RefusalCase(
+        several_taken, "no_seat_left", "Les 2 licences", "Demandez à votre chef d'établissement"
+    ),
     "served already": RefusalCase(with_claimed_seat, "already_served", "Vous détenez déjà", "il n'y a rien à saisir"),
     "withdrawn": RefusalCase(
         withdrawn, "withdrawn", "vous a retiré cette licence", "Voyez avec lui", at=LATER,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ DAY = datetime.timedelta(days=1)
 SOON = datetime.date(2026, 12, 6)
 PAST = TODAY - DAY
 #: Fields of an entitlement with this status on TODAY, its validity and its sentence.
-STATUS_CASES = {
+STATUS_CASES: dict[EntitlementStatus, tuple[dict[str, Any], str, str]] = {
     EntitlementStatus.FIRM: ({}, "31/08/2027", ""),
     EntitlementStatus.PROVISIONAL: (
         {"provisional_until": SOON},

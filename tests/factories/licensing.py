@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 
 import factory
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from core.tenant_connection import connection
 from licensing.catalogue.models import Product, SchoolYear
 from licensing.catalogue.operations import day_in_france
 from licensing.entitlements import code_sealing, keys

@@ -80,7 +80,7 @@ REFUSED = [
     ("empty", build_xlsx([])),
     ("empty", build_xls([])),
     ("empty", build_ods([])),
-    ("too_big", b"a" * (limits.MAX_BYTES + 1)),
+    ("file_too_large", b"a" * (limits.MAX_BYTES + 1)),
     ("html", b"\xef\xbb\xbf<html><table><tr><td>UAI</td></tr></table></html>"),
     ("html", b"\n\n<TABLE><tr><td>UAI</td></tr></TABLE>"),
     ("html", "<html><table></table></html>".encode("utf-16")),

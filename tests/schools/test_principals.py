@@ -61,7 +61,7 @@ def render_email(kind):
 def test_the_link_goes_to_the_directorys_address_and_to_no_other(school, asker):
     request_link(asker, school)
     message = Message.objects.get()
-    assert (message.kind, message.recipient) == ("head.ask", school.email)
+    assert (message.kind, message.recipient) == ("principal.verification_requested", school.email)
     assert events(school) == [("asked", asker, asker, "mailbox")]
 
 
@@ -73,7 +73,7 @@ def test_neither_the_outbox_nor_the_database_holds_the_link(school, asker):
 
 def test_the_email_says_who_asks_and_that_ignoring_it_does_nothing(school, asker):
     token = send_link(asker, school)
-    _, result = render_email("head.ask")
+    _, result = render_email("principal.verification_requested")
     for part in (str(asker), asker.username, f"/direction/{token}/", school.pk, "il ne se passera rien"):
         assert part in result.text
     assert asker.email not in result.text
@@ -146,7 +146,7 @@ def test_the_mailbox_verifies_and_the_person_is_notified(school, asker):
     assert (affiliation.verified_at, affiliation.verified_by) == (TERM, Verification.MAILBOX)
     assert done.replaced == []
     assert events(school)[-1] == ("verified", asker, None, "mailbox")
-    recipient, result = render_email("head.verified")
+    recipient, result = render_email("principal.verified")
     assert recipient == asker.email
     assert "a confirmé que vous le dirigez" in result.text
 
@@ -198,10 +198,10 @@ def test_a_predecessor_loses_the_school_and_is_notified(school, asker):
     assert (is_verified(asker, school), is_verified(predecessor, school)) == (True, False)
     assert predecessor.affiliations.filter(school=school).exists()
     assert ("replaced", predecessor, asker, "mailbox") in events(school)
-    recipient, result = render_email("head.replaced")
+    recipient, result = render_email("principal.replaced")
     assert recipient == predecessor.email
     assert str(asker) in result.text
-    assert not Message.objects.filter(kind="head.joined").exists()
+    assert not Message.objects.filter(kind="principal.joined").exists()
 
 
 def test_co_principals_keep_their_rights_and_are_notified(school, asker):
@@ -209,7 +209,7 @@ def test_co_principals_keep_their_rights_and_are_notified(school, asker):
     confirm(send_link(asker, school), kept=[colleague.pk])
     assert is_verified(asker, school)
     assert is_verified(colleague, school)
-    recipient, result = render_email("head.joined")
+    recipient, result = render_email("principal.joined")
     assert recipient == colleague.email
     assert str(asker) in result.text
 
@@ -261,7 +261,7 @@ def test_a_verification_by_the_operator_is_recorded_with_its_author(school, aske
     affiliations.verify(affiliation=asker.affiliations.get(), means=Verification.OPERATOR, by=operator, at=TERM)
     affiliations.verify(affiliation=asker.affiliations.get(), means=Verification.OPERATOR, by=operator, at=TERM)
     assert events(school) == [("verified", asker, operator, "operator")]
-    assert Message.objects.get(kind="head.joined").recipient == head.email
+    assert Message.objects.get(kind="principal.joined").recipient == head.email
 
 
 def test_leaving_is_recorded_for_verified_principals_only(school):
@@ -281,7 +281,7 @@ def test_an_email_no_longer_due_is_cancelled(school, asker, change):
     else:
         School.objects.update(email="ailleurs@exemple.example")
     with pytest.raises(NoLongerDue):
-        render_email("head.ask")
+        render_email("principal.verification_requested")
 
 
 # --- Races ----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Check demands on a pool: each becomes a step or an error.
 
-Pure but for `targets` and `held_of`, which query and lock. The caller has locked the pool.
+Pure but for `get_target_schools` and `lock_existing_allocations`, which query and lock. The caller has locked the pool.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from licensing.pools.exceptions import (
     WouldShrink,
 )
 from licensing.pools.models import Allocation
-from licensing.pools.operations.allocation_rows import AllocationStep, Demand, ExistingAllocation, TargetSchool
+from licensing.pools.operations.steps import AllocationStep, Demand, ExistingAllocation, TargetSchool
 from schools.models import School, SchoolState
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpResponse
 
-    from sites.office.purchases import PurchaseOfficeRequest
+    from collectivities.access import OfficeHttpRequest
 
 #: States in which the billing codes may still be completed: no invoice is issued yet.
 COMPLETABLE = (OrderState.PLACED, OrderState.LAPSED)
@@ -45,13 +45,13 @@ class PurchaseStep(NamedTuple):
 
 @require_policy(READERS)
 @require_safe
-def detail(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
+def detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show the order and its next step."""
     return render_purchase(request, get_purchase(pk))
 
 
 def render_purchase(
-    request: PurchaseOfficeRequest, order: Order, *, scan_form: OfficeScanForm | None = None, status: int = 200
+    request: OfficeHttpRequest, order: Order, *, scan_form: OfficeScanForm | None = None, status: int = 200
 ) -> HttpResponse:
     """Render the page of the order; `scan_form`: a refused upload, with its errors."""
     today = day_in_france(timezone.now())

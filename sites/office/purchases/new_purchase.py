@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from django.http import HttpResponse
 
+    from collectivities.access import OfficeHttpRequest
     from licensing.catalogue.models import PriceBand
     from licensing.catalogue.pricing import PricedLine
-    from sites.office.purchases import PurchaseOfficeRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class LargerVolume:
 
 @require_policy(BUYERS)
 @require_http_methods(["GET", "HEAD", "POST"])
-def new_purchase(request: PurchaseOfficeRequest) -> HttpResponse:
+def new_purchase(request: OfficeHttpRequest) -> HttpResponse:
     """Show the price of a volume (`?licences=n`); by POST, draft the order."""
     now = timezone.now()
     data = request.POST if request.method == "POST" else request.GET
@@ -80,7 +80,7 @@ def new_purchase(request: PurchaseOfficeRequest) -> HttpResponse:
     return response
 
 
-def _create_draft(request: PurchaseOfficeRequest, form: VolumeForm, now: datetime.datetime) -> int:
+def _create_draft(request: OfficeHttpRequest, form: VolumeForm, now: datetime.datetime) -> int:
     order = operations.create_collectivity_draft(
         collectivity=get_current_collectivity(), units=form.cleaned_data["licences"], by=request.member.user, at=now
     )

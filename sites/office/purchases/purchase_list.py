@@ -22,14 +22,14 @@ from web.access import require_policy
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from sites.office.purchases import PurchaseOfficeRequest
+    from collectivities.access import OfficeHttpRequest
 
 PER_PAGE = 50
 
 
 @require_policy(READERS)
 @require_safe
-def purchase_list(request: PurchaseOfficeRequest) -> HttpResponse:
+def purchase_list(request: OfficeHttpRequest) -> HttpResponse:
     """List the orders, without discarded drafts."""
     waiting = PurchaseOrderScan.objects.filter(order=OuterRef("pk"), state=ScanState.WAITING)
     orders = (

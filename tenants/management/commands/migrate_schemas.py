@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import connection
 from django_tenants.management.commands.migrate_schemas import MigrateSchemasCommand
 from django_tenants.utils import get_tenant_base_migrate_command_class
 
+from core.tenant_connection import connection
 from tenants import schema_migrations
 
 #: Options left to django-tenants' own command: partial or dry runs.
@@ -31,8 +31,9 @@ class Command(MigrateSchemasCommand):
                 self._migrate_collectivities([schema] if schema else None, int(options["verbosity"]))
 
     def _migrate_public(self, options: dict[str, Any]) -> None:
-        connection.set_schema_to_public()  # type: ignore[attr-defined]
-        command = get_tenant_base_migrate_command_class()(stdout=self.stdout, stderr=self.stderr)
+        connection.set_schema_to_public()
+        command = get_tenant_base_migrate_command_class()()
+        command.stdout, command.stderr = self.stdout, self.stderr
         command.execute(**options)
 
     def _migrate_collectivities(self, schemas: list[str] | None, verbosity: int) -> None:
