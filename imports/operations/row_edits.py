@@ -45,8 +45,8 @@ def amend_row(
     `edits`: new cell texts by meaning; a UAI alone is a school chosen by the member, whatever the other cells say.
     `awaited`: set aside until the directory knows the school. `conflict_resolution`: how the conflict is resolved, ""
     to reopen it. All affected rows are checked again; `others_changed` of the row returned tells whether any changed.
-    Raises `UnknownRow`, `RowCannotBeTicked`, `CannotAwait`, `CannotResolveConflict`, `UnknownImport`, `WrongImportState`,
-    having changed nothing.
+    Raises `UnknownRow`, `RowCannotBeTicked`, `CannotAwait`, `CannotResolveConflict`, `UnknownImport`,
+    `WrongImportState`, having changed nothing.
     """
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
     row = ImportRow.objects.filter(import_id=import_id, sheet=sheet, number=number).first()
