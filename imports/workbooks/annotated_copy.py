@@ -12,11 +12,7 @@ from openpyxl import Workbook
 from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.utils import get_column_letter
 
-from imports.formats.detection import open_workbook
-from imports.meanings import ADDED_TITLES, LISTS_SHEET, is_added_title
-from imports.workbooks import cell_marks, choice_lists
-from imports.workbooks.annotated_original import ADDED_WIDTHS, AddedColumns
-from imports.workbooks.safe_cells import (
+from core.workbook import (
     WRAPPED,
     build_cell,
     build_header,
@@ -25,6 +21,10 @@ from imports.workbooks.safe_cells import (
     save_to_bytes,
     set_widths,
 )
+from imports.formats.detection import open_workbook
+from imports.meanings import ADDED_TITLES, LISTS_SHEET, is_added_title
+from imports.workbooks import cell_marks, choice_lists
+from imports.workbooks.annotated_original import ADDED_WIDTHS, AddedColumns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
