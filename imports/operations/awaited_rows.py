@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, OuterRef
 from collectivities import audit_log
 from core import formatting
 from core.calendar import date_in_paris
+from core.workbook import WorksheetContent, build_workbook
 from imports.enums import ImportState, Purpose, Volume
 from imports.exceptions import NothingArrived, PoolEnded
 from imports.layout import LayoutChoices
@@ -19,7 +20,6 @@ from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.import_lock import lock_import
 from imports.operations.recheck import change_rows
 from imports.operations.upload import store_upload
-from imports.workbooks.plain_workbook import WorksheetContent, build_workbook
 from licensing.pools.models import Pool
 from schools.models import School, SchoolState
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from django.db.models import Q
 
 from core.tenant_connection import connection
+from core.workbook import clean_sheet_name
 from imports.enums import ImportState
 from imports.layout import LayoutChoices
 from imports.meanings import ADDED_TITLES, Meaning, is_added_title
 from imports.models import SpreadsheetImport
 from imports.operations.import_lock import READ_TASK, queue_task
 from imports.workbooks import provenance
-from imports.workbooks.safe_cells import clean_sheet_name
 from schools.folding import fold
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from openpyxl.cell import MergedCell
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.dimensions import ColumnDimension
 
+from core.workbook import BOLD, HEADER_FILL, WRAPPED, save_to_bytes, set_text, set_widths
 from imports.meanings import ADDED_TITLES, is_added_title
 from imports.workbooks import cell_marks, choice_lists
 from imports.workbooks.formula_results import read_results, restore_results
-from imports.workbooks.safe_cells import BOLD, HEADER_FILL, WRAPPED, save_to_bytes, set_text, set_widths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

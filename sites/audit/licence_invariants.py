@@ -162,7 +162,8 @@ TENANT_INVARIANTS = (
         JOIN pools_pool AS pool ON pool.id = allocation.pool_id
         LEFT JOIN public.entitlements_activationkey AS key ON key.id = allocation.key_id
         WHERE key.id IS NULL OR key.entitlement_id <> pool.entitlement_id
-           OR key.school_id IS DISTINCT FROM allocation.school_id OR key.units <> allocation.units OR (key.revoked_at IS NULL) <> (allocation.revoked_at IS NULL)
+           OR key.school_id IS DISTINCT FROM allocation.school_id OR key.units <> allocation.units
+           OR (key.revoked_at IS NULL) <> (allocation.revoked_at IS NULL)
         """,
     ),
     Invariant(

@@ -47,8 +47,8 @@ def add_proposals(spreadsheet_import, number, *schools, code="ambiguous_school")
     proposals = [{"uai": school.uai, "label": school.name, "score": score} for school, score in schools]
     problem = {"column": "uai", "code": code, "message": "…", "blocking": True}
     ImportRow.objects.filter(import_id=spreadsheet_import.pk, number=number).update(
-        uai="", match_method="", confidence=None, proposals=proposals, problems=[problem], codes=[code], verdict="error",
-        ticked=False,
+        uai="", match_method="", confidence=None, proposals=proposals, problems=[problem], codes=[code],
+        verdict="error", ticked=False,
     )  # fmt: skip
 
 

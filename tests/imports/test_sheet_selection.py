@@ -182,8 +182,8 @@ def test_versions_are_known_by_names_where_there_is_no_uai():
 
 def test_a_school_in_two_sheets_makes_no_version():
     content = build_xlsx([["UAI", "Licences"], [UNUSED_UAIS[0], 1], [UNUSED_UAIS[1], 2], [UNUSED_UAIS[2], 2]],
-    sheet="A",
-                   more={"B": [["UAI", "Licences"], [UNUSED_UAIS[0], 1], [UNUSED_UAIS[3], 2], [UNUSED_UAIS[4], 2]]})  # fmt: skip
+        sheet="A", more={"B": [["UAI", "Licences"], [UNUSED_UAIS[0], 1], [UNUSED_UAIS[3], 2], [UNUSED_UAIS[4], 2]]},
+    )  # fmt: skip
     assert row_numbers(parse_spreadsheet(content, ParsingOptions())) == [(0, 2), (0, 3), (0, 4), (1, 2), (1, 3), (1, 4)]
 
 

@@ -1,12 +1,13 @@
-"""Safe cells: texts such as « =1+1 » must never be evaluated as formulas by the reader."""
+"""The writer of xlsx workbooks. Texts such as « =1+1 », whoever typed them, are never formulas."""
 
 from __future__ import annotations
 
 import datetime
 import io
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Font, PatternFill
@@ -15,7 +16,6 @@ from openpyxl.utils import get_column_letter
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from openpyxl import Workbook
     from openpyxl.cell import Cell
     from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
@@ -30,6 +30,32 @@ _UNSAFE_PREFIXES = (*_FORMULA_PREFIXES, "#")
 _FORBIDDEN_IN_NAMES = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
 MAX_SHEET_NAME = 31
 MAX_CELL_LENGTH = 32_000
+
+
+class WorksheetContent(NamedTuple):
+    """Content of a sheet: name, column titles, column widths in characters, rows.
+
+    `moment_format`: how dates with a time are shown, such as « dd/mm/yyyy hh:mm »; empty: as openpyxl does.
+    """
+
+    name: str
+    titles: Sequence[str]
+    widths: Sequence[int]
+    rows: Iterable[Sequence[Any]]
+    moment_format: str = ""
+
+
+def build_workbook(*sheets: WorksheetContent) -> bytes:
+    """Return a workbook of these sheets, written row by row, each under a header row that stays in view."""
+    book = Workbook(write_only=True)
+    for content in sheets:
+        sheet = book.create_sheet(content.name)
+        set_widths(sheet, content.widths)
+        sheet.freeze_panes = "A2"
+        sheet.append(build_header(sheet, content.titles))
+        for row in content.rows:
+            sheet.append([build_cell(sheet, value, moment_format=content.moment_format) for value in row])
+    return save_to_bytes(book)
 
 
 def set_text(cell: Cell, text: str) -> None:
@@ -48,8 +74,12 @@ def build_text_cell(sheet: WriteOnlyWorksheet, text: str) -> Cell:
     return cell
 
 
-def build_cell(sheet: WriteOnlyWorksheet, value: Any) -> Cell | Any:
+def build_cell(sheet: WriteOnlyWorksheet, value: Any, *, moment_format: str = "") -> Cell | Any:
     """Return the cell or value for a parsed value: text stays text, numbers and dates are kept."""
+    if moment_format and isinstance(value, datetime.datetime):
+        cell = WriteOnlyCell(sheet, value)
+        cell.number_format = moment_format
+        return cell
     if isinstance(value, str):
         if value.startswith(_UNSAFE_PREFIXES) or not value.isprintable():
             return build_text_cell(sheet, value)
