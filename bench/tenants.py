@@ -8,7 +8,7 @@ import time
 
 from django.core.management import call_command
 from django.core.management.commands.migrate import Command as MigrateCommand
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django_tenants.clone import CloneSchema
 from django_tenants.management.commands.migrate_schemas import MigrateSchemasCommand
@@ -16,6 +16,7 @@ from django_tenants.management.commands.migrate_schemas import MigrateSchemasCom
 from bench.measure import Contender, Measure, medians_in_turn, peak_of_code, peak_of_command
 from bench.registry import measure
 from collectivities.operations.offices import open_office
+from core.tenant_connection import connection
 from tenants import provisioning, schema_migrations, schema_snapshot
 from tenants.models import Collectivity
 

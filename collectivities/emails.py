@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import connection
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.models import User
 from collectivities.models import Invitation, Role
 from collectivities.queries import get_office_settings
+from core.tenant_connection import connection
 from core.urls import portal_url
 from mailing import kinds
 from mailing.kinds import NoLongerDue, RenderedEmail
@@ -42,7 +42,7 @@ def _render(name: str, subject: str, context: dict[str, Any], **headers: str) ->
 
 def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
     invitation = Invitation.objects.get(pk=_topic_id(message))
-    collectivity = Collectivity.objects.get(schema_name=connection.schema_name)  # type: ignore[attr-defined]
+    collectivity = Collectivity.objects.get(schema_name=connection.schema_name)
     inviter = User.objects.filter(pk=invitation.invited_by_id).first() if invitation.invited_by_id else None
     token = _MASKED if masked else invitation.link_token
     return _render(

@@ -16,9 +16,11 @@ from accounts.models import User
 from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
 from api.tokens import MAX_NAME_LENGTH
 from collectivities.models import OfficeSettings, PortfolioSchool, Role
+from core.calendar import date_in_paris
 from schools import uai
 from tenants import identifiers
 from tenants.models import OfficeRequest
+from web.generic_forms import ModelForm
 
 #: What each role may do, shown next to its checkbox.
 ROLE_HINTS = {
@@ -97,7 +99,7 @@ class NewAccountForm(forms.Form):
 
 
 def _one_year_from_today() -> datetime.date:
-    return timezone.localdate() + datetime.timedelta(days=365)
+    return date_in_paris(timezone.now()) + datetime.timedelta(days=365)
 
 
 class ApiTokenForm(forms.Form):
@@ -146,7 +148,7 @@ class ApiTokenForm(forms.Form):
         return [line.strip() for line in self.cleaned_data["networks"].splitlines() if line.strip()]
 
 
-class SettingsForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+class SettingsForm(ModelForm[OfficeSettings]):
     logo = forms.FileField(
         label="Logo",
         required=False,
@@ -166,7 +168,7 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at
         widgets: ClassVar = {"signature": forms.Textarea(attrs={"rows": 4})}
 
 
-class SchoolContactForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+class SchoolContactForm(ModelForm[PortfolioSchool]):
     class Meta:
         model = PortfolioSchool
         fields: ClassVar = ["contact_name", "contact_email", "contact_phone", "classes"]
@@ -197,7 +199,7 @@ class AddSchoolsForm(forms.Form):
         return list(found)
 
 
-class OfficeRequestForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+class OfficeRequestForm(ModelForm[OfficeRequest]):
     class Meta:
         model = OfficeRequest
         fields: ClassVar = ["name", "kind", "siren", "applicant", "role", "email", "phone", "message"]

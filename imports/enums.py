@@ -63,6 +63,10 @@ class RowMatchMethod(models.TextChoices):
     CHOSEN = "chosen", "choisie"
 
 
+#: Action of the audit entry of an applied import.
+APPLIED_ACTION = "import.applied"
+
+
 class RowEffect(models.TextChoices):
     """Effect of applying a row."""
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from imports.models import SpreadsheetImport
 
 #: Codes of problems that are reported with the row's proposals.
-_PROPOSAL_CODES = frozenset({*DOUBT_CODES, "closed_school"})
-#: Values of « how » in the report. A school chosen in the added column is identified by its UAI.
+_PROPOSAL_CODES = frozenset({*DOUBT_CODES, "school_closed"})
+#: Values of `match_method` in the report. A school chosen in the added column is identified by its UAI.
 _MATCH_METHODS: dict[str, str] = {
     RowMatchMethod.UAI: "uai",
     RowMatchMethod.REPAIRED: "repaired",
@@ -51,12 +51,11 @@ def build_rejected_report(code: str, sentence: str) -> dict[str, Any]:
 def build_report(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
     """Return the report of an import: layout, matched schools, problems, and what was applied."""
     layout = spreadsheet_import.layout
-    titles = layout.get("titles", [])
-    names = layout.get("sheets", [])
+    titles, names = layout.titles, layout.sheets
     is_portfolio = spreadsheet_import.purpose == Purpose.PORTFOLIO
     verdicts = dict.fromkeys(Verdict.values, 0)
     resolved: list[dict[str, Any]] = []
-    problems = [_problem(layout.get("sheet", ""), None, question, []) for question in layout.get("questions", [])]
+    problems = [_problem(layout.sheet, None, question.as_json(), []) for question in layout.questions]
     rows = (
         ImportRow.objects.filter(import_id=spreadsheet_import.pk)
         .order_by("sheet", "number")
@@ -65,7 +64,7 @@ def build_report(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
             "number",
             "verdict",
             "uai",
-            "how",
+            "match_method",
             "confidence",
             "units",
             "codes",
@@ -74,15 +73,15 @@ def build_report(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
             "classes",
         )
     )
-    for sheet, number, verdict, uai, how, confidence, units, codes, row_problems, proposals, classes in rows:
+    for sheet, number, verdict, uai, match_method, confidence, units, codes, row_problems, proposals, classes in rows:
         verdicts[verdict] += 1
-        if how and "unknown_school" not in codes:
+        if match_method and "unknown_school" not in codes:
             resolved.append(
                 {
                     "sheet": names[sheet],
                     "row": number,
                     "uai": uai,
-                    "how": _MATCH_METHODS[how],
+                    "match_method": _MATCH_METHODS[match_method],
                     "confidence": confidence,
                     "quantity": classes if is_portfolio else units,
                 }
@@ -91,10 +90,10 @@ def build_report(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
     outcome = spreadsheet_import.outcome
     effects = ("allocations", "grown", "reduced", "revoked", "added", "updated")
     return build_empty_report() | {
-        "sheet": layout.get("sheet", ""),
-        "sheets": [names[region["sheet"]] for region in layout.get("read", [])],
-        "header_row": layout.get("header_row"),
-        "columns": {meaning: titles[index] for meaning, index in layout.get("columns", {}).items()},
+        "sheet": layout.sheet,
+        "sheets": layout.parsed_sheets,
+        "header_row": layout.header_row,
+        "columns": {meaning.value: titles[index] for meaning, index in layout.columns.items()},
         "rows": sum(verdicts.values()),
         "verdicts": verdicts,
         "resolved": resolved,
@@ -105,7 +104,7 @@ def build_report(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
         "import": spreadsheet_import.pk,
         "state": spreadsheet_import.state,
         "refusal": spreadsheet_import.refusal if spreadsheet_import.state != ImportState.APPLIED else "",
-        "code": layout.get("refused", "") if spreadsheet_import.state != ImportState.APPLIED else "",
+        "code": layout.error_code if spreadsheet_import.state != ImportState.APPLIED else "",
     }
 
 

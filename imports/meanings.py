@@ -1,9 +1,14 @@
-"""Meanings of columns. `vocabulary` holds the titles by which they are recognised."""
+"""Meanings of columns, which of them a member may edit, and problems of their cells.
+
+`parsing.title_vocabulary` holds the titles by which columns are recognised.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any, NamedTuple
 
+from imports.enums import Purpose
 from schools.folding import fold
 
 
@@ -51,9 +56,31 @@ LABELS = {
     Meaning.CHOICE: "Votre choix (UAI)",
 }
 
+#: Editable columns, on the pages and in the API. On the pages the school can also be picked from search results.
+EDITABLE_COLUMNS = {
+    Purpose.ALLOCATION: (Meaning.UAI, Meaning.UNITS, Meaning.EMAIL),
+    Purpose.PORTFOLIO: (Meaning.UAI, Meaning.CLASSES, Meaning.CONTACT_NAME, Meaning.EMAIL, Meaning.PHONE),
+}
+#: Maximum length of the text of an edit.
+MAX_EDIT_LENGTH = 300
+
 _ADDED = frozenset(map(fold, ADDED_TITLES))
 
 
 def is_added_title(title: str) -> bool:
     """Return whether a column is one of those added to an annotated workbook."""
     return fold(title) in _ADDED
+
+
+class Problem(NamedTuple):
+    """A problem. `column`: meaning of its column (« uai », « units »…), or "" for the whole row."""
+
+    column: str
+    code: str
+    message: str
+    #: Whether the row cannot be applied as it is; else it is a warning.
+    blocking: bool = True
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON object stored with the row."""
+        return self._asdict()

@@ -5,13 +5,37 @@ Rows are written by COPY and have no foreign key: deferred constraint checks wou
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Case, Q, Value, When
+from django.db.models.fields.json import KeyTransform
 
 from imports.enums import ConflictResolution, ImportState, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
+from imports.layout import Layout, LayoutChoices
+
+
+class LayoutField(models.JSONField):
+    """A JSON column read as the dataclass `default`, and written from one. A plain `JSONField` for migrations."""
+
+    default: type[Layout | LayoutChoices]
+
+    def deconstruct(self) -> Any:
+        """Describe the column as a plain JSON field."""
+        name, _, arguments, options = super().deconstruct()
+        return name, "django.db.models.JSONField", arguments, {**options, "default": dict}
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        """Return the dataclass; the plain value for a key of the object."""
+        found = super().from_db_value(value, expression, connection)
+        return found if isinstance(expression, KeyTransform) or found is None else self.default.from_json(found)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """Return the JSON of the dataclass for the database."""
+        if isinstance(value, self.default):
+            value = value.to_json()
+        return super().get_db_prep_value(value, connection, prepared)
 
 
 class SpreadsheetImportQuerySet(models.QuerySet["SpreadsheetImport"]):
@@ -38,15 +62,11 @@ class SpreadsheetImport(models.Model):
     state = models.CharField("état", max_length=10, choices=ImportState, default=ImportState.UPLOADED)
     # The import that this file corrects. Decisions about unchanged rows are carried over from it.
     corrects_id = models.BigIntegerField(null=True)
-    # Layout choices of the member: {"sheets", "header_row", "columns"}; what is absent is detected.
-    choices = models.JSONField(default=dict)
+    choices: models.Field[LayoutChoices, LayoutChoices] = LayoutField(default=LayoutChoices)
     # Where the number of licences comes from; "" if it is to be detected.
     volume = models.CharField("volume", max_length=10, choices=Volume, blank=True)
     units_for_all = models.PositiveIntegerField("licences par école", null=True, blank=True)
-    # The detected layout: {"kind", "sheets": all names, "read": [{"sheet": index, "header_row"}], "sheet" and
-    # "header_row" of the first, "titles", "preview": first rows [{"number", "cells"}], "columns": {meaning: index},
-    # "volume", "shape", "remembered", "remarks", "questions", "rows": count}; "refused": the error code.
-    layout = models.JSONField(default=dict)
+    layout: models.Field[Layout, Layout] = LayoutField(default=Layout)
     # Earliest day on which the e-mails are sent; None: immediately.
     send_on = models.DateField("envoyer les e-mails le", null=True, blank=True)
     # Why the file was rejected, or why its last application failed.
@@ -171,7 +191,7 @@ class ImportRow(models.Model):
     cells = models.JSONField(default=dict)
     edits = models.JSONField(default=dict)
     uai = models.CharField("UAI", max_length=8, blank=True)
-    how = models.CharField("trouvée", max_length=10, choices=RowMatchMethod, blank=True)
+    match_method = models.CharField("trouvée", max_length=10, choices=RowMatchMethod, blank=True)
     # From 0 to 1; None if no school was matched.
     confidence = models.FloatField(null=True)
     # Proposed schools, at most three, the likeliest first: [{"uai", "label", "score"}].

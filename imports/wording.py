@@ -21,15 +21,15 @@ TABS = {
     Verdict.IGNORED: "Ignorées",
 }
 #: Codes shown elsewhere in the row: portfolio changes and match method.
-SHOWN_SEPARATELY = frozenset({"changes", "by_name", "repaired"})
+SHOWN_SEPARATELY = frozenset({"changes", "matched_by_name", "repaired"})
 _SURE, _NEARLY_SURE = 0.995, 0.97
 
 
 def describe_match(row: ImportRow) -> str:
     """Return the match method and confidence of a row in words, "" if matched by its UAI."""
-    if not row.uai or row.how in ("", RowMatchMethod.UAI):
+    if not row.uai or row.match_method in ("", RowMatchMethod.UAI):
         return ""
-    if row.how == RowMatchMethod.CHOSEN:
+    if row.match_method == RowMatchMethod.CHOSEN:
         return "choisie par vous"
     confidence = row.confidence or 0.0
     if confidence >= _SURE:
@@ -38,16 +38,16 @@ def describe_match(row: ImportRow) -> str:
         sure = "presque sûrement"
     else:
         sure = "très probablement"
-    return f"trouvée {RowMatchMethod(row.how).label}, {sure}"
+    return f"trouvée {RowMatchMethod(row.match_method).label}, {sure}"
 
 
 def describe_original(row: ImportRow) -> str:
     """Return the school as written in the file, "" if it was matched by its UAI."""
-    if not row.uai or row.how in ("", RowMatchMethod.UAI):
+    if not row.uai or row.match_method in ("", RowMatchMethod.UAI):
         return ""
     names = [row.cells[meaning] for meaning in (Meaning.NAME, Meaning.COMMUNE) if row.cells.get(meaning)]
     written: str = row.cells.get(Meaning.UAI, "")
-    return written if row.how == RowMatchMethod.REPAIRED or not names else " – ".join(names)
+    return written if row.match_method == RowMatchMethod.REPAIRED or not names else " – ".join(names)
 
 
 def describe_time_left(seconds: int) -> str:

@@ -15,6 +15,7 @@ from django.db.models.functions import Concat
 from django.utils import timezone
 
 from core.link_tokens import derive_token
+from core.querysets import LockableQuerySet
 
 
 class Fold(Func):
@@ -197,6 +198,8 @@ class Affiliation(models.Model):
     verified_at = models.DateTimeField("vérifié le", null=True, blank=True)
     verified_by = models.CharField("vérifié", max_length=10, choices=Verification, blank=True)
 
+    objects = LockableQuerySet.as_manager()
+
     class Meta:
         verbose_name = "rattachement"
         indexes: ClassVar = [
@@ -264,6 +267,8 @@ class PrincipalRequest(models.Model):
     requested_at = models.DateTimeField("demandé le")
     expires_at = models.DateTimeField("valable jusqu'au")
     confirmed_at = models.DateTimeField("confirmé le", null=True, blank=True)
+
+    objects = LockableQuerySet.as_manager()
 
     class Meta:
         verbose_name = "demande de confirmation"

@@ -15,6 +15,7 @@ from django.db import models
 from django.db.models import Q
 from django_tenants.models import DomainMixin, TenantMixin
 
+from core.querysets import LockableQuerySet
 from core.urls import build_absolute_url
 
 
@@ -99,6 +100,8 @@ class OfficeRequest(models.Model):
     collectivity = models.ForeignKey(
         Collectivity, verbose_name="bureau ouvert", on_delete=models.PROTECT, null=True, blank=True
     )
+
+    objects = LockableQuerySet.as_manager()
 
     class Meta:
         verbose_name = "demande de bureau"

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
+from core.tenant_connection import connection
 from tenants.models import SchemaSnapshot
 from tenants.schema_migrations import apply_missing_migrations
 

@@ -7,13 +7,13 @@ must not leave an office without one.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts import email_kinds, usernames
 from accounts.models import Profile, User
@@ -22,6 +22,7 @@ from collectivities import audit_log
 from collectivities.exceptions import InvalidAddress, InvalidRoles, InvitationGone, LastManager, NotAMember
 from collectivities.models import Invitation, Member, Role
 from core.link_tokens import generate_nonce, hash_token
+from core.tenant_connection import connection
 from mailing.operations import cancel, enqueue
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def join_with_new_account(
         raise ValidationError({"username": "Cet identifiant ne peut pas être choisi : prenez-en un autre."})
     usernames.save_with_free_username(user)
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
-    tenant: Collectivity = connection.tenant  # type: ignore[attr-defined]
+    tenant = cast("Collectivity", connection.tenant)
     queue_email_to_user(user, email_kinds.CREATED, host=tenant.office_host, at=at)
     return accept_invitation(token=token, by=user, at=at)
 

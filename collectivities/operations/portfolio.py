@@ -73,12 +73,7 @@ def set_contact(
 
     An empty e-mail address means the directory's. Raises `NotInPortfolio`, `InvalidContact`.
     """
-    row = (
-        PortfolioSchool.objects.select_related("school")
-        .filter(school_id=uai)
-        .select_for_update(of=("self",), no_key=True)
-        .first()
-    )
+    row = PortfolioSchool.objects.select_related("school").filter(school_id=uai).locked().first()
     if row is None:
         raise NotInPortfolio("Cet établissement n'est plus dans votre périmètre.")
     contact_email = contact_email.strip()
@@ -101,7 +96,7 @@ def set_contact(
     )
     class_count = "" if classes is None else f" {classes} classe{'s' if classes > 1 else ''}."
     audit_log.record(
-        action="portfolio.contact_set",
+        action="portfolio.contact_updated",
         by=by,
         at=at,
         summary=f"Contact de {row.school.name} ({uai}) : {contact}.{class_count}",

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 #: Against robots: each request sends two e-mails.
-PER_NETWORK = throttling.RateLimit("bureau.network", tries=10, window=datetime.timedelta(hours=1))
-PER_EMAIL = throttling.RateLimit("bureau.email", tries=3, window=datetime.timedelta(days=1))
+PER_NETWORK = throttling.RateLimit("office/network", tries=10, window=datetime.timedelta(hours=1))
+PER_EMAIL = throttling.RateLimit("office/email", tries=3, window=datetime.timedelta(days=1))
 
 
 @public_page

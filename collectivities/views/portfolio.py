@@ -23,10 +23,11 @@ from schools import queries as schools
 from schools.views import render_school_search
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
 
     from collectivities.access import OfficeHttpRequest
     from collectivities.operations.portfolio import AddedSchools
+    from web.requests import HtmxRequest
 
 PAGE_SIZE = 50
 #: Maximum number of search results; beyond, users refine the search.
@@ -57,7 +58,7 @@ def portfolio_list(request: OfficeHttpRequest) -> HttpResponse:
 
 @office()
 @require_safe
-def school_search(request: HttpRequest) -> HttpResponse:
+def school_search(request: HtmxRequest) -> HttpResponse:
     """Search the directory, for forms that add a school to the portfolio or allocate licences."""
     return render_school_search(request)
 

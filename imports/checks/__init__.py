@@ -6,9 +6,9 @@ data of each school; an empty cell changes nothing.
 """
 
 from imports.checks.context import CheckContext, PortfolioFacts, SchoolFacts
-from imports.checks.cross_row_checks import ComparableRow, CrossRowFindings, build_comparable_row, compare_rows
+from imports.checks.cross_row_checks import build_comparable_row, compare_rows
 from imports.checks.row_checks import check_row, check_rows
-from imports.checks.row_types import CheckRequest, RowOutcome
+from imports.checks.row_types import CheckRequest, ComparableRow, CrossRowFindings, RowOutcome
 
 __all__ = [
     "CheckContext",

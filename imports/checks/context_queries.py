@@ -8,7 +8,7 @@ from django.db import connection
 
 from collectivities.models import PortfolioSchool
 from imports.checks import CheckContext, PortfolioFacts, SchoolFacts
-from imports.enums import Purpose, Volume
+from imports.enums import Purpose
 from licensing.pools.models import Pool
 from schools.models import SchoolState
 from schools.recognition import Proposal, fetch_summaries
@@ -90,10 +90,10 @@ def load_context(
         schools=schools,
         has_portfolio=PortfolioSchool.objects.exists(),
         for_elementary=pool.entitlement.product.for_elementary if pool else False,
-        volume=Volume(spreadsheet_import.layout["volume"]) if spreadsheet_import.layout.get("volume") else None,
+        volume=spreadsheet_import.layout.volume,
         units_for_all=spreadsheet_import.units_for_all,
         successors=_successors([uai for uai, facts in schools.items() if facts.closed]),
-        sheets=spreadsheet_import.layout.get("sheets", ()),
+        sheets=spreadsheet_import.layout.sheets,
     )
 
 

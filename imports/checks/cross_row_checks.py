@@ -7,14 +7,21 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from imports.checks.row_types import (
+    OUTLIER_MIN_UNITS,
+    ComparableRow,
+    CrossRowFindings,
+    RepeatedSchool,
+    SharedEmail,
+)
 from imports.checks.unit_checks import ROW_VOLUMES, get_requested_units
 from imports.enums import Purpose
 from imports.meanings import Meaning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from imports.checks.context import CheckContext
     from imports.checks.row_types import CheckRequest
@@ -24,65 +31,6 @@ MIN_TERMS = 3
 #: A sum exceeds its greatest term, and the median of the file, by these factors.
 SUM_TO_TERM_FACTOR = 2
 SUM_TO_MEDIAN_FACTOR = 3
-#: An outlier exceeds the median by this factor, and the number of classes of any school.
-OUTLIER_FACTOR = 20
-OUTLIER_MIN_UNITS = 60
-
-
-class ComparableRow(NamedTuple):
-    """A row as needed for cross-row checks. `counted`: neither ignored nor set aside."""
-
-    sheet: int
-    number: int
-    uai: str
-    email: str
-    units: int | None
-    #: Everything the row states about its school; rows with equal statements do not contradict each other.
-    statement: object
-    commune: str
-    counted: bool
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """Sheet and number of the row."""
-        return (self.sheet, self.number)
-
-
-class RepeatedSchool(NamedTuple):
-    """The rows of one school, in order, and whether their statements agree."""
-
-    lines: Sequence[ComparableRow]
-    agree: bool
-
-
-class SharedEmail(NamedTuple):
-    """The rows of one address, in order, with the number of rows of each school."""
-
-    lines: Sequence[ComparableRow]
-    schools: Mapping[str, int]
-
-
-class CrossRowFindings(NamedTuple):
-    """Findings of the cross-row checks. Places are (sheet, number)."""
-
-    #: Schools with several rows, by UAI.
-    same_school: Mapping[str, RepeatedSchool]
-    #: Addresses of several schools, by lower-case address.
-    shared: Mapping[str, SharedEmail]
-    #: For each row that is the sum of others, its first and last term.
-    sums: Mapping[tuple[int, int], tuple[tuple[int, int], tuple[int, int]]]
-    #: Median number of licences; 0 if there is none.
-    median: int
-    #: Number of licences from which a row may be a sum or an outlier.
-    check_threshold: float
-
-    def is_huge(self, units: int) -> bool:
-        """Return whether a number is an outlier."""
-        return units > OUTLIER_MIN_UNITS and 0 < self.median * OUTLIER_FACTOR < units
-
-
-#: No other rows to compare with.
-NO_FINDINGS = CrossRowFindings({}, {}, {}, 0, inf)
 
 
 def compare_rows_fast(rows: Iterable[CheckRequest], context: CheckContext) -> CrossRowFindings | None:

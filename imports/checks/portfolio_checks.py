@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from collectivities.operations.portfolio import MAX_CLASSES
 from imports.enums import Verdict
-from imports.problems import Problem
+from imports.meanings import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

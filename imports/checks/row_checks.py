@@ -6,20 +6,18 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from imports.checks import email_checks, portfolio_checks, school_checks, unit_checks, wording
-from imports.checks.cross_row_checks import NO_FINDINGS, build_comparable_rows, compare_rows, compare_rows_fast
+from imports.checks.cross_row_checks import build_comparable_rows, compare_rows, compare_rows_fast
 from imports.checks.problem_codes import RESOLUTIONS_BY_CODE, UNTICKING
-from imports.checks.row_types import RowOutcome
+from imports.checks.row_types import NO_FINDINGS, RowOutcome
 from imports.checks.unit_checks import ROW_VOLUMES, get_requested_units
 from imports.enums import APPLICABLE, Purpose, RowMatchMethod, Verdict
-from imports.meanings import Meaning
-from imports.problems import Problem
+from imports.meanings import Meaning, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from imports.checks.context import CheckContext, SchoolFacts
-    from imports.checks.cross_row_checks import CrossRowFindings, RepeatedSchool
-    from imports.checks.row_types import CheckRequest
+    from imports.checks.row_types import CheckRequest, CrossRowFindings, RepeatedSchool
 
 #: Match methods that are reported to the member.
 _REPORTED_METHODS = frozenset({RowMatchMethod.NAME.value, RowMatchMethod.REPAIRED.value})
@@ -49,7 +47,7 @@ def check_row_fast(request: CheckRequest, context: CheckContext, findings: Cross
         or row.ignored
         or set_aside
         or conflict_resolution
-        or found.how in _REPORTED_METHODS
+        or found.match_method in _REPORTED_METHODS
         or context.purpose is not Purpose.ALLOCATION
     ):
         return None
@@ -101,7 +99,7 @@ def check_row(request: CheckRequest, context: CheckContext, findings: CrossRowFi
         problems += [repeated] if repeated is not None else []
     if school is None:
         problems.append(school_checks.describe_not_found(request, context))
-    elif found.how in _REPORTED_METHODS or school.closed or not school.elementary or school.portfolio is None:
+    elif found.match_method in _REPORTED_METHODS or school.closed or not school.elementary or school.portfolio is None:
         problems += school_checks.describe_match(request, school) + school_checks.check_school(request, school, context)
         if school.closed and not found.proposals and found.uai in context.successors:
             request = request._replace(school=found._replace(proposals=(context.successors[found.uai],)))
@@ -166,7 +164,7 @@ def _repeated_school_problem(
         where = wording.describe_places((line.place for line in others), count, row.sheet, context.sheets)
         return Problem(
             "uai",
-            "duplicate_differs",
+            "conflicting_duplicate",
             f"Cette école figure aussi ailleurs avec d'autres renseignements ({where}) : corrigez-les, ou mettez l'une "
             "des lignes de côté.",
         )
@@ -178,7 +176,7 @@ def _repeated_school_problem(
     left = count - len(descriptions)
     return Problem(
         "uai",
-        "duplicate_differs",
+        "conflicting_duplicate",
         f"Cette école figure aussi avec un autre nombre : {', '.join(descriptions)}"
         f"{f' et {left} autres' if left else ''}. Corrigez-le, ou mettez l'une des lignes de côté.",
     )
@@ -214,7 +212,7 @@ def _allocation_outcome(
     if school is None:
         return RowOutcome(request, label, recipient, units, held, None, Verdict.ERROR, problems, ticked=False)
     if units == 0 and held == 0:
-        reason = Problem("units", "nothing_asked", "0 licence demandée : il n'y a rien à attribuer.", blocking=False)
+        reason = Problem("units", "zero_units", "0 licence demandée : il n'y a rien à attribuer.", blocking=False)
         return RowOutcome(request, label, recipient, 0, 0, None, Verdict.IGNORED, [reason], ticked=False)
     if not recipient:
         problems += email_checks.check_missing(problems)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from collectivities.models import PortfolioSchool
 from imports.enums import RowMatchMethod
@@ -26,12 +26,17 @@ class ResolvedSchool(NamedTuple):
     """
 
     uai: str
-    how: str
+    match_method: str
     confidence: float | None
     proposals: tuple[Proposal, ...]
     doubt: str
     #: A valid UAI in the cell that is not sufficient evidence.
     read: str = ""
+
+    @property
+    def proposals_as_json(self) -> list[dict[str, Any]]:
+        """Return the proposals as they are stored."""
+        return [proposal._asdict() for proposal in self.proposals]
 
 
 UNRESOLVED = ResolvedSchool("", "", None, (), "")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from imports.formats import limits
 from imports.formats.encodings import decode
-from imports.formats.exceptions import UnreadableFile
+from imports.formats.exceptions import UnreadableFile, check_height
 from imports.formats.unsupported import ACCEPTED_FORMATS_HINT
 
 if TYPE_CHECKING:
@@ -87,17 +87,8 @@ class TextWorkbook:
         # The hint remains a row, so that row numbers are those that Excel shows.
         hint = _HINT.match(text)
         sheet = TextSheet(text, hint[1] if hint else detect_separator(text))
-        if sheet.height > limits.MAX_ROWS + SAMPLE_ROWS:
-            raise too_many_rows(sheet.height)
+        check_height(sheet.height)
         self.sheets: list[WorkbookSheet] = [sheet]
-
-
-def too_many_rows(height: int) -> UnreadableFile:
-    """Return the error for a table with too many rows."""
-    return UnreadableFile(
-        "too_many_rows",
-        f"Ce tableau a {height} lignes ; {limits.MAX_ROWS} au plus sont lues. Partagez-le en plusieurs fichiers.",
-    )
 
 
 def detect_separator(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imports.formats import limits, ole, zip_archive
 from imports.formats.calamine_workbook import open_archive, open_ole
-from imports.formats.delimited_text import TextWorkbook, too_many_rows
+from imports.formats.delimited_text import TextWorkbook
 from imports.formats.exceptions import UnreadableFile
 from imports.formats.unsupported import ACCEPTED_FORMATS_HINT, reject_by_signature
 
@@ -19,16 +19,12 @@ def open_workbook(content: bytes) -> Workbook:
     if not content.strip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"):
         raise UnreadableFile("empty", f"Ce fichier est vide. {ACCEPTED_FORMATS_HINT}")
     if len(content) > limits.MAX_BYTES:
-        raise UnreadableFile("too_big", "Ce fichier dépasse 20 Mo. Gardez les colonnes utiles, ou partagez-le en deux.")
+        raise UnreadableFile(
+            "file_too_large", "Ce fichier dépasse 20 Mo. Gardez les colonnes utiles, ou partagez-le en deux."
+        )
     if content.startswith(zip_archive.SIGNATURE):
         return open_archive(content)
     if content.startswith(ole.SIGNATURE):
         return open_ole(content)
     reject_by_signature(content)
     return TextWorkbook(content)
-
-
-def check_height(height: int) -> None:
-    """Raise `UnreadableFile` when the selected sheets have too many rows."""
-    if height > limits.MAX_ROWS + 100:
-        raise too_many_rows(height)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from imports.formats import limits
+
 
 class UnreadableFile(Exception):
     """The file cannot be read. `code` is stable; `sentence` is French and says what to do next."""
@@ -59,3 +61,20 @@ def too_many_formulas() -> UnreadableFile:
 def empty() -> UnreadableFile:
     """Return the error for an empty workbook."""
     return UnreadableFile("empty", "Ce classeur ne contient aucune ligne.")
+
+
+def too_many_rows(height: int) -> UnreadableFile:
+    """Return the error for a table with too many rows."""
+    return UnreadableFile(
+        "too_many_rows",
+        f"Ce tableau a {height} lignes ; {limits.MAX_ROWS} au plus sont lues. Partagez-le en plusieurs fichiers.",
+    )
+
+
+def check_height(height: int) -> None:
+    """Raise `UnreadableFile` when the selected sheets have too many rows.
+
+    Titles, blank rows and totals are not counted among the rows of data, hence the margin.
+    """
+    if height > limits.MAX_ROWS + limits.MARGIN_ROWS:
+        raise too_many_rows(height)

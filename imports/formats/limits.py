@@ -6,6 +6,8 @@ from __future__ import annotations
 MAX_BYTES = 20 * 1024 * 1024
 #: Rows of one sheet, up to the last that is not empty.
 MAX_ROWS = 100_000
+#: Rows above the limit that are accepted before it is known which are data.
+MARGIN_ROWS = 100
 #: Rows times columns, all sheets together: what the reader holds in memory at once, however few cells are filled.
 MAX_CELLS = 10_000_000
 #: The same for an .ods, whose reader holds about four copies of each cell.

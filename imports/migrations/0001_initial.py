@@ -158,7 +158,7 @@ class Migration(migrations.Migration):
                 ("edits", models.JSONField(default=dict)),
                 ("uai", models.CharField(blank=True, max_length=8, verbose_name="UAI")),
                 (
-                    "how",
+                    "match_method",
                     models.CharField(
                         blank=True,
                         choices=[

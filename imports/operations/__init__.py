@@ -5,6 +5,7 @@ requests them; both are idempotent.
 """
 
 from imports.operations.apply_rows import apply, confirm, return_to_review
+from imports.operations.awaited_rows import list_arrivals
 from imports.operations.bulk_edits import accept_proposals, add_all_to_portfolio, await_all, set_all_aside
 from imports.operations.cancellation import cancel, cancel_stopped, recover_abandoned
 from imports.operations.import_lock import APPLY_TASK, OPEN_STATES, READ_TASK, UNDO_TASK
@@ -15,11 +16,10 @@ from imports.operations.intake import (
     reject,
     remember_layout,
     store_parsed,
-    upload,
 )
-from imports.operations.program_upload import upload_from_program
 from imports.operations.row_edits import amend_row, tick_all
 from imports.operations.undo_import import get_undo_plan, request_undo, undo
+from imports.operations.upload import check_volume, store_upload, upload
 
 __all__ = [
     "APPLY_TASK",
@@ -33,10 +33,12 @@ __all__ = [
     "await_all",
     "cancel",
     "cancel_stopped",
+    "check_volume",
     "choose_layout",
     "confirm",
     "get_parsing_options",
     "get_undo_plan",
+    "list_arrivals",
     "load_parsing_context",
     "recover_abandoned",
     "reject",
@@ -45,8 +47,8 @@ __all__ = [
     "return_to_review",
     "set_all_aside",
     "store_parsed",
+    "store_upload",
     "tick_all",
     "undo",
     "upload",
-    "upload_from_program",
 ]

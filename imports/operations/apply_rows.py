@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -9,12 +10,12 @@ from django.db import transaction
 from accounts.models import Profile
 from collectivities import audit_log
 from collectivities.operations.portfolio_store import SchoolContact, write_portfolio
-from core import array_lookups, formatting
+from core import formatting
 from imports import queries
 from imports import rows as import_rows
 from imports.checks import check_row, context_queries
 from imports.confirmation_guard import build_guard
-from imports.enums import ConflictResolution, ImportState, Purpose
+from imports.enums import APPLIED_ACTION, ConflictResolution, ImportState, Purpose, Verdict
 from imports.exceptions import (
     ConfirmationRequired,
     NotEnoughLicences,
@@ -24,24 +25,16 @@ from imports.exceptions import (
     RowsInError,
     WrongImportState,
 )
-from imports.models import SpreadsheetImport
-from imports.operations.awaited_rows import mark_awaited
+from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.import_lock import APPLY_TASK, lock_import, queue_task
 from imports.operations.intake import remember_layout
-from imports.operations.row_edits import check_again
-from imports.timeline import APPLIED_ACTION
+from imports.operations.recheck import recheck_import
 from licensing.pools.checks import compute_due_at
 from licensing.pools.models import Allocation, Pool
-from licensing.pools.operations import (
-    AllocationStage,
-    Demand,
-    Reduction,
-    TargetSchool,
-    allocate_many,
-    no_progress,
-    reduce_many,
-    revoke_many,
-)
+from licensing.pools.operations.allocation import allocate_many
+from licensing.pools.operations.reduction import Reduction, reduce_many
+from licensing.pools.operations.revocation import revoke_many
+from licensing.pools.operations.steps import AllocationStage, Demand, TargetSchool, no_progress
 
 if TYPE_CHECKING:
     import datetime
@@ -50,7 +43,7 @@ if TYPE_CHECKING:
     from accounts.models import User
     from imports.rows import ConfirmedRow
     from licensing.exceptions import LicensingError
-    from licensing.pools.operations import ProgressCallback
+    from licensing.pools.operations.steps import ProgressCallback
 
 _OUTDATED_MESSAGE = (
     "La situation a changé depuis la vérification (des licences ont été attribuées ou reprises, le périmètre ou "
@@ -156,7 +149,7 @@ def apply(
         spreadsheet_import.outcome, summary = _allocate(spreadsheet_import, rows, by=by, at=at, on_progress=on_progress)
     spreadsheet_import.state, spreadsheet_import.applied_at = ImportState.APPLIED, at
     spreadsheet_import.save(update_fields=["state", "applied_at", "outcome"])
-    mark_awaited(spreadsheet_import)
+    _mark_awaited(spreadsheet_import)
     audit_log.record(
         action=APPLIED_ACTION,
         by=by,
@@ -166,6 +159,14 @@ def apply(
         object_id=spreadsheet_import.pk,
     )
     return spreadsheet_import
+
+
+def _mark_awaited(spreadsheet_import: SpreadsheetImport) -> None:
+    """Mark the rows with a UAI unknown to the directory as awaited."""
+    left_out = ImportRow.objects.filter(
+        import_id=spreadsheet_import.pk, verdict=Verdict.ERROR, codes__contains=["unknown_school"]
+    )
+    left_out.exclude(uai="").update(awaited=True)
 
 
 def _check_unchanged(spreadsheet_import: SpreadsheetImport, rows: Sequence[ConfirmedRow]) -> None:
@@ -242,7 +243,7 @@ def _take_back(
     """Revoke and reduce as resolved; return the number of schools notified. Raises `Outdated`."""
     held = dict(
         Allocation.objects.active()
-        .filter(array_lookups.text_in("school_id", (shown.uai for shown in revoked)), pool_id=pool_id)
+        .filter(school_id__in_array=[shown.uai for shown in revoked], pool_id=pool_id)
         .values_list("pk", "school_id")
     )
     taken = revoke_many(allocation_ids=list(held), by=by, at=at, import_id=import_id)
@@ -292,7 +293,7 @@ def return_to_review(*, import_id: int, sentence: str, code: str = "") -> Spread
         "",
     )
     spreadsheet_import.applied_by_id = None
-    spreadsheet_import.layout["refused"] = code
+    spreadsheet_import.layout = replace(spreadsheet_import.layout, error_code=code)
     spreadsheet_import.save(update_fields=["state", "refusal", "confirmed_digest", "applied_by_id", "layout"])
-    check_again(spreadsheet_import)
+    recheck_import(spreadsheet_import)
     return spreadsheet_import

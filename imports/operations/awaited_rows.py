@@ -10,15 +10,16 @@ from django.db.models import Count, Exists, OuterRef
 
 from collectivities import audit_log
 from core import formatting
-from imports.enums import ImportState, Purpose, Verdict, Volume
+from core.calendar import date_in_paris
+from core.workbook import WorksheetContent, build_workbook
+from imports.enums import ImportState, Purpose, Volume
 from imports.exceptions import NothingArrived, PoolEnded
+from imports.layout import LayoutChoices
 from imports.meanings import LABELS, Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.import_lock import lock_import
-from imports.operations.intake import upload
 from imports.operations.recheck import change_rows
-from imports.workbooks.plain_workbook import WorksheetContent, build_workbook
-from licensing.catalogue.operations import day_in_france
+from imports.operations.upload import store_upload
 from licensing.pools.models import Pool
 from schools.models import School, SchoolState
 
@@ -43,14 +44,6 @@ class Arrival(NamedTuple):
 
     spreadsheet_import: SpreadsheetImport
     schools: int
-
-
-def mark_awaited(spreadsheet_import: SpreadsheetImport) -> int:
-    """Mark the rows with a UAI unknown to the directory as awaited; return how many."""
-    left_out = ImportRow.objects.filter(
-        import_id=spreadsheet_import.pk, verdict=Verdict.ERROR, codes__contains=["unknown_school"]
-    )
-    return left_out.exclude(uai="").update(awaited=True)
 
 
 def _arrived_rows() -> QuerySet[ImportRow]:
@@ -85,24 +78,24 @@ def resume_arrived(
         change_rows(spreadsheet_import, rows, _restore, look_up=True)
         follow_up = spreadsheet_import
     else:
-        follow_up = upload(
+        follow_up = store_upload(
             purpose=Purpose(spreadsheet_import.purpose),
             pool_id=_open_pool_id(spreadsheet_import, pool_id, at),
             filename=f"Écoles arrivées – {PurePath(spreadsheet_import.filename).stem[:200]}.xlsx",
             content=_build_workbook(rows, spreadsheet_import),
             units_for_all=None,
             volume=Volume.COLUMN if spreadsheet_import.purpose == Purpose.ALLOCATION else "",
-            choices={
-                "sheets": [_SHEET],
-                "header_row": 1,
-                "columns": {meaning.value: index for index, meaning in enumerate(_COLUMNS)},
-            },
+            choices=LayoutChoices(
+                sheets=[_SHEET],
+                header_row=1,
+                columns={meaning: index for index, meaning in enumerate(_COLUMNS)},
+            ),
             by=by,
             at=at,
         )
         ImportRow.objects.filter(pk__in=[row.pk for row in rows]).update(awaited=False)
     audit_log.record(
-        action="import.taken_up",
+        action="import.resumed",
         by=by,
         at=at,
         summary=(
@@ -122,7 +115,7 @@ def _restore(row: ImportRow) -> None:
 
 def is_pool_open(pool: Pool | None, at: datetime.datetime) -> bool:
     """Return whether licences can still be allocated from a pool."""
-    return pool is not None and pool.entitlement.usable_on(day_in_france(at))
+    return pool is not None and pool.entitlement.usable_on(date_in_paris(at))
 
 
 def _open_pool_id(spreadsheet_import: SpreadsheetImport, chosen: int | None, at: datetime.datetime) -> int | None:
@@ -148,7 +141,7 @@ def _build_workbook(rows: list[ImportRow], spreadsheet_import: SpreadsheetImport
             Meaning.CLASSES: row.classes,
         }
         rows_of_cells.append([values.get(meaning, "") for meaning in _COLUMNS])
-    day = formatting.long_date(day_in_france(spreadsheet_import.created_at))
+    day = formatting.long_date(date_in_paris(spreadsheet_import.created_at))
     provenance_note = (
         f"Tableau « {spreadsheet_import.filename} » du {day} : ces écoles n'étaient pas encore dans l'annuaire."
     )

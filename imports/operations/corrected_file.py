@@ -5,17 +5,19 @@ Decisions about rows are carried over by `carried_decisions`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from django.db import connection
 from django.db.models import Q
 
+from core.tenant_connection import connection
+from core.workbook import clean_sheet_name
 from imports.enums import ImportState
+from imports.layout import LayoutChoices
 from imports.meanings import ADDED_TITLES, Meaning, is_added_title
 from imports.models import SpreadsheetImport
 from imports.operations.import_lock import READ_TASK, queue_task
 from imports.workbooks import provenance
-from imports.workbooks.safe_cells import clean_sheet_name
 from schools.folding import fold
 
 if TYPE_CHECKING:
@@ -31,31 +33,30 @@ def find_corrected_import(
 
     None if it has no provenance, or one of another pool or purpose.
     """
-    found = provenance.read_provenance(content, connection.schema_name)  # type: ignore[attr-defined]
+    found = provenance.read_provenance(content, connection.schema_name)
     if found is None:
         return None, None
     earlier = SpreadsheetImport.objects.filter(Q(pool_id=pool_id), pk=found.import_id, purpose=purpose).first()
     return earlier, found.choice if earlier else None
 
 
-def build_choices(earlier: SpreadsheetImport, choice: int | None) -> dict[str, Any]:
+def build_choices(earlier: SpreadsheetImport, choice: int | None) -> LayoutChoices:
     """Return layout choices that reproduce the layout of an earlier import."""
     layout = earlier.layout
-    regions = layout.get("read", [])
-    names = [clean_sheet_name(name, number) for number, name in enumerate(layout.get("sheets", []), start=1)]
-    columns: dict[str, int | None] = {meaning.value: layout["columns"].get(meaning.value) for meaning in Meaning}
+    names = [clean_sheet_name(name, number) for number, name in enumerate(layout.sheets, start=1)]
+    columns = {meaning: layout.columns.get(meaning) for meaning in Meaning}
     if choice is None:
         # Detected by its title.
         del columns[Meaning.CHOICE]
     else:
         columns[Meaning.CHOICE] = choice
-    return {
-        "sheets": [names[region["sheet"]] for region in regions] or None,
+    return LayoutChoices(
+        sheets=[names[region.sheet] for region in layout.regions] or None,
         # Several sheets may have different header rows.
-        "header_row": (regions[0]["header_row"] or 0) if len(regions) == 1 else earlier.choices.get("header_row"),
-        "columns": columns,
-        "carried": True,
-    }
+        header_row=(layout.header_row or 0) if len(layout.regions) == 1 else earlier.choices.header_row,
+        columns=columns,
+        carried=True,
+    )
 
 
 def inherit_settings(
@@ -63,9 +64,9 @@ def inherit_settings(
 ) -> None:
     """Make an import correct an earlier one, with its layout and volume. Does not save."""
     spreadsheet_import.corrects_id = earlier.pk
-    if earlier.layout.get("columns"):
+    if earlier.layout.columns:
         spreadsheet_import.choices = build_choices(earlier, choice)
-    spreadsheet_import.volume = spreadsheet_import.volume or earlier.volume or earlier.layout.get("volume") or ""
+    spreadsheet_import.volume = spreadsheet_import.volume or earlier.volume or earlier.layout.volume or ""
     if spreadsheet_import.units_for_all is None:
         spreadsheet_import.units_for_all = earlier.units_for_all
 
@@ -114,9 +115,9 @@ def requeue_if_moved(spreadsheet_import: SpreadsheetImport, parsed_sheet: Parsed
         if earlier is None:
             return False
         inherit_settings(spreadsheet_import, earlier)
-    elif spreadsheet_import.choices.get("carried"):
+    elif spreadsheet_import.choices.carried:
         earlier = SpreadsheetImport.objects.get(pk=spreadsheet_import.corrects_id)
-        if _own_titles(parsed_sheet.titles) == _own_titles(earlier.layout.get("titles", [])):
+        if _own_titles(parsed_sheet.titles) == _own_titles(earlier.layout.titles):
             return False
         spreadsheet_import.choices = _remapped_choices(earlier, parsed_sheet)
     else:
@@ -128,9 +129,9 @@ def requeue_if_moved(spreadsheet_import: SpreadsheetImport, parsed_sheet: Parsed
 
 def requeue_without_choices(spreadsheet_import: SpreadsheetImport) -> bool:
     """Queue a corrected file again without inherited choices; return False if it had none."""
-    if not spreadsheet_import.choices.get("carried"):
+    if not spreadsheet_import.choices.carried:
         return False
-    spreadsheet_import.choices = {}
+    spreadsheet_import.choices = LayoutChoices()
     spreadsheet_import.save(update_fields=["choices"])
     queue_task(READ_TASK, spreadsheet_import)
     return True
@@ -162,17 +163,15 @@ def _own_titles(titles: Sequence[str]) -> list[str]:
     return own
 
 
-def _remapped_choices(earlier: SpreadsheetImport, parsed_sheet: ParsedSheet) -> dict[str, Any]:
-    """Return choices with the columns relocated by title, {} if that is ambiguous."""
-    before = earlier.layout.get("titles", [])
-    columns: dict[str, int] = {}
-    for meaning, index in earlier.layout["columns"].items():
+def _remapped_choices(earlier: SpreadsheetImport, parsed_sheet: ParsedSheet) -> LayoutChoices:
+    """Return choices with the columns relocated by title, none if that is ambiguous."""
+    before = earlier.layout.titles
+    columns: dict[Meaning, int | None] = {}
+    for meaning, index in earlier.layout.columns.items():
         title = fold(before[index]) if index < len(before) else ""
         places = [place for place, now in enumerate(parsed_sheet.titles) if title and fold(now) == title]
         if meaning != Meaning.CHOICE and len(places) != 1:
-            return {}
+            return LayoutChoices()
         if places:
             columns[meaning] = places[0]
-    return {key: earlier_choice for key, earlier_choice in build_choices(earlier, None).items() if key != "carried"} | {
-        "columns": columns
-    }
+    return replace(build_choices(earlier, None), columns=columns, carried=False)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from core import array_lookups
 from imports import rows as import_rows
 from imports.checks import (
     CheckRequest,
-    RowOutcome,
     build_comparable_row,
     check_row,
     compare_rows,
@@ -82,7 +80,7 @@ def change_rows(
     }
     affected = list(
         ImportRow.objects.filter(
-            array_lookups.number_in("pk", _affected_ids(stored, findings, uais - {""}, emails - {""}) - set(altered))
+            pk__in_array=_affected_ids(stored, findings, uais - {""}, emails - {""}) - set(altered)
         )
     )
     default_ticks |= {row.pk: is_ticked_by_default(row) for row in affected}
@@ -186,21 +184,10 @@ def _apply_outcomes(
     differing = []
     for row, one in zip(rows, requests, strict=True):
         outcome = check_row(one, context, findings)
-        if always or _differs(row, outcome):
+        if always or import_rows.is_outdated(row, outcome):
             ticked = row.ticked if outcome.ticked == default_ticks[row.pk] else outcome.ticked
             import_rows.apply_outcome(
                 row, outcome, ticked=ticked and is_tickable(outcome.verdict, outcome.request.conflict_resolution)
             )
             differing.append(row)
     return differing
-
-
-def _differs(row: ImportRow, outcome: RowOutcome) -> bool:
-    return (
-        row.uai, row.how, row.verdict, row.conflict_resolution, row.units, row.units_before, row.recipient, row.label,
-        row.before, row.problems,
-    ) != (
-        outcome.request.school.uai, outcome.request.school.how, outcome.verdict, outcome.request.conflict_resolution, outcome.units,
-        outcome.units_before, outcome.recipient, outcome.label, outcome.before,
-        [problem.as_json() for problem in outcome.problems],
-    )  # fmt: skip

@@ -13,7 +13,7 @@ from imports.exceptions import CannotAwait, CannotResolveConflict, RowCannotBeTi
 from imports.meanings import Meaning
 from imports.models import ImportRow
 from imports.operations.import_lock import lock_import
-from imports.operations.recheck import change_rows, is_tickable, recheck_import
+from imports.operations.recheck import change_rows, is_tickable
 from imports.parsing.cells import cell_to_text
 from schools import uai
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from accounts.models import User
     from imports.models import SpreadsheetImport
     from imports.queries import BaseRowQuery
-
-#: Check every row again, when an import is returned to review.
-check_again = recheck_import
 
 
 @transaction.atomic
@@ -46,10 +43,10 @@ def amend_row(
     """Edit, set aside, resolve or tick a row; return it with its new verdict.
 
     `edits`: new cell texts by meaning; a UAI alone is a school chosen by the member, whatever the other cells say.
-    `awaited`: set aside until the directory knows the school. `conflict_resolution`: resolution of the conflict, "" to reopen
-    it. All affected rows are checked again; `others_changed` of the row returned tells whether any changed. Raises
-    `UnknownRow`, `RowCannotBeTicked`, `CannotAwait`, `CannotResolveConflict`, `UnknownImport`, `WrongImportState`,
-    having changed nothing.
+    `awaited`: set aside until the directory knows the school. `conflict_resolution`: how the conflict is resolved, ""
+    to reopen it. All affected rows are checked again; `others_changed` of the row returned tells whether any changed.
+    Raises `UnknownRow`, `RowCannotBeTicked`, `CannotAwait`, `CannotResolveConflict`, `UnknownImport`,
+    `WrongImportState`, having changed nothing.
     """
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
     row = ImportRow.objects.filter(import_id=import_id, sheet=sheet, number=number).first()
@@ -86,14 +83,14 @@ def _tick(row: ImportRow, *, ticked: bool) -> None:
 
 
 def _check_awaitable(row: ImportRow) -> None:
-    if row.how or not row.uai:
+    if row.match_method or not row.uai:
         raise CannotAwait(
             f"La ligne {row.number} n'a pas d'UAI que l'annuaire ignore : il n'y a rien à attendre. Mettez-la de côté."
         )
 
 
 def _check_resolution(row: ImportRow, conflict_resolution: str) -> None:
-    if "lower_redeemed" in row.codes:
+    if "below_redeemed_units" in row.codes:
         raise CannotResolveConflict(
             f"La clé de la ligne {row.number} est déjà activée : rien ne peut en être repris. Mettez-la de côté."
         )
@@ -116,7 +113,7 @@ def _merge_edits(row: ImportRow, edits: Mapping[str, str], spreadsheet_import: S
     wanted = row.edits | {Meaning(meaning).value: cell_to_text(text) for meaning, text in edits.items()}
     corrected = {meaning: text for meaning, text in wanted.items() if text != written.get(meaning, "")}
     chosen = uai.normalise(wanted.get(Meaning.UAI, ""))
-    if list(edits) == [Meaning.UAI] and uai.is_valid(chosen) and row.how != RowMatchMethod.UAI:
+    if list(edits) == [Meaning.UAI] and uai.is_valid(chosen) and row.match_method != RowMatchMethod.UAI:
         # The unconfirmed UAI of the row was confirmed by a member.
         corrected[Meaning.UAI.value] = chosen
     return corrected

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from imports.meanings import LABELS, Meaning, is_added_title
+from openpyxl.utils import get_column_letter
+
+from imports.meanings import LABELS, Meaning, Problem, is_added_title
 from imports.parsing.cell_classification import DOMINANT_SHARE, MIN_SHARE, CellType, sample_columns
 from imports.parsing.column_titles import is_unrelated, match_meanings
-from imports.problems import Problem
 from schools.folding import fold
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def map_columns(
         mapper.questions.append(
             Problem(
                 Meaning.UAI,
-                "no_uai_column",
+                "uai_column_missing",
                 "Aucune colonne ne dit de quelles écoles il s'agit : ni UAI, ni nom d'école. Choisissez la bonne "
                 "feuille, la bonne ligne de titres ou la bonne colonne.",
             )
@@ -339,9 +340,4 @@ def _lowered(texts: Iterable[str]) -> list[str]:
 
 def column_letters(index: int) -> str:
     """Return the letters of a column, by index from 0: A for 0, AA for 26."""
-    name = ""
-    index += 1
-    while index:
-        index, remainder = divmod(index - 1, 26)
-        name = chr(65 + remainder) + name
-    return name
+    return get_column_letter(index + 1)

@@ -66,11 +66,6 @@ def match_meanings(title: Title) -> dict[Meaning, int]:
     return _match_text(joined_text) or _match_text(title.parent)
 
 
-def tier(title: str, meaning: Meaning) -> int | None:
-    """Return the tier of a title for one meaning, None where it does not match."""
-    return _match_text(title).get(meaning)
-
-
 def list_meanings(title: str) -> set[Meaning]:
     """Return the meanings that a title matches."""
     return set(_match_text(title))

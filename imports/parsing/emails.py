@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from core.email_addresses import is_ordinary_address
+from imports.meanings import Problem
 from imports.parsing.cells import cell_to_text
 from imports.parsing.quantities import is_excel_error
-from imports.problems import Problem
 
 if TYPE_CHECKING:
     from imports.formats.sheet_types import CellValue
@@ -39,7 +39,9 @@ def parse_email(cell: CellValue) -> str | Problem:
         if len({part.lower() for part in parts}) == 1:
             return parts[0]
         return Problem(
-            "email", "email_twice", f"Cette case contient plusieurs adresses ({', '.join(parts[:3])}) : gardez-en une."
+            "email",
+            "multiple_emails",
+            f"Cette case contient plusieurs adresses ({', '.join(parts[:3])}) : gardez-en une.",
         )
     return Problem(
         "email", "email_invalid", f"« {text[:80]} » n'est pas une adresse e-mail : {_describe_error(cell, parts[0])}"

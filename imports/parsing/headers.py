@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from imports.meanings import Meaning
+from imports.meanings import Meaning, is_added_title
 from imports.parsing import cells
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, CellType, classify_cell
 from imports.parsing.column_titles import (
@@ -219,3 +220,14 @@ def _parent_titles(above: Sequence[str], filled: Sequence[int], spans: dict[int,
 
 def _count_meanings(titles: Sequence[Title]) -> int:
     return len({meaning for title in titles if title.text for meaning in match_meanings(title)})
+
+
+def compute_header_digest(titles: Sequence[str]) -> str:
+    """Return a digest of the titles, "" where there are none.
+
+    Columns added by annotating a workbook are left out, so that its digest does not change.
+    """
+    folded = ["" if is_added_title(title) else fold(title) for title in titles]
+    while folded and not folded[-1]:
+        folded.pop()
+    return hashlib.sha256("\n".join(folded).encode()).hexdigest() if any(folded) else ""

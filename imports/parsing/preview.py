@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from imports.layout import MAX_COLUMNS, PreviewRow
 from imports.parsing import cells
 
 if TYPE_CHECKING:
@@ -15,17 +16,16 @@ if TYPE_CHECKING:
 #: Rows shown above the header, and from the header on.
 ROWS_ABOVE = 3
 ROWS_BELOW = 5
-#: Enough of a row to recognise its columns.
-MAX_COLUMNS = 100
+#: Enough of a cell to recognise its column.
 MAX_TEXT_LENGTH = 60
 
 
-def build_preview(rows: Iterable[CellRow], header_row: int | None) -> list[dict[str, Any]]:
-    """Return the rows around the header, or the first ones without one: `{"number", "cells"}`, cells as text."""
+def build_preview(rows: Iterable[CellRow], header_row: int | None) -> list[PreviewRow]:
+    """Return the rows around the header, or the first ones without one."""
     first = max((header_row or 1) - ROWS_ABOVE, 1)
     last = (header_row or 0) + ROWS_BELOW
     return [
-        {"number": number, "cells": [_truncate(cells.cell_to_text(cell)) for cell in row[:MAX_COLUMNS]]}
+        PreviewRow(number, [_truncate(cells.cell_to_text(cell)) for cell in row[:MAX_COLUMNS]])
         for number, row in enumerate(islice(rows, first - 1, last), start=first)
     ]
 

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from imports.problems import Problem
+from imports.meanings import Problem
 
 if TYPE_CHECKING:
     from imports.formats.sheet_types import CellValue

@@ -11,8 +11,7 @@ from imports.formats.exceptions import UnreadableFile
 from imports.meanings import LISTS_SHEET, Meaning
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, CellType, classify_cell
 from imports.parsing.column_titles import Title, match_meanings
-from imports.parsing.header_digest import compute_header_digest
-from imports.parsing.headers import Header, find_header, read_header
+from imports.parsing.headers import Header, compute_header_digest, find_header, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +120,7 @@ def _chosen_sheets(workbook: Workbook, sheets: Sequence[str], header_row: int | 
     if missing:
         available = ", ".join(f"« {name} »" for name in names)
         raise UnreadableFile(
-            "no_such_sheet", f"Ce fichier n'a pas de feuille « {missing[0]} ». Il contient : {available}."
+            "unknown_sheet", f"Ce fichier n'a pas de feuille « {missing[0]} ». Il contient : {available}."
         )
     detected_sheets = [_detect(index, sheet) for index, sheet in enumerate(workbook.sheets) if sheet.name in sheets]
     return (

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from imports.enums import Purpose, Volume
 from imports.formats import limits
-from imports.formats.delimited_text import too_many_rows
-from imports.formats.detection import check_height, open_workbook
+from imports.formats.detection import open_workbook
+from imports.formats.exceptions import check_height, too_many_rows
+from imports.layout import SheetRegion
 from imports.meanings import Meaning
 from imports.parsing import questions as layout_questions
 from imports.parsing import sheet_communes
 from imports.parsing.column_mapping import find_outdated_meanings, map_columns
-from imports.parsing.header_digest import compute_header_digest
+from imports.parsing.headers import compute_header_digest
 from imports.parsing.preview import build_preview
 from imports.parsing.sheet_body import parse_body
 from imports.parsing.sheet_selection import collect_sample, select_sheets
@@ -21,11 +22,12 @@ from imports.parsing.sheet_selection import collect_sample, select_sheets
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from imports.layout import PreviewRow
+    from imports.meanings import Problem
     from imports.parsing.column_mapping import ColumnMapping
     from imports.parsing.rows import ParsedRow
     from imports.parsing.sheet_body import SheetBody
     from imports.parsing.sheet_selection import DetectedSheet
-    from imports.problems import Problem
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,6 @@ class ParsingContext(NamedTuple):
     communes: frozenset[str] = frozenset()
 
 
-class SheetRegion(NamedTuple):
-    """One parsed sheet: its index in the workbook, and its header row (the last of two), from 1."""
-
-    sheet: int
-    header_row: int | None
-
-
 @dataclass(frozen=True)
 class ParsedSheet:
     """The result of parsing. No rows while a question about the sheets or a blocking column is open."""
@@ -81,8 +76,8 @@ class ParsedSheet:
     sheets: list[str]
     regions: list[SheetRegion]
     titles: list[str]
-    #: The rows around the header: {"number", "cells"}.
-    preview: list[dict[str, Any]]
+    #: The rows around the header.
+    preview: list[PreviewRow]
     columns: dict[Meaning, int]
     #: None for a portfolio, where no licence is allocated.
     volume: Volume | None

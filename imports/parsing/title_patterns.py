@@ -67,8 +67,9 @@ _PATTERNS: dict[Meaning, tuple[TitlePattern, ...]] = {
     Meaning.EMAIL: (
         _pattern(
             "mail",
-            allows=_LEADER | _SCHOOL | split_words("adresse electronique academique professionnel officiel boite internet")
-            | split_words("academie"),
+            allows=_LEADER
+            | _SCHOOL
+            | split_words("adresse electronique academique professionnel officiel boite internet academie"),
         ),
         _pattern("adresse courrier boite", "electronique", allows=_LEADER | _SCHOOL | split_words("lettre lettres")),
         _pattern("mail"),

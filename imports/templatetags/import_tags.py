@@ -11,25 +11,17 @@ from imports import wording
 from imports.checks.problem_codes import list_fixes
 from imports.enums import ConflictResolution
 from imports.meanings import Meaning
-from schools import wording as schools
+from schools.wording import format_school_name
 
 if TYPE_CHECKING:
     from imports.models import ImportRow
     from imports.queries import Tally
 
 register = template.Library()
-
-
-@register.filter
-def match_text(row: ImportRow) -> str:
-    """Return the match method and confidence in words."""
-    return wording.describe_match(row)
-
-
-@register.filter
-def changes(row: ImportRow) -> list[wording.PortfolioChange]:
-    """Return the portfolio fields that the row changes."""
-    return wording.list_changes(row)
+register.filter("match_text", wording.describe_match)
+register.filter("changes", wording.list_changes)
+register.filter("original_school", wording.describe_original)
+register.filter("school_name", format_school_name)
 
 
 @register.filter
@@ -72,12 +64,6 @@ def original_units(row: ImportRow) -> str:
 
 
 @register.filter
-def original_school(row: ImportRow) -> str:
-    """Return the school as written in the file, "" if it was matched by its UAI."""
-    return wording.describe_original(row)
-
-
-@register.filter
 def visible_problems(row: ImportRow) -> list[dict[str, Any]]:
     """Return the problems that are not shown elsewhere in the row."""
     return [problem for problem in row.problems if problem["code"] not in wording.SHOWN_SEPARATELY]
@@ -98,9 +84,3 @@ def exceeds_pool(row: ImportRow, tally: Tally) -> bool:
         and tally.beyond is not None
         and (row.sheet, row.number) >= tally.beyond
     )
-
-
-@register.filter
-def school_name(value: str) -> str:
-    """Return a school's name with accents."""
-    return schools.format_school_name(value)

@@ -10,9 +10,12 @@ from django import forms
 from core import formatting
 from imports import queries
 from imports.enums import Purpose, Volume
-from imports.formats import limits
+from imports.exceptions import PoolMissing, PoolNotOpen, WrongVolume
+from imports.operations.upload import check_pool, check_size, check_volume
+from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
 from licensing.pools.wording import describe_pool
+from web.generic_forms import ModelChoiceField
 
 if TYPE_CHECKING:
     import datetime
@@ -26,7 +29,7 @@ MAX_UNITS = 999_999
 ACCEPTED_EXTENSIONS = ".xlsx,.xlsm,.xls,.ods,.csv,.tsv,.txt"
 
 
-class PoolChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
+class PoolChoiceField(ModelChoiceField[Pool]):
     """Pool choice labelled with its free licences."""
 
     def label_from_instance(self, obj: Any) -> str:
@@ -62,12 +65,37 @@ def build_volume_field(first: str) -> forms.ChoiceField:
 
 
 def clean_volume(form: forms.Form, data: dict[str, Any]) -> None:
-    """Require `units_for_all` when the volume is ALL, and clear it otherwise."""
+    """Clear `units_for_all` unless the volume is ALL: its field is hidden; then say so if it is missing."""
     if data.get("volume") != Volume.ALL:
         data["units_for_all"] = None
         form.errors.pop("units_for_all", None)
-    elif data.get("units_for_all") is None and "units_for_all" not in form.errors:
+    if "units_for_all" in form.errors:
+        return
+    try:
+        check_volume(data.get("volume") or "", data.get("units_for_all"))
+    except WrongVolume:
         form.add_error("units_for_all", "Indiquez combien de licences chaque école doit avoir.")
+
+
+class SpreadsheetField(forms.FileField):
+    """The file of an import, refused here if it is too large: its content is not loaded."""
+
+    def __init__(self, **options: Any) -> None:
+        messages = {"required": "Choisissez un fichier.", "empty": "Ce fichier est vide."}
+        super().__init__(error_messages=messages, validators=[_validate_size], **options)
+
+
+def _validate_size(file: UploadedFile[Any]) -> None:
+    try:
+        check_size(file.size or 0)
+    except LicensingError as refusal:
+        raise forms.ValidationError(refusal.sentence, code=refusal.code) from refusal
+
+
+class CorrectedFileForm(forms.Form):
+    """Form for uploading a corrected file: purpose and pool come from the import it corrects."""
+
+    file = SpreadsheetField(label="Tableau corrigé")
 
 
 class ImportUploadForm(forms.Form):
@@ -88,14 +116,13 @@ class ImportUploadForm(forms.Form):
     )
     volume = build_volume_field("Le tableau le dit, dans une de ses colonnes")
     units_for_all = build_units_field()
-    file = forms.FileField(
-        label="Votre tableau",
-        widget=forms.ClearableFileInput(attrs={"accept": ACCEPTED_EXTENSIONS}),
-        error_messages={"required": "Choisissez un fichier.", "empty": "Ce fichier est vide."},
+    file = SpreadsheetField(
+        label="Votre tableau", widget=forms.ClearableFileInput(attrs={"accept": ACCEPTED_EXTENSIONS})
     )
 
     def __init__(self, *args: Any, day: datetime.date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.day = day
         pools = self.fields["pool"]
         assert isinstance(pools, PoolChoiceField)  # noqa: S101 - for the type checker
         pools.queryset = queries.list_open_pools(day)
@@ -103,31 +130,24 @@ class ImportUploadForm(forms.Form):
         if not self.has_pools:
             self.initial["purpose"] = Purpose.PORTFOLIO
 
-    def clean_file(self) -> UploadedFile[Any]:
-        """Reject a file above `limits.MAX_BYTES` before it is stored."""
-        file: UploadedFile[Any] = self.cleaned_data["file"]
-        if (file.size or 0) > limits.MAX_BYTES:
-            raise forms.ValidationError(
-                "Ce fichier dépasse 20 Mo. Gardez les colonnes utiles, ou partagez-le en deux.", code="too_big"
-            )
-        return file
-
     def clean(self) -> dict[str, Any]:
-        """Require a pool for allocations; drop pool and volume for the portfolio."""
+        """Drop pool and volume for the portfolio, whose fields are hidden; check them for allocations."""
         data = super().clean() or self.cleaned_data
         if data.get("purpose") == Purpose.PORTFOLIO:
             for name in ("pool", "volume", "units_for_all"):
                 self.errors.pop(name, None)
             return data | {"pool": None, "volume": "", "units_for_all": None}
-        if data.get("pool") is None and "pool" not in self.errors:
-            self.add_error(
-                "pool",
-                (
+        pool = data.get("pool")
+        if "pool" not in self.errors:
+            try:
+                check_pool(pool.pk if pool else None, self.day)
+            except (PoolMissing, PoolNotOpen):
+                self.add_error(
+                    "pool",
                     "Choisissez un lot."
                     if self.has_pools
-                    else "Aucun lot n'a de licence libre : vous pouvez seulement mettre à jour votre périmètre."
-                ),
-            )
+                    else "Aucun lot n'a de licence libre : vous pouvez seulement mettre à jour votre périmètre.",
+                )
         clean_volume(self, data)
         return data
 

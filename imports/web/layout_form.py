@@ -10,12 +10,9 @@ from imports.enums import Purpose, Volume
 from imports.formats import limits
 from imports.meanings import LABELS, Meaning
 from imports.parsing.column_mapping import column_letters
-from imports.parsing.preview import MAX_COLUMNS
 from imports.web.forms import build_units_field, build_volume_field, clean_volume
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from django.forms import BoundField
 
     from imports.models import SpreadsheetImport
@@ -35,8 +32,6 @@ MEANING_GROUPS = {
     "Ce qu'elle doit avoir": (Meaning.UNITS, Meaning.CLASSES),
     "À qui écrire": (Meaning.EMAIL, Meaning.CONTACT_NAME, Meaning.PHONE),
 }
-#: Number of sample cells shown per column.
-MAX_EXAMPLES = 3
 
 
 class LayoutColumn(NamedTuple):
@@ -48,34 +43,21 @@ class LayoutColumn(NamedTuple):
     field: BoundField
 
 
-def list_editable_columns(layout: Mapping[str, Any]) -> list[int]:
-    """Return the indexes of the editable columns: the first `MOST_COLUMNS`, and those with a meaning."""
-    shown = range(min(len(layout.get("titles", [])), MAX_COLUMNS))
-    return sorted({*shown, *layout.get("columns", {}).values()})
-
-
-def get_examples(layout: Mapping[str, Any], index: int) -> list[str]:
-    """Return the first non-empty cells of a column below the header row."""
-    header_row = layout.get("header_row") or 0
-    body_rows = [row["cells"] for row in layout.get("preview", []) if row["number"] > header_row]
-    return [row[index] for row in body_rows if index < len(row) and row[index]][:MAX_EXAMPLES]
-
-
 class LayoutForm(forms.Form):
     """Form with the sheets, the header row, the meaning of each column, and the volume."""
 
     def __init__(self, *args: Any, spreadsheet_import: SpreadsheetImport, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.layout, self.is_allocation = spreadsheet_import.layout, spreadsheet_import.purpose == Purpose.ALLOCATION
-        self.titles: list[str] = self.layout.get("titles", [])
-        meanings = {index: meaning for meaning, index in self.layout.get("columns", {}).items()}
-        self.editable_columns = list_editable_columns(self.layout)
-        sheets = self.layout.get("sheets", [])
+        self.titles = self.layout.titles
+        meanings = {index: meaning for meaning, index in self.layout.columns.items()}
+        self.editable_columns = self.layout.list_editable_columns()
+        sheets = self.layout.sheets
         if len(sheets) > 1:
             self.fields["sheets"] = forms.MultipleChoiceField(
                 label="Feuilles à lire",
                 choices=[(name, name) for name in sheets],
-                initial=self._read_sheet_names(),
+                initial=self.layout.parsed_sheets,
                 widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
                 help_text="Les feuilles qui ont les mêmes colonnes sont lues ensemble.",
                 error_messages={"required": "Cochez au moins une feuille."},
@@ -84,7 +66,7 @@ class LayoutForm(forms.Form):
             label="Ligne des titres",
             min_value=0,
             max_value=limits.MAX_ROWS,
-            initial=self.layout.get("header_row") or 0,
+            initial=self.layout.header_row or 0,
             help_text="Son numéro à gauche de l'aperçu ; 0 si le tableau n'a pas de titres. Si vous la changez, ou la "
             "feuille, les colonnes sont reconnues de nouveau.",
             widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
@@ -108,9 +90,6 @@ class LayoutForm(forms.Form):
             )
             self.fields["units_for_all"] = build_units_field()
             self.fields["units_for_all"].initial = spreadsheet_import.units_for_all
-
-    def _read_sheet_names(self) -> list[str]:
-        return [self.layout["sheets"][region["sheet"]] for region in self.layout.get("read", [])]
 
     def clean(self) -> dict[str, Any]:
         """Reject two columns with the same meaning."""
@@ -136,14 +115,14 @@ class LayoutForm(forms.Form):
         With another sheet or header row there are no columns: they are detected again.
         """
         data = self.cleaned_data
-        sheets, header_row = data.get("sheets") or self._read_sheet_names(), data["header_row"]
-        same_sheets = sheets == self._read_sheet_names()
-        moved = not same_sheets or header_row != (self.layout.get("header_row") or 0)
+        sheets, header_row = data.get("sheets") or self.layout.parsed_sheets, data["header_row"]
+        same_sheets = sheets == self.layout.parsed_sheets
+        moved = not same_sheets or header_row != (self.layout.header_row or 0)
         chosen = {data[f"column_{index}"]: index for index in self.editable_columns if data[f"column_{index}"]}
         return {
             "sheets": sheets,
             "header_row": header_row if same_sheets else None,
-            "columns": {} if moved else {meaning.value: chosen.get(meaning.value) for meaning in Meaning},
+            "columns": {} if moved else {meaning: chosen.get(meaning.value) for meaning in Meaning},
             "volume": data.get("volume") or "",
             "units_for_all": data.get("units_for_all"),
         }
@@ -153,7 +132,7 @@ class LayoutForm(forms.Form):
         settled: list[LayoutColumn] = []
         others: list[LayoutColumn] = []
         for index in self.editable_columns:
-            shown = get_examples(self.layout, index)
+            shown = self.layout.get_examples(index)
             column = LayoutColumn(column_letters(index), self.titles[index], shown, self[f"column_{index}"])
             (settled if column.field.value() else others).append(column)
         return settled, others

@@ -6,17 +6,14 @@ Streamed row by row, in constant memory.
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from openpyxl import Workbook
 from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.utils import get_column_letter
 
-from imports.formats.detection import open_workbook
-from imports.meanings import ADDED_TITLES, LISTS_SHEET, is_added_title
-from imports.workbooks import cell_marks, choice_lists
-from imports.workbooks.annotated_original import ADDED_WIDTHS, AddedColumns
-from imports.workbooks.safe_cells import (
+from core.workbook import (
     WRAPPED,
     build_cell,
     build_header,
@@ -25,6 +22,10 @@ from imports.workbooks.safe_cells import (
     save_to_bytes,
     set_widths,
 )
+from imports.formats.detection import open_workbook
+from imports.meanings import ADDED_TITLES, LISTS_SHEET
+from imports.workbooks import cell_marks, choice_lists
+from imports.workbooks.annotated_original import ADDED_WIDTHS, AddedColumns, locate_added_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -119,18 +120,9 @@ class _SheetWriter:
 
 
 def _first_added(sheets: Sequence[WorkbookSheet], place: TableLocation) -> int:
-    """Return the index (from 0) of the first added column."""
-    widest = 0
-    for index in place.headers:
-        for number, row in enumerate(sheets[index].rows(), start=1):
-            if number == place.headers[index]:
-                found = next(
-                    (i for i, title in enumerate(row) if isinstance(title, str) and is_added_title(title)), None
-                )
-                if found is not None:
-                    return found
-            widest = max(widest, len(row))
-    return widest
+    titles = (next(islice(sheets[index].rows(), row - 1, None), []) for index, row in place.headers.items() if row)
+    width = max((len(row) for index in place.headers for row in sheets[index].rows()), default=0)
+    return locate_added_columns(titles, width)
 
 
 def _widths(sheet: WorkbookSheet) -> list[int]:

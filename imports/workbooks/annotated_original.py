@@ -17,13 +17,13 @@ from openpyxl.cell import MergedCell
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.dimensions import ColumnDimension
 
+from core.workbook import BOLD, HEADER_FILL, WRAPPED, save_to_bytes, set_text, set_widths
 from imports.meanings import ADDED_TITLES, is_added_title
 from imports.workbooks import cell_marks, choice_lists
 from imports.workbooks.formula_results import read_results, restore_results
-from imports.workbooks.safe_cells import BOLD, HEADER_FILL, WRAPPED, save_to_bytes, set_text, set_widths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from openpyxl import Workbook
     from openpyxl.cell import Cell
@@ -40,6 +40,15 @@ class AddedColumns(NamedTuple):
     first: int
     offers: choice_lists.ChoiceLists
     notes: cell_marks.NoteWriter
+
+
+def locate_added_columns(title_rows: Iterable[Iterable[object]], width: int) -> int:
+    """Return the index (from 0) of the first added column: the existing one, else the first after all data."""
+    for titles in title_rows:
+        for index, title in enumerate(titles):
+            if isinstance(title, str) and is_added_title(title):
+                return index
+    return width
 
 
 def annotate(
@@ -78,7 +87,7 @@ def _annotate(
     for mark in marks:
         of_sheet[mark.sheet].append(mark)
     sheets: dict[int, Any] = {index: book[place.names[index]] for index in place.headers}
-    first = _first_added(sheets, place)
+    first = locate_added_columns(_read_titles(sheets, place), _measure_width(sheets, place))
     added = AddedColumns(first, choice_lists.ChoiceLists(book), cell_marks.NoteWriter())
     for index, sheet in sheets.items():
         cell_marks.remove_marks(sheet)
@@ -122,18 +131,18 @@ def _anchor(sheet: Worksheet, row: int, column: int) -> Cell:
     if isinstance(cell, MergedCell):
         area = next(area for area in sheet.merged_cells.ranges if cell.coordinate in area)
         cell = sheet.cell(area.min_row, area.min_col)
-    return cell  # type: ignore[no-any-return]
+    found: Cell = cell
+    return found
 
 
-def _first_added(sheets: dict[int, Worksheet], place: TableLocation) -> int:
-    """Return the index of the first added column: the existing one, else the first after all data."""
+def _read_titles(sheets: dict[int, Worksheet], place: TableLocation) -> Iterator[list[object]]:
     for index, sheet in sheets.items():
-        row = place.headers[index]
-        if row is None:
-            continue
-        titles = [str(sheet.cell(row, column + 1).value or "") for column in range(place.width)]
-        if found := next((i for i, title in enumerate(titles) if is_added_title(title)), None):
-            return found
+        if row := place.headers[index]:
+            yield [sheet.cell(row, column + 1).value for column in range(place.width)]
+
+
+def _measure_width(sheets: dict[int, Worksheet], place: TableLocation) -> int:
+    """Return the number of columns up to the last with a value."""
     return max(
         (
             column

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from core.calendar import PARIS
+from core.workbook import WorksheetContent, build_workbook
 from imports.enums import ConflictResolution, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
 from imports.meanings import LABELS, Meaning
 from imports.parsing.column_mapping import column_letters
-from imports.workbooks.plain_workbook import WorksheetContent, build_workbook
-from licensing.catalogue.operations import PARIS
 
 if TYPE_CHECKING:
     import datetime
@@ -71,17 +71,16 @@ def build_import_report(
 ) -> bytes:
     """Return the report of an import as a workbook. `corrects`: name of the file it corrects."""
     layout = spreadsheet_import.layout
-    meanings = sorted(layout.get("columns", {}), key=lambda meaning: layout["columns"][meaning])
-    titles = ["Feuille", "Ligne", *(LABELS[Meaning(meaning)] for meaning in meanings), "Corrections", *_ROW_COLUMNS]
+    meanings = sorted(layout.columns, key=lambda meaning: layout.columns[meaning])
+    titles = ["Feuille", "Ligne", *(LABELS[meaning] for meaning in meanings), "Corrections", *_ROW_COLUMNS]
     widths = [16, 8, *[22] * len(meanings), 30, *_ROW_COLUMNS.values()]
-    names = layout.get("sheets", [])
     return build_workbook(
-        WorksheetContent("Lignes", titles, widths, (_row(row, meanings, names) for row in rows)),
+        WorksheetContent("Lignes", titles, widths, (_row(row, meanings, layout.sheets) for row in rows)),
         WorksheetContent("Import", ["", ""], [34, 80], _import_details(spreadsheet_import, people, corrects)),
     )
 
 
-def _row(row: ImportRow, meanings: Sequence[str], names: Sequence[str]) -> list[Any]:
+def _row(row: ImportRow, meanings: Sequence[Meaning], names: Sequence[str]) -> list[Any]:
     return [
         names[row.sheet] if row.sheet < len(names) else "",
         row.number,
@@ -89,7 +88,7 @@ def _row(row: ImportRow, meanings: Sequence[str], names: Sequence[str]) -> list[
         " ; ".join(f"{LABELS[Meaning(meaning)]} : {text or 'vidé'}" for meaning, text in row.edits.items()),
         row.uai,
         row.label,
-        RowMatchMethod(row.how).label if row.how else "",
+        RowMatchMethod(row.match_method).label if row.match_method else "",
         row.confidence,
         row.units,
         row.units_before,
@@ -149,18 +148,16 @@ def _import_details(
     for name, value in spreadsheet_import.outcome.items():
         if name in _OUTCOME_LABELS:
             yield [_OUTCOME_LABELS[name], value]
-    names = layout.get("sheets", [])
-    for region in layout.get("read", []):
-        header = f"titres en ligne {region['header_row']}" if region["header_row"] else "sans titres"
-        yield ["Feuille lue", f"{names[region['sheet']] or 'le fichier'} ({header})"]
-    if layout.get("volume"):
-        for_all = f" : {spreadsheet_import.units_for_all}" if layout["volume"] == Volume.ALL else ""
-        yield ["Nombre de licences", f"{Volume(layout['volume']).label}{for_all}"]
-    titles = layout.get("titles", [])
-    for meaning, index in layout.get("columns", {}).items():
-        title = titles[index] if index < len(titles) else ""
-        yield [f"Colonne : {LABELS[Meaning(meaning)]}", f"{column_letters(index)} – {title or 'sans titre'}"]
-    for remark in layout.get("remarks", []):
+    for region in layout.regions:
+        header = f"titres en ligne {region.header_row}" if region.header_row else "sans titres"
+        yield ["Feuille lue", f"{layout.sheets[region.sheet] or 'le fichier'} ({header})"]
+    if layout.volume:
+        for_all = f" : {spreadsheet_import.units_for_all}" if layout.volume == Volume.ALL else ""
+        yield ["Nombre de licences", f"{layout.volume.label}{for_all}"]
+    for meaning, index in layout.columns.items():
+        title = layout.titles[index] if index < len(layout.titles) else ""
+        yield [f"Colonne : {LABELS[meaning]}", f"{column_letters(index)} – {title or 'sans titre'}"]
+    for remark in layout.remarks:
         yield ["Remarque", remark]
 
 

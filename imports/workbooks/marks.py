@@ -11,6 +11,8 @@ from imports.parsing.spreadsheet import volume_column
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from imports.layout import Layout
+
 _SEVERITY_LABELS = {Verdict.ERROR: "Erreur", Verdict.CONFLICT: "Conflit"}
 #: Codes that are information, not problems: portfolio changes.
 _INFORMATIVE_CODES = {"changes"}
@@ -43,14 +45,13 @@ class TableLocation(NamedTuple):
     #: Names of all sheets; header row by index of each parsed sheet, None if it has none.
     names: Sequence[str]
     headers: Mapping[int, int | None]
-    columns: Mapping[str, int]
+    columns: Mapping[Meaning, int]
     width: int
 
     @classmethod
-    def of(cls, layout: Mapping[str, Any]) -> TableLocation:
+    def from_layout(cls, layout: Layout) -> TableLocation:
         """Build it from the layout of an import."""
-        headers = {region["sheet"]: region["header_row"] for region in layout.get("read", [])}
-        return cls(layout.get("sheets", []), headers, layout.get("columns", {}), len(layout.get("titles", [])))
+        return cls(layout.sheets, dict(layout.regions), layout.columns, len(layout.titles))
 
     @property
     def first(self) -> int:
@@ -65,8 +66,8 @@ def build_mark(
     verdict: str,
     problems: Iterable[Mapping[str, Any]],
     proposals: Iterable[Mapping[str, Any]],
-    columns: Mapping[str, int],
-    volume: Volume | str | None,
+    columns: Mapping[Meaning, int],
+    volume: Volume | None,
 ) -> RowMarks | None:
     """Return the mark of a row, None if it has no problem."""
     if verdict == Verdict.IGNORED:
@@ -87,11 +88,13 @@ def build_mark(
     return RowMarks(sheet, number, tuple(faults), labels)
 
 
-def _column(meaning: str, columns: Mapping[str, int], volume: Volume | str | None) -> int | None:
-    candidates = [meaning]
+def _column(meaning: str, columns: Mapping[Meaning, int], volume: Volume | None) -> int | None:
+    if not meaning:
+        return None
+    candidates = [Meaning(meaning)]
     if meaning == Meaning.UNITS and (column := volume_column(volume)):
-        candidates = [column.value]
+        candidates = [column]
     elif meaning == Meaning.UAI:
         # Without a UAI column, the name is the cell to mark.
-        candidates = [Meaning.UAI.value, Meaning.NAME.value]
+        candidates = [Meaning.UAI, Meaning.NAME]
     return next((columns[one] for one in candidates if one in columns), None)

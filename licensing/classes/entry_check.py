@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from django.db import connection
 
 from accounts.models import Profile
+from core.calendar import date_in_paris
 from licensing.classes.licence_status import UnusableCase, find_unusable_case, format_entry_refusal
 from licensing.entitlements.models import Entitlement
-from licensing.entitlements.queries import date_in_paris
 from licensing.exceptions import LicensingError
 
 if TYPE_CHECKING:
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _TEACHER_SQL = """
-SELECT person.is_active, person.profile, seat.id, entitlement.last_day, entitlement.provisional_until, entitlement.unpaid_until,
-       entitlement.suspended_at, entitlement.cancelled_at, classroom.id, classroom.code, classroom.name
+SELECT person.is_active, person.profile, seat.id, entitlement.last_day,
+       entitlement.provisional_until, entitlement.unpaid_until, entitlement.suspended_at, entitlement.cancelled_at,
+       classroom.id, classroom.code, classroom.name
 FROM accounts_user AS person
 LEFT JOIN LATERAL (
     SELECT held.id FROM entitlements_seat AS held WHERE held.holder_id = person.id

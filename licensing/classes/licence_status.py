@@ -5,8 +5,8 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from core.calendar import date_in_paris
 from licensing.entitlements.models import EntitlementStatus
-from licensing.entitlements.queries import date_in_paris
 from licensing.entitlements.wording import CANCELLED_SENTENCE, format_long_date
 
 if TYPE_CHECKING:

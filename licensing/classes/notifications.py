@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 INVITED = "class.invited"
 ACCEPTED = "class.accepted"
-PUT_OUT = "class.put_out"
+PUT_OUT = "class.teacher_removed"
 LEFT = "class.left"
 
 

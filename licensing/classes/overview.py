@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.db.models import Count
 
+from core.calendar import date_in_paris
 from licensing.classes.licence_status import check_unusable
 from licensing.classes.models import MAX_PUPILS, Classroom, PupilAccount
 from licensing.classes.pupil_erasure import get_erasure_date
 from licensing.classes.queries import get_second_teacher, taught_by
 from licensing.entitlements.models import Seat, Subscription
-from licensing.entitlements.queries import date_in_paris
 from licensing.entitlements.wording import describe_account
 
 if TYPE_CHECKING:

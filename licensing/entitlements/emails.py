@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from accounts.models import User
+from core.calendar import date_in_paris
 from core.formatting import pluralize
 from core.urls import portal_url
 from licensing.entitlements import notifications
 from licensing.entitlements.models import Seat
-from licensing.entitlements.queries import date_in_paris, may_see_teachers_of
+from licensing.entitlements.queries import may_see_teachers_of
 from licensing.entitlements.wording import describe_account, format_until, name_with_commune
 from mailing import kinds
 from mailing.email_template import format_salutation, render_email

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from accounts.models import User
     from licensing.entitlements.models import ActivationKey, Subscription
 
-SEAT_GIVEN = "seat.given"
+SEAT_GIVEN = "seat.assigned"
 SEAT_WITHDRAWN = "seat.withdrawn"
 SEAT_CLAIMED = "seat.claimed"
 TEACHER_JOINED = "teacher.joined"

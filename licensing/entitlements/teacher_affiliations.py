@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from core.calendar import date_in_paris
 from licensing.entitlements import notifications
 from licensing.entitlements.exceptions import PrincipalNotVerified, TeacherOfAnotherSchool
 from licensing.entitlements.models import Seat, Subscription
-from licensing.entitlements.queries import date_in_paris
 from schools import affiliations, matching
 from schools.models import Affiliation, School
 

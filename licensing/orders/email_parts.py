@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from accounts.models import Profile, User
 from core import formatting
+from core.calendar import date_in_paris
 from core.urls import portal_url
 from licensing.catalogue.models import Seller
-from licensing.catalogue.operations import day_in_france
 from licensing.orders import preflight
 from licensing.orders.models import Order, OrderKind, OrderState, Payer
 from licensing.orders.rights import get_entitlement
@@ -161,8 +161,8 @@ def _format_spaces(sentence: str) -> str:
 
 
 def format_day(at: datetime.datetime) -> str:
-    return formatting.long_date(day_in_france(at))
+    return formatting.long_date(date_in_paris(at))
 
 
 def get_today() -> datetime.date:
-    return day_in_france(timezone.now())
+    return date_in_paris(timezone.now())

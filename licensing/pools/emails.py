@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from collectivities.queries import get_office_settings
 from core import formatting
+from core.calendar import date_in_paris
 from core.urls import portal_url
-from licensing.catalogue.operations import day_in_france
 from licensing.entitlements.models import EntitlementStatus
 from licensing.entitlements.queries import unseal_key
 from licensing.entitlements.wording import format_until
@@ -91,7 +91,7 @@ def check_due(message: Message, allocation: Allocation) -> None:
     if allocation.key.redeemed_at is not None and not volume_changed:
         raise NoLongerDue("La clé a été activée avant l'envoi.")
     entitlement = allocation.pool.entitlement
-    match entitlement.status_on(day_in_france(timezone.now())):
+    match entitlement.status_on(date_in_paris(timezone.now())):
         case EntitlementStatus.SUSPENDED | EntitlementStatus.LAPSED:
             raise NoLongerDue("Le lot a été suspendu avant l'envoi : renvoyez la clé quand il sera rétabli.")
         case EntitlementStatus.CANCELLED:
@@ -157,7 +157,7 @@ def _place(allocation: Allocation) -> str:
 
 
 def _until(allocation: Allocation) -> str:
-    return format_until(allocation.pool.entitlement, day_in_france(timezone.now()))
+    return format_until(allocation.pool.entitlement, date_in_paris(timezone.now()))
 
 
 def _provisional_notes(allocation: Allocation, giver: str) -> tuple[str, ...]:
@@ -188,7 +188,7 @@ def _build_with_key(
     )
     validity = "Elle est valable" if single else "Elles sont valables"
     if reminder:
-        since = formatting.long_date(day_in_france(allocation.created_at))
+        since = formatting.long_date(date_in_paris(allocation.created_at))
         subject = f"Rappel : {licences} Pep's {'attend' if single else 'attendent'} {school.the}"
         introduction = (
             (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from licensing.pools.models import Allocation, Pool
-    from licensing.pools.operations.allocation_rows import AllocationStep
+    from licensing.pools.operations.steps import AllocationStep
 
 #: A pool is low when at most a tenth of its capacity is free.
 _LOW_DIVISOR = 10

@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts import throttling
 from accounts.models import Profile, User
 from accounts.rate_limits import SIGN_IN_BY_NAME
+from web.generic_forms import ModelForm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -114,7 +115,7 @@ class PasswordResetRequestForm(forms.Form):
     email = forms.EmailField(label="Adresse e-mail", widget=forms.EmailInput({"autocomplete": "email"}))
 
 
-class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
+class PersonForm(ModelForm[User]):
     """« Informations générales »: personal details, and optionally a new password.
 
     It is not saved: `personal_details.update_personal_details` takes what it holds.

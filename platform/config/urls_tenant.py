@@ -14,4 +14,4 @@ urlpatterns = [
     path("", include("sites.office.urls")),
 ]
 
-handler500 = "api.error_handlers.server_error"
+handler500 = "api.problem_details.server_error"

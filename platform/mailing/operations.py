@@ -6,29 +6,40 @@ and only if the transaction commits.
 
 from __future__ import annotations
 
-import json
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connection, transaction
+from django.db import transaction
 
-from core import array_lookups
-from core.copy_rows import NULL, escape_field, write_lines
+from core.copy_rows import copy_rows
+from core.tenant_connection import connection
 from jobs.tasks import defer_many
 from mailing.models import Message, MessageState
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping
 
 #: Messages per drain job.
 MESSAGES_PER_JOB = 500
 #: Job priority of single messages (accounts, resends), ahead of bulk imports.
 SINGLE_MESSAGE_PRIORITY = 10
 
-_COLUMNS = ("kind", "recipient", "topic", "topic_id", "about", "context", "state", "created_at", "due_at", "attempts",
-            "message_id", "reason")  # fmt: skip
+#: The first six are the fields of `NewMessage`.
+_COLUMNS = {
+    "kind": "varchar",
+    "recipient": "varchar",
+    "topic": "varchar",
+    "topic_id": "int8",
+    "about": "varchar",
+    "context": "jsonb",
+    "state": "varchar",
+    "created_at": "timestamptz",
+    "due_at": "timestamptz",
+    "attempts": "int2",
+    "message_id": "varchar",
+    "reason": "text",
+}
 
 
 class NewMessage(NamedTuple):
@@ -69,38 +80,18 @@ def enqueue(
     return message
 
 
+@transaction.atomic
 def enqueue_many(
-    messages: Sequence[NewMessage], *, at: datetime.datetime, due_at: datetime.datetime | None = None
+    messages: Iterable[NewMessage], *, at: datetime.datetime, due_at: datetime.datetime | None = None
 ) -> int:
     """Enqueue messages with one COPY, and a drain job for every 500; return how many."""
-    return enqueue_copy_lines(build_copy_lines(messages, at=at, due_at=due_at), at=at, due_at=due_at)
-
-
-def build_copy_lines(
-    messages: Iterable[NewMessage], *, at: datetime.datetime, due_at: datetime.datetime | None = None
-) -> list[str]:
-    """Return the COPY lines for `enqueue_copy_lines`. No query."""
-    common_columns = f"{MessageState.QUEUED.value}\t{at.isoformat()}\t{max(due_at or at, at).isoformat()}\t0\t\t\n"
-    return [
-        f"{message.kind}\t{escape_field(message.recipient)}\t{message.topic}\t"
-        f"{NULL if message.topic_id is None else message.topic_id}\t{escape_field(message.about)}\t"
-        f"{escape_field(json.dumps(message.context, cls=DjangoJSONEncoder)) if message.context else '{}'}\t{common_columns}"
-        for message in messages
-    ]
-
-
-@transaction.atomic
-def enqueue_copy_lines(
-    lines: Collection[str], *, at: datetime.datetime, due_at: datetime.datetime | None = None
-) -> int:
-    """Enqueue the result of `build_copy_lines`, with the same times; return how many messages."""
-    if not lines:
+    due_at = max(due_at or at, at)
+    rows = [(*message, MessageState.QUEUED.value, at, due_at, 0, "", "") for message in messages]
+    if not rows:
         return 0
-    table = connection.ops.quote_name(Message._meta.db_table)  # noqa: SLF001 - documented
-    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
-        write_lines(copy, lines)
-    _defer_drains(-(-len(lines) // MESSAGES_PER_JOB), at=at, due_at=max(due_at or at, at))
-    return len(lines)
+    copy_rows(Message._meta.db_table, _COLUMNS, rows)  # noqa: SLF001 - documented
+    _defer_drains(-(-len(rows) // MESSAGES_PER_JOB), at=at, due_at=due_at)
+    return len(rows)
 
 
 @transaction.atomic
@@ -109,7 +100,7 @@ def cancel(topic: str, topic_ids: Collection[int], at: datetime.datetime) -> int
 
     A message leased by a worker is not changed: its renderer raises `kinds.NoLongerDue` if it is obsolete.
     """
-    cancellable = Message.objects.unclaimed_at(at).filter(array_lookups.number_in("topic_id", topic_ids), topic=topic)
+    cancellable = Message.objects.unclaimed_at(at).filter(topic_id__in_array=topic_ids, topic=topic)
     return cancellable.update(state=MessageState.CANCELLED, lease_until=None)
 
 
@@ -117,7 +108,7 @@ def _defer_drains(jobs: int, *, at: datetime.datetime, due_at: datetime.datetime
     defer_many(
         "mailing.drain",
         jobs,
-        schema=connection.schema_name,  # type: ignore[attr-defined]
+        schema=connection.schema_name,
         at=due_at if due_at > at else None,
         priority=priority,
     )

@@ -6,22 +6,21 @@ For any number of events: one query for the listeners, one COPY each for events 
 from __future__ import annotations
 
 import datetime
-import json
 import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connection, transaction
+from django.db import transaction
 from django_tenants.utils import get_public_schema_name
 
-from core.copy_rows import escape_field, write_lines
+from core.copy_rows import copy_rows
 from core.sequences import reserve_ids
+from core.tenant_connection import connection
 from jobs.tasks import defer
 from webhooks.listeners import get_listeners
 from webhooks.models import Delivery, DeliveryState, EventType, WebhookEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from webhooks.listeners import Listeners
 
@@ -31,8 +30,24 @@ DRAIN = "webhooks.drain"
 #: How long a delivery is retried.
 RETRY_PERIOD = datetime.timedelta(days=3)
 
-_EVENTS = ("id", "public_id", "type", "subject", "at", "data")
-_DELIVERIES = ("endpoint_id", "event_id", "subject", "state", "attempts", "next_at", "gives_up_at", "reason")
+_EVENTS = {
+    "id": "int8",
+    "public_id": "varchar",
+    "type": "varchar",
+    "subject": "varchar",
+    "at": "timestamptz",
+    "data": "jsonb",
+}
+_DELIVERIES = {
+    "endpoint_id": "int8",
+    "event_id": "int8",
+    "subject": "varchar",
+    "state": "varchar",
+    "attempts": "int2",
+    "next_at": "timestamptz",
+    "gives_up_at": "timestamptz",
+    "reason": "varchar",
+}
 
 
 class NewEvent(NamedTuple):
@@ -52,7 +67,7 @@ def emit(*, events: Iterable[NewEvent], at: datetime.datetime, emitted_at: datet
     Without listeners, `events` is not iterated. Nothing is written in the public schema. `emitted_at`: when the event
     is emitted, if later than when it happened.
     """
-    if connection.schema_name == get_public_schema_name():  # type: ignore[attr-defined]
+    if connection.schema_name == get_public_schema_name():
         return 0
     who = get_listeners(emitted_at or at)
     return len(write_events(events=events, to=who, at=at, emitted_at=emitted_at)) if who else 0
@@ -68,22 +83,20 @@ def write_events(
     if not listened_events:
         return []
     numbers = reserve_ids(_table(WebhookEvent), len(listened_events))
-    moment, due = at.isoformat(), emitted_at or at
-    _copy(
+    copy_rows(
         _table(WebhookEvent),
         _EVENTS,
         [
-            f"{number}\tevt_{secrets.token_hex(14)}\t{kind}\t{subject}\t{moment}\t"
-            f"{escape_field(json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False))}\n"
+            (number, f"evt_{secrets.token_hex(14)}", kind, subject, at, data)
             for number, (kind, subject, data) in zip(numbers, listened_events, strict=True)
         ],
     )
-    common_columns = f"{DeliveryState.PENDING.value}\t0\t{due.isoformat()}\t{(due + RETRY_PERIOD).isoformat()}\t\n"
-    _copy(
+    due = emitted_at or at
+    copy_rows(
         _table(Delivery),
         _DELIVERIES,
         [
-            f"{endpoint}\t{number}\t{subject}\t{common_columns}"
+            (endpoint, number, subject, DeliveryState.PENDING.value, 0, due, due + RETRY_PERIOD, "")
             for number, (kind, subject, _) in zip(numbers, listened_events, strict=True)
             for endpoint in endpoints_by_type[kind]
         ],
@@ -98,14 +111,8 @@ def queue_drain(endpoint_id: int) -> None:
 
     Even if one is already waiting: that job may start and read before this transaction commits.
     """
-    defer(DRAIN, schema=connection.schema_name, endpoint_id=endpoint_id)  # type: ignore[attr-defined]
+    defer(DRAIN, schema=connection.schema_name, endpoint_id=endpoint_id)
 
 
 def _table(model: type[WebhookEvent | Delivery]) -> str:
     return connection.ops.quote_name(model._meta.db_table)  # noqa: SLF001 - Django's documented way to the name
-
-
-def _copy(table: str, columns: Sequence[str], lines: Sequence[str]) -> None:
-    if lines:
-        with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-            write_lines(copy, lines)

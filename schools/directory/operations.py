@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
+from core.advisory_locks import try_transaction_lock
 from schools.directory import merge, staging
 from schools.directory.files import DirectoryFile
 from schools.exceptions import SynchronisationInProgress, TooManyClosures
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from accounts.models import User
     from schools.directory.rows import RefusedRow
 
-#: Advisory lock that serialises synchronisations; the number is arbitrary.
-_LOCK = 347
 
 #: Maximum share of open schools that a file may close without confirmation: beyond, it is probably partial.
 MAX_CLOSURE_SHARE = 0.02
@@ -98,10 +97,7 @@ def synchronise(
 
 
 def _lock() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
-        (granted,) = cursor.fetchone()
-    if not granted:
+    if not try_transaction_lock("schools/directory"):
         raise SynchronisationInProgress(
             "Une autre synchronisation de l'annuaire est en cours : attendez qu'elle finisse."
         )

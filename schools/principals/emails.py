@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
+from core.calendar import date_in_paris
 from core.formatting import long_date
 from core.urls import portal_url
 from mailing import kinds
@@ -53,7 +54,7 @@ def render_verification_request(message: Message) -> RenderedEmail:
         address=portal_url(f"direction/{request.link_token}/"),
         notes=[
             (
-                f"Ce lien vaut jusqu'au {long_date(timezone.localtime(request.expires_at).date())} et ne sert qu'une"
+                f"Ce lien vaut jusqu'au {long_date(date_in_paris(request.expires_at))} et ne sert qu'une"
                 " fois. Il est réservé à l'établissement : ne le transférez pas."
             ),
             "Cet e-mail est envoyé à l'adresse officielle de l'établissement dans l'annuaire de l'Éducation nationale.",

@@ -38,7 +38,7 @@ class NothingToLead(PrincipalError):
 
 
 class TooManyVerificationRequests(PrincipalError):
-    code = "too_many_requests"
+    code = "requested_too_often"
 
     def __init__(self, sentence: str, retry_after: int) -> None:
         super().__init__(sentence)
@@ -48,7 +48,7 @@ class TooManyVerificationRequests(PrincipalError):
 class PrincipalLinkExpired(PrincipalError):
     """Used, expired or unknown: the message does not tell which."""
 
-    code = "principal_link_expired"
+    code = "verification_link_invalid"
 
     def __init__(self) -> None:
         super().__init__(

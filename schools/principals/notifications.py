@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from accounts.models import User
     from schools.models import Affiliation, PrincipalRequest
 
-VERIFICATION_REQUEST = "principal.requested"
+VERIFICATION_REQUEST = "principal.verification_requested"
 VERIFIED = "principal.verified"
 JOINED = "principal.joined"
 REPLACED = "principal.replaced"

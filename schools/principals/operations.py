@@ -102,7 +102,7 @@ def confirm_verification(
     # A full row lock: serialises confirmations for the school, and makes a concurrent redemption for it wait until the
     # predecessors' subscriptions are transferred.
     School.objects.select_for_update(of=("self",)).get(pk=request.school_id)
-    principals = list(list_verified_principals(request.school_id).select_for_update(of=("self",), no_key=True))
+    principals = list(list_verified_principals(request.school_id).locked())
     if {principal.user_id for principal in principals} != {*replaced, *kept} or set(replaced) & set(kept):
         raise PrincipalsChanged
     predecessors = [principal for principal in principals if principal.user_id in replaced]

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from accounts.models import User
+    from core.querysets import LockableQuerySet
 
 
-def list_verified_principals(school_id: str) -> QuerySet[Affiliation]:
+def list_verified_principals(school_id: str) -> LockableQuerySet[Affiliation]:
     """Return the affiliations of the school's verified principals, by date of verification."""
     return (
         Affiliation.objects.filter(
@@ -44,7 +45,7 @@ def get_principal_request(
     Also raised where the user left the school, closed their account or was verified meanwhile.
     """
     requests = PrincipalRequest.objects.filter(token_hash=hash_token(token)).select_related("user", "school")
-    request = (requests.select_for_update(of=("self",), no_key=True) if lock else requests).first()
+    request = (requests.locked() if lock else requests).first()
     if request is None or not is_link_usable(request, at=at):
         raise PrincipalLinkExpired
     affiliation = Affiliation.objects.filter(user=request.user_id, school=request.school_id, verified_at=None).first()

@@ -72,7 +72,7 @@ def decide_row(row: SchoolReference, code: ParsedUaiCell, lookup: Lookup) -> Row
         return RowDecision(_match_by_name(found.match))
     if not row.name.strip():
         return RowDecision(_doubt("uai_invalid" if row.uai.strip() else "uai_missing", found))
-    return RowDecision(_doubt("several_schools" if found.best else "no_match", found))
+    return RowDecision(_doubt("ambiguous_school" if found.best else "no_match", found))
 
 
 def _decide_single_uai(code: ParsedUaiCell, found: LookupResult, lookup: Lookup) -> RowDecision:
@@ -84,7 +84,7 @@ def _decide_single_uai(code: ParsedUaiCell, found: LookupResult, lookup: Lookup)
         return near if near is not None and near.result.uai else RowDecision(_doubt("unknown_school", found))
     name, place = compare_name(found.query, school), compare_place(found.query, school)
     if _contradicts_uai(name, place, school, found, lookup):
-        return RowDecision(_doubt("other_school", found, second=(school,)), checked=True, suspect=True)
+        return RowDecision(_doubt("uai_of_another_school", found, second=(school,)), checked=True, suspect=True)
     return _accept_uai(code, school, name, place)
 
 
@@ -130,7 +130,7 @@ def _decide_several_uais(code: ParsedUaiCell, found: LookupResult, lookup: Looku
     open_schools = [school for school in schools if not school.closed]
     if len(open_schools) == 1 and _favourable(found, open_schools[0]):
         return RowDecision(RecognitionResult(open_schools[0].uai, RecognitionMethod.REPAIRED, 0.9, (), ""))
-    return RowDecision(_doubt("uai_twice", found, first=schools))
+    return RowDecision(_doubt("multiple_uais", found, first=schools))
 
 
 def _decide_damaged_uai(code: ParsedUaiCell, found: LookupResult, lookup: Lookup) -> RowDecision:
@@ -148,7 +148,7 @@ def _decide_damaged_uai(code: ParsedUaiCell, found: LookupResult, lookup: Lookup
         return RowDecision(RecognitionResult(confirmed[0].uai, RecognitionMethod.REPAIRED, 0.9, (), ""))
     if found.match is not None and _is_near(code.text, found.match.school.uai):
         return RowDecision(_match_by_name(found.match))
-    return RowDecision(_doubt("repair_unsure" if near else "uai_invalid", found, first=confirmed, last=near))
+    return RowDecision(_doubt("uncertain_repair" if near else "uai_invalid", found, first=confirmed, last=near))
 
 
 def _is_near(text: str, uai: str) -> bool:
@@ -192,7 +192,7 @@ def _require_name(
     if not checked or not result.uai or (result.confidence >= _CONFIRMED_BY_NAME and is_distinctive(row.name)):
         return result
     proposal = Proposal(result.uai, summaries[result.uai].label, result.confidence)
-    return RecognitionResult("", None, 0.0, (proposal,), "not_confirmed")
+    return RecognitionResult("", None, 0.0, (proposal,), "unconfirmed_uai")
 
 
 def _match_by_name(meant: RankedSchool) -> RecognitionResult:

@@ -44,12 +44,14 @@ class _Words(NamedTuple):
     same: bool
 
 
-def compare_names(row: ParsedName, school: CandidateSchool, slips: Mapping[str, Mapping[str, int]]) -> NameSimilarity:
+def compare_names(
+    row: ParsedName, school: CandidateSchool, spelling_corrections: Mapping[str, Mapping[str, int]]
+) -> NameSimilarity:
     """Return the similarity of a row's name and a school, ignoring the place.
 
-    `slips`: corrections, with edit distances, of words that no candidate school has.
+    `spelling_corrections`: corrections, with edit distances, of words that no candidate school has.
     """
-    words = _compare_words(row, school, slips)
+    words = _compare_words(row, school, spelling_corrections)
     level = compare_levels(row, school)
     factor = level
     sure = words.complete and level >= _ALIKE
@@ -121,12 +123,14 @@ def _compare_level(row: ParsedName, levels: int) -> float:
     return _OTHER
 
 
-def _compare_words(row: ParsedName, school: CandidateSchool, slips: Mapping[str, Mapping[str, int]]) -> _Words:
+def _compare_words(
+    row: ParsedName, school: CandidateSchool, spelling_corrections: Mapping[str, Mapping[str, int]]
+) -> _Words:
     """Compare the distinctive words."""
     words = row.words
     corrected = 0
-    if slips:
-        words, corrected = _correct_words(row.words, school, slips)
+    if spelling_corrections:
+        words, corrected = _correct_words(row.words, school, spelling_corrections)
     strong, faint = split_distinctive(words, school.commune_key)
     if not strong or not school.strong:
         return _compare_without_distinctive(strong, faint, school, corrected)
@@ -164,13 +168,13 @@ def _compare_without_distinctive(
 
 
 def _correct_words(
-    words: Sequence[str], school: CandidateSchool, slips: Mapping[str, Mapping[str, int]]
+    words: Sequence[str], school: CandidateSchool, spelling_corrections: Mapping[str, Mapping[str, int]]
 ) -> tuple[tuple[str, ...], int]:
     """Correct misspelt words of the school's name or commune; return the words and the number of corrections."""
     result: list[str] = []
     corrected = 0
     for word in words:
-        corrections = slips.get(word)
+        corrections = spelling_corrections.get(word)
         correct = word
         if corrections is not None and word not in school.reading.words:
             correct = next((other for other in corrections if other in school.bears), word)

@@ -10,8 +10,7 @@ from django.urls import reverse
 from core.formatting import pluralize
 from mailing.models import LOST, Message
 from schools.models import DirectorySync
-from sites.back_office import sales_work_items
-from sites.back_office.work_item import WorkItem
+from sites.back_office.sales_work_items import WorkItem, list_sales_work_items
 from tenants.cross_schema import query_all
 from tenants.models import OfficeRequest
 
@@ -40,7 +39,7 @@ def list_work_items(now: datetime.datetime) -> list[WorkItem]:
     return sorted(
         [
             *_requests(),
-            *sales_work_items.list_sales_work_items(now),
+            *list_sales_work_items(now),
             *_directory(now),
             *_messages(now),
             *_empty_offices(now),

@@ -22,7 +22,7 @@ from collectivities.operations.offices import open_office
 from collectivities.operations.portfolio import add_to_portfolio
 from imports import operations as imports
 from imports import queries as import_queries
-from imports.enums import ImportState, Verdict
+from imports.enums import ImportState, Purpose, Verdict
 from imports.models import SpreadsheetImport
 from licensing.entitlements import operations as subscriptions
 from licensing.orders.operations import grant
@@ -30,13 +30,13 @@ from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
 from licensing.pools.queries import list_pool_positions
 from mailing.models import Message, MessageState
-from mailing.sink_folder import list_latest
 from schools.directory.operations import synchronise
 from schools.models import School
 from sites.audit.checks import check_all
 from sites.demo import classroom, directory, people, workbook
 from sites.demo.people import OPERATOR, PASSWORD, PRINCIPAL, TEACHER_BY_HAND, TEACHERS
 from sites.demo.shop import ShopSteps
+from sites.demo.sink_folder import list_latest
 from tenants.models import CollectivityKind
 
 if TYPE_CHECKING:
@@ -152,7 +152,9 @@ class DemoScenario:
         manager = User.objects.get(username="nora")
         with tenant_context(self.offices["nimes"]):
             spreadsheet_import = imports.upload(
+                purpose=Purpose.ALLOCATION,
                 pool_id=self.pools["nimes"].pk,
+                volume="",
                 filename=path.name,
                 content=path.read_bytes(),
                 units_for_all=None,

@@ -14,11 +14,11 @@ from collectivities import token_list
 from collectivities.access import office
 from collectivities.models import PORTFOLIO_LIST_ACTIONS, AuditEntry, PortfolioSchool, Role
 from core import formatting
+from core.calendar import date_in_paris
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
-from imports.operations.awaited_rows import list_arrivals
+from imports.operations import list_arrivals
 from licensing.billing.queries import has_rejected_invoice
-from licensing.catalogue.operations import day_in_france
 from licensing.entitlements.wording import countdown
 from licensing.orders.models import Order, OrderState
 from licensing.pools.filters import DORMANT, DORMANT_DAYS, LOST
@@ -58,7 +58,7 @@ class TodoItem(NamedTuple):
 def office_home(request: OfficeHttpRequest) -> HttpResponse:
     """Show the to-do list, then pools, territory and latest events."""
     now = timezone.now()
-    today = day_in_france(now)
+    today = date_in_paris(now)
     positions = list_pool_positions()
     running = [position for position in positions if not position.entitlement.over_on(today)]
     context = {
@@ -86,7 +86,7 @@ def _list_latest_entries() -> QuerySet[AuditEntry]:
 
 
 def _list_allocation_problems(now: datetime.datetime) -> list[TodoItem]:
-    current = list_allocations(day_in_france(now))
+    current = list_allocations(date_in_paris(now))
     address = reverse("pools:allocations")
     to_do = []
     if lost := filter_lost_email(current).count():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from imports import tasks
+from imports import on_demand_tasks, tasks
 
 
 def upload(api, content, *, name="écoles.csv", key=None, **fields):
@@ -39,9 +39,11 @@ def list_rows(api, number, query=""):
 
 def request_apply(api, table, **result):
     """Apply the shown plan, with the count that the confirmation guard requires; return the response."""
-    confirmation_guard = table["plan"]["confirmation_guard"]
-    confirmed_count = {"confirmed_count": confirmation_guard["number"]} if confirmation_guard else {}
-    return api.post(f"/imports/{table['id']}/apply", {"digest": table["plan"]["digest"], **confirmed_count, **result})
+    confirmation = table["plan"]["confirmation"]
+    confirmation_count = {"confirmation_count": confirmation["count"]} if confirmation else {}
+    return api.post(
+        f"/imports/{table['id']}/apply", {"digest": table["plan"]["digest"], **confirmation_count, **result}
+    )
 
 
 def upload_and_apply(api, content, **fields):
@@ -57,5 +59,5 @@ def undo_import(api, number):
     """Undo an import; return it."""
     answer = api.post(f"/imports/{number}/undo")
     assert answer.status_code == 202, answer.content.decode()
-    tasks.undo(import_id=number, asked_at=timezone.now().isoformat())
+    on_demand_tasks.undo(import_id=number, asked_at=timezone.now().isoformat())
     return get_import(api, number)

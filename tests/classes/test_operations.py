@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -105,7 +106,7 @@ def guest_of_previous_teacher(classroom):
     return second
 
 
-WRITES = {
+WRITES: dict[str, dict[str, Any]] = {
     "rename": {"name": "CE2"},
     "add_pupils": {"count": 1},
     "remove_pupil": {"number": 1},

@@ -185,8 +185,8 @@ def test_the_holder_removes_the_second_teacher(classroom, holder, colleague):
         operations.end_sharing(classroom_id=classroom.pk, by=holder, at=LATER)
     with pytest.raises(exceptions.ClassNotTaught):
         get_taught_class(colleague, classroom.pk)
-    recipient, rendered = render_latest_email("class.put_out")
-    assert (recipient, len(list_emails("class.put_out"))) == (colleague.email, 1)
+    recipient, rendered = render_latest_email("class.teacher_removed")
+    assert (recipient, len(list_emails("class.teacher_removed"))) == (colleague.email, 1)
     assert "n'est plus partagée avec vous" in rendered.subject
     with pytest.raises(NoLongerDue):
         render_latest_email("class.accepted")
@@ -200,7 +200,7 @@ def test_the_second_teacher_leaves(classroom, holder, colleague):
     recipient, rendered = render_latest_email("class.left")
     assert recipient == holder.email
     assert "Claire Lavigne ne partage plus" in rendered.subject
-    assert len(list_emails("class.put_out")) == 0
+    assert len(list_emails("class.teacher_removed")) == 0
 
 
 def test_a_teacher_who_came_back_is_not_emailed_about_leaving(classroom, holder, colleague):
@@ -209,7 +209,7 @@ def test_a_teacher_who_came_back_is_not_emailed_about_leaving(classroom, holder,
     share(classroom, colleague)
     operations.end_sharing(classroom_id=classroom.pk, by=colleague, at=LATER)
     share(classroom, colleague)
-    for kind in ("class.put_out", "class.left"):
+    for kind in ("class.teacher_removed", "class.left"):
         with pytest.raises(NoLongerDue):
             render_latest_email(kind)
 

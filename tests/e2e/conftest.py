@@ -20,13 +20,13 @@ from django.core.wsgi import get_wsgi_application
 from django.db import connections
 from playwright.sync_api import sync_playwright
 
-from mailing.sink import SmtpSink
+from sites.demo.smtp_sink import SmtpSink
 from tests.workers import build_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -45,7 +45,7 @@ FLAGS = [
     # Resolve every host of the portal to this machine.
     f"--host-resolver-rules=MAP *.{settings.BASE_DOMAIN} 127.0.0.1, MAP {settings.BASE_DOMAIN} 127.0.0.1",
 ]
-WIDTHS = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+WIDTHS: dict[str, ViewportSize] = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
 def pytest_collection_modifyitems(items):

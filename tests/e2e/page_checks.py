@@ -90,7 +90,7 @@ def _at_widths(page: Page, check: Callable[[Page], list[str]], *widths: str) -> 
     original_size = page.viewport_size
     found = []
     for width in widths:
-        page.set_viewport_size(WIDTHS[width])  # type: ignore[arg-type] # a dictionary of a width and a height
+        page.set_viewport_size(WIDTHS[width])
         found += [f"{width}: {problem}" for problem in check(page)]
     if original_size is not None:
         page.set_viewport_size(original_size)

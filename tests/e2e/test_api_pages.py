@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from api.documentation_content import build_resources
+from api.documentation.content import build_resources
 from api.openapi import get_openapi_document
 from collectivities.models import Role
 from collectivities.operations import tokens as operations

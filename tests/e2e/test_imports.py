@@ -11,7 +11,7 @@ from django_tenants.utils import tenant_context
 from PIL import Image
 
 from collectivities.models import PortfolioSchool, Role
-from imports import tasks
+from imports import on_demand_tasks, tasks
 from imports.models import ImportRow, SpreadsheetImport
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
@@ -184,7 +184,7 @@ def undo_import(visit):
     check_page(visit, "defaire")
     page.get_by_role("button", name="Défaire cet import").click()
     page.get_by_text("L’import se défait…").wait_for()
-    tasks.undo(import_id=SpreadsheetImport.objects.get().pk, asked_at=TERM.isoformat())
+    on_demand_tasks.undo(import_id=SpreadsheetImport.objects.get().pk, asked_at=TERM.isoformat())
     page.get_by_text("Cet import est défait").wait_for()
     check_page(visit, "defait")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 from licensing.entitlements.models import Entitlement, EntitlementStatus
 from tests.conftest import TERM
@@ -13,7 +14,7 @@ PAST = TODAY - datetime.timedelta(days=1)
 
 
 #: Fields of an entitlement with this status on TODAY, its validity and its sentence.
-STATUS_CASES = {
+STATUS_CASES: dict[EntitlementStatus, tuple[dict[str, Any], str, str]] = {
     EntitlementStatus.FIRM: ({}, "31/08/2027", ""),
     EntitlementStatus.PROVISIONAL: (
         {"provisional_until": SOON},

@@ -21,7 +21,7 @@ LATER = TERM + datetime.timedelta(hours=1)
 def test_a_teacher_is_emailed_that_their_licence_is_active(jaures):
     code, subscription = jaures.subscription()
     operations.assign(subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.principal, at=TERM)
-    rendered = render_only_email("seat.given")
+    rendered = render_only_email("seat.assigned")
     for part in (rendered.text, rendered.html):
         assert "École Jean Jaurès" in part
         assert "31\N{NO-BREAK SPACE}août 2027" in part
@@ -34,7 +34,7 @@ def test_a_seat_withdrawn_before_sending_cancels_the_assignment_email(jaures):
     seat = operations.assign(subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.principal, at=TERM)
     operations.release(seat_id=seat.pk, by=jaures.principal, at=LATER)
     with pytest.raises(NoLongerDue):
-        render_only_email("seat.given")
+        render_only_email("seat.assigned")
     assert "Votre compte demeure" in render_only_email("seat.withdrawn").text
 
 

@@ -41,7 +41,7 @@ def test_vous_pouvez_leur_envoyer_une_cle_en_cliquant_sur_le_bouton_attribuer_la
     page = create_browser(story.principal).get(ACCOUNT)
     assert f"Attribuer la clé à {teacher}" in page_text(page)
     story.assign_seat(subscription, teacher)
-    [email] = list_emails(teacher, "seat.given")
+    [email] = list_emails(teacher, "seat.assigned")
     assert "active" in email.subject
 
 

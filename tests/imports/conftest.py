@@ -49,7 +49,7 @@ def page_text(answer):
 
 def upload_and_parse(pool, content, *, units_for_all=None, filename="écoles.csv", by=None):
     """Upload a file and parse it, as the worker does; return the import."""
-    spreadsheet_import = operations.upload(
+    spreadsheet_import = operations.store_upload(
         pool_id=pool.pk, filename=filename, content=content, units_for_all=units_for_all, by=by, at=TERM
     )
     tasks.read(import_id=spreadsheet_import.pk)

@@ -6,6 +6,7 @@ import datetime
 import io
 import re
 import zipfile
+from typing import Any
 
 import openpyxl
 import pytest
@@ -14,10 +15,10 @@ from openpyxl.styles import PatternFill
 from openpyxl.worksheet.dimensions import ColumnDimension
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from imports import operations, tasks
+from imports import on_demand_tasks, operations
 from imports.exceptions import WrongImportState
 from imports.formats.detection import open_workbook
-from imports.meanings import ADDED_TITLES, LISTS_SHEET
+from imports.meanings import ADDED_TITLES, LISTS_SHEET, Meaning
 from imports.models import AnnotatedFile, SpreadsheetImport
 from imports.operations import annotation
 from imports.operations.annotation import AnnotationState
@@ -45,7 +46,9 @@ CELL_MARK = RowMarks(
     ("0301234D – École Zola, Nîmes", "0301235E – École Hugo, Nîmes"),
 )
 ROW_MARK = RowMarks(0, 4, (MarkedProblem(None, "À vérifier : Hors du périmètre.", False),), ())
-PLACE = TableLocation(["Écoles", "Notes"], {0: 2}, {"uai": 0, "name": 1, "commune": 2, "units": 3}, 4)
+PLACE = TableLocation(
+    ["Écoles", "Notes"], {0: 2}, {Meaning.UAI: 0, Meaning.NAME: 1, Meaning.COMMUNE: 2, Meaning.UNITS: 3}, 4
+)
 
 
 def build_styled_workbook():
@@ -79,7 +82,7 @@ def load(content):
 def build_annotated(spreadsheet_import):
     """Build the annotated workbook and return it opened."""
     annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM)
-    tasks.annotate(import_id=spreadsheet_import.pk)
+    on_demand_tasks.annotate(import_id=spreadsheet_import.pk)
     return load(bytes(AnnotatedFile.objects.get(pk=spreadsheet_import.pk).content))
 
 
@@ -180,7 +183,7 @@ def test_the_signature_is_valid_only_for_the_collectivity_that_signed():
 
 @pytest.mark.parametrize("make", [build_csv, build_xls, build_ods, None])
 def test_another_format_comes_back_as_a_workbook_of_its_values(make, monkeypatch):
-    rows = [
+    rows: list[list[Any]] = [
         ["Liste"],
         ["UAI", "École", "Commune", "Licences"],
         ["0301999X", "=1+1", "Nîmes", 3],
@@ -239,7 +242,7 @@ def test_a_stale_or_failed_workbook_job_is_shown_as_failed(pool, monkeypatch):
         is AnnotationState.FAILED
     )
     monkeypatch.setattr(annotation, "build_annotated_workbook", lambda _table: 1 / 0)
-    tasks.annotate(import_id=spreadsheet_import.pk)
+    on_demand_tasks.annotate(import_id=spreadsheet_import.pk)
     assert annotation.get_annotation_state(spreadsheet_import, TERM) is AnnotationState.FAILED
     assert annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM) is AnnotationState.MAKING
     SpreadsheetImport.objects.update(state="cancelled")

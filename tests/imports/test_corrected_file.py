@@ -9,8 +9,9 @@ import pytest
 from django_tenants.utils import tenant_context
 
 from collectivities.models import AuditEntry
-from imports import operations, tasks
+from imports import on_demand_tasks, operations, tasks
 from imports.enums import ImportState, Verdict
+from imports.meanings import Meaning
 from imports.models import AnnotatedFile, ImportRow, SpreadsheetImport
 from imports.operations import annotation
 from imports.workbooks.provenance import PROPERTY_NAME
@@ -26,7 +27,7 @@ TITLES = ["UAI", "École", "Licences"]
 def build_annotated(spreadsheet_import):
     """Return the annotated workbook of an import, opened by openpyxl."""
     annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM)
-    tasks.annotate(import_id=spreadsheet_import.pk)
+    on_demand_tasks.annotate(import_id=spreadsheet_import.pk)
     return openpyxl.load_workbook(io.BytesIO(bytes(AnnotatedFile.objects.get(pk=spreadsheet_import.pk).content)))
 
 
@@ -72,7 +73,7 @@ def test_only_changed_rows_need_review(pool, first):
     rows = {number: row(spreadsheet_import, number) for number in range(3, 9)}
     assert [number for number in rows if rows[number].altered] == [3, 4]
     assert (rows[3].verdict, rows[3].units) == (Verdict.NEW, 4)
-    assert (rows[4].verdict, rows[4].uai, rows[4].how) == (Verdict.NEW, first.schools[1].uai, "chosen")
+    assert (rows[4].verdict, rows[4].uai, rows[4].match_method) == (Verdict.NEW, first.schools[1].uai, "chosen")
     assert (rows[5].verdict, rows[5].units, rows[5].edits) == (Verdict.NEW, 3, {"units": "3"})
     assert (rows[6].set_aside, rows[6].verdict) == (True, Verdict.IGNORED)
     assert (rows[7].verdict, rows[7].ticked) == (Verdict.NEW, False)
@@ -126,7 +127,7 @@ def test_the_column_mapping_and_volume_are_carried_over(pool):
         import_id=spreadsheet_import.pk,
         sheets=None,
         header_row=0,
-        columns={"uai": 1},
+        columns={Meaning.UAI: 1},
         volume="all",
         units_for_all=2,
         by=None,
@@ -136,7 +137,7 @@ def test_the_column_mapping_and_volume_are_carried_over(pool):
     book = build_annotated(SpreadsheetImport.objects.get(pk=spreadsheet_import.pk))
     book.worksheets[0]["E3"] = SchoolFactory().uai
     corrected = upload_corrected(pool, book)
-    assert (corrected.layout["columns"], corrected.layout["header_row"]) == ({"uai": 1, "choice": 4}, None)
+    assert (corrected.layout.columns, corrected.layout.header_row) == ({"uai": 1, "choice": 4}, None)
     assert [row(corrected, number).units for number in (1, 2, 3)] == [2, 2, 2]
     assert [row(corrected, number).altered for number in (1, 2, 3)] == [False, False, True]
 
@@ -176,7 +177,7 @@ def test_a_file_for_another_lot_or_of_another_collectivity_corrects_nothing(pool
 
 
 def test_the_page_says_which_import_a_file_corrects(pool, first):
-    spreadsheet_import = operations.upload(
+    spreadsheet_import = operations.store_upload(
         pool_id=pool.pk,
         filename="a.xlsx",
         content=build_xlsx([["Liste"], TITLES, [first.schools[2].uai, first.schools[2].name, "trois"]]),

@@ -13,7 +13,7 @@ from django_tenants.utils import tenant_context
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from collectivities.models import Role
-from imports import operations, tasks
+from imports import on_demand_tasks, operations, tasks
 from imports.enums import ImportState, Purpose, Volume
 from imports.formats import limits
 from imports.meanings import Meaning
@@ -44,7 +44,7 @@ def test_a_spreadsheet_is_uploaded_and_read_while_the_page_waits(manager, pool):
 
 
 def test_the_page_shows_step_percentage_and_time_left(officer, pool):
-    spreadsheet_import = operations.upload(
+    spreadsheet_import = operations.store_upload(
         pool_id=pool.pk, filename="a.csv", content=b"UAI", units_for_all=None, by=None, at=timezone.now()
     )
     begun = timezone.now() - datetime.timedelta(seconds=20)
@@ -198,7 +198,7 @@ def test_the_annotated_workbook_is_asked_for_waited_for_and_downloaded(officer, 
         == 1
     )
     assert officer.get(import_url("annotated", spreadsheet_import.pk)).status_code == 404
-    tasks.annotate(import_id=spreadsheet_import.pk)
+    on_demand_tasks.annotate(import_id=spreadsheet_import.pk)
     assert "Télécharger le tableau annoté (.xlsx)" in page_text(
         officer.get(import_url("detail", spreadsheet_import.pk))
     )
@@ -271,7 +271,7 @@ def test_the_pages_link_templates_and_the_upload_of_a_corrected_file(officer, po
     assert import_url("template", "portfolio") in page
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), "x")))
     operations.annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM)
-    tasks.annotate(import_id=spreadsheet_import.pk)
+    on_demand_tasks.annotate(import_id=spreadsheet_import.pk)
     page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
     assert f'action="{import_url("corrected", spreadsheet_import.pk)}"' in page
     assert import_url("report", spreadsheet_import.pk) in page

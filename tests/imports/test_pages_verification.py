@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from imports import operations, queries, tasks
+from imports import on_demand_tasks, operations, queries, tasks
 from imports.enums import ConflictResolution, ImportState, Purpose
 from imports.exceptions import ConfirmationRequired
 from imports.models import ImportRow, SpreadsheetImport
@@ -117,7 +117,7 @@ def test_the_match_confidence_is_shown_in_words(officer, pool):
         ("name", 0.98, "trouvée par son nom, presque sûrement"),
         ("repaired", 0.9, "trouvée par son UAI rétabli, très probablement"),
     ):
-        ImportRow.objects.filter(import_id=spreadsheet_import.pk).update(how=how, confidence=confidence)
+        ImportRow.objects.filter(import_id=spreadsheet_import.pk).update(match_method=how, confidence=confidence)
         page = page_text(officer.get(import_url("detail", spreadsheet_import.pk), {"onglet": "toutes"}))
         assert words in page
         assert f"le fichier dit « {school.uai if how == 'repaired' else 'Éc. Zola – Nîmes'} »" in page
@@ -171,7 +171,7 @@ def test_schools_outside_the_portfolio_are_added_one_by_one_or_together(officer,
     assert "Ajouter au périmètre" in page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
     officer.post(import_url("row", spreadsheet_import.pk, 0, 2), {"action": "add_to_portfolio"}, headers=HTMX)
     assert row(spreadsheet_import, 2).codes == []
-    assert row(spreadsheet_import, 3).codes == ["outside_portfolio"]
+    assert row(spreadsheet_import, 3).codes == ["not_in_portfolio"]
     officer.post(import_url("bulk", spreadsheet_import.pk), {"action": "add_to_portfolio"})
     assert row(spreadsheet_import, 3).codes == []
 
@@ -299,7 +299,7 @@ def test_an_import_is_undone_after_saying_what_that_does(manager, pool):
     assert Allocation.objects.active().count() == 1
     manager.post(import_url("undo", spreadsheet_import.pk))
     assert "se défait" in page_text(manager.get(import_url("detail", spreadsheet_import.pk)))
-    tasks.undo(import_id=spreadsheet_import.pk, asked_at=TERM.isoformat())
+    on_demand_tasks.undo(import_id=spreadsheet_import.pk, asked_at=TERM.isoformat())
     page = page_text(manager.get(import_url("detail", spreadsheet_import.pk)))
     assert "Cet import est défait" in page
     assert "3 licences revenues" in page
@@ -324,7 +324,7 @@ def test_the_portfolio_is_updated_once_a_manager_confirms(manager, nimes):
         (known.school, "M. Blanc", "", 6), (new, "Mme Noir", "noir@nimes.example", 5),
         titles=("UAI", "Directeur", "E-mail", "Nb classes"),
     )  # fmt: skip
-    spreadsheet_import = operations.upload(
+    spreadsheet_import = operations.store_upload(
         purpose=Purpose.PORTFOLIO, pool_id=None, filename="p.csv", content=content, units_for_all=None, by=None, at=TERM
     )
     tasks.read(import_id=spreadsheet_import.pk)

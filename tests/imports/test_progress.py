@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from collectivities.models import AuditEntry
-from imports import operations, progress, queries, tasks
+from imports import on_demand_tasks, operations, progress, queries, tasks
 from imports.enums import ImportState
 from imports.models import ImportProgress, ImportRow, SpreadsheetImport
 from jobs.queue import list_waiting_jobs
@@ -120,7 +120,7 @@ def test_applying_is_cancelled_between_two_steps_without_blocking_the_request(co
 
 def test_parsing_is_cancelled_too(committing, paused):
     pause = paused("resolving")
-    spreadsheet_import = operations.upload(
+    spreadsheet_import = operations.store_upload(
         pool_id=PoolFactory(capacity=100).pk, filename="a.csv", content=schools_csv((SchoolFactory(), 1)),
         units_for_all=None, by=None, at=TERM,
     )  # fmt: skip
@@ -136,7 +136,9 @@ def test_parsing_is_cancelled_too(committing, paused):
 def test_a_cancelled_undo_leaves_the_import_applied(committing, confirmed, paused):
     tasks.apply(import_id=confirmed.pk)
     pause = paused(AllocationStage.TAKING_BACK)
-    with run_in_thread(committing.schema_name, lambda: tasks.undo(import_id=confirmed.pk, asked_at=TERM.isoformat())):
+    with run_in_thread(
+        committing.schema_name, lambda: on_demand_tasks.undo(import_id=confirmed.pk, asked_at=TERM.isoformat())
+    ):
         assert pause.reached.wait(30)
         assert progress.request_stop(confirmed.pk)
         pause.go.set()
@@ -161,7 +163,9 @@ def test_the_progress_bar_only_grows_and_estimates_the_end(committing):
 
 def test_imports_whose_job_is_gone_are_released(committing, confirmed):
     pool = confirmed.pool
-    unread = operations.upload(pool_id=pool.pk, filename="b.csv", content=b"x", units_for_all=None, by=None, at=TERM)
+    unread = operations.store_upload(
+        pool_id=pool.pk, filename="b.csv", content=b"x", units_for_all=None, by=None, at=TERM
+    )
     ImportProgress.objects.create(import_id=unread.pk, step="reading", started_at=TERM)
     now = timezone.now()
     assert operations.recover_abandoned(at=now) == 0  # jobs are waiting

@@ -41,18 +41,18 @@ def test_a_school_is_found_by_its_uai_by_a_repaired_one_and_by_its_name(pool, zo
         [mace.uai[1:], "Jean Macé", "Nîmes", "30000", 1],
         ["", "École élémentaire Émile Zola", "Alès", "30100", 2],
     )
-    assert (exact.uai, exact.how, short.uai, short.how) == (zola.uai, "uai", mace.uai, "repaired")
+    assert (exact.uai, exact.match_method, short.uai, short.match_method) == (zola.uai, "uai", mace.uai, "repaired")
     assert problem_of(short)[0] == "repaired"
     assert f"« {mace.uai[1:]} » est lu {mace.uai}, « Ecole élémentaire Jean Macé – Nîmes »" in problem_of(short)[1]
-    assert (named.uai, named.how) == (zola.uai, "name")
+    assert (named.uai, named.match_method) == (zola.uai, "name")
     assert named.confidence > 0.8
 
 
 def test_an_uai_whose_row_names_another_school_is_never_taken(pool, zola, mace):
     (row,) = upload_rows(pool, [zola.uai, "École élémentaire Jean Macé", "Nîmes", "30000", 1])
-    assert (row.uai, row.how, row.verdict, row.ticked) == ("", "", "error", False)
+    assert (row.uai, row.match_method, row.verdict, row.ticked) == ("", "", "error", False)
     code, message = problem_of(row)
-    assert code == "other_school"
+    assert code == "uai_of_another_school"
     assert message.startswith(
         f"L'UAI {zola.uai} est celui de « Ecole élémentaire Emile Zola – Alès », et la ligne dit "
         "« École élémentaire Jean Macé » à Nîmes"
@@ -67,8 +67,8 @@ def test_an_unknown_school_keeps_its_uai_and_a_closed_one_shows_its_successor(po
     )  # fmt: skip
     heir = SchoolFactory(name="Ecole primaire du Centre", commune="Uzès", address="1 Place aux herbes")
     unknown, gone = upload_rows(pool, ["0010001W", "", "", "", 1], [closed.uai, "", "", "", 1])
-    assert (unknown.uai, unknown.how, problem_of(unknown)[0]) == ("0010001W", "", "unknown_school")
-    assert (gone.uai, gone.how, problem_of(gone)[0]) == (closed.uai, "uai", "closed_school")
+    assert (unknown.uai, unknown.match_method, problem_of(unknown)[0]) == ("0010001W", "", "unknown_school")
+    assert (gone.uai, gone.match_method, problem_of(gone)[0]) == (closed.uai, "uai", "school_closed")
     assert [proposal["uai"] for proposal in gone.proposals] == [heir.uai]
 
 
@@ -78,7 +78,7 @@ def test_a_school_chosen_in_our_own_column_stands(pool, zola, mace):
         [zola.uai, "Jean Macé", "Nîmes", "30000", 1, f"{mace.uai} – École Jean Macé"],
         titles=[*TITLES, "Votre choix (UAI)"],
     )
-    assert (row.uai, row.how, row.verdict, row.problems) == (mace.uai, "chosen", "new", [])
+    assert (row.uai, row.match_method, row.verdict, row.problems) == (mace.uai, "chosen", "new", [])
 
 
 def test_a_row_without_a_school_says_what_to_do(pool, zola, mace):
@@ -88,7 +88,7 @@ def test_a_row_without_a_school_says_what_to_do(pool, zola, mace):
         [f"{zola.uai} {mace.uai}", "", "", "", 3],
         ["", "École du Nulle Part", "Brigadoon", "99999", 3],
     )
-    assert problem_of(two)[0] == "uai_twice"
+    assert problem_of(two)[0] == "multiple_uais"
     assert "faites une ligne pour chacun" in problem_of(two)[1]
     assert problem_of(invented)[0] == "no_match"
     assert "« École du Nulle Part » à Brigadoon" in problem_of(invented)[1]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 import pytest
 
 from collectivities.models import AuditEntry, PortfolioSchool
 from collectivities.operations.portfolio import set_contact
-from imports import operations, progress, queries, tasks
+from imports import on_demand_tasks, operations, progress, queries, tasks
 from imports.enums import ImportState, Purpose
 from imports.exceptions import WrongImportState
 from imports.models import ImportProgress, ImportRow, SpreadsheetImport
@@ -185,7 +186,7 @@ def contacts_csv(*rows):
 
 
 def portfolio_of(content):
-    spreadsheet_import = operations.upload(
+    spreadsheet_import = operations.store_upload(
         purpose=Purpose.PORTFOLIO, pool_id=None, filename="périmètre.csv", content=content, units_for_all=None, by=None,
         at=TERM,
     )  # fmt: skip
@@ -193,7 +194,7 @@ def portfolio_of(content):
     spreadsheet_import.refresh_from_db()
     assert spreadsheet_import.state == ImportState.CHECKED, (
         spreadsheet_import.state,
-        spreadsheet_import.layout.get("questions"),
+        spreadsheet_import.layout.questions,
     )
     return spreadsheet_import
 
@@ -229,7 +230,7 @@ def test_the_portfolio_is_restored_unless_changed_or_in_use_since(pool):
                           (moved, "", "", "", 7)))
     )  # fmt: skip
     allocate_units(pool, served, 1)
-    new_contact = {"contact_name": "", "contact_email": "", "contact_phone": "", "classes": 8}
+    new_contact: dict[str, Any] = {"contact_name": "", "contact_email": "", "contact_phone": "", "classes": 8}
     set_contact(uai=moved.uai, **new_contact, by=UserFactory(), at=TERM)
     plan = operations.get_undo_plan(spreadsheet_import.pk)
     assert ([one.uai for one in plan.removed], [one.uai for one in plan.restored]) == ([new.uai], [known.uai])
@@ -248,7 +249,7 @@ def test_the_worker_undoes_an_import_once(pool):
     [job] = list_waiting_jobs("imports.undo", import_id=spreadsheet_import.pk)
     assert progress.get_current_progress(spreadsheet_import.pk, at=LATER).label == "Le fichier attend son tour"
     ImportProgress.objects.all().delete()  # in this transaction, invisible to the worker's own connection
-    tasks.undo(**{key: value for key, value in job["args"].items() if key != "schema"})
+    on_demand_tasks.undo(**{key: value for key, value in job["args"].items() if key != "schema"})
     spreadsheet_import.refresh_from_db()
     assert (spreadsheet_import.state, spreadsheet_import.undone_by_id) == (ImportState.UNDONE, manager.pk)
     assert operations.request_undo(import_id=spreadsheet_import.pk, by=manager, at=LATER).state == ImportState.UNDONE

@@ -12,6 +12,7 @@ from django.urls import reverse
 from collectivities.models import Role
 from imports import operations, queries, starter_workbook, tasks
 from imports.enums import ImportState, Purpose
+from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.starter_workbook import build_starter_workbook
 from licensing.entitlements.queries import unseal_key
@@ -45,7 +46,7 @@ def portfolio(nimes):
 
 
 def upload_workbook(book, purpose, pool=None):
-    spreadsheet_import = operations.upload(
+    spreadsheet_import = operations.store_upload(
         purpose=purpose,
         pool_id=pool.pk if pool else None,
         filename="modèle.xlsx",
@@ -69,12 +70,12 @@ def test_a_template_filled_in_is_read_without_a_question(officer, pool, portfoli
         sheet.cell(line, 4).value = 5
     sheet["A5"], sheet["D5"] = SchoolFactory().uai, 1
     spreadsheet_import = upload_workbook(book, Purpose.ALLOCATION, pool)
-    assert (spreadsheet_import.state, spreadsheet_import.layout["questions"], spreadsheet_import.layout["remarks"]) == (
+    assert (spreadsheet_import.state, spreadsheet_import.layout.questions, spreadsheet_import.layout.remarks) == (
         ImportState.CHECKED,
         [],
         [],
     )
-    assert spreadsheet_import.layout["volume"] == "column"
+    assert spreadsheet_import.layout.volume == "column"
     rows = ImportRow.objects.filter(import_id=spreadsheet_import.pk).order_by("number")
     assert [row.units for row in rows] == [5, 5, 5, 1]
     assert sorted(row.verdict for row in rows) == ["changed", "new", "new", "new"]
@@ -84,7 +85,7 @@ def test_the_portfolio_comes_back_unchanged_from_its_template(officer, portfolio
     book = load(officer.get(import_url("template", "portfolio")).content)
     assert book["Écoles"]["D2"].data_type == "s"
     spreadsheet_import = upload_workbook(book, Purpose.PORTFOLIO)
-    assert (spreadsheet_import.state, spreadsheet_import.layout["questions"]) == (ImportState.CHECKED, [])
+    assert (spreadsheet_import.state, spreadsheet_import.layout.questions) == (ImportState.CHECKED, [])
     assert set(ImportRow.objects.filter(import_id=spreadsheet_import.pk).values_list("verdict", flat=True)) == {
         "unchanged"
     }
@@ -118,7 +119,7 @@ def test_the_report_contains_everything_but_the_key(officer, pool):
         import_id=spreadsheet_import.pk,
         sheets=None,
         header_row=1,
-        columns={"uai": 0, "units": 1},
+        columns={Meaning.UAI: 0, Meaning.UNITS: 1},
         volume="column",
         units_for_all=None,
         by=None,

@@ -56,7 +56,7 @@ def events(school):
 def test_the_link_goes_to_the_directorys_address_and_to_no_other(school, asker):
     request_link(asker, school)
     message = Message.objects.get()
-    assert (message.kind, message.recipient) == ("principal.requested", school.email)
+    assert (message.kind, message.recipient) == ("principal.verification_requested", school.email)
     assert events(school) == [("requested", asker, asker, "mailbox")]
 
 
@@ -68,7 +68,7 @@ def test_neither_the_outbox_nor_the_database_holds_the_link(school, asker):
 
 def test_the_email_says_who_asks_and_that_ignoring_it_does_nothing(school, asker):
     token = send_link(asker, school)
-    _, result = render_latest_email("principal.requested")
+    _, result = render_latest_email("principal.verification_requested")
     for part in (str(asker), asker.username, f"/direction/{token}/", school.pk, "il ne se passera rien"):
         assert part in result.text
     assert asker.email not in result.text
@@ -276,7 +276,7 @@ def test_an_email_no_longer_due_is_cancelled(school, asker, change):
     else:
         School.objects.update(email="ailleurs@exemple.example")
     with pytest.raises(NoLongerDue):
-        render_latest_email("principal.requested")
+        render_latest_email("principal.verification_requested")
 
 
 # --- Races ----------------------------------------------------------------------------------------------------------

@@ -53,16 +53,16 @@ def test_an_unproven_repair_needs_a_matching_name(jaures, cell):
     named = one(uai=cell, name="EEPU J. Jaurès", commune="Nîmes")
     assert (named.uai, named.match_method) == (jaures.uai, RecognitionMethod.REPAIRED)
     alone = one(uai=cell)
-    assert (alone.uai, alone.doubt_code, proposed(alone)) == ("", "repair_unsure", [jaures.uai])
+    assert (alone.uai, alone.doubt_code, proposed(alone)) == ("", "uncertain_repair", [jaures.uai])
     other = one(uai=cell, name="Collège Voltaire", commune="Alès")
-    assert (other.uai, other.doubt_code) == ("", "repair_unsure")
+    assert (other.uai, other.doubt_code) == ("", "uncertain_repair")
 
 
 def test_a_commune_proves_an_unambiguous_repair(jaures):
     assert one(uai="0300294H", commune="Nîmes").uai == jaures.uai
     SchoolFactory(uai="0300295H")
     found = one(uai="0300294H", commune="Nîmes")
-    assert (found.uai, found.doubt_code, set(proposed(found))) == ("", "repair_unsure", {jaures.uai, "0300295H"})
+    assert (found.uai, found.doubt_code, set(proposed(found))) == ("", "uncertain_repair", {jaures.uai, "0300295H"})
 
 
 def test_two_possible_repairs_are_distinguished_by_the_name():
@@ -105,7 +105,7 @@ def test_a_uai_that_contradicts_the_name_is_doubted(jaures):
 def test_two_uai_in_a_cell_are_both_proposed(jaures):
     other = SchoolFactory()
     found = one(uai=f"{jaures.uai} / {other.uai}", name="École Jean Jaurès", commune="Nîmes")
-    assert (found.uai, found.doubt_code, proposed(found)) == ("", "uai_twice", [jaures.uai, other.uai])
+    assert (found.uai, found.doubt_code, proposed(found)) == ("", "multiple_uais", [jaures.uai, other.uai])
 
 
 def test_of_two_uai_the_only_open_school_is_taken(jaures):
@@ -113,7 +113,7 @@ def test_of_two_uai_the_only_open_school_is_taken(jaures):
     for other in (closed.uai, "0311131L"):
         found = one(uai=f"{other}, {jaures.uai}", name="École Jean Jaurès", commune="Nîmes")
         assert (found.uai, found.match_method) == (jaures.uai, RecognitionMethod.REPAIRED)
-    assert one(uai=f"{closed.uai}, {jaures.uai}", name="Collège Voltaire", commune="Alès").doubt_code == "uai_twice"
+    assert one(uai=f"{closed.uai}, {jaures.uai}", name="Collège Voltaire", commune="Alès").doubt_code == "multiple_uais"
 
 
 def test_an_empty_row_misses_its_uai():

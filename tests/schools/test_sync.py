@@ -244,7 +244,7 @@ def test_a_refused_file_exits_with_status_two(tmp_path):
     with pytest.raises(CommandError, match="ne peut pas être lu") as refusal:
         call_command("sync_directory", tmp_path / "absent.csv", "--json", stdout=out)
     assert refusal.value.returncode == 2
-    assert json.loads(out.getvalue())["code"] == "directory_refused"
+    assert json.loads(out.getvalue())["code"] == "directory_rejected"
 
 
 def test_another_synchronisation_in_the_same_transaction_may_follow(file):

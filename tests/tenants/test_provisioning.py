@@ -7,9 +7,10 @@ import time
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import transaction
 from django_tenants.utils import schema_context
 
+from core.tenant_connection import connection
 from tenants import lock_timeouts, provisioning, schema_snapshot
 from tenants.models import Collectivity, Domain, SchemaSnapshot
 from tenants.provisioning import OpeningRefused

@@ -18,6 +18,7 @@ from imports.enums import ImportState, Purpose, Verdict, Volume
 from imports.exceptions import NothingToApply
 from imports.formats import limits
 from imports.json_report import build_rejected_report, build_report
+from imports.layout import LayoutChoices
 from imports.meanings import Meaning
 from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
@@ -25,7 +26,7 @@ from schools.folding import fold
 from tenants.models import Collectivity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from django.core.management.base import CommandParser
 
@@ -98,13 +99,13 @@ class Command(BaseCommand):
 
     def _read(self, content: bytes, options: dict[str, Any]) -> SpreadsheetImport:
         """Upload and parse in this process: the queued job then has nothing to do."""
-        spreadsheet_import = operations.upload(
+        spreadsheet_import = operations.store_upload(
             purpose=Purpose(options["purpose"]),
             pool_id=options["pool"] if options["purpose"] == Purpose.ALLOCATION else None,
             filename=options["file"].name,
             content=content,
             units_for_all=options["quantity"],
-            choices={"sheets": [options["sheet"]]} if options["sheet"] else {},
+            choices=LayoutChoices(sheets=[options["sheet"]]) if options["sheet"] else None,
             by=None,
             at=timezone.now(),
         )
@@ -173,22 +174,23 @@ def _validate_options(options: dict[str, Any]) -> tuple[Collectivity, bytes]:
     slug, quantity, file = options["collectivity"], options["quantity"], options["file"]
     if quantity is not None and options["quantity_column"] is not None:
         raise CommandRejected(
-            "two_quantities", "Donnez un même nombre (--quantity) ou une colonne (--quantity-column), pas les deux."
+            "conflicting_quantities",
+            "Donnez un même nombre (--quantity) ou une colonne (--quantity-column), pas les deux.",
         )
     if quantity is not None and quantity < 1:
-        raise CommandRejected("bad_quantity", "--quantity est un nombre entier, au moins 1.")
+        raise CommandRejected("invalid_quantity", "--quantity est un nombre entier, au moins 1.")
     collectivity = Collectivity.objects.filter(slug=slug).first()
     if collectivity is None:
         raise CommandRejected("unknown_collectivity", f"Aucune collectivité n'a l'adresse « {slug} ».")
     try:
         if file.stat().st_size > limits.MAX_BYTES:
             raise CommandRejected(
-                "too_big", "Ce fichier dépasse 20 Mo : gardez les colonnes utiles, ou partagez-le en deux."
+                "file_too_large", "Ce fichier dépasse 20 Mo : gardez les colonnes utiles, ou partagez-le en deux."
             )
         return collectivity, file.read_bytes()
     except OSError as error:
         raise CommandRejected(
-            "no_such_file", f"Le fichier « {file} » n'a pas pu être ouvert : {error.strerror}."
+            "file_not_found", f"Le fichier « {file} » n'a pas pu être ouvert : {error.strerror}."
         ) from error
 
 
@@ -203,32 +205,32 @@ def _check_pool(options: dict[str, Any]) -> None:
     if options["purpose"] == Purpose.PORTFOLIO:
         if options["pool"] is not None or options["quantity"] is not None or options["quantity_column"] is not None:
             raise CommandRejected(
-                "not_an_attribution",
+                "not_an_allocation",
                 "--pool, --quantity et --quantity-column ne valent que pour une attribution : le périmètre n'en a pas.",
             )
     elif options["pool"] is None:
-        raise CommandRejected("no_pool", "Indiquez le lot de l'attribution : --pool ID.")
+        raise CommandRejected("pool_missing", "Indiquez le lot de l'attribution : --pool ID.")
     elif not Pool.objects.filter(pk=options["pool"]).exists():
         raise CommandRejected("unknown_pool", f"Cette collectivité n'a pas de lot n° {options['pool']}.")
 
 
 def _choose_units_column(spreadsheet_import: SpreadsheetImport, title: str) -> None:
     """Parse the file again with this units column. Raises `CommandRejected` if there is not one."""
-    titles = spreadsheet_import.layout["titles"]
-    found = _find_columns(title, titles)
+    layout = spreadsheet_import.layout
+    found = _find_columns(title, layout.titles)
     if len(found) != 1:
-        named = ", ".join(f"« {name} »" for name in titles if name.strip())
+        named = ", ".join(f"« {name} »" for name in layout.titles if name.strip())
         raise CommandRejected(
-            "no_such_column" if not found else "several_columns",
+            "unknown_column" if not found else "several_columns",
             f"Le tableau n'a pas de colonne « {title} ». Ses titres : {named or 'aucun'}."
             if not found
             else f"Le tableau a {len(found)} colonnes « {title} » : donnez-leur des titres différents.",
         )
     operations.choose_layout(
         import_id=spreadsheet_import.pk,
-        sheets=[spreadsheet_import.layout["sheets"][region["sheet"]] for region in spreadsheet_import.layout["read"]],
-        header_row=spreadsheet_import.layout["header_row"],
-        columns=dict(spreadsheet_import.layout["columns"]) | {Meaning.UNITS.value: found[0]},
+        sheets=layout.parsed_sheets,
+        header_row=layout.header_row,
+        columns={**layout.columns, Meaning.UNITS: found[0]},
         volume=Volume.COLUMN,
         units_for_all=None,
         by=None,
@@ -236,7 +238,7 @@ def _choose_units_column(spreadsheet_import: SpreadsheetImport, title: str) -> N
     )
 
 
-def _find_columns(title: str, titles: list[str]) -> list[int]:
+def _find_columns(title: str, titles: Sequence[str]) -> list[int]:
     """Return the columns with this title: exact, else ignoring case and accents, else by its last line."""
     wanted = fold(title)
     matchers: tuple[Callable[[str], bool], ...] = (

@@ -12,9 +12,8 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRefresh
 
 from imports import operations
-from imports.editable_columns import EDITABLE_COLUMNS, MAX_LENGTH
 from imports.enums import ConflictResolution, ImportState, Purpose
-from imports.meanings import LABELS, Meaning
+from imports.meanings import EDITABLE_COLUMNS, LABELS, MAX_EDIT_LENGTH, Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.web.views import PREPARERS
 from imports.web.views.detail import build_common_context
@@ -53,8 +52,8 @@ def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> Ht
             )
     except LicensingError as refusal:
         messages.error(request, refusal.sentence)
-        return HttpResponseClientRefresh() if request.htmx else redirect_back(request, pk)  # type: ignore[attr-defined]
-    if not request.htmx:  # type: ignore[attr-defined]
+        return HttpResponseClientRefresh() if request.htmx else redirect_back(request, pk)
+    if not request.htmx:
         return redirect_back(request, pk)
     if changed.others_changed:
         # They may be on this page.
@@ -71,7 +70,7 @@ def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> Ht
 
 def _render_row(request: OfficeHttpRequest, spreadsheet_import: SpreadsheetImport, found: ImportRow) -> HttpResponse:
     if spreadsheet_import.state != ImportState.CHECKED:
-        return HttpResponseClientRefresh() if request.htmx else redirect("imports:detail", pk=spreadsheet_import.pk)  # type: ignore[attr-defined]
+        return HttpResponseClientRefresh() if request.htmx else redirect("imports:detail", pk=spreadsheet_import.pk)
     context = build_summary_context(
         request,
         spreadsheet_import,
@@ -81,7 +80,7 @@ def _render_row(request: OfficeHttpRequest, spreadsheet_import: SpreadsheetImpor
     context["row"] = found
     if "fermer" in request.GET:
         return render(request, "imports/_row.html", context | {"focused": True})
-    query = request.GET.get("ecole", "").strip()[:MAX_LENGTH]
+    query = request.GET.get("ecole", "").strip()[:MAX_EDIT_LENGTH]
     schools = list(search(query)[: MAX_SEARCH_RESULTS + 1]) if query else []
     context |= {
         "open": True,
@@ -90,7 +89,7 @@ def _render_row(request: OfficeHttpRequest, spreadsheet_import: SpreadsheetImpor
         "found": schools[:MAX_SEARCH_RESULTS],
         "more": len(schools) > MAX_SEARCH_RESULTS,
     }
-    if request.htmx:  # type: ignore[attr-defined]
+    if request.htmx:
         return render(request, "imports/_row.html", context)
     return render(request, "imports/row.html", build_common_context(spreadsheet_import) | context)
 
@@ -115,7 +114,7 @@ def _requested_changes(request: OfficeHttpRequest) -> dict[str, Any]:
     data = request.POST
     action = data.get("action")
     if action == "choose":
-        return {"edits": {Meaning.UAI.value: data.get("uai", "")[:MAX_LENGTH]}}
+        return {"edits": {Meaning.UAI.value: data.get("uai", "")[:MAX_EDIT_LENGTH]}}
     if action == "settle":
         conflict_resolution = data.get("conflict_resolution", "")
         return {"conflict_resolution": conflict_resolution if conflict_resolution in ConflictResolution.values else ""}
@@ -126,7 +125,7 @@ def _requested_changes(request: OfficeHttpRequest) -> dict[str, Any]:
         "await": {"awaited": True},
     }
     names = {meaning.value for fields in EDITABLE_COLUMNS.values() for meaning in fields}
-    return decided.get(action) or {"edits": {name: data[name][:MAX_LENGTH] for name in sorted(names & set(data))}}
+    return decided.get(action) or {"edits": {name: data[name][:MAX_EDIT_LENGTH] for name in sorted(names & set(data))}}
 
 
 def get_return_url(address: str, pk: int) -> str:

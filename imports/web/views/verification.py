@@ -12,7 +12,7 @@ from django.urls import reverse
 from imports import queries, wording
 from imports.checks.problem_codes import LABELS as LABELS_OF_CODES
 from imports.enums import Purpose, Verdict
-from imports.meanings import LABELS, Meaning
+from imports.meanings import LABELS
 from imports.parsing.column_mapping import column_letters
 from imports.web.filters import ALL_ROWS, TO_RESOLVE, RowFilter
 from imports.web.views import APPLIERS
@@ -99,14 +99,14 @@ def _tabs(counts: Mapping[str, int], to_settle: int, address: str, chosen: RowFi
 
 def list_sheets(spreadsheet_import: SpreadsheetImport) -> list[tuple[int, str]]:
     """Return index and name of the parsed sheets, [] if there is only one."""
-    names, read = spreadsheet_import.layout.get("sheets", []), spreadsheet_import.layout.get("read", [])
-    return [(region["sheet"], names[region["sheet"]]) for region in read] if len(read) > 1 else []
+    layout = spreadsheet_import.layout
+    return [(region.sheet, layout.sheets[region.sheet]) for region in layout.regions] if len(layout.regions) > 1 else []
 
 
 def list_columns(spreadsheet_import: SpreadsheetImport) -> list[tuple[str, str, str]]:
     """Return label of the meaning, title and letters of each column with a meaning."""
-    titles = spreadsheet_import.layout.get("titles", [])
+    layout = spreadsheet_import.layout
     return [
-        (LABELS[Meaning(meaning)], titles[index] or "sans titre", column_letters(index))
-        for meaning, index in spreadsheet_import.layout.get("columns", {}).items()
+        (LABELS[meaning], layout.titles[index] or "sans titre", column_letters(index))
+        for meaning, index in layout.columns.items()
     ]

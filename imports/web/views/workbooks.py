@@ -1,24 +1,21 @@
-"""Downloads: blank templates, report of an import, list of imports; and upload of a corrected file."""
+"""Downloads: blank templates, report of an import, list of imports."""
 
 from __future__ import annotations
 
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
-from django.utils import timezone
+from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from accounts.models import User
 from collectivities.access import office
-from imports import operations, queries
+from imports import queries
 from imports.enums import Purpose
 from imports.models import ImportRow, SpreadsheetImport
 from imports.starter_workbook import build_starter_workbook
-from imports.web.corrected_form import CorrectedFileForm
 from imports.web.filters import ImportFilter
 from imports.web.views import PREPARERS
 from imports.workbooks import exports
@@ -61,29 +58,6 @@ def template(request: OfficeHttpRequest, purpose: str) -> HttpResponse:
     return _xlsx_response(
         build_starter_workbook(wanted, pool if wanted is Purpose.ALLOCATION else None), f"{_TITLES[wanted]}.xlsx"
     )
-
-
-@require_policy(PREPARERS)
-@require_POST
-def corrected(request: OfficeHttpRequest, pk: int) -> HttpResponse:
-    """Upload the corrected file of an import, with the same purpose and pool, whatever its provenance."""
-    earlier = get_object_or_404(SpreadsheetImport, pk=pk)
-    form = CorrectedFileForm(request.POST, request.FILES)
-    if not form.is_valid():
-        messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
-        return redirect("imports:detail", pk=pk)
-    file = form.cleaned_data["file"]
-    spreadsheet_import = operations.upload(
-        purpose=Purpose(earlier.purpose),
-        pool_id=earlier.pool_id,
-        filename=file.name,
-        content=file.read(),
-        units_for_all=None,
-        corrects=earlier,
-        by=request.member.user,
-        at=timezone.now(),
-    )
-    return redirect("imports:detail", pk=spreadsheet_import.pk)
 
 
 @require_policy(PREPARERS)

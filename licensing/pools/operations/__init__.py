@@ -5,8 +5,6 @@ write the audit log, queue e-mails. An exception leaves everything unchanged.
 """
 
 from licensing.pools.operations.allocation import allocate, allocate_many
-from licensing.pools.operations.allocation_rows import Demand, TargetSchool
-from licensing.pools.operations.apply_steps import AllocationOutcome
 from licensing.pools.operations.bulk_allocation import (
     AllocationRequest,
     AllocationRowResult,
@@ -14,12 +12,27 @@ from licensing.pools.operations.bulk_allocation import (
     BulkAllocationResult,
     allocate_rows,
 )
-from licensing.pools.operations.key_emails import remind, remind_many, resend, resend_many, reveal
-from licensing.pools.operations.lost_keys import queue_lost_keys, request_resend, resend_lost_keys
-from licensing.pools.operations.progress import AllocationStage, ProgressCallback, no_progress
+from licensing.pools.operations.key_emails import (
+    queue_lost_keys,
+    remind,
+    remind_many,
+    request_resend,
+    resend,
+    resend_lost_keys,
+    resend_many,
+    reveal,
+)
 from licensing.pools.operations.reduction import Reduction, ReductionResult, reduce, reduce_many, reduce_one
 from licensing.pools.operations.results import AllocationActionResult
 from licensing.pools.operations.revocation import revoke, revoke_many
+from licensing.pools.operations.steps import (
+    AllocationOutcome,
+    AllocationStage,
+    Demand,
+    ProgressCallback,
+    TargetSchool,
+    no_progress,
+)
 
 __all__ = [
     "AllocationActionResult",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import F
 
-from licensing.pools import checks
-from licensing.pools.models import Allocation
-from licensing.pools.operations.allocation_rows import AllocationStep, Demand, TargetSchool
-from licensing.pools.operations.apply_steps import AllocationOutcome, apply_steps
+from licensing.entitlements.models import ActivationKey
+from licensing.pools import checks, events
+from licensing.pools.models import Allocation, Pool
+from licensing.pools.operations.allocation_rows import create_allocations, grow_allocations
 from licensing.pools.operations.demand_checks import (
     build_error,
     check_demands,
@@ -17,14 +18,23 @@ from licensing.pools.operations.demand_checks import (
     lock_existing_allocations,
     pool_exhausted_error,
 )
-from licensing.pools.operations.progress import AllocationStage, no_progress
+from licensing.pools.operations.notifications import record_and_notify
+from licensing.pools.operations.steps import (
+    AllocationOutcome,
+    AllocationStage,
+    AllocationStep,
+    Demand,
+    TargetSchool,
+    no_progress,
+)
+from webhooks import operations as webhooks
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
 
     from accounts.models import User
-    from licensing.pools.operations.progress import ProgressCallback
+    from licensing.pools.operations.steps import ProgressCallback
 
 
 def allocate(
@@ -93,3 +103,51 @@ def allocate_many(
     if units > pool.free:
         raise pool_exhausted_error(pool, pool.free, units, "Rien n'a été attribué.")
     return apply_steps(pool, steps, by=by, at=at, due_at=due_at, import_id=import_id, on_progress=on_progress)
+
+
+def apply_steps(
+    pool: Pool,
+    steps: Sequence[AllocationStep],
+    *,
+    by: User | None,
+    at: datetime.datetime,
+    due_at: datetime.datetime,
+    import_id: int | None = None,
+    on_progress: ProgressCallback = no_progress,
+) -> AllocationOutcome:
+    """Take the units from the pool, allocate them, and queue the notifications.
+
+    The caller has locked the pool and checked that it has enough. A school to which nothing is added is left unchanged.
+    """
+    _lock_growing_keys(steps)
+    changing = [step for step in steps if step.added]
+    units = sum(step.added for step in changing)
+    # F() and not +=: were the lock ever forgotten, the database's own CHECK would still refuse.
+    Pool.objects.filter(pk=pool.pk).update(allocated=F("allocated") + units)
+    created = [step for step in changing if step.held is None]
+    grown = [step for step in changing if step.held is not None]
+    allocation_ids = {step.demand.uai: step.held.allocation_id for step in steps if step.held is not None}
+    allocation_ids |= create_allocations(pool, created, by=by, at=at, import_id=import_id, on_progress=on_progress)
+    grow_allocations(grown, at=at)
+    if changing:
+        record_and_notify(
+            pool, changing, allocation_ids, by=by, at=at, due_at=due_at, import_id=import_id, on_progress=on_progress
+        )
+        webhooks.emit(
+            events=events.build_issued_events(pool, changing, allocation_ids, units=units, import_id=import_id), at=at
+        )
+    on_progress(AllocationStage.COMMITTING, len(steps), len(steps))
+    return AllocationOutcome(
+        allocations=allocation_ids,
+        units=units,
+        created=len(created),
+        grown=len(grown),
+        unchanged=len(steps) - len(changing),
+    )
+
+
+def _lock_growing_keys(steps: Sequence[AllocationStep]) -> None:
+    """Lock the keys that will grow: a concurrent redemption waits, and then gets the full volume."""
+    key_ids = [step.held.key_id for step in steps if step.held is not None and step.added]
+    if key_ids:
+        list(ActivationKey.objects.locked().filter(pk__in_array=key_ids).values_list("pk", flat=True))

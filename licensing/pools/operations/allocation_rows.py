@@ -5,18 +5,18 @@ The caller has locked the pool and checked the demands.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from django.db import connection
+from django.db.models import Q
 
-from core import array_lookups
+from core.copy_rows import copy_rows
 from core.sequences import reserve_ids
 from licensing.entitlements.key_minting import mint
 from licensing.entitlements.key_units import grow_many
 from licensing.entitlements.models import ActivationKey
-from licensing.pools import checks
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation
-from licensing.pools.operations.progress import AllocationStage
+from licensing.pools.operations.steps import AllocationStage
 from mailing import operations as mailing
 
 if TYPE_CHECKING:
@@ -25,47 +25,20 @@ if TYPE_CHECKING:
 
     from accounts.models import User
     from licensing.pools.models import Pool
-    from licensing.pools.operations.progress import ProgressCallback
+    from licensing.pools.operations.steps import AllocationStep, ProgressCallback
 
 
-class Demand(NamedTuple):
-    """Units for one school. With `total`, `units` is the resulting total instead of an addition."""
-
-    uai: str
-    units: int
-    recipient: str
-    total: bool = False
-
-
-class TargetSchool(NamedTuple):
-    """A school to allocate to: its columns in the directory."""
-
-    uai: str
-    name: str
-    mailbox: str
-    state: str
-
-
-class ExistingAllocation(NamedTuple):
-    """The allocation that a school already has from the pool."""
-
-    allocation_id: int
-    key_id: int
-    units: int
-
-
-class AllocationStep(NamedTuple):
-    """A checked demand: units to add to the school's allocation, or to a new one."""
-
-    demand: Demand
-    school: TargetSchool
-    added: int
-    held: ExistingAllocation | None
-
-    @property
-    def exposes(self) -> bool:
-        """Whether somebody besides the school's official mailbox will know the key."""
-        return not checks.is_official_mailbox(self.demand.recipient, self.school.mailbox)
+_COLUMNS = {
+    "id": "int8",
+    "pool_id": "int8",
+    "school_id": "varchar",
+    "key_id": "int8",
+    "units": "int4",
+    "recipient": "varchar",
+    "created_at": "timestamptz",
+    "created_by_id": "int8",
+    "import_id": "int8",
+}
 
 
 def create_allocations(
@@ -89,16 +62,16 @@ def create_allocations(
     )
     on_progress(AllocationStage.ALLOCATIONS, 0, len(steps))
     table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - documented API
-    columns = "id, pool_id, school_id, key_id, units, recipient, created_at, created_by_id, import_id"
     pool_id, by_id = pool.pk, by.pk if by else None
     allocation_ids = reserve_ids(table, len(steps))
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)") as copy,
-    ):
-        copy.set_types(["int8", "int8", "varchar", "int8", "int4", "varchar", "timestamptz", "int8", "int8"])
-        for allocation_id, key_id, (demand, _, added, _) in zip(allocation_ids, key_ids, steps, strict=True):
-            copy.write_row((allocation_id, pool_id, demand.uai, key_id, added, demand.recipient, at, by_id, import_id))
+    copy_rows(
+        table,
+        _COLUMNS,
+        (
+            (allocation_id, pool_id, demand.uai, key_id, added, demand.recipient, at, by_id, import_id)
+            for allocation_id, key_id, (demand, _, added, _) in zip(allocation_ids, key_ids, steps, strict=True)
+        ),
+    )
     return {step.demand.uai: allocation_id for allocation_id, step in zip(allocation_ids, steps, strict=True)}
 
 
@@ -120,7 +93,7 @@ def grow_allocations(steps: Sequence[AllocationStep], *, at: datetime.datetime) 
             ],
         )
     grow_many({held.key_id: step.added for held, step in existing})
-    exposed = array_lookups.number_in("pk", (held.key_id for held, step in existing if step.exposes))
+    exposed = Q(pk__in_array=[held.key_id for held, step in existing if step.exposes])
     ActivationKey.objects.filter(exposed, exposed_at=None).update(exposed_at=at)
     # The new e-mail states the total: pending e-mails about these keys are cancelled.
     mailing.cancel(ALLOCATION_TOPIC, [held.allocation_id for held, _ in existing], at)

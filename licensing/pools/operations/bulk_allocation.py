@@ -11,8 +11,7 @@ from collectivities import audit_log
 from collectivities.queries import get_contact_emails
 from licensing.pools import checks
 from licensing.pools.exceptions import RowsRefused
-from licensing.pools.operations.allocation_rows import AllocationStep, Demand
-from licensing.pools.operations.apply_steps import apply_steps
+from licensing.pools.operations.allocation import apply_steps
 from licensing.pools.operations.demand_checks import (
     RejectedDemand,
     check_demands,
@@ -20,6 +19,7 @@ from licensing.pools.operations.demand_checks import (
     lock_existing_allocations,
     pool_exhausted_error,
 )
+from licensing.pools.operations.steps import AllocationStep, Demand
 from licensing.pools.wording import describe_bulk_allocation
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from accounts.models import User
     from licensing.exceptions import LicensingError
     from licensing.pools.models import Pool
-    from licensing.pools.operations.allocation_rows import TargetSchool
-    from licensing.pools.operations.apply_steps import AllocationOutcome
+    from licensing.pools.operations.steps import AllocationOutcome, TargetSchool
 
 
 class AllocationRequest(NamedTuple):
@@ -49,7 +48,7 @@ class AllocationRowStatus(StrEnum):
     GROWN = "grown"
     #: The school had its total already.
     UNCHANGED = "unchanged"
-    REFUSED = "refused"
+    REJECTED = "rejected"
 
 
 class AllocationRowResult(NamedTuple):
@@ -104,7 +103,7 @@ def allocate_rows(
     if outcome.created + outcome.grown > 1:
         # For the home page of the office; each school's page shows its own entry.
         audit_log.record(
-            action="pools.allocated_together",
+            action="pools.bulk_allocated",
             by=by,
             at=at,
             summary=describe_bulk_allocation(outcome.units, outcome.created + outcome.grown, pool.name),
@@ -114,7 +113,7 @@ def allocate_rows(
     results = [
         _build_result(one, outcome)
         if isinstance(one, AllocationStep)
-        else AllocationRowResult(row.uai, AllocationRowStatus.REFUSED, refusal=one)
+        else AllocationRowResult(row.uai, AllocationRowStatus.REJECTED, refusal=one)
         for row, one in zip(rows, steps_or_errors, strict=True)
     ]
     return BulkAllocationResult(results, outcome)

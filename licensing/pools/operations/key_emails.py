@@ -1,4 +1,8 @@
-"""Resend, remind of and reveal existing keys."""
+"""Resend, remind of and reveal existing keys; resend those that a school says it never received.
+
+« Je n'ai pas reçu ma clé » is anonymous: the request only queues `queue_lost_keys`, whatever the school, and so
+discloses nothing. Keys go to the recipients that the collectivities chose, at most once a day per school.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,16 @@ import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import Q
+from django_tenants.utils import get_public_schema_name
 
+from accounts import throttling
+from accounts.throttling import RateLimit
 from collectivities import audit_log
 from core import formatting
-from licensing.catalogue.operations import PARIS, day_in_france
-from licensing.entitlements.models import ActivationKey
+from core.calendar import date_in_paris, start_of_day
+from jobs.tasks import defer
+from licensing.entitlements.models import ActivationKey, usable_on
 from licensing.entitlements.queries import unseal_key
 from licensing.exceptions import LicensingError
 from licensing.pools import checks
@@ -21,6 +30,7 @@ from licensing.pools.operations.results import AllocationActionResult, lock_allo
 from licensing.pools.queries import find_emailed_ids, find_reminded_ids
 from licensing.pools.wording import name_with_article
 from mailing import operations as mailing
+from mailing.models import Message
 from mailing.queries import latest_by_topic
 from schools.wording import format_school_name
 
@@ -28,10 +38,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from accounts.models import User
-    from mailing.models import Message
 
 
+#: Audit summaries, formatted with the address.
 _RESENT_SUMMARY = "Clé renvoyée à {}."
+_LOST_SUMMARY = "Clé renvoyée à {} : l'établissement a indiqué sur le portail ne pas l'avoir reçue."
+_SCHOOL_LIMIT = RateLimit("lost-key/school", 1, datetime.timedelta(days=1))
 
 
 def resend(*, allocation_id: int, recipient: str | None = None, by: User | None, at: datetime.datetime) -> Message:
@@ -74,7 +86,7 @@ def remind_many(
     """Remind all of these schools, at most once a day, in one transaction; return a result for each."""
     allocations, results = lock_allocations(allocation_ids)
     received = find_emailed_ids(allocations)
-    midnight = datetime.datetime.combine(day_in_france(at), datetime.time.min, tzinfo=PARIS)
+    midnight = start_of_day(date_in_paris(at))
     reminded_today = find_reminded_ids(midnight, allocations)
     due: list[Allocation] = []
     for allocation in allocations.values():
@@ -145,7 +157,7 @@ def _refusal(allocation: Allocation, at: datetime.datetime) -> LicensingError | 
     if allocation.revoked_at is not None:
         return revoked_error(allocation.revoked_at)
     if allocation.key.redeemed_at is not None:
-        day = formatting.long_date(day_in_france(allocation.key.redeemed_at))
+        day = formatting.long_date(date_in_paris(allocation.key.redeemed_at))
         return AllocationRedeemed(f"La clé a été activée le {day} : l'établissement s'en sert déjà.")
     try:
         checks.check_open(allocation.pool.entitlement, at)
@@ -193,3 +205,54 @@ def _queue_and_record(
 
 def _last_message(allocation_id: int) -> Message:
     return latest_by_topic(ALLOCATION_TOPIC, [allocation_id])[allocation_id]
+
+
+def request_resend(*, uai: str) -> None:
+    """Queue the resending of a school's unredeemed keys: the same job for every school."""
+    defer("pools.look_for_lost_keys", schema=get_public_schema_name(), uai=uai)
+
+
+@transaction.atomic
+def queue_lost_keys(*, uai: str, at: datetime.datetime) -> int:
+    """Queue the resending in each collectivity with unredeemed keys for the school; return how many.
+
+    In the public schema. Does nothing where keys were resent to the school within a day.
+    """
+    schemas = list(
+        ActivationKey.objects.filter(_is_redeemable_q(uai, at), entitlement__collectivity__isnull=False)
+        .order_by("entitlement__collectivity__schema_name")
+        .values_list("entitlement__collectivity__schema_name", flat=True)
+        .distinct()
+    )
+    if not schemas:
+        return 0
+    try:
+        throttling.count_attempts([(_SCHOOL_LIMIT, uai)], at=at)
+    except throttling.RateLimitExceeded:
+        return 0
+    for schema in schemas:
+        defer("pools.send_lost_keys", schema=schema, uai=uai)
+    return len(schemas)
+
+
+@transaction.atomic
+def resend_lost_keys(*, uai: str, at: datetime.datetime) -> list[AllocationActionResult]:
+    """Resend each unredeemed key of the school in the current collectivity; return a result for each.
+
+    Skips keys with a pending e-mail, which may be scheduled for a later day.
+    """
+    keys = ActivationKey.objects.filter(_is_redeemable_q(uai, at)).values("pk")
+    allocation_ids = list(Allocation.objects.active().filter(school=uai, key__in=keys).values_list("pk", flat=True))
+    pending = set(
+        Message.objects.pending()
+        .filter(topic=ALLOCATION_TOPIC, topic_id__in=allocation_ids)
+        .values_list("topic_id", flat=True)
+    )
+    due = [allocation_id for allocation_id in allocation_ids if allocation_id not in pending]
+    return resend_many(allocation_ids=due, by=None, at=at, summary=_LOST_SUMMARY)
+
+
+def _is_redeemable_q(uai: str, at: datetime.datetime) -> Q:
+    """Return the condition that a key is for the school and can be redeemed."""
+    usable = usable_on(date_in_paris(at))
+    return usable & Q(school=uai, redeemed_at__isnull=True, revoked_at__isnull=True)

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from collectivities import audit_log
 from licensing.pools.models import ALLOCATED_IN_BULK, ALLOCATION_TOPIC, GROWN_IN_BULK, MessageKind
-from licensing.pools.operations.deferred_constraints import check_constraints_in_background
-from licensing.pools.operations.progress import AllocationStage
+from licensing.pools.operations.steps import AllocationStage
 from licensing.pools.wording import describe_allocation, describe_growth
 from mailing import operations as mailing
 
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 
     from accounts.models import User
     from licensing.pools.models import Pool
-    from licensing.pools.operations.allocation_rows import AllocationStep
-    from licensing.pools.operations.progress import ProgressCallback
+    from licensing.pools.operations.steps import AllocationStep, ProgressCallback
 
 _KEY = MessageKind.KEY.value
 
@@ -56,20 +54,11 @@ def record_and_notify(
         )
         return
     on_progress(AllocationStage.JOURNAL, 0, len(steps))
-    with check_constraints_in_background():
-        entries = (
-            _build_entries(steps, allocation_ids, pool.name, ALLOCATED_IN_BULK, GROWN_IN_BULK)
-            if import_id is None
-            else ()
-        )
-        audit_lines = audit_log.build_copy_lines(entries, by=by, at=at)
-        message_lines = mailing.build_copy_lines(
-            (_build_message(step, allocation_ids) for step in steps), at=at, due_at=due_at
-        )
-    if audit_lines:
-        audit_log.copy_lines(audit_lines)
+    if import_id is None:
+        entries = _build_entries(steps, allocation_ids, pool.name, ALLOCATED_IN_BULK, GROWN_IN_BULK)
+        audit_log.record_many(entries, by=by, at=at)
     on_progress(AllocationStage.MESSAGES, 0, len(steps))
-    mailing.enqueue_copy_lines(message_lines, at=at, due_at=due_at)
+    mailing.enqueue_many((_build_message(step, allocation_ids) for step in steps), at=at, due_at=due_at)
 
 
 def _build_entries(

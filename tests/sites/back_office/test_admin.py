@@ -229,7 +229,7 @@ def test_the_portals_lost_emails_are_shown_with_their_reason(operator):
         ("perdu@exemple.example", {"state": "failed", "reason": "Cette adresse n'existe pas."}),
         ("recu@exemple.example", {"state": "sent", "sent_at": now}),
     ):
-        Message.objects.create(kind="seat.given", recipient=recipient, created_at=now, due_at=now, **outcome)
+        Message.objects.create(kind="seat.assigned", recipient=recipient, created_at=now, due_at=now, **outcome)
     assert "/admin/mailing/message/?arrivee=non" in operator.get("/admin/").content.decode()
     shown = operator.get("/admin/mailing/message/?arrivee=non").content.decode()
     assert "perdu@exemple.example" in shown

@@ -93,7 +93,7 @@ def create_person_with_all_data(jaures, nimes):
         object_repr=str(user), action_flag=CHANGE,
     )  # fmt: skip
     with schema_context(get_public_schema_name()):
-        enqueue(kind="seat.given", recipient=user.email, at=TERM, context={"user": user.pk, "seat": seat.pk})
+        enqueue(kind="seat.assigned", recipient=user.email, at=TERM, context={"user": user.pk, "seat": seat.pk})
         sent = enqueue(
             kind="account.reset", recipient=user.email, at=TERM, about="Quenouille", context={"user": user.pk}
         )

@@ -1,0 +1,157 @@
+"""Layout of a spreadsheet: as detected (`Layout`), and as chosen by a member (`LayoutChoices`).
+
+Both are stored as JSON with the import. Keys that this version does not know are ignored on purpose: during a
+deployment, two versions read the same rows. Missing keys take their defaults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from imports.enums import Volume
+from imports.meanings import Meaning, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+#: Number of columns that can be given a meaning by hand, beside those that have one.
+MAX_COLUMNS = 100
+#: Number of sample cells shown per column.
+MAX_EXAMPLES = 3
+
+
+class SheetRegion(NamedTuple):
+    """One parsed sheet: its index in the workbook, and its header row (the last of two), from 1."""
+
+    sheet: int
+    header_row: int | None
+
+
+class PreviewRow(NamedTuple):
+    """One of the first rows of a sheet: its number, from 1, and its cells as text."""
+
+    number: int
+    cells: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """What was detected in a file. Everything has its default until the file is parsed."""
+
+    #: Format of the file.
+    kind: str = ""
+    #: Names of all sheets of the workbook.
+    sheets: Sequence[str] = ()
+    #: The parsed sheets; the titles, the preview and the columns are those of the first.
+    regions: Sequence[SheetRegion] = ()
+    titles: Sequence[str] = ()
+    preview: Sequence[PreviewRow] = ()
+    #: Index of the column by meaning.
+    columns: Mapping[Meaning, int] = field(default_factory=dict)
+    volume: Volume | None = None
+    #: Digest of the titles, and whether their meanings are those remembered from an earlier import.
+    header_digest: str = ""
+    remembered: bool = False
+    questions: Sequence[Problem] = ()
+    remarks: Sequence[str] = ()
+    #: Number of rows.
+    rows: int = 0
+    #: Code of the error for which the file was rejected, or its last application failed.
+    error_code: str = ""
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Return the layout stored by `to_json`."""
+        return cls(
+            **_read_known(
+                cls,
+                stored,
+                {
+                    "regions": lambda regions: [SheetRegion(**region) for region in regions],
+                    "preview": lambda rows: [PreviewRow(**row) for row in rows],
+                    "columns": _read_columns,
+                    "volume": lambda volume: Volume(volume) if volume else None,
+                    "questions": lambda questions: [Problem(**question) for question in questions],
+                },
+            )
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object to store."""
+        return {one.name: getattr(self, one.name) for one in fields(self)} | {
+            "regions": [region._asdict() for region in self.regions],
+            "preview": [row._asdict() for row in self.preview],
+            "columns": {str(meaning): index for meaning, index in self.columns.items()},
+            "volume": self.volume.value if self.volume else None,
+            "questions": [question.as_json() for question in self.questions],
+        }
+
+    @property
+    def is_parsed(self) -> bool:
+        """Whether the file was parsed."""
+        return bool(self.regions)
+
+    @property
+    def sheet(self) -> str:
+        """Name of the first parsed sheet, "" before the file is parsed."""
+        return self.sheets[self.regions[0].sheet] if self.regions else ""
+
+    @property
+    def header_row(self) -> int | None:
+        """Header row of the first parsed sheet, None if it has none."""
+        return self.regions[0].header_row if self.regions else None
+
+    @property
+    def parsed_sheets(self) -> list[str]:
+        """Names of the parsed sheets."""
+        return [self.sheets[region.sheet] for region in self.regions]
+
+    def list_editable_columns(self) -> list[int]:
+        """Return the indexes of the editable columns: the first `MAX_COLUMNS`, and those with a meaning."""
+        return sorted({*range(min(len(self.titles), MAX_COLUMNS)), *self.columns.values()})
+
+    def get_examples(self, index: int) -> list[str]:
+        """Return the first non-empty cells of a column below the header row."""
+        body_rows = [row.cells for row in self.preview if row.number > (self.header_row or 0)]
+        return [cells[index] for cells in body_rows if index < len(cells) and cells[index]][:MAX_EXAMPLES]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayoutChoices:
+    """What a member chose; what is absent is detected."""
+
+    #: Names of the sheets to parse.
+    sheets: Sequence[str] | None = None
+    #: From 1; 0 for « no header row ».
+    header_row: int | None = None
+    #: None for a meaning without a column.
+    columns: Mapping[Meaning, int | None] = field(default_factory=dict)
+    #: Whether they come from the import that this file corrects, and not from a member.
+    carried: bool = False
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Return the choices stored by `to_json`."""
+        return cls(**_read_known(cls, stored, {"columns": _read_columns}))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object to store."""
+        return {
+            "sheets": None if self.sheets is None else list(self.sheets),
+            "header_row": self.header_row,
+            "columns": {str(meaning): index for meaning, index in self.columns.items()},
+            "carried": self.carried,
+        }
+
+
+def _read_columns(columns: Mapping[str, Any]) -> dict[Meaning, Any]:
+    return {Meaning(meaning): index for meaning, index in columns.items()}
+
+
+def _read_known(
+    cls: type[Layout | LayoutChoices], stored: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]
+) -> dict[str, Any]:
+    """Return the stored values of the fields of `cls`, converted by their readers."""
+    names = [one.name for one in fields(cls) if one.name in stored]
+    return {name: readers[name](stored[name]) if name in readers else stored[name] for name in names}

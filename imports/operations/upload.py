@@ -1,0 +1,140 @@
+"""Upload a file: the rules for what a person or a program sends, and its storage."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from collectivities import audit_log
+from core.calendar import date_in_paris
+from imports import queries
+from imports.enums import Purpose, Volume
+from imports.exceptions import EmptyFile, FileTooLarge, PoolMissing, PoolNotOpen, PortfolioHasNoUnits, WrongVolume
+from imports.formats import limits
+from imports.layout import LayoutChoices
+from imports.models import ImportFile, SpreadsheetImport
+from imports.operations.corrected_file import find_corrected_import, inherit_settings
+from imports.operations.import_lock import READ_TASK, queue_task
+from licensing.pools.models import Pool
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+
+
+def upload(
+    *,
+    purpose: Purpose,
+    pool_id: int | None,
+    volume: str,
+    units_for_all: int | None,
+    filename: str,
+    content: bytes,
+    by: User | None,
+    at: datetime.datetime,
+) -> SpreadsheetImport:
+    """Check what a person or a program sends, then store the file and queue its parsing.
+
+    Raises `EmptyFile`, `FileTooLarge`; `PoolMissing`, `PoolNotOpen`, `WrongVolume` for an allocation;
+    `PortfolioHasNoUnits` if a pool or a volume is passed for the portfolio. No argument is silently ignored.
+    """
+    check_size(len(content))
+    if purpose == Purpose.PORTFOLIO:
+        if pool_id is not None or volume or units_for_all is not None:
+            raise PortfolioHasNoUnits(
+                "Un tableau du périmètre ne donne pas de licence : n'indiquez ni lot, ni nombre de licences."
+            )
+    else:
+        check_pool(pool_id, date_in_paris(at))
+        check_volume(volume, units_for_all)
+    return store_upload(
+        purpose=purpose,
+        pool_id=pool_id,
+        filename=filename,
+        content=content,
+        # A column is the default.
+        volume="" if volume == Volume.COLUMN else volume,
+        units_for_all=units_for_all,
+        by=by,
+        at=at,
+    )
+
+
+def check_size(size: int) -> None:
+    """Check the bytes of a file, before or after they are loaded. Raises `EmptyFile`, `FileTooLarge`."""
+    if not size:
+        raise EmptyFile("Ce fichier est vide.")
+    if size > limits.MAX_BYTES:
+        raise FileTooLarge("Ce fichier dépasse 20 Mo. Gardez les colonnes utiles, ou partagez-le en deux.")
+
+
+def check_pool(pool_id: int | None, day: datetime.date) -> None:
+    """Check that an allocation takes from a valid pool with free licences. Raises `PoolMissing`, `PoolNotOpen`."""
+    if pool_id is None:
+        raise PoolMissing("Indiquez le lot dans lequel prendre les licences.")
+    if not queries.list_open_pools(day).filter(pk=pool_id).exists():
+        raise PoolNotOpen(
+            f"Le lot n° {pool_id} ne donne pas de licence : il n'est pas à votre collectivité, il a pris fin, ou il "
+            "n'en reste aucune."
+        )
+
+
+def check_volume(volume: str, units_for_all: int | None) -> None:
+    """Check that one number for all schools is given where the volume says so. Raises `WrongVolume`."""
+    if (volume == Volume.ALL) != (units_for_all is not None):
+        raise WrongVolume("« volume » vaut « all » si « units_for_all » dit combien, et seulement alors.")
+
+
+@transaction.atomic
+def store_upload(
+    *,
+    purpose: Purpose = Purpose.ALLOCATION,
+    pool_id: int | None,
+    filename: str,
+    content: bytes,
+    units_for_all: int | None,
+    volume: str = "",
+    choices: LayoutChoices | None = None,
+    corrects: SpreadsheetImport | None = None,
+    by: User | None,
+    at: datetime.datetime,
+) -> SpreadsheetImport:
+    """Store a file for this pool and volume as they are, and queue its parsing.
+
+    `choices`: layout choices known beforehand. `corrects`: the import that this file corrects; by default detected from
+    the file's provenance.
+    """
+    pool = Pool.objects.get(pk=pool_id or 0) if purpose == Purpose.ALLOCATION else None
+    spreadsheet_import = SpreadsheetImport(
+        purpose=purpose,
+        pool=pool,
+        filename=filename[-255:],
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        volume=volume,
+        units_for_all=units_for_all,
+        choices=choices or LayoutChoices(),
+        created_at=at,
+        created_by_id=by.pk if by else None,
+    )
+    earlier, choice = find_corrected_import(content, purpose=purpose, pool_id=pool_id)
+    if corrects is not None and earlier != corrects:
+        earlier, choice = corrects, None
+    if earlier is not None:
+        inherit_settings(spreadsheet_import, earlier, choice)
+    spreadsheet_import.save()
+    ImportFile.objects.create(of=spreadsheet_import, content=content)
+    target = f"le lot « {pool.name} »" if pool else "le périmètre"
+    audit_log.record(
+        action="import.uploaded",
+        by=by,
+        at=at,
+        summary=f"Tableau « {spreadsheet_import.filename} » déposé pour {target}.",
+        object_type="import",
+        object_id=spreadsheet_import.pk,
+    )
+    queue_task(READ_TASK, spreadsheet_import)
+    return spreadsheet_import

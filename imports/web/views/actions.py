@@ -1,0 +1,145 @@
+"""Actions on an import: change its layout, confirm, cancel, undo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from core.calendar import date_in_paris
+from imports import operations, queries
+from imports.confirmation_guard import build_guard
+from imports.enums import ImportState, Verdict
+from imports.exceptions import RowsInError
+from imports.models import SpreadsheetImport
+from imports.web.forms import ImportConfirmForm
+from imports.web.layout_form import LayoutForm
+from imports.web.views import APPLIERS, PREPARERS
+from imports.web.views.detail import build_common_context, build_layout_context
+from licensing.exceptions import LicensingError
+from web.access import require_policy
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+    from collectivities.access import OfficeHttpRequest
+
+#: Maximum number of schools listed before undoing.
+MAX_LISTED = 100
+
+
+@require_policy(PREPARERS)
+@require_http_methods(["GET", "POST"])
+def choose(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Change sheets, header row, columns or volume, and parse the file again."""
+    spreadsheet_import = get_object_or_404(SpreadsheetImport.objects.select_related("pool__entitlement"), pk=pk)
+    if spreadsheet_import.state not in (ImportState.READ, ImportState.CHECKED):
+        return redirect("imports:detail", pk=pk)
+    form = LayoutForm(request.POST or None, spreadsheet_import=spreadsheet_import)
+    if request.method == "POST" and form.is_valid():
+        try:
+            operations.choose_layout(import_id=pk, **form.layout_choices(), by=request.member.user, at=timezone.now())
+        except LicensingError as refusal:
+            messages.error(request, refusal.sentence)
+        return redirect("imports:detail", pk=pk)
+    context = build_common_context(spreadsheet_import) | build_layout_context(form)
+    return render(request, "imports/layout.html", context, status=422 if form.errors else 200)
+
+
+@require_policy(APPLIERS)
+@require_http_methods(["GET", "POST"])
+def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Show a summary of the effects, and apply the import once confirmed."""
+    spreadsheet_import = get_object_or_404(SpreadsheetImport.objects.select_related("pool__entitlement"), pk=pk)
+    if spreadsheet_import.state != ImportState.CHECKED:
+        # Confirmed already, by a double click or another member.
+        return redirect("imports:detail", pk=pk)
+    now = timezone.now()
+    counts = queries.count_verdicts([pk])[pk]
+    tally = queries.get_tally(spreadsheet_import)
+    form_arguments: dict[str, Any] = {
+        "today": date_in_paris(now),
+        "last_day": spreadsheet_import.pool.entitlement.last_day if spreadsheet_import.pool else None,
+        "confirmation_guard": build_guard(spreadsheet_import, tally),
+        "errors": counts.get(Verdict.ERROR, 0),
+    }
+    if request.method == "POST":
+        form = ImportConfirmForm(request.POST, **form_arguments)
+        if form.is_valid():
+            try:
+                operations.confirm(
+                    import_id=pk,
+                    digest=form.cleaned_data["digest"],
+                    send_on=form.cleaned_data["send_on"],
+                    only_valid=form.cleaned_data["only_valid"],
+                    confirmed_count=form.cleaned_data["confirmed_count"],
+                    by=request.member.user,
+                    at=now,
+                )
+            except RowsInError as refusal:
+                form.add_error("only_valid", refusal.sentence)
+            except LicensingError as refusal:
+                messages.error(request, refusal.sentence)
+                return redirect("imports:detail", pk=pk)
+            else:
+                return redirect("imports:detail", pk=pk)
+    else:
+        form = ImportConfirmForm(
+            initial={"digest": queries.compute_digest(spreadsheet_import), "when": ImportConfirmForm.NOW},
+            **form_arguments,
+        )
+    context = build_common_context(spreadsheet_import) | {
+        "form": form,
+        "tally": tally,
+        "plan": queries.count_effects(spreadsheet_import) | {"given_back": max(-tally.units, 0)},
+        "errors": form_arguments["errors"],
+        "conflicts": queries.filter_rows(spreadsheet_import, verdict=Verdict.CONFLICT, ticked=False).count(),
+        "unticked": queries.filter_rows(spreadsheet_import, ticked=False).filter(queries.is_tickable_q()).count(),
+        "step": 3,
+    }
+    return render(request, "imports/confirm.html", context, status=422 if form.errors else 200)
+
+
+@require_policy(PREPARERS)
+@require_POST
+def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Cancel the import."""
+    get_object_or_404(SpreadsheetImport, pk=pk)
+    try:
+        spreadsheet_import = operations.cancel(import_id=pk, by=request.member.user, at=timezone.now())
+    except LicensingError as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect("imports:detail", pk=pk)
+    if spreadsheet_import.state == ImportState.APPLYING:
+        messages.info(request, "l'annulation est demandée : le travail s'arrête dès qu'il le peut.")
+        return redirect("imports:detail", pk=pk)
+    messages.success(request, "ce tableau est annulé : rien n'en a été appliqué.")
+    return redirect("imports:list")
+
+
+@require_policy(APPLIERS)
+@require_http_methods(["GET", "POST"])
+def undo(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Preview the effects of undoing, and queue it."""
+    spreadsheet_import = get_object_or_404(SpreadsheetImport.objects.select_related("pool__entitlement"), pk=pk)
+    try:
+        if request.method == "POST":
+            operations.request_undo(import_id=pk, by=request.member.user, at=timezone.now())
+            return redirect("imports:detail", pk=pk)
+        plan = operations.get_undo_plan(pk)
+    except LicensingError as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect("imports:detail", pk=pk)
+    taken = sorted([*plan.revoked, *plan.reduced], key=lambda one: (one.sheet, one.number))
+    context = build_common_context(spreadsheet_import) | {
+        "plan": plan,
+        "something": bool(taken or plan.removed or plan.restored),
+        "shown_taken": taken[:MAX_LISTED],
+        "more_taken": max(len(taken) - MAX_LISTED, 0),
+        "shown_left": plan.left[:MAX_LISTED],
+        "more_left": max(len(plan.left) - MAX_LISTED, 0),
+    }
+    return render(request, "imports/undo.html", context)

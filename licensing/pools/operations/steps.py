@@ -1,0 +1,84 @@
+"""What the bulk operations pass on: demands, checked steps and outcomes, and the progress of a running transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from licensing.pools import checks
+
+
+class Demand(NamedTuple):
+    """Units for one school. With `total`, `units` is the resulting total instead of an addition."""
+
+    uai: str
+    units: int
+    recipient: str
+    total: bool = False
+
+
+class TargetSchool(NamedTuple):
+    """A school to allocate to: its columns in the directory."""
+
+    uai: str
+    name: str
+    mailbox: str
+    state: str
+
+
+class ExistingAllocation(NamedTuple):
+    """The allocation that a school already has from the pool."""
+
+    allocation_id: int
+    key_id: int
+    units: int
+
+
+class AllocationStep(NamedTuple):
+    """A checked demand: units to add to the school's allocation, or to a new one."""
+
+    demand: Demand
+    school: TargetSchool
+    added: int
+    held: ExistingAllocation | None
+
+    @property
+    def exposes(self) -> bool:
+        """Whether somebody besides the school's official mailbox will know the key."""
+        return not checks.is_official_mailbox(self.demand.recipient, self.school.mailbox)
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationOutcome:
+    """Result of applying demands: the allocation of each school, and totals."""
+
+    #: Primary keys by UAI, including schools that had their total already.
+    allocations: dict[str, int]
+    units: int
+    created: int
+    grown: int
+    unchanged: int
+
+
+class AllocationStage(StrEnum):
+    """Stages of a bulk operation, in order."""
+
+    CHECKING = "checking"
+    TAKING_BACK = "taking_back"
+    KEYS = "keys"
+    ALLOCATIONS = "allocations"
+    JOURNAL = "journal"
+    MESSAGES = "messages"
+    COMMITTING = "committing"
+
+
+class ProgressCallback(Protocol):
+    """Called before each stage. Its exceptions roll the operation back."""
+
+    def __call__(self, step: str, done: int, total: int, /) -> None:
+        """Report that stage `step` begins, and that `done` of `total` schools have passed the previous one."""
+
+
+def no_progress(_step: str, _done: int, _total: int, /) -> None:
+    """Ignore progress."""
