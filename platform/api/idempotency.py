@@ -23,6 +23,7 @@ from django_tenants.utils import schema_context
 
 from api.models import IdempotencyRecord
 from api.problem_details import ApiProblem
+from core.advisory_locks import try_transaction_lock
 from core.sealing import Sealer, UnsealError
 from core.tenant_connection import connection
 from jobs.periodic_tasks import periodic_task
@@ -117,11 +118,7 @@ def compute_fingerprint(request: Request) -> str:
 
 def _lock_key(hashed_key: str) -> None:
     """Lock the key until the transaction ends. Raises `ApiProblem` if another request holds the lock."""
-    number = hashlib.sha256(f"{connection.schema_name}/{hashed_key}".encode()).digest()[:8]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(number, "big", signed=True)])
-        [acquired] = cursor.fetchone()
-    if not acquired:
+    if not try_transaction_lock(f"{connection.schema_name}/{hashed_key}"):
         detail = "Une requête de même « Idempotency-Key » est en cours : attendez, puis recommencez."
         raise ApiProblem("request_in_progress", detail, status_code=409, retry_after=1)
 

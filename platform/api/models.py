@@ -13,19 +13,16 @@ from django.db import models
 from django.db.models import F, Q
 
 from api.scopes import TokenScope
+from core.querysets import LockableQuerySet
 
 if TYPE_CHECKING:
     import datetime
 
 
-class TokenQuerySet(models.QuerySet["Token"]):
+class TokenQuerySet(LockableQuerySet["Token"]):
     def valid_at(self, at: datetime.datetime) -> Self:
         """Filter tokens that are neither revoked nor expired."""
         return self.filter(revoked_at__isnull=True, expires_at__gt=at)
-
-    def locked(self) -> Self:
-        """Lock the tokens, and only them, in primary key order until the transaction ends."""
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
 
 class Token(models.Model):
