@@ -53,6 +53,7 @@ check: lint types imports-contracts migrations test
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/djangofmt --check --indent-width 2 $$(git ls-files '*.html')
 
 types: setup
 	$(BIN)/mypy
