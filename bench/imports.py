@@ -21,9 +21,9 @@ from import_export.formats.base_formats import XLSX
 from bench.measure import Contender, Measure, medians_in_turn, peak_of_command
 from bench.raw_copy import dump_rows, restore_rows
 from bench.registry import measure
-from collectivities.operations import open_office
+from collectivities.operations.offices import open_office
 from imports import operations, queries, tasks
-from jobs.garbage_collection import raise_gc_threshold
+from jobs.process import raise_gc_threshold
 from licensing.orders.operations import grant
 from licensing.pools.models import Allocation, Pool
 from mailing.models import Message
@@ -219,7 +219,7 @@ def _floor(content: bytes) -> None:
     rows = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0).to_python()
     with connection.cursor() as cursor, cursor.copy("COPY bench_plain FROM STDIN") as copy:
         for row in rows[1:]:
-            copy.write_row((*row[:6], int(row[6])))
+            copy.write_row((*row[:6], int(str(row[6]))))
 
 
 def _peer(content: bytes) -> None:

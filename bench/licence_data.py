@@ -16,7 +16,7 @@ from django_tenants.utils import tenant_context
 
 from accounts.models import Profile, User
 from bench.raw_copy import insert_rows
-from collectivities.operations import open_office
+from collectivities.operations.offices import open_office
 from licensing.classes import words
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.entitlements import seat_assignment

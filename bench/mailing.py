@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 COUNT = 2_000
 _SINK = """
 import time
-from mailing.sink import SmtpSink
+from sites.demo.smtp_sink import SmtpSink
 with SmtpSink(keep=False) as sink:
     print(sink.port, flush=True)
     time.sleep(3600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -158,9 +159,9 @@ def _entry(name: str) -> Measure:
     for number in ids:
         turns = time_in_turn(
             {
-                "ours": Contender(lambda number=number: ask(number)),  # type: ignore[misc]
-                "floor": Contender(lambda number=number: model._default_manager.get(pk=number)),  # type: ignore[misc] # noqa: SLF001
-                "peer": Contender(lambda number=number: usual(number)),  # type: ignore[misc]
+                "ours": Contender(functools.partial(ask, number)),
+                "floor": Contender(functools.partial(model._default_manager.get, pk=number)),  # noqa: SLF001
+                "peer": Contender(functools.partial(usual, number)),
             },
             rounds=ROUNDS,
         )

@@ -11,7 +11,7 @@ from django_tenants.utils import tenant_context
 from bench.measure import Contender, Measure, medians_in_turn, peak_of_code
 from bench.raw_copy import dump_rows, restore_rows
 from bench.registry import measure
-from collectivities.operations import open_office
+from collectivities.operations.offices import open_office
 from licensing.orders import operations as orders
 from licensing.pools import operations
 from licensing.pools.models import Pool

@@ -50,4 +50,4 @@ def insert_rows(model: type[Model], rows: Iterable[Mapping[str, Any]]) -> None:
     into = f"{model._meta.db_table} ({', '.join(map(connection.ops.quote_name, defaults))})"  # noqa: SLF001
     with connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
         for row in rows:
-            copy.write_row([*(defaults | row).values()])
+            copy.write_row([*{**defaults, **row}.values()])

@@ -24,7 +24,7 @@ from bench.damaged.scoring import Score, score_file, sum_scores
 from bench.registry import measure
 from bench.scratch_database import SHARED
 from collectivities.models import PortfolioSchool
-from collectivities.operations import open_office
+from collectivities.operations.offices import open_office
 from licensing.orders.operations import grant
 from schools.directory.operations import synchronise
 from schools.models import School, SchoolState

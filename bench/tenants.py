@@ -8,14 +8,15 @@ import time
 
 from django.core.management import call_command
 from django.core.management.commands.migrate import Command as MigrateCommand
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django_tenants.clone import CloneSchema
 from django_tenants.management.commands.migrate_schemas import MigrateSchemasCommand
 
 from bench.measure import Contender, Measure, medians_in_turn, peak_of_code, peak_of_command
 from bench.registry import measure
-from collectivities.operations import open_office
+from collectivities.operations.offices import open_office
+from core.tenant_connection import connection
 from tenants import provisioning, schema_migrations, schema_snapshot
 from tenants.models import Collectivity
 
@@ -74,7 +75,7 @@ def open_collectivity() -> Measure:
         CloneSchema().clone_schema("c_commune_0", f"clone_{number}")
         clones.append(time.perf_counter() - start)
     peak = peak_of_code(
-        "from django.utils import timezone; from collectivities.operations import open_office\n"
+        "from django.utils import timezone; from collectivities.operations.offices import open_office\n"
         f"open_office(name='Commune', kind='commune', siren='{_siren(30_000_000)}', slug='une-de-plus', "
         "key_prefix='PLUS', manager_email='a@exemple.example', by=None, at=timezone.now())"
     )

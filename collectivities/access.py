@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
+from accounts.requests import AuthenticatedRequest
 from collectivities.models import Member
 from collectivities.queries import lacks_required_second_factor
 from web.access import require_policy
@@ -21,12 +22,14 @@ from web.access import require_policy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from django.http import HttpRequest
+
     from collectivities.models import Role
 
 V = TypeVar("V", bound="Callable[..., object]")
 
 
-class OfficeHttpRequest(HttpRequest):
+class OfficeHttpRequest(AuthenticatedRequest):
     """A request that `OfficeAccess` let through, with the member who makes it."""
 
     member: Member

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import connection
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.models import User
-from collectivities import invitation_tokens
 from collectivities.models import Invitation, Role
 from collectivities.queries import get_office_settings
+from core.tenant_connection import connection
+from core.urls import portal_url
 from mailing import kinds
 from mailing.kinds import NoLongerDue, RenderedEmail
 from tenants.models import Collectivity, OfficeRequest
-from tenants.office_urls import office_url, portal_url
 
 if TYPE_CHECKING:
     from typing import Any
@@ -43,9 +42,9 @@ def _render(name: str, subject: str, context: dict[str, Any], **headers: str) ->
 
 def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
     invitation = Invitation.objects.get(pk=_topic_id(message))
-    collectivity = Collectivity.objects.get(schema_name=connection.schema_name)  # type: ignore[attr-defined]
+    collectivity = Collectivity.objects.get(schema_name=connection.schema_name)
     inviter = User.objects.filter(pk=invitation.invited_by_id).first() if invitation.invited_by_id else None
-    token = _MASKED if masked else invitation_tokens.build_token(invitation.nonce)
+    token = _MASKED if masked else invitation.link_token
     return _render(
         "invitation",
         f"{collectivity.name} vous invite dans son bureau Pep's",
@@ -53,8 +52,8 @@ def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
             "collectivity": collectivity,
             "host": inviter,
             "roles": [Role(role).label for role in invitation.roles],
-            "link": office_url(collectivity, f"/invitation/{token}/"),
-            "office": office_url(collectivity),
+            "link": collectivity.office_url(f"/invitation/{token}/"),
+            "office": collectivity.office_url(),
             "expires_at": invitation.expires_at,
         },
         from_name=f"Pep's – {collectivity.name}",

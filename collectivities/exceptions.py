@@ -36,13 +36,13 @@ class NotAMember(CollectivityError):
 class SecondFactorFirst(CollectivityError):
     """Only a manager who has a second factor may require one of all managers."""
 
-    code = "second_factor_first"
+    code = "second_factor_required"
 
 
 class InvitationGone(CollectivityError):
     """Used, withdrawn, expired or unknown: the message does not tell which."""
 
-    code = "invitation_gone"
+    code = "invitation_invalid"
 
     def __init__(self) -> None:
         super().__init__(
@@ -77,17 +77,17 @@ class PortfolioRowError(NamedTuple):
 
 
 class InvalidRows(CollectivityError):
-    """Some rows of a list are invalid and nothing was written; `faults` lists all errors."""
+    """Some rows of a list are invalid and nothing was written; `errors` lists all errors."""
 
-    code = "wrong_rows"
+    code = "rows_rejected"
 
-    def __init__(self, faults: Sequence[PortfolioRowError]) -> None:
-        rows = len({fault.row for fault in faults})
+    def __init__(self, errors: Sequence[PortfolioRowError]) -> None:
+        rows = len({error.row for error in errors})
         super().__init__(
             f"{pluralize(rows, 'ligne est refusée', 'lignes sont refusées')} : rien n'a été fait. Corrigez la liste,"
             " puis renvoyez-la."
         )
-        self.faults = faults
+        self.errors = errors
 
 
 class UnknownApiToken(CollectivityError):

@@ -7,18 +7,20 @@ import uuid
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib.auth import password_validation
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from accounts.forms import check_new_password
 from accounts.models import User
 from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
 from api.tokens import MAX_NAME_LENGTH
 from collectivities.models import OfficeSettings, PortfolioSchool, Role
+from core.calendar import date_in_paris
 from schools import uai
 from tenants import identifiers
 from tenants.models import OfficeRequest
+from web.generic_forms import ModelForm
 
 #: What each role may do, shown next to its checkbox.
 ROLE_HINTS = {
@@ -82,24 +84,22 @@ class NewAccountForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Compare the two passwords and validate the first."""
         data = super().clean() or {}
-        password, again = data.get("password"), data.get("password_again")
-        if password and again and password != again:
-            self.add_error("password_again", "Les deux mots de passe diffèrent.")
-        if password:
-            person = User(
+        check_new_password(
+            self,
+            User(
                 username=data.get("username", ""),
                 first_name=data.get("first_name", ""),
                 last_name=data.get("last_name", ""),
-            )
-            try:
-                password_validation.validate_password(password, person)
-            except ValidationError as error:
-                self.add_error("password", error)
+            ),
+            field="password",
+            confirmation_field="password_again",
+            mismatch="Les deux mots de passe diffèrent.",
+        )
         return data
 
 
 def _one_year_from_today() -> datetime.date:
-    return timezone.localdate() + datetime.timedelta(days=365)
+    return date_in_paris(timezone.now()) + datetime.timedelta(days=365)
 
 
 class ApiTokenForm(forms.Form):
@@ -148,7 +148,7 @@ class ApiTokenForm(forms.Form):
         return [line.strip() for line in self.cleaned_data["networks"].splitlines() if line.strip()]
 
 
-class SettingsForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+class SettingsForm(ModelForm[OfficeSettings]):
     logo = forms.FileField(
         label="Logo",
         required=False,
@@ -168,7 +168,7 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at
         widgets: ClassVar = {"signature": forms.Textarea(attrs={"rows": 4})}
 
 
-class SchoolContactForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+class SchoolContactForm(ModelForm[PortfolioSchool]):
     class Meta:
         model = PortfolioSchool
         fields: ClassVar = ["contact_name", "contact_email", "contact_phone", "classes"]
@@ -199,7 +199,7 @@ class AddSchoolsForm(forms.Form):
         return list(found)
 
 
-class OfficeRequestForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+class OfficeRequestForm(ModelForm[OfficeRequest]):
     class Meta:
         model = OfficeRequest
         fields: ClassVar = ["name", "kind", "siren", "applicant", "role", "email", "phone", "message"]

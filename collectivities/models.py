@@ -10,12 +10,15 @@ from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from core.link_tokens import derive_token
+from core.querysets import LockableQuerySet
+
 if TYPE_CHECKING:
     import datetime
 
 #: Audit actions for one school of a list: home pages leave them out and show the entry of the list.
 PORTFOLIO_ADDED_BY_LIST = "portfolio.added_by_list"
-PORTFOLIO_UPDATED_BY_LIST = "portfolio.contact_set_by_list"
+PORTFOLIO_UPDATED_BY_LIST = "portfolio.contact_updated_by_list"
 PORTFOLIO_REMOVED_BY_LIST = "portfolio.removed_by_list"
 PORTFOLIO_LIST_ACTIONS = (PORTFOLIO_ADDED_BY_LIST, PORTFOLIO_UPDATED_BY_LIST, PORTFOLIO_REMOVED_BY_LIST)
 
@@ -31,13 +34,9 @@ def _roles() -> ArrayField[list[str], list[str]]:
     return ArrayField(models.CharField(max_length=20, choices=Role), verbose_name="rôles")
 
 
-class MemberQuerySet(models.QuerySet["Member"]):
+class MemberQuerySet(LockableQuerySet["Member"]):
     def active(self) -> Self:
         return self.filter(left_at__isnull=True)
-
-    def locked(self) -> Self:
-        """Lock the member rows, in order of primary key, until the transaction ends."""
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
 
 class Member(models.Model):
@@ -62,14 +61,10 @@ class Member(models.Model):
         return str(self.user)
 
 
-class InvitationQuerySet(models.QuerySet["Invitation"]):
+class InvitationQuerySet(LockableQuerySet["Invitation"]):
     def pending(self) -> Self:
         """Return invitations neither accepted nor withdrawn; they may have expired."""
         return self.filter(accepted_at__isnull=True, withdrawn_at__isnull=True)
-
-    def locked(self) -> Self:
-        """Lock the invitation rows, in order of primary key, until the transaction ends."""
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
     def lock_table(self) -> None:
         """Block writes to the table by other transactions until this one ends; reads go on."""
@@ -116,6 +111,11 @@ class Invitation(models.Model):
     def __str__(self) -> str:
         return self.email
 
+    @property
+    def link_token(self) -> str:
+        """The secret token of its link."""
+        return derive_token(self.nonce, salt="collectivities.invitation")
+
     def is_valid(self, at: datetime.datetime) -> bool:
         """Return whether the link can still be used."""
         return self.accepted_at is None and self.withdrawn_at is None and at < self.expires_at
@@ -133,6 +133,8 @@ class PortfolioSchool(models.Model):
     classes = models.PositiveSmallIntegerField("nombre de classes", null=True, blank=True)
     added_at = models.DateTimeField("ajouté le")
 
+    objects = LockableQuerySet.as_manager()
+
     class Meta:
         verbose_name = "établissement du périmètre"
 
@@ -149,6 +151,8 @@ class OfficeSettings(models.Model):
     signature = models.TextField("signature", max_length=600, blank=True)
     logo = models.BinaryField(null=True, editable=False)
     managers_need_second_factor = models.BooleanField("double authentification des gestionnaires", default=False)
+
+    objects = LockableQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [models.CheckConstraint(name="office_settings_is_one_row", condition=Q(id=1))]

@@ -30,13 +30,13 @@ class PortfolioFilter(django_filters.FilterSet):
     """Filter portfolio schools by words, commune, and whether a contact is known."""
 
     text = django_filters.CharFilter(label="Nom, commune, code postal ou UAI", method="by_text")
-    commune = django_filters.ChoiceFilter(
+    commune: django_filters.Filter = django_filters.ChoiceFilter(
         label="Commune", empty_label="Toutes", choices=list_commune_choices, field_name="school__commune_code"
     )
     contact = django_filters.ChoiceFilter(
         label="Contact",
         empty_label="Tous",
-        choices=[("with", "Contact renseigné"), ("without", "Sans contact"), ("nowhere", "Aucune adresse connue")],
+        choices=[("with", "Contact renseigné"), ("without", "Sans contact"), ("unreachable", "Aucune adresse connue")],
         method="by_contact",
     )
 
@@ -53,6 +53,6 @@ class PortfolioFilter(django_filters.FilterSet):
     def by_contact(self, rows: QuerySet[PortfolioSchool], name: str, contact: str) -> QuerySet[PortfolioSchool]:
         """Keep the schools with a contact address in the portfolio, without one, or without any address at all."""
         no_contact = Q(contact_email="")
-        if contact == "nowhere":
+        if contact == "unreachable":
             return rows.filter(no_contact, school__email="")
         return rows.filter(no_contact) if contact == "without" else rows.exclude(no_contact)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
 
 from accounts import second_factor
-from collectivities import invitation_tokens
 from collectivities.exceptions import InvitationGone
 from collectivities.models import Invitation, Member, OfficeSettings, PortfolioSchool, Role
+from core.link_tokens import hash_token
 
 if TYPE_CHECKING:
     import datetime
@@ -47,7 +47,7 @@ def get_office_settings() -> OfficeSettings:
 
 def get_invitation_by_token(token: str, *, at: datetime.datetime) -> Invitation:
     """Return the valid invitation of a link's token. Raises `InvitationGone`."""
-    invitation = Invitation.objects.filter(token_hash=invitation_tokens.hash_token(token)).first()
+    invitation = Invitation.objects.filter(token_hash=hash_token(token)).first()
     if invitation is None or not invitation.is_valid(at):
         raise InvitationGone
     return invitation

@@ -6,12 +6,11 @@ import datetime
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.utils import timezone
-
 from accounts.models import User
 from api.models import Token
 from api.scopes import TokenScope
 from core import formatting
+from core.calendar import date_in_paris
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -38,13 +37,7 @@ class TokenSummary:
 
 def get_last_day(token: Token) -> datetime.date:
     """Return the last day, in Paris, on which the token is valid."""
-    return timezone.localtime(token.expires_at - datetime.timedelta(microseconds=1)).date()
-
-
-def get_end_of_day(day: datetime.date) -> datetime.datetime:
-    """Return the end of the day, in Paris: when a token with this last day expires."""
-    next_day = day + datetime.timedelta(days=1)
-    return timezone.make_aware(datetime.datetime.combine(next_day, datetime.time.min))
+    return date_in_paris(token.expires_at - datetime.timedelta(microseconds=1))
 
 
 def list_valid_tokens(at: datetime.datetime) -> list[TokenSummary]:
@@ -69,7 +62,7 @@ def count_valid_tokens(user: User, at: datetime.datetime) -> int:
 
 def format_time_left(token: Token, at: datetime.datetime) -> str:
     """Return the remaining validity of a token in French: « plus que 12 jours », « jusqu'à ce soir »."""
-    days = (get_last_day(token) - timezone.localtime(at).date()).days
+    days = (get_last_day(token) - date_in_paris(at)).days
     return f"plus que {formatting.pluralize(days, 'jour')}" if days > 0 else "jusqu'à ce soir"
 
 
@@ -86,7 +79,7 @@ def _build_summary(token: Token, users: dict[int, User], at: datetime.datetime) 
 
     day, end = get_last_day(token), ""
     if token.revoked_at is not None:
-        revoked_on = formatting.long_date(timezone.localtime(token.revoked_at).date())
+        revoked_on = formatting.long_date(date_in_paris(token.revoked_at))
         end = f"révoqué le {revoked_on} par {name_of(token.revoked_by_id)}"
     elif token.expires_at <= at:
         end = f"expiré depuis le {formatting.long_date(day)}"

@@ -82,7 +82,7 @@ _OFF = {
 class WebhookStatusText:
     """Status of an endpoint as a label and a sentence; `colour` is the badge's."""
 
-    word: str
+    label: str
     colour: str
     sentence: str = ""
 

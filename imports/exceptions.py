@@ -12,7 +12,7 @@ class UnknownImport(LicensingError):
 class WrongImportState(LicensingError):
     """The state of the import does not allow this: another member acted first, or it is finished."""
 
-    code = "wrong_moment"
+    code = "invalid_state"
 
 
 class NothingToApply(LicensingError):
@@ -28,7 +28,7 @@ class RowsInError(LicensingError):
 class ConfirmationRequired(LicensingError):
     """The confirmation guard is set, and its number was not typed."""
 
-    code = "confirmation_guard"
+    code = "confirmation_required"
 
 
 class Outdated(LicensingError):
@@ -52,13 +52,13 @@ class PoolNotOpen(LicensingError):
 class WrongVolume(LicensingError):
     """`volume` and `units_for_all` contradict each other."""
 
-    code = "wrong_volume"
+    code = "invalid_volume"
 
 
 class PortfolioHasNoUnits(LicensingError):
     """A portfolio import takes no pool, no number of licences and no send date."""
 
-    code = "portfolio_gives_nothing"
+    code = "not_an_allocation"
 
 
 class EmptyFile(LicensingError):
@@ -66,13 +66,13 @@ class EmptyFile(LicensingError):
 
 
 class FileTooLarge(LicensingError):
-    code = "too_big"
+    code = "file_too_large"
 
 
 class NotEditable(LicensingError):
     """The column is not editable for this purpose."""
 
-    code = "not_correctable"
+    code = "not_editable"
 
 
 class UnknownRow(LicensingError):
@@ -86,19 +86,19 @@ class RowCannotBeTicked(LicensingError):
 class NotEnoughLicences(LicensingError):
     """The ticked rows need more licences than the pool has."""
 
-    code = "too_much"
+    code = "not_enough_licences"
 
 
 class NothingArrived(LicensingError):
     """No awaited school of the import is in the directory yet, or another member acted first."""
 
-    code = "nothing_arrived"
+    code = "no_awaited_school_found"
 
 
 class PoolEnded(LicensingError):
     """The pool is closed: another one must be chosen."""
 
-    code = "lot_ended"
+    code = "pool_ended"
 
 
 class CannotAwait(LicensingError):
@@ -110,4 +110,4 @@ class CannotAwait(LicensingError):
 class CannotResolveConflict(LicensingError):
     """The row has no conflict, or this does not resolve it."""
 
-    code = "cannot_settle"
+    code = "cannot_resolve"

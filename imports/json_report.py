@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from imports.models import SpreadsheetImport
 
 #: Codes of problems that are reported with the row's proposals.
-_PROPOSAL_CODES = frozenset({*DOUBT_CODES, "closed_school"})
-#: Values of « how » in the report. A school chosen in the added column is identified by its UAI.
+_PROPOSAL_CODES = frozenset({*DOUBT_CODES, "school_closed"})
+#: Values of `match_method` in the report. A school chosen in the added column is identified by its UAI.
 _MATCH_METHODS: dict[str, str] = {
     RowMatchMethod.UAI: "uai",
     RowMatchMethod.REPAIRED: "repaired",
@@ -81,7 +81,7 @@ def build_report(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
                     "sheet": names[sheet],
                     "row": number,
                     "uai": uai,
-                    "how": _MATCH_METHODS[match_method],
+                    "match_method": _MATCH_METHODS[match_method],
                     "confidence": confidence,
                     "quantity": classes if is_portfolio else units,
                 }

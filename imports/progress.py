@@ -12,16 +12,17 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import Error, connection
+from django.db import Error
 from django.utils import timezone
 
+from core.tenant_connection import connection
 from imports.models import ImportProgress
 from licensing.pools.operations.steps import AllocationStage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from django.db.backends.base.base import BaseDatabaseWrapper
+    from django_tenants.postgresql_backend.base import DatabaseWrapper
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ class CurrentProgress(NamedTuple):
 class ProgressReporter:
     """Progress callback of an import. Called with a step, items done and total; raises `ImportStopped`."""
 
-    def __init__(self, import_id: int, shares: Mapping[str, float], own: BaseDatabaseWrapper | None) -> None:
+    def __init__(self, import_id: int, shares: Mapping[str, float], own: DatabaseWrapper | None) -> None:
         self._import_id, self._shares, self._connection = import_id, shares, own
         self._step, self._written_at = "", 0.0
 
@@ -122,24 +123,30 @@ class ProgressReporter:
             raise ImportStopped
 
 
-@contextmanager
-def report_progress(import_id: int, shares: Mapping[str, float]) -> Iterator[ProgressReporter]:
-    """Yield the progress callback of an import in the current schema, and clear its progress at the end.
-
-    `shares`: the steps in order, with their share of the total time. An earlier request to stop is kept.
-    """
-    own: BaseDatabaseWrapper | None = connection.copy()
+def _open_connection(import_id: int) -> DatabaseWrapper | None:
+    """Open a connection for the progress alone, in the current schema, and clear it; None if that fails."""
+    own = connection.copy()
     try:
-        own.set_schema(connection.schema_name)  # type: ignore[union-attr, attr-defined]
-        with own.cursor() as cursor:  # type: ignore[union-attr]
+        own.set_schema(connection.schema_name)
+        with own.cursor() as cursor:
             # The work must not wait for a lock held by a page, nor for a WAL flush, which would include all that the
             # work itself has written so far.
             cursor.execute("SET lock_timeout = '1s'; SET synchronous_commit = off")
             cursor.execute(_BEGIN, [import_id, timezone.now()])
     except Error:
         logger.warning("The progress of import %s cannot be shown", import_id, exc_info=True)
-        own.close()  # type: ignore[union-attr]
-        own = None
+        own.close()
+        return None
+    return own
+
+
+@contextmanager
+def report_progress(import_id: int, shares: Mapping[str, float]) -> Iterator[ProgressReporter]:
+    """Yield the progress callback of an import in the current schema, and clear its progress at the end.
+
+    `shares`: the steps in order, with their share of the total time. An earlier request to stop is kept.
+    """
+    own = _open_connection(import_id)
     try:
         yield ProgressReporter(import_id, shares, own)
     finally:

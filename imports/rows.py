@@ -254,7 +254,7 @@ class StoredRow(NamedTuple):
 _COMPARABLE_ROWS_SQL = """
 SELECT id, sheet, number, uai, lower(email), units, contact_name, phone, classes,
        coalesce(edits ->> 'commune', cells ->> 'commune', ''), ignored_reason = '' AND NOT set_aside,
-       'looks_like_sum' = ANY(codes), 'huge' = ANY(codes)
+       'probable_subtotal' = ANY(codes), 'outlier' = ANY(codes)
 FROM imports_importrow WHERE import_id = %s ORDER BY sheet, number
 """
 

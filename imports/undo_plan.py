@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from collectivities.operations import SchoolContact, lock_contacts
-from core import array_lookups, formatting
+from collectivities.operations.portfolio_store import SchoolContact, lock_contacts
+from core import formatting
+from core.calendar import date_in_paris
 from imports.enums import Purpose, RowEffect
 from imports.models import ImportRow
-from licensing.catalogue.operations import day_in_france
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.models import Allocation
 from licensing.pools.queries import find_emailed_ids
@@ -128,9 +128,9 @@ def _applied_rows(spreadsheet_import: SpreadsheetImport) -> Iterator[_AppliedRow
     """
     applied = ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).order_by("sheet", "number")
     rows = list(applied.values_list("sheet", "number", "uai", "label", "done", "units", "units_before"))
-    active = Allocation.objects.active().filter(array_lookups.text_in("school_id", (row[2] for row in rows)))
+    active = Allocation.objects.active().filter(school_id__in_array=[row[2] for row in rows])
     held = {one.school_id: one for one in active.filter(pool_id=spreadsheet_import.pool_id or 0)}
-    keys = ActivationKey.objects.filter(array_lookups.number_in("pk", (one.key_id for one in held.values())))
+    keys = ActivationKey.objects.filter(pk__in_array=[one.key_id for one in held.values()])
     redeemed = dict(keys.filter(redeemed_at__isnull=False).values_list("pk", "redeemed_at"))
     for sheet, number, uai, label, done, units, units_before in rows:
         row = _AppliedRow(sheet, number, uai, label, done, units or 0, units_before)
@@ -153,7 +153,7 @@ def _reason_to_keep(row: _AppliedRow, spreadsheet_import: SpreadsheetImport) -> 
     if row.done in (RowEffect.REDUCED, RowEffect.REVOKED):
         return _reason_not_restored(row)
     if row.redeemed_at is not None:
-        day = formatting.long_date(day_in_france(row.redeemed_at))
+        day = formatting.long_date(date_in_paris(row.redeemed_at))
         return "already_redeemed", f"La clé a été activée le {day} : l'école garde ses licences."
     if row.allocation_id is None:
         return "already_revoked", "L'attribution a déjà été reprise depuis."
@@ -187,9 +187,7 @@ def _plan_portfolio(spreadsheet_import: SpreadsheetImport) -> UndoPlan:
     rows = list(ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).order_by("sheet", "number"))
     uais = [row.uai for row in rows]
     now = lock_contacts(uais)
-    served = set(
-        Allocation.objects.active().filter(array_lookups.text_in("school_id", uais)).values_list("school_id", flat=True)
-    )
+    served = set(Allocation.objects.active().filter(school_id__in_array=uais).values_list("school_id", flat=True))
     removed, restored, left = [], [], []
     for row in rows:
         before = SchoolContact(**row.before) if row.before is not None else None

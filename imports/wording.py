@@ -21,7 +21,7 @@ TABS = {
     Verdict.IGNORED: "Ignorées",
 }
 #: Codes shown elsewhere in the row: portfolio changes and match method.
-SHOWN_SEPARATELY = frozenset({"changes", "by_name", "repaired"})
+SHOWN_SEPARATELY = frozenset({"changes", "matched_by_name", "repaired"})
 _SURE, _NEARLY_SURE = 0.995, 0.97
 
 

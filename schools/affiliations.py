@@ -1,7 +1,6 @@
 """Affiliations of users to schools: choose, type by hand, replace, verify, leave.
 
-Every change of a school's principals is recorded in `schools.principals.events`, and the principals concerned are
-notified.
+Every change of a school's principals is recorded as a `PrincipalEvent`, and the principals concerned are notified.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from django.db import transaction
 from django.db.models import Exists
 
 from schools.models import Affiliation, PrincipalEvent, Verification
-from schools.principals import events, notifications
-from schools.principals.queries import list_verified_principals, replacements_since
+from schools.principals import notifications
+from schools.principals.queries import list_replacements_since, list_verified_principals
 
 if TYPE_CHECKING:
     import datetime
@@ -31,6 +30,13 @@ class TypedSchool(NamedTuple):
     postal_code: str
     city: str
     country: str
+
+
+def record_event(
+    kind: PrincipalEvent.Kind, *, school_id: str, user: User, by: User | None, at: datetime.datetime, means: str = ""
+) -> PrincipalEvent:
+    """Record an event about a principal, caused by `by`, if known, in the caller's transaction."""
+    return PrincipalEvent.objects.create(school_id=school_id, kind=kind, user=user, by=by, means=means, at=at)
 
 
 @transaction.atomic
@@ -76,7 +82,7 @@ def leave(*, user: User, affiliation_id: int, at: datetime.datetime) -> None:
     if affiliation is None:
         return
     if affiliation.verified_at is not None and affiliation.school_id is not None:
-        events.record(PrincipalEvent.Kind.LEFT, school_id=affiliation.school_id, user=user, by=user, at=at)
+        record_event(PrincipalEvent.Kind.LEFT, school_id=affiliation.school_id, user=user, by=user, at=at)
     affiliation.delete()
 
 
@@ -98,11 +104,11 @@ def verify(
         return False
     unverified = Affiliation.objects.filter(pk=affiliation.pk, verified_at=None)
     if proof_sent_at is not None:
-        unverified = unverified.exclude(Exists(replacements_since(proof_sent_at)))
+        unverified = unverified.exclude(Exists(list_replacements_since(proof_sent_at)))
     if not unverified.update(verified_at=at, verified_by=means):
         return False
     affiliation.verified_at, affiliation.verified_by = at, means
-    events.record(
+    record_event(
         PrincipalEvent.Kind.VERIFIED, school_id=affiliation.school_id, user=affiliation.user, by=by, means=means, at=at
     )
     for colleague in list_verified_principals(affiliation.school_id).exclude(user=affiliation.user_id):
@@ -116,7 +122,7 @@ def mark_replaced(*, affiliation: Affiliation, successor: User, at: datetime.dat
     if affiliation.school_id is None:
         raise ValueError("Nobody leads a school that was typed by hand.")
     Affiliation.objects.filter(pk=affiliation.pk).update(verified_at=None, verified_by="")
-    events.record(
+    record_event(
         PrincipalEvent.Kind.REPLACED,
         school_id=affiliation.school_id,
         user=affiliation.user,

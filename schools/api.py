@@ -11,10 +11,10 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from api.endpoints import Endpoint, ListEndpoint
 from api.fields import StrictCharField, UtcDateTimeField
 from api.filters import StrictBooleanFilter, StrictDateTimeFilter
 from api.scopes import TokenScope
+from api.views import ScopedListView, ScopedView
 from schools.models import School, SchoolState
 from schools.queries import find_by_uai, search
 from schools.uai import LETTERS
@@ -161,7 +161,7 @@ class SchoolFilter(django_filters.FilterSet):
         return search(value, among=schools)
 
 
-class SchoolListView(ListEndpoint):
+class SchoolListView(ScopedListView):
     """`/schools`."""
 
     scopes = {"GET": TokenScope.READ}
@@ -181,7 +181,7 @@ class SchoolListView(ListEndpoint):
         return self.list_response()
 
 
-class SchoolView(Endpoint):
+class SchoolView(ScopedView):
     """`/schools/{uai}`."""
 
     scopes = {"GET": TokenScope.READ}

@@ -6,13 +6,13 @@ from __future__ import annotations
 class DirectoryRefused(Exception):
     """The file is unusable, or its changes need confirmation. Nothing was written."""
 
-    code = "directory_refused"
+    code = "directory_rejected"
 
 
 class SynchronisationInProgress(DirectoryRefused):
     """Another synchronisation is running."""
 
-    code = "synchronisation_under_way"
+    code = "synchronisation_in_progress"
 
 
 class TooManyClosures(DirectoryRefused):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from rapidfuzz.distance import OSA
+
 _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ı": "i"})
 _OTHER = re.compile(r"[^a-z0-9]+")
 
@@ -37,13 +39,4 @@ def split_words(text: str) -> list[str]:
 
 def edit_distance(one: str, other: str) -> int:
     """Return the Damerau–Levenshtein distance (optimal string alignment) between two words."""
-    previous: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, letter in enumerate(one, 1):
-        previous, two_back, row = row, previous, [i]
-        for j, other_letter in enumerate(other, 1):
-            cost = min(previous[j] + 1, row[j - 1] + 1, previous[j - 1] + (letter != other_letter))
-            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == other_letter:
-                cost = min(cost, two_back[j - 2] + 1)
-            row.append(cost)
-    return row[-1]
+    return OSA.distance(one, other)

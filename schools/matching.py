@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.contrib.postgres.search import TrigramStrictWordSimilarity
 from django.db.models import F, Q
@@ -111,7 +111,7 @@ def suggest_teachers(school: School, *, limit: int = 20) -> list[LikelyTeacher]:
         *((affiliation, f"a saisi « {affiliation.name} » à la main") for affiliation in typed),
         *((affiliation, f"a choisi « {affiliation.school} »") for affiliation in chosen),
     ]
-    reasons.sort(key=lambda pair: -pair[0].similarity)  # type: ignore[attr-defined] # annotated above
+    reasons.sort(key=lambda pair: -vars(pair[0])["similarity"])  # annotated above
     return [LikelyTeacher(*pair) for pair in reasons[:limit]]
 
 
@@ -143,8 +143,8 @@ def _same_place(**place: str) -> Q:
     return functools.reduce(operator.or_, conditions, Q()) or Q(pk__in=[])
 
 
-def _similar_neighbours(school: School, distinctive: str) -> QuerySet[School]:
-    """Return the other schools of the place with a similar name.
+def _similar_neighbours(school: School, distinctive: str) -> QuerySet[Any, Any]:
+    """Return the keys of the other schools of the place with a similar name.
 
     The LIMIT exceeds any place: it makes PostgreSQL filter by place first instead of comparing the 70,000 names of the
     country.
@@ -155,7 +155,7 @@ def _similar_neighbours(school: School, distinctive: str) -> QuerySet[School]:
         .alias(similarity=TrigramStrictWordSimilarity(distinctive, F("name_folded")))
         .filter(similarity__gte=MIN_SIMILARITY)
     )
-    return alike.values("pk")[:_MAX_NEIGHBOURS]  # type: ignore[return-value] # for a subquery, values or rows are one
+    return alike.values("pk")[:_MAX_NEIGHBOURS]
 
 
 def _place_reason(school: School, postal_code: str) -> str:

@@ -14,6 +14,9 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
+from core.link_tokens import derive_token
+from core.querysets import LockableQuerySet
+
 
 class Fold(Func):
     """`public.fold`: lower case, no accents, single spaces. `schools.folding.fold` is the same in Python."""
@@ -132,7 +135,7 @@ class DirectoryWord(models.Model):
     """
 
     word = models.CharField(max_length=250, primary_key=True)
-    schools = models.PositiveIntegerField()
+    school_count = models.PositiveIntegerField()
 
     class Meta:
         indexes: ClassVar = [
@@ -195,6 +198,8 @@ class Affiliation(models.Model):
     verified_at = models.DateTimeField("vérifié le", null=True, blank=True)
     verified_by = models.CharField("vérifié", max_length=10, choices=Verification, blank=True)
 
+    objects = LockableQuerySet.as_manager()
+
     class Meta:
         verbose_name = "rattachement"
         indexes: ClassVar = [
@@ -223,7 +228,7 @@ class PrincipalEvent(models.Model):
     """An event in the history of a school's principals: requested, verified, replaced, left. Append-only."""
 
     class Kind(models.TextChoices):
-        ASKED = "asked", "lien demandé à l'adresse officielle"
+        REQUESTED = "requested", "lien demandé à l'adresse officielle"
         VERIFIED = "verified", "direction vérifiée"
         REPLACED = "replaced", "remplacé par un successeur"
         LEFT = "left", "a quitté l'établissement"
@@ -259,13 +264,20 @@ class PrincipalRequest(models.Model):
     # The token is derived from it with the site's secret key; look-ups use the token's hash.
     nonce = models.CharField(max_length=32)
     token_hash = models.CharField(max_length=64, unique=True)
-    asked_at = models.DateTimeField("demandé le")
+    requested_at = models.DateTimeField("demandé le")
     expires_at = models.DateTimeField("valable jusqu'au")
     confirmed_at = models.DateTimeField("confirmé le", null=True, blank=True)
 
+    objects = LockableQuerySet.as_manager()
+
     class Meta:
         verbose_name = "demande de confirmation"
-        indexes: ClassVar = [models.Index(name="principal_request_of_school", fields=["school", "-asked_at"])]
+        indexes: ClassVar = [models.Index(name="principal_request_of_school", fields=["school", "-requested_at"])]
 
     def __str__(self) -> str:
         return f"{self.user} – {self.school_id}"
+
+    @property
+    def link_token(self) -> str:
+        """The secret token of its link."""
+        return derive_token(self.nonce, salt="schools.principals")

@@ -45,7 +45,7 @@ def export_personal_data(user: User) -> dict[str, Any]:
         "demandes à l'adresse officielle": [
             {
                 "établissement": str(request.school),
-                "demandé le": request.asked_at,
+                "demandé le": request.requested_at,
                 "valable jusqu'au": request.expires_at,
                 "confirmé le": request.confirmed_at,
             }

@@ -17,8 +17,9 @@ from django.db import connection
 from django.db.models import DateTimeField, F, Func, Q
 
 from schools import uai
-from schools.folding import edit_distance, split_words
-from schools.models import DirectoryWord, School
+from schools.folding import split_words
+from schools.models import School
+from schools.spelling import find_search_corrections, list_correct_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -44,24 +45,11 @@ _SORT_LIMIT = 2_500
 _MAX_SHORT = 2
 # Further words are ignored.
 _MAX_WORDS = 8
-# Dictionary words compared with a misspelt one, and corrections kept.
-_MAX_NEIGHBOURS = 20
-_MAX_CORRECTIONS = 4
-# A word of so many schools is considered correct. Rarer words may be misspellings of the directory itself.
-_CORRECT_FROM = 5
 
 # MATERIALIZED: reads the setting before changing it.
 _DISABLE_SEQSCAN = """
 WITH setting AS MATERIALIZED (SELECT current_setting('enable_seqscan') AS before)
 SELECT before FROM setting, LATERAL (SELECT set_config('enable_seqscan', 'off', before IS NULL)) AS changed
-"""
-_NEAREST = """
-SELECT sought.word, nearest.word
-FROM unnest(%s::text[]) AS sought(word), LATERAL (
-    SELECT known.word FROM public.schools_directoryword AS known
-    WHERE known.word OPERATOR(public.%%) sought.word
-    ORDER BY known.word OPERATOR(public.<->) sought.word LIMIT %s
-) AS nearest
 """
 
 
@@ -155,27 +143,12 @@ def _corrected_filter(terms: list[str]) -> Q | None:
 
     None where a word has neither. Numbers are never corrected.
     """
-    sure = set(DirectoryWord.objects.filter(word__in=terms, schools__gte=_CORRECT_FROM).values_list("word", flat=True))
-    unsure = [word for word in terms if word not in sure and len(word) > _MAX_SHORT and not word.isdecimal()]
-    corrections = {word: [word] for word in terms} | _corrections(unsure)
+    correct = list_correct_words(terms)
+    unsure = [word for word in terms if word not in correct and len(word) > _MAX_SHORT and not word.isdecimal()]
+    corrections = {word: [word] for word in terms} | find_search_corrections(unsure)
     if not all(corrections.values()):
         return None
     return functools.reduce(
         operator.and_,
         (functools.reduce(operator.or_, map(_prefix_filter, alternatives)) for alternatives in corrections.values()),
     )
-
-
-def _corrections(unsure: list[str]) -> dict[str, list[str]]:
-    """Return corrections by word, nearest first: edit distance 1, or up to a quarter of a long word's letters."""
-    if not unsure:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(_NEAREST, [unsure, _MAX_NEIGHBOURS])
-        pairs: list[tuple[str, str]] = cursor.fetchall()
-    corrections: dict[str, list[str]] = {}
-    for word in unsure:
-        distances = {neighbour: edit_distance(word, neighbour) for term, neighbour in pairs if term == word}
-        near = [neighbour for neighbour, distance in distances.items() if distance <= max(1, len(word) // 4)]
-        corrections[word] = sorted(near, key=distances.__getitem__)[:_MAX_CORRECTIONS]
-    return corrections

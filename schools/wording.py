@@ -1,8 +1,12 @@
-"""French formatting of the directory's names and types. Pure."""
+"""French formatting of the directory's names and types, and of masked e-mail addresses. Pure."""
 
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from schools.models import School
 
 
 def format_school_name(name: str) -> str:
@@ -11,6 +15,12 @@ def format_school_name(name: str) -> str:
         if name.startswith(bare):
             return accented + name.removeprefix(bare)
     return name
+
+
+def format_school(school: School) -> str:
+    """Return name and commune, as many schools share a name: « École Jean Jaurès (Nîmes) »."""
+    name = format_school_name(school.name)
+    return f"{name} ({school.commune})" if school.commune else name
 
 
 def format_school_type(kind: str, sector: str) -> str:
@@ -25,3 +35,9 @@ def town_with_preposition(town: str) -> str:
             return contracted + town.removeprefix(article)
     first = unicodedata.normalize("NFD", town[:1]).upper()[:1]
     return f"d'{town}" if first and first in "AEIOUYH" else f"de {town}"
+
+
+def mask_email(address: str) -> str:
+    """Mask an e-mail address so that only those who know it recognise it: « m•••@exemple.example »."""
+    local, _, domain = address.partition("@")
+    return f"{local[:1]}•••@{domain}"

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.db import connection
 from django_tenants.middleware.main import TenantMainMiddleware
 from django_tenants.postgresql_backend.base import FakeTenant
 from django_tenants.utils import get_public_schema_name
+
+from core.tenant_connection import connection
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -25,7 +26,7 @@ class HostTenantMiddleware(TenantMainMiddleware):
         except DisallowedHost:
             hostname = ""
         if hostname == settings.BASE_DOMAIN:
-            connection.set_schema_to_public()  # type: ignore[attr-defined]
+            connection.set_schema_to_public()
             request.tenant = FakeTenant(schema_name=get_public_schema_name())  # type: ignore[attr-defined]
             self.setup_url_routing(request)
             return None

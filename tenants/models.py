@@ -15,6 +15,9 @@ from django.db import models
 from django.db.models import Q
 from django_tenants.models import DomainMixin, TenantMixin
 
+from core.querysets import LockableQuerySet
+from core.urls import build_absolute_url
+
 
 class CollectivityKind(models.TextChoices):
     COMMUNE = "commune", "Commune"
@@ -53,6 +56,15 @@ class Collectivity(TenantMixin):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def office_host(self) -> str:
+        """The host name of its office."""
+        return f"{self.slug}.{settings.BASE_DOMAIN}"
+
+    def office_url(self, path: str = "/") -> str:
+        """Return the absolute URL of a page of its office."""
+        return build_absolute_url(self.office_host, path)
+
 
 class Domain(DomainMixin):
     """A host name of a collectivity's office or of the portal."""
@@ -89,6 +101,8 @@ class OfficeRequest(models.Model):
         Collectivity, verbose_name="bureau ouvert", on_delete=models.PROTECT, null=True, blank=True
     )
 
+    objects = LockableQuerySet.as_manager()
+
     class Meta:
         verbose_name = "demande de bureau"
         verbose_name_plural = "demandes de bureau"
@@ -118,8 +132,8 @@ class SchemaSnapshot(models.Model):
     fingerprint = models.CharField(max_length=64, primary_key=True)
     statements = models.TextField()
     # Public tables that the schema's foreign keys refer to; opening an office locks them.
-    referenced = ArrayField(models.CharField(max_length=63))
-    made_at = models.DateTimeField()
+    referenced_tables = ArrayField(models.CharField(max_length=63))
+    created_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return self.fingerprint[:12]

@@ -13,14 +13,23 @@ from django.db import IntegrityError, connection, transaction
 from django_tenants.utils import schema_context
 
 from tenants import identifiers
-from tenants.exceptions import OpeningRefused
 from tenants.models import Collectivity, CollectivityKind, Domain, SchemaSnapshot
-from tenants.office_urls import office_host
 
 if TYPE_CHECKING:
     import datetime
 
 NAME_LENGTH = 200
+
+
+class OpeningRefused(Exception):
+    """The office cannot be opened; nothing was changed.
+
+    `problems` maps field to French sentence; the empty key holds what concerns no field.
+    """
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        super().__init__(" ".join(problems.values()))
+        self.problems = problems
 
 
 class OfficePlan(NamedTuple):
@@ -70,10 +79,10 @@ def provision(planned: OfficePlan, snapshot: SchemaSnapshot, *, at: datetime.dat
     lock was not available in time (see `tenants.lock_timeouts`).
     """
     with schema_context("public"):
-        if snapshot.referenced:
+        if snapshot.referenced_tables:
             # Foreign keys into public tables need these locks: taken first, so that nothing else is held while waiting.
             with connection.cursor() as cursor:
-                tables = ", ".join(f"public.{table}" for table in snapshot.referenced)
+                tables = ", ".join(f"public.{table}" for table in snapshot.referenced_tables)
                 cursor.execute(f"LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE")
         schema = "c_" + planned.slug.replace("-", "_")
         try:
@@ -81,7 +90,7 @@ def provision(planned: OfficePlan, snapshot: SchemaSnapshot, *, at: datetime.dat
                 # Not `create`: django-tenants queries first and raises its own error instead of the database's.
                 collectivity = Collectivity(schema_name=schema, created_at=at, **planned._asdict())
                 Collectivity.objects.bulk_create([collectivity])
-                Domain.objects.create(domain=office_host(planned.slug), tenant=collectivity)
+                Domain.objects.create(domain=collectivity.office_host, tenant=collectivity)
         except IntegrityError as error:
             raise _translate_error(error, planned) from error
     with schema_context(schema), connection.cursor() as cursor:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import DatabaseError, OperationalError, connection
+from django.db import DatabaseError, OperationalError
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django_tenants.utils import schema_context
 
-from tenants import schema_snapshot
+from core.tenant_connection import connection
 from tenants.lock_timeouts import is_lock_error, session_lock_timeout
-from tenants.models import Collectivity, SchemaSnapshot
+from tenants.models import Collectivity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 #: Schemas per statement.
 CHUNK_SIZE = 200
 #: Attempts per schema where a lock is not available.
 MAX_ATTEMPTS = 3
-#: Advisory lock that serialises runs; the number is arbitrary.
-ADVISORY_LOCK = 7_374_120_061
+#: Name of the advisory lock that serialises runs.
+LOCK = "tenants/migrate"
 
 
 class MigrationFailure(NamedTuple):
@@ -39,18 +38,6 @@ class MigrationOutcome(NamedTuple):
     up_to_date: int
     migrated: list[str]
     failed: list[MigrationFailure]
-
-
-@contextlib.contextmanager
-def migration_lock() -> Iterator[None]:
-    """Hold the advisory lock, waiting for any other run."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
 
 
 def list_expected() -> list[str]:
@@ -87,6 +74,17 @@ def find_outdated(schemas: Sequence[str]) -> list[str]:
     return [schema for schema in schemas if schema not in complete]
 
 
+def apply_missing_migrations(schema: str) -> None:
+    """Apply an existing schema's missing migrations, each in its own transaction and with a short lock timeout."""
+    with session_lock_timeout(), schema_context(schema):
+        # With public in search_path, Django would find public's migration table and run nothing.
+        connection.set_schema(schema, include_public=False)
+        MigrationRecorder(connection).ensure_schema()
+        connection.set_schema(schema)
+        executor = MigrationExecutor(connection)
+        executor.migrate(executor.loader.graph.leaf_nodes())
+
+
 def migrate_collectivities(
     *, schemas: Sequence[str] | None = None, report: Callable[[str], None] = lambda _: None
 ) -> MigrationOutcome:
@@ -115,12 +113,6 @@ def migrate_collectivities(
                 report(f"{schema} : à jour")
 
 
-def refresh_snapshot() -> None:
-    """Create the snapshot of the current migrations if missing, and delete older ones."""
-    snapshot = schema_snapshot.get_current()
-    SchemaSnapshot.objects.exclude(pk=snapshot.pk).delete()
-
-
 def _list_schemas() -> list[str]:
     with schema_context("public"):
         return list(Collectivity.objects.order_by("pk").values_list("schema_name", flat=True))
@@ -134,13 +126,7 @@ def _migrate(schema: str) -> None:
             raise DatabaseError(f"Le schéma {schema} n'existe pas.")
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
-            with session_lock_timeout(), schema_context(schema):
-                # With public in search_path, Django would find public's migration table and run nothing.
-                connection.set_schema(schema, include_public=False)  # type: ignore[attr-defined]
-                MigrationRecorder(connection).ensure_schema()
-                connection.set_schema(schema)  # type: ignore[attr-defined]
-                executor = MigrationExecutor(connection)
-                executor.migrate(executor.loader.graph.leaf_nodes())
+            apply_missing_migrations(schema)
         except OperationalError as error:
             if attempt == MAX_ATTEMPTS or not is_lock_error(error):
                 raise

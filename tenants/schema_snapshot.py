@@ -16,22 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
-from django_tenants.utils import schema_context
 
-from tenants.lock_timeouts import session_lock_timeout
+from core.tenant_connection import connection
 from tenants.models import SchemaSnapshot
+from tenants.schema_migrations import apply_missing_migrations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: Statements that only read, or that belong to the recorded session.
 _SKIPPED = re.compile(
-    r"\s*(SELECT|SET\s+(?!CONSTRAINTS)|SHOW|SAVEPOINT|RELEASE|ROLLBACK|BEGIN|COMMIT)\b", re.IGNORECASE
+    r"\s*(SELECT|SET\s+(?!CONSTRAINTS)|SHOW|RESET|SAVEPOINT|RELEASE|ROLLBACK|BEGIN|COMMIT)\b", re.IGNORECASE
 )
 _BOOKKEEPING = 'INSERT INTO "django_migrations"'
 #: CONCURRENTLY is not allowed in a transaction, and needless on new tables.
@@ -57,6 +54,11 @@ def get_current() -> SchemaSnapshot:
     return snapshot or create()
 
 
+def refresh() -> None:
+    """Create the snapshot of the current migrations if missing, and delete older ones."""
+    SchemaSnapshot.objects.exclude(pk=get_current().pk).delete()
+
+
 def create() -> SchemaSnapshot:
     """Run the migrations in a scratch schema, store the statements they executed, and drop the schema.
 
@@ -67,17 +69,8 @@ def create() -> SchemaSnapshot:
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE SCHEMA {scratch}")
     try:
-        with (
-            session_lock_timeout(),
-            schema_context(scratch),
-            connection.execute_wrapper(_statement_recorder(statements)),
-        ):
-            # With public in search_path, Django would find public's migration table and run nothing.
-            connection.set_schema(scratch, include_public=False)  # type: ignore[attr-defined]
-            MigrationRecorder(connection).ensure_schema()
-            connection.set_schema(scratch)  # type: ignore[attr-defined]
-            executor = MigrationExecutor(connection)
-            executor.migrate(executor.loader.graph.leaf_nodes())
+        with connection.execute_wrapper(_statement_recorder(statements)):
+            apply_missing_migrations(scratch)
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT app, name FROM {scratch}.django_migrations ORDER BY id")  # noqa: S608 - our own name
             statements.append(_applied_migrations(cursor.fetchall()))
@@ -94,7 +87,7 @@ def create() -> SchemaSnapshot:
             cursor.execute(f"DROP SCHEMA {scratch} CASCADE")
     snapshot, _ = SchemaSnapshot.objects.update_or_create(
         fingerprint=compute_fingerprint(),
-        defaults={"statements": ";\n".join(statements), "referenced": referenced, "made_at": timezone.now()},
+        defaults={"statements": ";\n".join(statements), "referenced_tables": referenced, "created_at": timezone.now()},
     )
     return snapshot
 

@@ -10,12 +10,13 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client, TransactionTestCase
 from django_tenants.utils import schema_context, tenant_context
 from whitenoise.middleware import WhiteNoiseMiddleware
 
-from mailing.sink import SmtpSink
+from core.tenant_connection import connection
+from sites.demo.smtp_sink import SmtpSink
 from tenants import provisioning, schema_snapshot
 from tenants.models import Collectivity, CollectivityKind
 
@@ -204,7 +205,7 @@ def sink(settings):
         settings.MAILERS = {
             "default": {
                 "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
-                "OPTIONS": {"host": server.host, "port": server.port, "timeout": 5},
+                "OPTIONS": {"host": server.hostname, "port": server.port, "timeout": 5},
             }
         }
         yield server

@@ -17,7 +17,7 @@ if __name__ == "__main__":
 
     from jobs.tasks import task
     from mailing import kinds
-    from tests.mailing.conftest import render_note
+    from tests.mailing.note import render_note
 
     kinds.register("note", label="Note", render=render_note)
 

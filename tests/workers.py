@@ -32,20 +32,23 @@ def database_url() -> str:
     return f"postgresql://{user}{password}@{host}{port}/{settings['NAME']}?{query}"
 
 
+def build_environment(**more: str) -> dict[str, str]:
+    """Return the environment of a process of the project on the database the test is connected to."""
+    return {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
+        "DATABASE_URL": database_url(),
+        **more,
+    }
+
+
 @contextlib.contextmanager
 def running_worker(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """Run a worker process with the tests' message kinds and a heartbeat of one second; kill it on exit."""
     process = subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-m", "tests.worker_process", *arguments],
         cwd=ROOT,
-        env={
-            **os.environ,
-            "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
-            "DATABASE_URL": database_url(),
-            "JOBS_HEARTBEAT": "1",
-            "LOG_LEVEL": "WARNING",
-            **environment,
-        },
+        env=build_environment(**{"JOBS_HEARTBEAT": "1", "LOG_LEVEL": "WARNING"} | environment),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -57,11 +60,9 @@ def running_worker(*arguments: str, **environment: str) -> Iterator[subprocess.P
         process.communicate()
 
 
-def wait_until(condition: Callable[[], bool], *, timeout: float = 30.0) -> bool:
-    """Wait until the condition holds; return whether it did in time."""
+def wait_until[T](condition: Callable[[], T], *, timeout: float = 30.0) -> T:
+    """Wait until the condition returns something true, and return that; something false where it did not in time."""
     deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
+    while not (result := condition()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return True
+    return result

@@ -90,7 +90,10 @@ class RowGenerator:
         if place == "portfolio":
             same = [
                 other for other in portfolio
-                if (other.distinctive_words == school.distinctive_words if not name.last_word else name.last_word in other.distinctive_words)
+                if (
+                    name.last_word in other.distinctive_words if name.last_word
+                    else other.distinctive_words == school.distinctive_words
+                )
                 and (other.kind == school.kind or not name.has_kind)
             ]  # fmt: skip
             certain = len(same) == 1

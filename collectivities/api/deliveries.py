@@ -12,10 +12,10 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from api.endpoints import Endpoint, ListEndpoint
-from api.fields import StrictSerializer, UtcDateTimeField
+from api.fields import EmptySerializer, UtcDateTimeField, shadowing_field
 from api.idempotency import idempotent
 from api.scopes import TokenScope
+from api.views import ScopedListView, ScopedView
 from collectivities.api.events import EVENT_EXAMPLE, EventSerializer
 from collectivities.operations import webhooks as operations
 from webhooks import endpoints as rules
@@ -31,23 +31,23 @@ TAGS = ["Webhooks"]
 
 DELIVERY_EXAMPLE = {
     "number": 1201,
-    "event": {name: EVENT_EXAMPLE[name] for name in ("id", "type", "subject", "at")},
+    "event": {name: EVENT_EXAMPLE[name] for name in ("id", "type", "subject", "occurred_at")},
     "state": "pending",
-    "attempts": 1,
-    "next_at": "2026-11-25T09:00:35.000000Z",
-    "gives_up_at": "2026-11-28T09:00:00.123456Z",
-    "settled_at": None,
+    "attempt_count": 1,
+    "next_attempt_at": "2026-11-25T09:00:35.000000Z",
+    "retry_until": "2026-11-28T09:00:00.123456Z",
+    "finished_at": None,
     "reason": "Le serveur du destinataire est en panne (réponse 500).",
 }
-_EXAMPLE_WITH_TRIES = DELIVERY_EXAMPLE | {
+_EXAMPLE_WITH_ATTEMPTS = DELIVERY_EXAMPLE | {
     "event": EVENT_EXAMPLE,
-    "tries": [
+    "attempts": [
         {
-            "at": "2026-11-25T09:00:05.000000Z",
-            "duration": 84,
-            "status": 500,
+            "finished_at": "2026-11-25T09:00:05.000000Z",
+            "duration_ms": 84,
+            "status_code": 500,
             "reason": "Le serveur du destinataire est en panne (réponse 500).",
-            "answer": "Internal Server Error",
+            "response_body": "Internal Server Error",
         }
     ],
 }
@@ -57,7 +57,7 @@ class EventSummarySerializer(EventSerializer):
     """Un événement, sans ce qu'il contient."""
 
     class Meta(EventSerializer.Meta):
-        fields = ("id", "type", "subject", "at")
+        fields = ("id", "type", "subject", "occurred_at")
         read_only_fields = fields
 
 
@@ -69,10 +69,14 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     state = serializers.ChoiceField(
         choices=DeliveryState.choices, help_text="En attente, remis, ou abandonné au bout de trois jours."
     )
-    attempts = serializers.IntegerField(help_text="Essais, depuis l'événement ou depuis qu'il a été rejoué.")
-    next_at = UtcDateTimeField(allow_null=True, help_text="Pas de nouvel essai avant ; null : il n'y en aura plus.")
-    gives_up_at = UtcDateTimeField(help_text="Quand il sera abandonné, à défaut de succès.")
-    settled_at = UtcDateTimeField(allow_null=True, help_text="Quand il a été remis ou abandonné.")
+    attempt_count = serializers.IntegerField(
+        source="attempts", help_text="Essais, depuis l'événement ou depuis qu'il a été rejoué."
+    )
+    next_attempt_at = UtcDateTimeField(
+        source="next_at", allow_null=True, help_text="Pas de nouvel essai avant ; null : il n'y en aura plus."
+    )
+    retry_until = UtcDateTimeField(source="gives_up_at", help_text="Quand il sera abandonné, à défaut de succès.")
+    finished_at = UtcDateTimeField(source="settled_at", allow_null=True, help_text="Quand il a été remis ou abandonné.")
     reason = serializers.CharField(help_text="Pourquoi le dernier essai a échoué ; vide s'il a réussi.")
 
     class Meta:
@@ -81,34 +85,36 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
         read_only_fields = fields
 
     def to_representation(self, instance: Delivery) -> dict[str, Any]:
-        """Serialize the delivery; one that is delivered or abandoned has no `next_at`."""
+        """Serialize the delivery; one that is delivered or abandoned has no `next_attempt_at`."""
         data = super().to_representation(instance)
-        return data if instance.state == DeliveryState.PENDING else data | {"next_at": None}
+        return data if instance.state == DeliveryState.PENDING else data | {"next_attempt_at": None}
 
 
-class AttemptSerializer(serializers.ModelSerializer[Attempt]):
+class DeliveryAttemptSerializer(serializers.ModelSerializer[Attempt]):
     """Un essai."""
 
-    at = UtcDateTimeField(help_text="Quand il s'est terminé.")
-    duration = serializers.IntegerField(help_text="En millisecondes.")
-    status = serializers.IntegerField(allow_null=True, help_text="Le statut HTTP ; null : rien n'a été répondu.")
+    finished_at = UtcDateTimeField(source="at", help_text="Quand il s'est terminé.")
+    duration_ms = serializers.IntegerField(source="duration", help_text="En millisecondes.")
+    status_code = serializers.IntegerField(
+        source="status", allow_null=True, help_text="Le statut HTTP ; null : rien n'a été répondu."
+    )
     reason = serializers.CharField(help_text="Pourquoi il a échoué ; vide s'il a réussi.")
-    answer = serializers.CharField(help_text="Le début de ce qui a été répondu.")
+    response_body = serializers.CharField(source="answer", help_text="Le début de ce qui a été répondu.")
 
     class Meta:
         model = Attempt
-        fields = ("at", "duration", "status", "reason", "answer")
+        fields = ("finished_at", "duration_ms", "status_code", "reason", "response_body")
         read_only_fields = fields
 
 
 class DeliveryWithAttemptsSerializer(DeliverySerializer):
     """Un envoi, l'événement entier, et chacun des essais."""
 
-    event = EventSerializer(help_text="Ce qui est envoyé.")  # type: ignore[assignment]  # with what it holds
-    tries = AttemptSerializer(many=True, help_text="Chaque essai, le premier d'abord.")
+    event = shadowing_field(EventSerializer(help_text="Ce qui est envoyé."))
+    attempts = DeliveryAttemptSerializer(many=True, source="tries", help_text="Chaque essai, le premier d'abord.")
 
     class Meta(DeliverySerializer.Meta):
-        fields = tuple(_EXAMPLE_WITH_TRIES)
+        fields = tuple(_EXAMPLE_WITH_ATTEMPTS)
         read_only_fields = fields
 
 
@@ -125,10 +131,6 @@ class ApiDeliveryFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ()
 
 
-class EmptyBody(StrictSerializer):
-    """Un objet vide : il n'y a rien à dire de plus."""
-
-
 def get_webhook_or_404(pk: int) -> Webhook:
     """Return the webhook of a URL. Raises `Http404`."""
     webhook = Webhook.objects.kept().filter(pk=pk).first()
@@ -137,7 +139,7 @@ def get_webhook_or_404(pk: int) -> Webhook:
     return webhook
 
 
-class DeliveryListView(ListEndpoint):
+class DeliveryListView(ScopedListView):
     """`/webhooks/{pk}/deliveries`."""
 
     scopes = {"GET": TokenScope.WEBHOOKS}
@@ -161,7 +163,7 @@ class DeliveryListView(ListEndpoint):
         return super().get_queryset().filter(endpoint_id=self.kwargs.get("pk"))
 
 
-class DeliveryView(Endpoint):
+class DeliveryView(ScopedView):
     """`/webhooks/{pk}/deliveries/{number}`."""
 
     scopes = {"GET": TokenScope.WEBHOOKS}
@@ -171,7 +173,7 @@ class DeliveryView(Endpoint):
         summary="Lire un envoi et ses essais",
         tags=TAGS,
         responses={200: DeliveryWithAttemptsSerializer},
-        examples=[OpenApiExample("Un envoi", value=_EXAMPLE_WITH_TRIES, response_only=True)],
+        examples=[OpenApiExample("Un envoi", value=_EXAMPLE_WITH_ATTEMPTS, response_only=True)],
     )
     def get(self, request: Request, pk: int, number: int) -> Response:
         """L'événement entier, et chaque essai : quand, ce qui a été répondu, pourquoi il a échoué."""
@@ -186,7 +188,7 @@ class DeliveryView(Endpoint):
         return Response(DeliveryWithAttemptsSerializer(delivery).data)
 
 
-class DeliveryReplayView(Endpoint):
+class DeliveryReplayView(ScopedView):
     """`/webhooks/{pk}/deliveries/{number}/replay`."""
 
     scopes = {"POST": TokenScope.WEBHOOKS}
@@ -197,12 +199,12 @@ class DeliveryReplayView(Endpoint):
         operation_id="replayDelivery",
         summary="Rejouer un envoi",
         tags=TAGS,
-        request=EmptyBody,
+        request=EmptySerializer,
         responses={202: OpenApiResponse(DeliverySerializer, "L'envoi, qui repart aussitôt.")},
         examples=[
             OpenApiExample(
                 "L'envoi",
-                value=DELIVERY_EXAMPLE | {"attempts": 0, "reason": ""},
+                value=DELIVERY_EXAMPLE | {"attempt_count": 0, "reason": ""},
                 response_only=True,
                 status_codes=["202"],
             )
@@ -213,6 +215,6 @@ class DeliveryReplayView(Endpoint):
 
         Refus : `webhook_disabled`, `delivery_pending`.
         """
-        EmptyBody(data=request.data).is_valid(raise_exception=True)
+        EmptySerializer(data=request.data).is_valid(raise_exception=True)
         delivery = operations.replay_delivery(webhook_id=pk, delivery_id=number, by=self.actor(), at=timezone.now())
         return Response(DeliverySerializer(delivery).data, status=202)

@@ -11,10 +11,10 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schem
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from api.endpoints import Endpoint, ListEndpoint
-from api.fields import UtcDateTimeField
+from api.fields import UtcDateTimeField, shadowing_field
 from api.filters import StrictDateTimeFilter
 from api.scopes import TokenScope
+from api.views import ScopedListView, ScopedView
 from webhooks.models import EventType, WebhookEvent
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ EVENT_EXAMPLE = {
     "id": "evt_0123456789abcdef0123456789ab",
     "type": "allocation.issued",
     "subject": "allocation:12",
-    "at": "2026-11-25T09:00:00.123456Z",
+    "occurred_at": "2026-11-25T09:00:00.123456Z",
     "data": {"allocation": 12, "pool": 3, "uai": "0301234D", "units": 8, "added": 8, "import": None},
 }
 
@@ -42,9 +42,9 @@ class EventSerializer(serializers.ModelSerializer[WebhookEvent]):
     subject = serializers.CharField(
         help_text="De quoi il s'agit : `allocation:12`, `pool:3`. Les envois d'un même sujet arrivent dans l'ordre."
     )
-    at = UtcDateTimeField(help_text="Quand cela s'est passé.")
-    data = serializers.DictField(  # type: ignore[assignment]  # the metaclass removes the field
-        help_text="Des nombres et des états, selon le type ; jamais une clé ni un nom."
+    occurred_at = UtcDateTimeField(source="at", help_text="Quand cela s'est passé.")
+    data = shadowing_field(
+        serializers.DictField(help_text="Des nombres et des états, selon le type ; jamais une clé ni un nom.")
     )
 
     class Meta:
@@ -58,15 +58,17 @@ class EventFilter(django_filters.FilterSet):
 
     type = django_filters.MultipleChoiceFilter(choices=EventType.choices, help_text="Un ou plusieurs types.")
     subject = django_filters.CharFilter(max_length=60, help_text="Un sujet : `allocation:12`.")
-    after = StrictDateTimeFilter(field_name="at", lookup_expr="gte", help_text="À partir de cet instant, compris.")
-    before = StrictDateTimeFilter(field_name="at", lookup_expr="lt", help_text="Avant cet instant.")
+    occurred_after = StrictDateTimeFilter(
+        field_name="at", lookup_expr="gte", help_text="À partir de cet instant, compris."
+    )
+    occurred_before = StrictDateTimeFilter(field_name="at", lookup_expr="lt", help_text="Avant cet instant.")
 
     class Meta:
         model = WebhookEvent
         fields: tuple[str, ...] = ()
 
 
-class EventListView(ListEndpoint):
+class EventListView(ScopedListView):
     """`/events`."""
 
     scopes = {"GET": TokenScope.READ}
@@ -84,14 +86,14 @@ class EventListView(ListEndpoint):
     def get(self, request: Request) -> Response:
         """Les événements des trente derniers jours, dans l'ordre où ils ont été écrits.
 
-        Ils le sont tant qu'un webhook les attend, ou qu'un jeton a le droit de les lire. `at` est l'instant du fait ;
-        un grand tableau n'est visible qu'une fois appliqué en entier : reprenez avec `after` quelques minutes avant
-        le dernier lu, et reconnaissez à leur `id` ceux que vous avez déjà.
+        Ils le sont tant qu'un webhook les attend, ou qu'un jeton a le droit de les lire. `occurred_at` est l'instant du
+        fait ; un grand tableau n'est visible qu'une fois appliqué en entier : reprenez avec `occurred_after` quelques
+        minutes avant le dernier lu, et reconnaissez à leur `id` ceux que vous avez déjà.
         """
         return self.list_response()
 
 
-class EventView(Endpoint):
+class EventView(ScopedView):
     """`/events/{id}`."""
 
     scopes = {"GET": TokenScope.READ}

@@ -8,9 +8,9 @@ import django_filters
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 
-from api.endpoints import ListEndpoint
 from api.fields import UtcDateTimeField
 from api.scopes import TokenScope
+from api.views import ScopedListView
 from collectivities.models import Member, Role
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _EXAMPLE = {
     "last_name": "Roussel",
     "email": "c.roussel@ville.example",
     "roles": ["manager"],
-    "since": "2026-09-01T08:00:00Z",
+    "joined_at": "2026-09-01T08:00:00Z",
 }
 
 
@@ -42,7 +42,7 @@ class MemberSerializer(serializers.ModelSerializer[Member]):
         help_text="Ce qu'il est au bureau, au moins un : acheteur (`buyer`), gestionnaire (`manager`), référent "
         "données (`data_officer`), lecteur (`viewer`).",
     )
-    since = UtcDateTimeField(source="joined_at", help_text="Depuis quand il est membre.")
+    joined_at = UtcDateTimeField(help_text="Depuis quand il est membre.")
 
     class Meta:
         model = Member
@@ -67,7 +67,7 @@ class MemberFilter(django_filters.FilterSet):
         return members.filter(roles__contains=[role])
 
 
-class MemberListView(ListEndpoint):
+class MemberListView(ScopedListView):
     """`/members`."""
 
     scopes = {"GET": TokenScope.READ}

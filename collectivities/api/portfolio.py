@@ -11,24 +11,25 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from api.endpoints import Endpoint, ListEndpoint
 from api.idempotency import idempotent
 from api.problem_details import ApiProblem, FieldError, InvalidRequest, iter_field_errors
 from api.scopes import TokenScope
-from collectivities import operations
+from api.views import ScopedListView, ScopedView
 from collectivities.api.portfolio_serializers import (
     MAX_SCHOOLS,
     PORTFOLIO_SCHOOL_EXAMPLE,
-    ContactBody,
-    PortfolioListBody,
-    PortfolioRemovalBody,
+    PortfolioContactSerializer,
+    PortfolioRemovalResultSerializer,
+    PortfolioRemovalSerializer,
     PortfolioSchoolSerializer,
-    RemovedListSerializer,
-    WrittenListSerializer,
+    PortfolioUpsertResultSerializer,
+    PortfolioUpsertSerializer,
 )
 from collectivities.exceptions import InvalidRows, PortfolioRowError
 from collectivities.models import PortfolioSchool
-from collectivities.operations import PortfolioRowResult
+from collectivities.operations import portfolio_bulk as operations
+from collectivities.operations.portfolio_bulk import PortfolioRowResult
+from collectivities.operations.portfolio_store import remove_from_portfolio
 from collectivities.portfolio_filter import PortfolioFilter
 from schools.uai import is_valid, normalise
 
@@ -45,7 +46,9 @@ _MAX_TEXT_LENGTH = 100
 class ApiPortfolioFilter(PortfolioFilter):
     """Filter portfolio schools by text, commune, contact and UAI."""
 
-    text = django_filters.CharFilter(
+    #: Named `search` as in the other lists of the API.
+    text = None  # type: ignore[assignment]  # how django-filter removes an inherited filter
+    search = django_filters.CharFilter(
         method="by_text",
         max_length=_MAX_TEXT_LENGTH,
         help_text="Des mots du nom, de la commune, du code postal ou de l'UAI, sans égard à la casse ni aux accents.",
@@ -54,12 +57,16 @@ class ApiPortfolioFilter(PortfolioFilter):
         field_name="school__commune_code", max_length=_MAX_TEXT_LENGTH, help_text="Code INSEE de la commune."
     )
     contact = django_filters.ChoiceFilter(
-        choices=[("with", "avec"), ("without", "sans"), ("nowhere", "aucune adresse, même à l'annuaire")],
+        choices=[("with", "avec"), ("without", "sans"), ("unreachable", "aucune adresse, même à l'annuaire")],
         method="by_contact",
-        help_text="« with » : une adresse de contact est connue ; « without » : aucune ; « nowhere » : l'annuaire n'en "
-        "donne pas non plus.",
+        help_text="« with » : une adresse de contact est connue ; « without » : aucune ; « unreachable » : "
+        "l'annuaire n'en donne pas non plus.",
     )
     school = django_filters.CharFilter(method="by_school", max_length=_MAX_TEXT_LENGTH, help_text="L'UAI d'une école.")
+
+    class Meta:
+        model = PortfolioSchool
+        fields: tuple[str, ...] = ()
 
     def by_school(self, rows: QuerySet[PortfolioSchool], name: str, value: str) -> QuerySet[PortfolioSchool]:
         """Keep the school with this UAI."""
@@ -67,7 +74,7 @@ class ApiPortfolioFilter(PortfolioFilter):
         return rows.filter(school_id=code) if is_valid(code) else rows.none()
 
 
-class PortfolioView(ListEndpoint):
+class PortfolioView(ScopedListView):
     """`/portfolio`."""
 
     scopes = {"GET": TokenScope.READ}
@@ -92,7 +99,7 @@ _UAI = OpenApiParameter(
 )
 
 
-class PortfolioSchoolView(Endpoint):
+class PortfolioSchoolView(ScopedView):
     """`/portfolio/{uai}`."""
 
     scopes = {"GET": TokenScope.READ, "PUT": TokenScope.PORTFOLIO, "DELETE": TokenScope.PORTFOLIO}
@@ -111,11 +118,11 @@ class PortfolioSchoolView(Endpoint):
         return Response(_serialize_school(uai))
 
     @extend_schema(
-        operation_id="putPortfolioSchool",
+        operation_id="upsertPortfolioSchool",
         summary="Mettre une école dans le périmètre, ou changer ce qu'il en dit",
         tags=TAGS,
         parameters=[_UAI],
-        request=ContactBody,
+        request=PortfolioContactSerializer,
         responses={
             200: OpenApiResponse(PortfolioSchoolSerializer, "L'école était dans le périmètre ; la voici."),
             201: OpenApiResponse(PortfolioSchoolSerializer, "L'école a été ajoutée."),
@@ -136,7 +143,7 @@ class PortfolioSchoolView(Endpoint):
         Un champ absent reste comme il est ; null ou vide l'efface. Une école que l'annuaire ne connaît pas est refusée
         (404, `unknown_school`). Recommencer la même requête ne change rien de plus.
         """
-        body = ContactBody(data=request.data)
+        body = PortfolioContactSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         result = operations.put_in_portfolio(uai=uai, fields=body.validated_data, by=self.actor(), at=timezone.now())
         data = _serialize_school(uai)
@@ -146,7 +153,7 @@ class PortfolioSchoolView(Endpoint):
         return Response(data, status=201, headers={"Location": location})
 
     @extend_schema(
-        operation_id="removePortfolioSchool",
+        operation_id="deletePortfolioSchool",
         summary="Retirer une école du périmètre",
         tags=TAGS,
         parameters=[_UAI],
@@ -155,23 +162,23 @@ class PortfolioSchoolView(Endpoint):
     )
     def delete(self, request: Request, uai: str) -> Response:
         """Ce qui lui a été attribué ne change pas. Une école qui n'y est pas, ou plus, est un 404."""
-        if not operations.remove_from_portfolio(uais=[_parse_uai(uai)], by=self.actor(), at=timezone.now()):
+        if not remove_from_portfolio(uais=[_parse_uai(uai)], by=self.actor(), at=timezone.now(), one_by_one=True):
             raise Http404
         return Response(status=204)
 
 
-class PortfolioBulkView(Endpoint):
+class PortfolioBulkView(ScopedView):
     """`/portfolio/bulk`."""
 
     scopes = {"POST": TokenScope.PORTFOLIO}
 
     @idempotent
     @extend_schema(
-        operation_id="writePortfolio",
+        operation_id="upsertPortfolioSchools",
         summary="Écrire une liste d'écoles dans le périmètre",
         tags=TAGS,
-        request=PortfolioListBody,
-        responses={200: WrittenListSerializer},
+        request=PortfolioUpsertSerializer,
+        responses={200: PortfolioUpsertResultSerializer},
         examples=[
             OpenApiExample(
                 "Deux écoles",
@@ -203,11 +210,11 @@ class PortfolioBulkView(Endpoint):
 
         10 000 écoles au plus. Les écoles du périmètre qui ne sont pas dans la liste y restent. De chacune, un champ
         absent reste comme il est ; null ou vide l'efface. Si une ligne est fausse, rien n'est écrit, et « errors »
-        nomme chaque ligne à corriger : `unknown_school` (l'annuaire ne la connaît pas), `twice` (elle figure deux
-        fois), une adresse ou un nombre de classes qui n'en est pas un. Le refus est un 400 si une ligne n'est pas de la
-        forme décrite ici, sinon un 409, `wrong_rows`.
+        nomme chaque ligne à corriger : `unknown_school` (l'annuaire ne la connaît pas), `duplicate_school` (elle figure
+        deux fois), une adresse ou un nombre de classes qui n'en est pas un. Le refus est un 400 si une ligne n'est pas
+        de la forme décrite ici, sinon un 409, `rows_rejected`.
         """
-        body = PortfolioListBody(data=request.data)
+        body = PortfolioUpsertSerializer(data=request.data)
         if not body.is_valid():
             school_errors = operations.check_schools(_readable_rows(request.data))
             raise InvalidRequest([*iter_field_errors(body.errors), *_field_errors(school_errors)])
@@ -217,7 +224,7 @@ class PortfolioBulkView(Endpoint):
         try:
             outcomes = operations.write_portfolio_list(rows=rows, by=self.actor(), at=timezone.now())
         except InvalidRows as refusal:
-            raise ApiProblem(refusal.code, str(refusal), field_errors=list(_field_errors(refusal.faults))) from None
+            raise ApiProblem(refusal.code, str(refusal), field_errors=list(_field_errors(refusal.errors))) from None
         results = [result for _, result in outcomes]
         return Response(
             {result.value: results.count(result) for result in PortfolioRowResult}
@@ -225,18 +232,18 @@ class PortfolioBulkView(Endpoint):
         )
 
 
-class PortfolioRemovalView(Endpoint):
+class PortfolioRemovalView(ScopedView):
     """`/portfolio/remove`."""
 
     scopes = {"POST": TokenScope.PORTFOLIO}
 
     @idempotent
     @extend_schema(
-        operation_id="removeFromPortfolio",
+        operation_id="removePortfolioSchools",
         summary="Retirer une liste d'écoles du périmètre",
         tags=TAGS,
-        request=PortfolioRemovalBody,
-        responses={200: RemovedListSerializer},
+        request=PortfolioRemovalSerializer,
+        responses={200: PortfolioRemovalResultSerializer},
         examples=[
             OpenApiExample("Deux écoles", value={"schools": ["0301234D", "0301235E"]}, request_only=True),
             OpenApiExample(
@@ -255,7 +262,7 @@ class PortfolioRemovalView(Endpoint):
     )
     def post(self, request: Request) -> Response:
         """Ce qui leur a été attribué ne change pas. 10 000 écoles au plus ; une école qui n'y est pas n'arrête rien."""
-        body = PortfolioRemovalBody(data=request.data)
+        body = PortfolioRemovalSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         removals = operations.remove_portfolio_list(
             uais=body.validated_data["schools"], by=self.actor(), at=timezone.now()

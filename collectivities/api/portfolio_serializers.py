@@ -9,12 +9,14 @@ from rest_framework import serializers
 
 from api.fields import StrictCharField, StrictEmailField, StrictIntegerField, StrictSerializer, UtcDateTimeField
 from collectivities.models import PortfolioSchool
-from collectivities.operations import PortfolioRowResult
 from collectivities.operations.portfolio import MAX_CLASSES
+from collectivities.operations.portfolio_bulk import PortfolioRowResult
 from schools.models import SchoolState
 
 #: Maximum number of schools in one list.
 MAX_SCHOOLS = 10_000
+#: Result of a removal, for one school of a list.
+REMOVAL_STATUSES = ["removed", "absent"]
 
 PORTFOLIO_SCHOOL_EXAMPLE = {
     "uai": "0301234D",
@@ -72,7 +74,7 @@ class PortfolioSchoolSerializer(serializers.ModelSerializer[PortfolioSchool]):
         extra_kwargs = {name: {"help_text": text} for name, text in _HELP_TEXTS.items()}
 
 
-class ContactBody(StrictSerializer):
+class PortfolioContactSerializer(StrictSerializer):
     """Ce qu'il faut écrire d'une école : un champ absent reste comme il est, null ou vide l'efface."""
 
     contact_name = StrictCharField(
@@ -99,7 +101,7 @@ class ContactBody(StrictSerializer):
     )
 
 
-class PortfolioRowBody(ContactBody):
+class PortfolioRowSerializer(PortfolioContactSerializer):
     """Une école de la liste : un champ absent reste comme il est, null ou vide l'efface."""
 
     uai = StrictCharField(
@@ -107,10 +109,10 @@ class PortfolioRowBody(ContactBody):
     )
 
 
-class PortfolioListBody(StrictSerializer):
+class PortfolioUpsertSerializer(StrictSerializer):
     """Une liste à écrire, toute ou pas du tout."""
 
-    schools = PortfolioRowBody(
+    schools = PortfolioRowSerializer(
         many=True,
         allow_empty=False,
         max_length=MAX_SCHOOLS,  # type: ignore[call-arg]  # an argument of the list serializer
@@ -118,7 +120,7 @@ class PortfolioListBody(StrictSerializer):
     )
 
 
-class PortfolioRemovalBody(StrictSerializer):
+class PortfolioRemovalSerializer(StrictSerializer):
     """Une liste à retirer."""
 
     schools = serializers.ListField(
@@ -129,7 +131,7 @@ class PortfolioRemovalBody(StrictSerializer):
     )
 
 
-class WrittenRowSerializer(serializers.Serializer[Any]):
+class PortfolioRowResultSerializer(serializers.Serializer[Any]):
     """Ce qu'est devenue une école de la liste."""
 
     uai = serializers.CharField(help_text="L'UAI de l'école, remis en forme : en majuscules, avec son zéro.")
@@ -140,28 +142,28 @@ class WrittenRowSerializer(serializers.Serializer[Any]):
     )
 
 
-class WrittenListSerializer(serializers.Serializer[Any]):
+class PortfolioUpsertResultSerializer(serializers.Serializer[Any]):
     """Ce que la liste a fait, dans son ordre."""
 
     added = serializers.IntegerField(help_text="Écoles ajoutées au périmètre.")
     updated = serializers.IntegerField(help_text="Écoles dont le contact ou le nombre de classes a changé.")
     unchanged = serializers.IntegerField(help_text="Écoles pour lesquelles il n'y avait rien à changer.")
-    schools = WrittenRowSerializer(many=True, help_text="Chaque école de la liste, à sa place.")
+    schools = PortfolioRowResultSerializer(many=True, help_text="Chaque école de la liste, à sa place.")
 
 
-class RemovedRowSerializer(serializers.Serializer[Any]):
+class PortfolioRemovalRowSerializer(serializers.Serializer[Any]):
     """Ce qu'est devenue une école de la liste."""
 
     uai = serializers.CharField(help_text="L'UAI de l'école, remis en forme : en majuscules, avec son zéro.")
     result = serializers.ChoiceField(
-        choices=["removed", "absent"],
+        choices=REMOVAL_STATUSES,
         help_text="`removed` : retirée du périmètre ; `absent` : elle n'y était pas, ou plus.",
     )
 
 
-class RemovedListSerializer(serializers.Serializer[Any]):
+class PortfolioRemovalResultSerializer(serializers.Serializer[Any]):
     """Ce que la liste a retiré, dans son ordre."""
 
     removed = serializers.IntegerField(help_text="Écoles retirées du périmètre.")
     absent = serializers.IntegerField(help_text="Écoles qui n'y étaient pas, ou plus.")
-    schools = RemovedRowSerializer(many=True, help_text="Chaque école de la liste, à sa place.")
+    schools = PortfolioRemovalRowSerializer(many=True, help_text="Chaque école de la liste, à sa place.")

@@ -10,11 +10,18 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from api.endpoints import Endpoint, ListEndpoint
-from api.fields import StrictBooleanField, StrictCharField, StrictChoiceField, StrictSerializer, UtcDateTimeField
+from api.fields import (
+    EmptySerializer,
+    StrictBooleanField,
+    StrictCharField,
+    StrictChoiceField,
+    StrictSerializer,
+    UtcDateTimeField,
+)
 from api.idempotency import idempotent
 from api.scopes import TokenScope
-from collectivities.api.deliveries import DELIVERY_EXAMPLE, TAGS, DeliverySerializer, EmptyBody, get_webhook_or_404
+from api.views import ScopedListView, ScopedView
+from collectivities.api.deliveries import DELIVERY_EXAMPLE, TAGS, DeliverySerializer, get_webhook_or_404
 from collectivities.operations import webhooks as operations
 from webhooks import endpoints as rules
 from webhooks.models import SUBSCRIBABLE, DisabledReason
@@ -24,14 +31,16 @@ from webhooks.url_policy import URL_PATTERN
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
-_TYPES = [(kind.value, kind.label) for kind in SUBSCRIBABLE]
+SUBSCRIBABLE_TYPES = [(kind.value, kind.label) for kind in SUBSCRIBABLE]
+#: Without that of an office that closed, whose API does not answer.
+DISABLED_REASONS = [(one.value, one.label) for one in (DisabledReason.MANUAL, DisabledReason.GONE)]
 
 _EXAMPLE = {
     "id": 4,
     "url": "https://si.ville.example/peps",
     "types": ["allocation.redeemed", "allocation.exhausted"],
     "enabled": True,
-    "disabled_because": None,
+    "disabled_reason": None,
     "failing_since": None,
     "paused_until": None,
     "previous_secret_until": None,
@@ -44,18 +53,14 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     """Une adresse à laquelle les événements sont envoyés."""
 
     types = serializers.ListField(
-        child=serializers.ChoiceField(choices=_TYPES),
+        child=serializers.ChoiceField(choices=SUBSCRIBABLE_TYPES),
         help_text="Les types envoyés ; aucun : tous, ceux à venir compris.",
     )
     id = serializers.IntegerField(help_text="Son numéro.")
     url = serializers.CharField(help_text="Où les événements sont envoyés.")
     enabled = serializers.BooleanField(source="is_enabled", help_text="Faux : rien n'est envoyé.")
-    disabled_because = serializers.ChoiceField(
-        source="disabled_reason",
-        choices=[
-            (DisabledReason.MANUAL.value, DisabledReason.MANUAL.label),
-            (DisabledReason.GONE.value, DisabledReason.GONE.label),
-        ],
+    disabled_reason = serializers.ChoiceField(
+        choices=DISABLED_REASONS,
         allow_null=True,
         help_text="`manual` : un gestionnaire ou un programme l'a désactivé ; `gone` : le destinataire a répondu 410 ; "
         "null : il est activé.",
@@ -73,9 +78,9 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
         read_only_fields = fields
 
     def to_representation(self, instance: Webhook) -> dict[str, Any]:
-        """Serialize the webhook; `disabled_because` is null while it is enabled."""
+        """Serialize the webhook; `disabled_reason` is null while it is enabled."""
         data = super().to_representation(instance)
-        return data | {"disabled_because": data["disabled_because"] or None}
+        return data | {"disabled_reason": data["disabled_reason"] or None}
 
 
 class WebhookWithSecretSerializer(WebhookSerializer):
@@ -116,14 +121,14 @@ class WebhookUrlField(StrictCharField):
 
 def _types_field() -> serializers.ListField:
     return serializers.ListField(
-        child=StrictChoiceField(choices=_TYPES),
+        child=StrictChoiceField(choices=SUBSCRIBABLE_TYPES),
         required=False,
         max_length=100,
         help_text="Les types à envoyer ; aucun : tous, ceux à venir compris.",
     )
 
 
-class WebhookChangeBody(StrictSerializer):
+class WebhookUpdateSerializer(StrictSerializer):
     """Ce qu'il faut changer d'un webhook : un champ absent reste comme il est."""
 
     url = WebhookUrlField(required=False)
@@ -131,7 +136,7 @@ class WebhookChangeBody(StrictSerializer):
     enabled = StrictBooleanField(required=False, help_text="Faux : ne plus rien envoyer, et garder ce qui attend.")
 
 
-class NewWebhookBody(StrictSerializer):
+class NewWebhookSerializer(StrictSerializer):
     """Un webhook à ajouter."""
 
     url = WebhookUrlField()
@@ -142,7 +147,7 @@ def _serialize_with_secret(created: rules.NewEndpoint) -> dict[str, Any]:
     return WebhookSerializer(created.endpoint).data | {"secret": created.secret}
 
 
-class WebhookListView(ListEndpoint):
+class WebhookListView(ScopedListView):
     """`/webhooks`."""
 
     scopes = {"GET": TokenScope.WEBHOOKS, "POST": TokenScope.WEBHOOKS}
@@ -161,10 +166,10 @@ class WebhookListView(ListEndpoint):
 
     @idempotent
     @extend_schema(
-        operation_id="addWebhook",
+        operation_id="createWebhook",
         summary="Ajouter un webhook",
         tags=TAGS,
-        request=NewWebhookBody,
+        request=NewWebhookSerializer,
         responses={
             201: OpenApiResponse(WebhookWithSecretSerializer, "Le webhook, et son secret, montré cette seule fois.")
         },
@@ -180,10 +185,10 @@ class WebhookListView(ListEndpoint):
     def post(self, request: Request) -> Response:
         """Les événements qui suivent sont envoyés à cette adresse, signés selon Standard Webhooks.
 
-        Refus : `address_refused` (l'adresse n'est pas en https, ou mène à un réseau privé), `address_taken` (un webhook
-        y conduit déjà), `too_many_webhooks`.
+        Refus : `url_not_allowed` (l'adresse n'est pas en https, ou mène à un réseau privé), `url_already_used` (un
+        webhook y conduit déjà), `too_many_webhooks`.
         """
-        body = NewWebhookBody(data=request.data)
+        body = NewWebhookSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         data = body.validated_data
         created = operations.add_webhook(
@@ -193,7 +198,7 @@ class WebhookListView(ListEndpoint):
         return Response(_serialize_with_secret(created), status=201, headers={"Location": location})
 
 
-class WebhookView(Endpoint):
+class WebhookView(ScopedView):
     """`/webhooks/{pk}`."""
 
     scopes = {"GET": TokenScope.WEBHOOKS, "PATCH": TokenScope.WEBHOOKS, "DELETE": TokenScope.WEBHOOKS}
@@ -211,10 +216,10 @@ class WebhookView(Endpoint):
         return Response(WebhookSerializer(get_webhook_or_404(pk)).data)
 
     @extend_schema(
-        operation_id="changeWebhook",
+        operation_id="updateWebhook",
         summary="Changer un webhook",
         tags=TAGS,
-        request=WebhookChangeBody,
+        request=WebhookUpdateSerializer,
         responses={200: WebhookSerializer},
         examples=[
             OpenApiExample("Tous les événements", value={"types": []}, request_only=True),
@@ -225,9 +230,9 @@ class WebhookView(Endpoint):
     def patch(self, request: Request, pk: int) -> Response:
         """Désactivé, il garde ce qui attend ; activé de nouveau, ou conduit ailleurs, il le reçoit aussitôt.
 
-        Refus : `address_refused`, `address_taken`.
+        Refus : `url_not_allowed`, `url_already_used`.
         """
-        body = WebhookChangeBody(data=request.data)
+        body = WebhookUpdateSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         data = body.validated_data
         webhook = operations.change_webhook(
@@ -241,7 +246,7 @@ class WebhookView(Endpoint):
         return Response(WebhookSerializer(webhook).data)
 
     @extend_schema(
-        operation_id="removeWebhook",
+        operation_id="deleteWebhook",
         summary="Supprimer un webhook",
         tags=TAGS,
         request=None,
@@ -253,7 +258,7 @@ class WebhookView(Endpoint):
         return Response(status=204)
 
 
-class WebhookSecretRotationView(Endpoint):
+class WebhookSecretRotationView(ScopedView):
     """`/webhooks/{pk}/rotate`."""
 
     scopes = {"POST": TokenScope.WEBHOOKS}
@@ -264,19 +269,19 @@ class WebhookSecretRotationView(Endpoint):
         operation_id="rotateWebhookSecret",
         summary="Renouveler le secret d'un webhook",
         tags=TAGS,
-        request=EmptyBody,
+        request=EmptySerializer,
         responses={200: WebhookWithSecretSerializer},
         examples=[OpenApiExample("Le nouveau secret", value=_EXAMPLE_WITH_SECRET, response_only=True)],
     )
     def post(self, request: Request, pk: int) -> Response:
         """Le nouveau secret signe aussitôt ; le précédent signe aussi pendant 24 heures, le temps d'en changer."""
-        EmptyBody(data=request.data).is_valid(raise_exception=True)
+        EmptySerializer(data=request.data).is_valid(raise_exception=True)
         return Response(
             _serialize_with_secret(operations.rotate_webhook_secret(webhook_id=pk, by=self.actor(), at=timezone.now()))
         )
 
 
-class WebhookTestView(Endpoint):
+class WebhookTestView(ScopedView):
     """`/webhooks/{pk}/test`."""
 
     scopes = {"POST": TokenScope.WEBHOOKS}
@@ -287,12 +292,12 @@ class WebhookTestView(Endpoint):
         operation_id="testWebhook",
         summary="Essayer un webhook",
         tags=TAGS,
-        request=EmptyBody,
+        request=EmptySerializer,
         responses={202: OpenApiResponse(DeliverySerializer, "L'envoi, qui part aussitôt ; lisez ce qu'il devient.")},
         examples=[OpenApiExample("L'envoi", value=DELIVERY_EXAMPLE, response_only=True, status_codes=["202"])],
     )
     def post(self, request: Request, pk: int) -> Response:
         """Envoie un `webhook.test` à cette adresse, quels que soient ses types. Refus : `webhook_disabled`."""
-        EmptyBody(data=request.data).is_valid(raise_exception=True)
+        EmptySerializer(data=request.data).is_valid(raise_exception=True)
         delivery = operations.test_webhook(webhook_id=pk, by=self.actor(), at=timezone.now())
         return Response(DeliverySerializer(delivery).data, status=202)

@@ -7,22 +7,23 @@ must not leave an office without one.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts import email_kinds, usernames
 from accounts.models import Profile, User
 from accounts.outbox import queue_email_to_user
-from collectivities import audit_log, invitation_tokens
+from collectivities import audit_log
 from collectivities.exceptions import InvalidAddress, InvalidRoles, InvitationGone, LastManager, NotAMember
 from collectivities.models import Invitation, Member, Role
+from core.link_tokens import generate_nonce, hash_token
+from core.tenant_connection import connection
 from mailing.operations import cancel, enqueue
-from tenants.office_urls import office_host
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -69,16 +70,16 @@ def invite(*, email: str, roles: Collection[str], by: User | None, at: datetime.
     earlier_ids = list(earlier.values_list("pk", flat=True))
     earlier.update(withdrawn_at=at)
     cancel("invitation", earlier_ids, at)
-    nonce = invitation_tokens.generate_nonce()
-    invitation = Invitation.objects.create(
+    invitation = Invitation(
         email=email,
         roles=roles,
-        nonce=nonce,
-        token_hash=invitation_tokens.hash_token(invitation_tokens.build_token(nonce)),
+        nonce=generate_nonce(),
         created_at=at,
         expires_at=at + VALIDITY,
         invited_by_id=by.pk if by else None,
     )
+    invitation.token_hash = hash_token(invitation.link_token)
+    invitation.save(force_insert=True)
     enqueue(kind="invitation", recipient=email, at=at, topic="invitation", topic_id=invitation.pk)
     audit_log.record(
         action="members.invited",
@@ -121,7 +122,7 @@ def accept_invitation(*, token: str, by: User, at: datetime.datetime) -> Member:
 
     Raises `InvitationGone`.
     """
-    invitation = Invitation.objects.locked().filter(token_hash=invitation_tokens.hash_token(token)).first()
+    invitation = Invitation.objects.locked().filter(token_hash=hash_token(token)).first()
     if invitation is None or not invitation.is_valid(at):
         raise InvitationGone
     invitation.accepted_at = at
@@ -156,7 +157,7 @@ def join_with_new_account(
     `ValidationError` by field where the account is invalid. A username that is taken is no error: the account gets the
     first free variation of it, which the e-mail mentions.
     """
-    invitation = Invitation.objects.filter(token_hash=invitation_tokens.hash_token(token)).first()
+    invitation = Invitation.objects.filter(token_hash=hash_token(token)).first()
     if invitation is None or not invitation.is_valid(at):
         raise InvitationGone
     user = User(
@@ -176,8 +177,8 @@ def join_with_new_account(
         raise ValidationError({"username": "Cet identifiant ne peut pas être choisi : prenez-en un autre."})
     usernames.save_with_free_username(user)
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
-    tenant: Collectivity = connection.tenant  # type: ignore[attr-defined]
-    queue_email_to_user(user, email_kinds.CREATED, host=office_host(tenant.slug), at=at)
+    tenant = cast("Collectivity", connection.tenant)
+    queue_email_to_user(user, email_kinds.CREATED, host=tenant.office_host, at=at)
     return accept_invitation(token=token, by=user, at=at)
 
 

@@ -105,7 +105,7 @@ def decline_request(*, request_id: int, reason: str, by: User, at: datetime.date
 
 def _lock_pending(request_id: int) -> OfficeRequest:
     """Lock and return a pending request. Raises `AlreadyDecided`."""
-    request = OfficeRequest.objects.select_for_update(of=("self",), no_key=True).get(pk=request_id)
+    request = OfficeRequest.objects.locked().get(pk=request_id)
     if request.state != OfficeRequest.State.PENDING:
         raise AlreadyDecided(
             f"Cette demande a déjà été traitée ({request.get_state_display().lower()}) : rien n'a été changé."

@@ -11,7 +11,7 @@ from collectivities.exceptions import InvalidAddress
 from collectivities.models import OfficeSettings, Role
 from collectivities.operations.members import clean_email, invite
 from tenants import lock_timeouts, provisioning, schema_snapshot
-from tenants.exceptions import OpeningRefused
+from tenants.provisioning import OpeningRefused
 
 if TYPE_CHECKING:
     import datetime

@@ -1,4 +1,4 @@
-"""Add and remove schools of the portfolio, and set their contacts, from the office's pages."""
+"""Add schools to the portfolio and set their contacts, from the office's pages."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from django.db import transaction
 from collectivities import audit_log
 from collectivities.exceptions import InvalidContact, NotInPortfolio
 from collectivities.models import PortfolioSchool
+from collectivities.operations.portfolio_store import SchoolContact, write_portfolio
 from schools.models import School
-from schools.wording import format_school_name
 
 if TYPE_CHECKING:
     import datetime
@@ -28,7 +28,7 @@ class AddedSchools(NamedTuple):
     """The UAI that were added, those already in the portfolio, and those unknown to the directory."""
 
     added: list[str]
-    already: list[str]
+    existing: list[str]
     unknown: list[str]
 
 
@@ -36,51 +36,15 @@ class AddedSchools(NamedTuple):
 def add_to_portfolio(*, uais: Collection[str], by: User | None, at: datetime.datetime) -> AddedSchools:
     """Add schools to the portfolio, leaving existing ones unchanged. The number of queries is constant."""
     requested = list(dict.fromkeys(uais))
-    known = dict(School.objects.filter(pk__in=requested).values_list("uai", "name"))
-    existing = set(PortfolioSchool.objects.filter(school_id__in=known).values_list("school_id", flat=True))
-    new = [uai for uai in requested if uai in known and uai not in existing]
-    # A concurrent transaction may add the same school.
-    PortfolioSchool.objects.bulk_create(
-        [PortfolioSchool(school_id=uai, added_at=at) for uai in new], ignore_conflicts=True
-    )
-    audit_log.record_many(
-        (
-            audit_log.NewAuditEntry(
-                "portfolio.added", f"Ajout au périmètre : {format_school_name(known[uai])} ({uai}).", school_id=uai
-            )
-            for uai in new
-        ),
-        by=by,
-        at=at,
-    )
+    known = set(School.objects.filter(pk__in=requested).values_list("uai", flat=True))
+    entries = {uai: SchoolContact() for uai in requested if uai in known}
+    changes = write_portfolio(entries=entries, by=by, at=at, one_by_one=True)
+    added = set(changes.added)
     return AddedSchools(
-        new, [uai for uai in requested if uai in existing], [uai for uai in requested if uai not in known]
+        added=[uai for uai in requested if uai in added],
+        existing=[uai for uai in requested if uai in changes.before],
+        unknown=[uai for uai in requested if uai not in known],
     )
-
-
-@transaction.atomic
-def remove_from_portfolio(*, uais: Collection[str], by: User, at: datetime.datetime) -> int:
-    """Remove schools from the portfolio and return how many were in it. Their allocations are kept."""
-    rows = list(
-        PortfolioSchool.objects.select_related("school")
-        .filter(school_id__in=uais)
-        .select_for_update(of=("self",))
-        .order_by("pk")
-    )
-    PortfolioSchool.objects.filter(pk__in=[row.pk for row in rows]).delete()
-    audit_log.record_many(
-        (
-            audit_log.NewAuditEntry(
-                "portfolio.removed",
-                f"Retrait du périmètre : {format_school_name(row.school.name)} ({row.school_id}).",
-                row.school_id,
-            )
-            for row in rows
-        ),
-        by=by,
-        at=at,
-    )
-    return len(rows)
 
 
 def check_contact(contact_email: str, classes: int | None) -> Iterator[tuple[str, str]]:
@@ -109,12 +73,7 @@ def set_contact(
 
     An empty e-mail address means the directory's. Raises `NotInPortfolio`, `InvalidContact`.
     """
-    row = (
-        PortfolioSchool.objects.select_related("school")
-        .filter(school_id=uai)
-        .select_for_update(of=("self",), no_key=True)
-        .first()
-    )
+    row = PortfolioSchool.objects.select_related("school").filter(school_id=uai).locked().first()
     if row is None:
         raise NotInPortfolio("Cet établissement n'est plus dans votre périmètre.")
     contact_email = contact_email.strip()
@@ -137,7 +96,7 @@ def set_contact(
     )
     class_count = "" if classes is None else f" {classes} classe{'s' if classes > 1 else ''}."
     audit_log.record(
-        action="portfolio.contact_set",
+        action="portfolio.contact_updated",
         by=by,
         at=at,
         summary=f"Contact de {row.school.name} ({uai}) : {contact}.{class_count}",

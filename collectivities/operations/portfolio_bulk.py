@@ -13,8 +13,11 @@ from django.db import models, transaction
 from collectivities import audit_log
 from collectivities.exceptions import InvalidRows, PortfolioRowError, UnknownPortfolioSchool
 from collectivities.operations.portfolio import check_contact
-from collectivities.operations.portfolio_store import ContactChange, bulk_remove_from_portfolio, write_portfolio
-from core import array_lookups
+from collectivities.operations.portfolio_store import (
+    ContactChange,
+    remove_from_portfolio,
+    write_portfolio,
+)
 from core.formatting import pluralize
 from schools import uai as codes
 from schools.models import School
@@ -65,7 +68,7 @@ def write_portfolio_list(
     written = write_portfolio(entries=entries, by=by, at=at)
     if written.added or written.updated:
         audit_log.record(
-            action="portfolio.list_written",
+            action="portfolio.bulk_updated",
             by=by,
             at=at,
             summary=(
@@ -84,10 +87,10 @@ def remove_portfolio_list(*, uais: Sequence[str], by: User | None, at: datetime.
     Idempotent; of duplicates in the list, the first counts as removed.
     """
     requested = [codes.normalise(uai) for uai in uais]
-    removed = set(bulk_remove_from_portfolio(uais={uai for uai in requested if codes.is_valid(uai)}, by=by, at=at))
+    removed = set(remove_from_portfolio(uais={uai for uai in requested if codes.is_valid(uai)}, by=by, at=at))
     if removed:
         audit_log.record(
-            action="portfolio.list_removed",
+            action="portfolio.bulk_removed",
             by=by,
             at=at,
             summary=(
@@ -113,13 +116,13 @@ def check_schools(indexed: Iterable[tuple[int, str]]) -> Iterator[PortfolioRowEr
                 index, "uai", "unknown_school", f"L'annuaire ne connaît pas d'établissement « {uai[:20]} »."
             )
         elif uai in seen:
-            yield PortfolioRowError(index, "uai", "twice", f"{uai} figure deux fois dans la liste.")
+            yield PortfolioRowError(index, "uai", "duplicate_school", f"{uai} figure deux fois dans la liste.")
         seen.add(uai)
 
 
 def _known_schools(uais: Iterable[str]) -> set[str]:
     valid = [uai for uai in uais if codes.is_valid(uai)]
-    return set(School.objects.filter(array_lookups.text_in("uai", valid)).values_list("uai", flat=True))
+    return set(School.objects.filter(uai__in_array=valid).values_list("uai", flat=True))
 
 
 def _check_contact(index: int, fields: Mapping[str, Any]) -> Iterator[PortfolioRowError]:

@@ -14,7 +14,6 @@ from collectivities.models import (
     PORTFOLIO_UPDATED_BY_LIST,
     PortfolioSchool,
 )
-from core import array_lookups
 from schools.models import School
 from schools.wording import format_school_name
 
@@ -111,7 +110,7 @@ def write_portfolio(
     _update_contacts({uai: after[uai] for uai in updated})
     names = _school_names([*added, *updated])
     added_action, updated_action = (
-        ("portfolio.added", "portfolio.contact_set")
+        ("portfolio.added", "portfolio.contact_updated")
         if one_by_one
         else (PORTFOLIO_ADDED_BY_LIST, PORTFOLIO_UPDATED_BY_LIST)
     )
@@ -129,16 +128,19 @@ def write_portfolio(
 
 
 @transaction.atomic
-def bulk_remove_from_portfolio(*, uais: Collection[str], by: User | None, at: datetime.datetime) -> list[str]:
-    """Remove a list of schools from the portfolio; return those that were in it."""
+def remove_from_portfolio(
+    *, uais: Collection[str], by: User | None, at: datetime.datetime, one_by_one: bool = False
+) -> list[str]:
+    """Remove schools from the portfolio; return those that were in it. Their allocations are kept.
+
+    `one_by_one`: log each school as an action of its own, not as part of a list.
+    """
     existing = lock_contacts(uais)
-    PortfolioSchool.objects.filter(array_lookups.text_in("school_id", existing)).delete()
+    PortfolioSchool.objects.filter(school_id__in_array=existing).delete()
     names = _school_names(existing)
+    action = "portfolio.removed" if one_by_one else PORTFOLIO_REMOVED_BY_LIST
     audit_log.record_many(
-        (
-            audit_log.NewAuditEntry(PORTFOLIO_REMOVED_BY_LIST, f"Retrait du périmètre : {names[uai]} ({uai}).", uai)
-            for uai in existing
-        ),
+        (audit_log.NewAuditEntry(action, f"Retrait du périmètre : {names[uai]} ({uai}).", uai) for uai in existing),
         by=by,
         at=at,
     )
@@ -167,9 +169,8 @@ def restore_contacts(*, contacts: Mapping[str, SchoolContact], by: User | None, 
 def lock_contacts(uais: Collection[str]) -> dict[str, SchoolContact]:
     """Lock those of the schools that are in the portfolio, and return their contacts by UAI."""
     rows = (
-        PortfolioSchool.objects.filter(array_lookups.text_in("school_id", uais))
-        .select_for_update(of=("self",))
-        .order_by("school_id")
+        PortfolioSchool.objects.filter(school_id__in_array=uais)
+        .locked()
         .values_list("school_id", *SchoolContact._fields)
     )
     return {uai: SchoolContact(*values) for uai, *values in rows}
@@ -187,7 +188,7 @@ def _to_columns(contacts: Mapping[str, SchoolContact]) -> list[list[Any]]:
 
 
 def _school_names(uais: Iterable[str]) -> dict[str, str]:
-    rows = School.objects.filter(array_lookups.text_in("uai", uais)).values_list("uai", "name")
+    rows = School.objects.filter(uai__in_array=uais).values_list("uai", "name")
     return {uai: format_school_name(name) for uai, name in rows}
 
 

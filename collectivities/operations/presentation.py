@@ -39,7 +39,7 @@ def set_presentation(
         "signature": signature.strip().replace("\r\n", "\n"),
     }
     OfficeSettings.objects.get_or_create(pk=1)
-    settings = OfficeSettings.objects.select_for_update(no_key=True).get(pk=1)
+    settings = OfficeSettings.objects.locked().get(pk=1)
     changed = [_LABELS[field] for field, value in values.items() if getattr(settings, field) != value]
     for field, value in values.items():
         setattr(settings, field, value)

@@ -24,7 +24,7 @@ def set_second_factor_requirement(*, needed: bool, by: User, at: datetime.dateti
     Raises `SecondFactorFirst` where the manager who requires it has none: they would be locked out.
     """
     OfficeSettings.objects.get_or_create(pk=1)
-    settings = OfficeSettings.objects.select_for_update(no_key=True).get(pk=1)
+    settings = OfficeSettings.objects.locked().get(pk=1)
     if needed and not second_factor.is_enabled(by):
         raise SecondFactorFirst(
             "Activez d'abord la double authentification de votre propre compte : vous pourrez ensuite la demander à "
@@ -35,7 +35,7 @@ def set_second_factor_requirement(*, needed: bool, by: User, at: datetime.dateti
     settings.managers_need_second_factor = needed
     settings.save(update_fields=["managers_need_second_factor"])
     audit_log.record(
-        action="settings.second_factor_asked" if needed else "settings.second_factor_not_asked",
+        action="settings.second_factor_required" if needed else "settings.second_factor_optional",
         by=by,
         at=at,
         summary=(

@@ -38,14 +38,15 @@ def create_token(
 ) -> tokens.NewToken:
     """Create a token and return it with its secret, which is shown once.
 
-    Raises `api.tokens.InvalidTokenSettings`, which names the field, and `api.tokens.TokenAlreadyCreated` for a form submitted twice.
+    Raises `api.tokens.InvalidTokenSettings`, which names the field, and `api.tokens.TokenAlreadyCreated`
+    for a form submitted twice.
     """
     created = tokens.create(name=name, scopes=scopes, expires_at=expires_at, networks=networks, form=form, by=by, at=at)
     token = created.token
     granted = ", ".join(TokenScope(scope).label.lower() for scope in token.scopes)
     restriction = f", depuis {formatting.join_words(token.networks)}" if token.networks else ""
     audit_log.record(
-        action="api.token_made",
+        action="api.token_created",
         by=by,
         at=at,
         summary=(

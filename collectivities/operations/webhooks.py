@@ -39,7 +39,7 @@ def add_webhook(*, url: str, types: Collection[str], by: User | None, at: dateti
     Raises `AddressRefused`, `AddressTaken`, `UnknownType`, `TooMany`.
     """
     created = endpoints.add(url=url, types=types, by_id=by.pk if by else None, at=at)
-    _record("added", created.endpoint, "ajouté", by=by, at=at)
+    _record("created", created.endpoint, "ajouté", by=by, at=at)
     return created
 
 
@@ -69,7 +69,7 @@ def change_webhook(
         if is_changed
     ]
     if changes:
-        _record("changed", before, ", ".join(changes), by=by, at=at)
+        _record("updated", before, ", ".join(changes), by=by, at=at)
     return after
 
 
@@ -90,7 +90,7 @@ def rotate_webhook_secret(
 @transaction.atomic
 def remove_webhook(*, webhook_id: int, by: User | None, at: datetime.datetime) -> None:
     """Delete a webhook and cancel its pending deliveries; past ones are kept thirty days. Raises `UnknownEndpoint`."""
-    _record("removed", endpoints.remove(endpoint_id=webhook_id, at=at), "supprimé", by=by, at=at)
+    _record("deleted", endpoints.remove(endpoint_id=webhook_id, at=at), "supprimé", by=by, at=at)
 
 
 @transaction.atomic

@@ -13,9 +13,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from collectivities import operations
 from collectivities.exceptions import InvitationGone
 from collectivities.forms import NewAccountForm
+from collectivities.operations import members as operations
 from collectivities.queries import get_invitation_by_token
 from web.access import public_page
 

@@ -14,6 +14,7 @@ from collectivities.access import office
 from collectivities.journal_export import build_workbook
 from collectivities.journal_filter import JournalFilter
 from collectivities.models import AuditEntry
+from core.calendar import date_in_paris
 
 if TYPE_CHECKING:
     from collectivities.access import OfficeHttpRequest
@@ -37,5 +38,5 @@ def export(request: OfficeHttpRequest) -> HttpResponse:
     """Export filtered audit entries as a workbook."""
     entry_filter = JournalFilter(request.GET, AuditEntry.objects.order_by("-at", "-pk"))
     response = HttpResponse(build_workbook(entry_filter.qs), content_type=XLSX)
-    response["Content-Disposition"] = f'attachment; filename="journal-{timezone.localdate():%Y-%m-%d}.xlsx"'
+    response["Content-Disposition"] = f'attachment; filename="journal-{date_in_paris(timezone.now()):%Y-%m-%d}.xlsx"'
     return response

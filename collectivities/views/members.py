@@ -9,11 +9,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from collectivities import operations
 from collectivities.access import office
 from collectivities.exceptions import CollectivityError
 from collectivities.forms import InvitationForm, RolesForm
 from collectivities.models import Invitation, Member, Role
+from collectivities.operations import members as operations
 from collectivities.token_list import count_valid_tokens
 
 if TYPE_CHECKING:

@@ -10,17 +10,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts import throttling
-from collectivities import operations
 from collectivities.exceptions import CollectivityError
 from collectivities.forms import OfficeRequestForm
+from collectivities.operations import office_requests as operations
 from web.access import public_page
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 #: Against robots: each request sends two e-mails.
-PER_NETWORK = throttling.RateLimit("bureau.network", tries=10, window=datetime.timedelta(hours=1))
-PER_EMAIL = throttling.RateLimit("bureau.email", tries=3, window=datetime.timedelta(days=1))
+PER_NETWORK = throttling.RateLimit("office/network", tries=10, window=datetime.timedelta(hours=1))
+PER_EMAIL = throttling.RateLimit("office/email", tries=3, window=datetime.timedelta(days=1))
 
 
 @public_page

@@ -13,11 +13,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from collectivities import operations
 from collectivities.access import office
 from collectivities.exceptions import CollectivityError, SecondFactorFirst
 from collectivities.forms import SettingsForm
 from collectivities.models import Role
+from collectivities.operations.presentation import set_presentation
+from collectivities.operations.security import set_second_factor_requirement
 from collectivities.queries import get_office_settings, list_managers_without_second_factor
 from web.access import public_page
 
@@ -38,9 +39,7 @@ def edit_settings(request: OfficeHttpRequest) -> HttpResponse:
         data = form.cleaned_data
         upload = data.pop("logo")
         try:
-            operations.set_presentation(
-                **data, logo=upload.read() if upload else None, by=request.member.user, at=timezone.now()
-            )
+            set_presentation(**data, logo=upload.read() if upload else None, by=request.member.user, at=timezone.now())
         except CollectivityError as refusal:
             form.add_error("logo" if refusal.code == "invalid_logo" else None, str(refusal))
         else:
@@ -65,7 +64,7 @@ def edit_second_factor(request: OfficeHttpRequest) -> HttpResponse:
     """Require a second factor of managers, or stop requiring it."""
     needed = request.POST.get("demander") == "oui"
     try:
-        operations.set_second_factor_requirement(needed=needed, by=request.member.user, at=timezone.now())
+        set_second_factor_requirement(needed=needed, by=request.member.user, at=timezone.now())
     except SecondFactorFirst as refusal:
         messages.error(request, str(refusal))
         return redirect_to_login(reverse("office_settings"), reverse("mfa_activate_totp"))

@@ -9,22 +9,25 @@ from django.core.paginator import Paginator
 from django.db.models import Q
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
-from collectivities import operations
 from collectivities.access import office
 from collectivities.exceptions import CollectivityError
 from collectivities.forms import AddSchoolsForm, SchoolContactForm
 from collectivities.models import PortfolioSchool, Role
+from collectivities.operations import portfolio as operations
+from collectivities.operations.portfolio_store import remove_from_portfolio
 from collectivities.portfolio_filter import PortfolioFilter
 from core.formatting import pluralize
 from schools import queries as schools
+from schools.views import render_school_search
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from collectivities.access import OfficeHttpRequest
     from collectivities.operations.portfolio import AddedSchools
+    from web.requests import HtmxRequest
 
 PAGE_SIZE = 50
 #: Maximum number of search results; beyond, users refine the search.
@@ -53,6 +56,13 @@ def portfolio_list(request: OfficeHttpRequest) -> HttpResponse:
     )
 
 
+@office()
+@require_safe
+def school_search(request: HtmxRequest) -> HttpResponse:
+    """Search the directory, for forms that add a school to the portfolio or allocate licences."""
+    return render_school_search(request)
+
+
 @office(*EDITORS)
 @require_http_methods(["GET", "POST"])
 def add(request: OfficeHttpRequest) -> HttpResponse:
@@ -73,7 +83,7 @@ def add(request: OfficeHttpRequest) -> HttpResponse:
         "collectivities/portfolio_add.html",
         {
             "form": form,
-            "sought": query,
+            "query": query,
             "found": [(school, school.pk in in_portfolio) for school in found[:MAX_RESULTS]],
             "more": len(found) > MAX_RESULTS,
         },
@@ -101,13 +111,13 @@ def edit(request: OfficeHttpRequest, uai: str) -> HttpResponse:
 @require_POST
 def remove(request: OfficeHttpRequest) -> HttpResponse:
     """Remove the selected schools from the portfolio."""
-    removed = operations.remove_from_portfolio(
-        uais=request.POST.getlist("uai"), by=request.member.user, at=timezone.now()
+    removed = remove_from_portfolio(
+        uais=request.POST.getlist("uai"), by=request.member.user, at=timezone.now(), one_by_one=True
     )
     if removed:
         messages.success(
             request,
-            f"{pluralize(removed, 'école')} hors du périmètre ; ce qui leur a été attribué ne change pas.",
+            f"{pluralize(len(removed), 'école')} hors du périmètre ; ce qui leur a été attribué ne change pas.",
         )
     else:
         messages.warning(request, "aucune école n'était cochée : rien n'a changé.")
@@ -117,7 +127,7 @@ def remove(request: OfficeHttpRequest) -> HttpResponse:
 def _add_messages(request: OfficeHttpRequest, result: AddedSchools) -> None:
     if result.added:
         messages.success(request, f"{pluralize(len(result.added), 'école ajoutée', 'écoles ajoutées')} au périmètre.")
-    if result.already:
-        messages.info(request, f"déjà dans le périmètre : {pluralize(len(result.already), 'école')}.")
+    if result.existing:
+        messages.info(request, f"déjà dans le périmètre : {pluralize(len(result.existing), 'école')}.")
     if result.unknown:
         messages.warning(request, f"l'annuaire ne connaît pas {', '.join(result.unknown[:20])} : vérifiez-les.")

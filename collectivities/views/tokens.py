@@ -14,12 +14,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from api.models import Token
 from api.tokens import InvalidTokenSettings, TokenAlreadyCreated
-from collectivities import operations
 from collectivities.access import office
 from collectivities.exceptions import UnknownApiToken
 from collectivities.forms import ApiTokenForm
 from collectivities.models import Role
-from collectivities.token_list import get_end_of_day, get_last_day, list_ended_tokens, list_valid_tokens
+from collectivities.operations import tokens as operations
+from collectivities.token_list import get_last_day, list_ended_tokens, list_valid_tokens
+from core.calendar import end_of_day
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -57,7 +58,7 @@ def new(request: OfficeHttpRequest) -> HttpResponse:
         created = operations.create_token(
             name=data["name"],
             scopes=data["scopes"],
-            expires_at=get_end_of_day(data["last_day"]),
+            expires_at=end_of_day(data["last_day"]),
             networks=data["networks"],
             form=data["form"],
             by=request.member.user,

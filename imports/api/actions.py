@@ -10,7 +10,6 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from api.endpoints import Endpoint
 from api.fields import (
     StrictBooleanField,
     StrictCharField,
@@ -23,11 +22,12 @@ from api.idempotency import idempotent
 from api.problem_details import CONTENT_TYPE, ApiProblem, FieldError
 from api.schema import ProblemSerializer
 from api.scopes import TokenScope
+from api.views import ScopedView
 from imports import operations
 from imports.api import examples
 from imports.api.imports import TAGS, get_import_or_404
 from imports.api.serialization import serialize_import, serialize_undo
-from imports.api.serializers import ImportSerializer, UndoSerializer
+from imports.api.serializers import ImportSerializer, UndoPlanSerializer
 from imports.enums import ImportState, Purpose, Volume
 from imports.exceptions import PortfolioHasNoUnits, WrongVolume
 from imports.formats import limits
@@ -53,8 +53,8 @@ def _column(meaning: Meaning) -> StrictIntegerField:
 
 
 #: One field per meaning.
-ColumnsBody = type(
-    "ColumnsBody",
+ColumnPositionsSerializer = type(
+    "ColumnPositionsSerializer",
     (StrictSerializer,),
     {
         "__doc__": "La colonne de chaque sens, par sa place à partir de 0 ; un sens absent reste comme il fut trouvé.",
@@ -64,7 +64,7 @@ ColumnsBody = type(
 )
 
 
-class ChooseLayoutBody(StrictSerializer):
+class LayoutChoiceSerializer(StrictSerializer):
     """Comment lire le fichier ; ce qui est absent reste comme il a été trouvé."""
 
     sheets = serializers.ListField(
@@ -77,14 +77,14 @@ class ChooseLayoutBody(StrictSerializer):
     header_row = StrictIntegerField(
         required=False, min_value=0, max_value=limits.MAX_ROWS, help_text="La ligne des titres ; 0 s'il n'y en a pas."
     )
-    columns = ColumnsBody(required=False)
+    columns = ColumnPositionsSerializer(required=False)
     volume = StrictChoiceField(required=False, choices=Volume.choices, help_text="Ce qui dit combien de licences.")
     units_for_all = StrictIntegerField(
         required=False, min_value=1, max_value=MAX_UNITS, help_text="Avec « all », et lui seul."
     )
 
 
-class ApplyImportBody(StrictSerializer):
+class ApplyImportSerializer(StrictSerializer):
     """Ce que vous avez vu et confirmez."""
 
     digest = StrictCharField(
@@ -98,22 +98,25 @@ class ApplyImportBody(StrictSerializer):
     send_on = StrictDateField(
         required=False, allow_null=True, help_text="Ne pas envoyer les e-mails avant ce jour, à 8 h."
     )
-    confirmed_count = StrictIntegerField(
-        required=False, allow_null=True, min_value=0, help_text="Le nombre que « brake » demande, s'il en demande un."
+    confirmation_count = StrictIntegerField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        help_text="Le nombre que « plan.confirmation » demande, s'il en demande un.",
     )
 
 
-class ChooseLayoutEndpoint(Endpoint):
-    """`/imports/{pk}/choose`."""
+class ImportLayoutView(ScopedView):
+    """`/imports/{pk}/layout`."""
 
     scopes = {"POST": TokenScope.IMPORT}
 
     @idempotent
     @extend_schema(
-        operation_id="chooseLayout",
+        operation_id="chooseImportLayout",
         summary="Dire comment lire un tableau",
         tags=TAGS,
-        request=ChooseLayoutBody,
+        request=LayoutChoiceSerializer,
         responses={202: OpenApiResponse(ImportSerializer, "Le fichier sera relu ainsi.")},
         examples=[
             examples.request_example("La colonne des licences est la troisième", {"columns": {"units": 2}}),
@@ -126,10 +129,10 @@ class ChooseLayoutEndpoint(Endpoint):
 
         Ce que vous ne dites pas reste comme il a été trouvé. Les lignes sont lues de nouveau : ce qui y avait été
         corrigé ou coché est perdu. Changer la feuille ou la ligne des titres fait reconnaître les colonnes de nouveau :
-        dites-les alors par une seconde requête. Ce qui ne va pas ensemble est refusé (409, `wrong_layout`).
+        dites-les alors par une seconde requête. Ce qui ne va pas ensemble est refusé (409, `invalid_layout`).
         """
         get_import_or_404(pk)
-        body = ChooseLayoutBody(data=request.data)
+        body = LayoutChoiceSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         now = timezone.now()
         with transaction.atomic():
@@ -139,7 +142,7 @@ class ChooseLayoutEndpoint(Endpoint):
         return Response(serialize_import(spreadsheet_import, at=now), status=202)
 
 
-class ApplyImportEndpoint(Endpoint):
+class ApplyImportView(ScopedView):
     """`/imports/{pk}/apply`."""
 
     scopes = {"POST": TokenScope.IMPORT}
@@ -149,7 +152,7 @@ class ApplyImportEndpoint(Endpoint):
         operation_id="applyImport",
         summary="Appliquer un tableau",
         tags=TAGS,
-        request=ApplyImportBody,
+        request=ApplyImportSerializer,
         responses={202: OpenApiResponse(ImportSerializer, "L'application attend son tour, ou a déjà eu lieu.")},
         examples=[
             examples.request_example(
@@ -162,13 +165,13 @@ class ApplyImportEndpoint(Endpoint):
         """Applique les lignes cochées : tout, ou rien. Suivez ensuite le tableau jusqu'à « applied ».
 
         Refusé (409) : `outdated`, le tableau n'est plus ce que dit « digest » ; `nothing_to_apply` ; `rows_in_error`,
-        des lignes en erreur restent et « only_valid » n'est pas dit ; `too_much`, le lot n'a pas assez ; `confirmation_guard`, le
-        nombre que le frein demande n'est pas « typed » ; `bad_date`. Si la situation change avant que le travail ne
-        commence, le tableau redevient « checked » et « refusal » dit pourquoi. Confirmer deux fois le même « digest »
-        est comme une.
+        des lignes en erreur restent et « only_valid » n'est pas dit ; `not_enough_licences`, le lot n'a pas assez ;
+        `confirmation_required`, « confirmation_count » n'est pas le nombre que « plan.confirmation » demande ;
+        `invalid_send_date`. Si la situation change avant que le travail ne commence, le tableau redevient « checked »
+        et « rejection » dit pourquoi. Confirmer deux fois le même « digest » est comme une.
         """
         get_import_or_404(pk)
-        body = ApplyImportBody(data=request.data)
+        body = ApplyImportSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         data, now = body.validated_data, timezone.now()
         spreadsheet_import = operations.confirm(
@@ -176,14 +179,14 @@ class ApplyImportEndpoint(Endpoint):
             digest=data["digest"],
             send_on=data.get("send_on"),
             only_valid=data["only_valid"],
-            confirmed_count=data.get("confirmed_count"),
+            confirmed_count=data.get("confirmation_count"),
             by=self.actor(),
             at=now,
         )
         return Response(serialize_import(spreadsheet_import, at=now), status=202)
 
 
-class CancelImportEndpoint(Endpoint):
+class CancelImportView(ScopedView):
     """`/imports/{pk}/cancel`."""
 
     scopes = {"POST": TokenScope.IMPORT}
@@ -208,18 +211,18 @@ class CancelImportEndpoint(Endpoint):
         return Response(serialize_import(operations.cancel(import_id=pk, by=self.actor(), at=now), at=now))
 
 
-class UndoImportEndpoint(Endpoint):
+class UndoImportView(ScopedView):
     """`/imports/{pk}/undo`."""
 
     scopes = {"GET": TokenScope.READ, "POST": TokenScope.IMPORT}
 
     @extend_schema(
-        operation_id="planUndo",
+        operation_id="getUndoPlan",
         summary="Lire ce que défaire un tableau ferait",
         tags=TAGS,
         responses={
-            200: UndoSerializer,
-            (409, CONTENT_TYPE): OpenApiResponse(ProblemSerializer, "Le tableau n'est pas appliqué : `wrong_moment`."),
+            200: UndoPlanSerializer,
+            (409, CONTENT_TYPE): OpenApiResponse(ProblemSerializer, "Le tableau n'est pas appliqué : `invalid_state`."),
         },
         examples=[examples.response_example("Une école garde sa clé", examples.UNDO, status_codes=["200"])],
     )
@@ -277,10 +280,10 @@ def _layout_choices(spreadsheet_import: SpreadsheetImport, answers: Mapping[str,
         ]
     elif "columns" in answers and not form.layout_choices()["columns"]:
         sentence = "La feuille ou la ligne des titres change aussi : les colonnes sont d'abord reconnues de nouveau."
-        faults.append(FieldError("columns_elsewhere", sentence, "columns"))
+        faults.append(FieldError("sheet_changed", sentence, "columns"))
     if faults:
         shown = faults[0].detail if len(faults) == 1 else "Ces réponses ne vont pas ensemble : voyez « errors »."
-        raise ApiProblem("wrong_layout", shown, field_errors=faults)
+        raise ApiProblem("invalid_layout", shown, field_errors=faults)
     return form.layout_choices()
 
 
@@ -296,10 +299,10 @@ def _assign_columns(
         if index is None:
             continue
         if index not in editable_columns:
-            yield FieldError("no_such_column", f"Le tableau n'a pas de colonne n° {index}.", f"columns.{meaning}")
+            yield FieldError("unknown_column", f"Le tableau n'a pas de colonne n° {index}.", f"columns.{meaning}")
         elif index in taken:
             sentence = f"La colonne n° {index} ne peut pas être aussi « {LABELS[Meaning(taken[index])]} »."
-            yield FieldError("one_column_twice", sentence, f"columns.{meaning}")
+            yield FieldError("duplicate_column", sentence, f"columns.{meaning}")
         else:
             taken[index] = meaning
             data[f"column_{index}"] = meaning

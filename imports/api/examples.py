@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiExample
 
 _SUMMARY = {
@@ -28,7 +30,7 @@ CHECKED = _SUMMARY | {
     "layout": {
         "kind": "xlsx",
         "sheets": ["Écoles"],
-        "read": [{"sheet": "Écoles", "index": 0, "header_row": 1}],
+        "read_sheets": [{"sheet": "Écoles", "index": 0, "header_row": 1}],
         "columns": [
             {"index": 0, "letters": "A", "title": "UAI", "examples": ["0301234D", "0301235E"], "meaning": "uai"},
             {"index": 1, "letters": "B", "title": "Licences", "examples": ["8", "5"], "meaning": "units"},
@@ -53,10 +55,10 @@ CHECKED = _SUMMARY | {
         "missing": 0,
         "errors": 0,
         "conflicts": 0,
-        "confirmation_guard": None,
+        "confirmation": None,
     },
     "outcome": None,
-    "refusal": None,
+    "rejection": None,
 }
 UPLOADED = CHECKED | {
     "state": "uploaded",
@@ -88,26 +90,26 @@ ROW = {
     "classes": None,
     "contact_name": "",
     "phone": "",
-    "before": None,
+    "previous_contact": None,
     "verdict": "new",
     "problems": [],
-    "conflict_resolution": "",
+    "resolution": "",
     "ignored_reason": "",
     "set_aside": False,
     "awaited": False,
     "ticked": True,
-    "done": "created",
+    "effect": "created",
 }
 UNDO = {
-    "is_done": False,
+    "done": False,
     "revoked": 1,
     "reduced": 0,
     "units": 8,
     "removed": 0,
     "restored": 0,
     "messages": 1,
-    "left_count": 1,
-    "left": [
+    "kept_count": 1,
+    "kept": [
         {
             "sheet": 0,
             "number": 3,
@@ -121,14 +123,14 @@ UNDO = {
 }
 
 
-def response_example(name: str, value: object, **given: object) -> OpenApiExample:
+def response_example(name: str, value: object, **given: Any) -> OpenApiExample:
     """Return an example of a response."""
-    return OpenApiExample(name, value=value, response_only=True, **given)  # type: ignore[arg-type]
+    return OpenApiExample(name, value=value, response_only=True, **given)
 
 
-def request_example(name: str, value: object, **given: object) -> OpenApiExample:
+def request_example(name: str, value: object, **given: Any) -> OpenApiExample:
     """Return an example of a request."""
-    return OpenApiExample(name, value=value, request_only=True, **given)  # type: ignore[arg-type]
+    return OpenApiExample(name, value=value, request_only=True, **given)
 
 
 LISTED = response_example("Un tableau", _SUMMARY)

@@ -12,12 +12,12 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from api.endpoints import Endpoint, ListEndpoint
 from api.fields import MAX_INTEGER as LARGEST
 from api.fields import StrictChoiceField, StrictSerializer
 from api.idempotency import idempotent
-from api.multipart_parser import LimitedMultiPartParser
+from api.parsers import LimitedMultiPartParser
 from api.scopes import TokenScope
+from api.views import ScopedListView, ScopedView
 from imports import operations
 from imports.api import examples
 from imports.api.serialization import add_counts_and_people, serialize_import
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 TAGS = ["Tableaux"]
 
 
-class ImportUploadBody(StrictSerializer):
+class ImportUploadSerializer(StrictSerializer):
     """Un tableau, et ce qu'il faut en faire."""
 
     file = serializers.FileField(
@@ -78,11 +78,11 @@ class ApiImportFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ()
 
 
-class ImportListEndpoint(ListEndpoint):
+class ImportListView(ScopedListView):
     """`/imports`."""
 
     scopes = {"GET": TokenScope.READ, "POST": TokenScope.IMPORT}
-    parser_classes = (ImportUploadParser,)  # type: ignore[assignment]  # a form, not JSON
+    parser_classes = (ImportUploadParser,)
     queryset = SpreadsheetImport.objects.all()
     serializer_class = ImportSummarySerializer
     filterset_class = ApiImportFilter
@@ -103,7 +103,7 @@ class ImportListEndpoint(ListEndpoint):
         operation_id="uploadImport",
         summary="Déposer un tableau",
         tags=TAGS,
-        request={"multipart/form-data": ImportUploadBody},
+        request={"multipart/form-data": ImportUploadSerializer},
         responses={201: OpenApiResponse(ImportSerializer, "Le tableau est déposé ; sa lecture attend son tour.")},
         examples=[
             examples.response_example("Le tableau déposé", examples.UPLOADED, status_codes=["201"]),
@@ -117,11 +117,11 @@ class ImportListEndpoint(ListEndpoint):
     def post(self, request: Request) -> Response:
         """Le fichier est lu ensuite : suivez son adresse (« Location ») jusqu'à ce qu'il ne soit plus « uploaded ».
 
-        Il est alors « checked » (chaque ligne a son verdict), « read » (une question reste : « choose »), ou
-        « rejected » (« refusal » dit pourquoi). Rien n'est appliqué avant « apply ». Le même dépôt renvoyé sous la même
-        « Idempotency-Key » est le même, que le formulaire soit découpé autrement ou non.
+        Il est alors « checked » (chaque ligne a son verdict), « read » (une question reste : « layout »), ou
+        « rejected » (« rejection » dit pourquoi). Rien n'est appliqué avant « apply ». Le même dépôt renvoyé sous la
+        même « Idempotency-Key » est le même, que le formulaire soit découpé autrement ou non.
         """
-        body = ImportUploadBody(data=request.data)
+        body = ImportUploadSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         data = body.validated_data
         now = timezone.now()
@@ -139,7 +139,7 @@ class ImportListEndpoint(ListEndpoint):
         return Response(serialize_import(spreadsheet_import, at=now), status=201, headers={"Location": address})
 
 
-class ImportEndpoint(Endpoint):
+class ImportView(ScopedView):
     """`/imports/{pk}`."""
 
     scopes = {"GET": TokenScope.READ}

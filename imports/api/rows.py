@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import django_filters
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
-from api.endpoints import Endpoint, ListEndpoint
-from api.fields import MAX_INTEGER, StrictBooleanField, StrictCharField, StrictChoiceField, StrictSerializer
+from api.fields import StrictBooleanField, StrictCharField, StrictChoiceField, StrictSerializer
 from api.filters import StrictBooleanFilter, StrictNumberFilter
 from api.scopes import TokenScope
+from api.views import ScopedListView, ScopedView
 from imports import operations
 from imports.api import examples
 from imports.api.imports import TAGS, get_import_or_404
@@ -38,14 +38,7 @@ class ApiRowFilter(django_filters.FilterSet):
     code = django_filters.CharFilter(method="with_code", max_length=40, help_text="Le code d'un problème qu'elles ont.")
     uai = django_filters.CharFilter(method="of_school", max_length=20, help_text="L'UAI de l'école trouvée.")
     ticked = StrictBooleanFilter(help_text="Les lignes cochées, qui seraient appliquées, ou les autres.")
-    sheet = extend_schema_field(
-        {
-            "type": "integer",
-            "minimum": 0,
-            "maximum": MAX_INTEGER,
-            "description": "Celles de cette feuille : sa place dans le classeur, à partir de 0.",
-        }
-    )(StrictNumberFilter())
+    sheet = StrictNumberFilter(help_text="Celles de cette feuille : sa place dans le classeur, à partir de 0.")
 
     class Meta:
         model = ImportRow
@@ -60,7 +53,7 @@ class ApiRowFilter(django_filters.FilterSet):
         return rows.filter(uai=normalise(written))
 
 
-class EditsBody(StrictSerializer):
+class RowEditsSerializer(StrictSerializer):
     """Ce que les cellules doivent dire, écrit comme dans le tableau ; vide : rien."""
 
     uai = StrictCharField(
@@ -89,15 +82,16 @@ class EditsBody(StrictSerializer):
     )
 
 
-class ImportRowBody(StrictSerializer):
+class ImportRowUpdateSerializer(StrictSerializer):
     """Ce qui change dans la ligne ; ce qui est absent reste comme il est."""
 
-    edits = EditsBody(required=False)
+    edits = RowEditsSerializer(required=False)
     set_aside = StrictBooleanField(required=False, help_text="La mettre de côté, ou la reprendre.")
     awaited = StrictBooleanField(
         required=False, help_text="La garder de côté jusqu'à ce que l'annuaire connaisse son école."
     )
-    conflict_resolution = StrictChoiceField(
+    resolution = StrictChoiceField(
+        source="conflict_resolution",
         required=False,
         allow_blank=True,
         choices=ConflictResolution.choices,
@@ -106,7 +100,7 @@ class ImportRowBody(StrictSerializer):
     ticked = StrictBooleanField(required=False, help_text="La cocher, ou la décocher.")
 
 
-class ImportRowListEndpoint(ListEndpoint):
+class ImportRowListView(ScopedListView):
     """`/imports/{pk}/rows`."""
 
     scopes = {"GET": TokenScope.READ}
@@ -131,7 +125,7 @@ class ImportRowListEndpoint(ListEndpoint):
         return self.list_response()
 
 
-class ImportRowEndpoint(Endpoint):
+class ImportRowView(ScopedView):
     """`/imports/{pk}/rows/{row}`."""
 
     scopes = {"GET": TokenScope.READ, "PATCH": TokenScope.IMPORT}
@@ -148,10 +142,10 @@ class ImportRowEndpoint(Endpoint):
         return Response(ImportRowSerializer(_get_row_or_404(pk, row)).data)
 
     @extend_schema(
-        operation_id="amendImportRow",
+        operation_id="updateImportRow",
         summary="Corriger une ligne, la mettre de côté, la cocher",
         tags=TAGS,
-        request=ImportRowBody,
+        request=ImportRowUpdateSerializer,
         responses={200: ImportRowSerializer},
         examples=[
             examples.request_example("Huit licences", {"edits": {"units": "8"}}),
@@ -162,13 +156,13 @@ class ImportRowEndpoint(Endpoint):
     def patch(self, request: Request, pk: int, row: int) -> Response:
         """La ligne est jugée de nouveau, et avec elle celles que le changement touche : lisez leurs verdicts ensuite.
 
-        Refusé (409), rien n'ayant changé : `wrong_moment`, le tableau n'attend plus d'être appliqué ;
-        `row_cannot_be_ticked` ; `cannot_await` ; `cannot_settle` ; `not_correctable`, cette colonne n'est pas de celles
+        Refusé (409), rien n'ayant changé : `invalid_state`, le tableau n'attend plus d'être appliqué ;
+        `row_cannot_be_ticked` ; `cannot_await` ; `cannot_resolve` ; `not_editable`, cette colonne n'est pas de celles
         qui se corrigent dans un tel tableau. Une attribution corrige uai, units et email ; le périmètre uai, classes,
         contact_name, email et phone.
         """
         spreadsheet_import, found = get_import_or_404(pk), _get_row_or_404(pk, row)
-        body = ImportRowBody(data=request.data)
+        body = ImportRowUpdateSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         data: dict[str, Any] = dict(body.validated_data)
         _check_editable(Purpose(spreadsheet_import.purpose), data.get("edits", {}))

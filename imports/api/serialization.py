@@ -59,7 +59,7 @@ class _ImportDetail:
         self.layout = _layout(spreadsheet_import)
         self.plan = _plan(spreadsheet_import) if spreadsheet_import.state == ImportState.CHECKED else None
         self.outcome = _outcome(spreadsheet_import)
-        self.refusal = (
+        self.rejection = (
             {"code": spreadsheet_import.layout.error_code, "detail": spreadsheet_import.refusal}
             if spreadsheet_import.refusal
             else None
@@ -86,7 +86,7 @@ def _layout(spreadsheet_import: SpreadsheetImport) -> dict[str, Any] | None:
     return {
         "kind": layout.kind,
         "sheets": layout.sheets,
-        "read": [
+        "read_sheets": [
             {"sheet": layout.sheets[one.sheet], "index": one.sheet, "header_row": one.header_row}
             for one in layout.regions
         ],
@@ -111,7 +111,7 @@ def _layout(spreadsheet_import: SpreadsheetImport) -> dict[str, Any] | None:
 def _plan(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
     summary = queries.get_confirmation_summary(spreadsheet_import)
     tally = queries.build_tally(spreadsheet_import, summary.ticked, summary.units)
-    confirmation_guard = build_guard(spreadsheet_import, tally)
+    guard = build_guard(spreadsheet_import, tally)
     planned = queries.count_effects(spreadsheet_import)
     return {
         "digest": summary.digest,
@@ -122,7 +122,7 @@ def _plan(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
         "missing": tally.missing,
         "errors": summary.errors,
         "conflicts": queries.count_unapplicable(spreadsheet_import) - summary.errors,
-        "confirmation_guard": confirmation_guard._asdict() if confirmation_guard else None,
+        "confirmation": {"count": guard.number, "reason": guard.why} if guard else None,
     }
 
 
@@ -131,7 +131,7 @@ def _outcome(spreadsheet_import: SpreadsheetImport) -> dict[str, Any] | None:
         return None
     outcome: dict[str, Any] = spreadsheet_import.outcome
     undone = outcome.get("undone")
-    return outcome | ({"undone": undone | {"left": len(undone["left"])}} if undone else {})
+    return outcome | ({"undone": undone | {"kept": len(undone["left"])}} if undone else {})
 
 
 def serialize_undo(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
@@ -140,15 +140,15 @@ def serialize_undo(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
     if spreadsheet_import.state == ImportState.UNDONE:
         done = spreadsheet_import.outcome["undone"]
         figures |= {name: done.get(name, 0) for name in figures}
-        left = done["left"]
+        kept = done["left"]
     else:
         plan = operations.get_undo_plan(spreadsheet_import.pk)
         figures |= {name: len(getattr(plan, name)) for name in ("revoked", "reduced", "removed", "restored")}
         figures |= {"units": plan.units, "messages": plan.messages}
-        left = [one._asdict() for one in plan.left]
+        kept = [one._asdict() for one in plan.left]
     return {
-        "is_done": spreadsheet_import.state == ImportState.UNDONE,
+        "done": spreadsheet_import.state == ImportState.UNDONE,
         **figures,
-        "left_count": len(left),
-        "left": left[:MAX_KEPT_ROWS],
+        "kept_count": len(kept),
+        "kept": kept[:MAX_KEPT_ROWS],
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rest_framework import serializers
 
-from api.fields import UtcDateTimeField
+from api.fields import UtcDateTimeField, shadowing_field
 from imports.enums import ConflictResolution, ImportState, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
 from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
@@ -17,7 +17,7 @@ from imports.models import ImportRow, SpreadsheetImport
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MEANINGS = [meaning.value for meaning in Meaning]
+MEANINGS = [meaning.value for meaning in Meaning]
 _IMPORT_HELP = {
     "id": "Le numéro du tableau : c'est celui de son adresse.",
     "filename": "Le nom du fichier déposé.",
@@ -50,7 +50,7 @@ def _help_texts(help_text: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return {name: {"help_text": text} for name, text in help_text.items()}
 
 
-class CountsSerializer(serializers.Serializer[Any]):
+class VerdictCountsSerializer(serializers.Serializer[Any]):
     """Lignes par verdict."""
 
     new = _number("Écoles qui n'ont rien encore.")
@@ -61,11 +61,11 @@ class CountsSerializer(serializers.Serializer[Any]):
     ignored = _number("Lignes laissées de côté : totaux, notes, doubles, celles que vous écartez.")
 
 
-class ProgressSerializer(serializers.Serializer[Any]):
+class ImportProgressSerializer(serializers.Serializer[Any]):
     """Où en est le travail sur ce tableau."""
 
     step = serializers.CharField(help_text="L'étape, stable.")
-    label = serializers.CharField(help_text="L'étape, en français.")  # type: ignore[assignment]  # removed by the metaclass
+    label = shadowing_field(serializers.CharField(help_text="L'étape, en français."))
     done = serializers.IntegerField(help_text="Ce qui est fait du travail entier, à rapporter à « total ».")
     total = serializers.IntegerField(help_text="Le travail entier ; 0 tant que rien ne peut en être dit.")
     percent = serializers.IntegerField(
@@ -94,10 +94,10 @@ class LayoutColumnSerializer(serializers.Serializer[Any]):
         allow_blank=True, help_text="Ce que dit sa cellule dans la ligne des titres ; vide : elle n'en a pas."
     )
     examples = serializers.ListField(child=serializers.CharField(), help_text="Ses premières cellules.")
-    meaning = serializers.ChoiceField(choices=_MEANINGS, allow_null=True, help_text="Ce qui y est lu ; null : rien.")
+    meaning = serializers.ChoiceField(choices=MEANINGS, allow_null=True, help_text="Ce qui y est lu ; null : rien.")
 
 
-class QuestionSerializer(serializers.Serializer[Any]):
+class LayoutQuestionSerializer(serializers.Serializer[Any]):
     """Une question à laquelle répondre avant que le tableau puisse être vérifié."""
 
     column = serializers.CharField(help_text="Le sens dont la colonne est cherchée, « sheets », ou vide.")
@@ -105,12 +105,12 @@ class QuestionSerializer(serializers.Serializer[Any]):
     message = serializers.CharField(help_text="La question, en français.")
 
 
-class LayoutSerializer(serializers.Serializer[Any]):
+class ImportLayoutSerializer(serializers.Serializer[Any]):
     """Ce qui a été trouvé dans le fichier."""
 
     kind = serializers.CharField(help_text="xlsx, xls, ods, csv…")
     sheets = serializers.ListField(child=serializers.CharField(), help_text="Les feuilles du classeur.")
-    read = ReadSheetSerializer(many=True, help_text="Celles qui sont lues.")
+    read_sheets = ReadSheetSerializer(many=True, help_text="Celles qui sont lues.")
     columns = LayoutColumnSerializer(many=True, help_text="Les colonnes du tableau, de gauche à droite.")
     volume = serializers.ChoiceField(
         choices=Volume.choices, allow_null=True, help_text="D'où vient le nombre de licences ; null : ce n'est pas dit."
@@ -121,17 +121,17 @@ class LayoutSerializer(serializers.Serializer[Any]):
         child=serializers.CharField(),
         help_text="Des phrases à montrer à une personne : ce qui n'est pas lu, ce qui a été complété.",
     )
-    questions = QuestionSerializer(many=True, help_text="Répondez-y par « choose ».")
+    questions = LayoutQuestionSerializer(many=True, help_text="Répondez-y par « POST /imports/{id}/layout ».")
 
 
-class ConfirmationGuardSerializer(serializers.Serializer[Any]):
-    """Ce que le tableau fait est hors de proportion : le nombre est à renvoyer dans « typed »."""
+class ConfirmationSerializer(serializers.Serializer[Any]):
+    """Ce que le tableau fait est hors de proportion : le nombre est à renvoyer dans « confirmation_count »."""
 
-    number = serializers.IntegerField(help_text="Licences, ou écoles : « why » dit lesquelles.")
-    why = serializers.CharField(help_text="La phrase à montrer à une personne : ce qui surprend, ce qui est compté.")
+    count: Any = serializers.IntegerField(help_text="Licences, ou écoles : « reason » dit lesquelles.")
+    reason = serializers.CharField(help_text="La phrase à montrer à une personne : ce qui surprend, ce qui est compté.")
 
 
-class PlanSerializer(serializers.Serializer[Any]):
+class ImportPlanSerializer(serializers.Serializer[Any]):
     """Ce qu'appliquer ferait maintenant."""
 
     digest = serializers.CharField(help_text="À renvoyer à « apply » : il dit ce que vous avez vu.")
@@ -145,12 +145,12 @@ class PlanSerializer(serializers.Serializer[Any]):
     units = _number("Licences prises au lot ; négatif s'il en reçoit.")
     free = serializers.IntegerField(allow_null=True, help_text="Licences libres du lot ; null pour le périmètre.")
     missing = _number("Licences qui manquent au lot.")
-    errors = _number("Lignes en erreur, que « only_valid » laisserait.")  # type: ignore[assignment]  # removed by the metaclass
+    errors = shadowing_field(_number("Lignes en erreur, que « only_valid » laisserait."))
     conflicts = _number("Conflits que personne n'a réglés, et qui seraient laissés.")
-    confirmation_guard = ConfirmationGuardSerializer(allow_null=True, help_text="Null : rien n'est à taper.")
+    confirmation = ConfirmationSerializer(allow_null=True, help_text="Null : rien n'est à confirmer par son nombre.")
 
 
-class UndoneSerializer(serializers.Serializer[Any]):
+class UndoOutcomeSerializer(serializers.Serializer[Any]):
     """Ce que défaire a fait."""
 
     revoked = serializers.IntegerField(required=False, help_text="Attributions reprises.")
@@ -159,7 +159,7 @@ class UndoneSerializer(serializers.Serializer[Any]):
     messages = serializers.IntegerField(required=False, help_text="Écoles à qui il a été écrit.")
     removed = serializers.IntegerField(required=False, help_text="Écoles retirées du périmètre.")
     restored = serializers.IntegerField(required=False, help_text="Contacts rétablis.")
-    left = serializers.IntegerField(help_text="Lignes laissées telles quelles : « undo » dit lesquelles.")
+    kept = serializers.IntegerField(help_text="Lignes laissées telles quelles : « undo » dit lesquelles.")
 
 
 class ImportOutcomeSerializer(serializers.Serializer[Any]):
@@ -174,10 +174,10 @@ class ImportOutcomeSerializer(serializers.Serializer[Any]):
     messages = serializers.IntegerField(required=False, help_text="E-mails préparés.")
     added = serializers.IntegerField(required=False, help_text="Écoles ajoutées au périmètre.")
     updated = serializers.IntegerField(required=False, help_text="Contacts mis à jour.")
-    undone = UndoneSerializer(required=False)
+    undone = UndoOutcomeSerializer(required=False)
 
 
-class RejectionSerializer(serializers.Serializer[Any]):
+class ImportRejectionSerializer(serializers.Serializer[Any]):
     """Pourquoi le fichier, ou sa dernière application, a été refusé."""
 
     code = serializers.CharField(
@@ -199,14 +199,15 @@ class ImportSummarySerializer(serializers.ModelSerializer[SpreadsheetImport]):
     )
     state = serializers.ChoiceField(
         choices=ImportState.choices,
-        help_text="`uploaded` : il attend d'être lu ; `read` : répondez aux questions de « layout » par « choose » ; "
+        help_text="`uploaded` : il attend d'être lu ; `read` : répondez aux questions de « layout » ; "
         "`checked` : il attend d'être appliqué ; `applying` : il va l'être ; `applied` : il l'est ; `undone` : il l'a "
-        "été, puis a été défait ; `rejected` : « refusal » dit pourquoi ; `cancelled` : annulé avant d'être appliqué.",
+        "été, puis a été défait ; `rejected` : « rejection » dit pourquoi ; `cancelled` : annulé avant d'être "
+        "appliqué.",
     )
     corrects = serializers.IntegerField(
         source="corrects_id", allow_null=True, help_text="Le tableau qu'il corrige, s'il en corrige un."
     )
-    counts = CountsSerializer()
+    counts = VerdictCountsSerializer()
     created_at = UtcDateTimeField(help_text="Quand il a été déposé.")
     created_by = serializers.CharField(allow_null=True, help_text="Qui l'a déposé : une personne, ou un jeton.")
     applied_at = UtcDateTimeField(allow_null=True, help_text="Quand il a été appliqué ; null s'il ne l'a pas été.")
@@ -230,11 +231,11 @@ class ImportSerializer(ImportSummarySerializer):
         choices=Volume.choices, allow_null=True, help_text="Ce que vous avez dit du nombre de licences."
     )
     send_on = serializers.DateField(allow_null=True, help_text="Les e-mails ne partent pas avant ; null : aussitôt.")
-    progress = ProgressSerializer(allow_null=True, help_text="Tant qu'un travail est en cours.")
-    layout = LayoutSerializer(allow_null=True, help_text="Une fois le fichier lu.")
-    plan = PlanSerializer(allow_null=True, help_text="Tant que le tableau attend d'être appliqué (« checked »).")
+    progress = ImportProgressSerializer(allow_null=True, help_text="Tant qu'un travail est en cours.")
+    layout = ImportLayoutSerializer(allow_null=True, help_text="Une fois le fichier lu.")
+    plan = ImportPlanSerializer(allow_null=True, help_text="Tant que le tableau attend d'être appliqué (« checked »).")
     outcome = ImportOutcomeSerializer(allow_null=True, help_text="Une fois le tableau appliqué.")
-    refusal = RejectionSerializer(
+    rejection = ImportRejectionSerializer(
         allow_null=True,
         help_text="Pourquoi le fichier, ou sa dernière application, a été refusé ; null : rien ne l'a été.",
     )
@@ -243,7 +244,7 @@ class ImportSerializer(ImportSummarySerializer):
         model = SpreadsheetImport
         fields = (
             *ImportSummarySerializer.Meta.fields,
-            "volume", "units_for_all", "send_on", "progress", "layout", "plan", "outcome", "refusal",
+            "volume", "units_for_all", "send_on", "progress", "layout", "plan", "outcome", "rejection",
         )  # fmt: skip
         read_only_fields = fields
         extra_kwargs = _help_texts(_IMPORT_HELP)
@@ -258,17 +259,15 @@ class RowProblemSerializer(serializers.Serializer[Any]):
     blocking = serializers.BooleanField(help_text="La ligne ne peut pas être appliquée telle quelle.")
 
 
-class ProposalSerializer(serializers.Serializer[Any]):
+class SchoolProposalSerializer(serializers.Serializer[Any]):
     """Une école dont il peut s'agir."""
 
     uai = serializers.CharField(help_text="À renvoyer dans « edits.uai » si c'est bien elle.")
-    label = serializers.CharField(  # type: ignore[assignment]  # removed by the metaclass
-        help_text="Son nom et sa commune, d'après l'annuaire."
-    )
+    label = shadowing_field(serializers.CharField(help_text="Son nom et sa commune, d'après l'annuaire."))
     score = serializers.FloatField(help_text="De 0 à 1 : plus le nombre est grand, plus elle est probable.")
 
 
-class ContactBeforeSerializer(serializers.Serializer[Any]):
+class PreviousContactSerializer(serializers.Serializer[Any]):
     """Ce que le périmètre disait de l'école."""
 
     contact_name = serializers.CharField(
@@ -292,32 +291,42 @@ class ImportRowSerializer(serializers.ModelSerializer[ImportRow]):
         choices=RowMatchMethod.choices, allow_blank=True, help_text="Comment l'école a été trouvée."
     )
     confidence = serializers.FloatField(allow_null=True, help_text="De 0 à 1 ; null si aucune école n'est trouvée.")
-    proposals = ProposalSerializer(many=True, help_text="Les écoles dont il peut s'agir, la plus probable d'abord.")
+    proposals = SchoolProposalSerializer(
+        many=True, help_text="Les écoles dont il peut s'agir, la plus probable d'abord."
+    )
     units = serializers.IntegerField(allow_null=True, help_text="Ce que l'école doit avoir en tout du lot.")
     units_before = serializers.IntegerField(help_text="Ce qu'elle avait à la vérification.")
     verdict = serializers.ChoiceField(
         choices=Verdict.choices,
         help_text="`new` : l'école n'a rien encore ; `changed` : quelque chose change pour elle ; `unchanged` : elle a "
-        "déjà ce que la ligne dit ; `conflict` : elle a davantage, réglez-le par « conflict_resolution » ; `error` : à corriger "
+        "déjà ce que la ligne dit ; `conflict` : elle a davantage, réglez-le par « resolution » ; `error` : à corriger "
         "ou à mettre de côté ; `ignored` : laissée de côté.",
     )
     problems = RowProblemSerializer(
         many=True, help_text="Ce qui ne va pas, ou mérite d'être dit ; une liste vide : rien."
     )
-    conflict_resolution = serializers.ChoiceField(
-        choices=ConflictResolution.choices, allow_blank=True, help_text="Comment un conflit a été réglé."
+    resolution = serializers.ChoiceField(
+        source="conflict_resolution",
+        choices=ConflictResolution.choices,
+        allow_blank=True,
+        help_text="Comment un conflit a été réglé.",
     )
-    before = ContactBeforeSerializer(allow_null=True, help_text="Null si l'école n'est pas du périmètre.")
-    done = serializers.ChoiceField(
-        choices=RowEffect.choices, allow_blank=True, help_text="Ce qu'appliquer la ligne fait, ou a fait ; vide : rien."
+    previous_contact = PreviousContactSerializer(
+        source="before", allow_null=True, help_text="Null si l'école n'est pas du périmètre."
+    )
+    effect = serializers.ChoiceField(
+        source="done",
+        choices=RowEffect.choices,
+        allow_blank=True,
+        help_text="Ce qu'appliquer la ligne fait, ou a fait ; vide : rien.",
     )
 
     class Meta:
         model = ImportRow
         fields = (
-            "id", "sheet", "number", "cells", "edits", "uai", "match_method", "confidence", "label", "proposals", "email",
-            "recipient", "units", "units_before", "classes", "contact_name", "phone", "before", "verdict", "problems",
-            "conflict_resolution", "ignored_reason", "set_aside", "awaited", "ticked", "done",
+            "id", "sheet", "number", "cells", "edits", "uai", "match_method", "confidence", "label", "proposals",
+            "email", "recipient", "units", "units_before", "classes", "contact_name", "phone", "previous_contact",
+            "verdict", "problems", "resolution", "ignored_reason", "set_aside", "awaited", "ticked", "effect",
         )  # fmt: skip
         read_only_fields = fields
         extra_kwargs = _help_texts(_ROW_HELP)
@@ -329,9 +338,7 @@ class KeptRowSerializer(serializers.Serializer[Any]):
     sheet = serializers.IntegerField(help_text="La place de sa feuille dans le classeur, à partir de 0.")
     number = serializers.IntegerField(help_text="Son numéro dans la feuille, à partir de 1.")
     uai = serializers.CharField(help_text="L'UAI de son école.")
-    label = serializers.CharField(  # type: ignore[assignment]  # removed by the metaclass
-        help_text="Le nom de l'école et sa commune, d'après l'annuaire."
-    )
+    label = shadowing_field(serializers.CharField(help_text="Le nom de l'école et sa commune, d'après l'annuaire."))
     units = serializers.IntegerField(help_text="Licences que l'école garde ; 0 pour le périmètre.")
     code = serializers.CharField(
         help_text="Stable, pour les programmes : `already_redeemed` si la clé est activée, `changed` si ce que la "
@@ -340,15 +347,15 @@ class KeptRowSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(help_text="La phrase à montrer à une personne, en français.")
 
 
-class UndoSerializer(serializers.Serializer[Any]):
+class UndoPlanSerializer(serializers.Serializer[Any]):
     """Ce que défaire ferait maintenant, ou a fait."""
 
-    is_done = serializers.BooleanField(help_text="Le tableau est défait : voici ce qui a été fait.")
+    done = serializers.BooleanField(help_text="Le tableau est défait : voici ce qui a été fait.")
     revoked = _number("Attributions reprises.")
     reduced = _number("Attributions ramenées à ce qu'elles étaient.")
     units = _number("Licences qui reviennent au lot.")
     removed = _number("Écoles retirées du périmètre.")
     restored = _number("Contacts rétablis.")
     messages = _number("Écoles à qui il est écrit.")
-    left_count = _number("Lignes laissées telles quelles.")
-    left = KeptRowSerializer(many=True, help_text="Les 500 premières d'entre elles.")
+    kept_count = _number("Lignes laissées telles quelles.")
+    kept = KeptRowSerializer(many=True, help_text="Les 500 premières d'entre elles.")

@@ -27,7 +27,7 @@ def check_missing(problems: Sequence[Problem]) -> list[Problem]:
     return [
         Problem(
             "email",
-            "no_email",
+            "email_missing",
             "Aucune adresse e-mail n'est connue pour cette école, ni dans le tableau, ni dans votre périmètre, ni "
             "dans l'annuaire : indiquez-en une.",
         )
@@ -57,7 +57,7 @@ def describe_unknown(school: SchoolFacts) -> Problem:
     known = f"de l'annuaire ({school.mailbox})" if school.mailbox else "de votre périmètre"
     return Problem(
         "email",
-        "email_elsewhere",
+        "email_not_in_directory",
         f"Cette adresse n'est pas celle {known}. La clé y sera bien envoyée ; mais, reçue ailleurs, elle ne suffit pas "
         "à reconnaître le chef d'établissement.",
         blocking=False,

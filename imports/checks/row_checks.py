@@ -164,7 +164,7 @@ def _repeated_school_problem(
         where = wording.describe_places((line.place for line in others), count, row.sheet, context.sheets)
         return Problem(
             "uai",
-            "duplicate_differs",
+            "conflicting_duplicate",
             f"Cette école figure aussi ailleurs avec d'autres renseignements ({where}) : corrigez-les, ou mettez l'une "
             "des lignes de côté.",
         )
@@ -176,7 +176,7 @@ def _repeated_school_problem(
     left = count - len(descriptions)
     return Problem(
         "uai",
-        "duplicate_differs",
+        "conflicting_duplicate",
         f"Cette école figure aussi avec un autre nombre : {', '.join(descriptions)}"
         f"{f' et {left} autres' if left else ''}. Corrigez-le, ou mettez l'une des lignes de côté.",
     )
@@ -212,7 +212,7 @@ def _allocation_outcome(
     if school is None:
         return RowOutcome(request, label, recipient, units, held, None, Verdict.ERROR, problems, ticked=False)
     if units == 0 and held == 0:
-        reason = Problem("units", "nothing_asked", "0 licence demandée : il n'y a rien à attribuer.", blocking=False)
+        reason = Problem("units", "zero_units", "0 licence demandée : il n'y a rien à attribuer.", blocking=False)
         return RowOutcome(request, label, recipient, 0, 0, None, Verdict.IGNORED, [reason], ticked=False)
     if not recipient:
         problems += email_checks.check_missing(problems)

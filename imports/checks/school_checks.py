@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 DOUBT_CODES = (
     "uai_missing",
     "uai_invalid",
-    "uai_twice",
-    "repair_unsure",
-    "other_school",
-    "not_confirmed",
+    "multiple_uais",
+    "uncertain_repair",
+    "uai_of_another_school",
+    "unconfirmed_uai",
     "unknown_school",
-    "several_schools",
+    "ambiguous_school",
     "no_match",
 )
 
@@ -31,7 +31,7 @@ def describe_not_found(request: CheckRequest, context: CheckContext) -> Problem:
     """Return the blocking problem of a row without school, with the possible fixes."""
     found = request.school
     code = "unknown_school" if found.uai else found.doubt or "uai_missing"
-    column = Meaning.NAME if code in ("several_schools", "no_match") else Meaning.UAI
+    column = Meaning.NAME if code in ("ambiguous_school", "no_match") else Meaning.UAI
     return Problem(column.value, code, _sentence(code, request, context))
 
 
@@ -49,35 +49,35 @@ def _sentence(code: str, request: CheckRequest, context: CheckContext) -> str:  
                 f"L'UAI {read} est bien formé, mais l'annuaire ne le connaît pas : {instead}, ou gardez la ligne de "
                 "côté jusqu'à ce que l'annuaire le connaisse."
             )
-        case "other_school":
+        case "uai_of_another_school":
             whose = f"de « {known.label} »" if known else "d'une autre école"
             says = f"la ligne dit {named}" if named else "la ligne en nomme une autre"
             return (
                 f"L'UAI {read} est celui {whose}, et {says} : {choose}. Une colonne a peut-être été triée sans les "
                 "autres."
             )
-        case "not_confirmed":
+        case "unconfirmed_uai":
             whose = f", celui de « {known.label} »," if known else ""
             return (
                 f"Les UAI de ce tableau semblent décalés, et rien dans cette ligne ne confirme {read}{whose} : {choose}"
                 ", ou vérifiez le tri de vos colonnes et déposez le tableau de nouveau."
             )
-        case "repair_unsure":
+        case "uncertain_repair":
             fault = uai.describe_error(written) or f"L'UAI « {written} » est incomplet."
             return f"{fault} Rien dans la ligne ne confirme lequel est le bon : {choose}."
-        case "uai_twice":
+        case "multiple_uais":
             several = uai.find_all(written)
             listed = f" ({', '.join(several)})" if several else ""
             return f"Cette case contient plusieurs UAI{listed} : gardez le bon, ou faites une ligne pour chacun."
         case "uai_invalid":
             fault = uai.describe_error(written) or f"« {written} » n'est pas un UAI."
             return f"{fault} Corrigez-le, ou {choose}."
-        case "several_schools" if len(request.school.proposals) == 1:
+        case "ambiguous_school" if len(request.school.proposals) == 1:
             return (
                 f"Une seule école de l'annuaire ressemble à {named or 'ce nom'}, mais pas assez pour être sûre : "
                 "choisissez-la si c'est elle, ou indiquez l'UAI."
             )
-        case "several_schools":
+        case "ambiguous_school":
             return f"Plusieurs écoles de l'annuaire répondent à {named or 'ce nom'} : choisissez la bonne."
         case "no_match":
             return (
@@ -105,7 +105,7 @@ def describe_match(request: CheckRequest, school: SchoolFacts) -> list[Problem]:
         return [
             Problem(
                 "name",
-                "by_name",
+                "matched_by_name",
                 f"École trouvée par son nom et son lieu : {wording.describe_school(request.row.cells)} est «"
                 f" {school.label} », {found.uai} (confiance {sure}).",
                 blocking=False,
@@ -125,7 +125,7 @@ def check_school(request: CheckRequest, school: SchoolFacts, context: CheckConte
             else "indiquez celle qui l'a remplacée, ou mettez la ligne de côté."
         )
         joined = ". " if successor else " : "
-        problems.append(Problem("uai", "closed_school", f"« {school.label} » est fermée{joined}{instead}"))
+        problems.append(Problem("uai", "school_closed", f"« {school.label} » est fermée{joined}{instead}"))
     if context.for_elementary and not school.elementary:
         problems.append(
             Problem(
@@ -140,7 +140,7 @@ def check_school(request: CheckRequest, school: SchoolFacts, context: CheckConte
         problems.append(
             Problem(
                 "uai",
-                "outside_portfolio",
+                "not_in_portfolio",
                 "Cette école n'est pas dans votre périmètre : ajoutez-l'y, ou mettez la ligne de côté.",
                 blocking=False,
             )

@@ -77,7 +77,9 @@ def resolve_schools(
         )
     for key, found in recognise(named, get_search_scope(), glances_by_uai).items():
         resolved[key] = (
-            ResolvedSchool(found.uai, found.how.value if found.how else "", found.confidence, found.proposals, "")
+            ResolvedSchool(
+                found.uai, found.match_method.value if found.match_method else "", found.confidence, found.proposals, ""
+            )
             if found.uai
             else _unresolved(found, rows[key])
         )
@@ -87,8 +89,8 @@ def resolve_schools(
 def _unresolved(found: RecognitionResult, row_and_edits: tuple[ParsedRow, Mapping[str, str]]) -> ResolvedSchool:
     row, edits = row_and_edits
     read = find_valid_uai({**row.cells, **edits})
-    known_as = read if found.doubt == "unknown_school" else ""
-    return ResolvedSchool(known_as, "", None, found.proposals, found.doubt, read)
+    known_as = read if found.doubt_code == "unknown_school" else ""
+    return ResolvedSchool(known_as, "", None, found.proposals, found.doubt_code, read)
 
 
 def find_valid_uai(cells: Mapping[str, str]) -> str:

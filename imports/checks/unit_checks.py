@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core import formatting
+from core.calendar import date_in_paris
 from imports.enums import Volume
 from imports.meanings import Problem
-from licensing.catalogue.operations import day_in_france
 
 if TYPE_CHECKING:
     from imports.checks.context import CheckContext, SchoolFacts
@@ -29,7 +29,7 @@ def get_requested_units(request: CheckRequest, context: CheckContext) -> int | P
         classes = school.portfolio.classes if school and school.portfolio else None
         return classes or Problem(
             "units",
-            "no_classes_known",
+            "classes_unknown",
             "Votre périmètre ne dit pas combien de classes a cette école : indiquez son nombre de licences, ou "
             "complétez le périmètre.",
         )
@@ -50,7 +50,7 @@ def check_plausibility(
         problems.append(
             Problem(
                 "units",
-                "more_than_classes",
+                "units_exceed_classes",
                 f"{formatting.pluralize(units, 'licence')} pour {formatting.pluralize(classes, 'classe')} selon {whose}"
                 " : corrigez le nombre, ou cochez la ligne s'il est juste.",
                 blocking=False,
@@ -62,7 +62,7 @@ def check_plausibility(
         problems.append(
             Problem(
                 "units",
-                "looks_like_sum",
+                "probable_subtotal",
                 f"{formatting.number(units)} est la somme des lignes {first[1]} à {last[1]} : un sous-total sans doute"
                 ". Corrigez le nombre, ou cochez la ligne s'il est juste.",
                 blocking=False,
@@ -72,7 +72,7 @@ def check_plausibility(
         problems.append(
             Problem(
                 "units",
-                "huge",
+                "outlier",
                 f"{formatting.pluralize(units, 'licence')}, quand la plupart des lignes en demandent "
                 f"{formatting.number(findings.median)} : corrigez le nombre, ou cochez la ligne s'il est juste.",
                 blocking=False,
@@ -86,10 +86,10 @@ def describe_lower(units: int, school: SchoolFacts) -> Problem:
     held = formatting.pluralize(school.held, "licence")
     requested = formatting.number(units) if units else "aucune"
     if school.redeemed_at is not None:
-        since = formatting.long_date(day_in_france(school.redeemed_at))
+        since = formatting.long_date(date_in_paris(school.redeemed_at))
         return Problem(
             "units",
-            "lower_redeemed",
+            "below_redeemed_units",
             f"Cette école a {held} de ce lot et le tableau en demande {requested}. Sa clé est activée depuis le "
             f"{since} : rien ne peut plus en être repris. Mettez la ligne de côté pour en rester là.",
             blocking=False,
@@ -97,7 +97,7 @@ def describe_lower(units: int, school: SchoolFacts) -> Problem:
     if units == 0:
         return Problem(
             "units",
-            "lower_to_none",
+            "reduced_to_zero",
             f"Cette école a {held} de ce lot et le tableau n'en demande aucune. Sa clé n'est pas activée : vous pouvez "
             "la reprendre, ou mettre la ligne de côté pour en rester là.",
             blocking=False,

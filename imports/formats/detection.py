@@ -19,7 +19,9 @@ def open_workbook(content: bytes) -> Workbook:
     if not content.strip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"):
         raise UnreadableFile("empty", f"Ce fichier est vide. {ACCEPTED_FORMATS_HINT}")
     if len(content) > limits.MAX_BYTES:
-        raise UnreadableFile("too_big", "Ce fichier dépasse 20 Mo. Gardez les colonnes utiles, ou partagez-le en deux.")
+        raise UnreadableFile(
+            "file_too_large", "Ce fichier dépasse 20 Mo. Gardez les colonnes utiles, ou partagez-le en deux."
+        )
     if content.startswith(zip_archive.SIGNATURE):
         return open_archive(content)
     if content.startswith(ole.SIGNATURE):

@@ -6,9 +6,10 @@ import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 
+from core.tenant_connection import connection
 from imports.enums import ImportState, Verdict
 from imports.models import AnnotatedFile, ImportFile, ImportRow
 from imports.operations.import_lock import ANNOTATE_TASK, lock_import, queue_task
@@ -92,7 +93,7 @@ def build_annotated_workbook(spreadsheet_import: SpreadsheetImport) -> tuple[Ann
     """
     digest = compute_problem_digest(spreadsheet_import)
     content = bytes(ImportFile.objects.values_list("content", flat=True).get(pk=spreadsheet_import.pk))
-    schema: str = connection.schema_name  # type: ignore[attr-defined]
+    schema: str = connection.schema_name
 
     def sign(book: Workbook, choice: int) -> None:
         provenance.write_property(book, provenance.sign(provenance.Provenance(spreadsheet_import.pk, choice), schema))

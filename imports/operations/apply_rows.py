@@ -10,7 +10,7 @@ from django.db import transaction
 from accounts.models import Profile
 from collectivities import audit_log
 from collectivities.operations.portfolio_store import SchoolContact, write_portfolio
-from core import array_lookups, formatting
+from core import formatting
 from imports import queries
 from imports import rows as import_rows
 from imports.checks import check_row, context_queries
@@ -243,7 +243,7 @@ def _take_back(
     """Revoke and reduce as resolved; return the number of schools notified. Raises `Outdated`."""
     held = dict(
         Allocation.objects.active()
-        .filter(array_lookups.text_in("school_id", (shown.uai for shown in revoked)), pool_id=pool_id)
+        .filter(school_id__in_array=[shown.uai for shown in revoked], pool_id=pool_id)
         .values_list("pk", "school_id")
     )
     taken = revoke_many(allocation_ids=list(held), by=by, at=at, import_id=import_id)

@@ -10,6 +10,8 @@ from django.db.models import Count, Exists, OuterRef
 
 from collectivities import audit_log
 from core import formatting
+from core.calendar import date_in_paris
+from core.workbook import WorksheetContent, build_workbook
 from imports.enums import ImportState, Purpose, Volume
 from imports.exceptions import NothingArrived, PoolEnded
 from imports.layout import LayoutChoices
@@ -18,8 +20,6 @@ from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.import_lock import lock_import
 from imports.operations.recheck import change_rows
 from imports.operations.upload import store_upload
-from imports.workbooks.plain_workbook import WorksheetContent, build_workbook
-from licensing.catalogue.operations import day_in_france
 from licensing.pools.models import Pool
 from schools.models import School, SchoolState
 
@@ -95,7 +95,7 @@ def resume_arrived(
         )
         ImportRow.objects.filter(pk__in=[row.pk for row in rows]).update(awaited=False)
     audit_log.record(
-        action="import.taken_up",
+        action="import.resumed",
         by=by,
         at=at,
         summary=(
@@ -115,7 +115,7 @@ def _restore(row: ImportRow) -> None:
 
 def is_pool_open(pool: Pool | None, at: datetime.datetime) -> bool:
     """Return whether licences can still be allocated from a pool."""
-    return pool is not None and pool.entitlement.usable_on(day_in_france(at))
+    return pool is not None and pool.entitlement.usable_on(date_in_paris(at))
 
 
 def _open_pool_id(spreadsheet_import: SpreadsheetImport, chosen: int | None, at: datetime.datetime) -> int | None:
@@ -141,7 +141,7 @@ def _build_workbook(rows: list[ImportRow], spreadsheet_import: SpreadsheetImport
             Meaning.CLASSES: row.classes,
         }
         rows_of_cells.append([values.get(meaning, "") for meaning in _COLUMNS])
-    day = formatting.long_date(day_in_france(spreadsheet_import.created_at))
+    day = formatting.long_date(date_in_paris(spreadsheet_import.created_at))
     provenance_note = (
         f"Tableau « {spreadsheet_import.filename} » du {day} : ces écoles n'étaient pas encore dans l'annuaire."
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 from django.db import transaction
 from django.db.models import Q
 
-from collectivities.operations import add_to_portfolio as add_schools
+from collectivities.operations.portfolio import add_to_portfolio as add_schools
 from imports import queries
 from imports.enums import ImportState, Verdict
 from imports.meanings import Meaning
@@ -30,7 +30,7 @@ MIN_LEAD = 0.1
 def add_all_to_portfolio(*, import_id: int, by: User | None, at: datetime.datetime, **filters: Unpack[RowQuery]) -> int:
     """Add the schools outside the portfolio to it; return how many were added."""
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
-    rows = list(queries.filter_rows(spreadsheet_import, **filters).filter(codes__contains=["outside_portfolio"]))
+    rows = list(queries.filter_rows(spreadsheet_import, **filters).filter(codes__contains=["not_in_portfolio"]))
     added = add_schools(uais=[row.uai for row in rows], by=by, at=at).added
     if rows:
         change_rows(spreadsheet_import, rows)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: States in which a job works on the import.
 BUSY_STATES = (ImportState.UPLOADED, ImportState.APPLYING)
-STOP_REQUESTED_ACTION = "import.stop_asked"
+STOP_REQUESTED_ACTION = "import.cancellation_requested"
 
 _ABANDONED_SQL = """
 SELECT import.id, import.state

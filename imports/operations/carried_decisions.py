@@ -12,12 +12,11 @@ from django.db.models import Q
 
 from accounts.models import User
 from collectivities import audit_log
-from core import array_lookups
+from core.workbook import clean_sheet_name
 from imports.enums import APPLICABLE, ImportState
 from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.recheck import change_rows
-from imports.workbooks.safe_cells import clean_sheet_name
 
 #: States in which an import is cancelled when a corrected file replaces it.
 _REPLACEABLE_STATES = (ImportState.UPLOADED, ImportState.READ, ImportState.CHECKED)
@@ -111,10 +110,10 @@ def _carry_decisions(spreadsheet_import: SpreadsheetImport, kept: dict[int, int]
         .values_list("pk", flat=True)
     )
     restored_ids = [kept[pk] for pk in ignored_reason if pk in kept]
-    for row in ImportRow.objects.filter(array_lookups.number_in("pk", restored_ids), ignored_reason=""):
+    for row in ImportRow.objects.filter(pk__in_array=restored_ids, ignored_reason=""):
         decided[row.pk] = row
     rows = [now for now, was in kept.items() if was in decided]
-    changed = list(ImportRow.objects.filter(array_lookups.number_in("pk", rows)))
+    changed = list(ImportRow.objects.filter(pk__in_array=rows))
     if not changed:
         return
 

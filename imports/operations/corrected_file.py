@@ -8,16 +8,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from django.db import connection
 from django.db.models import Q
 
+from core.tenant_connection import connection
+from core.workbook import clean_sheet_name
 from imports.enums import ImportState
 from imports.layout import LayoutChoices
 from imports.meanings import ADDED_TITLES, Meaning, is_added_title
 from imports.models import SpreadsheetImport
 from imports.operations.import_lock import READ_TASK, queue_task
 from imports.workbooks import provenance
-from imports.workbooks.safe_cells import clean_sheet_name
 from schools.folding import fold
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def find_corrected_import(
 
     None if it has no provenance, or one of another pool or purpose.
     """
-    found = provenance.read_provenance(content, connection.schema_name)  # type: ignore[attr-defined]
+    found = provenance.read_provenance(content, connection.schema_name)
     if found is None:
         return None, None
     earlier = SpreadsheetImport.objects.filter(Q(pool_id=pool_id), pk=found.import_id, purpose=purpose).first()

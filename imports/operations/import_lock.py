@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connection
-
+from core.tenant_connection import connection
 from imports.enums import ImportState
 from imports.exceptions import UnknownImport, WrongImportState
 from imports.models import SpreadsheetImport
@@ -34,7 +33,7 @@ def lock_import(import_id: int, *states: ImportState) -> SpreadsheetImport:
 
 def queue_task(task: str, spreadsheet_import: SpreadsheetImport, **arguments: Any) -> None:
     """Queue a task on an import, to start when this transaction commits."""
-    schema = connection.schema_name  # type: ignore[attr-defined]
+    schema = connection.schema_name
     # One queue lock per import: its tasks never run concurrently.
     defer(
         task,

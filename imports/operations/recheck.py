@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from core import array_lookups
 from imports import rows as import_rows
 from imports.checks import (
     CheckRequest,
@@ -81,7 +80,7 @@ def change_rows(
     }
     affected = list(
         ImportRow.objects.filter(
-            array_lookups.number_in("pk", _affected_ids(stored, findings, uais - {""}, emails - {""}) - set(altered))
+            pk__in_array=_affected_ids(stored, findings, uais - {""}, emails - {""}) - set(altered)
         )
     )
     default_ticks |= {row.pk: is_ticked_by_default(row) for row in affected}

@@ -90,7 +90,7 @@ def _check_awaitable(row: ImportRow) -> None:
 
 
 def _check_resolution(row: ImportRow, conflict_resolution: str) -> None:
-    if "lower_redeemed" in row.codes:
+    if "below_redeemed_units" in row.codes:
         raise CannotResolveConflict(
             f"La clé de la ligne {row.number} est déjà activée : rien ne peut en être repris. Mettez-la de côté."
         )

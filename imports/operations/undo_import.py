@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from collectivities import audit_log
-from collectivities.operations import bulk_remove_from_portfolio, restore_contacts
+from collectivities.operations.portfolio_store import remove_from_portfolio, restore_contacts
 from core import formatting
 from imports.enums import ImportState, Purpose
 from imports.models import ImportProgress, SpreadsheetImport
@@ -129,7 +129,7 @@ def _take_back(
 
 
 def _restore_portfolio(plan: UndoPlan, *, by: User | None, at: datetime.datetime) -> tuple[dict[str, Any], str]:
-    removed = len(bulk_remove_from_portfolio(uais=[one.uai for one in plan.removed], by=by, at=at))
+    removed = len(remove_from_portfolio(uais=[one.uai for one in plan.removed], by=by, at=at))
     restored = restore_contacts(contacts={one.uai: one.contact for one in plan.restored}, by=by, at=at)
     figures = {"removed": removed, "restored": restored, "left": [one._asdict() for one in plan.left]}
     words = (

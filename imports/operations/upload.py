@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from collectivities import audit_log
+from core.calendar import date_in_paris
 from imports import queries
 from imports.enums import Purpose, Volume
 from imports.exceptions import EmptyFile, FileTooLarge, PoolMissing, PoolNotOpen, PortfolioHasNoUnits, WrongVolume
@@ -16,7 +17,6 @@ from imports.layout import LayoutChoices
 from imports.models import ImportFile, SpreadsheetImport
 from imports.operations.corrected_file import find_corrected_import, inherit_settings
 from imports.operations.import_lock import READ_TASK, queue_task
-from licensing.catalogue.operations import day_in_france
 from licensing.pools.models import Pool
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def upload(
                 "Un tableau du périmètre ne donne pas de licence : n'indiquez ni lot, ni nombre de licences."
             )
     else:
-        check_pool(pool_id, day_in_france(at))
+        check_pool(pool_id, date_in_paris(at))
         check_volume(volume, units_for_all)
     return store_upload(
         purpose=purpose,

@@ -88,7 +88,7 @@ def map_columns(
         mapper.questions.append(
             Problem(
                 Meaning.UAI,
-                "no_uai_column",
+                "uai_column_missing",
                 "Aucune colonne ne dit de quelles écoles il s'agit : ni UAI, ni nom d'école. Choisissez la bonne "
                 "feuille, la bonne ligne de titres ou la bonne colonne.",
             )

@@ -39,7 +39,9 @@ def parse_email(cell: CellValue) -> str | Problem:
         if len({part.lower() for part in parts}) == 1:
             return parts[0]
         return Problem(
-            "email", "email_twice", f"Cette case contient plusieurs adresses ({', '.join(parts[:3])}) : gardez-en une."
+            "email",
+            "multiple_emails",
+            f"Cette case contient plusieurs adresses ({', '.join(parts[:3])}) : gardez-en une.",
         )
     return Problem(
         "email", "email_invalid", f"« {text[:80]} » n'est pas une adresse e-mail : {_describe_error(cell, parts[0])}"

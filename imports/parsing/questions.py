@@ -46,7 +46,7 @@ def ask_outdated_columns(
         questions.append(
             Problem(
                 meaning.value,
-                "remembered_unfit",
+                "remembered_layout_mismatch",
                 f"La dernière fois, une autre colonne donnait « {LABELS[meaning]} » ; elle n'en contient plus. "
                 + (f"Cette fois {now} : confirmez-le ou choisissez-en une autre." if now else "Choisissez la bonne."),
             )
@@ -77,7 +77,7 @@ def ask_volume(
         else f"Aucune colonne ne donne le nombre {what}."
     )
     ways = " Indiquez un même nombre pour toutes les écoles, ou choisissez la colonne."
-    return [Problem(column or Meaning.UNITS, "no_units", sentence + ways)]
+    return [Problem(column or Meaning.UNITS, "units_source_missing", sentence + ways)]
 
 
 def describe_sheets(layout: SheetSelection) -> list[str]:
@@ -123,7 +123,7 @@ def ask_duplicate_sheets(detected_sheets: Sequence[DetectedSheet], bodies: Seque
     return [
         Problem(
             "sheets",
-            "several_versions",
+            "multiple_versions",
             f"Les feuilles {names} listent en grande partie les mêmes écoles : elles ne sont pas additionnées. "
             "Choisissez celle qu'il faut lire.",
         )

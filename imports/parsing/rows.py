@@ -152,9 +152,9 @@ def _add_formula_problems(row: ParsedRow, missing: Sequence[Meaning], volume: Me
     for meaning in missing:
         if meaning is volume:
             problems = [problem for problem in problems if problem.code != "units_missing"]
-            problems.append(Problem("units", "not_computed", _FORMULA_MESSAGE))
+            problems.append(Problem("units", "formula_not_computed", _FORMULA_MESSAGE))
         elif meaning is Meaning.EMAIL:
-            problems.append(Problem("email", "not_computed", _FORMULA_MESSAGE))
+            problems.append(Problem("email", "formula_not_computed", _FORMULA_MESSAGE))
         elif meaning in (Meaning.UAI, Meaning.NAME, Meaning.CLASSES):
-            problems.append(Problem(meaning.value, "not_computed", _FORMULA_MESSAGE, blocking=False))
+            problems.append(Problem(meaning.value, "formula_not_computed", _FORMULA_MESSAGE, blocking=False))
     return row._replace(problems=problems)

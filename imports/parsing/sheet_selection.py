@@ -120,7 +120,7 @@ def _chosen_sheets(workbook: Workbook, sheets: Sequence[str], header_row: int | 
     if missing:
         available = ", ".join(f"« {name} »" for name in names)
         raise UnreadableFile(
-            "no_such_sheet", f"Ce fichier n'a pas de feuille « {missing[0]} ». Il contient : {available}."
+            "unknown_sheet", f"Ce fichier n'a pas de feuille « {missing[0]} ». Il contient : {available}."
         )
     detected_sheets = [_detect(index, sheet) for index, sheet in enumerate(workbook.sheets) if sheet.name in sheets]
     return (

@@ -15,6 +15,7 @@ from imports.operations.upload import check_pool, check_size, check_volume
 from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
 from licensing.pools.wording import describe_pool
+from web.generic_forms import ModelChoiceField
 
 if TYPE_CHECKING:
     import datetime
@@ -28,7 +29,7 @@ MAX_UNITS = 999_999
 ACCEPTED_EXTENSIONS = ".xlsx,.xlsm,.xls,.ods,.csv,.tsv,.txt"
 
 
-class PoolChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
+class PoolChoiceField(ModelChoiceField[Pool]):
     """Pool choice labelled with its free licences."""
 
     def label_from_instance(self, obj: Any) -> str:

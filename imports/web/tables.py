@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import django_tables2 as tables
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 
 from core import formatting
+from core.calendar import date_in_paris
 from imports.enums import APPLICABLE, ImportState, Purpose, Verdict
 from imports.models import SpreadsheetImport
 
@@ -121,5 +121,5 @@ class ImportTable(tables.Table):
 
     def render_created_at(self, record: SpreadsheetImport) -> SafeString:
         who = self.people.get(record.created_by_id or 0)
-        day = formatting.long_date(timezone.localtime(record.created_at).date())
+        day = formatting.long_date(date_in_paris(record.created_at))
         return format_html('{}<br><span class="text-secondary">{}</span>', day, who) if who else format_html("{}", day)

@@ -13,11 +13,7 @@ from openpyxl import Workbook
 from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.utils import get_column_letter
 
-from imports.formats.detection import open_workbook
-from imports.meanings import ADDED_TITLES, LISTS_SHEET
-from imports.workbooks import cell_marks, choice_lists
-from imports.workbooks.annotated_original import ADDED_WIDTHS, AddedColumns, locate_added_columns
-from imports.workbooks.safe_cells import (
+from core.workbook import (
     WRAPPED,
     build_cell,
     build_header,
@@ -26,6 +22,10 @@ from imports.workbooks.safe_cells import (
     save_to_bytes,
     set_widths,
 )
+from imports.formats.detection import open_workbook
+from imports.meanings import ADDED_TITLES, LISTS_SHEET
+from imports.workbooks import cell_marks, choice_lists
+from imports.workbooks.annotated_original import ADDED_WIDTHS, AddedColumns, locate_added_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

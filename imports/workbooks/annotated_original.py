@@ -17,10 +17,10 @@ from openpyxl.cell import MergedCell
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.dimensions import ColumnDimension
 
+from core.workbook import BOLD, HEADER_FILL, WRAPPED, save_to_bytes, set_text, set_widths
 from imports.meanings import ADDED_TITLES, is_added_title
 from imports.workbooks import cell_marks, choice_lists
 from imports.workbooks.formula_results import read_results, restore_results
-from imports.workbooks.safe_cells import BOLD, HEADER_FILL, WRAPPED, save_to_bytes, set_text, set_widths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -131,7 +131,8 @@ def _anchor(sheet: Worksheet, row: int, column: int) -> Cell:
     if isinstance(cell, MergedCell):
         area = next(area for area in sheet.merged_cells.ranges if cell.coordinate in area)
         cell = sheet.cell(area.min_row, area.min_col)
-    return cell  # type: ignore[no-any-return]
+    found: Cell = cell
+    return found
 
 
 def _read_titles(sheets: dict[int, Worksheet], place: TableLocation) -> Iterator[list[object]]:

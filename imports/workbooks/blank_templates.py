@@ -11,10 +11,10 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.worksheet.datavalidation import DataValidation
 
+from core.workbook import WRAPPED, build_cell, build_header, build_text_cell, save_to_bytes, set_widths
 from imports.enums import Purpose
 from imports.formats import limits
 from imports.meanings import LISTS_SHEET
-from imports.workbooks.safe_cells import WRAPPED, build_cell, build_header, build_text_cell, save_to_bytes, set_widths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 
+from core.workbook import build_text_cell
 from imports.meanings import LISTS_SHEET
-from imports.workbooks.safe_cells import build_text_cell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from core.calendar import PARIS
+from core.workbook import WorksheetContent, build_workbook
 from imports.enums import ConflictResolution, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
 from imports.meanings import LABELS, Meaning
 from imports.parsing.column_mapping import column_letters
-from imports.workbooks.plain_workbook import WorksheetContent, build_workbook
-from licensing.catalogue.operations import PARIS
 
 if TYPE_CHECKING:
     import datetime

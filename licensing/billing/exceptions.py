@@ -18,4 +18,4 @@ class AlreadyCredited(LicensingError):
 
 
 class BadStatus(LicensingError):
-    code = "bad_status"
+    code = "invalid_status"

@@ -10,7 +10,7 @@ class NotOnSale(LicensingError):
 
 
 class BadQuantity(LicensingError):
-    code = "bad_quantity"
+    code = "invalid_quantity"
 
 
 class NothingToRenew(LicensingError):
@@ -18,4 +18,4 @@ class NothingToRenew(LicensingError):
 
 
 class PricesAlreadyExist(LicensingError):
-    code = "prices_there"
+    code = "prices_already_set"

@@ -1,24 +1,15 @@
-"""The product and the school years, created at first use, and the calendar day in France."""
+"""The product and the school years, created at first use."""
 
 from __future__ import annotations
 
 import datetime
-from zoneinfo import ZoneInfo
 
 from licensing.catalogue.models import Product, SchoolYear
 
 #: Code of the only product: a licence for all levels, CP to CM2.
 LICENCE_CODE = "licence-tous-niveaux"
 
-#: Time zone of all calendar days, wherever the server and the user are.
-PARIS = ZoneInfo("Europe/Paris")
-
 _SEPTEMBER = 9
-
-
-def day_in_france(at: datetime.datetime) -> datetime.date:
-    """Return the calendar day in Paris at this moment: 31 August ends at midnight in Paris, not in UTC."""
-    return at.astimezone(PARIS).date()
 
 
 def get_licence_product() -> Product:

@@ -1,4 +1,4 @@
-"""Endpoint of the learning application: identify the owner of a ticket, and whether they may enter.
+"""View of the learning application: identify the owner of a ticket, and whether they may enter.
 
 Authenticated by an application token only; sessions are ignored. Documented for the application's developers in
 docs/application.md; every error is `{"code": …, "detail": …}`.
@@ -171,7 +171,7 @@ class EntrySerializer(serializers.Serializer[Any]):
     )
     nickname = serializers.CharField(source="entry.nickname", help_text="A pupil's word in the class: `lapin`.")
     reason = serializers.CharField(source="entry.reason", help_text="Why not, for programs.")
-    sentence = serializers.CharField(source="entry.sentence", help_text="Why not, in French, to be shown as it stands.")
+    detail = serializers.CharField(source="entry.sentence", help_text="Why not, in French, to be shown as it stands.")
 
 
 class EntryErrorSerializer(serializers.Serializer[Any]):
@@ -184,14 +184,14 @@ def _error_response(description: str) -> OpenApiResponse:
 
 
 @require_policy(ApplicationTokenPolicy())
-class EntryEndpoint(APIView):
+class EntryView(APIView):
     """`POST /api/application/v1/entry`."""
 
     authentication_classes = (ApplicationAuthentication,)
     permission_classes = (HasApplicationToken,)
 
     @extend_schema(
-        operation_id="entry",
+        operation_id="checkEntry",
         request=EntryRequestSerializer,
         responses={
             200: EntrySerializer,

@@ -11,11 +11,11 @@ class ClassesConfig(AppConfig):
         """Register kinds of e-mail and password resealing; end pupils' sessions when a user signs in."""
         from licensing.classes import (  # noqa: PLC0415 - needs the models
             emails,  # noqa: F401 - registers its kinds
-            key_rotation,
+            passwords,
             pupil_session,
             sharing_emails,  # noqa: F401 - registers its kinds
         )
         from licensing.entitlements.key_rotation import register  # noqa: PLC0415 - needs the models
 
-        register(key_rotation.reseal_batch)
+        register(passwords.reseal_batch)
         user_logged_in.connect(pupil_session.end_on_user_login, dispatch_uid="classes.pupil_session")

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from django.db import connection
 
 from accounts.models import Profile
-from licensing.classes.licence_status import get_unusable_code
+from core.calendar import date_in_paris
+from licensing.classes.licence_status import UnusableCase, find_unusable_case, format_entry_refusal
 from licensing.entitlements.models import Entitlement
-from licensing.entitlements.queries import date_in_paris
-from licensing.entitlements.wording import CANCELLED_SENTENCE, format_long_date
 from licensing.exceptions import LicensingError
 
 if TYPE_CHECKING:
@@ -22,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _TEACHER_SQL = """
-SELECT person.is_active, person.profile, seat.id, entitlement.last_day, entitlement.provisional_until, entitlement.unpaid_until,
-       entitlement.suspended_at, entitlement.cancelled_at, classroom.id, classroom.code, classroom.name
+SELECT person.is_active, person.profile, seat.id, entitlement.last_day,
+       entitlement.provisional_until, entitlement.unpaid_until, entitlement.suspended_at, entitlement.cancelled_at,
+       classroom.id, classroom.code, classroom.name
 FROM accounts_user AS person
 LEFT JOIN LATERAL (
     SELECT held.id FROM entitlements_seat AS held WHERE held.holder_id = person.id
@@ -136,9 +136,9 @@ class _Licence(NamedTuple):
     def until(self) -> datetime.date:
         return self.entitlement.open_until
 
-    def reason_on(self, day: datetime.date) -> str:
-        """Return the code that says why it is unusable on that day; empty where it is usable."""
-        return get_unusable_code(self.entitlement, day)
+    def unusable_on(self, day: datetime.date) -> UnusableCase | None:
+        """Return why it is unusable on that day; None where it is usable."""
+        return find_unusable_case(self.entitlement, day)
 
     def open_classes(self) -> tuple[OpenClass, ...]:
         if self.classroom is None:
@@ -161,10 +161,11 @@ def check_user_entry(user_id: int, at: datetime.datetime) -> EntryDecision:
     if not licences:
         return _deny("teacher", "no_licence", _NO_LICENCE[Profile(profile)])
     day = date_in_paris(at)
-    running = sorted((one for one in licences if not one.reason_on(day)), key=lambda one: (one.until, one.seat))
+    unusable = [(one, case) for one in licences if (case := one.unusable_on(day)) is not None]
+    running = sorted((one for one in licences if one.unusable_on(day) is None), key=lambda one: (one.until, one.seat))
     if not running:
-        last = max(licences, key=lambda one: (one.last_day, one.until, one.seat))
-        return _deny("teacher", last.reason_on(day), _explain(last, last.reason_on(day)))
+        last, case = max(unusable, key=lambda pair: (pair[0].last_day, pair[0].until, pair[0].seat))
+        return _deny("teacher", case.code, format_entry_refusal(case, last.entitlement))
     return EntryDecision(
         allowed=True,
         role="teacher",
@@ -186,11 +187,11 @@ def check_pupil_entry(pupil_id: int, at: datetime.datetime) -> EntryDecision:
         raise UnknownPerson("Ce compte d'élève n'existe pas, ou n'existe plus.")
     number, word, purged, holder = rows[0][:4]
     licence = _Licence(*rows[0][4:])
-    reason = licence.reason_on(date_in_paris(at))
-    if purged is not None or reason == "licence_ended":
+    case = licence.unusable_on(date_in_paris(at))
+    if purged is not None or case in (UnusableCase.CANCELLED, UnusableCase.ENDED):
         return _deny("pupil", "licence_ended", f"Ta classe est finie pour cette année. {_ASK_TEACHER}")
-    if reason:
-        return _deny("pupil", reason, _CLASS_CLOSED)
+    if case is not None:
+        return _deny("pupil", case.code, _CLASS_CLOSED)
     if holder is None:
         return _deny("pupil", "no_teacher", _CLASS_CLOSED)
     return EntryDecision(
@@ -212,25 +213,3 @@ def _fetch_rows(statement: str, number: int) -> Sequence[tuple[Any, ...]]:
 
 def _deny(role: Literal["teacher", "pupil"], reason: str, sentence: str) -> EntryDecision:
     return EntryDecision(allowed=False, role=role, reason=reason, sentence=sentence)
-
-
-def _explain(licence: _Licence, reason: str) -> str:
-    if reason == "licence_ended" and licence.cancelled_at is not None:
-        return f"{CANCELLED_SENTENCE}. Voyez avec votre chef d'établissement."
-    if reason == "licence_ended":
-        return (
-            f"Votre licence était valable jusqu'au {format_long_date(licence.last_day)} inclus. Demandez à votre chef "
-            "d'établissement une licence de la nouvelle année scolaire."
-        )
-    if reason == "licence_suspended" and licence.entitlement.temporary_until is None:
-        return (
-            "Votre licence est suspendue. Votre classe et vos élèves sont conservés, et tout reprendra de soi-même dès "
-            "qu'elle sera rétablie."
-        )
-    kept = "Votre classe et vos élèves sont conservés, et tout reprendra de soi-même dès qu'il sera reçu."
-    if reason == "licence_suspended":
-        return f"Votre licence est suspendue : sa commande attend son règlement. {kept}"
-    return (
-        f"Les droits temporaires de votre licence ont pris fin le {format_long_date(licence.until)} : sa commande"
-        f" attend son règlement. {kept}"
-    )

@@ -11,7 +11,7 @@ from licensing.exceptions import LicensingError
 class ClassNotTaught(LicensingError):
     """The user does not teach the class or hold the seat; whether it exists is not revealed."""
 
-    code = "not_yours"
+    code = "not_owner"
 
 
 class NotSeatHolder(LicensingError):
@@ -36,7 +36,7 @@ class LicenceNotRunning(LicensingError):
 class InvalidClassName(LicensingError):
     """The name is empty, longer than 60 characters, or not printable."""
 
-    code = "bad_name"
+    code = "invalid_name"
 
 
 class ClassFull(LicensingError):
@@ -48,13 +48,13 @@ class ClassFull(LicensingError):
 class InvalidPupilCount(LicensingError):
     """The requested number of accounts is out of range."""
 
-    code = "bad_count"
+    code = "invalid_count"
 
 
 class NoSuchPupil(LicensingError):
     """No pupil of the class has the number: the page was stale."""
 
-    code = "no_such_pupil"
+    code = "unknown_pupil"
 
 
 class AlreadyShared(LicensingError):
@@ -113,7 +113,7 @@ class ClassClosed(LicensingError):
 class TooManyAttempts(LicensingError):
     """Too many failed attempts from one network, over all classes."""
 
-    code = "too_many_tries"
+    code = "too_many_attempts"
 
     def __init__(self, sentence: str, retry_after: int) -> None:
         super().__init__(sentence)

@@ -91,7 +91,7 @@ class ClassInvitation(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name="enseignant"
     )
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name="par")
-    made_at = models.DateTimeField("faite le")
+    created_at = models.DateTimeField("faite le")
 
     class Meta:
         verbose_name = "invitation à partager une classe"
@@ -207,7 +207,7 @@ class EntryTicket(models.Model):
     token_hash = models.CharField(max_length=64, unique=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     pupil = models.ForeignKey(PupilAccount, on_delete=models.CASCADE, null=True, related_name="+")
-    made_at = models.DateTimeField()
+    created_at = models.DateTimeField()
 
     class Meta:
         constraints: ClassVar = [
@@ -216,7 +216,7 @@ class EntryTicket(models.Model):
                 condition=Q(user__isnull=False, pupil__isnull=True) | Q(user__isnull=True, pupil__isnull=False),
             ),
         ]
-        indexes: ClassVar = [models.Index(name="ticket_made_at", fields=["made_at"])]
+        indexes: ClassVar = [models.Index(name="ticket_created_at", fields=["created_at"])]
 
     def __str__(self) -> str:
         return f"Ticket n° {self.pk}"

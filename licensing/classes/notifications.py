@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 INVITED = "class.invited"
 ACCEPTED = "class.accepted"
-PUT_OUT = "class.put_out"
+PUT_OUT = "class.teacher_removed"
 LEFT = "class.left"
 
 
 def notify_invited_teacher(invitation: ClassInvitation) -> None:
     """Notify a teacher that a colleague invites them to share a class."""
-    _queue(INVITED, invitation.teacher, invitation.made_at, classroom=invitation.classroom_id, by=invitation.by_id)
+    _queue(INVITED, invitation.teacher, invitation.created_at, classroom=invitation.classroom_id, by=invitation.by_id)
 
 
 def notify_holder_of_acceptance(classroom: Classroom, holder: User, at: datetime.datetime) -> None:

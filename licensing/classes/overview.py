@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from django.conf import settings
 from django.db.models import Count
 
+from core.calendar import date_in_paris
 from licensing.classes.licence_status import check_unusable
 from licensing.classes.models import MAX_PUPILS, Classroom, PupilAccount
+from licensing.classes.pupil_erasure import get_erasure_date
 from licensing.classes.queries import get_second_teacher, taught_by
 from licensing.entitlements.models import Seat, Subscription
-from licensing.entitlements.queries import date_in_paris
 from licensing.entitlements.wording import describe_account
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Collection
 
     from accounts.models import User
@@ -59,7 +59,7 @@ class ClassView:
     @property
     def erased_from(self) -> datetime.date:
         """The day from which its pupils' accounts are erased."""
-        return self.entitlement.last_day + datetime.timedelta(days=settings.PUPILS_KEPT_DAYS + 1)
+        return get_erasure_date(self.entitlement.last_day)
 
 
 _RELATED = (

@@ -11,10 +11,12 @@ import base64
 from functools import cache
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.db import transaction
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.debug import sensitive_variables
 
 from licensing.classes import words
+from licensing.classes.models import PupilAccount
 from licensing.entitlements import code_sealing
 
 #: Prefix of a stored password: `pupil$<number of the sealing key>$…`.
@@ -61,6 +63,21 @@ def reseal(stored: str) -> str:
     """Return the stored password resealed under the current key. Raises `sealing.Unsealable`."""
     salt, iterations, digest = _unseal(stored)
     return _seal(f"{_hasher.algorithm}${iterations}${salt}${digest}")
+
+
+@transaction.atomic
+def reseal_batch(*, size: int) -> int:
+    """Reseal up to `size` pupils' hashes under the current key and return how many; 0 when none is left.
+
+    Run by `manage.py reseal_keys`, after which older sealing keys can be removed. Raises `UnsealableCode`, having
+    changed nothing, where the settings lack a sealing key.
+    """
+    sealed = PupilAccount.objects.filter(password__startswith=SCHEME)
+    pupils = list(sealed.exclude(password__startswith=get_current_prefix()).locked()[:size])
+    for pupil in pupils:
+        pupil.password = reseal(pupil.password)
+    PupilAccount.objects.bulk_update(pupils, ["password"], batch_size=500)
+    return len(pupils)
 
 
 def _seal(encoded: str) -> str:

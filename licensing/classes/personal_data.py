@@ -67,7 +67,7 @@ def export_personal_data(user: User) -> dict[str, Any]:
             for classroom in taught
         ],
         "invitations à partager une classe": [
-            {"classe": one.classroom.name, "reçue le": one.made_at}
+            {"classe": one.classroom.name, "reçue le": one.created_at}
             for one in ClassInvitation.objects.filter(teacher=user).select_related("classroom").order_by("pk")
         ],
         "certificats d'effacement": [

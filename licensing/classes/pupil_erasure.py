@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
-from django.utils import timezone
 from django_tenants.utils import get_public_schema_name, schema_context
 
+from core.calendar import date_in_paris
 from core.sequences import reserve_ids
 from licensing.classes.models import Classroom, DeletionCertificate, PupilAccount
-from licensing.entitlements.queries import date_in_paris
 from mailing.operations import NewMessage, enqueue_many
 from schools.models import Affiliation
 
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-ERASED = "classes.erased"
-WARNED = "classes.warned"
+ERASED = "class.pupils_erased"
+WARNED = "class.erasure_announced"
 
 #: How long before the erasure teachers are warned.
 WARNING_LEAD_TIME = datetime.timedelta(days=30)
@@ -137,7 +136,7 @@ def _delete_pupils(classes: Collection[int]) -> dict[int, _ErasedPupils]:
 
 def _create_certificates(erased: Mapping[Classroom, _ErasedPupils], at: datetime.datetime) -> list[DeletionCertificate]:
     numbers = reserve_ids(DeletionCertificate._meta.db_table, len(erased))  # noqa: SLF001 - documented
-    year = timezone.localtime(at).year
+    year = date_in_paris(at).year
     return DeletionCertificate.objects.bulk_create(
         DeletionCertificate(
             pk=number,

@@ -59,8 +59,8 @@ def list_invitations(user: User, at: datetime.datetime) -> QuerySet[ClassInvitat
         ClassInvitation.objects.filter(
             teacher=user,
             by=F("classroom__seat__holder"),
-            made_at__gt=at - datetime.timedelta(days=INVITATION_DAYS),
+            created_at__gt=at - datetime.timedelta(days=INVITATION_DAYS),
         )
         .select_related("classroom__seat__subscription__school", "by")
-        .order_by("-made_at")
+        .order_by("-created_at")
     )

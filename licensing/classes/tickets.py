@@ -7,7 +7,6 @@ deletes the row, so that only one of two concurrent requests succeeds.
 from __future__ import annotations
 
 import datetime
-import hashlib
 import re
 import secrets
 from typing import Literal, NamedTuple
@@ -17,6 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.views.decorators.debug import sensitive_variables
 
+from core.link_tokens import hash_token
 from licensing.classes import entry_check
 from licensing.classes.models import EntryTicket
 from licensing.exceptions import LicensingError
@@ -25,7 +25,7 @@ LIFETIME = datetime.timedelta(minutes=1)
 #: Expired tickets are kept for a while, to tell `ticket_expired` from `unknown_ticket`.
 _RETENTION = datetime.timedelta(hours=1)
 
-_SPEND_SQL = "DELETE FROM classes_entryticket WHERE token_hash = %s RETURNING user_id, pupil_id, made_at"
+_SPEND_SQL = "DELETE FROM classes_entryticket WHERE token_hash = %s RETURNING user_id, pupil_id, created_at"
 #: Fits in a bigint, without leading zeros, so that each person has one name.
 _NAME_PATTERN = re.compile(r"(teacher|pupil)-([1-9][0-9]{0,17})")
 
@@ -71,7 +71,7 @@ def create(*, person: ApplicationUser, at: datetime.datetime) -> str:
     """Create a ticket and return its secret. The caller has checked that the person may enter."""
     secret = secrets.token_urlsafe(32)
     owner = {"user_id": person.number} if person.kind == "teacher" else {"pupil_id": person.number}
-    EntryTicket.objects.create(token_hash=_hash(secret), made_at=at, **owner)
+    EntryTicket.objects.create(token_hash=hash_token(secret), created_at=at, **owner)
     return secret
 
 
@@ -79,14 +79,14 @@ def create(*, person: ApplicationUser, at: datetime.datetime) -> str:
 def spend(*, secret: str, at: datetime.datetime) -> ApplicationUser:
     """Delete the ticket and return its person. Raises `UnknownTicket` or `TicketExpired`."""
     with connection.cursor() as cursor:
-        cursor.execute(_SPEND_SQL, [_hash(secret)])
+        cursor.execute(_SPEND_SQL, [hash_token(secret)])
         row = cursor.fetchone()
     if row is None:
         raise UnknownTicket(
             "Ce ticket n'existe pas, ou a déjà servi : demandez à la personne de revenir par le portail."
         )
-    user_id, pupil_id, made_at = row
-    if made_at + LIFETIME <= at:
+    user_id, pupil_id, created_at = row
+    if created_at + LIFETIME <= at:
         raise TicketExpired("Ce ticket a plus d'une minute : demandez à la personne de revenir par le portail.")
     return ApplicationUser("teacher", user_id) if user_id is not None else ApplicationUser("pupil", pupil_id)
 
@@ -101,10 +101,5 @@ def build_url(secret: str) -> str:
 
 def prune(*, at: datetime.datetime) -> int:
     """Delete expired tickets; return how many."""
-    deleted, _ = EntryTicket.objects.filter(made_at__lt=at - _RETENTION).delete()
+    deleted, _ = EntryTicket.objects.filter(created_at__lt=at - _RETENTION).delete()
     return deleted
-
-
-@sensitive_variables("secret")
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -6,13 +6,13 @@ A token has 256 random bits; only its hash is stored.
 from __future__ import annotations
 
 import datetime
-import hashlib
 import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
+from core.link_tokens import hash_token
 from licensing.classes.models import ApplicationToken
 from licensing.exceptions import LicensingError
 
@@ -50,7 +50,7 @@ def create(*, name: str, by: User | None, at: datetime.datetime) -> CreatedAppli
     """Create a token and return it with its secret, which cannot be read again."""
     secret = PREFIX + secrets.token_urlsafe(32)
     token = ApplicationToken.objects.create(
-        name=name, token_hash=_hash(secret), hint=secret[:_HINT_LENGTH], created_at=at, created_by=by
+        name=name, token_hash=hash_token(secret), hint=secret[:_HINT_LENGTH], created_at=at, created_by=by
     )
     return CreatedApplicationToken(token, secret)
 
@@ -68,7 +68,7 @@ def revoke(*, token_id: int, at: datetime.datetime) -> ApplicationToken:
 @sensitive_variables("secret")
 def authenticate(secret: str, *, at: datetime.datetime) -> ApplicationToken:
     """Return the token with this secret, and update its last use. Raises `UnknownToken` or `TokenRevoked`."""
-    token = ApplicationToken.objects.filter(token_hash=_hash(secret)).first()
+    token = ApplicationToken.objects.filter(token_hash=hash_token(secret)).first()
     if token is None:
         raise UnknownApplicationToken("Ce jeton n'existe pas : demandez-en un à l'exploitant du portail.")
     if token.revoked_at is not None:
@@ -77,8 +77,3 @@ def authenticate(secret: str, *, at: datetime.datetime) -> ApplicationToken:
         # Of concurrent requests only one updates the row.
         ApplicationToken.objects.filter(pk=token.pk, last_used_at=token.last_used_at).update(last_used_at=at)
     return token
-
-
-@sensitive_variables("secret")
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

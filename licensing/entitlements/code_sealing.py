@@ -7,15 +7,13 @@ needed until `manage.py reseal_keys` has resealed every row.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
+
+from core.sealing import get_sealing_keys
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -37,23 +35,12 @@ class UnsealableCode(Exception):
 
 
 @cache
-def _parse_keys(entries: tuple[str, ...]) -> dict[int, AESSIV]:
-    ciphers: dict[int, AESSIV] = {}
-    for entry in entries:
-        number, _, secret = entry.partition(":")
-        try:
-            ciphers[int(number)] = AESSIV(base64.b64decode(secret, validate=True))
-        except (ValueError, binascii.Error):
-            # The entry itself is a secret: the message must not contain it.
-            raise ImproperlyConfigured("SEALING_KEYS: each entry reads number:base64 of 32, 48 or 64 bytes.") from None
-    # `sealed_under` is a smallint.
-    if not ciphers or len(ciphers) != len(entries) or not all(0 <= number < 2**15 for number in ciphers):
-        raise ImproperlyConfigured("SEALING_KEYS must hold at least one entry, each with its own number below 32768.")
-    return ciphers
+def _make_ciphers(keys: tuple[tuple[int, bytes], ...]) -> dict[int, AESSIV]:
+    return {number: AESSIV(secret) for number, secret in keys}
 
 
 def _ciphers() -> dict[int, AESSIV]:
-    return _parse_keys(tuple(settings.SEALING_KEYS))
+    return _make_ciphers(tuple(get_sealing_keys().items()))
 
 
 def current_key_number() -> int:

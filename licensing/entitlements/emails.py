@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from accounts.models import User
+from core.calendar import date_in_paris
 from core.formatting import pluralize
 from core.urls import portal_url
 from licensing.entitlements import notifications
-from licensing.entitlements.models import Seat, Subscription
-from licensing.entitlements.queries import date_in_paris, may_see_teachers_of
+from licensing.entitlements.models import Seat
+from licensing.entitlements.queries import may_see_teachers_of
 from licensing.entitlements.wording import describe_account, format_until, name_with_commune
 from mailing import kinds
 from mailing.email_template import format_salutation, render_email
@@ -165,33 +166,6 @@ def render_left(message: Message) -> RenderedEmail:
     )
 
 
-def render_grown(message: Message) -> RenderedEmail:
-    """Tell a principal that seats were added to their subscription, and that nothing needs typing."""
-    subscription = Subscription.objects.select_related(
-        "school", "principal", "key__entitlement__product", "key__entitlement__collectivity"
-    ).get(pk=message.context["subscription"])
-    giver = subscription.key.entitlement.collectivity
-    added = pluralize(message.context["units"], "licence")
-    return render_email(
-        greeting=_greeting(message),
-        subject=f"{added} de plus pour votre établissement",
-        paragraphs=[
-            (
-                f"{giver} ajoute {added} à votre abonnement « {subscription.key.entitlement.product} » "
-                f"({describe_account(subscription)}), qui en compte désormais {subscription.size}."
-                if giver
-                else (
-                    f"{added} s'ajoutent à votre abonnement « {subscription.key.entitlement.product} », qui en compte "
-                    f"désormais {subscription.size}."
-                )
-            ),
-            "Vous n'avez rien à saisir : la clé reste la même.",
-        ],
-        button="Voir mes abonnements",
-        address=portal_url("mon-compte/"),
-    )
-
-
 def _get_seat_and_holder(message: Message) -> tuple[Seat, str]:
     """Return the seat, and its holder as shown to the recipient. Raises `NoLongerDue` if they changed."""
     seat = _SEATS.get(pk=message.context["seat"])
@@ -212,4 +186,3 @@ kinds.register(notifications.SEAT_CLAIMED, label="Clé saisie par un enseignant"
 kinds.register(notifications.TEACHER_JOINED, label="Enseignant rattaché", render=render_joined)
 kinds.register(notifications.TEACHER_MOVED, label="Enseignant parti", render=render_moved)
 kinds.register(notifications.SEAT_LEFT, label="Titulaire parti", render=render_left)
-kinds.register(notifications.SUBSCRIPTION_GROWN, label="Licences ajoutées", render=render_grown)

@@ -77,7 +77,7 @@ class NoSeatLeft(LicensingError):
 class NoTeacherSelected(LicensingError):
     """No teacher was selected."""
 
-    code = "nobody_chosen"
+    code = "no_teacher_selected"
 
 
 class AlreadyHoldsSeat(LicensingError):
@@ -95,7 +95,7 @@ class WithdrawnFromTeacher(LicensingError):
 class SubscriptionNotAdministered(LicensingError):
     """The user does not administer the subscription."""
 
-    code = "not_yours"
+    code = "not_owner"
 
 
 class PrincipalNotVerified(LicensingError):
@@ -113,7 +113,7 @@ class TeacherOfAnotherSchool(LicensingError):
 class SeatHasChangedHands(LicensingError):
     """The seat is no longer held by the expected teacher: the page was stale."""
 
-    code = "seat_changed_hands"
+    code = "seat_reassigned"
 
 
 class NotForThisProfile(LicensingError):
@@ -125,7 +125,7 @@ class NotForThisProfile(LicensingError):
 class TooManyGuesses(LicensingError):
     """Too many keys that do not exist were tried by this account, or from this address."""
 
-    code = "too_many_guesses"
+    code = "too_many_attempts"
 
     def __init__(self, sentence: str, retry_after: int) -> None:
         super().__init__(sentence)

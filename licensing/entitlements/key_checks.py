@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from accounts.models import Profile
+from core.calendar import date_in_paris
 from licensing.entitlements.exceptions import KeyAlreadyRedeemed, KeyExpired, KeyRevoked, KeySuspended, UnknownKey
 from licensing.entitlements.models import EntitlementStatus
-from licensing.entitlements.queries import date_in_paris, may_see_teachers_of
+from licensing.entitlements.queries import may_see_teachers_of
 from licensing.entitlements.wording import CANCELLED_SENTENCE, format_long_date
 
 if TYPE_CHECKING:

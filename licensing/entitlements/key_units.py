@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
-from core.array_lookups import number_in
 from licensing.entitlements.models import ActivationKey, Subscription
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ def grow_many(additions: Mapping[int, int]) -> None:
         raise ValueError("A key grows by at least one unit.")
     arrays = [list(additions.keys()), list(additions.values())]
     # Lock order: key → subscription → seat.
-    list(Subscription.objects.locked().filter(number_in("key_id", arrays[0])).values_list("pk", flat=True))
+    list(Subscription.objects.locked().filter(key_id__in_array=arrays[0]).values_list("pk", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE public.{ActivationKey._meta.db_table} AS key SET units = key.units + grown.units"  # noqa: S608, SLF001

@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from accounts.models import User
     from licensing.entitlements.models import ActivationKey, Subscription
 
-SEAT_GIVEN = "seat.given"
+SEAT_GIVEN = "seat.assigned"
 SEAT_WITHDRAWN = "seat.withdrawn"
 SEAT_CLAIMED = "seat.claimed"
-SUBSCRIPTION_GROWN = "subscription.grown"
 TEACHER_JOINED = "teacher.joined"
 TEACHER_MOVED = "teacher.moved"
 SEAT_LEFT = "seat.left"
@@ -83,13 +82,6 @@ def notify_principals_of_departure(seat: Seat, teacher: User, at: datetime.datet
     for principal in _principals_of(seat.subscription):
         if principal.pk != teacher.pk:
             _queue(SEAT_LEFT, principal, at, seat=seat.pk)
-
-
-def notify_principals_of_growth(subscription: Subscription, units: int, at: datetime.datetime) -> None:
-    # Once that account is deleted, the other principals of the school.
-    recipients = [subscription.principal] if subscription.principal.is_active else _principals_of(subscription)
-    for principal in recipients:
-        _queue(SUBSCRIPTION_GROWN, principal, at, subscription=subscription.pk, units=units)
 
 
 def _principals_of(subscription: Subscription) -> list[User]:

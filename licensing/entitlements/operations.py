@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import F
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import Profile, User
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
     from schools.models import Affiliation
 
-__all__ = ["assign", "assign_many", "claim", "expose", "grow", "redeem", "release", "replace"]
+__all__ = ["assign", "assign_many", "claim", "expose", "redeem", "release", "replace"]
 
 
 @sensitive_variables("code", "symbols")
@@ -138,26 +137,6 @@ def release(*, seat_id: int, by: User, at: datetime.datetime, holder_id: int | N
         notifications.notify_teacher_of_withdrawal(seat, teacher, at)
     notifications.notify_collectivity(subscription.key, "released", at)
     return seat
-
-
-@transaction.atomic
-def grow(*, key: ActivationKey, units: int, at: datetime.datetime) -> None:
-    """Add units to a key that the caller has locked and, if redeemed, seats to its subscription.
-
-    For a second volume from the same pool. The principal of a redeemed key is notified.
-    """
-    if units < 1:
-        raise ValueError(f"A key grows by at least one unit, not {units}.")
-    key.units += units
-    ActivationKey.objects.filter(pk=key.pk).update(units=F("units") + units)
-    if key.redeemed_at is None:
-        return
-    subscription = Subscription.objects.locked().select_related("principal").get(key=key)
-    Subscription.objects.filter(pk=subscription.pk).update(size=F("size") + units)
-    Seat.objects.bulk_create(
-        Seat(subscription=subscription, number=subscription.size + step) for step in range(1, units + 1)
-    )
-    notifications.notify_principals_of_growth(subscription, units, at)
 
 
 @transaction.atomic

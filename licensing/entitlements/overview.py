@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from django.db.models import Q
 
 from accounts.models import Profile, User
+from core.calendar import date_in_paris
 from licensing.entitlements import code_sealing
 from licensing.entitlements.models import Seat, Subscription
-from licensing.entitlements.queries import administered_by, date_in_paris, unseal_key
+from licensing.entitlements.queries import administered_by, unseal_key
 from licensing.entitlements.wording import countdown, describe_account, format_validity, status_text
 from schools import matching
 from schools.folding import fold

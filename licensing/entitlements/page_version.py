@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, Max, Subquery, Sum, Value
 
 from accounts.models import Profile, User
+from core.calendar import date_in_paris
 from licensing.entitlements.models import SeatEvent, Subscription
-from licensing.entitlements.queries import administered_by, date_in_paris
+from licensing.entitlements.queries import administered_by
 from schools.models import Affiliation
 
 if TYPE_CHECKING:

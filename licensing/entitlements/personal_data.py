@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models import Q
 
+from accounts.models import Profile
 from licensing.entitlements import notifications
 from licensing.entitlements.models import ActivationKey, Seat, SeatEvent, Subscription
 from licensing.entitlements.wording import name_with_commune
@@ -63,6 +64,15 @@ def list_credited_subscriptions(user: User) -> list[Subscription]:
         .select_related("key__entitlement__product", "key__entitlement__collectivity", "school", "principal")
         .order_by("opened_at", "pk")
     )
+
+
+def is_left_to_nobody(subscription: Subscription) -> bool:
+    """Return whether nobody administers the subscription any more, once the account that it is credited to is closed.
+
+    That is so of a school typed by hand, for which no other principal can be verified; a subscription that a teacher
+    bought for themselves was administered by nobody else.
+    """
+    return subscription.school_id is None and subscription.principal.profile != Profile.TEACHER
 
 
 def export_personal_data(user: User) -> dict[str, Any]:

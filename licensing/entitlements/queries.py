@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db.models import Q
-from django.utils import timezone
 
 from licensing.entitlements import code_sealing, keys
 from licensing.entitlements.models import ActivationKey, Subscription
 from schools.models import Affiliation
 
 if TYPE_CHECKING:
-    import datetime
-
     from accounts.models import User
 
 
@@ -28,11 +25,6 @@ def unseal_key(key: ActivationKey) -> str:
 def find_key(text: str) -> ActivationKey | None:
     """Return the key of a typed or pasted code, or None. For the operator's search. Raises `keys.Typo`."""
     return ActivationKey.objects.filter(sealed_code__in=code_sealing.seal_under_all_keys(keys.parse(text))).first()
-
-
-def date_in_paris(at: datetime.datetime) -> datetime.date:
-    """Return the date in Paris: validity days are inclusive and in Europe/Paris."""
-    return timezone.localtime(at).date()
 
 
 def at_verified_schools(user: User) -> Q:

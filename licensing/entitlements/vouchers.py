@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.calendar import date_in_paris
 from core.formatting import add_nonbreaking_spaces
 from core.pdf import A4_WIDTH, PdfDocument
 from core.urls import portal_url
 from licensing.entitlements import key_checks, seat_holders
 from licensing.entitlements.exceptions import NoSeatLeft
-from licensing.entitlements.queries import date_in_paris, unseal_key
+from licensing.entitlements.queries import unseal_key
 from licensing.entitlements.wording import describe_account, format_until
 
 if TYPE_CHECKING:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
-from django.utils import timezone
-
 from accounts.models import Profile
 from core import formatting
+from core.calendar import date_in_paris
 from licensing.entitlements.models import EntitlementStatus
 
 if TYPE_CHECKING:
@@ -23,12 +22,12 @@ CANCELLED_SENTENCE = "La commande de ces licences a été annulée : elles ne do
 
 def format_long_date(day: datetime.date) -> str:
     """Return « 31 août 2027 »; for a datetime, the date in Paris."""
-    return formatting.long_date(timezone.localtime(day).date() if isinstance(day, datetime.datetime) else day)
+    return formatting.long_date(date_in_paris(day) if isinstance(day, datetime.datetime) else day)
 
 
 def format_short_date(day: datetime.date) -> str:
     """Return « 31/08/2027 », for tables; for a datetime, the date in Paris."""
-    return f"{timezone.localtime(day) if isinstance(day, datetime.datetime) else day:%d/%m/%Y}"
+    return formatting.short_date(date_in_paris(day) if isinstance(day, datetime.datetime) else day)
 
 
 def countdown(last: datetime.date, day: datetime.date) -> str:

@@ -13,14 +13,14 @@ from django.utils import timezone
 
 from accounts.models import Profile, User
 from core import formatting
+from core.calendar import date_in_paris
+from core.urls import portal_url
 from licensing.catalogue.models import Seller
-from licensing.catalogue.operations import day_in_france
 from licensing.orders import preflight
 from licensing.orders.models import Order, OrderKind, OrderState, Payer
 from licensing.orders.rights import get_entitlement
 from mailing.email_template import format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
-from tenants.office_urls import office_url, portal_url
 
 if TYPE_CHECKING:
     import datetime
@@ -148,7 +148,7 @@ def build_email(
 
 def _order_url(order: Order) -> str:
     if order.collectivity is not None:
-        return office_url(order.collectivity, f"/achats/{order.pk}/")
+        return order.collectivity.office_url(f"/achats/{order.pk}/")
     return portal_url(f"boutique/commandes/{order.pk}/")
 
 
@@ -161,8 +161,8 @@ def _format_spaces(sentence: str) -> str:
 
 
 def format_day(at: datetime.datetime) -> str:
-    return formatting.long_date(day_in_france(at))
+    return formatting.long_date(date_in_paris(at))
 
 
 def get_today() -> datetime.date:
-    return day_in_france(timezone.now())
+    return date_in_paris(timezone.now())

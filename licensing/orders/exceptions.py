@@ -46,7 +46,7 @@ class PriceChanged(LicensingError):
 class BadBilling(LicensingError):
     """Invalid billing details. `field` is the first invalid field of `BillingDetails`."""
 
-    code = "bad_billing"
+    code = "invalid_billing"
 
     def __init__(self, sentence: str, field: str) -> None:
         super().__init__(sentence)
@@ -56,7 +56,7 @@ class BadBilling(LicensingError):
 class ChangedMeanwhile(LicensingError):
     """The order changed since the page that asks for the operation was shown."""
 
-    code = "changed_meanwhile"
+    code = "outdated"
 
 
 class TermsNotAccepted(LicensingError):
@@ -66,11 +66,11 @@ class TermsNotAccepted(LicensingError):
 class LapsedBefore(LicensingError):
     """An earlier order of the same buyer lapsed without its purchase order."""
 
-    code = "lapsed_before"
+    code = "previous_order_lapsed"
 
 
 class BadScan(LicensingError):
-    code = "bad_scan"
+    code = "invalid_scan"
 
 
 class NothingToCheck(LicensingError):
@@ -90,15 +90,15 @@ class IncompleteForInvoice(LicensingError):
 
 
 class BadAmount(LicensingError):
-    code = "bad_amount"
+    code = "invalid_amount"
 
 
 class BadReference(LicensingError):
-    code = "bad_reference"
+    code = "invalid_reference"
 
 
 class InvalidOrderDate(LicensingError):
-    code = "bad_date"
+    code = "invalid_date"
 
 
 class NotInvoiceable(LicensingError):

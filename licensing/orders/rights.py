@@ -15,7 +15,7 @@ from django_tenants.utils import tenant_context
 
 from collectivities import audit_log
 from core import formatting
-from licensing.catalogue.operations import day_in_france
+from core.calendar import date_in_paris
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.shop_subscriptions import create_shop_subscription
 from licensing.pools.models import Pool
@@ -54,11 +54,11 @@ def create_entitlement(
     line.entitlement = Entitlement.objects.create(
         kind=order.kind,
         number=order.pk,
-        bought_on=day_in_france(order.placed_at or at),
+        bought_on=date_in_paris(order.placed_at or at),
         reason=order.reason,
         collectivity=order.collectivity,
         product=line.product,
-        first_day=min(day_in_france(at), last_day),
+        first_day=min(date_in_paris(at), last_day),
         last_day=last_day,
         provisional_until=None if until is None else min(until, last_day),
     )
@@ -91,7 +91,7 @@ def make_firm(order: Order, *, at: datetime.datetime) -> None:  # noqa: ARG001 -
 
 def is_suspended(order: Order, *, at: datetime.datetime) -> bool:
     """Return whether the order's rights are suspended at `at`, and may resume."""
-    return any(entitlement.suspended_on(day_in_france(at)) for entitlement in _entitlements(order))
+    return any(entitlement.suspended_on(date_in_paris(at)) for entitlement in _entitlements(order))
 
 
 def withdraw(order: Order, *, at: datetime.datetime) -> None:
@@ -107,6 +107,7 @@ def _open_pool(
     order: Order, line: OrderLine, entitlement: Entitlement, *, by: User | None, at: datetime.datetime
 ) -> None:
     """Create the pool in the schema of the collectivity."""
+    assert order.collectivity is not None  # noqa: S101 - a purchase or a grant of a collectivity
     with tenant_context(order.collectivity):
         pool = Pool.objects.create(
             entitlement=entitlement,

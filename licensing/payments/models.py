@@ -57,7 +57,7 @@ class CardPayment(BasePayment):
     def get_purchased_items(self) -> Iterator[PurchasedItem]:
         """Yield the order lines as the invoice will list them. Prices include VAT."""
         for line in self.order.lines.order_by("pk"):
-            yield PurchasedItem(line.description, 1, line.total_ttc, self.currency, line.product_id, line.vat_rate)
+            yield PurchasedItem(line.description, 1, line.total_ttc, self.currency, str(line.product_id), line.vat_rate)
 
     def get_process_url(self) -> str:
         """Return the path of the payment page."""

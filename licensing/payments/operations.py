@@ -8,9 +8,9 @@ from django.db import transaction
 from django_tenants.utils import tenant_context
 
 from core import formatting
+from core.calendar import date_in_paris
 from licensing.billing import invoicing
 from licensing.billing.queries import get_amount_received, get_balance
-from licensing.catalogue.operations import day_in_france
 from licensing.orders import rights
 from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NotInThisState
 from licensing.orders.models import Order, OrderLine, OrderState, PaymentMethod, ScanState, SettlementMethod
@@ -47,7 +47,7 @@ def settle_by_card(*, card_payment_id: int, at: datetime.datetime) -> Order:
     if card.total != amount_due:
         raise BadAmount(f"{order} : {card.total} reçu par carte pour {amount_due}.")
     _create_payment(
-        order, PaymentMethod.CARD, card.total, day_in_france(at), card.transaction_id, card=card, by=None, at=at
+        order, PaymentMethod.CARD, card.total, date_in_paris(at), card.transaction_id, card=card, by=None, at=at
     )
     if closed:
         order_events.record(
@@ -82,7 +82,7 @@ def record_payment(
     reference = " ".join(reference.split())
     if not reference:
         raise BadReference("Indiquez le numéro du chèque ou le libellé du virement.")
-    if received_on > day_in_france(at):
+    if received_on > date_in_paris(at):
         raise InvalidOrderDate(f"Le {formatting.long_date(received_on)} n'est pas encore venu.")
     order = lock_order(order_id)
     same = order.payments.filter(reference=reference, amount=amount, received_on=received_on)
@@ -127,7 +127,7 @@ def refund(*, payment_id: int, by: User | None, at: datetime.datetime, reference
         order=order,
         method=payment.method,
         amount=-payment.amount,
-        received_on=day_in_france(at),
+        received_on=date_in_paris(at),
         reference=reference,
         card=payment.card,
         refunds=payment,
@@ -143,7 +143,7 @@ def is_school_year_over(order: Order, *, at: datetime.datetime) -> bool:
     """Return whether the licences that a payment would open have expired. False once invoiced: it is still due."""
     if order.state not in (OrderState.DRAFT, OrderState.PLACED, OrderState.LAPSED):
         return False
-    return OrderLine.objects.filter(order=order, school_year__ends_on__lt=day_in_france(at)).exists()
+    return OrderLine.objects.filter(order=order, school_year__ends_on__lt=date_in_paris(at)).exists()
 
 
 def _create_payment(

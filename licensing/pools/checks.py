@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from core import formatting
+from core.calendar import PARIS, date_in_paris
 from core.email_addresses import is_ordinary_address
-from licensing.catalogue.operations import PARIS, day_in_france
 from licensing.entitlements.models import EntitlementStatus
 from licensing.pools.exceptions import BadAddress, BadSendDate, PoolClosed, PoolSuspended, UnknownPool
 from licensing.pools.models import Pool
@@ -34,7 +34,7 @@ def lock_pool(pool_id: int) -> Pool:
 
 def check_open(entitlement: Entitlement, at: datetime.datetime) -> None:
     """Raise `PoolSuspended` or `PoolClosed` where the entitlement forbids allocating and sending keys."""
-    match entitlement.status_on(day_in_france(at)):
+    match entitlement.status_on(date_in_paris(at)):
         case EntitlementStatus.SUSPENDED:
             raise PoolSuspended(
                 "Ce lot est suspendu dans l'attente de sa commande : rien ne peut en être attribué ni envoyé. "
@@ -82,7 +82,7 @@ def compute_due_at(
     """
     if send_on is None:
         return at
-    if send_on < day_in_france(at):
+    if send_on < date_in_paris(at):
         raise BadSendDate(f"Le {formatting.long_date(send_on)} est passé : choisissez aujourd'hui ou un jour à venir.")
     if send_on > entitlement.last_day:
         raise BadSendDate(

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from collectivities.queries import get_office_settings
 from core import formatting
+from core.calendar import date_in_paris
 from core.urls import portal_url
-from licensing.catalogue.operations import day_in_france
 from licensing.entitlements.models import EntitlementStatus
 from licensing.entitlements.queries import unseal_key
 from licensing.entitlements.wording import format_until
@@ -23,7 +23,6 @@ from licensing.pools.models import Allocation, MessageKind
 from licensing.pools.wording import name_with_article
 from mailing.kinds import NoLongerDue, RenderedEmail
 from schools.wording import format_school_name
-from tenants.office_urls import office_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,7 +41,7 @@ class KeyEmail:
 
     subject: str
     #: Who allocates what to which school, and until when.
-    opening: tuple[str, ...]
+    introduction: tuple[str, ...]
     #: The key as displayed; empty where the e-mail has none.
     key: str = ""
     button: str = ""
@@ -92,7 +91,7 @@ def check_due(message: Message, allocation: Allocation) -> None:
     if allocation.key.redeemed_at is not None and not volume_changed:
         raise NoLongerDue("La clé a été activée avant l'envoi.")
     entitlement = allocation.pool.entitlement
-    match entitlement.status_on(day_in_france(timezone.now())):
+    match entitlement.status_on(date_in_paris(timezone.now())):
         case EntitlementStatus.SUSPENDED | EntitlementStatus.LAPSED:
             raise NoLongerDue("Le lot a été suspendu avant l'envoi : renvoyez la clé quand il sera rétabli.")
         case EntitlementStatus.CANCELLED:
@@ -148,7 +147,7 @@ def _giver(allocation: Allocation) -> str:
 
 def _logo(allocation: Allocation, presentation: OfficeSettings) -> str:
     collectivity = allocation.pool.entitlement.collectivity
-    return office_url(collectivity, "/logo.png") if collectivity is not None and presentation.logo else ""
+    return collectivity.office_url("/logo.png") if collectivity is not None and presentation.logo else ""
 
 
 def _place(allocation: Allocation) -> str:
@@ -158,7 +157,7 @@ def _place(allocation: Allocation) -> str:
 
 
 def _until(allocation: Allocation) -> str:
-    return format_until(allocation.pool.entitlement, day_in_france(timezone.now()))
+    return format_until(allocation.pool.entitlement, date_in_paris(timezone.now()))
 
 
 def _provisional_notes(allocation: Allocation, giver: str) -> tuple[str, ...]:
@@ -189,9 +188,9 @@ def _build_with_key(
     )
     validity = "Elle est valable" if single else "Elles sont valables"
     if reminder:
-        since = formatting.long_date(day_in_france(allocation.created_at))
+        since = formatting.long_date(date_in_paris(allocation.created_at))
         subject = f"Rappel : {licences} Pep's {'attend' if single else 'attendent'} {school.the}"
-        opening = (
+        introduction = (
             (
                 f"Le {since}, {giver} a attribué {licences} Pep's {school.to_the} {_place(allocation)}, "
                 f"{_until(allocation)}."
@@ -200,7 +199,7 @@ def _build_with_key(
         )
     else:
         subject = f"{giver} vous attribue {licences} Pep's pour {school.the}"
-        opening = (
+        introduction = (
             f"{giver} attribue {licences} Pep's {school.to_the} {_place(allocation)}. {validity} {_until(allocation)}.",
             "Ce total remplace celui de notre message précédent ; votre clé reste la même :"
             if grown
@@ -208,7 +207,7 @@ def _build_with_key(
         )
     return KeyEmail(
         subject=_with_plain_spaces(subject),
-        opening=opening,
+        introduction=introduction,
         key=key,
         button="Activer ma licence" if single else f"Activer mes {licences}",
         # In the fragment, which reaches no server log and no referrer.
@@ -242,7 +241,7 @@ def _build_grown(allocation: Allocation, giver: str, added: int) -> KeyEmail:
     credited = "déjà créditée sur votre compte" if added == 1 else "déjà créditées sur votre compte"
     return KeyEmail(
         subject=_with_plain_spaces(f"{giver} vous attribue {licences} Pep's de plus pour {school.the}"),
-        opening=(
+        introduction=(
             f"{giver} attribue {licences} Pep's de plus {school.to_the} {_place(allocation)}, {_until(allocation)}.",
             (
                 f"{'Elle est' if added == 1 else 'Elles sont'} {credited}, qui en compte désormais "
@@ -271,14 +270,14 @@ def _build_reduced(allocation: Allocation, giver: str, key: str) -> KeyEmail:
     if allocation.key.redeemed_at is not None:
         return KeyEmail(
             subject=subject,
-            opening=(reduction, f"Vous avez activé votre clé depuis : votre compte est crédité de {licences}."),
+            introduction=(reduction, f"Vous avez activé votre clé depuis : votre compte est crédité de {licences}."),
             button="Ouvrir « Mon compte »",
             address=portal_url("/mon-compte/"),
             notes=(_ONE_LICENCE,),
         )
     return KeyEmail(
         subject=subject,
-        opening=(reduction, "Ce total remplace celui de notre message précédent ; votre clé reste la même :"),
+        introduction=(reduction, "Ce total remplace celui de notre message précédent ; votre clé reste la même :"),
         key=key,
         button="Activer ma licence" if units == 1 else f"Activer mes {licences}",
         address=portal_url(f"/mon-compte/#cle={key}"),
@@ -298,7 +297,7 @@ def _build_revoked(allocation: Allocation, giver: str) -> KeyEmail:
     licences = "la licence" if single else f"les {formatting.pluralize(allocation.units, 'licence')}"
     return KeyEmail(
         subject=_with_plain_spaces(f"La clé Pep's envoyée {school.to_the} n'est plus valable"),
-        opening=(
+        introduction=(
             (
                 f"{giver} a repris {licences} Pep's {'attribuée' if single else 'attribuées'} {school.to_the} "
                 f"{_place(allocation)}."

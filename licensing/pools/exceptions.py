@@ -36,27 +36,27 @@ class SchoolClosed(LicensingError):
 
 
 class DuplicateSchool(LicensingError):
-    code = "school_twice"
+    code = "duplicate_school"
 
 
 class BadAddress(LicensingError):
-    code = "bad_address"
+    code = "invalid_recipient"
 
 
 class NoAddress(LicensingError):
-    code = "no_address"
+    code = "recipient_missing"
 
 
 class BadUnits(LicensingError):
-    code = "bad_units"
+    code = "invalid_units"
 
 
 class WouldShrink(LicensingError):
-    code = "would_shrink"
+    code = "would_reduce"
 
 
 class BadSendDate(LicensingError):
-    code = "bad_date"
+    code = "invalid_send_date"
 
 
 class UnknownAllocation(LicensingError):
@@ -82,7 +82,7 @@ class AlreadyRemindedToday(LicensingError):
 class RowsRefused(LicensingError):
     """Some rows of an all-or-nothing list are refused; `refusals` by row index, from 0."""
 
-    code = "rows_refused"
+    code = "rows_rejected"
 
     def __init__(self, refusals: Mapping[int, LicensingError]) -> None:
         refused_rows = formatting.pluralize(len(refusals), "ligne est refusée", "lignes sont refusées")

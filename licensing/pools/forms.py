@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Layout, Submit
@@ -39,7 +39,7 @@ class AllocateForm(forms.Form):
 
     def __init__(self, *args: Any, positions: list[PoolPosition], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["pool"].choices = [  # type: ignore[attr-defined]
+        cast("forms.TypedChoiceField", self.fields["pool"]).choices = [
             (pool.pool_id, describe_pool(pool.name, pool.free, pool.entitlement)) for pool in positions
         ]
         self.helper = FormHelper()

@@ -8,7 +8,6 @@ from django.db import connection, models
 from django.db.models import Case, Count, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
-from core import array_lookups
 from licensing.entitlements.models import Entitlement, Seat, usable_on
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
 from mailing.models import LOST, Message, MessageState
@@ -133,7 +132,7 @@ def _find_allocations_with_message(
     since: datetime.datetime | None = None,
 ) -> set[int]:
     messages = Message.objects.filter(
-        array_lookups.number_in("topic_id", allocation_ids), topic=ALLOCATION_TOPIC, kind__in=kinds, state__in=states
+        topic_id__in_array=allocation_ids, topic=ALLOCATION_TOPIC, kind__in=kinds, state__in=states
     )
     if since is not None:
         messages = messages.filter(created_at__gte=since)

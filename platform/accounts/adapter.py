@@ -60,8 +60,8 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         """Return « Mon compte » for principals and teachers, the home page for others."""
-        user: User = request.user  # type: ignore[assignment]
-        if is_portal(request) and user.profile in {Profile.PRINCIPAL, Profile.TEACHER}:
+        profile = getattr(request.user, "profile", None)
+        if is_portal(request) and profile in {Profile.PRINCIPAL, Profile.TEACHER}:
             return reverse("my_account")
         return reverse("home")
 

@@ -12,12 +12,14 @@ from allauth.account.models import EmailAddress
 from django.db import transaction
 
 from accounts import email_kinds, throttling
-from accounts.models import User
+from accounts.locks import lock_account
 from accounts.outbox import queue_email, queue_email_to_user
 from accounts.rate_limits import NEW_ADDRESS
 
 if TYPE_CHECKING:
     import datetime
+
+    from accounts.models import User
 
 
 @transaction.atomic
@@ -27,7 +29,7 @@ def request_change(*, user: User, email: str, host: str, at: datetime.datetime) 
     It replaces an earlier pending address. Requesting the account's current address cancels the change and returns
     None. Raises `throttling.RateLimitExceeded` after too many e-mails.
     """
-    _lock(user)
+    lock_account(user.pk)
     email = email.strip().lower()
     if email == user.email.lower():
         _delete_pending(user)
@@ -45,14 +47,10 @@ def request_change(*, user: User, email: str, host: str, at: datetime.datetime) 
 @transaction.atomic
 def cancel_change(*, user: User) -> bool:
     """Cancel the pending change, so that its link stops working; return whether there was one."""
-    _lock(user)
+    lock_account(user.pk)
     return _delete_pending(user)
 
 
 def _delete_pending(user: User) -> bool:
     deleted, _ = EmailAddress.objects.filter(user_id=user.pk, verified=False, primary=False).delete()
     return bool(deleted)
-
-
-def _lock(user: User) -> None:
-    User.objects.select_for_update(of=("self",), no_key=True).get(pk=user.pk)

@@ -5,7 +5,7 @@ from __future__ import annotations
 CONFIRM = "account.confirm"
 # Change of address: to the new address, then to the former one on request and on completion.
 CONFIRM_NEW_ADDRESS = "account.confirm_new"
-ADDRESS_CHANGE_REQUESTED = "account.address_asked"
+ADDRESS_CHANGE_REQUESTED = "account.address_change_requested"
 ADDRESS_CHANGED = "account.address_changed"
 CREATED = "account.created"
 RESET = "account.reset"

@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts import throttling
 from accounts.models import Profile, User
 from accounts.rate_limits import SIGN_IN_BY_NAME
+from web.generic_forms import ModelForm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +28,19 @@ def _remove_placeholders(form: BaseForm) -> None:
     """Remove allauth's placeholders: they repeat the labels, and screen readers read both."""
     for field in form.fields.values():
         field.widget.attrs.pop("placeholder", None)
+
+
+def check_new_password(form: BaseForm, user: User, *, field: str, confirmation_field: str, mismatch: str) -> None:
+    """Add errors to the form where the confirmation of the new password differs, or the password is refused."""
+    password, confirmation = form.cleaned_data.get(field), form.cleaned_data.get(confirmation_field)
+    if not password:
+        return
+    if confirmation is not None and confirmation != password:
+        form.add_error(confirmation_field, mismatch)
+    try:
+        password_validation.validate_password(password, user)
+    except ValidationError as error:
+        form.add_error(field, error)
 
 
 class AccountSignUpForm(allauth_forms.SignupForm):
@@ -101,7 +115,7 @@ class PasswordResetRequestForm(forms.Form):
     email = forms.EmailField(label="Adresse e-mail", widget=forms.EmailInput({"autocomplete": "email"}))
 
 
-class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
+class PersonForm(ModelForm[User]):
     """« Informations générales »: personal details, and optionally a new password.
 
     It is not saved: `personal_details.update_personal_details` takes what it holds.
@@ -156,14 +170,13 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         changes_email = "email" in data and self.changes_email
         if new or changes_email:
             self._check_old_password(data.get("old_password") or "", changes_email=bool(changes_email and not new))
-        if not new:
-            return data
-        if new != data.get("confirmation"):
-            self.add_error("confirmation", "Les deux saisies du nouveau mot de passe diffèrent.")
-        try:
-            password_validation.validate_password(new, self.instance)
-        except ValidationError as error:
-            self.add_error("new_password", error)
+        check_new_password(
+            self,
+            self.instance,
+            field="new_password",
+            confirmation_field="confirmation",
+            mismatch="Les deux saisies du nouveau mot de passe diffèrent.",
+        )
         return data
 
     def _check_old_password(self, password: str, *, changes_email: bool) -> None:

@@ -36,7 +36,8 @@ class _RateLimitedCode:
             throttling.count_attempts(subjects, at=now)
         except throttling.RateLimitExceeded as throttled:
             raise ValidationError(str(throttled), code="throttled") from None
-        code: str = super().clean_code()  # type: ignore[misc]
+        allauth_form: Any = super()
+        code: str = allauth_form.clean_code()
         try:
             throttling.count_attempts([(SINGLE_USE_CODE, f"{self.user.pk}:{normalize_user_code(code)}")], at=now)
         except throttling.RateLimitExceeded:

@@ -11,7 +11,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Upper
 from django.utils.crypto import salted_hmac
-from django.utils.functional import cached_property
+
+from core.querysets import LockableQuerySet
 
 if TYPE_CHECKING:
     from accounts.sessions import SessionStore
@@ -69,13 +70,6 @@ class User(AbstractUser):
             return "Compte supprimé"
         return self.get_full_name() or self.username
 
-    @cached_property
-    def has_second_factor(self) -> bool:
-        """Whether signing in requires a code after the password."""
-        from accounts import second_factor  # noqa: PLC0415 - its models refer to this one
-
-        return second_factor.is_enabled(self)
-
     def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
         """Bind sessions to the password, as Django does, and to the account's session generation."""
         bound_to = f"{self.session_generation}:{self.password}"
@@ -92,6 +86,8 @@ class ResetRequest(models.Model):
     # Host of the e-mail's link: the one where the reset was requested.
     host = models.CharField(max_length=253)
     asked_at = models.DateTimeField()
+
+    objects = LockableQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"n° {self.pk}"

@@ -38,7 +38,7 @@ def send_reset_emails(*, request_id: int, at: datetime.datetime) -> int:
 
     Idempotent. Only an account's confirmed address counts, not a pending one.
     """
-    reset_request = ResetRequest.objects.select_for_update(no_key=True).filter(pk=request_id).first()
+    reset_request = ResetRequest.objects.locked().filter(pk=request_id).first()
     if reset_request is None:
         return 0
     users = list(User.objects.filter(email__iexact=reset_request.email, is_active=True).order_by("pk"))

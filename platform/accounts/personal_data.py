@@ -15,26 +15,36 @@ from django.contrib.contenttypes.models import ContentType
 
 from accounts import email_kinds
 from accounts.models import Session, User
+from core.exceptions import DomainError
 from mailing import personal_data as outbox
 
 if TYPE_CHECKING:
     import datetime
 
 #: French labels of the kinds of authenticator.
-FACTOR_LABELS = {
+FACTOR_LABELS: dict[str, str] = {
     Authenticator.Type.TOTP: "application d'authentification",
     Authenticator.Type.RECOVERY_CODES: "codes de secours",
     Authenticator.Type.WEBAUTHN: "clé de sécurité",
 }
 
 
-def lock_account(user_id: int) -> User:
-    """Lock the account until the transaction ends, before any other lock, and return it.
+class OperatorAccountNotClosable(DomainError):
+    """The account is the operator's, which no page closes."""
 
-    FOR NO KEY UPDATE: transactions that insert rows referring to the account do not wait, which could deadlock with
-    the seats that they hold.
-    """
-    return User.objects.select_for_update(of=("self",), no_key=True).get(pk=user_id)
+    code = "operator_account"
+
+
+def explain_closure_refusal(user: User) -> str:
+    """Return why the account cannot be closed, as a French sentence; empty where it can."""
+    if not (user.is_staff or user.is_superuser):
+        return ""
+    return "Ce compte est celui de l'exploitation du site : il ne se supprime pas d'ici."
+
+
+def list_email_addresses(user: User) -> set[str]:
+    """Return the account's address and those that it has yet to confirm."""
+    return {user.email, *EmailAddress.objects.filter(user=user).values_list("email", flat=True)} - {""}
 
 
 def erase_account(user: User, *, at: datetime.datetime) -> None:

@@ -24,7 +24,7 @@ class AccountState(NamedTuple):
 
 def list_pending_addresses() -> QuerySet[EmailAddress]:
     """Return the new addresses that accounts have not confirmed yet, the latest first."""
-    return EmailAddress.objects.filter(verified=False, primary=False).order_by("-pk")  # type: ignore[no-any-return]
+    return EmailAddress.objects.filter(verified=False, primary=False).order_by("-pk")
 
 
 def get_account_state(user: User) -> AccountState:

@@ -6,7 +6,7 @@ sessions except the current one: a stolen session does not survive.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -16,6 +16,7 @@ from django.db.models import Exists, F
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import email_kinds, sealing
+from accounts.locks import lock_account
 from accounts.models import User
 from accounts.outbox import queue_email_to_user
 
@@ -29,7 +30,7 @@ _SECRET_KEYS = {Authenticator.Type.TOTP: "secret", Authenticator.Type.RECOVERY_C
 class SecondFactorError(Exception):
     """A rule forbids the change; nothing was changed. The message is shown to the user."""
 
-    code = "second_factor_refused"
+    code = "second_factor_rejected"
 
 
 def is_enabled(user: User) -> bool:
@@ -37,7 +38,7 @@ def is_enabled(user: User) -> bool:
     return bool(Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.TOTP).exists())
 
 
-def has_second_factor(user_id: object) -> Exists:
+def has_second_factor(user_id: Any) -> Exists:
     """Return a queryset condition that the account, given as an `OuterRef`, has a second factor."""
     return Exists(Authenticator.objects.filter(user_id=user_id, type=Authenticator.Type.TOTP))
 
@@ -46,7 +47,7 @@ def has_second_factor(user_id: object) -> Exists:
 @sensitive_variables("secret")
 def enable(*, user: User, secret: str, host: str, at: datetime.datetime) -> None:
     """Enable the second factor, create recovery codes and notify the user. Raises `SecondFactorError`."""
-    _lock(user)
+    lock_account(user.pk)
     if is_enabled(user):
         raise SecondFactorError("La double authentification est déjà activée pour ce compte.")
     TOTP.activate(user, secret)
@@ -58,7 +59,7 @@ def enable(*, user: User, secret: str, host: str, at: datetime.datetime) -> None
 @transaction.atomic
 def disable(*, user: User, host: str, at: datetime.datetime) -> bool:
     """Delete the second factor and its recovery codes, notify the user; return whether there was one."""
-    _lock(user)
+    lock_account(user.pk)
     was_enabled = is_enabled(user)
     Authenticator.objects.filter(user_id=user.pk).delete()
     if was_enabled:
@@ -70,7 +71,7 @@ def disable(*, user: User, host: str, at: datetime.datetime) -> bool:
 @transaction.atomic
 def renew_recovery_codes(*, user: User, host: str, at: datetime.datetime) -> None:
     """Replace the recovery codes and notify the user. Raises `SecondFactorError`."""
-    _lock(user)
+    lock_account(user.pk)
     if not is_enabled(user):
         raise SecondFactorError(
             "Les codes de secours accompagnent la double authentification : activez-la d'abord, ils seront créés avec."
@@ -92,10 +93,6 @@ def reseal(*, after: int = 0, size: int = 500) -> tuple[int, int]:
         row.data[secret_key] = sealing.reseal(row.data[secret_key])
     Authenticator.objects.bulk_update(rows, ["data"])
     return len(rows), rows[-1].pk if rows else 0
-
-
-def _lock(user: User) -> None:
-    User.objects.select_for_update(of=("self",), no_key=True).get(pk=user.pk)
 
 
 def _end_other_sessions(user: User) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
@@ -23,7 +23,7 @@ class SessionStore(DatabaseSessions):
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
         """Return the row to save, with the primary key of the account that is signed in, if any."""
-        row: Session = super().create_model_instance(data)  # type: ignore[assignment]
+        row = cast("Session", super().create_model_instance(data))
         account = data.get(SESSION_KEY)
         row.account = int(account) if account is not None else None
         return row

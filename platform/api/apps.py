@@ -6,5 +6,11 @@ class ApiConfig(AppConfig):
     verbose_name = "API"
 
     def ready(self) -> None:
-        """Register the periodic task, the readers of events and the OpenAPI extension for tokens."""
-        from api import authentication, event_readers, idempotency  # noqa: F401, PLC0415 - need the models
+        """Register the periodic task, the OpenAPI extension for tokens, and tokens as readers of events.
+
+        Without such a token or a webhook, no event is written.
+        """
+        from api import authentication, idempotency, tokens  # noqa: F401, PLC0415 - need the models
+        from webhooks import listeners  # noqa: PLC0415 - needs the models
+
+        listeners.register_readers(tokens.list_event_readers)

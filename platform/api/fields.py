@@ -113,6 +113,14 @@ class UtcDateTimeFieldExtension(OpenApiSerializerFieldExtension):
         return {"type": "string", "format": "date-time"}
 
 
+def shadowing_field(field: serializers.Field[Any, Any, Any, Any]) -> Any:
+    """Return the field, untyped: for those named as attributes of a serializer (`data`, `errors`, `label`).
+
+    The serializer's metaclass takes the fields out of the class, so that at run time nothing is shadowed.
+    """
+    return field
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """A serializer that rejects unknown fields."""
 
@@ -128,6 +136,10 @@ class StrictSerializer(serializers.Serializer[Any]):
         if unknown:
             raise serializers.ValidationError(unknown)
         return values
+
+
+class EmptySerializer(StrictSerializer):
+    """Un objet vide : il n'y a rien à dire de plus."""
 
 
 def _unknown_field_errors(

@@ -1,18 +1,26 @@
-"""Strict query parameters: an invalid value (« has_nursery=oui ») is an error, not ignored."""
+"""Strict query parameters and their filter backend: an invalid value (« has_nursery=oui ») is an error, not ignored."""
 
 from __future__ import annotations
 
 import datetime
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_datetime
-from drf_spectacular.utils import extend_schema_field
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.drainage import set_override
 
 from api.fields import MAX_INTEGER
+from api.pagination import CURSOR_PARAMETER, LIMIT_PARAMETER
+from api.problem_details import FieldError, InvalidRequest
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from rest_framework.request import Request
+    from rest_framework.views import APIView
 
 _DIGITS = re.compile(r"[0-9]{1,10}")
 
@@ -51,11 +59,15 @@ class _StrictIntegerFormField(forms.CharField):
         """Accept what `to_python` returned: CharField's validators expect a string."""
 
 
-@extend_schema_field({"type": "integer", "minimum": 0, "maximum": MAX_INTEGER})
 class StrictNumberFilter(django_filters.NumberFilter):
-    """A non-negative integer, such as a primary key."""
+    """A non-negative integer, such as a primary key; `help_text` is its description in the OpenAPI document."""
 
     field_class = _StrictIntegerFormField
+
+    def __init__(self, field_name: str | None = None, *, help_text: str, **kwargs: Any) -> None:
+        super().__init__(field_name, help_text=help_text, **kwargs)
+        schema = {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER, "description": help_text}
+        set_override(self, "field", schema)
 
 
 class _StrictDateTimeFormField(forms.CharField):
@@ -85,3 +97,36 @@ class StrictDateTimeFilter(django_filters.IsoDateTimeFilter):
     """An ISO 8601 date and time with a time zone."""
 
     field_class = _StrictDateTimeFormField
+
+
+class StrictFilterBackend(DjangoFilterBackend):
+    """Applies the view's filterset; rejects unknown, repeated, empty and invalid parameters."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:
+        """Return the filtered rows. Raises `InvalidRequest`."""
+        filterset = self.get_filterset(request, queryset, view)
+        known = {CURSOR_PARAMETER, LIMIT_PARAMETER, *(filterset.filters if filterset is not None else ())}
+        field_errors = [
+            FieldError("unknown_parameter", "Ce paramètre n'existe pas : voyez la description de l'adresse.", name)
+            for name in request.query_params
+            if name not in known
+        ]
+        for name, values in request.query_params.lists():
+            parameter_filter = filterset.filters.get(name) if filterset is not None else None
+            if len(values) > 1 and not isinstance(parameter_filter, django_filters.MultipleChoiceFilter):
+                field_errors.append(FieldError("duplicate_parameter", "Ce paramètre ne se donne qu'une fois.", name))
+            if (
+                "" in values
+                and parameter_filter is not None
+                and type(parameter_filter) is not django_filters.CharFilter
+            ):
+                field_errors.append(FieldError("empty", "Donnez une valeur à ce paramètre, ou ne le donnez pas.", name))
+        if filterset is not None and not filterset.is_valid():
+            field_errors += [
+                FieldError(error["code"] or "invalid", error["message"], name)
+                for name, errors in filterset.errors.get_json_data().items()
+                for error in errors
+            ]
+        if field_errors:
+            raise InvalidRequest(field_errors)
+        return filterset.qs if filterset is not None else queryset

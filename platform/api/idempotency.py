@@ -16,7 +16,7 @@ import zlib
 from typing import TYPE_CHECKING, Concatenate, cast
 
 from django.core.files.uploadedfile import UploadedFile
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
 from django_tenants.utils import schema_context
@@ -24,6 +24,7 @@ from django_tenants.utils import schema_context
 from api.models import IdempotencyRecord
 from api.problem_details import ApiProblem
 from core.sealing import Sealer, UnsealError
+from core.tenant_connection import connection
 from jobs.periodic_tasks import periodic_task
 from tenants.models import Collectivity
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
     from rest_framework.request import Request
 
-    from api.endpoints import Endpoint
+    from api.views import ScopedView
 
 KEY_HEADER = "Idempotency-Key"
 #: Response header that marks a replayed response.
@@ -43,10 +44,10 @@ RETENTION = datetime.timedelta(days=8)
 _KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,255}")
 #: Statuses that are not stored: a retry of the same request may succeed.
 UNSTORED_STATUSES = frozenset({401, 403, 404, 405, 406, 408, 413, 415, 429})
-_sealer = Sealer("api.answers")
+_sealer = Sealer("api.responses")
 
 
-def idempotent[View: Endpoint, **P](
+def idempotent[View: ScopedView, **P](
     method: Callable[Concatenate[View, Request, P], HttpResponseBase],
 ) -> Callable[Concatenate[View, Request, P], HttpResponseBase]:
     """Decorate a view method so that requests with the same idempotency key are executed once.
@@ -78,7 +79,7 @@ def idempotent[View: Endpoint, **P](
     return cast("Callable[Concatenate[View, Request, P], HttpResponseBase]", wrapper)
 
 
-def _execute[View: Endpoint, **P](
+def _execute[View: ScopedView, **P](
     view: View,
     request: Request,
     method: Callable[Concatenate[View, Request, P], HttpResponseBase],
@@ -116,7 +117,7 @@ def compute_fingerprint(request: Request) -> str:
 
 def _lock_key(hashed_key: str) -> None:
     """Lock the key until the transaction ends. Raises `ApiProblem` if another request holds the lock."""
-    number = hashlib.sha256(f"{connection.schema_name}/{hashed_key}".encode()).digest()[:8]  # type: ignore[attr-defined]
+    number = hashlib.sha256(f"{connection.schema_name}/{hashed_key}".encode()).digest()[:8]
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(number, "big", signed=True)])
         [acquired] = cursor.fetchone()
@@ -135,7 +136,7 @@ def _replay(stored: IdempotencyRecord, request_fingerprint: str) -> HttpResponse
         detail = (
             "Cette requête a été faite ; sa réponse ne peut plus être relue. Lisez la situation avant de continuer."
         )
-        raise ApiProblem("answer_lost", detail) from None
+        raise ApiProblem("response_unavailable", detail) from None
     headers = {REPLAYED_HEADER: "true"} | ({"Location": stored.location} if stored.location else {})
     return HttpResponse(content, status=stored.status, content_type=stored.content_type, headers=headers)
 

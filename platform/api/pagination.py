@@ -1,4 +1,4 @@
-"""Cursor pagination and strict filters of list endpoints.
+"""Cursor pagination of lists.
 
 A cursor encodes the last value of a unique column, so pages stay consistent while rows are added or removed. It is
 opaque to clients; an invalid one is an error.
@@ -11,8 +11,6 @@ import binascii
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
-from django_filters import CharFilter, MultipleChoiceFilter
-from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.pagination import BasePagination
 from rest_framework.response import Response
 
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 
 #: Rows per page: without `limit`, and at most.
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 100, 500
-_CURSOR, _LIMIT = "cursor", "limit"
+CURSOR_PARAMETER, LIMIT_PARAMETER = "cursor", "limit"
 _MAX_CURSOR_LENGTH = 200
 
 
@@ -42,7 +40,7 @@ class UniqueCursorPagination(BasePagination):
         limit = _parse_limit(request)
         model_field = queryset.model._meta.pk if self.field == "pk" else queryset.model._meta.get_field(self.field)  # noqa: SLF001 - Django's documented way
         ordered = queryset.order_by(ordering)
-        if (cursor := request.query_params.get(_CURSOR)) is not None:
+        if (cursor := request.query_params.get(CURSOR_PARAMETER)) is not None:
             comparison = "lt" if ordering.startswith("-") else "gt"
             ordered = ordered.filter(**{f"{self.field}__{comparison}": _decode_cursor(cursor, model_field)})
         rows = list(ordered[: limit + 1])
@@ -57,21 +55,21 @@ class UniqueCursorPagination(BasePagination):
         if self.last is None:
             return None
         query = self.request.query_params.copy()
-        query[_CURSOR] = _encode_cursor(getattr(self.last, self.field))
+        query[CURSOR_PARAMETER] = _encode_cursor(getattr(self.last, self.field))
         return self.request.build_absolute_uri(f"{self.request.path}?{query.urlencode()}")
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
         """Return the OpenAPI parameters of the pagination."""
         return [
             {
-                "name": _CURSOR,
+                "name": CURSOR_PARAMETER,
                 "in": "query",
                 "required": False,
                 "description": "Où la page commence : suivez « next » plutôt que d'en écrire un.",
                 "schema": {"type": "string", "maxLength": _MAX_CURSOR_LENGTH},
             },
             {
-                "name": _LIMIT,
+                "name": LIMIT_PARAMETER,
                 "in": "query",
                 "required": False,
                 "description": "Nombre de lignes par page.",
@@ -99,11 +97,13 @@ class UniqueCursorPagination(BasePagination):
 
 
 def _parse_limit(request: Request) -> int:
-    written = request.query_params.get(_LIMIT, str(DEFAULT_PAGE_SIZE))
+    written = request.query_params.get(LIMIT_PARAMETER, str(DEFAULT_PAGE_SIZE))
     # `isdecimal` alone also accepts non-ASCII digits.
     number = int(written) if written.isascii() and written.isdecimal() and len(written) <= 3 else 0  # noqa: PLR2004 - « 500 »
     if not 1 <= number <= MAX_PAGE_SIZE:
-        raise InvalidRequest([FieldError("invalid_limit", f"« limit » est un nombre de 1 à {MAX_PAGE_SIZE}.", _LIMIT)])
+        raise InvalidRequest(
+            [FieldError("invalid_limit", f"« limit » est un nombre de 1 à {MAX_PAGE_SIZE}.", LIMIT_PARAMETER)]
+        )
     return number
 
 
@@ -126,32 +126,3 @@ def _decode_cursor(cursor: str, field: Any) -> Any:
     if "\x00" in written or _encode_cursor(value) != cursor:
         raise invalid
     return value
-
-
-class StrictFilterBackend(DjangoFilterBackend):
-    """Applies the view's filterset; rejects unknown, repeated, empty and invalid parameters."""
-
-    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:
-        """Return the filtered rows. Raises `InvalidRequest`."""
-        filterset = self.get_filterset(request, queryset, view)
-        known = {_CURSOR, _LIMIT, *(filterset.filters if filterset is not None else ())}
-        field_errors = [
-            FieldError("unknown_parameter", "Ce paramètre n'existe pas : voyez la description de l'adresse.", name)
-            for name in request.query_params
-            if name not in known
-        ]
-        for name, values in request.query_params.lists():
-            parameter_filter = filterset.filters.get(name) if filterset is not None else None
-            if len(values) > 1 and not isinstance(parameter_filter, MultipleChoiceFilter):
-                field_errors.append(FieldError("given_twice", "Ce paramètre ne se donne qu'une fois.", name))
-            if "" in values and parameter_filter is not None and type(parameter_filter) is not CharFilter:
-                field_errors.append(FieldError("empty", "Donnez une valeur à ce paramètre, ou ne le donnez pas.", name))
-        if filterset is not None and not filterset.is_valid():
-            field_errors += [
-                FieldError(error["code"] or "invalid", error["message"], name)
-                for name, errors in filterset.errors.get_json_data().items()
-                for error in errors
-            ]
-        if field_errors:
-            raise InvalidRequest(field_errors)
-        return filterset.qs if filterset is not None else queryset

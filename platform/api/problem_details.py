@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, JsonResponse
+from django.views.defaults import server_error as server_error_page
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -21,9 +22,11 @@ from core.exceptions import DomainError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from django.http import HttpRequest, HttpResponse
+
 CONTENT_TYPE = "application/problem+json"
 #: URL of the documentation of each code, relative to the API's host.
-TYPE_URL = "/api/v1/documentation/erreurs/#{}"
+TYPE_URL = "/api/v1/documentation/errors/#{}"
 _NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
 
 NOT_FOUND_DETAIL = "Il n'y a rien à cette adresse, ou rien que votre collectivité puisse lire."
@@ -178,3 +181,14 @@ def iter_field_errors(detail: Any, path: tuple[str, ...] = (), row: int | None =
             yield from iter_field_errors(inner, path, row)
     else:
         yield FieldError(getattr(detail, "code", "invalid"), str(detail), ".".join(path) or None, row)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Return the 500 response; for the API, one that says the request may be repeated under its « Idempotency-Key »."""
+    if not request.path.startswith("/api/"):
+        return server_error_page(request)
+    detail = (
+        "Une panne de notre fait a empêché cette requête : rien n'a été fait. Renvoyez-la avec la même "
+        "« Idempotency-Key » ; si cela dure, prévenez-nous."
+    )
+    return build_problem_response("internal_error", detail, 500)

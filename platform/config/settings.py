@@ -9,7 +9,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from api.tags import TAGS
+from api.documentation.tags import TAGS
 from config import database, env
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -57,6 +57,7 @@ SHARED_APPS = [
     "accounts",
     "mailing",
     "jobs",
+    "core",
     "web",
     "schools",
     "licensing.catalogue",
@@ -79,7 +80,7 @@ SHARED_APPS = [
     "django.contrib.staticfiles",
     # Our admin site replaces unfold's own.
     "unfold.apps.BasicAppConfig",
-    "sites.back_office.admin_config.BackOfficeAdminConfig",
+    "sites.back_office.apps.BackOfficeAdminConfig",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -360,7 +361,7 @@ SPECTACULAR_SETTINGS = {
     "EXTERNAL_DOCS": {"url": "/api/v1/documentation/", "description": "La documentation, en français."},
     # Replaced by the tenant's own URL when served.
     "SERVERS": [
-        {"url": f"https://{{bureau}}.{BASE_DOMAIN}", "variables": {"bureau": {"default": "nimes"}}},
+        {"url": f"https://{{office}}.{BASE_DOMAIN}", "variables": {"office": {"default": "nimes"}}},
     ],
     "TAGS": TAGS,
     "OAS_VERSION": "3.1.0",
@@ -368,12 +369,30 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    # Enum fields with the same name but different values.
+    # Component names of the enums: drf-spectacular would derive them from field names.
     "ENUM_NAME_OVERRIDES": {
+        "AllocationActionStatus": "licensing.pools.api.actions.STATUSES",
+        "AllocationMode": "licensing.pools.api.allocations.MODES",
+        "AllocationRowStatus": "licensing.pools.operations.AllocationRowStatus",
+        "AllocationState": "licensing.pools.queries.AllocationState",
+        "ColumnMeaning": "imports.api.serializers.MEANINGS",
+        "ConflictResolution": "imports.enums.ConflictResolution",
         "DeliveryState": "webhooks.models.DeliveryState",
+        "DisabledReason": "collectivities.api.webhooks.DISABLED_REASONS",
+        "EventType": "webhooks.models.EventType",
+        "ImportPurpose": "imports.enums.Purpose",
         "ImportState": "imports.enums.ImportState",
+        "MatchMethod": "imports.enums.RowMatchMethod",
+        "MemberRole": "collectivities.models.Role",
         "MessageState": "mailing.models.MessageState",
+        "PoolStatus": "licensing.entitlements.models.EntitlementStatus",
+        "PortfolioRemovalStatus": "collectivities.api.portfolio_serializers.REMOVAL_STATUSES",
+        "PortfolioRowStatus": "collectivities.operations.PortfolioRowResult",
+        "RowEffect": "imports.enums.RowEffect",
+        "RowVerdict": "imports.enums.Verdict",
         "SchoolState": "schools.models.SchoolState",
+        "SubscribableEventType": "collectivities.api.webhooks.SUBSCRIBABLE_TYPES",
+        "VolumeSource": "imports.enums.Volume",
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "api.schema.deduplicate_types"],
 }

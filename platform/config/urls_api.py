@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from api import documentation
-from api.endpoints import NotFoundEndpoint
+from api.documentation import pages as documentation
 from api.openapi import openapi_json
+from api.views import NotFoundView
 from collectivities.api import deliveries, events, members, portfolio, webhooks
 from imports.api import actions as import_actions
 from imports.api import imports, rows
@@ -20,8 +20,8 @@ app_name = "api"
 urlpatterns = [
     path("openapi.json", openapi_json, name="openapi"),
     path("documentation/", documentation.index, name="documentation"),
-    path("documentation/prise-en-main/", documentation.getting_started, name="getting_started"),
-    path("documentation/erreurs/", documentation.errors, name="errors"),
+    path("documentation/getting-started/", documentation.getting_started, name="getting_started"),
+    path("documentation/errors/", documentation.errors, name="errors"),
     path("documentation/<slug:slug>/", documentation.resource, name="resource"),
     path("schools", schools.SchoolListView.as_view(), name="schools"),
     path("schools/<str:uai>", schools.SchoolView.as_view(), name="school"),
@@ -30,28 +30,28 @@ urlpatterns = [
     path("portfolio/remove", portfolio.PortfolioRemovalView.as_view(), name="portfolio_remove"),
     path("portfolio/<str:uai>", portfolio.PortfolioSchoolView.as_view(), name="portfolio_school"),
     path("members", members.MemberListView.as_view(), name="members"),
-    path("messages", messages.MessageListEndpoint.as_view(), name="messages"),
-    path("messages/<int:pk>", messages.MessageEndpoint.as_view(), name="message"),
-    path("imports", imports.ImportListEndpoint.as_view(), name="imports"),
-    path("imports/<int:pk>", imports.ImportEndpoint.as_view(), name="import"),
-    path("imports/<int:pk>/choose", import_actions.ChooseLayoutEndpoint.as_view(), name="import_choose"),
-    path("imports/<int:pk>/rows", rows.ImportRowListEndpoint.as_view(), name="import_rows"),
-    path("imports/<int:pk>/rows/<int:row>", rows.ImportRowEndpoint.as_view(), name="import_row"),
-    path("imports/<int:pk>/apply", import_actions.ApplyImportEndpoint.as_view(), name="import_apply"),
-    path("imports/<int:pk>/cancel", import_actions.CancelImportEndpoint.as_view(), name="import_cancel"),
-    path("imports/<int:pk>/undo", import_actions.UndoImportEndpoint.as_view(), name="import_undo"),
-    path("pools", pools.PoolListEndpoint.as_view(), name="pools"),
-    path("pools/<int:pk>", pools.PoolEndpoint.as_view(), name="pool"),
-    path("allocations", allocations.AllocationListEndpoint.as_view(), name="allocations"),
-    path("allocations/bulk", allocations.BulkAllocationEndpoint.as_view(), name="allocations_bulk"),
-    path("allocations/revoke", pool_actions.BulkRevokeEndpoint.as_view(), name="allocations_revoke"),
-    path("allocations/resend", pool_actions.BulkResendEndpoint.as_view(), name="allocations_resend"),
-    path("allocations/remind", pool_actions.BulkRemindEndpoint.as_view(), name="allocations_remind"),
-    path("allocations/<int:pk>", pool_actions.AllocationEndpoint.as_view(), name="allocation"),
-    path("allocations/<int:pk>/revoke", pool_actions.RevokeEndpoint.as_view(), name="allocation_revoke"),
-    path("allocations/<int:pk>/resend", pool_actions.ResendEndpoint.as_view(), name="allocation_resend"),
-    path("allocations/<int:pk>/remind", pool_actions.RemindEndpoint.as_view(), name="allocation_remind"),
-    path("allocations/<int:pk>/reduce", pool_actions.ReduceEndpoint.as_view(), name="allocation_reduce"),
+    path("messages", messages.MessageListView.as_view(), name="messages"),
+    path("messages/<int:pk>", messages.MessageView.as_view(), name="message"),
+    path("imports", imports.ImportListView.as_view(), name="imports"),
+    path("imports/<int:pk>", imports.ImportView.as_view(), name="import"),
+    path("imports/<int:pk>/layout", import_actions.ImportLayoutView.as_view(), name="import_layout"),
+    path("imports/<int:pk>/rows", rows.ImportRowListView.as_view(), name="import_rows"),
+    path("imports/<int:pk>/rows/<int:row>", rows.ImportRowView.as_view(), name="import_row"),
+    path("imports/<int:pk>/apply", import_actions.ApplyImportView.as_view(), name="import_apply"),
+    path("imports/<int:pk>/cancel", import_actions.CancelImportView.as_view(), name="import_cancel"),
+    path("imports/<int:pk>/undo", import_actions.UndoImportView.as_view(), name="import_undo"),
+    path("pools", pools.PoolListView.as_view(), name="pools"),
+    path("pools/<int:pk>", pools.PoolView.as_view(), name="pool"),
+    path("allocations", allocations.AllocationListView.as_view(), name="allocations"),
+    path("allocations/bulk", allocations.BulkAllocationView.as_view(), name="allocations_bulk"),
+    path("allocations/revoke", pool_actions.BulkRevokeView.as_view(), name="allocations_revoke"),
+    path("allocations/resend", pool_actions.BulkResendView.as_view(), name="allocations_resend"),
+    path("allocations/remind", pool_actions.BulkRemindView.as_view(), name="allocations_remind"),
+    path("allocations/<int:pk>", pool_actions.AllocationView.as_view(), name="allocation"),
+    path("allocations/<int:pk>/revoke", pool_actions.RevokeView.as_view(), name="allocation_revoke"),
+    path("allocations/<int:pk>/resend", pool_actions.ResendView.as_view(), name="allocation_resend"),
+    path("allocations/<int:pk>/remind", pool_actions.RemindView.as_view(), name="allocation_remind"),
+    path("allocations/<int:pk>/reduce", pool_actions.ReduceView.as_view(), name="allocation_reduce"),
     path("events", events.EventListView.as_view(), name="events"),
     path("events/<str:id>", events.EventView.as_view(), name="event"),
     path("webhooks", webhooks.WebhookListView.as_view(), name="webhooks"),
@@ -65,5 +65,5 @@ urlpatterns = [
         deliveries.DeliveryReplayView.as_view(),
         name="delivery_replay",
     ),
-    re_path("^(?P<rest>.*)$", NotFoundEndpoint.as_view(), name="not_found"),
+    re_path("^(?P<rest>.*)$", NotFoundView.as_view(), name="not_found"),
 ]

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from collectivities.school_search import school_search
-
 urlpatterns = [
     path("api/v1/", include("config.urls_api")),
-    path("etablissements/recherche/", school_search, name="school_search"),
     path("", include("accounts.urls")),
-    path("", include("collectivities.urls.office")),
+    path("", include("collectivities.urls_office")),
     path("", include("licensing.pools.urls")),
     path("", include("sites.office.purchases.urls")),
     path("", include("imports.web.urls")),
     path("", include("sites.office.urls")),
 ]
 
-handler500 = "api.error_handlers.server_error"
+handler500 = "api.problem_details.server_error"

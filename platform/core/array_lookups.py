@@ -1,38 +1,44 @@
-"""Lookups by many values passed as one array parameter: 60,000 placeholders would cost more than the query.
+"""The lookup `in_array`: like `in`, with all values in one parameter, for lists of up to 60,000 values.
 
-`= ANY(array)` and not a subquery on `unnest`: the planner estimates a set-returning function at 200 distinct values and
-would look up 60,000 rows one by one.
+`in` sends one placeholder a value: 60,000 cost more than the query. `= ANY(array)` and not a subquery on `unnest`: the
+planner estimates a set-returning function at 200 distinct values and would look up 60,000 rows one by one.
+
+Registered by `core.apps`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import BooleanField, F, Func, Value
+from django.db.models import Field, ForeignKey, Lookup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.models.sql.compiler import SQLCompiler
 
-
-#: Separator of texts joined into one parameter: a control character that they do not contain.
+#: Separator of the values in the parameter: a control character that they do not contain.
 _SEPARATOR = "\x1f"
 
 
-def number_in(field: str, values: Iterable[int]) -> Func:
-    """Return the condition that a field is one of these integers: `filter(number_in("pk", …))`."""
-    return _equals_any(field, f"{{{','.join(map(str, values))}}}", "%(expressions)s::bigint[])")
+@ForeignKey.register_lookup
+@Field.register_lookup
+class InArray(Lookup):
+    """`filter(pk__in_array=ids)`, `filter(school_id__in_array=uais)`, on columns of integers or text."""
 
+    lookup_name = "in_array"
+    prepare_rhs = False
 
-def text_in(field: str, values: Iterable[str]) -> Func:
-    """Return the condition that a field is one of these texts: `filter(text_in("uai", …))`.
+    def get_prep_lookup(self) -> str:
+        # One text that PostgreSQL splits: psycopg's array adapter takes 200 ms more for 60,000 values.
+        return _SEPARATOR.join(map(str, self.rhs))
 
-    The texts hold no control character.
-    """
-    return _equals_any(field, _SEPARATOR.join(values), f"%(expressions)s, '{_SEPARATOR}'))", "string_to_array(")
+    def get_db_prep_lookup(self, value: Any, connection: BaseDatabaseWrapper) -> tuple[str, tuple[str, ...]]:
+        column_type = self.lhs.output_field.rel_db_type(connection)
+        # Not varchar(8)[]: the cast would cut longer values to eight characters.
+        element_type = "text" if column_type.startswith("varchar") else column_type
+        return f"string_to_array(%s, '{_SEPARATOR}')::{element_type}[]", (value,)
 
-
-def _equals_any(field: str, values: str, template: str, function: str = "") -> Func:
-    # One text: psycopg's array adapter would process each value in Python.
-    return Func(
-        F(field), Value(values), template=template, arg_joiner=f" = ANY({function}", output_field=BooleanField()
-    )
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[str | int, ...]]:
+        column, column_parameters = self.process_lhs(compiler, connection)
+        array, array_parameters = self.process_rhs(compiler, connection)
+        return f"{column} = ANY({array})", (*column_parameters, *array_parameters)

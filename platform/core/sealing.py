@@ -17,19 +17,40 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 
+_KEY_LENGTHS = (32, 48, 64)
+_MALFORMED_KEYS = "SEALING_KEYS: each entry reads number:base64 of 32, 48 or 64 bytes."
+
 
 class UnsealError(Exception):
     """No configured sealing key decrypts the value: a key was removed too early, or the row was altered."""
 
 
+def get_sealing_keys() -> dict[int, bytes]:
+    """Return the secrets of SEALING_KEYS by number, the current one first. Raises `ImproperlyConfigured`."""
+    return _parse_keys(tuple(settings.SEALING_KEYS))
+
+
 @cache
-def _cached_fernet(entries: tuple[str, ...], purpose: bytes) -> MultiFernet:
-    try:
-        secrets = [base64.b64decode(entry.partition(":")[2], validate=True) for entry in entries]
-        return MultiFernet([_derive_fernet(secret, purpose) for secret in secrets])
-    except (ValueError, binascii.Error):
-        # The entry is a secret: it must not appear in the message.
-        raise ImproperlyConfigured("SEALING_KEYS: each entry reads number:base64 of 32, 48 or 64 bytes.") from None
+def _parse_keys(entries: tuple[str, ...]) -> dict[int, bytes]:
+    keys: dict[int, bytes] = {}
+    for entry in entries:
+        number, _, secret = entry.partition(":")
+        try:
+            keys[int(number)] = base64.b64decode(secret, validate=True)
+        except (ValueError, binascii.Error):
+            # The entry is a secret: it must not appear in the message.
+            raise ImproperlyConfigured(_MALFORMED_KEYS) from None
+    if any(len(secret) not in _KEY_LENGTHS for secret in keys.values()):
+        raise ImproperlyConfigured(_MALFORMED_KEYS)
+    # `sealed_under` is a smallint.
+    if not keys or len(keys) != len(entries) or not all(0 <= number < 2**15 for number in keys):
+        raise ImproperlyConfigured("SEALING_KEYS must hold at least one entry, each with its own number below 32768.")
+    return keys
+
+
+@cache
+def _cached_fernet(secrets: tuple[bytes, ...], purpose: bytes) -> MultiFernet:
+    return MultiFernet([_derive_fernet(secret, purpose) for secret in secrets])
 
 
 def _derive_fernet(secret: bytes, purpose: bytes) -> Fernet:
@@ -44,7 +65,7 @@ class Sealer:
         self._purpose = purpose.encode()
 
     def _fernet(self) -> MultiFernet:
-        return _cached_fernet(tuple(settings.SEALING_KEYS), self._purpose)
+        return _cached_fernet(tuple(get_sealing_keys().values()), self._purpose)
 
     @sensitive_variables("secret")
     def seal(self, secret: bytes) -> bytes:

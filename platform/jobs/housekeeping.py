@@ -1,7 +1,7 @@
 """Periodic tasks of the queue: retry jobs whose worker died, delete old finished jobs. Run by every worker.
 
-Each statement selects its rows with SKIP LOCKED and checks their state under the lock, so that two workers never handle
-the same job.
+By procrastinate's public calls (ADR 0074). They neither lock what they list nor check what they change, so the lock on
+the rows here is what keeps two workers from handling the same job.
 """
 
 from __future__ import annotations
@@ -9,9 +9,15 @@ from __future__ import annotations
 import datetime
 import logging
 
+from asgiref.sync import async_to_sync
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
+from django.utils import timezone
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.jobs import Status
 
+from core.advisory_locks import try_transaction_lock
 from jobs.periodic_tasks import periodic_task
 
 logger = logging.getLogger(__name__)
@@ -21,31 +27,8 @@ MISSED_HEARTBEATS = 3
 #: A job whose worker died this many times (most likely out of memory) is marked failed.
 MAX_RUNS = 5
 
-_SELECT_STALLED = """
-    SELECT job.id, job.task_name, job.attempts FROM procrastinate_jobs job
-    WHERE job.status = 'doing'
-      AND NOT EXISTS (
-          SELECT FROM procrastinate_workers worker
-          WHERE worker.id = job.worker_id AND worker.last_heartbeat >= now() - make_interval(secs => %s)
-      )
-    ORDER BY job.id
-    FOR NO KEY UPDATE OF job SKIP LOCKED
-"""
-_DELETE_OLD = """
-    DELETE FROM procrastinate_jobs WHERE id IN (
-        SELECT job.id FROM procrastinate_jobs job
-        WHERE job.status IN ('succeeded', 'cancelled', 'aborted', 'failed')
-          AND NOT EXISTS (
-              SELECT FROM procrastinate_events event
-              WHERE event.job_id = job.id
-                AND event.at > now() - CASE job.status WHEN 'failed' THEN interval '30 days' ELSE interval '7 days' END
-          )
-        LIMIT %s
-        FOR UPDATE OF job SKIP LOCKED
-    )
-"""
-#: Rows per DELETE, to bound how long its locks are held.
-_DELETE_BATCH = 5_000
+_HOURS_KEPT = 7 * 24
+_HOURS_FAILED_KEPT = 30 * 24
 
 
 def get_stall_timeout() -> int:
@@ -58,26 +41,38 @@ def get_stall_timeout() -> int:
 def retry_stalled_jobs() -> list[int]:
     """Requeue the jobs whose worker is dead; return their ids."""
     rescued = []
-    with connection.cursor() as cursor:
-        cursor.execute(_SELECT_STALLED, [get_stall_timeout()])
-        for job_id, name, attempts in cursor.fetchall():
-            if attempts + 1 >= MAX_RUNS:
-                logger.error("Job %s (%s) was left by %s workers and is given up", job_id, name, MAX_RUNS)
-                cursor.execute("SELECT procrastinate_finish_job_v1(%s, 'failed', false)", [job_id])
-            else:
-                logger.warning("Job %s (%s) was left by its worker and is queued again", job_id, name)
-                cursor.execute("SELECT procrastinate_retry_job_v2(%s, now(), NULL, NULL, NULL)", [job_id])
-                rescued.append(job_id)
+    for job_id, name, attempts in _lock_stalled_jobs():
+        if attempts + 1 >= MAX_RUNS:
+            logger.error("Job %s (%s) was left by %s workers and is given up", job_id, name, MAX_RUNS)
+            async_to_sync(app.job_manager.finish_job_by_id_async)(job_id, Status.FAILED, delete_job=False)
+        else:
+            logger.warning("Job %s (%s) was left by its worker and is queued again", job_id, name)
+            app.job_manager.retry_job_by_id(job_id, timezone.now())
+            rescued.append(job_id)
     return rescued
 
 
+def _lock_stalled_jobs() -> list[tuple[int, str, int]]:
+    """Lock the stalled jobs that nobody else has locked; return their id, task name and attempts."""
+    stalled = async_to_sync(app.job_manager.get_stalled_jobs)(seconds_since_heartbeat=get_stall_timeout())
+    attempts = {job.id: job.attempts for job in stalled}
+    # Read again under the lock: another worker may have retried a job since, and a third one have started it.
+    rows = (
+        ProcrastinateJob.objects.select_for_update(no_key=True, skip_locked=True)
+        .filter(pk__in=attempts, status=Status.DOING.value)
+        .order_by("pk")
+        .values_list("pk", "task_name", "attempts")
+    )
+    return [row for row in rows if row[2] == attempts[row[0]]]
+
+
 @periodic_task(every=datetime.timedelta(hours=1))
-def prune_finished_jobs() -> int:
-    """Delete jobs finished over 7 days ago, failed ones after 30; return how many."""
-    deleted = 0
-    with connection.cursor() as cursor:
-        while True:
-            cursor.execute(_DELETE_OLD, [_DELETE_BATCH])
-            deleted += int(cursor.rowcount)
-            if cursor.rowcount < _DELETE_BATCH:
-                return deleted
+@transaction.atomic
+def prune_finished_jobs() -> None:
+    """Delete jobs finished over 7 days ago, failed ones after 30."""
+    # Two workers at once would lock the same rows in different orders.
+    if not try_transaction_lock("jobs/prune"):
+        return
+    delete_old_jobs = async_to_sync(app.job_manager.delete_old_jobs)
+    delete_old_jobs(_HOURS_KEPT, include_cancelled=True, include_aborted=True)
+    delete_old_jobs(_HOURS_FAILED_KEPT, include_failed=True)

@@ -27,12 +27,12 @@ def task(*, name: str, queue: str = "default", **options: Any) -> Callable[[Call
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        @app.task(name=name, queue=queue, **options)
         @functools.wraps(function)
         def run(*, schema: str, **arguments: Any) -> Any:
             with schema_context(schema):
                 return function(**arguments)
 
-        app.task(name=name, queue=queue, **options)(run)
         return function
 
     return register

@@ -27,10 +27,9 @@ from procrastinate.contrib.django.utils import connector_params
 from procrastinate.psycopg_connector import PsycopgConnector
 from procrastinate.worker import Worker
 
-from jobs.garbage_collection import raise_gc_threshold
 from jobs.housekeeping import get_stall_timeout
 from jobs.periodic_tasks import run_periodic_tasks
-from jobs.shutdown import shutdown_requested
+from jobs.process import raise_gc_threshold, shutdown_requested
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +49,7 @@ class DatabaseUnavailable(Exception):
 def run(*, concurrency: int, queues: Sequence[str] | None, until_idle: bool, give_up_after: float) -> None:
     """Run jobs until SIGTERM or SIGINT; with `until_idle`, until no job is due.
 
-    On a signal, take no more jobs and wait for the running ones: long ones check `jobs.shutdown.shutdown_requested`.
+    On a signal, take no more jobs and wait for the running ones: long ones check `jobs.process.shutdown_requested`.
     Raises `DatabaseUnavailable` when the database has been unreachable for `give_up_after` seconds.
     """
     shutdown_requested.clear()

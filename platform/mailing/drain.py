@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from django.db import connection
 from django.db.models import Min, Q
 from django.utils import timezone
 
-from jobs.shutdown import shutdown_requested
+from core.tenant_connection import connection
+from jobs.process import shutdown_requested
 from jobs.tasks import defer_once
 from mailing import kinds, leases, smtp_replies
 from mailing.mime import build_message_id, compose
@@ -59,7 +59,7 @@ def schedule_next(at: datetime.datetime) -> None:
     )
     moments = [moment for moment in pending.values() if moment is not None]
     if moments:
-        schema = connection.schema_name  # type: ignore[attr-defined]
+        schema = connection.schema_name
         moment = max(min(moments), at)
         # One waiting job per schema and minute, however many drains end in it.
         once = f"mailing.drain:{schema}:{moment:%Y-%m-%dT%H:%M}"

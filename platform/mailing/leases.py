@@ -57,7 +57,7 @@ def renew(messages: Sequence[Message], *, at: datetime.datetime) -> list[Message
         lease_until=messages[0].lease_until,
     )
     with transaction.atomic():
-        renewed_ids = set(leased.select_for_update(no_key=True).values_list("pk", flat=True))
+        renewed_ids = set(leased.locked().values_list("pk", flat=True))
         Message.objects.filter(pk__in=renewed_ids).update(lease_until=until)
     renewed = [message for message in messages if message.pk in renewed_ids]
     for message in renewed:

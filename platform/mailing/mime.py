@@ -19,9 +19,10 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
-from django.db import connection
 from django.utils import timezone
 from django.utils.encoding import punycode
+
+from core.tenant_connection import connection
 
 if TYPE_CHECKING:
     import datetime
@@ -95,13 +96,13 @@ def _format_mailbox(display_name: str, email_address: str, name: str) -> str | H
 def build_message_id(message: Message) -> str:
     """Return the Message-ID of a message of the current schema; deterministic."""
     timestamp = int(message.created_at.timestamp() * 1_000_000)
-    return f"<{connection.schema_name}.{message.pk}.{timestamp:x}@{settings.BASE_DOMAIN}>"  # type: ignore[attr-defined]
+    return f"<{connection.schema_name}.{message.pk}.{timestamp:x}@{settings.BASE_DOMAIN}>"
 
 
 def compose(message: Message, rendered: RenderedEmail, *, at: datetime.datetime) -> MimeEmail:
     """Return the e-mail to send. Invalid content raises `ValueError` only when it is serialised."""
     default_name, sender_address = parseaddr(settings.DEFAULT_FROM_EMAIL)
-    schema = connection.schema_name.replace("_", "-")  # type: ignore[attr-defined]
+    schema = connection.schema_name.replace("_", "-")
     outgoing_email = MimeEmail(
         subject=" ".join(rendered.subject.split()),
         body=rendered.text,

@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.fields.json import KeyTransform
 
+from core.querysets import LockableQuerySet
 from mailing.smtp_replies import REPLY_SEPARATOR
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ PENDING = (MessageState.QUEUED, MessageState.DEFERRED, MessageState.SENDING)
 LOST = (MessageState.BOUNCED, MessageState.FAILED)
 
 
-class MessageQuerySet(models.QuerySet["Message"]):
+class MessageQuerySet(LockableQuerySet["Message"]):
     def pending(self) -> Self:
         return self.filter(state__in=PENDING)
 
@@ -113,13 +114,6 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} → {self.recipient}"
-
-    @property
-    def label(self) -> str:
-        """The label of the kind."""
-        from mailing import kinds  # noqa: PLC0415 - kinds imports this module
-
-        return kinds.get_label(self.kind)
 
     @property
     def explanation(self) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db import connection, transaction
+from django.db import transaction
 
-from core import array_lookups
 from core.copy_rows import copy_rows
+from core.tenant_connection import connection
 from jobs.tasks import defer_many
 from mailing.models import Message, MessageState
 
@@ -100,7 +100,7 @@ def cancel(topic: str, topic_ids: Collection[int], at: datetime.datetime) -> int
 
     A message leased by a worker is not changed: its renderer raises `kinds.NoLongerDue` if it is obsolete.
     """
-    cancellable = Message.objects.unclaimed_at(at).filter(array_lookups.number_in("topic_id", topic_ids), topic=topic)
+    cancellable = Message.objects.unclaimed_at(at).filter(topic_id__in_array=topic_ids, topic=topic)
     return cancellable.update(state=MessageState.CANCELLED, lease_until=None)
 
 
@@ -108,7 +108,7 @@ def _defer_drains(jobs: int, *, at: datetime.datetime, due_at: datetime.datetime
     defer_many(
         "mailing.drain",
         jobs,
-        schema=connection.schema_name,  # type: ignore[attr-defined]
+        schema=connection.schema_name,
         at=due_at if due_at > at else None,
         priority=priority,
     )

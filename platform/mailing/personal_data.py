@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
 
+from mailing import kinds
 from mailing.models import PENDING, Message, MessageState
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def export_personal_data(user_id: int) -> list[dict[str, Any]]:
     messages: QuerySet[Message] = Message.objects.filter(filter_by_user(user_id)).order_by("-pk")
     return [
         {
-            "nature": message.label,
+            "nature": kinds.get_label(message.kind),
             "adresse": message.recipient,
             "écrit le": message.created_at,
             "envoyé le": message.sent_at,

@@ -12,8 +12,17 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 SOURCE_MAP = re.compile(r"sourceMappingURL")
+
+
+class PackageStorage(FileSystemStorage):
+    """The folder of a package, and the prefix of its files' URLs, which `collectstatic` reads."""
+
+    def __init__(self, prefix: str, folder: str | Path) -> None:
+        super().__init__(location=folder)
+        self.prefix = prefix
 
 
 class PackagedAssets(BaseFinder):
@@ -23,11 +32,9 @@ class PackagedAssets(BaseFinder):
     """
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        self.packages: list[tuple[FileSystemStorage, tuple[str, ...]]] = []
+        self.packages: list[tuple[PackageStorage, tuple[str, ...]]] = []
         for prefix, (folder, names) in settings.PACKAGED_ASSETS.items():
-            storage = FileSystemStorage(location=folder)
-            storage.prefix = prefix  # type: ignore[attr-defined]
-            self.packages.append((storage, names))
+            self.packages.append((PackageStorage(prefix, folder), names))
 
     def check(self, **_kwargs: Any) -> list[Any]:
         """Return no errors: npm packages may be installed after `manage.py check`."""
@@ -36,12 +43,12 @@ class PackagedAssets(BaseFinder):
     def find(self, path: str, find_all: bool = False, **_kwargs: Any) -> str | list[str] | None:  # type: ignore[override] # noqa: FBT001, FBT002
         """Return the file system path of a static file; None if it is not listed."""
         for storage, names in self.packages:
-            name = path.removeprefix(f"{storage.prefix}/")  # type: ignore[attr-defined]
+            name = path.removeprefix(f"{storage.prefix}/")
             if name != path and name in names and storage.exists(name):
                 return [storage.path(name)] if find_all else storage.path(name)
         return [] if find_all else None
 
-    def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, FileSystemStorage]]:
+    def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, PackageStorage]]:
         """Yield every listed file with its storage."""
         for storage, names in self.packages:
             for name in names:

@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import hashlib
 import time
 from typing import TYPE_CHECKING
 
-from django.db import connection
 from django.utils import timezone
 
+from core.advisory_locks import try_session_lock
 from core.sealing import UnsealError
-from jobs.shutdown import shutdown_requested
+from core.tenant_connection import connection
+from jobs.process import shutdown_requested
 from jobs.tasks import defer_once
 from webhooks import attempt_results, leases, signing, url_policy
 from webhooks.attempt_results import AttemptResult
@@ -30,7 +30,7 @@ from webhooks.models import Delivery, WebhookEndpoint
 from webhooks.operations import DRAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 #: Time budget of a drain in seconds.
 TIME_BUDGET = 20.0
@@ -40,7 +40,8 @@ def drain(
     *, endpoint_id: int, budget: float = TIME_BUDGET, clock: Callable[[], datetime.datetime] = timezone.now
 ) -> int | None:
     """Send the due deliveries of an endpoint; return how many were delivered, None if another drain runs."""
-    with _exclusive(endpoint_id) as acquired:
+    schema = connection.schema_name
+    with try_session_lock(f"webhooks/{schema}/{endpoint_id}") as acquired:
         if not acquired:
             return None
         leases.fail_overdue(at=clock(), endpoint_id=endpoint_id)
@@ -103,22 +104,6 @@ def schedule_next(*, endpoint_id: int, at: datetime.datetime) -> None:
 
 def schedule(*, endpoint_id: int, at: datetime.datetime | None = None) -> None:
     """Queue a drain at `at`, or at once, unless the same job is already waiting."""
-    schema = connection.schema_name  # type: ignore[attr-defined]
+    schema = connection.schema_name
     once = f"{DRAIN}:{schema}:{endpoint_id}:{'' if at is None else at.astimezone(datetime.UTC).isoformat()}"
     defer_once(DRAIN, schema=schema, queueing_lock=once, at=at, endpoint_id=endpoint_id)
-
-
-@contextlib.contextmanager
-def _exclusive(endpoint_id: int) -> Iterator[bool]:
-    """Try to hold the endpoint's advisory lock during the block; yield whether it was acquired."""
-    name = f"webhooks/{connection.schema_name}/{endpoint_id}"  # type: ignore[attr-defined]
-    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [number])
-        [acquired] = cursor.fetchone()
-    try:
-        yield acquired
-    finally:
-        if acquired:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [number])

@@ -49,7 +49,7 @@ class TooManyEndpoints(DomainError):
 class AddressTaken(DomainError):
     """Another endpoint has the same URL; also a unique constraint."""
 
-    code = "address_taken"
+    code = "url_already_used"
 
     def __init__(self) -> None:
         super().__init__("Un webhook conduit déjà à cette adresse : modifiez celui-là.")
@@ -177,7 +177,7 @@ def replay(*, endpoint_id: int, delivery_id: int, at: datetime.datetime) -> Deli
     Raises `UnknownEndpoint`, `EndpointDisabled`, `UnknownDelivery`, `DeliveryPending`.
     """
     endpoint = _enabled(endpoint_id)
-    deliveries = Delivery.objects.select_related("event").select_for_update(of=("self",), no_key=True)
+    deliveries = Delivery.objects.select_related("event").locked()
     delivery = deliveries.filter(endpoint=endpoint, pk=delivery_id).first()
     if delivery is None:
         raise UnknownDelivery

@@ -70,7 +70,7 @@ def record_results(
     still_leased = Delivery.objects.pending().filter(
         pk__in=[delivery.pk for delivery in claimed], lease_until=claimed[0].lease_until
     )
-    held = set(still_leased.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk", flat=True))
+    held = set(still_leased.locked().values_list("pk", flat=True))
     results = [(delivery, outcome) for delivery, outcome in zip(claimed, outcomes, strict=True) if delivery.pk in held]
     Attempt.objects.bulk_create(
         Attempt(

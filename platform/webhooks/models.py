@@ -13,6 +13,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery
 
+from core.querysets import LockableQuerySet
+
 if TYPE_CHECKING:
     import datetime
 
@@ -42,17 +44,13 @@ class DisabledReason(models.TextChoices):
     DELETED = "deleted", "supprimé"
 
 
-class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
+class WebhookEndpointQuerySet(LockableQuerySet["WebhookEndpoint"]):
     def kept(self) -> Self:
         """Filter endpoints that are not deleted."""
         return self.filter(deleted_at__isnull=True)
 
     def listening(self) -> Self:
         return self.filter(is_enabled=True)
-
-    def locked(self) -> Self:
-        """Lock the endpoints, and only them, in primary key order until the transaction ends."""
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
 
 class WebhookEndpoint(models.Model):
@@ -143,7 +141,7 @@ class DeliveryState(models.TextChoices):
     FAILED = "failed", "Abandonné"
 
 
-class DeliveryQuerySet(models.QuerySet["Delivery"]):
+class DeliveryQuerySet(LockableQuerySet["Delivery"]):
     def pending(self) -> Self:
         return self.filter(state=DeliveryState.PENDING)
 

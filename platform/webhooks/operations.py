@@ -9,11 +9,12 @@ import datetime
 import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db import connection, transaction
+from django.db import transaction
 from django_tenants.utils import get_public_schema_name
 
 from core.copy_rows import copy_rows
 from core.sequences import reserve_ids
+from core.tenant_connection import connection
 from jobs.tasks import defer
 from webhooks.listeners import get_listeners
 from webhooks.models import Delivery, DeliveryState, EventType, WebhookEvent
@@ -66,7 +67,7 @@ def emit(*, events: Iterable[NewEvent], at: datetime.datetime, emitted_at: datet
     Without listeners, `events` is not iterated. Nothing is written in the public schema. `emitted_at`: when the event
     is emitted, if later than when it happened.
     """
-    if connection.schema_name == get_public_schema_name():  # type: ignore[attr-defined]
+    if connection.schema_name == get_public_schema_name():
         return 0
     who = get_listeners(emitted_at or at)
     return len(write_events(events=events, to=who, at=at, emitted_at=emitted_at)) if who else 0
@@ -110,7 +111,7 @@ def queue_drain(endpoint_id: int) -> None:
 
     Even if one is already waiting: that job may start and read before this transaction commits.
     """
-    defer(DRAIN, schema=connection.schema_name, endpoint_id=endpoint_id)  # type: ignore[attr-defined]
+    defer(DRAIN, schema=connection.schema_name, endpoint_id=endpoint_id)
 
 
 def _table(model: type[WebhookEvent | Delivery]) -> str:

@@ -7,72 +7,40 @@ for good, or was lost in a database restore.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
-from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import schema_context
 from psycopg import sql
 
+from core.schemas import list_schemas_with, query_schemas_with
 from webhooks import drain, leases
-from webhooks.models import Delivery, WebhookEndpoint, WebhookEvent
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from webhooks.models import WebhookEndpoint, WebhookEvent
 
 #: A working drain claims due deliveries well within this.
 OVERDUE = datetime.timedelta(minutes=2)
 #: Retention of events, deliveries and attempts.
 RETENTION = datetime.timedelta(days=30)
 _ENDPOINTS = WebhookEndpoint._meta.db_table  # noqa: SLF001 - documented
-_DELIVERIES = Delivery._meta.db_table  # noqa: SLF001 - documented
-#: Schemas per UNION ALL statement, which locks tables and indexes of each schema.
-_SCHEMAS_PER_QUERY = 100
+_OVERDUE = sql.SQL(
+    "SELECT {name}, endpoint.id FROM {schema}.webhooks_webhookendpoint AS endpoint WHERE endpoint.is_enabled"
+    " AND (endpoint.paused_until IS NULL OR endpoint.paused_until <= {before})"
+    " AND EXISTS (SELECT FROM {schema}.webhooks_delivery AS due WHERE due.endpoint_id = endpoint.id"
+    " AND due.state = 'pending' AND due.next_at <= {before} AND NOT EXISTS ("
+    "SELECT FROM {schema}.webhooks_delivery AS first WHERE first.endpoint_id = due.endpoint_id"
+    " AND first.subject = due.subject AND first.state = 'pending' AND first.id < due.id))"
+)
 #: Rows per DELETE, to bound how long its locks are held.
 _DELETE_BATCH = 5_000
 
 
 def sweep(*, at: datetime.datetime | None = None) -> list[tuple[str, int]]:
     """Queue a drain for each endpoint with an overdue delivery; return their schemas and ids."""
-    overdue = list(_overdue(before=(at or timezone.now()) - OVERDUE))
+    before = (at or timezone.now()) - OVERDUE
+    overdue = list(query_schemas_with(_ENDPOINTS, _OVERDUE, before=before))
     for schema, endpoint_id in overdue:
         with schema_context(schema):
             drain.schedule(endpoint_id=endpoint_id)
     return overdue
-
-
-def _schemas() -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE c.relname = %s AND c.relkind = 'r' ORDER BY 1",
-            [_ENDPOINTS],
-        )
-        return [name for (name,) in cursor.fetchall()]
-
-
-def _overdue(*, before: datetime.datetime) -> Iterator[tuple[str, int]]:
-    schemas = _schemas()
-    for start in range(0, len(schemas), _SCHEMAS_PER_QUERY):
-        statements = [
-            sql.SQL(
-                "SELECT {name}, endpoint.id FROM {endpoints} AS endpoint WHERE endpoint.is_enabled"
-                " AND (endpoint.paused_until IS NULL OR endpoint.paused_until <= {before})"
-                " AND EXISTS (SELECT FROM {deliveries} AS due WHERE due.endpoint_id = endpoint.id"
-                " AND due.state = 'pending' AND due.next_at <= {before} AND NOT EXISTS ("
-                "SELECT FROM {deliveries} AS first WHERE first.endpoint_id = due.endpoint_id"
-                " AND first.subject = due.subject AND first.state = 'pending' AND first.id < due.id))"
-            ).format(
-                name=sql.Literal(schema),
-                endpoints=sql.Identifier(schema, _ENDPOINTS),
-                deliveries=sql.Identifier(schema, _DELIVERIES),
-                before=sql.Literal(before),
-            )
-            for schema in schemas[start : start + _SCHEMAS_PER_QUERY]
-        ]
-        with connection.cursor() as cursor:
-            cursor.execute(sql.SQL(" UNION ALL ").join(statements))
-            yield from cursor.fetchall()
 
 
 def prune_events(*, at: datetime.datetime | None = None) -> int:
@@ -81,7 +49,7 @@ def prune_events(*, at: datetime.datetime | None = None) -> int:
     Deliveries and attempts are deleted with their event, soft-deleted endpoints after their last delivery.
     """
     now = at or timezone.now()
-    return sum(_prune(schema, now) for schema in _schemas())
+    return sum(_prune(schema, now) for schema in list_schemas_with(_ENDPOINTS))
 
 
 def _prune(schema: str, now: datetime.datetime) -> int:

@@ -38,7 +38,7 @@ _LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 class AddressRefused(DomainError):
     """The URL is not allowed for a webhook; the message says why."""
 
-    code = "address_refused"
+    code = "url_not_allowed"
 
 
 class AddressNotAllowed(OSError):

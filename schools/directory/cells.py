@@ -43,17 +43,17 @@ def tidy(text: str) -> str:
     return " ".join(text.split())
 
 
-def sector(text: str) -> str:
+def parse_sector(text: str) -> str:
     """Return « Public » or « Privé », or the text unchanged."""
     return _SECTORS.get(fold(text), text)
 
 
-def flag(text: str) -> bool | None:
+def parse_flag(text: str) -> bool | None:
     """Parse a boolean cell."""
     return _FLAGS.get(text.lower())
 
 
-def postal_code(text: str) -> str | None:
+def parse_postal_code(text: str) -> str | None:
     """Return five digits; a leading zero is restored."""
     if not text:
         return ""
@@ -62,7 +62,7 @@ def postal_code(text: str) -> str | None:
     return text if len(text) == _POSTAL and text.isdecimal() else None
 
 
-def commune_code(text: str) -> str | None:
+def parse_commune_code(text: str) -> str | None:
     """Return the INSEE code of five characters; a leading zero is restored."""
     if not text:
         return ""
@@ -70,7 +70,7 @@ def commune_code(text: str) -> str | None:
     return code if _COMMUNE.fullmatch(code) else None
 
 
-def departement_code(text: str) -> str | None:
+def parse_departement_code(text: str) -> str | None:
     """Return the directory's three characters: `021`, `02A`, `974`; Excel leaves `21` and `1`."""
     if not text:
         return ""
@@ -78,7 +78,7 @@ def departement_code(text: str) -> str | None:
     return code.zfill(3) if _DEPARTEMENT.fullmatch(code) else None
 
 
-def phone(text: str) -> str | None:
+def parse_phone(text: str) -> str | None:
     """Return a telephone number as « 04 66 00 00 00 »; overseas numbers unchanged."""
     if not text:
         return ""
@@ -93,7 +93,7 @@ def phone(text: str) -> str | None:
     return text if digits.lstrip("+").isdecimal() and "E+" not in text.upper() and 6 <= len(digits) <= 15 else None  # noqa: PLR2004
 
 
-def siret(text: str) -> str | None:
+def parse_siret(text: str) -> str | None:
     """Return fourteen digits; a leading zero is restored where the Luhn check confirms it."""
     if not text:
         return ""
@@ -105,7 +105,7 @@ def siret(text: str) -> str | None:
     return digits if len(digits) == _SIRET else None
 
 
-def email(text: str) -> str | None:
+def parse_email(text: str) -> str | None:
     """Return the first e-mail address in the cell."""
     if not text:
         return ""
@@ -113,7 +113,7 @@ def email(text: str) -> str | None:
     return match[0] if match else None
 
 
-def degrees(text: str, limit: int) -> float | None:
+def parse_degrees(text: str, limit: int) -> float | None:
     """Parse a latitude or a longitude, with a point or a comma; None beyond `limit`."""
     if not _NUMBER.fullmatch(text):
         return None
@@ -121,7 +121,7 @@ def degrees(text: str, limit: int) -> float | None:
     return value if abs(value) <= limit else None
 
 
-def extra_address(second: str, third: str) -> str:
+def join_address_lines(second: str, third: str) -> str:
     """Join the second and third address lines.
 
     The third mostly repeats postal code and town, « BP 508 01500 AMBERIEU EN BUGEY »: that part is removed.
@@ -129,7 +129,7 @@ def extra_address(second: str, third: str) -> str:
     return ", ".join(part for part in (second, _TOWN.sub("", third)) if part)
 
 
-def levels(
+def infer_levels(
     nature_code: str, school_type: str, *, nursery: bool | None, elementary: bool | None
 ) -> tuple[bool | None, bool | None]:
     """Return whether there are nursery and elementary classes, inferred from nature and type where the flags are empty.

@@ -79,14 +79,15 @@ DELETE FROM public.schools_directoryword AS known WHERE NOT EXISTS (
 """
 _COLLECT_WORDS = """
 CREATE TEMPORARY TABLE directory_words ON COMMIT DROP AS
-SELECT word, count(*) AS schools
+SELECT word, count(*) AS school_count
 FROM public.schools_school, string_to_table(btrim(search_text), ' ') AS word
 WHERE word ~ '^[a-z]{3,}$'
 GROUP BY word
 """
 _UPSERT_WORDS = """
-INSERT INTO public.schools_directoryword AS known (word, schools) SELECT word, schools FROM directory_words
-ON CONFLICT (word) DO UPDATE SET schools = excluded.schools WHERE known.schools <> excluded.schools
+INSERT INTO public.schools_directoryword AS known (word, school_count) SELECT word, school_count FROM directory_words
+ON CONFLICT (word) DO UPDATE SET school_count = excluded.school_count
+WHERE known.school_count <> excluded.school_count
 """
 
 

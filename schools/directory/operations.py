@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
+from core.advisory_locks import try_transaction_lock
 from schools.directory import merge, staging
 from schools.directory.files import DirectoryFile
 from schools.exceptions import SynchronisationInProgress, TooManyClosures
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from accounts.models import User
     from schools.directory.rows import RefusedRow
 
-#: Advisory lock that serialises synchronisations; the number is arbitrary.
-_LOCK = 347
 
 #: Maximum share of open schools that a file may close without confirmation: beyond, it is probably partial.
 MAX_CLOSURE_SHARE = 0.02
@@ -43,7 +42,7 @@ class SyncReport:
     full: bool
     rows: int = 0
     #: Rows merged into another of the same UAI.
-    folded: int = 0
+    merged: int = 0
     unchanged: int = 0
     added: list[SchoolChange] = field(default_factory=list)
     changed: list[SchoolChange] = field(default_factory=list)
@@ -80,7 +79,7 @@ def synchronise(
     refused = staging.copy_rows(DirectoryFile(path))
     merged = staging.merge_duplicates()
     merge.compare(full=full, refused=[row.uai for row in refused if row.uai], at=at)
-    report = SyncReport(file_name=path.name, full=full, folded=merged, refused=refused)
+    report = SyncReport(file_name=path.name, full=full, merged=merged, refused=refused)
     changes_by_verdict = {
         "added": report.added,
         "changed": report.changed,
@@ -98,10 +97,7 @@ def synchronise(
 
 
 def _lock() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
-        (granted,) = cursor.fetchone()
-    if not granted:
+    if not try_transaction_lock("schools/directory"):
         raise SynchronisationInProgress(
             "Une autre synchronisation de l'annuaire est en cours : attendez qu'elle finisse."
         )
@@ -113,7 +109,7 @@ def _fill_counts(report: SyncReport) -> None:
         (schools,) = cursor.fetchone()
         cursor.execute("SELECT count(*) FROM directory_changes WHERE uai IN (SELECT uai FROM directory_rows)")
         (touched,) = cursor.fetchone()
-    report.rows = schools + report.folded + len(report.refused)
+    report.rows = schools + report.merged + len(report.refused)
     report.unchanged = schools - touched
 
 

@@ -87,27 +87,27 @@ class RowReader:
 
     def _school(self, line: int, code: str, values: Mapping[str, str]) -> SchoolRow:
         sector, state, kind = values.get("sector"), values.get("state"), values.get("type")
-        nursery, elementary = cells.levels(
+        nursery, elementary = cells.infer_levels(
             values.get("nature_code", ""),
             kind or "",
-            nursery=cells.flag(values.get("has_nursery", "")),
-            elementary=cells.flag(values.get("has_elementary", "")),
+            nursery=cells.parse_flag(values.get("has_nursery", "")),
+            elementary=cells.parse_flag(values.get("has_elementary", "")),
         )
         return SchoolRow(
             line=line,
             uai=code,
             name=values["name"],
             type=kind,
-            sector=None if sector is None else cells.sector(sector),
+            sector=None if sector is None else cells.parse_sector(sector),
             address=values.get("address"),
-            address_extra=cells.extra_address(values.get("address_2", ""), values.get("address_3", ""))
+            address_extra=cells.join_address_lines(values.get("address_2", ""), values.get("address_3", ""))
             if self.has_extra_address_lines
             else None,
-            postal_code=cells.postal_code(values["postal_code"]),
+            postal_code=cells.parse_postal_code(values["postal_code"]),
             commune=values["commune"],
-            commune_code=cells.commune_code(values["commune_code"]) if "commune_code" in values else None,
+            commune_code=cells.parse_commune_code(values["commune_code"]) if "commune_code" in values else None,
             departement=values.get("departement"),
-            departement_code=cells.departement_code(values["departement_code"])
+            departement_code=cells.parse_departement_code(values["departement_code"])
             if "departement_code" in values
             else None,
             academie=values.get("academie"),
@@ -115,10 +115,10 @@ class RowReader:
             has_nursery=nursery,
             has_elementary=elementary,
             nature=values.get("nature"),
-            phone=cells.phone(values["phone"]) if "phone" in values else None,
-            email=cells.email(values["email"]) if "email" in values else None,
-            siret=cells.siret(values["siret"]) if "siret" in values else None,
-            latitude=cells.degrees(values.get("latitude", ""), 90),
-            longitude=cells.degrees(values.get("longitude", ""), 180),
+            phone=cells.parse_phone(values["phone"]) if "phone" in values else None,
+            email=cells.parse_email(values["email"]) if "email" in values else None,
+            siret=cells.parse_siret(values["siret"]) if "siret" in values else None,
+            latitude=cells.parse_degrees(values.get("latitude", ""), 90),
+            longitude=cells.parse_degrees(values.get("longitude", ""), 180),
             state=cells.STATES[fold(state)] if state else None,
         )

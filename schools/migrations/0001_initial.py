@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             name="DirectoryWord",
             fields=[
                 ("word", models.CharField(max_length=250, primary_key=True, serialize=False)),
-                ("schools", models.PositiveIntegerField()),
+                ("school_count", models.PositiveIntegerField()),
             ],
             options={
                 "indexes": [
@@ -184,7 +184,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("nonce", models.CharField(max_length=32)),
                 ("token_hash", models.CharField(max_length=64, unique=True)),
-                ("asked_at", models.DateTimeField(verbose_name="demandé le")),
+                ("requested_at", models.DateTimeField(verbose_name="demandé le")),
                 ("expires_at", models.DateTimeField(verbose_name="valable jusqu'au")),
                 ("confirmed_at", models.DateTimeField(blank=True, null=True, verbose_name="confirmé le")),
                 (
@@ -202,7 +202,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "demande de confirmation",
-                "indexes": [models.Index(fields=["school", "-asked_at"], name="principal_request_of_school")],
+                "indexes": [models.Index(fields=["school", "-requested_at"], name="principal_request_of_school")],
             },
         ),
         migrations.CreateModel(
@@ -213,7 +213,7 @@ class Migration(migrations.Migration):
                     "kind",
                     models.CharField(
                         choices=[
-                            ("asked", "lien demandé à l'adresse officielle"),
+                            ("requested", "lien demandé à l'adresse officielle"),
                             ("verified", "direction vérifiée"),
                             ("replaced", "remplacé par un successeur"),
                             ("left", "a quitté l'établissement"),

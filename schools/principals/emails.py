@@ -8,15 +8,16 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
+from core.calendar import date_in_paris
 from core.formatting import long_date
 from core.urls import portal_url
 from mailing import kinds
 from mailing.email_template import format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
 from schools.models import Affiliation, PrincipalRequest, School
-from schools.principals import notifications, verification_links
+from schools.principals import notifications
 from schools.principals.queries import is_link_usable
-from schools.principals.wording import format_school, mask_email
+from schools.wording import format_school, mask_email
 
 if TYPE_CHECKING:
     from mailing.models import Message
@@ -50,10 +51,10 @@ def render_verification_request(message: Message) -> RenderedEmail:
             "Vous ne connaissez pas cette personne ? Ignorez cet e-mail : il ne se passera rien.",
         ],
         button="Voir la demande et confirmer",
-        address=portal_url(f"direction/{verification_links.build_token(request.nonce)}/"),
+        address=portal_url(f"direction/{request.link_token}/"),
         notes=[
             (
-                f"Ce lien vaut jusqu'au {long_date(timezone.localtime(request.expires_at).date())} et ne sert qu'une"
+                f"Ce lien vaut jusqu'au {long_date(date_in_paris(request.expires_at))} et ne sert qu'une"
                 " fois. Il est réservé à l'établissement : ne le transférez pas."
             ),
             "Cet e-mail est envoyé à l'adresse officielle de l'établissement dans l'annuaire de l'Éducation nationale.",

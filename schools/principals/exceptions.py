@@ -8,7 +8,7 @@ from typing import ClassVar
 class PrincipalError(Exception):
     """Base of the errors of principal verification. Nothing was changed."""
 
-    code: ClassVar[str] = "head_refused"
+    code: ClassVar[str] = "principal_error"
 
 
 class NotAPrincipal(PrincipalError):
@@ -37,8 +37,8 @@ class NothingToLead(PrincipalError):
     code = "nothing_to_lead"
 
 
-class AskedTooOften(PrincipalError):
-    code = "asked_too_often"
+class TooManyVerificationRequests(PrincipalError):
+    code = "requested_too_often"
 
     def __init__(self, sentence: str, retry_after: int) -> None:
         super().__init__(sentence)
@@ -48,7 +48,7 @@ class AskedTooOften(PrincipalError):
 class PrincipalLinkExpired(PrincipalError):
     """Used, expired or unknown: the message does not tell which."""
 
-    code = "head_link_gone"
+    code = "verification_link_invalid"
 
     def __init__(self) -> None:
         super().__init__(
@@ -60,7 +60,7 @@ class PrincipalLinkExpired(PrincipalError):
 class PrincipalsChanged(PrincipalError):
     """The school's verified principals changed since the page was shown."""
 
-    code = "heads_have_changed"
+    code = "principals_changed"
 
     def __init__(self) -> None:
         super().__init__(

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from accounts.models import User
     from schools.models import Affiliation, PrincipalRequest
 
-VERIFICATION_REQUEST = "head.ask"
-VERIFIED = "head.verified"
-JOINED = "head.joined"
-REPLACED = "head.replaced"
+VERIFICATION_REQUEST = "principal.verification_requested"
+VERIFIED = "principal.verified"
+JOINED = "principal.joined"
+REPLACED = "principal.replaced"
 
 
 def notify_mailbox(request: PrincipalRequest, at: datetime.datetime) -> None:

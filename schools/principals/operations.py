@@ -14,20 +14,20 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts import throttling
 from accounts.models import Profile
+from core.link_tokens import generate_nonce, hash_token
 from schools import affiliations
 from schools.models import Affiliation, PrincipalEvent, PrincipalRequest, School, Verification
-from schools.principals import events, notifications, verification_links
+from schools.principals import notifications
 from schools.principals.exceptions import (
     AlreadyVerified,
-    AskedTooOften,
     NoChosenSchool,
     NoMailbox,
     NotAPrincipal,
     NothingToLead,
     PrincipalsChanged,
+    TooManyVerificationRequests,
 )
 from schools.principals.queries import get_principal_request, list_verified_principals
-from schools.principals.rate_limits import PER_ACCOUNT_AND_DAY, PER_SCHOOL_AND_DAY, PER_SCHOOL_AND_HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 VALIDITY = datetime.timedelta(days=7)
+
+_HOUR, _DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
+PER_SCHOOL_AND_HOUR = throttling.RateLimit("principal/school/hour", 1, _HOUR)
+PER_SCHOOL_AND_DAY = throttling.RateLimit("principal/school/day", 3, _DAY)
+PER_ACCOUNT_AND_DAY = throttling.RateLimit("principal/account", 5, _DAY)
 
 
 class ConfirmationResult(NamedTuple):
@@ -50,7 +55,7 @@ def request_verification(*, uai: str, by: User, has_subscription: bool, at: date
     """Send a link to the school's official mailbox, to confirm that `by` leads the school.
 
     `has_subscription`: whether the user holds a subscription for the school, which only licensing knows; else there
-    must be a principal to replace. Raises a `PrincipalError`; `AskedTooOften` carries the delay.
+    must be a principal to replace. Raises a `PrincipalError`; `TooManyVerificationRequests` carries the delay.
     """
     if by.profile != Profile.PRINCIPAL:
         raise NotAPrincipal("Seul un compte « Chef d'établissement » peut diriger un établissement.")
@@ -71,16 +76,14 @@ def request_verification(*, uai: str, by: User, has_subscription: bool, at: date
             "commande. Le lien vous sera alors proposé."
         )
     _apply_rate_limits(by, school, at)
-    nonce = verification_links.generate_nonce()
-    request = PrincipalRequest.objects.create(
-        user=by,
-        school=school,
-        nonce=nonce,
-        token_hash=verification_links.hash_token(verification_links.build_token(nonce)),
-        asked_at=at,
-        expires_at=at + VALIDITY,
+    request = PrincipalRequest(
+        user=by, school=school, nonce=generate_nonce(), requested_at=at, expires_at=at + VALIDITY
     )
-    events.record(PrincipalEvent.Kind.ASKED, school_id=school.pk, user=by, by=by, means=Verification.MAILBOX, at=at)
+    request.token_hash = hash_token(request.link_token)
+    request.save(force_insert=True)
+    affiliations.record_event(
+        PrincipalEvent.Kind.REQUESTED, school_id=school.pk, user=by, by=by, means=Verification.MAILBOX, at=at
+    )
     notifications.notify_mailbox(request, at)
     return request
 
@@ -99,7 +102,7 @@ def confirm_verification(
     # A full row lock: serialises confirmations for the school, and makes a concurrent redemption for it wait until the
     # predecessors' subscriptions are transferred.
     School.objects.select_for_update(of=("self",)).get(pk=request.school_id)
-    principals = list(list_verified_principals(request.school_id).select_for_update(of=("self",), no_key=True))
+    principals = list(list_verified_principals(request.school_id).locked())
     if {principal.user_id for principal in principals} != {*replaced, *kept} or set(replaced) & set(kept):
         raise PrincipalsChanged
     predecessors = [principal for principal in principals if principal.user_id in replaced]
@@ -125,7 +128,7 @@ def _apply_rate_limits(by: User, school: School, at: datetime.datetime) -> None:
             at=at,
         )
     except throttling.RateLimitExceeded as throttled:
-        raise AskedTooOften(
+        raise TooManyVerificationRequests(
             "Un lien a déjà été envoyé à l'adresse officielle de l'établissement : regardez cette boîte et ses "
             f"courriers indésirables. Vous pourrez en demander un autre dans {throttling.format_wait(throttled.wait)}.",
             throttled.retry_after,

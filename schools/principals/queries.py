@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from django.db.models import OuterRef
 
 from accounts.models import Profile
+from core.link_tokens import hash_token
 from schools.models import Affiliation, PrincipalEvent, PrincipalRequest
-from schools.principals import verification_links
 from schools.principals.exceptions import PrincipalLinkExpired
 
 if TYPE_CHECKING:
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from accounts.models import User
+    from core.querysets import LockableQuerySet
 
 
-def list_verified_principals(school_id: str) -> QuerySet[Affiliation]:
+def list_verified_principals(school_id: str) -> LockableQuerySet[Affiliation]:
     """Return the affiliations of the school's verified principals, by date of verification."""
     return (
         Affiliation.objects.filter(
@@ -33,7 +34,7 @@ def list_verified_principals(school_id: str) -> QuerySet[Affiliation]:
 def get_pending_principal_request(user: User, school_id: str, *, at: datetime.datetime) -> PrincipalRequest | None:
     """Return the latest link sent for this user that can still be confirmed, or None."""
     sent = PrincipalRequest.objects.filter(user=user, school=school_id, confirmed_at=None, expires_at__gt=at)
-    return sent.order_by("-asked_at", "-pk").first()
+    return sent.order_by("-requested_at", "-pk").first()
 
 
 def get_principal_request(
@@ -43,10 +44,8 @@ def get_principal_request(
 
     Also raised where the user left the school, closed their account or was verified meanwhile.
     """
-    requests = PrincipalRequest.objects.filter(token_hash=verification_links.hash_token(token)).select_related(
-        "user", "school"
-    )
-    request = (requests.select_for_update(of=("self",), no_key=True) if lock else requests).first()
+    requests = PrincipalRequest.objects.filter(token_hash=hash_token(token)).select_related("user", "school")
+    request = (requests.locked() if lock else requests).first()
     if request is None or not is_link_usable(request, at=at):
         raise PrincipalLinkExpired
     affiliation = Affiliation.objects.filter(user=request.user_id, school=request.school_id, verified_at=None).first()
@@ -67,7 +66,7 @@ def is_link_usable(request: PrincipalRequest, *, at: datetime.datetime) -> bool:
     )
 
 
-def replacements_since(moment: datetime.datetime) -> QuerySet[PrincipalEvent]:
+def list_replacements_since(moment: datetime.datetime) -> QuerySet[PrincipalEvent]:
     """Return a subquery for `Exists` on affiliations: a successor replaced the user at the school since `moment`."""
     return PrincipalEvent.objects.filter(
         school=OuterRef("school"), user=OuterRef("user"), kind=PrincipalEvent.Kind.REPLACED, at__gte=moment

@@ -40,7 +40,9 @@ class CandidateBlock:
                     self._by_word.setdefault(word, []).append(school)
         return self._by_word
 
-    def likely(self, words: Iterable[str], slips: dict[str, dict[str, int]]) -> Iterable[CandidateSchool]:
+    def likely(
+        self, words: Iterable[str], spelling_corrections: dict[str, dict[str, int]]
+    ) -> Iterable[CandidateSchool]:
         """Return the schools that share a word with a row; all of a small block; without words, those without any."""
         if len(self.schools) <= _MAX_FULL_SCAN:
             return self.schools
@@ -48,7 +50,7 @@ class CandidateBlock:
         if not terms:
             return self.by_word.get("", ())
         for word in list(terms):
-            terms |= slips.get(word, {}).keys()
+            terms |= spelling_corrections.get(word, {}).keys()
         lists = sorted((self.by_word[word] for word in terms if word in self.by_word), key=len)
         rare = [each for each in lists if len(each) <= _MAX_WORD_SCHOOLS] or lists[:1]
         return {school.uai: school for school in itertools.chain(*rare)}.values()

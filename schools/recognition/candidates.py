@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection
 
-from schools.folding import edit_distance, fold
+from schools.folding import fold
 from schools.models import SchoolState
 from schools.recognition import vocabulary
 from schools.recognition.name_parser import ParsedName, parse_folded_name, split_distinctive
@@ -29,7 +29,7 @@ WHERE postal_code = ANY(%(postal_codes)s) OR commune_key = ANY(%(communes)s)
     OR departement_code = ANY(%(departements)s) OR uai = ANY(%(uais)s)
 """  # noqa: S608
 # One string parameter: faster than adapting an array of 60,000 elements.
-_GLANCE = """
+_SUMMARIES = """
 SELECT uai, name, commune, postal_code, name_folded, commune_key, state = %(closed)s,
     coalesce(has_elementary, lower(public.fold(type)) IN ('', 'ecole')), email
 FROM public.schools_school
@@ -39,23 +39,6 @@ WHERE uai = ANY(string_to_array(%(uais)s, ' '))
 _COMMUNES = """
 SELECT DISTINCT commune_key FROM public.schools_school WHERE departement_code = ANY(%s) AND commune_key <> ''
 """
-
-# The nearest dictionary words by trigram similarity; and, as a transposition leaves too few common trigrams in a short
-# word, the dictionary words equal to one of its transpositions.
-_NEAREST = """
-SELECT sought.word, nearest.word, nearest.schools
-FROM unnest(%(words)s::text[]) AS sought(word), LATERAL (
-    SELECT known.word, known.schools FROM public.schools_directoryword AS known
-    WHERE known.word OPERATOR(public.%%) sought.word
-    ORDER BY known.word OPERATOR(public.<->) sought.word LIMIT 20
-) AS nearest
-UNION
-SELECT swapped.word, known.word, known.schools
-FROM unnest(%(of)s::text[], %(swapped)s::text[]) AS swapped(word, other)
-JOIN public.schools_directoryword AS known ON known.word = swapped.other
-"""
-# Minimum length of words to correct; minimum length for an edit distance of 2.
-_MIN_LENGTH, _LONG = 4, 8
 
 
 class SchoolSummary(NamedTuple):
@@ -83,8 +66,8 @@ class CandidateSchool:
 
     __slots__ = (
         "_address",
+        "attached",
         "bears",
-        "beside",
         "closed",
         "commune",
         "commune_key",
@@ -111,7 +94,7 @@ class CandidateSchool:
         reading = parse_folded_name(folded)
         self.reading = reading
         self.levels = _levels(reading, kind=kind, nature=nature, nursery=nursery, elementary=elementary)
-        self.beside = bool(reading.beside) or not self.levels
+        self.attached = bool(reading.attached) or not self.levels
         self.sector = {"Public": "public", "Privé": "private"}.get(sector, reading.sector)
         self.marks = reading.marks
         #: The words of its name and of its commune.
@@ -154,10 +137,10 @@ def _levels(
         found.append(vocabulary.PRIMARY)
     elif kind in ("Collège", "Lycée"):
         found.append(vocabulary.COLLEGE if kind == "Collège" else vocabulary.LYCEE)
-        if reading.either and not reading.levels:
+        if reading.is_unspecified_level and not reading.levels:
             # « École canadienne », a lycée: its primary school has the same name.
             found.append(vocabulary.PRIMARY)
-    elif reading.either and not found and not reading.beside:
+    elif reading.is_unspecified_level and not found and not reading.attached:
         found.append(vocabulary.PRIMARY)
     return tuple(dict.fromkeys(found))
 
@@ -165,7 +148,7 @@ def _levels(
 def fetch_summaries(uais: Collection[str]) -> dict[str, SchoolSummary]:
     """Return the schools of these UAI, with the columns of the fast path."""
     with connection.cursor() as cursor:
-        cursor.execute(_GLANCE, {"uais": " ".join(uais), "closed": SchoolState.CLOSED})
+        cursor.execute(_SUMMARIES, {"uais": " ".join(uais), "closed": SchoolState.CLOSED})
         return {row[0]: SchoolSummary._make(row) for row in cursor.fetchall()}
 
 
@@ -181,36 +164,6 @@ def fetch_candidates(
     with connection.cursor() as cursor:
         cursor.execute(_NEAR, {name: list(values) for name, values in places.items()})
         return [CandidateSchool(row) for row in cursor.fetchall()]
-
-
-def find_corrections(words: Collection[str]) -> dict[str, dict[str, int]]:
-    """Return by word the dictionary words within edit distance 1, or 2 for long words, with their distances.
-
-    Ordered by distance, then by number of schools.
-    """
-    terms = [word for word in words if len(word) >= _MIN_LENGTH and word.isalpha()]
-    if not terms:
-        return {}
-    with connection.cursor() as cursor:
-        swapped = [
-            (word, word[:i] + word[i + 1] + word[i] + word[i + 2 :]) for word in terms for i in range(len(word) - 1)
-        ]
-        cursor.execute(
-            _NEAREST, {"words": terms, "of": [word for word, _ in swapped], "swapped": [other for _, other in swapped]}
-        )
-        rows: list[tuple[str, str, int]] = cursor.fetchall()
-    rows.sort(key=lambda row: -row[2])
-    found: dict[str, list[tuple[int, str]]] = {}
-    for word, other, _ in rows:
-        if abs(len(word) - len(other)) > 2 or word == other:  # noqa: PLR2004 - the maximum edit distance, below
-            continue
-        distance = edit_distance(word, other)
-        if distance <= (2 if len(word) >= _LONG else 1):
-            found.setdefault(word, []).append((distance, other))
-    return {
-        word: {other: distance for distance, other in sorted(others, key=lambda pair: pair[0])}
-        for word, others in found.items()
-    }
 
 
 def list_communes(departements: Collection[str]) -> list[str]:

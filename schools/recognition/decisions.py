@@ -36,7 +36,7 @@ _FAVOURABLE: Final = frozenset({Evidence.CONFIRMS, Evidence.SILENT})
 class RowDecision(NamedTuple):
     """A row's result, with flags for the check of the whole list."""
 
-    answer: RecognitionResult
+    result: RecognitionResult
     #: The row's UAI is a school's.
     checked: bool = False
     #: The row's name contradicts the school, and its place does not confirm it.
@@ -48,14 +48,14 @@ def decide_by_uai(row: SchoolReference, code: ParsedUaiCell, school: CandidateSc
 
     None where the name must be looked up.
     """
-    asked = parse_reference(row)
-    name, place = compare_name(asked, school), compare_place(asked, school)
+    query = parse_reference(row)
+    name, place = compare_name(query, school), compare_place(query, school)
     if name in _FAVOURABLE and place in _FAVOURABLE and Evidence.CONFIRMS in (name, place):
         return _accept_uai(code, school, name, place)
     if name is Evidence.SILENT and place is Evidence.SILENT and not row.name:
         # Only a UAI, which its check letter proves.
-        answer = RecognitionResult(school.uai, code.how, 0.9 if code.repaired else 1.0, (), "")
-        return RowDecision(answer, checked=True)
+        result = RecognitionResult(school.uai, code.match_method, 0.9 if code.repaired else 1.0, (), "")
+        return RowDecision(result, checked=True)
     return None
 
 
@@ -68,11 +68,11 @@ def decide_row(row: SchoolReference, code: ParsedUaiCell, lookup: Lookup) -> Row
         return _decide_single_uai(code, found, lookup)
     if code.text:
         return _decide_damaged_uai(code, found, lookup)
-    if found.meant is not None:
-        return RowDecision(_match_by_name(found.meant))
+    if found.match is not None:
+        return RowDecision(_match_by_name(found.match))
     if not row.name.strip():
         return RowDecision(_doubt("uai_invalid" if row.uai.strip() else "uai_missing", found))
-    return RowDecision(_doubt("several_schools" if found.likeliest else "no_match", found))
+    return RowDecision(_doubt("ambiguous_school" if found.best else "no_match", found))
 
 
 def _decide_single_uai(code: ParsedUaiCell, found: LookupResult, lookup: Lookup) -> RowDecision:
@@ -81,10 +81,10 @@ def _decide_single_uai(code: ParsedUaiCell, found: LookupResult, lookup: Lookup)
     if school is None:
         # A UAI of six digits may have lost another digit than its leading zero.
         near = _decide_damaged_uai(code, found, lookup) if code.repaired else None
-        return near if near is not None and near.answer.uai else RowDecision(_doubt("unknown_school", found))
-    name, place = compare_name(found.asked, school), compare_place(found.asked, school)
+        return near if near is not None and near.result.uai else RowDecision(_doubt("unknown_school", found))
+    name, place = compare_name(found.query, school), compare_place(found.query, school)
     if _contradicts_uai(name, place, school, found, lookup):
-        return RowDecision(_doubt("other_school", found, second=(school,)), checked=True, suspect=True)
+        return RowDecision(_doubt("uai_of_another_school", found, second=(school,)), checked=True, suspect=True)
     return _accept_uai(code, school, name, place)
 
 
@@ -93,8 +93,8 @@ def _accept_uai(code: ParsedUaiCell, school: CandidateSchool, name: Evidence, pl
     confidence -= {Evidence.CONFIRMS: 0.0, Evidence.SILENT: 0.02, Evidence.DENIES: 0.15, Evidence.DIFFERS: 0.1}[place]
     if code.repaired:
         confidence -= 0.02
-    answer = RecognitionResult(school.uai, code.how, round(confidence, 3), (), "")
-    return RowDecision(answer, checked=True, suspect=name in _UNFAVOURABLE and place is not Evidence.CONFIRMS)
+    result = RecognitionResult(school.uai, code.match_method, round(confidence, 3), (), "")
+    return RowDecision(result, checked=True, suspect=name in _UNFAVOURABLE and place is not Evidence.CONFIRMS)
 
 
 def _contradicts_uai(
@@ -103,16 +103,16 @@ def _contradicts_uai(
     """Return whether name and place contradict the school of the UAI."""
     if name is Evidence.CONFIRMS and place in (Evidence.CONFIRMS, Evidence.SILENT):
         return False
-    if place is Evidence.DENIES and (name is not Evidence.CONFIRMS or lookup.far(found.asked, school)):
+    if place is Evidence.DENIES and (name is not Evidence.CONFIRMS or lookup.far(found.query, school)):
         return True
-    meant = found.meant.school if found.meant is not None else None
+    meant = found.match.school if found.match is not None else None
     if meant is not None and meant is not school:
         # « Georges Brassens » in a list of collèges is not the lycée of the same name.
-        same_kind = found.asked.reading.levels or found.asked.reading.either or _same_kind(meant, school)
+        same_kind = found.query.reading.levels or found.query.reading.is_unspecified_level or _same_kind(meant, school)
         return bool(same_kind) and (school.closed or not meant.closed)
     if place is Evidence.SILENT and name is Evidence.DIFFERS:
         # No place confirms the UAI, and the name matches other schools exactly.
-        return any(each.sure and each.exact for each in found.likeliest)
+        return any(each.sure and each.exact for each in found.best)
     return False
 
 
@@ -130,25 +130,25 @@ def _decide_several_uais(code: ParsedUaiCell, found: LookupResult, lookup: Looku
     open_schools = [school for school in schools if not school.closed]
     if len(open_schools) == 1 and _favourable(found, open_schools[0]):
         return RowDecision(RecognitionResult(open_schools[0].uai, RecognitionMethod.REPAIRED, 0.9, (), ""))
-    return RowDecision(_doubt("uai_twice", found, first=schools))
+    return RowDecision(_doubt("multiple_uais", found, first=schools))
 
 
 def _decide_damaged_uai(code: ParsedUaiCell, found: LookupResult, lookup: Lookup) -> RowDecision:
     """An invalid UAI: accept the only school one edit away that name or place confirms."""
     near = [school for each in sorted(code.near) if (school := lookup.school(each)) is not None]
     confirmed = [school for school in near if _favourable(found, school) and _confirmed(found, school)]
-    meant = found.meant.school if found.meant is not None else None
+    meant = found.match.school if found.match is not None else None
     if meant in confirmed:
         confirmed = [school for school in confirmed if school is meant]
     # Without a distinctive name only the place confirms, which neighbours share: then there must be one candidate.
     unambiguous = len(confirmed) == 1 and (
-        len(near) == 1 or compare_name(found.asked, confirmed[0]) is Evidence.CONFIRMS
+        len(near) == 1 or compare_name(found.query, confirmed[0]) is Evidence.CONFIRMS
     )
     if unambiguous and meant in (None, confirmed[0]):
         return RowDecision(RecognitionResult(confirmed[0].uai, RecognitionMethod.REPAIRED, 0.9, (), ""))
-    if found.meant is not None and _is_near(code.text, found.meant.school.uai):
-        return RowDecision(_match_by_name(found.meant))
-    return RowDecision(_doubt("repair_unsure" if near else "uai_invalid", found, first=confirmed, last=near))
+    if found.match is not None and _is_near(code.text, found.match.school.uai):
+        return RowDecision(_match_by_name(found.match))
+    return RowDecision(_doubt("uncertain_repair" if near else "uai_invalid", found, first=confirmed, last=near))
 
 
 def _is_near(text: str, uai: str) -> bool:
@@ -157,42 +157,42 @@ def _is_near(text: str, uai: str) -> bool:
 
 
 def _favourable(found: LookupResult, school: CandidateSchool) -> bool:
-    return {compare_name(found.asked, school), compare_place(found.asked, school)} <= _FAVOURABLE
+    return {compare_name(found.query, school), compare_place(found.query, school)} <= _FAVOURABLE
 
 
 def _confirmed(found: LookupResult, school: CandidateSchool) -> bool:
-    return Evidence.CONFIRMS in (compare_name(found.asked, school), compare_place(found.asked, school))
+    return Evidence.CONFIRMS in (compare_name(found.query, school), compare_place(found.query, school))
 
 
 def decide_list(
     rows: Sequence[SchoolReference],
     sure: dict[int, RecognitionResult],
-    settled: Mapping[int, RowDecision],
-    glances: Mapping[str, SchoolSummary],
+    decisions: Mapping[int, RowDecision],
+    summaries: Mapping[str, SchoolSummary],
 ) -> dict[int, RecognitionResult]:
     """Return the results by row key; where the UAI column looks misaligned, none is accepted by UAI alone.
 
-    `sure`: results of the fast path; `settled`: the others.
+    `sure`: results of the fast path; `decisions`: the others.
     """
-    checked = len(sure) + sum(each.checked for each in settled.values())
-    suspects = sum(each.suspect for each in settled.values())
+    checked = len(sure) + sum(each.checked for each in decisions.values())
+    suspects = sum(each.suspect for each in decisions.values())
     if suspects < _MIN_SUSPECTS or suspects < _MIN_SUSPECT_SHARE * checked:
-        return sure | {key: each.answer for key, each in settled.items()}
-    return {row.key: _require_name(row, sure.get(row.key), settled, glances) for row in rows}
+        return sure | {key: each.result for key, each in decisions.items()}
+    return {row.key: _require_name(row, sure.get(row.key), decisions, summaries) for row in rows}
 
 
 def _require_name(
     row: SchoolReference,
     sure: RecognitionResult | None,
-    settled: Mapping[int, RowDecision],
-    glances: Mapping[str, SchoolSummary],
+    decisions: Mapping[int, RowDecision],
+    summaries: Mapping[str, SchoolSummary],
 ) -> RecognitionResult:
     """Return the result of a row in a list with a misaligned UAI column: confirmed by name, or a doubt."""
-    answer, checked = (sure, True) if sure is not None else (settled[row.key].answer, settled[row.key].checked)
-    if not checked or not answer.uai or (answer.confidence >= _CONFIRMED_BY_NAME and is_distinctive(row.name)):
-        return answer
-    proposal = Proposal(answer.uai, glances[answer.uai].label, answer.confidence)
-    return RecognitionResult("", None, 0.0, (proposal,), "not_confirmed")
+    result, checked = (sure, True) if sure is not None else (decisions[row.key].result, decisions[row.key].checked)
+    if not checked or not result.uai or (result.confidence >= _CONFIRMED_BY_NAME and is_distinctive(row.name)):
+        return result
+    proposal = Proposal(result.uai, summaries[result.uai].label, result.confidence)
+    return RecognitionResult("", None, 0.0, (proposal,), "unconfirmed_uai")
 
 
 def _match_by_name(meant: RankedSchool) -> RecognitionResult:
@@ -200,7 +200,7 @@ def _match_by_name(meant: RankedSchool) -> RecognitionResult:
 
 
 def _doubt(
-    doubt: str,
+    doubt_code: str,
     found: LookupResult,
     *,
     first: Iterable[CandidateSchool] = (),
@@ -208,11 +208,11 @@ def _doubt(
     last: Iterable[CandidateSchool] = (),
 ) -> RecognitionResult:
     """Return a doubt with proposals, in order: `first`, the best candidate, `second`, the other candidates, `last`."""
-    scores = {each.school.uai: each.score for each in found.likeliest}
-    ranked = [each.school for each in found.likeliest]
+    scores = {each.school.uai: each.score for each in found.best}
+    ranked = [each.school for each in found.best]
     ordered = {school.uai: school for school in (*first, *ranked[:1], *second, *ranked[1:], *last)}
     proposals = tuple(
         Proposal(school.uai, school.label, round(min(scores.get(school.uai, _UAI_ONLY_SCORE), 1.0), 3))
         for school in list(ordered.values())[:_MAX_PROPOSALS]
     )
-    return RecognitionResult("", None, 0.0, proposals, doubt)
+    return RecognitionResult("", None, 0.0, proposals, doubt_code)

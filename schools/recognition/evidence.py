@@ -38,35 +38,35 @@ _LEVELS = frozenset(vocabulary.LEVELS)
 _MIN_FUZZY_LENGTH: Final = 4
 
 
-def matches_summary(row: SchoolReference, glance: SchoolSummary) -> bool:
+def matches_summary(row: SchoolReference, summary: SchoolSummary) -> bool:
     """Return whether cheap comparisons of all given cells confirm the school.
 
     Same commune, or same postal code without a commune; same département; and a name of the same words. False for a
     row with none of these cells.
     """
-    if not (row.name or row.commune or row.postal_code) or not _place_matches(row, glance):
+    if not (row.name or row.commune or row.postal_code) or not _place_matches(row, summary):
         return False
-    if not row.name or row.name == glance.name:
+    if not row.name or row.name == summary.name:
         return True
     folded = fold(row.name)
-    if folded == glance.name_folded:
+    if folded == summary.name_folded:
         return True
-    row_words, school_words = set(folded.split()), set(glance.name_folded.split())
+    row_words, school_words = set(folded.split()), set(summary.name_folded.split())
     if not (row_words ^ school_words) <= _IGNORED_WORDS:
         return False
     return bool((row_words & school_words) - _IGNORED_WORDS - _LEVELS)
 
 
-def _place_matches(row: SchoolReference, glance: SchoolSummary) -> bool:
-    if row.departement and parse_departement(row.departement) != get_uai_departement(glance.uai):
+def _place_matches(row: SchoolReference, summary: SchoolSummary) -> bool:
+    if row.departement and parse_departement(row.departement) != get_uai_departement(summary.uai):
         return False
-    other_code = bool(row.postal_code) and row.postal_code != glance.postal_code
+    other_code = bool(row.postal_code) and row.postal_code != summary.postal_code
     if not row.commune:
         return not other_code
-    if row.commune != glance.commune and build_commune_key(row.commune) != glance.commune_key:
+    if row.commune != summary.commune and build_commune_key(row.commune) != summary.commune_key:
         return False
     # Another postal code of the same commune may be a CEDEX, but not another arrondissement.
-    may_be_cedex = row.postal_code[:2] == glance.postal_code[:2] and glance.commune_key not in ARRONDISSEMENT_CITIES
+    may_be_cedex = row.postal_code[:2] == summary.postal_code[:2] and summary.commune_key not in ARRONDISSEMENT_CITIES
     return may_be_cedex or not other_code
 
 
@@ -75,15 +75,15 @@ def is_distinctive(name: str) -> bool:
     return bool(parse_name(name).words)
 
 
-def compare_name(asked: SchoolQuery, school: CandidateSchool) -> Evidence:
+def compare_name(query: SchoolQuery, school: CandidateSchool) -> Evidence:
     """Return the evidence of a row's name for the school."""
-    row = asked.reading
-    if not (row.words or row.levels or row.either or row.beside):
+    row = query.reading
+    if not (row.words or row.levels or row.is_unspecified_level or row.attached):
         return Evidence.SILENT
     contradicts = (
         compare_levels(row, school) < ADJACENT_LEVEL
         or bool(row.marks and school.marks and not row.marks & school.marks)
-        or bool(row.beside) != bool(school.reading.beside)
+        or bool(row.attached) != bool(school.reading.attached)
     )
     strong, _ = split_distinctive(row.words, school.commune_key)
     if not strong or not school.strong:
@@ -109,9 +109,9 @@ def _is_similar(word: str, other: str) -> bool:
     return edit_distance(word, other) <= (2 if len(word) >= 2 * _MIN_FUZZY_LENGTH else 1)
 
 
-def compare_place(asked: SchoolQuery, school: CandidateSchool) -> Evidence:
+def compare_place(query: SchoolQuery, school: CandidateSchool) -> Evidence:
     """Return the evidence of a row's place for the school."""
-    place = asked.place
+    place = query.place
     same_code = bool(place.postal_code) and place.postal_code == school.postal_code
     if place.departement and not same_code and school.departement != place.departement:
         return Evidence.DENIES
@@ -121,9 +121,9 @@ def compare_place(asked: SchoolQuery, school: CandidateSchool) -> Evidence:
         districts = school.commune_key in ARRONDISSEMENT_CITIES and place.postal_code[:3] == school.postal_code[:3]
         return Evidence.DIFFERS if districts and not same_code else Evidence.CONFIRMS
     if same_code:
-        return Evidence.DIFFERS if asked.commune_known else Evidence.CONFIRMS
+        return Evidence.DIFFERS if query.commune_known else Evidence.CONFIRMS
     # Another postal code of the département may be a CEDEX, and an unknown commune a part of this one.
-    return Evidence.DENIES if place.commune and asked.commune_known else Evidence.DIFFERS
+    return Evidence.DENIES if place.commune and query.commune_known else Evidence.DIFFERS
 
 
 def _same_commune(key: str, other: str) -> bool:

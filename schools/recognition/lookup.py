@@ -17,6 +17,7 @@ from schools.recognition.candidate_index import CandidateIndex
 from schools.recognition.name_parser import parse_name
 from schools.recognition.places import SchoolPlace, find_communes, parse_place
 from schools.recognition.ranking import RankedSchool, SchoolQuery, rank_schools, select_match
+from schools.spelling import find_corrections
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -35,9 +36,9 @@ _ARTICLES = ("le", "la", "les", "l")
 class LookupResult(NamedTuple):
     """Result of a look-up: the matched school, where almost certain, and the best candidates."""
 
-    meant: RankedSchool | None
-    likeliest: tuple[RankedSchool, ...]
-    asked: SchoolQuery
+    match: RankedSchool | None
+    best: tuple[RankedSchool, ...]
+    query: SchoolQuery
 
 
 class Lookup:
@@ -68,7 +69,7 @@ class Lookup:
         unsure: list[int] = []
         for key in self._queries:
             self._results[key] = self._rank(key)
-            if self._results[key].meant is None:
+            if self._results[key].match is None:
                 unsure.append(key)
         self._repair_names(unsure)
         self._rerank_by_home(sure)
@@ -77,11 +78,11 @@ class Lookup:
         """Return a fetched school, or None."""
         return self._index.by_uai.get(uai)
 
-    def far(self, asked: SchoolQuery, school: candidates.CandidateSchool) -> bool:
+    def far(self, query: SchoolQuery, school: candidates.CandidateSchool) -> bool:
         """Return whether the row's place lies in another département than the school."""
-        if asked.place.departement:
-            return school.departement != asked.place.departement
-        departements = self._index.departements_of(asked.place.commune)
+        if query.place.departement:
+            return school.departement != query.place.departement
+        departements = self._index.departements_of(query.place.commune)
         return bool(departements) and school.departement not in departements
 
     def found(self, key: int) -> LookupResult:
@@ -92,7 +93,7 @@ class Lookup:
         return itertools.chain.from_iterable(self._queries.values())
 
     def _fetch(self) -> None:
-        places = [asked.place for asked in self._all_queries()]
+        places = [query.place for query in self._all_queries()]
         alone = [place for place in places if not place]
         self._index.add(
             candidates.fetch_candidates(
@@ -106,23 +107,23 @@ class Lookup:
         )
         for key, hypotheses in self._queries.items():
             self._queries[key] = [
-                asked._replace(communes=(asked.place.commune,), commune_known=True)
-                if asked.place.commune and self._index.has_commune(asked.place.commune)
-                else asked
-                for asked in hypotheses
+                query._replace(communes=(query.place.commune,), commune_known=True)
+                if query.place.commune and self._index.has_commune(query.place.commune)
+                else query
+                for query in hypotheses
             ]
 
     def _repair_communes(self, sure: Sequence[str]) -> None:
         unknown = {
-            asked.place.commune: asked.place.departement
-            for asked in self._all_queries()
-            if asked.place.commune and not asked.commune_known and not asked.place.postal_code
+            query.place.commune: query.place.departement
+            for query in self._all_queries()
+            if query.place.commune and not query.commune_known and not query.place.postal_code
         }
         if not unknown:
             return
-        nearest = candidates.find_corrections({word for commune in unknown for word in commune.split()})
+        nearest = find_corrections({word for commune in unknown for word in commune.split()})
         known_departements = [
-            self._index.departements_of(asked.place.commune) for asked in self._all_queries() if asked.commune_known
+            self._index.departements_of(query.place.commune) for query in self._all_queries() if query.commune_known
         ]
         home = _home_departements(
             [*sure, *(departement for each in known_departements if len(each) == 1 for departement in each)]
@@ -138,59 +139,59 @@ class Lookup:
         )
         for key, hypotheses in self._queries.items():
             self._queries[key] = [
-                asked
-                if asked.communes or asked.place.commune not in corrections
-                else asked._replace(
-                    communes=tuple(k for k in corrections[asked.place.commune] if self._index.has_commune(k))
+                query
+                if query.communes or query.place.commune not in corrections
+                else query._replace(
+                    communes=tuple(k for k in corrections[query.place.commune] if self._index.has_commune(k))
                 )
-                for asked in hypotheses
+                for query in hypotheses
             ]
 
     def _repair_names(self, unsure: Iterable[int]) -> None:
-        sought: dict[int, set[str]] = {}
+        unknown_words: dict[int, set[str]] = {}
         for key in unsure:
             words: set[str] = set()
-            for asked in self._queries[key]:
-                block = self._block(asked)
-                words.update(word for word in asked.reading.words if not block.knows(word))
+            for query in self._queries[key]:
+                block = self._block(query)
+                words.update(word for word in query.reading.words if not block.knows(word))
             if words:
-                sought[key] = words
-        if not sought:
+                unknown_words[key] = words
+        if not unknown_words:
             return
-        self._corrections = candidates.find_corrections(set().union(*sought.values()))
-        for key, words in sought.items():
+        self._corrections = find_corrections(set().union(*unknown_words.values()))
+        for key, words in unknown_words.items():
             if words & self._corrections.keys():
                 self._results[key] = self._rank(key)
 
     def _rerank_by_home(self, sure: Sequence[str]) -> None:
         """Rerank rows matched elsewhere, where the whole list lies in a few home départements."""
-        meant = {key: found.meant for key, found in self._results.items() if found.meant is not None}
+        meant = {key: found.match for key, found in self._results.items() if found.match is not None}
         home = _home_departements([*sure, *(each.school.departement for each in meant.values() if not each.bare)])
         if not home:
             return
         for key, hypotheses in self._queries.items():
-            if any(asked.place.departement or asked.home == home for asked in hypotheses):
+            if any(query.place.departement or query.home == home for query in hypotheses):
                 continue
-            self._queries[key] = [asked._replace(home=home) for asked in hypotheses]
+            self._queries[key] = [query._replace(home=home) for query in hypotheses]
             first = meant.get(key)
             if first is None or first.bare or first.school.departement not in home:
                 self._results[key] = self._rank(key)
 
-    def _block(self, asked: SchoolQuery) -> CandidateBlock:
-        if asked.place:
-            return self._index.of_place(asked.communes, asked.place.postal_code)
-        return self._index.of_scope(self._scope, asked.place.departement)
+    def _block(self, query: SchoolQuery) -> CandidateBlock:
+        if query.place:
+            return self._index.of_place(query.communes, query.place.postal_code)
+        return self._index.of_scope(self._scope, query.place.departement)
 
     def _rank(self, key: int) -> LookupResult:
         best = LookupResult(None, (), self._queries[key][0])
-        for asked in self._queries[key]:
-            block = self._block(asked)
-            found = rank_schools(asked, block.likely(asked.reading.words, self._corrections), self._corrections)
-            meant = select_match(asked, found, block)
+        for query in self._queries[key]:
+            block = self._block(query)
+            found = rank_schools(query, block.likely(query.reading.words, self._corrections), self._corrections)
+            meant = select_match(query, found, block)
             if meant is not None:
-                return LookupResult(meant, tuple(found[:5]), asked)
-            if not best.likeliest or (found and found[0].score > best.likeliest[0].score):
-                best = LookupResult(None, tuple(found[:5]), asked)
+                return LookupResult(meant, tuple(found[:5]), query)
+            if not best.best or (found and found[0].score > best.best[0].score):
+                best = LookupResult(None, tuple(found[:5]), query)
         return best
 
 

@@ -34,11 +34,11 @@ class ParsedName(NamedTuple):
     #: Bits of `vocabulary`; 0 for no level.
     levels: int
     #: Whether it has « école » without a level.
-    either: bool
+    is_unspecified_level: bool
     #: `public`, `private` or empty.
     sector: str
     #: Establishments attached to a school of the same name: a SEGPA, an apprentices' centre.
-    beside: frozenset[str]
+    attached: frozenset[str]
     tracks: frozenset[str]
     #: Distinctive words, in order.
     words: tuple[str, ...]
@@ -48,7 +48,7 @@ class ParsedName(NamedTuple):
     @property
     def says_level(self) -> bool:
         """Whether the name tells anything about the level."""
-        return bool(self.levels) or self.either
+        return bool(self.levels) or self.is_unspecified_level
 
 
 def parse_name(*texts: str) -> ParsedName:
@@ -61,9 +61,9 @@ def parse_name(*texts: str) -> ParsedName:
     levels = functools.reduce(lambda one, other: one | other, (reading.levels for reading in readings))
     return ParsedName(
         levels=levels,
-        either=not levels and any(reading.either for reading in readings),
+        is_unspecified_level=not levels and any(reading.is_unspecified_level for reading in readings),
         sector=next((reading.sector for reading in readings if reading.sector), ""),
-        beside=frozenset().union(*(reading.beside for reading in readings)),
+        attached=frozenset().union(*(reading.attached for reading in readings)),
         tracks=frozenset().union(*(reading.tracks for reading in readings)),
         words=readings[0].words,
         marks=readings[0].marks,
@@ -104,20 +104,25 @@ def parse_folded_name(text: str) -> ParsedName:
 class _Reader:
     """Parser state: takes a name word by word."""
 
-    __slots__ = ("beside", "either", "levels", "sector", "tracks", "words")
+    __slots__ = ("attached", "is_unspecified_level", "levels", "sector", "tracks", "words")
 
     def __init__(self) -> None:
         self.levels = 0
-        self.either = False
+        self.is_unspecified_level = False
         self.sector = ""
-        self.beside: set[str] = set()
+        self.attached: set[str] = set()
         self.tracks: set[str] = set()
         self.words: list[str] = []
 
     def take(self, word: str, *, outermost: bool) -> None:
         """Process one word. `outermost`: it is the first or the last one."""
         level = vocabulary.LEVELS.get(word) or (vocabulary.LEVELS_AT_FIRST.get(word, 0) if outermost else 0)
-        if self.either and not self.words and not self.levels and word in vocabulary.SECONDARY_AFTER_ECOLE:
+        if (
+            self.is_unspecified_level
+            and not self.words
+            and not self.levels
+            and word in vocabulary.SECONDARY_AFTER_ECOLE
+        ):
             level = vocabulary.SECONDARY
         self.levels |= level
         track = vocabulary.TRACKS.get(word, "") if self.levels & vocabulary.LYCEE else ""
@@ -132,7 +137,7 @@ class _Reader:
         both = vocabulary.LEVELS_AND_SECTORS.get(word)
         if both is not None:
             self.levels |= both[0]
-            self.either |= not both[0]
+            self.is_unspecified_level |= not both[0]
             self.sector = both[1]
             return True
         if word in vocabulary.SECTORS and (first or word not in _SHORT_SECTORS):
@@ -142,9 +147,9 @@ class _Reader:
 
     def _take_other(self, word: str) -> None:
         if word in vocabulary.SCHOOL_WORDS:
-            self.either = True
+            self.is_unspecified_level = True
         elif word in vocabulary.ATTACHED_ESTABLISHMENTS:
-            self.beside.add(word)
+            self.attached.add(word)
         else:
             expanded = vocabulary.EXPANSIONS.get(word, word)
             if expanded not in vocabulary.STOP_WORDS:
@@ -159,9 +164,9 @@ class _Reader:
         words, marks = _split_marks(self.words)
         return ParsedName(
             levels=self.levels,
-            either=self.either and not self.levels,
+            is_unspecified_level=self.is_unspecified_level and not self.levels,
             sector=self.sector,
-            beside=frozenset(self.beside),
+            attached=frozenset(self.attached),
             tracks=frozenset(self.tracks if self.levels & vocabulary.SECONDARY else ()),
             # Distinct words: « Notre-Dame de Larmor, Notre-Dame de la Clarté ».
             words=tuple(dict.fromkeys(words)),

@@ -37,35 +37,35 @@ def recognise(
     not fetch them again.
     """
     codes: dict[int, ParsedUaiCell] = {row.key: parse_uai_cell(row.uai) for row in rows if not is_valid(row.uai)}
-    glances = candidates.fetch_summaries(
+    summaries = candidates.fetch_summaries(
         {row.uai for row in rows if row.key not in codes}.union(*((*each.valid, *each.near) for each in codes.values()))
     )
     if fetched is not None:
-        fetched |= glances
+        fetched |= summaries
     sure: dict[int, RecognitionResult] = {}
     doubtful: list[tuple[SchoolReference, ParsedUaiCell]] = []
     for row in rows:
         key, uai, name, commune, postal_code, departement, _, _ = row
         code = codes.get(key) if codes else None
-        glance = glances.get(uai if code is None else code.one)
-        if glance is not None and (
+        summary = summaries.get(uai if code is None else code.one)
+        if summary is not None and (
             # Identical to the directory, or equivalent.
-            (name, commune, postal_code, departement) == (glance.name, glance.commune, glance.postal_code, "")
-            or matches_summary(row, glance)
+            (name, commune, postal_code, departement) == (summary.name, summary.commune, summary.postal_code, "")
+            or matches_summary(row, summary)
         ):
-            how, confidence = (
+            method, confidence = (
                 (RecognitionMethod.REPAIRED, 0.97)
                 if code is not None and code.repaired
                 else (RecognitionMethod.UAI, 1.0)
             )
-            sure[key] = RecognitionResult(glance.uai, how, confidence, (), "")
+            sure[key] = RecognitionResult(summary.uai, method, confidence, (), "")
         else:
             doubtful.append((row, code or parse_uai_cell(uai)))
     if not doubtful:
         return sure
     with _gc_disabled():
-        settled = _look_up_doubtful(doubtful, scope, glances, [answer.uai for answer in sure.values()])
-    return decide_list(rows, sure, settled, glances)
+        decisions = _look_up_doubtful(doubtful, scope, summaries, [result.uai for result in sure.values()])
+    return decide_list(rows, sure, decisions, summaries)
 
 
 @contextlib.contextmanager
@@ -86,26 +86,26 @@ def _gc_disabled() -> Iterator[None]:
 def _look_up_doubtful(
     doubtful: Sequence[tuple[SchoolReference, ParsedUaiCell]],
     scope: SearchScope,
-    glances: Mapping[str, SchoolSummary],
+    summaries: Mapping[str, SchoolSummary],
     sure: Sequence[str],
 ) -> dict[int, RowDecision]:
-    mentioned = {uai for _, code in doubtful for uai in (*code.valid, *code.near) if uai in glances}
+    mentioned = {uai for _, code in doubtful for uai in (*code.valid, *code.near) if uai in summaries}
     schools = {school.uai: school for school in candidates.fetch_candidates(uais=mentioned)} if mentioned else {}
-    settled: dict[int, RowDecision] = {}
+    decisions: dict[int, RowDecision] = {}
     to_look_up: list[tuple[SchoolReference, ParsedUaiCell]] = []
     for row, code in doubtful:
         school = schools.get(code.one)
-        answer = None if school is None else decide_by_uai(row, code, school)
-        if answer is not None:
-            settled[row.key] = answer
+        result = None if school is None else decide_by_uai(row, code, school)
+        if result is not None:
+            decisions[row.key] = result
         elif school is not None and not (row.commune or row.postal_code or row.departement):
             # No place: the name is searched in the département of the UAI's school.
             to_look_up.append((row._replace(departement=school.departement), code))
         else:
             to_look_up.append((row, code))
     if to_look_up:
-        certain = [*sure, *(each.answer.uai for each in settled.values())]
+        certain = [*sure, *(each.result.uai for each in decisions.values())]
         lookup = Lookup([row for row, _ in to_look_up], scope, schools.values(), [*map(get_uai_departement, certain)])
         for row, code in to_look_up:
-            settled[row.key] = decide_row(row, code, lookup)
-    return settled
+            decisions[row.key] = decide_row(row, code, lookup)
+    return decisions

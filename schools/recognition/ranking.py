@@ -67,78 +67,78 @@ class RankedSchool(NamedTuple):
 
 
 def rank_schools(
-    asked: SchoolQuery, schools: Iterable[CandidateSchool], misspelt: Mapping[str, Mapping[str, int]]
+    query: SchoolQuery, schools: Iterable[CandidateSchool], misspelt: Mapping[str, Mapping[str, int]]
 ) -> list[RankedSchool]:
     """Return the schools above the minimum score, best first."""
     found: list[RankedSchool] = []
     for school in schools:
-        alike = compare_names(asked.reading, school, misspelt)
+        alike = compare_names(query.reading, school, misspelt)
         if alike.score < MIN_PROPOSAL_SCORE:
             continue
-        where = compare_places(asked, school)
+        where = compare_places(query, school)
         score = alike.score * where
-        if asked.street and asked.street == school.street:
+        if query.street and query.street == school.street:
             score += 0.1
         if score >= MIN_PROPOSAL_SCORE:
             found_there = where > _SIMILAR_COMMUNE
-            sure = alike.sure and (found_there or (where > _ELSEWHERE and _may_be_elsewhere(asked, school, alike)))
-            if not asked.place.departement:
+            sure = alike.sure and (found_there or (where > _ELSEWHERE and _may_be_elsewhere(query, school, alike)))
+            if not query.place.departement:
                 # Many communes share a name, and the intended one may have no school in the directory.
-                at_home = school.departement in asked.home
-                score *= 1.0 if at_home or not asked.home else _NOT_HOME
-                sure = sure and (not alike.bare or at_home or (not asked.home and alike.same_level))
+                at_home = school.departement in query.home
+                score *= 1.0 if at_home or not query.home else _NOT_HOME
+                sure = sure and (not alike.bare or at_home or (not query.home and alike.same_level))
             exact = alike.exact and found_there
             found.append(RankedSchool(school, score, sure, alike.bare, exact))
     found.sort(key=lambda each: (-each.score, each.school.closed, each.school.uai))
     return found
 
 
-def _may_be_elsewhere(asked: SchoolQuery, school: CandidateSchool, alike: NameSimilarity) -> bool:
+def _may_be_elsewhere(query: SchoolQuery, school: CandidateSchool, alike: NameSimilarity) -> bool:
     """Return whether the name is sufficient evidence where the commune is only similar."""
     if alike.bare or not alike.same_level:
         return False
-    same_code = bool(asked.place.postal_code) and asked.place.postal_code == school.postal_code
+    same_code = bool(query.place.postal_code) and query.place.postal_code == school.postal_code
     return (
         same_code
-        or school.departement in (asked.place.departement, *asked.home)
-        or len(asked.place.commune) >= _UNMISTAKABLE
+        or school.departement in (query.place.departement, *query.home)
+        or len(query.place.commune) >= _UNMISTAKABLE
     )
 
 
-def compare_places(asked: SchoolQuery, school: CandidateSchool) -> float:
+def compare_places(query: SchoolQuery, school: CandidateSchool) -> float:
     """Return the similarity of the places of a row and a school; 1 where the row has none."""
-    place = asked.place
+    place = query.place
     same_code = bool(place.postal_code) and place.postal_code == school.postal_code
     # A few communes have postal codes of the neighbouring département.
     if place.departement and not same_code and school.departement != place.departement:
         return _ELSEWHERE
-    if place.commune and school.commune_key in asked.communes:
+    if place.commune and school.commune_key in query.communes:
         if same_code or not place.postal_code:
             return 1.0 if place.commune == school.commune_key else _SIMILAR_COMMUNE
         other_district = school.commune_key in ARRONDISSEMENT_CITIES and place.postal_code[:3] == school.postal_code[:3]
         # Otherwise a CEDEX code, or one of several of a large commune.
         return _ELSEWHERE if other_district else 0.98
     if same_code:
-        return _commune_factor(asked, school)
+        return _commune_factor(query, school)
     return _ELSEWHERE if place else 1.0
 
 
-def _commune_factor(asked: SchoolQuery, school: CandidateSchool) -> float:
-    commune = asked.place.commune
+def _commune_factor(query: SchoolQuery, school: CandidateSchool) -> float:
+    commune = query.place.commune
     if not commune or commune == school.commune_key:
         return 1.0
-    if asked.commune_known:
+    if query.commune_known:
         return _ELSEWHERE
     misspelt = edit_distance(commune, school.commune_key) <= (2 if len(commune) >= _LONG else 1)
     return 0.99 if misspelt else _SIMILAR_COMMUNE
 
 
-def select_match(asked: SchoolQuery, found: Sequence[RankedSchool], block: CandidateBlock) -> RankedSchool | None:
+def select_match(query: SchoolQuery, found: Sequence[RankedSchool], block: CandidateBlock) -> RankedSchool | None:
     """Return the matched school, where almost certain, else None."""
     # Open schools take precedence over closed ones.
     first = next((each for each in found if each.sure and not each.school.closed), None)
     if first is None or first.score < MIN_MATCH_SCORE:
-        if first is not None and _is_only_school(asked, first, block):
+        if first is not None and _is_only_school(query, first, block):
             return first._replace(score=MIN_MATCH_SCORE)
         closed = next((each for each in found if each.sure and each.school.closed), None)
         if closed is None or closed.score < MIN_MATCH_SCORE:
@@ -148,25 +148,25 @@ def select_match(asked: SchoolQuery, found: Sequence[RankedSchool], block: Candi
     second = next(rivals, None)
     if second is None or first.score - second.score >= MIN_LEAD:
         return first
-    if first.bare and not asked.place.commune:
+    if first.bare and not query.place.commune:
         # Each commune of a postal code has its « école primaire ».
         return None
     exact = [each for each in found if each.exact and (first.school.closed or not each.school.closed)]
     return first if exact == [first] else None
 
 
-def _is_only_school(asked: SchoolQuery, first: RankedSchool, block: CandidateBlock) -> bool:
+def _is_only_school(query: SchoolQuery, first: RankedSchool, block: CandidateBlock) -> bool:
     """Return whether « école primaire » is unambiguous: the only primary school of the commune, whatever its name."""
-    if not first.bare or not asked.place or asked.reading.marks:
+    if not first.bare or not query.place or query.reading.marks:
         return False
-    if split_distinctive(asked.reading.words, first.school.commune_key) != ((), frozenset()):
+    if split_distinctive(query.reading.words, first.school.commune_key) != ((), frozenset()):
         return False
-    sector = asked.reading.sector or "public"
+    sector = query.reading.sector or "public"
     schools = [
         school
         for school in block.schools
         if not school.closed
-        and not school.beside
+        and not school.attached
         and school.sector in (sector, "")
         and any(levels & vocabulary.PRIMARY for levels in school.levels)
     ]

@@ -43,26 +43,26 @@ class Proposal(NamedTuple):
 class RecognitionResult(NamedTuple):
     """Result for a row: a school, or a doubt code with proposals.
 
-    `uai` and `how` are empty without a match; `doubt` is then one of
+    `uai` and `match_method` are empty without a match; `doubt_code` is then one of
 
     - `uai_missing`: neither UAI nor name;
     - `uai_invalid`: the UAI is invalid and cannot be repaired;
-    - `uai_twice`: several UAI in one cell;
-    - `repair_unsure`: the UAI can be repaired, but nothing confirms the repair;
-    - `other_school`: name or commune contradict the school of the UAI;
-    - `not_confirmed`: many rows of the list are `other_school`, and nothing confirms this one;
+    - `multiple_uais`: several UAI in one cell;
+    - `uncertain_repair`: the UAI can be repaired, but nothing confirms the repair;
+    - `uai_of_another_school`: name or commune contradict the school of the UAI;
+    - `unconfirmed_uai`: many rows of the list are `uai_of_another_school`, and nothing confirms this one;
     - `unknown_school`: the UAI is valid, but not in the directory;
-    - `several_schools`: several schools match the name about equally;
+    - `ambiguous_school`: several schools match the name about equally;
     - `no_match`: no school matches the name.
     """
 
     uai: str
-    how: RecognitionMethod | None
+    match_method: RecognitionMethod | None
     #: From 0 to 1; 0 without a match.
     confidence: float
     #: At most three, best first.
     proposals: tuple[Proposal, ...]
-    doubt: str
+    doubt_code: str
 
 
 class SearchScope(NamedTuple):

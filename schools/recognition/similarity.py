@@ -44,12 +44,14 @@ class _Words(NamedTuple):
     same: bool
 
 
-def compare_names(row: ParsedName, school: CandidateSchool, slips: Mapping[str, Mapping[str, int]]) -> NameSimilarity:
+def compare_names(
+    row: ParsedName, school: CandidateSchool, spelling_corrections: Mapping[str, Mapping[str, int]]
+) -> NameSimilarity:
     """Return the similarity of a row's name and a school, ignoring the place.
 
-    `slips`: corrections, with edit distances, of words that no candidate school has.
+    `spelling_corrections`: corrections, with edit distances, of words that no candidate school has.
     """
-    words = _compare_words(row, school, slips)
+    words = _compare_words(row, school, spelling_corrections)
     level = compare_levels(row, school)
     factor = level
     sure = words.complete and level >= _ALIKE
@@ -66,20 +68,22 @@ def compare_names(row: ParsedName, school: CandidateSchool, slips: Mapping[str, 
         else:
             # « Jaurès » for « Jaurès A »: the only one of the name, or equal to its twin.
             factor *= 0.97
-    if words.bare and not row.levels and not row.either:
+    if words.bare and not row.levels and not row.is_unspecified_level:
         sure = False
-    sector = row.sector or ("public" if words.bare and (row.either or row.levels & vocabulary.PRIMARY) else "")
+    sector = row.sector or (
+        "public" if words.bare and (row.is_unspecified_level or row.levels & vocabulary.PRIMARY) else ""
+    )
     if sector and school.sector and sector != school.sector:
         factor *= _MISMATCH
         sure = False
-    if bool(row.beside) != school.beside or (row.beside and not row.beside & school.reading.beside):
+    if bool(row.attached) != school.attached or (row.attached and not row.attached & school.reading.attached):
         factor *= _MISMATCH
         sure = False
     tracks = school.reading.tracks
     if row.tracks != tracks:
         factor *= _compare_tracks(row.tracks, tracks)
         sure = sure and _compatible_tracks(row.tracks, tracks) and row.levels != vocabulary.SECONDARY
-    same_kind = row.levels or row.either == school.reading.either
+    same_kind = row.levels or row.is_unspecified_level == school.reading.is_unspecified_level
     exact = words.same and bool(same_kind) and level == _SAME and row.marks == school.marks and row.tracks == tracks
     return NameSimilarity(words.score * factor, sure, words.bare, exact, level >= _NOT_GIVEN)
 
@@ -99,15 +103,15 @@ def _compatible_tracks(given: frozenset[str], known: frozenset[str]) -> bool:
 
 def compare_levels(row: ParsedName, school: CandidateSchool) -> float:
     """Return the similarity of the levels of a row and a school; below `ADJACENT_LEVEL` they differ."""
-    if not row.levels and not row.either:
+    if not row.levels and not row.is_unspecified_level:
         return _NOT_GIVEN
     if not school.levels:
-        return _NOT_GIVEN if row.beside else _OTHER
+        return _NOT_GIVEN if row.attached else _OTHER
     return max(_compare_level(row, levels) for levels in school.levels)
 
 
 def _compare_level(row: ParsedName, levels: int) -> float:
-    if row.either:
+    if row.is_unspecified_level:
         # « École »: a maternelle is usually named as such.
         return {vocabulary.PRIMARY: _SAME, vocabulary.ELEMENTARY: _SAME, vocabulary.NURSERY: _NOT_GIVEN}.get(
             levels & vocabulary.PRIMARY, _OTHER
@@ -119,12 +123,14 @@ def _compare_level(row: ParsedName, levels: int) -> float:
     return _OTHER
 
 
-def _compare_words(row: ParsedName, school: CandidateSchool, slips: Mapping[str, Mapping[str, int]]) -> _Words:
+def _compare_words(
+    row: ParsedName, school: CandidateSchool, spelling_corrections: Mapping[str, Mapping[str, int]]
+) -> _Words:
     """Compare the distinctive words."""
     words = row.words
     corrected = 0
-    if slips:
-        words, corrected = _correct_words(row.words, school, slips)
+    if spelling_corrections:
+        words, corrected = _correct_words(row.words, school, spelling_corrections)
     strong, faint = split_distinctive(words, school.commune_key)
     if not strong or not school.strong:
         return _compare_without_distinctive(strong, faint, school, corrected)
@@ -162,13 +168,13 @@ def _compare_without_distinctive(
 
 
 def _correct_words(
-    words: Sequence[str], school: CandidateSchool, slips: Mapping[str, Mapping[str, int]]
+    words: Sequence[str], school: CandidateSchool, spelling_corrections: Mapping[str, Mapping[str, int]]
 ) -> tuple[tuple[str, ...], int]:
     """Correct misspelt words of the school's name or commune; return the words and the number of corrections."""
     result: list[str] = []
     corrected = 0
     for word in words:
-        corrections = slips.get(word)
+        corrections = spelling_corrections.get(word)
         correct = word
         if corrections is not None and word not in school.reading.words:
             correct = next((other for other in corrections if other in school.bears), word)

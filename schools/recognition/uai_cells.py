@@ -26,7 +26,7 @@ class ParsedUaiCell(NamedTuple):
     text: str
 
     @property
-    def how(self) -> RecognitionMethod:
+    def match_method(self) -> RecognitionMethod:
         """The match method for a school matched by this UAI."""
         return RecognitionMethod.REPAIRED if self.repaired else RecognitionMethod.UAI
 

@@ -38,9 +38,7 @@ _LETTERS_OF_SECTORS = {"pu": "public", "pub": "public", "publ": "public", "pr": 
 #: Acronyms for level and sector: EEPU, EPPR; EPU has no level.
 LEVELS_AND_SECTORS: Final = {
     letters + ending: (level, sector)
-    for letters, level in (
-        LEVELS_AT_FIRST | {"e": 0, "ee": ELEMENTARY, "clg": COLLEGE, "lgt": LYCEE, "lpo": LYCEE}
-    ).items()
+    for letters, level in _LETTERS_OF_LEVELS.items()
     for ending, sector in _LETTERS_OF_SECTORS.items()
 }
 

@@ -97,8 +97,8 @@ LICENCE_INVARIANTS = (
         "order_lines",
         "9. Aucune licence sans ligne de commande, et pas plus que la ligne n'en compte",
         """
-        SELECT format('provenance n° %s : %s licences en clés pour %s commandées', entitlement.id, coalesce(issued.units, 0),
-                      coalesce(line.quantity::text, 'aucune'))
+        SELECT format('provenance n° %s : %s licences en clés pour %s commandées', entitlement.id,
+                      coalesce(issued.units, 0), coalesce(line.quantity::text, 'aucune'))
         FROM entitlements_entitlement AS entitlement
         LEFT JOIN orders_orderline AS line ON line.entitlement_id = entitlement.id
         LEFT JOIN (
@@ -161,8 +161,9 @@ TENANT_INVARIANTS = (
         FROM pools_allocation AS allocation
         JOIN pools_pool AS pool ON pool.id = allocation.pool_id
         LEFT JOIN public.entitlements_activationkey AS key ON key.id = allocation.key_id
-        WHERE key.id IS NULL OR key.entitlement_id <> pool.entitlement_id OR key.school_id IS DISTINCT FROM allocation.school_id
-           OR key.units <> allocation.units OR (key.revoked_at IS NULL) <> (allocation.revoked_at IS NULL)
+        WHERE key.id IS NULL OR key.entitlement_id <> pool.entitlement_id
+           OR key.school_id IS DISTINCT FROM allocation.school_id OR key.units <> allocation.units
+           OR (key.revoked_at IS NULL) <> (allocation.revoked_at IS NULL)
         """,
     ),
     Invariant(

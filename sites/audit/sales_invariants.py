@@ -145,7 +145,8 @@ SALES_INVARIANTS = (
         JOIN entitlements_entitlement AS entitlement ON entitlement.id = line.entitlement_id
         WHERE (sale.state IN ('granted', 'paid')
                AND (entitlement.provisional_until IS NOT NULL OR entitlement.unpaid_until IS NOT NULL))
-           OR (sale.state = 'confirmed' AND (entitlement.provisional_until IS NOT NULL OR entitlement.unpaid_until IS NULL))
+           OR (sale.state = 'confirmed'
+               AND (entitlement.provisional_until IS NOT NULL OR entitlement.unpaid_until IS NULL))
            OR (sale.state = 'placed' AND (entitlement.provisional_until IS NULL) <> EXISTS (
                    SELECT FROM orders_purchaseorderscan AS scan WHERE scan.order_id = sale.id AND scan.state = 'waiting'
                ))

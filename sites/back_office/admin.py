@@ -8,6 +8,6 @@ from sites.back_office import (  # noqa: F401 - each registers its models
     entitlements,
     jobs,
     mailing,
-    orders,
+    sales,
     schools,
 )

@@ -5,15 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django import forms
 from django.core.exceptions import ValidationError
-from django.forms.models import BaseInlineFormSet
 
 from core import formatting
 from licensing.catalogue import price_lists
 from licensing.catalogue.models import PriceBand, Product, SchoolTier, SchoolYear
 from licensing.catalogue.operations import get_licence_product
 from licensing.catalogue.price_lists import ClassRange
+from web.generic_forms import BaseInlineFormSet, ModelForm
 
 if TYPE_CHECKING:
     import datetime
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 VAT_RATES = tuple(Decimal(rate) for rate in ("20.00", "10.00", "8.50", "5.50", "2.10"))
 
 
-class ProductForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+class ProductForm(ModelForm[Product]):
     """A product and its VAT rate."""
 
     class Meta:
@@ -42,7 +41,7 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at 
         return rate
 
 
-class SchoolYearForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+class SchoolYearForm(ModelForm[SchoolYear]):
     """The first day of sale of a school year."""
 
     class Meta:
@@ -64,7 +63,7 @@ class SchoolYearForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript 
         return day
 
 
-class _PriceForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+class _PriceForm(ModelForm[Any]):
     """A row of a price list, always of the only product."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -100,7 +99,7 @@ class BandForm(_PriceForm):
         fields = ("from_units", "unit_ht")
 
 
-class _PriceList(BaseInlineFormSet):  # type: ignore[type-arg] # no subscript at run time
+class _PriceList(BaseInlineFormSet[Any, SchoolYear, Any]):
     """A price list; it must not be empty once its school year has a first day of sale."""
 
     #: Error message for an empty list.

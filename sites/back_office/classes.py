@@ -5,7 +5,7 @@ Pupils are only counted: the site knows no names of theirs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -23,14 +23,13 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from core import formatting
 from licensing.classes import tokens
 from licensing.classes.models import ApplicationToken, Classroom, DeletionCertificate
-from web.read_only import ReadOnlyAdminMixin
+from sites.back_office.read_only import ReadOnlyAdminMixin
+from sites.back_office.site import get_operator
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.urls import URLPattern
-
-    from accounts.models import User
 
 
 class ApplicationTokenForm(forms.Form):
@@ -52,7 +51,7 @@ class ApplicationTokenAdmin(ReadOnlyAdminMixin, ModelAdmin):
     fields = list_display
     ordering = ("-pk",)
     actions_list: ClassVar = ["make"]
-    actions: ClassVar = ["revoke"]
+    actions = ("revoke",)
 
     def get_urls(self) -> list[URLPattern]:
         """Add the creation page before the model's own pages."""
@@ -75,7 +74,7 @@ class ApplicationTokenAdmin(ReadOnlyAdminMixin, ModelAdmin):
         form = ApplicationTokenForm(request.POST or None)
         content = {**self.admin_site.each_context(request), "title": "Créer un jeton", "opts": self.opts, "form": form}
         if request.method == "POST" and form.is_valid():
-            created = tokens.create(name=form.cleaned_data["name"], by=cast("User", request.user), at=timezone.now())
+            created = tokens.create(name=form.cleaned_data["name"], by=get_operator(request), at=timezone.now())
             self.log_addition(request, created.token, "Jeton créé.")
             content |= {"token": created.token, "secret": created.secret}
         response = TemplateResponse(request, "back_office/classes/token.html", content)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -14,17 +14,17 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
 
-from collectivities import operations
 from collectivities.exceptions import CollectivityError
+from collectivities.operations.office_requests import accept_request, decline_request
+from collectivities.operations.offices import open_office
+from sites.back_office.read_only import ReadOnlyAdminMixin
+from sites.back_office.site import get_operator
 from tenants import provisioning
-from tenants.exceptions import OpeningRefused
 from tenants.models import Collectivity, CollectivityKind, OfficeRequest
-from tenants.office_urls import office_url
+from tenants.provisioning import OpeningRefused
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
-
-    from accounts.models import User
 
 _DEFAULT_HELP = "D'après le nom s'il est laissé vide."
 
@@ -54,16 +54,15 @@ class DeclineForm(forms.Form):
     )
 
 
-class OperationAdmin(ModelAdmin):
-    """Rows that operations write: never edited or deleted here."""
+class OperationAdmin(ReadOnlyAdminMixin, ModelAdmin):
+    """Rows that operations write, each behind a form or a confirmation page."""
 
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
-        return False
+    # There are hundreds of rows, not millions.
+    show_full_result_count = True
 
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
-        return False
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Allow the operator to view, although change permission is refused."""
+        return bool(self.admin_site.has_permission(request))
 
     def page(self, request: HttpRequest, title: str, **context: Any) -> HttpResponse:
         """Render a form or confirmation page within the admin's layout."""
@@ -82,23 +81,23 @@ class CollectivityAdmin(OperationAdmin):
     @admin.display(description="bureau")
     def office(self, collectivity: Collectivity) -> str:
         """Link to the office."""
-        return format_html('<a href="{0}">{0}</a>', office_url(collectivity))
+        return format_html('<a href="{0}">{0}</a>', collectivity.office_url())
 
-    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Allow the operator to view, although change permission is refused."""
-        return bool(self.admin_site.has_permission(request))
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Allow: `add_view` opens an office."""
+        return True
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Open an office with the same operation as the command."""
         form = OfficeOpeningForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
-                collectivity = operations.open_office(**form.cleaned_data, by=_operator(request), at=timezone.now())
+                collectivity = open_office(**form.cleaned_data, by=get_operator(request), at=timezone.now())
             except OpeningRefused as refusal:
                 _add_errors(refusal, form)
             else:
                 invited = form.cleaned_data["manager_email"]
-                messages.success(request, f"Bureau ouvert : {office_url(collectivity)} ; {invited} y est invité.")
+                messages.success(request, f"Bureau ouvert : {collectivity.office_url()} ; {invited} y est invité.")
                 return redirect("admin:tenants_collectivity_changelist")
         return self.page(
             request,
@@ -117,14 +116,6 @@ class OfficeRequestAdmin(OperationAdmin):
     ordering = ("-created_at",)
     actions_detail = ("accept", "decline")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: requests come from the portal."""
-        return False
-
-    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Allow the operator to view, although change permission is refused."""
-        return bool(self.admin_site.has_permission(request))
-
     @action(description="Accepter", url_path="accepter")
     def accept(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Explain the effect of accepting; by POST, open the office."""
@@ -137,8 +128,8 @@ class OfficeRequestAdmin(OperationAdmin):
         ]
         if request.method == "POST" and form.is_valid():
             try:
-                collectivity = operations.accept_request(
-                    request_id=office_request.pk, **form.cleaned_data, by=_operator(request), at=timezone.now()
+                collectivity = accept_request(
+                    request_id=office_request.pk, **form.cleaned_data, by=get_operator(request), at=timezone.now()
                 )
             except OpeningRefused as refusal:
                 _add_errors(refusal, form)
@@ -146,7 +137,7 @@ class OfficeRequestAdmin(OperationAdmin):
                 form.add_error(None, str(refusal))
             else:
                 messages.success(
-                    request, f"Bureau ouvert : {office_url(collectivity)} ; {office_request.email} y est invité."
+                    request, f"Bureau ouvert : {collectivity.office_url()} ; {office_request.email} y est invité."
                 )
                 return redirect("admin:tenants_officerequest_changelist")
         return self.page(
@@ -164,8 +155,8 @@ class OfficeRequestAdmin(OperationAdmin):
         form = DeclineForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
-                operations.decline_request(
-                    request_id=office_request.pk, **form.cleaned_data, by=_operator(request), at=timezone.now()
+                decline_request(
+                    request_id=office_request.pk, **form.cleaned_data, by=get_operator(request), at=timezone.now()
                 )
             except CollectivityError as refusal:
                 form.add_error(None, str(refusal))
@@ -188,11 +179,6 @@ class OfficeRequestAdmin(OperationAdmin):
         except OpeningRefused:
             return {}
         return {"slug": planned.slug, "key_prefix": planned.key_prefix}
-
-
-def _operator(request: HttpRequest) -> User:
-    """Return the signed-in operator: the admin site lets nobody else in."""
-    return cast("User", request.user)
 
 
 def _add_errors(refusal: OpeningRefused, form: forms.Form) -> None:

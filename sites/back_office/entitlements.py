@@ -16,7 +16,7 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from licensing.entitlements import keys, operations, queries
 from licensing.entitlements.models import ActivationKey, Entitlement, Seat, SeatEvent, Subscription
-from web.read_only import ReadOnlyAdminMixin
+from sites.back_office.read_only import ReadOnlyAdminMixin
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -83,19 +83,13 @@ class ActivationKeyAdmin(ReadOnlyAdminMixin, ModelAdmin):
         return TemplateResponse(request, "back_office/entitlements/reveal.html", content)
 
 
-class SeatInline(TabularInline):
+class SeatInline(ReadOnlyAdminMixin, TabularInline):
     """The seats of a subscription."""
 
     model = Seat
     fields = ("number", "holder", "held_since", "mode")
-    readonly_fields = fields
     extra = 0
-    can_delete = False
     ordering = ("number",)
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse: seats are created by redeeming a key."""
-        return False
 
 
 @admin.register(Subscription)

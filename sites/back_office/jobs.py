@@ -10,6 +10,7 @@ from django.db.models import Max, Min
 from unfold.admin import ModelAdmin
 
 from jobs.models import Job
+from sites.back_office.read_only import ReadOnlyAdminMixin
 
 if TYPE_CHECKING:
     import datetime
@@ -42,31 +43,18 @@ class JobStateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Job)
-class JobAdmin(ModelAdmin):
+class JobAdmin(ReadOnlyAdminMixin, ModelAdmin):
     """Jobs. Their arguments are row ids, never keys or e-mail addresses."""
 
     list_display = ("id", "task", "state", "tries", "queued_at", "last_at")
     list_filter = (JobStateFilter,)
     ordering = ("-pk",)
     fields = readonly_fields = ("id", "task", "state", "tries", "not_before", "queued_at", "last_at", "arguments")
-    show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         """Return the jobs annotated with the times of their first and last event."""
         jobs: QuerySet[Job] = super().get_queryset(request)
         return jobs.annotate(first_event=Min("procrastinateevent__at"), last_event=Max("procrastinateevent__at"))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: jobs are queued by operations."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
-        return False
 
     @admin.display(description="tâche", ordering="task_name")
     def task(self, job: Job) -> str:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
+from mailing import kinds
 from mailing.models import LOST, Message
-from web.read_only import ReadOnlyAdminMixin
+from sites.back_office.read_only import ReadOnlyAdminMixin
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -44,4 +45,4 @@ class MessageAdmin(ReadOnlyAdminMixin, ModelAdmin):
     @admin.display(description="nature")
     def type(self, message: Message) -> str:
         """Return the French label of the message's kind."""
-        return message.label
+        return kinds.get_label(message.kind)

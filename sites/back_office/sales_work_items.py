@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
 from django.urls import reverse
 
+from core.calendar import date_in_paris
 from core.formatting import number, pluralize
 from licensing.billing import invoicing
 from licensing.billing.models import Invoice
 from licensing.catalogue.models import Seller
-from licensing.catalogue.operations import day_in_france
 from licensing.catalogue.price_lists import list_missing_prices
 from licensing.catalogue.pricing import get_year_on_sale
 from sites.back_office import work_queue
-from sites.back_office.work_item import WorkItem
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterator
 
 
+class WorkItem(NamedTuple):
+    """What the operator has to do, and the URL where it is done."""
+
+    sentence: str
+    url: str
+    urgent: bool
+
+
 def list_sales_work_items(now: datetime.datetime) -> Iterator[WorkItem]:
     """Yield the work items of sales."""
-    day = day_in_france(now)
+    day = date_in_paris(now)
     yield from _seller()
     yield from _test_mode()
     yield from _prices(day)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.template.response import TemplateResponse
@@ -13,13 +13,12 @@ from accounts.models import Profile
 from schools import affiliations
 from schools.models import Affiliation, DirectorySync, PrincipalEvent, School, Verification
 from schools.queries import search
-from web.read_only import ReadOnlyAdminMixin
+from sites.back_office.read_only import ReadOnlyAdminMixin
+from sites.back_office.site import get_operator
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
-
-    from accounts.models import User
 
 
 @admin.register(School)
@@ -97,7 +96,7 @@ class AffiliationAdmin(ReadOnlyAdminMixin, ModelAdmin):
             if affiliations.verify(
                 affiliation=affiliation,
                 means=Verification.OPERATOR,
-                by=cast("User", request.user),
+                by=get_operator(request),
                 at=timezone.now(),
             ):
                 self.log_change(request, affiliation, "Direction de l'établissement vérifiée par l'exploitant.")
@@ -114,7 +113,7 @@ class AffiliationAdmin(ReadOnlyAdminMixin, ModelAdmin):
 
 
 @admin.register(PrincipalEvent)
-class HeadEventAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class PrincipalEventAdmin(ReadOnlyAdminMixin, ModelAdmin):
     """History of each school's principals (claimed, verified, handed over, left), to settle competing claims."""
 
     list_display = ("at", "school", "kind", "user", "means", "by")

@@ -10,11 +10,9 @@ from django.urls import reverse
 from core.formatting import pluralize
 from mailing.models import LOST, Message
 from schools.models import DirectorySync
-from sites.back_office import sales_work_items
-from sites.back_office.work_item import WorkItem
+from sites.back_office.sales_work_items import WorkItem, list_sales_work_items
 from tenants.cross_schema import query_all
 from tenants.models import OfficeRequest
-from tenants.office_urls import office_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +39,7 @@ def list_work_items(now: datetime.datetime) -> list[WorkItem]:
     return sorted(
         [
             *_requests(),
-            *sales_work_items.list_sales_work_items(now),
+            *list_sales_work_items(now),
             *_directory(now),
             *_messages(now),
             *_empty_offices(now),
@@ -81,7 +79,7 @@ def _messages(now: datetime.datetime) -> Iterator[WorkItem]:
         yield WorkItem(f"{pluralize(failed, 'e-mail')} du portail en échec depuis quatorze jours", url, urgent=True)
     for row in query_all(_FAILED_MESSAGES_SQL, [since]):
         (count,) = row.values
-        url = office_url(row.collectivity, "/messages/")
+        url = row.collectivity.office_url("/messages/")
         yield WorkItem(
             f"{row.collectivity} : {pluralize(count, 'e-mail')} en échec depuis quatorze jours", url, urgent=False
         )

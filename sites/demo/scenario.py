@@ -16,8 +16,10 @@ from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
 from accounts.models import User
-from collectivities import operations as offices
 from collectivities.models import Role
+from collectivities.operations.members import invite, join_with_new_account
+from collectivities.operations.offices import open_office
+from collectivities.operations.portfolio import add_to_portfolio
 from imports import operations as imports
 from imports import queries as import_queries
 from imports.enums import ImportState, Purpose, Verdict
@@ -28,13 +30,13 @@ from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
 from licensing.pools.queries import list_pool_positions
 from mailing.models import Message, MessageState
-from mailing.sink_folder import list_latest
 from schools.directory.operations import synchronise
 from schools.models import School
 from sites.audit.checks import check_all
 from sites.demo import classroom, directory, people, workbook
 from sites.demo.people import OPERATOR, PASSWORD, PRINCIPAL, TEACHER_BY_HAND, TEACHERS
 from sites.demo.shop import ShopSteps
+from sites.demo.sink_folder import list_latest
 from tenants.models import CollectivityKind
 
 if TYPE_CHECKING:
@@ -118,7 +120,7 @@ class DemoScenario:
         self._create_operator()
         for collectivity, username, first_name in ((NIMES, "nora", "Nora"), (GARD, "gilles", "Gilles")):
             email = f"{username}@{collectivity['slug']}-demo.example"
-            office = offices.open_office(**collectivity, manager_email=email, by=None, at=timezone.now())
+            office = open_office(**collectivity, manager_email=email, by=None, at=timezone.now())
             self.offices[office.slug] = office
             self._join(office, email, username, first_name, "Delmas")
             self.print_line(f"   {office.name} : {office.slug}.{settings.BASE_DOMAIN}, gestionnaire « {username} ».")
@@ -126,7 +128,7 @@ class DemoScenario:
             for username, (first_name, last_name, roles) in staff.items():
                 email = f"{username}@{slug}-demo.example"
                 with tenant_context(self.offices[slug]):
-                    offices.invite(email=email, roles=roles, by=None, at=timezone.now())
+                    invite(email=email, roles=roles, by=None, at=timezone.now())
                 self._join(self.offices[slug], email, username, first_name, last_name)
             self.print_line(f"   {self.offices[slug].name}, invités par e-mail : {', '.join(staff)}.")
         self._fill_portfolio(self.offices["nimes"], commune="Nîmes")
@@ -291,7 +293,7 @@ class DemoScenario:
         if token is None:
             raise StepFailed(f"L'invitation reçue par {email} ne contient pas de lien.")
         with tenant_context(office):
-            offices.join_with_new_account(
+            join_with_new_account(
                 token=token[1],
                 username=username,
                 first_name=first_name,
@@ -303,7 +305,7 @@ class DemoScenario:
     def _fill_portfolio(self, office: Collectivity, *, commune: str) -> None:
         uais = list(School.objects.filter(commune=commune, type="Ecole").values_list("uai", flat=True))
         with tenant_context(office):
-            offices.add_to_portfolio(uais=uais, by=None, at=timezone.now())
+            add_to_portfolio(uais=uais, by=None, at=timezone.now())
         self.print_line(f"   {office.name} : {len(uais)} écoles dans le périmètre.")
 
     def _wait_for_email(self, email: str) -> str:

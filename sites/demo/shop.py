@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from django_tenants.utils import tenant_context
 
+from core.calendar import date_in_paris
 from core.formatting import euros, long_date, number
 from licensing.billing import operations as billing_operations
 from licensing.billing.documents import get_or_create_purchase_order, get_or_create_quote
 from licensing.billing.models import BillingDocument, BillingDocumentKind
 from licensing.catalogue import terms
 from licensing.catalogue.models import PriceBand, SchoolTier, Seller
-from licensing.catalogue.operations import day_in_france, get_licence_product, get_school_year
+from licensing.catalogue.operations import get_licence_product, get_school_year
 from licensing.entitlements.models import Entitlement, Subscription
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderState
@@ -66,7 +67,7 @@ class ShopSteps:
     def open(self, now: datetime.datetime) -> None:
         """Create the seller and the prices, and open sales of the year."""
         Seller.objects.create(pk=1, **SELLER)
-        year = get_school_year(day_in_france(now))
+        year = get_school_year(date_in_paris(now))
         year.sold_from = year.starts_on - datetime.timedelta(days=90)
         year.save()
         for first, last, price in TIERS:
@@ -138,11 +139,11 @@ class ShopSteps:
         purchase_order = get_or_create_purchase_order(order, at=now)
         entitlement = Entitlement.objects.get(order_line__order=order)
         self.expect(
-            entitlement.provisional_until == day_in_france(now) + datetime.timedelta(days=45),
+            entitlement.provisional_until == date_in_paris(now) + datetime.timedelta(days=45),
             "des droits temporaires sont ouverts pour quarante-cinq jours",
         )
         self.expect(
-            not entitlement.usable_on(day_in_france(now) + datetime.timedelta(days=46)),
+            not entitlement.usable_on(date_in_paris(now) + datetime.timedelta(days=46)),
             "sans bon de commande signé, tout s'arrêterait de soi-même le quarante-sixième jour",
         )
         self.print_line(
@@ -164,7 +165,7 @@ class ShopSteps:
             order_id=order.pk,
             method="transfer",
             amount=order.total_ttc,
-            received_on=day_in_france(now),
+            received_on=date_in_paris(now),
             reference="Mandat 2026-0147",
             by=operator,
             at=now,

@@ -14,11 +14,11 @@ from collectivities import token_list
 from collectivities.access import office
 from collectivities.models import PORTFOLIO_LIST_ACTIONS, AuditEntry, PortfolioSchool, Role
 from core import formatting
+from core.calendar import date_in_paris
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from imports.operations import list_arrivals
 from licensing.billing.queries import has_rejected_invoice
-from licensing.catalogue.operations import day_in_france
 from licensing.entitlements.wording import countdown
 from licensing.orders.models import Order, OrderState
 from licensing.pools.filters import DORMANT, DORMANT_DAYS, LOST
@@ -58,9 +58,9 @@ class TodoItem(NamedTuple):
 def office_home(request: OfficeHttpRequest) -> HttpResponse:
     """Show the to-do list, then pools, territory and latest events."""
     now = timezone.now()
-    today = day_in_france(now)
-    lots = list_pool_positions()
-    running = [position for position in lots if not position.entitlement.over_on(today)]
+    today = date_in_paris(now)
+    positions = list_pool_positions()
+    running = [position for position in positions if not position.entitlement.over_on(today)]
     context = {
         "to_do": [
             *_list_unpaid_orders(running, today, sees_prices=not _PRICE_ROLES.isdisjoint(request.member.roles)),
@@ -71,8 +71,8 @@ def office_home(request: OfficeHttpRequest) -> HttpResponse:
             *(_list_expiring_tokens(now) if Role.MANAGER in request.member.roles else ()),
         ],
         "buys": Role.BUYER in request.member.roles,
-        "lots": running,
-        "ended": len(lots) - len(running),
+        "pools": running,
+        "ended": len(positions) - len(running),
         "territory": _build_territory_map(),
         "entries": _list_latest_entries(),
     }
@@ -86,7 +86,7 @@ def _list_latest_entries() -> QuerySet[AuditEntry]:
 
 
 def _list_allocation_problems(now: datetime.datetime) -> list[TodoItem]:
-    current = list_allocations(day_in_france(now))
+    current = list_allocations(date_in_paris(now))
     address = reverse("pools:allocations")
     to_do = []
     if lost := filter_lost_email(current).count():

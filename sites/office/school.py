@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from collectivities.access import office
 from collectivities.models import AuditEntry, PortfolioSchool, Role
+from core.calendar import date_in_paris
 from imports.queries import list_grants
-from licensing.catalogue.operations import day_in_france
 from licensing.pools.models import ALLOCATION_TOPIC
 from licensing.pools.queries import list_allocations
 from licensing.pools.tables import render_state_badge
@@ -43,7 +43,7 @@ class TimelineEvent(NamedTuple):
 def school(request: OfficeHttpRequest, uai: str) -> HttpResponse:
     """Show the school's directory data, contact, allocations and timeline, the latest event first."""
     found = get_object_or_404(School, pk=uai.upper())
-    held = list(list_allocations(day_in_france(timezone.now())).filter(school=found).order_by("-created_at"))
+    held = list(list_allocations(date_in_paris(timezone.now())).filter(school=found).order_by("-created_at"))
     entries = AuditEntry.objects.filter(school_id=found.pk).order_by("-at", "-pk")[:MAX_EVENTS]
     messages = Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id__in=[allocation.pk for allocation in held])
     timeline = [TimelineEvent(entry.at, "Journal", entry.actor_name, entry.summary) for entry in entries]

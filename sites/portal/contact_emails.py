@@ -10,7 +10,7 @@ from sites.portal.contact_forms import PROFILES, SUBJECTS
 if TYPE_CHECKING:
     from mailing.models import Message
 
-CONTACT = "pages.contact"
+CONTACT = "contact.message"
 
 
 def render_contact(message: Message) -> RenderedEmail:

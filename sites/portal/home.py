@@ -12,7 +12,6 @@ from licensing.catalogue.models import Seller
 from licensing.orders import preflight
 from schools.models import Fold
 from tenants.models import Collectivity
-from tenants.office_urls import office_url
 from web.access import public_page
 
 if TYPE_CHECKING:
@@ -58,6 +57,6 @@ def office_search(request: HttpRequest) -> HttpResponse:
             words &= Q(folded__contains=Fold(Value(word))) | Q(slug__contains=word.lower())
         offices = Collectivity.objects.annotate(folded=Fold("name")).filter(words).order_by("folded")[:MAX_OFFICES]
         found = [
-            {"name": office.name, "kind": office.get_kind_display(), "url": office_url(office)} for office in offices
+            {"name": office.name, "kind": office.get_kind_display(), "url": office.office_url()} for office in offices
         ]
     return render(request, "portal/office_search.html", {"text": text, "searched": searched, "offices": found})

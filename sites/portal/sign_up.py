@@ -48,7 +48,7 @@ class SignUp(SignupView):
             response = super().post(request, *args, **kwargs)
         return response
 
-    def form_valid(self, form: SignUpForm) -> HttpResponse:
+    def form_valid(self, form: Any) -> HttpResponse:
         """Create the account, rate-limited by network."""
         network = throttling.get_network(get_client_ip(self.request))
         try:

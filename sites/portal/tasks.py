@@ -14,7 +14,7 @@ from sites.portal.privacy import account_closure
 from sites.portal.privacy.emails import ACCOUNT_CLOSED
 
 
-@task(name="pages.close_account_again", retry=RetryStrategy(max_attempts=10, exponential_wait=3))
+@task(name="portal.close_account_again", retry=RetryStrategy(max_attempts=10, exponential_wait=3))
 def erase_closed_account_again(*, user_id: int) -> None:
     """Erase what concurrent transactions wrote to an account while it was being closed."""
     account_closure.close_account(user_id=user_id, at=timezone.now())

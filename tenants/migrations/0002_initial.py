@@ -22,8 +22,11 @@ class Migration(migrations.Migration):
             fields=[
                 ("fingerprint", models.CharField(max_length=64, primary_key=True, serialize=False)),
                 ("statements", models.TextField()),
-                ("referenced", django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=63))),
-                ("made_at", models.DateTimeField()),
+                (
+                    "referenced_tables",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=63)),
+                ),
+                ("created_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(

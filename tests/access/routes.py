@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.urls import URLResolver, get_resolver
+from django.urls import URLResolver, get_resolver, reverse
 
 from web.access import get_policy
 
@@ -53,3 +53,10 @@ def _walk(resolver: URLResolver, namespace: str = "", prefix: str = "", argument
 def list_named_routes(urlconf: str) -> Iterator[tuple[str, Route]]:
     """Return (name, route) pairs."""
     return ((route.name, route) for route in list_routes(urlconf))
+
+
+OFFICE_ROUTES = [route for route in list_routes(OFFICE) if (route.label or "").startswith("office")]
+
+
+def build_url(route, kwargs=None, urlconf=OFFICE):
+    return reverse(route.name, urlconf=urlconf, kwargs=kwargs or None)

@@ -12,11 +12,11 @@ from django_tenants.utils import tenant_context
 from collectivities import audit_log
 from collectivities.models import Role
 from tests.access import policies, routes, samples
+from tests.access.routes import OFFICE_ROUTES, build_url
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 
-OFFICE_ROUTES = [route for route in routes.list_routes(routes.OFFICE) if (route.label or "").startswith("office")]
 WITH_ARGUMENTS = [route for route in OFFICE_ROUTES if route.arguments]
 SIGNED_IN_ROUTES = [
     (urlconf, route)
@@ -29,10 +29,6 @@ PUPIL_ROUTES = [route for route in routes.list_routes(routes.PORTAL) if route.la
 
 def route_id(route):
     return route.name if isinstance(route, routes.Route) else str(route)
-
-
-def build_url(route, kwargs=None, urlconf=routes.OFFICE):
-    return reverse(route.name, urlconf=urlconf, kwargs=kwargs or None)
 
 
 def sample_kwargs(route):

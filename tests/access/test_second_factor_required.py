@@ -8,12 +8,13 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts import second_factor as second_factors
-from collectivities import operations
 from collectivities.exceptions import SecondFactorFirst
 from collectivities.models import AuditEntry, Invitation, OfficeSettings, Role
-from tests.access.test_routes import OFFICE_ROUTES, build_url
-from tests.accounts.emails import PASSWORD, list_emails, mark_reauthenticated, sign_in
+from collectivities.operations import security as operations
+from tests.access.routes import OFFICE_ROUTES, build_url
+from tests.accounts.emails import PASSWORD, mark_reauthenticated, sign_in
 from tests.conftest import TERM
+from tests.emails import list_emails
 from tests.factories.accounts import UserFactory, enable_second_factor, get_totp_code
 from tests.factories.collectivities import MemberFactory
 

@@ -11,23 +11,9 @@ from django_tenants.utils import schema_context
 
 from accounts import password_resets
 from accounts.models import ResetRequest
-from mailing import kinds
-from mailing.models import Message
 from tests.conftest import PASSWORD
 
-__all__ = ["PASSWORD", "answer_resets", "find_link", "list_emails", "mark_reauthenticated", "render_email", "sign_in"]
-
-
-def list_emails(kind):
-    """Return the portal's e-mails of a kind, oldest first."""
-    with schema_context("public"):
-        return list(Message.objects.filter(kind=kind).order_by("pk"))
-
-
-def render_email(message):
-    """Render the e-mail."""
-    with schema_context("public"):
-        return kinds.get(message.kind).render(message)
+__all__ = ["PASSWORD", "answer_resets", "find_link", "mark_reauthenticated", "sign_in"]
 
 
 def find_link(text):

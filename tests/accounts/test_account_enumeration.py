@@ -14,12 +14,13 @@ from django.utils import timezone
 from accounts import password_resets, tasks, throttling, usernames
 from accounts.models import ResetRequest, User
 from accounts.rate_limits import RESET_BY_EMAIL, RESET_BY_NETWORK, SIGN_UP_BY_NETWORK
-from collectivities import invitation_tokens, operations
 from collectivities.exceptions import CollectivityError
 from collectivities.models import Invitation
-from tests.accounts.emails import PASSWORD, answer_resets, list_emails, render_email, sign_in
-from tests.accounts.test_sign_up import PERSON, TYPED
+from collectivities.operations import members as operations
+from tests.accounts.emails import PASSWORD, answer_resets, sign_in
+from tests.accounts.sign_up_fields import PERSON, TYPED
 from tests.conftest import TERM
+from tests.emails import list_emails, render_email
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.races import run_concurrently
 
@@ -149,7 +150,7 @@ def test_an_invited_agent_is_shown_the_username_they_got_instead(office, nimes):
     """Accepted: they have to know their username, and each probe costs an invitation."""
     UserFactory(username="pris")
     operations.invite(email="awa@nimes.example", roles=["viewer"], by=None, at=timezone.now())
-    token = invitation_tokens.build_token(Invitation.objects.get().nonce)
+    token = Invitation.objects.get().link_token
     account = {"first_name": "Awa", "last_name": "Diop", "username": "Pris", "password": PASSWORD}
     browser = office("nimes")
     answer = browser.post(f"/invitation/{token}/", account | {"password_again": PASSWORD}, follow=True)

@@ -9,8 +9,9 @@ from django.utils import timezone
 from accounts import throttling
 from accounts.rate_limits import SIGN_IN_BY_NAME
 from mailing.kinds import NoLongerDue
-from tests.accounts.emails import PASSWORD, answer_resets, find_link, list_emails, render_email, sign_in
+from tests.accounts.emails import PASSWORD, answer_resets, find_link, sign_in
 from tests.conftest import TERM
+from tests.emails import list_emails, render_email
 from tests.factories.accounts import TeacherFactory, enable_second_factor
 
 NEW = "nouvelle@exemple.example"
@@ -48,7 +49,7 @@ def test_an_unconfirmed_address_changes_nothing(browser, person):
 
 def test_a_confirmed_address_replaces_the_old_one_which_is_notified(browser, person):
     change(browser, person)
-    [asked] = list_emails("account.address_asked")
+    [asked] = list_emails("account.address_change_requested")
     assert asked.recipient == "ancienne@exemple.example"
     [email] = list_emails("account.confirm_new")
     assert email.recipient == NEW
@@ -108,7 +109,7 @@ def test_the_confirmation_is_resent_at_most_five_times_an_hour(browser, person):
     page = browser.post("/mon-compte/adresse/", {"faire": "renvoyer"}, follow=True).content.decode()
     assert "patientez" in page
     assert len(list_emails("account.confirm_new")) == 5
-    assert len(list_emails("account.address_asked")) == 1
+    assert len(list_emails("account.address_change_requested")) == 1
 
 
 def test_a_pending_address_does_not_block_the_second_factor(browser, person):
@@ -129,7 +130,7 @@ def test_a_refused_form_changes_nothing(browser, person):
 
 def test_emails_are_found_by_the_account_id(browser, person):
     change(browser, person)
-    for kind in ("account.confirm_new", "account.address_asked"):
+    for kind in ("account.confirm_new", "account.address_change_requested"):
         assert list_emails(kind)[0].context["user"] == person.pk
 
 

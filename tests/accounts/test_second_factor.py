@@ -14,7 +14,8 @@ from django.utils import timezone
 from accounts import sealing, throttling
 from accounts import second_factor as operations
 from accounts.rate_limits import SECOND_FACTOR
-from tests.accounts.emails import PASSWORD, list_emails, mark_reauthenticated, render_email, sign_in
+from tests.accounts.emails import PASSWORD, mark_reauthenticated, sign_in
+from tests.emails import list_emails, render_email
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, enable_second_factor, get_totp_code
 from tests.factories.collectivities import MemberFactory
 from tests.races import run_concurrently

@@ -7,29 +7,11 @@ from allauth.account.models import EmailAddress
 from django.urls import reverse
 
 from accounts.models import Profile, User
-from tests.accounts.emails import PASSWORD, answer_resets, find_link, list_emails, render_email
+from tests.accounts.emails import PASSWORD, answer_resets, find_link
+from tests.accounts.sign_up_fields import PERSON, TYPED
+from tests.emails import list_emails, render_email
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import SchoolFactory
-
-PERSON = {
-    "profile": "principal",
-    "username": "testchefetab",
-    "last_name": "Colas",
-    "first_name": "Benoît",
-    "email": "ecole@exemple.example",
-    "phone": "01 45 72 00 00",
-    "password1": PASSWORD,
-    "password2": PASSWORD,
-}
-TYPED = {
-    "not_listed": "on",
-    "school_name": "École primaire publique",
-    "address": "25 rue Léon-Paul Fargue",
-    "address_extra": "Bât. B",
-    "postal_code": "75006",
-    "city": "Paris",
-    "country": "France",
-}
 
 
 def sign_up(browser, **changes):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.test import Client
@@ -47,7 +48,7 @@ class ApiClient:
             sent_headers["Idempotency-Key"] = str(uuid.uuid4()) if key is True else key
         sent_headers |= {name.replace("_", "-"): value for name, value in headers.items()}
         content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        sent = {} if body is None else {"data": content, "content_type": "application/json"}
+        sent: dict[str, Any] = {} if body is None else {"data": content, "content_type": "application/json"}
         return self._check_response(
             method, path, self.client.generic(method, f"/api/v1{path}", headers=sent_headers, **sent)
         )

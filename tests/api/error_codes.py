@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from django.urls import get_resolver
 
-from api import endpoints, problem_details
-from api.endpoints import Endpoint, ListEndpoint
+from api import problem_details, views
 from api.fields import StrictSerializer
+from api.views import ScopedListView, ScopedView
 from core.exceptions import DomainError
 
 if TYPE_CHECKING:
@@ -35,18 +35,18 @@ PAGE_ONLY_CODES = {
     "invalid_logo",
     "invalid_roles",
     "invalid_token_settings",
-    "invitation_gone",
+    "invitation_invalid",
     "last_manager",
     "not_a_member",
-    "nothing_arrived",
-    "second_factor_first",
-    "token_already_made",
+    "no_awaited_school_found",
+    "second_factor_required",
+    "token_already_created",
     "unknown_row",
     "unknown_token",
 }
 
 
-def list_endpoints() -> set[type[Endpoint]]:
+def list_endpoints() -> set[type[ScopedView]]:
     """Return the endpoint classes."""
     patterns = get_resolver("config.urls_api").url_patterns
     return {pattern.callback.cls for pattern in patterns if hasattr(pattern.callback, "cls")}
@@ -73,7 +73,7 @@ def framework_codes() -> set[str]:
     modules = {one.__module__ for one in list_endpoints()}
     # Row errors of bulk requests are raised by the operations.
     modules |= {name for name in sys.modules if ".operations." in name and name.startswith(tuple(list_apps()))}
-    files = {*Path(endpoints.__file__).parent.glob("*.py"), *(Path(sys.modules[name].__file__) for name in modules)}
+    files = {*Path(views.__file__).parent.glob("*.py"), *(Path(sys.modules[name].__file__) for name in modules)}
     found = {code for file in files for code in _in_source(ast.parse(file.read_text(encoding="utf-8")))}
     return found | {code for _, code, _, _ in problem_details._FRAMEWORK_ERRORS}  # noqa: SLF001 - a table
 
@@ -82,8 +82,8 @@ def field_codes() -> set[str]:
     """Return the error codes of fields and parameters."""
     fields = [field for one in _subclasses(StrictSerializer) for field in _fields(one())]
     for one in list_endpoints():
-        if issubclass(one, ListEndpoint) and getattr(one, "filterset_class", None) is not None:
-            fields += one.filterset_class().form.fields.values()
+        if issubclass(one, ScopedListView) and (filterset_class := getattr(one, "filterset_class", None)) is not None:
+            fields += filterset_class().form.fields.values()
     return {code for field in fields for code in _of_field(field)}
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.urls import get_resolver, reverse
+from django.urls import URLPattern, get_resolver, reverse
 
-from api.endpoints import Endpoint, NotFoundEndpoint
+from api.views import NotFoundView, ScopedView
 from tests.access import routes
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class ApiRoute:
     method: str
     scope: TokenScope
     arguments: frozenset[str]
-    view: type[Endpoint]
+    view: type[ScopedView]
 
     def __str__(self):
         return f"{self.method} {self.name}"
@@ -37,11 +37,11 @@ def _iter_routes():
     classes = {
         f"api:{pattern.name}": pattern.callback.cls
         for pattern in get_resolver("config.urls_api").url_patterns
-        if hasattr(pattern.callback, "cls")
+        if isinstance(pattern, URLPattern) and hasattr(pattern.callback, "cls")
     }
     for name, route in routes.list_named_routes(routes.OFFICE):
         view = classes.get(name)
-        if view is not None and issubclass(view, Endpoint) and view is not NotFoundEndpoint:
+        if view is not None and issubclass(view, ScopedView) and view is not NotFoundView:
             for method, scope in view.scopes.items():
                 yield ApiRoute(name, method, scope, route.arguments, view)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from django.db import connection
 from django.utils import timezone
 
+from core.tenant_connection import connection
 from imports.models import ImportRow
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
@@ -83,7 +83,7 @@ SAMPLES = {
     "api:portfolio_school": portfolio_school,
     "api:message": message,
     "api:import": spreadsheet_import,
-    "api:import_choose": spreadsheet_import,
+    "api:import_layout": spreadsheet_import,
     "api:import_rows": spreadsheet_import,
     "api:import_row": row,
     "api:import_apply": spreadsheet_import,

@@ -39,9 +39,11 @@ def list_rows(api, number, query=""):
 
 def request_apply(api, table, **result):
     """Apply the shown plan, with the count that the confirmation guard requires; return the response."""
-    confirmation_guard = table["plan"]["confirmation_guard"]
-    confirmed_count = {"confirmed_count": confirmation_guard["number"]} if confirmation_guard else {}
-    return api.post(f"/imports/{table['id']}/apply", {"digest": table["plan"]["digest"], **confirmed_count, **result})
+    confirmation = table["plan"]["confirmation"]
+    confirmation_count = {"confirmation_count": confirmation["count"]} if confirmation else {}
+    return api.post(
+        f"/imports/{table['id']}/apply", {"digest": table["plan"]["digest"], **confirmation_count, **result}
+    )
 
 
 def upload_and_apply(api, content, **fields):

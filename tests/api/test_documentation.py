@@ -10,9 +10,9 @@ from django.conf import settings
 from django.urls import reverse
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
-from api import markdown
-from api.documentation_content import build_resources
-from api.error_codes import ERROR_FAMILIES, FIELDS
+from api.documentation import markdown
+from api.documentation.content import build_resources
+from api.documentation.error_codes import ERROR_FAMILIES, FIELDS
 from api.openapi import get_openapi_document
 from api.problem_details import TYPE_URL
 from api.scopes import TokenScope
@@ -68,7 +68,7 @@ def test_the_description_says_what_it_is_and_where():
     assert data["info"]["title"]
     assert data["info"]["description"]
     assert data["externalDocs"]["url"] == "/api/v1/documentation/"
-    assert [server["url"] for server in data["servers"]] == [f"https://{{bureau}}.{settings.BASE_DOMAIN}"]
+    assert [server["url"] for server in data["servers"]] == [f"https://{{office}}.{settings.BASE_DOMAIN}"]
 
 
 @every_operation
@@ -227,8 +227,8 @@ PRINTED = '<figure class="printed"><figcaption>Ce qui s’affiche\u00a0:</figcap
         ("Un\nparagraphe.\n\nDeux.", "<p>Un paragraphe.</p>\n<p>Deux.</p>"),
         ("## Le début", '<h2 id="le-debut">Le début</h2>'),
         ("### Plus bas", '<h3 id="plus-bas">Plus bas</h3>'),
-        ("- un\n  et demi\n- deux", "<ul><li>un et demi</li><li>deux</li></ul>"),
-        ("Soit :\n1. un\n2. deux", "<p>Soit\u00a0:</p>\n<ol><li>un</li><li>deux</li></ol>"),
+        ("- un\n  et demi\n- deux", "<ul>\n<li>un et demi</li>\n<li>deux</li>\n</ul>"),
+        ("Soit :\n1. un\n2. deux", "<p>Soit\u00a0:</p>\n<ol>\n<li>un</li>\n<li>deux</li>\n</ol>"),
         ("```python\na < b\n    ## non\n```", '<pre class="sample"><code>a &lt; b\n    ## non</code></pre>'),
         (
             "```text\nc'est dit\n```",

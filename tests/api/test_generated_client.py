@@ -73,24 +73,25 @@ def test_a_generated_client_runs_the_full_workflow(generated, committing):
     grant(collectivity=committing, licences=100, reason="Essai", by=None, at=timezone.now())
     call_operation, models_of_client = generated, models()
 
-    hook = call_operation("add_webhook")(
-        body=models_of_client.NewWebhookBodyRequest(url="https://si.ville.example/peps")
+    hook = call_operation("create_webhook")(
+        body=models_of_client.NewWebhookRequest(url="https://si.ville.example/peps")
     )
     assert hook.secret.startswith("whsec_")
-    contacts = [models_of_client.PortfolioRowBodyRequest(uai=uai, classes=10) for uai in (first, second)]
+    contacts = [models_of_client.PortfolioRowRequest(uai=uai, classes=10) for uai in (first, second)]
     assert (
-        call_operation("write_portfolio")(body=models_of_client.PortfolioListBodyRequest(schools=contacts)).added == 2
+        call_operation("upsert_portfolio_schools")(body=models_of_client.PortfolioUpsertRequest(schools=contacts)).added
+        == 2
     )
     assert [one.uai for one in call_operation("list_portfolio")().data] == sorted([first, second])
 
     [pool] = call_operation("list_pools")().data
-    gift = models_of_client.GiftRequest(pool=pool.id, school=first, units=3)
+    gift = models_of_client.CreateAllocationRequest(pool=pool.id, school=first, units=3)
     given, again = (call_operation("create_allocation")(body=gift, idempotency_key="une-fois") for _ in range(2))
     assert given == again
-    rows = [models_of_client.RowRequest(school=uai, units=4) for uai in (second, third)]
+    rows = [models_of_client.AllocationRowRequest(school=uai, units=4) for uai in (second, third)]
     together = call_operation("create_allocations")(
-        body=models_of_client.GiftsRequest(
-            pool=pool.id, mode=models_of_client.ModeEnum("all_or_nothing"), allocations=rows
+        body=models_of_client.BulkAllocationRequest(
+            pool=pool.id, mode=models_of_client.AllocationMode("all_or_nothing"), allocations=rows
         )
     )
     assert (together.created, together.units) == (2, 8)
@@ -98,7 +99,7 @@ def test_a_generated_client_runs_the_full_workflow(generated, committing):
         given.id, body=models_of_client.ResendRequest(recipient="direction@ecole.example")
     )
     assert resent.recipient == "direction@ecole.example"
-    taken = call_operation("revoke_allocations")(body=models_of_client.ChosenRequest(allocations=[given.id]))
+    taken = call_operation("revoke_allocations")(body=models_of_client.AllocationIdsRequest(allocations=[given.id]))
     assert (taken.done, call_operation("get_allocation")(given.id).state.value) == (1, "revoked")
 
     with running_worker():
@@ -106,14 +107,14 @@ def test_a_generated_client_runs_the_full_workflow(generated, committing):
             BytesIO(f"UAI;Licences\n{first};2\n{second};6\n".encode()), "ecoles.csv", "text/csv"
         )
         table = call_operation("upload_import")(
-            body=models_of_client.UploadBodyRequest(
-                file=list_, purpose=models_of_client.PurposeEnum("allocation"), pool=pool.id
+            body=models_of_client.ImportUploadRequest(
+                file=list_, purpose=models_of_client.ImportPurpose("allocation"), pool=pool.id
             )
         )
         read = _wait_for_import(call_operation, table.id, "checked")
         assert (read.plan.created, read.plan.grown, read.plan.units) == (1, 1, 4)
         assert [row.uai for row in call_operation("list_import_rows")(table.id).data] == [first, second]
-        call_operation("apply_import")(table.id, body=models_of_client.ApplyBodyRequest(digest=read.plan.digest))
+        call_operation("apply_import")(table.id, body=models_of_client.ApplyImportRequest(digest=read.plan.digest))
         assert _wait_for_import(call_operation, table.id, "applied").outcome.units == 4
         assert call_operation("get_pool")(pool.id).free == 88
         call_operation("undo_import")(table.id)

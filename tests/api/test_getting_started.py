@@ -21,7 +21,7 @@ from django.urls import resolve
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from api.documentation import GETTING_STARTED
+from api.documentation.pages import GETTING_STARTED
 from licensing.orders import operations as orders
 from tests.api.client import create_token
 from tests.e2e.conftest import build_environment
@@ -128,7 +128,7 @@ def test_every_example_prints_the_documented_output(committing, live_server, set
         pool = orders.grant(
             collectivity=committing, licences=100, reason="Essai", name="Achat 2026-2027", by=None, at=timezone.now()
         )
-    data = {"PEPS_JETON": create_token().secret, "PEPS_LOT": str(pool.pk)}
+    data = {"PEPS_TOKEN": create_token().secret, "PEPS_POOL": str(pool.pk)}
     bare = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     here = f"http://nimes.{settings.BASE_DOMAIN}:{port}"
     worker = [sys.executable, "manage.py", "worker"]

@@ -108,13 +108,13 @@ def test_a_bulk_response_is_replayed(api, nimes):
 
 def test_an_authorisation_error_is_not_stored(api, body):
     reader = create_client(scopes=["read"])
-    assert_problem(reader.post("/allocations", body, key=KEY), 403, "scope_missing")
+    assert_problem(reader.post("/allocations", body, key=KEY), 403, "insufficient_scope")
     assert_problem(ApiClient("peps_api_faux").post("/allocations", body, key=KEY), 401, "invalid_token")
     assert_problem(api.post("/allocations/999/revoke", key=KEY), 404, "not_found")
     assert not IdempotencyRecord.objects.exists()
     assert api.post("/allocations", body, key=KEY).status_code == 201
     # A stored response is not replayed to a token without the scope.
-    assert_problem(reader.post("/allocations", body, key=KEY), 403, "scope_missing")
+    assert_problem(reader.post("/allocations", body, key=KEY), 403, "insufficient_scope")
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "é", "a" * 256])
@@ -166,7 +166,7 @@ def test_stored_responses_expire_after_seven_days(api, body, monkeypatch):
 
 def shift_clock(monkeypatch, shift):
     moment = timezone.now() + shift
-    monkeypatch.setattr(idempotency.timezone, "now", lambda: moment)
+    monkeypatch.setattr(timezone, "now", lambda: moment)
 
 
 def get_periodic_task(name):
@@ -179,7 +179,7 @@ def test_a_server_error_is_not_stored_and_the_retry_runs_once(api, body, monkeyp
     api.client.raise_request_exception = False
     with monkeypatch.context() as broken:
         broken.setattr("licensing.pools.api.allocation_serializer.serialize_allocation", lambda _: 1 / 0)
-        assert_problem(api.post("/allocations", body, key=KEY), 500, "breakdown")
+        assert_problem(api.post("/allocations", body, key=KEY), 500, "internal_error")
     assert not Allocation.objects.exists()
     assert not IdempotencyRecord.objects.exists()
     assert api.post("/allocations", body, key=KEY).status_code == 201

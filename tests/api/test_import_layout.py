@@ -1,4 +1,4 @@
-"""`/imports/{id}/choose`: the detected layout, its questions and their answers."""
+"""`/imports/{id}/layout`: the detected layout, its questions and their answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_detected_layout_is_returned(api, pool):
     assert table["layout"] == {
         "kind": "csv",
         "sheets": table["layout"]["sheets"],
-        "read": [{"sheet": table["layout"]["sheets"][0], "index": 0, "header_row": 1}],
+        "read_sheets": [{"sheet": table["layout"]["sheets"][0], "index": 0, "header_row": 1}],
         "columns": [
             {"index": 0, "letters": "A", "title": "UAI", "examples": [school.uai], "meaning": "uai"},
             {"index": 1, "letters": "B", "title": "Licences", "examples": ["3"], "meaning": "units"},
@@ -44,17 +44,17 @@ def test_answering_a_question_parses_the_file_again(api, pool):
     content = build_csv([["UAI", "Colonne mystère"], *[[SchoolFactory().uai, 4] for _ in range(3)]])
     table = spreadsheets.upload_and_check(api, content, purpose="allocation", pool=pool.pk)
     assert (table["state"], table["plan"]) == ("read", None)
-    assert [question["code"] for question in table["layout"]["questions"]] == ["no_units"]
-    answer = api.post(f"/imports/{table['id']}/choose", {"columns": {"units": 1}})
+    assert [question["code"] for question in table["layout"]["questions"]] == ["units_source_missing"]
+    answer = api.post(f"/imports/{table['id']}/layout", {"columns": {"units": 1}})
     assert (answer.status_code, answer.json()["state"]) == (202, "uploaded")
     table = spreadsheets.run_check(api, table["id"])
     assert (table["state"], table["plan"]["units"]) == ("checked", 12)
     answer = api.post(
-        f"/imports/{table['id']}/choose", {"volume": "all", "units_for_all": 2, "columns": {"units": None}}
+        f"/imports/{table['id']}/layout", {"volume": "all", "units_for_all": 2, "columns": {"units": None}}
     )
     table = spreadsheets.run_check(api, table["id"])
     assert (table["volume"], table["units_for_all"], table["plan"]["units"]) == ("all", 2, 6)
-    api.post(f"/imports/{table['id']}/choose", {"volume": "column", "columns": {"units": 1}})
+    api.post(f"/imports/{table['id']}/layout", {"volume": "column", "columns": {"units": 1}})
     assert spreadsheets.run_check(api, table["id"])["plan"]["units"] == 12
 
 
@@ -63,7 +63,7 @@ def test_only_explicit_answers_are_remembered(api, pool):
     assert not RememberedLayout.objects.exists()
     lines = [["UAI", "Colonne mystère"], *[[SchoolFactory().uai, 4] for _ in range(3)]]
     table = spreadsheets.upload_and_check(api, build_csv(lines), purpose="allocation", pool=pool.pk)
-    api.post(f"/imports/{table['id']}/choose", {"columns": {"units": 1}})
+    api.post(f"/imports/{table['id']}/layout", {"columns": {"units": 1}})
     next_year = spreadsheets.upload_and_check(api, build_csv(lines), purpose="allocation", pool=pool.pk)
     assert (next_year["state"], next_year["layout"]["remembered"]) == ("checked", True)
 
@@ -71,7 +71,7 @@ def test_only_explicit_answers_are_remembered(api, pool):
 def test_columns_can_be_swapped(api, pool):
     content = build_csv([["UAI", "Licences", "Licences bis"], *[[SchoolFactory().uai, 4, 5] for _ in range(3)]])
     table = spreadsheets.upload_and_check(api, content, purpose="allocation", pool=pool.pk)
-    api.post(f"/imports/{table['id']}/choose", {"columns": {"units": 2, "email": None}})
+    api.post(f"/imports/{table['id']}/layout", {"columns": {"units": 2, "email": None}})
     table = spreadsheets.run_check(api, table["id"])
     assert {one["meaning"]: one["index"] for one in table["layout"]["columns"] if one["meaning"]} == {
         "uai": 0, "units": 2,
@@ -84,13 +84,16 @@ def test_a_sheet_and_a_header_row_are_chosen(api, pool):
         [titles, [SchoolFactory().uai, 1]], sheet="2025", more={"2026": [["Liste"], titles, [SchoolFactory().uai, 7]]}
     )
     table = spreadsheets.upload_and_check(api, content, purpose="allocation", pool=pool.pk, name="écoles.xlsx")
-    api.post(f"/imports/{table['id']}/choose", {"sheets": ["2026"]})
+    api.post(f"/imports/{table['id']}/layout", {"sheets": ["2026"]})
     table = spreadsheets.run_check(api, table["id"])
-    assert (table["layout"]["read"], table["plan"]["units"]) == ([{"sheet": "2026", "index": 1, "header_row": 2}], 7)
-    path = f"/imports/{table['id']}/choose"
-    result = assert_problem(api.post(path, {"sheets": ["2025"], "columns": {"units": 1}}), 409, "wrong_layout")
-    assert result["errors"][0]["code"] == "columns_elsewhere"
-    assert_problem(api.post(path, {"header_row": 1, "columns": {"units": 1}}), 409, "wrong_layout")
+    assert (table["layout"]["read_sheets"], table["plan"]["units"]) == (
+        [{"sheet": "2026", "index": 1, "header_row": 2}],
+        7,
+    )
+    path = f"/imports/{table['id']}/layout"
+    result = assert_problem(api.post(path, {"sheets": ["2025"], "columns": {"units": 1}}), 409, "invalid_layout")
+    assert result["errors"][0]["code"] == "sheet_changed"
+    assert_problem(api.post(path, {"header_row": 1, "columns": {"units": 1}}), 409, "invalid_layout")
     assert api.post(path, {"header_row": 1}).status_code == 202
 
 
@@ -98,22 +101,22 @@ def test_a_sheet_and_a_header_row_are_chosen(api, pool):
     ("body", "field", "code"),
     [
         ({"columns": {"units": 0}}, "columns", None),
-        ({"columns": {"units": 2, "classes": 2}}, "columns.classes", "one_column_twice"),
-        ({"columns": {"units": 9}}, "columns.units", "no_such_column"),
-        ({"columns": {"units": 2_147_483_647}}, "columns.units", "no_such_column"),
+        ({"columns": {"units": 2, "classes": 2}}, "columns.classes", "duplicate_column"),
+        ({"columns": {"units": 9}}, "columns.units", "unknown_column"),
+        ({"columns": {"units": 2_147_483_647}}, "columns.units", "unknown_column"),
         ({"sheets": ["Autre"]}, "sheets", "invalid_choice"),
-        ({"volume": "all"}, "volume", "wrong_volume"),
-        ({"units_for_all": 3}, "volume", "wrong_volume"),
+        ({"volume": "all"}, "volume", "invalid_volume"),
+        ({"units_for_all": 3}, "volume", "invalid_volume"),
     ],
 )
 def test_conflicting_answers_are_refused_and_change_nothing(api, pool, body, field, code):
     table = spreadsheets.upload_and_check(api, schools_csv((SchoolFactory(), 3)), purpose="allocation", pool=pool.pk)
-    answer = api.post(f"/imports/{table['id']}/choose", body)
+    answer = api.post(f"/imports/{table['id']}/layout", body)
     if code is None:
         # The explicit answer replaces the detected meaning of that column.
         assert answer.status_code == 202
         return
-    result = assert_problem(answer, 409, "wrong_layout")
+    result = assert_problem(answer, 409, "invalid_layout")
     assert (field, code) in {(fault["field"], fault["code"]) for fault in result["errors"]}
     assert SpreadsheetImport.objects.get().state == "checked"
 
@@ -135,7 +138,7 @@ def test_conflicting_answers_are_refused_and_change_nothing(api, pool, body, fie
 )
 def test_a_wrong_answer_is_named(api, pool, body, field):
     table = spreadsheets.upload_and_check(api, schools_csv((SchoolFactory(), 3)), purpose="allocation", pool=pool.pk)
-    result = assert_problem(api.post(f"/imports/{table['id']}/choose", body), 400, "invalid_request")
+    result = assert_problem(api.post(f"/imports/{table['id']}/layout", body), 400, "invalid_request")
     assert [fault["field"] for fault in result["errors"]] == [field]
 
 
@@ -144,6 +147,6 @@ def test_a_portfolio_import_needs_no_quantity_column(api):
         api, schools_csv((SchoolFactory(), 3), titles=("UAI", "Classes")), purpose="portfolio"
     )
     for body in ({"volume": "classes"}, {"units_for_all": 3}):
-        assert_problem(api.post(f"/imports/{table['id']}/choose", body), 409, "portfolio_gives_nothing")
-    assert api.post(f"/imports/{table['id']}/choose", {"columns": {"classes": None}}).status_code == 202
+        assert_problem(api.post(f"/imports/{table['id']}/layout", body), 409, "not_an_allocation")
+    assert api.post(f"/imports/{table['id']}/layout", {"columns": {"classes": None}}).status_code == 202
     assert spreadsheets.run_check(api, table["id"])["counts"]["new"] == 1

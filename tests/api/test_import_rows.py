@@ -50,15 +50,15 @@ def test_a_row_is_returned_with_its_verdict(api, pool):
         "classes": None,
         "contact_name": "",
         "phone": "",
-        "before": None,
+        "previous_contact": None,
         "verdict": "new",
         "problems": [],
-        "conflict_resolution": "",
+        "resolution": "",
         "ignored_reason": "",
         "set_aside": False,
         "awaited": False,
         "ticked": True,
-        "done": "created",
+        "effect": "created",
     }
     assert api.get(f"/imports/{number}/rows/{row['id']}").json() == row
 
@@ -104,7 +104,7 @@ def test_a_row_is_corrected_ignored_and_restored(api, pool):
     for aside, verdict in ((True, "ignored"), (True, "ignored"), (False, "new")):
         changed = amend(api, fixed, {"set_aside": aside}, number).json()
         assert (changed["set_aside"], changed["verdict"]) == (aside, verdict)
-    assert amend(api, fixed, {"ticked": False}, number).json()["done"] == ""
+    assert amend(api, fixed, {"ticked": False}, number).json()["effect"] == ""
     assert amend(api, fixed, {}, number).json() == api.get(f"/imports/{number}/rows/{fixed['id']}").json()
 
 
@@ -113,13 +113,13 @@ def test_a_conflict_is_resolved(api, pool):
     allocate(pool_id=pool.pk, uai=school.uai, units=5, recipient=school.email, by=None, at=TERM)
     number = checked(api, pool, (school, 2))
     [row] = spreadsheets.list_rows(api, number)
-    assert (row["verdict"], row["units_before"], row["done"]) == ("conflict", 5, "")
+    assert (row["verdict"], row["units_before"], row["effect"]) == ("conflict", 5, "")
     assert spreadsheets.get_import(api, number)["plan"]["conflicts"] == 1
-    settled = amend(api, row, {"conflict_resolution": "reduce"}, number).json()
-    assert (settled["conflict_resolution"], settled["done"], settled["ticked"]) == ("reduce", "reduced", True)
+    settled = amend(api, row, {"resolution": "reduce"}, number).json()
+    assert (settled["resolution"], settled["effect"], settled["ticked"]) == ("reduce", "reduced", True)
     plan = spreadsheets.get_import(api, number)["plan"]
     assert (plan["reduced"], plan["units"], plan["conflicts"]) == (1, -3, 0)
-    assert amend(api, row, {"conflict_resolution": ""}, number).json()["conflict_resolution"] == ""
+    assert amend(api, row, {"resolution": ""}, number).json()["resolution"] == ""
 
 
 def test_a_school_not_yet_in_the_directory_can_be_awaited(api, pool):
@@ -133,9 +133,9 @@ def test_a_school_not_yet_in_the_directory_can_be_awaited(api, pool):
     ("body", "code"),
     [
         ({"ticked": True}, "row_cannot_be_ticked"),
-        ({"conflict_resolution": "reduce"}, "cannot_settle"),
-        ({"edits": {"classes": "3"}}, "not_correctable"),
-        ({"edits": {"units": "3", "phone": "04"}, "set_aside": True}, "not_correctable"),
+        ({"resolution": "reduce"}, "cannot_resolve"),
+        ({"edits": {"classes": "3"}}, "not_editable"),
+        ({"edits": {"units": "3", "phone": "04"}, "set_aside": True}, "not_editable"),
     ],
 )
 def test_a_refused_amendment_changes_nothing(api, pool, body, code):
@@ -151,7 +151,7 @@ def test_a_refused_amendment_changes_nothing(api, pool, body, code):
         ({"ticked": "oui"}, "ticked"),
         ({"ticked": None}, "ticked"),
         ({"set_aside": 1}, "set_aside"),
-        ({"conflict_resolution": "autre"}, "conflict_resolution"),
+        ({"resolution": "autre"}, "resolution"),
         ({"edits": {"units": 3}}, "edits.units"),
         ({"edits": {"units": "3" * 301}}, "edits.units"),
         ({"edits": {"email": "a\x00"}}, "edits.email"),
@@ -179,8 +179,8 @@ def test_a_row_of_another_import_is_a_404(api, pool):
 def test_applied_rows_cannot_be_changed(api, pool):
     table = spreadsheets.upload_and_apply(api, schools_csv((SchoolFactory(), 1)), purpose="allocation", pool=pool.pk)
     [row] = spreadsheets.list_rows(api, table["id"])
-    assert row["done"] == "created"
-    assert_problem(amend(api, row, {"ticked": False}, table["id"]), 409, "wrong_moment")
+    assert row["effect"] == "created"
+    assert_problem(amend(api, row, {"ticked": False}, table["id"]), 409, "invalid_state")
 
 
 def test_a_portfolio_row_returns_the_previous_values(api):
@@ -189,10 +189,10 @@ def test_a_portfolio_row_returns_the_previous_values(api):
     number = spreadsheets.upload_and_check(api, content, purpose="portfolio")["id"]
     [row] = spreadsheets.list_rows(api, number)
     assert (row["verdict"], row["classes"], row["units"]) == ("changed", 5, None)
-    assert row["before"] == {"contact_name": "Claire", "contact_email": "", "contact_phone": "", "classes": 3}
+    assert row["previous_contact"] == {"contact_name": "Claire", "contact_email": "", "contact_phone": "", "classes": 3}
     changed = amend(api, row, {"edits": {"phone": "04 66 00 00 00", "contact_name": "Paul"}}, number).json()
     assert (changed["phone"], changed["contact_name"]) == ("04 66 00 00 00", "Paul")
-    assert_problem(amend(api, row, {"edits": {"units": "3"}}, number), 409, "not_correctable")
+    assert_problem(amend(api, row, {"edits": {"units": "3"}}, number), 409, "not_editable")
 
 
 def test_a_school_is_proposed_by_its_name(api, pool):

@@ -51,7 +51,7 @@ def test_an_import_is_applied_and_undone(api, pool):
         "missing": 0,
         "errors": 0,
         "conflicts": 0,
-        "confirmation_guard": None,
+        "confirmation": None,
     }
     assert plan.items() <= table["plan"].items()
     assert not Allocation.objects.exists()
@@ -71,12 +71,12 @@ def test_an_import_is_applied_and_undone(api, pool):
 
     planned = api.get(f"/imports/{table['id']}/undo").json()
     assert planned == {
-        "is_done": False, "revoked": 2, "reduced": 0, "units": 5, "removed": 0, "restored": 0, "messages": 0,
-        "left_count": 0, "left": [],
+        "done": False, "revoked": 2, "reduced": 0, "units": 5, "removed": 0, "restored": 0, "messages": 0,
+        "kept_count": 0, "kept": [],
     }  # fmt: skip
     table = spreadsheets.undo_import(api, table["id"])
     assert (table["state"], table["outcome"]["undone"]["units"]) == ("undone", 5)
-    assert api.get(f"/imports/{table['id']}/undo").json() == planned | {"is_done": True}
+    assert api.get(f"/imports/{table['id']}/undo").json() == planned | {"done": True}
     assert api.post(f"/imports/{table['id']}/undo").json()["state"] == "undone"
     assert not Allocation.objects.active().exists()
 
@@ -89,7 +89,7 @@ def test_an_import_updates_the_portfolio(api):
     assert PortfolioSchool.objects.get(school=there).classes == 5
     planned = api.get(f"/imports/{table['id']}/undo").json()
     assert (planned["removed"], planned["restored"]) == (1, 1)
-    assert spreadsheets.undo_import(api, table["id"])["outcome"]["undone"] == {"removed": 1, "restored": 1, "left": 0}
+    assert spreadsheets.undo_import(api, table["id"])["outcome"]["undone"] == {"removed": 1, "restored": 1, "kept": 0}
 
 
 def test_undoing_lists_what_it_leaves(api, pool):
@@ -97,8 +97,8 @@ def test_undoing_lists_what_it_leaves(api, pool):
     table = spreadsheets.upload_and_apply(api, schools_csv((school, 3)), purpose="allocation", pool=pool.pk)
     Allocation.objects.update(units=4)
     planned = api.get(f"/imports/{table['id']}/undo").json()
-    assert (planned["revoked"], planned["left_count"]) == (0, 1)
-    assert (planned["left"][0]["uai"], planned["left"][0]["code"]) == (school.uai, "changed")
+    assert (planned["revoked"], planned["kept_count"]) == (0, 1)
+    assert (planned["kept"][0]["uai"], planned["kept"][0]["code"]) == (school.uai, "changed")
 
 
 @pytest.mark.parametrize(
@@ -107,11 +107,11 @@ def test_undoing_lists_what_it_leaves(api, pool):
         ({"purpose": "allocation"}, "pool_missing"),
         ({"purpose": "allocation", "pool": 0}, "pool_not_open"),
         ({"purpose": "allocation", "pool": 2_147_483_647}, "pool_not_open"),
-        ({"purpose": "allocation", "pool": "own", "volume": "all"}, "wrong_volume"),
-        ({"purpose": "allocation", "pool": "own", "units_for_all": 3}, "wrong_volume"),
-        ({"purpose": "allocation", "pool": "own", "volume": "classes", "units_for_all": 3}, "wrong_volume"),
-        ({"purpose": "portfolio", "pool": "own"}, "portfolio_gives_nothing"),
-        ({"purpose": "portfolio", "volume": "classes"}, "portfolio_gives_nothing"),
+        ({"purpose": "allocation", "pool": "own", "volume": "all"}, "invalid_volume"),
+        ({"purpose": "allocation", "pool": "own", "units_for_all": 3}, "invalid_volume"),
+        ({"purpose": "allocation", "pool": "own", "volume": "classes", "units_for_all": 3}, "invalid_volume"),
+        ({"purpose": "portfolio", "pool": "own"}, "not_an_allocation"),
+        ({"purpose": "portfolio", "volume": "classes"}, "not_an_allocation"),
     ],
 )
 def test_incompatible_form_fields_are_refused(api, pool, fields, code):
@@ -183,12 +183,12 @@ def test_a_file_above_twenty_megabytes_is_not_kept(api):
 def test_a_file_that_cannot_be_read_is_refused_with_the_reason(api):
     table = spreadsheets.upload_and_check(api, b"PK\x03\x04 rien", purpose="portfolio")
     assert table["state"] == "rejected"
-    assert table["refusal"]["code"]
-    assert table["refusal"]["detail"]
+    assert table["rejection"]["code"]
+    assert table["rejection"]["detail"]
     assert_problem(
-        spreadsheets.request_apply(api, {"id": table["id"], "plan": {"confirmation_guard": None, "digest": "0-0"}}),
+        spreadsheets.request_apply(api, {"id": table["id"], "plan": {"confirmation": None, "digest": "0-0"}}),
         409,
-        "wrong_moment",
+        "invalid_state",
     )
 
 
@@ -223,15 +223,15 @@ def test_a_retry_with_another_multipart_boundary_is_the_same_request(api, pool):
     assert bytes(SpreadsheetImport.objects.get().file.content) == content
 
 
-def test_the_confirmation_guard_requires_its_count(api):
+def test_the_confirmation_requires_its_count(api):
     pool = PoolFactory(capacity=10)
     table = spreadsheets.upload_and_check(api, schools_csv((SchoolFactory(), 9)), purpose="allocation", pool=pool.pk)
-    assert table["plan"]["confirmation_guard"]["number"] == 9
+    assert table["plan"]["confirmation"]["count"] == 9
     path, digest = f"/imports/{table['id']}/apply", table["plan"]["digest"]
-    result = assert_problem(api.post(path, {"digest": digest}), 409, "confirmation_guard")
-    assert result["detail"] == table["plan"]["confirmation_guard"]["why"]
-    assert_problem(api.post(path, {"digest": digest, "confirmed_count": 8}), 409, "confirmation_guard")
-    assert api.post(path, {"digest": digest, "confirmed_count": 9}).status_code == 202
+    result = assert_problem(api.post(path, {"digest": digest}), 409, "confirmation_required")
+    assert result["detail"] == table["plan"]["confirmation"]["reason"]
+    assert_problem(api.post(path, {"digest": digest, "confirmation_count": 8}), 409, "confirmation_required")
+    assert api.post(path, {"digest": digest, "confirmation_count": 9}).status_code == 202
 
 
 def test_a_stale_digest_is_refused(api, pool):
@@ -250,7 +250,7 @@ def test_a_pool_that_is_too_small_and_an_empty_plan_are_refused(api):
     pool = PoolFactory(capacity=2)
     table = spreadsheets.upload_and_check(api, schools_csv((SchoolFactory(), 3)), purpose="allocation", pool=pool.pk)
     assert table["plan"]["missing"] == 1
-    assert_problem(spreadsheets.request_apply(api, table), 409, "too_much")
+    assert_problem(spreadsheets.request_apply(api, table), 409, "not_enough_licences")
     [row] = spreadsheets.list_rows(api, table["id"])
     api.request("PATCH", f"/imports/{table['id']}/rows/{row['id']}", {"ticked": False})
     assert_problem(spreadsheets.request_apply(api, spreadsheets.get_import(api, table["id"])), 409, "nothing_to_apply")
@@ -260,14 +260,14 @@ def test_the_day_of_the_emails_is_in_the_future_and_within_a_year(api, pool):
     table = spreadsheets.upload_and_check(api, schools_csv((SchoolFactory(), 3)), purpose="allocation", pool=pool.pk)
     today = timezone.localdate()
     for day in (today - datetime.timedelta(days=1), pool.entitlement.last_day + datetime.timedelta(days=1)):
-        assert_problem(spreadsheets.request_apply(api, table, send_on=day.isoformat()), 409, "bad_date")
+        assert_problem(spreadsheets.request_apply(api, table, send_on=day.isoformat()), 409, "invalid_send_date")
     assert_problem(spreadsheets.request_apply(api, table, send_on="demain"), 400, "invalid_request")
     day = today + datetime.timedelta(days=1)
     assert spreadsheets.request_apply(api, table, send_on=day.isoformat()).json()["send_on"] == day.isoformat()
     portfolio = spreadsheets.upload_and_check(
         api, schools_csv((SchoolFactory(), 3), titles=("UAI", "Classes")), purpose="portfolio"
     )
-    assert_problem(spreadsheets.request_apply(api, portfolio, send_on=day.isoformat()), 409, "portfolio_gives_nothing")
+    assert_problem(spreadsheets.request_apply(api, portfolio, send_on=day.isoformat()), 409, "not_an_allocation")
 
 
 def test_an_apply_refused_by_a_rule_returns_the_reason(api):
@@ -278,7 +278,7 @@ def test_an_apply_refused_by_a_rule_returns_the_reason(api):
     allocate(pool_id=pool.pk, uai=school.uai, units=1, recipient=school.email, by=None, at=TERM)
     tasks.apply(import_id=table["id"], confirmed_at=timezone.now().isoformat())
     table = spreadsheets.get_import(api, table["id"])
-    assert (table["state"], table["refusal"]["code"], table["applied_by"]) == ("checked", "outdated", None)
+    assert (table["state"], table["rejection"]["code"], table["applied_by"]) == ("checked", "outdated", None)
     assert table["counts"]["changed"] == 1
 
 
@@ -288,11 +288,11 @@ def test_an_import_is_cancelled_once(api, pool):
         answer = api.post(f"/imports/{table['id']}/cancel")
         assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
     assert AuditEntry.objects.filter(action="import.cancelled").count() == 1
-    for step, body in (("apply", {"digest": "x"}), ("choose", {}), ("undo", {})):
-        assert_problem(api.post(f"/imports/{table['id']}/{step}", body), 409, "wrong_moment")
-    assert_problem(api.get(f"/imports/{table['id']}/undo"), 409, "wrong_moment")
+    for step, body in (("apply", {"digest": "x"}), ("layout", {}), ("undo", {})):
+        assert_problem(api.post(f"/imports/{table['id']}/{step}", body), 409, "invalid_state")
+    assert_problem(api.get(f"/imports/{table['id']}/undo"), 409, "invalid_state")
     done = spreadsheets.upload_and_apply(api, schools_csv((SchoolFactory(), 3)), purpose="allocation", pool=pool.pk)
-    assert_problem(api.post(f"/imports/{done['id']}/cancel"), 409, "wrong_moment")
+    assert_problem(api.post(f"/imports/{done['id']}/cancel"), 409, "invalid_state")
 
 
 def test_progress_is_reported(api, pool):
@@ -326,7 +326,7 @@ def test_imports_are_listed_newest_first(api, pool):
         assert [one["id"] for one in api.get(f"/imports?{query}").json()["data"]] == [found["id"]]
     assert_problem(api.get("/imports?state=fini"), 400, "invalid_request")
     assert_problem(
-        spreadsheets.upload(create_client(scopes=["read"]), b"UAI", purpose="portfolio"), 403, "scope_missing"
+        spreadsheets.upload(create_client(scopes=["read"]), b"UAI", purpose="portfolio"), 403, "insufficient_scope"
     )
 
 
@@ -334,7 +334,7 @@ def test_imports_are_listed_newest_first(api, pool):
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", ""), ("POST", "/choose"), ("GET", "/rows"), ("GET", "/rows/1"), ("PATCH", "/rows/1"),
+        ("GET", ""), ("POST", "/layout"), ("GET", "/rows"), ("GET", "/rows/1"), ("PATCH", "/rows/1"),
         ("POST", "/apply"), ("POST", "/cancel"), ("POST", "/undo"), ("GET", "/undo"),
     ],
 )  # fmt: skip
@@ -376,7 +376,7 @@ def test_rows_can_be_filtered_by_sheet(api, pool):
     titles = ["UAI", "Licences"]
     content = build_xlsx([titles, [schools[0].uai, 1]], sheet="Nord", more={"Sud": [titles, [schools[1].uai, 2]]})
     table = spreadsheets.upload_and_check(api, content, purpose="allocation", pool=pool.pk, name="écoles.xlsx")
-    assert [(one["sheet"], one["index"], one["header_row"]) for one in table["layout"]["read"]] == [
+    assert [(one["sheet"], one["index"], one["header_row"]) for one in table["layout"]["read_sheets"]] == [
         ("Nord", 0, 1), ("Sud", 1, 1),
     ]  # fmt: skip
     found = spreadsheets.list_rows(api, table["id"])

@@ -19,7 +19,7 @@ def test_current_members_are_listed_with_their_roles(api):
         "last_name": buyer.user.last_name,
         "email": buyer.user.email,
         "roles": ["buyer", "viewer"],
-        "since": "2026-11-24T09:00:00Z",
+        "joined_at": "2026-11-24T09:00:00Z",
     }
     assert [one["id"] for one in api.get("/members?role=manager").json()["data"]] == [manager.pk]
     assert api.get("/members?role=chef").status_code == 400

@@ -41,8 +41,8 @@ def test_a_message_is_returned_without_its_content(api):
         "allocation": allocation.pk,
         "state": "queued",
         "reason": "",
-        "server_answer": "",
-        "attempts": 0,
+        "server_response": "",
+        "attempt_count": 0,
         "next_attempt_at": "2026-11-24T09:00:00Z",
         "created_at": "2026-11-24T09:00:00Z",
         "sent_at": None,
@@ -56,8 +56,8 @@ def test_the_reason_of_a_failed_message_is_in_french(api):
     lost = message(state=MessageState.BOUNCED, reason=result, attempts=1)
     payload = api.get(f"/messages/{lost.pk}").json()
     assert payload["reason"] == "Cette adresse n'existe pas : corrigez-la et renvoyez le message."
-    assert payload["server_answer"] == "550 5.1.1 User unknown"
-    assert (payload["attempts"], payload["next_attempt_at"], payload["allocation"]) == (1, None, None)
+    assert payload["server_response"] == "550 5.1.1 User unknown"
+    assert (payload["attempt_count"], payload["next_attempt_at"], payload["allocation"]) == (1, None, None)
 
 
 def test_a_message_to_an_account_that_was_deleted_names_nobody(api):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from collectivities.models import AuditEntry, PortfolioSchool
@@ -50,12 +52,12 @@ def test_the_portfolio_is_filtered_by_words_commune_contact_and_school(api):
     everything = [jaures.uai, ales.uai]
     for query, found in {
         "": everything,
-        "text=JAURES nimes": [jaures.uai],
-        "text=ecole": everything,
+        "search=JAURES nimes": [jaures.uai],
+        "search=ecole": everything,
         "commune=30007": [ales.uai],
         "contact=with": [jaures.uai],
         "contact=without": [ales.uai],
-        "contact=nowhere": [ales.uai],
+        "contact=unreachable": [ales.uai],
         f"school={ales.uai.lower()}": [ales.uai],
         "school=x": [],
     }.items():
@@ -108,7 +110,7 @@ def test_absent_fields_are_kept_and_null_or_empty_fields_are_cleared(api):
     assert contact(school) == ("Paul Roy", "c@ville.example", "04 66", None)
     api.request("PUT", f"/portfolio/{school.uai}", {"contact_name": None, "contact_email": "", "contact_phone": ""})
     assert contact(school) == ("", "", "", None)
-    assert set(AuditEntry.objects.values_list("action", flat=True)) == {"portfolio.contact_set"}
+    assert set(AuditEntry.objects.values_list("action", flat=True)) == {"portfolio.contact_updated"}
 
 
 @pytest.mark.parametrize(
@@ -176,20 +178,26 @@ def test_a_bulk_update_returns_a_result_per_school(api):
     actions = AuditEntry.objects.order_by("pk").values_list("action", "school_id")
     assert list(actions) == [
         ("portfolio.added_by_list", new.uai),
-        ("portfolio.contact_set_by_list", there.uai),
-        ("portfolio.list_written", ""),
+        ("portfolio.contact_updated_by_list", there.uai),
+        ("portfolio.bulk_updated", ""),
     ]
 
 
 def test_one_invalid_row_rejects_the_list_and_every_invalid_row_is_named(api):
     right, twice = SchoolFactory(), SchoolFactory()
     unknown = next_uai()
-    rows = [{"uai": right.uai}, {"uai": twice.uai}, {"uai": unknown}, {"uai": f" {twice.uai}"}, {"uai": "\x01"}]
-    outcome = assert_problem(api.post("/portfolio/bulk", {"schools": rows}), 409, "wrong_rows")
+    rows: list[Any] = [
+        {"uai": right.uai},
+        {"uai": twice.uai},
+        {"uai": unknown},
+        {"uai": f" {twice.uai}"},
+        {"uai": "\x01"},
+    ]
+    outcome = assert_problem(api.post("/portfolio/bulk", {"schools": rows}), 409, "rows_rejected")
     found = [(fault["row"], fault["field"], fault["code"]) for fault in outcome["errors"]]
     assert found == [
         (2, "schools.uai", "unknown_school"),
-        (3, "schools.uai", "twice"),
+        (3, "schools.uai", "duplicate_school"),
         (4, "schools.uai", "unknown_school"),
     ]
     rows += [{"uai": right.uai, "contact_email": "non"}, {"uai": next_uai(), "classes": 101}, "x", {"classes": 3}]
@@ -255,7 +263,7 @@ def test_a_bulk_removal_returns_a_result_per_school(api):
     }
     assert list(PortfolioSchool.objects.values_list("school_id", flat=True)) == [stays.uai]
     actions = AuditEntry.objects.order_by("pk").values_list("action", flat=True)
-    assert list(actions) == ["portfolio.removed_by_list", "portfolio.list_removed"]
+    assert list(actions) == ["portfolio.removed_by_list", "portfolio.bulk_removed"]
 
 
 def test_a_bulk_update_retried_with_its_idempotency_key_runs_once(api):

@@ -50,9 +50,9 @@ def test_the_description_states_the_accepted_body(office):
     created = description["paths"]["/api/v1/imports"]["post"]["responses"]["201"]
     assert {"Location", "RateLimit", "Idempotent-Replayed"} <= set(created["headers"])
     schemas = description["components"]["schemas"]
-    schools = schemas["PortfolioListBodyRequest"]["properties"]["schools"]
+    schools = schemas["PortfolioUpsertRequest"]["properties"]["schools"]
     assert (schools["minItems"], schools["maxItems"]) == (1, 10_000)
-    contact = schemas["ContactBodyRequest"]
+    contact = schemas["PortfolioContactRequest"]
     assert contact["additionalProperties"] is False
     name = contact["properties"]["contact_name"]
     del name["description"]
@@ -160,7 +160,7 @@ def test_the_description_is_open_to_everybody(office):
 def test_a_server_error_is_returned_as_json(api, monkeypatch, office):
     monkeypatch.setattr("schools.api.SchoolListView.list_response", lambda _: 1 / 0)
     api.client.raise_request_exception = False
-    result = assert_problem(api.get("/schools"), 500, "breakdown")
+    result = assert_problem(api.get("/schools"), 500, "internal_error")
     assert "rien n'a été fait" in result["detail"]
     browser = office("nimes")
     browser.raise_request_exception = False

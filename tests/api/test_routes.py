@@ -75,8 +75,8 @@ def test_revoked_expired_and_foreign_tokens_are_refused(route, nimes):
 def test_only_the_declared_scope_is_accepted(route, nimes):
     others = [scope for scope in TokenScope if scope != route.scope]
     for scope in others:
-        assert_problem(send_request(route, create_token(scopes=[scope]).secret), 403, "scope_missing")
-    assert_problem(send_request(route, create_token(scopes=others).secret), 403, "scope_missing")
+        assert_problem(send_request(route, create_token(scopes=[scope]).secret), 403, "insufficient_scope")
+    assert_problem(send_request(route, create_token(scopes=others).secret), 403, "insufficient_scope")
     assert send_request(route, create_token(scopes=[route.scope]).secret).status_code not in (401, 403)
 
 

@@ -95,7 +95,7 @@ def test_a_token_is_accepted_from_its_networks_only(nimes, networks, address, st
 
 def test_each_method_requires_its_scope(nimes):
     asking = create_client(scopes=[TokenScope.ALLOCATE])
-    assert "« Lire » (read)" in assert_problem(asking.get(SCHOOLS), 403, "scope_missing")["detail"]
+    assert "« Lire » (read)" in assert_problem(asking.get(SCHOOLS), 403, "insufficient_scope")["detail"]
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,9 @@ def test_a_webhook_is_added_read_changed_and_deleted(api):
     assert read == {name: value for name, value in made.items() if name != "secret"}
     assert api.get("/webhooks").json() == {"data": [read], "next": None}
     changed = api.request("PATCH", f"/webhooks/{made['id']}", {"types": [], "enabled": False}).json()
-    assert (changed["types"], changed["enabled"], changed["disabled_because"]) == ([], False, "manual")
+    assert (changed["types"], changed["enabled"], changed["disabled_reason"]) == ([], False, "manual")
     assert_problem(api.post(f"/webhooks/{made['id']}/test"), 409, "webhook_disabled")
-    assert api.request("PATCH", f"/webhooks/{made['id']}", {"enabled": True}).json()["disabled_because"] is None
+    assert api.request("PATCH", f"/webhooks/{made['id']}", {"enabled": True}).json()["disabled_reason"] is None
     gone = api.request("DELETE", f"/webhooks/{made['id']}")
     assert (gone.status_code, gone.content) == (204, b"")
     for way in (api.get, api.post):
@@ -88,14 +88,14 @@ def test_an_invalid_field_is_refused_by_name(api, body, field):
     ["https://10.0.0.1/", "https://[::1]/", "https://localhost/", "https://moi:secret@si.example/", "https://a:99999/"],
 )
 def test_a_forbidden_url_is_refused(api, url):
-    assert_problem(api.post("/webhooks", {"url": url}), 409, "address_refused")
+    assert_problem(api.post("/webhooks", {"url": url}), 409, "url_not_allowed")
     made = add(api)
-    assert_problem(api.request("PATCH", f"/webhooks/{made['id']}", {"url": url}), 409, "address_refused")
+    assert_problem(api.request("PATCH", f"/webhooks/{made['id']}", {"url": url}), 409, "url_not_allowed")
 
 
 def test_a_url_is_registered_once(api):
     add(api)
-    assert_problem(api.post("/webhooks", {"url": URL}), 409, "address_taken")
+    assert_problem(api.post("/webhooks", {"url": URL}), 409, "url_already_used")
 
 
 def test_a_webhook_that_is_added_twice_under_one_key_is_one_with_one_secret(api):
@@ -113,10 +113,10 @@ def test_a_test_event_has_a_delivery_with_attempts(api, receiver):  # noqa: F811
     assert sent.json()["event"]["type"] == "webhook.test"
     deliver_due(WebhookEndpoint.objects.get())
     read = api.get(f"/webhooks/{made['id']}/deliveries/{number}").json()
-    assert (read["state"], read["attempts"], read["event"]["data"]) == ("pending", 1, {"webhook": made["id"]})
-    assert read["next_at"] is not None
-    [one] = read["tries"]
-    assert (one["status"], one["answer"]) == (503, "<b>plus tard</b>")
+    assert (read["state"], read["attempt_count"], read["event"]["data"]) == ("pending", 1, {"webhook": made["id"]})
+    assert read["next_attempt_at"] is not None
+    [one] = read["attempts"]
+    assert (one["status_code"], one["response_body"]) == (503, "<b>plus tard</b>")
     assert one["reason"] == read["reason"]
     assert_problem(api.post(f"/webhooks/{made['id']}/deliveries/{number}/replay"), 409, "delivery_pending")
     assert api.get(f"/webhooks/{made['id']}").json()["failing_since"] is not None
@@ -127,7 +127,7 @@ def test_a_delivery_is_replayed(api, receiver):  # noqa: F811 - the fixture
     emit_events(make_issued_event(1))
     deliver_due(WebhookEndpoint.objects.get())
     [delivered] = api.get(f"/webhooks/{made['id']}/deliveries").json()["data"]
-    assert (delivered["state"], delivered["next_at"]) == ("delivered", None)
+    assert (delivered["state"], delivered["next_attempt_at"]) == ("delivered", None)
     again = api.post(f"/webhooks/{made['id']}/deliveries/{delivered['number']}/replay")
     assert (again.status_code, again.json()["state"]) == (202, "pending")
     deliver_due(WebhookEndpoint.objects.get())
@@ -166,8 +166,8 @@ def test_events_are_listed_in_order_and_filtered(api):
     assert subjects("?subject=allocation:1") == ["allocation:1", "allocation:1"]
     assert subjects("?type=pool.low") == []
     hour_ago = (now - datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert subjects(f"?after={hour_ago}") == ["allocation:2", "allocation:1"]
-    assert subjects(f"?before={hour_ago}") == ["allocation:1"]
+    assert subjects(f"?occurred_after={hour_ago}") == ["allocation:2", "allocation:1"]
+    assert subjects(f"?occurred_before={hour_ago}") == ["allocation:1"]
     first = api.get("/events?limit=2").json()
     rest = api.get(first["next"].partition("/api/v1")[2]).json()
     assert [one["subject"] for one in rest["data"]] == ["allocation:1"]
@@ -194,5 +194,5 @@ def test_a_list_costs_as_many_queries_whatever_its_length(api, path, django_asse
 
 
 def test_reading_events_requires_the_read_scope(api):
-    assert_problem(create_client(scopes=["webhooks"]).get("/events"), 403, "scope_missing")
-    assert_problem(create_client(scopes=["read"]).get("/webhooks"), 403, "scope_missing")
+    assert_problem(create_client(scopes=["webhooks"]).get("/events"), 403, "insufficient_scope")
+    assert_problem(create_client(scopes=["read"]).get("/webhooks"), 403, "insufficient_scope")

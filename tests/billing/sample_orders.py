@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core import money
+from core.calendar import date_in_paris
 from licensing.catalogue import pricing
-from licensing.catalogue.operations import day_in_france
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, Payer, SettlementMethod
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
@@ -67,14 +67,14 @@ def five_classes(at: datetime.datetime = TERM, **fields) -> Order:
     """Create the guide's order: 5 classes for 199,00 €, for a school of Nîmes."""
     put_on_sale()
     fields.setdefault("school", SchoolFactory())
-    return create_order(pricing.price_classes(5, day_in_france(at)), at=at, **fields)
+    return create_order(pricing.price_classes(5, date_in_paris(at)), at=at, **fields)
 
 
 def card_purchase(at: datetime.datetime = TERM) -> Order:
     """Create a teacher's purchase of one class, by card."""
     put_on_sale()
     return create_order(
-        pricing.price_classes(1, day_in_france(at)),
+        pricing.price_classes(1, date_in_paris(at)),
         at=at,
         method=SettlementMethod.CARD,
         payer=Payer.OTHER,
@@ -91,7 +91,7 @@ def collectivity_purchase(collectivity, units: int = 2000, at: datetime.datetime
     """Create a collectivity's purchase of `units` licences."""
     put_on_sale()
     return create_order(
-        pricing.price_volume(units, day_in_france(at)),
+        pricing.price_volume(units, date_in_paris(at)),
         at=at,
         **{
             "kind": OrderKind.PURCHASE,

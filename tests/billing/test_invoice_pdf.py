@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from typing import Any
 
 import pytest
 from facturx import get_facturx_xml_from_pdf
@@ -99,8 +100,8 @@ def test_the_pdf_is_pdf_a_3_with_embedded_xml():
     assert document.sha256 == hashlib.sha256(content).hexdigest()
     assert get_facturx_xml_from_pdf(content, check_xsd=True) == ("factur-x.xml", invoice.xml.encode())
 
-    reader = pdf_of(invoice)
-    root = reader.trailer["/Root"]
+    reader: Any = pdf_of(invoice)
+    root: Any = reader.trailer["/Root"]
     described = root["/Metadata"].get_data().decode()
     for text in (
         "<pdfaid:part>3</pdfaid:part>",

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from lxml import etree
 
+from core.calendar import date_in_paris
 from licensing.billing import invoicing
 from licensing.billing.invoicing import cii
 from licensing.catalogue import pricing
 from licensing.catalogue.models import SchoolTier, Seller
-from licensing.catalogue.operations import day_in_france
 from licensing.orders.models import Payer, PaymentMethod
 from licensing.payments.models import Payment
 from tests.billing import sample_orders
@@ -100,7 +101,7 @@ def test_money_that_went_back_is_not_what_paid_it():
 
 
 #: Payers that require neither a service code nor an engagement number.
-PAYERS = {
+PAYERS: dict[str, dict[str, Any]] = {
     "a private school": {"payer": Payer.SCHOOL, "siret": "78430177200017"},
     "a cooperative": {"payer": Payer.COOPERATIVE, "siret": ""},
     "a private person": {"payer": Payer.OTHER, "siret": "", "bill_country": ""},
@@ -123,7 +124,7 @@ def test_several_lines_names_with_signs_and_the_other_choice_for_vat():
     put_on_sale()
     # VAT is what remains of the price, 33.17, while a fifth of 165.88 is rounded to 33.18: the norm allows a cent.
     SchoolTier.objects.filter(to_classes=5).update(price_ttc=Decimal("199.05"))
-    day = day_in_france(TERM)
+    day = date_in_paris(TERM)
     reduced = pricing.price_classes(1, day)
     order = sample_orders.create_order(
         pricing.price_classes(5, day),

@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from licensing.catalogue.models import SchoolYear
-from licensing.catalogue.operations import day_in_france, get_licence_product, get_school_year
+from licensing.catalogue.operations import get_licence_product, get_school_year
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,3 @@ def test_asking_twice_makes_one(db):
     assert get_school_year(datetime.date(2026, 9, 1)) == get_school_year(datetime.date(2027, 8, 31))
     assert SchoolYear.objects.count() == 1
     assert get_licence_product() == get_licence_product()
-
-
-def test_the_last_day_ends_at_midnight_in_paris():
-    # 22:30 UTC on 31 August is half past midnight on 1 September in Paris.
-    assert day_in_france(datetime.datetime(2027, 8, 31, 22, 30, tzinfo=datetime.UTC)) == datetime.date(2027, 9, 1)
-    assert day_in_france(datetime.datetime(2027, 8, 31, 21, 30, tzinfo=datetime.UTC)) == datetime.date(2027, 8, 31)

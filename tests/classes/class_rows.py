@@ -10,11 +10,12 @@ from django_tenants.utils import tenant_context
 from licensing.classes import words
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.entitlements.models import Seat, SeatMode, Subscription
+from schools.models import Verification
 from tenants.models import Collectivity
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.licensing import EntitlementFactory, KeyFactory
-from tests.factories.schools import SchoolFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
 
 _numbers = itertools.count(1000)
 
@@ -69,3 +70,10 @@ def create_taught_class(*, pupils=1, by=None, **entitlement) -> Classroom:
 def paris_time(day: int, month: int, year: int = 2027, hour: int = 10) -> datetime.datetime:
     """Return that day and hour in Paris."""
     return datetime.datetime(year, month, day, hour, tzinfo=TERM.tzinfo)
+
+
+def create_principal(school, **fields):
+    """Return a verified principal of the school."""
+    principal = PrincipalFactory()
+    AffiliationFactory(user=principal, school=school, **{"verified_at": TERM, "verified_by": Verification.KEY} | fields)
+    return principal

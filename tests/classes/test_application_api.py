@@ -13,6 +13,7 @@ from django.db import connection
 from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
+from accounts import throttling
 from licensing.classes import api, entry_check, tickets, tokens, words
 from licensing.classes.models import ApplicationToken, EntryTicket
 from licensing.entitlements.models import Entitlement
@@ -67,7 +68,7 @@ def test_a_ticket_gives_the_person_and_their_access(ask):
     assert body == {
         "person": person.name, "allowed": True, "role": "teacher", "until": until,
         "classes": [{"id": classroom.pk, "code": classroom.code, "name": "CE1 B", "until": until}],
-        "number": None, "nickname": "", "reason": "", "sentence": "",
+        "number": None, "nickname": "", "reason": "", "detail": "",
     }  # fmt: skip
 
 
@@ -86,7 +87,7 @@ def test_a_person_id_can_be_queried_again_and_follows_the_licence(ask):
     Entitlement.objects.update(suspended_at=TERM)
     status, body = ask({"person": person.name})
     assert (status, body["allowed"], body["reason"], body["until"]) == (200, False, "licence_suspended", None)
-    assert body["sentence"].startswith("Ta classe est fermée")
+    assert body["detail"].startswith("Ta classe est fermée")
 
 
 def test_a_response_is_not_cacheable_and_takes_four_queries(portal, made, django_assert_num_queries):
@@ -212,7 +213,7 @@ def test_an_office_has_no_such_address(office, nimes, made):
 
 def test_wrong_tokens_are_counted_and_the_right_one_still_passes(ask, made, monkeypatch):
     monkeypatch.setattr(
-        api, "INVALID_TOKEN_LIMIT", api.throttling.RateLimit("application/address", 3, datetime.timedelta(hours=1))
+        api, "INVALID_TOKEN_LIMIT", throttling.RateLimit("application/address", 3, datetime.timedelta(hours=1))
     )
     responses = [ask({"person": "teacher-1"}, token=f"peps_{number}") for number in range(4)]
     assert [status for status, _ in responses] == [401, 401, 401, 429]
@@ -253,7 +254,7 @@ def test_an_error_report_shows_neither(rf, made, monkeypatch):
         URL, {"ticket": ticket}, content_type="application/json", headers={"Authorization": f"Bearer {made.secret}"}
     )
     with pytest.raises(RuntimeError) as error:
-        api.EntryEndpoint.as_view()(request)
+        api.EntryView.as_view()(request)
     report = ExceptionReporter(request, error.type, error.value, error.tb).get_traceback_text()
     assert "the database is gone" in report
     assert made.secret not in report

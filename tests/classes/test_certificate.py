@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from licensing.classes import pupil_erasure
 from licensing.classes.models import DeletionCertificate
 from schools.models import Verification
-from tests.classes.class_rows import create_class, create_subscription, hold_seat, paris_time
+from tests.classes.class_rows import create_class, create_principal, create_subscription, hold_seat, paris_time
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
@@ -34,12 +34,6 @@ def certified(db, settings):
 
 def certificate_url(certificate):
     return f"{LIST}{certificate.pk}/"
-
-
-def create_principal(school):
-    principal = PrincipalFactory()
-    AffiliationFactory(user=principal, school=school, verified_at=TERM, verified_by=Verification.KEY)
-    return principal
 
 
 def test_the_teacher_reads_their_certificate(certified, portal):

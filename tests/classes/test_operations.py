@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -12,18 +13,11 @@ from django.views.debug import ExceptionReporter
 from licensing.classes import exceptions, licence_status, operations, passwords, words
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.classes.queries import get_taught_class
-from licensing.entitlements.models import Entitlement, Seat, Subscription
+from licensing.entitlements.models import Entitlement, Subscription
+from tests.classes.seat_changes import LATER, STOP_CASES, stop_licence, transfer_seat
 from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory
 from tests.factories.classes import PASSWORD, ClassroomFactory, PupilFactory, SeatFactory
-
-LATER = TERM + datetime.timedelta(hours=1)
-#: Entitlement fields that stop a licence, and the message, by code.
-STOP_CASES = {
-    "licence_ended": ({"last_day": datetime.date(2026, 11, 23)}, "valable jusqu'au 23\u00a0novembre 2026 inclus"),
-    "licence_suspended": ({"suspended_at": TERM, "unpaid_until": datetime.date(2026, 11, 23)}, "attend son règlement"),
-    "provisional_over": ({"provisional_until": datetime.date(2026, 11, 23)}, "droits temporaires .* ont pris fin"),
-}
 
 
 @pytest.fixture
@@ -34,17 +28,6 @@ def classroom(nimes):
 @pytest.fixture
 def teacher(classroom):
     return classroom.seat.holder
-
-
-def transfer_seat(classroom, to=None):
-    """Give the seat of the class to `to`, or free it."""
-    held = {"holder": to, "held_since": TERM, "mode": "automatic"}
-    free = {"holder": None, "held_since": None, "mode": ""}
-    Seat.objects.filter(pk=classroom.seat_id).update(**(held if to else free))
-
-
-def stop_licence(classroom, **fields):
-    Entitlement.objects.filter(keys__subscription__seats=classroom.seat_id).update(**fields)
 
 
 def pupil_numbers(classroom):
@@ -123,7 +106,7 @@ def guest_of_previous_teacher(classroom):
     return second
 
 
-WRITES = {
+WRITES: dict[str, dict[str, Any]] = {
     "rename": {"name": "CE2"},
     "add_pupils": {"count": 1},
     "remove_pupil": {"number": 1},

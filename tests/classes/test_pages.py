@@ -12,8 +12,8 @@ from licensing.entitlements import operations as seats
 from licensing.entitlements.models import Entitlement
 from tests.classes.taught_class import TaughtClass
 from tests.conftest import TERM
-from tests.entitlements.conftest import SchoolScenario
-from tests.sites.portal.test_my_account import visible_text as read
+from tests.entitlements.school_scenario import SchoolScenario
+from tests.sites.portal.my_account_page import visible_text as read
 
 
 @pytest.fixture

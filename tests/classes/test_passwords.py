@@ -8,7 +8,7 @@ import time
 import pytest
 from django.core.management import call_command
 
-from licensing.classes import key_rotation, passwords
+from licensing.classes import passwords
 from licensing.entitlements import code_sealing
 from tests.factories.classes import PASSWORD, ClassroomFactory, PupilFactory
 
@@ -48,13 +48,13 @@ def test_a_sealing_key_is_changed_while_pupils_go_on_signing_in(nimes, settings,
     classroom = ClassroomFactory()
     pupils = [PupilFactory(classroom=classroom, number=number) for number in (1, 2, 3)]
     settings.SEALING_KEYS = [NEW, *settings.SEALING_KEYS]
-    assert key_rotation.reseal_batch(size=2) == 2  # then an interruption
+    assert passwords.reseal_batch(size=2) == 2  # then an interruption
     for pupil in pupils:
         pupil.refresh_from_db()
         assert passwords.verify(PASSWORD, pupil.password)
     call_command("reseal_keys", batch=2)
     assert "1 mot de passe d'élève" in capsys.readouterr().out
-    assert key_rotation.reseal_batch(size=2) == 0
+    assert passwords.reseal_batch(size=2) == 0
     settings.SEALING_KEYS = [NEW]  # the old key can be dropped
     for pupil in pupils:
         pupil.refresh_from_db()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from django_tenants.utils import schema_context
 
 from licensing.classes import operations, pupil_erasure, tickets
 from licensing.classes.models import Classroom, DeletionCertificate, EntryTicket, PupilAccount
@@ -13,11 +12,18 @@ from licensing.entitlements.models import Entitlement, Seat
 from licensing.exceptions import LicensingError
 from mailing import kinds
 from mailing.models import Message
-from schools.models import Verification
-from tests.classes.class_rows import create_class, create_subscription, create_taught_class, hold_seat, paris_time
+from tests.classes.class_rows import (
+    create_class,
+    create_principal,
+    create_subscription,
+    create_taught_class,
+    hold_seat,
+    paris_time,
+)
 from tests.conftest import TERM
-from tests.factories.accounts import PrincipalFactory, TeacherFactory
-from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.emails import list_emails, render_email
+from tests.factories.accounts import TeacherFactory
+from tests.factories.schools import SchoolFactory
 from tests.races import run_concurrently
 
 #: The licence ends on 31 August; pupils are kept for sixty days.
@@ -29,16 +35,9 @@ def _days(settings):
     settings.PUPILS_KEPT_DAYS = 60
 
 
-def create_principal(school, **fields):
-    principal = PrincipalFactory()
-    AffiliationFactory(user=principal, school=school, **{"verified_at": TERM, "verified_by": Verification.KEY} | fields)
-    return principal
-
-
 def render_emails(kind):
     """Return the rendered e-mails of a kind, by recipient."""
-    with schema_context("public"):
-        return {one.recipient: kinds.get(kind).render(one) for one in Message.objects.filter(kind=kind)}
+    return {message.recipient: render_email(message) for message in list_emails(kind)}
 
 
 # --- Erasing --------------------------------------------------------------------------------------------------------

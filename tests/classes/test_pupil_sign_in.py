@@ -12,7 +12,8 @@ from accounts.models import Throttle
 from licensing.classes import exceptions, operations, passwords
 from licensing.classes.models import Classroom
 from licensing.classes.operations import pupil_sign_in
-from tests.classes.test_operations import LATER, STOP_CASES, stop_licence, transfer_seat
+from licensing.exceptions import LicensingError
+from tests.classes.seat_changes import LATER, STOP_CASES, stop_licence, transfer_seat
 from tests.conftest import TERM
 from tests.factories.classes import PASSWORD, ClassroomFactory, PupilFactory
 
@@ -37,7 +38,7 @@ def try_wrong_passwords(times, login="lapin-tulipe-5837", **where):
     """Try `times` wrong passwords; return the error codes."""
     codes = []
     for _ in range(times):
-        with pytest.raises(exceptions.LicensingError) as refusal:
+        with pytest.raises(LicensingError) as refusal:
             enter(login, "autre", **where)
         codes.append(refusal.value.code)
     return codes

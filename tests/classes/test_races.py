@@ -16,7 +16,7 @@ from licensing.classes.models import ClassInvitation, Classroom, PupilAccount
 from licensing.entitlements import operations as seats
 from licensing.exceptions import LicensingError
 from mailing.models import Message
-from tests.classes.test_operations import LATER
+from tests.classes.seat_changes import LATER
 from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory
 from tests.factories.classes import PASSWORD, ClassroomFactory, PupilFactory, SeatFactory
@@ -176,7 +176,7 @@ def test_a_teacher_who_is_losing_the_seat_gets_no_passwords_afterwards(committin
 
 def test_an_invitation_that_is_accepted_eight_times_at_once_is_accepted_once(committing, classroom):
     colleague = TeacherFactory()
-    ClassInvitation.objects.create(classroom=classroom, teacher=colleague, by=classroom.seat.holder, made_at=TERM)
+    ClassInvitation.objects.create(classroom=classroom, teacher=colleague, by=classroom.seat.holder, created_at=TERM)
     accept = functools.partial(operations.accept, classroom_id=classroom.pk, by=colleague, at=LATER)
     run_concurrently(committing.schema_name, [accept] * 8, expected_errors=())
     classroom.refresh_from_db()

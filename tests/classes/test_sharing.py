@@ -13,11 +13,11 @@ from licensing.classes import exceptions, operations, tasks
 from licensing.classes.models import ClassInvitation, Classroom
 from licensing.classes.queries import get_second_teacher, get_taught_class, list_invitations
 from licensing.entitlements.models import Seat
-from mailing import kinds
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
-from tests.classes.test_operations import LATER, transfer_seat
+from tests.classes.seat_changes import LATER, transfer_seat
 from tests.conftest import TERM
+from tests.emails import list_emails, render_latest_email
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.classes import ClassroomFactory
 
@@ -54,17 +54,6 @@ def share(classroom, colleague):
     return operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
 
 
-def get_email(kind):
-    with schema_context("public"):
-        message = Message.objects.filter(kind=kind).latest("pk")
-        return message.recipient, kinds.get(kind).render(message)
-
-
-def count_emails(kind):
-    with schema_context("public"):
-        return Message.objects.filter(kind=kind).count()
-
-
 def test_a_colleague_is_invited_accepts_and_teaches(classroom, holder, colleague):
     invite(classroom, " C.Lavigne ")
     with pytest.raises(exceptions.ClassNotTaught):  # not before accepting
@@ -79,13 +68,13 @@ def test_a_colleague_is_invited_accepts_and_teaches(classroom, holder, colleague
 
 def test_both_teachers_are_emailed(classroom, holder, colleague):
     invite(classroom)
-    recipient, rendered = get_email("class.invited")
+    recipient, rendered = render_latest_email("class.invited")
     assert recipient == colleague.email
     for text in ("CE1 B", "Tenante", "École Jean Jaurès", "c.lavigne", "7 jours", "/mes-classes/", "sans votre accord"):
         assert text in rendered.text
         assert text in rendered.html
     operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
-    recipient, rendered = get_email("class.accepted")
+    recipient, rendered = render_latest_email("class.accepted")
     assert recipient == holder.email
     assert "Claire Lavigne a accepté votre invitation" in rendered.text
 
@@ -93,7 +82,7 @@ def test_both_teachers_are_emailed(classroom, holder, colleague):
 def test_accepting_twice_is_the_same_as_once(classroom, colleague):
     share(classroom, colleague)
     assert operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER) == classroom
-    assert count_emails("class.accepted") == 1
+    assert len(list_emails("class.accepted")) == 1
 
 
 def test_inviting_does_not_reveal_whether_an_identifiant_exists(classroom, holder, colleague):
@@ -116,7 +105,7 @@ def test_who_cannot_teach_is_not_invited(classroom, holder, username):
     TeacherFactory(username="parti", is_active=False)
     invite(classroom, holder.username if username == "oneself" else username)
     assert not ClassInvitation.objects.exists()
-    assert count_emails("class.invited") == 0
+    assert len(list_emails("class.invited")) == 0
 
 
 def test_a_principal_who_teaches_may_share_a_class(classroom):
@@ -165,7 +154,7 @@ def test_an_invitation_ends_with_the_licence_of_who_made_it(classroom, colleague
     with pytest.raises(exceptions.NoInvitation):
         operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
     with pytest.raises(NoLongerDue):
-        get_email("class.invited")
+        render_latest_email("class.invited")
 
 
 def test_an_invitation_is_accepted_only_by_its_recipient(classroom, colleague):
@@ -187,7 +176,7 @@ def test_declining_does_not_notify_the_inviter(classroom, colleague):
     with schema_context("public"):
         assert list(Message.objects.values_list("kind", flat=True)) == ["class.invited"]
     with pytest.raises(NoLongerDue):
-        get_email("class.invited")
+        render_latest_email("class.invited")
 
 
 def test_the_holder_removes_the_second_teacher(classroom, holder, colleague):
@@ -196,11 +185,11 @@ def test_the_holder_removes_the_second_teacher(classroom, holder, colleague):
         operations.end_sharing(classroom_id=classroom.pk, by=holder, at=LATER)
     with pytest.raises(exceptions.ClassNotTaught):
         get_taught_class(colleague, classroom.pk)
-    recipient, rendered = get_email("class.put_out")
-    assert (recipient, count_emails("class.put_out")) == (colleague.email, 1)
+    recipient, rendered = render_latest_email("class.teacher_removed")
+    assert (recipient, len(list_emails("class.teacher_removed"))) == (colleague.email, 1)
     assert "n'est plus partagée avec vous" in rendered.subject
     with pytest.raises(NoLongerDue):
-        get_email("class.accepted")
+        render_latest_email("class.accepted")
 
 
 def test_the_second_teacher_leaves(classroom, holder, colleague):
@@ -208,10 +197,10 @@ def test_the_second_teacher_leaves(classroom, holder, colleague):
     operations.end_sharing(classroom_id=classroom.pk, by=colleague, at=LATER)
     with pytest.raises(exceptions.ClassNotTaught):
         operations.end_sharing(classroom_id=classroom.pk, by=colleague, at=LATER)
-    recipient, rendered = get_email("class.left")
+    recipient, rendered = render_latest_email("class.left")
     assert recipient == holder.email
     assert "Claire Lavigne ne partage plus" in rendered.subject
-    assert count_emails("class.put_out") == 0
+    assert len(list_emails("class.teacher_removed")) == 0
 
 
 def test_a_teacher_who_came_back_is_not_emailed_about_leaving(classroom, holder, colleague):
@@ -220,9 +209,9 @@ def test_a_teacher_who_came_back_is_not_emailed_about_leaving(classroom, holder,
     share(classroom, colleague)
     operations.end_sharing(classroom_id=classroom.pk, by=colleague, at=LATER)
     share(classroom, colleague)
-    for kind in ("class.put_out", "class.left"):
+    for kind in ("class.teacher_removed", "class.left"):
         with pytest.raises(NoLongerDue):
-            get_email(kind)
+            render_latest_email(kind)
 
 
 def test_removing_a_teacher_withdraws_the_invitation(classroom, holder, colleague):

@@ -9,9 +9,9 @@ from licensing.classes import operations
 from licensing.classes.models import Classroom
 from tests.classes.taught_class import TaughtClass
 from tests.conftest import TERM, HostClient
-from tests.entitlements.conftest import SchoolScenario
+from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import TeacherFactory
-from tests.sites.portal.test_my_account import visible_text as read
+from tests.sites.portal.my_account_page import visible_text as read
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.models import User
-from collectivities import invitation_tokens, operations
 from collectivities.exceptions import InvalidAddress, InvalidRoles, InvitationGone, LastManager, NotAMember
 from collectivities.models import AuditEntry, Invitation, Member, Role
+from collectivities.operations import members as operations
 from mailing.models import Message, MessageState
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
@@ -22,7 +22,7 @@ LATER = TERM + datetime.timedelta(days=3)
 
 def invited(email="awa@nimes.example", roles=(Role.BUYER,)):
     invitation = operations.invite(email=email, roles=roles, by=None, at=TERM)
-    return invitation, invitation_tokens.build_token(invitation.nonce)
+    return invitation, invitation.link_token
 
 
 def test_an_invitation_is_written_to_the_outbox_without_its_secret(nimes):

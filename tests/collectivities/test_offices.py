@@ -9,14 +9,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from django_tenants.utils import schema_context, tenant_context
 
-from collectivities import operations
 from collectivities.exceptions import AlreadyDecided, CollectivityError, InvalidAddress
 from collectivities.models import AuditEntry, Invitation, Member, OfficeSettings, Role
 from collectivities.operations import offices
+from collectivities.operations.office_requests import accept_request, decline_request, request_office
+from collectivities.operations.offices import open_office
 from mailing import kinds
 from mailing.models import Message
-from tenants.exceptions import OpeningRefused
 from tenants.models import Collectivity, OfficeRequest
+from tenants.provisioning import OpeningRefused
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 
@@ -30,7 +31,7 @@ def operator(db):
 
 
 def test_an_office_opens_with_its_settings_its_journal_and_an_invitation(db):
-    ales = operations.open_office(**ALES, manager_email=" awa@ales.example ", by=None, at=TERM)
+    ales = open_office(**ALES, manager_email=" awa@ales.example ", by=None, at=TERM)
     with tenant_context(ales):
         assert OfficeSettings.objects.get().sender_name == "Ville d'Alès"
         assert list(AuditEntry.objects.order_by("pk").values_list("action", flat=True)) == [
@@ -48,7 +49,7 @@ def test_an_office_opens_with_its_settings_its_journal_and_an_invitation(db):
 
 def test_a_bad_slug_and_a_bad_siren_are_both_reported_and_nothing_is_opened(db):
     with pytest.raises(OpeningRefused) as refused:
-        operations.open_office(**(ALES | {"siren": "1"}), manager_email="awa", by=None, at=TERM)
+        open_office(**(ALES | {"siren": "1"}), manager_email="awa", by=None, at=TERM)
     assert set(refused.value.problems) == {"siren", "manager_email"}
     assert not Collectivity.objects.filter(slug="ales").exists()
 
@@ -59,10 +60,10 @@ def test_a_failure_after_the_schema_is_created_rolls_it_back(db, monkeypatch):
 
     monkeypatch.setattr(offices, "invite", fail)
     with pytest.raises(RuntimeError):
-        operations.open_office(**ALES, manager_email="awa@ales.example", by=None, at=TERM)
+        open_office(**ALES, manager_email="awa@ales.example", by=None, at=TERM)
     assert not Collectivity.objects.filter(slug="ales").exists()
     monkeypatch.undo()
-    operations.open_office(**ALES, manager_email="awa@ales.example", by=None, at=TERM)
+    open_office(**ALES, manager_email="awa@ales.example", by=None, at=TERM)
 
 
 def test_the_command_opens_an_office_and_answers_in_json(db):
@@ -77,7 +78,7 @@ def test_the_command_opens_an_office_and_answers_in_json(db):
 
 def test_a_request_notifies_the_operator_and_is_acknowledged(db, settings):
     settings.OPERATOR_EMAIL = "exploitant@peps.example"
-    request = operations.request_office(**ASKED, at=TERM)
+    request = request_office(**ASKED, at=TERM)
     messages = Message.objects.order_by("pk")
     assert [(message.kind, message.recipient) for message in messages] == [
         ("office_requested", "awa@ales.example"),
@@ -89,46 +90,46 @@ def test_a_request_notifies_the_operator_and_is_acknowledged(db, settings):
 
 
 def test_requesting_an_office_is_idempotent(db):
-    first = operations.request_office(**ASKED, at=TERM)
-    assert operations.request_office(**(ASKED | {"email": "AWA@ales.example"}), at=TERM) == first
+    first = request_office(**ASKED, at=TERM)
+    assert request_office(**(ASKED | {"email": "AWA@ales.example"}), at=TERM) == first
     assert Message.objects.count() == 1
 
 
 def test_a_request_needs_a_real_siren_and_an_address(db):
     with pytest.raises(CollectivityError):
-        operations.request_office(**(ASKED | {"siren": "213000079"}), at=TERM)
+        request_office(**(ASKED | {"siren": "213000079"}), at=TERM)
     with pytest.raises(InvalidAddress):
-        operations.request_office(**(ASKED | {"email": "awa"}), at=TERM)
+        request_office(**(ASKED | {"email": "awa"}), at=TERM)
     assert not OfficeRequest.objects.exists()
 
 
 def test_an_accepted_request_opens_the_office_once(operator):
-    request = operations.request_office(**ASKED, at=TERM)
-    ales = operations.accept_request(request_id=request.pk, by=operator, at=TERM)
+    request = request_office(**ASKED, at=TERM)
+    ales = accept_request(request_id=request.pk, by=operator, at=TERM)
     request.refresh_from_db()
     assert (request.state, request.collectivity, request.decided_by) == ("accepted", ales, operator)
     with tenant_context(ales):
         assert Invitation.objects.get().email == "awa@ales.example"
         assert not Member.objects.exists()
     with pytest.raises(AlreadyDecided):
-        operations.accept_request(request_id=request.pk, by=operator, at=TERM)
+        accept_request(request_id=request.pk, by=operator, at=TERM)
     with pytest.raises(AlreadyDecided):
-        operations.decline_request(request_id=request.pk, reason="Doublon", by=operator, at=TERM)
+        decline_request(request_id=request.pk, reason="Doublon", by=operator, at=TERM)
 
 
 def test_a_request_for_an_existing_office_stays_pending(nimes, operator):
     with schema_context("public"):
-        request = operations.request_office(**(ASKED | {"siren": nimes.siren}), at=TERM)
+        request = request_office(**(ASKED | {"siren": nimes.siren}), at=TERM)
         with pytest.raises(OpeningRefused):
-            operations.accept_request(request_id=request.pk, by=operator, at=TERM)
+            accept_request(request_id=request.pk, by=operator, at=TERM)
     request.refresh_from_db()
     assert request.state == "pending"
 
 
 def test_a_declined_request_says_why(operator):
-    request = operations.request_office(**ASKED, at=TERM)
+    request = request_office(**ASKED, at=TERM)
     with pytest.raises(CollectivityError):
-        operations.decline_request(request_id=request.pk, reason=" ", by=operator, at=TERM)
-    operations.decline_request(request_id=request.pk, reason="Nîmes a déjà un bureau.", by=operator, at=TERM)
+        decline_request(request_id=request.pk, reason=" ", by=operator, at=TERM)
+    decline_request(request_id=request.pk, reason="Nîmes a déjà un bureau.", by=operator, at=TERM)
     message = Message.objects.get(kind="office_declined")
     assert "Nîmes a déjà un bureau." in kinds.get(message.kind).render(message).text

@@ -17,9 +17,12 @@ from accounts.models import Profile, User
 from api.models import Token
 from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
 from api.tokens import InvalidTokenSettings, TokenAlreadyCreated
-from collectivities import operations, token_list
+from collectivities import token_list
 from collectivities.exceptions import UnknownApiToken
 from collectivities.models import AuditEntry, OfficeSettings, Role
+from collectivities.operations import tokens as operations
+from collectivities.operations.presentation import set_presentation
+from core.calendar import end_of_day
 from tests.api.client import ApiClient, assert_problem, create_client, create_token
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
@@ -99,7 +102,7 @@ def test_a_form_that_is_sent_twice_makes_one_token_and_shows_it_no_more(browser)
     sent = filled()
     first = browser.post(NEW, sent)
     again = browser.post(NEW, sent, follow=True)
-    assert Token.objects.count() == AuditEntry.objects.filter(action="api.token_made").count() == 1
+    assert Token.objects.count() == AuditEntry.objects.filter(action="api.token_created").count() == 1
     assert again.redirect_chain == [(LIST, 302)]
     assert "Ce formulaire a déjà créé un jeton" in again.content.decode()
     assert SECRET.search(first.content.decode())
@@ -197,7 +200,7 @@ def test_the_list_describes_each_token_in_words(browser, manager):
     ("days", "result"), [(31, ""), (30, "plus que 29\u00a0jours"), (2, "plus que 1\u00a0jour"), (1, "à ce soir")]
 )
 def test_a_token_that_ends_within_thirty_days_says_so(browser, days, result):
-    midnight = token_list.get_end_of_day(timezone.localdate() - datetime.timedelta(days=1))
+    midnight = end_of_day(timezone.localdate() - datetime.timedelta(days=1))
     create_token(expires_at=midnight + datetime.timedelta(days=days))
     page = shown(browser)
     assert ("À remplacer" in page) == bool(result)
@@ -276,7 +279,7 @@ def test_the_journal_says_who_made_and_revoked_which(browser, manager):
 
 def test_the_journal_names_a_token_as_the_author_of_what_it_does(browser):
     by = create_token(name="SI de la ville").token.account
-    operations.set_presentation(sender_name="Ville", reply_to="", signature="", by=by, at=timezone.now())
+    set_presentation(sender_name="Ville", reply_to="", signature="", by=by, at=timezone.now())
     assert "Jeton « SI de la ville »" in shown(browser, "/journal/?text=SI+de+la+ville")
 
 

@@ -55,7 +55,7 @@ def test_a_webhook_is_added_and_its_secret_is_shown_once(manager):
         assert "Lot presque épuisé" in shown
         assert secret not in shown
     assert "Rien n’a encore été envoyé" in page(manager, "webhooks:detail", webhook.pk)
-    assert AuditEntry.objects.get(action="webhooks.added").summary == "Webhook vers si.ville.example : ajouté."
+    assert AuditEntry.objects.get(action="webhooks.created").summary == "Webhook vers si.ville.example : ajouté."
     again = post(manager, "webhooks:new", data={"url": URL})
     assert "Un webhook conduit déjà à cette adresse" in text(again)
     assert WebhookEndpoint.objects.count() == 1

@@ -6,6 +6,9 @@ import datetime
 from decimal import Decimal
 
 import pytest
+from babel.numbers import format_decimal
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core import formatting
 
@@ -49,3 +52,19 @@ def test_money(amount, read):
 @pytest.mark.parametrize(("rate", "read"), [("20.00", "20\u00a0%"), ("5.50", "5,5\u00a0%"), ("0.00", "0\u00a0%")])
 def test_rates(rate, read):
     assert formatting.percent(Decimal(rate)) == read
+
+
+@given(st.integers(-(10**12), 10**12))
+def test_a_number_is_written_as_babel_writes_it(value):
+    assert formatting.number(value) == format_decimal(value, locale="fr")
+
+
+def test_short_dates():
+    assert formatting.short_date(datetime.date(2027, 8, 1)) == "01/08/2027"
+
+
+@pytest.mark.parametrize(
+    ("words", "read"), [([], ""), (["a"], "a"), (["a", "b"], "a et b"), (["a", "b", "c"], "a, b et c")]
+)
+def test_enumerations(words, read):
+    assert formatting.join_words(words) == read

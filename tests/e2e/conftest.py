@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,15 +17,16 @@ from typing import TYPE_CHECKING
 import pytest
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
-from django.db import connection, connections
+from django.db import connections
 from playwright.sync_api import sync_playwright
 
-from mailing.sink import SmtpSink
+from sites.demo.smtp_sink import SmtpSink
+from tests.workers import build_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -45,7 +45,7 @@ FLAGS = [
     # Resolve every host of the portal to this machine.
     f"--host-resolver-rules=MAP *.{settings.BASE_DOMAIN} 127.0.0.1, MAP {settings.BASE_DOMAIN} 127.0.0.1",
 ]
-WIDTHS = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+WIDTHS: dict[str, ViewportSize] = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
 def pytest_collection_modifyitems(items):
@@ -147,20 +147,6 @@ def site(live_server, browser, settings, monkeypatch) -> Iterator[Site]:
     server.set_app(original_app)
 
 
-def build_environment(**more: str) -> dict[str, str]:
-    """Return the environment of a project process on the test database."""
-    database = connection.settings_dict
-    address = f"postgresql://{database['USER']}:{database['PASSWORD']}@"
-    host, port = database["HOST"], database["PORT"]
-    query = f"?host={host}" if str(host).startswith("/") else ""
-    location = "" if query else f"{host}:{port}" if port else str(host)
-    return os.environ | {
-        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'platform'}",
-        "DATABASE_URL": f"{address}{location}/{database['NAME']}{query}",
-        **more,
-    }
-
-
 @pytest.fixture
 def mail() -> Iterator[SmtpSink]:
     """A real mail server that keeps what it is given."""
@@ -177,12 +163,3 @@ def worker(committing, mail, site) -> Iterator[None]:
         yield
         process.terminate()
         process.wait(timeout=30)
-
-
-def wait_for[T](ask: Callable[[], T], *, seconds: float = 30.0) -> T:
-    """Call `ask` until it returns a true value, and return that."""
-    deadline = time.monotonic() + seconds
-    while not (answer := ask()):
-        assert time.monotonic() < deadline, "The worker did not do it in time."
-        time.sleep(0.1)
-    return answer

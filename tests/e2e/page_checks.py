@@ -90,7 +90,7 @@ def _at_widths(page: Page, check: Callable[[Page], list[str]], *widths: str) -> 
     original_size = page.viewport_size
     found = []
     for width in widths:
-        page.set_viewport_size(WIDTHS[width])  # type: ignore[arg-type] # a dictionary of a width and a height
+        page.set_viewport_size(WIDTHS[width])
         found += [f"{width}: {problem}" for problem in check(page)]
     if original_size is not None:
         page.set_viewport_size(original_size)
@@ -103,3 +103,9 @@ def _page_problems(page: Page) -> list[str]:
 
 def _complaints(visit: Visit) -> list[str]:
     return [f"console: {complaint}" for complaint in visit.complaints]
+
+
+def assert_no_problems(found: dict[str, list[str]]) -> None:
+    """Fail with every problem of every page at once."""
+    data = "\n".join(f"{path}  {fault}" for path, wrong in found.items() for fault in wrong)
+    assert not data, data

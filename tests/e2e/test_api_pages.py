@@ -10,14 +10,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from api.documentation_content import build_resources
+from api.documentation.content import build_resources
 from api.openapi import get_openapi_document
-from collectivities import operations
 from collectivities.models import Role
+from collectivities.operations import tokens as operations
+from tests.access.routes import OFFICE
 from tests.api.client import create_token
-from tests.e2e.page_checks import find_problems_and_overflow, find_problems_at_both_widths
-from tests.e2e.test_every_page import OFFICE, assert_no_problems
-from tests.e2e.test_office_people import open_signed_in
+from tests.e2e.page_checks import assert_no_problems, find_problems_and_overflow, find_problems_at_both_widths
+from tests.e2e.sessions import open_signed_in
 from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory
 

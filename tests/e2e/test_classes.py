@@ -12,8 +12,8 @@ from licensing.entitlements import operations as seats
 from tests.classes.taught_class import TaughtClass
 from tests.conftest import TERM
 from tests.e2e.page_checks import find_problems
-from tests.e2e.test_my_account import create_session
-from tests.entitlements.conftest import SchoolScenario
+from tests.e2e.sessions import create_session
+from tests.entitlements.school_scenario import SchoolScenario
 
 #: Occurs in no page, word list or factory.
 FIRST_NAME = "Zéphyrine-Wxq"

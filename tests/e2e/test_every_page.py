@@ -12,7 +12,7 @@ from django_tenants.utils import tenant_context
 from accounts.models import Profile
 from collectivities.models import Role
 from tests.conftest import HostClient
-from tests.e2e.page_checks import find_problems_at_both_widths
+from tests.e2e.page_checks import assert_no_problems, find_problems_at_both_widths
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 
@@ -40,12 +40,6 @@ def pages(urlconf: str) -> list[str]:
                 yield f"/{route}"
 
     return sorted(set(routes(importlib.import_module(urlconf).urlpatterns)))
-
-
-def assert_no_problems(found: dict[str, list[str]]) -> None:
-    """Fail with every problem of every page at once."""
-    data = "\n".join(f"{path}  {fault}" for path, wrong in found.items() for fault in wrong)
-    assert not data, data
 
 
 def content(client: HostClient, path: str) -> str | None:

@@ -5,24 +5,16 @@ from __future__ import annotations
 import re
 
 import pytest
-from django_tenants.utils import schema_context
 from playwright.sync_api import expect
 
 from licensing.entitlements import operations
-from mailing import kinds
-from mailing.models import Message
 from tests.conftest import TERM
 from tests.e2e.page_checks import find_problems_at_both_widths
-from tests.e2e.test_my_account import create_session
-from tests.entitlements.conftest import SchoolScenario
+from tests.e2e.sessions import create_session
+from tests.emails import list_emails, render_email
+from tests.entitlements.school_scenario import SchoolScenario
 
 LINK = re.compile(r"https?://[^/\s]+(/\S+)")
-
-
-def emails_to(address):
-    """Return the e-mails to an address, rendered."""
-    with schema_context("public"):
-        return [kinds.get(message.kind).render(message) for message in Message.objects.filter(recipient=address)]
 
 
 @pytest.fixture
@@ -46,7 +38,7 @@ def test_a_school_is_handed_over_through_its_mailbox(jaures, site, scripts):
     expect(page.locator("main")).to_contain_text(jaures.school.email)
 
     # Whoever reads the school's mailbox needs no account.
-    [email] = emails_to(jaures.school.email)
+    [email] = [render_email(message) for message in list_emails(recipient=jaures.school.email)]
     mailbox = site.person(scripts=scripts, width="phone")
     page = mailbox.open(LINK.search(email.text)[1])
     expect(page.locator("main")).to_contain_text(successor.username)
@@ -61,4 +53,5 @@ def test_a_school_is_handed_over_through_its_mailbox(jaures, site, scripts):
     expect(page.locator("#licences")).to_contain_text(teacher.email)
     before = site.person(scripts=scripts, session=create_session(site, jaures.principal)).open("/mon-compte/")
     expect(before.locator("main")).not_to_contain_text(teacher.email)
-    assert any("vous remplace" in email.subject for email in emails_to(jaures.principal.email))
+    received = list_emails(recipient=jaures.principal.email)
+    assert any("vous remplace" in render_email(message).subject for message in received)

@@ -16,13 +16,13 @@ from playwright.sync_api import expect
 
 from collectivities.models import Role
 from licensing.orders.operations import grant
-from tests.e2e.conftest import wait_for
+from tests.conftest import PASSWORD
 from tests.e2e.page_checks import find_problems
 from tests.factories.accounts import TeacherFactory, UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.workers import wait_until
 
-PASSWORD = "trois-petits-chats-2026"
 KEY = re.compile(r"\bNIMES(?:-[0-9A-Z]{4}){3}\b")
 
 
@@ -59,7 +59,8 @@ def workbook_of(school, path):
 
 def wait_for_email(mail, address):
     """Wait for the e-mail to an address, and return its text."""
-    emails = wait_for(lambda: [received for received in mail.received if address in received.recipients])
+    emails = wait_until(lambda: [received for received in mail.received if address in received.recipients])
+    assert emails, f"No e-mail to {address} in time."
     return emails[-1].email.get_body(("plain",)).get_content()
 
 
@@ -70,7 +71,7 @@ def wait_for_text(page, address, words):
         page.goto(address)
         return words in page.locator("main").inner_text()
 
-    wait_for(says)
+    assert wait_until(says), f"{address} does not show « {words} »."
 
 
 class Scenario:

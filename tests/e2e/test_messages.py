@@ -13,11 +13,11 @@ from collectivities.models import Role
 from mailing import kinds, operations
 from mailing.kinds import RenderedEmail
 from mailing.models import Message, MessageState
-from mailing.sink import SmtpSink
+from sites.demo.smtp_sink import SmtpSink
 from tests.conftest import HostClient
 from tests.e2e.page_checks import find_problems_at_both_widths
 from tests.factories.collectivities import MemberFactory
-from tests.mailing.conftest import render_note
+from tests.mailing.note import render_note
 from tests.workers import running_worker
 
 KEY = "NIMES-7K3M-Q9TX-2HWB"
@@ -31,7 +31,7 @@ def _kind():
         render=render_note,
         preview=render_note,
         reveal=lambda *_, **__: RenderedEmail(subject="Votre clé", text=f"Bonjour,\n\n{KEY}\n"),
-        resend=lambda _, *, recipient, at, **__: operations.enqueue(kind="note", recipient=recipient, at=at),
+        resend=lambda _, *, recipient, by, at: operations.enqueue(kind="note", recipient=recipient, at=at),  # noqa: ARG005 - by its name
     )
     yield
     kinds.unregister("note")
@@ -96,7 +96,7 @@ def test_the_list_follows_a_message_while_it_is_sent(visit):
         tab = visit()
         page = tab.open("/messages/", slug="nimes")
         expect(page.get_by_text("Envoi en cours")).to_be_visible()
-        with running_worker("--until-idle", SMTP_HOST=sink.host, SMTP_PORT=str(sink.port)):
+        with running_worker("--until-idle", SMTP_HOST=sink.hostname, SMTP_PORT=str(sink.port)):
             expect(page.get_by_text("Accepté par le serveur du destinataire")).to_be_visible(timeout=20_000)
             expect(page.get_by_text("Cette adresse n'existe pas")).to_be_visible(timeout=20_000)
         expect(page.get_by_text("Envoi en cours")).not_to_be_visible(timeout=10_000)

@@ -8,26 +8,16 @@ import pytest
 from playwright.sync_api import expect
 
 from licensing.entitlements import keys, operations
-from tests.conftest import TERM, HostClient
+from tests.conftest import PASSWORD, TERM
 from tests.e2e.page_checks import find_problems_at_both_widths
-from tests.entitlements.conftest import SchoolScenario
+from tests.e2e.sessions import create_session
+from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import TeacherFactory
-
-PASSWORD = "trois-petits-chats-2026"
 
 
 @pytest.fixture
 def jaures(committing):
     return SchoolScenario()
-
-
-def create_session(site, user):
-    client = HostClient("peps.localhost")
-    client.force_login(user)
-    stored = client.session
-    stored["opened_at"] = f"{client.host}:{site.port}"
-    stored.save()
-    return client.session.session_key
 
 
 def shown(code):

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.contrib import admin
 from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
-from collectivities import audit_log, invitation_tokens, operations
+from collectivities import audit_log
 from collectivities.models import Role
+from collectivities.operations import members as operations
 from licensing.classes import operations as classes
 from licensing.classes import tokens
 from licensing.entitlements import operations as subscriptions
 from licensing.orders import operations as orders
 from licensing.orders.models import Order, PublicBody
-from tests.conftest import HostClient
-from tests.e2e.page_checks import find_problems, find_problems_at_both_widths, run_axe, run_axe_at_both_widths
-from tests.e2e.test_every_page import PORTAL, assert_no_problems
+from tests.access.routes import PORTAL
+from tests.e2e.page_checks import (
+    assert_no_problems,
+    find_problems,
+    find_problems_at_both_widths,
+    run_axe,
+    run_axe_at_both_widths,
+)
+from tests.e2e.sessions import open_signed_in
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.orders import sales
 from tests.pools.actions import allocate_units, mark_redeemed
-
-if TYPE_CHECKING:
-    from tests.e2e.conftest import Site
-
-
-def open_signed_in(site: Site, host: str, user, **person):
-    """Return a visit signed in as the user at the host."""
-    client = HostClient(f"{host}:{site.port}")
-    client.force_login(user)
-    return site.person(session=client.session.session_key, **person)
 
 
 def test_the_office_with_people_and_schools_in_it(committing, site):
@@ -65,7 +60,7 @@ def test_an_invited_person_comes_in_by_the_link(committing, site):
     with tenant_context(committing):
         invitation = operations.invite(email="awa@exemple.example", roles=[Role.MANAGER], by=None, at=timezone.now())
     visit = site.person(width="phone")
-    page = visit.open(f"/invitation/{invitation_tokens.build_token(invitation.nonce)}/", slug="nimes")
+    page = visit.open(f"/invitation/{invitation.link_token}/", slug="nimes")
     assert_no_problems({"invitation": find_problems(visit)})
     page.get_by_label("Prénom").fill("Awa")
     page.get_by_label("Nom", exact=False).nth(1).fill("Diop")
@@ -115,7 +110,7 @@ def test_every_list_and_detail_page_of_the_admin_has_no_problems(committing, sit
         for model in admin.site._registry:  # noqa: SLF001 - no public way to ask what is registered
             base = f"admin:{model._meta.app_label}_{model._meta.model_name}"  # noqa: SLF001 - documented
             paths.append(reverse(f"{base}_changelist", urlconf=PORTAL))
-            if (first := model.objects.first()) is not None:
+            if (first := model._default_manager.first()) is not None:  # noqa: SLF001 - documented
                 paths.append(reverse(f"{base}_change", args=[first.pk], urlconf=PORTAL))
     visit = open_signed_in(site, "peps.localhost", operator)
     # At phone width the theme lays out each kind of page alike: one of each is enough.

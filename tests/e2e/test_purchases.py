@@ -22,8 +22,7 @@ from licensing.payments import operations as payment_operations
 from licensing.pools.queries import list_pool_positions
 from tenants.models import Collectivity
 from tests.conftest import HostClient
-from tests.e2e.page_checks import find_problems_at_both_widths
-from tests.e2e.test_every_page import assert_no_problems
+from tests.e2e.page_checks import assert_no_problems, find_problems_at_both_widths
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory

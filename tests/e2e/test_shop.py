@@ -18,7 +18,7 @@ from licensing.orders.models import Order, OrderState, PaymentMethod, ScanState
 from licensing.payments import operations as payment_operations
 from tests.conftest import PASSWORD
 from tests.e2e.page_checks import find_problems, find_problems_at_both_widths
-from tests.e2e.test_my_account import create_session
+from tests.e2e.sessions import create_session
 from tests.factories.accounts import UserFactory
 from tests.orders.shop_buyer import ShopBuyer
 

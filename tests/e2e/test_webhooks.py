@@ -8,9 +8,8 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from collectivities.models import Role
-from tests.e2e.page_checks import find_problems, find_problems_at_both_widths
-from tests.e2e.test_every_page import assert_no_problems
-from tests.e2e.test_office_people import open_signed_in
+from tests.e2e.page_checks import assert_no_problems, find_problems, find_problems_at_both_widths
+from tests.e2e.sessions import open_signed_in
 from tests.factories.collectivities import MemberFactory
 from tests.webhooks.events import emit_events, make_issued_event
 from webhooks import endpoints, leases

@@ -8,26 +8,20 @@ import pytest
 from django_tenants.utils import schema_context
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from licensing.entitlements import operations, teacher_proposals
-from mailing import kinds
+from licensing.entitlements import operations, teacher_affiliations
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
 from tests.conftest import TERM
+from tests.emails import render_only_email
 from tests.factories.accounts import TeacherFactory
 
 LATER = TERM + datetime.timedelta(hours=1)
 
 
-def render_email(kind):
-    with schema_context("public"):
-        message = Message.objects.get(kind=kind)
-        return kinds.get(kind).render(message)
-
-
 def test_a_teacher_is_emailed_that_their_licence_is_active(jaures):
     code, subscription = jaures.subscription()
     operations.assign(subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.principal, at=TERM)
-    rendered = render_email("seat.given")
+    rendered = render_only_email("seat.assigned")
     for part in (rendered.text, rendered.html):
         assert "École Jean Jaurès" in part
         assert "31\N{NO-BREAK SPACE}août 2027" in part
@@ -40,8 +34,8 @@ def test_a_seat_withdrawn_before_sending_cancels_the_assignment_email(jaures):
     seat = operations.assign(subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.principal, at=TERM)
     operations.release(seat_id=seat.pk, by=jaures.principal, at=LATER)
     with pytest.raises(NoLongerDue):
-        render_email("seat.given")
-    assert "Votre compte demeure" in render_email("seat.withdrawn").text
+        render_only_email("seat.assigned")
+    assert "Votre compte demeure" in render_only_email("seat.withdrawn").text
 
 
 def test_a_seat_given_back_before_sending_cancels_the_withdrawal_email(jaures):
@@ -51,14 +45,14 @@ def test_a_seat_given_back_before_sending_cancels_the_withdrawal_email(jaures):
     operations.release(seat_id=seat.pk, by=jaures.principal, at=LATER)
     operations.assign(subscription_id=subscription.pk, teacher=teacher, by=jaures.principal, at=LATER)
     with pytest.raises(NoLongerDue):
-        render_email("seat.withdrawn")
+        render_only_email("seat.withdrawn")
 
 
 def test_a_verified_principal_is_emailed_who_claimed_a_seat(jaures):
     code, _ = jaures.subscription()
     teacher = TeacherFactory()
     operations.claim(code=code, by=teacher, at=TERM)
-    rendered = render_email("seat.claimed")
+    rendered = render_only_email("seat.claimed")
     assert rendered.subject.endswith("1/3")
     assert str(teacher) in rendered.text
 
@@ -67,26 +61,18 @@ def test_an_unverified_principal_is_emailed_without_the_teacher_s_name(jaures):
     code, _ = jaures.subscription(exposed_at=TERM)
     teacher = TeacherFactory()
     operations.claim(code=code, by=teacher, at=TERM)
-    rendered = render_email("seat.claimed")
+    rendered = render_only_email("seat.claimed")
     assert "Un enseignant a saisi" in rendered.text
     assert teacher.last_name not in rendered.text + rendered.html
-
-
-def test_a_principal_is_emailed_that_their_subscription_grew(jaures):
-    _, subscription = jaures.subscription()
-    operations.grow(key=subscription.key, units=2, at=TERM)
-    rendered = render_email("subscription.grown")
-    assert "Ville de Nîmes ajoute 2\N{NO-BREAK SPACE}licences" in rendered.text
-    assert "désormais 5" in rendered.text
 
 
 def test_a_teacher_is_emailed_when_a_principal_adds_them_to_the_school(jaures, elsewhere):
     jaures.subscription()
     teacher = elsewhere(TeacherFactory)
-    teacher_proposals.attach_proposed_teacher(
+    teacher_affiliations.attach_proposed_teacher(
         teacher_id=teacher.pk, uai=jaures.school.uai, by=jaures.principal, at=TERM
     )
-    rendered = render_email("teacher.joined")
+    rendered = render_only_email("teacher.joined")
     assert "École Jean Jaurès (Nîmes)" in rendered.text
     assert "Ce n'est pas votre école" in rendered.text
 

@@ -6,7 +6,8 @@ import base64
 
 import pytest
 
-from licensing.entitlements import code_sealing, key_minting, keys, operations, queries
+from licensing.entitlements import code_sealing, key_minting, keys, queries
+from licensing.entitlements.key_units import grow_many
 from licensing.entitlements.models import ActivationKey
 from tests.conftest import TERM
 from tests.factories.licensing import EntitlementFactory, KeyFactory
@@ -94,6 +95,6 @@ def test_a_generator_that_repeats_itself_raises_codes_exhausted(entitlement, mon
 
 def test_an_unredeemed_key_grows(entitlement):
     key = KeyFactory(entitlement=entitlement, units=3)
-    operations.grow(key=key, units=2, at=TERM)
+    grow_many({key.pk: 2})
     key.refresh_from_db()
     assert key.units == 5

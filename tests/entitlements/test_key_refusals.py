@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accounts.models import User
-    from tests.entitlements.conftest import SchoolScenario
+    from tests.entitlements.school_scenario import SchoolScenario
 
 LATER = TERM + datetime.timedelta(hours=1)
 EXPIRED = datetime.datetime(2027, 9, 1, 0, 0, tzinfo=TERM.tzinfo)
@@ -136,7 +136,8 @@ PRINCIPAL = {
         "rejoignez-le",
     ),
     "redeemed by oneself": RefusalCase(
-        with_subscription(principal), "already_redeemed", "Vous avez déjà activé cette clé le 24", "dans vos abonnements",
+        with_subscription(principal), "already_redeemed", "Vous avez déjà activé cette clé le 24",
+        "dans vos abonnements",
     ),
     "redeemed by a colleague": RefusalCase(
         with_subscription(lambda jaures: jaures.add_principal(verified=True)), "already_redeemed",
@@ -188,14 +189,17 @@ TEACHER = {
         suspended(with_subscription(teacher)), "key_suspended", "attend son règlement", "reprendront d'elles-mêmes",
     ),
     "provisional rights over": RefusalCase(
-        provisional_rights_over(with_subscription(teacher)), "key_suspended", "faute de bon de commande signé", "Rien n'est perdu",
+        provisional_rights_over(with_subscription(teacher)), "key_suspended", "faute de bon de commande signé",
+        "Rien n'est perdu",
     ),
     "not activated yet": RefusalCase(
         with_key(teacher), "not_yet_redeemed", "n'a pas encore activé", "Demandez-lui de la saisir",
     ),
     "the only unit taken": RefusalCase(all_taken, "no_seat_left", "La seule licence",
     "d'en libérer une"),
-    "no unit left": RefusalCase(several_taken, "no_seat_left", "Les 2 licences", "Demandez à votre chef d'établissement"),
+    "no unit left": RefusalCase(
+        several_taken, "no_seat_left", "Les 2 licences", "Demandez à votre chef d'établissement"
+    ),
     "served already": RefusalCase(with_claimed_seat, "already_served", "Vous détenez déjà", "il n'y a rien à saisir"),
     "withdrawn": RefusalCase(
         withdrawn, "withdrawn", "vous a retiré cette licence", "Voyez avec lui", at=LATER,

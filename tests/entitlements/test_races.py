@@ -13,6 +13,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from licensing.entitlements import code_sealing, exceptions, key_minting, keys, operations, seat_holders
+from licensing.entitlements.key_units import grow_many
 from licensing.entitlements.models import ActivationKey, Seat, SeatEvent, Subscription
 from licensing.exceptions import LicensingError
 from schools.models import Affiliation
@@ -265,7 +266,8 @@ def test_a_key_grows_while_teachers_take_its_seats(committing, committed_jaures)
 
     def grow():
         with transaction.atomic():
-            operations.grow(key=ActivationKey.objects.locked().get(pk=subscription.key_id), units=2, at=TERM)
+            key = ActivationKey.objects.locked().get(pk=subscription.key_id)
+            grow_many({key.pk: 2})
 
     outcomes = run_concurrently(
         committing.schema_name,

@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from licensing.entitlements import exceptions, keys, operations
+from licensing.entitlements.key_units import grow_many
 from licensing.entitlements.models import Seat, Subscription
 from licensing.exceptions import LicensingError
 from schools.models import Affiliation, Verification
 from tests.conftest import TERM
-from tests.entitlements.conftest import seat_counter
+from tests.entitlements.school_scenario import seat_counter
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 
@@ -186,7 +187,7 @@ def test_a_key_without_a_school_credits_the_principal_s_school(jaures):
 
 def test_a_redeemed_key_grows_with_its_subscription(jaures):
     _, subscription = jaures.subscription(units=3)
-    operations.grow(key=subscription.key, units=2, at=TERM)
+    grow_many({subscription.key_id: 2})
     subscription.refresh_from_db()
     assert (subscription.size, seat_counter(subscription)) == (5, "0/5")
     assert list(subscription.seats.values_list("number", flat=True).order_by("number")) == [1, 2, 3, 4, 5]

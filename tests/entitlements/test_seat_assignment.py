@@ -8,14 +8,14 @@ import pytest
 from django_tenants.utils import schema_context
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from licensing.entitlements import operations, teacher_moves
+from licensing.entitlements import operations, teacher_affiliations
 from licensing.entitlements.models import Seat, SeatEvent, SeatMode, Subscription
 from licensing.exceptions import LicensingError
-from mailing import kinds
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
 from tests.conftest import TERM
-from tests.entitlements.conftest import seat_counter
+from tests.emails import render_only_email
+from tests.entitlements.school_scenario import seat_counter
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 
@@ -45,12 +45,6 @@ def list_recipients(kind=None):
         return sorted(found.values_list("recipient", flat=True))
 
 
-def render_email(kind):
-    with schema_context("public"):
-        message = Message.objects.get(kind=kind)
-        return kinds.get(kind).render(message)
-
-
 # --- In bulk --------------------------------------------------------------------------------------------------------
 
 
@@ -63,7 +57,7 @@ def test_selected_teachers_get_seats_together_and_an_email_each(jaures):
     assert {seat.mode for seat in given.seats} == {SeatMode.AUTOMATIC}
     assert SeatEvent.objects.filter(kind="given", by=jaures.principal, at=TERM).count() == 4
     # No e-mail about one's own action.
-    assert list_recipients("seat.given") == sorted(teacher.email for teacher in teachers)
+    assert list_recipients("seat.assigned") == sorted(teacher.email for teacher in teachers)
     job = ProcrastinateJob.objects.filter(task_name="pools.note_key_event").order_by("pk").last()
     assert (job.args["event"], job.args["held"], job.args["size"]) == ("held", 4, 5)
 
@@ -112,7 +106,7 @@ def test_one_stranger_among_the_selected_refuses_all_and_stays_unnamed(jaures):
 
 def test_an_empty_selection_is_refused(jaures):
     _, subscription = jaures.subscription()
-    assert assert_refused(assign_seats, jaures, subscription, []).code == "nobody_chosen"
+    assert assert_refused(assign_seats, jaures, subscription, []).code == "no_teacher_selected"
 
 
 def test_an_unverified_principal_assigns_to_nobody_however_many_are_selected(jaures):
@@ -198,7 +192,7 @@ def test_a_unit_passes_with_its_seat_to_the_teacher_who_takes_over(jaures):
     events = passed.events.filter(at=LATER).order_by("pk")
     assert [(event.kind, event.teacher) for event in events] == [("withdrawn", leaving), ("given", successor)]
     assert list_recipients("seat.withdrawn") == [leaving.email]
-    assert successor.email in list_recipients("seat.given")
+    assert successor.email in list_recipients("seat.assigned")
 
 
 def test_a_replaced_teacher_cannot_retype_the_key(jaures):
@@ -215,8 +209,7 @@ def test_a_replacement_is_refused_if_the_seat_changed_or_the_successor_has_one(j
     seat = next(seat for seat in assign_seats(jaures, subscription, [holder, served]).seats if seat.holder == holder)
     ask = {"seat_id": seat.pk, "by": jaures.principal, "at": LATER}
     assert (
-        assert_refused(operations.replace, holder_id=third.pk, successor_id=third.pk, **ask).code
-        == "seat_changed_hands"
+        assert_refused(operations.replace, holder_id=third.pk, successor_id=third.pk, **ask).code == "seat_reassigned"
     )
     assert (
         assert_refused(operations.replace, holder_id=holder.pk, successor_id=served.pk, **ask).code == "already_served"
@@ -290,7 +283,7 @@ def test_a_payment_restores_everything(unpaid):
 def test_the_email_gives_both_dates(unpaid):
     _, subscription = unpaid.subscription()
     assign_seats(unpaid, subscription, [unpaid.teacher()])
-    text = render_email("seat.given").text
+    text = render_only_email("seat.assigned").text
     assert "31\N{NO-BREAK SPACE}décembre 2026 inclus (droits temporaires)" in text
     assert "31\N{NO-BREAK SPACE}août 2027" in text
 
@@ -299,7 +292,7 @@ def test_the_email_gives_both_dates(unpaid):
 
 
 def move_teacher(teacher, school):
-    return teacher_moves.change_school(teacher=teacher, school=school, typed=None, at=LATER)
+    return teacher_affiliations.change_school(teacher=teacher, school=school, typed=None, at=LATER)
 
 
 def test_a_teacher_who_moves_keeps_their_seat_and_principals_are_emailed(jaures):
@@ -316,7 +309,7 @@ def test_the_email_names_the_teacher_and_says_what_to_do(jaures):
     teacher = jaures.teacher()
     assign_seats(jaures, subscription, [teacher])
     move_teacher(teacher, SchoolFactory())
-    text = render_email("teacher.moved").text
+    text = render_only_email("teacher.moved").text
     assert teacher.email in text
     assert "celui qui le remplace" in " ".join(text.split())
 
@@ -328,10 +321,10 @@ def test_the_email_is_no_longer_due_once_the_teacher_is_back_or_withdrawn(jaures
     move_teacher(teacher, SchoolFactory())
     move_teacher(teacher, jaures.school)
     with pytest.raises(NoLongerDue):
-        render_email("teacher.moved")
+        render_only_email("teacher.moved")
     operations.release(seat_id=seat.pk, by=jaures.principal, at=LATER)
     with pytest.raises(NoLongerDue):
-        render_email("teacher.moved")
+        render_only_email("teacher.moved")
 
 
 def test_an_unverified_principal_is_not_emailed_who_moved(jaures):
@@ -339,7 +332,7 @@ def test_an_unverified_principal_is_not_emailed_who_moved(jaures):
     teacher = jaures.teacher()
     operations.claim(code=code, by=teacher, at=TERM)
     move_teacher(teacher, SchoolFactory())
-    text = render_email("teacher.moved").text
+    text = render_only_email("teacher.moved").text
     assert "Un enseignant a choisi" in text
     assert teacher.last_name not in text
 

@@ -12,7 +12,7 @@ from licensing.entitlements.models import Seat, SeatEvent, SeatMode
 from licensing.exceptions import LicensingError
 from mailing.models import Message
 from tests.conftest import TERM
-from tests.entitlements.conftest import seat_counter
+from tests.entitlements.school_scenario import seat_counter
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.licensing import KeyFactory
 from tests.factories.schools import AffiliationFactory
@@ -161,7 +161,7 @@ def test_a_teacher_of_the_same_school_is_given_the_key_at_once(jaures):
     seat = operations.assign(subscription_id=subscription.pk, teacher=teacher, by=jaures.principal, at=TERM)
     assert (seat.holder, seat.mode, seat_counter(subscription)) == (teacher, SeatMode.AUTOMATIC, "1/3")
     assert [(event.kind, event.by) for event in seat.events.all()] == [("given", jaures.principal)]
-    assert list_recipients("seat.given") == [teacher.email]
+    assert list_recipients("seat.assigned") == [teacher.email]
 
 
 def test_an_unverified_principal_reaches_no_teacher(jaures):
@@ -176,7 +176,7 @@ def test_an_unverified_principal_may_take_a_seat_themselves(jaures):
     _, subscription = jaures.subscription(exposed_at=TERM)
     operations.assign(subscription_id=subscription.pk, teacher=jaures.principal, by=jaures.principal, at=TERM)
     assert seat_counter(subscription) == "1/3"
-    assert list_recipients("seat.given") == []
+    assert list_recipients("seat.assigned") == []
 
 
 def test_a_teacher_of_another_school_is_not_assigned(jaures, elsewhere):
@@ -208,7 +208,7 @@ def test_an_unverified_colleague_does_not(jaures):
     refusal = assert_refused(
         operations.assign, subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.add_principal()
     )
-    assert refusal.code == "not_yours"
+    assert refusal.code == "not_owner"
 
 
 def test_nobody_gives_from_another_s_subscription(jaures):
@@ -216,9 +216,9 @@ def test_nobody_gives_from_another_s_subscription(jaures):
     stranger = AffiliationFactory(user=PrincipalFactory(), verified_at=TERM, verified_by="operator").user
     assert (
         assert_refused(operations.assign, subscription_id=subscription.pk, teacher=stranger, by=stranger).code
-        == "not_yours"
+        == "not_owner"
     )
-    assert assert_refused(operations.assign, subscription_id=10**9, teacher=stranger, by=stranger).code == "not_yours"
+    assert assert_refused(operations.assign, subscription_id=10**9, teacher=stranger, by=stranger).code == "not_owner"
 
 
 @pytest.mark.parametrize("case", ["expired", "suspended"])
@@ -276,12 +276,12 @@ def test_an_old_page_does_not_withdraw_from_the_wrong_teacher(jaures):
     operations.release(seat_id=seat.pk, by=jaures.principal, at=LATER)
     operations.claim(code=code, by=second, at=LATER)
     refusal = assert_refused(operations.release, seat_id=seat.pk, holder_id=first.pk, by=jaures.principal)
-    assert refusal.code == "seat_changed_hands"
+    assert refusal.code == "seat_reassigned"
 
 
 @pytest.mark.parametrize("factory", [PrincipalFactory, TeacherFactory])
 def test_a_stranger_withdraws_nothing(jaures, factory):
     code, _ = jaures.subscription()
     seat = operations.claim(code=code, by=TeacherFactory(), at=TERM)
-    assert assert_refused(operations.release, seat_id=seat.pk, by=factory()).code == "not_yours"
-    assert assert_refused(operations.release, seat_id=10**9, by=factory()).code == "not_yours"
+    assert assert_refused(operations.release, seat_id=seat.pk, by=factory()).code == "not_owner"
+    assert assert_refused(operations.release, seat_id=10**9, by=factory()).code == "not_owner"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime
 
 import factory
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from core.calendar import date_in_paris
+from core.tenant_connection import connection
 from licensing.catalogue.models import Product, SchoolYear
-from licensing.catalogue.operations import day_in_france
 from licensing.entitlements import code_sealing, keys
 from licensing.entitlements.models import ActivationKey, Entitlement
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState
@@ -66,7 +67,7 @@ class EntitlementFactory(factory.django.DjangoModelFactory):
     order_line = factory.SubFactory(OrderLineFactory)
     kind = factory.SelfAttribute("order_line.order.kind")
     number = factory.SelfAttribute("order_line.order.pk")
-    bought_on = factory.LazyAttribute(lambda entitlement: day_in_france(entitlement.order_line.order.placed_at))
+    bought_on = factory.LazyAttribute(lambda entitlement: date_in_paris(entitlement.order_line.order.placed_at))
     reason = factory.SelfAttribute("order_line.order.reason")
     collectivity = factory.SelfAttribute("order_line.order.collectivity")
     product = factory.SelfAttribute("order_line.product")

@@ -16,7 +16,7 @@ from tests.accounts.emails import answer_resets
 from tests.conftest import PASSWORD, TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.guide.conftest import ACCOUNT, account_text, create_browser, list_emails, page_text
+from tests.guide.scenario import ACCOUNT, account_text, create_browser, list_emails, page_text
 
 SIGN_UP = "/inscription/"
 PERSON = {

@@ -17,7 +17,7 @@ from licensing.billing import operations as billing_operations
 from licensing.entitlements.models import Subscription
 from licensing.orders.models import Order
 from tests.factories.accounts import UserFactory
-from tests.guide.conftest import account_text, page_text
+from tests.guide.scenario import account_text, page_text
 from tests.orders.shop_buyer import ShopBuyer, open_shop
 
 BOUTIQUE = "/boutique/"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from django_tenants.utils import tenant_context
 
@@ -14,7 +15,7 @@ from licensing.pools import operations as pools
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.guide.conftest import ACCOUNT, account_text, create_browser, page_text
+from tests.guide.scenario import ACCOUNT, account_text, create_browser, page_text
 
 HEADINGS = "Licence Classes Élèves Date d'achat Date d'expiration Clé d'activation Clés attribuées"
 
@@ -26,7 +27,7 @@ def test_par_activation_d_une_licence_transmise_par_une_collectivite(story):
 
 
 def test_une_collectivite_peut_distribuer_x_licences_dans_la_volumetrie_de_son_choix(story):
-    shares = {2: None, 5: None, 1: None}
+    shares: dict[int, Any] = {2: None, 5: None, 1: None}
     with tenant_context(story.collectivity):
         pool = orders.grant(collectivity=story.collectivity, licences=8, reason="x", name="Lot", by=None, at=TERM)
         for units in shares:

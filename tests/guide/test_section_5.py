@@ -9,7 +9,7 @@ from django.urls import reverse
 from licensing.entitlements import queries
 from licensing.entitlements.models import SeatMode
 from tests.factories.schools import SchoolFactory
-from tests.guide.conftest import ACCOUNT, account_text, create_browser, list_emails, page_text
+from tests.guide.scenario import ACCOUNT, account_text, create_browser, list_emails, page_text
 
 
 def test_vous_pourrez_vous_connecter_et_aller_dans_l_onglet_mon_compte_pour_administrer_vos_licences(
@@ -41,7 +41,7 @@ def test_vous_pouvez_leur_envoyer_une_cle_en_cliquant_sur_le_bouton_attribuer_la
     page = create_browser(story.principal).get(ACCOUNT)
     assert f"Attribuer la clé à {teacher}" in page_text(page)
     story.assign_seat(subscription, teacher)
-    [email] = list_emails(teacher, "seat.given")
+    [email] = list_emails(teacher, "seat.assigned")
     assert "active" in email.subject
 
 

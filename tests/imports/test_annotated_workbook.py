@@ -6,6 +6,7 @@ import datetime
 import io
 import re
 import zipfile
+from typing import Any
 
 import openpyxl
 import pytest
@@ -17,7 +18,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from imports import on_demand_tasks, operations
 from imports.exceptions import WrongImportState
 from imports.formats.detection import open_workbook
-from imports.meanings import ADDED_TITLES, LISTS_SHEET
+from imports.meanings import ADDED_TITLES, LISTS_SHEET, Meaning
 from imports.models import AnnotatedFile, SpreadsheetImport
 from imports.operations import annotation
 from imports.operations.annotation import AnnotationState
@@ -45,7 +46,9 @@ CELL_MARK = RowMarks(
     ("0301234D – École Zola, Nîmes", "0301235E – École Hugo, Nîmes"),
 )
 ROW_MARK = RowMarks(0, 4, (MarkedProblem(None, "À vérifier : Hors du périmètre.", False),), ())
-PLACE = TableLocation(["Écoles", "Notes"], {0: 2}, {"uai": 0, "name": 1, "commune": 2, "units": 3}, 4)
+PLACE = TableLocation(
+    ["Écoles", "Notes"], {0: 2}, {Meaning.UAI: 0, Meaning.NAME: 1, Meaning.COMMUNE: 2, Meaning.UNITS: 3}, 4
+)
 
 
 def build_styled_workbook():
@@ -180,7 +183,7 @@ def test_the_signature_is_valid_only_for_the_collectivity_that_signed():
 
 @pytest.mark.parametrize("make", [build_csv, build_xls, build_ods, None])
 def test_another_format_comes_back_as_a_workbook_of_its_values(make, monkeypatch):
-    rows = [
+    rows: list[list[Any]] = [
         ["Liste"],
         ["UAI", "École", "Commune", "Licences"],
         ["0301999X", "=1+1", "Nîmes", 3],

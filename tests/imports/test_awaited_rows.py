@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from django.db import connection
 
 from collectivities.models import AuditEntry
+from core.tenant_connection import connection
 from imports import operations, queries, tasks
 from imports.enums import ImportState, Purpose, Verdict
 from imports.exceptions import NothingArrived, PoolEnded
@@ -61,7 +61,7 @@ def test_unknown_schools_are_offered_again_once_the_directory_has_them(waiting):
         (spreadsheet_import, 1)
     ]
     follow_up = resume(spreadsheet_import)
-    assert AuditEntry.objects.filter(action="import.taken_up", object_id=follow_up.pk).count() == 1
+    assert AuditEntry.objects.filter(action="import.resumed", object_id=follow_up.pk).count() == 1
     tasks.read(import_id=follow_up.pk)
     follow_up.refresh_from_db()
     assert (follow_up.state, follow_up.pool_id) == (ImportState.CHECKED, spreadsheet_import.pool_id)

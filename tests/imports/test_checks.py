@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import time
+from typing import Any
 
 import pytest
 
@@ -100,10 +101,10 @@ def test_the_file_states_the_total_of_each_school(held, verdict, ticked):
         (3, None, "", "lower", False),
         (3, None, "reduce", "lower", True),
         (3, None, "revoke", "lower", True),
-        (0, None, "revoke", "lower_to_none", True),
-        (0, None, "reduce", "lower_to_none", False),
-        (3, TERM, "reduce", "lower_redeemed", False),
-        (0, TERM, "revoke", "lower_redeemed", False),
+        (0, None, "revoke", "reduced_to_zero", True),
+        (0, None, "reduce", "reduced_to_zero", False),
+        (3, TERM, "reduce", "below_redeemed_units", False),
+        (0, TERM, "revoke", "below_redeemed_units", False),
     ],
 )
 def test_a_lower_number_is_resolved_by_what_is_possible(units, redeemed, conflict_resolution, code, ticked):
@@ -122,13 +123,13 @@ def test_a_resolution_is_dropped_once_there_is_no_conflict():
 def test_a_redeemed_key_says_since_when():
     at = datetime.datetime(2026, 9, 1, 22, 30, tzinfo=datetime.UTC)
     assert "activée depuis le 2\u00a0septembre 2026" in problem_message(
-        check_row(build_request(), build_context(held=5, redeemed_at=at)), "lower_redeemed"
+        check_row(build_request(), build_context(held=5, redeemed_at=at)), "below_redeemed_units"
     )
 
 
 def test_zero_licences_for_a_school_without_any_changes_nothing():
     judged = check_row(build_request(units=0), build_context(mailbox=""))
-    assert (judged.verdict, problem_codes(judged)) == (Verdict.IGNORED, ["nothing_asked"])
+    assert (judged.verdict, problem_codes(judged)) == (Verdict.IGNORED, ["zero_units"])
 
 
 @pytest.mark.parametrize(
@@ -146,13 +147,13 @@ def test_the_volume_setting_decides_the_number(volume, more, units):
 
 def test_a_portfolio_without_class_counts_gives_no_number():
     judged = check_row(build_request(), build_context(volume=Volume.PORTFOLIO, portfolio=PORTFOLIO))
-    assert (judged.verdict, problem_codes(judged), judged.units) == (Verdict.ERROR, ["no_classes_known"], None)
+    assert (judged.verdict, problem_codes(judged), judged.units) == (Verdict.ERROR, ["classes_unknown"], None)
 
 
 def test_problems_of_the_cells_stay_with_the_row():
     fault = Problem("units", "units_invalid", "…")
     judged = check_row(build_request(units=None, problems=[fault]), build_context(closed=True))
-    assert (judged.verdict, problem_codes(judged)) == (Verdict.ERROR, ["units_invalid", "closed_school"])
+    assert (judged.verdict, problem_codes(judged)) == (Verdict.ERROR, ["units_invalid", "school_closed"])
 
 
 def test_an_ignored_row_gets_no_other_verdict():
@@ -187,11 +188,13 @@ def test_each_doubt_is_an_error_with_a_code_a_sentence_and_a_way_out(doubt):
 def test_an_uai_of_another_school_names_both():
     row = build_request(
         school=doubtful_school(
-            "other_school", read=UNUSED_UAIS[1], proposals=[Proposal(UNUSED_UAIS[2], "École Macé – Nîmes", 0.9)]
+            "uai_of_another_school",
+            read=UNUSED_UAIS[1],
+            proposals=[Proposal(UNUSED_UAIS[2], "École Macé – Nîmes", 0.9)],
         ),
         cells={"uai": UNUSED_UAIS[1], "name": "Jean Macé", "commune": "Nîmes"},
     )
-    sentence = problem_message(check_row(row, build_context()), "other_school")
+    sentence = problem_message(check_row(row, build_context()), "uai_of_another_school")
     assert sentence.startswith(
         f"L'UAI {UNUSED_UAIS[1]} est celui de « École Zola – Alès », et la ligne dit « Jean Macé » à Nîmes"
     )
@@ -202,7 +205,7 @@ def test_an_uai_of_another_school_names_both():
 def test_a_doubt_between_schools_says_how_many_there_are(count, begins):
     proposals = [Proposal(UNUSED_UAIS[n], "École Macé – Nîmes", 0.7) for n in range(count)]
     row = build_request(
-        school=doubtful_school("several_schools", proposals=proposals), cells={"name": "Macé", "commune": "Nîmes"}
+        school=doubtful_school("ambiguous_school", proposals=proposals), cells={"name": "Macé", "commune": "Nîmes"}
     )
     sentence = check_row(row, build_context()).problems[0].message
     assert sentence.startswith(begins)
@@ -223,7 +226,7 @@ def test_a_school_that_the_directory_does_not_know_can_be_awaited():
     )
 
 
-@pytest.mark.parametrize(("how", "code"), [("repaired", "repaired"), ("name", "by_name"), ("chosen", None)])
+@pytest.mark.parametrize(("how", "code"), [("repaired", "repaired"), ("name", "matched_by_name"), ("chosen", None)])
 def test_a_school_that_was_not_found_by_its_uai_says_how_and_how_surely(how, code):
     judged = check_row(
         build_request(school=matched_school(how=how, confidence=0.979), cells={"uai": "301234D", "name": "Zola"}),
@@ -237,11 +240,11 @@ def test_a_school_that_was_not_found_by_its_uai_says_how_and_how_surely(how, cod
 
 def test_a_closed_school_is_an_error_and_its_successor_proposed():
     alone = check_row(build_request(), build_context(closed=True))
-    assert (alone.verdict, problem_codes(alone)) == (Verdict.ERROR, ["closed_school"])
+    assert (alone.verdict, problem_codes(alone)) == (Verdict.ERROR, ["school_closed"])
     heir = Proposal(UNUSED_UAIS[1], "École Zola-Neuve – Alès", 0.8)
     replaced = check_row(build_request(), build_context(closed=True, successors={UNUSED_UAIS[0]: heir}))
     assert replaced.request.school.proposals == (heir,)
-    assert UNUSED_UAIS[1] in problem_message(replaced, "closed_school")
+    assert UNUSED_UAIS[1] in problem_message(replaced, "school_closed")
 
 
 def test_a_school_without_elementary_classes_is_warned_about_unticked_and_allowed():
@@ -252,7 +255,7 @@ def test_a_school_without_elementary_classes_is_warned_about_unticked_and_allowe
 
 def test_a_school_outside_the_portfolio_is_a_warning_when_there_is_one():
     outside = check_row(build_request(), build_context(has_portfolio=True))
-    assert (problem_codes(outside), outside.ticked) == (["outside_portfolio"], True)
+    assert (problem_codes(outside), outside.ticked) == (["not_in_portfolio"], True)
     assert problem_codes(check_row(build_request(), build_context(has_portfolio=False))) == []
     assert problem_codes(check_row(build_request(), build_context(has_portfolio=True, portfolio=PORTFOLIO))) == []
 
@@ -275,7 +278,7 @@ def test_rows_of_other_sheets_are_named_with_their_sheet():
 
 def test_the_same_school_twice_with_different_numbers_is_for_the_member_to_resolve():
     judged = judge_all([build_request(2), build_request(5, units=4)], build_context())
-    assert [(one.verdict, problem_codes(one)) for one in judged] == [(Verdict.ERROR, ["duplicate_differs"])] * 2
+    assert [(one.verdict, problem_codes(one)) for one in judged] == [(Verdict.ERROR, ["conflicting_duplicate"])] * 2
     assert "ligne\u00a05 (4)" in judged[0].problems[0].message
     assert "ligne\u00a02 (3)" in judged[1].problems[0].message
     settled = judge_all([build_request(2), build_request(5, units=4, set_aside=True)], build_context())
@@ -304,14 +307,14 @@ def test_the_recipient_comes_from_the_file_then_the_portfolio_then_the_directory
 
 def test_a_missing_email_address_is_one_error():
     judged = check_row(build_request(), build_context(mailbox=""))
-    assert (judged.verdict, problem_codes(judged)) == (Verdict.ERROR, ["no_email"])
+    assert (judged.verdict, problem_codes(judged)) == (Verdict.ERROR, ["email_missing"])
     malformed = check_row(build_request(problems=[Problem("email", "email_invalid", "…")]), build_context(mailbox=""))
     assert problem_codes(malformed) == ["email_invalid"]
 
 
 @pytest.mark.parametrize(
     ("email", "expected"),
-    [("a@b.fr", ["email_elsewhere"]), ("CE@ac.fr", []), ("c@d.fr", [])],
+    [("a@b.fr", ["email_not_in_directory"]), ("CE@ac.fr", []), ("c@d.fr", [])],
 )
 def test_an_unknown_email_address_is_flagged(email, expected):
     judged = check_row(build_request(email=email), build_context(portfolio=PORTFOLIO._replace(contact_email="C@d.fr")))
@@ -350,7 +353,7 @@ def test_cross_row_checks_take_one_pass(same):
     if same == "email":
         assert "est celle de plus de 100\u00a0écoles du tableau : vérifiez" in judged[9].problems[0].message
     assert problem_codes(judged[9]) == {
-        "email": ["email_shared", "email_elsewhere"], "school": ["duplicate_differs"], "sum": [],
+        "email": ["email_shared", "email_not_in_directory"], "school": ["conflicting_duplicate"], "sum": [],
     }[same]  # fmt: skip
 
 
@@ -360,13 +363,13 @@ def test_cross_row_checks_take_one_pass(same):
 def test_more_licences_than_known_classes_are_warned_about_and_unticked():
     from_file = check_row(build_request(units=6, classes=5), build_context(portfolio=PORTFOLIO._replace(classes=9)))
     assert (problem_codes(from_file), from_file.ticked, from_file.verdict) == (
-        ["more_than_classes"],
+        ["units_exceed_classes"],
         False,
         Verdict.NEW,
     )
     assert "le tableau" in from_file.problems[0].message
     assert problem_codes(check_row(build_request(units=6), build_context(portfolio=PORTFOLIO._replace(classes=5)))) == [
-        "more_than_classes"
+        "units_exceed_classes"
     ]
     assert (
         problem_codes(check_row(build_request(units=5), build_context(portfolio=PORTFOLIO._replace(classes=5)))) == []
@@ -412,19 +415,19 @@ def check_group(*units, ignored=(), communes=None):
     ],
 )
 def test_a_number_that_is_the_sum_of_those_above_is_warned_about(units, more, expected):
-    assert check_group(*units, **more) == [(number, ["looks_like_sum"]) for number in expected]
+    assert check_group(*units, **more) == [(number, ["probable_subtotal"]) for number in expected]
 
 
 def test_a_number_far_beyond_the_others_is_warned_about():
-    assert check_group(3, 3, 4, 2, 61) == [(6, ["huge"])]
+    assert check_group(3, 3, 4, 2, 61) == [(6, ["outlier"])]
     assert check_group(3, 3, 4, 2, 60) == []
     assert check_group(4, 4, 4, 4, 80) == []
-    assert {"huge", "looks_like_sum"} <= UNTICKING
+    assert {"outlier", "probable_subtotal"} <= UNTICKING
 
 
 def test_the_fast_path_gives_the_same_verdict_as_the_full_check():
     fast_results = 0
-    cases = itertools.product(
+    cases: Any = itertools.product(
         (0, 1, 3, 61, None), (None, 3), ("", "ce@ac.fr", "a@b.fr"), ("uai", "repaired", "chosen"),
         (None, PORTFOLIO, PORTFOLIO._replace(contact_email="c@d.fr", classes=2)), (0, 3, 5), ("", "ce@ac.fr"),
         ({}, {"closed": True}, {"elementary": False}, {"has_portfolio": True}, {"volume": Volume.PORTFOLIO}),
@@ -476,7 +479,7 @@ def test_duplicate_portfolio_rows_must_agree():
     same = judge_all([portfolio_row(number=2, email="a@b.fr"), portfolio_row(number=3, email="A@b.fr")], in_portfolio())
     assert [one.verdict for one in same] == [Verdict.NEW, Verdict.IGNORED]
     differ = judge_all([portfolio_row(number=2, classes=4), portfolio_row(number=3, classes=5)], in_portfolio())
-    assert [problem_codes(one) for one in differ] == [["duplicate_differs"]] * 2
+    assert [problem_codes(one) for one in differ] == [["conflicting_duplicate"]] * 2
 
 
 # The codes

@@ -138,12 +138,12 @@ def test_numbers_without_a_title_are_not_assumed_to_be_licences(column):
     parsed_sheet = parse_spreadsheet(
         build_csv([[uai, number] for uai, number in zip(UNUSED_UAIS, column, strict=False)]), ParsingOptions()
     )
-    assert (question_codes(parsed_sheet), set(parsed_sheet.columns)) == (["no_units"], {Meaning.UAI})
+    assert (question_codes(parsed_sheet), set(parsed_sheet.columns)) == (["units_source_missing"], {Meaning.UAI})
 
 
 def test_no_choice_is_made_between_two_untitled_number_columns():
     parsed_sheet = parse_spreadsheet(build_csv([[UNUSED_UAIS[0], 3, 5], [UNUSED_UAIS[1], 2, 8]]), ParsingOptions())
-    assert question_codes(parsed_sheet) == ["no_units"]
+    assert question_codes(parsed_sheet) == ["units_source_missing"]
 
 
 def test_a_class_called_cp_is_no_postal_code():
@@ -267,7 +267,7 @@ def test_a_portfolio_import_needs_no_volume():
 
 def test_a_volume_that_no_column_gives_is_asked_for():
     parsed_sheet = parse_rows(["UAI", "Nom"], [UNUSED_UAIS[0], "Zola"], choices=ParsingOptions(volume=Volume.CLASSES))
-    assert question_codes(parsed_sheet) == ["no_units"]
+    assert question_codes(parsed_sheet) == ["units_source_missing"]
     assert "le nombre de classes" in parsed_sheet.questions[0].message
 
 

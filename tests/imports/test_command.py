@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -30,7 +31,7 @@ def run(pool, tmp_path):
         lot = [f"--pool={pool_id}"] if pool_id is not None else []
         try:
             call_command("import_spreadsheet", str(file), f"--collectivity={slug}", *lot, *options, stdout=out)
-            status = 0
+            status: Any = 0
         except SystemExit as end:
             status = end.code
         return status, out.getvalue()
@@ -47,8 +48,8 @@ def test_a_dry_run_reports_everything_and_allocates_nothing(run, pool):
     assert output["columns"] == {"uai": "UAI", "email": "E-mail", "units": "Licences"}
     assert output["verdicts"] == {"new": 2, "changed": 0, "unchanged": 0, "conflict": 0, "error": 1, "ignored": 1}
     assert output["resolved"] == [
-        {"sheet": "", "row": 2, "uai": one.uai, "how": "uai", "confidence": 1.0, "quantity": 3},
-        {"sheet": "", "row": 3, "uai": two.uai, "how": "repaired", "confidence": 0.9, "quantity": 2},
+        {"sheet": "", "row": 2, "uai": one.uai, "match_method": "uai", "confidence": 1.0, "quantity": 3},
+        {"sheet": "", "row": 3, "uai": two.uai, "match_method": "repaired", "confidence": 0.9, "quantity": 2},
     ]
     assert [(problem["row"], problem["code"]) for problem in output["problems"]] == [
         (3, "repaired"), (4, "uai_invalid"), (5, "ignored"),
@@ -116,14 +117,14 @@ SHAPE = {
 @pytest.mark.parametrize(
     ("options", "more", "code"),
     [
-        (["--quantity-column=Absente"], {}, "no_such_column"),
-        (["--quantity=0"], {}, "bad_quantity"),
-        (["--quantity=1", "--quantity-column=Licences"], {}, "two_quantities"),
-        ([], {"pool_id": None}, "no_pool"),
+        (["--quantity-column=Absente"], {}, "unknown_column"),
+        (["--quantity=0"], {}, "invalid_quantity"),
+        (["--quantity=1", "--quantity-column=Licences"], {}, "conflicting_quantities"),
+        ([], {"pool_id": None}, "pool_missing"),
         ([], {"pool_id": 0}, "unknown_pool"),
-        (["--purpose=portfolio"], {}, "not_an_attribution"),
+        (["--purpose=portfolio"], {}, "not_an_allocation"),
         ([], {"slug": "ailleurs"}, "unknown_collectivity"),
-        ([], {"content": None}, "no_such_file"),
+        ([], {"content": None}, "file_not_found"),
     ],
 )
 def test_invalid_arguments_are_refused_in_words_and_in_json(run, options, more, code):
@@ -142,7 +143,7 @@ def test_a_refused_file_or_import_gives_its_code(run):
     assert (status, output["code"], output["state"], set(output)) == (2, "html", "rejected", SHAPE)
     status, out = run(schools_csv((SchoolFactory(), 101)), "--apply", "--json")
     output = json.loads(out)
-    assert (status, output["code"], output["applied"], output["state"]) == (2, "too_much", 0, "checked")
+    assert (status, output["code"], output["applied"], output["state"]) == (2, "not_enough_licences", 0, "checked")
 
 
 def test_every_row_whose_school_was_found_is_resolved_and_no_proposal_is(run, pool):
@@ -156,10 +157,10 @@ def test_every_row_whose_school_was_found_is_resolved_and_no_proposal_is(run, po
     assert [(found["row"], found["uai"], found["quantity"]) for found in output["resolved"]] == [
         (2, school.uai, 2), (3, school.uai, 2), (4, closed.uai, 1), (7, heir.uai, None),
     ]  # fmt: skip
-    assert {found["how"] for found in output["resolved"]} == {"uai"}
+    assert {found["match_method"] for found in output["resolved"]} == {"uai"}
     problems = {problem["row"]: problem for problem in output["problems"]}
     assert {row: problem["code"] for row, problem in problems.items()} == {
-        3: "duplicate", 4: "closed_school", 5: "unknown_school", 6: "uai_invalid", 7: "units_invalid",
+        3: "duplicate", 4: "school_closed", 5: "unknown_school", 6: "uai_invalid", 7: "units_invalid",
     }  # fmt: skip
     assert [proposal["uai"] for proposal in problems[4]["proposals"]] == [heir.uai]
 

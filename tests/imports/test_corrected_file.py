@@ -11,6 +11,7 @@ from django_tenants.utils import tenant_context
 from collectivities.models import AuditEntry
 from imports import on_demand_tasks, operations, tasks
 from imports.enums import ImportState, Verdict
+from imports.meanings import Meaning
 from imports.models import AnnotatedFile, ImportRow, SpreadsheetImport
 from imports.operations import annotation
 from imports.workbooks.provenance import PROPERTY_NAME
@@ -126,7 +127,7 @@ def test_the_column_mapping_and_volume_are_carried_over(pool):
         import_id=spreadsheet_import.pk,
         sheets=None,
         header_row=0,
-        columns={"uai": 1},
+        columns={Meaning.UAI: 1},
         volume="all",
         units_for_all=2,
         by=None,

@@ -203,7 +203,8 @@ def test_any_text(rows):
         st.lists(
             st.none() | st.integers(-(10**12), 10**12) | st.floats(allow_nan=False,
             allow_infinity=False)
-            | st.booleans() | st.dates(datetime.date(1900, 3, 1)) | st.sampled_from([*UNUSED_UAIS, "Total", "RNE", "Licences"]),
+            | st.booleans() | st.dates(datetime.date(1900, 3, 1))
+            | st.sampled_from([*UNUSED_UAIS, "Total", "RNE", "Licences"]),
             max_size=5,
         ),
         max_size=8,

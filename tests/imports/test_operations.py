@@ -20,6 +20,7 @@ from imports.exceptions import (
     RowsInError,
     WrongImportState,
 )
+from imports.meanings import Meaning
 from imports.models import ImportRow, RememberedLayout, SpreadsheetImport
 from licensing.pools.models import Allocation
 from licensing.pools.operations import allocate, revoke
@@ -125,7 +126,7 @@ def test_the_recipient_defaults_to_the_portfolio_contact(pool):
     PortfolioSchoolFactory(school=school, contact_email="contact@ville.fr")
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 1), (SchoolFactory(email=""), 1)))
     assert row(spreadsheet_import, 2).recipient == "contact@ville.fr"
-    assert problem_codes(row(spreadsheet_import, 3)) == ["outside_portfolio", "no_email"]
+    assert problem_codes(row(spreadsheet_import, 3)) == ["not_in_portfolio", "email_missing"]
 
 
 def test_closed_unknown_and_nursery_schools_are_reported(pool):
@@ -137,7 +138,7 @@ def test_closed_unknown_and_nursery_schools_are_reported(pool):
         pool, schools_csv((closed, 1), ("0311131L", 1), (nursery, 1), (college, 1), (school, 1))
     )
     assert [problem_codes(row(spreadsheet_import, n)) for n in range(2, 7)] == [
-        ["closed_school"], ["unknown_school"], ["no_elementary"], ["no_elementary"], [],
+        ["school_closed"], ["unknown_school"], ["no_elementary"], ["no_elementary"], [],
     ]  # fmt: skip
     assert [row(spreadsheet_import, n).ticked for n in range(2, 7)] == [False, False, False, False, True]
     assert amend(spreadsheet_import, 4, ticked=True).ticked
@@ -356,12 +357,15 @@ def test_a_refused_file_keeps_its_error_message(pool):
 def test_a_question_is_answered_and_the_file_read_again(pool):
     school, other = SchoolFactory.create_batch(2)
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, other.uai), titles=("UAI", "RNE")))
-    assert [question.code for question in spreadsheet_import.layout.questions] == ["ambiguous_column", "no_units"]
+    assert [question.code for question in spreadsheet_import.layout.questions] == [
+        "ambiguous_column",
+        "units_source_missing",
+    ]
     operations.choose_layout(
         import_id=spreadsheet_import.pk,
         sheets=None,
         header_row=None,
-        columns={"uai": 1},
+        columns={Meaning.UAI: 1},
         volume="all",
         units_for_all=2,
         by=None,

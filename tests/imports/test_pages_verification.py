@@ -171,7 +171,7 @@ def test_schools_outside_the_portfolio_are_added_one_by_one_or_together(officer,
     assert "Ajouter au périmètre" in page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
     officer.post(import_url("row", spreadsheet_import.pk, 0, 2), {"action": "add_to_portfolio"}, headers=HTMX)
     assert row(spreadsheet_import, 2).codes == []
-    assert row(spreadsheet_import, 3).codes == ["outside_portfolio"]
+    assert row(spreadsheet_import, 3).codes == ["not_in_portfolio"]
     officer.post(import_url("bulk", spreadsheet_import.pk), {"action": "add_to_portfolio"})
     assert row(spreadsheet_import, 3).codes == []
 

@@ -117,7 +117,7 @@ def test_the_member_chooses_another_sheet_and_header():
 def test_a_sheet_that_is_not_there_is_refused():
     with pytest.raises(UnreadableFile) as refusal:
         parse_spreadsheet(build_xlsx([["UAI"], [UNUSED_UAIS[0]]]), ParsingOptions(sheets=["Absente"]))
-    assert refusal.value.code == "no_such_sheet"
+    assert refusal.value.code == "unknown_sheet"
 
 
 def test_columns_are_known_by_what_they_hold():
@@ -177,7 +177,7 @@ def test_two_email_columns_ask_a_question():
 def test_without_a_number_it_is_asked_for():
     assert question_codes(
         parse_spreadsheet(build_csv([["UAI", "École"], [UNUSED_UAIS[0], "Zola"]]), ParsingOptions())
-    ) == ["no_units"]
+    ) == ["units_source_missing"]
 
 
 def test_two_number_columns_ask_a_question_unless_one_number_serves_all():
@@ -196,7 +196,7 @@ def test_without_uai_schools_are_read_by_their_names():
 
 def test_without_uai_and_names_an_error_is_reported():
     parsed_sheet = parse_spreadsheet(build_csv([["Ville", "Nombre"], ["Nîmes", 3]]), ParsingOptions(units_for_all=1))
-    assert question_codes(parsed_sheet) == ["no_uai_column"]
+    assert question_codes(parsed_sheet) == ["uai_column_missing"]
 
 
 def test_every_error_of_a_row_is_reported_at_once():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from imports.layout import PreviewRow
 from imports.parsing.preview import build_preview
 
-ROWS = [["Liste"], [], ["UAI", "Licences"], ["0301234D", 3.0], ["x" * 80, 2]]
+ROWS: list[list[Any]] = [["Liste"], [], ["UAI", "Licences"], ["0301234D", 3.0], ["x" * 80, 2]]
 
 
 def test_the_preview_starts_above_the_titles():

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from collectivities.models import AuditEntry, PortfolioSchool
-from collectivities.operations import SchoolContact, write_portfolio
+from collectivities.operations.portfolio_store import SchoolContact, write_portfolio
 from imports import operations, queries, tasks
 from imports.enums import ImportState
 from imports.models import ImportRow, SpreadsheetImport

@@ -80,7 +80,7 @@ REFUSED = [
     ("empty", build_xlsx([])),
     ("empty", build_xls([])),
     ("empty", build_ods([])),
-    ("too_big", b"a" * (limits.MAX_BYTES + 1)),
+    ("file_too_large", b"a" * (limits.MAX_BYTES + 1)),
     ("html", b"\xef\xbb\xbf<html><table><tr><td>UAI</td></tr></table></html>"),
     ("html", b"\n\n<TABLE><tr><td>UAI</td></tr></TABLE>"),
     ("html", "<html><table></table></html>".encode("utf-16")),
@@ -228,7 +228,8 @@ BOMBS = {
         use_shared_strings(build_xlsx(ROWS)), "xl/sharedStrings.xml", 'uniqueCount="',
         'count="4294967295" uniqueCount="429496729')),
     "texts promised below": ("damaged", lambda: replace_member_text(
-        use_shared_strings(build_xlsx(ROWS)), "xl/sharedStrings.xml", "</sst>", '<sst uniqueCount="4294967295"/></sst>')),
+        use_shared_strings(build_xlsx(ROWS)), "xl/sharedStrings.xml", "</sst>",
+        '<sst uniqueCount="4294967295"/></sst>')),
     "texts promised late": ("damaged", lambda: replace_member_text(
         use_shared_strings(build_xlsx([[f"{n}-{n}-{n}"] for n in range(30_000)])), "xl/sharedStrings.xml", "</sst>",
         '<x:sst uniqueCount="4294967295"/></sst>')),

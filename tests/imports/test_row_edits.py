@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -21,7 +23,7 @@ from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.conftest import schools_csv, upload_and_parse
 
-NOW = {"by": None, "at": TERM}
+NOW: dict[str, Any] = {"by": None, "at": TERM}
 
 
 def amend(spreadsheet_import, number, **change):
@@ -40,13 +42,13 @@ def allocate_units(pool, school, units):
     return allocate(pool_id=pool.pk, uai=school.uai, units=units, recipient=school.email, **NOW)
 
 
-def add_proposals(spreadsheet_import, number, *schools, code="several_schools"):
+def add_proposals(spreadsheet_import, number, *schools, code="ambiguous_school"):
     """Make a row doubtful, with these proposals: (school, score)."""
     proposals = [{"uai": school.uai, "label": school.name, "score": score} for school, score in schools]
     problem = {"column": "uai", "code": code, "message": "…", "blocking": True}
     ImportRow.objects.filter(import_id=spreadsheet_import.pk, number=number).update(
-        uai="", match_method="", confidence=None, proposals=proposals, problems=[problem], codes=[code], verdict="error",
-        ticked=False,
+        uai="", match_method="", confidence=None, proposals=proposals, problems=[problem], codes=[code],
+        verdict="error", ticked=False,
     )  # fmt: skip
 
 
@@ -64,7 +66,7 @@ def test_a_chosen_proposal_wins_over_the_row(pool):
     assert (chosen.uai, chosen.match_method, chosen.verdict, chosen.ticked) == (school.uai, "chosen", Verdict.NEW, True)
     again = amend(spreadsheet_import, 2, edits={"uai": other.uai})
     assert again.verdict == Verdict.ERROR
-    assert problem_codes(spreadsheet_import) == {2: ["duplicate_differs"], 3: ["duplicate_differs"]}
+    assert problem_codes(spreadsheet_import) == {2: ["conflicting_duplicate"], 3: ["conflicting_duplicate"]}
     assert amend(spreadsheet_import, 2, edits={"uai": school.uai}).verdict == Verdict.NEW
     assert problem_codes(spreadsheet_import) == {}
 
@@ -72,9 +74,9 @@ def test_a_chosen_proposal_wins_over_the_row(pool):
 def test_the_row_s_own_uai_can_be_chosen_when_unconfirmed(pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3)))
-    add_proposals(spreadsheet_import, 2, (SchoolFactory(), 0.9), code="other_school")
+    add_proposals(spreadsheet_import, 2, (SchoolFactory(), 0.9), code="uai_of_another_school")
     # The row's form posts every field: an unchanged one is no edit.
-    assert amend(spreadsheet_import, 2, edits={"uai": school.uai, "units": "4"}).codes == ["other_school"]
+    assert amend(spreadsheet_import, 2, edits={"uai": school.uai, "units": "4"}).codes == ["uai_of_another_school"]
     chosen = amend(spreadsheet_import, 2, edits={"uai": school.uai})
     assert (chosen.match_method, chosen.verdict, chosen.codes) == ("chosen", Verdict.NEW, [])
 
@@ -82,10 +84,10 @@ def test_the_row_s_own_uai_can_be_chosen_when_unconfirmed(pool):
 def test_ignoring_and_restoring_a_doubtful_row_keeps_its_doubt(pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3)))
-    add_proposals(spreadsheet_import, 2, (school, 0.9), code="not_confirmed")
+    add_proposals(spreadsheet_import, 2, (school, 0.9), code="unconfirmed_uai")
     assert amend(spreadsheet_import, 2, set_aside=True).codes == ["set_aside"]
     back = amend(spreadsheet_import, 2, set_aside=False)
-    assert (back.codes, back.uai, back.proposals[0]["uai"]) == (["not_confirmed"], "", school.uai)
+    assert (back.codes, back.uai, back.proposals[0]["uai"]) == (["unconfirmed_uai"], "", school.uai)
 
 
 def test_a_school_that_the_directory_does_not_know_waits_with_its_uai(pool):
@@ -105,7 +107,7 @@ def test_resolving_a_conflict_frees_its_licences_for_the_other_rows(pool):
     allocate_units(pool, one, 60)
     allocate_units(pool, two, 40)
     spreadsheet_import = upload_and_parse(pool, schools_csv((one, 50), (two, 0), (three, 50)))
-    assert problem_codes(spreadsheet_import) == {2: ["lower"], 3: ["lower_to_none"]}
+    assert problem_codes(spreadsheet_import) == {2: ["lower"], 3: ["reduced_to_zero"]}
     assert (queries.get_tally(spreadsheet_import).missing, queries.count_unapplicable(spreadsheet_import)) == (50, 2)
     with pytest.raises(CannotResolveConflict):
         amend(spreadsheet_import, 3, conflict_resolution="reduce")
@@ -132,7 +134,7 @@ def test_a_conflict_on_a_redeemed_key_cannot_be_resolved(pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 2)))
     ActivationKey.objects.filter(pk=allocation.key_id).update(redeemed_at=TERM, redeemed_by=UserFactory())
     recheck.recheck_import(spreadsheet_import)
-    assert problem_codes(spreadsheet_import) == {2: ["lower_redeemed"]}
+    assert problem_codes(spreadsheet_import) == {2: ["below_redeemed_units"]}
     with pytest.raises(CannotResolveConflict, match="déjà activée"):
         amend(spreadsheet_import, 2, conflict_resolution="reduce")
     assert amend(spreadsheet_import, 2, set_aside=True).codes == ["set_aside"]
@@ -167,15 +169,18 @@ def test_rows_sharing_an_email_are_rechecked_only_while_they_are_few(pool, monke
 def test_sum_and_outlier_warnings_follow_their_neighbours(pool):
     schools = SchoolFactory.create_batch(6)
     spreadsheet_import = upload_and_parse(pool, schools_csv(*zip(schools, (3, 4, 5, 12, 61, 2), strict=True)))
-    assert problem_codes(spreadsheet_import) == {5: ["looks_like_sum"]}
+    assert problem_codes(spreadsheet_import) == {5: ["probable_subtotal"]}
     amend(spreadsheet_import, 2, edits={"units": "2"})
     assert problem_codes(spreadsheet_import) == {}
     assert rows(spreadsheet_import)[5].ticked
     amend(spreadsheet_import, 2, edits={"units": "3"})
-    assert (problem_codes(spreadsheet_import), rows(spreadsheet_import)[5].ticked) == ({5: ["looks_like_sum"]}, False)
+    assert (problem_codes(spreadsheet_import), rows(spreadsheet_import)[5].ticked) == (
+        {5: ["probable_subtotal"]},
+        False,
+    )
     for number in (3, 4, 5):
         amend(spreadsheet_import, number, edits={"units": "3"})
-    assert (problem_codes(spreadsheet_import), rows(spreadsheet_import)[6].ticked) == ({6: ["huge"]}, False)
+    assert (problem_codes(spreadsheet_import), rows(spreadsheet_import)[6].ticked) == ({6: ["outlier"]}, False)
 
 
 def test_a_tick_is_kept_and_a_cleared_warning_ticks_again(pool):
@@ -183,7 +188,7 @@ def test_a_tick_is_kept_and_a_cleared_warning_ticks_again(pool):
     PortfolioSchoolFactory(school=one, classes=3)
     PortfolioSchoolFactory(school=two, classes=3)
     spreadsheet_import = upload_and_parse(pool, schools_csv((one, 4), (two, 3)))
-    assert problem_codes(spreadsheet_import) == {2: ["more_than_classes"]}
+    assert problem_codes(spreadsheet_import) == {2: ["units_exceed_classes"]}
     assert not rows(spreadsheet_import)[2].ticked
     assert amend(spreadsheet_import, 2, edits={"units": "3"}).ticked
     amend(spreadsheet_import, 3, ticked=False)
@@ -196,10 +201,10 @@ def test_schools_outside_the_portfolio_are_added_all_at_once(pool):
     PortfolioSchoolFactory()
     schools = SchoolFactory.create_batch(3)
     spreadsheet_import = upload_and_parse(pool, schools_csv(*[(school, 1) for school in schools]))
-    assert queries.count_codes(spreadsheet_import) == {"outside_portfolio": 3}
+    assert queries.count_codes(spreadsheet_import) == {"not_in_portfolio": 3}
     text = rows(spreadsheet_import)[4].uai
     assert operations.add_all_to_portfolio(import_id=spreadsheet_import.pk, text=text, **NOW) == 1
-    assert problem_codes(spreadsheet_import) == {2: ["outside_portfolio"], 3: ["outside_portfolio"]}
+    assert problem_codes(spreadsheet_import) == {2: ["not_in_portfolio"], 3: ["not_in_portfolio"]}
     assert operations.add_all_to_portfolio(import_id=spreadsheet_import.pk, **NOW) == 2
     assert problem_codes(spreadsheet_import) == {}
     assert PortfolioSchool.objects.count() == 4

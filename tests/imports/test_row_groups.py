@@ -229,7 +229,8 @@ def test_uncomputed_formulas_are_reported_and_their_totals_ignored():
     )  # fmt: skip
     parsed_sheet = parse_spreadsheet(content, ParsingOptions())
     assert [[(problem.column, problem.code) for problem in row.problems] for row in parsed_sheet.rows] == [
-        [("units", "not_computed")], [("uai", "not_computed"), ("email", "not_computed")], [], [],
+        [("units", "formula_not_computed")], [("uai", "formula_not_computed"), ("email", "formula_not_computed")],
+        [], [],
     ]  # fmt: skip
     assert "Ouvrez le fichier dans votre tableur" in parsed_sheet.rows[0].problems[0].message
     assert [bool(row.ignored) for row in parsed_sheet.rows] == [False, False, True, True]

@@ -36,7 +36,9 @@ def build_outcome(*, cells=None, text="", problems=(), verdict=Verdict.ERROR, ti
 def test_all_columns_of_the_model_are_in_the_one_list():
     others = {"id", "import_id", "done"}
     assert [column.name for column in rows.COLUMNS] == [
-        field.column for field in ImportRow._meta.concrete_fields if field.column not in others
+        field.column
+        for field in ImportRow._meta.concrete_fields  # noqa: SLF001 - documented access
+        if field.column not in others
     ]
 
 

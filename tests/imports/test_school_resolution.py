@@ -52,7 +52,7 @@ def test_an_uai_whose_row_names_another_school_is_never_taken(pool, zola, mace):
     (row,) = upload_rows(pool, [zola.uai, "École élémentaire Jean Macé", "Nîmes", "30000", 1])
     assert (row.uai, row.match_method, row.verdict, row.ticked) == ("", "", "error", False)
     code, message = problem_of(row)
-    assert code == "other_school"
+    assert code == "uai_of_another_school"
     assert message.startswith(
         f"L'UAI {zola.uai} est celui de « Ecole élémentaire Emile Zola – Alès », et la ligne dit "
         "« École élémentaire Jean Macé » à Nîmes"
@@ -68,7 +68,7 @@ def test_an_unknown_school_keeps_its_uai_and_a_closed_one_shows_its_successor(po
     heir = SchoolFactory(name="Ecole primaire du Centre", commune="Uzès", address="1 Place aux herbes")
     unknown, gone = upload_rows(pool, ["0010001W", "", "", "", 1], [closed.uai, "", "", "", 1])
     assert (unknown.uai, unknown.match_method, problem_of(unknown)[0]) == ("0010001W", "", "unknown_school")
-    assert (gone.uai, gone.match_method, problem_of(gone)[0]) == (closed.uai, "uai", "closed_school")
+    assert (gone.uai, gone.match_method, problem_of(gone)[0]) == (closed.uai, "uai", "school_closed")
     assert [proposal["uai"] for proposal in gone.proposals] == [heir.uai]
 
 
@@ -88,7 +88,7 @@ def test_a_row_without_a_school_says_what_to_do(pool, zola, mace):
         [f"{zola.uai} {mace.uai}", "", "", "", 3],
         ["", "École du Nulle Part", "Brigadoon", "99999", 3],
     )
-    assert problem_of(two)[0] == "uai_twice"
+    assert problem_of(two)[0] == "multiple_uais"
     assert "faites une ligne pour chacun" in problem_of(two)[1]
     assert problem_of(invented)[0] == "no_match"
     assert "« École du Nulle Part » à Brigadoon" in problem_of(invented)[1]

@@ -10,11 +10,11 @@ import pytest
 from imports.enums import Purpose
 from imports.formats.exceptions import UnreadableFile
 from imports.meanings import Meaning
+from imports.parsing.headers import compute_header_digest
 from imports.parsing.spreadsheet import (
     ParsingContext,
     ParsingOptions,
     RememberedMapping,
-    compute_header_digest,
     parse_spreadsheet,
 )
 from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx, save_workbook
@@ -168,7 +168,7 @@ def test_versions_of_one_spreadsheet_are_not_added_up():
     rows = [["UAI", "Licences"], [UNUSED_UAIS[0], 1], [UNUSED_UAIS[1], 2], [UNUSED_UAIS[2], 2]]
     content = build_xlsx(rows, sheet="2024", more={"2025": [*rows[:3], [UNUSED_UAIS[3], 9]]})
     parsed_sheet = parse_spreadsheet(content, ParsingOptions())
-    assert (question_codes(parsed_sheet), parsed_sheet.rows) == (["several_versions"], [])
+    assert (question_codes(parsed_sheet), parsed_sheet.rows) == (["multiple_versions"], [])
     assert "« 2024 » et « 2025 »" in parsed_sheet.questions[0].message
     chosen = parse_spreadsheet(content, ParsingOptions(sheets=["2025"]))
     assert (question_codes(chosen), [row.units for row in chosen.rows]) == ([], [1, 2, 9])
@@ -177,13 +177,13 @@ def test_versions_of_one_spreadsheet_are_not_added_up():
 def test_versions_are_known_by_names_where_there_is_no_uai():
     rows = [["École", "Commune", "Licences"], ["Zola", "Nîmes", 1], ["Hugo", "Alès", 2]]
     parsed_sheet = parse_spreadsheet(build_xlsx(rows, sheet="mars", more={"avril": rows}), ParsingOptions())
-    assert question_codes(parsed_sheet) == ["several_versions"]
+    assert question_codes(parsed_sheet) == ["multiple_versions"]
 
 
 def test_a_school_in_two_sheets_makes_no_version():
     content = build_xlsx([["UAI", "Licences"], [UNUSED_UAIS[0], 1], [UNUSED_UAIS[1], 2], [UNUSED_UAIS[2], 2]],
-    sheet="A",
-                   more={"B": [["UAI", "Licences"], [UNUSED_UAIS[0], 1], [UNUSED_UAIS[3], 2], [UNUSED_UAIS[4], 2]]})  # fmt: skip
+        sheet="A", more={"B": [["UAI", "Licences"], [UNUSED_UAIS[0], 1], [UNUSED_UAIS[3], 2], [UNUSED_UAIS[4], 2]]},
+    )  # fmt: skip
     assert row_numbers(parse_spreadsheet(content, ParsingOptions())) == [(0, 2), (0, 3), (0, 4), (1, 2), (1, 3), (1, 4)]
 
 
@@ -236,7 +236,7 @@ def test_what_the_member_chose_always_wins():
     assert (parsed_sheet.regions, row_numbers(parsed_sheet)) == ([(1, None)], [(1, 1), (1, 2)])
     with pytest.raises(UnreadableFile) as refusal:
         parse_spreadsheet(content, ParsingOptions(sheets=["A", "C"]))
-    assert (refusal.value.code, "« C »" in refusal.value.sentence) == ("no_such_sheet", True)
+    assert (refusal.value.code, "« C »" in refusal.value.sentence) == ("unknown_sheet", True)
 
 
 def test_a_chosen_title_row_applies_to_all_chosen_sheets_without_their_own():
@@ -276,7 +276,7 @@ def test_a_remembered_mapping_that_no_longer_fits_is_asked_about():
     parsed_sheet = parse_spreadsheet(content, ONE_EACH, known=remember_mapping({Meaning.UAI: 0, Meaning.UNITS: 2}))
     assert (parsed_sheet.remembered, question_codes(parsed_sheet), parsed_sheet.rows) == (
         False,
-        ["remembered_unfit"],
+        ["remembered_layout_mismatch"],
         [],
     )
     assert "« Réf. B » (B)" in parsed_sheet.questions[0].message

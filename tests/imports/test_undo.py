@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 import pytest
 
 from collectivities.models import AuditEntry, PortfolioSchool
-from collectivities.operations import set_contact
+from collectivities.operations.portfolio import set_contact
 from imports import on_demand_tasks, operations, progress, queries, tasks
 from imports.enums import ImportState, Purpose
 from imports.exceptions import WrongImportState
@@ -229,7 +230,7 @@ def test_the_portfolio_is_restored_unless_changed_or_in_use_since(pool):
                           (moved, "", "", "", 7)))
     )  # fmt: skip
     allocate_units(pool, served, 1)
-    new_contact = {"contact_name": "", "contact_email": "", "contact_phone": "", "classes": 8}
+    new_contact: dict[str, Any] = {"contact_name": "", "contact_email": "", "contact_phone": "", "classes": 8}
     set_contact(uai=moved.uai, **new_contact, by=UserFactory(), at=TERM)
     plan = operations.get_undo_plan(spreadsheet_import.pk)
     assert ([one.uai for one in plan.removed], [one.uai for one in plan.restored]) == ([new.uai], [known.uai])

@@ -12,6 +12,7 @@ from django.urls import reverse
 from collectivities.models import Role
 from imports import operations, queries, starter_workbook, tasks
 from imports.enums import ImportState, Purpose
+from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.starter_workbook import build_starter_workbook
 from licensing.entitlements.queries import unseal_key
@@ -118,7 +119,7 @@ def test_the_report_contains_everything_but_the_key(officer, pool):
         import_id=spreadsheet_import.pk,
         sheets=None,
         header_row=1,
-        columns={"uai": 0, "units": 1},
+        columns={Meaning.UAI: 0, Meaning.UNITS: 1},
         volume="column",
         units_for_all=None,
         by=None,

@@ -6,6 +6,7 @@ import datetime
 import signal
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.db import connection, transaction
 from django.utils import timezone
 from django_tenants.utils import schema_context
@@ -13,8 +14,9 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from jobs import housekeeping
-from jobs.shutdown import shutdown_requested
+from jobs.process import shutdown_requested
 from jobs.tasks import defer, defer_once, task
+from tests.races import run_concurrently
 from tests.workers import running_worker, wait_until
 
 
@@ -107,6 +109,31 @@ def test_a_pending_job_is_not_queued_twice_and_breaks_no_transaction(nimes):
     assert ProcrastinateJob.objects.filter(queueing_lock="x").count() == 1
 
 
+def begin_job(*, heartbeat_ago, attempts=0):
+    """Return the id of a job that a worker took, whose last heartbeat is that long ago."""
+    number = defer("tests.remember", schema="c_nimes", word="x")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - make_interval(secs => %s))"
+            " RETURNING id",
+            [heartbeat_ago],
+        )
+        cursor.execute(
+            "UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s, attempts = %s WHERE id = %s",
+            [cursor.fetchone()[0], attempts, number],
+        )
+    return number
+
+
+@pytest.mark.xdist_group("races")
+def test_workers_that_look_at_once_never_rescue_a_job_twice(committing):
+    with schema_context("public"):
+        jobs = [begin_job(heartbeat_ago=40) for _ in range(5)]
+    rescued = run_concurrently("public", [housekeeping.retry_stalled_jobs] * 6, expected_errors=())
+    assert sorted(number for result in rescued for number in result) == jobs
+    assert set(ProcrastinateJob.objects.filter(pk__in=jobs).values_list("status", "attempts")) == {("todo", 1)}
+
+
 class TestHousekeeping:
     """The rescue statements alone, without processes."""
 
@@ -115,33 +142,32 @@ class TestHousekeeping:
         with schema_context("public"):
             yield
 
-    def begun(self, *, heartbeat_ago, attempts=0):
-        number = defer("tests.remember", schema="c_nimes", word="x")
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - make_interval(secs => %s))"
-                " RETURNING id",
-                [heartbeat_ago],
-            )
-            cursor.execute(
-                "UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s, attempts = %s WHERE id = %s",
-                [cursor.fetchone()[0], attempts, number],
-            )
-        return number
-
     def status(self, number):
         return ProcrastinateJob.objects.get(pk=number).status
 
     def test_jobs_of_silent_workers_are_rescued_and_those_of_live_ones_kept(self):
-        dead, alive = self.begun(heartbeat_ago=40), self.begun(heartbeat_ago=5)
+        dead, alive = begin_job(heartbeat_ago=40), begin_job(heartbeat_ago=5)
         assert housekeeping.retry_stalled_jobs() == [dead]
         assert (self.status(dead), self.status(alive)) == ("todo", "doing")
         assert housekeeping.retry_stalled_jobs() == []
 
     def test_a_job_that_killed_several_workers_fails(self):
-        number = self.begun(heartbeat_ago=40, attempts=housekeeping.MAX_RUNS - 1)
+        number = begin_job(heartbeat_ago=40, attempts=housekeeping.MAX_RUNS - 1)
         assert housekeeping.retry_stalled_jobs() == []
         assert self.status(number) == "failed"
+
+    def test_a_job_that_another_worker_has_restarted_since_is_left_alone(self, monkeypatch):
+        number = begin_job(heartbeat_ago=40)
+        list_stalled = app.job_manager.get_stalled_jobs
+
+        async def list_then_lose_the_job(**arguments):
+            stalled = await list_stalled(**arguments)
+            await sync_to_async(ProcrastinateJob.objects.filter(pk=number).update)(attempts=1)
+            return stalled
+
+        monkeypatch.setattr(app.job_manager, "get_stalled_jobs", list_then_lose_the_job)
+        assert housekeeping.retry_stalled_jobs() == []
+        assert self.status(number) == "doing"
 
     def test_old_finished_jobs_are_deleted(self):
         ended = {}
@@ -155,7 +181,7 @@ class TestHousekeeping:
                     [days, number],
                 )
             ended[number] = (status, days)
-        assert housekeeping.prune_finished_jobs() == 2
+        housekeeping.prune_finished_jobs()
         left = {ended[number] for number in ProcrastinateJob.objects.values_list("pk", flat=True)}
         assert left == {("succeeded", 6), ("failed", 8), ("todo", 90)}
 

@@ -1,4 +1,4 @@
-"""A kind of message that needs no other app."""
+"""Notes, queued and registered as a kind of message."""
 
 from __future__ import annotations
 
@@ -6,21 +6,7 @@ import pytest
 from django.utils import timezone
 
 from mailing import kinds, operations
-from mailing.kinds import RenderedEmail
-
-
-def render_note(message):
-    if message.context.get("lapsed"):
-        raise kinds.NoLongerDue("La clé a été reprise.")
-    if message.context.get("broken"):
-        raise RuntimeError("a bug in the renderer")
-    return RenderedEmail(
-        subject=f"Message n° {message.pk}",
-        text=f"Bonjour,\nvoici le message n° {message.pk}.\n",
-        html=f"<p>Bonjour,</p><p>voici le message n° {message.pk}.</p>",
-        from_name="Ville de Nîmes",
-        reply_to="education@nimes.example",
-    )
+from tests.mailing.note import render_note
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import email.policy
 
 import pytest
 from django.core.mail.backends.console import EmailBackend as Console
-from django.db import connection
 from django_tenants.utils import schema_context
 
+from core.tenant_connection import connection
 from mailing.kinds import RenderedEmail
 from mailing.mime import build_message_id, compose, encode_address
 from mailing.models import Message

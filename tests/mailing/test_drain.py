@@ -8,8 +8,8 @@ import socket
 import pytest
 from django.utils import timezone
 
+from jobs.process import shutdown_requested
 from jobs.queue import list_waiting_jobs
-from jobs.shutdown import shutdown_requested
 from mailing import kinds, leases, operations, smtp_replies
 from mailing.drain import drain
 from mailing.models import Message, MessageState

@@ -16,7 +16,7 @@ from tests.workers import running_worker, wait_until
 @pytest.fixture
 def mail(sink):
     """Environment of a worker process that sends to the sink, with short leases."""
-    return {"SMTP_HOST": sink.host, "SMTP_PORT": str(sink.port), "MAIL_LEASE": "3"}
+    return {"SMTP_HOST": sink.hostname, "SMTP_PORT": str(sink.port), "MAIL_LEASE": "3"}
 
 
 def enqueue(count):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import connection
-
+from core.tenant_connection import connection
 from licensing.catalogue import terms
 from licensing.orders import operations
 from licensing.orders.operations import BillingDetails

@@ -10,9 +10,9 @@ from django.db import connection
 from django_tenants.utils import schema_context
 
 from collectivities.models import Role
+from core.calendar import date_in_paris
 from licensing.billing import operations as billing_operations
 from licensing.catalogue import terms
-from licensing.catalogue.operations import day_in_france
 from licensing.entitlements.models import Entitlement
 from licensing.orders import operations, preflight
 from licensing.orders.models import PaymentMethod
@@ -212,7 +212,7 @@ def get_deadlines(order):
 
 def is_usable(order, at):
     entitlement = Entitlement.objects.filter(order_line__order=order).first()
-    return entitlement is not None and entitlement.suspended_at is None and entitlement.open_until >= day_in_france(at)
+    return entitlement is not None and entitlement.suspended_at is None and entitlement.open_until >= date_in_paris(at)
 
 
 def email_kinds(order):

@@ -12,7 +12,7 @@ from licensing.orders.models import Order
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.factories.shop import get_seller, put_on_sale
-from tests.guide.conftest import create_browser
+from tests.guide.scenario import create_browser
 
 
 def open_shop():

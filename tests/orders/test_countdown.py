@@ -13,7 +13,7 @@ from licensing.billing import operations as billing_operations
 from licensing.orders import operations, tasks
 from licensing.orders.exceptions import InvalidOrderDate, LapsedBefore
 from licensing.orders.models import OrderReminder, OrderState
-from licensing.orders.operations import countdown, notifications
+from licensing.orders.operations import notifications
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory
@@ -225,7 +225,7 @@ def test_an_order_that_fails_does_not_block_the_others(monkeypatch):
             raise RuntimeError("the office's schema is gone")
         tell(order, kind, **given)
 
-    monkeypatch.setattr(countdown.notifications, "notify_buyer", fails)
+    monkeypatch.setattr(notifications, "notify_buyer", fails)
     with pytest.raises(ExceptionGroup) as failed:
         clock(at_day(46))
     assert [str(one) for one in failed.value.exceptions] == ["the office's schema is gone"]

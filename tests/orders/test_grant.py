@@ -52,9 +52,9 @@ def test_the_pool_is_opened_in_the_collectivitys_schema_whatever_the_current_one
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"licences": 0}, "bad_quantity"),
-        ({"licences": -3}, "bad_quantity"),
-        ({"licences": 1_000_001}, "bad_quantity"),
+        ({"licences": 0}, "invalid_quantity"),
+        ({"licences": -3}, "invalid_quantity"),
+        ({"licences": 1_000_001}, "invalid_quantity"),
         ({"reason": "  "}, "no_reason"),
         ({"name": "x" * 121}, "name_too_long"),
     ],

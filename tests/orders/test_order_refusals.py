@@ -103,7 +103,7 @@ def test_missing_invoice_data_is_completed_before_issue_and_after_rejection():
     with pytest.raises(IncompleteForInvoice, match="SIRET"):
         order_states.confirm(order)
     assert not Invoice.objects.exists()
-    assert_refused("bad_billing", complete, "123")
+    assert_refused("invalid_billing", complete, "123")
     complete()
     invoice = order_states.confirm(order)
     assert_refused("not_in_this_state", complete)
@@ -139,7 +139,7 @@ def test_a_teacher_buys_one_class_and_an_agent_none():
         affiliation=AffiliationFactory(user=UserFactory(profile=Profile.AGENT)),
     )
     for classes in (0, -1, 201):
-        assert_refused("bad_quantity", order_states.draft, classes=classes)
+        assert_refused("invalid_quantity", order_states.draft, classes=classes)
 
 
 def test_a_new_basket_replaces_neither_a_quoted_one_nor_one_being_paid():
@@ -174,7 +174,7 @@ def test_a_basket_that_becomes_another_school_s_forgets_who_paid_for_the_first()
 def test_licences_of_a_year_that_is_over_are_not_sold_by_card_but_a_debt_is_paid():
     over = datetime.datetime(2027, 9, 1, 10, tzinfo=TERM.tzinfo)
     order = order_states.lapsed()
-    assert_refused("not_to_pay", card.start_attempt, order_id=order.pk, by=order.placed_by, at=over)
+    assert_refused("nothing_to_pay", card.start_attempt, order_id=order.pk, by=order.placed_by, at=over)
     owed = order_states.confirmed()
     assert card.start_attempt(order_id=owed.pk, by=owed.placed_by, at=over).total == owed.total_ttc
 

@@ -80,7 +80,7 @@ def test_the_number_of_scans_is_limited():
     order = order_states.placed()
     for number in range(MAX_SCANS_PER_ORDER):
         order_states.upload(order, content=SCAN + bytes([number]))
-    assert "écrivez-nous" in assert_refused("bad_scan", order_states.upload, order, content=SCAN + b" encore")
+    assert "écrivez-nous" in assert_refused("invalid_scan", order_states.upload, order, content=SCAN + b" encore")
     order_states.confirm(order)
 
 
@@ -96,15 +96,15 @@ def test_a_card_that_pays_leaves_no_scan_to_check():
 def test_payments_are_recorded_once_and_rights_become_firm_when_paid_in_full():
     order = order_states.confirmed()
     for code, given in (
-        ("bad_amount", {"amount": "0"}),
-        ("bad_amount", {"amount": "-1"}),
-        ("bad_amount", {"amount": "199.01"}),
-        ("bad_reference", {"reference": "  "}),
+        ("invalid_amount", {"amount": "0"}),
+        ("invalid_amount", {"amount": "-1"}),
+        ("invalid_amount", {"amount": "199.01"}),
+        ("invalid_reference", {"reference": "  "}),
     ):
         assert_refused(code, order_states.pay, order, **given)
     by = order_states.create_operator()
     assert_refused(
-        "bad_date", payment_operations.record_payment, order_id=order.pk, method="cheque", amount=Decimal(199),
+        "invalid_date", payment_operations.record_payment, order_id=order.pk, method="cheque", amount=Decimal(199),
         received_on=at_day(1).date(), reference="1", by=by, at=TERM,
     )  # fmt: skip
     assert not Payment.objects.exists()
@@ -112,7 +112,7 @@ def test_payments_are_recorded_once_and_rights_become_firm_when_paid_in_full():
     assert order_states.pay(order, amount="75", reference="CHQ 1") == first
     # A second instalment with the same reference as the first.
     assert order_states.pay(order, amount="75", reference="CHQ 1", at=at_day(9)) != first
-    assert "49,00 € à régler" in assert_refused("bad_amount", order_states.pay, order, amount="49.01").replace(
+    assert "49,00 € à régler" in assert_refused("invalid_amount", order_states.pay, order, amount="49.01").replace(
         "\u202f", " "
     )
     assert order_states.get_deadlines(order)[1] is not None
@@ -149,7 +149,7 @@ def test_a_card_charged_for_another_sum_is_not_taken_for_the_order_s():
     card = order_states.add_confirmed_card(order)
     card.total = Decimal("198.99")
     card.save()
-    assert_refused("bad_amount", payment_operations.settle_by_card, card_payment_id=card.pk, at=TERM)
+    assert_refused("invalid_amount", payment_operations.settle_by_card, card_payment_id=card.pk, at=TERM)
     assert (Payment.objects.count(), Invoice.objects.count(), order_states.is_usable(order, TERM)) == (0, 0, False)
 
 
@@ -157,7 +157,7 @@ def test_a_card_that_pays_all_of_what_a_cheque_has_paid_in_part_is_not_taken():
     order = order_states.confirmed()
     card_payment = order_states.add_confirmed_card(order)
     order_states.pay(order, amount="100")
-    assert_refused("bad_amount", payment_operations.settle_by_card, card_payment_id=card_payment.pk, at=TERM)
+    assert_refused("invalid_amount", payment_operations.settle_by_card, card_payment_id=card_payment.pk, at=TERM)
     order.refresh_from_db()
     assert (order.state, get_amount_received(order)) == (OrderState.CONFIRMED, Decimal("100.00"))
 
@@ -193,7 +193,7 @@ def test_an_attempt_that_came_to_nothing_holds_neither_price_nor_terms(monkeypat
     card.start_attempt(order_id=order.pk, by=order.placed_by, at=TERM)
     with monkeypatch.context() as later:
         later.setattr(order_states.terms, "CURRENT", "2099-01")
-        assert_refused("not_to_pay", card.start_attempt, order_id=order.pk, by=order.placed_by, at=at_day(90))
+        assert_refused("nothing_to_pay", card.start_attempt, order_id=order.pk, by=order.placed_by, at=at_day(90))
     SchoolTier.objects.update(price_ttc=Decimal("299.00"))
     assert_refused("price_changed", card.start_attempt, order_id=order.pk, by=order.placed_by, at=at_day(90))
 
@@ -212,7 +212,10 @@ def test_a_stranger_s_order_does_not_keep_the_principal_from_buying():
         order_states.placed(affiliation=whose)
     operations.remind_and_lapse(at_day(46))
     assert_refused(
-        "lapsed_before", order_states.place, order_states.draft(affiliation=principals[1], at=at_day(47)), at=at_day(47)
+        "previous_order_lapsed",
+        order_states.place,
+        order_states.draft(affiliation=principals[1], at=at_day(47)),
+        at=at_day(47),
     )
     Order.objects.filter(placed_by=principals[0].user).update(state=OrderState.CANCELLED, cancelled_at=at_day(47))
     assert (
@@ -221,7 +224,10 @@ def test_a_stranger_s_order_does_not_keep_the_principal_from_buying():
     )
     another = AffiliationFactory(user=PrincipalFactory(), school=school)
     assert_refused(
-        "lapsed_before", order_states.place, order_states.draft(affiliation=another, at=at_day(47)), at=at_day(47)
+        "previous_order_lapsed",
+        order_states.place,
+        order_states.draft(affiliation=another, at=at_day(47)),
+        at=at_day(47),
     )
 
 
@@ -229,7 +235,7 @@ def test_so_many_orders_of_one_buyer_await_their_purchase_order_and_no_more():
     whose = AffiliationFactory(user=PrincipalFactory())
     for _ in range(MAX_UNSIGNED_ORDERS):
         order = order_states.placed(affiliation=whose)
-    assert_refused("lapsed_before", order_states.placed, affiliation=whose)
+    assert_refused("previous_order_lapsed", order_states.placed, affiliation=whose)
     order_states.confirm(order)
     assert order_states.placed(affiliation=whose).state == OrderState.PLACED
 

@@ -1,5 +1,7 @@
 """Checks before the invoice: Chorus Pro's requirements; a public école never pays, its commune does."""
 
+from typing import Any
+
 import pytest
 
 from licensing.billing import operations as billing_operations
@@ -116,7 +118,7 @@ def test_a_public_body_is_public_whatever_was_ticked():
 def test_what_is_looked_up_finds_the_body_and_the_school_that_a_collectivity_copied():
     build_ecole().save()
     build_public_body(service_required=True).save()
-    fields = {"payer": Payer.COLLECTIVITY, "service_code": "", "engagement_number": "", "school": None}
+    fields: dict[str, Any] = {"payer": Payer.COLLECTIVITY, "service_code": "", "engagement_number": "", "school": None}
 
     known = preflight.check_billing(siret="219 400 223 00018", **fields)
     copied = preflight.check_billing(siret=SCHOOL_SIRET, **fields)

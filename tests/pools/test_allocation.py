@@ -96,12 +96,12 @@ def test_today_after_eight_is_now(pool):
     ("code", "changes"),
     [
         ("pool_exhausted", {"units": 11}),
-        ("bad_units", {"units": 0}),
-        ("bad_units", {"units": -1}),
-        ("bad_address", {"recipient": "pas une adresse"}),
-        ("bad_address", {"recipient": ""}),
-        ("bad_date", {"send_on": datetime.date(2026, 11, 23)}),
-        ("bad_date", {"send_on": datetime.date(2027, 9, 1)}),
+        ("invalid_units", {"units": 0}),
+        ("invalid_units", {"units": -1}),
+        ("invalid_recipient", {"recipient": "pas une adresse"}),
+        ("invalid_recipient", {"recipient": ""}),
+        ("invalid_send_date", {"send_on": datetime.date(2026, 11, 23)}),
+        ("invalid_send_date", {"send_on": datetime.date(2027, 9, 1)}),
         ("pool_closed", {"at": datetime.datetime(2027, 8, 31, 22, 1, tzinfo=datetime.UTC)}),
     ],
 )
@@ -186,13 +186,13 @@ def test_a_school_twice_and_a_smaller_total_are_refused(pool):
     twice = [Demand(school.uai, 1, school.email), Demand(school.uai, 2, school.email)]
     with pytest.raises(LicensingError) as refusal:
         operations.allocate_many(pool_id=pool.pk, demands=twice, by=None, at=TERM)
-    assert refusal.value.code == "school_twice"
+    assert refusal.value.code == "duplicate_school"
     allocate_units(pool, school, units=5)
     with pytest.raises(LicensingError) as refusal:
         operations.allocate_many(
             pool_id=pool.pk, demands=[Demand(school.uai, 2, school.email, total=True)], by=None, at=TERM
         )
-    assert refusal.value.code == "would_shrink"
+    assert refusal.value.code == "would_reduce"
 
 
 @pytest.mark.parametrize("count", [2, 40])

@@ -14,7 +14,7 @@ from licensing.pools import emails
 from licensing.pools.queries import AllocationState, list_allocations, list_pool_positions
 from mailing.models import Message
 from tests.conftest import TERM
-from tests.entitlements.test_wording import STATUS_CASES, TODAY
+from tests.entitlements.status_cases import STATUS_CASES, TODAY
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.licensing import PoolFactory

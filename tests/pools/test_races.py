@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -90,7 +91,7 @@ def test_grow_reduce_revoke_and_redeem_of_the_same_allocation(committing, open_p
         first.units = key.units
         mark_redeemed(first, principal)
 
-    actions = [
+    actions: list[Any] = [
         partial(allocate_units, pool.pk, school),
         partial(operations.revoke, allocation_id=first.pk, by=None, at=TERM),
         type_the_key,
@@ -133,7 +134,7 @@ def test_a_key_redeemed_while_it_is_reduced_is_worth_what_its_allocation_says(co
     results = run_concurrently(
         committing.schema_name, [*reductions[:3], type_the_key, *reductions[3:]], expected_errors=LicensingError
     )
-    assert set(count_outcomes(results)) <= {"done", "already_redeemed", "bad_units"}
+    assert set(count_outcomes(results)) <= {"done", "already_redeemed", "invalid_units"}
     now = Allocation.objects.select_related("key__subscription").get()
     assert now.units == now.key.units == now.key.subscription.size
     assert Pool.objects.get(pk=pool.pk).allocated == now.units

@@ -56,7 +56,7 @@ def test_the_same_number_changes_nothing(allocation):
     assert reduce_units(allocation, 5).units == 5
 
 
-@pytest.mark.parametrize(("units", "code"), [(0, "bad_units"), (-1, "bad_units"), (6, "bad_units")])
+@pytest.mark.parametrize(("units", "code"), [(0, "invalid_units"), (-1, "invalid_units"), (6, "invalid_units")])
 def test_less_than_one_and_more_than_there_is_are_refused(allocation, units, code):
     with pytest.raises(LicensingError) as refusal:
         reduce_units(allocation, units)

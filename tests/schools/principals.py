@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schools.models import PrincipalRequest, Verification
-from schools.principals import operations, verification_links
+from schools.principals import operations
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory
@@ -33,4 +33,4 @@ def send_link(user, school, *, at=TERM, served=True):
 
 def get_token(user, school):
     """Return the token of the last link sent for the user."""
-    return verification_links.build_token(PrincipalRequest.objects.filter(user=user, school=school).latest("pk").nonce)
+    return PrincipalRequest.objects.filter(user=user, school=school).latest("pk").link_token

@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 from django.db import connection
 
-from schools.directory import operations
+from schools.directory import merge, operations
 from schools.exceptions import SynchronisationInProgress
 from schools.models import DirectorySync, School
 from tests.conftest import TERM
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("
 def test_the_second_is_refused_while_the_first_works(committing, tmp_path, monkeypatch):
     path = write_file(tmp_path / "annuaire.csv", [make_row(number) for number in range(1, 20)])
     at_work, may_end = Event(), Event()
-    write_changes = operations.merge.apply_changes
+    write_changes = merge.apply_changes
 
     def write_slowly(**arguments):
         at_work.set()
@@ -32,7 +32,7 @@ def test_the_second_is_refused_while_the_first_works(committing, tmp_path, monke
         with contextlib.closing(connection):
             return operations.synchronise(path=path, by=None, at=TERM)
 
-    monkeypatch.setattr(operations.merge, "apply_changes", write_slowly)
+    monkeypatch.setattr(merge, "apply_changes", write_slowly)
     with ThreadPoolExecutor(max_workers=2) as workers:
         first = workers.submit(synchronise)
         assert at_work.wait(timeout=20)

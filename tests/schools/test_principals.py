@@ -7,13 +7,13 @@ import json
 
 import pytest
 
-from mailing import kinds
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
 from schools import affiliations
 from schools.models import PrincipalEvent, PrincipalRequest, School, Verification
 from schools.principals import exceptions, operations
 from tests.conftest import TERM
+from tests.emails import render_latest_email
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.races import run_concurrently
@@ -50,19 +50,14 @@ def events(school):
     return [(event.kind, event.user, event.by, event.means) for event in PrincipalEvent.objects.order_by("pk")]
 
 
-def render_email(kind):
-    message = Message.objects.filter(kind=kind).latest("pk")
-    return message.recipient, kinds.get(kind).render(message)
-
-
 # --- Asking ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_link_goes_to_the_directorys_address_and_to_no_other(school, asker):
     request_link(asker, school)
     message = Message.objects.get()
-    assert (message.kind, message.recipient) == ("head.ask", school.email)
-    assert events(school) == [("asked", asker, asker, "mailbox")]
+    assert (message.kind, message.recipient) == ("principal.verification_requested", school.email)
+    assert events(school) == [("requested", asker, asker, "mailbox")]
 
 
 def test_neither_the_outbox_nor_the_database_holds_the_link(school, asker):
@@ -73,7 +68,7 @@ def test_neither_the_outbox_nor_the_database_holds_the_link(school, asker):
 
 def test_the_email_says_who_asks_and_that_ignoring_it_does_nothing(school, asker):
     token = send_link(asker, school)
-    _, result = render_email("head.ask")
+    _, result = render_latest_email("principal.verification_requested")
     for part in (str(asker), asker.username, f"/direction/{token}/", school.pk, "il ne se passera rien"):
         assert part in result.text
     assert asker.email not in result.text
@@ -117,12 +112,12 @@ def test_a_school_is_emailed_at_most_once_an_hour_and_three_times_a_day(school):
         return request_link(create_principal(school), school, at=moment)
 
     ask_at(TERM)
-    with pytest.raises(exceptions.AskedTooOften) as refusal:
+    with pytest.raises(exceptions.TooManyVerificationRequests) as refusal:
         ask_at(TERM + 59 * MINUTE)
     assert 0 < refusal.value.retry_after <= 60
     ask_at(TERM + HOUR)
     ask_at(TERM + 2 * HOUR)
-    with pytest.raises(exceptions.AskedTooOften):
+    with pytest.raises(exceptions.TooManyVerificationRequests):
         ask_at(TERM + 3 * HOUR)
     assert Message.objects.count() == PrincipalEvent.objects.count() == 3
     ask_at(TERM + DAY)
@@ -133,7 +128,7 @@ def test_an_account_may_cause_five_emails_a_day(db):
     schools = [AffiliationFactory(user=user).school for _ in range(6)]
     for school in schools[:5]:
         request_link(user, school)
-    with pytest.raises(exceptions.AskedTooOften):
+    with pytest.raises(exceptions.TooManyVerificationRequests):
         request_link(user, schools[5])
 
 
@@ -146,7 +141,7 @@ def test_the_mailbox_verifies_and_the_person_is_notified(school, asker):
     assert (affiliation.verified_at, affiliation.verified_by) == (TERM, Verification.MAILBOX)
     assert done.replaced == []
     assert events(school)[-1] == ("verified", asker, None, "mailbox")
-    recipient, result = render_email("head.verified")
+    recipient, result = render_latest_email("principal.verified")
     assert recipient == asker.email
     assert "a confirmé que vous le dirigez" in result.text
 
@@ -198,10 +193,10 @@ def test_a_predecessor_loses_the_school_and_is_notified(school, asker):
     assert (is_verified(asker, school), is_verified(predecessor, school)) == (True, False)
     assert predecessor.affiliations.filter(school=school).exists()
     assert ("replaced", predecessor, asker, "mailbox") in events(school)
-    recipient, result = render_email("head.replaced")
+    recipient, result = render_latest_email("principal.replaced")
     assert recipient == predecessor.email
     assert str(asker) in result.text
-    assert not Message.objects.filter(kind="head.joined").exists()
+    assert not Message.objects.filter(kind="principal.joined").exists()
 
 
 def test_co_principals_keep_their_rights_and_are_notified(school, asker):
@@ -209,7 +204,7 @@ def test_co_principals_keep_their_rights_and_are_notified(school, asker):
     confirm(send_link(asker, school), kept=[colleague.pk])
     assert is_verified(asker, school)
     assert is_verified(colleague, school)
-    recipient, result = render_email("head.joined")
+    recipient, result = render_latest_email("principal.joined")
     assert recipient == colleague.email
     assert str(asker) in result.text
 
@@ -261,7 +256,7 @@ def test_a_verification_by_the_operator_is_recorded_with_its_author(school, aske
     affiliations.verify(affiliation=asker.affiliations.get(), means=Verification.OPERATOR, by=operator, at=TERM)
     affiliations.verify(affiliation=asker.affiliations.get(), means=Verification.OPERATOR, by=operator, at=TERM)
     assert events(school) == [("verified", asker, operator, "operator")]
-    assert Message.objects.get(kind="head.joined").recipient == head.email
+    assert Message.objects.get(kind="principal.joined").recipient == head.email
 
 
 def test_leaving_is_recorded_for_verified_principals_only(school):
@@ -281,7 +276,7 @@ def test_an_email_no_longer_due_is_cancelled(school, asker, change):
     else:
         School.objects.update(email="ailleurs@exemple.example")
     with pytest.raises(NoLongerDue):
-        render_email("head.ask")
+        render_latest_email("principal.verification_requested")
 
 
 # --- Races ----------------------------------------------------------------------------------------------------------
@@ -320,6 +315,6 @@ def test_eight_concurrent_requests_send_one_email(committing):
     run_concurrently(
         "public",
         [lambda user=user: request_link(user, school) for user in askers],
-        expected_errors=exceptions.AskedTooOften,
+        expected_errors=exceptions.TooManyVerificationRequests,
     )
     assert PrincipalRequest.objects.count() == 1

@@ -29,7 +29,7 @@ pytestmark = [
 )
 def test_an_official_extract_is_read_in_full_and_twice_changes_nothing(name, schools, folded):
     report = synchronise(path=REAL / name, by=None, at=TERM)
-    assert (len(report.added), report.folded, report.refused) == (schools, folded, [])
+    assert (len(report.added), report.merged, report.refused) == (schools, folded, [])
     again = synchronise(path=REAL / name, full=True, by=None, at=TERM)
     assert (again.unchanged, again.counts()["changed"], again.counts()["closed"]) == (schools, 0, 0)
 

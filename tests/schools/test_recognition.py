@@ -29,13 +29,18 @@ def proposed(found):
 @pytest.mark.parametrize("cell", ["0300294G", " 030 0294-g ", "'0300294G", "030.0294.G"])
 def test_case_and_separators_do_not_matter(jaures, cell):
     found = one(uai=cell, name="ÉCOLE ÉLÉMENTAIRE JEAN JAURES", commune="NIMES")
-    assert (found.uai, found.how, found.confidence, found.doubt) == (jaures.uai, RecognitionMethod.UAI, 1.0, "")
+    assert (found.uai, found.match_method, found.confidence, found.doubt_code) == (
+        jaures.uai,
+        RecognitionMethod.UAI,
+        1.0,
+        "",
+    )
 
 
 @pytest.mark.parametrize("cell", ["300294G", "O3OO294G", "03OO294g", "École Jaurès (300294g)"])
 def test_a_repair_proven_by_the_check_letter_needs_nothing_else(jaures, cell):
     alone, data = one(uai=cell), one(uai=cell, name="E.E.PU Jean Jaurès", postal_code="30000")
-    assert [(each.uai, each.how) for each in (alone, data)] == [(jaures.uai, RecognitionMethod.REPAIRED)] * 2
+    assert [(each.uai, each.match_method) for each in (alone, data)] == [(jaures.uai, RecognitionMethod.REPAIRED)] * 2
     assert alone.confidence < data.confidence
 
 
@@ -46,18 +51,18 @@ def test_a_repair_proven_by_the_check_letter_needs_nothing_else(jaures, cell):
 )
 def test_an_unproven_repair_needs_a_matching_name(jaures, cell):
     named = one(uai=cell, name="EEPU J. Jaurès", commune="Nîmes")
-    assert (named.uai, named.how) == (jaures.uai, RecognitionMethod.REPAIRED)
+    assert (named.uai, named.match_method) == (jaures.uai, RecognitionMethod.REPAIRED)
     alone = one(uai=cell)
-    assert (alone.uai, alone.doubt, proposed(alone)) == ("", "repair_unsure", [jaures.uai])
+    assert (alone.uai, alone.doubt_code, proposed(alone)) == ("", "uncertain_repair", [jaures.uai])
     other = one(uai=cell, name="Collège Voltaire", commune="Alès")
-    assert (other.uai, other.doubt) == ("", "repair_unsure")
+    assert (other.uai, other.doubt_code) == ("", "uncertain_repair")
 
 
 def test_a_commune_proves_an_unambiguous_repair(jaures):
     assert one(uai="0300294H", commune="Nîmes").uai == jaures.uai
     SchoolFactory(uai="0300295H")
     found = one(uai="0300294H", commune="Nîmes")
-    assert (found.uai, found.doubt, set(proposed(found))) == ("", "repair_unsure", {jaures.uai, "0300295H"})
+    assert (found.uai, found.doubt_code, set(proposed(found))) == ("", "uncertain_repair", {jaures.uai, "0300295H"})
 
 
 def test_two_possible_repairs_are_distinguished_by_the_name():
@@ -78,37 +83,42 @@ def test_a_closed_school_is_still_matched_by_its_uai(jaures):
 
 def test_a_valid_uai_that_the_directory_lacks_is_unknown_and_its_name_is_proposed(jaures):
     found = one(uai="0311131L", name="École Jean Jaurès", commune="Nîmes")
-    assert (found.uai, found.how, found.doubt, proposed(found)) == ("", None, "unknown_school", [jaures.uai])
+    assert (found.uai, found.match_method, found.doubt_code, proposed(found)) == (
+        "",
+        None,
+        "unknown_school",
+        [jaures.uai],
+    )
 
 
 @pytest.mark.parametrize("cell", ["", "  ", "?", "à créer", "néant"])
 def test_without_a_uai_the_name_decides(jaures, cell):
     found = one(uai=cell, name="École élémentaire Jean Jaurès", commune="Nîmes")
-    assert (found.uai, found.how) == (jaures.uai, RecognitionMethod.NAME)
+    assert (found.uai, found.match_method) == (jaures.uai, RecognitionMethod.NAME)
 
 
 def test_a_uai_that_contradicts_the_name_is_doubted(jaures):
     found = one(uai="9999999X", name="École élémentaire Jean Jaurès", commune="Nîmes")
-    assert (found.uai, found.doubt, proposed(found)) == ("", "uai_invalid", [jaures.uai])
+    assert (found.uai, found.doubt_code, proposed(found)) == ("", "uai_invalid", [jaures.uai])
 
 
 def test_two_uai_in_a_cell_are_both_proposed(jaures):
     other = SchoolFactory()
     found = one(uai=f"{jaures.uai} / {other.uai}", name="École Jean Jaurès", commune="Nîmes")
-    assert (found.uai, found.doubt, proposed(found)) == ("", "uai_twice", [jaures.uai, other.uai])
+    assert (found.uai, found.doubt_code, proposed(found)) == ("", "multiple_uais", [jaures.uai, other.uai])
 
 
 def test_of_two_uai_the_only_open_school_is_taken(jaures):
     closed = SchoolFactory(state="closed", closed_at="2025-09-01T00:00Z")
     for other in (closed.uai, "0311131L"):
         found = one(uai=f"{other}, {jaures.uai}", name="École Jean Jaurès", commune="Nîmes")
-        assert (found.uai, found.how) == (jaures.uai, RecognitionMethod.REPAIRED)
-    assert one(uai=f"{closed.uai}, {jaures.uai}", name="Collège Voltaire", commune="Alès").doubt == "uai_twice"
+        assert (found.uai, found.match_method) == (jaures.uai, RecognitionMethod.REPAIRED)
+    assert one(uai=f"{closed.uai}, {jaures.uai}", name="Collège Voltaire", commune="Alès").doubt_code == "multiple_uais"
 
 
 def test_an_empty_row_misses_its_uai():
-    assert one().doubt == "uai_missing"
-    assert one(uai="Total").doubt == "uai_invalid"
+    assert one().doubt_code == "uai_missing"
+    assert one(uai="Total").doubt_code == "uai_invalid"
 
 
 @pytest.mark.parametrize("rows", [1, 1_000])

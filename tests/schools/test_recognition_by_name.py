@@ -76,7 +76,9 @@ def nimes_schools():
 )
 def test_a_name_as_people_write_it(nimes_schools, written, meant):
     found = one(written, "NIMES")
-    assert (found.uai, found.how) == ((nimes_schools[meant].uai, RecognitionMethod.NAME) if meant else ("", None))
+    assert (found.uai, found.match_method) == (
+        (nimes_schools[meant].uai, RecognitionMethod.NAME) if meant else ("", None)
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_a_name_as_people_write_it(nimes_schools, written, meant):
 )
 def test_twins_are_proposed_and_none_is_taken(nimes_schools, written, likely):
     found = one(written, "Nîmes")
-    assert (found.uai, found.doubt) == ("", "several_schools")
+    assert (found.uai, found.doubt_code) == ("", "ambiguous_school")
     assert {nimes_schools[name].uai for name in likely} <= proposed(found)
 
 
@@ -109,8 +111,8 @@ def test_twins_are_proposed_and_none_is_taken(nimes_schools, written, likely):
 )
 def test_a_contradicting_cell_excludes_a_school(nimes_schools, written):
     found = one(written, "Nîmes")
-    assert (found.uai, found.how) == ("", None)
-    assert found.doubt in ("several_schools", "no_match")
+    assert (found.uai, found.match_method) == ("", None)
+    assert found.doubt_code in ("ambiguous_school", "no_match")
 
 
 @pytest.mark.parametrize(
@@ -160,7 +162,7 @@ def test_the_arrondissement_distinguishes_schools_of_one_name():
     third.save()
     assert one("Gérard Philipe collège", "Paris 3").uai == third.uai
     assert one("Gérard Philipe collège", "Paris", postal_code="75013").uai == thirteenth.uai
-    assert one("Gérard Philipe collège", "Paris").doubt == "several_schools"
+    assert one("Gérard Philipe collège", "Paris").doubt_code == "ambiguous_school"
 
 
 def test_the_only_public_school_of_a_commune_needs_no_name():
@@ -171,13 +173,13 @@ def test_the_only_public_school_of_a_commune_needs_no_name():
     assert one("École maternelle", "Aubais").uai == ""
     school("École élémentaire Jules Ferry", commune="Aubais", postal_code="30250")
     found = one("École", "Aubais", postal_code="30250")
-    assert (found.uai, found.doubt) == ("", "several_schools")
+    assert (found.uai, found.doubt_code) == ("", "ambiguous_school")
 
 
 def test_a_commune_of_the_same_name_elsewhere_is_not_matched():
     school("École primaire", commune="Saint-Denis", postal_code="97400", departement_code="974")
     here = school("École primaire", commune="Saint-Denis", postal_code="93200", departement_code="093")
-    assert one("École primaire", "Saint-Denis").doubt == "several_schools"
+    assert one("École primaire", "Saint-Denis").doubt_code == "ambiguous_school"
     assert one("École primaire", "Saint-Denis", departement="93").uai == here.uai
     assert one("École primaire", "St Denis", departement="Seine-Saint-Denis").uai == here.uai
     assert one("École primaire", "St Denis", scope=SearchScope(frozenset(), frozenset({"093"}))).uai == here.uai
@@ -210,14 +212,14 @@ def test_the_commune_may_stand_in_the_name(written):
 def test_a_name_alone_is_searched_in_the_portfolio_then_in_the_departements():
     here = school("Collège Lucie Aubrac")
     there = school("Collège Lucie Aubrac", commune="Toulouse", postal_code="31000", departement_code="031")
-    assert one("Collège Lucie Aubrac").doubt == "no_match"
+    assert one("Collège Lucie Aubrac").doubt_code == "no_match"
     assert (
         one("Collège Lucie Aubrac", scope=SearchScope(frozenset({here.uai}), frozenset({"030", "031"}))).uai == here.uai
     )
     assert one("Collège Lucie Aubrac", scope=SearchScope(frozenset(), frozenset({"031"}))).uai == there.uai
     assert one("Collège Lucie Aubrac", departement="31").uai == there.uai
     both = one("Collège Lucie Aubrac", scope=SearchScope(frozenset(), frozenset({"030", "031"})))
-    assert (both.doubt, proposed(both)) == ("several_schools", {here.uai, there.uai})
+    assert (both.doubt_code, proposed(both)) == ("ambiguous_school", {here.uai, there.uai})
 
 
 def test_an_open_school_goes_before_a_closed_one_of_its_name():
@@ -234,7 +236,7 @@ def test_a_type_in_a_column_of_its_own_is_part_of_the_name(nimes_schools):
 
 def test_an_address_decides_between_two_of_a_name():
     one_, other = (school("École maternelle", address=address) for address in ("3 rue des Lilas", "12 avenue Foch"))
-    assert one("École maternelle", "Nîmes").doubt == "several_schools"
+    assert one("École maternelle", "Nîmes").doubt_code == "ambiguous_school"
     assert one("École maternelle", "Nîmes", address="12, Avenue FOCH").uai == other.uai
     assert one("École maternelle", "Nîmes", address="3 rue des Lilas").uai == one_.uai
 

@@ -32,24 +32,26 @@ def mace():
 
 def test_a_name_that_is_another_school_s_is_doubted_and_both_are_proposed(jaures, mace):
     found = one(jaures, "École élémentaire Jean Macé", "Nîmes")
-    assert (found.uai, found.how, found.doubt) == ("", None, "other_school")
+    assert (found.uai, found.match_method, found.doubt_code) == ("", None, "uai_of_another_school")
     assert proposed(found) == [mace.uai, jaures.uai]
 
 
 def test_a_school_level_of_the_neighbour_is_doubted(jaures):
     nursery = SchoolFactory(name="École maternelle Jean Jaurès", has_nursery=True, has_elementary=False)
-    assert one(jaures, "École maternelle Jean Jaurès", "Nîmes").doubt == "other_school"
+    assert one(jaures, "École maternelle Jean Jaurès", "Nîmes").doubt_code == "uai_of_another_school"
     assert one(nursery, "École maternelle Jean Jaurès", "Nîmes").uai == nursery.uai
 
 
 def test_a_different_name_and_commune_are_doubted_even_without_a_match(jaures):
-    assert one(jaures, "École primaire Les Lilas", "Toulouse", postal_code="31000").doubt == "other_school"
+    assert (
+        one(jaures, "École primaire Les Lilas", "Toulouse", postal_code="31000").doubt_code == "uai_of_another_school"
+    )
 
 
 def test_a_commune_far_away_is_doubted_whatever_the_name(jaures):
     SchoolFactory(commune="Toulouse", postal_code="31000", departement_code="031")
-    assert one(jaures, "École élémentaire Jean Jaurès", "Toulouse").doubt == "other_school"
-    assert one(jaures, "École élémentaire Jean Jaurès", departement="31").doubt == "other_school"
+    assert one(jaures, "École élémentaire Jean Jaurès", "Toulouse").doubt_code == "uai_of_another_school"
+    assert one(jaures, "École élémentaire Jean Jaurès", departement="31").doubt_code == "uai_of_another_school"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,7 @@ def test_a_commune_far_away_is_doubted_whatever_the_name(jaures):
 )
 def test_an_honest_row_is_taken_however_it_is_written(jaures, mace, cells):
     found = one(jaures, **cells)
-    assert (found.uai, found.how, found.doubt) == (jaures.uai, RecognitionMethod.UAI, "")
+    assert (found.uai, found.match_method, found.doubt_code) == (jaures.uai, RecognitionMethod.UAI, "")
     assert 0.5 < found.confidence <= 1
 
 
@@ -80,7 +82,7 @@ def test_a_school_of_another_kind_is_no_proof_without_a_kind_in_the_row():
     college = SchoolFactory(name="Collège Rosa Parks", type="Collège", has_elementary=None, has_nursery=None)
     SchoolFactory(name="Lycée Georges Brassens", type="Lycée", has_elementary=None, has_nursery=None)
     assert one(college, "GEORGES BRASSENS", "Nîmes").uai == college.uai
-    assert one(college, "Lycée Georges Brassens", "Nîmes").doubt == "other_school"
+    assert one(college, "Lycée Georges Brassens", "Nîmes").doubt_code == "uai_of_another_school"
 
 
 def _list(shifted):
@@ -101,14 +103,14 @@ def _list(shifted):
 def test_with_many_contradicting_rows_a_uai_alone_proves_nothing():
     rows, bare = _list(shifted=4)
     found = recognise([*rows, bare], NOWHERE)
-    assert [found[n].doubt for n in range(6)] == ["other_school"] * 5 + [""]
+    assert [found[n].doubt_code for n in range(6)] == ["uai_of_another_school"] * 5 + [""]
     assert found[20].uai == rows[20].uai
-    assert (found[99].uai, found[99].doubt) == ("", "not_confirmed")
+    assert (found[99].uai, found[99].doubt_code) == ("", "unconfirmed_uai")
     assert proposed(found[99]) == [bare.uai]
 
 
 def test_a_few_contradicting_rows_cast_no_doubt_on_the_list():
     rows, bare = _list(shifted=1)
     found = recognise([*rows, bare], NOWHERE)
-    assert [found[n].doubt for n in range(4)] == ["other_school", "other_school", "", ""]
+    assert [found[n].doubt_code for n in range(4)] == ["uai_of_another_school", "uai_of_another_school", "", ""]
     assert found[99].uai == bare.uai

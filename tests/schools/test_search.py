@@ -117,6 +117,24 @@ def test_the_edit_distance_is_a_metric(one, other):
     assert edit_distance(one, other) <= max(len(one), len(other))
 
 
+def count_edits(one, other):
+    """Optimal string alignment, by its definition: an adjacent swap is one edit, no letter is edited twice."""
+    table = {(i, 0): i for i in range(len(one) + 1)} | {(0, j): j for j in range(len(other) + 1)}
+    for i in range(1, len(one) + 1):
+        for j in range(1, len(other) + 1):
+            same = one[i - 1] == other[j - 1]
+            edits = [table[i - 1, j] + 1, table[i, j - 1] + 1, table[i - 1, j - 1] + (not same)]
+            if i > 1 and j > 1 and one[i - 1] == other[j - 2] and one[i - 2] == other[j - 1]:
+                edits.append(table[i - 2, j - 2] + 1)
+            table[i, j] = min(edits)
+    return table[len(one), len(other)]
+
+
+@given(st.text(alphabet="abcd", max_size=9), st.text(alphabet="abcd", max_size=9))
+def test_the_edit_distance_is_optimal_string_alignment(one, other):
+    assert edit_distance(one, other) == count_edits(one, other)
+
+
 def test_a_transposition_is_one_edit():
     assert (
         edit_distance("ecoel", "ecole")

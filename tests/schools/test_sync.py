@@ -155,7 +155,7 @@ def test_rows_of_one_school_are_merged_in_any_order(file):
     ]
     rows[0]["code_nature"] = rows[1]["code_nature"] = ""
     report = sync(write_file(file, rows))
-    assert (report.folded, len(report.added)) == (1, 2)
+    assert (report.merged, len(report.added)) == (1, 2)
     school = School.objects.get(pk=make_uai(1))
     assert (school.name, school.has_elementary, school.siret) == ("Cité scolaire (lycée)", True, "21300189400012")
     assert sync(write_file(file, rows[::-1])).counts()["unchanged"] == 2
@@ -244,7 +244,7 @@ def test_a_refused_file_exits_with_status_two(tmp_path):
     with pytest.raises(CommandError, match="ne peut pas être lu") as refusal:
         call_command("sync_directory", tmp_path / "absent.csv", "--json", stdout=out)
     assert refusal.value.returncode == 2
-    assert json.loads(out.getvalue())["code"] == "directory_refused"
+    assert json.loads(out.getvalue())["code"] == "directory_rejected"
 
 
 def test_another_synchronisation_in_the_same_transaction_may_follow(file):

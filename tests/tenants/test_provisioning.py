@@ -7,12 +7,13 @@ import time
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import transaction
 from django_tenants.utils import schema_context
 
+from core.tenant_connection import connection
 from tenants import lock_timeouts, provisioning, schema_snapshot
-from tenants.exceptions import OpeningRefused
 from tenants.models import Collectivity, Domain, SchemaSnapshot
+from tenants.provisioning import OpeningRefused
 from tests.conftest import TERM, open_tenant
 from tests.races import run_concurrently
 
@@ -176,9 +177,9 @@ def test_the_schema_recording_is_stored_under_the_migrations_fingerprint(db):
     SchemaSnapshot.objects.all().delete()
     made = schema_snapshot.get_current()
     assert made.fingerprint == schema_snapshot.compute_fingerprint()
-    assert {"accounts_user", "schools_school"} <= set(made.referenced)
+    assert {"accounts_user", "schools_school"} <= set(made.referenced_tables)
     assert "INSERT INTO django_migrations" in made.statements
-    assert schema_snapshot.get_current().made_at == made.made_at
+    assert schema_snapshot.get_current().created_at == made.created_at
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'recording%'")
         assert cursor.fetchone() == (0,)

@@ -59,7 +59,7 @@ def test_a_killed_worker_loses_nothing_and_keeps_the_order(committing, environme
 
 def test_a_hanging_receiver_delays_neither_others_nor_emails(committing, environment, sink):
     """A worker of two threads: while one hangs, the other's events and the e-mails arrive."""
-    smtp = {"SMTP_HOST": sink.host, "SMTP_PORT": str(sink.port)}
+    smtp = {"SMTP_HOST": sink.hostname, "SMTP_PORT": str(sink.port)}
     with Receiver(behaviours.hang) as hanging, Receiver() as sound:
         add(hanging)
         add(sound)

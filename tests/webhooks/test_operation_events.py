@@ -29,6 +29,7 @@ from tests.orders import order_states
 from tests.pools.actions import allocate_units
 from webhooks import endpoints
 from webhooks import operations as emitting
+from webhooks.listeners import get_listeners
 from webhooks.models import Delivery, WebhookEvent
 
 
@@ -229,7 +230,7 @@ def test_many_events_take_as_many_statements_as_one(listening, pool):
 
 def test_without_endpoints_an_operation_adds_one_query(pool, monkeypatch):
     asked = []
-    listeners = emitting.get_listeners
+    listeners = get_listeners
     monkeypatch.setattr(emitting, "get_listeners", lambda at: asked.append(at) or listeners(at))
     school = SchoolFactory()
     allocation = allocate_units(pool, school, units=3)

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from tests.webhooks.events import deliver_due, emit_events, make_issued_event
-from webhooks import attempt_results, endpoints, http_client, url_policy
+from webhooks import attempt_results, endpoints, url_policy
 from webhooks.models import Delivery, WebhookEndpoint
 
 
@@ -117,7 +117,7 @@ def test_dns_rebinding_is_prevented(endpoint, receiver, settings, monkeypatch):
         return real(address)
 
     real = url_policy.create_socket
-    monkeypatch.setattr(http_client.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
     monkeypatch.setattr(url_policy, "create_socket", socket_for)
     WebhookEndpoint.objects.update(url=f"http://change.exemple:{port}/")
     for number in (1, 2):

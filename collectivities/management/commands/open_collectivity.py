@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from collectivities.operations import open_office
-from tenants.exceptions import OpeningRefused
+from collectivities.operations.offices import open_office
 from tenants.models import CollectivityKind
-from tenants.office_urls import office_url
+from tenants.provisioning import OpeningRefused
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -49,11 +48,11 @@ class Command(BaseCommand):
                 "slug": collectivity.slug,
                 "key_prefix": collectivity.key_prefix,
                 "schema": collectivity.schema_name,
-                "url": office_url(collectivity),
+                "url": collectivity.office_url(),
                 "invited": options["manager_email"].strip(),
             }
             self.stdout.write(json.dumps(opened, ensure_ascii=False))
             return
-        self.stdout.write(f"Bureau ouvert : {collectivity.name}, {office_url(collectivity)}")
+        self.stdout.write(f"Bureau ouvert : {collectivity.name}, {collectivity.office_url()}")
         self.stdout.write(f"Préfixe des clés : {collectivity.key_prefix}")
         self.stdout.write(f"Invitation envoyée à {options['manager_email'].strip()}.")

@@ -174,22 +174,23 @@ def _validate_options(options: dict[str, Any]) -> tuple[Collectivity, bytes]:
     slug, quantity, file = options["collectivity"], options["quantity"], options["file"]
     if quantity is not None and options["quantity_column"] is not None:
         raise CommandRejected(
-            "two_quantities", "Donnez un même nombre (--quantity) ou une colonne (--quantity-column), pas les deux."
+            "conflicting_quantities",
+            "Donnez un même nombre (--quantity) ou une colonne (--quantity-column), pas les deux.",
         )
     if quantity is not None and quantity < 1:
-        raise CommandRejected("bad_quantity", "--quantity est un nombre entier, au moins 1.")
+        raise CommandRejected("invalid_quantity", "--quantity est un nombre entier, au moins 1.")
     collectivity = Collectivity.objects.filter(slug=slug).first()
     if collectivity is None:
         raise CommandRejected("unknown_collectivity", f"Aucune collectivité n'a l'adresse « {slug} ».")
     try:
         if file.stat().st_size > limits.MAX_BYTES:
             raise CommandRejected(
-                "too_big", "Ce fichier dépasse 20 Mo : gardez les colonnes utiles, ou partagez-le en deux."
+                "file_too_large", "Ce fichier dépasse 20 Mo : gardez les colonnes utiles, ou partagez-le en deux."
             )
         return collectivity, file.read_bytes()
     except OSError as error:
         raise CommandRejected(
-            "no_such_file", f"Le fichier « {file} » n'a pas pu être ouvert : {error.strerror}."
+            "file_not_found", f"Le fichier « {file} » n'a pas pu être ouvert : {error.strerror}."
         ) from error
 
 
@@ -204,11 +205,11 @@ def _check_pool(options: dict[str, Any]) -> None:
     if options["purpose"] == Purpose.PORTFOLIO:
         if options["pool"] is not None or options["quantity"] is not None or options["quantity_column"] is not None:
             raise CommandRejected(
-                "not_an_attribution",
+                "not_an_allocation",
                 "--pool, --quantity et --quantity-column ne valent que pour une attribution : le périmètre n'en a pas.",
             )
     elif options["pool"] is None:
-        raise CommandRejected("no_pool", "Indiquez le lot de l'attribution : --pool ID.")
+        raise CommandRejected("pool_missing", "Indiquez le lot de l'attribution : --pool ID.")
     elif not Pool.objects.filter(pk=options["pool"]).exists():
         raise CommandRejected("unknown_pool", f"Cette collectivité n'a pas de lot n° {options['pool']}.")
 
@@ -220,7 +221,7 @@ def _choose_units_column(spreadsheet_import: SpreadsheetImport, title: str) -> N
     if len(found) != 1:
         named = ", ".join(f"« {name} »" for name in layout.titles if name.strip())
         raise CommandRejected(
-            "no_such_column" if not found else "several_columns",
+            "unknown_column" if not found else "several_columns",
             f"Le tableau n'a pas de colonne « {title} ». Ses titres : {named or 'aucun'}."
             if not found
             else f"Le tableau a {len(found)} colonnes « {title} » : donnez-leur des titres différents.",

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
+from core.calendar import date_in_paris
 from imports import operations, queries
 from imports.confirmation_guard import build_guard
 from imports.enums import ImportState, Verdict
@@ -60,7 +61,7 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     counts = queries.count_verdicts([pk])[pk]
     tally = queries.get_tally(spreadsheet_import)
     form_arguments: dict[str, Any] = {
-        "today": timezone.localdate(now),
+        "today": date_in_paris(now),
         "last_day": spreadsheet_import.pool.entitlement.last_day if spreadsheet_import.pool else None,
         "confirmation_guard": build_guard(spreadsheet_import, tally),
         "errors": counts.get(Verdict.ERROR, 0),

@@ -41,7 +41,7 @@ def annotate(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         except LicensingError as refusal:
             messages.error(request, refusal.sentence)
             return redirect("imports:detail", pk=pk)
-    if not request.htmx:  # type: ignore[attr-defined]
+    if not request.htmx:
         return redirect("imports:detail", pk=pk)
     return render(request, "imports/_annotated.html", build_annotation_context(spreadsheet_import))
 

@@ -13,6 +13,7 @@ from django_tables2 import RequestConfig
 
 from accounts.models import User
 from collectivities.access import office
+from core.calendar import date_in_paris
 from imports import queries
 from imports.models import ImportFile, SpreadsheetImport
 from imports.web.filters import ImportFilter
@@ -47,7 +48,7 @@ def import_list(request: OfficeHttpRequest) -> HttpResponse:
         "prepares": prepares,
         "query": request.GET.urlencode(),
         "notices": list_notices(now) if prepares else [],
-        "pools": queries.list_open_pools(timezone.localdate(now)) if prepares else [],
+        "pools": queries.list_open_pools(date_in_paris(now)) if prepares else [],
         "any": bool(shown) or SpreadsheetImport.objects.exists(),
     }
     return render(request, "imports/list.html", context)

@@ -52,8 +52,8 @@ def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> Ht
             )
     except LicensingError as refusal:
         messages.error(request, refusal.sentence)
-        return HttpResponseClientRefresh() if request.htmx else redirect_back(request, pk)  # type: ignore[attr-defined]
-    if not request.htmx:  # type: ignore[attr-defined]
+        return HttpResponseClientRefresh() if request.htmx else redirect_back(request, pk)
+    if not request.htmx:
         return redirect_back(request, pk)
     if changed.others_changed:
         # They may be on this page.
@@ -70,7 +70,7 @@ def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> Ht
 
 def _render_row(request: OfficeHttpRequest, spreadsheet_import: SpreadsheetImport, found: ImportRow) -> HttpResponse:
     if spreadsheet_import.state != ImportState.CHECKED:
-        return HttpResponseClientRefresh() if request.htmx else redirect("imports:detail", pk=spreadsheet_import.pk)  # type: ignore[attr-defined]
+        return HttpResponseClientRefresh() if request.htmx else redirect("imports:detail", pk=spreadsheet_import.pk)
     context = build_summary_context(
         request,
         spreadsheet_import,
@@ -89,7 +89,7 @@ def _render_row(request: OfficeHttpRequest, spreadsheet_import: SpreadsheetImpor
         "found": schools[:MAX_SEARCH_RESULTS],
         "more": len(schools) > MAX_SEARCH_RESULTS,
     }
-    if request.htmx:  # type: ignore[attr-defined]
+    if request.htmx:
         return render(request, "imports/_row.html", context)
     return render(request, "imports/row.html", build_common_context(spreadsheet_import) | context)
 

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
+from core.calendar import date_in_paris
 from imports.enums import Purpose
 from imports.models import SpreadsheetImport
 from imports.operations.upload import store_upload
@@ -33,7 +34,7 @@ def upload(request: OfficeHttpRequest) -> HttpResponse:
     form = ImportUploadForm(
         request.POST or None,
         request.FILES or None,
-        day=timezone.localdate(now),
+        day=date_in_paris(now),
         initial={"purpose": requested_purpose} if requested_purpose in Purpose.values else None,
     )
     if request.method == "POST" and form.is_valid():

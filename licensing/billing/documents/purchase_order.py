@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from core import formatting
+from core.calendar import date_in_paris
 from core.letterhead import MARGIN, WIDTH
 from licensing.billing.documents import storage
 from licensing.billing.documents.layout import OrderDocumentPdf, format_billing_address, format_seller_address
 from licensing.billing.models import BillingDocument, BillingDocumentKind
 from licensing.catalogue import terms
-from licensing.catalogue.operations import day_in_france
 from licensing.orders import preflight
 from licensing.orders.models import Order, OrderState, Payer, SettlementMethod
 
@@ -52,7 +52,7 @@ def get_or_create_purchase_order(order: Order, *, at: datetime.datetime) -> Bill
     ):
         return last
     rank = order.documents.filter(kind=BillingDocumentKind.PURCHASE_ORDER).count() + 1
-    number = f"BC{day_in_france(order.placed_at).year}-{order.pk}" + (f"/{rank}" if rank > 1 else "")
+    number = f"BC{date_in_paris(order.placed_at).year}-{order.pk}" + (f"/{rank}" if rank > 1 else "")
     content = _render(order, number, at=at)
     return storage.store_document(
         content, kind=BillingDocumentKind.PURCHASE_ORDER, number=number, order_id=order.pk, at=at
@@ -62,7 +62,7 @@ def get_or_create_purchase_order(order: Order, *, at: datetime.datetime) -> Bill
 def _render(order: Order, number: str, *, at: datetime.datetime) -> bytes:
     seller = storage.get_seller()
     lines = list(order.lines.select_related("school_year", "entitlement").order_by("pk"))
-    placed_on = day_in_france(order.placed_at or at)
+    placed_on = date_in_paris(order.placed_at or at)
     sheet = OrderDocumentPdf(title="Bon de commande", number=number, seller=seller, at=at)
     sheet.head("BON DE COMMANDE", [f"n° {number} du {formatting.long_date(placed_on)}"])
     sheet.parties(
@@ -137,7 +137,7 @@ def _terms(sheet: OrderDocumentPdf, order: Order) -> None:
     if order.terms_accepted_at is not None:
         sheet.small(
             f"Conditions générales de vente, version {order.terms_version}, acceptées le "
-            f"{formatting.long_date(day_in_france(order.terms_accepted_at))}{formatting.NO_BREAK_SPACE}: "
+            f"{formatting.long_date(date_in_paris(order.terms_accepted_at))}{formatting.NO_BREAK_SPACE}: "
             f"{terms.get_terms_url(order.terms_version)}",
             WIDTH,
         )
@@ -166,7 +166,7 @@ def _validity_sentences(line: OrderLine, placed_on: datetime.date, *, at: dateti
         raise ValueError(f"Line {line.pk} of a placed order has no entitlement.")
     until, last_day = line.entitlement.temporary_until, line.school_year.ends_on
     sentences = []
-    if until is not None and until < day_in_france(at):
+    if until is not None and until < date_in_paris(at):
         sentences.append(
             f"Les droits temporaires ont pris fin le {formatting.long_date(until)}. Ils reprennent dès que ce bon, "
             "signé, est reçu et vérifié ; rien n’a été effacé."

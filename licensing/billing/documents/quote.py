@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from core import formatting
+from core.calendar import date_in_paris
 from core.letterhead import MARGIN, WIDTH
 from licensing.billing.documents import storage
 from licensing.billing.documents.layout import OrderDocumentPdf, format_seller_address
 from licensing.billing.invoicing.legal_notices import DAYS_TO_PAY
 from licensing.billing.models import BillingDocument, BillingDocumentKind
 from licensing.catalogue import terms
-from licensing.catalogue.operations import day_in_france
 from licensing.catalogue.pricing import PUPILS_PER_CLASS
 from licensing.orders import preflight
 from licensing.orders.models import Order, OrderKind
@@ -45,7 +45,7 @@ def _render(order: Order, *, at: datetime.datetime) -> bytes:
     seller = storage.get_seller()
     lines = list(order.lines.select_related("school_year").order_by("pk"))
     sheet = OrderDocumentPdf(title="Devis", number=order.quote_number, seller=seller, at=at)
-    quoted_on = day_in_france(order.quoted_at or at)
+    quoted_on = date_in_paris(order.quoted_at or at)
     until = formatting.long_date(order.quote_until or quoted_on)
     sheet.head(
         "DEVIS",

@@ -30,7 +30,7 @@ _FILE_NAMES = {
 class DocumentUnavailable(LicensingError):
     """The order has no such document: no quote was issued, or it is not paid by cheque or mandat administratif."""
 
-    code = "no_paper"
+    code = "document_missing"
 
 
 def get_seller() -> Seller:

@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import IO, TYPE_CHECKING
 
 from core import formatting
+from core.calendar import PARIS
 from licensing.billing.invoicing.stored_pdf import get_or_create_document
 from licensing.billing.models import REJECTED_STATES, Invoice
-from licensing.catalogue.operations import PARIS
 
 if TYPE_CHECKING:
     import datetime

@@ -10,12 +10,12 @@ import re
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from core import formatting
+from core.calendar import date_in_paris
 from core.money import Amounts, total_by_rate
 from licensing.billing.exceptions import NoSeller
 from licensing.billing.invoicing import legal_notices
 from licensing.billing.models import BillingDocumentKind, InvoiceKind
 from licensing.catalogue.models import Seller
-from licensing.catalogue.operations import day_in_france
 from licensing.orders import preflight
 from licensing.orders.countries import get_country_code
 from licensing.orders.exceptions import NotInvoiceable
@@ -131,7 +131,7 @@ def build_invoice(order: Order, *, paid: PaidAmount, at: datetime.datetime) -> I
     """
     seller = _get_seller()
     lines = list(order.lines.select_related("school_year").order_by("pk"))
-    ordered_on = day_in_france(order.placed_at or at)
+    ordered_on = date_in_paris(order.placed_at or at)
     if not lines or not order.total_ttc:
         raise NotInvoiceable("Cette commande n'a rien à facturer.")
     if any(not line.vat_rate for line in lines):

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from django_tenants.utils import get_public_schema_name
 
+from core.calendar import date_in_paris
 from jobs.tasks import defer
 from licensing.billing.exceptions import AlreadyCredited, AlreadyInvoiced
 from licensing.billing.invoicing import cii, invoice_snapshot, numbering
 from licensing.billing.models import Invoice, InvoiceKind
 from licensing.billing.queries import get_amount_received
-from licensing.catalogue.operations import day_in_france
 from licensing.orders.exceptions import NotInvoiceable
 from licensing.orders.models import PaymentMethod
 
@@ -36,7 +36,7 @@ def issue_invoice(order: Order, *, at: datetime.datetime, paid_by_card: bool = F
     current = order.invoices.current().first()
     if current is not None:
         raise AlreadyInvoiced(f"Cette commande est déjà facturée, sous le numéro {current.number}.")
-    day = day_in_france(at)
+    day = date_in_paris(at)
     snapshot = invoice_snapshot.build_invoice(order, paid=_paid_amount(order, day, paid_by_card=paid_by_card), at=at)
     return _save(Invoice(kind=InvoiceKind.INVOICE, order=order), snapshot, day=day, at=at)
 
@@ -55,7 +55,7 @@ def issue_credit_note(invoice: Invoice, *, at: datetime.datetime, reason: str) -
         raise NotInvoiceable("Indiquez le motif de l'avoir : il y est écrit.")
     snapshot = invoice_snapshot.build_credit_note(invoice.facts, reason=reason)
     note = Invoice(kind=InvoiceKind.CREDIT_NOTE, order=invoice.order, corrects=invoice)
-    return _save(note, snapshot, day=max(day_in_france(at), invoice.issued_on), at=at)
+    return _save(note, snapshot, day=max(date_in_paris(at), invoice.issued_on), at=at)
 
 
 def _paid_amount(order: Order, day: datetime.date, *, paid_by_card: bool) -> invoice_snapshot.PaidAmount:

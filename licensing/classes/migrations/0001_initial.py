@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("token_hash", models.CharField(max_length=64, unique=True)),
-                ("made_at", models.DateTimeField()),
+                ("created_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
             name="ClassInvitation",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("made_at", models.DateTimeField(verbose_name="faite le")),
+                ("created_at", models.DateTimeField(verbose_name="faite le")),
                 (
                     "by",
                     models.ForeignKey(

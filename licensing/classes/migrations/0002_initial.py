@@ -169,7 +169,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="entryticket",
-            index=models.Index(fields=["made_at"], name="ticket_made_at"),
+            index=models.Index(fields=["created_at"], name="ticket_created_at"),
         ),
         migrations.AddConstraint(
             model_name="entryticket",

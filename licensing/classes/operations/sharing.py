@@ -72,7 +72,7 @@ def create_invitation(*, classroom_id: int, username: str, by: User, at: datetim
     if teacher is None or teacher.pk == by.pk:
         return None
     invitation, _ = ClassInvitation.objects.update_or_create(
-        classroom=classroom, defaults={"teacher": teacher, "by": by, "made_at": at}
+        classroom=classroom, defaults={"teacher": teacher, "by": by, "created_at": at}
     )
     notifications.notify_invited_teacher(invitation)
     return invitation

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django import template
 from django.utils import timezone
 
-from licensing.entitlements.queries import date_in_paris
+from core.calendar import date_in_paris
 from licensing.entitlements.wording import format_long_date, format_until
 
 if TYPE_CHECKING:

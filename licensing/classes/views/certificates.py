@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from django.http import Http404
 from django.shortcuts import render
@@ -12,22 +12,22 @@ from licensing.classes import certificates
 from web.access import signed_in
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
 
-    from accounts.models import User
+    from accounts.requests import AuthenticatedRequest
 
 
 @signed_in
 @require_safe
-def certificate_list(request: HttpRequest) -> HttpResponse:
+def certificate_list(request: AuthenticatedRequest) -> HttpResponse:
     """List the certificates that the user may read."""
-    readable = certificates.list_readable(cast("User", request.user))
+    readable = certificates.list_readable(request.user)
     return render(request, "classes/certificates.html", {"certificates": readable})
 
 
 @signed_in
 @require_safe
-def certificate(request: HttpRequest, pk: int) -> HttpResponse:
+def certificate(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Show one certificate."""
     content = {
         "title": certificates.TITLE,
@@ -39,13 +39,13 @@ def certificate(request: HttpRequest, pk: int) -> HttpResponse:
 
 @signed_in
 @require_safe
-def certificate_print(request: HttpRequest, pk: int) -> HttpResponse:
+def certificate_print(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Return one certificate as a PDF."""
     return certificates.render_pdf(_get_certificate_or_404(request, pk))
 
 
-def _get_certificate_or_404(request: HttpRequest, pk: int) -> certificates.ReadableCertificate:
-    found = certificates.find_readable(cast("User", request.user), pk)
+def _get_certificate_or_404(request: AuthenticatedRequest, pk: int) -> certificates.ReadableCertificate:
+    found = certificates.find_readable(request.user, pk)
     if found is None:
         raise Http404
     return found

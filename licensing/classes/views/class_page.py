@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.http import Http404
 from django.shortcuts import redirect, render
@@ -14,9 +14,9 @@ from licensing.classes.forms import ClassNameForm, ColleagueForm, NewPupilsForm
 from licensing.classes.queries import get_taught_class
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
 
-    from accounts.models import User
+    from accounts.requests import AuthenticatedRequest
     from licensing.classes.models import Classroom, PupilAccount
 
 #: Error where the class changed since the form was displayed: submitted twice, or from two tabs.
@@ -26,21 +26,16 @@ STALE_PAGE = (
 )
 
 
-def get_teacher(request: HttpRequest) -> User:
-    """Return the signed-in user."""
-    return cast("User", request.user)
-
-
-def get_taught_class_or_404(request: HttpRequest, pk: int) -> Classroom:
+def get_taught_class_or_404(request: AuthenticatedRequest, pk: int) -> Classroom:
     """Return the class. Raises `Http404` where the user does not teach it, even if it exists."""
     try:
-        return get_taught_class(get_teacher(request), pk)
+        return get_taught_class(request.user, pk)
     except ClassNotTaught as refusal:
         raise Http404("Not a class of this teacher.") from refusal
 
 
 def render_class_page(
-    request: HttpRequest,
+    request: AuthenticatedRequest,
     classroom: Classroom,
     *,
     status: int = 200,
@@ -48,7 +43,7 @@ def render_class_page(
     **changed: Any,
 ) -> HttpResponse:
     """Return the page of a class; `changed` overrides its context, e.g. with a bound form or an error."""
-    view, pupils = loaded or overview.get_class(classroom, get_teacher(request), at=timezone.now())
+    view, pupils = loaded or overview.get_class(classroom, request.user, at=timezone.now())
     content = {
         "view": view,
         "classroom": view.classroom,

@@ -15,7 +15,6 @@ from licensing.classes.forms import ClassNameForm
 from licensing.classes.models import Classroom
 from licensing.classes.views.class_page import (
     get_taught_class_or_404,
-    get_teacher,
     redirect_to_class,
     render_class_page,
 )
@@ -24,21 +23,23 @@ from licensing.exceptions import LicensingError
 from web.access import signed_in
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
+
+    from accounts.requests import AuthenticatedRequest
 
 
 @signed_in
 @require_GET
 @never_cache
-def my_classes(request: HttpRequest) -> HttpResponse:
+def my_classes(request: AuthenticatedRequest) -> HttpResponse:
     """List the user's classes, and the seats for which none is open."""
     now = timezone.now()
-    views = overview.list_classes(get_teacher(request), at=now)
+    views = overview.list_classes(request.user, at=now)
     content = {
         "current": [view for view in views if not view.is_over],
         "past": [view for view in views if view.is_over],
-        "invitations": queries.list_invitations(get_teacher(request), now),
-        "seats": overview.list_seats_without_class(get_teacher(request), at=now),
+        "invitations": queries.list_invitations(request.user, now),
+        "seats": overview.list_seats_without_class(request.user, at=now),
     }
     return render(request, "classes/list.html", content)
 
@@ -46,12 +47,12 @@ def my_classes(request: HttpRequest) -> HttpResponse:
 @signed_in
 @require_http_methods(["GET", "POST"])
 @never_cache
-def open_class(request: HttpRequest, seat: int) -> HttpResponse:
+def open_class(request: AuthenticatedRequest, seat: int) -> HttpResponse:
     """Open the class of a seat that the user holds; redirect to it where it is already open."""
     held = get_object_or_404(
         Seat.objects.select_related("subscription__school", "subscription__key__entitlement__product"),
         pk=seat,
-        holder=get_teacher(request),
+        holder=request.user,
     )
     existing = Classroom.objects.filter(seat=held).first()
     if existing is not None:
@@ -61,7 +62,7 @@ def open_class(request: HttpRequest, seat: int) -> HttpResponse:
     if form.is_valid():
         try:
             classroom = operations.open_class(
-                seat_id=held.pk, by=get_teacher(request), name=form.cleaned_data["name"], at=timezone.now()
+                seat_id=held.pk, by=request.user, name=form.cleaned_data["name"], at=timezone.now()
             )
         except LicensingError as error:
             refusal = error
@@ -77,21 +78,21 @@ def open_class(request: HttpRequest, seat: int) -> HttpResponse:
 @signed_in
 @require_GET
 @never_cache
-def detail(request: HttpRequest, pk: int) -> HttpResponse:
+def detail(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Show a class, its pupils and the available actions."""
     return render_class_page(request, get_taught_class_or_404(request, pk))
 
 
 @signed_in
 @require_POST
-def rename(request: HttpRequest, pk: int) -> HttpResponse:
+def rename(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Rename the class."""
     classroom = get_taught_class_or_404(request, pk)
     form = ClassNameForm(request.POST)
     if not form.is_valid():
         return render_class_page(request, classroom, status=422, name_form=form)
     try:
-        operations.rename(classroom_id=pk, by=get_teacher(request), name=form.cleaned_data["name"], at=timezone.now())
+        operations.rename(classroom_id=pk, by=request.user, name=form.cleaned_data["name"], at=timezone.now())
     except LicensingError as refusal:
         return render_class_page(request, classroom, status=409, refusal=refusal)
     messages.success(request, "Le nouveau nom est enregistré.")

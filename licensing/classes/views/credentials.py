@@ -17,15 +17,16 @@ from core.formatting import pluralize
 from licensing.classes import operations, overview, pupil_cards, words
 from licensing.classes.forms import NewPupilsForm
 from licensing.classes.models import MAX_PUPILS
-from licensing.classes.views.class_page import STALE_PAGE, get_taught_class_or_404, get_teacher, render_class_page
+from licensing.classes.views.class_page import STALE_PAGE, get_taught_class_or_404, render_class_page
 from licensing.exceptions import LicensingError
 from web.access import signed_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
 
+    from accounts.requests import AuthenticatedRequest
     from licensing.classes.models import Classroom, PupilAccount
     from licensing.classes.operations import Credential
 
@@ -40,10 +41,10 @@ class UnreadableCard(LicensingError):
 @require_POST
 @never_cache
 @sensitive_variables("credentials")
-def add(request: HttpRequest, pk: int) -> HttpResponse:
+def add(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Create accounts and show their passwords."""
     classroom = get_taught_class_or_404(request, pk)
-    view, pupils = overview.get_class(classroom, get_teacher(request), at=timezone.now())
+    view, pupils = overview.get_class(classroom, request.user, at=timezone.now())
     form = NewPupilsForm(request.POST)
     if not form.is_valid():
         return render_class_page(request, classroom, status=422, loaded=(view, pupils), new_form=form)
@@ -51,7 +52,7 @@ def add(request: HttpRequest, pk: int) -> HttpResponse:
         return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
     try:
         credentials = operations.add_pupils(
-            classroom_id=pk, count=form.cleaned_data["count"], by=get_teacher(request), at=timezone.now()
+            classroom_id=pk, count=form.cleaned_data["count"], by=request.user, at=timezone.now()
         )
     except LicensingError as refusal:
         return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=refusal, new_form=form)
@@ -62,10 +63,10 @@ def add(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @never_cache
 @sensitive_variables("credentials")
-def reset(request: HttpRequest, pk: int) -> HttpResponse:
+def reset(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Ask to confirm resetting the password of one or all pupils; then reset and show it."""
     classroom = get_taught_class_or_404(request, pk)
-    view, pupils = overview.get_class(classroom, get_teacher(request), at=timezone.now())
+    view, pupils = overview.get_class(classroom, request.user, at=timezone.now())
     state = overview.compute_roster_version(pupils)
     number = (request.POST if request.method == "POST" else request.GET).get("numero", "")
     chosen = [pupil for pupil in pupils if not number or str(pupil.number) == number]
@@ -76,9 +77,7 @@ def reset(request: HttpRequest, pk: int) -> HttpResponse:
         return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
     numbers = [pupil.number for pupil in chosen] if number else None
     try:
-        credentials = operations.reset_passwords(
-            classroom_id=pk, numbers=numbers, by=get_teacher(request), at=timezone.now()
-        )
+        credentials = operations.reset_passwords(classroom_id=pk, numbers=numbers, by=request.user, at=timezone.now())
     except LicensingError as refusal:
         return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=refusal)
     return _show_credentials(request, classroom, credentials, created=False)
@@ -86,10 +85,10 @@ def reset(request: HttpRequest, pk: int) -> HttpResponse:
 
 @sensitive_variables("credentials", "known", "content")
 def _show_credentials(
-    request: HttpRequest, classroom: Classroom, credentials: Sequence[Credential], *, created: bool
+    request: AuthenticatedRequest, classroom: Classroom, credentials: Sequence[Credential], *, created: bool
 ) -> HttpResponse:
     """Show the new passwords once, among the logins of the class."""
-    view, pupils = overview.get_class(classroom, get_teacher(request), at=timezone.now())
+    view, pupils = overview.get_class(classroom, request.user, at=timezone.now())
     known = {credential.number: credential.password for credential in credentials}
     summary = pluralize(len(credentials), "compte créé", "comptes créés")
     if not created:
@@ -106,9 +105,9 @@ def _show_credentials(
 @signed_in
 @require_GET
 @never_cache
-def sheet(request: HttpRequest, pk: int) -> HttpResponse:
+def sheet(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Show the sheet of first names, which the teacher fills in in the browser only."""
-    view, pupils = overview.get_class(get_taught_class_or_404(request, pk), get_teacher(request), at=timezone.now())
+    view, pupils = overview.get_class(get_taught_class_or_404(request, pk), request.user, at=timezone.now())
     content = {"classroom": view.classroom, "rows": [(pupil, "") for pupil in pupils]}
     return _set_no_store(render(request, "classes/sheet.html", content))
 
@@ -117,10 +116,10 @@ def sheet(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @sensitive_post_parameters("carte")
 @sensitive_variables("parsed_cards", "document")
-def print_cards(request: HttpRequest, pk: int) -> HttpResponse:
+def print_cards(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Return the PDF of the cards, or of the list, for the credentials that the page posts back."""
     classroom = get_taught_class_or_404(request, pk)
-    view, pupils = overview.get_class(classroom, get_teacher(request), at=timezone.now())
+    view, pupils = overview.get_class(classroom, request.user, at=timezone.now())
     try:
         parsed_cards = _parse_cards(view.classroom, pupils, request.POST.getlist("carte"))
     except UnreadableCard as refusal:

@@ -15,7 +15,6 @@ from licensing.classes import operations, overview
 from licensing.classes.views.class_page import (
     STALE_PAGE,
     get_taught_class_or_404,
-    get_teacher,
     redirect_to_class,
     render_class_page,
 )
@@ -23,17 +22,19 @@ from licensing.exceptions import LicensingError
 from web.access import signed_in
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
+
+    from accounts.requests import AuthenticatedRequest
 
 
 @signed_in
 @require_POST
-def unlock(request: HttpRequest, pk: int) -> HttpResponse:
+def unlock(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Unlock a pupil, or the class where no number is given."""
     classroom = get_taught_class_or_404(request, pk)
     number = _parse_number(request.POST.get("numero", ""))
     try:
-        operations.unlock(classroom_id=pk, number=number, by=get_teacher(request), at=timezone.now())
+        operations.unlock(classroom_id=pk, number=number, by=request.user, at=timezone.now())
     except LicensingError as refusal:
         return render_class_page(request, classroom, status=409, refusal=refusal)
     sentence = "La classe est rouverte aux élèves." if number is None else f"Le compte n° {number} est débloqué."
@@ -44,17 +45,17 @@ def unlock(request: HttpRequest, pk: int) -> HttpResponse:
 @signed_in
 @require_http_methods(["GET", "POST"])
 @never_cache
-def remove(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+def remove(request: AuthenticatedRequest, pk: int, number: int) -> HttpResponse:
     """Ask for confirmation, then delete an account."""
     classroom = get_taught_class_or_404(request, pk)
-    view, pupils = overview.get_class(classroom, get_teacher(request), at=timezone.now())
+    view, pupils = overview.get_class(classroom, request.user, at=timezone.now())
     pupil = next((one for one in pupils if one.number == number), None)
     state = overview.compute_roster_version(pupils)
     if request.method == "POST":
         if request.POST.get("etat") != state:
             return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
         try:
-            operations.remove_pupil(classroom_id=pk, number=number, by=get_teacher(request), at=timezone.now())
+            operations.remove_pupil(classroom_id=pk, number=number, by=request.user, at=timezone.now())
         except LicensingError as refusal:
             return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=refusal)
         messages.success(request, f"Le compte n° {number} est effacé. Sa place est libre.")

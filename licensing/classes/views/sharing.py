@@ -13,7 +13,6 @@ from licensing.classes import operations
 from licensing.classes.forms import ColleagueForm
 from licensing.classes.views.class_page import (
     get_taught_class_or_404,
-    get_teacher,
     redirect_to_class,
     render_class_page,
 )
@@ -21,12 +20,14 @@ from licensing.exceptions import LicensingError
 from web.access import signed_in
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
+
+    from accounts.requests import AuthenticatedRequest
 
 
 @signed_in
 @require_POST
-def invite(request: HttpRequest, pk: int) -> HttpResponse:
+def invite(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Invite a second teacher; the answer is the same whether or not the username exists."""
     classroom = get_taught_class_or_404(request, pk)
     form = ColleagueForm(request.POST)
@@ -34,7 +35,7 @@ def invite(request: HttpRequest, pk: int) -> HttpResponse:
         return render_class_page(request, classroom, status=422, colleague_form=form)
     try:
         operations.request_invitation(
-            classroom_id=pk, username=form.cleaned_data["username"], by=get_teacher(request), at=timezone.now()
+            classroom_id=pk, username=form.cleaned_data["username"], by=request.user, at=timezone.now()
         )
     except LicensingError as refusal:
         return render_class_page(request, classroom, status=409, refusal=refusal, colleague_form=form)
@@ -48,12 +49,12 @@ def invite(request: HttpRequest, pk: int) -> HttpResponse:
 
 @signed_in
 @require_POST
-def end_sharing(request: HttpRequest, pk: int) -> HttpResponse:
+def end_sharing(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """End the sharing, withdraw the invitation, or leave a colleague's class."""
     classroom = get_taught_class_or_404(request, pk)
-    is_holder = classroom.seat.holder_id == get_teacher(request).pk
+    is_holder = classroom.seat.holder_id == request.user.pk
     try:
-        operations.end_sharing(classroom_id=pk, by=get_teacher(request), at=timezone.now())
+        operations.end_sharing(classroom_id=pk, by=request.user, at=timezone.now())
     except LicensingError as refusal:
         return render_class_page(request, classroom, status=409, refusal=refusal)
     if is_holder:
@@ -65,10 +66,10 @@ def end_sharing(request: HttpRequest, pk: int) -> HttpResponse:
 
 @signed_in
 @require_POST
-def accept(request: HttpRequest, pk: int) -> HttpResponse:
+def accept(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Accept a colleague's invitation."""
     try:
-        classroom = operations.accept(classroom_id=pk, by=get_teacher(request), at=timezone.now())
+        classroom = operations.accept(classroom_id=pk, by=request.user, at=timezone.now())
     except LicensingError as refusal:
         messages.error(request, refusal.sentence)
         return redirect("classes:list")
@@ -78,8 +79,8 @@ def accept(request: HttpRequest, pk: int) -> HttpResponse:
 
 @signed_in
 @require_POST
-def decline(request: HttpRequest, pk: int) -> HttpResponse:
+def decline(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Decline a colleague's invitation."""
-    operations.decline(classroom_id=pk, by=get_teacher(request), at=timezone.now())
+    operations.decline(classroom_id=pk, by=request.user, at=timezone.now())
     messages.success(request, "L'invitation est écartée.")
     return redirect("classes:list")

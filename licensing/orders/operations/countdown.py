@@ -14,7 +14,7 @@ from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
 from core import formatting
-from licensing.catalogue.operations import day_in_france
+from core.calendar import date_in_paris
 from licensing.orders import rights
 from licensing.orders.exceptions import InvalidOrderDate, NotInThisState
 from licensing.orders.models import Order, OrderEvent, OrderReminder, OrderState, ScanState
@@ -43,7 +43,7 @@ def remind_and_lapse(at: datetime.datetime) -> tuple[int, int]:
     Run late, it sends the latest reminder only. Idempotent, also for concurrent workers. A failing order does not
     block the others: failures are raised at the end as an exception group.
     """
-    today = day_in_france(at)
+    today = date_in_paris(at)
     expired_ids = list(_counting_down().filter(ends__lt=today).values_list("pk", flat=True))
     ending_soon = _counting_down().filter(
         ends__range=(today, today + datetime.timedelta(days=_days_left_at(REMINDER_DAYS[0])))
@@ -72,7 +72,7 @@ def lapse_if_expired(order: Order, *, at: datetime.datetime) -> bool:
     if order.state != OrderState.PLACED:
         return False
     until = rights.get_entitlement(order).provisional_until
-    if until is None or until >= day_in_france(at):
+    if until is None or until >= date_in_paris(at):
         return False
     order.state, order.lapsed_at = OrderState.LAPSED, at
     order.save(update_fields=["state", "lapsed_at"])
@@ -98,7 +98,7 @@ def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datet
     if order.state not in (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED):
         raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Il n'y a pas de droits temporaires.")
     entitlement = rights.get_entitlement(order)
-    if until < day_in_france(at):
+    if until < date_in_paris(at):
         raise InvalidOrderDate(f"Le {formatting.long_date(until)} est passé : choisissez un jour à venir.")
     if until > entitlement.last_day:
         raise InvalidOrderDate(
@@ -148,7 +148,7 @@ def _counting_down() -> QuerySet[CountingDown]:
 
 def _due_reminders(order: CountingDown, today: datetime.date) -> list[int]:
     """Return the reminders that are due and not yet sent, the latest last."""
-    days_left, total_days = (order.ends - today).days, (order.ends - day_in_france(order.announced_at)).days
+    days_left, total_days = (order.ends - today).days, (order.ends - date_in_paris(order.announced_at)).days
     last_sent = max(order.reminded, default=0)
     return [day for day in REMINDER_DAYS if day > last_sent and days_left <= _days_left_at(day) < total_days]
 
@@ -156,8 +156,8 @@ def _due_reminders(order: CountingDown, today: datetime.date) -> list[int]:
 @transaction.atomic
 def _remind(order_id: int, at: datetime.datetime) -> int:
     lock_order(order_id)
-    order = _counting_down().filter(pk=order_id, ends__gte=day_in_france(at)).first()
-    due = _due_reminders(order, day_in_france(at)) if order is not None else []
+    order = _counting_down().filter(pk=order_id, ends__gte=date_in_paris(at)).first()
+    due = _due_reminders(order, date_in_paris(at)) if order is not None else []
     if order is None or not due:
         return 0
     OrderReminder.objects.bulk_create(OrderReminder(order=order, day=day, sent_at=at) for day in due)

@@ -9,8 +9,8 @@ from django.db import transaction
 
 from accounts.models import Profile
 from core import formatting
+from core.calendar import date_in_paris
 from licensing.catalogue import pricing
-from licensing.catalogue.operations import day_in_france
 from licensing.orders.exceptions import NotABuyer, NotADraft, PriceChanged
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState
 from licensing.orders.operations import billing_details as bills
@@ -45,7 +45,7 @@ def create_school_draft(*, classes: int, affiliation: Affiliation | None, by: Us
             "Un enseignant achète pour sa propre classe : une licence. Pour plusieurs classes, c'est le chef "
             "d'établissement qui commande."
         )
-    priced = pricing.price_classes(classes, day_in_france(at))
+    priced = pricing.price_classes(classes, date_in_paris(at))
     order = _current_draft(by) or Order(kind=OrderKind.SHOP, state=OrderState.DRAFT, placed_by=by, created_at=at)
     # A teacher's licence is their own: their school does not manage it.
     school = affiliation.school if affiliation is not None and by.profile == Profile.PRINCIPAL else None
@@ -59,7 +59,7 @@ def create_school_draft(*, classes: int, affiliation: Affiliation | None, by: Us
 @transaction.atomic
 def create_collectivity_draft(*, collectivity: Collectivity, units: int, by: User, at: datetime.datetime) -> Order:
     """Create a collectivity's draft for a number of licences; return it. Raises `BadQuantity` or `NotOnSale`."""
-    priced = pricing.price_volume(units, day_in_france(at))
+    priced = pricing.price_volume(units, date_in_paris(at))
     order = Order(
         kind=OrderKind.PURCHASE, state=OrderState.DRAFT, collectivity=collectivity, placed_by=by, created_at=at
     )
@@ -77,7 +77,7 @@ def issue_quote(*, order_id: int, by: User, at: datetime.datetime, billing: Bill
     order = lock_order(order_id)
     if order.state != OrderState.DRAFT:
         raise NotADraft("Cette commande est déjà passée : son devis ne change plus.")
-    day = day_in_france(at)
+    day = date_in_paris(at)
     valid = order.quote_until is not None and day <= order.quote_until
     readdressed = billing is not None and bills.update_billing_details(order, billing)
     if valid and not readdressed:
@@ -117,7 +117,7 @@ def discard_draft(*, order_id: int, by: User, at: datetime.datetime) -> None:
 
 def check_price(order: Order, *, at: datetime.datetime) -> None:
     """Raise `PriceChanged` if the draft's price is outdated; a valid quote holds its price."""
-    day = day_in_france(at)
+    day = date_in_paris(at)
     if order.quote_until is not None:
         if day > order.quote_until:
             raise PriceChanged(

@@ -13,8 +13,9 @@ from django_tenants.utils import tenant_context
 
 from collectivities import audit_log
 from core import formatting
+from core.calendar import date_in_paris
 from licensing.catalogue.exceptions import BadQuantity
-from licensing.catalogue.operations import day_in_france, get_licence_product, get_school_year
+from licensing.catalogue.operations import get_licence_product, get_school_year
 from licensing.catalogue.pricing import MAX_UNITS
 from licensing.entitlements.models import Entitlement
 from licensing.orders import rights
@@ -82,7 +83,7 @@ def grant(
         raise NoReason("Indiquez le motif de cette dotation : il reste inscrit sur la ligne de commande.")
     if len(name) > _NAME_LENGTH:
         raise NameTooLong(f"Le nom d'un lot compte {_NAME_LENGTH} caractères au plus ; celui-ci en a {len(name)}.")
-    year = school_year or get_school_year(day_in_france(at))
+    year = school_year or get_school_year(date_in_paris(at))
     order = Order.objects.create(
         kind=OrderKind.GRANT,
         state=OrderState.GRANTED,

@@ -9,10 +9,10 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from core import formatting
+from core.calendar import date_in_paris
 from licensing.catalogue import terms
 from licensing.catalogue.exceptions import NotOnSale
 from licensing.catalogue.models import Seller
-from licensing.catalogue.operations import day_in_france
 from licensing.orders import preflight, rights
 from licensing.orders.exceptions import (
     BadBilling,
@@ -59,11 +59,11 @@ def place(
     if order.state == OrderState.PLACED:
         return order
     _accept_draft(order, SettlementMethod.MANDATE, billing, terms_version, at=at)
-    _check_no_lapsed_order(order, day_in_france(at))
+    _check_no_lapsed_order(order, date_in_paris(at))
     _check_open_orders(order)
     order.state, order.placed_at = OrderState.PLACED, at
     order.save()
-    until = day_in_france(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
+    until = date_in_paris(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
     rights.open_rights(order, until=until, by=by, at=at)
     order_events.record(
         order,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from licensing.catalogue.operations import day_in_france
+from core.calendar import date_in_paris
 from licensing.orders import rights
 from licensing.orders.exceptions import (
     BadScan,
@@ -107,7 +107,7 @@ def _countdown_end(order: Order) -> datetime.date:
     if entitlement.temporary_until is not None:
         return entitlement.temporary_until
     assert order.placed_at is not None  # noqa: S101 - the database holds it for a placed order
-    return day_in_france(order.placed_at) + datetime.timedelta(days=PROVISIONAL_DAYS)
+    return date_in_paris(order.placed_at) + datetime.timedelta(days=PROVISIONAL_DAYS)
 
 
 def _detect_type(content: bytes) -> tuple[str, tuple[str, ...]]:

@@ -92,7 +92,7 @@ def start_attempt(*, order_id: int, by: User, at: datetime.datetime) -> CardPaym
         description=str(order),
         billing_email=order.bill_email,
     )
-    order_events.record(order, "card_begun", "paiement par carte commencé.", by=by, at=at)
+    order_events.record(order, "card_started", "paiement par carte commencé.", by=by, at=at)
     return created
 
 

@@ -98,7 +98,9 @@ def retry_refund(*, card_payment_id: int, by: User, at: datetime.datetime) -> Ca
         payment.provider_data | {REFUND_RETRIES: payment.provider_data.get(REFUND_RETRIES, 0) + 1}
     )
     payment.save(update_fields=["message", "extra_data", "modified"])
-    order_events.record(order, "card_sent_again", "remboursement redemandé au prestataire de paiement.", by=by, at=at)
+    order_events.record(
+        order, "card_refund_retried", "remboursement redemandé au prestataire de paiement.", by=by, at=at
+    )
     _queue_refund(payment)
     return payment
 
@@ -108,7 +110,7 @@ def dismiss_message(*, card_payment_id: int, by: User, at: datetime.datetime) ->
     """Clear the message of a card payment once the operator has handled it; return the payment. Idempotent."""
     order, payment = _lock_order_and_payment(card_payment_id)
     if payment.message:
-        order_events.record(order, "card_looked_at", f"vu : {payment.message}", by=by, at=at)
+        order_events.record(order, "card_checked", f"vu : {payment.message}", by=by, at=at)
         payment.message = ""
         payment.save(update_fields=["message", "modified"])
     return payment
@@ -159,7 +161,7 @@ def _refund_undue(order: Order, payment: CardPayment, reason: str, *, at: dateti
     payment.save(update_fields=["message", "modified"])
     order_events.record(
         order,
-        "card_unasked",
+        "card_undue_refunded",
         f"{formatting.euros(payment.captured_amount)} payés par carte et aussitôt remboursés : {reason}.",
         by=None,
         at=at,
@@ -196,7 +198,7 @@ def _record_refund(order: Order, payment: CardPayment, outcome: ProviderOutcome,
     if payment.captured_amount < before:
         refunded = formatting.euros(before - payment.captured_amount)
         order_events.record(
-            order, "card_given_back", f"{refunded} rendus par le prestataire de paiement.", by=None, at=at
+            order, "card_refunded", f"{refunded} rendus par le prestataire de paiement.", by=None, at=at
         )
     if payment.status != PaymentStatus.REFUNDED or recorded_payment is None or refund_recorded:
         return

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, cast
 
 from django.conf import settings
-from django.http import HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.csp import CSP
@@ -25,9 +25,10 @@ from licensing.payments.models import CardPayment, Payment
 from web.access import signed_in
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
 
     from accounts.models import User
+    from accounts.requests import AuthenticatedRequest
 
 logger = logging.getLogger(__name__)
 #: Statuses of an attempt that ended without payment.
@@ -37,7 +38,7 @@ _ENDED = (PaymentStatus.REJECTED, PaymentStatus.CANCELLED)
 @signed_in
 @require_http_methods(["GET", "POST"])
 @never_cache
-def pay(request: HttpRequest, token: str) -> HttpResponse:
+def pay(request: AuthenticatedRequest, token: str) -> HttpResponse:
     """Show the amount due, then redirect to the provider.
 
     Starts a new attempt if this one ended without payment or is for an outdated amount.
@@ -49,7 +50,7 @@ def pay(request: HttpRequest, token: str) -> HttpResponse:
     try:
         if request.method == "POST":
             # The order may have been paid, cancelled or changed in another window.
-            current = attempts.start_attempt(order_id=payment.order_id, by=_get_buyer(request), at=timezone.now())
+            current = attempts.start_attempt(order_id=payment.order_id, by=request.user, at=timezone.now())
             if current != payment:
                 return redirect("card_pay", token=current.token)
         provider = get_provider(payment)
@@ -66,7 +67,7 @@ def pay(request: HttpRequest, token: str) -> HttpResponse:
 @signed_in
 @require_GET
 @never_cache
-def payment_result(request: HttpRequest, token: str) -> HttpResponse:
+def payment_result(request: AuthenticatedRequest, token: str) -> HttpResponse:
     """Show the result of the payment, fetched from the provider: its webhook may be late."""
     payment = _get_own_payment(request, token)
     if payment.status == PaymentStatus.WAITING:
@@ -78,25 +79,20 @@ def payment_result(request: HttpRequest, token: str) -> HttpResponse:
             # The page shows it as pending; the webhook or the periodic task will record it.
             logger.warning("%s: nothing was learnt from the provider: %s", payment, refusal)
         payment = _get_own_payment(request, token)
-    context = {"payment": payment, "order": payment.order}
+    context: dict[str, object] = {"payment": payment, "order": payment.order}
     if payment.status == PaymentStatus.INPUT:
         return render(request, "payments/awaited.html", context)
     if payment.status in _ENDED:
         return _render_page(request, "payments/not_paid.html", context)
     if payment.order.state != OrderState.PAID or _is_refunded(payment):
         return render(request, "payments/not_paid.html", context | {"returned": True})
-    return render(request, "payments/paid.html", context | _subscription_context(payment, _get_buyer(request)))
+    return render(request, "payments/paid.html", context | _subscription_context(payment, request.user))
 
 
-def _get_own_payment(request: HttpRequest, token: str) -> CardPayment:
-    own_payments = CardPayment.objects.select_related("order").filter(order__placed_by=_get_buyer(request))
+def _get_own_payment(request: AuthenticatedRequest, token: str) -> CardPayment:
+    own_payments = CardPayment.objects.select_related("order").filter(order__placed_by=request.user)
     payment: CardPayment = get_object_or_404(own_payments, token=token)
     return payment
-
-
-def _get_buyer(request: HttpRequest) -> User:
-    assert request.user.is_authenticated  # noqa: S101 - guaranteed by `signed_in`
-    return request.user
 
 
 def _is_refunded(payment: CardPayment) -> bool:

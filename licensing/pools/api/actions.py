@@ -11,10 +11,10 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from api.bulk import BulkIdsField
-from api.endpoints import Endpoint
-from api.fields import StrictCharField, StrictIntegerField, StrictSerializer
+from api.fields import EmptySerializer, StrictCharField, StrictIntegerField, StrictSerializer
 from api.idempotency import idempotent
 from api.scopes import TokenScope
+from api.views import ScopedView
 from licensing.pools import operations
 from licensing.pools.api import TAGS, allocation_serializer
 from licensing.pools.exceptions import UnknownAllocation
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
         ) -> list[operations.AllocationActionResult]: ...
 
 
-class EmptySerializer(StrictSerializer):
-    """Rien : l'adresse dit tout."""
+#: Result of an action on one allocation of a list.
+STATUSES = ["done", "rejected"]
 
 
 class ResendSerializer(StrictSerializer):
@@ -57,7 +57,7 @@ class ReduceSerializer(StrictSerializer):
     units = StrictIntegerField(min_value=1, help_text="Le nombre de licences que l'établissement garde.")
 
 
-class AllocationNumbersSerializer(StrictSerializer):
+class AllocationIdsSerializer(StrictSerializer):
     """Des attributions."""
 
     allocations = BulkIdsField(help_text="Les numéros des attributions.")
@@ -69,8 +69,8 @@ class AllocationActionResultSerializer(serializers.Serializer[Any]):
     row = serializers.IntegerField(help_text="Sa place dans la liste envoyée, à partir de 0.")
     allocation = serializers.IntegerField(help_text="Le numéro de l'attribution.")
     result = serializers.ChoiceField(
-        choices=["done", "refused"],
-        help_text="`done` : c'est fait. `refused` : « code » et « detail » disent pourquoi.",
+        choices=STATUSES,
+        help_text="`done` : c'est fait. `rejected` : « code » et « detail » disent pourquoi.",
     )
     code = serializers.CharField(allow_null=True, help_text="Le code du refus, pour les programmes.")
     detail = serializers.CharField(allow_null=True, help_text="Le refus, en français.")
@@ -80,13 +80,13 @@ class BulkActionResultSerializer(serializers.Serializer[Any]):
     """Ce qui a été fait."""
 
     done = serializers.IntegerField(help_text="Lignes faites.")
-    refused = serializers.IntegerField(help_text="Lignes refusées.")
+    rejected = serializers.IntegerField(help_text="Lignes refusées.")
     results = AllocationActionResultSerializer(
         many=True, help_text="Une ligne pour chaque ligne envoyée, dans le même ordre."
     )
 
 
-class AllocationEndpoint(Endpoint):
+class AllocationView(ScopedView):
     """`/allocations/{pk}`."""
 
     scopes = {"GET": TokenScope.READ}
@@ -103,7 +103,7 @@ class AllocationEndpoint(Endpoint):
         return Response(allocation_serializer.serialize_allocation(pk))
 
 
-class _ActionEndpoint(Endpoint):
+class AllocationActionView(ScopedView):
     """Base of the actions on one allocation."""
 
     scopes = {"POST": TokenScope.ALLOCATE}
@@ -121,7 +121,7 @@ class _ActionEndpoint(Endpoint):
         return Response(allocation_serializer.serialize_allocation(pk))
 
 
-class RevokeEndpoint(_ActionEndpoint):
+class RevokeView(AllocationActionView):
     """`/allocations/{pk}/revoke`."""
 
     @idempotent
@@ -142,7 +142,7 @@ class RevokeEndpoint(_ActionEndpoint):
         return self.act(pk, operations.revoke, EmptySerializer)
 
 
-class ResendEndpoint(_ActionEndpoint):
+class ResendView(AllocationActionView):
     """`/allocations/{pk}/resend`."""
 
     @idempotent
@@ -160,12 +160,12 @@ class ResendEndpoint(_ActionEndpoint):
     def post(self, request: Request, pk: int) -> Response:
         """Écrit la même clé une fois de plus, à l'adresse de l'attribution ou à celle-ci, qui la remplace.
 
-        Refus (409) : `already_redeemed`, `already_revoked`, `pool_suspended`, `pool_closed`, `bad_address`.
+        Refus (409) : `already_redeemed`, `already_revoked`, `pool_suspended`, `pool_closed`, `invalid_recipient`.
         """
         return self.act(pk, operations.resend, ResendSerializer)
 
 
-class RemindEndpoint(_ActionEndpoint):
+class RemindView(AllocationActionView):
     """`/allocations/{pk}/remind`."""
 
     @idempotent
@@ -186,7 +186,7 @@ class RemindEndpoint(_ActionEndpoint):
         return self.act(pk, operations.remind, EmptySerializer)
 
 
-class ReduceEndpoint(_ActionEndpoint):
+class ReduceView(AllocationActionView):
     """`/allocations/{pk}/reduce`."""
 
     @idempotent
@@ -205,19 +205,19 @@ class ReduceEndpoint(_ActionEndpoint):
         """Laisse moins de licences à un établissement qui n'a pas activé sa clé : la même clé, les autres au lot.
 
         L'école qui avait reçu l'ancien nombre est prévenue. Refus (409) : `already_redeemed`, `already_revoked`,
-        `bad_units` (plus que ce que l'établissement a).
+        `invalid_units` (plus que ce que l'établissement a).
         """
         return self.act(pk, operations.reduce_one, ReduceSerializer)
 
 
-class _BulkActionEndpoint(Endpoint):
+class BulkAllocationActionView(ScopedView):
     """Base of the bulk actions: best effort, with a result per row."""
 
     scopes = {"POST": TokenScope.ALLOCATE}
 
     def act_on_all(self, operation: BulkOperation) -> Response:
         """Run the operation on the allocations of the request body, and return a result for each."""
-        serializer = AllocationNumbersSerializer(data=self.request.data)
+        serializer = AllocationIdsSerializer(data=self.request.data)
         serializer.is_valid(raise_exception=True)
         allocation_ids: list[int] = serializer.validated_data["allocations"]
         results_by_id = {
@@ -229,8 +229,8 @@ class _BulkActionEndpoint(Endpoint):
         results = [
             _serialize_result(index, results_by_id[allocation_id]) for index, allocation_id in enumerate(allocation_ids)
         ]
-        refused = sum(result["code"] is not None for result in results)
-        return Response({"done": len(results) - refused, "refused": refused, "results": results})
+        rejected = sum(result["code"] is not None for result in results)
+        return Response({"done": len(results) - rejected, "rejected": rejected, "results": results})
 
 
 _REQUEST_EXAMPLE = OpenApiExample("Deux attributions", request_only=True, value={"allocations": [1207, 1208]})
@@ -239,13 +239,13 @@ _RESPONSE_EXAMPLE = OpenApiExample(
     response_only=True,
     value={
         "done": 1,
-        "refused": 1,
+        "rejected": 1,
         "results": [
             {"row": 0, "allocation": 1207, "result": "done", "code": None, "detail": None},
             {
                 "row": 1,
                 "allocation": 1208,
-                "result": "refused",
+                "result": "rejected",
                 "code": "already_redeemed",
                 "detail": "La clé a été activée le 8 septembre 2026 : elle ne peut plus être reprise.",
             },
@@ -254,13 +254,13 @@ _RESPONSE_EXAMPLE = OpenApiExample(
 )
 _BULK_SCHEMA: Mapping[str, Any] = {
     "tags": TAGS,
-    "request": AllocationNumbersSerializer,
+    "request": AllocationIdsSerializer,
     "responses": {200: BulkActionResultSerializer},
     "examples": [_REQUEST_EXAMPLE, _RESPONSE_EXAMPLE],
 }
 
 
-class BulkRevokeEndpoint(_BulkActionEndpoint):
+class BulkRevokeView(BulkAllocationActionView):
     """`/allocations/revoke`."""
 
     @idempotent
@@ -273,7 +273,7 @@ class BulkRevokeEndpoint(_BulkActionEndpoint):
         return self.act_on_all(operations.revoke_many)
 
 
-class BulkResendEndpoint(_BulkActionEndpoint):
+class BulkResendView(BulkAllocationActionView):
     """`/allocations/resend`."""
 
     @idempotent
@@ -287,7 +287,7 @@ class BulkResendEndpoint(_BulkActionEndpoint):
         return self.act_on_all(operations.resend_many)
 
 
-class BulkRemindEndpoint(_BulkActionEndpoint):
+class BulkRemindView(BulkAllocationActionView):
     """`/allocations/remind`."""
 
     @idempotent
@@ -306,7 +306,7 @@ def _serialize_result(index: int, result: operations.AllocationActionResult) -> 
     return {
         "row": index,
         "allocation": result.allocation_id,
-        "result": "done" if refusal is None else "refused",
+        "result": "done" if refusal is None else "rejected",
         "code": None if refusal is None else refusal.code,
         "detail": None if refusal is None else str(refusal),
     }

@@ -8,12 +8,12 @@ import django_filters
 from django.db.models import F
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, extend_schema_field
+from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 
-from api.fields import MAX_INTEGER, UtcDateTimeField
+from api.fields import UtcDateTimeField
 from api.filters import StrictDateTimeFilter, StrictNumberFilter
-from licensing.catalogue.operations import day_in_france
+from core.calendar import date_in_paris
 from licensing.pools.models import Allocation
 from licensing.pools.queries import AllocationState, list_allocations
 from mailing.models import MessageState
@@ -74,15 +74,6 @@ EXAMPLE = OpenApiExample(
 )
 
 
-def _number_filter(field_name: str, description: str) -> StrictNumberFilter:
-    """Return a filter by a number, with its OpenAPI schema."""
-    number_filter = StrictNumberFilter(field_name=field_name)
-    extend_schema_field({"type": "integer", "minimum": 0, "maximum": MAX_INTEGER, "description": description})(
-        number_filter
-    )
-    return number_filter
-
-
 class AllocationApiFilter(django_filters.FilterSet):
     """Filters of the list of allocations."""
 
@@ -90,7 +81,7 @@ class AllocationApiFilter(django_filters.FilterSet):
         choices=AllocationState.choices, distinct=False, help_text="Plusieurs fois : l'un ou l'autre de ces états."
     )
     school = django_filters.CharFilter(method="of_school", help_text="L'UAI de l'établissement.")
-    pool = _number_filter("pool_id", "Le numéro du lot.")
+    pool = StrictNumberFilter("pool_id", help_text="Le numéro du lot.")
     created_after = StrictDateTimeFilter(
         field_name="created_at", lookup_expr="gte", help_text="Attribuées à cet instant ou après."
     )
@@ -103,11 +94,10 @@ class AllocationApiFilter(django_filters.FilterSet):
         fields = ()
 
     @classmethod
-    def get_filters(cls) -> dict[str, Any]:
+    def get_filters(cls) -> dict[str, django_filters.Filter]:
         """Return the filters, with `import`, which is a Python keyword."""
-        import_filter = _number_filter("import_id", "Le numéro de l'import qui les a faites.")
-        filters: dict[str, Any] = super().get_filters()
-        return filters | {"import": import_filter}
+        import_filter = StrictNumberFilter("import_id", help_text="Le numéro de l'import qui les a faites.")
+        return super().get_filters() | {"import": import_filter}
 
     def of_school(
         self, queryset: QuerySet[AnnotatedAllocation], name: str, value: str
@@ -118,7 +108,7 @@ class AllocationApiFilter(django_filters.FilterSet):
 
 def list_annotated_allocations() -> QuerySet[AnnotatedAllocation]:
     """Return the allocations annotated for today and with `redeemed_at`; the key itself is not loaded."""
-    today = day_in_france(timezone.now())
+    today = date_in_paris(timezone.now())
     queryset: QuerySet[AnnotatedAllocation] = (
         list_allocations(today).select_related(None).annotate(redeemed_at=F("key__redeemed_at"))
     )

@@ -11,7 +11,6 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from api.bulk import BulkRowsSerializer
-from api.endpoints import Endpoint, ListEndpoint
 from api.fields import (
     MAX_INTEGER,
     StrictBooleanField,
@@ -24,6 +23,7 @@ from api.fields import (
 from api.idempotency import idempotent
 from api.problem_details import ApiProblem, FieldError
 from api.scopes import TokenScope
+from api.views import ScopedListView, ScopedView
 from core.email_addresses import is_ordinary_address
 from licensing.pools import operations
 from licensing.pools.api import TAGS, allocation_serializer
@@ -50,11 +50,12 @@ _TOTAL = "`true` : l'établissement doit avoir `units` licences en tout. Sinon e
 _FIELD_BY_CODE = {
     "unknown_school": "school",
     "school_closed": "school",
-    "school_twice": "school",
-    "bad_address": "recipient",
-    "no_address": "recipient",
+    "duplicate_school": "school",
+    "invalid_recipient": "recipient",
+    "recipient_missing": "recipient",
 }
 _ALL_OR_NOTHING, _BEST_EFFORT = "all_or_nothing", "best_effort"
+MODES = [(_ALL_OR_NOTHING, "tout ou rien"), (_BEST_EFFORT, "au mieux")]
 
 
 class AllocationRowSerializer(StrictSerializer):
@@ -101,7 +102,7 @@ class BulkAllocationSerializer(StrictSerializer):
 
     pool = StrictIntegerField(min_value=1, help_text="Le numéro du lot.")
     mode = StrictChoiceField(
-        choices=[(_ALL_OR_NOTHING, "tout ou rien"), (_BEST_EFFORT, "au mieux")],
+        choices=MODES,
         help_text="`all_or_nothing` : tout est attribué, ou rien ne l'est et « errors » nomme chaque ligne refusée. "
         "`best_effort` : chaque ligne a son résultat, dans l'ordre ; celle qui demande plus que ce qu'il reste au lot "
         "ne reçoit rien, les suivantes sont servies tant qu'elles y tiennent.",
@@ -122,9 +123,9 @@ class AllocationRowResultSerializer(serializers.Serializer[Any]):
     row = serializers.IntegerField(help_text="Sa place dans la liste envoyée, à partir de 0.")
     school = serializers.CharField(help_text="L'UAI de l'établissement.")
     result = serializers.ChoiceField(
-        choices=[status.value for status in AllocationRowStatus],
+        choices=[(status.value, status.name) for status in AllocationRowStatus],
         help_text="`created` : une nouvelle attribution. `grown` : celle de l'établissement a grandi, sous la même "
-        "clé. `unchanged` : il avait déjà ce total. `refused` : « code » et « detail » disent pourquoi.",
+        "clé. `unchanged` : il avait déjà ce total. `rejected` : « code » et « detail » disent pourquoi.",
     )
     allocation = serializers.IntegerField(allow_null=True, help_text="Le numéro de l'attribution.")
     units = serializers.IntegerField(allow_null=True, help_text="Ses licences, désormais.")
@@ -140,13 +141,13 @@ class BulkAllocationResultSerializer(serializers.Serializer[Any]):
     created = serializers.IntegerField(help_text="Nouvelles attributions.")
     grown = serializers.IntegerField(help_text="Attributions qui ont grandi.")
     unchanged = serializers.IntegerField(help_text="Établissements qui avaient déjà leur total.")
-    refused = serializers.IntegerField(help_text="Lignes refusées ; aucune en `all_or_nothing`.")
+    rejected = serializers.IntegerField(help_text="Lignes refusées ; aucune en `all_or_nothing`.")
     results = AllocationRowResultSerializer(
         many=True, help_text="Une ligne pour chaque ligne envoyée, dans le même ordre."
     )
 
 
-class AllocationListEndpoint(ListEndpoint):
+class AllocationListView(ScopedListView):
     """`/allocations`."""
 
     scopes = {"GET": TokenScope.READ, "POST": TokenScope.ALLOCATE}
@@ -195,8 +196,8 @@ class AllocationListEndpoint(ListEndpoint):
         """Donne des licences d'un lot à un établissement, et lui écrit sa clé.
 
         Refus (409) : `unknown_pool`, `pool_exhausted`, `pool_suspended`, `pool_closed`, `unknown_school`,
-        `school_closed`, `bad_address`, `no_address` (ni contact ni adresse officielle), `would_shrink` (l'établissement
-        a plus que ce total), `bad_date`.
+        `school_closed`, `invalid_recipient`, `recipient_missing` (ni contact ni adresse officielle), `would_reduce`
+        (l'établissement a plus que ce total), `invalid_send_date`.
         """
         serializer = CreateAllocationSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -223,7 +224,7 @@ class AllocationListEndpoint(ListEndpoint):
         return response
 
 
-class BulkAllocationEndpoint(Endpoint):
+class BulkAllocationView(ScopedView):
     """`/allocations/bulk`."""
 
     scopes = {"POST": TokenScope.ALLOCATE}
@@ -257,7 +258,7 @@ class BulkAllocationEndpoint(Endpoint):
                     "created": 1,
                     "grown": 0,
                     "unchanged": 0,
-                    "refused": 1,
+                    "rejected": 1,
                     "results": [
                         {
                             "row": 0,
@@ -271,7 +272,7 @@ class BulkAllocationEndpoint(Endpoint):
                         {
                             "row": 1,
                             "school": "0300124L",
-                            "result": "refused",
+                            "result": "rejected",
                             "allocation": None,
                             "units": None,
                             "code": "school_closed",
@@ -288,11 +289,11 @@ class BulkAllocationEndpoint(Endpoint):
 
         Le lot est tenu pendant ce temps : ce qui est attribué l'est une fois. Ce que la description ne permet pas
         (un UAI mal écrit, un nombre qui n'en est pas un) est refusé avant tout, dans les deux modes : « errors » nomme
-        chaque ligne (400). Un établissement nommé deux fois n'est servi que la première (`school_twice`).
+        chaque ligne (400). Un établissement nommé deux fois n'est servi que la première (`duplicate_school`).
 
-        En `all_or_nothing`, `rows_refused` (409) nomme dans « errors » chaque ligne refusée, avec son champ et son
+        En `all_or_nothing`, `rows_rejected` (409) nomme dans « errors » chaque ligne refusée, avec son champ et son
         code ; `pool_exhausted`, quand le lot n'a pas assez pour toutes. Refus de l'ensemble, dans les deux modes :
-        `unknown_pool`, `pool_suspended`, `pool_closed`, `bad_date`.
+        `unknown_pool`, `pool_suspended`, `pool_closed`, `invalid_send_date`.
         """
         serializer = BulkAllocationSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -321,7 +322,7 @@ def _build_error(index: int, refusal: LicensingError) -> FieldError:
 
 
 def _serialize_results(pool: int, result: BulkAllocationResult) -> dict[str, Any]:
-    """Return what `GivenSerializer` describes, without the cost of a serializer for 10,000 rows."""
+    """Return what `BulkAllocationResultSerializer` describes, without the cost of a serializer for 10,000 rows."""
     outcome = result.outcome
     return {
         "pool": pool,
@@ -329,7 +330,7 @@ def _serialize_results(pool: int, result: BulkAllocationResult) -> dict[str, Any
         "created": outcome.created,
         "grown": outcome.grown,
         "unchanged": outcome.unchanged,
-        "refused": len(result.results) - outcome.created - outcome.grown - outcome.unchanged,
+        "rejected": len(result.results) - outcome.created - outcome.grown - outcome.unchanged,
         "results": [_serialize_result(index, row_result) for index, row_result in enumerate(result.results)],
     }
 

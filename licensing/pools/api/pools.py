@@ -10,10 +10,10 @@ from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from api.endpoints import Endpoint, ListEndpoint
 from api.fields import UtcDateTimeField
 from api.scopes import TokenScope
-from licensing.catalogue.operations import day_in_france
+from api.views import ScopedListView, ScopedView
+from core.calendar import date_in_paris
 from licensing.entitlements.models import EntitlementStatus
 from licensing.pools.models import Pool
 from licensing.pools.queries import list_pool_positions
@@ -37,7 +37,7 @@ class PoolSerializer(serializers.Serializer[Any]):
     schools = serializers.IntegerField(help_text="Établissements qui ont une attribution de ce lot.")
     redeemed_schools = serializers.IntegerField(help_text="Ceux d'entre eux qui ont activé leur clé.")
     status = serializers.ChoiceField(
-        choices=[status.value for status in EntitlementStatus],
+        choices=[(status.value, status.name) for status in EntitlementStatus],
         help_text="`firm`, `provisional`, `unpaid` ou `overdue` : on peut attribuer. `lapsed` ou `suspended` : tout "
         "attend une régularisation. `cancelled` ou `ended` : plus rien n'en reviendra.",
     )
@@ -71,7 +71,7 @@ EXAMPLE = OpenApiExample(
 )
 
 
-class PoolListEndpoint(ListEndpoint):
+class PoolListView(ScopedListView):
     """`/pools`."""
 
     scopes = {"GET": TokenScope.READ}
@@ -86,7 +86,7 @@ class PoolListEndpoint(ListEndpoint):
         return self.get_paginated_response([pools[pool.pk] for pool in page or ()])
 
 
-class PoolEndpoint(Endpoint):
+class PoolView(ScopedView):
     """`/pools/{pk}`."""
 
     scopes = {"GET": TokenScope.READ}
@@ -108,7 +108,7 @@ class PoolEndpoint(Endpoint):
 
 def _serialize_pools() -> dict[int, dict[str, Any]]:
     """Serialize all pools of the collectivity, by primary key: there are few."""
-    today = day_in_france(timezone.now())
+    today = date_in_paris(timezone.now())
     return {
         position.pool_id: PoolSerializer(
             position._asdict() | {"status": position.entitlement.status_on(today).value}

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models import F
 
-from core import array_lookups
 from licensing.entitlements.models import ActivationKey
 from licensing.pools import checks, events
 from licensing.pools.models import Allocation, Pool
@@ -151,4 +150,4 @@ def _lock_growing_keys(steps: Sequence[AllocationStep]) -> None:
     """Lock the keys that will grow: a concurrent redemption waits, and then gets the full volume."""
     key_ids = [step.held.key_id for step in steps if step.held is not None and step.added]
     if key_ids:
-        list(ActivationKey.objects.locked().filter(array_lookups.number_in("pk", key_ids)).values_list("pk", flat=True))
+        list(ActivationKey.objects.locked().filter(pk__in_array=key_ids).values_list("pk", flat=True))

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import connection
+from django.db.models import Q
 
-from core import array_lookups
 from core.copy_rows import copy_rows
 from core.sequences import reserve_ids
 from licensing.entitlements.key_minting import mint
@@ -93,7 +93,7 @@ def grow_allocations(steps: Sequence[AllocationStep], *, at: datetime.datetime) 
             ],
         )
     grow_many({held.key_id: step.added for held, step in existing})
-    exposed = array_lookups.number_in("pk", (held.key_id for held, step in existing if step.exposes))
+    exposed = Q(pk__in_array=[held.key_id for held, step in existing if step.exposes])
     ActivationKey.objects.filter(exposed, exposed_at=None).update(exposed_at=at)
     # The new e-mail states the total: pending e-mails about these keys are cancelled.
     mailing.cancel(ALLOCATION_TOPIC, [held.allocation_id for held, _ in existing], at)

@@ -48,7 +48,7 @@ class AllocationRowStatus(StrEnum):
     GROWN = "grown"
     #: The school had its total already.
     UNCHANGED = "unchanged"
-    REFUSED = "refused"
+    REJECTED = "rejected"
 
 
 class AllocationRowResult(NamedTuple):
@@ -103,7 +103,7 @@ def allocate_rows(
     if outcome.created + outcome.grown > 1:
         # For the home page of the office; each school's page shows its own entry.
         audit_log.record(
-            action="pools.allocated_together",
+            action="pools.bulk_allocated",
             by=by,
             at=at,
             summary=describe_bulk_allocation(outcome.units, outcome.created + outcome.grown, pool.name),
@@ -113,7 +113,7 @@ def allocate_rows(
     results = [
         _build_result(one, outcome)
         if isinstance(one, AllocationStep)
-        else AllocationRowResult(row.uai, AllocationRowStatus.REFUSED, refusal=one)
+        else AllocationRowResult(row.uai, AllocationRowStatus.REJECTED, refusal=one)
         for row, one in zip(rows, steps_or_errors, strict=True)
     ]
     return BulkAllocationResult(results, outcome)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from core import array_lookups, formatting
+from core import formatting
 from licensing.pools import checks
 from licensing.pools.exceptions import (
     BadAddress,
@@ -111,14 +111,14 @@ def get_target_schools(uais: Collection[str], known: Sequence[TargetSchool] = ()
     """Return the schools by UAI; missing where the directory has none. `known` are not queried again."""
     schools = {school.uai: school for school in known}
     if unread := [uai for uai in uais if uai not in schools]:
-        rows = School.objects.filter(array_lookups.text_in("uai", unread)).values_list("uai", "name", "email", "state")
+        rows = School.objects.filter(uai__in_array=unread).values_list("uai", "name", "email", "state")
         schools |= {row[0]: TargetSchool(*row) for row in rows}
     return schools
 
 
 def lock_existing_allocations(pool: Pool, uais: Collection[str]) -> dict[str, ExistingAllocation]:
     """Lock the active allocations of the schools from the pool, and return them by UAI."""
-    locked = Allocation.objects.active().locked().filter(array_lookups.text_in("school_id", uais), pool=pool)
+    locked = Allocation.objects.active().locked().filter(school_id__in_array=uais, pool=pool)
     return {uai: ExistingAllocation(*rest) for uai, *rest in locked.values_list("school_id", "pk", "key_id", "units")}
 
 

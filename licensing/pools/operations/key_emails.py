@@ -17,8 +17,8 @@ from accounts import throttling
 from accounts.throttling import RateLimit
 from collectivities import audit_log
 from core import formatting
+from core.calendar import date_in_paris, start_of_day
 from jobs.tasks import defer
-from licensing.catalogue.operations import PARIS, day_in_france
 from licensing.entitlements.models import ActivationKey, usable_on
 from licensing.entitlements.queries import unseal_key
 from licensing.exceptions import LicensingError
@@ -86,7 +86,7 @@ def remind_many(
     """Remind all of these schools, at most once a day, in one transaction; return a result for each."""
     allocations, results = lock_allocations(allocation_ids)
     received = find_emailed_ids(allocations)
-    midnight = datetime.datetime.combine(day_in_france(at), datetime.time.min, tzinfo=PARIS)
+    midnight = start_of_day(date_in_paris(at))
     reminded_today = find_reminded_ids(midnight, allocations)
     due: list[Allocation] = []
     for allocation in allocations.values():
@@ -157,7 +157,7 @@ def _refusal(allocation: Allocation, at: datetime.datetime) -> LicensingError | 
     if allocation.revoked_at is not None:
         return revoked_error(allocation.revoked_at)
     if allocation.key.redeemed_at is not None:
-        day = formatting.long_date(day_in_france(allocation.key.redeemed_at))
+        day = formatting.long_date(date_in_paris(allocation.key.redeemed_at))
         return AllocationRedeemed(f"La clé a été activée le {day} : l'établissement s'en sert déjà.")
     try:
         checks.check_open(allocation.pool.entitlement, at)
@@ -254,5 +254,5 @@ def resend_lost_keys(*, uai: str, at: datetime.datetime) -> list[AllocationActio
 
 def _is_redeemable_q(uai: str, at: datetime.datetime) -> Q:
     """Return the condition that a key is for the school and can be redeemed."""
-    usable = usable_on(day_in_france(at))
+    usable = usable_on(date_in_paris(at))
     return usable & Q(school=uai, redeemed_at__isnull=True, revoked_at__isnull=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from collectivities import audit_log
-from core import array_lookups, formatting
+from core import formatting
 from licensing.entitlements.key_units import shrink_many
 from licensing.pools import checks, events
 from licensing.pools.emails import school_label
@@ -98,7 +98,7 @@ def reduce_many(
     entry. Raises `UnknownPool`.
     """
     pool = checks.lock_pool(pool_id)
-    of_schools = array_lookups.text_in("school_id", (reduction.uai for reduction in reductions))
+    of_schools = Q(school_id__in_array=[reduction.uai for reduction in reductions])
     allocation_ids = Allocation.objects.active().filter(of_schools, pool=pool).values_list("pk", flat=True)
     allocations, _ = lock_allocations(list(allocation_ids))
     held = {allocation.school_id: allocation for allocation in allocations.values()}

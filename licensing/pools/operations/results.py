@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from core import array_lookups, formatting
-from licensing.catalogue.operations import day_in_france
+from core import formatting
+from core.calendar import date_in_paris
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.exceptions import AllocationRedeemed, AllocationRevoked, UnknownAllocation
 from licensing.pools.models import Allocation
@@ -33,13 +33,13 @@ class AllocationActionResult(NamedTuple):
 
 def redeemed_error(at: datetime.datetime, consequence: str) -> AllocationRedeemed:
     """Return the error for a redeemed key; `consequence`: the clause on what cannot be done."""
-    return AllocationRedeemed(f"La clé a été activée le {formatting.long_date(day_in_france(at))} : {consequence}.")
+    return AllocationRedeemed(f"La clé a été activée le {formatting.long_date(date_in_paris(at))} : {consequence}.")
 
 
 def revoked_error(at: datetime.datetime) -> AllocationRevoked:
     """Return the error for a revoked allocation."""
     return AllocationRevoked(
-        f"Cette attribution a été reprise le {formatting.long_date(day_in_france(at))} : sa clé ne vaut plus rien."
+        f"Cette attribution a été reprise le {formatting.long_date(date_in_paris(at))} : sa clé ne vaut plus rien."
     )
 
 
@@ -52,13 +52,13 @@ def lock_allocations(allocation_ids: Collection[int]) -> tuple[dict[int, Allocat
         allocation.pk: allocation
         for allocation in Allocation.objects.locked()
         .select_related("pool__entitlement", "school")
-        .filter(array_lookups.number_in("pk", allocation_ids))
+        .filter(pk__in_array=allocation_ids)
     }
     # Locking the keys excludes concurrent redemptions.
     keys = {
         key.pk: key
         for key in ActivationKey.objects.locked().filter(
-            array_lookups.number_in("pk", (allocation.key_id for allocation in allocations.values()))
+            pk__in_array=[allocation.key_id for allocation in allocations.values()]
         )
     }
     for allocation in allocations.values():

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F
 
 from collectivities import audit_log
-from core import array_lookups, formatting
+from core import formatting
 from licensing.entitlements.models import ActivationKey
 from licensing.pools import events
 from licensing.pools.emails import school_label
@@ -46,7 +46,7 @@ def revoke_many(
 
     `import_id`: the import that requests it, recorded as one audit entry.
     """
-    requested = Allocation.objects.filter(array_lookups.number_in("pk", allocation_ids))
+    requested = Allocation.objects.filter(pk__in_array=allocation_ids)
     # Lock order: pool → allocation → key.
     list(Pool.objects.locked().filter(pk__in=set(requested.values_list("pool_id", flat=True))))
     allocations, results = lock_allocations(allocation_ids)
@@ -71,11 +71,9 @@ def revoke_many(
 def _apply(allocations: list[Allocation], *, by: User | None, at: datetime.datetime, action: str) -> set[int]:
     allocation_ids = [allocation.pk for allocation in allocations]
     notified = find_emailed_ids(allocation_ids)
-    rows = Allocation.objects.filter(array_lookups.number_in("pk", allocation_ids))
+    rows = Allocation.objects.filter(pk__in_array=allocation_ids)
     rows.update(revoked_at=at, revoked_by_id=by.pk if by else None)
-    ActivationKey.objects.filter(
-        array_lookups.number_in("pk", (allocation.key_id for allocation in allocations))
-    ).update(revoked_at=at)
+    ActivationKey.objects.filter(pk__in_array=[allocation.key_id for allocation in allocations]).update(revoked_at=at)
     returned: Counter[int] = Counter()
     for allocation in allocations:
         returned[allocation.pool_id] += allocation.units

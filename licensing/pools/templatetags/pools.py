@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from core import formatting
-from licensing.catalogue.operations import day_in_france
+from core.calendar import date_in_paris
 from licensing.entitlements.models import EntitlementStatus
 from licensing.entitlements.wording import format_until
 from licensing.entitlements.wording import status_text as status_in_words
@@ -102,7 +102,7 @@ def valid_until(entitlement: Entitlement) -> str:
 
 
 def _today() -> datetime.date:
-    return day_in_france(timezone.now())
+    return date_in_paris(timezone.now())
 
 
 @register.filter

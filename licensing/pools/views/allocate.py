@@ -13,7 +13,7 @@ from collectivities.access import office
 from collectivities.models import Role
 from collectivities.queries import get_contact_emails
 from core import formatting
-from licensing.catalogue.operations import day_in_france
+from core.calendar import date_in_paris
 from licensing.exceptions import LicensingError
 from licensing.pools import operations
 from licensing.pools.forms import AllocateForm
@@ -40,13 +40,13 @@ def allocate(request: OfficeHttpRequest) -> HttpResponse:
     school = find_by_uai(uai)
     if school is None:
         raise Http404("No such school.")
-    today = day_in_france(timezone.now())
-    lots = [pool for pool in list_pool_positions() if pool.free and pool.entitlement.usable_on(today)]
+    today = date_in_paris(timezone.now())
+    pools = [pool for pool in list_pool_positions() if pool.free and pool.entitlement.usable_on(today)]
     initial = {
         "recipient": get_contact_emails([school.uai]).get(school.uai) or school.email,
         "pool": request.GET.get("lot"),
     }
-    form = AllocateForm(request.POST or None, positions=lots, initial=initial)
+    form = AllocateForm(request.POST or None, positions=pools, initial=initial)
     status = 200
     if request.method == "POST":
         if form.is_valid():
@@ -64,7 +64,7 @@ def allocate(request: OfficeHttpRequest) -> HttpResponse:
         "school": school,
         "name": format_school_name(school.name),
         "form": form,
-        "lots": lots,
+        "pools": pools,
         "already": already,
     }
     return render(request, "pools/allocate.html", context, status=status)

@@ -11,7 +11,7 @@ from django_tables2 import RequestConfig
 
 from collectivities.access import office
 from collectivities.models import AuditEntry, Role
-from licensing.catalogue.operations import day_in_france
+from core.calendar import date_in_paris
 from licensing.pools.exports import build_workbook
 from licensing.pools.filters import AllocationFilter
 from licensing.pools.forms import ResendForm
@@ -30,7 +30,7 @@ _XLSX_CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetm
 
 def build_filter(data: object) -> AllocationFilter:
     """Return the filter of today's allocations for the given query parameters."""
-    return AllocationFilter(data, queryset=list_allocations(day_in_france(timezone.now())))
+    return AllocationFilter(data, queryset=list_allocations(date_in_paris(timezone.now())))
 
 
 @office()
@@ -51,14 +51,14 @@ def export(request: OfficeHttpRequest) -> HttpResponse:
         build_workbook(build_filter(request.GET).qs.order_by("school__name_folded", "pk")),
         content_type=_XLSX_CONTENT_TYPE,
     )
-    response["Content-Disposition"] = f'attachment; filename="attributions-{day_in_france(timezone.now())}.xlsx"'
+    response["Content-Disposition"] = f'attachment; filename="attributions-{date_in_paris(timezone.now())}.xlsx"'
     return response
 
 
 @office()
 def allocation_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show one allocation: its state, e-mails, audit entries, and the actions of managers."""
-    allocation = get_object_or_404(list_allocations(day_in_france(timezone.now())), pk=pk)
+    allocation = get_object_or_404(list_allocations(date_in_paris(timezone.now())), pk=pk)
     messages = Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id=pk).order_by("-pk")[:20]
     context = {
         "allocation": allocation,

@@ -21,7 +21,7 @@ def pool_list(request: OfficeHttpRequest) -> HttpResponse:
     """Show each pool: its order, its dates and its position."""
     roles = request.member.roles
     context = {
-        "lots": list_pool_positions(),
+        "pools": list_pool_positions(),
         "buys": Role.BUYER in roles,
         "sees_prices": not {Role.BUYER, Role.MANAGER}.isdisjoint(roles),
     }

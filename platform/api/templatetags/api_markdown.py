@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django import template
 
-from api import markdown as renderer
+from api.documentation import markdown as renderer
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString

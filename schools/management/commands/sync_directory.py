@@ -59,8 +59,8 @@ class Command(BaseCommand):
             f"{counts['changed']} modifiés, {counts['closed']} fermés, {counts['reopened']} rouverts, "
             f"{counts['unchanged']} inchangés, {counts['refused']} lignes refusées."
         )
-        if report.folded:
-            self.stdout.write(f"{report.folded} lignes d'un même UAI ont été réunies.")
+        if report.merged:
+            self.stdout.write(f"{report.merged} lignes d'un même UAI ont été réunies.")
         self._write_section("Fermés", [f"{school.uai} {school.name}" for school in report.closed])
         self._write_section("Rouverts", [f"{school.uai} {school.name}" for school in report.reopened])
         self._write_section("Modifiés", [_format_change(school) for school in report.changed])

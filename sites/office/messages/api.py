@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import django_filters
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from api.endpoints import Endpoint, ListEndpoint
-from api.fields import MAX_INTEGER, UtcDateTimeField
+from api.fields import UtcDateTimeField
 from api.filters import StrictDateTimeFilter, StrictNumberFilter
 from api.scopes import TokenScope
+from api.views import ScopedListView, ScopedView
 from licensing.pools.models import ALLOCATION_TOPIC
 from mailing.models import Message, MessageState
 
@@ -32,8 +32,8 @@ _EXAMPLE = {
     "allocation": 311,
     "state": "bounced",
     "reason": "Cette adresse n'existe pas : corrigez-la et renvoyez le message.",
-    "server_answer": "550 5.1.1 User unknown",
-    "attempts": 1,
+    "server_response": "550 5.1.1 User unknown",
+    "attempt_count": 1,
     "next_attempt_at": None,
     "created_at": "2026-11-25T09:00:00Z",
     "sent_at": None,
@@ -48,6 +48,9 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
         "`key_revoked` pour une attribution réduite ou reprise, `invitation` pour un futur membre…"
     )
     kind_label = serializers.CharField(source="label", help_text="La sorte, en français.")
+    about = serializers.CharField(
+        help_text="De quoi il parle, en clair : l'école et son UAI, par exemple ; vide : rien de tel."
+    )
     # May be empty (the account was deleted), so described as a string instead of an e-mail address.
     recipient = serializers.CharField(
         help_text="L'adresse à laquelle il est écrit ; vide si le compte de cette personne a été supprimé depuis."
@@ -65,11 +68,11 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
     reason = serializers.CharField(
         source="explanation", help_text="Pourquoi il attend, n'est pas parti ou n'a plus d'adresse ; vide sinon."
     )
-    server_answer = serializers.CharField(
-        help_text="Ce qu'un serveur a répondu en le refusant, mot pour mot ; vide sinon."
+    server_response = serializers.CharField(
+        source="server_answer", help_text="Ce qu'un serveur a répondu en le refusant, mot pour mot ; vide sinon."
     )
-    attempts = serializers.IntegerField(
-        help_text="Combien de fois un serveur a répondu à son sujet, qu'il l'ait accepté ou non."
+    attempt_count = serializers.IntegerField(
+        source="attempts", help_text="Combien de fois un serveur a répondu à son sujet, qu'il l'ait accepté ou non."
     )
     next_attempt_at = UtcDateTimeField(allow_null=True, help_text="Pas avant ; null si aucun envoi n'est prévu.")
     created_at = UtcDateTimeField(help_text="Quand il a été préparé ; il peut partir bien plus tard.")
@@ -83,9 +86,6 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
         read_only_fields = fields
         extra_kwargs = {
             "id": {"help_text": "Le numéro du message : c'est celui de son adresse."},
-            "about": {
-                "help_text": "De quoi il parle, en clair : l'école et son UAI, par exemple ; vide : rien de tel."
-            },
         }
 
     def get_allocation(self, message: Message) -> int | None:
@@ -98,14 +98,7 @@ class ApiMessageFilter(django_filters.FilterSet):
 
     state = django_filters.MultipleChoiceFilter(choices=MessageState.choices, help_text="Un état, ou plusieurs.")
     kind = django_filters.CharFilter(max_length=40, help_text="La sorte de message.")
-    allocation = extend_schema_field(
-        {
-            "type": "integer",
-            "minimum": 0,
-            "maximum": MAX_INTEGER,
-            "description": "Ceux qui parlent de cette attribution.",
-        }
-    )(StrictNumberFilter(method="about_allocation"))
+    allocation = StrictNumberFilter(method="about_allocation", help_text="Ceux qui parlent de cette attribution.")
     recipient = django_filters.CharFilter(
         lookup_expr="iexact", max_length=254, help_text="L'adresse du destinataire, entière."
     )
@@ -125,7 +118,7 @@ class ApiMessageFilter(django_filters.FilterSet):
         return messages.filter(topic=ALLOCATION_TOPIC, topic_id=number)
 
 
-class MessageListEndpoint(ListEndpoint):
+class MessageListView(ScopedListView):
     """`/messages`."""
 
     scopes = {"GET": TokenScope.READ}
@@ -147,7 +140,7 @@ class MessageListEndpoint(ListEndpoint):
         return self.list_response()
 
 
-class MessageEndpoint(Endpoint):
+class MessageView(ScopedView):
     """`/messages/{pk}`."""
 
     scopes = {"GET": TokenScope.READ}

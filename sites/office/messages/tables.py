@@ -8,6 +8,7 @@ import django_tables2 as tables
 from django.urls import reverse
 from django.utils.html import format_html
 
+from mailing import kinds
 from mailing.models import Message
 
 if TYPE_CHECKING:
@@ -40,5 +41,5 @@ class MessageTable(tables.Table):
             record.pk,
             reverse("messages:detail", args=[record.pk]),
             record.about or f"Message n° {record.pk}",
-            record.label,
+            kinds.get_label(record.kind),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import messages as notices
 from django.http import Http404, HttpResponse
@@ -25,23 +26,14 @@ from mailing import kinds
 from mailing.models import Message, MessageState
 from mailing.queries import count_by_state
 from sites.office.messages.filters import MessageFilter
-from sites.office.messages.forms import MessageResendForm
 from sites.office.messages.tables import MessageTable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from django.http import HttpRequest
-    from django_htmx.middleware import HtmxDetails
 
-    from accounts.models import User
     from collectivities.access import OfficeHttpRequest
-
-    class HtmxOfficeRequest(OfficeHttpRequest):
-        """An office request with htmx's attributes."""
-
-        user: User
-        htmx: HtmxDetails
 
 
 PER_PAGE = 50
@@ -60,9 +52,19 @@ _EMAIL_CSP: dict[str, Collection[str] | str] = {
 }
 
 
+class MessageResendForm(forms.Form):
+    """The address to which a message is resent."""
+
+    recipient = forms.EmailField(
+        label="Adresse e-mail",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+
 @office()
 @require_GET
-def message_list(request: HtmxOfficeRequest) -> HttpResponse:
+def message_list(request: OfficeHttpRequest) -> HttpResponse:
     """List the messages; for htmx, the list only, which is polled while messages are being sent."""
     filtered = MessageFilter(request.GET, queryset=Message.objects.all())
     table = MessageTable(filtered.qs)
@@ -86,7 +88,7 @@ _ALWAYS_COUNTED = frozenset({MessageState.SENT, MessageState.FAILED})
 @office()
 @require_GET
 @csp_override(_PREVIEW_PAGE_CSP)
-def message_detail(request: HtmxOfficeRequest, pk: int) -> HttpResponse:
+def message_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show a message's status and its content with the key masked; for htmx, the status only."""
     message = get_object_or_404(Message, pk=pk)
     context = _build_detail_context(request, message)
@@ -97,7 +99,7 @@ def message_detail(request: HtmxOfficeRequest, pk: int) -> HttpResponse:
 @require_GET
 @xframe_options_sameorigin
 @csp_override(_EMAIL_CSP)
-def message_preview(request: HtmxOfficeRequest, pk: int) -> HttpResponse:  # noqa: ARG001 - every view's signature
+def message_preview(request: OfficeHttpRequest, pk: int) -> HttpResponse:  # noqa: ARG001 - every view's signature
     """Return the message's HTML with its key masked, for the preview frame."""
     rendered = _render_preview(get_object_or_404(Message, pk=pk))
     if rendered is None or not rendered.html:
@@ -109,7 +111,7 @@ def message_preview(request: HtmxOfficeRequest, pk: int) -> HttpResponse:  # noq
 @require_POST
 @never_cache
 @csp_override(_PREVIEW_PAGE_CSP)
-def message_reveal(request: HtmxOfficeRequest, pk: int) -> HttpResponse:
+def message_reveal(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show the message with its key. The audit log records who did."""
     message = get_object_or_404(Message, pk=pk)
     reveal = _get_kind_or_404(message).reveal
@@ -128,7 +130,7 @@ def message_reveal(request: HtmxOfficeRequest, pk: int) -> HttpResponse:
 @office(Role.MANAGER)
 @require_POST
 @csp_override(_PREVIEW_PAGE_CSP)
-def message_resend(request: HtmxOfficeRequest, pk: int) -> HttpResponse:
+def message_resend(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Resend the message, to a corrected address."""
     message = get_object_or_404(Message, pk=pk)
     resend = _get_kind_or_404(message).resend
@@ -168,13 +170,14 @@ def _render_preview(message: Message) -> kinds.RenderedEmail | None:
 
 
 def _build_detail_context(
-    request: HtmxOfficeRequest, message: Message, form: MessageResendForm | None = None
+    request: OfficeHttpRequest, message: Message, form: MessageResendForm | None = None
 ) -> dict[str, Any]:
     may_act = Role.MANAGER in request.member.roles
     kind = kinds.get(message.kind) if kinds.is_known(message.kind) else None
     now = timezone.now()
     return {
         "message": message,
+        "kind_label": kinds.get_label(message.kind),
         "now": now,
         "is_leaving": message.state == MessageState.SENDING
         or (message.state == MessageState.QUEUED and message.due_at <= now),

@@ -7,27 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from django.db import connection
 from django.shortcuts import get_object_or_404
 
 from collectivities.access import OfficeAccess
-from collectivities.access import OfficeHttpRequest as BaseOfficeRequest
 from collectivities.models import Role
+from core.tenant_connection import connection
 from licensing.orders.models import Order
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-    from django_htmx.middleware import HtmxDetails
 
-    from accounts.models import User
+    from collectivities.access import OfficeHttpRequest
     from tenants.models import Collectivity
-
-    class PurchaseOfficeRequest(BaseOfficeRequest):
-        """A member's request, with django-htmx's attribute."""
-
-        user: User
-        htmx: HtmxDetails
-
 
 BUYERS = OfficeAccess(Role.BUYER)
 READERS = OfficeAccess(Role.BUYER, Role.MANAGER)
@@ -35,7 +26,7 @@ READERS = OfficeAccess(Role.BUYER, Role.MANAGER)
 
 def get_current_collectivity() -> Collectivity:
     """Return the current tenant."""
-    return cast("Collectivity", connection.tenant)  # type: ignore[attr-defined]
+    return cast("Collectivity", connection.tenant)
 
 
 def list_purchases() -> QuerySet[Order]:
@@ -48,6 +39,6 @@ def get_purchase(pk: int) -> Order:
     return get_object_or_404(list_purchases(), pk=pk)
 
 
-def can_buy(request: PurchaseOfficeRequest) -> bool:
+def can_buy(request: OfficeHttpRequest) -> bool:
     """Whether the member may buy, and not only read."""
     return Role.BUYER in request.member.roles

@@ -24,13 +24,13 @@ from web.access import require_policy
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
+    from collectivities.access import OfficeHttpRequest
     from licensing.orders.models import Order
-    from sites.office.purchases import PurchaseOfficeRequest
 
 
 @require_policy(BUYERS)
 @require_POST
-def quote(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
+def quote(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Create the quote; its PDF is then linked from the order's page."""
     order = get_purchase(pk)
     try:
@@ -45,7 +45,7 @@ def quote(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
 
 @require_policy(BUYERS)
 @require_http_methods(["GET", "HEAD", "POST"])
-def order(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
+def order(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show the billing form; by POST, place the order; by htmx GET, render the preflight of the current codes."""
     draft = get_purchase(pk)
     if draft.state != OrderState.DRAFT:
@@ -83,7 +83,7 @@ def order(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
 
 @require_policy(BUYERS)
 @require_http_methods(["GET", "HEAD", "POST"])
-def complete(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
+def complete(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Complete the billing codes of an order whose invoice is not issued yet."""
     placed_order = get_purchase(pk)
     initial = {name: getattr(placed_order, name) for name in BILLING_CODES}
@@ -111,7 +111,7 @@ def complete(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
 
 @require_policy(BUYERS)
 @require_http_methods(["GET", "HEAD", "POST"])
-def discard(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
+def discard(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Ask for confirmation; by POST, discard the draft."""
     draft = get_purchase(pk)
     if request.method != "POST":
@@ -131,7 +131,7 @@ def _run_preflight(form: BillingCodesForm) -> preflight.Preflight:
     return preflight.check_billing(payer=Payer.COLLECTIVITY, school=None, **form.codes())
 
 
-def _render_preflight(request: PurchaseOfficeRequest, form: BillingCodesForm) -> HttpResponse:
+def _render_preflight(request: OfficeHttpRequest, form: BillingCodesForm) -> HttpResponse:
     """Render the preflight fragment for the current field values."""
     response = render(request, "office/purchases/_preflight.html", {"preflight": _run_preflight(form)})
     patch_vary_headers(response, ["HX-Request"])

@@ -9,10 +9,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from core import formatting
+from core.calendar import date_in_paris
 from licensing.billing.models import Invoice, InvoiceKind
 from licensing.billing.queries import get_balance
 from licensing.catalogue.models import Seller
-from licensing.catalogue.operations import day_in_france
 from licensing.entitlements import wording
 from licensing.entitlements.models import Entitlement
 from licensing.orders import preflight
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpResponse
 
-    from sites.office.purchases import PurchaseOfficeRequest
+    from collectivities.access import OfficeHttpRequest
 
 #: States in which the billing codes may still be completed: no invoice is issued yet.
 COMPLETABLE = (OrderState.PLACED, OrderState.LAPSED)
@@ -45,16 +45,16 @@ class PurchaseStep(NamedTuple):
 
 @require_policy(READERS)
 @require_safe
-def detail(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
+def detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show the order and its next step."""
     return render_purchase(request, get_purchase(pk))
 
 
 def render_purchase(
-    request: PurchaseOfficeRequest, order: Order, *, scan_form: OfficeScanForm | None = None, status: int = 200
+    request: OfficeHttpRequest, order: Order, *, scan_form: OfficeScanForm | None = None, status: int = 200
 ) -> HttpResponse:
     """Render the page of the order; `scan_form`: a refused upload, with its errors."""
-    today = day_in_france(timezone.now())
+    today = date_in_paris(timezone.now())
     entitlement = Entitlement.objects.filter(order_line__order=order).first()
     scans = list(order.scans.defer("content").order_by("-received_at", "-pk"))
     waiting = next((scan for scan in scans if scan.state == ScanState.WAITING), None)

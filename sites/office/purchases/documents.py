@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
     from django.http import HttpResponse
 
+    from collectivities.access import OfficeHttpRequest
     from licensing.billing.models import BillingDocument
     from licensing.orders.models import Order
-    from sites.office.purchases import PurchaseOfficeRequest
 
 
 @require_policy(READERS)
 @require_safe
-def quote_pdf(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
+def quote_pdf(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Return the quote as PDF. Raises `Http404` if there is none."""
     order = get_purchase(pk)
     if not order.quote_number:
@@ -45,7 +45,7 @@ def quote_pdf(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
 
 @require_policy(READERS)
 @require_safe
-def purchase_order_pdf(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
+def purchase_order_pdf(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Return the purchase order to sign as PDF. Raises `Http404` before the order is placed."""
     order = get_purchase(pk)
     if order.placed_at is None:
@@ -55,7 +55,7 @@ def purchase_order_pdf(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
 
 @require_policy(READERS)
 @require_safe
-def invoice_pdf(request: PurchaseOfficeRequest, pk: int, number: str) -> HttpResponse:  # noqa: ARG001 - every view's signature
+def invoice_pdf(request: OfficeHttpRequest, pk: int, number: str) -> HttpResponse:  # noqa: ARG001 - every view's signature
     """Return an invoice or a credit note of this order as PDF."""
     invoice = get_object_or_404(get_purchase(pk).invoices, number=number)
     return storage.build_download(get_or_create_document(invoice, at=timezone.now()))
@@ -63,7 +63,7 @@ def invoice_pdf(request: PurchaseOfficeRequest, pk: int, number: str) -> HttpRes
 
 @require_policy(READERS)
 @require_safe
-def scan_download(request: PurchaseOfficeRequest, pk: int, number: int) -> HttpResponse:  # noqa: ARG001 - every view's signature
+def scan_download(request: OfficeHttpRequest, pk: int, number: int) -> HttpResponse:  # noqa: ARG001 - every view's signature
     """Return the uploaded scan."""
     scan = get_object_or_404(get_purchase(pk).scans, pk=number)
     # An untrusted upload: never displayed inline.
@@ -72,7 +72,7 @@ def scan_download(request: PurchaseOfficeRequest, pk: int, number: int) -> HttpR
 
 @require_policy(BUYERS)
 @require_POST
-def scan_upload(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
+def scan_upload(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Receive the signed purchase order; the countdown of the rights stops until it is reviewed."""
     order = get_purchase(pk)
     form = OfficeScanForm(request.POST, request.FILES)
@@ -95,7 +95,7 @@ def scan_upload(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
     return redirect("purchases:detail", pk=pk)
 
 
-def _download(request: PurchaseOfficeRequest, order: Order, render: Callable[..., BillingDocument]) -> HttpResponse:
+def _download(request: OfficeHttpRequest, order: Order, render: Callable[..., BillingDocument]) -> HttpResponse:
     """Return the document, or redirect to the order's page with the reason why it cannot be rendered yet."""
     try:
         return storage.build_download(render(order, at=timezone.now()))

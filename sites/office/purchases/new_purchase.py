@@ -12,9 +12,9 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 
 from collectivities.models import PortfolioSchool
+from core.calendar import date_in_paris
 from licensing.catalogue import pricing
 from licensing.catalogue.models import Seller
-from licensing.catalogue.operations import day_in_france
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from sites.office.purchases import BUYERS, get_current_collectivity
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from django.http import HttpResponse
 
+    from collectivities.access import OfficeHttpRequest
     from licensing.catalogue.models import PriceBand
     from licensing.catalogue.pricing import PricedLine
-    from sites.office.purchases import PurchaseOfficeRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class LargerVolume:
 
 @require_policy(BUYERS)
 @require_http_methods(["GET", "HEAD", "POST"])
-def new_purchase(request: PurchaseOfficeRequest) -> HttpResponse:
+def new_purchase(request: OfficeHttpRequest) -> HttpResponse:
     """Show the price of a volume (`?licences=n`); by POST, draft the order."""
     now = timezone.now()
     data = request.POST if request.method == "POST" else request.GET
@@ -58,12 +58,12 @@ def new_purchase(request: PurchaseOfficeRequest) -> HttpResponse:
         try:
             if request.method == "POST":
                 return redirect("purchases:detail", pk=_create_draft(request, form, now))
-            context = _price_context(form.cleaned_data["licences"], day_in_france(now))
+            context = _price_context(form.cleaned_data["licences"], date_in_paris(now))
         except LicensingError as refusal:
             form.add_error("licences", str(refusal))
             status = 409
     # Nothing can be ordered before the seller is described: no price is shown until then.
-    bands = pricing.list_bands(day_in_france(now)) if Seller.objects.exists() else []
+    bands = pricing.list_bands(date_in_paris(now)) if Seller.objects.exists() else []
     context |= {
         "form": form,
         "htmx": bool(request.htmx),
@@ -80,7 +80,7 @@ def new_purchase(request: PurchaseOfficeRequest) -> HttpResponse:
     return response
 
 
-def _create_draft(request: PurchaseOfficeRequest, form: VolumeForm, now: datetime.datetime) -> int:
+def _create_draft(request: OfficeHttpRequest, form: VolumeForm, now: datetime.datetime) -> int:
     order = operations.create_collectivity_draft(
         collectivity=get_current_collectivity(), units=form.cleaned_data["licences"], by=request.member.user, at=now
     )

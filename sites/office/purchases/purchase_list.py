@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django_tables2 import RequestConfig
 
+from core.calendar import date_in_paris
 from licensing.billing.queries import has_rejected_invoice
-from licensing.catalogue.operations import day_in_france
 from licensing.entitlements.models import Entitlement
 from licensing.orders.models import PurchaseOrderScan, ScanState
 from licensing.orders.wording import describe_rights
@@ -22,14 +22,14 @@ from web.access import require_policy
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from sites.office.purchases import PurchaseOfficeRequest
+    from collectivities.access import OfficeHttpRequest
 
 PER_PAGE = 50
 
 
 @require_policy(READERS)
 @require_safe
-def purchase_list(request: PurchaseOfficeRequest) -> HttpResponse:
+def purchase_list(request: OfficeHttpRequest) -> HttpResponse:
     """List the orders, without discarded drafts."""
     waiting = PurchaseOrderScan.objects.filter(order=OuterRef("pk"), state=ScanState.WAITING)
     orders = (
@@ -40,7 +40,7 @@ def purchase_list(request: PurchaseOfficeRequest) -> HttpResponse:
     table = PurchaseTable(orders)
     RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
     orders_on_page = {row.record.pk: row.record for row in table.page.object_list}
-    today = day_in_france(timezone.now())
+    today = date_in_paris(timezone.now())
     for entitlement in Entitlement.objects.filter(order_line__order__in=orders_on_page):
         order = orders_on_page[entitlement.number]
         order.rights_summary = describe_rights(entitlement, today, checked=order.scanned)

@@ -5,7 +5,7 @@ htmx requests get the licences fragment; others are redirected to the page.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.http import Http404
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.client_ip import get_client_ip
 from core.formatting import pluralize
-from licensing.entitlements import key_entry, operations, overview, teacher_proposals
+from licensing.entitlements import key_entry, operations, overview, teacher_affiliations
 from licensing.entitlements.exceptions import SchoolNotChosen, TooManyGuesses
 from licensing.entitlements.models import Seat, Subscription
 from licensing.entitlements.queries import administered_by, may_see_teachers_of
@@ -26,9 +26,10 @@ from sites.portal.my_account.page import SCHOOL_SESSION_KEY, get_licences_contex
 from web.access import signed_in
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
 
     from accounts.models import User
+    from accounts.requests import AuthenticatedRequest
     from licensing.entitlements.seat_assignment import SeatAssignments
 
 
@@ -36,9 +37,9 @@ if TYPE_CHECKING:
 @require_POST
 @sensitive_post_parameters("cle")
 @sensitive_variables("code")
-def enter_key(request: HttpRequest) -> HttpResponse:
+def enter_key(request: AuthenticatedRequest) -> HttpResponse:
     """Redeem the key for a principal, or claim one of its units for a teacher."""
-    user = cast("User", request.user)
+    user = request.user
     code = request.POST.get("cle", "")[:200]
     try:
         entered = key_entry.enter_key(
@@ -64,10 +65,12 @@ def enter_key(request: HttpRequest) -> HttpResponse:
     return _respond_success(request, sentence)
 
 
-def _respond_key_error(request: HttpRequest, refusal: LicensingError, code: str, **context: object) -> HttpResponse:
+def _respond_key_error(
+    request: AuthenticatedRequest, refusal: LicensingError, code: str, **context: object
+) -> HttpResponse:
     content = {"key_refusal": refusal, "key_typed": code, **context}
     status = 429 if isinstance(refusal, TooManyGuesses) else 409
-    if request.htmx:  # type: ignore[attr-defined]
+    if request.htmx:
         # htmx only swaps 409 in, so a rate limit is a 409 too.
         response = render(request, "portal/_licences.html", {**get_licences_context(request), **content}, status=409)
     else:
@@ -79,9 +82,9 @@ def _respond_key_error(request: HttpRequest, refusal: LicensingError, code: str,
 
 @signed_in
 @require_POST
-def assign(request: HttpRequest) -> HttpResponse:
+def assign(request: AuthenticatedRequest) -> HttpResponse:
     """Assign a unit of the subscription to the teacher of the row, or to all ticked teachers."""
-    user = cast("User", request.user)
+    user = request.user
     subscription_id = _parse_pk(request.POST.get("abonnement", ""))
     row = request.POST.get("enseignant")
     chosen = [_parse_pk(row)] if row is not None else [_parse_pk(one) for one in request.POST.getlist("enseignants")]
@@ -111,27 +114,27 @@ def _describe_assignment(assigned: SeatAssignments, user: User) -> str:
 
 @signed_in
 @require_safe
-def print_vouchers(request: HttpRequest, pk: int) -> HttpResponse:
+def print_vouchers(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Return a PDF of vouchers to hand out to teachers, one for each free unit."""
     subscription = get_object_or_404(
-        Subscription.objects.filter(administered_by(cast("User", request.user))).select_related(
+        Subscription.objects.filter(administered_by(request.user)).select_related(
             "school", "principal", "key__entitlement__product", "key__entitlement__collectivity"
         ),
         pk=pk,
     )
     try:
-        return render_vouchers(subscription, by=cast("User", request.user), at=timezone.now())
+        return render_vouchers(subscription, by=request.user, at=timezone.now())
     except LicensingError as refusal:
         return _respond_error(request, refusal)
 
 
 @signed_in
 @require_POST
-def join_teacher(request: HttpRequest) -> HttpResponse:
+def join_teacher(request: AuthenticatedRequest) -> HttpResponse:
     """Affiliate a suggested teacher with the school, so that a licence can be assigned to them."""
-    user = cast("User", request.user)
+    user = request.user
     try:
-        affiliation = teacher_proposals.attach_proposed_teacher(
+        affiliation = teacher_affiliations.attach_proposed_teacher(
             teacher_id=_parse_pk(request.POST.get("enseignant", "")),
             uai=request.POST.get("uai", ""),
             by=user,
@@ -146,9 +149,9 @@ def join_teacher(request: HttpRequest) -> HttpResponse:
 
 @signed_in
 @require_http_methods(["GET", "POST"])
-def release(request: HttpRequest, pk: int) -> HttpResponse:
+def release(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Show the consequences and ask for confirmation; then release the seat, or pass it to a successor."""
-    user = cast("User", request.user)
+    user = request.user
     if request.method == "GET":
         return _render_release_page(request, user, pk)
     holder, successor = _parse_pk(request.POST.get("enseignant", "")), request.POST.get("successeur", "")
@@ -164,7 +167,7 @@ def release(request: HttpRequest, pk: int) -> HttpResponse:
     return _respond_success(request, "La licence est retirée et redevient disponible.")
 
 
-def _render_release_page(request: HttpRequest, user: User, pk: int) -> HttpResponse:
+def _render_release_page(request: AuthenticatedRequest, user: User, pk: int) -> HttpResponse:
     seat = get_object_or_404(
         Seat.objects.held().select_related("holder", "subscription__key__entitlement__product", "subscription__school"),
         pk=pk,
@@ -177,16 +180,16 @@ def _render_release_page(request: HttpRequest, user: User, pk: int) -> HttpRespo
     return render(request, "portal/my_account_release.html", content)
 
 
-def _respond_success(request: HttpRequest, sentence: str) -> HttpResponse:
-    if request.htmx:  # type: ignore[attr-defined]
+def _respond_success(request: AuthenticatedRequest, sentence: str) -> HttpResponse:
+    if request.htmx:
         return render(request, "portal/_licences.html", {**get_licences_context(request), "done": sentence})
     messages.success(request, sentence)
     return redirect("my_account")
 
 
-def _respond_error(request: HttpRequest, refusal: LicensingError, **context: object) -> HttpResponse:
+def _respond_error(request: AuthenticatedRequest, refusal: LicensingError, **context: object) -> HttpResponse:
     content = {"refusal": refusal, **context}
-    if request.htmx:  # type: ignore[attr-defined]
+    if request.htmx:
         return render(request, "portal/_licences.html", {**get_licences_context(request), **content}, status=409)
     # No redirect, to keep the ticked boxes.
     return render_page(request, status=409, **content)

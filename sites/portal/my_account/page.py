@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponseNotModified
 from django.shortcuts import redirect, render
@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.forms import PersonForm
-from accounts.models import Profile, User
+from accounts.models import Profile
 from accounts.queries import get_account_state
 from licensing.entitlements import overview, page_version
 from sites.portal.my_account import verification_offers
@@ -18,14 +18,16 @@ from sites.portal.school_fields import SchoolFields
 from web.access import signed_in
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
+
+    from accounts.requests import AuthenticatedRequest
 
 #: Session key of the school displayed to a principal of several.
 SCHOOL_SESSION_KEY = "school"
 
 
 @signed_in
-def my_account(request: HttpRequest) -> HttpResponse:
+def my_account(request: AuthenticatedRequest) -> HttpResponse:
     """Show « Mon compte », or select the displayed school."""
     if "etablissement" in request.GET:
         request.session[SCHOOL_SESSION_KEY] = request.GET["etablissement"]
@@ -33,9 +35,9 @@ def my_account(request: HttpRequest) -> HttpResponse:
     return render_page(request)
 
 
-def render_page(request: HttpRequest, *, status: int = 200, **changed: Any) -> HttpResponse:
+def render_page(request: AuthenticatedRequest, *, status: int = 200, **changed: Any) -> HttpResponse:
     """Return the page; `changed` overrides its context, e.g. with a bound form or an error."""
-    user = cast("User", request.user)
+    user = request.user
     content: dict[str, Any] = {
         "person_form": PersonForm(instance=user),
         "account": get_account_state(user),
@@ -47,9 +49,9 @@ def render_page(request: HttpRequest, *, status: int = 200, **changed: Any) -> H
     return render(request, "portal/my_account.html", content, status=status)
 
 
-def get_licences_context(request: HttpRequest) -> dict[str, Any]:
+def get_licences_context(request: AuthenticatedRequest) -> dict[str, Any]:
     """Return the context of the licences fragment, which htmx replaces."""
-    user = cast("User", request.user)
+    user = request.user
     now = timezone.now()
     if user.profile == Profile.PRINCIPAL:
         # Read before the data: a change in between is then detected at the next poll.
@@ -58,7 +60,7 @@ def get_licences_context(request: HttpRequest) -> dict[str, Any]:
         return {
             "version": current_version,
             "overview": principal_overview,
-            "direction": verification_offers.get_verification_offer(user, principal_overview, at=now),
+            "verification_offer": verification_offers.get_verification_offer(user, principal_overview, at=now),
         }
     if user.profile == Profile.TEACHER:
         return {
@@ -69,15 +71,15 @@ def get_licences_context(request: HttpRequest) -> dict[str, Any]:
     return {}
 
 
-def get_version(request: HttpRequest) -> str:
+def get_version(request: AuthenticatedRequest) -> str:
     """Return the ETag of the licences fragment, in one query, as every open page polls it."""
-    user = cast("User", request.user)
+    user = request.user
     return page_version.compute_version(user, school=request.session.get(SCHOOL_SESSION_KEY, ""), at=timezone.now())
 
 
 @signed_in
 @require_safe
-def licences_fragment(request: HttpRequest) -> HttpResponse:
+def licences_fragment(request: AuthenticatedRequest) -> HttpResponse:
     """Return the current licences fragment, or 304 where it is unchanged."""
     if request.headers.get("If-None-Match") == f'"{get_version(request)}"':
         return HttpResponseNotModified()

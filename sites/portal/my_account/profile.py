@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
@@ -17,7 +17,7 @@ from accounts.forms import PersonForm
 from accounts.models import Profile, User
 from accounts.personal_details import update_personal_details
 from accounts.queries import get_account_state
-from licensing.entitlements import teacher_moves
+from licensing.entitlements import teacher_affiliations
 from schools import affiliations
 from schools.queries import find_by_uai
 from sites.portal.my_account.licences import enter_key
@@ -26,13 +26,15 @@ from sites.portal.school_fields import SchoolFields, is_search
 from web.access import signed_in
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
+
+    from accounts.requests import AuthenticatedRequest
 
 
 @signed_in
 @require_POST
 @sensitive_post_parameters()
-def update_profile(request: HttpRequest) -> HttpResponse:
+def update_profile(request: AuthenticatedRequest) -> HttpResponse:
     """Save the personal details; a new address has to be confirmed, a new password requires the old one."""
     # A copy: an invalid form must not change the name in the page's header.
     user = get_object_or_404(User, pk=request.user.pk)
@@ -61,9 +63,9 @@ def update_profile(request: HttpRequest) -> HttpResponse:
 
 @signed_in
 @require_POST
-def update_pending_address(request: HttpRequest) -> HttpResponse:
+def update_pending_address(request: AuthenticatedRequest) -> HttpResponse:
     """Resend the confirmation of the pending address, or cancel the change."""
-    user = cast("User", request.user)
+    user = request.user
     pending = get_account_state(user).new_address
     if request.POST.get("faire") == "renvoyer" and pending:
         try:
@@ -86,9 +88,9 @@ def _build_confirmation_notice(email: str, user: User) -> str:
 
 @signed_in
 @require_POST
-def choose_school(request: HttpRequest) -> HttpResponse:
+def choose_school(request: AuthenticatedRequest) -> HttpResponse:
     """Affiliate the account with a school: teachers have one, principals may have several."""
-    user = cast("User", request.user)
+    user = request.user
     if is_search(request.POST):
         return render_page(request, school_form=SchoolFields(initial=request.POST.dict()), school_open=True)
     form = SchoolFields(request.POST)
@@ -96,7 +98,7 @@ def choose_school(request: HttpRequest) -> HttpResponse:
         return render_page(request, status=422, school_form=form, school_open=True)
     now = timezone.now()
     if user.profile == Profile.TEACHER:
-        teacher_moves.change_school(teacher=user, school=form.school, typed=form.typed, at=now)
+        teacher_affiliations.change_school(teacher=user, school=form.school, typed=form.typed, at=now)
     elif form.school is not None:
         affiliations.choose(user=user, school=form.school, at=now)
         request.session[SCHOOL_SESSION_KEY] = form.school.pk
@@ -109,14 +111,14 @@ def choose_school(request: HttpRequest) -> HttpResponse:
 @signed_in
 @require_POST
 @sensitive_post_parameters("cle")
-def join_school(request: HttpRequest) -> HttpResponse:
+def join_school(request: AuthenticatedRequest) -> HttpResponse:
     """Replace a school typed by hand with the directory's, then redeem the given key, if any."""
-    user = cast("User", request.user)
+    user = request.user
     school = find_by_uai(request.POST.get("uai", ""))
     if school is None:
         raise Http404("No such school.")
     if user.profile == Profile.TEACHER:
-        teacher_moves.change_school(teacher=user, school=school, typed=None, at=timezone.now())
+        teacher_affiliations.change_school(teacher=user, school=school, typed=None, at=timezone.now())
     else:
         affiliations.choose(user=user, school=school, at=timezone.now())
         request.session[SCHOOL_SESSION_KEY] = school.pk
@@ -125,9 +127,9 @@ def join_school(request: HttpRequest) -> HttpResponse:
 
 
 @signed_in
-def leave_school(request: HttpRequest, pk: int) -> HttpResponse:
+def leave_school(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Ask for confirmation, then remove the account's affiliation with a school."""
-    user = cast("User", request.user)
+    user = request.user
     affiliation = get_object_or_404(user.affiliations.select_related("school"), pk=pk)
     if request.method != "POST":
         return render(request, "portal/my_account_leave.html", {"affiliation": affiliation})

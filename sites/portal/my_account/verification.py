@@ -6,7 +6,7 @@ e-mails; the site-wide `Referrer-Policy` keeps it from other sites.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
@@ -19,26 +19,32 @@ from django.views.decorators.http import require_http_methods, require_POST
 from licensing.entitlements import principal_handover
 from licensing.entitlements.models import Subscription
 from schools.principals import operations as principals
-from schools.principals.exceptions import AskedTooOften, PrincipalError, PrincipalLinkExpired, PrincipalsChanged
+from schools.principals.exceptions import (
+    PrincipalError,
+    PrincipalLinkExpired,
+    PrincipalsChanged,
+    TooManyVerificationRequests,
+)
 from schools.principals.queries import get_principal_request, list_verified_principals
-from schools.principals.wording import format_school, mask_email
+from schools.wording import format_school, mask_email
 from web.access import public_page, signed_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
 
     from accounts.models import User
+    from accounts.requests import AuthenticatedRequest
 
 KEEP, REPLACE = "avec", "remplace"
 
 
 @signed_in
 @require_POST
-def request_verification(request: HttpRequest) -> HttpResponse:
+def request_verification(request: AuthenticatedRequest) -> HttpResponse:
     """Send the link to the official mailbox of one of the user's schools."""
-    user = cast("User", request.user)
+    user = request.user
     uai = request.POST.get("uai", "")
     try:
         sent = principals.request_verification(
@@ -50,7 +56,7 @@ def request_verification(request: HttpRequest) -> HttpResponse:
     except PrincipalError as refusal:
         messages.error(request, str(refusal))
         response = redirect("my_account")
-        if isinstance(refusal, AskedTooOften):
+        if isinstance(refusal, TooManyVerificationRequests):
             response["Retry-After"] = str(refusal.retry_after)
         return response
     messages.success(
@@ -86,7 +92,7 @@ class CurrentPrincipalsForm(forms.Form):
 @never_cache
 @sensitive_variables("token")
 @require_http_methods(["GET", "POST"])
-def confirm_verification(request: HttpRequest, token: str) -> HttpResponse:
+def confirm_verification(request: AuthenticatedRequest, token: str) -> HttpResponse:
     """Show who asks to be verified as principal, and the consequences; then confirm."""
     now = timezone.now()
     try:

@@ -1,6 +1,6 @@
 """Offers on « Mon compte »: verification as principal, directory matches of a school typed by hand.
 
-Read with the page; the views are in `direction` and `details`.
+Read with the page; the views are in `verification` and `profile`.
 """
 
 from __future__ import annotations

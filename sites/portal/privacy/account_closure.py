@@ -1,4 +1,4 @@
-"""Close an account: erase its personal data in every app in one operation; the row stays."""
+"""Close an account: one transaction that calls each app's own operation to erase its personal data; the row stays."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import datetime
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from allauth.account.models import EmailAddress
 from django.db import transaction
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts import personal_data as accounts
-from accounts.models import Profile
+from accounts.locks import lock_account
 from collectivities import personal_data as offices
 from jobs.tasks import defer
 from licensing.billing.queries import has_invoiced_orders
 from licensing.classes import personal_data as classes
 from licensing.entitlements import personal_data as subscriptions
-from licensing.exceptions import LicensingError
 from licensing.orders import personal_data as orders
 from licensing.payments import personal_data as payments
 from mailing.operations import enqueue
@@ -32,12 +30,6 @@ if TYPE_CHECKING:
 
 #: Delay of the second pass, which erases what concurrent transactions wrote to the account.
 SECOND_PASS_DELAY = datetime.timedelta(minutes=1)
-
-
-class OperatorAccountNotClosable(LicensingError):
-    """The account is the operator's, which cannot be closed here."""
-
-    code = "operator_stays"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +56,14 @@ class ClosureConsequences:
 
     @property
     def left_to_nobody(self) -> list[Subscription]:
-        """Subscriptions of a school typed by hand, for which no other principal can be verified.
-
-        Without subscriptions that teachers bought for themselves, which nobody else administers.
-        """
-        typed = [one for one in self.subscriptions if one.school_id is None]
-        return [one for one in typed if one.principal.profile != Profile.TEACHER]
+        return [one for one in self.subscriptions if subscriptions.is_left_to_nobody(one)]
 
 
 def get_consequences(user: User) -> ClosureConsequences:
     """Return the consequences of closing the account, in a constant number of queries."""
     memberships = offices.list_memberships(user)
     sole_manager_of = [one.collectivity.name for one in memberships if one.last_manager]
-    refusal = _explain_operator_refusal(user) or (
+    refusal = accounts.explain_closure_refusal(user) or (
         offices.format_last_manager_message(sole_manager_of) if sole_manager_of else ""
     )
     return ClosureConsequences(
@@ -96,7 +83,7 @@ def close_account(*, user_id: int, at: datetime.datetime) -> User:
     """Close the account and return its erased row.
 
     Licences are released, memberships end, queued e-mails are cancelled, and a last e-mail goes to the former address.
-    Closing again erases what was written meanwhile. Raises `OperatorStays` and
+    Closing again erases what was written meanwhile. Raises `accounts.personal_data.OperatorAccountNotClosable` and
     `collectivities.exceptions.LastManager`, having changed nothing.
     """
     # The account, its outbox and its affiliations are in the public schema.
@@ -105,11 +92,11 @@ def close_account(*, user_id: int, at: datetime.datetime) -> User:
 
 
 def _close(user_id: int, at: datetime.datetime) -> User:
-    user = accounts.lock_account(user_id)
+    user = lock_account(user_id)
     already_closed = user.erased_at is not None
-    if refusal := _explain_operator_refusal(user):
-        raise OperatorAccountNotClosable(refusal)
-    addresses = {user.email, *EmailAddress.objects.filter(user=user).values_list("email", flat=True)} - {""}
+    if refusal := accounts.explain_closure_refusal(user):
+        raise accounts.OperatorAccountNotClosable(refusal)
+    addresses = accounts.list_email_addresses(user)
     context = {"username": user.username, "first_name": user.first_name}
     recipient = user.email
     offices.end_memberships(user, addresses=addresses, at=at)
@@ -125,11 +112,5 @@ def _close(user_id: int, at: datetime.datetime) -> User:
         enqueue(
             kind=ACCOUNT_CLOSED, recipient=recipient, at=at, topic=ACCOUNT_CLOSED, topic_id=user.pk, context=context
         )
-        defer("pages.close_account_again", schema=get_public_schema_name(), at=at + SECOND_PASS_DELAY, user_id=user.pk)
+        defer("portal.close_account_again", schema=get_public_schema_name(), at=at + SECOND_PASS_DELAY, user_id=user.pk)
     return user
-
-
-def _explain_operator_refusal(user: User) -> str:
-    if not (user.is_staff or user.is_superuser):
-        return ""
-    return "Ce compte est celui de l'exploitation du site : il ne se supprime pas d'ici."

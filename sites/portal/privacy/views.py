@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import messages
@@ -16,16 +16,16 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import throttling
+from accounts.personal_data import OperatorAccountNotClosable
 from accounts.throttling import RateLimit, RateLimitExceeded
 from collectivities.exceptions import LastManager
+from core.calendar import date_in_paris
 from sites.portal.privacy import account_closure, export
-from sites.portal.privacy.account_closure import OperatorAccountNotClosable
 from web.access import signed_in
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
-
     from accounts.models import User
+    from accounts.requests import AuthenticatedRequest
 
 # Prevents guessing the password from an unattended session.
 PASSWORD_LIMIT = RateLimit("close/account", 5, datetime.timedelta(minutes=15))
@@ -45,12 +45,12 @@ class PasswordForm(forms.Form):
 @signed_in
 @require_safe
 @never_cache
-def download_personal_data(request: HttpRequest) -> HttpResponse:
+def download_personal_data(request: AuthenticatedRequest) -> HttpResponse:
     """Return the user's personal data as a JSON file."""
     now = timezone.now()
-    text = export.to_json(export.export_personal_data(cast("User", request.user), at=now))
+    text = export.to_json(export.export_personal_data(request.user, at=now))
     response = HttpResponse(text, content_type="application/json; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="mes-donnees-peps-{timezone.localdate(now)}.json"'
+    response["Content-Disposition"] = f'attachment; filename="mes-donnees-peps-{date_in_paris(now)}.json"'
     return response
 
 
@@ -59,11 +59,11 @@ def download_personal_data(request: HttpRequest) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters()
 @sensitive_variables("form")
-def close_account_page(request: HttpRequest) -> HttpResponse:
+def close_account_page(request: AuthenticatedRequest) -> HttpResponse:
     """Show the consequences, ask for the password, then delete the account."""
     if request.method != "POST":
         return _render_page(request, PasswordForm())
-    user = cast("User", request.user)
+    user = request.user
     form = PasswordForm(request.POST)
     try:
         if not form.is_valid() or not _check_password(form, user):
@@ -93,7 +93,7 @@ def _check_password(form: PasswordForm, user: User) -> bool:
     return True
 
 
-def _render_page(request: HttpRequest, form: PasswordForm, *, status: int = 200) -> HttpResponse:
-    user = cast("User", request.user)
+def _render_page(request: AuthenticatedRequest, form: PasswordForm, *, status: int = 200) -> HttpResponse:
+    user = request.user
     content = {"form": form, "consequences": account_closure.get_consequences(user)}
     return render(request, "portal/my_account_close.html", content, status=status)

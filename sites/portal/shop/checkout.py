@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect, render
@@ -23,9 +23,10 @@ from sites.portal.shop.forms import PAYERS, CheckoutForm
 from web.access import signed_in
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
 
     from accounts.models import User
+    from accounts.requests import AuthenticatedRequest
 
 #: Buttons that place no order: fill in the chosen payer's address, create a quote.
 _ADDRESS, _QUOTE = "adresse", "devis"
@@ -34,9 +35,9 @@ _ADDRESS, _QUOTE = "adresse", "devis"
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-def checkout(request: HttpRequest, pk: int) -> HttpResponse:
+def checkout(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Show the draft order and its form; by POST, place it, start the card payment or create a quote."""
-    user = cast("User", request.user)
+    user = request.user
     order = get_object_or_404(Order, pk=pk, kind=OrderKind.SHOP, placed_by=user)
     if order.state != OrderState.DRAFT:
         return redirect("orders_detail", pk=pk)
@@ -51,7 +52,7 @@ def checkout(request: HttpRequest, pk: int) -> HttpResponse:
     return (_create_quote if button == _QUOTE else _place)(request, order, form, user)
 
 
-def _create_quote(request: HttpRequest, order: Order, form: CheckoutForm, user: User) -> HttpResponse:
+def _create_quote(request: AuthenticatedRequest, order: Order, form: CheckoutForm, user: User) -> HttpResponse:
     """Create a quote for the chosen payer and redirect to its PDF."""
     try:
         operations.issue_quote(order_id=order.pk, billing=form.billing, by=user, at=timezone.now())
@@ -63,7 +64,7 @@ def _create_quote(request: HttpRequest, order: Order, form: CheckoutForm, user: 
     return redirect("orders_quote", pk=order.pk)
 
 
-def _place(request: HttpRequest, order: Order, form: CheckoutForm, user: User) -> HttpResponse:
+def _place(request: AuthenticatedRequest, order: Order, form: CheckoutForm, user: User) -> HttpResponse:
     """Place the order or start the card payment; on a refusal, render the form again with its input."""
     arguments: dict[str, Any] = {
         "order_id": order.pk,
@@ -88,11 +89,11 @@ def _place(request: HttpRequest, order: Order, form: CheckoutForm, user: User) -
 
 @signed_in
 @require_POST
-def discard(request: HttpRequest, pk: int) -> HttpResponse:
+def discard(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Discard a draft order."""
-    order = get_object_or_404(Order, pk=pk, kind=OrderKind.SHOP, placed_by=cast("User", request.user))
+    order = get_object_or_404(Order, pk=pk, kind=OrderKind.SHOP, placed_by=request.user)
     try:
-        operations.discard_draft(order_id=order.pk, by=cast("User", request.user), at=timezone.now())
+        operations.discard_draft(order_id=order.pk, by=request.user, at=timezone.now())
     except LicensingError as refusal:
         messages.error(request, refusal.sentence)
         return redirect("orders_detail", pk=pk)
@@ -118,7 +119,12 @@ def _build_form(order: Order, initial: dict[str, Any]) -> CheckoutForm:
 
 
 def _render(
-    request: HttpRequest, order: Order, form: CheckoutForm, *, status: int = 200, refusal: LicensingError | None = None
+    request: AuthenticatedRequest,
+    order: Order,
+    form: CheckoutForm,
+    *,
+    status: int = 200,
+    refusal: LicensingError | None = None,
 ) -> HttpResponse:
     line = order.lines.select_related("school_year").get()
     context = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect
@@ -18,27 +18,27 @@ from web.access import signed_in
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
 
-    from accounts.models import User
+    from accounts.requests import AuthenticatedRequest
     from licensing.billing.models import BillingDocument
     from licensing.orders.models import Order
 
 
 @signed_in
 @require_safe
-def quote(request: HttpRequest, pk: int) -> HttpResponse:
+def quote(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Return the order's quote as PDF."""
-    order = get_object_or_404(list_visible_orders(cast("User", request.user)).exclude(quote_number=""), pk=pk)
+    order = get_object_or_404(list_visible_orders(request.user).exclude(quote_number=""), pk=pk)
     return _download(request, order, documents.get_or_create_quote)
 
 
 @signed_in
 @require_safe
-def purchase_order(request: HttpRequest, pk: int) -> HttpResponse:
+def purchase_order(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Return the purchase order to sign as PDF, for orders paid by cheque or mandat administratif."""
     order = get_object_or_404(
-        list_visible_orders(cast("User", request.user)).exclude(state=OrderState.DRAFT),
+        list_visible_orders(request.user).exclude(state=OrderState.DRAFT),
         pk=pk,
         method=SettlementMethod.MANDATE,
     )
@@ -47,14 +47,14 @@ def purchase_order(request: HttpRequest, pk: int) -> HttpResponse:
 
 @signed_in
 @require_safe
-def invoice(request: HttpRequest, pk: int, number: str) -> HttpResponse:
+def invoice(request: AuthenticatedRequest, pk: int, number: str) -> HttpResponse:
     """Return an invoice or a credit note of the order as PDF."""
-    order = get_object_or_404(list_visible_orders(cast("User", request.user)), pk=pk)
+    order = get_object_or_404(list_visible_orders(request.user), pk=pk)
     found = get_object_or_404(order.invoices, number=number)
     return documents.build_download(invoicing.get_or_create_document(found, at=timezone.now()))
 
 
-def _download(request: HttpRequest, order: Order, render: Callable[..., BillingDocument]) -> HttpResponse:
+def _download(request: AuthenticatedRequest, order: Order, render: Callable[..., BillingDocument]) -> HttpResponse:
     """Return the document, or redirect to the order's page with the reason why it cannot be rendered yet."""
     try:
         return documents.build_download(render(order, at=timezone.now()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 
@@ -104,7 +104,8 @@ class CheckoutForm(PublicPayerForm):
         self.for_quote = for_quote
         self.fields["method"].required = not for_quote
         if not cards:
-            self.fields["method"].choices = [one for one in METHODS if one[0] != SettlementMethod.CARD]  # type: ignore[attr-defined]
+            method = cast("forms.ChoiceField", self.fields["method"])
+            method.choices = [one for one in METHODS if one[0] != SettlementMethod.CARD]
 
     def clean(self) -> dict[str, Any]:
         """Report invalid billing references; missing ones may be completed until the invoice is issued."""

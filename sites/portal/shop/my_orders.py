@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect, render
@@ -24,35 +24,35 @@ from sites.portal.shop.order_progress import get_progress, list_progress
 from web.access import signed_in
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
 
-    from accounts.models import User
+    from accounts.requests import AuthenticatedRequest
     from licensing.orders.models import Order
 
 
 @signed_in
 @require_safe
 @never_cache
-def order_list(request: HttpRequest) -> HttpResponse:
+def order_list(request: AuthenticatedRequest) -> HttpResponse:
     """List the user's orders and those of the schools they lead, latest first."""
-    progress = list_progress(list_visible_orders(cast("User", request.user)), at=timezone.now())
+    progress = list_progress(list_visible_orders(request.user), at=timezone.now())
     return render(request, "portal/shop/list.html", {"progress": progress})
 
 
 @signed_in
 @require_safe
 @never_cache
-def detail(request: HttpRequest, pk: int) -> HttpResponse:
+def detail(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Show an order's status, next step and deadline."""
     order = _get_order(request, pk)
-    if order.placed_at is None and order.placed_by_id == cast("User", request.user).pk:
+    if order.placed_at is None and order.placed_by_id == request.user.pk:
         return redirect("shop_order", pk=pk)
     return _render(request, order)
 
 
 @signed_in
 @require_POST
-def upload_scan(request: HttpRequest, pk: int) -> HttpResponse:
+def upload_scan(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Receive the upload of the signed purchase order."""
     order = _get_order(request, pk)
     form = ShopScanForm(request.POST, request.FILES)
@@ -65,7 +65,7 @@ def upload_scan(request: HttpRequest, pk: int) -> HttpResponse:
             filename=file.name,
             # One byte over the limit is enough to detect a file that is too large.
             content=file.read(MAX_SCAN_BYTES + 1),
-            by=cast("User", request.user),
+            by=request.user,
             at=timezone.now(),
         )
     except LicensingError as refusal:
@@ -77,7 +77,7 @@ def upload_scan(request: HttpRequest, pk: int) -> HttpResponse:
 
 @signed_in
 @require_POST
-def complete(request: HttpRequest, pk: int) -> HttpResponse:
+def complete(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Complete the references that a public payer's invoice will carry."""
     order = _get_order(request, pk)
     form = PublicPayerForm(request.POST)
@@ -85,7 +85,7 @@ def complete(request: HttpRequest, pk: int) -> HttpResponse:
         return _render(request, order, status=422, public_form=form)
     try:
         billing_operations.complete_billing_details(
-            order_id=order.pk, **form.cleaned_data, by=cast("User", request.user), at=timezone.now()
+            order_id=order.pk, **form.cleaned_data, by=request.user, at=timezone.now()
         )
     except BadBilling as refusal:
         form.add_error(refusal.field, add_nonbreaking_spaces(refusal.sentence))
@@ -98,21 +98,21 @@ def complete(request: HttpRequest, pk: int) -> HttpResponse:
 
 @signed_in
 @require_POST
-def pay_by_card(request: HttpRequest, pk: int) -> HttpResponse:
+def pay_by_card(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Start the card payment of an order placed with another payment method."""
     order = _get_order(request, pk)
     try:
-        payment = card.start_attempt(order_id=order.pk, by=cast("User", request.user), at=timezone.now())
+        payment = card.start_attempt(order_id=order.pk, by=request.user, at=timezone.now())
     except LicensingError as refusal:
         return _render(request, order, status=409, refusal=refusal)
     return redirect(payment.get_process_url())
 
 
-def _get_order(request: HttpRequest, pk: int) -> Order:
-    return get_object_or_404(list_visible_orders(cast("User", request.user)), pk=pk)
+def _get_order(request: AuthenticatedRequest, pk: int) -> Order:
+    return get_object_or_404(list_visible_orders(request.user), pk=pk)
 
 
-def _render(request: HttpRequest, order: Order, *, status: int = 200, **overrides: Any) -> HttpResponse:
+def _render(request: AuthenticatedRequest, order: Order, *, status: int = 200, **overrides: Any) -> HttpResponse:
     order.refresh_from_db()
     progress = get_progress(order, at=timezone.now())
     context = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from core.calendar import date_in_paris
 from licensing.billing.models import InvoiceKind
 from licensing.billing.queries import get_amount_received, has_rejected_invoice
-from licensing.catalogue.operations import day_in_france
 from licensing.entitlements.wording import format_long_date
 from licensing.orders import preflight
 from licensing.orders.models import ZERO, OrderLine, OrderState, PurchaseOrderScan, ScanState, SettlementMethod
@@ -143,7 +143,7 @@ def get_progress(order: Order, *, at: datetime.datetime) -> OrderProgress:
     return OrderProgress(
         order=order,
         line=line,
-        day=day_in_france(at),
+        day=date_in_paris(at),
         entitlement=line.entitlement,
         received=get_amount_received(order),
         scans=list(order.scans.defer("content").order_by("pk")),
@@ -166,7 +166,7 @@ def list_progress(orders: QuerySet[Order], *, at: datetime.datetime) -> list[Ord
         OrderProgress(
             order=order,
             line=lines[order.pk],
-            day=day_in_france(at),
+            day=date_in_paris(at),
             entitlement=lines[order.pk].entitlement,
             scans=scans.get(order.pk, []),
             turned_down=vars(order)["turned_down"],

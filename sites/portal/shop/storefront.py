@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import Profile
-from licensing.catalogue.operations import day_in_france
+from core.calendar import date_in_paris
 from licensing.exceptions import LicensingError
 from licensing.orders import offers as order_offers
 from licensing.orders import operations
@@ -22,10 +22,12 @@ from licensing.orders.exceptions import NotABuyer
 from web.access import public_page, signed_in
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
 
     from accounts.models import User
+    from accounts.requests import AuthenticatedRequest
     from schools.models import Affiliation
+    from web.requests import HtmxRequest
 
 _DIGITS = re.compile(r"[0-9]{1,6}")
 
@@ -38,16 +40,16 @@ def parse_class_count(text: str) -> int | None:
 
 @public_page
 @require_safe
-def storefront(request: HttpRequest) -> HttpResponse:
+def storefront(request: HtmxRequest) -> HttpResponse:
     """Show the tiers and, with `?classes=3`, the matching tier and its price; to htmx, that fragment only."""
-    fragment = bool(request.htmx)  # type: ignore[attr-defined]
+    fragment = bool(request.htmx)
     return render(
         request, "portal/shop/_tiers.html" if fragment else "portal/shop/storefront.html", _shop_context(request)
     )
 
 
-def _shop_context(request: HttpRequest) -> dict[str, Any]:
-    day = day_in_france(timezone.now())
+def _shop_context(request: HtmxRequest) -> dict[str, Any]:
+    day = date_in_paris(timezone.now())
     offers = order_offers.list_offers(day)
     typed = request.GET.get("classes", "")[:12]
     context: dict[str, Any] = {"offers": offers, "typed": typed, "year": offers[0].tier.school_year if offers else None}
@@ -61,7 +63,7 @@ def _shop_context(request: HttpRequest) -> dict[str, Any]:
     return context | {"classes": classes, "priced": priced, "chosen": chosen, **_buyer_context(request, classes)}
 
 
-def _buyer_context(request: HttpRequest, classes: int) -> dict[str, Any]:
+def _buyer_context(request: HtmxRequest, classes: int) -> dict[str, Any]:
     """Return the buyer's part of the context: their schools, and whether they may order that many."""
     user = request.user
     if not user.is_authenticated:
@@ -77,9 +79,9 @@ def _buyer_context(request: HttpRequest, classes: int) -> dict[str, Any]:
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-def start_order(request: HttpRequest) -> HttpResponse:
+def start_order(request: AuthenticatedRequest) -> HttpResponse:
     """Draft the order and redirect to it; after signing in (GET), return to the chosen number of classes."""
-    user = cast("User", request.user)
+    user = request.user
     if request.method != "POST":
         return _redirect_to_shop(request.GET.get("classes", ""))
     typed = request.POST.get("classes", "")

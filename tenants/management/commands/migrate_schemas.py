@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import connection
 from django_tenants.management.commands.migrate_schemas import MigrateSchemasCommand
 from django_tenants.utils import get_tenant_base_migrate_command_class
 
-from tenants import schema_migrations
+from core.advisory_locks import hold_session_lock
+from core.tenant_connection import connection
+from tenants import schema_migrations, schema_snapshot
 
 #: Options left to django-tenants' own command: partial or dry runs.
 _PASSED_ON = ("app_label", "migration_name", "fake", "fake_initial", "plan", "prune", "check_unapplied")
@@ -24,15 +25,16 @@ class Command(MigrateSchemasCommand):
             super().handle(*args, **options)
             return
         schema = options.get("schema_name")
-        with schema_migrations.migration_lock():
+        with hold_session_lock(schema_migrations.LOCK):
             if options.get("shared") or not (schema or options.get("tenant")) or schema == "public":
                 self._migrate_public(options)
             if schema != "public" and not options.get("shared"):
                 self._migrate_collectivities([schema] if schema else None, int(options["verbosity"]))
 
     def _migrate_public(self, options: dict[str, Any]) -> None:
-        connection.set_schema_to_public()  # type: ignore[attr-defined]
-        command = get_tenant_base_migrate_command_class()(stdout=self.stdout, stderr=self.stderr)
+        connection.set_schema_to_public()
+        command = get_tenant_base_migrate_command_class()()
+        command.stdout, command.stderr = self.stdout, self.stderr
         command.execute(**options)
 
     def _migrate_collectivities(self, schemas: list[str] | None, verbosity: int) -> None:
@@ -41,7 +43,7 @@ class Command(MigrateSchemasCommand):
                 self.stdout.write(line)
 
         outcome = schema_migrations.migrate_collectivities(schemas=schemas, report=report)
-        schema_migrations.refresh_snapshot()
+        schema_snapshot.refresh()
         report(
             f"Collectivités : {outcome.up_to_date} déjà à jour, {len(outcome.migrated)} mises à jour, "
             f"{len(outcome.failed)} en échec."

@@ -69,7 +69,7 @@ def test_resending_to_a_corrected_address_keeps_it(api, allocation):
     answer = api.post(f"/allocations/{allocation.pk}/resend", {"recipient": "direction@ecole.example"})
     assert answer.json()["recipient"] == "direction@ecole.example"
     assert waiting() == [("key", "direction@ecole.example")]
-    assert_problem(api.post(f"/allocations/{allocation.pk}/resend", {"recipient": "rien"}), 409, "bad_address")
+    assert_problem(api.post(f"/allocations/{allocation.pk}/resend", {"recipient": "rien"}), 409, "invalid_recipient")
     assert_problem(api.post(f"/allocations/{allocation.pk}/resend", {"recipient": 3}), 400, "invalid_request")
 
 
@@ -86,7 +86,7 @@ def test_reducing_leaves_less_on_the_same_key(api, pool, allocation):
     assert (answer.status_code, answer.json()["units"]) == (200, 2)
     assert ActivationKey.objects.get().units == 2
     assert Pool.objects.get(pk=pool.pk).allocated == 2
-    assert_problem(api.post(f"/allocations/{allocation.pk}/reduce", {"units": 3}), 409, "bad_units")
+    assert_problem(api.post(f"/allocations/{allocation.pk}/reduce", {"units": 3}), 409, "invalid_units")
     assert_problem(api.post(f"/allocations/{allocation.pk}/reduce", {"units": 0}), 400, "invalid_request")
     assert_problem(api.post(f"/allocations/{allocation.pk}/reduce"), 400, "invalid_request")
 
@@ -118,11 +118,11 @@ def test_a_bulk_revocation_returns_a_result_per_row(api, pool, now):
     answer = api.post("/allocations/revoke", {"allocations": asked})
     assert answer.status_code == 200
     data = answer.json()
-    assert (data["done"], data["refused"]) == (2, 2)
+    assert (data["done"], data["rejected"]) == (2, 2)
     assert [(r["row"], r["allocation"], r["result"], r["code"]) for r in data["results"]] == [
-        (0, redeemed.pk, "refused", "already_redeemed"),
+        (0, redeemed.pk, "rejected", "already_redeemed"),
         (1, free.pk, "done", None),
-        (2, 2_000_000_000, "refused", "unknown_allocation"),
+        (2, 2_000_000_000, "rejected", "unknown_allocation"),
         (3, free.pk, "done", None),
     ]
     assert [result["detail"] is None for result in data["results"]] == [False, True, False, True]

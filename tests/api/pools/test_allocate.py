@@ -52,7 +52,7 @@ def test_an_unchanged_total_changes_nothing(api, pool):
     assert (again.status_code, again.json()["units"]) == (200, 3)
     assert Message.objects.count() == 1
     assert post_allocation(api, pool, school, total=True, units=5).json()["units"] == 5
-    assert_problem(post_allocation(api, pool, school, total=True, units=4), 409, "would_shrink")
+    assert_problem(post_allocation(api, pool, school, total=True, units=4), 409, "would_reduce")
 
 
 def test_the_default_recipient_is_the_contact_then_the_official_mailbox(api, pool):
@@ -73,7 +73,7 @@ def test_a_key_sent_to_the_contact_proves_no_official_mailbox(api, pool):
 
 
 def test_a_school_without_any_email_address_is_refused(api, pool):
-    result = assert_problem(post_allocation(api, pool, SchoolFactory(email="")), 409, "no_address")
+    result = assert_problem(post_allocation(api, pool, SchoolFactory(email="")), 409, "recipient_missing")
     assert [fault["field"] for fault in result["errors"]] == ["recipient"]
     assert_nothing_allocated(pool)
 
@@ -93,11 +93,11 @@ def assert_nothing_allocated(pool):
         ("pool_exhausted", None, {"units": 101}),
         ("pool_exhausted", None, {"units": 2_147_483_647}),
         ("unknown_school", "school", {"school": "0399999A"}),
-        ("bad_address", "recipient", {"recipient": "pas une adresse"}),
-        ("bad_address", "recipient", {"recipient": "   "}),
-        ("bad_address", "recipient", {"recipient": " a@b.example"}),
-        ("bad_date", None, {"send_on": "2026-01-01"}),
-        ("bad_date", None, {"send_on": "9999-12-31"}),
+        ("invalid_recipient", "recipient", {"recipient": "pas une adresse"}),
+        ("invalid_recipient", "recipient", {"recipient": "   "}),
+        ("invalid_recipient", "recipient", {"recipient": " a@b.example"}),
+        ("invalid_send_date", None, {"send_on": "2026-01-01"}),
+        ("invalid_send_date", None, {"send_on": "9999-12-31"}),
     ],
 )
 def test_a_refused_request_allocates_nothing(api, pool, code, field, changes):

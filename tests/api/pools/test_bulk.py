@@ -42,7 +42,7 @@ def test_a_bulk_allocation_returns_a_result_per_row_in_order(api, pool, mode):
     answer = bulk(api, pool, rows, mode)
     assert answer.status_code == 200
     data = answer.json()
-    sums = (data["pool"], data["units"], data["created"], data["grown"], data["unchanged"], data["refused"])
+    sums = (data["pool"], data["units"], data["created"], data["grown"], data["unchanged"], data["rejected"])
     assert sums == (pool.pk, 8, 2, 1, 1, 0)
     numbers = dict(Allocation.objects.values_list("school_id", "pk"))
     assert data["results"] == [
@@ -61,7 +61,7 @@ def test_a_bulk_allocation_returns_a_result_per_row_in_order(api, pool, mode):
 def test_the_journal_records_the_list_once_and_each_school_its_own(api, pool, office):
     schools = SchoolFactory.create_batch(3)
     bulk(api, pool, [row(school) for school in schools])
-    [entry] = AuditEntry.objects.filter(action="pools.allocated_together")
+    [entry] = AuditEntry.objects.filter(action="pools.bulk_allocated")
     outcome = entry.summary.replace("\N{NO-BREAK SPACE}", " ")
     assert outcome == "9 licences attribuées à 3 établissements sur le lot « Lot A »."
     assert entry.actor_name == "Jeton « SI de la ville »"
@@ -86,17 +86,17 @@ def wrong_rows():
     wrong = [
         (1, "school_closed", "school"),
         (2, "unknown_school", "school"),
-        (3, "bad_address", "recipient"),
-        (4, "no_address", "recipient"),
-        (5, "school_twice", "school"),
-        (6, "bad_address", "recipient"),
+        (3, "invalid_recipient", "recipient"),
+        (4, "recipient_missing", "recipient"),
+        (5, "duplicate_school", "school"),
+        (6, "invalid_recipient", "recipient"),
     ]
     return rows, wrong
 
 
 def test_all_or_nothing_names_every_invalid_row_and_allocates_nothing(api, pool):
     rows, wrong = wrong_rows()
-    outcome = assert_problem(bulk(api, pool, rows), 409, "rows_refused")
+    outcome = assert_problem(bulk(api, pool, rows), 409, "rows_rejected")
     assert [(f["row"], f["code"], f["field"]) for f in outcome["errors"]] == [
         (place, code, f"allocations.{field}") for place, code, field in wrong
     ]
@@ -108,9 +108,9 @@ def test_all_or_nothing_names_every_invalid_row_and_allocates_nothing(api, pool)
 def test_all_or_nothing_names_totals_that_would_shrink(api, pool):
     school = SchoolFactory()
     allocate_units(pool, school, units=5, at=timezone.now())
-    outcome = assert_problem(bulk(api, pool, [row(SchoolFactory()), row(school, 4, total=True)]), 409, "rows_refused")
+    outcome = assert_problem(bulk(api, pool, [row(SchoolFactory()), row(school, 4, total=True)]), 409, "rows_rejected")
     assert [(fault["row"], fault["code"], fault["field"]) for fault in outcome["errors"]] == [
-        (1, "would_shrink", "allocations.units")
+        (1, "would_reduce", "allocations.units")
     ]
     assert Allocation.objects.count() == 1
 
@@ -124,10 +124,10 @@ def test_all_or_nothing_beyond_the_pool_allocates_nothing(api, pool):
 def test_best_effort_allocates_the_valid_rows_and_explains_the_others(api, pool):
     rows, wrong = wrong_rows()
     data = bulk(api, pool, rows, BEST).json()
-    assert (data["created"], data["refused"], data["units"]) == (1, 6, 3)
+    assert (data["created"], data["rejected"], data["units"]) == (1, 6, 3)
     assert [(r["row"], r["code"]) for r in data["results"]] == [(0, None), *((place, code) for place, code, _ in wrong)]
     for result in data["results"][1:]:
-        assert (result["result"], result["allocation"], result["units"]) == ("refused", None, None)
+        assert (result["result"], result["allocation"], result["units"]) == ("rejected", None, None)
         assert result["detail"]
     assert [result["school"] for result in data["results"]] == [asked["school"] for asked in rows]
     assert Allocation.objects.get().school_id == rows[0]["school"]
@@ -137,7 +137,7 @@ def test_best_effort_goes_on_after_a_row_that_does_not_fit(api, pool):
     rows = [row(SchoolFactory(), units) for units in (60, 50, 30, 11, 10, 1)]
     data = bulk(api, pool, rows, BEST).json()
     assert [result["result"] for result in data["results"]] == [
-        "created", "refused", "created", "refused", "created", "refused"
+        "created", "rejected", "created", "rejected", "created", "rejected"
     ]  # fmt: skip
     assert {result["code"] for result in data["results"]} == {None, "pool_exhausted"}
     assert "10 licences libres" in data["results"][3]["detail"].replace("\N{NO-BREAK SPACE}", " ")
@@ -148,12 +148,12 @@ def test_best_effort_accepts_an_unchanged_total_from_an_empty_pool(api, pool):
     school = SchoolFactory()
     allocate_units(pool, school, units=100, at=timezone.now())
     data = bulk(api, pool, [row(SchoolFactory(), 1), row(school, 100, total=True)], BEST).json()
-    assert [result["result"] for result in data["results"]] == ["refused", "unchanged"]
+    assert [result["result"] for result in data["results"]] == ["rejected", "unchanged"]
 
 
 def test_best_effort_with_no_valid_row_still_answers_200(api, pool):
     data = bulk(api, pool, [row(SchoolFactory.build())], BEST).json()
-    assert (data["units"], data["refused"], data["results"][0]["code"]) == (0, 1, "unknown_school")
+    assert (data["units"], data["rejected"], data["results"][0]["code"]) == (0, 1, "unknown_school")
     assert_nothing_allocated(pool)
 
 
@@ -161,7 +161,7 @@ def test_best_effort_with_no_valid_row_still_answers_200(api, pool):
 def test_a_problem_with_the_pool_refuses_all_rows(api, pool, mode):
     rows = [row(SchoolFactory())]
     assert_problem(bulk(api, pool, rows, mode, pool=2_000_000_000), 409, "unknown_pool")
-    assert_problem(bulk(api, pool, rows, mode, send_on="2026-01-01"), 409, "bad_date")
+    assert_problem(bulk(api, pool, rows, mode, send_on="2026-01-01"), 409, "invalid_send_date")
     Entitlement.objects.filter(pk=pool.entitlement_id).update(suspended_at=timezone.now())
     assert_problem(bulk(api, pool, rows, mode), 409, "pool_suspended")
     assert_nothing_allocated(pool)

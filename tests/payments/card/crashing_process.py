@@ -21,9 +21,9 @@ def die() -> None:
 
 def settle(payment_id: int, point: int | str) -> int:
     """Settle the payment as the webhook does, and die at the point. Return the number of statements."""
-    from django.db import connection  # noqa: PLC0415 - after the set-up
     from django.utils import timezone  # noqa: PLC0415 - after the set-up
 
+    from core.tenant_connection import connection  # noqa: PLC0415 - after the set-up
     from licensing.payments.card import provider_calls  # noqa: PLC0415 - after the set-up
     from licensing.payments.models import CardPayment  # noqa: PLC0415 - after the set-up
 

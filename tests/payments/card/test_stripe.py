@@ -15,6 +15,7 @@ from licensing.catalogue.models import Seller
 from licensing.orders.models import OrderState
 from licensing.payments import card
 from licensing.payments.card import provider_calls
+from licensing.payments.card.providers import get_provider
 from licensing.payments.exceptions import NotToPay, ProviderSilent
 from licensing.payments.models import CardPayment, ProviderEvent
 from tests.conftest import TERM, HostClient
@@ -286,7 +287,7 @@ def test_starting_twice_opens_one_stripe_session(stripe, opened):
     payment, session = opened
     CardPayment.objects.update(transaction_id="", status=PaymentStatus.WAITING)
     payment.refresh_from_db()
-    form = provider_calls.get_provider(payment).form_class({})
+    form = get_provider(payment).form_class({})
     assert provider_calls.open_session(payment, form).endswith(session)
     assert list(stripe.sessions) == [session]
 

@@ -12,6 +12,7 @@ from payments import PaymentStatus
 from licensing.billing.operations import cancel
 from licensing.payments import card
 from licensing.payments.card import provider_calls, settlement
+from licensing.payments.card.providers import get_provider
 from licensing.payments.card.stripe_checkout import EVENT_TYPES, StripeCheckout
 from licensing.payments.exceptions import ProviderSilent
 from licensing.payments.models import CardPayment
@@ -128,7 +129,7 @@ def test_a_stale_outcome_does_not_overwrite_a_failed_refund(stripe, owed):
     payment, _ = owed
     run_jobs()
     payment.refresh_from_db()
-    late = provider_calls.get_provider(payment).fetch_outcome(payment)
+    late = get_provider(payment).fetch_outcome(payment)
     stripe.fail_refund()
     failed = get_status(provider_calls.poll_payment(payment, at=TERM))
     assert failed[1].startswith("Le remboursement a échoué")

@@ -8,10 +8,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from core.calendar import date_in_paris
 from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing import get_or_create_document
 from licensing.billing.models import Invoice
-from licensing.catalogue.operations import day_in_france
 from licensing.orders import operations
 from licensing.orders.models import Order
 from licensing.payments import operations as payment_operations
@@ -125,4 +125,4 @@ def test_a_card_charged_twice_is_awaiting_refund_and_not_a_breach(nimes):
     )
     payment_operations.settle_by_card(card_payment_id=again.pk, at=timezone.now())
     assert broken() == set()
-    assert work_queue.list_waiting_orders("rembourser", day_in_france(timezone.now())).get() == order
+    assert work_queue.list_waiting_orders("rembourser", date_in_paris(timezone.now())).get() == order

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -37,7 +38,7 @@ def sound(nimes):
 
 def audit(capsys):
     """Return the exit status and the codes of the broken invariants."""
-    status = 0
+    status: Any = 0
     try:
         call_command("audit", "--json")
     except SystemExit as end:

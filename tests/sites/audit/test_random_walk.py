@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import random
 from collections import Counter
+from typing import Any
 
 from django.utils import timezone
 
@@ -40,7 +41,7 @@ class RandomWalk:
         self.at += datetime.timedelta(hours=self.draw.randrange(96))
         orders = list(Order.objects.exclude(state__in=["cancelled", "paid"]).order_by("pk"))
         settled = list(Order.objects.filter(state="paid").order_by("pk"))
-        step = self.draw.choice(self.BEGIN + self.GO_ON if orders else self.BEGIN)
+        step: Any = self.draw.choice(self.BEGIN + self.GO_ON if orders else self.BEGIN)
         try:
             # Mostly an open order: closed ones refuse almost everything.
             step(self, self.draw.choice(orders * 3 + settled)) if step in self.GO_ON else step(self)

@@ -11,8 +11,9 @@ from django.urls import URLResolver, reverse
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
-from collectivities import operations
 from collectivities.models import Invitation
+from collectivities.operations.members import invite
+from collectivities.operations.office_requests import request_office
 from licensing.entitlements import keys
 from mailing.models import Message
 from tenants.models import Collectivity, OfficeRequest
@@ -52,7 +53,7 @@ def operator(portal):
 
 @pytest.fixture
 def asked(db):
-    return operations.request_office(**ASKED, at=TERM)
+    return request_office(**ASKED, at=TERM)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -180,7 +181,7 @@ def test_a_person_is_found_by_address_whatever_the_case(operator, nimes, gard):
     person = UserFactory(email="Awa@Nimes.example", username="awa")
     with tenant_context(gard):
         MemberFactory(user=person)
-    operations.invite(email="awa@nimes.example", roles=["viewer"], by=None, at=TERM)
+    invite(email="awa@nimes.example", roles=["viewer"], by=None, at=TERM)
     page = search(operator, "AWA@nimes.example").content.decode()
     for expected in ("awa", "Département du Gard – Membre", "Ville de Nîmes – Invitation"):
         assert expected in page
@@ -228,7 +229,7 @@ def test_the_portals_lost_emails_are_shown_with_their_reason(operator):
         ("perdu@exemple.example", {"state": "failed", "reason": "Cette adresse n'existe pas."}),
         ("recu@exemple.example", {"state": "sent", "sent_at": now}),
     ):
-        Message.objects.create(kind="seat.given", recipient=recipient, created_at=now, due_at=now, **outcome)
+        Message.objects.create(kind="seat.assigned", recipient=recipient, created_at=now, due_at=now, **outcome)
     assert "/admin/mailing/message/?arrivee=non" in operator.get("/admin/").content.decode()
     shown = operator.get("/admin/mailing/message/?arrivee=non").content.decode()
     assert "perdu@exemple.example" in shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -29,7 +30,7 @@ def year(db):
 
 def formset_fields(prefix, listed, fields):
     """Return the formset's fields: pairs of (row or None, new values or None to delete it)."""
-    sent = {
+    sent: dict[str, Any] = {
         f"{prefix}-TOTAL_FORMS": len(listed),
         f"{prefix}-INITIAL_FORMS": sum(row is not None for row, _ in listed),
     }

@@ -12,10 +12,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
+from core.calendar import date_in_paris
 from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import Invoice
-from licensing.catalogue.operations import day_in_france
 from licensing.entitlements.models import Entitlement
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderState
@@ -52,7 +52,7 @@ def test_a_purchase_order_that_came_by_post_is_confirmed_then_paid(operator):
     assert order.state == OrderState.CONFIRMED
     assert Invoice.objects.get().number in page_text(operator.get(order_url(order)))
 
-    today = day_in_france(timezone.now()).isoformat()
+    today = date_in_paris(timezone.now()).isoformat()
     first = {"method": "cheque", "amount": "99,00", "received_on": today, "reference": "Chèque 0012"}
     assert "100,00 € restent à régler" in run_action(operator, order, "reglement", **first)
     second = first | {"amount": "100,00", "reference": "Chèque 0013"}
@@ -68,7 +68,7 @@ def test_the_second_of_two_clicks_does_nothing(operator):
     typed = {
         "method": "cheque",
         "amount": "50,00",
-        "received_on": day_in_france(timezone.now()).isoformat(),
+        "received_on": date_in_paris(timezone.now()).isoformat(),
         "page_version": operator.get(page).context["page_version"],
     }
     operator.post(page, typed | {"reference": "A"})
@@ -173,7 +173,7 @@ def test_rights_are_suspended_restored_and_prolonged(operator):
     order = sales.place_and_confirm()
     run_action(operator, order, "suspendre")
     assert Entitlement.objects.get().suspended_at is not None
-    until = day_in_france(timezone.now()) + datetime.timedelta(days=70)
+    until = date_in_paris(timezone.now()) + datetime.timedelta(days=70)
     assert "prolonger ne les rétablit pas" in page_text(operator.get(action_url(order, "prolonger")))
     run_action(operator, order, "prolonger", until=until.isoformat())
     assert Entitlement.objects.get().unpaid_until == until
@@ -236,7 +236,7 @@ def test_refusing_a_late_scan_warns_that_everything_stops(operator):
     )
     for page in (order_url(late), action_url(late, "refuser-le-bon")):
         assert "arrête les droits aussitôt" in page_text(operator.get(page))
-    until = day_in_france(timezone.now()) + datetime.timedelta(days=8)
+    until = date_in_paris(timezone.now()) + datetime.timedelta(days=8)
     run_action(operator, late, "prolonger", until=until.isoformat())
     run_action(operator, late, "refuser-le-bon", reason="La signature manque.")
     assert Entitlement.objects.get(order_line__order=late).usable_on(until)
@@ -247,7 +247,7 @@ def test_an_overdue_order_leaves_the_work_queue_once_handled(operator):
     for answer, listed in (("suspendre", False), ("retablir", True)):
         run_action(operator, late, answer)
         assert ("attend=echues" in page_text(operator.get("/admin/"))) is listed
-    until = day_in_france(timezone.now()) + datetime.timedelta(days=1)
+    until = date_in_paris(timezone.now()) + datetime.timedelta(days=1)
     run_action(operator, late, "prolonger", until=until.isoformat())
     assert "attend=echues" not in page_text(operator.get("/admin/"))
 
@@ -339,7 +339,7 @@ def test_two_clicks_at_the_same_moment_record_one_payment(committing):
     typed = {
         "method": "cheque",
         "amount": "50,00",
-        "received_on": day_in_france(timezone.now()).isoformat(),
+        "received_on": date_in_paris(timezone.now()).isoformat(),
         "page_version": browsers[0].get(page).context["page_version"],
     }
     clicks = [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.entitlements.conftest import SchoolScenario, elsewhere
+from tests.entitlements.conftest import elsewhere
+from tests.entitlements.school_scenario import SchoolScenario
 
 __all__ = ["elsewhere"]
 

@@ -20,11 +20,10 @@ from mailing.operations import enqueue
 from schools import affiliations
 from schools.models import PrincipalEvent, PrincipalRequest, Verification
 from sites.portal.privacy.account_closure import close_account
-from tests.conftest import TERM
+from tests.conftest import PASSWORD, TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 
-PASSWORD = "trois-petits-chats-2026"
 #: Texts that must occur nowhere once the account is deleted.
 IDENTIFYING_TEXTS = ("Zéphirine", "Quenouille", "zquenouille", "0699887766")
 
@@ -73,18 +72,18 @@ def create_person_with_all_data(jaures, nimes):
     DeletionCertificate.objects.create(
         classroom=room, number="EFF-1", pupils=1, licence_ended_on=TERM.date(), erased_at=TERM, teacher=user
     )
-    ClassInvitation.objects.create(classroom=room, teacher=user, by=jaures.principal, made_at=TERM)
+    ClassInvitation.objects.create(classroom=room, teacher=user, by=jaures.principal, created_at=TERM)
     ClassInvitation.objects.create(
-        classroom=Classroom.objects.get(seat=seat), teacher=jaures.principal, by=user, made_at=TERM
+        classroom=Classroom.objects.get(seat=seat), teacher=jaures.principal, by=user, created_at=TERM
     )
     Order.objects.create(
         kind=OrderKind.SHOP, state=OrderState.DRAFT, placed_by=user, created_at=TERM, bill_name=str(user),
         bill_email=user.email,
     )  # fmt: skip
-    EntryTicket.objects.create(token_hash="ticket", user=user, made_at=TERM)
-    PrincipalEvent.objects.create(school=jaures.school, kind=PrincipalEvent.Kind.ASKED, user=user, by=user, at=TERM)
+    EntryTicket.objects.create(token_hash="ticket", user=user, created_at=TERM)
+    PrincipalEvent.objects.create(school=jaures.school, kind=PrincipalEvent.Kind.REQUESTED, user=user, by=user, at=TERM)
     PrincipalRequest.objects.create(
-        user=user, school=jaures.school, nonce="n", token_hash="h", asked_at=TERM, expires_at=TERM
+        user=user, school=jaures.school, nonce="n", token_hash="h", requested_at=TERM, expires_at=TERM
     )
     Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "Quenouille"})
     user.groups.add(Group.objects.create(name="un groupe"))
@@ -94,7 +93,7 @@ def create_person_with_all_data(jaures, nimes):
         object_repr=str(user), action_flag=CHANGE,
     )  # fmt: skip
     with schema_context(get_public_schema_name()):
-        enqueue(kind="seat.given", recipient=user.email, at=TERM, context={"user": user.pk, "seat": seat.pk})
+        enqueue(kind="seat.assigned", recipient=user.email, at=TERM, context={"user": user.pk, "seat": seat.pk})
         sent = enqueue(
             kind="account.reset", recipient=user.email, at=TERM, about="Quenouille", context={"user": user.pk}
         )

@@ -28,10 +28,10 @@ from sites.portal.privacy.account_closure import close_account, get_consequences
 from sites.portal.privacy.emails import ACCOUNT_CLOSED
 from tests import races
 from tests.conftest import TERM
-from tests.entitlements.conftest import SchoolScenario
+from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import TeacherFactory, UserFactory
 from tests.sites.portal import identifiable_person
-from tests.sites.portal.test_my_account import visible_text
+from tests.sites.portal.my_account_page import visible_text
 
 PAGE = "/mon-compte/supprimer/"
 
@@ -249,7 +249,7 @@ def test_second_teacher_links_end_on_both_sides_and_the_other_is_notified(jaures
     with schema_context(get_public_schema_name()):
         data = {message.kind: message for message in Message.objects.filter(kind__startswith="class.")}
         assert {kind: message.recipient for kind, message in data.items()} == {
-            "class.put_out": colleague.email,
+            "class.teacher_removed": colleague.email,
             "class.left": jaures.principal.email,
         }
         email = kinds.get("class.left").render(data["class.left"])
@@ -290,7 +290,7 @@ def test_pending_emails_are_cancelled_and_sent_ones_anonymised(jaures, nimes):
     other = TeacherFactory(email=user.email)
     with schema_context(get_public_schema_name()):
         kept = Message.objects.create(
-            kind="seat.given", recipient=user.email, context={"user": other.pk}, created_at=TERM, due_at=TERM
+            kind="seat.assigned", recipient=user.email, context={"user": other.pk}, created_at=TERM, due_at=TERM
         )
         before = set(Message.objects.filter(recipient=user.email).exclude(pk=kept.pk).values_list("pk", flat=True))
         identifiable_person.delete_account(user)

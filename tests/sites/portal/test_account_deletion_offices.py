@@ -6,13 +6,14 @@ import pytest
 from django_tenants.utils import tenant_context
 
 from accounts.models import Profile, User
+from accounts.personal_data import OperatorAccountNotClosable
 from collectivities.exceptions import LastManager
 from collectivities.models import AuditEntry, Invitation, Member, Role
-from sites.portal.privacy.account_closure import OperatorAccountNotClosable, close_account
+from sites.portal.privacy.account_closure import close_account
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory
 from tests.sites.portal import identifiable_person
-from tests.sites.portal.test_my_account import visible_text
+from tests.sites.portal.my_account_page import visible_text
 
 PAGE = "/mon-compte/supprimer/"
 

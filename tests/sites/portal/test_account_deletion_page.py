@@ -11,7 +11,7 @@ from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.sites.portal import identifiable_person
-from tests.sites.portal.test_my_account import visible_text
+from tests.sites.portal.my_account_page import visible_text
 
 PAGE = "/mon-compte/supprimer/"
 

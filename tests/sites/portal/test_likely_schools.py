@@ -8,7 +8,7 @@ from licensing.entitlements import operations
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import SchoolFactory
-from tests.sites.portal.test_my_account import PAGE, visible_text
+from tests.sites.portal.my_account_page import PAGE, visible_text
 
 JOIN = f"{PAGE}etablissement/rejoindre/"
 

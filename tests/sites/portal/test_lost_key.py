@@ -19,7 +19,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import mark_redeemed
-from tests.sites.portal.test_my_account import PAGE, visible_text
+from tests.sites.portal.my_account_page import PAGE, visible_text
 
 ADDRESS = "/cle-non-recue/"
 

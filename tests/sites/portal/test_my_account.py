@@ -11,20 +11,11 @@ from licensing.entitlements import keys, operations, queries
 from licensing.entitlements.models import Seat, Subscription
 from mailing.models import Message
 from schools.models import Affiliation
-from tests.conftest import TERM
+from tests.conftest import PASSWORD, TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.licensing import KeyFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-
-HTMX = {"HX-Request": "true"}
-PAGE = "/mon-compte/"
-
-
-def visible_text(answer):
-    """Return the visible text of the page: no tags, single spaces."""
-    page = re.sub(r"<(script|style).*?</\1>", " ", answer.content.decode(), flags=re.DOTALL)
-    return " ".join(re.sub(r"<[^>]+>", " ", page).split()).replace("&#x27;", "'")
-
+from tests.sites.portal.my_account_page import HTMX, PAGE, visible_text
 
 # --- The principal's key --------------------------------------------------------------------------------------------
 
@@ -293,8 +284,6 @@ def test_an_agent_is_sent_to_their_office(as_):
 
 
 # --- Profile --------------------------------------------------------------------------------------------------------
-
-PASSWORD = "trois-petits-chats-2026"
 
 
 @pytest.fixture

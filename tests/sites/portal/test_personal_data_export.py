@@ -100,7 +100,7 @@ def test_messages_to_other_accounts_at_the_same_address_are_not_exported(jaures,
     with schema_context(get_public_schema_name()):
         for user in (jaures.principal, other):
             Message.objects.create(
-                kind="seat.given", recipient=user.email, context={"user": user.pk}, created_at=TERM, due_at=TERM
+                kind="seat.assigned", recipient=user.email, context={"user": user.pk}, created_at=TERM, due_at=TERM
             )
     assert len(data_of(as_(other))["e-mails qui vous ont été écrits"]) == 1
 

@@ -14,7 +14,7 @@ from tests.factories.schools import AffiliationFactory
 from tests.orders import order_states
 from tests.orders.order_states import COOPERATIVE
 from tests.sites.portal import identifiable_person
-from tests.sites.portal.test_my_account import visible_text
+from tests.sites.portal.my_account_page import visible_text
 
 OWN = {"name": "Zéphirine Quenouille", "email": "zquenouille@exemple.example", "payer": "other"}
 

@@ -17,7 +17,7 @@ from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFacto
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.schools import principals
 from tests.schools.principals import get_token, is_verified
-from tests.sites.portal.test_my_account import PAGE, visible_text
+from tests.sites.portal.my_account_page import PAGE, visible_text
 
 ASK = f"{PAGE}direction/"
 
@@ -53,7 +53,7 @@ def test_redeeming_a_key_sent_elsewhere_offers_the_confirmation_link(jaures, unv
     page = visible_text(browser.post(ASK, {"uai": jaures.school.pk}, follow=True))
     assert f"Un lien vient d'être envoyé à {jaures.school.email}" in page
     assert "Envoyer de nouveau le lien" in page
-    assert Message.objects.get(kind="head.ask").recipient == jaures.school.email
+    assert Message.objects.get(kind="principal.verification_requested").recipient == jaures.school.email
 
 
 def test_the_offer_is_part_of_the_htmx_fragment(jaures, as_):
@@ -82,7 +82,7 @@ def test_a_school_without_a_mailbox_links_to_the_contact_page(jaures, unverified
     browser = as_(unverified)
     assert "n’a pas d’adresse e-mail officielle dans l’annuaire national" in visible_text(browser.get(PAGE))
     assert "écrivez-nous par la page Contact" in visible_text(browser.post(ASK, {"uai": jaures.school.pk}, follow=True))
-    assert not Message.objects.filter(kind="head.ask").exists()
+    assert not Message.objects.filter(kind="principal.verification_requested").exists()
 
 
 def test_a_verified_principal_is_offered_nothing_and_costs_no_query_more(jaures, as_):
@@ -96,7 +96,7 @@ def test_a_link_for_a_school_one_did_not_choose_is_refused(jaures, as_, factory)
     jaures.add_principal(verified=True)
     page = visible_text(as_(factory()).post(ASK, {"uai": jaures.school.pk}, follow=True))
     assert "Un lien vient d'être envoyé" not in page
-    assert not Message.objects.filter(kind="head.ask").exists()
+    assert not Message.objects.filter(kind="principal.verification_requested").exists()
 
 
 def test_a_second_link_within_the_hour_is_refused_with_the_time_to_wait(jaures, unverified, as_):
@@ -199,13 +199,13 @@ def test_a_handover_transfers_the_subscriptions_and_notifies_the_predecessor(jau
     answer = as_(predecessor).post(f"{PAGE}attribuer/", {"abonnement": subscription.pk, "enseignant": predecessor.pk},
                                    headers={"HX-Request": "true"})  # fmt: skip
     assert answer.status_code == 409
-    data = Message.objects.get(kind="head.replaced")
+    data = Message.objects.get(kind="principal.replaced")
     assert data.recipient == predecessor.email
-    assert str(successor) in kinds.get("head.replaced").render(data).text
+    assert str(successor) in kinds.get("principal.replaced").render(data).text
     # The teacher's seat is unchanged.
     assert "Active" in visible_text(as_(teacher).get(PAGE))
     assert list(PrincipalEvent.objects.order_by("pk").values_list("kind", flat=True)) == [
-        "verified", "asked", "replaced", "verified",
+        "verified", "requested", "replaced", "verified",
     ]  # fmt: skip
 
 

@@ -15,8 +15,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory
 from tests.orders.test_rights import DAY, LAST_PROVISIONAL, create_placed_order
-from tests.sites.portal.test_my_account import PAGE, visible_text
-from tests.sites.portal.test_seat_assignment import get_page, get_version
+from tests.sites.portal.my_account_page import PAGE, get_page, get_version, visible_text
 
 CLASSES = "/mes-classes/"
 BOTH_DAYS = "08/01/2027 (droits temporaires), puis 31/08/2027 dès règlement"

@@ -8,13 +8,14 @@ import re
 import pytest
 
 from licensing.entitlements import operations, queries
+from licensing.entitlements.key_units import grow_many
 from licensing.entitlements.models import Seat
 from schools.models import Affiliation
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.licensing import EntitlementFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.sites.portal.test_my_account import HTMX, PAGE, visible_text
+from tests.sites.portal.my_account_page import HTMX, PAGE, get_page, get_version, visible_text
 
 
 def give(browser, subscription, teachers, **more):
@@ -297,14 +298,6 @@ def test_no_slip_is_printed_that_would_be_refused(jaures, as_):
 # --- Refreshing the page --------------------------------------------------------------------------------------------
 
 
-def get_page(browser, version=""):
-    return browser.get(f"{PAGE}licences/", headers={"If-None-Match": f'"{version}"'})
-
-
-def get_version(answer):
-    return re.search(r'data-version="([0-9a-f]+)"', answer.content.decode())[1]
-
-
 @pytest.mark.parametrize("reader", ["principal", "teacher"])
 def test_an_unchanged_page_is_a_304_in_one_query(jaures, as_, reader, django_assert_num_queries):
     code, _ = jaures.subscription()
@@ -336,7 +329,7 @@ def test_the_principal_sees_at_once_what_others_did(jaures, as_):
     assert "0/3" in changed()
     newcomer = jaures.teacher()
     assert newcomer.email in changed()
-    operations.grow(key=subscription.key, units=2, at=TERM)
+    grow_many({subscription.key_id: 2})
     assert "0/5" in changed()
     jaures.entitlement.suspended_at = TERM
     jaures.entitlement.save()

@@ -19,7 +19,7 @@ from licensing.payments.models import CardPayment
 from schools.models import Verification
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.guide.conftest import create_browser, page_text
+from tests.guide.scenario import create_browser, page_text
 from tests.orders.shop_buyer import ShopBuyer
 
 #: A public école of Nîmes, as the directory has it: its SIRET begins with its commune's SIREN.

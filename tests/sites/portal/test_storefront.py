@@ -11,7 +11,7 @@ from licensing.catalogue.models import Seller
 from licensing.orders.models import Order
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.schools import AffiliationFactory
-from tests.guide.conftest import create_browser, page_text
+from tests.guide.scenario import create_browser, page_text
 from tests.orders.shop_buyer import open_shop
 
 

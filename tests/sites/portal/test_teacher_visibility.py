@@ -30,7 +30,7 @@ from tests.factories.collectivities import MemberFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.imports.conftest import confirm_and_apply, schools_csv, upload_and_parse
-from tests.sites.portal.test_my_account import PAGE
+from tests.sites.portal.my_account_page import PAGE
 
 #: Last names that occur on no page.
 NAMES = ("Zyxwéla", "Vutsrôm", "Qponâl")

@@ -1,0 +1,50 @@
+"""URLs of the office's pages, on the collectivity's host."""
+
+from django.urls import include, path
+
+from collectivities.views import invitations, journal, members, office_settings, portfolio, tokens, webhooks
+
+member_urls = [
+    path("", members.members_list, name="list"),
+    path("inviter/", members.invite, name="invite"),
+    path("invitations/<int:pk>/retirer/", members.withdraw, name="withdraw"),
+    path("<int:pk>/roles/", members.roles, name="roles"),
+    path("<int:pk>/retirer/", members.remove, name="remove"),
+]
+# The page of a school is `school`, in `sites.office`.
+portfolio_urls = [
+    path("", portfolio.portfolio_list, name="list"),
+    path("ajouter/", portfolio.add, name="add"),
+    path("retirer/", portfolio.remove, name="remove"),
+    path("<str:uai>/contact/", portfolio.edit, name="edit"),
+]
+token_urls = [
+    path("", tokens.tokens_list, name="list"),
+    path("creer/", tokens.new, name="new"),
+    path("<int:pk>/revoquer/", tokens.revoke, name="revoke"),
+]
+webhook_urls = [
+    path("", webhooks.webhooks_list, name="list"),
+    path("ajouter/", webhooks.new, name="new"),
+    path("<int:pk>/", webhooks.detail, name="detail"),
+    path("<int:pk>/modifier/", webhooks.edit, name="edit"),
+    path("<int:pk>/secret/", webhooks.rotate, name="rotate"),
+    path("<int:pk>/essayer/", webhooks.send_test, name="test"),
+    path("<int:pk>/supprimer/", webhooks.remove, name="remove"),
+    path("<int:pk>/envois/<int:number>/", webhooks.delivery, name="delivery"),
+    path("<int:pk>/envois/<int:number>/rejouer/", webhooks.replay, name="replay"),
+]
+
+urlpatterns = [
+    path("etablissements/recherche/", portfolio.school_search, name="school_search"),
+    path("membres/", include((member_urls, "members"))),
+    path("ecoles/", include((portfolio_urls, "portfolio"))),
+    path("invitation/<str:token>/", invitations.accept, name="invitation"),
+    path("reglages/", office_settings.edit_settings, name="office_settings"),
+    path("reglages/api/", include((token_urls, "tokens"))),
+    path("reglages/webhooks/", include((webhook_urls, "webhooks"))),
+    path("reglages/securite/", office_settings.edit_second_factor, name="office_second_factor"),
+    path("logo.png", office_settings.download_logo, name="logo"),
+    path("journal/", journal.journal, name="journal"),
+    path("journal/export/", journal.export, name="journal_export"),
+]

@@ -1,0 +1,107 @@
+"""Strict request parsers, bounded in size: JSON and multipart forms, without repeated names."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser, MultiPartParser
+
+from api.problem_details import ApiProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+#: Allowance in bytes for everything but the file: other fields, boundaries.
+_FORM_OVERHEAD = 64 * 1024
+#: Escaped UTF-16 surrogates (« \\ud83d »). A lone one can neither be encoded in a response nor stored.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+class BodyTooLarge(ApiProblem):
+    """The request body exceeds `API_MAX_BODY_BYTES`."""
+
+    status_code = 413
+
+    def __init__(self) -> None:
+        max_megabytes = settings.API_MAX_BODY_BYTES // (1024 * 1024)
+        super().__init__("body_too_large", f"La requête dépasse {max_megabytes} Mo : partagez-la en plusieurs.")
+
+
+class StrictJsonParser(JSONParser):
+    """Parses RFC 8259 JSON: UTF-8, no duplicate names, no NaN, no lone surrogates, bounded nesting."""
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Return the decoded body. Raises `ParseError`, `BodyTooLarge`."""
+        max_bytes = settings.API_MAX_BODY_BYTES
+        raw = stream.read(max_bytes + 1)
+        if len(raw) > max_bytes:
+            raise BodyTooLarge
+        try:
+            parsed = json.loads(
+                raw.decode("utf-8"), object_pairs_hook=_reject_duplicates, parse_constant=_reject_constant
+            )
+            if _SURROGATE.search(raw):
+                json.dumps(parsed, ensure_ascii=False).encode()  # raises UnicodeEncodeError
+        except (ValueError, RecursionError):
+            raise ParseError("Le corps de la requête n'est pas du JSON lisible, en UTF-8.") from None
+        return parsed
+
+
+def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError
+    return members
+
+
+def _reject_constant(_name: str) -> NoReturn:
+    raise ValueError
+
+
+class LimitedMultiPartParser(MultiPartParser):
+    """Multipart parser with a file size limit. A subclass sets the limit and the error message."""
+
+    max_bytes: int
+    too_large_message: str
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        """Return the form's data and files. Raises `ParseError`, `ApiProblem` (413, before reading the body)."""
+        request = (parser_context or {})["request"]
+        # The server reads no more bytes than this header announces.
+        if int(request.META.get("CONTENT_LENGTH") or 0) > self.max_bytes + _FORM_OVERHEAD:
+            raise self.too_large_error()
+        try:
+            parsed = super().parse(stream, media_type, dict(parser_context or {}))
+        except (ParseError, SuspiciousOperation):
+            raise ParseError(
+                "Le corps de la requête n'est pas un formulaire « multipart/form-data » lisible : un champ qui n'est "
+                "pas un fichier a une valeur courte."
+            ) from None
+        try:
+            self._check(parsed)
+        except Exception:
+            # Temporary files of the upload: no one else would close them.
+            for _, files in parsed.files.lists():
+                for file in files:
+                    file.close()
+            raise
+        return parsed
+
+    def _check(self, parsed: Any) -> None:
+        if any((file.size or 0) > self.max_bytes for _, files in parsed.files.lists() for file in files):
+            raise self.too_large_error()
+        names = [name for fields in (parsed.data, parsed.files) for name, values in fields.lists() for _ in values]
+        if len(names) != len(set(names)):
+            raise ParseError("Un champ du formulaire y figure plusieurs fois.")
+
+    def too_large_error(self) -> ApiProblem:
+        """Return the error for a file over the limit."""
+        return ApiProblem("body_too_large", self.too_large_message, status_code=413)

@@ -1,0 +1,180 @@
+"""Base classes of the API endpoints: token authentication, one scope per method, JSON only."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from django.http import Http404, HttpResponse, HttpResponseNotModified
+from django.utils.http import parse_etags
+from rest_framework.generics import GenericAPIView
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.permissions import BasePermission
+from rest_framework.renderers import JSONRenderer
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api import problem_details
+from api.authentication import BearerTokenAuthentication, build_rate_limit_headers
+from api.filters import StrictFilterBackend
+from api.pagination import UniqueCursorPagination
+from api.parsers import StrictJsonParser
+from api.problem_details import ApiProblem, FieldError, InvalidRequest
+from web.middleware import contains_nul
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+    from rest_framework.parsers import BaseParser
+    from rest_framework.request import Request
+
+    from accounts.models import User
+    from api.models import Token
+    from api.scopes import TokenScope
+
+
+class TokenPolicy:
+    """Access policy of the API endpoints: `ScopedView` itself checks access and responds in JSON."""
+
+    label = "api: token"
+
+    def __call__(self, request: HttpRequest) -> HttpResponse | None:
+        """Return None: the endpoint checks access itself."""
+        return None
+
+
+class HasScope(BasePermission):
+    """Checks that the token has the scope required by the HTTP method."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Return True. Raises an `ApiProblem` that names the missing scope."""
+        required_scope = cast("ScopedView", view).get_required_scope(str(request.method))
+        if required_scope is not None and required_scope.value not in cast("Token", request.auth).scopes:
+            raise ApiProblem(
+                "insufficient_scope",
+                f"Ce jeton n'a pas le droit « {required_scope.label} » ({required_scope.value}).",
+                status_code=403,
+            )
+        return True
+
+
+class ScopedView(APIView):
+    """One endpoint. A subclass has a method for each HTTP method it supports, with its scope in `scopes`."""
+
+    access_policy = TokenPolicy()
+    authentication_classes = (BearerTokenAuthentication,)
+    permission_classes = (HasScope,)
+    parser_classes: Sequence[type[BaseParser]] = (StrictJsonParser,)
+    renderer_classes = (JSONRenderer,)
+    content_negotiation_class = DefaultContentNegotiation
+    # OPTIONS metadata is off: the OpenAPI document has it all.
+    metadata_class = None
+    #: By HTTP method; HEAD shares the scope of GET.
+    scopes: ClassVar[Mapping[str, TokenScope]] = {}
+    #: HTTP status by code of a `DomainError`; 409 for the others.
+    statuses: ClassVar[Mapping[str, int]] = {}
+
+    @property
+    def allowed_methods(self) -> list[str]:
+        """Return the HTTP methods that have a scope: the others get a 405."""
+        return [*self.scopes, *(["HEAD"] if "GET" in self.scopes else [])]
+
+    def get_required_scope(self, method: str) -> TokenScope | None:
+        """Return the scope required by an HTTP method; None where the method is not supported."""
+        return self.scopes.get("GET" if method == "HEAD" else method)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Run authentication, permission and parameter checks. Raises an `ApiProblem`."""
+        super().initial(request, *args, **kwargs)
+        if contains_nul(kwargs):
+            raise Http404
+        is_list = isinstance(self, ScopedListView) and request.method in ("GET", "HEAD")
+        if not is_list and request.method in self.allowed_methods:
+            _reject_query_parameters(request)
+
+    def actor(self) -> User:
+        """Return the user account of the token."""
+        return cast("User", self.request.user)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Return the problem details of a known exception; re-raise any other."""
+        response = problem_details.build_exception_response(exc, self.statuses)
+        if response is None:
+            raise exc
+        response.exception = True
+        return response
+
+    def finalize_response(  # type: ignore[override]  # a replayed response is no DRF Response
+        self, request: HttpRequest | Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Add rate limit and cache headers; return a 304 for an unchanged read."""
+        final_response = super().finalize_response(
+            cast("Request", request), cast("Response", response), *args, **kwargs
+        )
+        tried = getattr(getattr(request, "_request", request), "api_rate_limit", None)
+        if tried is not None:
+            for name, value in build_rate_limit_headers(tried).items():
+                final_response[name] = value
+        is_successful_read = request.method in ("GET", "HEAD") and final_response.status_code == 200  # noqa: PLR2004 - HTTP's own
+        # No shared cache may store tenant data; the client itself may revalidate.
+        final_response["Cache-Control"] = "private, no-cache" if is_successful_read else "no-store"
+        if is_successful_read and isinstance(final_response, Response):
+            final_response.add_post_render_callback(_make_etag_callback(request))
+        return final_response
+
+    def render_response(self, response: HttpResponseBase) -> HttpResponse:
+        """Render the response now, so that it can be stored under its idempotency key."""
+        if isinstance(response, Response):
+            request = self.request
+            response.accepted_renderer = request.accepted_renderer
+            response.accepted_media_type = request.accepted_media_type
+            response.renderer_context = self.get_renderer_context()  # type: ignore[attr-defined]
+            response.render()
+        return cast("HttpResponse", response)
+
+
+class ScopedListView(ScopedView, GenericAPIView[Any]):
+    """A list endpoint. `cursor_field`: the unique column to sort by; `-` for descending."""
+
+    pagination_class = UniqueCursorPagination
+    filter_backends = (StrictFilterBackend,)
+    cursor_field: ClassVar[str] = "-pk"
+
+    def list_response(self) -> Response:
+        """Return the requested page."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+
+class NotFoundView(ScopedView):
+    """Catch-all endpoint for unknown API paths: a 404 in JSON, after authentication."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Raise `Http404`, or the `ApiProblem` of a failed authentication."""
+        super().initial(request, *args, **kwargs)
+        raise Http404
+
+
+def _reject_query_parameters(request: Request) -> None:
+    errors = [
+        FieldError("unknown_parameter", "Cette adresse ne prend pas de paramètre.", name)
+        for name in request.query_params
+    ]
+    if errors:
+        raise InvalidRequest(errors)
+
+
+def _make_etag_callback(request: HttpRequest | Request) -> Callable[[Response], HttpResponse | None]:
+    client_etags = parse_etags(request.headers.get("If-None-Match", ""))
+
+    def compare(response: Response) -> HttpResponse | None:
+        tag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
+        response["ETag"] = tag
+        if tag not in client_etags and f"W/{tag}" not in client_etags and client_etags != ["*"]:
+            return None
+        kept_headers = ("ETag", "Cache-Control", "RateLimit", "RateLimit-Policy", "Vary")
+        return HttpResponseNotModified(headers={name: response[name] for name in kept_headers if name in response})
+
+    return compare

@@ -1,0 +1,46 @@
+"""PostgreSQL advisory locks by name: whoever holds one keeps others out of the same work."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from django.db import connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def try_transaction_lock(name: str) -> bool:
+    """Try to take the lock until the end of the transaction; return whether it was free."""
+    return bool(_call("pg_try_advisory_xact_lock", name))
+
+
+@contextmanager
+def try_session_lock(name: str) -> Iterator[bool]:
+    """Try to hold the lock during the block, across transactions; yield whether it was free."""
+    acquired = bool(_call("pg_try_advisory_lock", name))
+    try:
+        yield acquired
+    finally:
+        if acquired:
+            _call("pg_advisory_unlock", name)
+
+
+@contextmanager
+def hold_session_lock(name: str) -> Iterator[None]:
+    """Hold the lock during the block, across transactions, after waiting for whoever holds it."""
+    _call("pg_advisory_lock", name)
+    try:
+        yield
+    finally:
+        _call("pg_advisory_unlock", name)
+
+
+def _call(function: str, name: str) -> object:
+    # PostgreSQL knows the lock by 64 bits: the start of the name's SHA-256.
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}(%s)", [number])
+        return cursor.fetchone()[0]

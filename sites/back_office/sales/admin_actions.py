@@ -1,0 +1,160 @@
+"""Admin actions on one row: a confirmation page that explains the effect, then one operation.
+
+Optimistic locking: the page carries the id of the order's last event; the order is locked and that id compared before
+the operation runs, so that a double click runs it once.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Model
+from django.http import Http404
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils import timezone
+from unfold.admin import ModelAdmin
+
+from core.formatting import add_nonbreaking_spaces
+from licensing.exceptions import LicensingError
+from licensing.orders.operations.locks import apply_if_unchanged, get_order_version
+from sites.back_office.read_only import ReadOnlyAdminMixin
+from sites.back_office.site import get_operator
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable
+
+    from django.http import HttpRequest, HttpResponse
+    from django.urls import URLPattern
+
+
+class ConfirmationForm(forms.Form):
+    """An empty form: the action only needs a confirmation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdminAction[Row: Model]:
+    """One action that the operator can take on a row."""
+
+    path: str
+    #: The button's label.
+    label: str
+    is_available: Callable[[Row], bool]
+    #: Sentences that explain the effect, shown before confirmation.
+    explanation: Callable[[Row, datetime.datetime], list[str]]
+    #: The operation, called with `by`, `at` and the form's fields; returns the success message.
+    run: Callable[..., str]
+    form: type[forms.Form] = ConfirmationForm
+    initial: Callable[[Row, datetime.datetime], dict[str, Any]] = field(default=lambda _row, _at: {})
+    #: Whether it may be the page's primary button: destructive actions never are.
+    primary: bool = True
+    #: Whether it is listed first, because the others depend on it.
+    is_priority: Callable[[Row], bool] = field(default=lambda _row: False)
+
+
+class ActionAdmin[Row: Model](ReadOnlyAdminMixin, ModelAdmin):
+    """Rows that operations write: read-only here, changed only by their admin actions."""
+
+    admin_actions: tuple[AdminAction[Row], ...] = ()
+    change_form_outer_before_template = "back_office/orders/card.html"
+
+    def get_order_id(self, row: Row) -> int:
+        """Return the id of the order that the row belongs to."""
+        return int(row.order_id)  # type: ignore[attr-defined]  # Order itself overrides this
+
+    def status_sentences(self, row: Row) -> list[str]:
+        """Return sentences that describe the row's status and what is expected next."""
+        return []
+
+    def links(self, row: Row) -> list[tuple[str, str]]:
+        """Return the related pages and documents, as (label, URL)."""
+        return []
+
+    def page_url(self, name: str, *args: object) -> str:
+        """Return the URL of one of this admin's own pages."""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the confirmation page of the actions before the model's own pages."""
+        name = f"{self.opts.app_label}_{self.opts.model_name}_action"
+        urls: list[URLPattern] = super().get_urls()
+        return [
+            path("<int:pk>/faire/<slug:action_path>/", self.admin_site.admin_view(self.action_page), name=name),
+            *urls,
+        ]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the row with its status, its available actions and its links."""
+        row = self.get_object(request, object_id)
+        context: dict[str, Any] = {} if row is None else self._row_context(row)
+        response: HttpResponse = super().change_view(request, object_id, form_url, context | (extra_context or {}))
+        return response
+
+    def _row_context(self, row: Row) -> dict[str, Any]:
+        return {
+            "status_sentences": [add_nonbreaking_spaces(sentence) for sentence in self.status_sentences(row)],
+            "admin_actions": [
+                (one.label, self.page_url("action", row.pk, one.path), one.primary)
+                for one in sorted(self.admin_actions, key=lambda one: not one.is_priority(row))
+                if one.is_available(row)
+            ],
+            "links": self.links(row),
+        }
+
+    def action_page(self, request: HttpRequest, pk: int, action_path: str) -> HttpResponse:
+        """Explain the action's effect; by POST, run it."""
+        row = get_object_or_404(self.get_queryset(request), pk=pk)
+        admin_action = next((one for one in self.admin_actions if one.path == action_path), None)
+        if admin_action is None:
+            raise Http404
+        at = timezone.now()
+        if not admin_action.is_available(row):
+            # Mostly the second of a double click: the first has run the action.
+            messages.info(
+                request,
+                add_nonbreaking_spaces(f"Rien de plus n'a été fait : « {admin_action.label} » n'est plus à faire."),
+            )
+            return redirect(self.page_url("change", row.pk))
+        form = admin_action.form(request.POST or None, request.FILES or None, initial=admin_action.initial(row, at))
+        if request.method == "POST" and form.is_valid():
+            try:
+                message = apply_if_unchanged(
+                    order_id=self.get_order_id(row),
+                    version=request.POST.get("page_version", ""),
+                    operation=functools.partial(
+                        admin_action.run, row, by=get_operator(request), at=at, **form.cleaned_data
+                    ),
+                )
+            except LicensingError as refusal:
+                field = getattr(refusal, "field", None)
+                form.add_error(field if field in form.fields else None, refusal.sentence)
+            else:
+                messages.success(request, add_nonbreaking_spaces(message))
+                return redirect(self.page_url("change", row.pk))
+        return self._render_confirmation(request, admin_action, row, form=form, at=at)
+
+    def _render_confirmation(
+        self, request: HttpRequest, admin_action: AdminAction[Row], row: Row, *, form: forms.Form, at: datetime.datetime
+    ) -> HttpResponse:
+        context = self.admin_site.each_context(request) | {
+            "opts": self.opts,
+            "title": f"{row} – {admin_action.label}",
+            "explanation": [add_nonbreaking_spaces(sentence) for sentence in admin_action.explanation(row, at)],
+            "form": form,
+            "submit_label": admin_action.label,
+            "page_version": get_order_version(self.get_order_id(row)),
+            "back": self.page_url("change", row.pk),
+        }
+        status = 422 if form.is_bound else 200
+        return render(request, "back_office/orders/ask.html", context, status=status)

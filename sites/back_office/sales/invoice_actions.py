@@ -1,0 +1,65 @@
+"""Admin actions on invoices: record their platform status, reissue those that were turned down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from licensing.billing import operations as billing_operations
+from licensing.billing.models import Invoice
+from licensing.billing.operations import list_next_states
+from licensing.orders import preflight
+from sites.back_office.sales.admin_actions import AdminAction
+from sites.back_office.sales.forms import PlatformStatusForm, ReasonForm
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+
+
+def is_turned_down(invoice: Invoice) -> bool:
+    """Whether the invoice was turned down and no credit note cancels it yet."""
+    return Invoice.objects.rejected().filter(pk=invoice.pk).exists()
+
+
+def _record_status(invoice: Invoice, *, state: str, reason: str, by: User, at: datetime.datetime) -> str:
+    status = billing_operations.record_platform_status(invoice_id=invoice.pk, state=state, reason=reason, by=by, at=at)
+    return f"{invoice} : {status.get_state_display().lower()}."
+
+
+def _reissue(invoice: Invoice, *, reason: str, by: User, at: datetime.datetime) -> str:
+    issued = billing_operations.reissue_invoice(invoice_id=invoice.pk, reason=reason, by=by, at=at)
+    return f"{invoice} annulée par l'avoir {invoice.credit} ; facture {issued} émise."
+
+
+def _explain_reissue(invoice: Invoice, _at: datetime.datetime) -> list[str]:
+    missing = [one.sentence for one in preflight.check_order(invoice.order).missing]
+    return [
+        f"Un avoir annule {invoice}, et une facture est émise sous un nouveau numéro.",
+        "Elle porte les références que la commande a maintenant : complétez-les d'abord si le rejet venait de là.",
+        *missing,
+        "Les droits ne changent pas, et l'acheteur reçoit la nouvelle facture.",
+    ]
+
+
+INVOICE_ACTIONS: tuple[AdminAction[Invoice], ...] = (
+    AdminAction(
+        path="refaire",
+        label="Refaire sous un nouveau numéro",
+        is_available=is_turned_down,
+        explanation=_explain_reissue,
+        run=_reissue,
+        form=ReasonForm,
+        initial=lambda invoice, _at: {"reason": getattr(invoice.get_latest_status(), "reason", "")},
+    ),
+    AdminAction(
+        path="etat",
+        label="Noter son état sur la plateforme",
+        is_available=lambda invoice: bool(list_next_states(getattr(invoice.get_latest_status(), "state", ""))),
+        explanation=lambda _invoice, _at: [
+            "Recopiez ce que dit Chorus Pro, ou la plateforme agréée. Un état ne se reprend pas.",
+        ],
+        run=_record_status,
+        form=PlatformStatusForm,
+    ),
+)

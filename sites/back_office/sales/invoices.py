@@ -1,0 +1,149 @@
+"""Invoices and credit notes: immutable once issued, with their platform statuses; reissued if turned down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from django.contrib import admin
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
+from django.utils import timezone
+from unfold.admin import TabularInline
+
+from core import formatting
+from core.file_responses import build_file_response
+from licensing.billing import invoicing
+from licensing.billing.models import Invoice, InvoiceKind, PlatformStatus, latest_platform_status
+from sites.back_office.read_only import ReadOnlyAdminMixin
+from sites.back_office.sales.admin_actions import ActionAdmin
+from sites.back_office.sales.deposit_batch import DepositBatchActions
+from sites.back_office.sales.invoice_actions import INVOICE_ACTIONS, is_turned_down
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, HttpResponse
+    from django.urls import URLPattern
+
+    from licensing.billing.models import InvoiceQuerySet
+
+
+class TurnedDownFilter(admin.SimpleListFilter):
+    title = "ce qui attend"
+    parameter_name = "attend"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        """Return the one choice."""
+        return [("rejetees", "rejetée ou refusée, à refaire")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
+        """Keep the invoices to reissue."""
+        return cast("InvoiceQuerySet", queryset).rejected() if self.value() == "rejetees" else queryset
+
+
+class StatusInline(ReadOnlyAdminMixin, TabularInline):
+    model = PlatformStatus
+    extra = 0
+    show_title = False
+    fields = ("at", "state", "reason", "by")
+    ordering = ("-at", "-pk")
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(DepositBatchActions, ActionAdmin[Invoice]):
+    """All invoices and credit notes, in one gapless series per year."""
+
+    list_display = ("number", "kind", "order", "payer", "money", "issued_on", "due_on", "platform")
+    list_filter = (TurnedDownFilter, "kind", "year", "issued_on")
+    list_select_related = ("order",)
+    search_fields = ("number__iexact", "order__id__exact", "order__bill_name", "order__siret__startswith")
+    search_help_text = "Numéro de facture ou de commande, nom ou SIRET du payeur"
+    ordering = ("-year", "-sequence")
+    readonly_fields = ("ht", "vat", "money")
+    inlines = (StatusInline,)
+    admin_actions = INVOICE_ACTIONS
+
+    def get_fields(self, request: HttpRequest, obj: Invoice | None = None) -> tuple[str, ...]:
+        """Return the fields; a credit note shows the invoice it cancels instead of a due date."""
+        is_credit_note = obj is not None and obj.kind == InvoiceKind.CREDIT_NOTE
+        return (
+            "kind",
+            "number",
+            "order",
+            "corrects" if is_credit_note else "due_on",
+            "issued_on",
+            "ht",
+            "vat",
+            "money",
+        )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
+        """Return the invoices annotated with their platform status, without their large columns."""
+        invoices: QuerySet[Invoice] = super().get_queryset(request)
+        return invoices.annotate(status=latest_platform_status()).defer("xml", "facts")
+
+    @admin.display(description="payeur")
+    def payer(self, invoice: Invoice) -> str:
+        """Return the billed name."""
+        return invoice.order.bill_name
+
+    @admin.display(description="total TTC", ordering="total_ttc")
+    def money(self, invoice: Invoice) -> str:
+        """Return the total, VAT included."""
+        return formatting.euros(invoice.total_ttc)
+
+    @admin.display(description="total HT")
+    def ht(self, invoice: Invoice) -> str:
+        """Return the total, VAT excluded."""
+        return formatting.euros(invoice.total_ht)
+
+    @admin.display(description="TVA")
+    def vat(self, invoice: Invoice) -> str:
+        """Return the VAT."""
+        return formatting.euros(invoice.total_vat)
+
+    @admin.display(description="plateforme")
+    def platform(self, invoice: Invoice) -> str:
+        """Return the platform status in French."""
+        state = getattr(invoice, "status", None)
+        return str(dict(PlatformStatus._meta.get_field("state").flatchoices).get(state, "–"))  # noqa: SLF001 - documented
+
+    def status_sentences(self, row: Invoice) -> list[str]:
+        """Return whether the invoice is cancelled or turned down."""
+        credit = Invoice.objects.filter(corrects=row).first()
+        sentences = [f"Annulée par l'avoir {credit}."] if credit else []
+        last = row.get_latest_status()
+        if is_turned_down(row) and last is not None:
+            sentences.append(f"{last.get_state_display()} : {last.reason} Elle est à refaire sous un nouveau numéro.")
+        return sentences
+
+    def links(self, row: Invoice) -> list[tuple[str, str]]:
+        """Return the links to the PDF, the XML and the order."""
+        return [
+            (f"{row} en PDF (Factur-X)", self.page_url("document", row.pk)),
+            ("Ses données seules (XML)", self.page_url("data", row.pk)),
+            (str(row.order), reverse("admin:orders_order_change", args=[row.order_id])),
+        ]
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the PDF and XML downloads before the model's own pages."""
+        view = self.admin_site.admin_view
+        urls: list[URLPattern] = super().get_urls()
+        return [
+            path("<int:pk>/document/", view(self.document), name="billing_invoice_document"),
+            path("<int:pk>/donnees/", view(self.data), name="billing_invoice_data"),
+            *urls,
+        ]
+
+    def document(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Return the issued PDF, rendering it now if the worker has not yet."""
+        document = invoicing.get_or_create_document(get_object_or_404(Invoice, pk=pk), at=timezone.now())
+        return build_file_response(
+            document.content, name=f"{document.number}.pdf", content_type="application/pdf", inline=True
+        )
+
+    def data(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Return the XML that the PDF embeds."""
+        invoice = get_object_or_404(Invoice, pk=pk)
+        return build_file_response(
+            invoice.xml.encode(), name=f"{invoice.number}.xml", content_type="application/xml", inline=True
+        )

@@ -1,0 +1,328 @@
+"""Admin actions on orders, with the explanations of their confirmation pages."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any
+
+from core.calendar import date_in_paris
+from core.formatting import euros, long_date, pluralize
+from licensing.billing import operations as billing_operations
+from licensing.billing.queries import get_amount_received, get_balance
+from licensing.entitlements.models import Seat
+from licensing.orders import operations, preflight
+from licensing.orders.models import Order, OrderState, Payer, PaymentMethod
+from licensing.orders.operations.placement import PROVISIONAL_DAYS
+from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
+from licensing.payments import operations as payment_operations
+from sites.back_office.sales.admin_actions import AdminAction
+from sites.back_office.sales.forms import (
+    BillingReferencesForm,
+    ExtensionForm,
+    PaymentRecordForm,
+    PostedScanForm,
+    ReasonForm,
+)
+from sites.back_office.sales.order_status import describe_refusal_effect, get_waiting_scan, list_entitlements
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from django.core.files.uploadedfile import UploadedFile
+
+    from accounts.models import User
+
+_AWAITING_PURCHASE_ORDER = (OrderState.PLACED, OrderState.LAPSED)
+_BEFORE_PAYMENT = (*_AWAITING_PURCHASE_ORDER, OrderState.CONFIRMED)
+#: Payers that most likely pay by mandat administratif; the others pay by cheque.
+_BY_MANDATE = (Payer.COLLECTIVITY, Payer.TOWN_HALL)
+#: Proposed extension of temporary rights.
+_EXTENSION = datetime.timedelta(days=30)
+_SUSPENSION = "L'acheteur, ses enseignants et leurs élèves ne peuvent plus s'en servir. Rien n'est supprimé."
+
+_UNKNOWN_PAYER = (
+    "Ce payeur n'est pas parmi nos organismes publics : voyez sur son bon de commande s'il porte un code service ou un "
+    "numéro d'engagement."
+)
+
+
+def _explain_confirmation(order: Order, at: datetime.datetime) -> list[str]:
+    until = date_in_paris(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
+    scan, checked = get_waiting_scan(order), preflight.check_order(order)
+    if checked.missing:
+        # The rest of the explanation only holds once nothing is missing.
+        return [
+            "Il manque encore de quoi établir la facture, qui serait refusée. "
+            + " ".join(one.sentence for one in checked.missing),
+            "Revenez sans rien faire, complétez les références du payeur, puis confirmez.",
+        ]
+    sentences = [f"Le bon de commande signé « {scan.filename} » est accepté : l'avez-vous regardé ?"] if scan else []
+    sentences.append(
+        f"La facture de {euros(order.total_ttc)} est émise au nom de « {order.bill_name} » "
+        f"({', '.join(_references(order)) or 'sans SIRET'}), sous le numéro suivant. Elle ne changera plus."
+    )
+    if order.state == OrderState.LAPSED:
+        sentences.append("Les droits, qui avaient pris fin, reprennent aussitôt.")
+    sentences.append(
+        f"Les droits courent dans l'attente du règlement. S'il n'est pas venu le {long_date(until)}, rien ne s'arrête"
+        " de soi-même : la décision vous revient."
+    )
+    if checked.note:
+        sentences.append(_UNKNOWN_PAYER)
+    return [*sentences, "L'acheteur reçoit un e-mail."]
+
+
+def _references(order: Order) -> list[str]:
+    named = (("SIRET", order.siret), ("service", order.service_code), ("engagement", order.engagement_number))
+    return [f"{name} {value}" for name, value in named if value]
+
+
+def _confirm(order: Order, *, by: User, at: datetime.datetime) -> str:
+    invoice = billing_operations.confirm(order_id=order.pk, by=by, at=at)
+    return f"Facture {invoice.number} émise : {euros(invoice.total_ttc)}, à régler pour le {long_date(invoice.due_on)}."
+
+
+def _explain_posted_scan(order: Order, _at: datetime.datetime) -> list[str]:
+    return [
+        "Le bon signé est là, mais sa facture ne peut pas encore être émise.",
+        "Gardez-le ici, et complétez ses références quand vous les aurez.",
+        (
+            "Les droits, qui ont pris fin, reprendront une fois la commande confirmée."
+            if order.state == OrderState.LAPSED
+            else "Le compte à rebours s'arrête aussitôt : rien n'est plus coupé faute de bon de commande."
+        ),
+    ]
+
+
+def _receive_scan(order: Order, *, scan: UploadedFile[bytes], by: User, at: datetime.datetime) -> str:
+    # One byte over the limit is enough to detect a file that is too large.
+    content = scan.read(MAX_SCAN_BYTES + 1)
+    operations.receive_scan(order_id=order.pk, filename=scan.name or "", content=content, by=by, at=at)
+    return "Bon de commande signé enregistré : le compte à rebours est arrêté."
+
+
+def _explain_scan_refusal(order: Order, at: datetime.datetime) -> list[str]:
+    sentences = ["L'acheteur reçoit votre motif par e-mail, et peut déposer un autre document."]
+    if order.state == OrderState.PLACED:
+        days = [
+            entitlement.unpaid_until for entitlement in list_entitlements(order) if entitlement.unpaid_until is not None
+        ]
+        sentences += [describe_refusal_effect(until, date_in_paris(at)) for until in days]
+    return sentences
+
+
+def _refuse_scan(order: Order, *, reason: str, by: User, at: datetime.datetime) -> str:
+    scan = get_waiting_scan(order)
+    # Decided meanwhile: the operation raises for an unknown id.
+    operations.refuse_scan(scan_id=scan.pk if scan else 0, reason=reason, by=by, at=at)
+    return "Document refusé ; l'acheteur en reçoit le motif."
+
+
+def _record_payment(
+    order: Order,
+    *,
+    method: str,
+    amount: Decimal,
+    received_on: datetime.date,
+    reference: str,
+    by: User,
+    at: datetime.datetime,
+) -> str:
+    payment_operations.record_payment(
+        order_id=order.pk, method=method, amount=amount, received_on=received_on, reference=reference, by=by, at=at
+    )
+    left = get_balance(order)
+    if left > 0:
+        return f"{euros(amount)} enregistrés ; {euros(left)} restent à régler."
+    return f"{euros(amount)} enregistrés : la commande est réglée, ses droits sont fermes."
+
+
+def _explain_payment(order: Order, _at: datetime.datetime) -> list[str]:
+    return [
+        f"{euros(get_balance(order))} sont attendus pour cette commande.",
+        "Une fois tout reçu, elle est réglée, ses droits deviennent fermes et reprennent s'ils étaient suspendus.",
+    ]
+
+
+def _prolong(order: Order, *, until: datetime.date, by: User, at: datetime.datetime) -> str:
+    operations.prolong(order_id=order.pk, until=until, by=by, at=at)
+    return f"Droits prolongés jusqu'au {long_date(until)} inclus."
+
+
+def _explain_extension(order: Order, _at: datetime.datetime) -> list[str]:
+    sentences = [f"L'acheteur a jusqu'à ce jour pour {_awaited_step(order)} ; un e-mail le lui dit."]
+    if order.state == OrderState.LAPSED:
+        sentences.append(
+            "Les droits, qui avaient pris fin, reprennent aussitôt, et l'acheteur sera relancé de nouveau."
+        )
+    if any(entitlement.suspended_at for entitlement in list_entitlements(order)):
+        sentences.append("Vous aviez suspendu ces droits : prolonger ne les rétablit pas, « Rétablir » le fait.")
+    return sentences
+
+
+def _awaited_step(order: Order) -> str:
+    return "régler" if order.state == OrderState.CONFIRMED else "envoyer le bon de commande signé"
+
+
+def _initial_extension(order: Order, at: datetime.datetime) -> dict[str, Any]:
+    days = [
+        entitlement.temporary_until
+        for entitlement in list_entitlements(order)
+        if entitlement.temporary_until is not None
+    ]
+    last = min((entitlement.last_day for entitlement in list_entitlements(order)), default=date_in_paris(at))
+    return {"until": min(max([date_in_paris(at), *days]) + _EXTENSION, last)}
+
+
+def _explain_cancellation(order: Order, _at: datetime.datetime) -> list[str]:
+    held = Seat.objects.filter(subscription__key__entitlement__order_line__order=order, holder__isnull=False).count()
+    sentences = ["Les droits ouverts par cette commande s'arrêtent aussitôt. Rien n'est supprimé."]
+    if held:
+        sentences.append(f"Ils servent aujourd'hui à {pluralize(held, 'enseignant')}.")
+    if order.state in (OrderState.CONFIRMED, OrderState.PAID):
+        sentences.append(f"Un avoir annule la facture {order.invoices.current().get()}.")
+    received = get_amount_received(order)
+    if received > 0:
+        sentences.append(f"{euros(received)} reçus seront à rembourser, depuis « Règlements ».")
+    if order.state == OrderState.LAPSED:
+        sentences.append(
+            "Elle a eu ses droits temporaires sans bon de commande : une fois annulée, elle n'empêche plus l'acheteur "
+            "d'en ouvrir d'autres."
+        )
+    return [*sentences, "Une commande annulée ne se rétablit pas."]
+
+
+def _cancel(order: Order, *, reason: str, by: User, at: datetime.datetime) -> str:
+    billing_operations.cancel(order_id=order.pk, reason=reason, by=by, at=at)
+    return f"{order} annulée."
+
+
+def _complete(
+    order: Order, *, siret: str, service_code: str, engagement_number: str, by: User, at: datetime.datetime
+) -> str:
+    billing_operations.complete_billing_details(
+        order_id=order.pk,
+        siret=siret,
+        service_code=service_code,
+        engagement_number=engagement_number,
+        by=by,
+        at=at,
+    )
+    return "Références enregistrées : la facture les portera."
+
+
+def _explain_missing_references(order: Order, _at: datetime.datetime) -> list[str]:
+    checked = preflight.check_order(order)
+    sentences = [one.sentence for one in checked.missing] or [
+        "Rien ne manque, d'après ce que nous savons de ce payeur."
+    ]
+    return [*sentences, _UNKNOWN_PAYER] if checked.note else sentences
+
+
+def _suspend(order: Order, *, by: User, at: datetime.datetime) -> str:
+    operations.suspend(order_id=order.pk, by=by, at=at)
+    return "Droits suspendus. « Rétablir » les rend."
+
+
+def _restore(order: Order, *, by: User, at: datetime.datetime) -> str:
+    operations.restore(order_id=order.pk, by=by, at=at)
+    return "Droits rétablis."
+
+
+def _has_entitlement(order: Order, *, suspended: bool) -> bool:
+    return order.state != OrderState.CANCELLED and any(
+        (entitlement.suspended_at is not None) == suspended for entitlement in list_entitlements(order)
+    )
+
+
+#: In the usual order of use: the first available one is the primary button.
+ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
+    AdminAction(
+        path="confirmer",
+        label="Confirmer le bon de commande et facturer",
+        is_available=lambda order: order.state in _AWAITING_PURCHASE_ORDER,
+        explanation=_explain_confirmation,
+        run=_confirm,
+    ),
+    AdminAction(
+        path="reglement",
+        label="Enregistrer un règlement",
+        is_available=lambda order: order.state == OrderState.CONFIRMED,
+        explanation=_explain_payment,
+        run=_record_payment,
+        form=PaymentRecordForm,
+        initial=lambda order, at: {
+            "amount": get_balance(order),
+            "received_on": date_in_paris(at),
+            "method": PaymentMethod.TRANSFER if order.payer in _BY_MANDATE else PaymentMethod.CHEQUE,
+        },
+    ),
+    AdminAction(
+        path="refuser-le-bon",
+        label="Refuser le document déposé",
+        is_available=lambda order: order.state in _AWAITING_PURCHASE_ORDER and get_waiting_scan(order) is not None,
+        explanation=_explain_scan_refusal,
+        run=_refuse_scan,
+        form=ReasonForm,
+    ),
+    AdminAction(
+        path="completer",
+        label="Compléter les références du payeur",
+        is_available=lambda order: order.state in _AWAITING_PURCHASE_ORDER or order.invoices.rejected().exists(),
+        is_priority=lambda order: bool(preflight.check_order(order).missing) or order.invoices.rejected().exists(),
+        explanation=_explain_missing_references,
+        run=_complete,
+        form=BillingReferencesForm,
+        initial=lambda order, _at: {
+            "siret": order.siret,
+            "service_code": order.service_code,
+            "engagement_number": order.engagement_number,
+        },
+    ),
+    AdminAction(
+        path="recevoir",
+        label="Enregistrer le bon reçu par courrier",
+        # An order whose invoice lacks nothing is confirmed directly instead.
+        is_available=lambda order: (
+            order.state in _AWAITING_PURCHASE_ORDER
+            and get_waiting_scan(order) is None
+            and bool(preflight.check_order(order).missing)
+        ),
+        explanation=_explain_posted_scan,
+        run=_receive_scan,
+        form=PostedScanForm,
+    ),
+    AdminAction(
+        path="retablir",
+        label="Rétablir les droits",
+        is_available=lambda order: _has_entitlement(order, suspended=True),
+        explanation=lambda _order, _at: ["Tout reprend où il en était, dans la limite des dates affichées."],
+        run=_restore,
+    ),
+    AdminAction(
+        path="prolonger",
+        label="Prolonger les droits",
+        is_available=lambda order: order.state in _BEFORE_PAYMENT,
+        explanation=_explain_extension,
+        run=_prolong,
+        form=ExtensionForm,
+        initial=_initial_extension,
+    ),
+    AdminAction(
+        path="suspendre",
+        label="Suspendre les droits",
+        is_available=lambda order: _has_entitlement(order, suspended=False),
+        explanation=lambda _order, _at: [_SUSPENSION, "« Rétablir » rend tout, aussitôt ; un règlement aussi."],
+        run=_suspend,
+        primary=False,
+    ),
+    AdminAction(
+        path="annuler",
+        label="Annuler la commande",
+        is_available=lambda order: order.state in (*_BEFORE_PAYMENT, OrderState.PAID),
+        explanation=_explain_cancellation,
+        run=_cancel,
+        form=ReasonForm,
+        primary=False,
+    ),
+)

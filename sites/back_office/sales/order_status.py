@@ -1,0 +1,125 @@
+"""An order's status in French sentences: what happened, until when its rights run, what comes next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.calendar import date_in_paris
+from core.formatting import euros, long_date, pluralize
+from licensing.billing.queries import get_amount_received
+from licensing.entitlements.models import Entitlement
+from licensing.orders.models import Order, OrderState, PurchaseOrderScan, ScanState
+
+if TYPE_CHECKING:
+    import datetime
+
+
+def list_entitlements(order: Order) -> list[Entitlement]:
+    """Return the order's entitlements, one per line."""
+    return list(Entitlement.objects.filter(order_line__order=order).order_by("pk"))
+
+
+def get_waiting_scan(order: Order) -> PurchaseOrderScan | None:
+    """Return the signed purchase order awaiting review, without its content; None if there is none."""
+    return order.scans.filter(state=ScanState.WAITING).defer("content").first()
+
+
+def describe_order_status(order: Order, at: datetime.datetime) -> list[str]:
+    """Return the sentences that describe the order's step and its rights."""
+    return [_describe_step(order), *_describe_rights(order, date_in_paris(at))]
+
+
+_STEP_SENTENCES = {
+    OrderState.GRANTED: "Dotation : rien n'est à régler.",
+    OrderState.DRAFT: "En préparation : rien n'est commandé, aucun droit n'est ouvert.",
+    OrderState.PLACED: "Le bon de commande signé est attendu, par la poste ou déposé par l'acheteur.",
+    OrderState.LAPSED: (
+        "Aucun bon de commande n'est venu : les droits ont pris fin, rien n'est supprimé. "
+        "S'il arrive, confirmez la commande et tout reprend."
+    ),
+}
+_SCAN_SENTENCE = (
+    "L'acheteur a déposé un bon de commande signé : regardez-le, puis confirmez la commande, ce qui émet la facture, "
+    "ou refusez le document."
+)
+
+
+def _describe_step(order: Order) -> str:
+    if order.state in (OrderState.PLACED, OrderState.LAPSED) and get_waiting_scan(order) is not None:
+        return _SCAN_SENTENCE
+    if order.state in _STEP_SENTENCES:
+        return _STEP_SENTENCES[OrderState(order.state)]
+    received = get_amount_received(order)
+    turned_down = order.invoices.rejected().first()
+    redo = (
+        f"La facture {turned_down} a été rejetée ou refusée : complétez les références si le motif les met en cause, "
+        "puis refaites-la sous un nouveau numéro, depuis sa fiche."
+    )
+    if order.state == OrderState.CONFIRMED:
+        if turned_down is not None:
+            return redo
+        left = f" ; {euros(received)} reçus, {euros(order.total_ttc - received)} restent à régler" if received else ""
+        return f"Facturée, {euros(order.total_ttc)} à régler{left}."
+    if order.state == OrderState.PAID:
+        return f"Réglée : {euros(received)} reçus.{f' {redo}' if turned_down is not None else ''}"
+    owed = f" {euros(received)} reçus restent à rembourser." if received > 0 else ""
+    return f"Annulée. {order.cancellation_reason}{owed}".strip()
+
+
+def _describe_rights(order: Order, today: datetime.date) -> list[str]:
+    sentences = []
+    for entitlement in list_entitlements(order):
+        if entitlement.cancelled_at is not None:
+            sentences.append("Droits arrêtés : les licences ne servent plus.")
+        elif entitlement.over_on(today):
+            sentences.append(
+                f"L'année scolaire est finie : les licences allaient jusqu'au {long_date(entitlement.last_day)}."
+            )
+        elif entitlement.suspended_at is not None:
+            sentences.append(
+                f"Droits suspendus le {long_date(date_in_paris(entitlement.suspended_at))} : rien ne sert."
+            )
+        elif entitlement.provisional_until is not None:
+            sentences.append(_describe_countdown(entitlement.provisional_until, today))
+        elif entitlement.unpaid_until is not None and order.state == OrderState.PLACED:
+            sentences.append(
+                "Le compte à rebours est arrêté le temps que vous regardiez. "
+                f"{describe_refusal_effect(entitlement.unpaid_until, today)}"
+            )
+        elif entitlement.unpaid_until is not None:
+            sentences.append(_describe_awaited_payment(entitlement.unpaid_until, today))
+        else:
+            sentences.append(f"Droits fermes jusqu'au {long_date(entitlement.last_day)} inclus.")
+    return sentences
+
+
+def _describe_countdown(until: datetime.date, today: datetime.date) -> str:
+    if until < today:
+        return (
+            f"Les droits temporaires ont pris fin le {long_date(until)} : rien ne sert tant que le bon de commande"
+            " signé, ou le règlement, n'est pas venu."
+        )
+    left = (until - today).days
+    return (
+        f"Droits temporaires jusqu'au {long_date(until)} inclus "
+        f"({f'plus que {pluralize(left, "jour")}' if left else 'dernier jour'}) ; ils s'arrêtent d'eux-mêmes."
+    )
+
+
+def describe_refusal_effect(until: datetime.date, today: datetime.date) -> str:
+    """Return what refusing the document under review does to rights that run until `until`."""
+    if until >= today:
+        return f"Refuser le document fait reprendre le compte à rebours, jusqu'au {long_date(until)}."
+    return (
+        f"Refuser le document arrête les droits aussitôt : ils allaient jusqu'au {long_date(until)}. Pour laisser le"
+        " temps d'un autre envoi, prolongez-les d'abord."
+    )
+
+
+def _describe_awaited_payment(until: datetime.date, today: datetime.date) -> str:
+    if until < today:
+        return (
+            f"Le règlement était attendu le {long_date(until)} au plus tard. Les droits courent toujours : à vous de"
+            " les suspendre, ou de les prolonger."
+        )
+    return f"Droits ouverts dans l'attente du règlement, attendu le {long_date(until)} au plus tard."

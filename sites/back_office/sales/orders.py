@@ -1,0 +1,208 @@
+"""Orders in the back office: list with work-queue filters; page with status, actions and documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.urls import path
+from django.utils import timezone
+from django.utils.text import capfirst
+from unfold.admin import TabularInline
+
+from core import formatting
+from core.calendar import date_in_paris
+from licensing.orders.models import Order, OrderEvent, OrderKind, OrderLine
+from licensing.payments.models import Payment
+from sites.back_office import work_queue
+from sites.back_office.read_only import ReadOnlyAdminMixin
+from sites.back_office.sales import documents
+from sites.back_office.sales.admin_actions import ActionAdmin
+from sites.back_office.sales.grants import GrantActions
+from sites.back_office.sales.order_actions import ORDER_ACTIONS
+from sites.back_office.sales.order_status import describe_order_status
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+    from django.urls import URLPattern
+
+
+class WaitingFilter(admin.SimpleListFilter):
+    """Filter by work queue, as counted on the home page."""
+
+    title = "ce qui attend"
+    parameter_name = "attend"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        """Return the queues."""
+        return [(name, one.label) for name, one in work_queue.ORDER_QUEUES.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        """Keep the orders of the chosen queue."""
+        name = self.value()
+        if name not in work_queue.ORDER_QUEUES:
+            return queryset
+        return work_queue.list_waiting_orders(name, date_in_paris(timezone.now()), among=queryset)
+
+
+class _Inline(ReadOnlyAdminMixin, TabularInline):
+    """Read-only rows without a title: one of their columns identifies them."""
+
+    extra = 0
+    show_title = False
+
+
+class LineInline(_Inline):
+    model = OrderLine
+    fields = ("product", "school_year", "quantity", "description", "billed_quantity", "unit", "rate", "sum")
+    readonly_fields = ("unit", "rate", "sum")
+
+    @admin.display(description="prix unitaire HT")
+    def unit(self, line: OrderLine) -> str:
+        """Return the unit price, VAT excluded."""
+        return formatting.euros(line.unit_ht)
+
+    @admin.display(description="TVA")
+    def rate(self, line: OrderLine) -> str:
+        """Return the VAT rate."""
+        return formatting.percent(line.vat_rate)
+
+    @admin.display(description="total TTC")
+    def sum(self, line: OrderLine) -> str:
+        """Return the line's total, VAT included."""
+        return formatting.euros(line.total_ttc)
+
+
+class PaymentInline(_Inline):
+    model = Payment
+    fields = ("received_on", "method", "money", "reference", "recorded_by")
+    readonly_fields = ("money",)
+    ordering = ("pk",)
+
+    @admin.display(description="montant")
+    def money(self, payment: Payment) -> str:
+        """Return the amount; refunds are negative."""
+        return formatting.euros(payment.amount)
+
+
+class EventInline(_Inline):
+    """The order's timeline."""
+
+    model = OrderEvent
+    verbose_name_plural = "Ce qui s'est passé"
+    fields = ("at", "sentence", "by")
+    readonly_fields = ("sentence",)
+    ordering = ("-at", "-pk")
+
+    @admin.display(description="en clair")
+    def sentence(self, event: OrderEvent) -> str:
+        """Return the event's summary, capitalised."""
+        return capfirst(event.summary)
+
+
+_FIELDSETS = {
+    "Commande": ("state", "kind", "method", "collectivity", "school", "reason", "placed_by", "money"),
+    "Facturation": (
+        "payer", "bill_name", "bill_address", "bill_address_extra", "bill_postal_code", "bill_city", "bill_country",
+        "bill_email", "siret", "service_code", "engagement_number",
+    ),
+    "Dates": (
+        "created_at", "quote_number", "quoted_at", "quote_until", "placed_at", "terms_version", "received_at",
+        "confirmed_at", "paid_at", "lapsed_at", "cancelled_at", "cancellation_reason",
+    ),
+}  # fmt: skip
+
+
+def _has_value(order: Order | None, name: str) -> bool:
+    """Whether the order has a value to show in that field."""
+    return order is None or name == "money" or getattr(order, name) not in (None, "")
+
+
+@admin.register(Order)
+class OrderAdmin(GrantActions, ActionAdmin[Order]):
+    """Sales and grants."""
+
+    list_display = ("number", "buyer", "state", "licences", "money", "method", "placed_at", "until")
+    list_select_related = ("collectivity", "school", "placed_by")
+    list_filter = (WaitingFilter, "state", "kind", "method", "placed_at")
+    search_fields = (
+        "id__exact",
+        "collectivity__name",
+        "collectivity__slug",
+        "school__uai__istartswith",
+        "school__name",
+        "bill_name",
+        "siret__startswith",
+        "quote_number__iexact",
+        "invoices__number__iexact",
+        "reason",
+    )
+    search_help_text = "Numéro de commande, de devis ou de facture ; collectivité, établissement, UAI, SIRET, motif"
+    ordering = ("-created_at", "-pk")
+    inlines = (LineInline, PaymentInline, EventInline)
+    readonly_fields = ("money",)
+    admin_actions = ORDER_ACTIONS
+
+    def get_order_id(self, row: Order) -> int:
+        """Return the order's own id."""
+        return row.pk
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
+        """Return the orders with their lines and entitlements prefetched in two queries."""
+        orders: QuerySet[Order] = super().get_queryset(request)
+        return orders.prefetch_related("lines__entitlement")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> tuple[tuple[str, Any], ...]:
+        """Return the fieldsets without empty fields: most dates of an order are still to come."""
+        fieldsets = {title: [name for name in names if _has_value(obj, name)] for title, names in _FIELDSETS.items()}
+        return tuple((title, {"fields": names}) for title, names in fieldsets.items() if names)
+
+    @admin.display(description="n°", ordering="pk")
+    def number(self, order: Order) -> str:
+        """Return the number without thousands separators, as documents and e-mails write it."""
+        return str(order.pk)
+
+    @admin.display(description="acheteur")
+    def buyer(self, order: Order) -> str:
+        """Return the buyer: a collectivity, a school or a person."""
+        return str(order.collectivity or order.school or order.bill_name or order.placed_by or "")
+
+    @admin.display(description="licences")
+    def licences(self, order: Order) -> str:
+        """Return the total quantity of the order's lines."""
+        return formatting.number(sum(line.quantity for line in order.lines.all()))
+
+    @admin.display(description="total TTC", ordering="total_ttc")
+    def money(self, order: Order) -> str:
+        """Return the total, VAT included; a dash for a grant."""
+        if order.kind == OrderKind.GRANT:
+            return "–"
+        return formatting.euros(order.total_ttc)
+
+    @admin.display(description="droits temporaires jusqu'au")
+    def until(self, order: Order) -> str:
+        """Return the last day of the temporary rights, as shown to the buyer; a dash where there is none."""
+        entitlements = [line.entitlement for line in order.lines.all() if line.entitlement is not None]
+        days = [
+            entitlement.temporary_until
+            for entitlement in entitlements
+            if entitlement.temporary_until is not None and entitlement.cancelled_at is None
+        ]
+        return formatting.long_date(min(days)) if days else "–"
+
+    def status_sentences(self, row: Order) -> list[str]:
+        """Return the sentences that describe the order's status."""
+        return describe_order_status(row, timezone.now())
+
+    def links(self, row: Order) -> list[tuple[str, str]]:
+        """Return the links to the order's documents."""
+        return documents.list_document_links(row)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the document download before the model's own pages."""
+        document = path(
+            "papiers/<int:pk>/", self.admin_site.admin_view(documents.download_document), name="orders_order_document"
+        )
+        urls: list[URLPattern] = super().get_urls()
+        return [document, *urls]

@@ -1,0 +1,3 @@
+from accounts.models import User
+
+def user_pk_to_url_str(user: User) -> str: ...

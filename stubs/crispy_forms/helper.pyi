@@ -1,0 +1,7 @@
+from crispy_forms.layout import Layout
+
+class FormHelper:
+    layout: Layout | None
+    form_tag: bool
+
+    def __init__(self, form: object = None) -> None: ...

@@ -1,0 +1,9 @@
+from django.http import HttpRequest, HttpResponse
+from django.utils.deprecation import MiddlewareMixin
+
+class TenantMainMiddleware(MiddlewareMixin):
+    @staticmethod
+    def hostname_from_request(request: HttpRequest) -> str: ...
+    def process_request(self, request: HttpRequest) -> HttpResponse | None: ...
+    @staticmethod
+    def setup_url_routing(request: HttpRequest, force_public: bool = False) -> None: ...

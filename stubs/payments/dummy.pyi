@@ -1,0 +1,3 @@
+from payments.core import BasicProvider
+
+class DummyProvider(BasicProvider): ...

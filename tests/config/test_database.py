@@ -1,0 +1,29 @@
+"""DATABASE_URL, read at the start: an address of PostgreSQL, or a refusal that does not show its password."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from config.database import from_url
+
+
+def test_an_address_with_escaped_characters_and_options():
+    settings = from_url("postgresql://u:p%40@h:5432/db%2Fx?sslmode=require")
+    assert (settings["USER"], settings["PASSWORD"], settings["HOST"]) == ("u", "p@", "h")
+    assert (settings["PORT"], settings["NAME"], settings["OPTIONS"]) == (5432, "db/x", {"sslmode": "require"})
+
+
+def test_a_socket_is_the_host():
+    settings = from_url("postgresql:///peps?host=/run/postgresql")
+    assert (settings["HOST"], settings["OPTIONS"]) == ("/run/postgresql", {})
+
+
+@pytest.mark.parametrize(
+    "url", ["", "mysql://u:secret@h/d", "postgresql://u:secret@h", "postgresql://u:secret@h:port/d", "sqlite:///d"]
+)
+def test_another_kind_of_address_is_refused_without_its_password(url):
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL must read postgresql://") as refusal:
+        from_url(url)
+    assert "secret" not in str(refusal.value)
+    assert refusal.value.__cause__ is None

@@ -1,0 +1,26 @@
+"""Visits of signed-in users."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.conftest import HostClient
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Site
+
+
+def open_signed_in(site: Site, host: str, user, **person):
+    """Return a visit signed in as the user at the host."""
+    client = HostClient(f"{host}:{site.port}")
+    client.force_login(user)
+    return site.person(session=client.session.session_key, **person)
+
+
+def create_session(site, user):
+    client = HostClient("peps.localhost")
+    client.force_login(user)
+    stored = client.session
+    stored["opened_at"] = f"{client.host}:{site.port}"
+    stored.save()
+    return client.session.session_key
