@@ -78,7 +78,7 @@ def remember_columns(
         defaults={
             "titles": layout.titles,
             # The column added to an annotated workbook is not part of the data.
-            "columns": {meaning.value: index for meaning, index in columns.items() if meaning != Meaning.CHOICE},
+            "columns": {str(meaning): index for meaning, index in columns.items() if meaning != Meaning.CHOICE},
             "volume": spreadsheet_import.volume or layout.volume or "",
             "confirmed_at": at,
             "confirmed_by_id": by.pk if by else None,
