@@ -46,8 +46,8 @@ def judge_all(rows, situation):
     return list(check_rows(rows, situation))
 
 
-def matched_school(uai=UNUSED_UAIS[0], how="uai", confidence=1.0):
-    return ResolvedSchool(uai, how, confidence, (), "")
+def matched_school(uai=UNUSED_UAIS[0], match_method="uai", confidence=1.0):
+    return ResolvedSchool(uai, match_method, confidence, (), "")
 
 
 def doubtful_school(doubt, *, proposals=(), read="", uai=""):
@@ -226,10 +226,10 @@ def test_a_school_that_the_directory_does_not_know_can_be_awaited():
     )
 
 
-@pytest.mark.parametrize(("how", "code"), [("repaired", "repaired"), ("name", "matched_by_name"), ("chosen", None)])
-def test_a_school_that_was_not_found_by_its_uai_says_how_and_how_surely(how, code):
+@pytest.mark.parametrize(("match_method", "code"), [("repaired", "repaired"), ("name", "matched_by_name"), ("chosen", None)])
+def test_a_school_that_was_not_found_by_its_uai_says_how_and_how_surely(match_method, code):
     judged = check_row(
-        build_request(school=matched_school(how=how, confidence=0.979), cells={"uai": "301234D", "name": "Zola"}),
+        build_request(school=matched_school(match_method=match_method, confidence=0.979), cells={"uai": "301234D", "name": "Zola"}),
         build_context(),
     )
     assert (judged.verdict, judged.ticked) == (Verdict.NEW, True)
@@ -433,8 +433,8 @@ def test_the_fast_path_gives_the_same_verdict_as_the_full_check():
         ({}, {"closed": True}, {"elementary": False}, {"has_portfolio": True}, {"volume": Volume.PORTFOLIO}),
     )  # fmt: skip
     together = compare_rows([ComparableRow(0, n, UNUSED_UAIS[1], "", 3, 3, "", counted=True) for n in range(9)])
-    for units, classes, email, how, portfolio, held, mailbox, more in cases:
-        row = build_request(units=units, classes=classes, email=email, school=matched_school(how=how))
+    for units, classes, email, match_method, portfolio, held, mailbox, more in cases:
+        row = build_request(units=units, classes=classes, email=email, school=matched_school(match_method=match_method))
         facts = build_context(portfolio=portfolio, held=held, mailbox=mailbox, **more)
         fast = row_checks.check_row_fast(row, facts, together)
         if fast is not None:

@@ -112,15 +112,15 @@ def test_the_match_confidence_is_shown_in_words(officer, pool):
     spreadsheet_import = upload_and_parse(
         pool, schools_csv((school.uai, 2, "Éc. Zola", "Nîmes"), titles=("UAI", "Licences", "École", "Commune"))
     )
-    for how, confidence, words in (
+    for match_method, confidence, words in (
         ("name", 0.999, "trouvée par son nom, sans aucun doute"),
         ("name", 0.98, "trouvée par son nom, presque sûrement"),
         ("repaired", 0.9, "trouvée par son UAI rétabli, très probablement"),
     ):
-        ImportRow.objects.filter(import_id=spreadsheet_import.pk).update(match_method=how, confidence=confidence)
+        ImportRow.objects.filter(import_id=spreadsheet_import.pk).update(match_method=match_method, confidence=confidence)
         page = page_text(officer.get(import_url("detail", spreadsheet_import.pk), {"onglet": "toutes"}))
         assert words in page
-        assert f"le fichier dit « {school.uai if how == 'repaired' else 'Éc. Zola – Nîmes'} »" in page
+        assert f"le fichier dit « {school.uai if match_method == 'repaired' else 'Éc. Zola – Nîmes'} »" in page
 
 
 def test_rows_that_need_attention_come_first(officer, pool):

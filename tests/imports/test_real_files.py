@@ -41,7 +41,7 @@ def test_the_613_schools_of_val_de_marne_receive_a_key_each(nimes, sink):
     assert output["columns"]["uai"] == "RNE"
     assert output["columns"]["email"] == "MAIL"
     assert len(output["resolved"]) == output["applied"] == output["messages"] == 613
-    assert {row["how"] for row in output["resolved"]} == {"uai"}
+    assert {row["match_method"] for row in output["resolved"]} == {"uai"}
     assert output["verdicts"] == dict.fromkeys(Verdict.values, 0) | {"new": 613, "ignored": 1}
     ignored = ImportRow.objects.get(verdict=Verdict.IGNORED)
     assert (ignored.number, ignored.ignored_reason) == (625, "Ligne de total.")

@@ -15,6 +15,7 @@ from api.filters import StrictDateTimeFilter, StrictNumberFilter
 from api.scopes import TokenScope
 from api.views import ScopedListView, ScopedView
 from licensing.pools.models import ALLOCATION_TOPIC
+from mailing import kinds
 from mailing.models import Message, MessageState
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
         help_text="La sorte de message, stable : `key` pour une clé, `key_reminder` pour un rappel, `key_reduced` et "
         "`key_revoked` pour une attribution réduite ou reprise, `invitation` pour un futur membre…"
     )
-    kind_label = serializers.CharField(source="label", help_text="La sorte, en français.")
+    kind_label = serializers.SerializerMethodField(help_text="La sorte, en français.")
     about = serializers.CharField(
         help_text="De quoi il parle, en clair : l'école et son UAI, par exemple ; vide : rien de tel."
     )
@@ -87,6 +88,10 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
         extra_kwargs = {
             "id": {"help_text": "Le numéro du message : c'est celui de son adresse."},
         }
+
+    def get_kind_label(self, message: Message) -> str:
+        """Return the French label of the message's kind."""
+        return kinds.get_label(message.kind)
 
     def get_allocation(self, message: Message) -> int | None:
         """Return the primary key of the allocation that the message is about."""
