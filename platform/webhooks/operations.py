@@ -92,15 +92,13 @@ def write_events(
         ],
     )
     due = emitted_at or at
-    copy_rows(
-        _table(Delivery),
-        _DELIVERIES,
-        [
-            (endpoint, number, subject, DeliveryState.PENDING.value, 0, due, due + RETRY_PERIOD, "")
-            for number, (kind, subject, _) in zip(numbers, listened_events, strict=True)
-            for endpoint in endpoints_by_type[kind]
-        ],
-    )
+    deliveries = [
+        (endpoint, number, subject, DeliveryState.PENDING.value, 0, due, due + RETRY_PERIOD, "")
+        for number, (kind, subject, _) in zip(numbers, listened_events, strict=True)
+        for endpoint in endpoints_by_type[kind]
+    ]
+    if deliveries:
+        copy_rows(_table(Delivery), _DELIVERIES, deliveries)
     for endpoint in sorted({endpoint for event in listened_events for endpoint in endpoints_by_type[event.type]}):
         queue_drain(endpoint)
     return numbers
