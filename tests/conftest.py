@@ -19,6 +19,7 @@ from core.tenant_connection import connection
 from sites.demo.smtp_sink import SmtpSink
 from tenants import provisioning, schema_snapshot
 from tenants.models import Collectivity, CollectivityKind
+from tests.html import collapse
 
 #: A fixed moment in the autumn term, for operations that take `at`.
 TERM = datetime.datetime(2026, 11, 24, 10, 0, tzinfo=ZoneInfo("Europe/Paris"))
@@ -165,11 +166,18 @@ def committing(transactional_db):
 
 
 class HostClient(Client):
-    """A browser at one host: the portal, or a collectivity's office."""
+    """A browser at one host: the portal, or a collectivity's office. White space that no browser shows is collapsed."""
 
     def __init__(self, host: str, **defaults):
         super().__init__(HTTP_HOST=host, **defaults)
         self.host = host
+
+    def request(self, **request):
+        """Send the request; a page's line breaks and indentation are those of its template, and never shown."""
+        response = super().request(**request)
+        if not response.streaming and response.get("Content-Type", "").startswith("text/html"):
+            response.content = collapse(response.content.decode())
+        return response
 
     def force_login(self, user, backend=None):
         """Sign in as the page would: a session stores the host where it was opened."""

@@ -226,10 +226,14 @@ def test_a_school_that_the_directory_does_not_know_can_be_awaited():
     )
 
 
-@pytest.mark.parametrize(("match_method", "code"), [("repaired", "repaired"), ("name", "matched_by_name"), ("chosen", None)])
+@pytest.mark.parametrize(
+    ("match_method", "code"), [("repaired", "repaired"), ("name", "matched_by_name"), ("chosen", None)]
+)
 def test_a_school_that_was_not_found_by_its_uai_says_how_and_how_surely(match_method, code):
     judged = check_row(
-        build_request(school=matched_school(match_method=match_method, confidence=0.979), cells={"uai": "301234D", "name": "Zola"}),
+        build_request(
+            school=matched_school(match_method=match_method, confidence=0.979), cells={"uai": "301234D", "name": "Zola"}
+        ),
         build_context(),
     )
     assert (judged.verdict, judged.ticked) == (Verdict.NEW, True)

@@ -117,7 +117,9 @@ def test_the_match_confidence_is_shown_in_words(officer, pool):
         ("name", 0.98, "trouvée par son nom, presque sûrement"),
         ("repaired", 0.9, "trouvée par son UAI rétabli, très probablement"),
     ):
-        ImportRow.objects.filter(import_id=spreadsheet_import.pk).update(match_method=match_method, confidence=confidence)
+        ImportRow.objects.filter(import_id=spreadsheet_import.pk).update(
+            match_method=match_method, confidence=confidence
+        )
         page = page_text(officer.get(import_url("detail", spreadsheet_import.pk), {"onglet": "toutes"}))
         assert words in page
         assert f"le fichier dit « {school.uai if match_method == 'repaired' else 'Éc. Zola – Nîmes'} »" in page
@@ -184,9 +186,9 @@ def test_a_conflict_is_resolved_or_left_on_the_page(manager, pool):
     assert "Réduire à 3 licences" in page
     assert "Garder ce qu’elle a" in page
     here = import_url("row", spreadsheet_import.pk, 0, 2)
-    manager.post(here, {"action": "settle", "conflict_resolution": "nonsense"})
+    manager.post(here, {"action": "resolve", "conflict_resolution": "nonsense"})
     assert row(spreadsheet_import, 2).conflict_resolution == ""
-    part = page_text(manager.post(here, {"action": "settle", "conflict_resolution": "reduce"}, headers=HTMX))
+    part = page_text(manager.post(here, {"action": "resolve", "conflict_resolution": "reduce"}, headers=HTMX))
     assert "Réduire à ce nombre" in part
     assert "Revenir sur ce choix" in part
     assert (row(spreadsheet_import, 2).conflict_resolution, row(spreadsheet_import, 2).ticked) == (

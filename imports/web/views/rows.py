@@ -85,7 +85,7 @@ def _render_row(request: OfficeHttpRequest, spreadsheet_import: SpreadsheetImpor
     context |= {
         "open": True,
         "fields": _fields(spreadsheet_import, found),
-        "sought": query,
+        "school_query": query,
         "found": schools[:MAX_SEARCH_RESULTS],
         "more": len(schools) > MAX_SEARCH_RESULTS,
     }
@@ -115,7 +115,7 @@ def _requested_changes(request: OfficeHttpRequest) -> dict[str, Any]:
     action = data.get("action")
     if action == "choose":
         return {"edits": {Meaning.UAI.value: data.get("uai", "")[:MAX_EDIT_LENGTH]}}
-    if action == "settle":
+    if action == "resolve":
         conflict_resolution = data.get("conflict_resolution", "")
         return {"conflict_resolution": conflict_resolution if conflict_resolution in ConflictResolution.values else ""}
     decided: dict[str | None, dict[str, Any]] = {

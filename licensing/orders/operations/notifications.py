@@ -27,7 +27,7 @@ INVOICED = "order.invoiced"
 PAID = "order.paid"
 CANCELLED = "order.cancelled"
 REFUNDED = "order.refunded"
-PROLONGED = "order.extended"
+EXTENDED = "order.extended"
 SUSPENDED = "order.suspended"
 RESTORED = "order.restored"
 

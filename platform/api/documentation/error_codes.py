@@ -190,6 +190,8 @@ IMPORTS = ErrorFamily(
         Error("unknown_import", "", "Aucun tableau de votre collectivité ne porte ce numéro.",
               "Lisez la liste des tableaux."),
         Error("empty_file", "", "Le fichier ne contient rien.", "Envoyez-le de nouveau : il s'est perdu en route."),
+        Error("file_too_large", "", "Le fichier dépasse 20 Mo.",
+              "Gardez les colonnes utiles, ou partagez-le en deux."),
         Error("pool_missing", "", "Une attribution tire ses licences d'un lot, et aucun n'est nommé.",
               "Envoyez `pool`."),
         Error("pool_not_open", "", "Le lot n'est pas de votre collectivité, est terminé, ou n'a plus rien à donner.",

@@ -1,0 +1,22 @@
+"""HTML without the white space that no browser shows: line breaks and indentation of templates."""
+
+from __future__ import annotations
+
+import re
+
+#: Elements beside which white space is not rendered: https://html.spec.whatwg.org/#flow-content-3 with display block.
+_BLOCK = (
+    "address|article|aside|body|caption|dd|div|dl|dt|fieldset|figcaption|figure|footer|form|h[1-6]|head|header|hr|html|"
+    "legend|li|main|nav|ol|option|p|section|summary|table|tbody|td|tfoot|th|thead|title|tr|ul|br|button"
+)
+_PREFORMATTED = re.compile(r"(<(?:pre|textarea|script)\b.*?</(?:pre|textarea|script)>)", re.DOTALL)
+_WHITE_SPACE = re.compile(r"[ \t\r\n]+")
+_BESIDE_BLOCK = re.compile(rf" ?(</?(?:{_BLOCK})\b[^<>]*>) ?")
+_IN_TAG = re.compile(r"(<[a-z][^<>]*?) ?(/?>)")
+
+
+def collapse(html: str) -> str:
+    """Return the HTML with each run of white space as a single space, and none beside block elements."""
+    parts = _PREFORMATTED.split(html)
+    parts[::2] = [_BESIDE_BLOCK.sub(r"\1", _IN_TAG.sub(r"\1\2", _WHITE_SPACE.sub(" ", part))) for part in parts[::2]]
+    return "".join(parts)
