@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Share of the pool's free licences above which the number of licences must be typed.
 POOL_SHARE_THRESHOLD = 0.8
 #: Share of the schools already served above which the number of changed schools must be typed. Not checked below
-#: `FEWEST_SCHOOLS`, where any change is a large share.
+#: `MIN_SCHOOLS`, where any change is a large share.
 SCHOOL_SHARE_THRESHOLD = 0.3
 MIN_SCHOOLS = 5
 

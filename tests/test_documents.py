@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
+import keyword
 import re
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,16 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *DECISION
 #: Top-level packages: a dotted name that begins with one is a module, or something in it.
 PACKAGES = {path.parent.name for root in SOURCE_ROOTS for path in root.glob("*/__init__.py")} | {"platform"}
 FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")} | PACKAGES
+PYTHON_FILES = [
+    path for folder in sorted(FOLDERS) for root in SOURCE_ROOTS for path in (root / folder).rglob("*.py")
+    if "migrations" not in path.parts
+]  # fmt: skip
+#: Names of PostgreSQL, Django and the browser's driver, which our code uses without naming them.
+OTHERS_NAMES = {
+    "CalledProcessError", "int4range", "DoesNotExist", "uidb36", "App", "STATICFILES_DIRS", "directory_changes",
+    "directory_rows", "LIKE", "deadlock_timeout", "lock_timeout", "synchronous_commit", "bypass_csp", "preload",
+    "order_line__order__kind", "Flag", "tell_Buyer2", "tellBuyer",
+}  # fmt: skip
 SECTIONS = ["## Context", "## Decision", "## Alternatives", "## Consequences"]
 
 
@@ -22,6 +35,29 @@ def code_spans(document: Path) -> set[str]:
     """Return what a document has between backticks, without its code blocks."""
     prose = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
     return set(re.findall(r"`([^`\n]+)`", prose))
+
+
+def list_code_words() -> set[str]:
+    """Return every identifier, module name and one-word string of the code."""
+    words = set(keyword.kwlist) | set(dir(builtins))
+    for path in PYTHON_FILES:
+        words |= set(path.relative_to(ROOT).with_suffix("").parts)
+        with tokenize.open(path) as file:
+            for token in tokenize.generate_tokens(file.readline):
+                if token.type in (tokenize.NAME, tokenize.STRING):
+                    words |= set(re.findall(r"\w+", token.string)) if '"""' not in token.string else set()
+    return words
+
+
+def list_names_in_prose(path: Path) -> set[str]:
+    """Return what docstrings and comments name between backticks."""
+    with tokenize.open(path) as file:
+        prose = [
+            token.string
+            for token in tokenize.generate_tokens(file.readline)
+            if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and '"""' in token.string)
+        ]
+    return set(re.findall(r"`([A-Za-z_][\w.]*)(?:\(\))?`", "\n".join(prose)))
 
 
 def resolves(name: str) -> bool:
@@ -82,3 +118,13 @@ def test_a_decision_has_its_form(document):
 def test_a_decision_s_number_is_given_once():
     numbers = [path.name[:4] for path in DECISIONS]
     assert len(numbers) == len(set(numbers))
+
+
+def test_names_in_docstrings_and_comments_exist_in_the_code():
+    words = list_code_words() | OTHERS_NAMES
+    assert [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in PYTHON_FILES
+        for name in sorted(list_names_in_prose(path))
+        if not set(re.findall(r"\w+", name)) <= words
+    ] == []

@@ -36,7 +36,7 @@ __all__ = [
 def add_webhook(*, url: str, types: Collection[str], by: User | None, at: datetime.datetime) -> NewEndpoint:
     """Add a webhook for these types of events (none: all), and return it with its secret.
 
-    Raises `AddressRefused`, `AddressTaken`, `UnknownType`, `TooMany`.
+    Raises `AddressRefused`, `AddressTaken`, `UnknownEventType`, `TooManyEndpoints`.
     """
     created = endpoints.add(url=url, types=types, by_id=by.pk if by else None, at=at)
     _record("created", created.endpoint, "ajouté", by=by, at=at)
@@ -55,7 +55,7 @@ def change_webhook(
 ) -> WebhookEndpoint:
     """Change the given fields of a webhook and return it. Nothing is logged where no value differs.
 
-    Raises `UnknownEndpoint`, `AddressRefused`, `AddressTaken`, `UnknownType`.
+    Raises `UnknownEndpoint`, `AddressRefused`, `AddressTaken`, `UnknownEventType`.
     """
     before = endpoints.get_locked(webhook_id)
     after = endpoints.update(endpoint_id=webhook_id, url=url, types=types, is_enabled=is_enabled)
@@ -95,7 +95,7 @@ def remove_webhook(*, webhook_id: int, by: User | None, at: datetime.datetime) -
 
 @transaction.atomic
 def test_webhook(*, webhook_id: int, by: User | None, at: datetime.datetime) -> Delivery:
-    """Queue a test event and return its delivery. Raises `UnknownEndpoint`, `EndpointOff`."""
+    """Queue a test event and return its delivery. Raises `UnknownEndpoint`, `EndpointDisabled`."""
     delivery = endpoints.send_test(endpoint_id=webhook_id, at=at)
     _record("tested", delivery.endpoint, "essai envoyé", by=by, at=at)
     return delivery
@@ -105,7 +105,7 @@ def test_webhook(*, webhook_id: int, by: User | None, at: datetime.datetime) -> 
 def replay_delivery(*, webhook_id: int, delivery_id: int, by: User | None, at: datetime.datetime) -> Delivery:
     """Queue a delivery again and return it.
 
-    Raises `UnknownEndpoint`, `EndpointOff`, `UnknownDelivery`, `StillPending`.
+    Raises `UnknownEndpoint`, `EndpointDisabled`, `UnknownDelivery`, `DeliveryPending`.
     """
     delivery = endpoints.replay(endpoint_id=webhook_id, delivery_id=delivery_id, at=at)
     _record("replayed", delivery.endpoint, f"envoi n° {delivery.pk} rejoué", by=by, at=at)

@@ -22,7 +22,7 @@ _MIN_CELL_BYTES = 16
 def check_expanded_size(
     texts: Callable[[], Iterable[bytes]], cells: Callable[[], Iterable[bytes]], size_of_cells: int
 ) -> None:
-    """Raise `UnreadableFile` where the text of all cells would exceed `limits.MAX_TEXT`.
+    """Raise `UnreadableFile` where the text of all cells would exceed `limits.MAX_TEXT_BYTES`.
 
     `texts`, `cells`: return the XML of the shared strings and of all sheets, from the start each time; their pieces
     split no tag and no cell. Checks the cheap upper bound first: the longest text in every cell.

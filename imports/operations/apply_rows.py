@@ -67,7 +67,7 @@ def confirm(
     `only_valid`: skip the rows in error. `confirmed_count`: the number required by the confirmation guard. Raises
     `WrongImportState`, `NothingToApply` if no row is ticked, `Outdated` if a row changed since, `RowsInError` if some
     are in error without `only_valid`, `NotEnoughLicences`, `ConfirmationRequired` if that number is missing,
-    `BadDate` if the e-mails cannot be sent on that day.
+    `BadSendDate` if the e-mails cannot be sent on that day.
     """
     spreadsheet_import = SpreadsheetImport.objects.locked().filter(pk=import_id).first()
     if spreadsheet_import is not None and spreadsheet_import.state in (ImportState.APPLYING, ImportState.APPLIED):

@@ -33,7 +33,7 @@ ALL_ROWS, TO_RESOLVE = "toutes", "a-regler"
 class RowFilter:
     """Filter of the rows shown, which is also the scope of bulk actions."""
 
-    #: A verdict, `TO_SETTLE`, or `ALL_ROWS`; "" for the default tab of the page.
+    #: A verdict, `TO_RESOLVE`, or `ALL_ROWS`; "" for the default tab of the page.
     tab: str = ""
     code: str = ""
     text: str = ""

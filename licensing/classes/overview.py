@@ -97,7 +97,7 @@ def list_seats_without_class(user: User, *, at: datetime.datetime) -> list[Seat]
 
 
 def get_class(classroom: Classroom, user: User, *, at: datetime.datetime) -> tuple[ClassView, list[PupilAccount]]:
-    """Return the view of a class that `may_teach` returned, and its pupils by number."""
+    """Return the view of a class that `get_taught_class` returned, and its pupils by number."""
     pupils = list(classroom.pupils.order_by("number"))
     for pupil in pupils:
         pupil.classroom = classroom  # Saves a query: `login` reads the class's code.

@@ -41,7 +41,7 @@ def encode(password: str) -> str:
 
 @sensitive_variables()
 def verify(password: str, stored: str) -> bool:
-    """Return whether the password matches. Raises `sealing.Unsealable` where its sealing key is missing."""
+    """Return whether the password matches. Raises `code_sealing.UnsealableCode` where its sealing key is missing."""
     salt, iterations, digest = _unseal(stored)
     normalized = words.normalize_password(password)
     hashed = _hasher.encode(normalized, salt, iterations).rsplit("$", 1)[1]
@@ -60,7 +60,7 @@ def get_current_prefix() -> str:
 
 
 def reseal(stored: str) -> str:
-    """Return the stored password resealed under the current key. Raises `sealing.Unsealable`."""
+    """Return the stored password resealed under the current key. Raises `code_sealing.UnsealableCode`."""
     salt, iterations, digest = _unseal(stored)
     return _seal(f"{_hasher.algorithm}${iterations}${salt}${digest}")
 

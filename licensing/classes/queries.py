@@ -33,7 +33,7 @@ def taught_by(user: User) -> Q:
 
 
 def get_taught_class(user: User, classroom_id: int) -> Classroom:
-    """Return the class, with its seat, entitlement and teachers. Raises `NotYours`, also for a missing one."""
+    """Return the class, with its seat, entitlement and teachers. Raises `ClassNotTaught`, also for a missing one."""
     classroom = (
         Classroom.objects.filter(taught_by(user), pk=classroom_id)
         .select_related("seat__holder", "seat__subscription__school", "seat__subscription__key__entitlement__product",

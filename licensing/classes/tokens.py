@@ -67,7 +67,10 @@ def revoke(*, token_id: int, at: datetime.datetime) -> ApplicationToken:
 
 @sensitive_variables("secret")
 def authenticate(secret: str, *, at: datetime.datetime) -> ApplicationToken:
-    """Return the token with this secret, and update its last use. Raises `UnknownToken` or `TokenRevoked`."""
+    """Return the token with this secret, and update its last use.
+
+    Raises `UnknownApplicationToken` or `TokenRevoked`.
+    """
     token = ApplicationToken.objects.filter(token_hash=hash_token(secret)).first()
     if token is None:
         raise UnknownApplicationToken("Ce jeton n'existe pas : demandez-en un à l'exploitant du portail.")

@@ -51,7 +51,7 @@ def generate_code() -> str:
 
 
 def generate_pupil_words(count: int, *, exclude: Collection[str]) -> list[str]:
-    """Return `count` distinct words other than `besides`. Raises `ValueError` where too few are left."""
+    """Return `count` distinct words other than `exclude`. Raises `ValueError` where too few are left."""
     return _draw.sample([word for word in list_pupil_words() if word not in exclude], count)
 
 
@@ -83,7 +83,7 @@ def normalize_password(text: str) -> str:
 
 
 def is_password(text: str) -> bool:
-    """Return whether the text has the form of `draw_password`: three words of the list, joined by hyphens."""
+    """Return whether the text has the form of `generate_password`: three words of the list, joined by hyphens."""
     words = text.split("-")
     return len(words) == _PASSWORD_WORDS and all(word in _passwords() for word in words)
 

@@ -77,7 +77,7 @@ def seal_under_all_keys(code: str) -> list[bytes]:
 
 
 def unseal(sealed: bytes | memoryview, under: int) -> str:
-    """Return the twelve symbols. Raises `Unsealable`."""
+    """Return the twelve symbols. Raises `UnsealableCode`."""
     try:
         return _ciphers()[under].decrypt(bytes(sealed), None).decode("ascii")
     except (KeyError, InvalidTag):

@@ -21,7 +21,7 @@ class ResealBatch(Protocol):
     """Reseal up to `size` rows under the current sealing key and return how many; 0 when none is left."""
 
     def __call__(self, *, size: int) -> int:
-        """Raise `sealing.Unsealable`, having changed nothing, where the settings lack a sealing key."""
+        """Raise `code_sealing.UnsealableCode`, having changed nothing, where the settings lack a sealing key."""
 
 
 _registered: list[ResealBatch] = []
@@ -33,7 +33,7 @@ _TABLE = "public.entitlements_activationkey"
 def reseal_batch(*, size: int = 1000) -> int:
     """Reseal up to `size` codes under the current key and return how many; 0 when none is left.
 
-    Raises `sealing.Unsealable`, having changed nothing, where a sealing key is missing from the settings.
+    Raises `code_sealing.UnsealableCode`, having changed nothing, where a sealing key is missing from the settings.
     """
     rows = list(
         ActivationKey.objects.exclude(sealed_under=code_sealing.current_key_number())

@@ -83,7 +83,7 @@ def display(prefix: str, code: str) -> str:
 def parse(text: str) -> str:
     """Parse typed text into twelve symbols, ignoring case, spaces, dashes and look-alikes.
 
-    Raises `Typo` where the text is too short, has a symbol outside the alphabet, or a wrong check symbol.
+    Raises `InvalidKey` where the text is too short, has a symbol outside the alphabet, or a wrong check symbol.
     """
     # NFKC folds full-width and other compatibility forms; category Cf is soft hyphens and direction marks.
     visible = (

@@ -40,8 +40,8 @@ def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = N
     """Redeem a key: credit the principal's account with a subscription of its units.
 
     `school`: the UAI to credit, for a principal of several schools and a key meant for none in particular. A key that
-    only the school's official mailbox could know also verifies the principal. Raises a `Refused`; `MistypedKey` before
-    any look-up.
+    only the school's official mailbox could know also verifies the principal. Raises a `LicensingError`;
+    `MistypedKey` before any look-up.
     """
     symbols = _parse_code(code)
     if by.profile != Profile.PRINCIPAL:
@@ -83,7 +83,8 @@ def _redeem(*, symbols: str, by: User, at: datetime.datetime, school: str | None
 def claim(*, code: str, by: User, at: datetime.datetime) -> Seat:
     """Claim a seat: assign a free seat of a redeemed key to the teacher who typed it.
 
-    Teachers of any school may. The principals are notified. Raises a `Refused`; `MistypedKey` before any look-up.
+    Teachers of any school may. The principals are notified. Raises a `LicensingError`; `MistypedKey` before any
+    look-up.
     """
     symbols = _parse_code(code)
     if by.profile != Profile.TEACHER:

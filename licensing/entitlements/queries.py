@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def unseal_key(key: ActivationKey) -> str:
-    """Return the key in clear: `NIMES-7K3M-Q9TX-2HWB`. Raises `sealing.Unsealable`.
+    """Return the key in clear: `NIMES-7K3M-Q9TX-2HWB`. Raises `code_sealing.UnsealableCode`.
 
     Call `operations.expose` before showing it to anybody new.
     """
@@ -23,7 +23,7 @@ def unseal_key(key: ActivationKey) -> str:
 
 
 def find_key(text: str) -> ActivationKey | None:
-    """Return the key of a typed or pasted code, or None. For the operator's search. Raises `keys.Typo`."""
+    """Return the key of a typed or pasted code, or None. For the operator's search. Raises `keys.InvalidKey`."""
     return ActivationKey.objects.filter(sealed_code__in=code_sealing.seal_under_all_keys(keys.parse(text))).first()
 
 

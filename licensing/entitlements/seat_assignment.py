@@ -36,7 +36,7 @@ def assign(*, subscription_id: int, teacher: User, by: User, at: datetime.dateti
     """Assign one seat to a teacher of the school and notify them by e-mail.
 
     Principals may assign one to themselves. Other teachers must be affiliated with the subscription's school, and the
-    principal verified for it. Raises a `Refused`.
+    principal verified for it. Raises a `LicensingError`.
     """
     return assign_many(subscription_id=subscription_id, teacher_ids=[teacher.pk], by=by, at=at).seats[0]
 
@@ -47,8 +47,8 @@ def assign_many(
 ) -> SeatAssignments:
     """Assign one seat to each of these teachers and notify them by e-mail.
 
-    Those who hold one already are skipped, and returned. Raises a `Refused`, having changed nothing: `NoSeatLeft` where
-    too few seats are free, `AlreadyServed` where all the teachers hold one.
+    Those who hold one already are skipped, and returned. Raises a `LicensingError`, having changed nothing:
+    `NoSeatLeft` where too few seats are free, `AlreadyHoldsSeat` where all the teachers hold one.
     """
     selected = set(teacher_ids)
     if not selected:
@@ -70,7 +70,7 @@ def assign_many(
 def replace(*, seat_id: int, holder_id: int, successor_id: int, by: User, at: datetime.datetime) -> Seat:
     """Transfer a seat, with its class, from its holder to another teacher, and notify both.
 
-    `holder_id`: the expected holder. Raises a `Refused`, having changed nothing.
+    `holder_id`: the expected holder. Raises a `LicensingError`, having changed nothing.
     """
     subscription_id = Seat.objects.filter(pk=seat_id).values_list("subscription_id", flat=True).first()
     subscription = seat_holders.get_administered_subscription(subscription_id, by)
@@ -95,7 +95,7 @@ def replace(*, seat_id: int, holder_id: int, successor_id: int, by: User, at: da
 
 
 def _get_eligible(selected: set[int], subscription: Subscription, by: User) -> list[User]:
-    """Return the selected teachers ordered by name. Raises `NotVerified` or `TeacherOfAnotherSchool`."""
+    """Return the selected teachers ordered by name. Raises `PrincipalNotVerified` or `TeacherOfAnotherSchool`."""
     others = selected - {by.pk}
     teachers: dict[int, User] = {}
     if others:

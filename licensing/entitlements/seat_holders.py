@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 def get_administered_subscription(subscription_id: int | None, by: User) -> Subscription:
-    """Return a subscription that this principal administers. Raises `NotYours`, also if there is none."""
+    """Return a subscription that this principal administers.
+
+    Raises `SubscriptionNotAdministered`, also if there is none.
+    """
     subscription = (
         Subscription.objects.filter(administered_by(by), pk__in=[subscription_id])
         .select_related("key__entitlement__collectivity", "school", "principal")
@@ -35,7 +38,7 @@ def get_administered_subscription(subscription_id: int | None, by: User) -> Subs
 
 
 def check_may_see_teachers(subscription: Subscription, by: User) -> None:
-    """Raise `NotVerified` unless this principal may see the teachers of the subscription's school."""
+    """Raise `PrincipalNotVerified` unless this principal may see the teachers of the subscription's school."""
     if not may_see_teachers_of(by, subscription):
         raise PrincipalNotVerified(
             "Votre direction de l'établissement n'est pas encore vérifiée : transmettez la clé à l'enseignant, "
@@ -71,7 +74,7 @@ def find_teachers(user_ids: set[int], subscription: Subscription) -> dict[int, U
 def take_free_seat(subscription: Subscription, teacher: User, at: datetime.datetime) -> Seat:
     """Assign a free seat to the teacher who typed the key.
 
-    Raises `AlreadyServed`, `WithdrawnFromTeacher`, `NoSeatLeft`.
+    Raises `AlreadyHoldsSeat`, `WithdrawnFromTeacher`, `NoSeatLeft`.
     """
     served = "Vous détenez déjà une licence de cet abonnement : elle est active, il n'y a rien à saisir."
     # In this order: a withdrawal that commits in between is seen by the second check.
@@ -108,7 +111,7 @@ def assign_seats(
 ) -> None:
     """Assign the seats, which the caller has locked, to the teachers, one each.
 
-    Raises `AlreadyServed` with the message `served`, having written nothing, where one of them holds another seat of
+    Raises `AlreadyHoldsSeat` with the message `served`, having written nothing, where one of them holds another seat of
     the subscription: the unique index decides between a concurrent assignment and claim.
     """
     for seat, teacher in zip(seats, teachers, strict=True):

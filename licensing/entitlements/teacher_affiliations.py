@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def attach_proposed_teacher(*, teacher_id: int, uai: str, by: User, at: datetime.datetime) -> Affiliation:
     """Attach a proposed teacher to the school that `by` is verified to lead, and notify the teacher.
 
-    Raises `NotVerified`, and `TeacherOfAnotherSchool` for a teacher who is not among the school's proposals.
+    Raises `PrincipalNotVerified`, and `TeacherOfAnotherSchool` for a teacher who is not among the school's proposals.
     """
     school = School.objects.filter(
         pk__in=Affiliation.objects.filter(user=by, school=uai, verified_at__isnull=False).values("school")

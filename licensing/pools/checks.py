@@ -78,7 +78,7 @@ def compute_due_at(
 ) -> datetime.datetime:
     """Return when to send the e-mails: at once, or at 8:00 in Paris on the given day.
 
-    Raises `BadDate` for a past day, or one after the last day of the licences.
+    Raises `BadSendDate` for a past day, or one after the last day of the licences.
     """
     if send_on is None:
         return at

@@ -31,5 +31,5 @@ class MfaAdapter(DefaultMFAAdapter):
         return sealing.seal(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Unseal a stored secret. Raises `sealing.Unsealable`."""
+        """Unseal a stored secret. Raises `sealing.UnsealError`."""
         return sealing.unseal(encrypted_text)

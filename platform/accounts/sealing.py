@@ -21,10 +21,10 @@ def seal(secret: str) -> str:
 
 
 def unseal(sealed: str) -> str:
-    """Return the secret. Raises `Unsealable`."""
+    """Return the secret. Raises `UnsealError`."""
     return _sealing.unseal(sealed.encode()).decode()
 
 
 def reseal(sealed: str) -> str:
-    """Return the same secret sealed under the current key. Raises `Unsealable`."""
+    """Return the same secret sealed under the current key. Raises `UnsealError`."""
     return _sealing.reseal(sealed.encode()).decode()

@@ -85,7 +85,7 @@ def renew_recovery_codes(*, user: User, host: str, at: datetime.datetime) -> Non
 def reseal(*, after: int = 0, size: int = 500) -> tuple[int, int]:
     """Reseal the next batch under the current key; return its size and last primary key (0: none left).
 
-    Raises `sealing.Unsealable`.
+    Raises `sealing.UnsealError`.
     """
     rows = list(Authenticator.objects.select_for_update(no_key=True).filter(pk__gt=after).order_by("pk")[:size])
     for row in rows:

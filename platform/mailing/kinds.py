@@ -102,7 +102,7 @@ def unregister(kind: str) -> None:
 
 
 def get(kind: str) -> EmailKind:
-    """Return the kind. Raises `UnknownKind`."""
+    """Return the kind. Raises `UnknownMessageKind`."""
     try:
         return _kinds[kind]
     except KeyError:

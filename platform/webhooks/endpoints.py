@@ -132,7 +132,7 @@ def update(
 
 @transaction.atomic
 def rotate_secret(*, endpoint_id: int, at: datetime.datetime, expected_rotation: str | None = None) -> NewEndpoint:
-    """Replace the secret of an endpoint and return both; the old one also signs for `OVERLAP`.
+    """Replace the secret of an endpoint and return both; the old one also signs for `ROTATION_OVERLAP`.
 
     `expected_rotation`: the endpoint's `rotation` that the caller read. Raises `UnknownEndpoint`, and `AlreadyRotated`
     if it changed: a second rotation would drop the secret that receivers still use.

@@ -1,4 +1,4 @@
-"""Invariants of licences: keys, seats, classes, pools, accounts. Those of sales are in `books`."""
+"""Invariants of licences: keys, seats, classes, pools, accounts. Those of sales are in `sales_invariants`."""
 
 from __future__ import annotations
 

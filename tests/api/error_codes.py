@@ -31,7 +31,6 @@ USED_BY_OTHERS = ("webhooks",)
 #: Error codes of these apps that only pages can meet.
 PAGE_ONLY_CODES = {
     "already_decided",
-    "file_too_large",  # the API's own parser refuses it first, with `body_too_large`
     "invalid_address",
     "invalid_logo",
     "invalid_roles",

@@ -46,7 +46,7 @@ def test_a_url_allows_exactly_the_methods_that_have_a_scope(route):
 
 @every_route
 def test_a_post_retried_with_its_idempotency_key_runs_once(route):
-    """Every POST stores its response; see `test_remembering`."""
+    """Every POST stores its response; see `test_idempotency`."""
     if route.method == "POST":
         assert route.view.post.is_repeatable
 

@@ -1,6 +1,6 @@
 """The printed guide, section 2, « Création de votre compte »: one test a sentence, named after it.
 
-`docs/guide-phrase-par-phrase.md` holds the sentences; `test_table` compares.
+`docs/guide-phrase-par-phrase.md` holds the sentences; `test_sentence_table` compares.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ OPERATIONS = {
     "clock": lambda _order, _by: operations.remind_and_lapse(AT),
 }
 
-#: Outcome of each operation, in the order of `lifecycle.STATES`: the next state, « + » where the licences are then
+#: Outcome of each operation, in the order of `order_states.STATES`: the next state, « + » where the licences are then
 #: usable; or « ! » and the code of the refusal. « . »: the operation does not apply.
 TABLE = """
             draft            by_card   placed     scanned    lapsed     lapsed_scanned confirmed  paid      cancelled

@@ -26,7 +26,8 @@ _MAX_ATTEMPTS = 50
 def open_class(*, seat_id: int, by: User, name: str, at: datetime.datetime) -> Classroom:
     """Open the class of a seat that `by` holds and return it, or return the existing one.
 
-    A class passes on with its seat, including its pupils. Raises `NotYours`, `LicenceNotRunning`, `BadName`.
+    A class passes on with its seat, including its pupils. Raises `ClassNotTaught`, `LicenceNotRunning`,
+    `InvalidClassName`.
     """
     seat = lock_seat(seat_id)
     if seat is None or seat.holder_id != by.pk:
@@ -43,7 +44,7 @@ def open_class(*, seat_id: int, by: User, name: str, at: datetime.datetime) -> C
 
 @transaction.atomic
 def rename(*, classroom_id: int, by: User, name: str, at: datetime.datetime) -> Classroom:  # noqa: ARG001 - as all
-    """Rename the class. Raises `NotYours`, `BadName`."""
+    """Rename the class. Raises `ClassNotTaught`, `InvalidClassName`."""
     classroom = lock_taught_class(classroom_id, by)
     classroom.name = _clean_name(name)
     classroom.save(update_fields=["name"])

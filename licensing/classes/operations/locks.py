@@ -23,7 +23,7 @@ def lock_seat(seat_id: int | None) -> Seat | None:
 
 
 def lock_taught_class(classroom_id: int, by: User) -> Classroom:
-    """Lock the seat and the class that the user teaches, and return the class. Raises `NotYours`."""
+    """Lock the seat and the class that the user teaches, and return the class. Raises `ClassNotTaught`."""
     seat = lock_seat(Classroom.objects.filter(pk=classroom_id).values_list("seat_id", flat=True).first())
     classroom = Classroom.objects.locked().filter(taught_by(by), pk=classroom_id).first()
     if seat is None or classroom is None:
@@ -33,7 +33,7 @@ def lock_taught_class(classroom_id: int, by: User) -> Classroom:
 
 
 def lock_held_class(classroom_id: int, by: User) -> Classroom:
-    """Do as `lock_taught`, for the holder of the seat only. Raises `NotYours`, `NotTheHolder`."""
+    """Do as `lock_taught_class`, for the holder of the seat only. Raises `ClassNotTaught`, `NotSeatHolder`."""
     classroom = lock_taught_class(classroom_id, by)
     if classroom.seat.holder_id != by.pk:
         raise NotSeatHolder(

@@ -37,7 +37,7 @@ _CLOSED = "Ta classe est fermée pour le moment. Dis-le à ton maître ou à ta 
 def sign_in(*, login: str, password: str, address: str, at: datetime.datetime) -> PupilAccount:
     """Return the pupil with this login and password, with their class.
 
-    Raises `WrongCredentials`, `PupilLocked`, `ClassLocked`, `TooManyTries`; and, for a correct password only,
+    Raises `WrongCredentials`, `PupilLocked`, `ClassLocked`, `TooManyAttempts`; and, for a correct password only,
     `ClassClosed` where the class is not accessible now. Not one transaction: failures stay counted when it raises.
     """
     network = [(NETWORK_LIMIT, throttling.get_network(address))]

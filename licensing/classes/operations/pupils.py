@@ -42,7 +42,7 @@ class _GeneratedPassword(NamedTuple):
 def add_pupils(*, classroom_id: int, count: int, by: User, at: datetime.datetime) -> list[Credential]:
     """Create `count` accounts under the lowest free numbers, and return their credentials.
 
-    Raises `NotYours`, `LicenceNotRunning`, `BadCount`, and `ClassFull`, which says how many are left.
+    Raises `ClassNotTaught`, `LicenceNotRunning`, `InvalidPupilCount`, and `ClassFull`, which says how many are left.
     """
     classroom = get_taught_class(by, classroom_id)
     check_licence_running(classroom.seat.subscription.key.entitlement, at)
@@ -79,7 +79,7 @@ def _add_pupils(
 
 @transaction.atomic
 def remove_pupil(*, classroom_id: int, number: int, by: User, at: datetime.datetime) -> None:  # noqa: ARG001 - as all
-    """Delete the account of that number, which becomes free. Idempotent. Raises `NotYours`."""
+    """Delete the account of that number, which becomes free. Idempotent. Raises `ClassNotTaught`."""
     classroom = lock_taught_class(classroom_id, by)
     classroom.pupils.filter(number=number).delete()
 
@@ -90,8 +90,8 @@ def reset_passwords(
 ) -> list[Credential]:
     """Reset the passwords of the pupils with those numbers, of all where None; return their credentials.
 
-    Ends the pupils' sessions and unlocks them. Raises `NotYours`, `LicenceNotRunning`, and `NoSuchPupil` where one of
-    the numbers does not exist.
+    Ends the pupils' sessions and unlocks them. Raises `ClassNotTaught`, `LicenceNotRunning`, and `NoSuchPupil` where
+    one of the numbers does not exist.
     """
     classroom = get_taught_class(by, classroom_id)
     check_licence_running(classroom.seat.subscription.key.entitlement, at)
@@ -126,7 +126,7 @@ def _reset_passwords(
 
 @transaction.atomic
 def unlock(*, classroom_id: int, number: int | None, by: User, at: datetime.datetime) -> None:  # noqa: ARG001 - as all
-    """Unlock a pupil, or the class and all its pupils where None. Raises `NotYours`, `NoSuchPupil`."""
+    """Unlock a pupil, or the class and all its pupils where None. Raises `ClassNotTaught`, `NoSuchPupil`."""
     classroom = lock_taught_class(classroom_id, by)
     pupils = [pupil.pk for pupil in _filter_pupils(classroom, None if number is None else {number}).locked()]
     if number is None:

@@ -31,8 +31,8 @@ _INVITABLE_PROFILES: Sequence[Profile] = (Profile.TEACHER, Profile.PRINCIPAL)
 def request_invitation(*, classroom_id: int, username: str, by: User, at: datetime.datetime) -> Classroom:
     """Queue an invitation to share the class to the teacher with this username, if any; return the class.
 
-    They can accept it within a week. The result is the same whether or not the username exists. Raises `NotYours`,
-    `NotTheHolder`, `AlreadyShared`, `TooManyInvitations`.
+    They can accept it within a week. The result is the same whether or not the username exists. Raises
+    `ClassNotTaught`, `NotSeatHolder`, `AlreadyShared`, `TooManyInvitations`.
     """
     return _queue_invitation(classroom_id=classroom_id, username=username.strip()[:150], by=by, at=at)
 
@@ -64,7 +64,7 @@ def _queue_invitation(*, classroom_id: int, username: str, by: User, at: datetim
 def create_invitation(*, classroom_id: int, username: str, by: User, at: datetime.datetime) -> ClassInvitation | None:
     """Store a queued invitation and notify the teacher; return it, or None where no teacher matches.
 
-    It replaces an earlier one. Raises as `let_in` does, where the situation changed meanwhile.
+    It replaces an earlier one. Raises as `request_invitation` does, where the situation changed meanwhile.
     """
     classroom = lock_held_class(classroom_id, by)
     _check_not_shared(classroom)
@@ -113,7 +113,7 @@ def decline(*, classroom_id: int, by: User, at: datetime.datetime) -> None:  # n
 def end_sharing(*, classroom_id: int, by: User, at: datetime.datetime) -> Classroom:
     """End the sharing or withdraw the invitation, and notify the other teacher. Idempotent.
 
-    The holder removes the second teacher; a second teacher leaves. Raises `NotYours`.
+    The holder removes the second teacher; a second teacher leaves. Raises `ClassNotTaught`.
     """
     classroom = lock_taught_class(classroom_id, by)
     second = get_second_teacher(classroom)

@@ -51,8 +51,8 @@ def allocate(
     """Allocate `units` licences of a pool to a school; e-mail its key to `recipient`, now or on `send_on`.
 
     A second volume for the same school grows its key (and, once redeemed, its subscription). Returns the school's
-    allocation. Raises a `Refused`, having changed nothing: pool exhausted, suspended or closed, school unknown or
-    closed, bad address, quantity or date.
+    allocation. Raises a `LicensingError`, having changed nothing: pool exhausted, suspended or closed, school unknown
+    or closed, bad address, quantity or date.
     """
     outcome = allocate_many(
         pool_id=pool_id,
@@ -81,8 +81,8 @@ def allocate_many(
 
     A school that already has its total is left unchanged. `import_id`: the import whose rows document the allocations,
     which are then not written to the audit log. `known`: schools just read in this transaction. `watch` is called
-    before each stage; its exceptions roll everything back. Raises what `allocate` raises, `SchoolTwice` where a school
-    is named twice, and `WouldShrink` where a total is below what the school has.
+    before each stage; its exceptions roll everything back. Raises what `allocate` raises, `DuplicateSchool` where a
+    school is named twice, and `WouldShrink` where a total is below what the school has.
     """
     on_progress(AllocationStage.CHECKING, 0, len(demands))
     pool = checks.lock_pool(pool_id)

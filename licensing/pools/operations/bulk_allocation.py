@@ -82,7 +82,7 @@ def allocate_rows(
 
     `whole`: all or nothing; raises `RowsRefused` with the error of every refused row, or `PoolExhausted`. Otherwise
     best effort, in order: a row that is refused or exceeds the rest of the pool is skipped. Raises `UnknownPool`,
-    `PoolSuspended`, `PoolClosed` and `BadDate`, which concern all rows.
+    `PoolSuspended`, `PoolClosed` and `BadSendDate`, which concern all rows.
     """
     pool = checks.lock_pool(pool_id)
     checks.check_open(pool.entitlement, at)

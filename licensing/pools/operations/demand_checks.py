@@ -75,8 +75,8 @@ def check_demands(
 ) -> Iterator[AllocationStep | RejectedDemand]:
     """Yield a step, or why the demand is rejected, for each demand in order.
 
-    Only the first demand for a school counts, even if rejected. `looked_up`: a missing recipient was looked up in the
-    portfolio and the directory.
+    Only the first demand for a school counts, even if rejected. `recipients_looked_up`: a missing recipient was
+    looked up in the portfolio and the directory.
     """
     checked_uais: set[str] = set()
     for demand in demands:

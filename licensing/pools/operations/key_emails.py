@@ -49,8 +49,8 @@ _SCHOOL_LIMIT = RateLimit("lost-key/school", 1, datetime.timedelta(days=1))
 def resend(*, allocation_id: int, recipient: str | None = None, by: User | None, at: datetime.datetime) -> Message:
     """Resend the key, to a corrected address where one is given; return the new message.
 
-    Pending messages are cancelled. Raises a `Refused`, having changed nothing: key redeemed or revoked, pool suspended
-    or closed, bad address.
+    Pending messages are cancelled. Raises a `LicensingError`, having changed nothing: key redeemed or revoked, pool
+    suspended or closed, bad address.
     """
     corrected = None if recipient is None else checks.clean_address(recipient)
     with transaction.atomic():
@@ -73,7 +73,7 @@ def resend_many(
 def remind(*, allocation_id: int, by: User | None, at: datetime.datetime) -> None:
     """Remind the school of an unredeemed key that it received.
 
-    Raises what `resend` raises, `NotYetSent` where no e-mail has arrived yet, and `RemindedToday`.
+    Raises what `resend` raises, `NotYetSent` where no e-mail has arrived yet, and `AlreadyRemindedToday`.
     """
     for result in remind_many(allocation_ids=[allocation_id], by=by, at=at):
         result.raise_for_refusal()
@@ -109,7 +109,7 @@ def remind_many(
 def reveal(*, allocation_id: int, by: User, at: datetime.datetime) -> str:
     """Return the key in clear, for a manager; write the audit log and mark the key as exposed.
 
-    Raises `UnknownAllocation` or `AlreadyRevoked`.
+    Raises `UnknownAllocation` or `AllocationRevoked`.
     """
     allocations, missing = lock_allocations([allocation_id])
     for result in missing:

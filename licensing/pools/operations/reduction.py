@@ -60,8 +60,8 @@ def reduce(*, pool_id: int, uai: str, units: int, by: User | None, at: datetime.
     """Reduce a school's allocation from a pool to `units`, and return it.
 
     The difference returns to the pool; the key stays the same. A school that already received its key is notified.
-    Raises `AlreadyRedeemed`, `BadUnits` (below 1, or more than the school has) or `UnknownAllocation`, having changed
-    nothing. Idempotent.
+    Raises `AllocationRedeemed`, `BadUnits` (below 1, or more than the school has) or `UnknownAllocation`, having
+    changed nothing. Idempotent.
     """
     [result] = reduce_many(pool_id=pool_id, reductions=[Reduction(uai, units)], by=by, at=at)
     result.raise_for_refusal()
@@ -70,7 +70,7 @@ def reduce(*, pool_id: int, uai: str, units: int, by: User | None, at: datetime.
 
 @transaction.atomic
 def reduce_one(*, allocation_id: int, units: int, by: User | None, at: datetime.datetime) -> Allocation:
-    """Reduce this allocation to `units`, and return it. Raises what `reduce` raises, and `AlreadyRevoked`."""
+    """Reduce this allocation to `units`, and return it. Raises what `reduce` raises, and `AllocationRevoked`."""
     row = Allocation.objects.filter(pk=allocation_id).values_list("pool_id", "school_id").first()
     if row is None:
         raise UnknownAllocation("Cette attribution n'existe pas dans votre collectivité.")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def revoke(*, allocation_id: int, by: User | None, at: datetime.datetime) -> Allocation:
     """Revoke an unredeemed allocation; its licences return to the pool.
 
-    Pending e-mails are cancelled; a school that received the key is notified. Raises `AlreadyRedeemed` or
+    Pending e-mails are cancelled; a school that received the key is notified. Raises `AllocationRedeemed` or
     `UnknownAllocation`, having changed nothing. Idempotent.
     """
     for result in revoke_many(allocation_ids=[allocation_id], by=by, at=at):

@@ -1,6 +1,6 @@
 """Visibility of a school's teachers: only verified principals see them, on any page or in any e-mail.
 
-The other half of `test_direction`: there, what opens the list; here, everything that does not.
+The other half of `test_principal_verification`: there, what opens the list; here, everything that does not.
 """
 
 from __future__ import annotations
