@@ -176,7 +176,7 @@ class HostClient(Client):
         """Send the request; a page's line breaks and indentation are those of its template, and never shown."""
         response = super().request(**request)
         if not response.streaming and response.get("Content-Type", "").startswith("text/html"):
-            response.content = collapse(response.content.decode())
+            response.content = collapse(response.content.decode()).encode()
         return response
 
     def force_login(self, user, backend=None):
