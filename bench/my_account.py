@@ -70,7 +70,7 @@ def _page(principal: User) -> PageMeasure:
     browser = Client(HTTP_HOST=settings.BASE_DOMAIN)
     browser.force_login(principal)
     session = browser.session
-    session["opened_at"] = settings.BASE_DOMAIN
+    session["host"] = settings.BASE_DOMAIN
     session.save()
 
     def look() -> None:

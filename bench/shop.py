@@ -78,7 +78,7 @@ def _browser(username: str) -> Client:
     browser = Client(HTTP_HOST=settings.BASE_DOMAIN)
     browser.force_login(User.objects.get(username=username))
     session = browser.session
-    session["opened_at"] = settings.BASE_DOMAIN
+    session["host"] = settings.BASE_DOMAIN
     session.save()
     return browser
 

@@ -183,7 +183,7 @@ class HostClient(Client):
         """Sign in as the page would: a session stores the host where it was opened."""
         super().force_login(user, backend)
         session = self.session
-        session["opened_at"] = self.host
+        session["host"] = self.host
         session.save()
 
 

@@ -1,4 +1,7 @@
-"""Problem codes of rows: label, fixes, and whether they untick the row."""
+"""Problem codes of rows: label, fixes, and whether they untick the row.
+
+The sentence of a problem is written where it is found, in the other modules of `imports.checks` and `imports.parsing`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Checks on a key before it is used, and the error message of each failure.
 
-Messages differ by profile: a principal is referred to whoever gave the key, a teacher to their principal.
+Whether the key is meant for the principal's school is checked in `operations.redeem`. Messages differ by profile: a
+principal is referred to whoever gave the key, a teacher to their principal.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponse
 
-SESSION_HOST_KEY = "opened_at"
+SESSION_HOST_KEY = "host"
 
 
 class HostBoundSessionMiddleware:

@@ -61,7 +61,7 @@ def test_a_session_says_where_it_was_opened_and_is_out_of_scripts_reach(office, 
     EmailAddress.objects.create(user=twice_member, email=twice_member.email, primary=True, verified=True)
     browser = office("nimes")
     answer = browser.post("/connexion/", {"login": twice_member.username, "password": "un mot de passe sûr"})
-    assert browser.session["opened_at"] == "nimes.peps.localhost"
+    assert browser.session["host"] == "nimes.peps.localhost"
     cookie = answer.cookies[settings.SESSION_COOKIE_NAME]
     assert (cookie["httponly"], cookie["samesite"], cookie["domain"]) == (True, "Lax", "")
 

@@ -21,6 +21,6 @@ def create_session(site, user):
     client = HostClient("peps.localhost")
     client.force_login(user)
     stored = client.session
-    stored["opened_at"] = f"{client.host}:{site.port}"
+    stored["host"] = f"{client.host}:{site.port}"
     stored.save()
     return client.session.session_key

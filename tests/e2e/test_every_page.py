@@ -68,7 +68,7 @@ def walk(site: Site, client: HostClient, paths: Iterable[str], *, slug: str = ""
     key = client.session.session_key or ""
     if key:
         session = client.session
-        session["opened_at"] = f"{client.host}:{site.port}"
+        session["host"] = f"{client.host}:{site.port}"
         session.save()
     visit = site.person(session=key, slug=slug)
     found = {}

@@ -47,7 +47,7 @@ def walker(committing, site):
         member = MemberFactory(roles=[Role.MANAGER], user__first_name="Nora", user__last_name="Martin")
         client.force_login(member.user)
         session = client.session
-        session["opened_at"] = f"{client.host}:{site.port}"
+        session["host"] = f"{client.host}:{site.port}"
         session.save()
         visit = site.person(width=width, scripts=scripts, session=session.session_key, slug="nimes")
         if scripts:

@@ -56,7 +56,7 @@ def test_pool_and_allocation_pages_have_no_problems(committing, site):
     client = HostClient("nimes.peps.localhost")
     client.force_login(user)
     session = client.session
-    session["opened_at"] = f"{client.host}:{site.port}"
+    session["host"] = f"{client.host}:{site.port}"
     session.save()
     visit = site.person(session=session.session_key, slug="nimes")
     found = {}

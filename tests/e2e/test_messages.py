@@ -45,7 +45,7 @@ def visit(committing, site):
         client = HostClient("nimes.peps.localhost")
         client.force_login(MemberFactory(roles=[Role.MANAGER]).user)
         session = client.session
-        session["opened_at"] = f"{client.host}:{site.port}"
+        session["host"] = f"{client.host}:{site.port}"
         session.save()
         return site.person(scripts=scripts, session=session.session_key, slug="nimes")
 

@@ -53,7 +53,7 @@ def visit(gard, site):
     client = HostClient("gard.peps.localhost")
     client.force_login(MemberFactory(user=UserFactory(first_name="Camille"), roles=[Role.BUYER, Role.MANAGER]).user)
     session = client.session
-    session["opened_at"] = f"{client.host}:{site.port}"
+    session["host"] = f"{client.host}:{site.port}"
     session.save()
     return site.person(session=session.session_key, slug="gard")
 
