@@ -216,5 +216,5 @@ def _invoice(order: int, rank: int, now: datetime.datetime) -> dict[str, Any]:
     day = now.date()
     return {
         "kind": "invoice", "year": day.year, "sequence": rank, "number": f"P{day.year}-{rank:06}", "order_id": order,
-        "issued_at": now, "issued_on": day, "due_on": day, "facts": "{}", "xml": "<a/>" * 1000, **_SUMS,
+        "issued_at": now, "issued_on": day, "due_on": day, "snapshot": "{}", "xml": "<a/>" * 1000, **_SUMS,
     }  # fmt: skip

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from core.tenant_connection import connection
 from imports.models import ImportProgress
-from licensing.pools.operations.steps import AllocationStage
+from licensing.pools.operations.demands import AllocationStage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -32,9 +32,9 @@ from imports.operations.recheck import recheck_import
 from licensing.pools.checks import compute_due_at
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations.allocation import allocate_many
+from licensing.pools.operations.demands import AllocationStage, Demand, TargetSchool, no_progress
 from licensing.pools.operations.reduction import Reduction, reduce_many
 from licensing.pools.operations.revocation import revoke_many
-from licensing.pools.operations.steps import AllocationStage, Demand, TargetSchool, no_progress
 
 if TYPE_CHECKING:
     import datetime
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from accounts.models import User
     from imports.rows import ConfirmedRow
     from licensing.exceptions import LicensingError
-    from licensing.pools.operations.steps import ProgressCallback
+    from licensing.pools.operations.demands import ProgressCallback
 
 _OUTDATED_MESSAGE = (
     "La situation a changé depuis la vérification (des licences ont été attribuées ou reprises, le périmètre ou "

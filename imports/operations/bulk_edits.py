@@ -32,8 +32,7 @@ def add_all_to_portfolio(*, import_id: int, by: User | None, at: datetime.dateti
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
     rows = list(queries.filter_rows(spreadsheet_import, **filters).filter(codes__contains=["not_in_portfolio"]))
     added = add_schools(uais=[row.uai for row in rows], by=by, at=at).added
-    if rows:
-        change_rows(spreadsheet_import, rows)
+    change_rows(spreadsheet_import, rows)
     return len(added)
 
 
@@ -55,8 +54,7 @@ def accept_proposals(
     def choose(row: ImportRow) -> None:
         row.edits = row.edits | {Meaning.UAI.value: row.proposals[0]["uai"]}
 
-    if rows:
-        change_rows(spreadsheet_import, rows, choose)
+    change_rows(spreadsheet_import, rows, choose)
     return len(rows)
 
 
@@ -75,8 +73,7 @@ def set_all_aside(
     def put_aside(row: ImportRow) -> None:
         row.set_aside = True
 
-    if rows:
-        change_rows(spreadsheet_import, rows, put_aside)
+    change_rows(spreadsheet_import, rows, put_aside)
     return len(rows)
 
 
@@ -96,6 +93,5 @@ def await_all(
     def wait(row: ImportRow) -> None:
         row.set_aside = row.awaited = True
 
-    if rows:
-        change_rows(spreadsheet_import, rows, wait)
+    change_rows(spreadsheet_import, rows, wait)
     return len(rows)

@@ -18,7 +18,7 @@ from imports.operations.corrected_file import lock_with_corrected, requeue_if_mo
 from imports.operations.import_lock import READ_TASK, lock_import, queue_task
 from imports.operations.upload import check_volume
 from imports.parsing.spreadsheet import ParsingContext, ParsingOptions, RememberedMapping
-from licensing.pools.operations.steps import no_progress
+from licensing.pools.operations.demands import no_progress
 from schools.queries import list_communes
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from accounts.models import User
     from imports.parsing.spreadsheet import ParsedSheet
-    from licensing.pools.operations.steps import ProgressCallback
+    from licensing.pools.operations.demands import ProgressCallback
     from schools.recognition import SchoolSummary
 
 

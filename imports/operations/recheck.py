@@ -56,12 +56,14 @@ def change_rows(
 ) -> bool:
     """Alter these rows, check them and all affected rows again, and store the differences.
 
-    Without `alter`, the data of their schools changed. Affected are rows of the same schools or addresses, and rows
-    that became or ceased to be a sum or an outlier. A tick set or removed by a member is kept unless the default tick
-    changes.
+    Does nothing without rows. Without `alter`, the data of their schools changed. Affected are rows of the same schools
+    or addresses, and rows that became or ceased to be a sum or an outlier. A tick set or removed by a member is kept
+    unless the default tick changes.
 
     `look_up`: resolve the schools again in any case. Return whether other rows changed.
     """
+    if not rows:
+        return False
     before = [_snapshot(row) for row in rows]
     default_ticks = {row.pk: is_ticked_by_default(row) for row in rows}
     if alter is not None:

@@ -15,15 +15,15 @@ from imports.models import ImportProgress, SpreadsheetImport
 from imports.operations.import_lock import UNDO_TASK, lock_import, queue_task
 from imports.undo_plan import KeptRow, UndoPlan, build_undo_plan
 from licensing.pools.models import Pool
+from licensing.pools.operations.demands import AllocationStage, no_progress
 from licensing.pools.operations.reduction import Reduction, reduce_many
 from licensing.pools.operations.revocation import revoke_many
-from licensing.pools.operations.steps import AllocationStage, no_progress
 
 if TYPE_CHECKING:
     import datetime
 
     from accounts.models import User
-    from licensing.pools.operations.steps import ProgressCallback
+    from licensing.pools.operations.demands import ProgressCallback
 
 
 def get_undo_plan(import_id: int) -> UndoPlan:

@@ -73,7 +73,7 @@ class Invoice(models.Model):
     total_vat = models.DecimalField("TVA", max_digits=12, decimal_places=2)
     total_ttc = models.DecimalField("total TTC", max_digits=12, decimal_places=2)
     # Snapshot of the document's content: seller, buyer, lines, legal notices (`invoicing.snapshot`).
-    facts = models.JSONField()
+    snapshot = models.JSONField()
     # CII XML, profile EN 16931, embedded in the PDF.
     xml = models.TextField()
 

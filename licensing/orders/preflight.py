@@ -9,21 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stdnum import luhn
-from stdnum.exceptions import InvalidChecksum, ValidationError
-from stdnum.fr import siret as siret_number
-
-from core import formatting
+from licensing.orders import siret_numbers
 from licensing.orders.models import Payer, PublicBody
 from schools.models import School
 
 if TYPE_CHECKING:
     from licensing.orders.models import Order
 
-SIRET_LENGTH = 14
-_SIREN_LENGTH = 9
-#: The first establishment of a body is its head office.
-_HEAD_OFFICE = "0001"
 #: Every commune's, intercommunality's, département's and région's SIREN begins with it.
 _LOCAL_AUTHORITY = "2"
 #: A longer list of services is not shown.
@@ -57,36 +49,9 @@ class Preflight:
         return [one for one in self.missing if one.wrong]
 
 
-def normalise_siret(text: str) -> str:
-    """Normalise a SIRET: remove spaces, points and hyphens."""
-    return "".join(text.split()).replace(".", "").replace("-", "")
-
-
-def format_siret(siret: str) -> str:
-    """Format a SIRET as « 213 001 894 00015 », with no-break spaces."""
-    return f"{siret[:3]} {siret[3:6]} {siret[6:9]} {siret[9:]}".replace(" ", formatting.NO_BREAK_SPACE)
-
-
-def get_siret_error(siret: str) -> str:
-    """Return why a SIRET is invalid, in a sentence; empty if it is valid."""
-    try:
-        siret_number.validate(siret)
-    except InvalidChecksum:
-        return "Ce SIRET comporte une faute de frappe : ses chiffres ne se vérifient pas. Recopiez-le."
-    except ValidationError:
-        return f"Un SIRET compte {SIRET_LENGTH} chiffres, sans lettre."
-    return ""
-
-
 def is_public_primary(school: School | None) -> bool:
     """Return whether the school is a public école, which has no legal personality: its commune pays."""
     return school is not None and school.type == "Ecole" and school.sector == "Public"
-
-
-def get_head_office_siret(siret: str) -> str:
-    """Return the SIRET of a body's head office, from its SIREN or the SIRET of any of its establishments."""
-    prefix = siret[:_SIREN_LENGTH] + _HEAD_OFFICE
-    return prefix + str(luhn.calc_check_digit(prefix))
 
 
 def is_public_buyer(*, payer: str, school: School | None, body: PublicBody | None) -> bool:
@@ -124,7 +89,7 @@ def find_missing(
     public = is_public_buyer(payer=payer, school=school, body=body)
     if not siret:
         return [_missing_siret(payer)] if public else []
-    error = get_siret_error(siret) or _school_siret_error(siret, owner or school)
+    error = siret_numbers.get_error(siret) or _school_siret_error(siret, owner or school)
     if error:
         return [MissingDetail(field="siret", sentence=error, wrong=True)]
     return _missing_references(body, service_code, engagement_number) if body else []
@@ -134,8 +99,8 @@ def _missing_siret(payer: str) -> MissingDetail:
     owners = {Payer.COLLECTIVITY: "de votre collectivité", Payer.TOWN_HALL: "de la commune"}
     return MissingDetail(
         field="siret",
-        sentence=f"Indiquez le SIRET {owners.get(Payer(payer), 'de votre établissement')} ({SIRET_LENGTH} chiffres) : "
-        "sans lui, sa facture ne peut pas être déposée sur Chorus Pro.",
+        sentence=f"Indiquez le SIRET {owners.get(Payer(payer), 'de votre établissement')} "
+        f"({siret_numbers.LENGTH} chiffres) : sans lui, sa facture ne peut pas être déposée sur Chorus Pro.",
     )
 
 
@@ -145,12 +110,13 @@ def _school_siret_error(siret: str, school: School | None) -> str:
         school is None
         or not is_public_primary(school)
         or siret != school.siret
-        or siret == get_head_office_siret(siret)
+        or siret == siret_numbers.get_head_office(siret)
     ):
         return ""
+    commune = siret_numbers.format_with_spaces(siret_numbers.get_head_office(siret))
     return (
         "Ce SIRET est celui de l'école, qui n'a pas de personnalité juridique : la facture s'adresse à sa commune. "
-        f"Le SIRET de la commune est sans doute le {format_siret(get_head_office_siret(siret))}."
+        f"Le SIRET de la commune est sans doute le {commune}."
     )
 
 
@@ -214,7 +180,7 @@ def check_billing(
     *, payer: str, siret: str, service_code: str, engagement_number: str, school: School | None
 ) -> Preflight:
     """Check billing details, looking up the body and the école with this SIRET. `school`: the order's, if any."""
-    siret = normalise_siret(siret)
+    siret = siret_numbers.normalise(siret)
     body = PublicBody.objects.filter(pk=siret).first() if siret else None
     # A collectivity may enter the SIRET of one of its schools by mistake, and a principal that of their school.
     owner = School.objects.filter(siret=siret, type="Ecole", sector="Public").first() if siret else None
@@ -255,18 +221,18 @@ def propose_payer_siret(school: School | None, *, payer: str = Payer.TOWN_HALL) 
 
     For a public école: its commune's (the directory's SIRET for it begins with the commune's SIREN), never its own.
     """
-    if school is None or get_siret_error(school.siret):
+    if school is None or siret_numbers.get_error(school.siret):
         return ""
     if not is_public_primary(school):
         return school.siret if payer == Payer.SCHOOL else ""
     if payer != Payer.TOWN_HALL or not school.siret.startswith(_LOCAL_AUTHORITY):
         return ""
-    return propose_body_siret(school.siret[:_SIREN_LENGTH])
+    return propose_body_siret(school.siret[: siret_numbers.SIREN_LENGTH])
 
 
 def propose_body_siret(siren: str) -> str:
     """Return the SIRET to propose for a public body: its head office's, checked against Chorus Pro's directory."""
-    head_office_number = get_head_office_siret(siren)
+    head_office_number = siret_numbers.get_head_office(siren)
     known = list(PublicBody.objects.filter(pk__startswith=siren).order_by("pk").values_list("pk", flat=True)[:50])
     # A head office that has moved has another establishment number.
     return head_office_number if head_office_number in known or not known else known[0]

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from licensing.orders import siret_numbers
 from licensing.orders.exceptions import UnreadableBodyList
 from licensing.orders.models import PublicBody
-from licensing.orders.preflight import get_siret_error, normalise_siret
 from schools.folding import fold
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ def _column_index(header: list[str], headers: tuple[str, ...]) -> int | None:
 
 def _merge_row(bodies: dict[str, PublicBody], row: Mapping[str, str], at: datetime.datetime) -> str:
     """Merge a row into `bodies`; return why it is invalid, or an empty string."""
-    siret = normalise_siret(row["siret"])
-    error = get_siret_error(siret)
+    siret = siret_numbers.normalise(row["siret"])
+    error = siret_numbers.get_error(siret)
     if error or not row["name"]:
         return error or "L'organisme n'a pas de nom."
     flags = {name: _parse_flag(row.get(name, "")) for name in _FLAGS}

@@ -71,7 +71,7 @@ def get_entitlement(order: Order) -> Entitlement:
     return _entitlements(order).get()
 
 
-def await_payment(order: Order, *, until: datetime.date, at: datetime.datetime) -> None:  # noqa: ARG001 - as its neighbours
+def await_payment(order: Order, *, until: datetime.date) -> None:
     """Stop the countdown: the purchase order was received and the payment is awaited, so no right ends by itself.
 
     `until`: the day shown to users, after which the operator decides. A suspension stays in force.
@@ -79,12 +79,12 @@ def await_payment(order: Order, *, until: datetime.date, at: datetime.datetime) 
     _entitlements(order).update(provisional_until=None, unpaid_until=Least(Value(until), F("last_day")))
 
 
-def start_countdown(order: Order, *, until: datetime.date, at: datetime.datetime) -> None:  # noqa: ARG001 - as its neighbours
+def start_countdown(order: Order, *, until: datetime.date) -> None:
     """Start the countdown: the rights end the day after `until` unless the purchase order is received."""
     _entitlements(order).update(provisional_until=Least(Value(until), F("last_day")), unpaid_until=None)
 
 
-def make_firm(order: Order, *, at: datetime.datetime) -> None:  # noqa: ARG001 - as its neighbours
+def make_firm(order: Order) -> None:
     """Make the rights of a paid order firm, and lift any suspension."""
     _entitlements(order).update(provisional_until=None, unpaid_until=None, suspended_at=None)
 

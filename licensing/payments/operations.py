@@ -181,7 +181,7 @@ def _mark_paid(order: Order, *, by: User | None, at: datetime.datetime, opened: 
     )
     resumed = opened and rights.is_suspended(order, at=at)
     if opened:
-        rights.make_firm(order, at=at)
+        rights.make_firm(order)
     else:
         assert order.placed_by is not None  # noqa: S101 - the database holds it for what is sold
         rights.open_rights(order, until=None, by=order.placed_by, at=at)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from licensing.pools.models import Allocation, Pool
-    from licensing.pools.operations.steps import AllocationStep
+    from licensing.pools.operations.demands import CheckedDemand
 
 #: A pool is low when at most a tenth of its capacity is free.
 _LOW_DIVISOR = 10
@@ -31,14 +31,14 @@ _KEY_EVENT_TYPES = {
 
 
 def build_issued_events(
-    pool: Pool, steps: Sequence[AllocationStep], numbers: Mapping[str, int], *, units: int, import_id: int | None
+    pool: Pool, demands: Sequence[CheckedDemand], numbers: Mapping[str, int], *, units: int, import_id: int | None
 ) -> Iterator[NewEvent]:
     """Yield an event per allocation created or grown, and one if the pool becomes low.
 
     `pool`: as locked, before the units were allocated.
     """
-    for demand, _, added, held in steps:
-        total = added if held is None else held.units + added
+    for demand, _, added, existing in demands:
+        total = added if existing is None else existing.units + added
         yield _build_issued_event(
             numbers[demand.uai], pool.pk, demand.uai, units=total, added=added, import_id=import_id
         )

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.generic import TemplateView
 
 from licensing.catalogue.models import Seller
-from licensing.orders import preflight
+from licensing.orders import siret_numbers
 from schools.models import Fold
 from tenants.models import Collectivity
 from web.access import public_page
@@ -38,7 +38,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def legal(request: HttpRequest) -> HttpResponse:
     """Show the legal notice: publisher, seller and privacy policy."""
     seller = Seller.objects.first()
-    siret = preflight.format_siret(seller.siret) if seller is not None else ""
+    siret = siret_numbers.format_with_spaces(seller.siret) if seller is not None else ""
     return render(request, "portal/legal.html", {"seller": seller, "seller_siret": siret})
 
 

@@ -87,7 +87,7 @@ def test_paid_in_part_and_reissued_once_it_is_paid(method):
     second = invoicing.issue_invoice(order, at=TERM)
     assert list_violations(second.xml) == []
     assert xml_texts(second.xml, "DuePayableAmount") == ["0.00"]
-    assert f"Réglée par {PaymentMethod(method).label.lower()}" in second.facts["terms"]
+    assert f"Réglée par {PaymentMethod(method).label.lower()}" in second.snapshot["terms"]
 
 
 def test_money_that_went_back_is_not_what_paid_it():
@@ -97,7 +97,7 @@ def test_money_that_went_back_is_not_what_paid_it():
     twice = create_payment(order, "199.00", PaymentMethod.CARD)
     create_payment(order, "-199.00", PaymentMethod.CARD, refunds=twice)
     invoicing.issue_credit_note(first, at=TERM, reason="SIRET corrigé")
-    assert "Réglée par chèque" in invoicing.issue_invoice(order, at=TERM).facts["terms"]
+    assert "Réglée par chèque" in invoicing.issue_invoice(order, at=TERM).snapshot["terms"]
 
 
 #: Payers that require neither a service code nor an engagement number.
@@ -164,7 +164,7 @@ def test_the_rules_find_what_is_wrong():
 
 
 def test_the_xsd_stops_an_invoice_at_its_issue():
-    facts = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM).facts
-    facts["lines"][0]["quantity"] = "1e2"
+    snapshot = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM).snapshot
+    snapshot["lines"][0]["quantity"] = "1e2"
     with pytest.raises(etree.DocumentInvalid):
-        cii.render_xml(facts)
+        cii.render_xml(snapshot)

@@ -40,7 +40,7 @@ def test_an_invoice_freezes_the_order_s_data():
         Decimal("33.17"),
         Decimal("199.00"),
     )
-    line = invoice.facts["lines"][0]
+    line = invoice.snapshot["lines"][0]
     assert line["description"] == "Licence globale TOUS NIVEAUX (5\xa0classes - 150 élèves) – expiration au 31/08/2027"
     assert order.school.uai in line["detail"]
     # The PDF task is queued in the same transaction.
@@ -121,7 +121,7 @@ def test_the_payer_reads_which_school_it_is_for():
 
     def detail(**fields) -> str:
         order = sample_orders.five_classes(school=None, placed_by=teacher, **fields)
-        return invoicing.issue_invoice(order, at=TERM).facts["lines"][0]["detail"]
+        return invoicing.issue_invoice(order, at=TERM).snapshot["lines"][0]["detail"]
 
     assert detail() == "Pour Camille Durand"
     assert detail(bill_name="Camille Durand") == ""

@@ -14,7 +14,7 @@ from core.calendar import date_in_paris
 from licensing.billing import operations as billing_operations
 from licensing.catalogue import terms
 from licensing.entitlements.models import Entitlement
-from licensing.orders import operations, preflight
+from licensing.orders import operations, siret_numbers
 from licensing.orders.models import PaymentMethod
 from licensing.orders.operations import BillingDetails
 from licensing.payments import operations as payment_operations
@@ -53,7 +53,7 @@ DEPARTEMENT = BillingDetails(
     postal_code="30044",
     city="Nîmes",
     email="finances@gard.example",
-    siret=preflight.get_head_office_siret("223000019"),
+    siret=siret_numbers.get_head_office("223000019"),
 )
 
 

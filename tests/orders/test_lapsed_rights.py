@@ -142,7 +142,7 @@ def test_on_day_46_everything_stops_and_a_payment_restores_it_all(world, monkeyp
         emails.render(message)
     assert world.counts() == before
 
-    rights.make_firm(world.order, at=DAY_46)
+    rights.make_firm(world.order)
     assert world.counts() == before
     list_actions = world.list_actions(DAY_46)
     assert {name: get_refusal(act) for name, act in list_actions.items()} == dict.fromkeys(list_actions, "")
@@ -151,7 +151,7 @@ def test_on_day_46_everything_stops_and_a_payment_restores_it_all(world, monkeyp
 
 @pytest.mark.parametrize("late", [DAY_46, DAY_46 + 100 * DAY])
 def test_once_the_purchase_order_is_in_nothing_stops_by_itself(world, late):
-    rights.await_payment(world.order, until=LAST_PROVISIONAL, at=TERM)
+    rights.await_payment(world.order, until=LAST_PROVISIONAL)
     assert world.get_access_reasons(late) == {""}
     assert get_refusal(world.list_actions(late)["allocate"]) == ""
 

@@ -112,7 +112,7 @@ def test_missing_invoice_data_is_completed_before_issue_and_after_rejection():
     )
     complete()
     again = billing_operations.reissue_invoice(invoice_id=invoice.pk, reason="Service.", by=by, at=TERM)
-    assert (again.facts["buyer"]["service_code"], again.corrects) == ("S", None)
+    assert (again.snapshot["buyer"]["service_code"], again.corrects) == ("S", None)
     assert_refused("not_in_this_state", complete)
     assert_refused(
         "not_in_this_state",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from licensing.billing import operations as billing_operations
-from licensing.orders import preflight
+from licensing.orders import preflight, siret_numbers
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Payer, PublicBody
 from licensing.payments import card
@@ -34,8 +34,8 @@ def list_missing(**fields):
 
 
 def test_the_sample_sirets_are_valid():
-    assert [preflight.get_siret_error(one) for one in (COMMUNE_SIRET, SCHOOL_SIRET, COLLEGE_SIRET)] == ["", "", ""]
-    assert preflight.get_head_office_siret(SCHOOL_SIRET) == COMMUNE_SIRET
+    assert [siret_numbers.get_error(one) for one in (COMMUNE_SIRET, SCHOOL_SIRET, COLLEGE_SIRET)] == ["", "", ""]
+    assert siret_numbers.get_head_office(SCHOOL_SIRET) == COMMUNE_SIRET
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_the_siret_of_a_public_ecole_is_refused_with_the_communes_in_its_place(p
 
     assert fault.wrong
     assert "pas de personnalité juridique" in fault.sentence
-    assert preflight.format_siret(COMMUNE_SIRET) in fault.sentence
+    assert siret_numbers.format_with_spaces(COMMUNE_SIRET) in fault.sentence
 
 
 def test_a_commune_may_have_its_head_office_in_the_directory_as_its_schools():

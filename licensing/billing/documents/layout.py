@@ -8,7 +8,7 @@ from fpdf.enums import Align, XPos, YPos
 
 from core import formatting, money
 from core.letterhead import BLUE, INK, LINE, MARGIN, PALE, SOFT, WIDTH, WINDOW_WIDTH, WINDOW_X, WINDOW_Y, LetterheadPdf
-from licensing.orders import preflight
+from licensing.orders import siret_numbers
 from schools.wording import format_school_name
 
 if TYPE_CHECKING:
@@ -186,7 +186,10 @@ def format_legal_identity(seller: Seller) -> tuple[str, str]:
     """Return the seller's legal identity required on commercial documents, in two lines."""
     return (
         f"{seller.name}, {seller.legal_form}, {seller.address}, {seller.postal_code} {seller.city} – {seller.rcs}",
-        f"SIRET {preflight.format_siret(seller.siret)} – TVA {seller.vat_number} – {seller.phone} – {seller.email}",
+        (
+            f"SIRET {siret_numbers.format_with_spaces(seller.siret)} – TVA {seller.vat_number}"
+            f" – {seller.phone} – {seller.email}"
+        ),
     )
 
 

@@ -18,7 +18,7 @@ from licensing.billing.documents import storage
 from licensing.billing.documents.layout import OrderDocumentPdf, format_billing_address, format_seller_address
 from licensing.billing.models import BillingDocument, BillingDocumentKind
 from licensing.catalogue import terms
-from licensing.orders import preflight
+from licensing.orders import siret_numbers
 from licensing.orders.models import Order, OrderState, Payer, SettlementMethod
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _invoice_details(sheet: OrderDocumentPdf, order: Order) -> None:
     sheet.set_xy(MARGIN, top)
     sheet.heading("Pour votre facture, à vérifier et à compléter")
     sheet.set_xy(MARGIN, sheet.get_y() + 0.5)
-    siret = preflight.format_siret(order.siret) if order.siret else ""
+    siret = siret_numbers.format_with_spaces(order.siret) if order.siret else ""
     sheet.field("SIRET de l’organisme qui paie", siret, width=WIDTH)
     sheet.field("Code service", order.service_code, width=WIDTH)
     sheet.field("Numéro d’engagement", order.engagement_number, width=WIDTH)

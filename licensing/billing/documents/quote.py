@@ -15,7 +15,7 @@ from licensing.billing.invoicing.legal_notices import DAYS_TO_PAY
 from licensing.billing.models import BillingDocument, BillingDocumentKind
 from licensing.catalogue import terms
 from licensing.catalogue.pricing import PUPILS_PER_CLASS
-from licensing.orders import preflight
+from licensing.orders import siret_numbers
 from licensing.orders.models import Order, OrderKind
 from licensing.orders.operations.billing_details import prefill_billing_details
 from licensing.orders.operations.placement import PROVISIONAL_DAYS
@@ -73,7 +73,7 @@ def _buyer(order: Order) -> list[str]:
         bill.address,
         bill.address_extra,
         f"{bill.postal_code} {bill.city}".strip(),
-        f"SIRET {preflight.format_siret(bill.siret)}" if bill.siret else "",
+        f"SIRET {siret_numbers.format_with_spaces(bill.siret)}" if bill.siret else "",
     ]
     return [line for line in lines if line]
 

@@ -52,7 +52,7 @@ def list_undeposited() -> QuerySet[Invoice]:
 
     Excludes credit notes of rejected invoices: the payer never booked those invoices.
     """
-    waiting = Invoice.objects.filter(statuses__isnull=True).exclude(facts__buyer__siret="")
+    waiting = Invoice.objects.filter(statuses__isnull=True).exclude(snapshot__buyer__siret="")
     waiting = waiting.exclude(corrects__statuses__state__in=REJECTED_STATES)
     return waiting.order_by("year", "sequence")
 
@@ -77,7 +77,7 @@ def _add_file(archive: zipfile.ZipFile, name: str, content: bytes, at: datetime.
 
 
 def _row(name: str, invoice: Invoice) -> list[str]:
-    snapshot: InvoiceSnapshot = invoice.facts
+    snapshot: InvoiceSnapshot = invoice.snapshot
     buyer, corrects = snapshot["buyer"], snapshot["corrects"]
     return [
         name,

@@ -15,7 +15,7 @@ from fpdf.fonts import FontFace
 from core import formatting
 from core.letterhead import BLUE, INK, MARGIN, PALE, SOFT, WIDTH, WINDOW_WIDTH, WINDOW_X, LetterheadPdf
 from licensing.billing.models import InvoiceKind
-from licensing.orders import preflight
+from licensing.orders import siret_numbers
 
 if TYPE_CHECKING:
     from licensing.billing.invoicing.invoice_snapshot import (
@@ -78,7 +78,10 @@ class _InvoicePdf(LetterheadPdf):
             reference=snapshot["number"],
             legal_identity=(
                 f"{seller['name']}, {seller['legal_form']} – {_address(seller)}",
-                f"SIRET {preflight.format_siret(seller['siret'])} – {seller['rcs']} – TVA {seller['vat_number']}",
+                (
+                    f"SIRET {siret_numbers.format_with_spaces(seller['siret'])} – {seller['rcs']}"
+                    f" – TVA {seller['vat_number']}"
+                ),
             ),
             at=midday,
         )
@@ -122,7 +125,7 @@ class _InvoicePdf(LetterheadPdf):
             ("Commande", f"n° {snapshot['order']} du {_short_day(snapshot['ordered_on'])}"),
             ("Devis", snapshot["quote"]),
             ("Bon de commande", snapshot["purchase_order"]),
-            ("SIRET du client", preflight.format_siret(buyer["siret"]) if buyer["siret"] else ""),
+            ("SIRET du client", siret_numbers.format_with_spaces(buyer["siret"]) if buyer["siret"] else ""),
             ("Code service", buyer["service_code"]),
             ("N° d'engagement", buyer["engagement_number"]),
         ]

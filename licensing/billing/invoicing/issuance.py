@@ -53,7 +53,7 @@ def issue_credit_note(invoice: Invoice, *, at: datetime.datetime, reason: str) -
         raise AlreadyCredited(f"La facture {invoice.number} est déjà annulée par l'avoir {earlier.number}.")
     if not reason.strip():
         raise NotInvoiceable("Indiquez le motif de l'avoir : il y est écrit.")
-    snapshot = invoice_snapshot.build_credit_note(invoice.facts, reason=reason)
+    snapshot = invoice_snapshot.build_credit_note(invoice.snapshot, reason=reason)
     note = Invoice(kind=InvoiceKind.CREDIT_NOTE, order=invoice.order, corrects=invoice)
     return _save(note, snapshot, day=max(date_in_paris(at), invoice.issued_on), at=at)
 
@@ -82,7 +82,7 @@ def _save(
     invoice.total_ht, invoice.total_vat, invoice.total_ttc = (
         Decimal(snapshot[name]) for name in ("total_ht", "total_vat", "total_ttc")
     )
-    invoice.facts, invoice.xml = snapshot, cii.render_xml(snapshot)
+    invoice.snapshot, invoice.xml = snapshot, cii.render_xml(snapshot)
     invoice.save(force_insert=True)
     defer(DOCUMENT_TASK, schema=get_public_schema_name(), invoice_id=invoice.pk)
     return invoice

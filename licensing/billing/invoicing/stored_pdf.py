@@ -33,7 +33,7 @@ def _store(invoice: Invoice, *, at: datetime.datetime) -> BillingDocument:
     stored = BillingDocument.objects.filter(invoice=invoice).first()
     if stored is not None:
         return stored
-    content = invoice_pdf.render_pdf(invoice.facts, invoice.xml)
+    content = invoice_pdf.render_pdf(invoice.snapshot, invoice.xml)
     return store_document(
         content,
         kind=_KINDS[InvoiceKind(invoice.kind)],

@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                 ("total_ht", models.DecimalField(decimal_places=2, max_digits=12, verbose_name="total HT")),
                 ("total_vat", models.DecimalField(decimal_places=2, max_digits=12, verbose_name="TVA")),
                 ("total_ttc", models.DecimalField(decimal_places=2, max_digits=12, verbose_name="total TTC")),
-                ("facts", models.JSONField()),
+                ("snapshot", models.JSONField()),
                 ("xml", models.TextField()),
                 (
                     "corrects",

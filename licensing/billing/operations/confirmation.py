@@ -45,7 +45,7 @@ def confirm(*, order_id: int, by: User, at: datetime.datetime) -> Invoice:
     order.save(update_fields=["state", "confirmed_at", "received_at"])
     invoice = issue_invoice(order, at=at)
     was_suspended = rights.is_suspended(order, at=at)
-    rights.await_payment(order, until=get_rights_end(order, invoice), at=at)
+    rights.await_payment(order, until=get_rights_end(order, invoice))
     # A suspension by the operator stays in force.
     resumed = was_suspended and not rights.is_suspended(order, at=at)
     order_events.record(

@@ -74,7 +74,7 @@ def reissue_invoice(*, invoice_id: int, reason: str, by: User, at: datetime.date
     by_card = order.state == OrderState.PAID and order.method == SettlementMethod.CARD
     issued = issue_invoice(order, at=at, paid_by_card=by_card)
     if order.state == OrderState.CONFIRMED:
-        rights.await_payment(order, until=get_rights_end(order, issued), at=at)
+        rights.await_payment(order, until=get_rights_end(order, issued))
     order_events.record(
         order,
         "reinvoiced",

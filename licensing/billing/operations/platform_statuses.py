@@ -48,7 +48,7 @@ def record_platform_status(
     """
     new_state, reason = PlatformState(state), " ".join(reason.split())
     order = lock_order(Invoice.objects.values_list("order_id", flat=True).get(pk=invoice_id))
-    invoice = Invoice.objects.defer("xml", "facts").get(pk=invoice_id)
+    invoice = Invoice.objects.defer("xml", "snapshot").get(pk=invoice_id)
     last = invoice.get_latest_status()
     if last is not None and last.state == new_state:
         return last

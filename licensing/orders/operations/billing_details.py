@@ -14,7 +14,7 @@ from django.core.validators import validate_email
 from django.db.models import F
 
 from accounts.models import Profile
-from licensing.orders import countries, preflight
+from licensing.orders import countries, preflight, siret_numbers
 from licensing.orders.exceptions import BadBilling, NotInvoiceable
 from licensing.orders.models import Order, OrderKind, Payer
 from schools.wording import format_school_name, town_with_preposition
@@ -151,7 +151,7 @@ def _set_column(order: Order, column: str, text: str, field: str) -> None:
 
 
 def _write_codes(order: Order, *, siret: str) -> None:
-    order.siret = preflight.normalise_siret(siret)
+    order.siret = siret_numbers.normalise(siret)
     wrong = preflight.check_order(order).wrong
     if wrong:
         raise BadBilling(wrong[0].sentence, wrong[0].field)

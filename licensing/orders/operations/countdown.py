@@ -111,9 +111,9 @@ def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datet
             " tard."
         )
     if order.state == OrderState.CONFIRMED or order.scans.filter(state=ScanState.WAITING).exists():
-        rights.await_payment(order, until=until, at=at)
+        rights.await_payment(order, until=until)
     else:
-        rights.start_countdown(order, until=until, at=at)
+        rights.start_countdown(order, until=until)
         order.reminders.all().delete()
     if order.state == OrderState.LAPSED:
         order.state, order.lapsed_at = OrderState.PLACED, None

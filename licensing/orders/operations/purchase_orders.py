@@ -71,7 +71,7 @@ def receive_scan(*, order_id: int, filename: str, content: bytes, by: User, at: 
         uploaded_by=by,
     )
     if order.state == OrderState.PLACED:
-        rights.await_payment(order, until=_countdown_end(order), at=at)
+        rights.await_payment(order, until=_countdown_end(order))
     order_events.record(order, "scan_received", "bon de commande signé déposé, à vérifier.", by=by, at=at)
     return scan
 
@@ -95,7 +95,7 @@ def refuse_scan(*, scan_id: int, reason: str, by: User, at: datetime.datetime) -
     if not refused:
         raise NothingToCheck("Ce document a déjà été vérifié, ou remplacé par un autre.")
     if order.state == OrderState.PLACED:
-        rights.start_countdown(order, until=_countdown_end(order), at=at)
+        rights.start_countdown(order, until=_countdown_end(order))
     order_events.record(order, "scan_refused", f"bon de commande déposé refusé : {reason}", by=by, at=at)
     notifications.notify_buyer(order, notifications.SCAN_REFUSED, at=at, scan=scan_id)
     return order

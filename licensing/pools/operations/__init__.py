@@ -12,6 +12,14 @@ from licensing.pools.operations.bulk_allocation import (
     BulkAllocationResult,
     allocate_rows,
 )
+from licensing.pools.operations.demands import (
+    AllocationOutcome,
+    AllocationStage,
+    Demand,
+    ProgressCallback,
+    TargetSchool,
+    no_progress,
+)
 from licensing.pools.operations.key_emails import (
     queue_lost_keys,
     remind,
@@ -25,14 +33,6 @@ from licensing.pools.operations.key_emails import (
 from licensing.pools.operations.reduction import Reduction, ReductionResult, reduce, reduce_many, reduce_one
 from licensing.pools.operations.results import AllocationActionResult
 from licensing.pools.operations.revocation import revoke, revoke_many
-from licensing.pools.operations.steps import (
-    AllocationOutcome,
-    AllocationStage,
-    Demand,
-    ProgressCallback,
-    TargetSchool,
-    no_progress,
-)
 
 __all__ = [
     "AllocationActionResult",

@@ -18,15 +18,15 @@ from licensing.pools.operations.demand_checks import (
     lock_existing_allocations,
     pool_exhausted_error,
 )
-from licensing.pools.operations.notifications import record_and_notify
-from licensing.pools.operations.steps import (
+from licensing.pools.operations.demands import (
     AllocationOutcome,
     AllocationStage,
-    AllocationStep,
+    CheckedDemand,
     Demand,
     TargetSchool,
     no_progress,
 )
+from licensing.pools.operations.notifications import record_and_notify
 from webhooks import operations as webhooks
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from accounts.models import User
-    from licensing.pools.operations.steps import ProgressCallback
+    from licensing.pools.operations.demands import ProgressCallback
 
 
 def allocate(
@@ -80,8 +80,8 @@ def allocate_many(
     """Allocate to all the schools or to none, in a constant number of statements.
 
     A school that already has its total is left unchanged. `import_id`: the import whose rows document the allocations,
-    which are then not written to the audit log. `known`: schools just read in this transaction. `watch` is called
-    before each stage; its exceptions roll everything back. Raises what `allocate` raises, `DuplicateSchool` where a
+    which are then not written to the audit log. `known_schools`: schools just read in this transaction. `on_progress`
+    is called before each stage; its exceptions roll everything back. Raises what `allocate` raises, `DuplicateSchool` where a
     school is named twice, and `WouldShrink` where a total is below what the school has.
     """
     on_progress(AllocationStage.CHECKING, 0, len(demands))
@@ -89,25 +89,25 @@ def allocate_many(
     checks.check_open(pool.entitlement, at)
     due_at = checks.compute_due_at(send_on, entitlement=pool.entitlement, at=at)
     uais = [demand.uai for demand in demands]
-    steps, rejected = [], []
+    accepted, rejected = [], []
     for checked in check_demands(
         demands, get_target_schools(uais, known_schools), lock_existing_allocations(pool, uais)
     ):
-        if isinstance(checked, AllocationStep):
-            steps.append(checked)
+        if isinstance(checked, CheckedDemand):
+            accepted.append(checked)
         else:
             rejected.append(checked)
     if rejected:
         raise build_error(rejected)
-    units = sum(step.added for step in steps)
+    units = sum(checked.added for checked in accepted)
     if units > pool.free:
         raise pool_exhausted_error(pool, pool.free, units, "Rien n'a été attribué.")
-    return apply_steps(pool, steps, by=by, at=at, due_at=due_at, import_id=import_id, on_progress=on_progress)
+    return apply_demands(pool, accepted, by=by, at=at, due_at=due_at, import_id=import_id, on_progress=on_progress)
 
 
-def apply_steps(
+def apply_demands(
     pool: Pool,
-    steps: Sequence[AllocationStep],
+    demands: Sequence[CheckedDemand],
     *,
     by: User | None,
     at: datetime.datetime,
@@ -119,14 +119,16 @@ def apply_steps(
 
     The caller has locked the pool and checked that it has enough. A school to which nothing is added is left unchanged.
     """
-    _lock_growing_keys(steps)
-    changing = [step for step in steps if step.added]
-    units = sum(step.added for step in changing)
+    _lock_growing_keys(demands)
+    changing = [checked for checked in demands if checked.added]
+    units = sum(checked.added for checked in changing)
     # F() and not +=: were the lock ever forgotten, the database's own CHECK would still refuse.
     Pool.objects.filter(pk=pool.pk).update(allocated=F("allocated") + units)
-    created = [step for step in changing if step.held is None]
-    grown = [step for step in changing if step.held is not None]
-    allocation_ids = {step.demand.uai: step.held.allocation_id for step in steps if step.held is not None}
+    created = [checked for checked in changing if checked.existing is None]
+    grown = [checked for checked in changing if checked.existing is not None]
+    allocation_ids = {
+        checked.demand.uai: checked.existing.allocation_id for checked in demands if checked.existing is not None
+    }
     allocation_ids |= create_allocations(pool, created, by=by, at=at, import_id=import_id, on_progress=on_progress)
     grow_allocations(grown, at=at)
     if changing:
@@ -136,18 +138,18 @@ def apply_steps(
         webhooks.emit(
             events=events.build_issued_events(pool, changing, allocation_ids, units=units, import_id=import_id), at=at
         )
-    on_progress(AllocationStage.COMMITTING, len(steps), len(steps))
+    on_progress(AllocationStage.COMMITTING, len(demands), len(demands))
     return AllocationOutcome(
         allocations=allocation_ids,
         units=units,
         created=len(created),
         grown=len(grown),
-        unchanged=len(steps) - len(changing),
+        unchanged=len(demands) - len(changing),
     )
 
 
-def _lock_growing_keys(steps: Sequence[AllocationStep]) -> None:
+def _lock_growing_keys(demands: Sequence[CheckedDemand]) -> None:
     """Lock the keys that will grow: a concurrent redemption waits, and then gets the full volume."""
-    key_ids = [step.held.key_id for step in steps if step.held is not None and step.added]
+    key_ids = [checked.existing.key_id for checked in demands if checked.existing is not None and checked.added]
     if key_ids:
         list(ActivationKey.objects.locked().filter(pk__in_array=key_ids).values_list("pk", flat=True))

@@ -16,7 +16,7 @@ from licensing.entitlements.key_minting import mint
 from licensing.entitlements.key_units import grow_many
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation
-from licensing.pools.operations.steps import AllocationStage
+from licensing.pools.operations.demands import AllocationStage
 from mailing import operations as mailing
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from accounts.models import User
     from licensing.pools.models import Pool
-    from licensing.pools.operations.steps import AllocationStep, ProgressCallback
+    from licensing.pools.operations.demands import CheckedDemand, ProgressCallback
 
 
 _COLUMNS = {
@@ -43,7 +43,7 @@ _COLUMNS = {
 
 def create_allocations(
     pool: Pool,
-    steps: Sequence[AllocationStep],
+    demands: Sequence[CheckedDemand],
     *,
     by: User | None,
     at: datetime.datetime,
@@ -51,34 +51,34 @@ def create_allocations(
     on_progress: ProgressCallback,
 ) -> dict[str, int]:
     """Create a key and an allocation for each school; return the allocations' primary keys by UAI."""
-    if not steps:
+    if not demands:
         return {}
-    on_progress(AllocationStage.KEYS, 0, len(steps))
+    on_progress(AllocationStage.KEYS, 0, len(demands))
     key_ids = mint(
         entitlement=pool.entitlement,
         prefix=pool.entitlement.collectivity.key_prefix if pool.entitlement.collectivity else "",
-        demands=[(step.demand.uai, step.added, step.exposes) for step in steps],
+        demands=[(checked.demand.uai, checked.added, checked.exposes) for checked in demands],
         at=at,
     )
-    on_progress(AllocationStage.ALLOCATIONS, 0, len(steps))
+    on_progress(AllocationStage.ALLOCATIONS, 0, len(demands))
     table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - documented API
     pool_id, by_id = pool.pk, by.pk if by else None
-    allocation_ids = reserve_ids(table, len(steps))
+    allocation_ids = reserve_ids(table, len(demands))
     copy_rows(
         table,
         _COLUMNS,
         (
             (allocation_id, pool_id, demand.uai, key_id, added, demand.recipient, at, by_id, import_id)
-            for allocation_id, key_id, (demand, _, added, _) in zip(allocation_ids, key_ids, steps, strict=True)
+            for allocation_id, key_id, (demand, _, added, _) in zip(allocation_ids, key_ids, demands, strict=True)
         ),
     )
-    return {step.demand.uai: allocation_id for allocation_id, step in zip(allocation_ids, steps, strict=True)}
+    return {checked.demand.uai: allocation_id for allocation_id, checked in zip(allocation_ids, demands, strict=True)}
 
 
-def grow_allocations(steps: Sequence[AllocationStep], *, at: datetime.datetime) -> None:
+def grow_allocations(demands: Sequence[CheckedDemand], *, at: datetime.datetime) -> None:
     """Add units to existing allocations, their keys, and the seats of redeemed keys."""
-    existing = [(step.held, step) for step in steps if step.held is not None]
-    if not existing:
+    grown = [(checked.existing, checked) for checked in demands if checked.existing is not None]
+    if not grown:
         return
     table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - documented API
     with connection.cursor() as cursor:
@@ -87,13 +87,13 @@ def grow_allocations(steps: Sequence[AllocationStep], *, at: datetime.datetime) 
             " FROM unnest(%s::bigint[], %s::int[], %s::text[]) AS grown (id, units, recipient)"
             " WHERE allocation.id = grown.id",
             [
-                [held.allocation_id for held, _ in existing],
-                [step.added for _, step in existing],
-                [step.demand.recipient for _, step in existing],
+                [existing.allocation_id for existing, _ in grown],
+                [checked.added for _, checked in grown],
+                [checked.demand.recipient for _, checked in grown],
             ],
         )
-    grow_many({held.key_id: step.added for held, step in existing})
-    exposed = Q(pk__in_array=[held.key_id for held, step in existing if step.exposes])
+    grow_many({existing.key_id: checked.added for existing, checked in grown})
+    exposed = Q(pk__in_array=[existing.key_id for existing, checked in grown if checked.exposes])
     ActivationKey.objects.filter(exposed, exposed_at=None).update(exposed_at=at)
     # The new e-mail states the total: pending e-mails about these keys are cancelled.
-    mailing.cancel(ALLOCATION_TOPIC, [held.allocation_id for held, _ in existing], at)
+    mailing.cancel(ALLOCATION_TOPIC, [existing.allocation_id for existing, _ in grown], at)

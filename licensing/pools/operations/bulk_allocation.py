@@ -11,7 +11,7 @@ from collectivities import audit_log
 from collectivities.queries import get_contact_emails
 from licensing.pools import checks
 from licensing.pools.exceptions import RowsRefused
-from licensing.pools.operations.allocation import apply_steps
+from licensing.pools.operations.allocation import apply_demands
 from licensing.pools.operations.demand_checks import (
     RejectedDemand,
     check_demands,
@@ -19,7 +19,7 @@ from licensing.pools.operations.demand_checks import (
     lock_existing_allocations,
     pool_exhausted_error,
 )
-from licensing.pools.operations.steps import AllocationStep, Demand
+from licensing.pools.operations.demands import CheckedDemand, Demand
 from licensing.pools.wording import describe_bulk_allocation
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from accounts.models import User
     from licensing.exceptions import LicensingError
     from licensing.pools.models import Pool
-    from licensing.pools.operations.steps import AllocationOutcome, TargetSchool
+    from licensing.pools.operations.demands import AllocationOutcome, TargetSchool
 
 
 class AllocationRequest(NamedTuple):
@@ -80,7 +80,7 @@ def allocate_rows(
 ) -> BulkAllocationResult:
     """Allocate what each row requests, in a constant number of statements.
 
-    `whole`: all or nothing; raises `RowsRefused` with the error of every refused row, or `PoolExhausted`. Otherwise
+    `all_or_nothing`: raises `RowsRefused` with the error of every refused row, or `PoolExhausted`. Otherwise
     best effort, in order: a row that is refused or exceeds the rest of the pool is skipped. Raises `UnknownPool`,
     `PoolSuspended`, `PoolClosed` and `BadSendDate`, which concern all rows.
     """
@@ -97,9 +97,9 @@ def allocate_rows(
             recipients_looked_up=True,
         )
     )
-    steps_or_errors = list(_all_or_nothing(pool, checked) if all_or_nothing else _best_effort(pool, checked))
-    steps = [one for one in steps_or_errors if isinstance(one, AllocationStep)]
-    outcome = apply_steps(pool, steps, by=by, at=at, due_at=due_at)
+    checked_or_errors = list(_all_or_nothing(pool, checked) if all_or_nothing else _best_effort(pool, checked))
+    accepted = [one for one in checked_or_errors if isinstance(one, CheckedDemand)]
+    outcome = apply_demands(pool, accepted, by=by, at=at, due_at=due_at)
     if outcome.created + outcome.grown > 1:
         # For the home page of the office; each school's page shows its own entry.
         audit_log.record(
@@ -112,9 +112,9 @@ def allocate_rows(
         )
     results = [
         _build_result(one, outcome)
-        if isinstance(one, AllocationStep)
+        if isinstance(one, CheckedDemand)
         else AllocationRowResult(row.uai, AllocationRowStatus.REJECTED, refusal=one)
-        for row, one in zip(rows, steps_or_errors, strict=True)
+        for row, one in zip(rows, checked_or_errors, strict=True)
     ]
     return BulkAllocationResult(results, outcome)
 
@@ -136,20 +136,20 @@ def _resolve_recipients(rows: Sequence[AllocationRequest], schools: Mapping[str,
     ]
 
 
-def _all_or_nothing(pool: Pool, checked: Sequence[AllocationStep | RejectedDemand]) -> Iterator[AllocationStep]:
+def _all_or_nothing(pool: Pool, checked: Sequence[CheckedDemand | RejectedDemand]) -> Iterator[CheckedDemand]:
     refusals = {index: one.refusal() for index, one in enumerate(checked) if isinstance(one, RejectedDemand)}
     if refusals:
         raise RowsRefused(refusals)
-    steps = [one for one in checked if isinstance(one, AllocationStep)]
-    units = sum(step.added for step in steps)
+    accepted = [one for one in checked if isinstance(one, CheckedDemand)]
+    units = sum(one.added for one in accepted)
     if units > pool.free:
         raise pool_exhausted_error(pool, pool.free, units, "Rien n'a été attribué.")
-    yield from steps
+    yield from accepted
 
 
 def _best_effort(
-    pool: Pool, checked: Sequence[AllocationStep | RejectedDemand]
-) -> Iterator[AllocationStep | LicensingError]:
+    pool: Pool, checked: Sequence[CheckedDemand | RejectedDemand]
+) -> Iterator[CheckedDemand | LicensingError]:
     free = pool.free
     for one in checked:
         if isinstance(one, RejectedDemand):
@@ -161,14 +161,14 @@ def _best_effort(
             yield one
 
 
-def _build_result(step: AllocationStep, outcome: AllocationOutcome) -> AllocationRowResult:
-    uai = step.demand.uai
-    before = step.held.units if step.held is not None else 0
+def _build_result(checked: CheckedDemand, outcome: AllocationOutcome) -> AllocationRowResult:
+    uai = checked.demand.uai
+    before = checked.existing.units if checked.existing is not None else 0
     result = (
         AllocationRowStatus.UNCHANGED
-        if not step.added
+        if not checked.added
         else AllocationRowStatus.CREATED
-        if step.held is None
+        if checked.existing is None
         else AllocationRowStatus.GROWN
     )
-    return AllocationRowResult(uai, result, outcome.allocations[uai], before + step.added)
+    return AllocationRowResult(uai, result, outcome.allocations[uai], before + checked.added)

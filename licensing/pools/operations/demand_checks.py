@@ -1,4 +1,4 @@
-"""Check demands on a pool: each becomes a step or an error.
+"""Check demands on a pool: each becomes a checked demand or an error.
 
 Pure but for `get_target_schools` and `lock_existing_allocations`, which query and lock. The caller has locked the pool.
 """
@@ -20,7 +20,7 @@ from licensing.pools.exceptions import (
     WouldShrink,
 )
 from licensing.pools.models import Allocation
-from licensing.pools.operations.steps import AllocationStep, Demand, ExistingAllocation, TargetSchool
+from licensing.pools.operations.demands import CheckedDemand, Demand, ExistingAllocation, TargetSchool
 from schools.models import School, SchoolState
 
 if TYPE_CHECKING:
@@ -69,11 +69,11 @@ def build_error(rejected: Collection[RejectedDemand]) -> LicensingError:
 def check_demands(
     demands: Sequence[Demand],
     schools: Mapping[str, TargetSchool],
-    held: Mapping[str, ExistingAllocation],
+    existing_allocations: Mapping[str, ExistingAllocation],
     *,
     recipients_looked_up: bool = False,
-) -> Iterator[AllocationStep | RejectedDemand]:
-    """Yield a step, or why the demand is rejected, for each demand in order.
+) -> Iterator[CheckedDemand | RejectedDemand]:
+    """Yield the checked demand, or why the demand is rejected, for each demand in order.
 
     Only the first demand for a school counts, even if rejected. `recipients_looked_up`: a missing recipient was
     looked up in the portfolio and the directory.
@@ -96,11 +96,11 @@ def check_demands(
                 RejectedDemand(NoAddress, f"{school.name} ({uai})") if not_found else RejectedDemand(BadAddress, error)
             )
         else:
-            existing = held.get(uai)
+            existing = existing_allocations.get(uai)
             had = existing.units if existing is not None else 0
             added = units - had if total else units
             yield (
-                AllocationStep(demand, school, added, existing)
+                CheckedDemand(demand, school, added, existing)
                 if added >= 0
                 else RejectedDemand(WouldShrink, f"{uai} (en a {had})")
             )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from collectivities import audit_log
 from licensing.pools.models import ALLOCATED_IN_BULK, ALLOCATION_TOPIC, GROWN_IN_BULK, MessageKind
-from licensing.pools.operations.steps import AllocationStage
+from licensing.pools.operations.demands import AllocationStage
 from licensing.pools.wording import describe_allocation, describe_growth
 from mailing import operations as mailing
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from accounts.models import User
     from licensing.pools.models import Pool
-    from licensing.pools.operations.steps import AllocationStep, ProgressCallback
+    from licensing.pools.operations.demands import CheckedDemand, ProgressCallback
 
 _KEY = MessageKind.KEY.value
 
 
 def record_and_notify(
     pool: Pool,
-    steps: Sequence[AllocationStep],
+    demands: Sequence[CheckedDemand],
     allocation_ids: Mapping[str, int],
     *,
     by: User | None,
@@ -36,11 +36,11 @@ def record_and_notify(
 
     No audit entries for an import: its own rows document the allocations, up to 60,000 of them.
     """
-    if len(steps) == 1 and import_id is None:
+    if len(demands) == 1 and import_id is None:
         # A single message is sent before the thousands of an import.
-        message = _build_message(steps[0], allocation_ids)
+        message = _build_message(demands[0], allocation_ids)
         audit_log.record_many(
-            _build_entries(steps, allocation_ids, pool.name, "pools.allocated", "pools.grown"), by=by, at=at
+            _build_entries(demands, allocation_ids, pool.name, "pools.allocated", "pools.grown"), by=by, at=at
         )
         mailing.enqueue(
             kind=message.kind,
@@ -53,41 +53,41 @@ def record_and_notify(
             due_at=due_at,
         )
         return
-    on_progress(AllocationStage.JOURNAL, 0, len(steps))
+    on_progress(AllocationStage.JOURNAL, 0, len(demands))
     if import_id is None:
-        entries = _build_entries(steps, allocation_ids, pool.name, ALLOCATED_IN_BULK, GROWN_IN_BULK)
+        entries = _build_entries(demands, allocation_ids, pool.name, ALLOCATED_IN_BULK, GROWN_IN_BULK)
         audit_log.record_many(entries, by=by, at=at)
-    on_progress(AllocationStage.MESSAGES, 0, len(steps))
-    mailing.enqueue_many((_build_message(step, allocation_ids) for step in steps), at=at, due_at=due_at)
+    on_progress(AllocationStage.MESSAGES, 0, len(demands))
+    mailing.enqueue_many((_build_message(checked, allocation_ids) for checked in demands), at=at, due_at=due_at)
 
 
 def _build_entries(
-    steps: Sequence[AllocationStep],
+    demands: Sequence[CheckedDemand],
     allocation_ids: Mapping[str, int],
     pool_name: str,
     created_action: str,
     grown_action: str,
 ) -> Iterator[audit_log.NewAuditEntry]:
-    for step in steps:
-        uai = step.demand.uai
-        action = created_action if step.held is None else grown_action
-        yield audit_log.NewAuditEntry(action, _summary(step, pool_name), uai, "allocation", allocation_ids[uai])
+    for checked in demands:
+        uai = checked.demand.uai
+        action = created_action if checked.existing is None else grown_action
+        yield audit_log.NewAuditEntry(action, _summary(checked, pool_name), uai, "allocation", allocation_ids[uai])
 
 
-def _build_message(step: AllocationStep, allocation_ids: Mapping[str, int]) -> mailing.NewMessage:
-    demand = step.demand
+def _build_message(checked: CheckedDemand, allocation_ids: Mapping[str, int]) -> mailing.NewMessage:
+    demand = checked.demand
     return mailing.NewMessage(
         kind=_KEY,
         recipient=demand.recipient,
         topic=ALLOCATION_TOPIC,
         topic_id=allocation_ids[demand.uai],
-        about=f"{step.school.name} ({demand.uai})",
-        context={} if step.held is None else {"added": step.added},
+        about=f"{checked.school.name} ({demand.uai})",
+        context={} if checked.existing is None else {"added": checked.added},
     )
 
 
-def _summary(step: AllocationStep, pool_name: str) -> str:
-    if step.held is None:
-        return describe_allocation(step.added, step.school.name, pool_name, step.demand.recipient)
-    total = step.held.units + step.added
-    return describe_growth(step.added, total, step.school.name, pool_name, step.demand.recipient)
+def _summary(checked: CheckedDemand, pool_name: str) -> str:
+    if checked.existing is None:
+        return describe_allocation(checked.added, checked.school.name, pool_name, checked.demand.recipient)
+    total = checked.existing.units + checked.added
+    return describe_growth(checked.added, total, checked.school.name, pool_name, checked.demand.recipient)

@@ -101,10 +101,10 @@ def reduce_many(
     of_schools = Q(school_id__in_array=[reduction.uai for reduction in reductions])
     allocation_ids = Allocation.objects.active().filter(of_schools, pool=pool).values_list("pk", flat=True)
     allocations, _ = lock_allocations(list(allocation_ids))
-    held = {allocation.school_id: allocation for allocation in allocations.values()}
-    results = [_check(reduction, held.get(reduction.uai)) for reduction in reductions]
+    existing = {allocation.school_id: allocation for allocation in allocations.values()}
+    results = [_check(reduction, existing.get(reduction.uai)) for reduction in reductions]
     changing = {
-        result.uai: (held[result.uai], result.units)
+        result.uai: (existing[result.uai], result.units)
         for result in results
         if result.refusal is None and result.units < result.before
     }

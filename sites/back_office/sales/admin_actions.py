@@ -61,7 +61,7 @@ class ActionAdmin[Row: Model](ReadOnlyAdminMixin, ModelAdmin):
     """Rows that operations write: read-only here, changed only by their admin actions."""
 
     admin_actions: tuple[AdminAction[Row], ...] = ()
-    change_form_outer_before_template = "back_office/orders/card.html"
+    change_form_outer_before_template = "back_office/sales/card.html"
 
     def get_order_id(self, row: Row) -> int:
         """Return the id of the order that the row belongs to."""
@@ -157,4 +157,4 @@ class ActionAdmin[Row: Model](ReadOnlyAdminMixin, ModelAdmin):
             "back": self.page_url("change", row.pk),
         }
         status = 422 if form.is_bound else 200
-        return render(request, "back_office/orders/ask.html", context, status=status)
+        return render(request, "back_office/sales/ask.html", context, status=status)

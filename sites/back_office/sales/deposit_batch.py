@@ -67,7 +67,7 @@ class DepositBatchActions(ModelAdmin):
             "numbers": "-".join(str(invoice.pk) for invoice in listed),
             "back": reverse("admin:billing_invoice_changelist"),
         }
-        return render(request, "back_office/orders/batch.html", context)
+        return render(request, "back_office/sales/batch.html", context)
 
     def batch_file(self, request: HttpRequest) -> FileResponse:
         """Return the archive of the invoices that the page listed and that are still to be deposited."""

@@ -44,7 +44,7 @@ def _scan_links(order: Order) -> Iterator[tuple[str, str]]:
 
 
 def _invoice_links(order: Order) -> Iterator[tuple[str, str]]:
-    for invoice in order.invoices.defer("xml", "facts").order_by("-pk"):
+    for invoice in order.invoices.defer("xml", "snapshot").order_by("-pk"):
         yield (
             f"{invoice.get_kind_display()} {invoice.number}, {euros(invoice.total_ttc)}",
             reverse("admin:billing_invoice_change", args=[invoice.pk]),

@@ -97,7 +97,7 @@ class GrantActions(ModelAdmin):
             "action": name,
             "warning": formatting.add_nonbreaking_spaces(warning),
         }
-        return TemplateResponse(request, "back_office/orders/confirm.html", context)
+        return TemplateResponse(request, "back_office/sales/confirm.html", context)
 
     def grant(self, request: HttpRequest) -> HttpResponse:
         """Show the grant form; by POST, open the pool with the same operation as the command."""
@@ -127,4 +127,4 @@ class GrantActions(ModelAdmin):
             "form": form,
             "page_version": get_last_grant(),
         }
-        return TemplateResponse(request, "back_office/orders/grant.html", context)
+        return TemplateResponse(request, "back_office/sales/grant.html", context)

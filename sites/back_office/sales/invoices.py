@@ -79,7 +79,7 @@ class InvoiceAdmin(DepositBatchActions, ActionAdmin[Invoice]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
         """Return the invoices annotated with their platform status, without their large columns."""
         invoices: QuerySet[Invoice] = super().get_queryset(request)
-        return invoices.annotate(status=latest_platform_status()).defer("xml", "facts")
+        return invoices.annotate(status=latest_platform_status()).defer("xml", "snapshot")
 
     @admin.display(description="payeur")
     def payer(self, invoice: Invoice) -> str:

@@ -14,7 +14,7 @@ from core import formatting
 from licensing.billing import operations as billing_operations
 from licensing.catalogue import terms
 from licensing.exceptions import LicensingError
-from licensing.orders import operations, preflight
+from licensing.orders import operations, preflight, siret_numbers
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import OrderState, Payer
 from sites.office.purchases import BUYERS, get_purchase
@@ -87,7 +87,7 @@ def complete(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Complete the billing codes of an order whose invoice is not issued yet."""
     placed_order = get_purchase(pk)
     initial = {name: getattr(placed_order, name) for name in BILLING_CODES}
-    initial["siret"] = preflight.format_siret(placed_order.siret) if placed_order.siret else ""
+    initial["siret"] = siret_numbers.format_with_spaces(placed_order.siret) if placed_order.siret else ""
     form = BillingCodesForm(request.POST or None, initial=initial)
     if request.htmx and request.method != "POST":
         return _render_preflight(request, BillingCodesForm(request.GET))

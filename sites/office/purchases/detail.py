@@ -15,7 +15,7 @@ from licensing.billing.queries import get_balance
 from licensing.catalogue.models import Seller
 from licensing.entitlements import wording
 from licensing.entitlements.models import Entitlement
-from licensing.orders import preflight
+from licensing.orders import preflight, siret_numbers
 from licensing.orders.models import Order, OrderState, ScanState
 from licensing.orders.wording import describe_rights
 from sites.office.purchases import READERS, can_buy, get_purchase
@@ -84,7 +84,7 @@ def render_purchase(
         "to_pay": get_balance(order) if live else None,
         "payments": order.payments.order_by("pk"),
         "seller": Seller.objects.first(),
-        "siret": preflight.format_siret(order.siret) if order.siret else "",
+        "siret": siret_numbers.format_with_spaces(order.siret) if order.siret else "",
         "events": order.events.select_related("by").order_by("-at", "-pk"),
     }
     return render(request, "office/purchases/detail.html", context, status=status)

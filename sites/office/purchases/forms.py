@@ -9,7 +9,7 @@ from django import forms
 
 from licensing.catalogue import terms
 from licensing.catalogue.pricing import MAX_UNITS
-from licensing.orders import operations, preflight
+from licensing.orders import operations, siret_numbers
 from licensing.orders.models import Payer
 from licensing.orders.operations import BillingDetails
 
@@ -66,7 +66,7 @@ class BillingCodesForm(forms.Form):
 
     def clean_siret(self) -> str:
         """Return the digits only."""
-        return preflight.normalise_siret(self.cleaned_data["siret"])
+        return siret_numbers.normalise(self.cleaned_data["siret"])
 
     def codes(self) -> dict[str, str]:
         """Return the three raw values, valid or not, for `preflight.of`."""
@@ -97,7 +97,7 @@ class OrderForm(BillingCodesForm):
         """Return the form bound to `data`, or prefilled for this order."""
         billing = operations.prefill_billing_details(order)
         initial = {name: getattr(billing, name) for name in cls.base_fields if hasattr(billing, name)}
-        initial["siret"] = preflight.format_siret(billing.siret) if billing.siret else ""
+        initial["siret"] = siret_numbers.format_with_spaces(billing.siret) if billing.siret else ""
         return cls(data, initial=initial | {"terms_version": terms.CURRENT})
 
     def billing(self) -> BillingDetails:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django import forms
 
 from core.formatting import add_nonbreaking_spaces
-from licensing.orders import preflight
+from licensing.orders import preflight, siret_numbers
 from licensing.orders.models import Order, Payer, SettlementMethod
 from licensing.orders.operations.billing_details import BillingDetails
 
@@ -61,7 +61,7 @@ class PublicPayerForm(forms.Form):
 
     def clean_siret(self) -> str:
         """Return the digits only."""
-        return preflight.normalise_siret(str(self.cleaned_data["siret"]))
+        return siret_numbers.normalise(str(self.cleaned_data["siret"]))
 
 
 class CheckoutForm(PublicPayerForm):

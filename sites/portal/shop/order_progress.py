@@ -147,7 +147,7 @@ def get_progress(order: Order, *, at: datetime.datetime) -> OrderProgress:
         entitlement=line.entitlement,
         received=get_amount_received(order),
         scans=list(order.scans.defer("content").order_by("pk")),
-        invoices=list(order.invoices.defer("xml", "facts").order_by("pk")),
+        invoices=list(order.invoices.defer("xml", "snapshot").order_by("pk")),
         events=list(order.events.order_by("at", "pk")),
         turned_down=order.invoices.rejected().exists(),
     )

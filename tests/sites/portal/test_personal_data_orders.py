@@ -53,7 +53,7 @@ def test_placed_orders_are_kept_and_the_page_says_so_first(nimes, as_):
     identifiable_person.delete_account(user)
     order.refresh_from_db()
     assert (order.state, order.bill_name) == (OrderState.PLACED, "Zéphirine Quenouille")
-    assert order_states.confirm(order).facts["buyer"]["name"] == "Zéphirine Quenouille"
+    assert order_states.confirm(order).snapshot["buyer"]["name"] == "Zéphirine Quenouille"
 
 
 def test_the_page_says_that_ones_own_licence_is_lost(nimes, as_):

@@ -73,7 +73,7 @@ def test_expiry_suspends_everything_and_a_payment_restores_it(bought, as_, monke
     browser = as_(bought.placed_by)
     seen = browser.get(PAGE)
     assert "faute de bon de commande signé" in visible_text(seen)
-    rights.make_firm(bought, at=TERM + 46 * DAY)
+    rights.make_firm(bought)
     # An open page refreshes itself.
     page = visible_text(get_page(browser, get_version(seen)))
     assert "0/5" in page
@@ -85,10 +85,10 @@ def test_every_change_of_the_rights_changes_the_page(bought, as_):
     browser = as_(bought.placed_by)
     seen = [get_version(browser.get(PAGE))]
     for change in (
-        lambda: rights.await_payment(bought, until=LAST_PROVISIONAL, at=TERM),
-        lambda: rights.await_payment(bought, until=LAST_PROVISIONAL + DAY, at=TERM),
-        lambda: rights.start_countdown(bought, until=LAST_PROVISIONAL + DAY, at=TERM),
-        lambda: rights.make_firm(bought, at=TERM),
+        lambda: rights.await_payment(bought, until=LAST_PROVISIONAL),
+        lambda: rights.await_payment(bought, until=LAST_PROVISIONAL + DAY),
+        lambda: rights.start_countdown(bought, until=LAST_PROVISIONAL + DAY),
+        lambda: rights.make_firm(bought),
         lambda: rights.withdraw(bought, at=TERM),
     ):
         change()

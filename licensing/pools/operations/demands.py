@@ -1,4 +1,4 @@
-"""What the bulk operations pass on: demands, checked steps and outcomes, and the progress of a running transaction."""
+"""What the bulk operations pass on: demands, their checks and outcomes, and the progress of a running transaction."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class ExistingAllocation(NamedTuple):
     units: int
 
 
-class AllocationStep(NamedTuple):
+class CheckedDemand(NamedTuple):
     """A checked demand: units to add to the school's allocation, or to a new one."""
 
     demand: Demand
     school: TargetSchool
     added: int
-    held: ExistingAllocation | None
+    existing: ExistingAllocation | None
 
     @property
     def exposes(self) -> bool:
@@ -76,9 +76,9 @@ class AllocationStage(StrEnum):
 class ProgressCallback(Protocol):
     """Called before each stage. Its exceptions roll the operation back."""
 
-    def __call__(self, step: str, done: int, total: int, /) -> None:
-        """Report that stage `step` begins, and that `done` of `total` schools have passed the previous one."""
+    def __call__(self, stage: str, done: int, total: int, /) -> None:
+        """Report that `stage` begins, and that `done` of `total` schools have passed the previous one."""
 
 
-def no_progress(_step: str, _done: int, _total: int, /) -> None:
+def no_progress(_stage: str, _done: int, _total: int, /) -> None:
     """Ignore progress."""
