@@ -23,6 +23,7 @@ from licensing.entitlements.models import Seat, Subscription
 from schools.models import Affiliation
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Callable, Sequence
 
     from django.db.models import Model
@@ -60,7 +61,7 @@ def my_account() -> MeasureGroup:
     account_data.load_directory()
     account_data.create_accounts()
     principal = licence_data.create_licences()
-    return MeasureGroup("my_account", (_page(principal), _entry("may_enter_user"), _entry("may_enter_pupil")))
+    return MeasureGroup("my_account", (_page(principal), _entry(check_user_entry), _entry(check_pupil_entry)))
 
 
 # --- The page -------------------------------------------------------------------------------------------------------
@@ -138,28 +139,27 @@ def _as_usual(principal: User) -> list[str]:
 # --- Entry checks ---------------------------------------------------------------------------------------------------
 
 
-def _entry(name: str) -> Measure:
+def _entry(check: Callable[[int, datetime.datetime], object]) -> Measure:
     now = timezone.now()
-    model: type[Model] = User if name == "may_enter_user" else PupilAccount
-    ask: Callable[[int], object]
+    model: type[Model] = User if check is check_user_entry else PupilAccount
     usual: Callable[[int], object]
     if model is User:
         ids = list(Seat.objects.held().order_by("pk").values_list("holder_id", flat=True)[: ASKED * 50 : 50])
-        ask, usual = (lambda number: check_user_entry(number, now)), _teacher_as_usual
+        usual = _teacher_as_usual
     else:
         ids = list(PupilAccount.objects.order_by("pk").values_list("pk", flat=True)[: ASKED * 500 : 500])
-        ask, usual = (lambda number: check_pupil_entry(number, now)), _pupil_as_usual
+        usual = _pupil_as_usual
     plans = QueryPlans()
     with plans.watch():
         for number in ids:
-            ask(number)
+            check(number, now)
     if len(plans.asked) != len(ids):
         raise RuntimeError(f"{len(plans.asked)} questions for {len(ids)} answers.")
     times: dict[str, list[float]] = {"ours": [], "floor": [], "peer": []}
     for number in ids:
         turns = time_in_turn(
             {
-                "ours": Contender(functools.partial(ask, number)),
+                "ours": Contender(functools.partial(check, number, now)),
                 "floor": Contender(functools.partial(model._default_manager.get, pk=number)),  # noqa: SLF001
                 "peer": Contender(functools.partial(usual, number)),
             },
@@ -168,14 +168,14 @@ def _entry(name: str) -> Measure:
         for contender, each in turns.items():
             times[contender].append(statistics.median(each))
     return Measure(
-        name=name,
+        name=check.__name__,
         ours_s=percentile(times["ours"], 0.95),
         floor_s=percentile(times["floor"], 0.95),
         peer_s=percentile(times["peer"], 0.95),
         peak_mb=peak_of_code(
             "from django.utils import timezone\n"
-            f"from licensing.classes.entry_check import {name}\n"
-            f"{name}({ids[0]}, timezone.now())"
+            f"from licensing.classes.entry_check import {check.__name__}\n"
+            f"{check.__name__}({ids[0]}, timezone.now())"
         ),
         floor="the person's own row by primary key; 95th percentile, as the others",
         peer="the same rows as objects lead from one to the next, a question each",

@@ -81,8 +81,8 @@ def allocate_many(
 
     A school that already has its total is left unchanged. `import_id`: the import whose rows document the allocations,
     which are then not written to the audit log. `known_schools`: schools just read in this transaction. `on_progress`
-    is called before each stage; its exceptions roll everything back. Raises what `allocate` raises, `DuplicateSchool` where a
-    school is named twice, and `WouldShrink` where a total is below what the school has.
+    is called before each stage; its exceptions roll everything back. Raises what `allocate` raises, `DuplicateSchool`
+    where a school is named twice, and `WouldShrink` where a total is below what the school has.
     """
     on_progress(AllocationStage.CHECKING, 0, len(demands))
     pool = checks.lock_pool(pool_id)
