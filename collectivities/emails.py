@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from accounts.models import User
 from collectivities.models import Invitation, Role
@@ -13,12 +14,11 @@ from collectivities.queries import get_office_settings
 from core.tenant_connection import connection
 from core.urls import portal_url
 from mailing import kinds
+from mailing.email_template import format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
 from tenants.models import Collectivity, OfficeRequest
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from mailing.models import Message
 
 _MASKED = "●●●●●●●●"
@@ -31,34 +31,37 @@ def _topic_id(message: Message) -> int:
     return message.topic_id
 
 
-def _render(name: str, subject: str, context: dict[str, Any], **headers: str) -> RenderedEmail:
-    return RenderedEmail(
-        subject=subject,
-        text=render_to_string(f"collectivities/email/{name}.txt", context),
-        html=render_to_string(f"collectivities/email/{name}.html", context | {"subject": subject}),
-        **headers,
-    )
-
-
 def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
     invitation = Invitation.objects.get(pk=_topic_id(message))
     collectivity = Collectivity.objects.get(schema_name=connection.schema_name)
     inviter = User.objects.filter(pk=invitation.invited_by_id).first() if invitation.invited_by_id else None
+    expires_at = date_format(timezone.localtime(invitation.expires_at), "j F Y à H:i")
+    roles = [Role(role).label for role in invitation.roles]
     token = _MASKED if masked else invitation.link_token
-    return _render(
-        "invitation",
-        f"{collectivity.name} vous invite dans son bureau Pep's",
-        {
-            "collectivity": collectivity,
-            "host": inviter,
-            "roles": [Role(role).label for role in invitation.roles],
-            "link": collectivity.office_url(f"/invitation/{token}/"),
-            "office": collectivity.office_url(),
-            "expires_at": invitation.expires_at,
-        },
-        from_name=f"Pep's – {collectivity.name}",
-        reply_to=get_office_settings().reply_to,
+    rendered = render_email(
+        subject=f"{collectivity.name} vous invite dans son bureau Pep's",
+        paragraphs=[
+            (
+                f"{f'{inviter} vous invite' if inviter else 'Vous êtes invité(e)'} à rejoindre le bureau Pep's de "
+                f"{collectivity.name}, avec {'le rôle' if len(roles) == 1 else 'les rôles'} : {', '.join(roles)}."
+            ),
+            (
+                "Le bureau est l'endroit où votre collectivité attribue ses licences Pep's aux écoles et suit leur "
+                "utilisation."
+            ),
+            (
+                "Pour créer votre accès, ou entrer avec le compte que vous avez déjà, ouvrez ce lien. Il sert une "
+                f"seule fois et reste valable jusqu'au {expires_at}."
+            ),
+        ],
+        button="Rejoindre le bureau",
+        address=collectivity.office_url(f"/invitation/{token}/"),
+        notes=[
+            f"Ensuite, l'adresse de votre bureau sera : {collectivity.office_url()}",
+            "Si vous ne vous attendiez pas à ce message, ne faites rien : l'invitation expirera d'elle-même.",
+        ],
     )
+    return replace(rendered, from_name=f"Pep's – {collectivity.name}", reply_to=get_office_settings().reply_to)
 
 
 def render_invitation(message: Message) -> RenderedEmail:
@@ -76,26 +79,53 @@ def render_invitation_preview(message: Message) -> RenderedEmail:
 def render_office_requested(message: Message) -> RenderedEmail:
     """Render the acknowledgement of a request for an office."""
     request = OfficeRequest.objects.get(pk=_topic_id(message))
-    return _render("office_requested", "Votre demande de bureau Pep's est bien reçue", {"office_request": request})
+    return render_email(
+        subject="Votre demande de bureau Pep's est bien reçue",
+        greeting=format_salutation(request.applicant),
+        paragraphs=[
+            f"Nous avons bien reçu votre demande de bureau Pep's pour {request.name} (SIREN {request.siren}).",
+            (
+                "Nous la vérifions, puis nous vous écrivons à cette adresse : soit une invitation à entrer dans votre "
+                "bureau, soit la raison pour laquelle nous ne pouvons pas l'ouvrir."
+            ),
+        ],
+        notes=["Si vous n'êtes pas à l'origine de cette demande, ne faites rien."],
+    )
 
 
 def render_office_request_arrived(message: Message) -> RenderedEmail:
     """Render the notification of a new request, for the operator."""
     request = OfficeRequest.objects.get(pk=_topic_id(message))
-    link = portal_url(f"/admin/tenants/officerequest/{request.pk}/change/")
-    return _render(
-        "office_request_arrived",
-        f"Demande de bureau : {request.name}",
-        {"office_request": request, "link": link},
-        reply_to=request.email,
+    details = [
+        f"Collectivité : {request.name} ({request.get_kind_display()})",
+        f"SIREN : {request.siren}",
+        f"Demandeur : {request.applicant}{f', {request.role}' if request.role else ''}",
+        f"Adresse : {request.email}",
+        *([f"Téléphone : {request.phone}"] if request.phone else []),
+    ]
+    rendered = render_email(
+        subject=f"Demande de bureau : {request.name}",
+        paragraphs=[
+            "Une demande de bureau attend votre décision.",
+            "\n".join(details),
+            *([request.message] if request.message else []),
+        ],
+        button="L'accepter ou la refuser",
+        address=portal_url(f"/admin/tenants/officerequest/{request.pk}/change/"),
     )
+    return replace(rendered, reply_to=request.email)
 
 
 def render_office_declined(message: Message) -> RenderedEmail:
     """Render the refusal of a request, with its reason, for the applicant."""
     request = OfficeRequest.objects.get(pk=_topic_id(message))
-    link = portal_url("/contact/")
-    return _render("office_declined", "Votre demande de bureau Pep's", {"office_request": request, "contact": link})
+    return render_email(
+        subject="Votre demande de bureau Pep's",
+        greeting=format_salutation(request.applicant),
+        paragraphs=[f"Nous ne pouvons pas ouvrir le bureau Pep's demandé pour {request.name} :", request.reason],
+        button="Nous écrire",
+        address=portal_url("/contact/"),
+    )
 
 
 kinds.register("invitation", label="Invitation au bureau", render=render_invitation, preview=render_invitation_preview)

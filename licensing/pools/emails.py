@@ -123,6 +123,7 @@ def _render(message: Message, allocation: Allocation, presentation: OfficeSettin
     else:
         email = _build_with_key(allocation, giver, key, grown=bool(message.context.get("added")))
     context = {
+        "subject": email.subject,
         "email": email,
         "giver": giver,
         # The same URL for all recipients: it cannot be used for tracking.

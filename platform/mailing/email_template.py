@@ -1,6 +1,6 @@
 """Template of e-mails sent by Pep's itself: paragraphs and at most one button, as text and HTML.
 
-E-mails sent in the name of a collectivity have their own templates in `licensing` and `collectivities`.
+E-mails about an allocation carry their collectivity's logo and signature: `licensing.pools.emails`.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ CODES_RULE = (
 
 def check_all() -> list[Finding]:
     """Check every invariant and return one finding for each, sorted by rule number."""
-    findings = {code: Finding(code, rule) for code, rule in _list_rules()}
+    findings = {code: Finding(code, rule) for code, rule in list_rules()}
     with schema_context("public"):
         for invariant in (*LICENCE_INVARIANTS, *SALES_INVARIANTS):
             for sentence in _find_violations(invariant.sql, None):
@@ -48,7 +48,8 @@ def check_all() -> list[Finding]:
     return sorted(findings.values(), key=lambda finding: int(finding.rule.split(".")[0]))
 
 
-def _list_rules() -> Iterator[tuple[str, str]]:
+def list_rules() -> Iterator[tuple[str, str]]:
+    """Yield the code and the sentence of every rule. Its number is that of `docs/invariants.md`."""
     for invariant in (*LICENCE_INVARIANTS, *SALES_INVARIANTS, *TENANT_INVARIANTS):
         yield invariant.code, invariant.rule
     yield POSITION_RULE

@@ -57,7 +57,7 @@ def create_allocations(
     key_ids = mint(
         entitlement=pool.entitlement,
         prefix=pool.entitlement.collectivity.key_prefix if pool.entitlement.collectivity else "",
-        demands=[(checked.demand.uai, checked.added, checked.exposes) for checked in demands],
+        demands=[(checked.demand.uai, checked.added, checked.exposes_key) for checked in demands],
         at=at,
     )
     on_progress(AllocationStage.ALLOCATIONS, 0, len(demands))
@@ -93,7 +93,7 @@ def grow_allocations(demands: Sequence[CheckedDemand], *, at: datetime.datetime)
             ],
         )
     grow_many({existing.key_id: checked.added for existing, checked in grown})
-    exposed = Q(pk__in_array=[existing.key_id for existing, checked in grown if checked.exposes])
+    exposed = Q(pk__in_array=[existing.key_id for existing, checked in grown if checked.exposes_key])
     ActivationKey.objects.filter(exposed, exposed_at=None).update(exposed_at=at)
     # The new e-mail states the total: pending e-mails about these keys are cancelled.
     mailing.cancel(ALLOCATION_TOPIC, [existing.allocation_id for existing, _ in grown], at)

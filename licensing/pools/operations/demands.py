@@ -44,7 +44,7 @@ class CheckedDemand(NamedTuple):
     existing: ExistingAllocation | None
 
     @property
-    def exposes(self) -> bool:
+    def exposes_key(self) -> bool:
         """Whether somebody besides the school's official mailbox will know the key."""
         return not checks.is_official_mailbox(self.demand.recipient, self.school.mailbox)
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from config.settings import ROOT
 from licensing.entitlements import code_sealing
 from licensing.entitlements.models import ActivationKey, Seat
 from licensing.orders import operations as orders
+from sites.audit.checks import list_rules
 from tests.api.client import create_token
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
@@ -144,3 +147,10 @@ def test_the_same_code_under_two_sealing_keys_is_found(sound, capsys, settings):
     again = code_sealing.seal(code)
     ActivationKey.objects.filter(pk=other.pk).update(sealed_code=again.code, sealed_under=again.under)
     assert audit(capsys) == (1, {"codes"})
+
+
+def test_each_audited_rule_is_written_down_under_its_number():
+    text = (ROOT / "docs" / "invariants.md").read_text()
+    written = {int(number) for number in re.findall(r"^(\d+)\. ", text, re.MULTILINE)}
+    audited = {int(rule.partition(".")[0]) for _, rule in list_rules()}
+    assert audited == written == set(range(1, max(written) + 1))
