@@ -17,7 +17,7 @@ from django.db.models import Exists, OuterRef
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from core.calendar import date_in_paris
-from core.sequences import reserve_ids
+from core.copy_rows import reserve_ids
 from licensing.classes.models import Classroom, DeletionCertificate, PupilAccount
 from mailing.operations import NewMessage, enqueue_many
 from schools.models import Affiliation

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import psycopg.errors
 from django.db import connection, transaction
 
-from core.sequences import reserve_ids
+from core.copy_rows import reserve_ids
 from licensing.entitlements import code_sealing, keys
 
 if TYPE_CHECKING:

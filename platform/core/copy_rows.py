@@ -1,4 +1,4 @@
-"""Insert many rows by one binary COPY."""
+"""Insert many rows by one binary COPY, with primary keys reserved for them so that other rows can refer to them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from psycopg.abc import Buffer
 
 _EMPTY_JSON: dict[type, bytes] = {dict: b"\x01{}", MappingProxyType: b"\x01{}", list: b"\x01[]"}
+
+# OFFSET 0 keeps the planner from looking the sequence up for each number.
+_RESERVE = """
+SELECT nextval(sequence)
+FROM (SELECT pg_get_serial_sequence(%s, 'id')::regclass AS sequence OFFSET 0) AS named, generate_series(1, %s)
+"""
 
 
 class _JsonDumper(JsonbBinaryDumper):
@@ -43,3 +49,10 @@ def copy_rows(table: str, columns: Mapping[str, str], rows: Iterable[Sequence[An
             copy.set_types(list(columns.values()))
             for row in rows:
                 copy.write_row(row)
+
+
+def reserve_ids(table: str, count: int) -> list[int]:
+    """Reserve `count` values of the table's id sequence."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RESERVE, [table, count])
+        return [number for (number,) in cursor.fetchall()]

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db import transaction
 from django_tenants.utils import get_public_schema_name
 
-from core.copy_rows import copy_rows
-from core.sequences import reserve_ids
+from core.copy_rows import copy_rows, reserve_ids
 from core.tenant_connection import connection
 from jobs.tasks import defer
 from webhooks.listeners import get_listeners

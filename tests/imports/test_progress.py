@@ -16,7 +16,6 @@ from collectivities.models import AuditEntry
 from imports import on_demand_tasks, operations, progress, queries, tasks
 from imports.enums import ImportState
 from imports.models import ImportProgress, ImportRow, SpreadsheetImport
-from jobs.queue import list_waiting_jobs
 from licensing.pools.models import Allocation
 from licensing.pools.operations import AllocationStage
 from mailing.models import Message
@@ -25,6 +24,7 @@ from tests.factories.accounts import UserFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.conftest import required_count, schools_csv, upload_and_parse
+from tests.waiting_jobs import list_waiting_jobs
 
 pytestmark = pytest.mark.xdist_group("races")
 

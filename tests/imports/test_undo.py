@@ -13,7 +13,6 @@ from imports import on_demand_tasks, operations, progress, queries, tasks
 from imports.enums import ImportState, Purpose
 from imports.exceptions import WrongImportState
 from imports.models import ImportProgress, ImportRow, SpreadsheetImport
-from jobs.queue import list_waiting_jobs
 from licensing.pools.models import Allocation
 from licensing.pools.operations import allocate, reduce, revoke
 from mailing.models import Message, MessageState
@@ -24,6 +23,7 @@ from tests.factories.schools import SchoolFactory
 from tests.imports.conftest import confirm_and_apply, required_count, schools_csv, upload_and_parse
 from tests.imports.sample_files import build_csv
 from tests.pools.actions import mark_redeemed, mark_sent
+from tests.waiting_jobs import list_waiting_jobs
 
 LATER = TERM + datetime.timedelta(days=3)
 

@@ -9,10 +9,10 @@ import pytest
 from django.utils import timezone
 
 from jobs.process import shutdown_requested
-from jobs.queue import list_waiting_jobs
 from mailing import kinds, leases, operations, smtp_replies
 from mailing.drain import drain
 from mailing.models import Message, MessageState
+from tests.waiting_jobs import list_waiting_jobs
 
 MINUTE = datetime.timedelta(minutes=1)
 

@@ -5,11 +5,11 @@ import datetime
 from django.db import transaction
 from django_tenants.utils import tenant_context
 
-from jobs.queue import list_waiting_jobs
 from mailing import operations, queries
 from mailing.models import Message, MessageState
 from mailing.operations import NewMessage
 from tests.conftest import TERM
+from tests.waiting_jobs import list_waiting_jobs
 
 HOUR = datetime.timedelta(hours=1)
 

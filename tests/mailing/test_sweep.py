@@ -5,9 +5,9 @@ import datetime
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from jobs.queue import list_waiting_jobs
 from mailing.models import Message, MessageState
 from mailing.sweep import sweep
+from tests.waiting_jobs import list_waiting_jobs
 
 MINUTE = datetime.timedelta(minutes=1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.queue import list_waiting_jobs
+from tests.waiting_jobs import list_waiting_jobs
 from tests.webhooks import receiver as behaviours
 from tests.webhooks.events import FakeClock, deliver_due, emit_events, make_issued_event
 from webhooks import attempt_results, http_client

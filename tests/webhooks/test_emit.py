@@ -11,8 +11,8 @@ from django_tenants.utils import schema_context, tenant_context
 
 from api import tokens
 from api.models import Token
-from jobs.queue import list_waiting_jobs
 from tests.api.client import create_token
+from tests.waiting_jobs import list_waiting_jobs
 from tests.webhooks.events import emit_events, make_issued_event
 from webhooks import endpoints
 from webhooks.models import Delivery, WebhookEndpoint, WebhookEvent

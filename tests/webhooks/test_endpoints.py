@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from jobs.queue import list_waiting_jobs
+from tests.waiting_jobs import list_waiting_jobs
 from tests.webhooks import receiver as behaviours
 from tests.webhooks.events import FakeClock, deliver_due, emit_events, make_issued_event
 from webhooks import endpoints, sweep

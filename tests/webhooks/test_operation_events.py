@@ -11,7 +11,6 @@ from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from jobs.queue import list_waiting_jobs
 from licensing.entitlements import operations as subscriptions
 from licensing.entitlements.models import Seat
 from licensing.entitlements.queries import unseal_key
@@ -27,6 +26,7 @@ from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFacto
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.orders import order_states
 from tests.pools.actions import allocate_units
+from tests.waiting_jobs import list_waiting_jobs
 from webhooks import endpoints
 from webhooks import operations as emitting
 from webhooks.listeners import get_listeners

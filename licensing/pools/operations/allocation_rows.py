@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from django.db import connection
 from django.db.models import Q
 
-from core.copy_rows import copy_rows
-from core.sequences import reserve_ids
+from core.copy_rows import copy_rows, reserve_ids
 from licensing.entitlements.key_minting import mint
 from licensing.entitlements.key_units import grow_many
 from licensing.entitlements.models import ActivationKey

@@ -1,4 +1,4 @@
-"""Queries on the queue, for monitoring and tests."""
+"""The jobs of the queue that have not started."""
 
 from __future__ import annotations
 
