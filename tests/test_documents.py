@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import importlib
 import keyword
@@ -128,3 +129,26 @@ def test_names_in_docstrings_and_comments_exist_in_the_code():
         for name in sorted(list_names_in_prose(path))
         if not set(re.findall(r"\w+", name)) <= words
     ] == []
+
+
+#: A docstring explains parameters as « `name`: what it is. », several as « `one`, `two`: … ».
+EXPLAINED = re.compile(r"(?:^|(?<=[.;:] )|(?<=\n))((?:`\w+`(?:, | and )?)+):")
+
+
+def list_explained_strangers(path: Path) -> list[str]:
+    """Return the names that docstrings of functions explain as parameters and that are none."""
+    strangers = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            explained = EXPLAINED.findall(ast.get_docstring(node) or "")
+            parameters = {one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)}
+            strangers += [
+                f"{path.relative_to(ROOT)}: {node.name}: {name}"
+                for name in re.findall(r"\w+", " ".join(explained))
+                if name not in parameters | {"and"}
+            ]
+    return strangers
+
+
+def test_parameters_that_docstrings_explain_exist():
+    assert [stranger for path in PYTHON_FILES for stranger in list_explained_strangers(path)] == []

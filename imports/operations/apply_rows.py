@@ -133,8 +133,8 @@ def apply(
     """Apply a confirmed import, all or nothing, once: licences, keys and e-mails, or the portfolio.
 
     Doubtful rows are checked again under the pool's lock. Raises `Outdated` if one differs from what was confirmed, and
-    errors of the pool operations; `return_to_review` then handles the import. `watch`: called before each stage; an
-    exception rolls everything back.
+    errors of the pool operations; `return_to_review` then handles the import. `on_progress`: called before each
+    stage; an exception rolls everything back.
     """
     spreadsheet_import = SpreadsheetImport.objects.locked().get(pk=import_id)
     if spreadsheet_import.state != ImportState.APPLYING:

@@ -127,7 +127,7 @@ def store_parsed(
 ) -> SpreadsheetImport:
     """Store the parsed rows with their verdicts. No-op if the import was cancelled meanwhile.
 
-    `watch`: called before each step; an exception rolls everything back.
+    `on_progress`: called before each step; an exception rolls everything back.
     """
     spreadsheet_import = lock_with_corrected(import_id)
     if spreadsheet_import.state != ImportState.UPLOADED or requeue_if_moved(spreadsheet_import, parsed_sheet):

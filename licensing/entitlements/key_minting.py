@@ -32,7 +32,7 @@ def mint(
 ) -> list[int]:
     """Create one key per demand (UAI, units, exposed) and return their primary keys in the same order.
 
-    `exposed`: somebody besides the school's official mailbox will know the key, so that redeeming it verifies nobody.
+    A key is exposed where somebody besides the school's official mailbox will know it: redeeming it verifies nobody.
     Codes are unique across all tenants: on a unique violation the codes are drawn again. Raises `CodesExhausted`.
     """
     if not demands:

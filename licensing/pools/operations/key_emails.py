@@ -65,7 +65,7 @@ def resend_many(
 ) -> list[AllocationActionResult]:
     """Resend all of these keys, in one transaction; return a result for each.
 
-    `said`: the audit summary of each, formatted with the address.
+    `summary`: the audit summary of each, formatted with the address.
     """
     return _resend(dict.fromkeys(allocation_ids), by=by, at=at, summary=summary)
 
