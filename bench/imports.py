@@ -219,7 +219,7 @@ def _floor(content: bytes) -> None:
     rows = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0).to_python()
     with connection.cursor() as cursor, cursor.copy("COPY bench_plain FROM STDIN") as copy:
         for row in rows[1:]:
-            copy.write_row((*row[:6], int(str(row[6]))))
+            copy.write_row((*row[:6], int(float(str(row[6])))))
 
 
 def _peer(content: bytes) -> None:
