@@ -147,6 +147,17 @@ def test_templates_use_the_words_of_the_glossary():
     assert found == []
 
 
+def test_no_identifier_stands_in_a_sentence_of_a_template():
+    found = []
+    for path in list_files("*.html", "*.txt"):
+        if "templates" not in path.parts:
+            continue
+        text = re.sub(r"\{#.*?#\}|\{% comment .*?endcomment %\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        text = re.sub(r"<(code|pre)\b.*?</\1>|\{\{.*?\}\}|\{%.*?%\}|<[^>]*>", " ", text, flags=re.DOTALL)
+        found += [f"{path.relative_to(ROOT)}: {name}" for name in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", text)]
+    assert found == []
+
+
 def test_a_module_is_named_for_the_noun_it_holds():
     assert [str(path.relative_to(ROOT)) for path in list_files("*.py") if path.stem in REPLACED_MODULES] == []
 

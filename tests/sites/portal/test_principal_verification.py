@@ -80,7 +80,9 @@ def test_without_key_or_predecessor_the_page_explains_how_to_be_verified(jaures,
 def test_a_school_without_a_mailbox_links_to_the_contact_page(jaures, unverified, as_):
     School.objects.filter(pk=jaures.school.pk).update(email="")
     browser = as_(unverified)
-    assert "n’a pas d’adresse e-mail officielle dans l’annuaire national" in visible_text(browser.get(PAGE))
+    page = visible_text(browser.get(PAGE))
+    assert "n’a pas d’adresse e-mail officielle dans l’annuaire national" in page
+    assert "nous vérifierons votre direction." in page
     assert "écrivez-nous par la page Contact" in visible_text(browser.post(ASK, {"uai": jaures.school.pk}, follow=True))
     assert not Message.objects.filter(kind="principal.verification_requested").exists()
 
