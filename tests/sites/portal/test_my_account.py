@@ -348,6 +348,12 @@ def test_a_teacher_moves_to_another_school(teacher, as_):
     assert [one.school for one in teacher.affiliations.all()] == [school]
 
 
+def test_a_teacher_whose_school_is_not_listed_reads_who_hands_over_the_key(teacher, jaures, as_):
+    sentence = "Votre chef d’établissement vous transmettra alors la clé, que vous saisirez vous-même."
+    assert sentence in visible_text(as_(teacher).get(PAGE))
+    assert sentence not in visible_text(as_(jaures.principal).get(PAGE))
+
+
 def test_a_principal_adds_a_school_and_leaves_it(jaures, as_):
     school = SchoolFactory()
     browser = as_(jaures.principal)
