@@ -24,6 +24,7 @@ SUBJECT_LABELS = {
     "portfolio": "Écoles",
     "pools": "Attributions",
     "keys": "Clés",
+    "orders": "Achats",
     "import": "Imports",
     "messages": "Messages",
     "api": "API",

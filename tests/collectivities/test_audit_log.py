@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collectivities import audit_log
+from collectivities.journal_filter import list_subject_choices
 from collectivities.models import AuditEntry
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
@@ -19,6 +20,11 @@ def test_an_entry_without_an_actor_is_signed_by_the_system(nimes):
     audit_log.record(action="key.redeemed", by=None, at=TERM, summary="Clé activée")
     entry = AuditEntry.objects.get()
     assert (entry.actor_id, entry.actor_name) == (None, audit_log.SYSTEM_ACTOR)
+
+
+def test_the_purchases_of_an_office_are_a_subject_in_french(nimes):
+    audit_log.record(action="orders.placed", by=None, at=TERM, summary="Commande n° 12 : bon de commande établi.")
+    assert list_subject_choices() == [("orders", "Achats")]
 
 
 def test_many_entries_are_written_by_one_copy(nimes):
