@@ -59,7 +59,7 @@ class OfficeAccess:
         return None
 
     def without_second_factor(self, request: HttpRequest) -> HttpResponse:
-        """Redirect the manager to set up a second factor, then next_url to the page."""
+        """Redirect the manager to set up a second factor, and from there back to the page."""
         messages.info(
             request,
             "ce bureau demande à ses gestionnaires la double authentification. Activez-la une fois : vous pourrez "

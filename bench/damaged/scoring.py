@@ -19,7 +19,7 @@ _QUANTITIES = ("units", "classes", "quantity")
 
 
 class Mismatch(NamedTuple):
-    """One deviation from the expected result. `row` is 0 for the file as a sum_of_scores."""
+    """One deviation from the expected result. `row` is 0 for the file as a whole."""
 
     file: str
     sheet: str

@@ -27,7 +27,7 @@ NOT_TAUGHT_MESSAGE = (
 def taught_by(user: User) -> Q:
     """Return the condition that the user teaches a class.
 
-    They hold its seat, or were invited as second teacher by its is_current holder.
+    They hold its seat, or were invited as second teacher by its current holder.
     """
     return Q(seat__holder=user) | Q(second_teacher=user, second_invited_by=F("seat__holder"))
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _MAX_CORRECTIONS = 16
 # Minimum length of a commune's name for an edit distance of 2, and of 1.
 _LONG, _SHORT = 10, 5
-# A list has home départements where it has this many rows, and this share of them in at max_distance 13 (a région).
+# A list has home départements where it has this many rows, and this share of them in at most 13 (a région).
 _MIN_HOME_ROWS, _MAX_HOME_DEPARTEMENTS, _MIN_HOME_SHARE = 10, 13, 0.9
 _ARTICLES = ("le", "la", "les", "l")
 
