@@ -50,7 +50,7 @@ def verify(password: str, stored: str) -> bool:
 
 @sensitive_variables("password")
 def verify_dummy(password: str) -> None:
-    """Take as long as `matches` does, so that timing does not reveal unknown logins."""
+    """Take as long as `verify` does, so that timing does not reveal unknown logins."""
     verify(password, _get_dummy())
 
 

@@ -53,7 +53,7 @@ class ApplicationUser(NamedTuple):
         return f"{self.kind}-{self.number}"
 
     def check_entry(self, at: datetime.datetime) -> entry_check.EntryDecision:
-        """Return whether the person may enter. Raises `entry.UnknownPerson`."""
+        """Return whether the person may enter. Raises `entry_check.UnknownPerson`."""
         check = entry_check.check_user_entry if self.kind == "teacher" else entry_check.check_pupil_entry
         return check(self.number, at)
 

@@ -55,7 +55,7 @@ def seal(code: str) -> SealedCode:
 
 
 def seal_many(codes: Iterable[str]) -> Iterator[bytes]:
-    """Yield each code sealed under the current key, whose number is `current()`."""
+    """Yield each code sealed under the current key, whose number is `current_key_number()`."""
     cipher = next(iter(_ciphers().values()))
     return (cipher.encrypt(code.encode("ascii"), None) for code in codes)
 

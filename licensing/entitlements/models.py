@@ -152,7 +152,7 @@ class Entitlement(models.Model):
 
 
 class ActivationKey(models.Model):
-    """A code that a principal redeems into a subscription. Stored sealed; only `sealing` reads it."""
+    """A code that a principal redeems into a subscription. Stored sealed; only `code_sealing` reads it."""
 
     entitlement = models.ForeignKey(
         Entitlement, on_delete=models.PROTECT, related_name="keys", verbose_name="provenance"

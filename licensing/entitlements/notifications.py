@@ -40,7 +40,7 @@ def notify_collectivity(key: ActivationKey, event: str, at: datetime.datetime) -
         return
     counts = Seat.objects.filter(subscription__key=key).aggregate(held=Count("holder"), size=Count("pk"))
     # Not `jobs.tasks.defer`, whose `at` is when to run: the `at` of this task is when the event happened.
-    # The queueing lock keeps the events of one key in order.
+    # The lock keeps the events of one key in order.
     app.configure_task("pools.note_key_event", allow_unknown=False, lock=f"pools.key:{key.pk}").defer(
         schema=collectivity.schema_name, key_id=key.pk, event=event, at=at.isoformat(), **counts
     )

@@ -81,7 +81,7 @@ class SubscriptionCard:
 
 @dataclass
 class TeacherRow:
-    """A teacher in a list: with the unit he holds of that subscription, or without any that runs.
+    """A teacher in a list: with the seat they hold of that subscription, or without any that runs.
 
     `person` is None where the principal may not see who it is.
     """

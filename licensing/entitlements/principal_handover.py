@@ -28,7 +28,7 @@ def confirm_principal(
     """Verify the principal of a confirmation link, and transfer the school's subscriptions to them.
 
     Transferred: those of replaced and departed principals. Remaining principals keep the subscriptions credited to
-    them. Raises what `principals.confirm` raises.
+    them. Raises what `confirm_verification` raises.
     """
     confirmed = principal_operations.confirm_verification(token=token, replaced=replaced, kept=kept, at=at)
     _transfer(confirmed.affiliation.school_id, confirmed.replaced, to=confirmed.affiliation.user)

@@ -111,8 +111,8 @@ def assign_seats(
 ) -> None:
     """Assign the seats, which the caller has locked, to the teachers, one each.
 
-    Raises `AlreadyHoldsSeat` with the message `served`, having written nothing, where one of them holds another seat of
-    the subscription: the unique index decides between a concurrent assignment and claim.
+    Raises `AlreadyHoldsSeat` with the message, having written nothing, where one of them holds another seat of the
+    subscription: the unique index decides between a concurrent assignment and claim.
     """
     for seat, teacher in zip(seats, teachers, strict=True):
         seat.holder, seat.held_since, seat.mode = teacher, at, mode

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-    #: An `Allocation` with the annotations of `allocations`, which the stubs cannot express across functions.
+    #: An `Allocation` with the annotations of `list_allocations`, which the stubs cannot express across functions.
     type AnnotatedAllocation = Any
 
 #: States of a message that the recipient's server accepted, or that is being sent.

@@ -1,6 +1,6 @@
 """Invoices and credit notes: gapless numbers, a frozen snapshot, and the XML and PDF rendered from it.
 
-`issue` and `credit` are called by operations that hold the order's lock and record the event.
+`issue_invoice` and `issue_credit_note` are called by operations that hold the order's lock and record the event.
 """
 
 from licensing.billing.invoicing.batch import list_undeposited, write_batch

@@ -125,7 +125,7 @@ class PaidAmount(NamedTuple):
 
 
 def build_invoice(order: Order, *, paid: PaidAmount, at: datetime.datetime) -> InvoiceSnapshot:
-    """Build the snapshot of an order's invoice, without its number and dates, which `numbered` adds.
+    """Build the snapshot of an order's invoice, without its number and dates, which `add_number` adds.
 
     Raises `NoSeller` or `NotInvoiceable`.
     """

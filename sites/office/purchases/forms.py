@@ -69,7 +69,7 @@ class BillingCodesForm(forms.Form):
         return siret_numbers.normalise(self.cleaned_data["siret"])
 
     def codes(self) -> dict[str, str]:
-        """Return the three raw values, valid or not, for `preflight.of`."""
+        """Return the three raw values, valid or not, for `preflight.check_billing`."""
         return {name: str(self[name].value() or "") for name in BILLING_CODES}
 
 
