@@ -194,5 +194,5 @@ kinds.register(notifications.PLACED, label="Commande enregistrée", render=rende
 kinds.register(notifications.REMINDER, label="Rappel de bon de commande", render=render_reminder)
 kinds.register(notifications.LAPSED, label="Droits temporaires échus", render=render_lapsed)
 kinds.register(notifications.SCAN_REFUSED, label="Bon de commande refusé", render=render_scan_refused)
-kinds.register(notifications.EXTENDED, label="Droits temporaires prolongés", render=render_prolonged)
+kinds.register(notifications.PROLONGED, label="Droits temporaires prolongés", render=render_prolonged)
 kinds.register(notifications.RESTORED, label="Licences rétablies", render=render_restored)

@@ -87,7 +87,9 @@ def test_a_principal_is_emailed_from_the_first_day_to_the_refund(clock):
     operations.refuse_scan(scan_id=scan.pk, reason="Illisible.", by=by, at=at_day(48))
     assert_email_contains(order, "scan_refused", "ont pris fin : vos licences sont en pause")
     operations.prolong(order_id=order.pk, until=at_day(60).date(), by=by, at=at_day(48))
-    assert_email_contains(order, "extended", "courent désormais jusqu'au 23 janvier 2027 inclus", "signer et tamponner")
+    assert_email_contains(
+        order, "prolonged", "courent désormais jusqu'au 23 janvier 2027 inclus", "signer et tamponner"
+    )
     invoice = billing_operations.confirm(order_id=order.pk, by=by, at=at_day(50))
     assert_email_contains(
         order, "invoiced", f"facture {invoice.number}", "Chorus Pro, au nom de « Mairie de Nîmes »",
@@ -244,7 +246,7 @@ OUTDATED_EMAILS = {
     "reminder": (lambda: order_states.placed_days_ago(30), order_states.upload),
     "lapsed": (order_states.lapsed, order_states.confirm),
     "scan_refused": (order_states.scan_refused, lambda order: order_states.upload(order, content=b"%PDF-1.7 le bon")),
-    "extended": (order_states.prolonged, lambda order: operations.suspend(order_id=order.pk, by=None, at=TERM)),
+    "prolonged": (order_states.prolonged, lambda order: operations.suspend(order_id=order.pk, by=None, at=TERM)),
     "invoiced": (order_states.confirmed, order_states.cancel),
     "paid": (order_states.paid, order_states.cancel),
 }

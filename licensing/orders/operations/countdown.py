@@ -121,7 +121,7 @@ def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datet
     order_events.record(
         order, "prolonged", f"droits temporaires prolongés jusqu'au {formatting.long_date(until)} inclus.", by=by, at=at
     )
-    notifications.notify_buyer(order, notifications.EXTENDED, at=at)
+    notifications.notify_buyer(order, notifications.PROLONGED, at=at)
     return order
 
 

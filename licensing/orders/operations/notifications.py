@@ -27,7 +27,7 @@ INVOICED = "order.invoiced"
 PAID = "order.paid"
 CANCELLED = "order.cancelled"
 REFUNDED = "order.refunded"
-EXTENDED = "order.extended"
+PROLONGED = "order.prolonged"
 SUSPENDED = "order.suspended"
 RESTORED = "order.restored"
 

@@ -97,7 +97,7 @@ class PaymentRecordForm(forms.Form):
     )
 
 
-class ExtensionForm(forms.Form):
+class ProlongationForm(forms.Form):
     """The new last day of temporary rights, inclusive."""
 
     until = forms.DateField(label="Jusqu'au (inclus)", widget=DayInput)

@@ -18,9 +18,9 @@ from licensing.payments import operations as payment_operations
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.forms import (
     BillingReferencesForm,
-    ExtensionForm,
     PaymentRecordForm,
     PostedScanForm,
+    ProlongationForm,
     ReasonForm,
 )
 from sites.back_office.sales.order_status import describe_refusal_effect, get_waiting_scan, list_entitlements
@@ -36,8 +36,8 @@ _AWAITING_PURCHASE_ORDER = (OrderState.PLACED, OrderState.LAPSED)
 _BEFORE_PAYMENT = (*_AWAITING_PURCHASE_ORDER, OrderState.CONFIRMED)
 #: Payers that most likely pay by mandat administratif; the others pay by cheque.
 _BY_MANDATE = (Payer.COLLECTIVITY, Payer.TOWN_HALL)
-#: Proposed extension of temporary rights.
-_EXTENSION = datetime.timedelta(days=30)
+#: Proposed prolongation of temporary rights.
+_PROLONGATION = datetime.timedelta(days=30)
 _SUSPENSION = "L'acheteur, ses enseignants et leurs élèves ne peuvent plus s'en servir. Rien n'est supprimé."
 
 _UNKNOWN_PAYER = (
@@ -149,7 +149,7 @@ def _prolong(order: Order, *, until: datetime.date, by: User, at: datetime.datet
     return f"Droits prolongés jusqu'au {long_date(until)} inclus."
 
 
-def _explain_extension(order: Order, _at: datetime.datetime) -> list[str]:
+def _explain_prolongation(order: Order, _at: datetime.datetime) -> list[str]:
     sentences = [f"L'acheteur a jusqu'à ce jour pour {_awaited_step(order)} ; un e-mail le lui dit."]
     if order.state == OrderState.LAPSED:
         sentences.append(
@@ -164,14 +164,14 @@ def _awaited_step(order: Order) -> str:
     return "régler" if order.state == OrderState.CONFIRMED else "envoyer le bon de commande signé"
 
 
-def _initial_extension(order: Order, at: datetime.datetime) -> dict[str, Any]:
+def _initial_prolongation(order: Order, at: datetime.datetime) -> dict[str, Any]:
     days = [
         entitlement.temporary_until
         for entitlement in list_entitlements(order)
         if entitlement.temporary_until is not None
     ]
     last = min((entitlement.last_day for entitlement in list_entitlements(order)), default=date_in_paris(at))
-    return {"until": min(max([date_in_paris(at), *days]) + _EXTENSION, last)}
+    return {"until": min(max([date_in_paris(at), *days]) + _PROLONGATION, last)}
 
 
 def _explain_cancellation(order: Order, _at: datetime.datetime) -> list[str]:
@@ -303,10 +303,10 @@ ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
         path="prolonger",
         label="Prolonger les droits",
         is_available=lambda order: order.state in _BEFORE_PAYMENT,
-        explanation=_explain_extension,
+        explanation=_explain_prolongation,
         run=_prolong,
-        form=ExtensionForm,
-        initial=_initial_extension,
+        form=ProlongationForm,
+        initial=_initial_prolongation,
     ),
     AdminAction(
         path="suspendre",
