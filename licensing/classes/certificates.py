@@ -54,7 +54,7 @@ class ReadableCertificate(NamedTuple):
         return f"{classroom.name} ({classroom.code})" if self.named else classroom.code
 
     @property
-    def the_school(self) -> str:
+    def school_label(self) -> str:
         school = self.certificate.school
         if school is None:
             # A school typed by hand in the principal's account.
@@ -70,7 +70,7 @@ class ReadableCertificate(NamedTuple):
         erased = timezone.localtime(one.erased_at)
         lines = [
             ("Certificat", f"n°{NO_BREAK_SPACE}{one.number}"),
-            ("Établissement", self.the_school),
+            ("Établissement", self.school_label),
             ("Classe", self.class_label),
             ("Enseignant", teacher),
             ("Licence terminée le", format_long_date(one.licence_ended_on)),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 INVITED = "class.invited"
 ACCEPTED = "class.accepted"
-PUT_OUT = "class.teacher_removed"
+TEACHER_REMOVED = "class.teacher_removed"
 LEFT = "class.left"
 
 
@@ -35,7 +35,7 @@ def notify_holder_of_acceptance(classroom: Classroom, holder: User, at: datetime
 
 def notify_removed_teacher(classroom: Classroom, second: User, at: datetime.datetime) -> None:
     """Notify the second teacher that the class is no longer shared with them."""
-    _queue(PUT_OUT, second, at, classroom=classroom.pk)
+    _queue(TEACHER_REMOVED, second, at, classroom=classroom.pk)
 
 
 def notify_holder_of_departure(classroom: Classroom, holder: User, second: User, at: datetime.datetime) -> None:

@@ -127,5 +127,5 @@ def _build_greeting(message: Message) -> str:
 
 kinds.register(notifications.INVITED, label="Invitation à partager une classe", render=render_invitation)
 kinds.register(notifications.ACCEPTED, label="Classe partagée", render=render_acceptance)
-kinds.register(notifications.PUT_OUT, label="Partage d'une classe terminé", render=render_removal)
+kinds.register(notifications.TEACHER_REMOVED, label="Partage d'une classe terminé", render=render_removal)
 kinds.register(notifications.LEFT, label="Second enseignant parti", render=render_departure)

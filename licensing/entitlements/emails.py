@@ -180,7 +180,7 @@ def _greeting(message: Message) -> str:
     return format_salutation(User.objects.get(pk=message.context["user"]).first_name)
 
 
-kinds.register(notifications.SEAT_GIVEN, label="Licence attribuée", render=render_assigned)
+kinds.register(notifications.SEAT_ASSIGNED, label="Licence attribuée", render=render_assigned)
 kinds.register(notifications.SEAT_WITHDRAWN, label="Licence retirée", render=render_withdrawn)
 kinds.register(notifications.SEAT_CLAIMED, label="Clé saisie par un enseignant", render=render_claimed)
 kinds.register(notifications.TEACHER_JOINED, label="Enseignant rattaché", render=render_joined)

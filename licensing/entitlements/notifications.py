@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from accounts.models import User
     from licensing.entitlements.models import ActivationKey, Subscription
 
-SEAT_GIVEN = "seat.assigned"
+SEAT_ASSIGNED = "seat.assigned"
 SEAT_WITHDRAWN = "seat.withdrawn"
 SEAT_CLAIMED = "seat.claimed"
 TEACHER_JOINED = "teacher.joined"
@@ -49,7 +49,7 @@ def notify_collectivity(key: ActivationKey, event: str, at: datetime.datetime) -
 def notify_teachers_of_assignment(seats: Sequence[Seat], at: datetime.datetime) -> None:
     """E-mail the holder of each of these seats."""
     emails = [
-        NewMessage(SEAT_GIVEN, seat.holder.email, context={"user": seat.holder.pk, "seat": seat.pk})
+        NewMessage(SEAT_ASSIGNED, seat.holder.email, context={"user": seat.holder.pk, "seat": seat.pk})
         for seat in seats
         if seat.holder is not None
     ]

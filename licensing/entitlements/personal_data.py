@@ -92,7 +92,7 @@ def export_personal_data(user: User) -> dict[str, Any]:
     )
     return {
         "clés activées": [
-            _describe_source(key.entitlement)
+            _describe_provenance(key.entitlement)
             | {
                 "clé n°": key.pk,
                 "destinée à": name_with_commune(key.school) if key.school else "",
@@ -102,7 +102,7 @@ def export_personal_data(user: User) -> dict[str, Any]:
             for key in keys
         ],
         "abonnements crédités au compte": [
-            _describe_source(one.key.entitlement)
+            _describe_provenance(one.key.entitlement)
             | {
                 "abonnement n°": one.pk,
                 "établissement": name_with_commune(one.school) if one.school else "",
@@ -140,7 +140,7 @@ def export_personal_data(user: User) -> dict[str, Any]:
     }
 
 
-def _describe_source(entitlement: Entitlement) -> dict[str, Any]:
+def _describe_provenance(entitlement: Entitlement) -> dict[str, Any]:
     return {
         "licence": str(entitlement.product),
         "provenance": entitlement.collectivity.name if entitlement.collectivity else "achetée en boutique",
