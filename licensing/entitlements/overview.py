@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from accounts.models import Profile, User
 from core.calendar import date_in_paris
+from licensing.catalogue.pricing import PUPILS_PER_CLASS
 from licensing.entitlements import code_sealing
 from licensing.entitlements.models import Seat, Subscription
 from licensing.entitlements.queries import administered_by, unseal_key
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from schools.matching import LikelyTeacher
     from schools.models import Affiliation, School
-
-PUPILS_A_CLASS = 30
 
 
 @dataclass
@@ -50,7 +49,7 @@ class SubscriptionCard:
 
     @property
     def pupils(self) -> int:
-        return self.subscription.size * PUPILS_A_CLASS
+        return self.subscription.size * PUPILS_PER_CLASS
 
     @property
     def giver(self) -> str:
