@@ -137,7 +137,7 @@ def _country(office: Collectivity, without: School) -> None:
     for seat in seats:
         seat.holder_id, seat.held_since, seat.mode = next(waiting), now, SeatMode.AUTOMATIC
     Seat.objects.bulk_update(seats, ["holder", "held_since", "mode"], batch_size=_BATCH)
-    given = {"kind": SeatEvent.Kind.GIVEN.value, "at": now}
+    given = {"kind": SeatEvent.Kind.ASSIGNED.value, "at": now}
     insert_rows(
         SeatEvent,
         ({**given, "seat_id": seat.pk, "teacher_id": seat.holder_id, "by_id": seat.holder_id} for seat in seats),

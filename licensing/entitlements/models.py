@@ -313,7 +313,7 @@ class SeatEvent(models.Model):
     """
 
     class Kind(models.TextChoices):
-        GIVEN = "given", "attribuée"
+        ASSIGNED = "assigned", "attribuée"
         CLAIMED = "claimed", "saisie par l'enseignant"
         WITHDRAWN = "withdrawn", "retirée"
 

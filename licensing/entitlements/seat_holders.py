@@ -123,7 +123,7 @@ def assign_seats(
         if "seat_once_a_teacher" not in str(error):
             raise
         raise AlreadyHoldsSeat(message) from None
-    kind = SeatEvent.Kind.CLAIMED if mode == SeatMode.MANUAL else SeatEvent.Kind.GIVEN
+    kind = SeatEvent.Kind.CLAIMED if mode == SeatMode.MANUAL else SeatEvent.Kind.ASSIGNED
     SeatEvent.objects.bulk_create(
         SeatEvent(seat=seat, kind=kind, teacher=teacher, by=by, at=at)
         for seat, teacher in zip(seats, teachers, strict=True)

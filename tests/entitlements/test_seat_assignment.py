@@ -55,7 +55,7 @@ def test_selected_teachers_get_seats_together_and_an_email_each(jaures):
     assert seat_counter(subscription) == "4/5"
     assert {seat.holder for seat in given.seats} == {*teachers, jaures.principal}
     assert {seat.mode for seat in given.seats} == {SeatMode.AUTOMATIC}
-    assert SeatEvent.objects.filter(kind="given", by=jaures.principal, at=TERM).count() == 4
+    assert SeatEvent.objects.filter(kind="assigned", by=jaures.principal, at=TERM).count() == 4
     # No e-mail about one's own action.
     assert list_recipients("seat.assigned") == sorted(teacher.email for teacher in teachers)
     job = ProcrastinateJob.objects.filter(task_name="pools.note_key_event").order_by("pk").last()
@@ -190,7 +190,7 @@ def test_a_unit_passes_with_its_seat_to_the_teacher_who_takes_over(jaures):
     )
     assert (passed.pk, passed.holder, seat_counter(subscription)) == (seats[leaving].pk, successor, "2/3")
     events = passed.events.filter(at=LATER).order_by("pk")
-    assert [(event.kind, event.teacher) for event in events] == [("withdrawn", leaving), ("given", successor)]
+    assert [(event.kind, event.teacher) for event in events] == [("withdrawn", leaving), ("assigned", successor)]
     assert list_recipients("seat.withdrawn") == [leaving.email]
     assert successor.email in list_recipients("seat.assigned")
 

@@ -160,7 +160,7 @@ def test_a_teacher_of_the_same_school_is_given_the_key_at_once(jaures):
     teacher = jaures.teacher()
     seat = operations.assign(subscription_id=subscription.pk, teacher=teacher, by=jaures.principal, at=TERM)
     assert (seat.holder, seat.mode, seat_counter(subscription)) == (teacher, SeatMode.AUTOMATIC, "1/3")
-    assert [(event.kind, event.by) for event in seat.events.all()] == [("given", jaures.principal)]
+    assert [(event.kind, event.by) for event in seat.events.all()] == [("assigned", jaures.principal)]
     assert list_recipients("seat.assigned") == [teacher.email]
 
 

@@ -159,7 +159,7 @@ class Migration(migrations.Migration):
                     "kind",
                     models.CharField(
                         choices=[
-                            ("given", "attribuée"),
+                            ("assigned", "attribuée"),
                             ("claimed", "saisie par l'enseignant"),
                             ("withdrawn", "retirée"),
                         ],
