@@ -12,7 +12,8 @@ from mailing.models import Message
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import confirm_and_apply, schools_csv, upload_and_parse
+from tests.imports.actions import confirm_and_apply, upload_and_parse
+from tests.imports.sample_files import schools_csv
 from webhooks import endpoints
 from webhooks.models import WebhookEndpoint, WebhookEvent
 

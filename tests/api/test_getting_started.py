@@ -24,8 +24,8 @@ from django_tenants.utils import tenant_context
 from api.documentation.pages import GETTING_STARTED
 from licensing.orders import operations as orders
 from tests.api.client import create_token
-from tests.e2e.conftest import build_environment
 from tests.factories.schools import SchoolFactory
+from tests.workers import build_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,7 @@ from tests.api import spreadsheets
 from tests.api.client import assert_problem
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import schools_csv
-from tests.imports.sample_files import build_csv, build_xlsx
+from tests.imports.sample_files import build_csv, build_xlsx, schools_csv
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.conftest import TERM
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory, next_uai
-from tests.imports.conftest import schools_csv
+from tests.imports.sample_files import schools_csv
 
 
 @pytest.fixture

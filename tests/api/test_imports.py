@@ -23,8 +23,7 @@ from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import schools_csv
-from tests.imports.sample_files import build_xlsx
+from tests.imports.sample_files import build_xlsx, schools_csv
 
 
 @pytest.fixture

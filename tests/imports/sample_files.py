@@ -122,6 +122,11 @@ def build_csv(rows, *, separator=";", encoding="utf-8"):
     return "\r\n".join(separator.join(map(str, row)) for row in rows).encode(encoding)
 
 
+def schools_csv(*rows, titles=("UAI", "Licences", "E-mail")):
+    """Return a csv of schools: `schools_csv((school, 3), (school, 2, "a@b.fr"))`."""
+    return build_csv([list(titles), *[[getattr(row[0], "uai", row[0]), *row[1:]] for row in rows]])
+
+
 def build_zip(members):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:

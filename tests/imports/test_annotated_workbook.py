@@ -28,7 +28,7 @@ from imports.workbooks.marks import MarkedProblem, RowMarks, TableLocation
 from imports.workbooks.provenance import Provenance
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import upload_and_parse
+from tests.imports.actions import upload_and_parse
 from tests.imports.sample_files import (
     build_csv,
     build_ods,

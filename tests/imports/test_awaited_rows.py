@@ -19,7 +19,8 @@ from schools.models import SchoolState
 from tests.conftest import TERM
 from tests.factories.licensing import EntitlementFactory, PoolFactory
 from tests.factories.schools import SchoolFactory, next_uai
-from tests.imports.conftest import schools_csv, upload_and_parse
+from tests.imports.actions import upload_and_parse
+from tests.imports.sample_files import schools_csv
 from tests.races import run_concurrently
 
 

@@ -17,8 +17,7 @@ from schools.models import SchoolState
 from tests.conftest import TERM
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import schools_csv
-from tests.imports.sample_files import build_csv
+from tests.imports.sample_files import build_csv, schools_csv
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from licensing.pools.operations import allocate
 from tests.conftest import TERM
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import schools_csv, upload_and_parse
+from tests.imports.actions import upload_and_parse
+from tests.imports.sample_files import schools_csv
 
 
 @pytest.mark.parametrize(("units", "guarded"), [(80, False), (81, True)])

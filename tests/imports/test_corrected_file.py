@@ -18,7 +18,7 @@ from imports.workbooks.provenance import PROPERTY_NAME
 from tests.conftest import TERM
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import upload_and_parse
+from tests.imports.actions import upload_and_parse
 from tests.imports.sample_files import build_csv, build_xlsx, save_workbook
 
 TITLES = ["UAI", "École", "Licences"]

@@ -22,7 +22,7 @@ from imports.models import ImportRow, SpreadsheetImport
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from licensing.pools.models import Allocation
 from mailing.models import Message
-from tests.imports.conftest import upload_and_parse
+from tests.imports.actions import upload_and_parse
 from tests.imports.sample_files import (
     UNUSED_UAIS,
     build_csv,

@@ -30,7 +30,8 @@ from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import required_count, schools_csv, upload_and_parse
+from tests.imports.actions import required_count, upload_and_parse
+from tests.imports.sample_files import schools_csv
 
 
 def verdicts(spreadsheet_import):

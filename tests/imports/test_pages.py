@@ -22,8 +22,9 @@ from imports.web.layout_form import MEANING_GROUPS
 from tests.conftest import TERM
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory, next_uai
-from tests.imports.conftest import import_url, page_text, schools_csv, upload_and_parse
-from tests.imports.sample_files import build_xlsx
+from tests.imports.actions import upload_and_parse
+from tests.imports.pages import import_url, page_text
+from tests.imports.sample_files import build_xlsx, schools_csv
 
 
 def test_a_spreadsheet_is_uploaded_and_read_while_the_page_waits(manager, pool):

@@ -15,7 +15,9 @@ from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory, next_uai
-from tests.imports.conftest import import_url, page_text, schools_csv, upload_and_parse
+from tests.imports.actions import upload_and_parse
+from tests.imports.pages import import_url, page_text
+from tests.imports.sample_files import schools_csv
 
 HTMX = {"HX-Request": "true"}
 

@@ -23,7 +23,8 @@ from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import required_count, schools_csv, upload_and_parse
+from tests.imports.actions import required_count, upload_and_parse
+from tests.imports.sample_files import schools_csv
 from tests.waiting_jobs import list_waiting_jobs
 
 pytestmark = pytest.mark.xdist_group("races")

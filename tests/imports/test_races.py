@@ -21,7 +21,8 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import required_count, schools_csv, upload_and_parse
+from tests.imports.actions import required_count, upload_and_parse
+from tests.imports.sample_files import schools_csv
 from tests.races import run_concurrently
 
 

@@ -21,7 +21,8 @@ from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import schools_csv, upload_and_parse
+from tests.imports.actions import upload_and_parse
+from tests.imports.sample_files import schools_csv
 
 NOW: dict[str, Any] = {"by": None, "at": TERM}
 

@@ -8,7 +8,7 @@ from imports.models import ImportRow
 from schools.models import SchoolState
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import upload_and_parse
+from tests.imports.actions import upload_and_parse
 from tests.imports.sample_files import build_csv
 
 TITLES = ["UAI", "École", "Commune", "Code postal", "Licences"]

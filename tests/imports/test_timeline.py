@@ -10,7 +10,8 @@ from imports.models import ImportRow
 from licensing.pools.operations import allocate
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import confirm_and_apply, schools_csv, upload_and_parse
+from tests.imports.actions import confirm_and_apply, upload_and_parse
+from tests.imports.sample_files import schools_csv
 
 
 @pytest.fixture

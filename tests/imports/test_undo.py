@@ -20,8 +20,8 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import confirm_and_apply, required_count, schools_csv, upload_and_parse
-from tests.imports.sample_files import build_csv
+from tests.imports.actions import confirm_and_apply, required_count, upload_and_parse
+from tests.imports.sample_files import build_csv, schools_csv
 from tests.pools.actions import mark_redeemed, mark_sent
 from tests.waiting_jobs import list_waiting_jobs
 

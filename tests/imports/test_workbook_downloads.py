@@ -20,8 +20,8 @@ from licensing.pools.operations import allocate
 from tests.conftest import TERM
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import schools_csv, upload_and_parse
-from tests.imports.sample_files import build_xlsx, save_workbook
+from tests.imports.actions import upload_and_parse
+from tests.imports.sample_files import build_xlsx, save_workbook, schools_csv
 
 
 def import_url(name, *args):

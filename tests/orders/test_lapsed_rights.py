@@ -29,8 +29,10 @@ from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.imports.conftest import required_count, schools_csv, upload_and_parse
-from tests.orders.test_rights import DAY, LAST_PROVISIONAL, create_placed_order
+from tests.imports.actions import required_count, upload_and_parse
+from tests.imports.sample_files import schools_csv
+from tests.orders.dates import DAY, LAST_PROVISIONAL
+from tests.orders.unopened_orders import create_placed_order
 from tests.pools.actions import allocate_units, mark_sent
 
 LAST_MINUTE = datetime.datetime.combine(LAST_PROVISIONAL, datetime.time(23, 59), tzinfo=TERM.tzinfo)

@@ -10,31 +10,13 @@ from django_tenants.utils import tenant_context
 
 from licensing.entitlements.models import Entitlement
 from licensing.orders import rights
-from licensing.orders.models import OrderKind, OrderState, SettlementMethod
+from licensing.orders.models import OrderKind
 from licensing.pools.models import Pool
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
-from tests.factories.licensing import OrderLineFactory
 from tests.factories.schools import AffiliationFactory
-
-DAY = datetime.timedelta(days=1)
-PLACED = TERM.date()
-LAST_PROVISIONAL = PLACED + 45 * DAY
-YEAR_ENDS = datetime.date(2027, 8, 31)
-
-
-def create_placed_order(*, by, units, **fields):
-    """Return a placed order of one line, before its rights are opened."""
-    line = OrderLineFactory(
-        quantity=units,
-        order__reason="",
-        order__state=OrderState.PLACED,
-        order__method=SettlementMethod.MANDATE,
-        order__placed_by=by,
-        order__terms_accepted_at=TERM,
-        **{f"order__{name}": value for name, value in fields.items()},
-    )
-    return line.order
+from tests.orders.dates import DAY, LAST_PROVISIONAL, YEAR_ENDS
+from tests.orders.unopened_orders import create_placed_order
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ from django.utils import timezone
 
 from collectivities.models import AuditEntry
 from licensing.entitlements.models import ActivationKey, Entitlement
-from licensing.pools.models import Allocation, Pool
+from licensing.pools.models import Allocation
 from mailing.models import Message
 from schools.models import SchoolState
 from tests.api.client import assert_problem
+from tests.api.pools.assertions import assert_nothing_allocated
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
 
@@ -76,14 +77,6 @@ def test_a_school_without_any_email_address_is_refused(api, pool):
     result = assert_problem(post_allocation(api, pool, SchoolFactory(email="")), 409, "recipient_missing")
     assert [fault["field"] for fault in result["errors"]] == ["recipient"]
     assert_nothing_allocated(pool)
-
-
-def assert_nothing_allocated(pool):
-    assert not Allocation.objects.exists()
-    assert not ActivationKey.objects.exists()
-    assert not Message.objects.exists()
-    assert not AuditEntry.objects.filter(action__startswith="pools.allocated").exists()
-    assert Pool.objects.get(pk=pool.pk).allocated == 0
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from licensing.pools.queries import list_pool_positions
 from mailing.models import Message
 from schools.models import SchoolState
 from tests.api.client import assert_problem
-from tests.api.pools.test_allocate import assert_nothing_allocated
+from tests.api.pools.assertions import assert_nothing_allocated
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory

@@ -14,7 +14,8 @@ from licensing.orders.models import OrderKind
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory
-from tests.orders.test_rights import DAY, LAST_PROVISIONAL, create_placed_order
+from tests.orders.dates import DAY, LAST_PROVISIONAL
+from tests.orders.unopened_orders import create_placed_order
 from tests.sites.portal.my_account_page import PAGE, get_page, get_version, visible_text
 
 CLASSES = "/mes-classes/"

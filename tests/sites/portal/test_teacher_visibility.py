@@ -29,7 +29,8 @@ from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.imports.conftest import confirm_and_apply, schools_csv, upload_and_parse
+from tests.imports.actions import confirm_and_apply, upload_and_parse
+from tests.imports.sample_files import schools_csv
 from tests.sites.portal.my_account_page import PAGE
 
 #: Last names that occur on no page.
