@@ -10,16 +10,15 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
-from django.db import transaction
-from django.test import Client, TransactionTestCase
+from django.test import TransactionTestCase
 from django_tenants.utils import schema_context, tenant_context
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from core.tenant_connection import connection
 from sites.demo.smtp_sink import SmtpSink
-from tenants import provisioning, schema_snapshot
 from tenants.models import Collectivity, CollectivityKind
-from tests.html import collapse
+from tests.host_client import HostClient
+from tests.tenants.opening import open_tenant
 
 #: A fixed moment in the autumn term, for operations that take `at`.
 TERM = datetime.datetime(2026, 11, 24, 10, 0, tzinfo=ZoneInfo("Europe/Paris"))
@@ -57,12 +56,6 @@ def _static_files_once(self) -> None:
 WhiteNoiseMiddleware.add_files_from_finders = _static_files_once
 
 
-def open_tenant(**fields) -> Collectivity:
-    """Open a collectivity as `open_office` does, without members or e-mail."""
-    with transaction.atomic():
-        return provisioning.provision(provisioning.plan(**fields), schema_snapshot.get_current(), at=TERM)
-
-
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
     """Migrate once, then open two collectivities that every test may use."""
@@ -71,7 +64,7 @@ def django_db_setup(django_db_setup, django_db_blocker):
         for slug, fields in TENANTS.items():
             if Collectivity.objects.filter(slug=slug).exists():
                 continue  # --reuse-db
-            open_tenant(slug=slug, **fields)
+            open_tenant(slug=slug, at=TERM, **fields)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", _truncate_filled_tables)
         yield
@@ -163,28 +156,6 @@ def committing(transactional_db):
     collectivity = Collectivity.objects.get(slug="nimes")
     with tenant_context(collectivity):
         yield collectivity
-
-
-class HostClient(Client):
-    """A browser at one host: the portal, or a collectivity's office. White space that no browser shows is collapsed."""
-
-    def __init__(self, host: str, **defaults):
-        super().__init__(HTTP_HOST=host, **defaults)
-        self.host = host
-
-    def request(self, **request):
-        """Send the request; a page's line breaks and indentation are those of its template, and never shown."""
-        response = super().request(**request)
-        if not response.streaming and response.get("Content-Type", "").startswith("text/html"):
-            response.content = collapse(response.content.decode()).encode()
-        return response
-
-    def force_login(self, user, backend=None):
-        """Sign in as the page would: a session stores the host where it was opened."""
-        super().force_login(user, backend)
-        session = self.session
-        session["host"] = self.host
-        session.save()
 
 
 @pytest.fixture

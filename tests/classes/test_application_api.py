@@ -18,8 +18,9 @@ from licensing.classes import api, entry_check, tickets, tokens, words
 from licensing.classes.models import ApplicationToken, EntryTicket
 from licensing.entitlements.models import Entitlement
 from tests.classes.class_rows import create_taught_class
-from tests.conftest import TERM, HostClient
+from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
+from tests.host_client import HostClient
 from tests.races import run_concurrently
 
 URL = "/api/application/v1/entry"

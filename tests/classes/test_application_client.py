@@ -18,7 +18,8 @@ from licensing.classes import tickets, tokens
 from licensing.entitlements.models import Entitlement
 from tests.classes.application_client import EntryError, PortalClient
 from tests.classes.class_rows import create_taught_class
-from tests.conftest import TERM, HostClient
+from tests.conftest import TERM
+from tests.host_client import HostClient
 
 NOW = datetime.datetime.now(tz=datetime.UTC)
 DESCRIPTION = Path(__file__).resolve().parent.parent.parent / "docs" / "application.openapi.json"

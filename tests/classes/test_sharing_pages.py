@@ -8,9 +8,10 @@ from django.utils import timezone
 from licensing.classes import operations
 from licensing.classes.models import Classroom
 from tests.classes.taught_class import TaughtClass
-from tests.conftest import TERM, HostClient
+from tests.conftest import TERM
 from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import TeacherFactory
+from tests.host_client import HostClient
 from tests.sites.portal.my_account_page import visible_text as read
 
 

@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,15 +20,14 @@ from django.db import connections
 from playwright.sync_api import sync_playwright
 
 from sites.demo.smtp_sink import SmtpSink
-from tests.workers import build_environment
+from tests.e2e.site import Site
+from tests.workers import ROOT, build_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
+    from playwright.sync_api import Browser
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 #: The headless shell first: the same engine, a quarter less work.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
@@ -45,7 +43,6 @@ FLAGS = [
     # Resolve every host of the portal to this machine.
     f"--host-resolver-rules=MAP *.{settings.BASE_DOMAIN} 127.0.0.1, MAP {settings.BASE_DOMAIN} 127.0.0.1",
 ]
-WIDTHS: dict[str, ViewportSize] = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
 def pytest_collection_modifyitems(items):
@@ -73,62 +70,6 @@ def browser(monkeypatch) -> Iterator[Browser]:
         chromium.close()
         # While the loop runs Django opens separate connections for this thread: close them with it.
         connections.close_all()
-
-
-@dataclass
-class Site:
-    """The server under test, as a browser reaches it."""
-
-    port: int
-    browser: Browser
-    contexts: list[BrowserContext] = field(default_factory=list)
-
-    def url(self, path: str = "/", *, slug: str = "") -> str:
-        """Return the address of a page of the portal, or of the office called `slug`."""
-        host = f"{slug}.{settings.BASE_DOMAIN}" if slug else settings.BASE_DOMAIN
-        return f"http://{host}:{self.port}{path}"
-
-    def person(self, *, width: str = "wide", scripts: bool = True, session: str = "", slug: str = "") -> Visit:
-        """Return a fresh browser profile with its own cookies; `session` signs it in at one host."""
-        # `bypass_csp` stays off: the pages run under our strict CSP.
-        context = self.browser.new_context(
-            viewport=WIDTHS[width],
-            java_script_enabled=scripts,
-            locale="fr-FR",
-            timezone_id="Europe/Paris",
-            # Else axe measures colours halfway through a transition.
-            reduced_motion="reduce",
-        )
-        context.set_default_timeout(20_000)
-        self.contexts.append(context)
-        if session:
-            context.add_cookies(
-                [{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": self.url("/", slug=slug)}]
-            )
-        return Visit(self, context.new_page())
-
-
-@dataclass
-class Visit:
-    """A person's tab, which records console errors."""
-
-    site: Site
-    page: Page
-    complaints: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.page.on("console", self._note)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    def _note(self, message) -> None:
-        # Responses such as 404 or 422 also log to the console; they are tested where intended.
-        if message.type in ("error", "warning") and "the server responded with a status of" not in message.text:
-            self.complaints.append(message.text)
-
-    def open(self, path: str = "/", *, slug: str = "") -> Page:
-        """Go to a page and return it."""
-        self.page.goto(self.site.url(path, slug=slug))
-        return self.page
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.conftest import HostClient
+from tests.host_client import HostClient
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Site
+    from tests.e2e.site import Site
 
 
 def open_signed_in(site: Site, host: str, user, **person):

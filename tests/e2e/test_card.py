@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 
 from licensing.payments.models import ProviderEvent
-from tests.conftest import HostClient
 from tests.e2e.page_checks import find_problems_at_both_widths
+from tests.host_client import HostClient
 from tests.payments.card.card_orders import PAID_ONCE, get_effects, start_payment
 from tests.payments.card.conftest import stripe  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Site
+    from tests.e2e.site import Site
 
 
 def test_a_principal_pays_at_stripe_and_returns_to_five_free_licences(committing, site: Site, stripe):  # noqa: F811

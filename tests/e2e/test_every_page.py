@@ -11,15 +11,15 @@ from django_tenants.utils import tenant_context
 
 from accounts.models import Profile
 from collectivities.models import Role
-from tests.conftest import HostClient
 from tests.e2e.page_checks import assert_no_problems, find_problems_at_both_widths
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
+from tests.host_client import HostClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.e2e.conftest import Site
+    from tests.e2e.site import Site
 
 #: URLs that answer something else than a page: a redirect, data, a fragment.
 NO_PAGE = {"admin", "api", "school_search", "school_choices", "my_account_licences"}

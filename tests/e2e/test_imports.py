@@ -15,12 +15,13 @@ from imports import on_demand_tasks, tasks
 from imports.models import ImportRow, SpreadsheetImport
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
-from tests.conftest import TERM, HostClient
-from tests.e2e.conftest import WIDTHS
+from tests.conftest import TERM
 from tests.e2e.page_checks import find_problems_at_both_widths
+from tests.e2e.site import WIDTHS
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory, next_uai
+from tests.host_client import HostClient
 from tests.imports.sample_files import build_xlsx
 
 #: Folder for the guide's screenshots, if configured, and the pages it shows.

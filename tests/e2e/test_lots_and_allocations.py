@@ -13,11 +13,11 @@ from collectivities.models import Role
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation
 from mailing.models import Message, MessageState
-from tests.conftest import HostClient
 from tests.e2e.page_checks import assert_no_problems, find_problems_at_both_widths
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
+from tests.host_client import HostClient
 from tests.pools.actions import allocate_units, mark_redeemed, mark_sent
 
 

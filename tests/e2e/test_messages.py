@@ -14,9 +14,9 @@ from mailing import kinds, operations
 from mailing.kinds import RenderedEmail
 from mailing.models import Message, MessageState
 from sites.demo.smtp_sink import SmtpSink
-from tests.conftest import HostClient
 from tests.e2e.page_checks import find_problems_at_both_widths
 from tests.factories.collectivities import MemberFactory
+from tests.host_client import HostClient
 from tests.mailing.note import render_note
 from tests.workers import running_worker
 

@@ -21,12 +21,12 @@ from licensing.orders.models import Order, OrderState, PaymentMethod
 from licensing.payments import operations as payment_operations
 from licensing.pools.queries import list_pool_positions
 from tenants.models import Collectivity
-from tests.conftest import HostClient
 from tests.e2e.page_checks import assert_no_problems, find_problems_at_both_widths
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory
 from tests.factories.shop import get_seller, put_on_sale
+from tests.host_client import HostClient
 from tests.orders.collectivity_purchases import PDF
 
 #: Its check digits are right; no establishment has it.

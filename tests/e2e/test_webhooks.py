@@ -17,7 +17,7 @@ from webhooks.attempt_results import AttemptResult, explain_status
 from webhooks.models import Delivery
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Site
+    from tests.e2e.site import Site
 
 LONG = (
     "https://evenements.systeme-d-information.ville-de-nimes.example/receptions/peps/v1?locataire=education&version=2"

@@ -15,9 +15,10 @@ from mailing import kinds
 from mailing.models import Message
 from schools.models import Verification
 from tests import emails
-from tests.conftest import TERM, HostClient
+from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.host_client import HostClient
 
 ACCOUNT = "/mon-compte/"
 

@@ -14,8 +14,9 @@ from core.tenant_connection import connection
 from tenants import lock_timeouts, provisioning, schema_snapshot
 from tenants.models import Collectivity, Domain, SchemaSnapshot
 from tenants.provisioning import OpeningRefused
-from tests.conftest import TERM, open_tenant
+from tests.conftest import TERM
 from tests.races import run_concurrently
+from tests.tenants.opening import open_tenant
 
 ALES = {"name": "Ville d'Alès", "kind": "commune", "siren": "213000078"}
 
@@ -40,7 +41,7 @@ def describe_schema(schema):
 
 
 def test_a_replayed_schema_equals_a_migrated_one(db):
-    open_tenant(**ALES)
+    open_tenant(at=TERM, **ALES)
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA c_migrated")
     call_command("migrate_schemas", schema_name="c_migrated", verbosity=0)
@@ -50,7 +51,7 @@ def test_a_replayed_schema_equals_a_migrated_one(db):
 
 
 def test_address_and_prefix_follow_from_the_name(db):
-    ales = open_tenant(**ALES)
+    ales = open_tenant(at=TERM, **ALES)
     assert (ales.slug, ales.key_prefix, ales.schema_name) == ("ales", "ALES", "c_ales")
     assert Domain.objects.get(tenant=ales).domain == "ales.peps.localhost"
 
@@ -63,7 +64,7 @@ def test_a_derived_name_that_is_taken_gets_a_number(nimes):
 
 def test_every_problem_is_reported_at_once_and_nothing_is_created(nimes):
     with schema_context("public"), pytest.raises(OpeningRefused) as refused:
-        open_tenant(name=" ", kind="royaume", siren="213001895", slug="www", key_prefix="É")
+        open_tenant(at=TERM, name=" ", kind="royaume", siren="213001895", slug="www", key_prefix="É")
     assert set(refused.value.problems) == {"name", "kind", "siren", "slug", "key_prefix"}
     assert Collectivity.objects.count() == 2
 
@@ -78,7 +79,7 @@ def test_every_problem_is_reported_at_once_and_nothing_is_created(nimes):
 )
 def test_taken_names_are_refused(nimes, field, fields):
     with schema_context("public"), pytest.raises(OpeningRefused) as refused:
-        open_tenant(**(ALES | fields))
+        open_tenant(at=TERM, **(ALES | fields))
     assert set(refused.value.problems) == {field}
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.template.loader import render_to_string
 from django.test import Client
 
-from tests.conftest import HostClient
 from tests.factories.accounts import UserFactory
+from tests.host_client import HostClient
 
 
 def test_a_page_that_does_not_exist_at_the_portal(portal):

@@ -18,9 +18,10 @@ from licensing.payments.card import provider_calls
 from licensing.payments.card.providers import get_provider
 from licensing.payments.exceptions import NotToPay, ProviderSilent
 from licensing.payments.models import CardPayment, ProviderEvent
-from tests.conftest import TERM, HostClient
+from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.shop import get_seller
+from tests.host_client import HostClient
 from tests.payments.card import fake_stripe
 from tests.payments.card.card_orders import (
     NO_EFFECTS,

@@ -20,8 +20,8 @@ from licensing.entitlements.models import Entitlement
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderState
 from licensing.payments.models import CardPayment, Payment
-from tests.conftest import HostClient
 from tests.factories.accounts import UserFactory
+from tests.host_client import HostClient
 from tests.orders import sales
 from tests.races import run_concurrently
 from tests.sites.back_office.pages import order_url, page_text

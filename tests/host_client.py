@@ -1,0 +1,29 @@
+"""A browser at one host: Django's test client, bound to the portal or to an office."""
+
+from __future__ import annotations
+
+from django.test import Client
+
+from tests.html import collapse
+
+
+class HostClient(Client):
+    """A browser at one host: the portal, or a collectivity's office. White space that no browser shows is collapsed."""
+
+    def __init__(self, host: str, **defaults):
+        super().__init__(HTTP_HOST=host, **defaults)
+        self.host = host
+
+    def request(self, **request):
+        """Send the request; a page's line breaks and indentation are those of its template, and never shown."""
+        response = super().request(**request)
+        if not response.streaming and response.get("Content-Type", "").startswith("text/html"):
+            response.content = collapse(response.content.decode()).encode()
+        return response
+
+    def force_login(self, user, backend=None):
+        """Sign in as the page would: a session stores the host where it was opened."""
+        super().force_login(user, backend)
+        session = self.session
+        session["host"] = self.host
+        session.save()
