@@ -22,7 +22,7 @@ LONGER_FILES = {
 }
 
 #: Names that a framework asks of several classes, and those nested in a model: `Affiliation.Kind`.
-SHARED_CLASS_NAMES = {"Command", "Meta", "Media"}
+SHARED_CLASS_NAMES = {"Command", "Meta", "Media", "Params"}
 NESTED_CLASS_NAMES = {"Kind", "State"}
 
 #: Words that no identifier contains, with the word to use.

@@ -21,9 +21,10 @@ from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
-from tests.factories.licensing import KeyFactory, OrderFactory, OrderLineFactory, PoolFactory
+from tests.factories.licensing import KeyFactory, OrderLineFactory, OrderRowFactory, PoolFactory
+from tests.factories.orders import PurchaseFactory
 from tests.factories.schools import SchoolFactory
-from tests.orders.collectivity_purchases import place_purchase, upload_scan
+from tests.orders import actions
 from webhooks import endpoints
 from webhooks.models import WebhookEndpoint
 
@@ -112,7 +113,7 @@ def allocation():
 
 def purchase():
     """A draft order of the current collectivity, created directly: a price list per route would be slow."""
-    order = OrderFactory(
+    order = OrderRowFactory(
         kind=OrderKind.PURCHASE,
         state=OrderState.DRAFT,
         reason="",
@@ -128,16 +129,16 @@ def purchase():
 
 
 def placed_purchase():
-    return {"pk": place_purchase().pk}
+    return {"pk": PurchaseFactory(placed=True).pk}
 
 
 def purchase_scan():
-    order = place_purchase()
-    return {"pk": order.pk, "number": upload_scan(order).pk}
+    order = PurchaseFactory(placed=True)
+    return {"pk": order.pk, "number": actions.upload(order).pk}
 
 
 def purchase_invoice():
-    order = place_purchase()
+    order = PurchaseFactory(placed=True)
     invoice = billing_operations.confirm(order_id=order.pk, by=order.placed_by, at=TERM)
     return {"pk": order.pk, "number": invoice.number}
 

@@ -15,20 +15,20 @@ from licensing.billing.exceptions import BadStatus
 from licensing.billing.models import PlatformState, PlatformStatus
 from licensing.orders.exceptions import NoReason
 from licensing.orders.models import OrderEvent
-from tests.billing import sample_orders
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
+from tests.factories.orders import StoredOrderFactory
 
 pytestmark = pytest.mark.django_db
 
 
 def test_a_batch_holds_what_was_not_deposited_yet():
     operator = UserFactory()
-    deposited = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM)
+    deposited = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
     invoicing.issue_invoice(
-        sample_orders.card_purchase(), at=TERM, paid_by_card=True
+        StoredOrderFactory(card_purchase=True), at=TERM, paid_by_card=True
     )  # a private person: nothing to deposit
-    bad_name = invoicing.issue_invoice(sample_orders.five_classes(bill_name="=1+1"), at=TERM)
+    bad_name = invoicing.issue_invoice(StoredOrderFactory(five_classes=True, bill_name="=1+1"), at=TERM)
     billing_operations.record_platform_status(
         invoice_id=deposited.pk, state=PlatformState.DEPOSITED, by=operator, at=TERM
     )
@@ -61,7 +61,7 @@ def test_a_batch_holds_what_was_not_deposited_yet():
 @pytest.mark.parametrize("state", [PlatformState.REJECTED, PlatformState.REFUSED])
 def test_the_credit_note_of_a_rejected_invoice_is_not_deposited(state):
     """No accounts office booked that invoice: only its replacement is deposited."""
-    operator, order = UserFactory(), sample_orders.five_classes()
+    operator, order = UserFactory(), StoredOrderFactory(five_classes=True)
     rejected = invoicing.issue_invoice(order, at=TERM)
     billing_operations.record_platform_status(
         invoice_id=rejected.pk, state=PlatformState.DEPOSITED, by=operator, at=TERM
@@ -80,7 +80,7 @@ def test_the_credit_note_of_a_rejected_invoice_is_not_deposited(state):
 
 def test_a_status_says_why_comes_in_order_and_stays():
     operator = UserFactory()
-    invoice = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM)
+    invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
 
     def record(state: PlatformState, reason: str = "") -> PlatformStatus:
         return billing_operations.record_platform_status(

@@ -13,11 +13,9 @@ from pypdf import PdfReader
 from licensing.billing import invoicing
 from licensing.billing.documents import get_or_create_purchase_order
 from licensing.catalogue.models import Seller
-from tests.billing import sample_orders
 from tests.conftest import TERM
-from tests.factories.accounts import PrincipalFactory
-from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.orders import order_states
+from tests.factories.orders import OrderFactory, StoredOrderFactory
+from tests.orders import actions
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +30,7 @@ def text_of(invoice) -> str:
 
 
 def test_the_pdf_has_every_mandatory_mention():
-    invoice = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM)
+    invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
     text, seller = text_of(invoice), Seller.objects.get()
     for wanted in (
         "Facture n° P2026-000001 du 24 novembre 2026",
@@ -58,14 +56,14 @@ def test_the_pdf_has_every_mandatory_mention():
 
 
 def test_mentions_differ_for_a_professional_an_individual_and_a_credit_note():
-    own = text_of(invoicing.issue_invoice(sample_orders.card_purchase(), at=TERM, paid_by_card=True))
+    own = text_of(invoicing.issue_invoice(StoredOrderFactory(card_purchase=True), at=TERM, paid_by_card=True))
     assert "Réglée par carte bancaire le 24 novembre 2026." in own
     assert "Déjà réglé 49,00 € Net à payer 0,00 €" in own
     assert "d'un professionnel" in own
     assert "majoré de 10 points (article L. 441-10" in own
     assert "IBAN" not in own
     assert "SIRET du client" not in own
-    invoice = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM)
+    invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
     note = text_of(invoicing.issue_credit_note(invoice, at=TERM, reason="Rejetée : engagement inconnu"))
     assert f"Facture annulée {invoice.number} du 24/11/2026" in note
     assert "Motif : Rejetée : engagement inconnu" in note
@@ -74,19 +72,18 @@ def test_mentions_differ_for_a_professional_an_individual_and_a_credit_note():
 
 
 def test_the_invoice_names_the_school_and_the_signed_purchase_order():
-    school = SchoolFactory(name="Ecole Jean Jaurès")
-    order = order_states.placed(affiliation=AffiliationFactory(user=PrincipalFactory(), school=school))
+    order = OrderFactory(placed=True, affiliation__school__name="Ecole Jean Jaurès")
     signed = get_or_create_purchase_order(order, at=TERM)
-    text = text_of(order_states.confirm(order))
+    text = text_of(actions.confirm(order))
     assert f"Bon de commande {signed.number}" in text
     assert "Pour École Jean Jaurès" in text
     assert "Bon de commande" not in text_of(
-        invoicing.issue_invoice(sample_orders.card_purchase(), at=TERM, paid_by_card=True)
+        invoicing.issue_invoice(StoredOrderFactory(card_purchase=True), at=TERM, paid_by_card=True)
     )
 
 
 def test_vat_on_debits_is_stated_in_the_legal_wording():
-    order = sample_orders.five_classes()
+    order = StoredOrderFactory(five_classes=True)
     Seller.objects.update(vat_on_debits=True)
     text = text_of(invoicing.issue_invoice(order, at=TERM))
     assert "Option pour le paiement de la taxe d'après les débits" in text
@@ -94,7 +91,7 @@ def test_vat_on_debits_is_stated_in_the_legal_wording():
 
 
 def test_the_pdf_is_pdf_a_3_with_embedded_xml():
-    invoice = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM)
+    invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
     document = invoicing.get_or_create_document(invoice, at=TERM)
     content = bytes(document.content)
     assert document.sha256 == hashlib.sha256(content).hexdigest()
@@ -128,6 +125,8 @@ def test_the_pdf_is_pdf_a_3_with_embedded_xml():
 
 
 def test_a_character_missing_from_the_fonts_is_replaced_by_a_mark(caplog):
-    invoice = invoicing.issue_invoice(sample_orders.five_classes(bill_name="Coopérative 🎒 de l'e\u0301cole"), at=TERM)
+    invoice = invoicing.issue_invoice(
+        StoredOrderFactory(five_classes=True, bill_name="Coopérative 🎒 de l'e\u0301cole"), at=TERM
+    )
     assert "Coopérative ? de l'école" in text_of(invoice)
     assert not caplog.records, "archives refuse a glyph that is missing"

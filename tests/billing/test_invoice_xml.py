@@ -16,9 +16,9 @@ from licensing.catalogue import pricing
 from licensing.catalogue.models import SchoolTier, Seller
 from licensing.orders.models import Payer, PaymentMethod
 from licensing.payments.models import Payment
-from tests.billing import sample_orders
 from tests.billing.schematron import list_violations
 from tests.conftest import TERM
+from tests.factories.orders import StoredOrderFactory
 from tests.factories.schools import SchoolFactory
 from tests.factories.shop import put_on_sale
 
@@ -44,7 +44,7 @@ def create_payment(order, amount: str, method: str = PaymentMethod.TRANSFER, ref
 
 
 def test_to_a_town_hall():
-    xml = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM).xml
+    xml = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM).xml
     assert list_violations(xml) == []
     assert xml_texts(xml, "BuyerReference") == ["SCOLAIRE"]
     assert xml_texts(xml, "BuyerOrderReferencedDocument/IssuerAssignedID") == ["EJ-2026-0042"]
@@ -55,7 +55,7 @@ def test_to_a_town_hall():
 
 
 def test_to_a_collectivity_and_its_credit_note(gard):
-    invoice = invoicing.issue_invoice(sample_orders.collectivity_purchase(gard), at=TERM)
+    invoice = invoicing.issue_invoice(StoredOrderFactory(collectivity_purchase=True, collectivity=gard), at=TERM)
     assert list_violations(invoice.xml) == []
     assert xml_texts(invoice.xml, "BilledQuantity") == ["2000"]
     assert xml_texts(invoice.xml, "GrandTotalAmount") == ["48000.00"]
@@ -67,7 +67,7 @@ def test_to_a_collectivity_and_its_credit_note(gard):
 
 
 def test_paid_by_card_without_a_siret():
-    xml = invoicing.issue_invoice(sample_orders.card_purchase(), at=TERM, paid_by_card=True).xml
+    xml = invoicing.issue_invoice(StoredOrderFactory(card_purchase=True), at=TERM, paid_by_card=True).xml
     assert list_violations(xml) == []
     assert xml_texts(xml, "BusinessProcessSpecifiedDocumentContextParameter/ID") == ["S2"]
     assert xml_texts(xml, "TotalPrepaidAmount") == ["49.00"]
@@ -77,7 +77,7 @@ def test_paid_by_card_without_a_siret():
 
 @pytest.mark.parametrize("method", [PaymentMethod.CHEQUE, PaymentMethod.TRANSFER])
 def test_paid_in_part_and_reissued_once_it_is_paid(method):
-    order = sample_orders.five_classes()
+    order = StoredOrderFactory(five_classes=True)
     create_payment(order, "50.00")
     first = invoicing.issue_invoice(order, at=TERM)
     assert list_violations(first.xml) == []
@@ -91,7 +91,7 @@ def test_paid_in_part_and_reissued_once_it_is_paid(method):
 
 
 def test_money_that_went_back_is_not_what_paid_it():
-    order = sample_orders.five_classes()
+    order = StoredOrderFactory(five_classes=True)
     first = invoicing.issue_invoice(order, at=TERM)
     create_payment(order, "199.00", PaymentMethod.CHEQUE)
     twice = create_payment(order, "199.00", PaymentMethod.CARD)
@@ -112,7 +112,7 @@ PAYERS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("paid", [None, *PaymentMethod])
 @pytest.mark.parametrize("payer", PAYERS)
 def test_every_payer_and_method_gives_a_valid_invoice_and_credit_note(payer, paid):
-    order = sample_orders.five_classes(service_code="", engagement_number="", **PAYERS[payer])
+    order = StoredOrderFactory(five_classes=True, service_code="", engagement_number="", **PAYERS[payer])
     if paid:
         create_payment(order, "199.00", paid)
     invoice = invoicing.issue_invoice(order, at=TERM)
@@ -126,10 +126,8 @@ def test_several_lines_names_with_signs_and_the_other_choice_for_vat():
     SchoolTier.objects.filter(to_classes=5).update(price_ttc=Decimal("199.05"))
     day = date_in_paris(TERM)
     reduced = pricing.price_classes(1, day)
-    order = sample_orders.create_order(
-        pricing.price_classes(5, day),
-        pricing.price_classes(16, day),
-        reduced,
+    order = StoredOrderFactory(
+        lines=(pricing.price_classes(5, day), pricing.price_classes(16, day), reduced),
         payer=Payer.SCHOOL,
         school=SchoolFactory(name="École « Les P'tits Loups » & Cie <élémentaire>"),
         bill_name="OGEC «\u00a0Saint-Jean\u00a0» & amis\x0b <Nîmes>",
@@ -152,7 +150,7 @@ def test_several_lines_names_with_signs_and_the_other_choice_for_vat():
 
 
 def test_the_rules_find_what_is_wrong():
-    xml = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM).xml
+    xml = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM).xml
     for right, wrong, rule in (
         ("<ram:GrandTotalAmount>199.00", "<ram:GrandTotalAmount>198.00", "BR-CO-15"),
         ("<ram:InvoiceCurrencyCode>EUR", "<ram:InvoiceCurrencyCode>EUX", "InvoiceCurrencyCode"),
@@ -164,7 +162,7 @@ def test_the_rules_find_what_is_wrong():
 
 
 def test_the_xsd_stops_an_invoice_at_its_issue():
-    snapshot = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM).snapshot
+    snapshot = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM).snapshot
     snapshot["lines"][0]["quantity"] = "1e2"
     with pytest.raises(etree.DocumentInvalid):
         cii.render_xml(snapshot)

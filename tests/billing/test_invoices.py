@@ -16,11 +16,10 @@ from licensing.billing.models import BillingDocument, Invoice, InvoiceKind, Invo
 from licensing.billing.tasks import render_invoice_pdf
 from licensing.catalogue.models import Seller
 from licensing.orders.exceptions import BadBilling, NotInvoiceable
-from tests.billing import sample_orders
 from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory
+from tests.factories.orders import OrderFactory, StoredOrderFactory
 from tests.factories.schools import AffiliationFactory
-from tests.orders import sales
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +27,7 @@ PARIS = ZoneInfo("Europe/Paris")
 
 
 def test_an_invoice_freezes_the_order_s_data():
-    order = sample_orders.five_classes()
+    order = StoredOrderFactory(five_classes=True)
     invoice = invoicing.issue_invoice(order, at=TERM)
     assert (invoice.number, invoice.issued_on, invoice.due_on) == (
         "P2026-000001",
@@ -48,7 +47,7 @@ def test_an_invoice_freezes_the_order_s_data():
 
 
 def test_an_order_is_invoiced_once_and_again_after_its_credit_note():
-    order = sample_orders.five_classes()
+    order = StoredOrderFactory(five_classes=True)
     first = invoicing.issue_invoice(order, at=TERM)
     with pytest.raises(AlreadyInvoiced, match=first.number):
         invoicing.issue_invoice(order, at=TERM)
@@ -63,7 +62,7 @@ def test_an_order_is_invoiced_once_and_again_after_its_credit_note():
 
 
 def test_what_is_refused_takes_no_number():
-    order = sample_orders.five_classes()
+    order = StoredOrderFactory(five_classes=True)
     for change in ({"bill_country": "Suisse"}, {"bill_name": " "}, {"total_ttc": 0}):
         before = {name: getattr(order, name) for name in change}
         for name, value in change.items():
@@ -82,7 +81,7 @@ def test_what_is_refused_takes_no_number():
 def test_numbers_follow_the_days_and_begin_again_with_the_year():
     late = datetime.datetime(2026, 12, 31, 23, 30, tzinfo=PARIS)
     new_year = datetime.datetime(2026, 12, 31, 23, 30, tzinfo=datetime.UTC)  # 0.30 in Paris
-    on = [invoicing.issue_invoice(sample_orders.five_classes(), at=at) for at in (late, TERM, new_year)]
+    on = [invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=at) for at in (late, TERM, new_year)]
     assert [(one.number, one.issued_on.isoformat()) for one in on] == [
         ("P2026-000001", "2026-12-31"),
         ("P2026-000002", "2026-12-31"),  # a clock that is late: never before the previous invoice
@@ -91,18 +90,18 @@ def test_numbers_follow_the_days_and_begin_again_with_the_year():
 
 
 def test_the_database_refuses_a_gap_and_a_change():
-    invoice = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM)
+    invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
     with pytest.raises(IntegrityError, match="issued"), transaction.atomic():
         Invoice.objects.update(total_ht=0, total_vat=0, total_ttc=0)
     with pytest.raises(IntegrityError, match="issued"), transaction.atomic():
         Invoice.objects.filter(pk=invoice.pk)._raw_delete("default")  # noqa: SLF001 - as an operator at a console might
     InvoiceSequence.objects.update(last=7)
     with pytest.raises(IntegrityError, match="does not follow"), transaction.atomic():
-        invoicing.issue_invoice(sample_orders.five_classes(), at=TERM)
+        invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
 
 
 def test_the_document_is_made_once():
-    invoice = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM)
+    invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
     render_invoice_pdf(**{name: value for name, value in Job.objects.get().args.items() if name != "schema"})
     document = BillingDocument.objects.get()
     assert invoicing.get_or_create_document(invoice, at=TERM + datetime.timedelta(days=1)) == document
@@ -111,16 +110,17 @@ def test_the_document_is_made_once():
 
 def test_an_address_that_could_not_be_invoiced_is_refused_before_the_order():
     with pytest.raises(BadBilling, match="Suisse") as refusal:
-        sales.place_order(country="Suisse")
+        OrderFactory(placed=True, billing__country="Suisse")
     assert refusal.value.field == "country"
-    assert sales.place_order(country="La Réunion", postal_code="97400").bill_country == "La Réunion"
+    order = OrderFactory(placed=True, billing__country="La Réunion", billing__postal_code="97400")
+    assert order.bill_country == "La Réunion"
 
 
 def test_the_payer_reads_which_school_it_is_for():
     teacher = TeacherFactory(first_name="Camille", last_name="Durand")
 
     def detail(**fields) -> str:
-        order = sample_orders.five_classes(school=None, placed_by=teacher, **fields)
+        order = StoredOrderFactory(five_classes=True, school=None, placed_by=teacher, **fields)
         return invoicing.issue_invoice(order, at=TERM).snapshot["lines"][0]["detail"]
 
     assert detail() == "Pour Camille Durand"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django_tenants.utils import schema_context
@@ -10,9 +11,12 @@ from django_tenants.utils import schema_context
 from licensing.billing import invoicing
 from licensing.billing.models import BillingDocument, Invoice, InvoiceSequence
 from licensing.orders.operations.locks import lock_order
-from tests.billing import sample_orders
 from tests.conftest import TERM
+from tests.factories.orders import StoredOrderFactory
 from tests.races import run_concurrently
+
+if TYPE_CHECKING:
+    from licensing.orders.models import Order
 
 
 class Crashed(Exception):
@@ -27,10 +31,21 @@ def issue(order_id: int, *, crash: bool) -> str:
         return invoice.number
 
 
+def duplicate(order: Order) -> Order:
+    """Duplicate the order for the same buyer."""
+    lines = list(order.lines.all())
+    order.pk = None
+    order.save(force_insert=True)
+    for line in lines:
+        line.pk, line.order = None, order
+        line.save(force_insert=True)
+    return order
+
+
 def test_a_hundred_at_once_are_numbered_without_a_gap(committing):
     with schema_context("public"):
-        first = sample_orders.five_classes(school=None)
-        orders = [first.pk, *(sample_orders.duplicate(first).pk for _ in range(99))]
+        first = StoredOrderFactory(five_classes=True, school=None)
+        orders = [first.pk, *(duplicate(first).pk for _ in range(99))]
     outcomes = run_concurrently(
         "public",
         [lambda pk=pk, crash=place % 10 == 3: issue(pk, crash=crash) for place, pk in enumerate(orders)],
@@ -47,7 +62,7 @@ def test_a_hundred_at_once_are_numbered_without_a_gap(committing):
 
 def test_simultaneous_requests_create_one_document(committing):
     with schema_context("public"), transaction.atomic():
-        invoice = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM)
+        invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
     documents = run_concurrently(
         "public", [lambda: invoicing.get_or_create_document(invoice, at=TERM).sha256] * 4, expected_errors=()
     )

@@ -8,9 +8,10 @@ from django.conf import settings
 
 from licensing.payments.models import ProviderEvent
 from tests.e2e.page_checks import find_problems_at_both_widths
+from tests.factories.payments import StartedPaymentFactory
 from tests.host_client import HostClient
-from tests.payments.card.card_orders import PAID_ONCE, get_effects, start_payment
 from tests.payments.card.conftest import stripe  # noqa: F401 - a fixture
+from tests.payments.card.effects import PAID_ONCE, get_effects
 
 if TYPE_CHECKING:
     from tests.e2e.site import Site
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def test_a_principal_pays_at_stripe_and_returns_to_five_free_licences(committing, site: Site, stripe):  # noqa: F811
     host = f"{settings.BASE_DOMAIN}:{site.port}"
     stripe.webhook, stripe.host = f"http://127.0.0.1:{site.port}/webhooks/stripe/", host
-    payment = start_payment()
+    payment = StartedPaymentFactory()
     client = HostClient(host)
     client.force_login(payment.order.placed_by)
     visit = site.person(session=client.session.session_key)

@@ -24,10 +24,11 @@ from tests.e2e.page_checks import (
     run_axe_at_both_widths,
 )
 from tests.e2e.sessions import open_signed_in
-from tests.factories.accounts import PrincipalFactory, UserFactory
+from tests.factories.accounts import OperatorFactory, PrincipalFactory
+from tests.factories.billing_details import PAYER_SIRET
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
+from tests.factories.orders import OrderFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.orders import sales
 from tests.pools.actions import allocate_units, mark_redeemed
 
 
@@ -74,7 +75,7 @@ def test_an_invited_person_comes_in_by_the_link(committing, site):
 
 def test_the_operator_finds_somebody_under_the_admins_policy(committing, site):
     with schema_context("public"):
-        operator = UserFactory(is_staff=True, is_superuser=True)
+        operator = OperatorFactory()
     visit = open_signed_in(site, "peps.localhost", operator)
     found = {}
     for path in ("/admin/", "/admin/rechercher/", "/admin/tenants/collectivity/", "/admin/tenants/collectivity/add/"):
@@ -97,11 +98,11 @@ def test_every_list_and_detail_page_of_the_admin_has_no_problems(committing, sit
         seat = subscriptions.assign(subscription_id=subscription.pk, teacher=principal, by=principal, at=timezone.now())
         classes.open_class(seat_id=seat.pk, by=principal, name="CE1 B", at=timezone.now())
         tokens.create(name="Application", by=None, at=timezone.now())
-        sales.upload_scan(sales.place_order())
-        sales.pay_by_card()
-        sold = sales.place_and_confirm()
-        PublicBody.objects.create(siret=sales.SIRET, name="Ville de Nîmes", changed_at=timezone.now())
-        operator = UserFactory(is_staff=True, is_superuser=True)
+        OrderFactory(current=True, scanned=True)
+        OrderFactory(current=True, paid_by_card=True)
+        sold = OrderFactory(current=True, confirmed=True)
+        PublicBody.objects.create(siret=PAYER_SIRET, name="Ville de Nîmes", changed_at=timezone.now())
+        operator = OperatorFactory()
         paths = [reverse("admin:index", urlconf=PORTAL), reverse("admin:tenants_collectivity_add", urlconf=PORTAL)]
         paths.append(reverse("admin:billing_invoice_batch", urlconf=PORTAL))
         paths.append(reverse("admin:orders_order_action", args=[sold.pk, "reglement"], urlconf=PORTAL))
@@ -127,9 +128,8 @@ def test_every_list_and_detail_page_of_the_admin_has_no_problems(committing, sit
 
 def test_the_operator_records_a_purchase_order_and_its_payment(committing, site):
     with schema_context("public"):
-        order = sales.place_order()
-        sales.upload_scan(order)
-        operator = UserFactory(is_staff=True, is_superuser=True)
+        order = OrderFactory(current=True, scanned=True)
+        operator = OperatorFactory()
     visit = open_signed_in(site, "peps.localhost", operator)
     page = visit.open("/admin/")
     page.get_by_role("link", name="1 bon de commande signé à vérifier").click()

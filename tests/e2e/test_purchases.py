@@ -22,12 +22,12 @@ from licensing.payments import operations as payment_operations
 from licensing.pools.queries import list_pool_positions
 from tenants.models import Collectivity
 from tests.e2e.page_checks import assert_no_problems, find_problems_at_both_widths
-from tests.factories.accounts import UserFactory
+from tests.factories.accounts import OperatorFactory, UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory
 from tests.factories.shop import get_seller, put_on_sale
 from tests.host_client import HostClient
-from tests.orders.collectivity_purchases import PDF
+from tests.orders import actions
 
 #: Its check digits are right; no establishment has it.
 SIRET = "22300001900016"
@@ -131,7 +131,7 @@ def order(page, recorder):
 
 
 def send_signed(page, file):
-    file.write_bytes(PDF)
+    file.write_bytes(actions.SCAN)
     page.get_by_label("Bon de commande signé").set_input_files(file)
     page.get_by_role("button", name="Déposer").click()
     page.get_by_text("en cours de vérification").first.wait_for()
@@ -154,7 +154,7 @@ def test_a_departement_buys_by_mandat_is_suspended_on_day_46_and_restored_by_pay
     year = today.year + (today.month >= 9)
     put_on_sale(ends_on=datetime.date(year, 8, 31), sold_from=datetime.date(year - 1, 6, 1))
     get_seller()
-    operator, recorder = UserFactory(is_superuser=True, is_staff=True), PageRecorder(visit)
+    operator, recorder = OperatorFactory(), PageRecorder(visit)
     schools = [SchoolFactory(name=f"École Jean Jaurès {number}") for number in range(2)]
 
     page = visit.open("/lots/", slug="gard")

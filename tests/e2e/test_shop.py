@@ -20,7 +20,7 @@ from tests.conftest import PASSWORD
 from tests.e2e.page_checks import find_problems, find_problems_at_both_widths
 from tests.e2e.sessions import create_session
 from tests.factories.accounts import UserFactory
-from tests.orders.shop_buyer import ShopBuyer
+from tests.sites.portal.shop_buyer import ShopBuyer
 
 
 @pytest.fixture

@@ -38,6 +38,11 @@ class TeacherFactory(UserFactory):
     profile = Profile.TEACHER
 
 
+class OperatorFactory(UserFactory):
+    is_staff = True
+    is_superuser = True
+
+
 def enable_second_factor(user: User) -> str:
     """Enable a second factor and return its secret, to be passed to `code`."""
     secret = generate_totp_secret()

@@ -36,7 +36,9 @@ class SchoolYearFactory(factory.django.DjangoModelFactory):
     ends_on = datetime.date(2027, 8, 31)
 
 
-class OrderFactory(factory.django.DjangoModelFactory):
+class OrderRowFactory(factory.django.DjangoModelFactory):
+    """The row of an order, a grant unless told otherwise, without lines."""
+
     class Meta:
         model = Order
 
@@ -52,7 +54,7 @@ class OrderLineFactory(factory.django.DjangoModelFactory):
     class Meta:
         model = OrderLine
 
-    order = factory.SubFactory(OrderFactory)
+    order = factory.SubFactory(OrderRowFactory)
     product = factory.SubFactory(ProductFactory)
     school_year = factory.SubFactory(SchoolYearFactory)
     quantity = 10

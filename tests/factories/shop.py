@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 from decimal import Decimal
 
+from django.utils import timezone
+
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear, Seller
 from licensing.catalogue.operations import get_licence_product
 
@@ -63,3 +65,15 @@ def get_seller() -> Seller:
             "bic": "AGRIFRPP",
         },
     )[0]
+
+
+def open_shop(at: datetime.datetime | None = None, *, ends_on: datetime.date | None = None) -> SchoolYear:
+    """Create the seller and put a school year on sale at that moment, now by default.
+
+    `ends_on`: its last day; without it the year lasts for months from that moment.
+    """
+    at = at or timezone.now()
+    get_seller()
+    return put_on_sale(
+        ends_on=ends_on or datetime.date(at.year + 1, 8, 31), sold_from=at.date() - datetime.timedelta(days=300)
+    )

@@ -17,8 +17,9 @@ from licensing.billing import operations as billing_operations
 from licensing.entitlements.models import Subscription
 from licensing.orders.models import Order
 from tests.factories.accounts import UserFactory
+from tests.factories.shop import open_shop
 from tests.guide.scenario import account_text, page_text
-from tests.orders.shop_buyer import ShopBuyer, open_shop
+from tests.sites.portal.shop_buyer import ShopBuyer
 
 BOUTIQUE = "/boutique/"
 

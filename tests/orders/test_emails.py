@@ -17,11 +17,13 @@ from licensing.payments import operations as payment_operations
 from mailing import kinds
 from mailing.kinds import NoLongerDue
 from tests.conftest import TERM
-from tests.factories.accounts import TeacherFactory
+from tests.factories.accounts import OperatorFactory, TeacherFactory
+from tests.factories.billing_details import PAYER_SIRET, BillingDetailsFactory
 from tests.factories.collectivities import MemberFactory
-from tests.factories.schools import AffiliationFactory
-from tests.orders import order_states
-from tests.orders.order_states import COOPERATIVE, at_day
+from tests.factories.orders import OrderFactory, PurchaseFactory
+from tests.orders import actions
+from tests.orders.assertions import list_email_kinds, list_messages
+from tests.orders.dates import at_day
 
 EMAIL_KINDS = [value for value in vars(notifications).values() if str(value).startswith("order.")]
 
@@ -41,7 +43,7 @@ def clock(db, monkeypatch):
 def get_email_text(order, kind):
     """Return the text of the last e-mail of a kind about an order, with plain spaces."""
     with schema_context("public"):
-        message = order_states.list_messages(order).filter(kind=f"order.{kind}").latest("pk")
+        message = list_messages(order).filter(kind=f"order.{kind}").latest("pk")
         sent = kinds.get(message.kind).render(message)
     assert sent.reply_to == Seller.objects.get().email
     return f"{sent.subject}\n{sent.text}".replace("\xa0", " ").replace("\u202f", " ")
@@ -63,8 +65,8 @@ def test_every_queued_kind_of_email_has_a_renderer():
 
 
 def test_a_principal_is_emailed_from_the_first_day_to_the_refund(clock):
-    by = order_states.create_operator()
-    order = order_states.placed()
+    by = OperatorFactory()
+    order = OrderFactory(placed=True)
     page = f"/boutique/commandes/{order.pk}/"
     assert_email_contains(
         order, "placed", "5 licences sont dans « Mon compte »", "jusqu'au 8 janvier 2027 inclus", "199,00 € TTC", page
@@ -73,7 +75,7 @@ def test_a_principal_is_emailed_from_the_first_day_to_the_refund(clock):
     assert_email_contains(order, "reminder", "prennent fin le 8 janvier 2027", "75005 Paris", "régler par carte", page)
     clock(44)
     assert_email_contains(order, "reminder", "prennent fin demain")
-    scan = order_states.upload(order, at=at_day(44))
+    scan = actions.upload(order, at=at_day(44))
     operations.refuse_scan(scan_id=scan.pk, reason="La signature manque.", by=by, at=at_day(44))
     assert_email_contains(
         order, "scan_refused", "« bon.pdf »", "La signature manque.", "jusqu'au 8 janvier 2027 inclus"
@@ -82,7 +84,7 @@ def test_a_principal_is_emailed_from_the_first_day_to_the_refund(clock):
     assert_email_contains(
         order, "lapsed", "ont pris fin le 8 janvier 2027 : nous n'avons pas reçu", "Rien n'est supprimé"
     )
-    scan = order_states.upload(order, at=at_day(47))
+    scan = actions.upload(order, at=at_day(47))
     assert_email_contains(order, "lapsed", "Nous avons reçu votre document le 10 janvier 2027 : nous le vérifions.")
     operations.refuse_scan(scan_id=scan.pk, reason="Illisible.", by=by, at=at_day(48))
     assert_email_contains(order, "scan_refused", "ont pris fin : vos licences sont en pause")
@@ -99,7 +101,7 @@ def test_a_principal_is_emailed_from_the_first_day_to_the_refund(clock):
     assert_email_contains(
         order, "invoiced", f"{again.number} remplace la facture {invoice.number}, annulée par l'avoir P2027-"
     )
-    payment = order_states.pay(order, at=at_day(60))
+    payment = actions.pay(order, at=at_day(60))
     assert_email_contains(order, "paid", "définitifs, jusqu'au 31 août 2027 inclus", f"facture {again.number}")
     billing_operations.cancel(order_id=order.pk, reason="L'école ferme.", by=by, at=at_day(61))
     assert_email_contains(
@@ -112,8 +114,8 @@ def test_a_principal_is_emailed_from_the_first_day_to_the_refund(clock):
 
 
 def test_the_suspension_email_says_how_to_restore_the_licences(clock):
-    order = order_states.confirmed()
-    by = order_states.create_operator()
+    order = OrderFactory(confirmed=True)
+    by = OperatorFactory()
     clock(50)
     operations.suspend(order_id=order.pk, by=by, at=at_day(50))
     assert_email_contains(
@@ -124,49 +126,46 @@ def test_the_suspension_email_says_how_to_restore_the_licences(clock):
     assert_email_contains(order, "restored", "jusqu'au 31 août 2027 inclus, sous réserve du règlement")
     with pytest.raises(NoLongerDue):
         get_email_text(order, "suspended")
-    early = order_states.placed()
+    early = OrderFactory(placed=True)
     operations.suspend(order_id=early.pk, by=by, at=at_day(50))
     assert_email_contains(early, "suspended", "Nous avons suspendu les licences de votre commande.")
 
 
 def test_resumed_licences_are_announced_once(clock):
-    by = order_states.create_operator()
-    late = order_states.lapsed()
+    by = OperatorFactory()
+    late = OrderFactory(lapsed=True)
     clock(47)
-    invoice = order_states.confirm(late, at=at_day(47))
+    invoice = actions.confirm(late, at=at_day(47))
     assert_email_contains(late, "invoiced", "en pause, ont repris où elles en étaient")
     billing_operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejetée.", by=by, at=at_day(47))
     assert "en pause" not in get_email_text(late, "invoiced")
-    order_states.pay(late, at=at_day(47))
+    actions.pay(late, at=at_day(47))
     assert "en pause" not in get_email_text(late, "paid")
-    held = order_states.confirmed()
+    held = OrderFactory(confirmed=True)
     operations.suspend(order_id=held.pk, by=by, at=at_day(47))
-    order_states.pay(held, at=at_day(47))
+    actions.pay(held, at=at_day(47))
     assert_email_contains(held, "paid", "Ce qui était en pause a repris où il en était.")
-    still = order_states.lapsed()
+    still = OrderFactory(lapsed=True)
     operations.suspend(order_id=still.pk, by=by, at=at_day(47))
-    order_states.confirm(still, at=at_day(47))
+    actions.confirm(still, at=at_day(47))
     assert "ont repris" not in get_email_text(still, "invoiced")
 
 
 def test_a_cooperative_gets_its_invoice_and_a_teacher_their_licence_email(clock):
-    order = order_states.draft()
-    order_states.place(order, billing=COOPERATIVE)
-    billing_operations.confirm(order_id=order.pk, by=order_states.create_operator(), at=TERM)
+    order = OrderFactory(placed=True, billing__cooperative=True)
+    billing_operations.confirm(order_id=order.pk, by=OperatorFactory(), at=TERM)
     assert_email_contains(order, "invoiced", "Transmettez-la à « OCCE 30 », qui la règle")
-    own = order_states.draft(classes=1, affiliation=AffiliationFactory(user=TeacherFactory()))
-    order_states.choose_card(own, billing=COOPERATIVE)
-    payment_operations.settle_by_card(card_payment_id=order_states.add_confirmed_card(own).pk, at=TERM)
-    assert order_states.email_kinds(own) == ["paid"]
+    own = OrderFactory(paid_by_card=True, classes=1, affiliation__user=TeacherFactory(), billing__cooperative=True)
+    assert list_email_kinds(own) == ["paid"]
     assert_email_contains(own, "paid", "Votre licence est active", "49,00 € TTC")
 
 
 def test_a_buyer_who_pays_is_not_asked_to_forward_the_invoice(clock):
-    order = order_states.draft(classes=1, affiliation=AffiliationFactory(user=TeacherFactory()))
-    own = order_states.with_fields(COOPERATIVE, payer="other", name=order.placed_by.get_full_name())
-    order_states.place(order, billing=own)
+    teacher = TeacherFactory()
+    own = BillingDetailsFactory(cooperative=True, payer="other", name=teacher.get_full_name())
+    order = OrderFactory(placed=True, classes=1, affiliation__user=teacher, billing=own)
     assert_email_contains(order, "placed", "complétez-le s'il le faut, signez-le, puis renvoyez-le par courrier")
-    billing_operations.confirm(order_id=order.pk, by=order_states.create_operator(), at=TERM)
+    billing_operations.confirm(order_id=order.pk, by=OperatorFactory(), at=TERM)
     assert_email_contains(
         order, "invoiced", "Réglez-la par virement ou par chèque : elle porte nos coordonnées bancaires."
     )
@@ -174,35 +173,33 @@ def test_a_buyer_who_pays_is_not_asked_to_forward_the_invoice(clock):
 
 
 def test_resumed_licences_are_announced_by_the_email_of_the_cause_alone(clock):
-    by = order_states.create_operator()
-    lapsed = order_states.lapsed()
+    by = OperatorFactory()
+    lapsed = OrderFactory(lapsed=True)
     first = billing_operations.confirm(order_id=lapsed.pk, by=by, at=at_day(47))
     assert_email_contains(lapsed, "invoiced", "Vos licences, qui étaient en pause, ont repris")
     billing_operations.reissue_invoice(invoice_id=first.pk, reason="Rejetée.", by=by, at=at_day(48))
     assert "en pause" not in get_email_text(lapsed, "invoiced")
-    order_states.pay(lapsed, at=at_day(60))
+    actions.pay(lapsed, at=at_day(60))
     assert "en pause" not in get_email_text(lapsed, "paid")
-    by_card = order_states.lapsed()
-    payment_operations.settle_by_card(card_payment_id=order_states.add_confirmed_card(by_card).pk, at=at_day(47))
+    by_card = OrderFactory(lapsed=True)
+    actions.settle_by_card(by_card, at=at_day(47))
     assert_email_contains(by_card, "paid", "Ce qui était en pause a repris où il en était.")
-    suspended = order_states.confirmed()
+    suspended = OrderFactory(confirmed=True)
     operations.suspend(order_id=suspended.pk, by=by, at=at_day(50))
-    order_states.pay(suspended, at=at_day(60))
+    actions.pay(suspended, at=at_day(60))
     assert_email_contains(suspended, "paid", "Ce qui était en pause a repris où il en était.")
-    restored = order_states.confirmed()
+    restored = OrderFactory(confirmed=True)
     operations.suspend(order_id=restored.pk, by=by, at=at_day(50))
     operations.restore(order_id=restored.pk, by=by, at=at_day(51))
-    order_states.pay(restored, at=at_day(60))
+    actions.pay(restored, at=at_day(60))
     assert "en pause" not in get_email_text(restored, "paid")
 
 
 def test_emails_agree_in_number_with_licences_and_missing_data(clock, nimes):
-    siret = order_states.DEPARTEMENT.siret
     PublicBody.objects.create(
-        siret=siret, name="Département du Gard", service_required=True, engagement_required=True, changed_at=TERM
+        siret=PAYER_SIRET, name="Ville de Nîmes", service_required=True, engagement_required=True, changed_at=TERM
     )
-    order = order_states.collectivity_draft(nimes, units=1)
-    order_states.place(order)
+    order = PurchaseFactory(placed=True, units=1)
     assert_email_contains(
         order, "placed", "vous pouvez en attribuer la licence.",
         "il nous manque encore des informations ; complétez-les",
@@ -210,8 +207,7 @@ def test_emails_agree_in_number_with_licences_and_missing_data(clock, nimes):
 
 
 def test_a_collectivity_s_email_lists_the_missing_invoice_data(clock, nimes):
-    order = order_states.collectivity_draft(nimes)
-    order_states.place(order, billing=order_states.with_fields(order_states.DEPARTEMENT, siret=""))
+    order = PurchaseFactory(placed=True, billing__siret="")
     assert_email_contains(
         order, "placed", "Le lot « Achat 2026-2027 (commande n° ", "2 000 × Licences", "//nimes.",
         f"/achats/{order.pk}/", "il nous manque encore une information", "Indiquez le SIRET de votre collectivité",
@@ -220,16 +216,15 @@ def test_a_collectivity_s_email_lists_the_missing_invoice_data(clock, nimes):
 
 
 def test_the_other_buyers_are_emailed_once_the_buyer_left_the_office(clock, nimes):
-    order = order_states.collectivity_draft(nimes)
-    order_states.place(order)
+    order = PurchaseFactory(placed=True)
     colleague = MemberFactory(roles=[Role.BUYER]).user
     MemberFactory(roles=[Role.VIEWER])
     with schema_context("public"):
-        assert [one.recipient for one in order_states.list_messages(order)] == [order.placed_by.email]
+        assert [one.recipient for one in list_messages(order)] == [order.placed_by.email]
     Member.objects.filter(user=order.placed_by).update(left_at=TERM)
     clock(30)
     with schema_context("public"):
-        last = order_states.list_messages(order).last()
+        last = list_messages(order).last()
         assert (last.kind, last.recipient, last.context["user"]) == (
             notifications.REMINDER,
             colleague.email,
@@ -237,25 +232,25 @@ def test_the_other_buyers_are_emailed_once_the_buyer_left_the_office(clock, nime
         )
     Member.objects.filter(user=colleague).update(left_at=TERM)
     assert clock(40) == (1, 0)
-    assert order_states.email_kinds(order) == ["placed", "reminder"]
+    assert list_email_kinds(order) == ["placed", "reminder"]
 
 
-#: A queued e-mail, and the later event that makes it outdated.
+#: A queued e-mail; the state of the order that queues it, and the later event that makes it outdated.
 OUTDATED_EMAILS = {
-    "placed": (order_states.placed, order_states.upload),
-    "reminder": (lambda: order_states.placed_days_ago(30), order_states.upload),
-    "lapsed": (order_states.lapsed, order_states.confirm),
-    "scan_refused": (order_states.scan_refused, lambda order: order_states.upload(order, content=b"%PDF-1.7 le bon")),
-    "prolonged": (order_states.prolonged, lambda order: operations.suspend(order_id=order.pk, by=None, at=TERM)),
-    "invoiced": (order_states.confirmed, order_states.cancel),
-    "paid": (order_states.paid, order_states.cancel),
+    "placed": ("placed", actions.upload),
+    "reminder": ("reminded", actions.upload),
+    "lapsed": ("lapsed", actions.confirm),
+    "scan_refused": ("scan_refused", lambda order: actions.upload(order, content=b"%PDF-1.7 le bon")),
+    "prolonged": ("prolonged", lambda order: operations.suspend(order_id=order.pk, by=None, at=TERM)),
+    "invoiced": ("confirmed", actions.cancel),
+    "paid": ("paid", actions.cancel),
 }
 
 
 @pytest.mark.parametrize("kind", OUTDATED_EMAILS)
 def test_an_outdated_email_is_not_sent(kind, clock):
-    make, happens = OUTDATED_EMAILS[kind]
-    order = make()
+    state, happens = OUTDATED_EMAILS[kind]
+    order = OrderFactory(**{state: True})
     get_email_text(order, kind)
     happens(order)
     with pytest.raises(NoLongerDue):
@@ -263,10 +258,10 @@ def test_an_outdated_email_is_not_sent(kind, clock):
 
 
 def test_a_deleted_account_is_not_emailed(clock):
-    order = order_states.placed()
+    order = OrderFactory(placed=True)
     order.placed_by.is_active = False
     order.placed_by.save()
     with pytest.raises(NoLongerDue):
         get_email_text(order, "placed")
     assert clock(30) == (1, 0)
-    assert order_states.email_kinds(order) == ["placed"]
+    assert list_email_kinds(order) == ["placed"]

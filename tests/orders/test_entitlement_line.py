@@ -11,7 +11,7 @@ from licensing.entitlements.models import Entitlement, EntitlementKind
 from licensing.orders import rights
 from licensing.orders.models import OrderKind, OrderLine
 from tests.conftest import TERM
-from tests.factories.licensing import EntitlementFactory, OrderFactory, OrderLineFactory, ProductFactory
+from tests.factories.licensing import EntitlementFactory, OrderLineFactory, OrderRowFactory, ProductFactory
 from tests.races import run_concurrently
 
 
@@ -105,7 +105,7 @@ def test_a_line_without_entitlement_is_deleted_freely(nimes):
 
 def test_a_line_granted_by_eight_at_once_has_one_entitlement(committing):
     """Without the order's lock, which only makes the refusal polite."""
-    line = OrderLineFactory(order=OrderFactory())
+    line = OrderLineFactory(order=OrderRowFactory())
 
     def grant():
         with transaction.atomic():

@@ -10,17 +10,21 @@ import pytest
 from accounts.models import Profile
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import Invoice, PlatformState
+from licensing.catalogue import terms
 from licensing.catalogue.models import PriceBand, Product, SchoolTier, Seller
 from licensing.orders import operations
 from licensing.orders.exceptions import BadBilling, IncompleteForInvoice, PriceChanged, TermsNotAccepted
 from licensing.orders.models import Order, OrderState
 from licensing.payments import card
 from tests.conftest import TERM
-from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
-from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.orders import order_states
-from tests.orders.order_states import MAIRIE, YEAR_ENDS, at_day
-from tests.orders.refusals import assert_refused
+from tests.factories.accounts import OperatorFactory, PrincipalFactory, TeacherFactory, UserFactory
+from tests.factories.billing_details import BillingDetailsFactory
+from tests.factories.orders import OrderFactory, PurchaseFactory
+from tests.factories.payments import CardPaymentFactory
+from tests.factories.schools import AffiliationFactory
+from tests.orders import actions
+from tests.orders.assertions import assert_refused
+from tests.orders.dates import YEAR_ENDS, at_day
 
 pytestmark = pytest.mark.django_db
 COMMUNE_SIRET = "21300189400012"
@@ -52,21 +56,17 @@ SCHOOL_SIRET = "21300189400095"
     ],
 )
 def test_an_order_is_placed_for_somebody_who_can_be_invoiced(field, given):
-    school = SchoolFactory(siret=SCHOOL_SIRET)
-    order = order_states.draft(affiliation=AffiliationFactory(user=PrincipalFactory(), school=school))
-    for accept in (order_states.place, order_states.choose_card):
+    order = OrderFactory(affiliation__school__siret=SCHOOL_SIRET)
+    for accept in (actions.place, actions.choose_card):
         with pytest.raises(BadBilling) as refusal:
-            accept(order, billing=order_states.with_fields(MAIRIE, **given))
+            accept(order, billing=BillingDetailsFactory(**given))
         assert refusal.value.field == field
     order.refresh_from_db()
     assert (order.state, order.bill_name, order.method) == (OrderState.DRAFT, "", "")
 
 
 def test_a_siret_is_normalised_and_proposed_again_next_time():
-    order = order_states.place(
-        order_states.draft(),
-        billing=order_states.with_fields(MAIRIE, name="  Mairie   de Nîmes ", siret="213 001 894 00012"),
-    )
+    order = OrderFactory(placed=True, billing__name="  Mairie   de Nîmes ", billing__siret="213 001 894 00012")
     assert (order.bill_name, order.siret) == ("Mairie de Nîmes", COMMUNE_SIRET)
     billing_operations.complete_billing_details(
         order_id=order.pk,
@@ -76,24 +76,24 @@ def test_a_siret_is_normalised_and_proposed_again_next_time():
         by=order.placed_by,
         at=TERM,
     )
-    next_one = order_states.draft(affiliation=order.placed_by.affiliations.get())
+    next_one = OrderFactory(affiliation=order.placed_by.affiliations.get())
     again = operations.prefill_billing_details(next_one)
     # An engagement number is valid for one order.
     assert (again.siret, again.service_code, again.engagement_number) == (COMMUNE_SIRET, "S", "")
 
 
 def test_the_terms_are_accepted_as_they_are_now():
-    order = order_states.draft()
+    order, billing = OrderFactory(), BillingDetailsFactory()
     for version in ("", "2019-01"):
         with pytest.raises(TermsNotAccepted):
-            operations.place(order_id=order.pk, billing=MAIRIE, terms_version=version, by=order.placed_by, at=TERM)
-    placed = order_states.place(order)
-    assert (placed.terms_version, placed.terms_accepted_at) == (order_states.terms.CURRENT, TERM)
+            operations.place(order_id=order.pk, billing=billing, terms_version=version, by=order.placed_by, at=TERM)
+    placed = actions.place(order)
+    assert (placed.terms_version, placed.terms_accepted_at) == (terms.CURRENT, TERM)
 
 
 def test_missing_invoice_data_is_completed_before_issue_and_after_rejection():
-    order = order_states.place(order_states.draft(), billing=order_states.with_fields(MAIRIE, siret=""))
-    by = order_states.create_operator()
+    order = OrderFactory(placed=True, billing__siret="")
+    by = OperatorFactory()
 
     def complete(siret=COMMUNE_SIRET):
         return billing_operations.complete_billing_details(
@@ -101,11 +101,11 @@ def test_missing_invoice_data_is_completed_before_issue_and_after_rejection():
         )
 
     with pytest.raises(IncompleteForInvoice, match="SIRET"):
-        order_states.confirm(order)
+        actions.confirm(order)
     assert not Invoice.objects.exists()
     assert_refused("invalid_billing", complete, "123")
     complete()
-    invoice = order_states.confirm(order)
+    invoice = actions.confirm(order)
     assert_refused("not_in_this_state", complete)
     billing_operations.record_platform_status(
         invoice_id=invoice.pk, state=PlatformState.REJECTED, reason="Service", by=by, at=TERM
@@ -128,39 +128,39 @@ def test_missing_invoice_data_is_completed_before_issue_and_after_rejection():
 
 
 def test_a_teacher_buys_one_class_and_an_agent_none():
-    order_states.draft()
+    OrderFactory()
     teacher = AffiliationFactory(user=TeacherFactory())
-    assert_refused("not_a_buyer", order_states.draft, classes=2, affiliation=teacher)
-    assert order_states.draft(classes=1, affiliation=teacher).school is None
+    assert_refused("not_a_buyer", OrderFactory, classes=2, affiliation=teacher)
+    assert OrderFactory(classes=1, affiliation=teacher).school is None
     assert_refused(
         "not_a_buyer",
-        order_states.draft,
+        OrderFactory,
         classes=1,
         affiliation=AffiliationFactory(user=UserFactory(profile=Profile.AGENT)),
     )
     for classes in (0, -1, 201):
-        assert_refused("invalid_quantity", order_states.draft, classes=classes)
+        assert_refused("invalid_quantity", OrderFactory, classes=classes)
 
 
 def test_a_new_basket_replaces_neither_a_quoted_one_nor_one_being_paid():
-    first = order_states.draft(classes=5)
+    first = OrderFactory(classes=5)
     of = first.placed_by.affiliations.get()
-    assert order_states.draft(classes=1, affiliation=of) == first
+    assert OrderFactory(classes=1, affiliation=of) == first
     assert (first.lines.get().quantity, Order.objects.get().total_ttc) == (1, Decimal("49.00"))
     operations.issue_quote(order_id=first.pk, by=of.user, at=TERM)
-    second = order_states.draft(classes=5, affiliation=of)
-    order_states.add_confirmed_card(order_states.choose_card(second))
-    third = order_states.draft(classes=5, affiliation=of)
+    second = OrderFactory(by_card=True, classes=5, affiliation=of)
+    CardPaymentFactory(order=second)
+    third = OrderFactory(classes=5, affiliation=of)
     assert len({first.pk, second.pk, third.pk}) == 3
 
 
 def test_a_basket_that_becomes_another_school_s_forgets_who_paid_for_the_first():
     first = AffiliationFactory(user=PrincipalFactory())
-    order_states.choose_card(order_states.draft(affiliation=first))
-    kept = order_states.draft(affiliation=first, classes=1)
+    OrderFactory(by_card=True, affiliation=first)
+    kept = OrderFactory(affiliation=first, classes=1)
     assert (kept.siret, kept.school) == (COMMUNE_SIRET, first.school)
     elsewhere = AffiliationFactory(user=first.user, school__commune="Alès")
-    moved = order_states.draft(affiliation=elsewhere)
+    moved = OrderFactory(affiliation=elsewhere)
     assert (moved.pk, moved.school, moved.bill_name, moved.siret, moved.payer) == (
         kept.pk,
         elsewhere.school,
@@ -173,37 +173,37 @@ def test_a_basket_that_becomes_another_school_s_forgets_who_paid_for_the_first()
 
 def test_licences_of_a_year_that_is_over_are_not_sold_by_card_but_a_debt_is_paid():
     over = datetime.datetime(2027, 9, 1, 10, tzinfo=TERM.tzinfo)
-    order = order_states.lapsed()
+    order = OrderFactory(lapsed=True)
     assert_refused("nothing_to_pay", card.start_attempt, order_id=order.pk, by=order.placed_by, at=over)
-    owed = order_states.confirmed()
+    owed = OrderFactory(confirmed=True)
     assert card.start_attempt(order_id=owed.pk, by=owed.placed_by, at=over).total == owed.total_ttc
 
 
 def test_a_changed_price_is_refused_unless_a_valid_quote_holds_it(nimes):
-    held, kept, bare = (order_states.collectivity_draft(nimes) for _ in range(3))
+    held, kept, bare = (PurchaseFactory() for _ in range(3))
     by = held.placed_by
     operations.issue_quote(order_id=kept.pk, by=by, at=TERM)
     quoted = operations.issue_quote(order_id=held.pk, by=by, at=TERM)
     assert (quoted.quote_number, quoted.quote_until) == (f"DV2026-{held.pk}", datetime.date(2026, 12, 23))
     PriceBand.objects.update(unit_ht=Decimal("99.00"))
     with pytest.raises(PriceChanged):
-        order_states.place(bare)
-    assert order_states.place(kept, at=at_day(29, 23)).total_ht == Decimal("40000.00")
+        actions.place(bare)
+    assert actions.place(kept, at=at_day(29, 23)).total_ht == Decimal("40000.00")
     with pytest.raises(PriceChanged, match=r"23.décembre 2026"):
-        order_states.place(held, at=at_day(30, 0))
+        actions.place(held, at=at_day(30, 0))
     # Nothing was ordered: a new quote at today's price gets its own number.
     again = operations.issue_quote(order_id=held.pk, by=by, at=at_day(30))
     assert (again.quote_number, again.total_ht) == (f"DV2026-{held.pk}/2", Decimal("198000.00"))
-    placed = order_states.place(held, at=at_day(59, 23))
+    placed = actions.place(held, at=at_day(59, 23))
     assert (placed.state, placed.total_ht) == (OrderState.PLACED, Decimal("198000.00"))
 
 
 def test_a_collectivity_pays_by_no_card(nimes):
     assert_refused(
         "not_in_this_state",
-        order_states.choose_card,
-        order_states.collectivity_draft(nimes),
-        billing=order_states.DEPARTEMENT,
+        actions.choose_card,
+        PurchaseFactory(),
+        billing=BillingDetailsFactory(collectivity=True),
     )
 
 
@@ -219,24 +219,24 @@ def test_a_collectivity_pays_by_no_card(nimes):
     ids=["another VAT", "another number of classes"],
 )
 def test_a_change_at_the_same_price_is_refused_before_ordering(change):
-    order = order_states.draft()
+    order = OrderFactory()
     change()
-    for step in (order_states.place, order_states.choose_card):
+    for step in (actions.place, actions.choose_card):
         with pytest.raises(PriceChanged):
             step(order)
 
 
 def test_a_shop_price_changed_before_card_payment_is_refused():
-    order = order_states.draft()
+    order = OrderFactory()
     SchoolTier.objects.update(price_ttc=Decimal("299.00"))
     with pytest.raises(PriceChanged):
-        order_states.choose_card(order)
+        actions.choose_card(order)
 
 
 def test_nothing_is_ordered_nor_charged_before_the_seller_is_known():
-    order = order_states.draft()
+    order = OrderFactory()
     Seller.objects.all().delete()
-    for step in (order_states.place, order_states.choose_card):
+    for step in (actions.place, actions.choose_card):
         assert_refused("not_on_sale", step, order)
     order.refresh_from_db()
     assert (order.state, order.method) == (OrderState.DRAFT, "")
@@ -244,7 +244,7 @@ def test_nothing_is_ordered_nor_charged_before_the_seller_is_known():
 
 def test_a_quote_holds_nothing_beyond_the_year_that_it_prices():
     summer = datetime.datetime(2027, 8, 20, 10, tzinfo=TERM.tzinfo)
-    order = order_states.draft(at=summer)
+    order = OrderFactory(at=summer)
     assert operations.issue_quote(order_id=order.pk, by=order.placed_by, at=summer).quote_until == YEAR_ENDS
     with pytest.raises(PriceChanged):
-        order_states.place(order, at=summer + datetime.timedelta(days=12))
+        actions.place(order, at=summer + datetime.timedelta(days=12))

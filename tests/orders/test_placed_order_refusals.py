@@ -11,6 +11,7 @@ from collectivities.models import AuditEntry
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import Invoice
 from licensing.billing.queries import get_amount_received, get_balance
+from licensing.catalogue import terms
 from licensing.catalogue.models import SchoolTier
 from licensing.orders import operations
 from licensing.orders.exceptions import BadScan
@@ -24,11 +25,13 @@ from licensing.payments.card.provider_interface import ProviderOutcome, Provider
 from licensing.payments.models import CardPayment, Payment
 from schools.models import Verification
 from tests.conftest import TERM
-from tests.factories.accounts import PrincipalFactory
+from tests.factories.accounts import OperatorFactory, PrincipalFactory
+from tests.factories.orders import OrderFactory, PurchaseFactory
+from tests.factories.payments import CardPaymentFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.orders import order_states
-from tests.orders.order_states import SCAN, at_day
-from tests.orders.refusals import assert_refused
+from tests.orders import actions
+from tests.orders.assertions import assert_refused, get_deadlines, is_usable, list_violations
+from tests.orders.dates import at_day
 
 pytestmark = pytest.mark.django_db
 
@@ -37,12 +40,12 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_scan_is_a_pdf_or_an_image_of_four_megabytes_at_most():
-    order = order_states.placed()
-    for content in (b"", b"<html>", b"GIF89a", b"PK\x03\x04", SCAN.ljust(4 * 1024 * 1024 + 1)):
+    order = OrderFactory(placed=True)
+    for content in (b"", b"<html>", b"GIF89a", b"PK\x03\x04", actions.SCAN.ljust(4 * 1024 * 1024 + 1)):
         with pytest.raises(BadScan):
-            order_states.upload(order, content=content)
+            actions.upload(order, content=content)
     for content, kind in (
-        (SCAN, "application/pdf"),
+        (actions.SCAN, "application/pdf"),
         (b"\xff\xd8\xff\xe0", "image/jpeg"),
         (b"\x89PNG\r\n\x1a\n", "image/png"),
     ):
@@ -57,36 +60,36 @@ def test_a_scan_is_a_pdf_or_an_image_of_four_megabytes_at_most():
 
 
 def test_one_scan_waits_the_same_sent_twice_is_one_and_what_is_decided_stays():
-    order = order_states.placed()
-    first = order_states.upload(order)
-    assert order_states.upload(order) == first
-    second = order_states.upload(order, content=SCAN + b" bis")
-    by = order_states.create_operator()
+    order = OrderFactory(placed=True)
+    first = actions.upload(order)
+    assert actions.upload(order) == first
+    second = actions.upload(order, content=actions.SCAN + b" bis")
+    by = OperatorFactory()
     assert_refused("nothing_to_check", operations.refuse_scan, scan_id=first.pk, reason="Vide.", by=by, at=TERM)
     assert_refused("no_reason", operations.refuse_scan, scan_id=second.pk, reason=" ", by=by, at=TERM)
-    order_states.confirm(order)
+    actions.confirm(order)
     assert_refused("nothing_to_check", operations.refuse_scan, scan_id=second.pk, reason="Vide.", by=by, at=TERM)
     assert [*order.scans.order_by("pk").values_list("state", flat=True)] == [ScanState.REFUSED, ScanState.ACCEPTED]
 
 
 def test_a_purchase_order_came_in_on_the_day_it_was_uploaded_or_else_confirmed():
-    uploaded, posted = order_states.scanned(), order_states.placed()
+    uploaded, posted = OrderFactory(scanned=True), OrderFactory(placed=True)
     for order in (uploaded, posted):
-        order_states.confirm(order, at=at_day(3))
+        actions.confirm(order, at=at_day(3))
     assert (uploaded.received_at, posted.received_at) == (TERM, at_day(3))
 
 
 def test_the_number_of_scans_is_limited():
-    order = order_states.placed()
+    order = OrderFactory(placed=True)
     for number in range(MAX_SCANS_PER_ORDER):
-        order_states.upload(order, content=SCAN + bytes([number]))
-    assert "écrivez-nous" in assert_refused("invalid_scan", order_states.upload, order, content=SCAN + b" encore")
-    order_states.confirm(order)
+        actions.upload(order, content=actions.SCAN + bytes([number]))
+    assert "écrivez-nous" in assert_refused("invalid_scan", actions.upload, order, content=actions.SCAN + b" encore")
+    actions.confirm(order)
 
 
 def test_a_card_that_pays_leaves_no_scan_to_check():
-    order = order_states.scanned()
-    payment_operations.settle_by_card(card_payment_id=order_states.add_confirmed_card(order).pk, at=TERM)
+    order = OrderFactory(scanned=True)
+    actions.settle_by_card(order)
     assert (order.scans.get().state, order.scans.get().reason) == (ScanState.REFUSED, "Commande réglée par carte.")
 
 
@@ -94,31 +97,31 @@ def test_a_card_that_pays_leaves_no_scan_to_check():
 
 
 def test_payments_are_recorded_once_and_rights_become_firm_when_paid_in_full():
-    order = order_states.confirmed()
+    order = OrderFactory(confirmed=True)
     for code, given in (
         ("invalid_amount", {"amount": "0"}),
         ("invalid_amount", {"amount": "-1"}),
         ("invalid_amount", {"amount": "199.01"}),
         ("invalid_reference", {"reference": "  "}),
     ):
-        assert_refused(code, order_states.pay, order, **given)
-    by = order_states.create_operator()
+        assert_refused(code, actions.pay, order, **given)
+    by = OperatorFactory()
     assert_refused(
         "invalid_date", payment_operations.record_payment, order_id=order.pk, method="cheque", amount=Decimal(199),
         received_on=at_day(1).date(), reference="1", by=by, at=TERM,
     )  # fmt: skip
     assert not Payment.objects.exists()
-    first = order_states.pay(order, amount="75", reference="CHQ  1")
-    assert order_states.pay(order, amount="75", reference="CHQ 1") == first
+    first = actions.pay(order, amount="75", reference="CHQ  1")
+    assert actions.pay(order, amount="75", reference="CHQ 1") == first
     # A second instalment with the same reference as the first.
-    assert order_states.pay(order, amount="75", reference="CHQ 1", at=at_day(9)) != first
-    assert "49,00 € à régler" in assert_refused("invalid_amount", order_states.pay, order, amount="49.01").replace(
+    assert actions.pay(order, amount="75", reference="CHQ 1", at=at_day(9)) != first
+    assert "49,00 € à régler" in assert_refused("invalid_amount", actions.pay, order, amount="49.01").replace(
         "\u202f", " "
     )
-    assert order_states.get_deadlines(order)[1] is not None
-    order_states.pay(order, amount="49", reference="CHQ 2")
+    assert get_deadlines(order)[1] is not None
+    actions.pay(order, amount="49", reference="CHQ 2")
     order.refresh_from_db()
-    assert (order.state, get_balance(order), order_states.get_deadlines(order)) == (
+    assert (order.state, get_balance(order), get_deadlines(order)) == (
         "paid",
         0,
         (None, None, False),
@@ -126,37 +129,35 @@ def test_payments_are_recorded_once_and_rights_become_firm_when_paid_in_full():
 
 
 def test_a_payment_is_refunded_once_and_only_when_not_needed():
-    order = order_states.paid()
-    by = order_states.create_operator()
+    order = OrderFactory(paid=True)
+    by = OperatorFactory()
     payment = order.payments.get()
     assert_refused("not_in_this_state", payment_operations.refund, payment_id=payment.pk, by=by, at=TERM)
     # Also paid by card at the same time: one of the two is in excess.
-    card = payment_operations.settle_by_card(
-        card_payment_id=order_states.add_confirmed_card(order).pk, at=TERM
-    ).payments.get(method="card")
+    card = actions.settle_by_card(order).payments.get(method="card")
     back = payment_operations.refund(payment_id=card.pk, by=None, at=TERM)
     assert payment_operations.refund(payment_id=card.pk, by=None, at=TERM) == back
     assert (back.amount, back.card, get_balance(order)) == (-order.total_ttc, card.card, 0)
     assert_refused("not_in_this_state", payment_operations.refund, payment_id=back.pk, by=by, at=TERM)
     assert_refused("not_in_this_state", payment_operations.refund, payment_id=payment.pk, by=by, at=TERM)
-    order_states.cancel(order)
+    actions.cancel(order)
     payment_operations.refund(payment_id=payment.pk, by=by, at=TERM)
-    assert (get_amount_received(order), order_states.list_violations()) == (0, set())
+    assert (get_amount_received(order), list_violations()) == (0, set())
 
 
 def test_a_card_charged_for_another_sum_is_not_taken_for_the_order_s():
-    order = order_states.by_card()
-    card = order_states.add_confirmed_card(order)
+    order = OrderFactory(by_card=True)
+    card = CardPaymentFactory(order=order)
     card.total = Decimal("198.99")
     card.save()
     assert_refused("invalid_amount", payment_operations.settle_by_card, card_payment_id=card.pk, at=TERM)
-    assert (Payment.objects.count(), Invoice.objects.count(), order_states.is_usable(order, TERM)) == (0, 0, False)
+    assert (Payment.objects.count(), Invoice.objects.count(), is_usable(order, TERM)) == (0, 0, False)
 
 
 def test_a_card_that_pays_all_of_what_a_cheque_has_paid_in_part_is_not_taken():
-    order = order_states.confirmed()
-    card_payment = order_states.add_confirmed_card(order)
-    order_states.pay(order, amount="100")
+    order = OrderFactory(confirmed=True)
+    card_payment = CardPaymentFactory(order=order)
+    actions.pay(order, amount="100")
     assert_refused("invalid_amount", payment_operations.settle_by_card, card_payment_id=card_payment.pk, at=TERM)
     order.refresh_from_db()
     assert (order.state, get_amount_received(order)) == (OrderState.CONFIRMED, Decimal("100.00"))
@@ -182,17 +183,17 @@ def settle_card_payment(order, *, at=TERM):
 
 
 def test_a_card_payment_for_a_year_that_just_ended_is_refunded():
-    order = order_states.by_card()
+    order = OrderFactory(by_card=True)
     settle_card_payment(order, at=datetime.datetime(2027, 8, 31, 22, 5, tzinfo=datetime.UTC))()
     assert (order.state, order.payments.count(), order.invoices.count()) == (OrderState.DRAFT, 0, 0)
     assert "remboursement demandé" in CardPayment.objects.get().message
 
 
 def test_an_attempt_that_came_to_nothing_holds_neither_price_nor_terms(monkeypatch):
-    order = order_states.by_card()
+    order = OrderFactory(by_card=True)
     card.start_attempt(order_id=order.pk, by=order.placed_by, at=TERM)
     with monkeypatch.context() as later:
-        later.setattr(order_states.terms, "CURRENT", "2099-01")
+        later.setattr(terms, "CURRENT", "2099-01")
         assert_refused("nothing_to_pay", card.start_attempt, order_id=order.pk, by=order.placed_by, at=at_day(90))
     SchoolTier.objects.update(price_ttc=Decimal("299.00"))
     assert_refused("price_changed", card.start_attempt, order_id=order.pk, by=order.placed_by, at=at_day(90))
@@ -209,24 +210,23 @@ def test_a_stranger_s_order_does_not_keep_the_principal_from_buying():
         for _ in range(2)
     ]
     for whose in (stranger, principals[0]):
-        order_states.placed(affiliation=whose)
+        OrderFactory(placed=True, affiliation=whose)
     operations.remind_and_lapse(at_day(46))
     assert_refused(
         "previous_order_lapsed",
-        order_states.place,
-        order_states.draft(affiliation=principals[1], at=at_day(47)),
+        OrderFactory,
+        placed=True,
+        affiliation=principals[1],
         at=at_day(47),
     )
     Order.objects.filter(placed_by=principals[0].user).update(state=OrderState.CANCELLED, cancelled_at=at_day(47))
-    assert (
-        order_states.place(order_states.draft(affiliation=principals[1], at=at_day(47)), at=at_day(47)).state
-        == OrderState.PLACED
-    )
+    assert OrderFactory(placed=True, affiliation=principals[1], at=at_day(47)).state == OrderState.PLACED
     another = AffiliationFactory(user=PrincipalFactory(), school=school)
     assert_refused(
         "previous_order_lapsed",
-        order_states.place,
-        order_states.draft(affiliation=another, at=at_day(47)),
+        OrderFactory,
+        placed=True,
+        affiliation=another,
         at=at_day(47),
     )
 
@@ -234,18 +234,18 @@ def test_a_stranger_s_order_does_not_keep_the_principal_from_buying():
 def test_so_many_orders_of_one_buyer_await_their_purchase_order_and_no_more():
     whose = AffiliationFactory(user=PrincipalFactory())
     for _ in range(MAX_UNSIGNED_ORDERS):
-        order = order_states.placed(affiliation=whose)
-    assert_refused("previous_order_lapsed", order_states.placed, affiliation=whose)
-    order_states.confirm(order)
-    assert order_states.placed(affiliation=whose).state == OrderState.PLACED
+        order = OrderFactory(placed=True, affiliation=whose)
+    assert_refused("previous_order_lapsed", OrderFactory, placed=True, affiliation=whose)
+    actions.confirm(order)
+    assert OrderFactory(placed=True, affiliation=whose).state == OrderState.PLACED
 
 
 # --- Cancellation ---------------------------------------------------------------------------------------------------
 
 
 def test_an_order_ends_for_a_reason_and_a_grant_is_suspended_instead(nimes):
-    order = order_states.paid()
-    by = order_states.create_operator()
+    order = OrderFactory(paid=True)
+    by = OperatorFactory()
     assert_refused("no_reason", billing_operations.cancel, order_id=order.pk, reason="", by=by, at=TERM)
     assert_refused(
         "no_reason", billing_operations.reissue_invoice, invoice_id=order.invoices.get().pk, reason=" ", by=by, at=TERM
@@ -255,17 +255,14 @@ def test_an_order_ends_for_a_reason_and_a_grant_is_suspended_instead(nimes):
     ).entitlement.order_line.order
     assert_refused("not_in_this_state", billing_operations.cancel, order_id=grant.pk, reason="Fin.", by=by, at=TERM)
     assert_refused("unknown_order", billing_operations.cancel, order_id=0, reason="Fin.", by=by, at=TERM)
-    order_states.cancel(order)
+    actions.cancel(order)
     credit = order.invoices.get(kind="credit_note")
     assert (credit.corrects.total_ttc, credit.total_ttc) == (Decimal("199.00"), Decimal("199.00"))
-    assert not order_states.is_usable(order, TERM)
+    assert not is_usable(order, TERM)
 
 
 def test_every_step_of_a_collectivity_s_order_is_in_its_journal(nimes):
-    order = order_states.collectivity_draft(nimes)
-    order_states.place(order)
-    order_states.confirm(order)
-    order_states.pay(order)
+    PurchaseFactory(paid=True)
     steps = [*OrderEvent.objects.order_by("pk").values_list("action", flat=True)]
     assert steps == ["placed", "confirmed", "payment_recorded", "paid"]
     written = AuditEntry.objects.filter(action__startswith="orders.").order_by("pk").values_list("action", flat=True)

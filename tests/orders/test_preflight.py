@@ -12,7 +12,9 @@ from licensing.payments import card
 from licensing.payments.exceptions import NotToPay
 from schools.models import School
 from tests.conftest import TERM
-from tests.orders import order_states
+from tests.factories.billing_details import BillingDetailsFactory
+from tests.factories.orders import OrderFactory
+from tests.orders import actions
 
 COMMUNE_SIRET = "21940022300018"
 SCHOOL_SIRET = "21940022300083"
@@ -154,19 +156,17 @@ def test_a_head_office_that_has_moved_is_proposed_as_chorus_pro_knows_it():
 
 @pytest.mark.django_db
 def test_a_card_pays_nothing_before_its_invoice_which_follows_at_once_lacks_nothing():
-    no_siret, no_engagement = (
-        order_states.with_fields(order_states.MAIRIE, siret=siret) for siret in ("", COMMUNE_SIRET)
-    )
-    order = order_states.draft()
+    no_siret, no_engagement = (BillingDetailsFactory(siret=siret) for siret in ("", COMMUNE_SIRET))
+    order = OrderFactory()
     with pytest.raises(BadBilling, match="Indiquez le SIRET de la commune") as refusal:
-        order_states.choose_card(order, billing=no_siret)
+        actions.choose_card(order, billing=no_siret)
     assert refusal.value.field == "siret"
     build_public_body(engagement_required=True).save()
     with pytest.raises(BadBilling, match="demande un numéro d'engagement") as refusal:
-        order_states.choose_card(order, billing=no_engagement)
+        actions.choose_card(order, billing=no_engagement)
     assert refusal.value.field == "engagement_number"
     # By mandat administratif it can wait; by card it cannot.
-    placed = order_states.place(order, billing=no_engagement)
+    placed = actions.place(order, billing=no_engagement)
     with pytest.raises(NotToPay, match="demande un numéro d'engagement"):
         card.start_attempt(order_id=placed.pk, by=placed.placed_by, at=TERM)
     billing_operations.complete_billing_details(

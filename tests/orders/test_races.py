@@ -22,12 +22,17 @@ from licensing.payments import operations as payment_operations
 from licensing.payments.models import Payment
 from tests import races
 from tests.conftest import TERM
-from tests.orders import order_states
-from tests.orders.order_states import DEPARTEMENT, MAIRIE, YEAR_ENDS, at_day
+from tests.factories.accounts import OperatorFactory
+from tests.factories.billing_details import BillingDetailsFactory
+from tests.factories.orders import OrderFactory, PurchaseFactory
+from tests.factories.payments import CardPaymentFactory
+from tests.orders import actions
+from tests.orders.assertions import is_usable, list_email_kinds, list_violations
+from tests.orders.dates import YEAR_ENDS, at_day
 
 
-def at_once(*actions):
-    return races.run_concurrently("public", actions, expected_errors=LicensingError)
+def at_once(*calls):
+    return races.run_concurrently("public", calls, expected_errors=LicensingError)
 
 
 def successes(outcomes):
@@ -42,31 +47,31 @@ def public(committing):
 
 
 def test_a_hundred_simultaneous_confirmations_number_invoices_consecutively(public):
-    orders = [order_states.placed().pk for _ in range(100)]
-    by = order_states.create_operator()
+    orders = [OrderFactory(placed=True).pk for _ in range(100)]
+    by = OperatorFactory()
     given = at_once(*(lambda pk=pk: billing_operations.confirm(order_id=pk, by=by, at=TERM).number for pk in orders))
     assert sorted(given) == [f"P2026-{rank:06}" for rank in range(1, 101)]
     assert set(Order.objects.values_list("state", flat=True)) == {OrderState.CONFIRMED}
-    assert order_states.list_violations() == set()
+    assert list_violations() == set()
 
 
 def test_the_same_click_six_times_at_once_is_one(committing):
     """Each operation six times at once: recorded once in the books, the journal and the outbox."""
-    order = order_states.collectivity_draft(committing)
-    by = order_states.create_operator()
+    order = PurchaseFactory()
+    by = OperatorFactory()
     with schema_context("public"):
-        card_order = order_states.by_card()
-        card = order_states.add_confirmed_card(card_order)
+        card_order = OrderFactory(by_card=True)
+        card = CardPaymentFactory(order=card_order)
 
         def six(act):
             outcomes = successes(at_once(*[act] * 6))
             assert {one.pk for one in outcomes} == {outcomes[0].pk}
 
         six(lambda: operations.issue_quote(order_id=order.pk, by=by, at=TERM))
-        six(lambda: order_states.place(order))
-        six(lambda: order_states.upload(order))
+        six(lambda: actions.place(order))
+        six(lambda: actions.upload(order))
         six(lambda: billing_operations.confirm(order_id=order.pk, by=by, at=TERM))
-        six(lambda: order_states.pay(order, by=by))
+        six(lambda: actions.pay(order, by=by))
         invoice = order.invoices.get()
         six(lambda: billing_operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejetée.", by=by, at=TERM))
         six(lambda: billing_operations.cancel(order_id=order.pk, reason="Doublon.", by=by, at=TERM))
@@ -78,13 +83,13 @@ def test_the_same_click_six_times_at_once_is_one(committing):
             "quoted", "placed", "scan_received", "confirmed", "payment_recorded", "paid", "reinvoiced", "cancelled",
             "refunded",
         ]  # fmt: skip
-        assert order_states.email_kinds(order) == ["placed", "invoiced", "paid", "invoiced", "cancelled", "refunded"]
-        assert order_states.email_kinds(card_order) == ["paid"]
-        assert (Entitlement.objects.count(), order_states.list_violations()) == (2, set())
+        assert list_email_kinds(order) == ["placed", "invoiced", "paid", "invoiced", "cancelled", "refunded"]
+        assert list_email_kinds(card_order) == ["paid"]
+        assert (Entitlement.objects.count(), list_violations()) == (2, set())
 
 
 def test_a_basket_that_is_being_paid_at_this_moment_is_left_as_it_is(public):
-    order = order_states.by_card()
+    order = OrderFactory(by_card=True)
     of = order.placed_by.affiliations.get()
     begun = Event()
 
@@ -103,7 +108,7 @@ def test_a_basket_that_is_being_paid_at_this_moment_is_left_as_it_is(public):
 
     def choose_again():
         begun.wait(timeout=30)
-        return order_states.draft(classes=1, affiliation=of)
+        return OrderFactory(classes=1, affiliation=of)
 
     _, another = at_once(pay, choose_again)
     assert another != order
@@ -111,50 +116,50 @@ def test_a_basket_that_is_being_paid_at_this_moment_is_left_as_it_is(public):
 
 
 def test_four_workers_run_the_countdown_once(public):
-    reminded, lapsing = order_states.placed(at=at_day(16)), order_states.placed()
+    reminded, lapsing = OrderFactory(placed=True, at=at_day(16)), OrderFactory(placed=True)
     rung = at_once(*[lambda: operations.remind_and_lapse(at_day(46))] * 4)
     assert (sum(one for one, _ in rung), sum(one for _, one in rung)) == (1, 1)
-    assert order_states.email_kinds(reminded) == ["placed", "reminder"]
-    assert order_states.email_kinds(lapsing) == ["placed", "lapsed"]
+    assert list_email_kinds(reminded) == ["placed", "reminder"]
+    assert list_email_kinds(lapsing) == ["placed", "lapsed"]
 
 
 @pytest.mark.parametrize("number", range(2))
 def test_whatever_is_done_at_once_the_books_hold_and_rights_say_what_was_paid(number, committing):
     """Five orders, eleven operations on each at once, in random order."""
-    made = [order_states.collectivity_draft(committing)]
-    by = order_states.create_operator()
+    made = [PurchaseFactory()]
+    by = OperatorFactory()
     with schema_context("public"):
         made += [
-            order_states.by_card(),
-            order_states.scanned(),
-            order_states.lapsed_scanned(),
-            order_states.confirmed(),
+            OrderFactory(by_card=True),
+            OrderFactory(scanned=True),
+            OrderFactory(lapsed_scanned=True),
+            OrderFactory(confirmed=True),
         ]
-        cards = {order.pk: order_states.add_confirmed_card(order).pk for order in made[1:]}
+        cards = {order.pk: CardPaymentFactory(order=order).pk for order in made[1:]}
         steps = [step for order in made for step in _steps(order, cards.get(order.pk), by)]
         random.Random(number).shuffle(steps)  # noqa: S311 - no secret
         at_once(*steps)
         # A late card payment stays in the books until refunded, on cancelled orders only.
         for payment in Payment.objects.filter(order__state=OrderState.CANCELLED, refunds__isnull=True):
             payment_operations.refund(payment_id=payment.pk, by=by, at=at_day(48))
-        assert order_states.list_violations() == set()
+        assert list_violations() == set()
         for order in Order.objects.all():
             live = order.invoices.filter(kind=InvoiceKind.INVOICE, credit__isnull=True).count()
             assert live == (order.state in (OrderState.CONFIRMED, OrderState.PAID))
             if order.state in (OrderState.PAID, OrderState.CANCELLED):
-                assert order_states.is_usable(order, at_day(48)) == (order.state == OrderState.PAID)
+                assert is_usable(order, at_day(48)) == (order.state == OrderState.PAID)
 
 
 def _steps(order, card, by):
     named = {"order_id": order.pk, "at": at_day(48)}
-    billing = MAIRIE if order.collectivity_id is None else DEPARTEMENT
+    billing = BillingDetailsFactory(collectivity=order.collectivity_id is not None)
     steps = [
         lambda: operations.place(billing=billing, terms_version=terms.CURRENT, by=order.placed_by, **named),
         lambda: operations.receive_scan(filename="a", content=b"%PDF-a", by=order.placed_by, **named),
         lambda: billing_operations.confirm(by=by, **named),
         lambda: billing_operations.confirm(by=by, **named),
-        lambda: order_states.pay(order, by=by, at=at_day(48)),
-        lambda: order_states.pay(order, by=by, at=at_day(48), reference="VIR 2"),
+        lambda: actions.pay(order, by=by, at=at_day(48)),
+        lambda: actions.pay(order, by=by, at=at_day(48), reference="VIR 2"),
         lambda: operations.prolong(until=YEAR_ENDS, by=by, **named),
         lambda: operations.suspend(by=by, **named),
         lambda: operations.remind_and_lapse(at_day(48)),

@@ -7,15 +7,19 @@ from django.db import connection, transaction
 
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import Invoice
-from licensing.catalogue import terms
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderEvent, PurchaseOrderScan
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import CardPayment, Payment
 from mailing.models import Message
-from tests.orders import order_states
-from tests.orders.order_states import MAIRIE, YEAR_ENDS, at_day
+from tests.factories.accounts import OperatorFactory
+from tests.factories.billing_details import PAYER_SIRET
+from tests.factories.orders import OrderFactory
+from tests.factories.payments import CardPaymentFactory
+from tests.orders import actions
+from tests.orders.assertions import is_usable, list_violations
+from tests.orders.dates import YEAR_ENDS, at_day
 
 #: After the lapse, within the school year.
 AT = at_day(48)
@@ -24,19 +28,17 @@ OPERATIONS = {
     "quote": lambda order, by: operations.issue_quote(order_id=order.pk, by=by, at=AT),
     "discard": lambda order, by: operations.discard_draft(order_id=order.pk, by=by, at=AT),
     "complete": lambda order, by: billing_operations.complete_billing_details(
-        order_id=order.pk, siret=MAIRIE.siret, service_code="S", engagement_number="E", by=by, at=AT
+        order_id=order.pk, siret=PAYER_SIRET, service_code="S", engagement_number="E", by=by, at=AT
     ),
-    "place": lambda order, _: order_states.place(order, at=AT),
-    "choose_card": lambda order, _: operations.prepare_card_payment(
-        order_id=order.pk, billing=MAIRIE, terms_version=terms.CURRENT, at=AT
-    ),
+    "place": lambda order, _: actions.place(order, at=AT),
+    "choose_card": lambda order, _: actions.choose_card(order, at=AT),
     "settle": lambda order, _: payment_operations.settle_by_card(card_payment_id=_card(order).pk, at=AT),
-    "upload": lambda order, _: order_states.upload(order, at=AT),
+    "upload": lambda order, _: actions.upload(order, at=AT),
     "refuse": lambda order, by: operations.refuse_scan(
         scan_id=order.scans.values_list("pk", flat=True).last() or 0, reason="Non signé.", by=by, at=AT
     ),
     "confirm": lambda order, by: billing_operations.confirm(order_id=order.pk, by=by, at=AT),
-    "pay": lambda order, by: order_states.pay(order, by=by, reference="VIR 2", at=AT),
+    "pay": lambda order, by: actions.pay(order, by=by, reference="VIR 2", at=AT),
     "refund": lambda order, by: payment_operations.refund(payment_id=order.payments.first().pk, by=by, at=AT),
     "cancel": lambda order, by: billing_operations.cancel(order_id=order.pk, reason="Erreur.", by=by, at=AT),
     "prolong": lambda order, by: operations.prolong(order_id=order.pk, until=YEAR_ENDS, by=by, at=AT),
@@ -48,8 +50,10 @@ OPERATIONS = {
     "clock": lambda _order, _by: operations.remind_and_lapse(AT),
 }
 
-#: Outcome of each operation, in the order of `order_states.STATES`: the next state, « + » where the licences are then
-#: usable; or « ! » and the code of the refusal. « . »: the operation does not apply.
+STATES = ("draft", "by_card", "placed", "scanned", "lapsed", "lapsed_scanned", "confirmed", "paid", "cancelled")
+
+#: Outcome of each operation, in each state: the next state, « + » where the licences are then usable; or « ! » and the
+#: code of the refusal. « . »: the operation does not apply.
 TABLE = """
             draft            by_card   placed     scanned    lapsed     lapsed_scanned confirmed  paid      cancelled
 quote       draft            draft     !draft     !draft     !draft     !draft         !draft     !draft    !draft
@@ -82,15 +86,13 @@ def parse_table():
 
 
 def test_the_transition_table_covers_every_state_and_operation():
-    assert {(state, name) for state, name, _ in parse_table()} == {
-        (a, b) for a in order_states.STATES for b in OPERATIONS
-    }
+    assert {(state, name) for state, name, _ in parse_table()} == {(a, b) for a in STATES for b in OPERATIONS}
 
 
-@pytest.mark.parametrize("state", order_states.STATES)
+@pytest.mark.parametrize("state", STATES)
 def test_every_operation_from(state, db):
-    order = order_states.STATES[state]()
-    by = order_states.create_operator()
+    order = OrderFactory() if state == "draft" else OrderFactory(**{state: True})
+    by = OperatorFactory()
     nothing, wrong = count_rows(), {}
     for _, name, expected in (row for row in parse_table() if row[0] == state and row[2] != "."):
         with transaction.atomic():
@@ -99,7 +101,7 @@ def test_every_operation_from(state, db):
                 as_it_was, broken = first == nothing, set()
             else:
                 run_operation(name, order, by)
-                as_it_was, broken = count_rows() == first, order_states.list_violations()
+                as_it_was, broken = count_rows() == first, list_violations()
             if (once, as_it_was, broken) != (expected, True, set()):
                 wrong[name] = (once, as_it_was, broken)
             transaction.set_rollback(True)
@@ -114,7 +116,7 @@ def run_operation(name, order, by):
     except LicensingError as refusal:
         return f"!{refusal.code}"
     order = Order.objects.get(pk=order.pk)
-    return order.state + ("+" if order_states.is_usable(order, AT) else "")
+    return order.state + ("+" if is_usable(order, AT) else "")
 
 
 def count_rows():
@@ -127,4 +129,4 @@ def count_rows():
 
 def _card(order):
     """Return the order's card payment, the same at both calls."""
-    return CardPayment.objects.filter(order=order).first() or order_states.add_confirmed_card(order)
+    return CardPayment.objects.filter(order=order).first() or CardPaymentFactory(order=order)

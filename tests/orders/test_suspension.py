@@ -13,7 +13,7 @@ from licensing.entitlements.models import Entitlement
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from tests.conftest import TERM
-from tests.factories.accounts import UserFactory
+from tests.factories.accounts import OperatorFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units
 
@@ -39,7 +39,7 @@ def test_a_suspended_lot_gives_nothing_and_a_restored_one_gives_again(pool):
 
 
 def test_the_operator_confirms_before_anything_is_suspended(nimes, pool, portal):
-    portal.force_login(UserFactory(is_staff=True, is_superuser=True))
+    portal.force_login(OperatorFactory())
     chosen = {"action": "suspend", "_selected_action": [pool.entitlement.order_line.order_id]}
     assert "Rien n&#x27;est perdu" in portal.post("/admin/orders/order/", chosen).content.decode()
     assert Entitlement.objects.get().suspended_at is None

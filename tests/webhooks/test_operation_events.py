@@ -23,8 +23,9 @@ from mailing import operations as mailing
 from mailing.drain import drain as send_mail
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
+from tests.factories.orders import PurchaseFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.orders import order_states
+from tests.orders import actions
 from tests.pools.actions import allocate_units
 from tests.waiting_jobs import list_waiting_jobs
 from webhooks import endpoints
@@ -186,10 +187,9 @@ def test_emails_of_the_portal_emit_nothing(listening, sink):
 
 
 def test_a_paid_order_emits_an_event_to_its_collectivity(listening, nimes, gard):
-    order = order_states.place(order_states.collectivity_draft(nimes))
-    order_states.confirm(order)
+    order = PurchaseFactory(confirmed=True)
     assert "order.paid" not in [kind for kind, *_ in emitted_events()]
-    order_states.pay(order)
+    actions.pay(order)
     [(_, subject, data)] = [one for one in emitted_events() if one[0] == "order.paid"]
     assert subject == f"order:{order.pk}"
     assert data == {"order": order.pk, "total_ttc": str(order.total_ttc), "currency": "EUR"}

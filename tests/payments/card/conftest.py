@@ -6,8 +6,9 @@ import pytest
 from payments import core
 from stripe import HTTPClient
 
+from tests.factories.payments import StartedPaymentFactory
 from tests.payments.card import fake_stripe
-from tests.payments.card.card_orders import open_checkout, start_payment
+from tests.payments.card.actions import open_checkout
 
 PROVIDER = "licensing.payments.card.stripe_checkout.StripeCheckout"
 
@@ -32,7 +33,7 @@ def stripe(settings, monkeypatch):
 @pytest.fixture
 def opened(stripe, portal):
     """A payment whose buyer is on Stripe's page, and its checkout session."""
-    payment = start_payment()
+    payment = StartedPaymentFactory()
     return payment, open_checkout(payment, portal)
 
 

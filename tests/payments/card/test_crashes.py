@@ -18,7 +18,8 @@ from licensing.payments.card import provider_calls
 from licensing.payments.card.demo_provider import ACCEPTED
 from licensing.payments.card.provider_interface import ProviderNotification
 from licensing.payments.models import CardPayment, ProviderEvent
-from tests.payments.card.card_orders import NO_EFFECTS, PAID_ONCE, get_effects, start_payment
+from tests.factories.payments import StartedPaymentFactory
+from tests.payments.card.effects import NO_EFFECTS, PAID_ONCE, get_effects
 from tests.races import run_concurrently
 from tests.workers import ROOT, database_url
 
@@ -28,7 +29,7 @@ STEP = 12
 
 def create_accepted_payment():
     """Return a payment that the bank accepted and that is not settled yet."""
-    payment = start_payment()
+    payment = StartedPaymentFactory()
     CardPayment.objects.filter(pk=payment.pk).update(
         transaction_id=f"{ACCEPTED}-{payment.token}", status=PaymentStatus.INPUT
     )

@@ -18,15 +18,10 @@ from licensing.payments.exceptions import CardsClosed
 from licensing.payments.models import CardPayment
 from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory, UserFactory
-from tests.payments.card.card_orders import (
-    NO_EFFECTS,
-    PAID_ONCE,
-    PRICE,
-    create_card_order,
-    get_effects,
-    run_jobs,
-    start_payment,
-)
+from tests.factories.orders import OrderFactory
+from tests.factories.payments import StartedPaymentFactory
+from tests.payments.card.actions import run_jobs
+from tests.payments.card.effects import NO_EFFECTS, PAID_ONCE, PRICE, get_effects
 
 SETTINGS = Path(django_settings.ROOT) / "platform" / "config" / "settings.py"
 
@@ -37,7 +32,7 @@ def answer_demo_page(portal, payment, word):
 
 
 def test_a_payment_that_the_bank_accepts_opens_the_licences(portal, db):
-    payment = start_payment()
+    payment = StartedPaymentFactory()
     portal.force_login(payment.order.placed_by)
     assert "aucune carte n’est demandée" in portal.get(payment.get_process_url()).content.decode()
     assert "0/5" in answer_demo_page(portal, payment, "accepte")
@@ -48,7 +43,7 @@ def test_a_payment_that_the_bank_accepts_opens_the_licences(portal, db):
 
 
 def test_a_payment_that_the_bank_declines_opens_nothing_and_can_be_made_again(portal, db):
-    payment = start_payment()
+    payment = StartedPaymentFactory()
     assert "Rien n’a été débité" in answer_demo_page(portal, payment, "refuse")
     assert get_effects(payment.order) == NO_EFFECTS
     portal.post(payment.get_process_url())
@@ -58,12 +53,12 @@ def test_a_payment_that_the_bank_declines_opens_nothing_and_can_be_made_again(po
 
 
 def test_a_teacher_holds_the_licence_they_paid_for(portal, db):
-    payment = start_payment(classes=1, buyer=TeacherFactory())
+    payment = StartedPaymentFactory(order__classes=1, order__affiliation__user=TeacherFactory())
     assert "Ouvrir ma classe" in answer_demo_page(portal, payment, "accepte")
 
 
 def test_a_refund_gives_the_money_back_once(portal, db):
-    payment = start_payment()
+    payment = StartedPaymentFactory()
     answer_demo_page(portal, payment, "accepte")
     operator = UserFactory(is_superuser=True)
     cancel(order_id=payment.order_id, reason="Essai.", by=operator, at=TERM)
@@ -75,7 +70,7 @@ def test_a_refund_gives_the_money_back_once(portal, db):
 
 
 def test_an_order_placed_by_mandate_can_still_be_paid_by_card(portal, db):
-    order = create_card_order()
+    order = OrderFactory(by_card=True)
     order.state, order.method, order.placed_at = OrderState.LAPSED, "mandate", TERM
     order.lapsed_at = TERM
     order.save()
@@ -89,7 +84,7 @@ def test_the_demo_provider_is_refused_on_a_server(settings, db):
     with pytest.raises(ImproperlyConfigured):
         DemoProvider()
     settings.CARD_VARIANT = ""
-    order = create_card_order()
+    order = OrderFactory(by_card=True)
     with pytest.raises(CardsClosed):
         card.start_attempt(order_id=order.pk, by=order.placed_by, at=TERM)
 

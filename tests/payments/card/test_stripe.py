@@ -20,19 +20,13 @@ from licensing.payments.exceptions import NotToPay, ProviderSilent
 from licensing.payments.models import CardPayment, ProviderEvent
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory
+from tests.factories.orders import OrderFactory
+from tests.factories.payments import StartedPaymentFactory
 from tests.factories.shop import get_seller
 from tests.host_client import HostClient
 from tests.payments.card import fake_stripe
-from tests.payments.card.card_orders import (
-    NO_EFFECTS,
-    PAID_ONCE,
-    PRICE,
-    create_card_order,
-    get_effects,
-    open_checkout,
-    run_jobs,
-    start_payment,
-)
+from tests.payments.card.actions import open_checkout, run_jobs
+from tests.payments.card.effects import NO_EFFECTS, PAID_ONCE, PRICE, get_effects
 
 WEBHOOK = "/webhooks/stripe/"
 
@@ -44,7 +38,7 @@ def shuffle_events(events, seed):
 
 
 def test_a_purchase_from_checkout_to_the_seat_counter(stripe, portal):
-    payment = start_payment()
+    payment = StartedPaymentFactory()
     session = open_checkout(payment, portal)
     (request,) = stripe.requests_to("/v1/checkout/sessions")
     price = request["line_items"]["0"]["price_data"]
@@ -119,7 +113,7 @@ def test_only_events_signed_by_stripe_are_accepted(stripe, opened, tell, caplog)
 
 def test_nothing_secret_and_nobody_s_address_is_logged(stripe, portal, tell, caplog):
     caplog.set_level(logging.DEBUG)
-    payment = start_payment()
+    payment = StartedPaymentFactory()
     session = open_checkout(payment, portal)
     tell(stripe.event("checkout.session.completed", {}), secret="whsec_of_another")
     stripe.down = True
@@ -225,7 +219,7 @@ def test_a_partial_refund_is_shown_and_changes_nothing(stripe, opened, tell):
 
 
 def test_while_stripe_is_down_nothing_is_lost(stripe, portal, tell):
-    payment = start_payment()
+    payment = StartedPaymentFactory()
     portal.force_login(payment.order.placed_by)
     stripe.down = True
     refused = portal.post(payment.get_process_url())
@@ -260,7 +254,7 @@ def test_a_paid_order_without_invoice_is_reported_and_invoiced_later(stripe, ope
 
 def test_payments_without_a_notification_are_polled(stripe, opened, portal):
     paid, session = opened
-    given_up = start_payment()
+    given_up = StartedPaymentFactory()
     expired = open_checkout(given_up, portal)
     stripe.pay(session)
     stripe.expire(expired)
@@ -303,7 +297,7 @@ def test_an_attempt_for_another_amount_is_cancelled_here_and_at_stripe(stripe, o
 
 
 def test_nobody_is_sent_to_pay_for_what_was_cancelled_in_another_window(stripe, portal):
-    payment = start_payment()
+    payment = StartedPaymentFactory()
     cancel(order_id=payment.order_id, reason="Abandonnée.", by=UserFactory(is_superuser=True), at=TERM)
     portal.force_login(payment.order.placed_by)
     assert portal.post(payment.get_process_url()).status_code == 409
@@ -321,7 +315,7 @@ def test_a_payment_is_its_buyer_s_alone(stripe, opened, portal):
 
 
 def test_an_order_is_paid_once_its_buyer_has_chosen_the_card(stripe, db):
-    order = create_card_order()
+    order = OrderFactory(by_card=True)
     order.method = ""
     order.save()
     with pytest.raises(NotToPay):

@@ -18,16 +18,10 @@ from licensing.payments.exceptions import ProviderSilent
 from licensing.payments.models import CardPayment
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
+from tests.factories.payments import StartedPaymentFactory
 from tests.payments.card import fake_stripe
-from tests.payments.card.card_orders import (
-    NO_EFFECTS,
-    PAID_ONCE,
-    PRICE,
-    get_effects,
-    open_checkout,
-    run_jobs,
-    start_payment,
-)
+from tests.payments.card.actions import open_checkout, run_jobs
+from tests.payments.card.effects import NO_EFFECTS, PAID_ONCE, PRICE, get_effects
 
 BY_TRANSFER = "Faites le remboursement par virement."
 
@@ -53,7 +47,7 @@ def get_status(payment):
 
 def test_an_attempt_that_stripe_will_not_open_is_followed_by_another(stripe, portal):
     """If it were kept, the buyer could never pay by card."""
-    payment = start_payment()
+    payment = StartedPaymentFactory()
     CardPayment.objects.update(billing_email="élève@exemple.example")
     portal.force_login(payment.order.placed_by)
     refused = portal.post(payment.get_process_url())
@@ -172,7 +166,7 @@ def test_stripe_is_never_called_inside_a_transaction(committing, stripe, portal,
         return ask(self, *question)
 
     monkeypatch.setattr(StripeCheckout, "_call", noted)
-    payment = start_payment()
+    payment = StartedPaymentFactory()
     session = open_checkout(payment, portal)
     paid = stripe.pay(session)
     assert tell(paid).status_code == 200
@@ -182,7 +176,7 @@ def test_stripe_is_never_called_inside_a_transaction(committing, stripe, portal,
     card.refund(payment_id=payment.order.payments.get(amount=PRICE).pk, by=operator, at=TERM)
     assert run_jobs() == ["refund_in_full"]
     assert len(stripe.refunds) == 1
-    silent = start_payment()
+    silent = StartedPaymentFactory()
     open_checkout(silent, portal)
     assert provider_calls.poll_open_payments(at=silent.modified, after=TERM - TERM) == 0
     CardPayment.objects.filter(pk=silent.pk).update(modified=TERM)

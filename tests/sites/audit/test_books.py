@@ -9,17 +9,14 @@ from django.db import connection
 from django.utils import timezone
 
 from core.calendar import date_in_paris
-from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing import get_or_create_document
 from licensing.billing.models import Invoice
 from licensing.orders import operations
 from licensing.orders.models import Order
-from licensing.payments import operations as payment_operations
-from licensing.payments.models import CardPayment
 from sites.audit.checks import check_all
 from sites.back_office import work_queue
-from tests.factories.accounts import UserFactory
-from tests.orders import sales
+from tests.factories.orders import OrderFactory, PurchaseFactory
+from tests.orders import actions
 
 BOOKS = {
     "invoice_numbers",
@@ -36,17 +33,17 @@ BOOKS = {
 @pytest.fixture
 def sold(nimes):
     """Orders in each state: a draft, placed with a scan and without, invoiced, paid both ways, cancelled, lapsed."""
-    now, operator = timezone.now(), UserFactory()
-    sales.create_draft()
-    sales.upload_scan(sales.place_order())
-    sales.place_order(at=now - datetime.timedelta(days=60))
+    now = timezone.now()
+    OrderFactory(current=True)
+    OrderFactory(current=True, scanned=True)
+    OrderFactory(current=True, placed=True, at=now - datetime.timedelta(days=60))
     operations.remind_and_lapse(now)
-    sales.place_purchase(nimes)
-    sales.place_and_confirm()
+    PurchaseFactory(current=True, placed=True)
+    OrderFactory(current=True, confirmed=True)
     get_or_create_document(Invoice.objects.get(), at=now)
-    sales.place_and_pay()
-    sales.pay_by_card()
-    billing_operations.cancel(order_id=sales.place_and_pay().pk, reason="Double.", by=operator, at=now)
+    OrderFactory(current=True, paid=True)
+    OrderFactory(current=True, paid_by_card=True)
+    OrderFactory(current=True, cancelled=True)
 
 
 def broken():
@@ -119,10 +116,7 @@ def test_each_broken_accounting_invariant_is_detected(sold):
 
 
 def test_a_card_charged_twice_is_awaiting_refund_and_not_a_breach(nimes):
-    order = sales.pay_by_card()
-    again = CardPayment.objects.create(
-        order=order, variant="default", status="confirmed", currency="EUR", total=order.total_ttc, transaction_id="pi_2"
-    )
-    payment_operations.settle_by_card(card_payment_id=again.pk, at=timezone.now())
+    order = OrderFactory(current=True, paid_by_card=True)
+    actions.settle_by_card(order, at=timezone.now())
     assert broken() == set()
     assert work_queue.list_waiting_orders("rembourser", date_in_paris(timezone.now())).get() == order

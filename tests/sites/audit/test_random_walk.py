@@ -12,7 +12,6 @@ from django.utils import timezone
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import PlatformState
 from licensing.billing.queries import get_balance
-from licensing.catalogue import terms
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.models import Order
@@ -21,7 +20,9 @@ from licensing.payments import operations as payment_operations
 from licensing.payments.models import CardPayment
 from sites.audit.checks import check_all
 from tests.factories.accounts import UserFactory
-from tests.orders import sales
+from tests.factories.orders import OrderFactory, PurchaseFactory
+from tests.factories.shop import open_shop
+from tests.orders import actions
 
 STEPS = 60
 
@@ -35,7 +36,7 @@ class RandomWalk:
         self.operator = UserFactory()
         self.at = timezone.now() - datetime.timedelta(days=200)
         self.done = Counter()
-        sales.open_shop(self.at)
+        open_shop(self.at)
 
     def step(self):
         self.at += datetime.timedelta(hours=self.draw.randrange(96))
@@ -50,13 +51,13 @@ class RandomWalk:
         self.done[step.__name__] += 1
 
     def draft(self):
-        sales.create_draft(at=self.at)
+        OrderFactory(current=True, at=self.at)
 
     def place(self):
-        sales.place_order(at=self.at)
+        OrderFactory(current=True, placed=True, at=self.at)
 
     def purchase(self):
-        sales.place_purchase(self.collectivity, at=self.at)
+        PurchaseFactory(current=True, placed=True, collectivity=self.collectivity, at=self.at)
 
     def clock(self):
         operations.remind_and_lapse(self.at)
@@ -68,7 +69,7 @@ class RandomWalk:
         billing_operations.confirm(order_id=order.pk, **self.by())
 
     def upload(self, order):
-        sales.upload_scan(order, at=self.at)
+        actions.upload(order, at=self.at)
 
     def refuse(self, order):
         waiting = order.scans.filter(state="waiting").first()
@@ -84,9 +85,7 @@ class RandomWalk:
 
     def pay_by_card(self, order):
         if order.state == "draft":
-            operations.prepare_card_payment(
-                order_id=order.pk, billing=sales.build_billing(), terms_version=terms.CURRENT, at=self.at
-            )
+            actions.choose_card(order, at=self.at)
         attempt = card.start_attempt(order_id=order.pk, by=order.placed_by, at=self.at)
         CardPayment.objects.filter(pk=attempt.pk).update(status="confirmed", transaction_id=f"pi_{attempt.pk}")
         payment_operations.settle_by_card(card_payment_id=attempt.pk, at=self.at)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.factories.accounts import UserFactory
+from tests.factories.accounts import OperatorFactory
 
 
 @pytest.fixture
 def operator(portal):
-    portal.force_login(UserFactory(is_staff=True, is_superuser=True))
+    portal.force_login(OperatorFactory())
     return portal

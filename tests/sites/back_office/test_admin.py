@@ -18,7 +18,7 @@ from licensing.entitlements import keys
 from mailing.models import Message
 from tenants.models import Collectivity, OfficeRequest
 from tests.conftest import TERM
-from tests.factories.accounts import PrincipalFactory, UserFactory
+from tests.factories.accounts import OperatorFactory, PrincipalFactory, UserFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.licensing import KeyFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
@@ -45,7 +45,7 @@ PAGES = [
 
 @pytest.fixture
 def operator(portal):
-    user = UserFactory(is_staff=True, is_superuser=True)
+    user = OperatorFactory()
     portal.force_login(user)
     portal.user = user
     return portal
@@ -61,7 +61,7 @@ def test_every_page_requires_the_operator(page, portal):
     assert portal.get(page).status_code == 302
     portal.force_login(UserFactory(is_staff=True))
     assert portal.get(page).status_code in (302, 403)
-    portal.force_login(UserFactory(is_staff=True, is_superuser=True))
+    portal.force_login(OperatorFactory())
     answer = portal.get(page)
     assert answer.status_code == 200
     assert "'unsafe-eval'" in answer["Content-Security-Policy"]

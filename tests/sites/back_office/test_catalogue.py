@@ -13,13 +13,13 @@ from django.test.utils import CaptureQueriesContext
 
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear
 from licensing.catalogue.operations import get_licence_product
-from tests.factories.accounts import UserFactory
+from tests.factories.accounts import OperatorFactory
 from tests.factories.shop import TIERS, put_on_sale
 
 
 @pytest.fixture
 def operator(portal):
-    portal.force_login(UserFactory(is_staff=True, is_superuser=True))
+    portal.force_login(OperatorFactory())
     return portal
 
 

@@ -10,14 +10,14 @@ from licensing.catalogue.models import Seller
 from licensing.orders.models import Order, PublicBody
 from licensing.pools.models import Pool
 from tenants.models import Collectivity
-from tests.factories.accounts import UserFactory
+from tests.factories.accounts import OperatorFactory, UserFactory
 
 FORM = "/admin/orders/order/ouvrir-un-lot/"
 
 
 @pytest.fixture
 def operator(portal):
-    portal.force_login(UserFactory(is_staff=True, is_superuser=True))
+    portal.force_login(OperatorFactory())
     return portal
 
 

@@ -11,20 +11,20 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from licensing.orders import operations
-from licensing.payments.models import CardPayment, ProviderEvent
-from tests.factories.licensing import OrderFactory, OrderLineFactory
-from tests.orders import sales
+from licensing.payments.models import ProviderEvent
+from tests.factories.licensing import OrderLineFactory, OrderRowFactory
+from tests.factories.orders import OrderFactory
 from tests.sites.back_office.pages import order_url, page_text
 
 
 def test_an_order_is_found_by_its_school_its_buyer_and_its_billing_office(operator):
-    order = sales.place_order()
+    order = OrderFactory(current=True, placed=True)
     for query in (order.school_id, order.placed_by.email, "Compta@Nimes.example"):
         assert f'href="{order_url(order)}"' in page_text(operator.post("/admin/rechercher/", {"query": query})), query
 
 
 def test_an_order_s_number_is_written_as_on_its_documents(operator, gard):
-    order = OrderFactory(pk=1_035_000, collectivity=gard)
+    order = OrderRowFactory(pk=1_035_000, collectivity=gard)
     OrderLineFactory(order=order)
     assert re.search(r">\s*1035000\s*</a>", page_text(operator.get("/admin/orders/order/")))
 
@@ -35,11 +35,11 @@ def test_the_home_page_lists_the_work_queue(operator):
     assert "Rien n'est en vente" in page
     now = timezone.now()
     long_ago = now - datetime.timedelta(days=60)
-    sales.upload_scan(sales.place_order())
-    late = sales.place_and_confirm(at=long_ago)
-    sales.place_order(at=long_ago)
+    OrderFactory(current=True, scanned=True)
+    late = OrderFactory(current=True, confirmed=True, at=long_ago)
+    OrderFactory(current=True, placed=True, at=long_ago)
     operations.remind_and_lapse(now)
-    sales.place_order()
+    OrderFactory(current=True, placed=True)
     page = page_text(operator.get("/admin/"))
     for sentence in (
         "1 bon de commande signé à vérifier",
@@ -66,12 +66,11 @@ def test_the_home_page_lists_the_work_queue(operator):
 )
 def test_every_list_takes_the_same_queries_whatever_its_length(operator, page, django_assert_num_queries):
     def sell():
-        sales.upload_scan(sales.place_order())
-        sales.place_and_pay()
-        card_payment = sales.pay_by_card().payments.get().card
-        CardPayment.objects.filter(pk=card_payment.pk).update(transaction_id=f"pi_of_{card_payment.pk}")
+        OrderFactory(current=True, scanned=True)
+        OrderFactory(current=True, paid=True)
+        order = OrderFactory(current=True, paid_by_card=True)
         ProviderEvent.objects.create(
-            variant="stripe", event_id=f"evt_{card_payment.pk}", kind="refund.failed", received_at=timezone.now()
+            variant="stripe", event_id=f"evt_{order.pk}", kind="refund.failed", received_at=timezone.now()
         )
 
     sell()

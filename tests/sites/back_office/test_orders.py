@@ -20,9 +20,11 @@ from licensing.entitlements.models import Entitlement
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderState
 from licensing.payments.models import CardPayment, Payment
-from tests.factories.accounts import UserFactory
+from tests.factories.accounts import OperatorFactory, UserFactory
+from tests.factories.billing_details import PAYER_SIRET
+from tests.factories.orders import OrderFactory
 from tests.host_client import HostClient
-from tests.orders import sales
+from tests.orders import actions
 from tests.races import run_concurrently
 from tests.sites.back_office.pages import order_url, page_text
 
@@ -42,7 +44,7 @@ def run_action(operator, row, name, **typed):
 
 
 def test_a_purchase_order_that_came_by_post_is_confirmed_then_paid(operator):
-    order = sales.place_order()
+    order = OrderFactory(current=True, placed=True, billing__name="Commune de Nîmes")
     assert "Le bon de commande signé est attendu" in page_text(operator.get(order_url(order)))
     question = page_text(operator.get(action_url(order, "confirmer")))
     assert "facture de 199,00 € est émise au nom de « Commune de Nîmes » (SIRET 21300189400012)" in question
@@ -63,7 +65,7 @@ def test_a_purchase_order_that_came_by_post_is_confirmed_then_paid(operator):
 
 
 def test_the_second_of_two_clicks_does_nothing(operator):
-    order = sales.place_and_confirm()
+    order = OrderFactory(current=True, confirmed=True)
     page = action_url(order, "reglement")
     typed = {
         "method": "cheque",
@@ -80,7 +82,7 @@ def test_the_second_of_two_clicks_does_nothing(operator):
 
 
 def test_a_completed_action_leaves_the_work_queue(operator):
-    order = sales.place_order()
+    order = OrderFactory(current=True, placed=True)
     last_event = operator.get(action_url(order, "confirmer")).context["page_version"]
     operator.post(action_url(order, "confirmer"), {"page_version": last_event})
     again = operator.post(action_url(order, "confirmer"), {"page_version": last_event}, follow=True)
@@ -89,36 +91,36 @@ def test_a_completed_action_leaves_the_work_queue(operator):
 
 
 def test_a_scan_is_looked_at_then_refused_or_confirmed(operator):
-    order = sales.place_order()
-    scan = sales.upload_scan(order)
+    order = OrderFactory(current=True, placed=True)
+    scan = actions.upload(order, filename="bon signé.pdf", at=timezone.now())
     page = page_text(operator.get(order_url(order)))
     assert "« bon signé.pdf »" in page
     shown = operator.get(f"/admin/orders/purchaseorderscan/{scan.pk}/fichier/")
-    assert (shown["Content-Type"], shown.content) == ("application/pdf", b"%PDF-1.7 signed and stamped")
+    assert (shown["Content-Type"], shown.content) == ("application/pdf", actions.SCAN)
     assert "inline" in shown["Content-Disposition"]
     run_action(operator, order, "refuser-le-bon", reason="La signature manque.")
     scan.refresh_from_db()
     assert (scan.state, scan.reason) == ("refused", "La signature manque.")
     assert operator.get(action_url(order, "refuser-le-bon")).status_code == 302
-    sales.upload_scan(order)
+    actions.upload(order, at=timezone.now())
     run_action(operator, order, "confirmer")
     assert order.scans.get(state="accepted")
 
 
 def test_missing_invoice_data_is_listed_and_completed_in_the_back_office(operator):
-    order = sales.place_order(siret="")
+    order = OrderFactory(current=True, placed=True, billing__siret="")
     assert "Il manque encore" in page_text(operator.get(action_url(order, "confirmer")))
     assert "sans lui, sa facture" in run_action(operator, order, "confirmer")
     assert "faute de frappe" in run_action(operator, order, "completer", siret="213 001 894 00013")
     run_action(operator, order, "completer", siret="213 001 894 00012", engagement_number="EJ 42")
     order.refresh_from_db()
-    assert (order.siret, order.engagement_number) == (sales.SIRET, "EJ 42")
+    assert (order.siret, order.engagement_number) == (PAYER_SIRET, "EJ 42")
     run_action(operator, order, "confirmer")
     assert Invoice.objects.exists()
 
 
 def test_a_posted_purchase_order_with_missing_codes_stops_the_countdown(operator):
-    order = sales.place_order(siret="")
+    order = OrderFactory(current=True, placed=True, billing__siret="")
     assert "n'est ni un PDF ni une photo" in run_action(
         operator, order, "recevoir", scan=SimpleUploadedFile("bon.pdf", b"MZ")
     )
@@ -132,13 +134,13 @@ def test_a_posted_purchase_order_with_missing_codes_stops_the_countdown(operator
     operations.remind_and_lapse(timezone.now() + datetime.timedelta(days=60))
     order.refresh_from_db()
     assert order.state == OrderState.PLACED
-    run_action(operator, order, "completer", siret=sales.SIRET)
+    run_action(operator, order, "completer", siret=PAYER_SIRET)
     run_action(operator, order, "confirmer")
     assert order.scans.get().state == "accepted"
 
 
 def test_an_order_that_can_be_confirmed_needs_no_posted_document(operator):
-    assert operator.get(action_url(sales.place_order(), "recevoir")).status_code == 302
+    assert operator.get(action_url(OrderFactory(current=True, placed=True), "recevoir")).status_code == 302
 
 
 def primary_action(operator, order):
@@ -147,9 +149,10 @@ def primary_action(operator, order):
 
 
 def test_the_primary_button_is_the_next_action(operator):
-    assert primary_action(operator, sales.place_order()).startswith("Confirmer")
-    assert primary_action(operator, sales.place_order(siret="")) == "Compléter les références du payeur"
-    order = sales.place_and_confirm()
+    assert primary_action(operator, OrderFactory(current=True, placed=True)).startswith("Confirmer")
+    incomplete = OrderFactory(current=True, placed=True, billing__siret="")
+    assert primary_action(operator, incomplete) == "Compléter les références du payeur"
+    order = OrderFactory(current=True, confirmed=True)
     assert primary_action(operator, order) == "Enregistrer un règlement"
     invoice = order.invoices.current().get()
     billing_operations.record_platform_status(
@@ -162,15 +165,14 @@ def test_the_primary_button_is_the_next_action(operator):
 
 
 def test_a_cancelled_order_does_not_mention_the_end_of_the_year(operator):
-    order = sales.place_and_pay()
-    billing_operations.cancel(order_id=order.pk, reason="Doublon.", by=UserFactory(), at=timezone.now())
+    order = OrderFactory(current=True, cancelled=True)
     page = page_text(operator.get(order_url(order)))
     assert "Droits arrêtés" in page
     assert "L'année scolaire est finie" not in page
 
 
 def test_rights_are_suspended_restored_and_prolonged(operator):
-    order = sales.place_and_confirm()
+    order = OrderFactory(current=True, confirmed=True)
     run_action(operator, order, "suspendre")
     assert Entitlement.objects.get().suspended_at is not None
     until = date_in_paris(timezone.now()) + datetime.timedelta(days=70)
@@ -182,7 +184,7 @@ def test_rights_are_suspended_restored_and_prolonged(operator):
 
 
 def test_a_paid_order_is_cancelled_by_a_credit_note_then_refunded(operator):
-    order = sales.place_and_pay()
+    order = OrderFactory(current=True, paid=True)
     payment = Payment.objects.get()
     assert operator.get(action_url(payment, "rembourser")).status_code == 302
     question = page_text(operator.get(action_url(order, "annuler")))
@@ -207,19 +209,19 @@ def test_stripe_in_test_mode_shows_a_warning(operator, settings, key, warns):
 
 
 def test_the_order_page_says_why_rights_stopped_and_how_to_restore_them(operator):
-    cancelled = sales.place_order()
+    cancelled = OrderFactory(current=True, placed=True)
     billing_operations.cancel(order_id=cancelled.pk, reason="Double.", by=UserFactory(), at=timezone.now())
     page = page_text(operator.get(order_url(cancelled)))
     assert "Annulée. Double." in page
     assert "L'année scolaire est finie" not in page
-    lapsed = sales.place_order(at=timezone.now() - datetime.timedelta(days=60))
+    lapsed = OrderFactory(current=True, placed=True, at=timezone.now() - datetime.timedelta(days=60))
     assert "tant que le bon de commande signé, ou le règlement, n'est pas venu" in page_text(
         operator.get(order_url(lapsed))
     )
 
 
 def test_cancelling_an_invoiced_order_mentions_no_late_purchase_order(operator):
-    order = sales.place_order(at=timezone.now() - datetime.timedelta(days=60))
+    order = OrderFactory(current=True, placed=True, at=timezone.now() - datetime.timedelta(days=60))
     operations.remind_and_lapse(timezone.now())
     assert "sans bon de commande" in page_text(operator.get(action_url(order, "annuler")))
     billing_operations.confirm(order_id=order.pk, by=UserFactory(), at=timezone.now())
@@ -228,9 +230,7 @@ def test_cancelling_an_invoiced_order_mentions_no_late_purchase_order(operator):
 
 def test_refusing_a_late_scan_warns_that_everything_stops(operator):
     long_ago = timezone.now() - datetime.timedelta(days=60)
-    fresh, late = sales.place_order(), sales.place_order(at=long_ago)
-    sales.upload_scan(fresh)
-    sales.upload_scan(late, at=long_ago)
+    fresh, late = OrderFactory(current=True, scanned=True), OrderFactory(current=True, scanned=True, at=long_ago)
     assert "fait reprendre le compte à rebours, jusqu'au" in page_text(
         operator.get(action_url(fresh, "refuser-le-bon"))
     )
@@ -243,7 +243,7 @@ def test_refusing_a_late_scan_warns_that_everything_stops(operator):
 
 
 def test_an_overdue_order_leaves_the_work_queue_once_handled(operator):
-    late = sales.place_and_confirm(at=timezone.now() - datetime.timedelta(days=60))
+    late = OrderFactory(current=True, confirmed=True, at=timezone.now() - datetime.timedelta(days=60))
     for answer, listed in (("suspendre", False), ("retablir", True)):
         run_action(operator, late, answer)
         assert ("attend=echues" in page_text(operator.get("/admin/"))) is listed
@@ -253,7 +253,7 @@ def test_an_overdue_order_leaves_the_work_queue_once_handled(operator):
 
 
 def test_one_refused_order_does_not_block_the_others_of_a_bulk_action(operator):
-    kept, cancelled = sales.place_and_confirm(), sales.place_order()
+    kept, cancelled = OrderFactory(current=True, confirmed=True), OrderFactory(current=True, placed=True)
     billing_operations.cancel(order_id=cancelled.pk, reason="Double.", by=UserFactory(), at=timezone.now())
     chosen = {"action": "suspend", "_selected_action": [kept.pk, cancelled.pk]}
     assert str(kept.school) in page_text(operator.post("/admin/orders/order/", chosen))
@@ -271,13 +271,13 @@ def test_one_refused_order_does_not_block_the_others_of_a_bulk_action(operator):
     ],
 )  # fmt: skip
 def test_only_the_operator_opens_the_back_office(portal, page):
-    portal.force_login(sales.place_order().placed_by)
+    portal.force_login(OrderFactory(current=True, placed=True).placed_by)
     assert portal.get(f"/admin/{page}").status_code in (302, 403)
     assert Order.objects.get().state == OrderState.PLACED
 
 
 def test_invoices_that_wait_are_downloaded_together_then_noted_as_deposited(operator):
-    first, second = sales.place_and_confirm(), sales.place_and_confirm()
+    first, second = OrderFactory(current=True, confirmed=True), OrderFactory(current=True, confirmed=True)
     assert "2 factures ou avoirs à déposer" in page_text(operator.get("/admin/"))
     page = operator.get("/admin/billing/invoice/a-deposer/")
     numbers = page.context["numbers"]
@@ -286,20 +286,20 @@ def test_invoices_that_wait_are_downloaded_together_then_noted_as_deposited(oper
         invoices = [order.invoices.current().get().number for order in (first, second)]
         assert set(opened.namelist()) == {"liste.csv", *(f"{number}.pdf" for number in invoices)}
     # Issued after the archive was downloaded, so not in it.
-    third = sales.place_and_confirm().invoices.current().get()
+    third = OrderFactory(current=True, confirmed=True).invoices.current().get()
     operator.post("/admin/billing/invoice/a-deposer/", {"factures": numbers})
     assert [one.pk for one in invoicing.list_undeposited()] == [third.pk]
 
 
 def test_a_rejected_invoice_comes_first_and_is_reissued_under_a_new_number(operator):
-    order = sales.place_and_confirm()
+    order = OrderFactory(current=True, confirmed=True)
     invoice = order.invoices.current().get()
     assert operator.get(action_url(invoice, "refaire")).status_code == 302
     assert "Recopiez le motif" in run_action(operator, invoice, "etat", state="rejected", reason="")
     run_action(operator, invoice, "etat", state="rejected", reason="Code service inconnu.")
     assert "1 facture rejetée ou refusée" in page_text(operator.get("/admin/"))
     assert str(invoice) in page_text(operator.get("/admin/billing/invoice/?attend=rejetees"))
-    run_action(operator, order, "completer", siret=sales.SIRET, service_code="EDUC")
+    run_action(operator, order, "completer", siret=PAYER_SIRET, service_code="EDUC")
     assert "émise" in run_action(operator, invoice, "refaire", reason="Code service inconnu.")
     issued = order.invoices.current().get()
     assert issued.number > invoice.number
@@ -312,7 +312,7 @@ def test_a_rejected_invoice_comes_first_and_is_reissued_under_a_new_number(opera
 
 
 def test_a_card_payment_is_refunded_by_the_provider(operator):
-    order = sales.pay_by_card()
+    order = OrderFactory(current=True, paid_by_card=True)
     payment = Payment.objects.get()
     run_action(operator, order, "annuler", reason="À la demande de l'école.")
     assert operator.get(action_url(payment, "rembourser")).status_code == 302
@@ -330,8 +330,8 @@ def test_a_card_payment_is_refunded_by_the_provider(operator):
 
 def test_two_clicks_at_the_same_moment_record_one_payment(committing):
     with schema_context("public"):
-        order = sales.place_and_confirm()
-        user = UserFactory(is_staff=True, is_superuser=True)
+        order = OrderFactory(current=True, confirmed=True)
+        user = OperatorFactory()
     browsers = [HostClient(settings.BASE_DOMAIN) for _ in range(4)]
     for browser in browsers:
         browser.force_login(user)

@@ -7,14 +7,14 @@ import pytest
 from schools.directory.operations import synchronise
 from schools.models import School
 from tests.conftest import TERM
-from tests.factories.accounts import UserFactory
+from tests.factories.accounts import OperatorFactory
 from tests.factories.schools import SchoolFactory
 from tests.schools.directory_files import make_row, write_file
 
 
 @pytest.fixture
 def operator(portal):
-    user = UserFactory(is_staff=True, is_superuser=True)
+    user = OperatorFactory()
     portal.force_login(user)
     return portal
 

@@ -14,16 +14,11 @@ from licensing.orders import operations
 from licensing.orders.models import Order, OrderState, PublicBody, ScanState
 from licensing.pools.models import Pool
 from tests.conftest import TERM
+from tests.factories.billing_details import PAYER_SIRET
 from tests.factories.collectivities import MemberFactory
+from tests.factories.orders import PurchaseFactory
 from tests.factories.shop import get_seller, put_on_sale
-from tests.orders.collectivity_purchases import (
-    PDF,
-    SIRET,
-    create_draft,
-    create_quoted_draft,
-    place_purchase,
-    upload_scan,
-)
+from tests.orders import actions
 
 pytestmark = pytest.mark.django_db
 
@@ -139,12 +134,12 @@ def test_a_volume_becomes_a_draft_which_becomes_a_quote(buyer):
 
 
 def test_ordering_opens_the_lot_at_once_and_says_what_is_left_to_do(buyer, nimes):
-    order = create_draft(2000)
+    order = PurchaseFactory()
 
     page = page_text(buyer.post(purchase_url("order", order.pk), billing_fields(), follow=True))
 
     order.refresh_from_db()
-    assert (order.state, order.siret, order.terms_version) == (OrderState.PLACED, SIRET, terms.CURRENT)
+    assert (order.state, order.siret, order.terms_version) == (OrderState.PLACED, PAYER_SIRET, terms.CURRENT)
     assert Pool.objects.get().capacity == 2000
     for message in ("2 000 licences sont utilisables", "8 janvier 2027", "bon de commande (PDF)", "12 rue des Écoles"):
         assert message in page
@@ -162,7 +157,7 @@ def test_ordering_opens_the_lot_at_once_and_says_what_is_left_to_do(buyer, nimes
     ],
 )
 def test_an_invalid_order_is_refused_with_the_reason(buyer, changed, status, message):
-    order = create_draft()
+    order = PurchaseFactory()
 
     answer = buyer.post(purchase_url("order", order.pk), billing_fields(**changed))
 
@@ -175,9 +170,9 @@ def test_an_invalid_order_is_refused_with_the_reason(buyer, changed, status, mes
 
 
 def test_missing_invoice_data_is_shown_live_and_completed_after_ordering(buyer):
-    PublicBody.objects.create(siret=SIRET, name="COMMUNE DE NIMES", engagement_required=True, changed_at=TERM)
-    order = place_purchase()
-    fields = {"siret": SIRET, "service_code": "", "engagement_number": ""}
+    PublicBody.objects.create(siret=PAYER_SIRET, name="COMMUNE DE NIMES", engagement_required=True, changed_at=TERM)
+    order = PurchaseFactory(placed=True)
+    fields = {"siret": PAYER_SIRET, "service_code": "", "engagement_number": ""}
 
     typing = page_text(buyer.get(purchase_url("complete", order.pk), fields, headers={"HX-Request": "true"}))
     waiting = page_text(buyer.get(purchase_url("detail", order.pk)))
@@ -192,7 +187,7 @@ def test_missing_invoice_data_is_shown_live_and_completed_after_ordering(buyer):
 
 
 def test_the_signed_purchase_order_is_uploaded_found_again_and_replaced(buyer):
-    order = place_purchase()
+    order = PurchaseFactory(placed=True)
 
     def send(content, name="bon signé.pdf"):
         return buyer.post(purchase_url("upload", order.pk), {"scan": SimpleUploadedFile(name, content)}, follow=True)
@@ -204,7 +199,7 @@ def test_the_signed_purchase_order_is_uploaded_found_again_and_replaced(buyer):
     assert "ni un PDF ni une photo" in page_text(refused)
     assert not order.scans.exists()
 
-    received = page_text(send(PDF))
+    received = page_text(send(actions.SCAN))
     scan = order.scans.get()
     kept = buyer.get(purchase_url("scan", order.pk, scan.pk))
 
@@ -212,16 +207,16 @@ def test_the_signed_purchase_order_is_uploaded_found_again_and_replaced(buyer):
     for page in (received, page_text(buyer.get(purchase_url("list")))):
         assert "est arrêté le temps que nous vérifiions votre bon de commande" in page
         assert "dans l'attente du règlement" not in page
-    assert (kept.content, kept["X-Content-Type-Options"]) == (PDF, "nosniff")
+    assert (kept.content, kept["X-Content-Type-Options"]) == (actions.SCAN, "nosniff")
     assert kept["Content-Disposition"].startswith("attachment")
-    send(PDF + b" again", "le bon.pdf")
+    send(actions.SCAN + b" again", "le bon.pdf")
     assert order.scans.get(state=ScanState.WAITING).filename == "le bon.pdf"
 
 
 def test_a_refused_scan_says_why_and_an_invoiced_order_what_to_pay_and_how(buyer):
-    order = place_purchase()
+    order = PurchaseFactory(placed=True)
     by = order.placed_by
-    scan = upload_scan(order)
+    scan = actions.upload(order)
     operations.refuse_scan(scan_id=scan.pk, reason="Il n'est pas signé.", by=by, at=TERM)
     assert "n'est pas signé" in page_text(buyer.get(purchase_url("detail", order.pk)))
 
@@ -236,7 +231,7 @@ def test_a_refused_scan_says_why_and_an_invoiced_order_what_to_pay_and_how(buyer
 
 
 def test_a_draft_is_given_up_once_and_leaves_the_list(buyer):
-    order = create_quoted_draft()
+    order = PurchaseFactory(quoted=True)
 
     assert buyer.get(purchase_url("discard", order.pk)).status_code == 200
     gone = page_text(buyer.post(purchase_url("discard", order.pk), follow=True))
@@ -247,7 +242,7 @@ def test_a_draft_is_given_up_once_and_leaves_the_list(buyer):
 
 
 def test_a_manager_reads_and_is_shown_nothing_to_do(manager):
-    order = place_purchase()
+    order = PurchaseFactory(placed=True, units=40)
 
     page = page_text(manager.get(purchase_url("detail", order.pk)))
     listed = page_text(manager.get(purchase_url("list")))
@@ -259,12 +254,12 @@ def test_a_manager_reads_and_is_shown_nothing_to_do(manager):
 
 
 def test_the_list_asks_as_much_for_three_orders_as_for_one(buyer, django_assert_num_queries):
-    place_purchase()
+    PurchaseFactory(placed=True)
     buyer.get(purchase_url("list"))
     with django_assert_num_queries(9):
         buyer.get(purchase_url("list"))
     for days in (1, 2):
-        place_purchase(units=30, at=TERM + datetime.timedelta(days=days))
+        PurchaseFactory(placed=True, units=30, at=TERM + datetime.timedelta(days=days))
     with django_assert_num_queries(9):
         page = page_text(buyer.get(purchase_url("list")))
     assert page.count("Bon de commande signé attendu") == 3
@@ -272,14 +267,14 @@ def test_the_list_asks_as_much_for_three_orders_as_for_one(buyer, django_assert_
 
 
 def test_missing_documents_are_not_found(buyer):
-    order = create_draft()
+    order = PurchaseFactory()
 
     for name in ("quote_pdf", "purchase_order_pdf"):
         assert buyer.get(purchase_url(name, order.pk)).status_code == 404
 
 
 def test_home_and_pools_link_to_order_and_shop_for_those_allowed(office, nimes, buyer):
-    order = place_purchase()
+    order = PurchaseFactory(placed=True)
     viewer = office("nimes", MemberFactory(roles=[Role.VIEWER]).user)
 
     for page in ("/", "/lots/"):
@@ -289,7 +284,7 @@ def test_home_and_pools_link_to_order_and_shop_for_those_allowed(office, nimes, 
 
 
 def test_an_invoice_rejected_by_its_platform_is_shown_and_corrected(buyer):
-    order = place_purchase()
+    order = PurchaseFactory(placed=True)
     by = order.placed_by
     invoice = billing_operations.confirm(order_id=order.pk, by=by, at=TERM)
     assert purchase_url("complete", order.pk) not in page_text(buyer.get(purchase_url("detail", order.pk)))
@@ -299,7 +294,7 @@ def test_an_invoice_rejected_by_its_platform_is_shown_and_corrected(buyer):
     page = page_text(buyer.get(purchase_url("detail", order.pk)))
     listed = page_text(buyer.get(purchase_url("list")))
     answer = buyer.post(
-        purchase_url("complete", order.pk), {"siret": SIRET, "service_code": "EDUC", "engagement_number": ""}
+        purchase_url("complete", order.pk), {"siret": PAYER_SIRET, "service_code": "EDUC", "engagement_number": ""}
     )
 
     assert "Code service inconnu." in page

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 
+from django.db import connection
+
 from accounts.models import Profile
 from collectivities.models import Member, Role
 from licensing.orders.models import Order, OrderState
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import CardPayment, Payment
 from tests.conftest import TERM
-from tests.factories.schools import AffiliationFactory
-from tests.orders import order_states
-from tests.orders.order_states import COOPERATIVE
+from tests.factories.billing_details import BillingDetailsFactory
+from tests.factories.orders import OrderFactory, PurchaseFactory
+from tests.factories.payments import CardPaymentFactory
+from tests.orders import actions
 from tests.sites.portal import identifiable_person
 from tests.sites.portal.my_account_page import visible_text
 
-OWN = {"name": "Zéphirine Quenouille", "email": "zquenouille@exemple.example", "payer": "other"}
+OWN = {"name": "Zéphirine Quenouille", "email": "zquenouille@exemple.example", "payer": "other", "siret": ""}
 
 
 def plain_text(page):
@@ -25,14 +28,13 @@ def plain_text(page):
 
 def draft_order(user, *, classes=5):
     """Return a draft order of the person, billed in their own name."""
-    order = order_states.draft(classes=classes, affiliation=AffiliationFactory(user=user))
-    return order_states.choose_card(order, billing=order_states.with_fields(COOPERATIVE, **OWN))
+    return OrderFactory(by_card=True, classes=classes, affiliation__user=user, billing=BillingDetailsFactory(**OWN))
 
 
 def test_drafts_are_deleted_with_the_account(nimes):
     user = identifiable_person.create_person(Profile.PRINCIPAL)
     order = draft_order(user)
-    CardPayment.objects.filter(pk=order_states.add_confirmed_card(order).pk).update(billing_email=user.email)
+    CardPayment.objects.filter(pk=CardPaymentFactory(order=order).pk).update(billing_email=user.email)
     identifiable_person.delete_account(user)
     order.refresh_from_db()
     assert (order.state, order.bill_name, order.bill_email, order.payer) == (OrderState.CANCELLED, "", "", "")
@@ -46,21 +48,19 @@ def test_drafts_are_deleted_with_the_account(nimes):
 
 def test_placed_orders_are_kept_and_the_page_says_so_first(nimes, as_):
     user = identifiable_person.create_person(Profile.PRINCIPAL)
-    order = order_states.place(draft_order(user), billing=order_states.with_fields(COOPERATIVE, **OWN))
+    order = actions.place(draft_order(user), billing=BillingDetailsFactory(**OWN))
     page = plain_text(as_(user).get("/mon-compte/supprimer/"))
     assert f"la commande n° {order.pk} (199,00 € TTC) suit son cours sans vous" in page
     assert "conservés dix ans" in page
     identifiable_person.delete_account(user)
     order.refresh_from_db()
     assert (order.state, order.bill_name) == (OrderState.PLACED, "Zéphirine Quenouille")
-    assert order_states.confirm(order).snapshot["buyer"]["name"] == "Zéphirine Quenouille"
+    assert actions.confirm(order).snapshot["buyer"]["name"] == "Zéphirine Quenouille"
 
 
 def test_the_page_says_that_ones_own_licence_is_lost(nimes, as_):
     user = identifiable_person.create_person()
-    payment_operations.settle_by_card(
-        card_payment_id=order_states.add_confirmed_card(draft_order(user, classes=1)).pk, at=TERM
-    )
+    actions.settle_by_card(draft_order(user, classes=1))
     page = plain_text(as_(user).get("/mon-compte/supprimer/"))
     assert "que vous avez achetée pour vous-même : elle ne passe à personne" in page
     assert "saisi à la main" not in page
@@ -69,7 +69,7 @@ def test_the_page_says_that_ones_own_licence_is_lost(nimes, as_):
 
 def test_a_collectivity_draft_is_kept_without_the_buyers_address(nimes):
     user = identifiable_person.create_person(Profile.AGENT)
-    order = order_states.collectivity_draft(nimes)
+    order = PurchaseFactory()
     Order.objects.filter(pk=order.pk).update(placed_by=user, bill_name="Ville de Nîmes", bill_email=user.email)
     Member.objects.create(user=user, roles=[Role.BUYER], joined_at=TERM)
     identifiable_person.delete_account(user)
@@ -81,10 +81,10 @@ def test_orders_are_exported_by_a_constant_number_of_queries(nimes, as_, django_
     user = identifiable_person.create_person(Profile.PRINCIPAL)
     browser = as_(user)
     draft_order(user)
-    with order_states.connection.execute_wrapper(asked := identifiable_person.StatementCounter()):
+    with connection.execute_wrapper(asked := identifiable_person.StatementCounter()):
         browser.get("/mon-compte/mes-donnees/")
-    order = order_states.place(draft_order(user), billing=order_states.with_fields(COOPERATIVE, **OWN))
-    order_states.upload(order)
+    order = actions.place(draft_order(user), billing=BillingDetailsFactory(**OWN))
+    actions.upload(order)
     with django_assert_num_queries(asked.times):
         data = json.loads(browser.get("/mon-compte/mes-donnees/").content)
     assert [one["état"] for one in data["commandes"]] == ["Bon de commande attendu"]

@@ -20,7 +20,7 @@ from schools.models import Verification
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.guide.scenario import create_browser, page_text
-from tests.orders.shop_buyer import ShopBuyer
+from tests.sites.portal.shop_buyer import ShopBuyer
 
 #: A public école of Nîmes, as the directory has it: its SIRET begins with its commune's SIREN.
 ECOLE = {"name": "Ecole Jean Jaurès", "type": "Ecole", "sector": "Public", "commune": "Nîmes", "postal_code": "30000",

@@ -11,8 +11,8 @@ from licensing.catalogue.models import Seller
 from licensing.orders.models import Order
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.schools import AffiliationFactory
+from tests.factories.shop import open_shop
 from tests.guide.scenario import create_browser, page_text
-from tests.orders.shop_buyer import open_shop
 
 
 @pytest.fixture

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 import re
-
-from django.utils import timezone
 
 from licensing.catalogue import terms
 from licensing.orders.models import Order
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.factories.shop import get_seller, put_on_sale
+from tests.factories.shop import open_shop
 from tests.guide.scenario import create_browser
-
-
-def open_shop():
-    """Create the seller and put on sale a school year that lasts for months from today."""
-    today = timezone.localdate()
-    get_seller()
-    return put_on_sale(ends_on=datetime.date(today.year + 1, 8, 31), sold_from=today)
 
 
 class ShopBuyer:

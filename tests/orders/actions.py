@@ -1,0 +1,83 @@
+"""Actions on an order, by the operations, for tests of sales."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from licensing.billing import operations as billing_operations
+from licensing.catalogue import terms
+from licensing.orders import operations
+from licensing.orders.models import PaymentMethod
+from licensing.payments import operations as payment_operations
+from tests.conftest import TERM
+from tests.factories.accounts import OperatorFactory
+from tests.factories.billing_details import BillingDetailsFactory
+from tests.factories.payments import CardPaymentFactory
+from tests.orders.dates import DAY
+
+#: A signed purchase order.
+SCAN = b"%PDF-1.7 signed and stamped"
+
+
+def quote(order, *, at=TERM):
+    """Issue a quote to the buyer."""
+    return operations.issue_quote(order_id=order.pk, by=order.placed_by, at=at)
+
+
+def place(order, *, at=TERM, billing=None):
+    """Place the order by mandat administratif."""
+    billing = billing or BillingDetailsFactory(collectivity=order.collectivity_id is not None)
+    return operations.place(order_id=order.pk, billing=billing, terms_version=terms.CURRENT, by=order.placed_by, at=at)
+
+
+def choose_card(order, *, at=TERM, billing=None):
+    """Choose payment by card for the draft."""
+    billing = billing or BillingDetailsFactory()
+    return operations.prepare_card_payment(order_id=order.pk, billing=billing, terms_version=terms.CURRENT, at=at)
+
+
+def upload(order, *, content=SCAN, filename="bon.pdf", at=TERM):
+    """Upload the signed purchase order as the buyer, and return the scan."""
+    return operations.receive_scan(order_id=order.pk, filename=filename, content=content, by=order.placed_by, at=at)
+
+
+def refuse_scan(order, *, at=TERM):
+    """Refuse the scan that waits."""
+    scan = order.scans.get(state="waiting")
+    return operations.refuse_scan(scan_id=scan.pk, reason="La signature manque.", by=OperatorFactory(), at=at)
+
+
+def prolong(order, *, at=TERM):
+    """Prolong the provisional rights to the 60th day after `at`."""
+    until = (at + 60 * DAY).date()
+    return operations.prolong(order_id=order.pk, until=until, by=OperatorFactory(), at=at)
+
+
+def confirm(order, *, at=TERM):
+    """Confirm the purchase order and return the invoice."""
+    invoice = billing_operations.confirm(order_id=order.pk, by=OperatorFactory(), at=at)
+    order.refresh_from_db()
+    return invoice
+
+
+def pay(order, *, amount=None, reference="VIR 1", at=TERM, by=None):
+    """Record a payment by transfer, of all that the order costs unless an amount is given; return it."""
+    return payment_operations.record_payment(
+        order_id=order.pk,
+        method=PaymentMethod.TRANSFER,
+        amount=order.total_ttc if amount is None else Decimal(amount),
+        received_on=at.date(),
+        reference=reference,
+        by=by or OperatorFactory(),
+        at=at,
+    )
+
+
+def settle_by_card(order, *, at=TERM):
+    """Settle a new card payment of the order, which the provider confirmed; return the order."""
+    return payment_operations.settle_by_card(card_payment_id=CardPaymentFactory(order=order).pk, at=at)
+
+
+def cancel(order, *, at=TERM):
+    """Cancel the order as the operator."""
+    return billing_operations.cancel(order_id=order.pk, reason="Doublon.", by=OperatorFactory(), at=at)

@@ -1,0 +1,30 @@
+"""Actions on card payments, for tests of payments: the buyer's checkout, and the queued jobs."""
+
+from __future__ import annotations
+
+from django.db import connection
+
+from licensing.payments import tasks
+
+
+def open_checkout(payment, portal):
+    """Open Stripe's page as the buyer; return the checkout session."""
+    portal.force_login(payment.order.placed_by)
+    answer = portal.post(payment.get_process_url())
+    assert answer.status_code == 302
+    payment.refresh_from_db()
+    return payment.transaction_id
+
+
+def run_jobs():
+    """Run the queued card jobs, as a worker does; return their names."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE procrastinate_jobs SET status = 'succeeded'"
+            " WHERE status = 'todo' AND task_name LIKE 'payments.card.%'"
+            " RETURNING task_name, (args->>'payment_id')::bigint"
+        )
+        jobs = cursor.fetchall()
+    for name, number in jobs:
+        getattr(tasks, name.rpartition(".")[2])(payment_id=number)
+    return [name.rpartition(".")[2] for name, _ in jobs]
