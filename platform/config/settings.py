@@ -9,8 +9,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from api.documentation.tags import TAGS
-from config import database, env
+from config import database, env, openapi, unfold
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = Path(env.text("PEPS_DATA", str(ROOT / ".data")))
@@ -353,68 +352,10 @@ REST_FRAMEWORK = {
     # No format suffix or parameter.
     "URL_FORMAT_OVERRIDE": None,
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Pep's : l'API d'un bureau",
-    "DESCRIPTION": "Ce qu'une collectivité lit et fait par programme, à l'adresse de son bureau. Jetons, erreurs, "
-    "reprises et limites sont expliqués sous `/api/v1/documentation/`.",
-    "VERSION": "1",
-    "EXTERNAL_DOCS": {"url": "/api/v1/documentation/", "description": "La documentation, en français."},
-    # Replaced by the tenant's own URL when served.
-    "SERVERS": [
-        {"url": f"https://{{office}}.{BASE_DOMAIN}", "variables": {"office": {"default": "nimes"}}},
-    ],
-    "TAGS": TAGS,
-    "OAS_VERSION": "3.1.0",
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    # Component names of the enums: drf-spectacular would derive them from field names.
-    "ENUM_NAME_OVERRIDES": {
-        "AllocationActionStatus": "licensing.pools.api.actions.STATUSES",
-        "AllocationMode": "licensing.pools.api.allocations.MODES",
-        "AllocationRowStatus": "licensing.pools.operations.AllocationRowStatus",
-        "AllocationState": "licensing.pools.queries.AllocationState",
-        "ColumnMeaning": "imports.api.serializers.MEANINGS",
-        "ConflictResolution": "imports.enums.ConflictResolution",
-        "DeliveryState": "webhooks.models.DeliveryState",
-        "DisabledReason": "collectivities.api.webhooks.DISABLED_REASONS",
-        "EventType": "webhooks.models.EventType",
-        "ImportPurpose": "imports.enums.Purpose",
-        "ImportState": "imports.enums.ImportState",
-        "MatchMethod": "imports.enums.RowMatchMethod",
-        "MemberRole": "collectivities.models.Role",
-        "MessageState": "mailing.models.MessageState",
-        "PoolStatus": "licensing.entitlements.models.EntitlementStatus",
-        "PortfolioRemovalStatus": "collectivities.api.portfolio_serializers.REMOVAL_STATUSES",
-        "PortfolioRowStatus": "collectivities.operations.PortfolioRowResult",
-        "RowEffect": "imports.enums.RowEffect",
-        "RowVerdict": "imports.enums.Verdict",
-        "SchoolState": "schools.models.SchoolState",
-        "SubscribableEventType": "collectivities.api.webhooks.SUBSCRIBABLE_TYPES",
-        "VolumeSource": "imports.enums.Volume",
-    },
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "api.schema.deduplicate_types"],
-}
+SPECTACULAR_SETTINGS = openapi.build_spectacular_settings(BASE_DOMAIN)
 
 # --- Back office ----------------------------------------------------------------------------------------------------
-UNFOLD = {
-    "SITE_TITLE": "Pep's – exploitation",
-    "SITE_HEADER": "Pep's – exploitation",
-    "SITE_URL": "/",
-    "SHOW_HISTORY": False,
-    "SHOW_VIEW_ON_SITE": False,
-    "SHOW_BACK_BUTTON": True,
-    # Light: the only theme whose contrasts the browser tests check.
-    "THEME": "light",
-    "STYLES": ["sites.back_office.navigation.get_stylesheet_url"],
-    "SCRIPTS": ["sites.back_office.navigation.get_script_url"],
-    "SIDEBAR": {
-        "show_search": False,
-        "show_all_applications": False,
-        "navigation": "sites.back_office.navigation.build_sidebar",
-    },
-}
+UNFOLD = unfold.BACK_OFFICE
 
 LOGGING = {
     "version": 1,
