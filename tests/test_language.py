@@ -15,11 +15,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_LINES = 400
-#: Longer files, each with the reason.
-LONGER_FILES = {
-    "platform/config/settings.py": "Django reads one module",
-    "tests/imports/test_checks.py": "to be split",
-}
 
 #: Names that a framework asks of several classes, and those nested in a model: `Affiliation.Kind`.
 SHARED_CLASS_NAMES = {"Command", "Meta", "Media", "Params"}
@@ -168,7 +163,7 @@ def test_no_file_is_longer_than_the_limit():
         for path in list_files("*.py", "*.html", "*.js", "*.css")
         if "migrations" not in path.parts
     }
-    assert {name: length for name, length in lengths.items() if length > MAX_LINES and name not in LONGER_FILES} == {}
+    assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
 
 
 @pytest.mark.parametrize(
