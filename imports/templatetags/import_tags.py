@@ -9,13 +9,21 @@ from django import template
 from core import formatting
 from imports import wording
 from imports.checks.problem_codes import list_fixes
-from imports.enums import ConflictResolution
+from imports.enums import ConflictResolution, Verdict
 from imports.meanings import Meaning
 from schools.wording import format_school_name
 
 if TYPE_CHECKING:
     from imports.models import ImportRow
     from imports.queries import Tally
+
+#: Badge colour of a verdict, redundant with its label; grey where nothing is to be done.
+VERDICT_COLOURS: dict[str, str] = {
+    Verdict.ERROR: "red",
+    Verdict.CONFLICT: "red",
+    Verdict.NEW: "green",
+    Verdict.CHANGED: "green",
+}
 
 register = template.Library()
 register.filter("match_text", wording.describe_match)
@@ -47,6 +55,12 @@ def time_left(seconds: int | None) -> str:
 def resolution_label(value: str) -> str:
     """Return the label of a conflict resolution."""
     return ConflictResolution(value).label
+
+
+@register.filter
+def verdict_colour(verdict: str) -> str:
+    """Return the badge colour of a verdict."""
+    return VERDICT_COLOURS.get(verdict, "secondary")
 
 
 @register.filter

@@ -62,11 +62,13 @@ def render_purchase(
     live = next((one for one in invoices if one.kind == InvoiceKind.INVOICE and not hasattr(one, "credit")), None)
     awaited = order.state in COMPLETABLE
     turned_down = live.get_rejection() if live else None
+    overdue = live is not None and order.state == OrderState.CONFIRMED and live.due_on < today
     context: dict[str, Any] = {
         "order": order,
         "badge": render_badge(order, scanned=waiting is not None, turned_down=turned_down is not None),
         "lines": order.lines.select_related("school_year").order_by("pk"),
         "rights_summary": describe_rights(entitlement, today, checked=waiting is not None) if entitlement else "",
+        "rights_colour": _choose_colour(order, scanned=waiting is not None, overdue=overdue),
         "steps": _build_steps(order, received=waiting is not None, invoice=live, redone=turned_down is not None),
         "buys": can_buy(request),
         "awaited": awaited,
@@ -80,7 +82,7 @@ def render_purchase(
         "scan_form": scan_form or OfficeScanForm(),
         "invoices": invoices,
         "invoice": live,
-        "overdue": live is not None and order.state == OrderState.CONFIRMED and live.due_on < today,
+        "overdue": overdue,
         "to_pay": get_balance(order) if live else None,
         "payments": order.payments.order_by("pk"),
         "seller": Seller.objects.first(),
@@ -88,6 +90,13 @@ def render_purchase(
         "events": order.events.select_related("by").order_by("-at", "-pk"),
     }
     return render(request, "office/purchases/detail.html", context, status=status)
+
+
+def _choose_colour(order: Order, *, scanned: bool, overdue: bool) -> str:
+    """Return the colour of the alert that states the rights."""
+    if order.state == OrderState.LAPSED or overdue:
+        return "danger"
+    return "warning" if order.state == OrderState.PLACED and not scanned else "info"
 
 
 def _build_steps(order: Order, *, received: bool, invoice: Invoice | None, redone: bool) -> list[PurchaseStep]:

@@ -51,6 +51,11 @@ class ClosureConsequences:
     journals: list[str]
 
     @property
+    def has_changes(self) -> bool:
+        """Whether anything changes for other people, or for what the user holds or ordered."""
+        return bool(self.seats or self.shared or self.subscriptions or self.offices or self.orders)
+
+    @property
     def left_to_schools(self) -> list[Subscription]:
         return [one for one in self.subscriptions if one.school_id is not None]
 

@@ -127,6 +127,11 @@ class OrderProgress:
         return self.entitlement is not None and self.entitlement.suspended_on(self.day)
 
     @property
+    def rights_colour(self) -> str:
+        """The colour of the alert that states the rights."""
+        return "danger" if self.is_suspended else "warning" if self.temporary else "success"
+
+    @property
     def rights(self) -> str:
         """A sentence on how long the licences are valid; empty if there are none."""
         if self.entitlement is None or self.order.state == OrderState.CANCELLED:

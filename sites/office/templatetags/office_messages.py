@@ -1,0 +1,28 @@
+"""Template filter of the messages' pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django import template
+
+from mailing.models import MessageState
+
+if TYPE_CHECKING:
+    from mailing.models import Message
+
+register = template.Library()
+
+#: Badge colour of a state, redundant with its label.
+STATE_COLOURS: dict[str, str] = {
+    MessageState.DEFERRED: "warning",
+    MessageState.SENT: "success",
+    MessageState.DELIVERED: "success",
+    MessageState.CANCELLED: "secondary",
+}
+
+
+@register.filter
+def state_colour(message: Message) -> str:
+    """Return the badge colour of a message's state."""
+    return "danger" if message.is_lost else STATE_COLOURS.get(message.state, "info")
