@@ -126,12 +126,12 @@ class SchoolYearAdmin(ModelAdmin):
         """Add the confirmation page of `renew` before the model's own pages."""
         view = self.admin_site.admin_view(self.renew_page)
         urls: list[URLPattern] = super().get_urls()
-        return [path("<int:pk>/reconduire/", view, name="catalogue_schoolyear_renew"), *urls]
+        return [path("<int:pk>/reconduire/", view, name="catalogue_schoolyear_renewal"), *urls]
 
     @action(description="Reconduire les tarifs", url_path="renew", permissions=["change"])
     def renew(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Redirect to the confirmation page."""
-        return HttpResponseRedirect(reverse("admin:catalogue_schoolyear_renew", args=[object_id]))
+        return HttpResponseRedirect(reverse("admin:catalogue_schoolyear_renewal", args=[object_id]))
 
     def renew_page(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the prices to copy to the next year; by POST, copy them."""

@@ -114,6 +114,11 @@ def test_the_sale_begins_on_a_day_that_makes_sense(operator, year):
     assert SchoolYear.objects.get(pk=year.pk).sold_from is None
 
 
+def test_the_button_of_a_year_leads_to_the_page_that_carries_its_prices_over(operator, year):
+    answer = operator.get(f"/admin/catalogue/schoolyear/{year.pk}/renew/")
+    assert answer["Location"] == f"/admin/catalogue/schoolyear/{year.pk}/reconduire/"
+
+
 def test_prices_are_carried_over_to_the_next_year_once(operator, year):
     page = f"/admin/catalogue/schoolyear/{year.pk}/reconduire/"
     shown = operator.get(page).content.decode()
