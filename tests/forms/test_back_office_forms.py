@@ -1,0 +1,96 @@
+"""The forms that we write for the back office. Those of its lists and rows are Django's and unfold's."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib import admin
+from django.utils import timezone
+from django_tenants.utils import schema_context
+
+from accounts.models import User
+from collectivities.operations.office_requests import request_office
+from licensing.billing import operations as billing_operations
+from licensing.billing.models import Invoice, PlatformState
+from licensing.catalogue.models import SchoolYear
+from licensing.classes import tokens
+from licensing.payments.models import CardPayment, ProviderEvent
+from tenants.models import OfficeRequest
+from tests.classes.taught_class import TaughtClass
+from tests.entitlements.school_scenario import SchoolScenario
+from tests.factories.accounts import UserFactory, enable_second_factor
+from tests.forms.template_tags import marked_templates
+from tests.forms.walk import FormWalk
+from tests.orders import sales
+from tests.sites.back_office.test_admin import ASKED, admin_url
+
+
+@pytest.fixture
+def operator(portal):
+    portal.force_login(UserFactory(is_staff=True, is_superuser=True))
+    return portal
+
+
+def test_each_control_of_the_back_office_is_read(operator, nimes):
+    # Django's and unfold's forms are read by the code that writes them.
+    walk = FormWalk(only_ours=True)
+    create_rows(nimes)
+    with schema_context("public"), marked_templates():
+        request = walk.open(operator, admin_url("index")).wsgi_request
+        walk_other_pages(walk, operator)
+        for model_admin in admin.site._registry.values():  # noqa: SLF001 - the only list there is
+            walk_actions(walk, operator, model_admin, request)
+    faults = walk.list_faults("back office")
+    assert not faults, "\n".join(faults)
+
+
+def create_rows(nimes):
+    """Create something for every list, and sales of every state that has an action."""
+    TaughtClass(SchoolScenario(), pupils=1)
+    SchoolScenario().key()
+    request_office(**ASKED, at=timezone.now())
+    tokens.create(name="Application", by=None, at=timezone.now())
+    enable_second_factor(UserFactory(username="avec-deux-facteurs"))
+    with schema_context("public"):
+        sales.place_order()
+        # Its invoice lacks what the buyer requires.
+        sales.place_order(siret="")
+        sales.upload_scan(sales.place_order())
+        sales.place_and_pay()
+        sales.place_purchase(nimes)
+        rejected = Invoice.objects.get(order=sales.place_and_confirm())
+        for state in (PlatformState.DEPOSITED, PlatformState.REJECTED):
+            billing_operations.record_platform_status(
+                invoice_id=rejected.pk, state=state, reason="SIRET inconnu", by=UserFactory(), at=timezone.now()
+            )
+        sales.place_and_confirm()
+        card = sales.pay_by_card().payments.get().card
+        CardPayment.objects.filter(pk=card.pk).update(message="Le remboursement a échoué.")
+        ProviderEvent.objects.create(
+            variant="stripe", event_id="evt_1", kind="refund.failed", received_at=timezone.now()
+        )
+
+
+def walk_other_pages(walk, operator):
+    for name in (
+        "global_search",
+        "orders_order_grant",
+        "classes_applicationtoken_new",
+        "billing_invoice_batch",
+    ):
+        walk.open(operator, admin_url(name))
+    walk.open(operator, admin_url("tenants_officerequest_accept", OfficeRequest.objects.get().pk))
+    walk.open(operator, admin_url("tenants_officerequest_decline", OfficeRequest.objects.get().pk))
+    walk.open(operator, admin_url("catalogue_schoolyear_renewal", SchoolYear.objects.first().pk))
+    user = User.objects.get(username="avec-deux-facteurs")
+    walk.open(operator, f"/admin/accounts/user/{user.pk}/double-authentification/")
+
+
+def walk_actions(walk, operator, model_admin, request):
+    """Open the page of each action that is possible for a row, or for the rows of the list."""
+    address = admin_url(f"{model_admin.opts.app_label}_{model_admin.opts.model_name}_changelist")
+    rows = list(model_admin.get_queryset(request))
+    for one in getattr(model_admin, "admin_actions", ()):
+        for row in [row for row in rows if one.is_available(row)][:1]:
+            walk.open(operator, f"{address}{row.pk}/faire/{one.path}/")
+    for name in model_admin.get_actions(request):
+        walk.post(operator, address, {"action": name, "_selected_action": [row.pk for row in rows[:1]]})

@@ -1,0 +1,166 @@
+"""The forms of an office: every page by its route, and what only a state of its things shows."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from collectivities.models import OfficeSettings, Role
+from collectivities.operations import members
+from imports import operations
+from imports.models import ImportRow
+from licensing.entitlements.models import Entitlement
+from licensing.pools.models import Allocation
+from licensing.pools.operations import allocate
+from mailing.models import Message
+from tests.access.routes import OFFICE_ROUTES, build_url
+from tests.access.samples import SAMPLES, webhook_delivery
+from tests.conftest import TERM, HostClient
+from tests.factories.accounts import UserFactory, enable_second_factor
+from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
+from tests.factories.licensing import PoolFactory
+from tests.factories.schools import SchoolFactory, next_uai
+from tests.forms.template_tags import marked_templates
+from tests.forms.walk import FormWalk
+from tests.imports.conftest import import_url, schools_csv, upload_and_parse
+from tests.imports.sample_files import build_xlsx
+from tests.imports.test_awaited_rows import confirm_and_apply_valid
+from tests.imports.test_corrected_file import build_annotated, upload_corrected
+from tests.orders.collectivity_purchases import create_draft, place_purchase, upload_scan
+from webhooks.models import Delivery, DeliveryState
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def browser(office, nimes):
+    """A member with every role."""
+    member = MemberFactory(roles=list(Role.values))
+    enable_second_factor(member.user)
+    return office("nimes", member.user)
+
+
+def test_each_control_of_the_office_is_read(browser):
+    walk = FormWalk()
+    with marked_templates():
+        walk_pages_of_members(walk, browser)
+        walk_portfolio(walk, browser)
+        walk_pools(walk, browser)
+        walk_verification(walk, browser)
+        walk_imports(walk, browser)
+        walk_purchases(walk, browser)
+        walk_webhooks(walk, browser)
+        walk_routes(walk, browser)
+    faults = walk.list_faults("office")
+    assert not faults, "\n".join(faults)
+
+
+def walk_pages_of_members(walk, browser):
+    invitation = members.invite(email="awa@nimes.example", roles=[Role.BUYER], by=None, at=TERM)
+    walk.open(browser, "/membres/")
+    for guest in (HostClient(browser.host), browser):
+        walk.open(guest, f"/invitation/{invitation.link_token}/")
+    OfficeSettings.objects.update_or_create(pk=1, defaults={"logo": b"png", "managers_need_second_factor": False})
+    walk.open(browser, "/reglages/")
+
+
+def walk_portfolio(walk, browser):
+    PortfolioSchoolFactory()
+    SchoolFactory(name="École Jean Jaurès")
+    walk.open(browser, "/ecoles/")
+    walk.open(browser, "/ecoles/ajouter/?q=jaures")
+
+
+def walk_pools(walk, browser):
+    pool, school = PoolFactory(capacity=100), SchoolFactory(name="École Zola")
+    allocate(pool_id=pool.pk, uai=school.uai, units=3, recipient=school.email, by=None, at=TERM)
+    allocation, message = Allocation.objects.get(school=school), Message.objects.get(recipient=school.email)
+    walk.open(browser, f"/attributions/attribuer/?ecole={school.uai}")
+    walk.open(browser, "/attributions/attribuer/?q=zola")
+    walk.open(browser, "/attributions/")
+    walk.open(browser, f"/attributions/{allocation.pk}/")
+    walk.post(browser, f"/attributions/{allocation.pk}/cle/", {})
+    for name in ("relancer", "reprendre"):
+        walk.post(browser, "/attributions/actions/", {"action": name, "ids": [allocation.pk], "query": ""})
+    walk.open(browser, f"/messages/{message.pk}/")
+
+
+def walk_verification(walk, browser):
+    """Rows of every verdict, and of each problem that has a way out."""
+    pool, held = PoolFactory(capacity=100), [PortfolioSchoolFactory(classes=9).school for _ in range(3)]
+    for school in held[:2]:
+        allocate(pool_id=pool.pk, uai=school.uai, units=5, recipient=school.email, by=None, at=TERM)
+    small = PortfolioSchoolFactory(classes=1).school
+    titles, uais = ["UAI", "Licences"], [school.uai for school in (*held, small, *SchoolFactory.create_batch(2))]
+    rows = [*zip(uais, (3, 3, 4, 9, 2, "x"), strict=True), (next_uai(), 2)]
+    content = build_xlsx([titles, *rows], more={"Autres": [titles, [SchoolFactory().uai, 1]]})
+    spreadsheet_import = upload_and_parse(pool, content, filename="a.xlsx")
+    walk.open(browser, import_url("detail", spreadsheet_import.pk))
+    for changes in ({"number": 3, "conflict_resolution": "reduce"}, {"number": 4, "set_aside": True}):
+        operations.amend_row(import_id=spreadsheet_import.pk, by=None, at=TERM, **changes)
+    ImportRow.objects.filter(import_id=spreadsheet_import.pk, number=8).update(
+        proposals=[{"uai": SchoolFactory().uai, "label": "École Zola", "score": 0.7}]
+    )
+    address = import_url("detail", spreadsheet_import.pk)
+    for query in ("?onglet=toutes", "?onglet=toutes&feuille=0&q=e", "?onglet=toutes&probleme=unknown_school"):
+        walk.open(browser, address + query)
+    # In no other row, whose verdict would change too and the page be loaded again.
+    SchoolFactory(name="École Prévert")
+    for more in ("?onglet=toutes", "?onglet=toutes&ecole=prevert"):
+        walk.open(browser, import_url("row", spreadsheet_import.pk, 0, 7) + more)
+        walk.open(browser, import_url("row", spreadsheet_import.pk, 0, 7) + more, headers=HTMX)
+    walk.open(browser, import_url("choose", spreadsheet_import.pk))
+    walk.open(browser, import_url("confirm", spreadsheet_import.pk))
+
+
+def walk_imports(walk, browser):
+    pool, school = PoolFactory(capacity=100), SchoolFactory()
+    large = upload_and_parse(pool, schools_csv((school, 90)))
+    walk.open(browser, import_url("confirm", large.pk))
+    # Schools that the directory has at last, of a pool that has ended meanwhile: another is to be chosen.
+    ended, awaited = PoolFactory(), next_uai()
+    content = schools_csv((SchoolFactory(), 1), (awaited, 2))
+    applied = confirm_and_apply_valid(upload_and_parse(ended, content, filename="c.csv"))
+    walk.open(browser, import_url("undo", applied.pk))
+    Entitlement.objects.filter(pk=ended.entitlement_id).update(last_day=datetime.date(2026, 8, 31))
+    SchoolFactory(uai=awaited)
+    walk.open(browser, "/imports/")
+    walk.open(browser, import_url("upload"))
+    original = upload_and_parse(pool, build_xlsx([["UAI", "Licences"], [SchoolFactory().uai, "x"]]), filename="b.xlsx")
+    walk.open(browser, import_url("detail", original.pk))
+    book = build_annotated(original)
+    walk.open(browser, import_url("detail", original.pk))
+    book.active["B2"] = 4
+    corrected = upload_corrected(pool, book)
+    walk.open(browser, import_url("detail", corrected.pk) + "?onglet=toutes&modifiees=1")
+    asked = upload_and_parse(pool, schools_csv((SchoolFactory(),), titles=("UAI",)))
+    walk.open(browser, import_url("detail", asked.pk))
+
+
+def walk_purchases(walk, browser):
+    buyer = UserFactory()
+    draft = create_draft(by=buyer)
+    walk.open(browser, "/achats/nouveau/?licences=40")
+    for path in ("", "commander/", "abandonner/"):
+        walk.open(browser, f"/achats/{draft.pk}/{path}")
+    order = place_purchase()
+    walk.open(browser, f"/achats/{order.pk}/")
+    walk.open(browser, f"/achats/{order.pk}/completer/")
+    upload_scan(order)
+    walk.open(browser, f"/achats/{order.pk}/")
+
+
+def walk_webhooks(walk, browser):
+    named = webhook_delivery()
+    Delivery.objects.filter(pk=named["number"]).update(
+        state=DeliveryState.FAILED, reason="Le destinataire ne répond pas.", settled_at=TERM
+    )
+    walk.open(browser, f"/reglages/webhooks/{named['pk']}/envois/{named['number']}/")
+
+
+def walk_routes(walk, browser):
+    for route in OFFICE_ROUTES:
+        answer = browser.get(build_url(route, SAMPLES[route.name]() if route.arguments else {}), follow=True)
+        if answer.status_code == 200 and answer["Content-Type"].startswith("text/html"):
+            walk.read(browser, answer)

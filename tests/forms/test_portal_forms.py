@@ -1,0 +1,177 @@
+"""The forms of the portal: public pages, accounts, « Mon compte », the shop, classes."""
+
+from __future__ import annotations
+
+import re
+
+from allauth.account.models import EmailConfirmationHMAC
+from django.conf import settings
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from licensing.classes import operations as classes
+from licensing.classes.models import Classroom
+from licensing.entitlements import operations as seats
+from tests.accounts.emails import answer_resets, find_link, mark_reauthenticated, sign_in
+from tests.classes.taught_class import TaughtClass
+from tests.conftest import TERM, HostClient
+from tests.e2e.test_every_page import PORTAL, SIGNING_OUT, pages
+from tests.emails import list_emails, render_email
+from tests.entitlements.school_scenario import SchoolScenario
+from tests.factories.accounts import (
+    PrincipalFactory,
+    TeacherFactory,
+    enable_second_factor,
+)
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.forms.template_tags import marked_templates
+from tests.forms.walk import FormWalk
+from tests.guide.scenario import create_browser
+from tests.orders import sales
+from tests.orders.shop_buyer import ShopBuyer, open_shop
+from tests.payments.card.card_orders import start_payment
+from tests.schools import principals
+
+ACCOUNT = "/mon-compte/"
+
+
+def walk_pages_without_arguments(walk, browser):
+    for path in pages(PORTAL):
+        if path != SIGNING_OUT:
+            answer = browser.get(path, follow=True)
+            if answer.status_code == 200 and answer["Content-Type"].startswith("text/html"):
+                walk.read(browser, answer)
+
+
+def test_each_control_of_the_portal_is_read(nimes, can_sign_in):
+    walk = FormWalk()
+    with marked_templates():
+        walk_public_pages(walk)
+        walk_accounts(walk, can_sign_in)
+        walk_my_account(walk, nimes)
+        walk_shop(walk)
+        walk_classes(walk, nimes)
+    faults = walk.list_faults("portal")
+    assert not faults, "\n".join(faults)
+
+
+def walk_public_pages(walk):
+    open_shop()
+    SchoolFactory(name="Ecole Jean Jaurès")
+    visitor = HostClient(settings.BASE_DOMAIN)
+    walk_pages_without_arguments(walk, visitor)
+    walk.open(visitor, "/boutique/?classes=3")
+    walk.open(visitor, "/etablissements/recherche/?q=jaures", headers={"HX-Request": "true"})
+    walk.post(visitor, "/inscription/", {"school_query": "jaures", "rechercher": "1"})
+    walk.post(visitor, "/cle-non-recue/", {"school_query": "jaures", "rechercher": "1"})
+
+
+def walk_accounts(walk, can_sign_in):
+    user = can_sign_in(TeacherFactory())
+    visitor = HostClient(settings.BASE_DOMAIN)
+    confirmation = EmailConfirmationHMAC(user.emailaddress_set.create(email="nouvelle@exemple.example"))
+    walk.open(visitor, f"/adresse/confirmer/{confirmation.key}/")
+    visitor.post("/mot-de-passe/oublie/", {"email": user.email})
+    answer_resets()
+    walk.open(visitor, find_link(render_email(list_emails(recipient=user.email)[-1]).text))
+    browser = create_browser(user)
+    walk_pages_without_arguments(walk, browser)
+    walk.open(browser, SIGNING_OUT)
+    mark_reauthenticated(browser, user)
+    walk.open(browser, "/securite/activer/")
+    enable_second_factor(user)
+    for path in ("codes/nouveaux/", "desactiver/"):
+        mark_reauthenticated(browser, user)
+        walk.open(browser, f"/securite/{path}")
+    walk.open(create_browser(user), "/securite/verification/")
+    sign_in(visitor, user)
+    walk.open(visitor, "/securite/code/")
+
+
+def walk_my_account(walk, nimes):
+    with tenant_context(nimes):
+        jaures = SchoolScenario()
+    principal = create_browser(jaures.principal)
+    # Verification of who redeemed a key that was sent elsewhere.
+    jaures.subscription(exposed_at=TERM)
+    walk.open(principal, ACCOUNT)
+    token = principals.send_link(jaures.principal, jaures.school, at=timezone.now())
+    jaures.add_principal(verified=True)
+    walk.open(HostClient(settings.BASE_DOMAIN), f"/direction/{token}/")
+    jaures.principal.affiliations.update(verified_at=TERM, verified_by="operator")
+    # Teachers with and without a licence, of this school and of one typed by hand; two keys to choose from.
+    holder, _, _ = (jaures.teacher() for _ in range(3))
+    code, _ = jaures.subscription()
+    AffiliationFactory(
+        user=TeacherFactory(), school=None, name="Ecole J. Jaurès", address="1 rue du Stade", postal_code="30000",
+        city="Nîmes",
+    )  # fmt: skip
+    AffiliationFactory(user=jaures.principal)
+    seat = seats.claim(code=code, by=holder, at=TERM)
+    walk.open(principal, f"{ACCOUNT}?etablissement={jaures.school.pk}")
+    walk.open(principal, f"{ACCOUNT}retirer/{seat.pk}/?enseignant={holder.pk}")
+    walk.open(principal, f"{ACCOUNT}etablissement/{jaures.principal.affiliations.first().pk}/quitter/")
+    # A key of a school that was not chosen yet.
+    code, _ = jaures.key()
+    walk.post(create_browser(PrincipalFactory()), f"{ACCOUNT}cle/", {"cle": code})
+    # A school typed by hand, which the directory may know.
+    typed = TeacherFactory()
+    AffiliationFactory(
+        user=typed, school=None, name="École Jean Jaurès", address="1 rue du Stade", postal_code="30000", city="Nîmes"
+    )
+    walk.open(create_browser(typed), ACCOUNT)
+    changing = create_browser(TeacherFactory())
+    changing.post(f"{ACCOUNT}informations/", {"first_name": "A", "last_name": "B", "email": "autre@exemple.example"})
+    walk.open(changing, ACCOUNT)
+
+
+def walk_shop(walk):
+    buyer = ShopBuyer()
+    second = AffiliationFactory(user=buyer.user)
+    walk.open(buyer.browser, "/boutique/?classes=3")
+    second.delete()
+    draft = buyer.draft()
+    walk.open(buyer.browser, buyer.basket(draft), typed=buyer.fields())
+    order = buyer.ordered()
+    walk.open(buyer.browser, f"/boutique/commandes/{order.pk}/")
+    incomplete = sales.place_order(siret="")
+    walk.open(create_browser(incomplete.placed_by), f"/boutique/commandes/{incomplete.pk}/")
+    payment = start_payment()
+    browser = create_browser(payment.order.placed_by)
+    walk.open(browser, payment.get_process_url())
+    walk.post(browser, payment.get_process_url(), {"answer": "refuse"})
+
+
+def walk_classes(walk, nimes):
+    with tenant_context(nimes):
+        school = SchoolScenario()
+    taught = TaughtClass(school, pupils=2)
+    teacher = create_browser(taught.teacher)
+    walk.open(teacher, taught.url())
+    # A script adds the cards that the teacher's own sheet keeps.
+    credential = taught.credentials[0]
+    walk.open(teacher, taught.url("feuille/"), typed={"carte": f"{credential.login} {credential.password}"})
+    walk.open(teacher, taught.url("mots-de-passe/?numero=2"))
+    walk.open(teacher, taught.url("eleves/2/retirer/"))
+    state = re.search(r'name="etat" value="([0-9a-f]+)"', teacher.get(taught.url()).content.decode())[1]
+    walk.post(teacher, taught.url("eleves/"), {"count": 1, "etat": state})
+    taught.classroom.pupils.filter(number=2).update(locked_at=timezone.now())
+    Classroom.objects.update(locked_at=timezone.now())
+    walk.open(teacher, taught.url())
+    colleague = TeacherFactory()
+    classes.create_invitation(
+        classroom_id=taught.classroom.pk, username=colleague.username, by=taught.teacher, at=timezone.now()
+    )
+    walk.open(teacher, taught.url())
+    walk.open(create_browser(colleague), "/mes-classes/")
+    classes.accept(classroom_id=taught.classroom.pk, by=colleague, at=timezone.now())
+    walk.open(teacher, taught.url())
+    walk.open(create_browser(colleague), taught.url())
+    code, _ = school.subscription()
+    other = school.teacher()
+    seat = seats.claim(code=code, by=other, at=TERM)
+    walk.open(create_browser(other), f"/mes-classes/ouvrir/{seat.pk}/")
+    pupil = HostClient(settings.BASE_DOMAIN)
+    walk.open(pupil, "/eleve/")
+    Classroom.objects.update(locked_at=None)
+    walk.post(pupil, "/eleve/", {"login": credential.login, "password": credential.password})
