@@ -43,7 +43,7 @@ def build_spectacular_settings(base_domain: str) -> dict[str, Any]:
             "MessageState": "mailing.models.MessageState",
             "PoolStatus": "licensing.entitlements.models.EntitlementStatus",
             "PortfolioRemovalStatus": "collectivities.api.portfolio_serializers.REMOVAL_STATUSES",
-            "PortfolioRowStatus": "collectivities.operations.PortfolioRowResult",
+            "PortfolioRowStatus": "collectivities.operations.portfolio_bulk.PortfolioRowResult",
             "RowEffect": "imports.enums.RowEffect",
             "RowVerdict": "imports.enums.Verdict",
             "SchoolState": "schools.models.SchoolState",
