@@ -17,8 +17,8 @@ from core.tenant_connection import connection
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tests.conftest import HostClient
     from tests.forms.page_forms import Target
+    from tests.host_client import HostClient
 
 
 class _ReadDict(dict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib import admin
+from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
@@ -17,23 +18,22 @@ from licensing.payments.models import CardPayment, ProviderEvent
 from tenants.models import OfficeRequest
 from tests.classes.taught_class import TaughtClass
 from tests.entitlements.school_scenario import SchoolScenario
-from tests.factories.accounts import UserFactory, enable_second_factor
+from tests.factories.accounts import OperatorFactory, UserFactory, enable_second_factor
+from tests.factories.orders import OrderFactory, PurchaseFactory
 from tests.forms.template_tags import marked_templates
 from tests.forms.walk import FormWalk
-from tests.orders import sales
-from tests.sites.back_office.test_admin import ASKED, admin_url
 
 
 @pytest.fixture
 def operator(portal):
-    portal.force_login(UserFactory(is_staff=True, is_superuser=True))
+    portal.force_login(OperatorFactory())
     return portal
 
 
 def test_each_control_of_the_back_office_is_read(operator, nimes):
     # Django's and unfold's forms are read by the code that writes them.
     walk = FormWalk(only_ours=True)
-    create_rows(nimes)
+    create_rows()
     with schema_context("public"), marked_templates():
         request = walk.open(operator, admin_url("index")).wsgi_request
         walk_other_pages(walk, operator)
@@ -43,27 +43,36 @@ def test_each_control_of_the_back_office_is_read(operator, nimes):
     assert not faults, "\n".join(faults)
 
 
-def create_rows(nimes):
+def admin_url(name, *args):
+    return reverse(f"admin:{name}", urlconf="config.urls_public", args=args)
+
+
+def create_rows():
     """Create something for every list, and sales of every state that has an action."""
     TaughtClass(SchoolScenario(), pupils=1)
     SchoolScenario().key()
-    request_office(**ASKED, at=timezone.now())
+    PurchaseFactory(current=True, placed=True)
+    request_office(
+        name="Ville d'Alès",
+        kind="commune",
+        siren="213000078",
+        applicant="Awa Diop",
+        email="awa@ales.example",
+        at=timezone.now(),
+    )
     tokens.create(name="Application", by=None, at=timezone.now())
     enable_second_factor(UserFactory(username="avec-deux-facteurs"))
     with schema_context("public"):
-        sales.place_order()
         # Its invoice lacks what the buyer requires.
-        sales.place_order(siret="")
-        sales.upload_scan(sales.place_order())
-        sales.place_and_pay()
-        sales.place_purchase(nimes)
-        rejected = Invoice.objects.get(order=sales.place_and_confirm())
+        OrderFactory(current=True, placed=True, billing__siret="")
+        for state in ("placed", "scanned", "confirmed", "paid"):
+            OrderFactory(current=True, **{state: True})
+        rejected = Invoice.objects.get(order=OrderFactory(current=True, confirmed=True))
         for state in (PlatformState.DEPOSITED, PlatformState.REJECTED):
             billing_operations.record_platform_status(
                 invoice_id=rejected.pk, state=state, reason="SIRET inconnu", by=UserFactory(), at=timezone.now()
             )
-        sales.place_and_confirm()
-        card = sales.pay_by_card().payments.get().card
+        card = OrderFactory(current=True, paid_by_card=True).payments.get().card
         CardPayment.objects.filter(pk=card.pk).update(message="Le remboursement a échoué.")
         ProviderEvent.objects.create(
             variant="stripe", event_id="evt_1", kind="refund.failed", received_at=timezone.now()

@@ -16,18 +16,19 @@ from licensing.pools.operations import allocate
 from mailing.models import Message
 from tests.access.routes import OFFICE_ROUTES, build_url
 from tests.access.samples import SAMPLES, webhook_delivery
-from tests.conftest import TERM, HostClient
-from tests.factories.accounts import UserFactory, enable_second_factor
+from tests.conftest import TERM
+from tests.factories.accounts import enable_second_factor
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
+from tests.factories.orders import PurchaseFactory
 from tests.factories.schools import SchoolFactory, next_uai
 from tests.forms.template_tags import marked_templates
 from tests.forms.walk import FormWalk
-from tests.imports.conftest import import_url, schools_csv, upload_and_parse
-from tests.imports.sample_files import build_xlsx
-from tests.imports.test_awaited_rows import confirm_and_apply_valid
-from tests.imports.test_corrected_file import build_annotated, upload_corrected
-from tests.orders.collectivity_purchases import create_draft, place_purchase, upload_scan
+from tests.host_client import HostClient
+from tests.imports.actions import build_annotated, confirm_and_apply, upload_and_parse, upload_corrected
+from tests.imports.pages import import_url
+from tests.imports.sample_files import build_xlsx, schools_csv
+from tests.orders import actions
 from webhooks.models import Delivery, DeliveryState
 
 HTMX = {"HX-Request": "true"}
@@ -121,7 +122,7 @@ def walk_imports(walk, browser):
     # Schools that the directory has at last, of a pool that has ended meanwhile: another is to be chosen.
     ended, awaited = PoolFactory(), next_uai()
     content = schools_csv((SchoolFactory(), 1), (awaited, 2))
-    applied = confirm_and_apply_valid(upload_and_parse(ended, content, filename="c.csv"))
+    applied = confirm_and_apply(upload_and_parse(ended, content, filename="c.csv"), only_valid=True)
     walk.open(browser, import_url("undo", applied.pk))
     Entitlement.objects.filter(pk=ended.entitlement_id).update(last_day=datetime.date(2026, 8, 31))
     SchoolFactory(uai=awaited)
@@ -139,15 +140,14 @@ def walk_imports(walk, browser):
 
 
 def walk_purchases(walk, browser):
-    buyer = UserFactory()
-    draft = create_draft(by=buyer)
+    draft = PurchaseFactory()
     walk.open(browser, "/achats/nouveau/?licences=40")
     for path in ("", "commander/", "abandonner/"):
         walk.open(browser, f"/achats/{draft.pk}/{path}")
-    order = place_purchase()
+    order = PurchaseFactory(placed=True)
     walk.open(browser, f"/achats/{order.pk}/")
     walk.open(browser, f"/achats/{order.pk}/completer/")
-    upload_scan(order)
+    actions.upload(order)
     walk.open(browser, f"/achats/{order.pk}/")
 
 

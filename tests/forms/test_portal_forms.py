@@ -12,10 +12,11 @@ from django_tenants.utils import tenant_context
 from licensing.classes import operations as classes
 from licensing.classes.models import Classroom
 from licensing.entitlements import operations as seats
+from tests.access import routes
+from tests.access.routes import build_url
 from tests.accounts.emails import answer_resets, find_link, mark_reauthenticated, sign_in
 from tests.classes.taught_class import TaughtClass
-from tests.conftest import TERM, HostClient
-from tests.e2e.test_every_page import PORTAL, SIGNING_OUT, pages
+from tests.conftest import TERM
 from tests.emails import list_emails, render_email
 from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import (
@@ -23,22 +24,24 @@ from tests.factories.accounts import (
     TeacherFactory,
     enable_second_factor,
 )
+from tests.factories.orders import OrderFactory
+from tests.factories.payments import StartedPaymentFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.factories.shop import open_shop
 from tests.forms.template_tags import marked_templates
 from tests.forms.walk import FormWalk
 from tests.guide.scenario import create_browser
-from tests.orders import sales
-from tests.orders.shop_buyer import ShopBuyer, open_shop
-from tests.payments.card.card_orders import start_payment
+from tests.host_client import HostClient
 from tests.schools import principals
+from tests.sites.portal.shop_buyer import ShopBuyer
 
 ACCOUNT = "/mon-compte/"
 
 
 def walk_pages_without_arguments(walk, browser):
-    for path in pages(PORTAL):
-        if path != SIGNING_OUT:
-            answer = browser.get(path, follow=True)
+    for route in routes.list_routes(routes.PORTAL):
+        if route.name and not route.arguments and route.name != "account_logout":
+            answer = browser.get(build_url(route, urlconf=routes.PORTAL), follow=True)
             if answer.status_code == 200 and answer["Content-Type"].startswith("text/html"):
                 walk.read(browser, answer)
 
@@ -76,7 +79,7 @@ def walk_accounts(walk, can_sign_in):
     walk.open(visitor, find_link(render_email(list_emails(recipient=user.email)[-1]).text))
     browser = create_browser(user)
     walk_pages_without_arguments(walk, browser)
-    walk.open(browser, SIGNING_OUT)
+    walk.open(browser, "/deconnexion/")
     mark_reauthenticated(browser, user)
     walk.open(browser, "/securite/activer/")
     enable_second_factor(user)
@@ -134,9 +137,9 @@ def walk_shop(walk):
     walk.open(buyer.browser, buyer.basket(draft), typed=buyer.fields())
     order = buyer.ordered()
     walk.open(buyer.browser, f"/boutique/commandes/{order.pk}/")
-    incomplete = sales.place_order(siret="")
+    incomplete = OrderFactory(current=True, placed=True, billing__siret="")
     walk.open(create_browser(incomplete.placed_by), f"/boutique/commandes/{incomplete.pk}/")
-    payment = start_payment()
+    payment = StartedPaymentFactory()
     browser = create_browser(payment.order.placed_by)
     walk.open(browser, payment.get_process_url())
     walk.post(browser, payment.get_process_url(), {"answer": "refuse"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.http import QueryDict
 
-from tests.factories.accounts import UserFactory
+from tests.factories.accounts import OperatorFactory
 from tests.forms.page_forms import Target, read_page
 from tests.forms.submission import record_reading
 from tests.forms.template_tags import find_walk, list_places
@@ -21,7 +21,7 @@ def test_every_form_of_a_template_has_a_walk():
 
 
 def test_a_renamed_control_is_a_fault(portal):
-    portal.force_login(UserFactory(is_staff=True, is_superuser=True))
+    portal.force_login(OperatorFactory())
     answer = portal.get(SEARCH)
     answer.content = answer.content.replace(b'name="query"', b'name="recherche"')
     walk = FormWalk()

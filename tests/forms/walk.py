@@ -17,7 +17,7 @@ from tests.forms.submission import submit
 from tests.forms.template_tags import find_walk, list_places
 
 if TYPE_CHECKING:
-    from tests.conftest import HostClient
+    from tests.host_client import HostClient
 
 type Values = dict[str, list[str]]
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from imports import operations, queries, tasks
+import io
+
+import openpyxl
+
+from imports import on_demand_tasks, operations, queries, tasks
 from imports.confirmation_guard import build_guard
 from imports.enums import ImportState
+from imports.models import AnnotatedFile
+from imports.operations import annotation
 from tests.conftest import TERM
+from tests.imports.sample_files import save_workbook
 
 
 def upload_and_parse(pool, content, *, units_for_all=None, filename="écoles.csv", by=None):
@@ -24,13 +31,30 @@ def required_count(spreadsheet_import):
     return confirmation_guard.number if confirmation_guard else None
 
 
-def confirm_and_apply(spreadsheet_import, *, at=TERM):
+def build_annotated(spreadsheet_import):
+    """Return the annotated workbook of an import, opened by openpyxl."""
+    annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM)
+    on_demand_tasks.annotate(import_id=spreadsheet_import.pk)
+    return openpyxl.load_workbook(io.BytesIO(bytes(AnnotatedFile.objects.get(pk=spreadsheet_import.pk).content)))
+
+
+def upload_corrected(pool, book, filename="corrigé.xlsx", **more):
+    """Upload a corrected workbook and parse it, a second time where that was queued; return the import."""
+    spreadsheet_import = upload_and_parse(pool, save_workbook(book), filename=filename, **more)
+    if spreadsheet_import.state == ImportState.UPLOADED:
+        tasks.read(import_id=spreadsheet_import.pk)
+        spreadsheet_import.refresh_from_db()
+    return spreadsheet_import
+
+
+def confirm_and_apply(spreadsheet_import, *, only_valid=False, at=TERM):
     """Confirm an import, with the number that the guard requires, and apply it as the worker does."""
     operations.confirm(
         import_id=spreadsheet_import.pk,
         digest=queries.compute_digest(spreadsheet_import),
         send_on=None,
         confirmed_count=required_count(spreadsheet_import),
+        only_valid=only_valid,
         by=None,
         at=at,
     )

@@ -19,7 +19,7 @@ from imports import on_demand_tasks, operations
 from imports.exceptions import WrongImportState
 from imports.formats.detection import open_workbook
 from imports.meanings import ADDED_TITLES, LISTS_SHEET, Meaning
-from imports.models import AnnotatedFile, SpreadsheetImport
+from imports.models import SpreadsheetImport
 from imports.operations import annotation
 from imports.operations.annotation import AnnotationState
 from imports.workbooks import annotated_workbook, cell_marks, provenance
@@ -28,7 +28,7 @@ from imports.workbooks.marks import MarkedProblem, RowMarks, TableLocation
 from imports.workbooks.provenance import Provenance
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
-from tests.imports.actions import upload_and_parse
+from tests.imports.actions import build_annotated, upload_and_parse
 from tests.imports.sample_files import (
     build_csv,
     build_ods,
@@ -77,13 +77,6 @@ def sign(book, choice):
 
 def load(content):
     return openpyxl.load_workbook(io.BytesIO(content))
-
-
-def build_annotated(spreadsheet_import):
-    """Build the annotated workbook and return it opened."""
-    annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM)
-    on_demand_tasks.annotate(import_id=spreadsheet_import.pk)
-    return load(bytes(AnnotatedFile.objects.get(pk=spreadsheet_import.pk).content))
 
 
 def test_the_same_workbook_comes_back_with_its_errors_marked():

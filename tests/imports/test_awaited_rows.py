@@ -8,7 +8,7 @@ import pytest
 
 from collectivities.models import AuditEntry
 from core.tenant_connection import connection
-from imports import operations, queries, tasks
+from imports import operations, tasks
 from imports.enums import ImportState, Purpose, Verdict
 from imports.exceptions import NothingArrived, PoolEnded
 from imports.models import ImportRow, SpreadsheetImport
@@ -19,24 +19,9 @@ from schools.models import SchoolState
 from tests.conftest import TERM
 from tests.factories.licensing import EntitlementFactory, PoolFactory
 from tests.factories.schools import SchoolFactory, next_uai
-from tests.imports.actions import upload_and_parse
+from tests.imports.actions import confirm_and_apply, upload_and_parse
 from tests.imports.sample_files import schools_csv
 from tests.races import run_concurrently
-
-
-def confirm_and_apply_valid(spreadsheet_import):
-    operations.confirm(
-        import_id=spreadsheet_import.pk,
-        digest=queries.compute_digest(spreadsheet_import),
-        send_on=None,
-        only_valid=True,
-        by=None,
-        at=TERM,
-    )
-    tasks.apply(import_id=spreadsheet_import.pk, confirmed_at=TERM.isoformat())
-    spreadsheet_import.refresh_from_db()
-    assert spreadsheet_import.state == ImportState.APPLIED
-    return spreadsheet_import
 
 
 def resume(spreadsheet_import, **more):
@@ -47,8 +32,8 @@ def resume(spreadsheet_import, **more):
 def waiting(pool):
     """An applied import of three schools, two of which the directory lacks; and their UAI."""
     uais = [next_uai(), next_uai()]
-    spreadsheet_import = confirm_and_apply_valid(
-        upload_and_parse(pool, schools_csv((SchoolFactory(), 1), (uais[0], 4, "a@b.fr"), (uais[1], 2)))
+    spreadsheet_import = confirm_and_apply(
+        upload_and_parse(pool, schools_csv((SchoolFactory(), 1), (uais[0], 4, "a@b.fr"), (uais[1], 2))), only_valid=True
     )
     return spreadsheet_import, uais
 
@@ -71,7 +56,7 @@ def test_unknown_schools_are_offered_again_once_the_directory_has_them(waiting):
     assert awaited_rows.list_arrivals() == []
     with pytest.raises(NothingArrived):
         resume(spreadsheet_import)
-    confirm_and_apply_valid(follow_up)
+    confirm_and_apply(follow_up, only_valid=True)
     assert Allocation.objects.filter(school_id=uais[0], units=4).count() == 1
 
 
@@ -117,7 +102,7 @@ def test_schools_awaited_by_the_portfolio_are_added_to_it(nimes):
         at=TERM,
     )
     tasks.read(import_id=spreadsheet_import.pk)
-    confirm_and_apply_valid(spreadsheet_import)
+    confirm_and_apply(spreadsheet_import, only_valid=True)
     SchoolFactory(uai=uai)
     follow_up = resume(spreadsheet_import)
     tasks.read(import_id=follow_up.pk)
@@ -128,8 +113,8 @@ def test_schools_awaited_by_the_portfolio_are_added_to_it(nimes):
 @pytest.mark.xdist_group("races")
 def test_two_members_resume_at_once_and_one_import_is_created(committing):
     uai = next_uai()
-    spreadsheet_import = confirm_and_apply_valid(
-        upload_and_parse(PoolFactory(capacity=100), schools_csv((SchoolFactory(), 1), (uai, 4)))
+    spreadsheet_import = confirm_and_apply(
+        upload_and_parse(PoolFactory(capacity=100), schools_csv((SchoolFactory(), 1), (uai, 4))), only_valid=True
     )
     SchoolFactory(uai=uai)
     outcomes = run_concurrently(

@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import io
-
-import openpyxl
 import pytest
 from django_tenants.utils import tenant_context
 
 from collectivities.models import AuditEntry
-from imports import on_demand_tasks, operations, tasks
+from imports import operations, tasks
 from imports.enums import ImportState, Verdict
 from imports.meanings import Meaning
-from imports.models import AnnotatedFile, ImportRow, SpreadsheetImport
-from imports.operations import annotation
+from imports.models import ImportRow, SpreadsheetImport
 from imports.workbooks.provenance import PROPERTY_NAME
 from tests.conftest import TERM
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.actions import upload_and_parse
+from tests.imports.actions import build_annotated, upload_and_parse, upload_corrected
 from tests.imports.sample_files import build_csv, build_xlsx, save_workbook
 
 TITLES = ["UAI", "École", "Licences"]
-
-
-def build_annotated(spreadsheet_import):
-    """Return the annotated workbook of an import, opened by openpyxl."""
-    annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM)
-    on_demand_tasks.annotate(import_id=spreadsheet_import.pk)
-    return openpyxl.load_workbook(io.BytesIO(bytes(AnnotatedFile.objects.get(pk=spreadsheet_import.pk).content)))
-
-
-def upload_corrected(pool, book, filename="corrigé.xlsx", **more):
-    spreadsheet_import = upload_and_parse(pool, save_workbook(book), filename=filename, **more)
-    if spreadsheet_import.state == ImportState.UPLOADED:  # it was queued to be parsed again
-        tasks.read(import_id=spreadsheet_import.pk)
-        spreadsheet_import.refresh_from_db()
-    return spreadsheet_import
 
 
 def row(spreadsheet_import, number):
