@@ -39,7 +39,7 @@ def explain_closure_refusal(user: User) -> str:
     """Return why the account cannot be closed, as a French sentence; empty where it can."""
     if not (user.is_staff or user.is_superuser):
         return ""
-    return "Ce compte est celui de l'exploitation du site : il ne se supprime pas d'ici."
+    return "Ce compte est celui de l'exploitation du site : il ne se supprime pas d'ici."
 
 
 def list_email_addresses(user: User) -> set[str]:

@@ -64,5 +64,6 @@ def test_the_operator_cannot_delete_their_own_account(nimes, as_):
     user = identifiable_person.create_person(is_staff=True)
     with pytest.raises(OperatorAccountNotClosable):
         close_account(user_id=user.pk, at=TERM)
+    assert "exploitation du site\xa0: il ne se supprime pas" in as_(user).get(PAGE).content.decode()
     assert as_(user).post(PAGE, {"password": identifiable_person.PASSWORD}).status_code == 409
     assert User.objects.get(pk=user.pk).is_active
