@@ -252,7 +252,7 @@ class UndoImportView(ScopedView):
 
 
 def _layout_choices(spreadsheet_import: SpreadsheetImport, answers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of `operations.choose_layout`, validated by `LayoutForm`. Raises `Problem`."""
+    """Return the arguments of `operations.choose_layout`, validated by `LayoutForm`. Raises `ApiProblem`."""
     is_allocation = spreadsheet_import.purpose == Purpose.ALLOCATION
     if not is_allocation and ("volume" in answers or "units_for_all" in answers):
         raise PortfolioHasNoUnits("Un tableau du périmètre ne donne pas de licence : n'indiquez pas combien.")

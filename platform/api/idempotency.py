@@ -152,7 +152,7 @@ def _store_response(hashed_key: str, request_fingerprint: str, response: HttpRes
 
 @periodic_task(every=datetime.timedelta(hours=1))
 def prune_records() -> None:
-    """Delete stored responses older than `KEPT` in every tenant schema."""
+    """Delete stored responses older than `RETENTION` in every tenant schema."""
     cutoff = timezone.now() - RETENTION
     for schema in Collectivity.objects.values_list("schema_name", flat=True):
         with schema_context(schema):
