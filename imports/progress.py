@@ -31,7 +31,7 @@ LABELS = {
     "waiting": "Le fichier attend son tour",
     "reading": "Lecture du fichier",
     "resolving": "Recherche des écoles dans l'annuaire",
-    "judging": "Vérification des lignes",
+    "checking_rows": "Vérification des lignes",
     "storing": "Enregistrement des lignes",
     AllocationStage.CHECKING.value: "Dernière vérification",
     AllocationStage.TAKING_BACK.value: "Réduction et reprise des licences",
@@ -42,7 +42,7 @@ LABELS = {
     "portfolio": "Mise à jour du périmètre",
     AllocationStage.COMMITTING.value: "Validation de l'ensemble",
 }
-READING_SHARES = {"waiting": 0.0, "reading": 0.35, "resolving": 0.3, "judging": 0.1, "storing": 0.25}
+READING_SHARES = {"waiting": 0.0, "reading": 0.35, "resolving": 0.3, "checking_rows": 0.1, "storing": 0.25}
 APPLYING_SHARES = {
     AllocationStage.CHECKING.value: 0.25,
     AllocationStage.TAKING_BACK.value: 0.05,
@@ -52,7 +52,7 @@ APPLYING_SHARES = {
     AllocationStage.MESSAGES.value: 0.1,
     AllocationStage.COMMITTING.value: 0.15,
 }
-PORTFOLIO = {AllocationStage.CHECKING.value: 0.4, "portfolio": 0.4, AllocationStage.COMMITTING.value: 0.2}
+PORTFOLIO_SHARES = {AllocationStage.CHECKING.value: 0.4, "portfolio": 0.4, AllocationStage.COMMITTING.value: 0.2}
 UNDOING_SHARES = {
     AllocationStage.CHECKING.value: 0.4,
     AllocationStage.TAKING_BACK.value: 0.5,

@@ -78,7 +78,7 @@ def apply(import_id: int, confirmed_at: str = "") -> None:
     spreadsheet_import = SpreadsheetImport.objects.get(pk=import_id)
     at = datetime.datetime.fromisoformat(confirmed_at) if confirmed_at else timezone.now()
     by = User.objects.filter(pk=spreadsheet_import.applied_by_id).first() if spreadsheet_import.applied_by_id else None
-    shares = progress.PORTFOLIO if spreadsheet_import.purpose == Purpose.PORTFOLIO else progress.APPLYING_SHARES
+    shares = progress.PORTFOLIO_SHARES if spreadsheet_import.purpose == Purpose.PORTFOLIO else progress.APPLYING_SHARES
     with disable_gc(), progress.report_progress(import_id, shares) as report:
         try:
             apply_import(import_id=import_id, by=by, at=at, on_progress=report)

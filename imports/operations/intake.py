@@ -149,7 +149,7 @@ def store_parsed(
     on_progress("resolving", 0, len(parsed_sheet.rows))
     glances_by_uai: dict[str, SchoolSummary] = {}
     schools = resolve_schools(((row, {}) for row in parsed_sheet.rows), glances_by_uai)
-    on_progress("judging", 0, len(parsed_sheet.rows))
+    on_progress("checking_rows", 0, len(parsed_sheet.rows))
     context = context_queries.load_context(spreadsheet_import, collect_uais(schools), glances_by_uai)
     requests = [CheckRequest(row, school) for row, school in zip(parsed_sheet.rows, schools, strict=True)]
     on_progress("storing", 0, len(parsed_sheet.rows))

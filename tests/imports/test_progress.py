@@ -162,6 +162,14 @@ def test_the_progress_bar_only_grows_and_estimates_the_end(committing):
     assert (current.percent, current.left) == (25, 6)
 
 
+def test_every_step_that_reading_reports_has_a_share_and_a_label(committing, monkeypatch):
+    steps = []
+    monkeypatch.setattr(progress.ProgressReporter, "__call__", lambda _, step, *_counts: steps.append(step))
+    upload_and_parse(PoolFactory(), schools_csv((SchoolFactory(), 2)))
+    assert ["waiting", *dict.fromkeys(steps)] == list(progress.READING_SHARES)
+    assert {*progress.READING_SHARES, *progress.APPLYING_SHARES, *progress.PORTFOLIO_SHARES} <= set(progress.LABELS)
+
+
 def test_imports_whose_job_is_gone_are_released(committing, confirmed):
     pool = confirmed.pool
     unread = operations.store_upload(
