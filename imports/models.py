@@ -99,7 +99,7 @@ class SpreadsheetImport(models.Model):
                 condition=Q(state="undone", undone_at__isnull=False) | (~Q(state="undone") & Q(undone_at__isnull=True)),
             ),
             models.CheckConstraint(
-                name="import_attribution_has_a_pool",
+                name="import_allocation_has_a_pool",
                 condition=Q(purpose="allocation", pool__isnull=False) | Q(purpose="portfolio", pool__isnull=True),
             ),
             models.CheckConstraint(name="import_rejected_says_why", condition=~Q(state="rejected") | ~Q(refusal="")),

@@ -354,7 +354,7 @@ class Migration(migrations.Migration):
                     models.Q(("pool__isnull", True), ("purpose", "portfolio")),
                     _connector="OR",
                 ),
-                name="import_attribution_has_a_pool",
+                name="import_allocation_has_a_pool",
             ),
         ),
         migrations.AddConstraint(

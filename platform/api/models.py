@@ -87,7 +87,7 @@ class IdempotencyRecord(models.Model):
     answered_at = models.DateTimeField()
 
     class Meta:
-        indexes: ClassVar = [models.Index(name="remembered_answered_at", fields=["answered_at"])]
+        indexes: ClassVar = [models.Index(name="idempotency_answered_at", fields=["answered_at"])]
 
     def __str__(self) -> str:
         return f"{self.status}, {self.answered_at}"

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ("answered_at", models.DateTimeField()),
             ],
             options={
-                "indexes": [models.Index(fields=["answered_at"], name="remembered_answered_at")],
+                "indexes": [models.Index(fields=["answered_at"], name="idempotency_answered_at")],
             },
         ),
         migrations.CreateModel(
