@@ -69,7 +69,7 @@ class BaseRowQuery(TypedDict, total=False):
     #: Index of the sheet in the workbook.
     sheet: int | None
     #: Only rows that need a decision: an error, an open conflict, a warning.
-    to_settle: bool
+    to_resolve: bool
 
 
 class RowQuery(BaseRowQuery, total=False):
@@ -247,7 +247,7 @@ def filter_rows(spreadsheet_import: SpreadsheetImport, **filters: Unpack[RowQuer
         found = found.filter(sheet=sheet)
     if filters.get("altered"):
         found = found.filter(altered=True)
-    if filters.get("to_settle"):
+    if filters.get("to_resolve"):
         found = found.filter(
             Q(verdict=Verdict.ERROR)
             | Q(verdict=Verdict.CONFLICT, conflict_resolution="")
@@ -270,9 +270,9 @@ def _containing_words(found: QuerySet[ImportRow], text: str) -> QuerySet[ImportR
 
 
 def list_likely_matches(
-    spreadsheet_import: SpreadsheetImport, least: float, ahead: float, **filters: Unpack[RowQuery]
+    spreadsheet_import: SpreadsheetImport, min_score: float, min_lead: float, **filters: Unpack[RowQuery]
 ) -> QuerySet[ImportRow]:
-    """Return unmatched rows whose first proposal scores `least` or more, and `ahead` more than the second."""
+    """Return unmatched rows whose first proposal scores `min_score` or more, and leads the second by `min_lead`."""
     return (
         filter_rows(spreadsheet_import, **filters)
         .filter(verdict=Verdict.ERROR, match_method="", uai="")
@@ -280,7 +280,7 @@ def list_likely_matches(
             first=Cast(KT("proposals__0__score"), FloatField()),
             second=Coalesce(Cast(KT("proposals__1__score"), FloatField()), 0.0),
         )
-        .filter(first__gte=least, second__lte=F("first") - ahead)
+        .filter(first__gte=min_score, second__lte=F("first") - min_lead)
     )
 
 

@@ -171,7 +171,7 @@ LEFT JOIN public.schools_school AS school ON school.uai = row.uai
 LEFT JOIN collectivities_portfolioschool AS portfolio ON portfolio.school_id = row.uai
 LEFT JOIN pools_allocation AS allocation
     ON allocation.pool_id = %(pool)s AND allocation.school_id = row.uai AND allocation.revoked_at IS NULL
-WHERE row.import_id = %(table)s AND row.ticked
+WHERE row.import_id = %(import)s AND row.ticked
 """  # noqa: S608 - names of columns
 
 
@@ -187,7 +187,7 @@ def list_ticked_rows(spreadsheet_import: SpreadsheetImport) -> list[ConfirmedRow
             cursor.execute("SET LOCAL enable_nestloop = off")
         cursor.execute(
             _TICKED_SQL,
-            {"table": spreadsheet_import.pk, "pool": spreadsheet_import.pool_id, "closed": SchoolState.CLOSED},
+            {"import": spreadsheet_import.pk, "pool": spreadsheet_import.pool_id, "closed": SchoolState.CLOSED},
         )
         found = cursor.fetchall()
         if many:
@@ -248,7 +248,7 @@ class StoredRow(NamedTuple):
     pk: int
     line: ComparableRow
     summed: bool
-    huge: bool
+    outlier: bool
 
 
 _COMPARABLE_ROWS_SQL = """
@@ -272,9 +272,9 @@ def list_comparable_rows(spreadsheet_import: SpreadsheetImport) -> list[StoredRo
                     (contact, email, phone, classes) if is_portfolio else units, commune, counted,
                 ),
                 summed,
-                huge,
+                outlier,
             )
             for (
-                pk, sheet, number, uai, email, units, contact, phone, classes, commune, counted, summed, huge,
+                pk, sheet, number, uai, email, units, contact, phone, classes, commune, counted, summed, outlier,
             ) in cursor.fetchall()
         ]  # fmt: skip

@@ -12,8 +12,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from api.fields import MAX_INTEGER as LARGEST
-from api.fields import StrictChoiceField, StrictSerializer
+from api.fields import MAX_INTEGER, StrictChoiceField, StrictSerializer
 from api.idempotency import idempotent
 from api.parsers import LimitedMultiPartParser
 from api.scopes import TokenScope
@@ -46,7 +45,7 @@ class ImportUploadSerializer(StrictSerializer):
         "écoles, leurs contacts et leur nombre de classes.",
     )
     pool = serializers.IntegerField(
-        required=False, min_value=0, max_value=LARGEST, help_text="Le lot d'une attribution, et d'elle seule."
+        required=False, min_value=0, max_value=MAX_INTEGER, help_text="Le lot d'une attribution, et d'elle seule."
     )
     volume = StrictChoiceField(
         required=False,

@@ -54,9 +54,9 @@ _NO_ALLOCATION = (0, None)
 def load_context(
     spreadsheet_import: SpreadsheetImport,
     uais: Collection[str],
-    glances_by_uai: Mapping[str, SchoolSummary] | None = None,
+    summaries_by_uai: Mapping[str, SchoolSummary] | None = None,
 ) -> CheckContext:
-    """Return the check context of these schools. `glances_by_uai`: directory data already read."""
+    """Return the check context of these schools. `summaries_by_uai`: directory data already read."""
     pool = (
         Pool.objects.select_related("entitlement__product").get(pk=spreadsheet_import.pool_id)
         if spreadsheet_import.pool_id
@@ -69,7 +69,7 @@ def load_context(
         portfolio = {uai: PortfolioFacts(*contact) for uai, *contact in cursor.fetchall()}
         cursor.execute(_ALLOCATIONS_SQL, parameters)
         held = {uai: (units, redeemed_at) for uai, units, redeemed_at in cursor.fetchall()}
-    found = glances_by_uai or {}
+    found = summaries_by_uai or {}
     if unseen := requested.difference(found):
         found = {**found, **fetch_summaries(unseen)}
     schools = {

@@ -121,7 +121,7 @@ class CrossRowFindings(NamedTuple):
     #: Number of licences from which a row may be a sum or an outlier.
     check_threshold: float
 
-    def is_huge(self, units: int) -> bool:
+    def is_outlier(self, units: int) -> bool:
         """Return whether a number is an outlier."""
         return units > OUTLIER_MIN_UNITS and 0 < self.median * OUTLIER_FACTOR < units
 

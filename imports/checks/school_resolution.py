@@ -43,11 +43,11 @@ UNRESOLVED = ResolvedSchool("", "", None, (), "")
 
 
 def resolve_schools(
-    rows: Iterable[tuple[ParsedRow, Mapping[str, str]]], glances_by_uai: dict[str, SchoolSummary] | None = None
+    rows: Iterable[tuple[ParsedRow, Mapping[str, str]]], summaries_by_uai: dict[str, SchoolSummary] | None = None
 ) -> list[ResolvedSchool]:
     """Return the school of each row, in order. `rows`: rows with their edits.
 
-    `glances_by_uai` is filled with the directory data read on the way.
+    `summaries_by_uai` is filled with the directory data read on the way.
     """
     rows = list(rows)
     resolved: list[ResolvedSchool] = [UNRESOLVED] * len(rows)
@@ -75,7 +75,7 @@ def resolve_schools(
                 text("kind", ""),
             )
         )
-    for key, found in recognise(named, get_search_scope(), glances_by_uai).items():
+    for key, found in recognise(named, get_search_scope(), summaries_by_uai).items():
         resolved[key] = (
             ResolvedSchool(
                 found.uai, found.match_method.value if found.match_method else "", found.confidence, found.proposals, ""

@@ -68,7 +68,7 @@ def check_plausibility(
                 blocking=False,
             )
         )
-    elif findings.is_huge(units):
+    elif findings.is_outlier(units):
         problems.append(
             Problem(
                 "units",

@@ -22,9 +22,9 @@ def describe_place(location: tuple[int, int], current_sheet: int, sheets: Sequen
     return text if sheet == current_sheet or sheet >= len(sheets) else f"{text} de la feuille « {sheets[sheet]} »"
 
 
-def describe_places(location: Iterable[tuple[int, int]], count: int, current_sheet: int, sheets: Sequence[str]) -> str:
+def describe_places(locations: Iterable[tuple[int, int]], count: int, current_sheet: int, sheets: Sequence[str]) -> str:
     """Return « ligne 5, ligne 7 et 12 autres » for `count` locations, of which only the first are listed."""
-    text = [describe_place(one, current_sheet, sheets) for one in islice(location, MAX_NAMED_ROWS)]
+    text = [describe_place(one, current_sheet, sheets) for one in islice(locations, MAX_NAMED_ROWS)]
     left = count - len(text)
     if left > 0:
         text.append(f"{formatting.number(left)}{formatting.NO_BREAK_SPACE}autre{'s' if left > 1 else ''}")

@@ -104,12 +104,12 @@ def _carry_decisions(spreadsheet_import: SpreadsheetImport, kept: dict[int, int]
         )
     }
     # Rows ignored by the parser that a member restored.
-    ignored_reason = (
+    ignored_ids = (
         ImportRow.objects.filter(import_id=spreadsheet_import.pk)
         .exclude(ignored_reason="")
         .values_list("pk", flat=True)
     )
-    restored_ids = [kept[pk] for pk in ignored_reason if pk in kept]
+    restored_ids = [kept[pk] for pk in ignored_ids if pk in kept]
     for row in ImportRow.objects.filter(pk__in_array=restored_ids, ignored_reason=""):
         decided[row.pk] = row
     rows = [now for now, was in kept.items() if was in decided]

@@ -165,11 +165,11 @@ def _affected_ids(
 ) -> set[int]:
     return {
         pk
-        for pk, line, summed, huge in stored
+        for pk, line, summed, outlier in stored
         if line.uai in uais
         or line.email in emails
         or (line.place in findings.sums) != summed
-        or (bool(line.units) and line.counted and not summed and findings.is_huge(line.units or 0) != huge)
+        or (bool(line.units) and line.counted and not summed and findings.is_outlier(line.units or 0) != outlier)
     }
 
 

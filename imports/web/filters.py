@@ -79,7 +79,7 @@ class RowFilter:
         """Return the keyword arguments of `queries.filter_rows` and of bulk operations."""
         return {
             "verdict": self.tab if self.tab in Verdict.values else "",
-            "to_settle": self.tab == TO_RESOLVE,
+            "to_resolve": self.tab == TO_RESOLVE,
             "code": self.code,
             "text": self.text,
             "sheet": self.sheet,

@@ -10,8 +10,7 @@ from typing import Any, Protocol, cast
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from rest_framework import serializers
 
-from api.fields import MAX_INTEGER as LARGEST
-from api.fields import StrictIntegerField
+from api.fields import MAX_INTEGER, StrictIntegerField
 
 #: Rows per request.
 MAX_ROWS = 10_000
@@ -65,7 +64,7 @@ class BulkIdsField(serializers.ListField):
 
 
 def _is_valid_id(number: Any) -> bool:
-    return type(number) is int and 1 <= number <= LARGEST
+    return type(number) is int and 1 <= number <= MAX_INTEGER
 
 
 class BulkRowsExtension(OpenApiSerializerFieldExtension):
@@ -81,7 +80,7 @@ class BulkIdsExtension(OpenApiSerializerFieldExtension):
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         """Return the OpenAPI schema of the field."""
-        return _array_schema({"type": "integer", "minimum": 1, "maximum": LARGEST})
+        return _array_schema({"type": "integer", "minimum": 1, "maximum": MAX_INTEGER})
 
 
 def _array_schema(items: dict[str, Any]) -> dict[str, Any]:

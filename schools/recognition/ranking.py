@@ -67,12 +67,12 @@ class RankedSchool(NamedTuple):
 
 
 def rank_schools(
-    query: SchoolQuery, schools: Iterable[CandidateSchool], misspelt: Mapping[str, Mapping[str, int]]
+    query: SchoolQuery, schools: Iterable[CandidateSchool], spelling_corrections: Mapping[str, Mapping[str, int]]
 ) -> list[RankedSchool]:
     """Return the schools above the minimum score, best first."""
     found: list[RankedSchool] = []
     for school in schools:
-        alike = compare_names(query.reading, school, misspelt)
+        alike = compare_names(query.reading, school, spelling_corrections)
         if alike.score < MIN_PROPOSAL_SCORE:
             continue
         where = compare_places(query, school)

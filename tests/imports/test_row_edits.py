@@ -253,7 +253,7 @@ def test_rows_are_filtered_by_verdict_code_words_tick_and_sheet(pool):
     assert numbers() == numbers(verdict="", code="", text=" ", ticked=None, sheet=None, altered=False) == [2, 3, 4]
     assert numbers(verdict="error") == numbers(code="uai_invalid") == [4]
     assert numbers(text="ales") == numbers(ticked=True) == [2]
-    assert numbers(ticked=False) == numbers(to_settle=True) == [3, 4]
+    assert numbers(ticked=False) == numbers(to_resolve=True) == [3, 4]
     assert numbers(verdict="autre") == numbers(code="x\0") == numbers(verdict="new", code="uai_invalid") == []
     assert (numbers(sheet=0), numbers(sheet=1), numbers(altered=True)) == ([2, 3, 4], [], [])
 

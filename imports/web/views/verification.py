@@ -37,14 +37,14 @@ def build_verification_context(request: OfficeHttpRequest, spreadsheet_import: S
     Without filter, the default tab is the rows that need a decision, if any.
     """
     chosen = get_row_filter(request)
-    to_settle = queries.filter_rows(spreadsheet_import, to_settle=True).count()
+    to_resolve = queries.filter_rows(spreadsheet_import, to_resolve=True).count()
     if not chosen.tab:
-        chosen = replace(chosen, tab=TO_RESOLVE if to_settle and not chosen.narrows else ALL_ROWS)
+        chosen = replace(chosen, tab=TO_RESOLVE if to_resolve and not chosen.narrows else ALL_ROWS)
     page = Paginator(queries.filter_rows(spreadsheet_import, **chosen.as_row_query()), PER_PAGE).get_page(
         request.GET.get("page")
     )
     return build_summary_context(
-        request, spreadsheet_import, chosen, back=request.get_full_path(), to_settle=to_settle
+        request, spreadsheet_import, chosen, back=request.get_full_path(), to_resolve=to_resolve
     ) | {
         "page_obj": page,
         "rows": page.object_list,
@@ -61,23 +61,23 @@ def build_summary_context(
     chosen: RowFilter,
     *,
     back: str,
-    to_settle: int | None = None,
+    to_resolve: int | None = None,
 ) -> dict[str, Any]:
     """Return the template context of the summary: tabs with counts, and the tally of the ticked rows.
 
     `back`: URL of the current page, to which every edit returns.
     """
     counts = queries.count_verdicts([spreadsheet_import.pk])[spreadsheet_import.pk]
-    if to_settle is None:
-        to_settle = queries.filter_rows(spreadsheet_import, to_settle=True).count()
+    if to_resolve is None:
+        to_resolve = queries.filter_rows(spreadsheet_import, to_resolve=True).count()
     return {
         "spreadsheet_import": spreadsheet_import,
         "is_allocation": spreadsheet_import.purpose == Purpose.ALLOCATION,
         "filter": chosen,
         "back": back,
         "opening": urlencode(chosen.words() | ({"retour": back} if back else {})),
-        "tabs": _tabs(counts, to_settle, reverse("imports:detail", args=[spreadsheet_import.pk]), chosen),
-        "to_settle": to_settle,
+        "tabs": _tabs(counts, to_resolve, reverse("imports:detail", args=[spreadsheet_import.pk]), chosen),
+        "to_resolve": to_resolve,
         "total": sum(counts.values()),
         "errors": counts.get(Verdict.ERROR, 0),
         "tally": queries.get_tally(spreadsheet_import),
@@ -86,9 +86,9 @@ def build_summary_context(
     }
 
 
-def _tabs(counts: Mapping[str, int], to_settle: int, address: str, chosen: RowFilter) -> list[dict[str, Any]]:
+def _tabs(counts: Mapping[str, int], to_resolve: int, address: str, chosen: RowFilter) -> list[dict[str, Any]]:
     """Return the tabs. Their links keep the search, but not the filter on a problem."""
-    tabs = [(TO_RESOLVE, "À régler", to_settle)]
+    tabs = [(TO_RESOLVE, "À régler", to_resolve)]
     tabs += [(verdict.value, label, counts.get(verdict, 0)) for verdict, label in wording.TABS.items()]
     tabs.append((ALL_ROWS, "Toutes", sum(counts.values())))
     return [
