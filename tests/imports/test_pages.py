@@ -162,6 +162,7 @@ def test_the_file_comes_back_as_it_came_and_only_as_a_download(officer, pool):
     assert answer.content == content
     assert answer["Content-Disposition"].startswith("attachment")
     assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Cache-Control"] == "no-store"
 
 
 def test_a_duplicate_file_and_a_corrected_file_are_announced(officer, pool):

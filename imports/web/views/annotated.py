@@ -10,10 +10,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
+from core.file_responses import build_file_response
 from imports.models import AnnotatedFile, SpreadsheetImport
 from imports.operations import annotation
 from imports.web.views import PREPARERS
-from imports.web.views.listing import build_download
 from licensing.exceptions import LicensingError
 from web.access import require_policy
 
@@ -52,4 +52,5 @@ def annotated_file(_request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Download the annotated workbook, named after the original file."""
     spreadsheet_import = get_object_or_404(SpreadsheetImport, pk=pk)
     file = get_object_or_404(AnnotatedFile.objects.exclude(made_at=None), pk=pk)
-    return build_download(bytes(file.content), f"{PurePath(spreadsheet_import.filename).stem} – annoté{file.suffix}")
+    name = f"{PurePath(spreadsheet_import.filename).stem} – annoté{file.suffix}"
+    return build_file_response(file.content, name=name, content_type="application/octet-stream")

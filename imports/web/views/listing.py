@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
 
 from accounts.models import User
 from collectivities.access import office
 from core.calendar import date_in_paris
+from core.file_responses import build_file_response
 from imports import queries
 from imports.models import ImportFile, SpreadsheetImport
 from imports.web.filters import ImportFilter
@@ -23,7 +22,7 @@ from imports.web.views.arrivals import list_notices
 from web.access import require_policy
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
     from collectivities.access import OfficeHttpRequest
 
@@ -60,16 +59,4 @@ def original_file(_request: HttpRequest, pk: int) -> HttpResponse:
     """Download the original file."""
     spreadsheet_import = get_object_or_404(SpreadsheetImport, pk=pk)
     file = get_object_or_404(ImportFile, pk=pk)
-    return build_download(bytes(file.content), spreadsheet_import.filename)
-
-
-def build_download(content: bytes, filename: str) -> HttpResponse:
-    """Return a response that browsers always download."""
-    return HttpResponse(
-        content,
-        content_type="application/octet-stream",
-        headers={
-            "Content-Disposition": content_disposition_header(as_attachment=True, filename=filename) or "attachment",
-            "X-Content-Type-Options": "nosniff",
-        },
-    )
+    return build_file_response(file.content, name=spreadsheet_import.filename, content_type="application/octet-stream")

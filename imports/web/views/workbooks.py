@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from django.http import Http404, HttpResponse
+from django.http import Http404
 from django.shortcuts import get_object_or_404
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET
 
 from accounts.models import User
 from collectivities.access import office
+from core.file_responses import build_file_response
 from imports import queries
 from imports.enums import Purpose
 from imports.models import ImportRow, SpreadsheetImport
@@ -25,6 +25,8 @@ from web.access import require_policy
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from django.http import HttpResponse
+
     from collectivities.access import OfficeHttpRequest
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -35,14 +37,7 @@ _TITLES = {Purpose.ALLOCATION: "Attribution de licences", Purpose.PORTFOLIO: "PÃ
 
 
 def _xlsx_response(content: bytes, filename: str) -> HttpResponse:
-    return HttpResponse(
-        content,
-        content_type=XLSX,
-        headers={
-            "Content-Disposition": content_disposition_header(as_attachment=True, filename=filename) or "attachment",
-            "X-Content-Type-Options": "nosniff",
-        },
-    )
+    return build_file_response(content, name=filename, content_type=XLSX)
 
 
 @require_policy(PREPARERS)
