@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import Case, Q, Value, When
 from django.db.models.fields.json import KeyTransform
 
+from core.querysets import LockableQuerySet
 from imports.enums import ConflictResolution, ImportState, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
 from imports.layout import Layout, LayoutChoices
 
@@ -38,10 +39,8 @@ class LayoutField(models.JSONField):
         return super().get_db_prep_value(value, connection, prepared)
 
 
-class SpreadsheetImportQuerySet(models.QuerySet["SpreadsheetImport"]):
-    def locked(self) -> Self:
-        """Lock the imports alone until the transaction ends. Lock order: import, then pool."""
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
+class SpreadsheetImportQuerySet(LockableQuerySet["SpreadsheetImport"]):
+    """Lock order: import, then pool."""
 
     def active(self) -> Self:
         """Imports that were neither rejected nor cancelled."""
