@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from openpyxl import Workbook
 
 PROPERTY_NAME = "peps-import"
-ZIP_SIGNATURE = b"PK\x03\x04"
 #: Maximum size in bytes of a parsed properties file; ours is about a hundred.
 MAX_PROPERTY_BYTES = 256 * 1024
 # In an .xlsx, and in an .ods that it may have been saved as. Matched as bytes: untrusted XML is not parsed.
@@ -63,7 +62,7 @@ def read_provenance(content: bytes, schema: str) -> Provenance | None:
 
     Bounded for any file: reads the ZIP directory and unpacks one small member.
     """
-    if not content.startswith(ZIP_SIGNATURE):
+    if not content.startswith(zip_archive.SIGNATURE):
         return None
     try:
         found = _read_property(content)
