@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import gc
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,30 +21,12 @@ from imports.operations.import_lock import APPLY_TASK, READ_TASK
 from imports.operations.intake import get_parsing_options, load_parsing_context, reject, store_parsed
 from imports.parsing.spreadsheet import parse_spreadsheet
 from jobs.periodic_tasks import periodic_task
+from jobs.process import disable_gc
 from jobs.tasks import task
 from licensing.exceptions import LicensingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from imports.parsing.spreadsheet import ParsedSheet
-
-
-@contextlib.contextmanager
-def disable_gc() -> Iterator[None]:
-    """Disable the garbage collector for the duration of the block.
-
-    Hundreds of thousands of cells and rows make no cycles, yet every collection traverses all of them: half the time of
-    a large import. Reference counting still frees everything else.
-    """
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 @task(name=READ_TASK, queue="imports", retry=3)
