@@ -107,12 +107,12 @@ def suggest_teachers(school: School, *, limit: int = 20) -> list[LikelyTeacher]:
         .annotate(similarity=TrigramStrictWordSimilarity(distinctive, F("school__name_folded")))
         .order_by(*_BEST_FIRST)[:limit]
     )
-    reasons = [
-        *((affiliation, f"a saisi « {affiliation.name} » à la main") for affiliation in typed),
-        *((affiliation, f"a choisi « {affiliation.school} »") for affiliation in chosen),
+    matches = [
+        *((one.similarity, one, f"a saisi « {one.name} » à la main") for one in typed),
+        *((one.similarity, one, f"a choisi « {one.school} »") for one in chosen),
     ]
-    reasons.sort(key=lambda pair: -vars(pair[0])["similarity"])  # annotated above
-    return [LikelyTeacher(*pair) for pair in reasons[:limit]]
+    matches.sort(key=lambda match: -match[0])
+    return [LikelyTeacher(affiliation, reason) for _, affiliation, reason in matches[:limit]]
 
 
 def _distinctive_words(name: str) -> str:
