@@ -85,9 +85,8 @@ class Tally:
     schools: int
     units: int
     free: int
-    #: Sheet and number of the first ticked row that exceeds the pool, and the count of such rows.
+    #: Sheet and number of the first ticked row that exceeds the pool.
     beyond: tuple[int, int] | None = None
-    rows_beyond: int = 0
 
     @property
     def missing(self) -> int:
@@ -173,8 +172,7 @@ def build_tally(spreadsheet_import: SpreadsheetImport, schools: int, units: int)
     free = _free_units(spreadsheet_import)
     if units <= free:
         return Tally(schools, units, free)
-    places = list(list_rows_beyond_pool(spreadsheet_import).values_list("sheet", "number"))
-    return Tally(schools, units, free, places[0], len(places))
+    return Tally(schools, units, free, list_rows_beyond_pool(spreadsheet_import).values_list("sheet", "number").first())
 
 
 def _free_units(spreadsheet_import: SpreadsheetImport) -> int:

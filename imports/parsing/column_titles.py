@@ -66,11 +66,6 @@ def match_meanings(title: Title) -> dict[Meaning, int]:
     return _match_text(joined_text) or _match_text(title.parent)
 
 
-def list_meanings(title: str) -> set[Meaning]:
-    """Return the meanings that a title matches."""
-    return set(_match_text(title))
-
-
 @lru_cache(maxsize=4096)
 def is_unrelated(title: Title) -> bool:
     """Whether a title is about something not imported: a SIRET, pupils, the town hall, a year."""

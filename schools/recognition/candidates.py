@@ -22,12 +22,11 @@ _COLUMNS = (
     "uai, name, name_folded, type, nature, sector, address, commune, commune_key, postal_code, departement_code,"
     " has_nursery, has_elementary, state"
 )
-_BY_UAI = f"SELECT {_COLUMNS} FROM public.schools_school WHERE uai = ANY(%s)"  # noqa: S608 - our own column names
 _NEAR = f"""
 SELECT {_COLUMNS} FROM public.schools_school
 WHERE postal_code = ANY(%(postal_codes)s) OR commune_key = ANY(%(communes)s)
     OR departement_code = ANY(%(departements)s) OR uai = ANY(%(uais)s)
-"""  # noqa: S608
+"""  # noqa: S608 - our own column names
 # One string parameter: faster than adapting an array of 60,000 elements.
 _SUMMARIES = """
 SELECT uai, name, commune, postal_code, name_folded, commune_key, state = %(closed)s,

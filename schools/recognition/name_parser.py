@@ -45,11 +45,6 @@ class ParsedName(NamedTuple):
     #: Letter or number of twin schools: « Jaurès A », « Jaurès 2 ».
     marks: frozenset[str]
 
-    @property
-    def says_level(self) -> bool:
-        """Whether the name tells anything about the level."""
-        return bool(self.levels) or self.is_unspecified_level
-
 
 def parse_name(*texts: str) -> ParsedName:
     """Parse a name; several texts, such as a name and a type from another column, are combined."""

@@ -6,7 +6,7 @@ import pytest
 
 from imports.enums import Purpose, Volume
 from imports.meanings import Meaning
-from imports.parsing.column_titles import Title, join_titles, list_meanings, match_meanings
+from imports.parsing.column_titles import Title, join_titles, match_meanings
 from imports.parsing.spreadsheet import ParsingContext, ParsingOptions, parse_spreadsheet
 from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx
 
@@ -56,7 +56,7 @@ def test_titles_as_people_write_them(title, meaning):
      "Classes maternelles", "Remarque", "Latitude"],
 )  # fmt: skip
 def test_titles_of_other_things_say_nothing(title):
-    assert list_meanings(title) == set()
+    assert match_meanings(Title(title)) == {}
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_a_column_below_an_unrelated_title_is_unrelated(parent, child):
 
 
 def test_a_typo_between_two_words_matches_neither():
-    assert list_meanings("Vile") == {Meaning.COMMUNE}
-    assert list_meanings("Vaille") == set()  # one edit from both « taille » and « ville »
+    assert set(match_meanings(Title("Vile"))) == {Meaning.COMMUNE}
+    assert match_meanings(Title("Vaille")) == {}  # one edit from both « taille » and « ville »
 
 
 # Contents of the cells

@@ -7,7 +7,7 @@ import pytest
 from imports.enums import Volume
 from imports.formats.exceptions import UnreadableFile
 from imports.meanings import Meaning
-from imports.parsing.column_titles import list_meanings
+from imports.parsing.column_titles import Title, match_meanings
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx
 
@@ -27,7 +27,7 @@ def question_codes(parsed_sheet):
      "UAI de l'établissement", "Code UAI école"],
 )  # fmt: skip
 def test_titles_that_hold_a_uai(title):
-    assert Meaning.UAI in list_meanings(title)
+    assert Meaning.UAI in match_meanings(Title(title))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_titles_that_hold_a_uai(title):
      "email_ecole", "Mail directeur", "Messagerie"],
 )  # fmt: skip
 def test_titles_that_hold_an_address(title):
-    assert Meaning.EMAIL in list_meanings(title)
+    assert Meaning.EMAIL in match_meanings(Title(title))
 
 
 @pytest.mark.parametrize(
@@ -45,17 +45,17 @@ def test_titles_that_hold_an_address(title):
      "Nombre de clés", "Volume", "Licences demandées"],
 )  # fmt: skip
 def test_titles_that_hold_a_number_of_licences(title):
-    assert Meaning.UNITS in list_meanings(title)
+    assert Meaning.UNITS in match_meanings(Title(title))
 
 
 @pytest.mark.parametrize("title", ["Nombre d'élèves", "Effectif", "Nombre_d_eleves", "Téléphone", "Code postal", "N°"])
 def test_titles_that_hold_no_number_of_licences(title):
-    assert Meaning.UNITS not in list_meanings(title)
+    assert Meaning.UNITS not in match_meanings(Title(title))
 
 
 @pytest.mark.parametrize("title", ["Nb classes", "Nombre de classes", "Classes élémentaires", "Nb de classes"])
 def test_titles_that_hold_a_number_of_classes(title):
-    assert list_meanings(title) == {Meaning.CLASSES}
+    assert set(match_meanings(Title(title))) == {Meaning.CLASSES}
 
 
 def test_licences_are_surer_than_classes():
