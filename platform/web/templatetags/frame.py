@@ -83,6 +83,6 @@ def euros(amount: Decimal) -> str:
 
 
 @register.filter
-def per_cent(rate: Decimal) -> str:
+def percent(rate: Decimal) -> str:
     """Return « 20 % »."""
     return formatting.percent(rate)
