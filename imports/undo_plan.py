@@ -68,7 +68,7 @@ class UndoPlan:
     reduced: list[PlannedAllocation]
     removed: list[PlannedContact]
     restored: list[PlannedContact]
-    left: list[KeptRow]
+    kept: list[KeptRow]
     #: Schools that would be notified: those that had received an e-mail.
     messages: int
 
@@ -107,17 +107,17 @@ def build_undo_plan(spreadsheet_import: SpreadsheetImport) -> UndoPlan:
 def _plan_licences(spreadsheet_import: SpreadsheetImport) -> UndoPlan:
     revoked: list[PlannedAllocation] = []
     reduced: list[PlannedAllocation] = []
-    left = []
+    kept = []
     for row in _applied_rows(spreadsheet_import):
         if reason := _reason_to_keep(row, spreadsheet_import):
-            left.append(KeptRow(row.sheet, row.number, row.uai, row.label, row.units_now or 0, *reason))
+            kept.append(KeptRow(row.sheet, row.number, row.uai, row.label, row.units_now or 0, *reason))
             continue
         after = row.units_before if row.done == RowEffect.GROWN else 0
         (reduced if after else revoked).append(
             PlannedAllocation(row.sheet, row.number, row.uai, row.label, row.allocation_id or 0, row.units, after)
         )
     notified = find_emailed_ids([one.allocation_id for one in (*revoked, *reduced)])
-    return UndoPlan(revoked, reduced, [], [], left, messages=len(notified))
+    return UndoPlan(revoked, reduced, [], [], kept, messages=len(notified))
 
 
 def _applied_rows(spreadsheet_import: SpreadsheetImport) -> Iterator[_AppliedRow]:
@@ -188,17 +188,17 @@ def _plan_portfolio(spreadsheet_import: SpreadsheetImport) -> UndoPlan:
     uais = [row.uai for row in rows]
     now = lock_contacts(uais)
     served = set(Allocation.objects.active().filter(school_id__in_array=uais).values_list("school_id", flat=True))
-    removed, restored, left = [], [], []
+    removed, restored, kept = [], [], []
     for row in rows:
         before = SchoolContact(**row.before) if row.before is not None else None
         reason = _reason_to_keep_contact(row, before, now.get(row.uai), served=row.uai in served)
         if reason is not None:
-            left.append(KeptRow(row.sheet, row.number, row.uai, row.label, 0, *reason))
+            kept.append(KeptRow(row.sheet, row.number, row.uai, row.label, 0, *reason))
         elif before is None:
             removed.append(PlannedContact(row.sheet, row.number, row.uai, row.label, SchoolContact()))
         else:
             restored.append(PlannedContact(row.sheet, row.number, row.uai, row.label, before))
-    return UndoPlan([], [], removed, restored, left, messages=0)
+    return UndoPlan([], [], removed, restored, kept, messages=0)
 
 
 def _reason_to_keep_contact(

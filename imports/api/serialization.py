@@ -131,7 +131,7 @@ def _outcome(spreadsheet_import: SpreadsheetImport) -> dict[str, Any] | None:
         return None
     outcome: dict[str, Any] = spreadsheet_import.outcome
     undone = outcome.get("undone")
-    return outcome | ({"undone": undone | {"kept": len(undone["left"])}} if undone else {})
+    return outcome | ({"undone": undone | {"kept": len(undone["kept"])}} if undone else {})
 
 
 def serialize_undo(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
@@ -140,12 +140,12 @@ def serialize_undo(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
     if spreadsheet_import.state == ImportState.UNDONE:
         done = spreadsheet_import.outcome["undone"]
         figures |= {name: done.get(name, 0) for name in figures}
-        kept = done["left"]
+        kept = done["kept"]
     else:
         plan = operations.get_undo_plan(spreadsheet_import.pk)
         figures |= {name: len(getattr(plan, name)) for name in ("revoked", "reduced", "removed", "restored")}
         figures |= {"units": plan.units, "messages": plan.messages}
-        kept = [one._asdict() for one in plan.left]
+        kept = [one._asdict() for one in plan.kept]
     return {
         "done": spreadsheet_import.state == ImportState.UNDONE,
         **figures,

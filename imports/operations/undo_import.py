@@ -68,8 +68,8 @@ def undo(
     else:
         done, summary = _take_back(spreadsheet_import, plan, by=by, at=at)
     on_progress(AllocationStage.COMMITTING, size, size)
-    if left := len(done["left"]):
-        summary += " ; " + formatting.pluralize(left, "ligne laissée telle quelle", "lignes laissées telles quelles")
+    if kept := len(done["kept"]):
+        summary += " ; " + formatting.pluralize(kept, "ligne laissée telle quelle", "lignes laissées telles quelles")
     spreadsheet_import.state, spreadsheet_import.undone_at, spreadsheet_import.undone_by_id = (
         ImportState.UNDONE,
         at,
@@ -102,13 +102,13 @@ def _take_back(
         at=at,
         import_id=spreadsheet_import.pk,
     )
-    left = list(plan.left)
-    left += [
+    kept = list(plan.kept)
+    kept += [
         KeptRow.of(to_revoke[done.allocation_id], done.refusal.code, done.refusal.sentence)
         for done in revoked
         if done.refusal
     ]
-    left += [
+    kept += [
         KeptRow.of(to_reduce[done.uai], done.refusal.code, done.refusal.sentence) for done in reduced if done.refusal
     ]
     units = sum(to_revoke[done.allocation_id].units for done in revoked if not done.refusal)
@@ -118,7 +118,7 @@ def _take_back(
         "reduced": sum(not done.refusal for done in reduced),
         "units": units,
         "messages": sum(done.notified for done in revoked) + sum(done.notified for done in reduced),
-        "left": [one._asdict() for one in sorted(left, key=lambda one: (one.sheet, one.number))],
+        "kept": [one._asdict() for one in sorted(kept, key=lambda one: (one.sheet, one.number))],
     }
     schools = figures["revoked"] + figures["reduced"]
     words = (
@@ -131,7 +131,7 @@ def _take_back(
 def _restore_portfolio(plan: UndoPlan, *, by: User | None, at: datetime.datetime) -> tuple[dict[str, Any], str]:
     removed = len(remove_from_portfolio(uais=[one.uai for one in plan.removed], by=by, at=at))
     restored = restore_contacts(contacts={one.uai: one.contact for one in plan.restored}, by=by, at=at)
-    figures = {"removed": removed, "restored": restored, "left": [one._asdict() for one in plan.left]}
+    figures = {"removed": removed, "restored": restored, "kept": [one._asdict() for one in plan.kept]}
     words = (
         f"{formatting.pluralize(removed, 'école retirée', 'écoles retirées')} du périmètre, "
         f"{formatting.pluralize(restored, 'contact rétabli', 'contacts rétablis')}"

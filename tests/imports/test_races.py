@@ -148,7 +148,7 @@ def test_an_import_is_undone_while_a_principal_redeems_one_of_its_keys(committin
     redeemed = [one for one in kept if one.key.redeemed_at is not None]
     # Each key is either redeemed, with its allocation's units, and listed, or revoked.
     assert all(one.units == one.key.units == one.key.subscription.size for one in redeemed)
-    listed = {one["uai"] for one in undone["left"]}
+    listed = {one["uai"] for one in undone["kept"]}
     assert listed == {one.school_id for one in redeemed if one.school_id != grown.uai or one.units == 2}
     assert {one.school_id for one in kept} == {one.school_id for one in redeemed} | {grown.uai}
     assert undone["revoked"] + undone["reduced"] + len(listed) == 7

@@ -45,7 +45,7 @@ def allocate_units(pool, school, units):
 
 
 def skipped_codes(spreadsheet_import):
-    return {one["uai"]: one["code"] for one in spreadsheet_import.outcome["undone"]["left"]}
+    return {one["uai"]: one["code"] for one in spreadsheet_import.outcome["undone"]["kept"]}
 
 
 def test_an_untouched_import_is_undone_completely(pool):
@@ -55,11 +55,11 @@ def test_an_untouched_import_is_undone_completely(pool):
     plan = operations.get_undo_plan(spreadsheet_import.pk)
     assert [(one.uai, one.units, one.units_after) for one in plan.revoked] == [(new.uai, 3, 0)]
     assert [(one.uai, one.units, one.units_after) for one in plan.reduced] == [(grown.uai, 5, 2)]
-    assert (plan.units, plan.messages, plan.left) == (6, 0, [])
+    assert (plan.units, plan.messages, plan.kept) == (6, 0, [])
     assert Allocation.objects.active().count() == 2  # planning changes nothing
     undone = undo(spreadsheet_import, by=manager)
     assert (undone.state, undone.undone_at, undone.undone_by_id) == (ImportState.UNDONE, LATER, manager.pk)
-    assert undone.outcome["undone"] == {"revoked": 1, "reduced": 1, "units": 6, "messages": 0, "left": []}
+    assert undone.outcome["undone"] == {"revoked": 1, "reduced": 1, "units": 6, "messages": 0, "kept": []}
     assert list(Allocation.objects.active().values_list("school_id", "units")) == [(grown.uai, 2)]
     pool.refresh_from_db()
     assert pool.allocated == 2
@@ -107,7 +107,7 @@ def test_rows_redeemed_or_changed_since_are_listed_and_left(pool):
         again.uai: "replaced",
         touched.uai: "already_redeemed",
     }
-    assert {one.uai: one.code for one in plan.left} == skipped_codes(undone)
+    assert {one.uai: one.code for one in plan.kept} == skipped_codes(undone)
     assert dict(Allocation.objects.active().values_list("school_id", "units")) == before
 
 

@@ -139,7 +139,7 @@ def undo(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         "something": bool(taken or plan.removed or plan.restored),
         "shown_taken": taken[:MAX_LISTED],
         "more_taken": max(len(taken) - MAX_LISTED, 0),
-        "shown_left": plan.left[:MAX_LISTED],
-        "more_left": max(len(plan.left) - MAX_LISTED, 0),
+        "shown_kept": plan.kept[:MAX_LISTED],
+        "more_kept": max(len(plan.kept) - MAX_LISTED, 0),
     }
     return render(request, "imports/undo.html", context)

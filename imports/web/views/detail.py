@@ -64,8 +64,8 @@ def import_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     if state is ImportState.APPLIED:
         context["may_apply"] = bool(APPLIERS.roles & set(request.member.roles))
     if state is ImportState.UNDONE:
-        left = found.outcome.get("undone", {}).get("left", [])
-        context["page_obj"] = Paginator(left, KEPT_ROWS_PER_PAGE).get_page(request.GET.get("page"))
+        kept = found.outcome.get("undone", {}).get("kept", [])
+        context["page_obj"] = Paginator(kept, KEPT_ROWS_PER_PAGE).get_page(request.GET.get("page"))
     return render(request, f"imports/{TEMPLATES[state]}.html", context)
 
 
