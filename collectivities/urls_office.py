@@ -36,7 +36,6 @@ webhook_urls = [
 ]
 
 urlpatterns = [
-    path("etablissements/recherche/", portfolio.school_search, name="school_search"),
     path("membres/", include((member_urls, "members"))),
     path("ecoles/", include((portfolio_urls, "portfolio"))),
     path("invitation/<str:token>/", invitations.accept, name="invitation"),

@@ -9,7 +9,7 @@ from django.core.paginator import Paginator
 from django.db.models import Q
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from collectivities.access import office
 from collectivities.exceptions import CollectivityError
@@ -20,14 +20,12 @@ from collectivities.operations.portfolio_store import remove_from_portfolio
 from collectivities.portfolio_filter import PortfolioFilter
 from core.formatting import pluralize
 from schools import queries as schools
-from schools.views import render_school_search
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from collectivities.access import OfficeHttpRequest
     from collectivities.operations.portfolio import AddedSchools
-    from web.requests import HtmxRequest
 
 PAGE_SIZE = 50
 #: Maximum number of search results; beyond, users refine the search.
@@ -54,13 +52,6 @@ def portfolio_list(request: OfficeHttpRequest) -> HttpResponse:
             "may_change": not set(EDITORS).isdisjoint(request.member.roles),
         },
     )
-
-
-@office()
-@require_safe
-def school_search(request: HtmxRequest) -> HttpResponse:
-    """Search the directory, for forms that add a school to the portfolio or allocate licences."""
-    return render_school_search(request)
 
 
 @office(*EDITORS)

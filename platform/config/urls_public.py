@@ -5,13 +5,10 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
-from schools.views import school_search
-
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("", include("collectivities.urls_portal")),
-    path("etablissements/recherche/", school_search, name="school_search"),
     path("", include("licensing.catalogue.urls")),
     path("", include("sites.portal.shop.urls")),
     path("", include("licensing.classes.urls_application")),

@@ -79,7 +79,6 @@ PORTAL = (
         "credits": "public",
         "legal": "public",
         "accessibility": "public",
-        "school_search": "public",
         "school_choices": "public",
         "my_account": "signed in",
         "my_account_licences": "signed in",
@@ -114,7 +113,6 @@ BUYER_OR_MANAGER = "office: buyer, manager"
 
 OFFICE = ACCOUNTS | {
     "home": ANY_MEMBER,
-    "school_search": ANY_MEMBER,
     "api:openapi": "public",
     "api:documentation": "public",
     "api:getting_started": "public",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.e2e.site import Site
 
 #: URLs that answer something else than a page: a redirect, data, a fragment.
-NO_PAGE = {"admin", "api", "school_search", "school_choices", "my_account_licences"}
+NO_PAGE = {"admin", "api", "school_choices", "my_account_licences"}
 SIGNING_OUT = "/deconnexion/"
 PORTAL, OFFICE = "config.urls_public", "config.urls_tenant"
 

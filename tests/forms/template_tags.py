@@ -29,7 +29,6 @@ WALKS = {
     "platform/accounts/": "portal",
     "platform/web/templates/web/office.html": "office",
     "platform/web/templates/web/portal.html": "portal",
-    "schools/": "portal",
     "sites/back_office/": "back office",
     "sites/office/": "office",
     "sites/portal/": "portal",

@@ -64,7 +64,6 @@ def walk_public_pages(walk):
     visitor = HostClient(settings.BASE_DOMAIN)
     walk_pages_without_arguments(walk, visitor)
     walk.open(visitor, "/boutique/?classes=3")
-    walk.open(visitor, "/etablissements/recherche/?q=jaures", headers={"HX-Request": "true"})
     walk.post(visitor, "/inscription/", {"school_query": "jaures", "rechercher": "1"})
     walk.post(visitor, "/cle-non-recue/", {"school_query": "jaures", "rechercher": "1"})
 
