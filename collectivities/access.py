@@ -12,6 +12,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.views import defaults
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.requests import AuthenticatedRequest
@@ -51,11 +52,12 @@ class OfficeAccess:
         if member is None:
             # 404 and not 403: non-members must not learn which pages exist.
             raise Http404("Not a member of this collectivity.")
+        # Before any refusal, so that its page addresses a member.
+        cast("OfficeHttpRequest", request).member = member
         if self.roles and self.roles.isdisjoint(member.roles):
             raise PermissionDenied("Votre rôle ne permet pas d'ouvrir cette page.")
         if vars(member)["lacks_second_factor"]:
             return self.without_second_factor(request)
-        cast("OfficeHttpRequest", request).member = member
         return None
 
     def without_second_factor(self, request: HttpRequest) -> HttpResponse:
@@ -70,6 +72,15 @@ class OfficeAccess:
         if request.headers.get("HX-Request"):
             return HttpResponseClientRedirect(url)
         return HttpResponseRedirect(url)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Return the 404 response; to non-members it does not tell whether the page exists."""
+    if request.user.is_authenticated and not hasattr(request, "member"):
+        member = Member.objects.filter(left_at=None, user_id=request.user.pk).first()
+        if member is not None:
+            cast("OfficeHttpRequest", request).member = member
+    return defaults.page_not_found(request, exception)
 
 
 def office(*roles: Role) -> Callable[[V], V]:

@@ -14,4 +14,5 @@ urlpatterns = [
     path("", include("sites.office.urls")),
 ]
 
+handler404 = "collectivities.access.page_not_found"
 handler500 = "api.problem_details.server_error"

@@ -45,6 +45,31 @@ def messages_of(answer):
     return [str(message) for message in answer.context["messages"]]
 
 
+# --- Refused pages ---------------------------------------------------------------------------------------------------
+
+
+def test_a_member_without_the_role_is_told_that_it_takes_another_role(office, nimes):
+    viewer = MemberFactory(roles=[Role.VIEWER])
+    refused = office("nimes", viewer.user).get("/reglages/")
+    assert refused.status_code == 403
+    assert "Votre rôle dans le bureau" in refused.content.decode()
+
+
+def test_a_member_at_a_missing_page_is_not_taken_for_an_outsider(bureau):
+    missing = bureau.get("/nulle-part/")
+    assert missing.status_code == 404
+    assert "pas membre" not in missing.content.decode()
+
+
+def test_an_outsider_does_not_learn_which_pages_exist(office, nimes):
+    outsider = office("nimes", UserFactory())
+    answers = [outsider.get(path) for path in ("/membres/", "/nulle-part/")]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    pages = [re.sub(r'(value|content)="[^"]*"', "", answer.content.decode()) for answer in answers]
+    assert pages[0] == pages[1]
+    assert "n’en est pas membre" in pages[0]
+
+
 # --- Members ---------------------------------------------------------------------------------------------------------
 
 
