@@ -42,8 +42,8 @@ def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
         subject=f"{collectivity.name} vous invite dans son bureau Pep's",
         paragraphs=[
             (
-                f"{f'{inviter} vous invite' if inviter else 'Vous êtes invité(e)'} à rejoindre le bureau Pep's de "
-                f"{collectivity.name}, avec {'le rôle' if len(roles) == 1 else 'les rôles'} : {', '.join(roles)}."
+                f"{f'{inviter} vous invite' if inviter else 'Vous êtes invité(e)'} à rejoindre le bureau Pep's "
+                f"« {collectivity.name} », avec {'le rôle' if len(roles) == 1 else 'les rôles'} : {', '.join(roles)}."
             ),
             (
                 "Le bureau est l'endroit où votre collectivité attribue ses licences Pep's aux écoles et suit leur "

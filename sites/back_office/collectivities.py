@@ -123,7 +123,7 @@ class OfficeRequestAdmin(OperationAdmin):
         form = OfficeNamesForm(request.POST or None, initial=self._proposed_names(office_request))
         kind = office_request.get_kind_display()
         explanation = [
-            f"Le bureau de {office_request.name} ({kind}, SIREN {office_request.siren}) est ouvert aussitôt.",
+            f"Le bureau « {office_request.name} » ({kind}, SIREN {office_request.siren}) est ouvert aussitôt.",
             f"{office_request.applicant} y est invité comme gestionnaire, par un e-mail à {office_request.email}.",
         ]
         if request.method == "POST" and form.is_valid():
