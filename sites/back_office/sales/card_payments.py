@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib import admin
+from django.utils import timezone
+from django.utils.formats import date_format
 from payments import PaymentStatus
 from unfold.admin import ModelAdmin
 
@@ -138,14 +140,14 @@ class CardPaymentAdmin(ActionAdmin[CardPayment]):
         return str(payment.message)
 
     @admin.display(description="commencé le", ordering="created")
-    def started_at(self, payment: CardPayment) -> datetime.datetime:
+    def started_at(self, payment: CardPayment) -> str:
         """Return when the attempt started."""
-        return payment.created
+        return date_format(timezone.localtime(payment.created), "DATETIME_FORMAT")
 
     @admin.display(description="dernier changement", ordering="modified")
-    def modified_at(self, payment: CardPayment) -> datetime.datetime:
+    def modified_at(self, payment: CardPayment) -> str:
         """Return when the attempt last changed."""
-        return payment.modified
+        return date_format(timezone.localtime(payment.modified), "DATETIME_FORMAT")
 
 
 @admin.register(ProviderEvent)
