@@ -28,13 +28,13 @@ class AllocateForm(forms.Form):
     )
     recipient = forms.EmailField(
         label="Adresse e-mail",
-        help_text="La clé y est envoyée. Proposée : le contact de votre périmètre, sinon l'adresse officielle.",
+        help_text="La clé y est envoyée. Proposée\xa0: le contact de votre périmètre, sinon l'adresse officielle.",
     )
     send_on = forms.DateField(
         label="Envoyer l'e-mail le",
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text="Laissez vide pour l'envoyer tout de suite ; sinon il part ce jour-là à 8 heures.",
+        help_text="Laissez vide pour l'envoyer tout de suite\xa0; sinon il part ce jour-là à 8 heures.",
     )
 
     def __init__(self, *args: Any, positions: list[PoolPosition], **kwargs: Any) -> None:

@@ -106,7 +106,7 @@ def _today() -> datetime.date:
 
 
 @register.filter
-def french(value: int) -> str:
+def french_number(value: int) -> str:
     """Format a number in French."""
     return formatting.number(value)
 
