@@ -66,7 +66,7 @@ class NewAccountForm(forms.Form):
         label="Identifiant",
         max_length=150,
         validators=[UnicodeUsernameValidator()],
-        help_text="Sans espace ni accent ; les majuscules ne comptent pas. Il vous servira à vous connecter.",
+        help_text="Sans espace ni accent\xa0; les majuscules ne comptent pas. Il vous servira à vous connecter.",
         widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
     )
     password = forms.CharField(
@@ -108,7 +108,7 @@ class ApiTokenForm(forms.Form):
     name = forms.CharField(
         label="Nom du jeton",
         max_length=MAX_NAME_LENGTH,
-        help_text="Celui du logiciel qui s'en servira : le journal l'écrit devant tout ce qu'il fait.",
+        help_text="Celui du logiciel qui s'en servira\xa0: le journal l'écrit devant tout ce qu'il fait.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     scopes = forms.MultipleChoiceField(
@@ -129,7 +129,7 @@ class ApiTokenForm(forms.Form):
         required=False,
         max_length=2_000,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocapitalize": "none"}),
-        help_text="Un par ligne : 203.0.113.7 ou 203.0.113.0/24. Vide : le jeton sert depuis n'importe où.",
+        help_text="Un par ligne\xa0: 203.0.113.7 ou 203.0.113.0/24. Vide\xa0: le jeton sert depuis n'importe où.",
     )
     form = forms.UUIDField(
         initial=uuid.uuid4,
@@ -186,7 +186,7 @@ class AddSchoolsForm(forms.Form):
         label="UAI des établissements",
         max_length=200_000,
         widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"}),
-        help_text="Un ou plusieurs, séparés comme vous voulez : 0300123A, 0300124B…",
+        help_text="Un ou plusieurs, séparés comme vous voulez\xa0: 0300123A, 0300124B…",
     )
 
     def clean_uais(self) -> list[str]:

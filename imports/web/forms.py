@@ -52,7 +52,7 @@ def build_units_field() -> forms.IntegerField:
 def build_volume_field(first: str) -> forms.ChoiceField:
     """Return the field « how many licences »; `first`: label of the choice that leaves it to the file."""
     return forms.ChoiceField(
-        label="Combien de licences pour chaque école ?",
+        label="Combien de licences pour chaque école\xa0?",
         required=False,
         choices=[
             ("", first),
@@ -102,7 +102,7 @@ class ImportUploadForm(forms.Form):
     """Upload form: purpose, pool, volume and file."""
 
     purpose = forms.ChoiceField(
-        label="Que voulez-vous faire de ce tableau ?",
+        label="Que voulez-vous faire de ce tableau\xa0?",
         choices=[
             (Purpose.ALLOCATION, "Attribuer des licences aux écoles du tableau"),
             (Purpose.PORTFOLIO, "Mettre à jour votre périmètre : les écoles, leurs contacts, leur nombre de classes"),
@@ -112,7 +112,7 @@ class ImportUploadForm(forms.Form):
         error_messages={"required": "Dites d'abord à quoi sert ce tableau."},
     )
     pool = PoolChoiceField(
-        label="Dans quel lot prendre les licences ?", queryset=Pool.objects.none(), empty_label=None, required=False
+        label="Dans quel lot prendre les licences\xa0?", queryset=Pool.objects.none(), empty_label=None, required=False
     )
     volume = build_volume_field("Le tableau le dit, dans une de ses colonnes")
     units_for_all = build_units_field()
@@ -160,7 +160,7 @@ class ImportConfirmForm(forms.Form):
 
     digest = forms.CharField(widget=forms.HiddenInput)
     only_valid = forms.ChoiceField(
-        label="Que faire des lignes en erreur ?",
+        label="Que faire des lignes en erreur\xa0?",
         required=False,
         choices=[
             (ALL, "Ne rien appliquer tant qu'il en reste"),
@@ -169,7 +169,7 @@ class ImportConfirmForm(forms.Form):
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
     )
     when = forms.ChoiceField(
-        label="Quand envoyer les e-mails ?",
+        label="Quand envoyer les e-mails\xa0?",
         choices=[(NOW, "Tout de suite"), (LATER, "À partir d'une date")],
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
         initial=NOW,
@@ -178,7 +178,7 @@ class ImportConfirmForm(forms.Form):
         label="Date d'envoi",
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text="Par exemple le jour de la rentrée : un e-mail de juillet se perd dans une école fermée.",
+        help_text="Par exemple le jour de la rentrée\xa0: un e-mail de juillet se perd dans une école fermée.",
     )
     confirmed_count = forms.CharField(
         label="Tapez ce nombre pour confirmer",

@@ -15,7 +15,7 @@ class ClassNameForm(forms.Form):
     name = forms.CharField(
         label="Nom de la classe",
         max_length=Classroom._meta.get_field("name").max_length,  # noqa: SLF001 - Django's documented way to a field
-        help_text="Par exemple « CE1 B ». Jamais le nom d’un enfant.",
+        help_text="Par exemple «\xa0CE1 B\xa0». Jamais le nom d’un enfant.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
         error_messages={"required": "Donnez un nom à la classe, par exemple « CE1 B »."},
     )

@@ -1,8 +1,9 @@
-"""Checks for every page: accessibility, no horizontal overflow, no console errors."""
+"""Checks for every page: accessibility, no horizontal overflow, no stray spaces, no console errors."""
 
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING, Any
 
 from tests.e2e.site import AXE, WIDTHS
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 
+
+#: A space that a person would not type: before a comma, a full stop or a closing bracket, or after an opening one.
+STRAY_SPACE = re.compile(r"(?<=\S)[ \xa0\u202f][,.)](?=\s|$)|\([ \xa0\u202f]")
 
 #: Only violations are requested: serialising the passes takes longer than finding them. No rule needs style sheets
 #: (`preload`), and frames are skipped: the e-mails shown in them are separate documents.
@@ -61,6 +65,17 @@ def find_overflow(page: Page) -> list[str]:
     return [f"too wide: {element}" for element in found]
 
 
+def find_stray_spaces(page: Page) -> list[str]:
+    """Return the text around each stray space that the page shows, samples of code excepted."""
+    text: str = page.evaluate(
+        """() => {
+            const code = [...document.querySelectorAll("pre, code, textarea")].map((one) => one.innerText);
+            return code.filter(Boolean).reduce((text, one) => text.replace(one, "x"), document.body.innerText);
+        }"""
+    )
+    return [f"stray space: {text[max(0, at.start() - 30) : at.end() + 20]!r}" for at in STRAY_SPACE.finditer(text)]
+
+
 def find_problems(visit: Visit) -> list[str]:
     """Return the problems of the open page at the current width."""
     return [*_page_problems(visit.page), *_complaints(visit)]
@@ -98,7 +113,7 @@ def _at_widths(page: Page, check: Callable[[Page], list[str]], *widths: str) -> 
 
 
 def _page_problems(page: Page) -> list[str]:
-    return [*run_axe(page), *find_overflow(page)]
+    return [*run_axe(page), *find_overflow(page), *find_stray_spaces(page)]
 
 
 def _complaints(visit: Visit) -> list[str]:

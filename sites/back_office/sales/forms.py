@@ -59,7 +59,7 @@ class GrantForm(forms.Form):
         label="Nom du lot",
         required=False,
         max_length=120,
-        help_text="Tel que la collectivité le lira ; vide, il dit l'année scolaire et le numéro de commande.",
+        help_text="Tel que la collectivité le lira\xa0; vide, il dit l'année scolaire et le numéro de commande.",
         widget=UnfoldAdminTextInputWidget,
     )
 
@@ -92,7 +92,7 @@ class PaymentRecordForm(forms.Form):
     reference = forms.CharField(
         label="Référence",
         max_length=120,
-        help_text="Numéro du chèque, ou libellé du virement : ce qui permet de le retrouver sur le relevé.",
+        help_text="Numéro du chèque, ou libellé du virement\xa0: ce qui permet de le retrouver sur le relevé.",
         widget=UnfoldAdminTextInputWidget,
     )
 
@@ -146,7 +146,7 @@ class PlatformStatusForm(forms.Form):
         label="Motif",
         required=False,
         max_length=2000,
-        help_text="Tel que la plateforme ou le destinataire l'a donné ; obligatoire pour un rejet ou un refus.",
+        help_text="Tel que la plateforme ou le destinataire l'a donné\xa0; obligatoire pour un rejet ou un refus.",
         widget=UnfoldAdminTextareaWidget,
     )
 

@@ -46,7 +46,7 @@ class BillingCodesForm(forms.Form):
         label="SIRET",
         required=False,
         max_length=25,
-        help_text="Quatorze chiffres : celui de l'établissement qui paie, tel qu'il figure sur vos mandats.",
+        help_text="Quatorze chiffres\xa0: celui de l'établissement qui paie, tel qu'il figure sur vos mandats.",
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
     service_code = forms.CharField(
@@ -60,7 +60,7 @@ class BillingCodesForm(forms.Form):
         label="Numéro d'engagement",
         required=False,
         max_length=50,
-        help_text="Votre comptabilité le donne quand elle engage la dépense ; il peut suivre, jusqu'à la facture.",
+        help_text="Votre comptabilité le donne quand elle engage la dépense\xa0; il peut suivre, jusqu'à la facture.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 

@@ -68,7 +68,7 @@ class CheckoutForm(PublicPayerForm):
     """Payer, billing details and payment method. Operations validate the business rules."""
 
     payer = forms.ChoiceField(
-        label="Qui paie ?",
+        label="Qui paie\xa0?",
         choices=PAYERS,
         widget=forms.RadioSelect,
         error_messages={"required": "Dites qui paie : la facture lui sera adressée."},

@@ -1,0 +1,55 @@
+"""French typography of the templates: a line never breaks inside « », nor before a colon, « ; », « ? » or « ! »."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+#: What is not text that a person reads: comments, samples of code, template tags and HTML tags, in this order.
+_NOT_TEXT = re.compile(
+    r"""\{%\s*comment.*?endcomment\s*%\} | \{\#.*?\#\} | <!--.*?-->
+    | <(pre|script|style)\b.*?</\1>
+    | \{%.*?%\}
+    | <[/!a-zA-Z](?:"[^"]*"|'[^']*'|[^<>"'])*>""",
+    re.DOTALL | re.VERBOSE,
+)
+_BREAKABLE = re.compile(r"«[ \n]|[ \n]»|(?<=[^\s\0])[ \n]+[:;?!](?=[\s\0]|$)")
+
+
+def list_templates() -> list[str]:
+    """Return the paths of the HTML templates that are under version control."""
+    listed = subprocess.run(["git", "ls-files", "*.html"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+    return [path for path in listed.stdout.split() if "/templates/" in path]
+
+
+def find_breakable_spaces(template: str) -> list[str]:
+    """Return the text around each plain space that a line could break at and must not."""
+    text = _NOT_TEXT.sub("\0", re.sub(r"\{\{.*?\}\}", "x", template))
+    # A tag is no word: what stands before it is beside what follows it.
+    text = re.sub(r"\0+", "\0", text)
+    text = re.sub(r"\0(?=[ \n]+[:;?!»](?:[\s\0]|$))", "x", text)
+    return [text[max(0, found.start() - 30) : found.end() + 20] for found in _BREAKABLE.finditer(text)]
+
+
+@pytest.mark.parametrize(
+    ("template", "faults"),
+    [
+        ("<p>Attention\xa0: « a ».</p>", 2),
+        ("<p>Attention&nbsp;: «&nbsp;{{ name }}&nbsp;»&nbsp;?</p>", 0),
+        ("<strong>Attention</strong> : rien", 1),
+        ("{% if late %}en retard{% endif %}\n  : rien", 1),
+        ("<pre>a : b</pre><!-- a : b --><a title='a : b'>c</a>", 0),
+        ("<p>Vraiment ?</p>", 1),
+    ],
+)
+def test_breakable_spaces_are_found(template, faults):
+    assert len(find_breakable_spaces(template)) == faults
+
+
+def test_no_line_of_a_template_breaks_before_double_punctuation():
+    faults = {path: find_breakable_spaces((ROOT / path).read_text(encoding="utf-8")) for path in list_templates()}
+    assert {path: found for path, found in faults.items() if found} == {}
