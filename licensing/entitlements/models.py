@@ -291,6 +291,7 @@ class Seat(models.Model):
 
     class Meta:
         verbose_name = "clé attribuée"
+        verbose_name_plural = "clés attribuées"
         constraints: ClassVar = [
             models.UniqueConstraint(name="seat_number_once", fields=["subscription", "number"]),
             models.UniqueConstraint(

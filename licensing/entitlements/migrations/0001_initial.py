@@ -149,6 +149,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "clé attribuée",
+                "verbose_name_plural": "clés attribuées",
             },
         ),
         migrations.CreateModel(
