@@ -76,8 +76,10 @@ class OfficeAccess:
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Return the 404 response; to non-members it does not tell whether the page exists."""
-    if request.user.is_authenticated and not hasattr(request, "member"):
-        member = Member.objects.filter(left_at=None, user_id=request.user.pk).first()
+    # At a host that is no collectivity's, no session was read.
+    user = getattr(request, "user", None)
+    if user is not None and user.is_authenticated and not hasattr(request, "member"):
+        member = Member.objects.filter(left_at=None, user_id=user.pk).first()
         if member is not None:
             cast("OfficeHttpRequest", request).member = member
     return defaults.page_not_found(request, exception)

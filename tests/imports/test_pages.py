@@ -134,8 +134,10 @@ def test_a_question_is_answered_column_by_column(officer, pool):
     tasks.read(import_id=spreadsheet_import.pk)
     assert ImportRow.objects.get().uai == two.uai
     page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
-    reading = " ".join(re.sub(r"<[^>]+>", "", page.partition('<div class="import-read">')[2].partition("</p>")[0]).split())
-    assert reading == "Lu : titres en ligne 1 — UAI de l'école : « RNE » (B). 2 licences pour chacune. Changer la lecture…"
+    read = re.sub(r"<[^>]+>", "", page.partition('<div class="import-read">')[2].partition("</p>")[0])
+    assert " ".join(read.split()) == (
+        "Lu : titres en ligne 1 — UAI de l'école : « RNE » (B). 2 licences pour chacune. Changer la lecture…"
+    )
     assert officer.post(import_url("choose", spreadsheet_import.pk), fields | {"header_row": "-1"}).status_code == 422
     assert SpreadsheetImport.objects.get().state == ImportState.CHECKED
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -95,8 +96,8 @@ def test_the_html_says_what_the_text_says(pool, school, rendered):
     allocate_units(pool, school, units=3)
     mail = rendered()
     words = re.sub(r"<(style|title)[^>]*>.*?</\1>|<!--.*?-->|<[^>]+>", " ", mail.html, flags=re.DOTALL)
-    words = re.sub(r" +", " ", words.replace("&#x27;", "'").replace("&quot;", '"'))
-    for line in mail.text.splitlines():
+    words = re.sub(r"[ \xa0]+", " ", unescape(words))
+    for line in mail.text.replace("\xa0", " ").splitlines():
         text = re.sub(r"^\d\. ", "", line.strip()).removesuffix(" :")
         if text and text != "--" and not text.startswith("http"):
             assert text.partition(" :")[0] in words, text
