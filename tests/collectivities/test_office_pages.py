@@ -48,7 +48,7 @@ def messages_of(answer):
 # --- Refused pages ---------------------------------------------------------------------------------------------------
 
 
-def test_a_member_without_the_role_is_told_that_it_takes_another_role(office, nimes):
+def test_a_member_without_the_role_reads_that_it_takes_another_role(office, nimes):
     viewer = MemberFactory(roles=[Role.VIEWER])
     refused = office("nimes", viewer.user).get("/reglages/")
     assert refused.status_code == 403
