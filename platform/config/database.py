@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from core.database_timeouts import DURATION, WEB_TIMEOUTS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -20,10 +22,23 @@ MAX_CONNECTIONS = 300
 
 _INVALID_URL = "DATABASE_URL must read postgresql://user:password@host:port/database."
 
+#: Parameters of every connection unless the URL gives them: a server that is gone is noticed within half a minute,
+#: and not when the system gives up on the line, which may take hours where a middlebox forgot it. Numbers of seconds,
+#: but `tcp_user_timeout` (milliseconds that sent data may stay unacknowledged).
+CONNECTION_DEFAULTS: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives": 1,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
 
 def from_url(url: str) -> dict[str, Any]:
-    """Return Django's connection settings for a `postgresql://` URL.
+    """Return Django's connection settings for a `postgresql://` URL, whose parameters come before our defaults.
 
+    The timeouts of a URL are kept apart, for `core.database_timeouts`: migrations take the time they need.
     Raises `ImproperlyConfigured` when the URL names another kind of server or no database.
     """
     if not url.startswith(("postgres://", "postgresql://")):
@@ -38,6 +53,11 @@ def from_url(url: str) -> dict[str, Any]:
     options = settings.setdefault("OPTIONS", {})
     # `?host=/run/postgresql` is how a URL names a socket; `manage.py dbshell` reads HOST alone.
     settings["HOST"] = options.pop("host", settings["HOST"])
+    settings["TIMEOUTS"] = {name: options.pop(name) for name in WEB_TIMEOUTS if name in options}
+    for name, value in settings["TIMEOUTS"].items():
+        if not DURATION.fullmatch(value):
+            raise ImproperlyConfigured(f"{name} of DATABASE_URL must be a duration such as 30s or 5min.")
+    settings["OPTIONS"] = CONNECTION_DEFAULTS | options
     return settings
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from core.database_timeouts import WORKER_TIMEOUTS, apply_timeouts
 from jobs import worker
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class Command(BaseCommand):
         """Run the worker. Raises `CommandError` if the database stays unreachable."""
         if options["concurrency"] < 1:
             raise CommandError("--concurrency must be at least 1.")
+        apply_timeouts(settings.DATABASES["default"], WORKER_TIMEOUTS)
         queues = [queue.strip() for queue in options["queues"].split(",") if queue.strip()]
         try:
             worker.run(
