@@ -7,17 +7,18 @@ sets another status.
 from __future__ import annotations
 
 import http
+import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, JsonResponse
-from django.views.defaults import server_error as server_error_page
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from core.exceptions import DomainError
+from web import outage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -184,11 +185,31 @@ def iter_field_errors(detail: Any, path: tuple[str, ...] = (), row: int | None =
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Return the 500 response; for the API, one that says the request may be repeated under its « Idempotency-Key »."""
+    """Return the response to an outage (503) or to a fault of ours (500): a page, or problem details for the API."""
     if not request.path.startswith("/api/"):
-        return server_error_page(request)
+        return outage.server_error(request)
+    found = outage.find_outage(sys.exception())
+    if found is not None:
+        detail = _describe_outage(request, may_be_done=found.may_be_done)
+        response = build_problem_response(
+            "service_unavailable", detail, 503, **{"Retry-After": str(outage.RETRY_AFTER)}
+        )
+        return outage.mark(response, found)
+    done = "votre requête est peut-être faite" if outage.may_have_written() else "rien n'a été fait"
     detail = (
-        "Une panne de notre fait a empêché cette requête : rien n'a été fait. Renvoyez-la avec la même "
-        "« Idempotency-Key » ; si cela dure, prévenez-nous."
+        f"Une panne de notre fait a empêché cette réponse : {done}. Renvoyez la requête avec la même "
+        "« Idempotency-Key » ; sans elle, vérifiez avant de recommencer. Si cela dure, prévenez-nous."
     )
     return build_problem_response("internal_error", detail, 500)
+
+
+def _describe_outage(request: HttpRequest, *, may_be_done: bool) -> str:
+    if may_be_done:
+        return (
+            "La base de données ne répond plus et la réponse s'est perdue : votre requête est peut-être faite. "
+            "Renvoyez-la avec la même « Idempotency-Key » ; sans elle, vérifiez avant de recommencer."
+        )
+    done = "" if request.method in outage.SAFE_METHODS else " : rien n'a été fait"
+    return (
+        f"Le service est momentanément indisponible{done}. Recommencez après le nombre de secondes de « Retry-After »."
+    )

@@ -35,7 +35,7 @@ class FieldErrorSerializer(serializers.Serializer[Any]):
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
-    """Un refus, dans la forme de la RFC 9457 : rien n'a été fait."""
+    """Un refus, dans la forme de la RFC 9457 : rien n'a été fait, sauf peut-être après une panne (500 et 503)."""
 
     type = serializers.CharField(help_text="L'adresse de la page qui explique le code.")
     title = serializers.CharField(help_text="Le nom du statut HTTP.")
@@ -83,6 +83,8 @@ _ERROR_DESCRIPTIONS = {
     "415": "Ce type de contenu n'est pas lu ici : `unsupported_media_type`.",
     "422": "L'« Idempotency-Key » a servi à une autre requête : `idempotency_key_reused`.",
     "429": "Trop de requêtes dans la minute : `too_many_requests`.",
+    "503": "La base de données ne répond pas : `service_unavailable`. « detail » dit si la requête est peut-être "
+    "faite ; renvoyez-la sous la même « Idempotency-Key ».",
 }
 
 
@@ -150,7 +152,7 @@ class ApiAutoSchema(AutoSchema):
             error_response = responses.setdefault(status, {"description": description})
             error_response.setdefault("description", description)
             error_response["content"] = {CONTENT_TYPE: {"schema": problem}}
-            error_response["headers"] = _HEADERS if status not in ("409", "429") else _HEADERS | _RETRY
+            error_response["headers"] = _HEADERS if status not in ("409", "429", "503") else _HEADERS | _RETRY
         if "201" in responses:
             responses["201"]["headers"] |= _LOCATION
         if self.method == "GET":

@@ -21,6 +21,7 @@ from api.pagination import UniqueCursorPagination
 from api.parsers import StrictJsonParser
 from api.problem_details import ApiProblem, FieldError, InvalidRequest
 from web.middleware import contains_nul
+from web.outage import forget_preliminary_writes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -93,6 +94,8 @@ class ScopedView(APIView):
         is_list = isinstance(self, ScopedListView) and request.method in ("GET", "HEAD")
         if not is_list and request.method in self.allowed_methods:
             _reject_query_parameters(request)
+        # Counting the request is not what it asks for.
+        forget_preliminary_writes()
 
     def actor(self) -> User:
         """Return the user account of the token."""

@@ -105,6 +105,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # After those that complete every response, before the first query: the one for the host's collectivity.
+    "web.outage.DatabaseOutageMiddleware",
     "tenants.middleware.HostTenantMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "web.middleware.HostBoundSessionMiddleware",
@@ -155,6 +157,8 @@ DATABASES = {
         "TEST": {"NAME": env.text("TEST_DATABASE", "test_peps")},
     }
 }
+# What django-tenants' backend extends.
+ORIGINAL_BACKEND = "core.postgresql"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {

@@ -15,3 +15,6 @@ urlpatterns = [
     path("", include("licensing.classes.urls")),
     path("", include("sites.portal.urls")),
 ]
+
+handler400 = "web.outage.bad_request"
+handler500 = "web.outage.server_error"

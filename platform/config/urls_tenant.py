@@ -14,5 +14,6 @@ urlpatterns = [
     path("", include("sites.office.urls")),
 ]
 
+handler400 = "web.outage.bad_request"
 handler404 = "collectivities.access.page_not_found"
 handler500 = "api.problem_details.server_error"

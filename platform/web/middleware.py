@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from web.access import get_policy
+from web.outage import forget_preliminary_writes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,4 +73,5 @@ class AccessPolicyMiddleware:
         policy = get_policy(view)
         if policy is None:
             raise PermissionDenied("This view is opened to nobody.")
+        forget_preliminary_writes()
         return policy(request)

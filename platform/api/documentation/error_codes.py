@@ -58,7 +58,8 @@ TOKENS = ErrorFamily(
 
 REQUESTS = ErrorFamily(
     "La requête",
-    "La requête n'a pas pu être comprise, ou n'a pas lieu d'être. Rien n'a été fait.",
+    "La requête n'a pas pu être comprise, ou n'a pas lieu d'être. Rien n'a été fait, sauf peut-être après une panne "
+    "(500 et 503).",
     (
         Error("invalid_request", "400", "Un champ ou un paramètre ne convient pas : `errors` les nomme tous.",
               "Corrigez chacun ; son code est expliqué plus bas, sous « Champs et paramètres »."),
@@ -77,8 +78,12 @@ REQUESTS = ErrorFamily(
               "Envoyez celui que la page de l'opération nomme, dans `Content-Type`."),
         Error("too_many_requests", "429", "Trop de requêtes dans la minute, ou trop de jetons faux depuis ce réseau.",
               "Attendez le nombre de secondes de `Retry-After`, puis recommencez."),
-        Error("internal_error", "500", "Une panne de notre fait : rien n'a été fait.",
+        Error("internal_error", "500", "Une panne de notre fait ; `detail` dit si la requête est peut-être faite.",
               "Renvoyez la requête avec la même `Idempotency-Key` ; si cela dure, prévenez-nous."),
+        Error("service_unavailable", "503", "La base de données ne répond pas ; `detail` dit si la requête est "
+              "peut-être faite.",
+              "Attendez le nombre de secondes de `Retry-After`, puis renvoyez la requête avec la même "
+              "`Idempotency-Key` ; sans elle, vérifiez avant de recommencer."),
     ),
 )  # fmt: skip
 

@@ -22,6 +22,7 @@ document.addEventListener("htmx:responseError", (event) => {
   const status = event.detail.xhr.status;
   if (status === 403) showError("Cette action n’est pas permise, ou la page est ouverte depuis trop longtemps. Rien n’a été modifié : rechargez la page et recommencez.");
   else if (status === 429) showError("Trop d’essais à la suite. Rien n’a été modifié : patientez quelques minutes.");
+  else if (status === 503) showError("Le service est momentanément indisponible. Ce que vous avez demandé est peut-être fait : attendez une minute, rechargez la page et vérifiez avant de recommencer.");
   else showError("Le serveur n’a pas pu répondre. Rechargez la page pour voir ce qui a été enregistré.");
 });
 document.addEventListener("htmx:sendError", () => {
