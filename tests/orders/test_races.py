@@ -17,15 +17,17 @@ from licensing.entitlements.models import Entitlement
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderState
+from licensing.orders.operations.placement import MAX_UNSIGNED_ORDERS
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import Payment
 from tests import races
 from tests.conftest import TERM
-from tests.factories.accounts import OperatorFactory
+from tests.factories.accounts import OperatorFactory, PrincipalFactory
 from tests.factories.billing_details import BillingDetailsFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory
 from tests.factories.payments import CardPaymentFactory
+from tests.factories.schools import AffiliationFactory
 from tests.orders import actions
 from tests.orders.assertions import is_usable, list_email_kinds, list_violations
 from tests.orders.dates import YEAR_ENDS, at_day
@@ -86,6 +88,15 @@ def test_the_same_click_six_times_at_once_is_one(committing):
         assert list_email_kinds(order) == ["placed", "invoiced", "paid", "invoiced", "cancelled", "refunded"]
         assert list_email_kinds(card_order) == ["paid"]
         assert (Entitlement.objects.count(), list_violations()) == (2, set())
+
+
+def test_orders_that_a_buyer_places_at_once_are_counted_one_after_the_other(public):
+    whose = AffiliationFactory(user=PrincipalFactory())
+    drafts = [OrderFactory(quoted=True, affiliation=whose) for _ in range(MAX_UNSIGNED_ORDERS + 3)]
+    outcomes = at_once(*(lambda order=order: actions.place(order) for order in drafts))
+    assert len(successes(outcomes)) == MAX_UNSIGNED_ORDERS
+    assert {one.code for one in outcomes if isinstance(one, LicensingError)} == {"previous_order_lapsed"}
+    assert Order.objects.filter(state=OrderState.PLACED).count() == MAX_UNSIGNED_ORDERS
 
 
 def test_a_basket_that_is_being_paid_at_this_moment_is_left_as_it_is(public):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
+from accounts.locks import lock_account
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.catalogue import terms
@@ -54,6 +55,7 @@ def place(
     `basket`: the fingerprint of what the page showed. Idempotent. Raises `NotADraft`, `PriceChanged`, `BadBilling`,
     `TermsNotAccepted` or `LapsedBefore`.
     """
+    _lock_buyer(order_id)
     order = lock_order(order_id)
     _check_basket(order, basket)
     if order.state == OrderState.PLACED:
@@ -132,6 +134,13 @@ def _accept_draft(
     check_price(order, at=at)
     bills.set_billing_details(order, billing)
     order.method, order.terms_version, order.terms_accepted_at = method, terms_version, at
+
+
+def _lock_buyer(order_id: int) -> None:
+    """Lock the buyer of a shop order: what they may still order is counted over all their orders."""
+    buyer = Order.objects.filter(pk=order_id, kind=OrderKind.SHOP).values_list("placed_by", flat=True).first()
+    if buyer is not None:
+        lock_account(buyer)
 
 
 def _check_no_lapsed_order(order: Order, day: datetime.date) -> None:
