@@ -73,7 +73,11 @@ def render_cancelled(message: Message) -> RenderedEmail:
         subject=f"{order} : annulée",
         paragraphs=[
             f"Votre commande est annulée. Motif : {order.cancellation_reason}",
-            "Les licences qu'elle avait ouvertes ne donnent plus de droits.",
+            (
+                "Les licences qu'elle avait ouvertes ne donnent plus de droits."
+                if order.lines.filter(entitlement__isnull=False).exists()
+                else "Elle n'avait ouvert aucun droit."
+            ),
             *([f"L'avoir {credit.number} annule la facture {credit.corrects}."] if credit else []),
             (
                 f"Les {formatting.euros(refund)} que nous avons reçus vous seront remboursés."

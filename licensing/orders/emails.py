@@ -24,7 +24,7 @@ from licensing.orders.email_parts import (
 )
 from licensing.orders.models import OrderState, PurchaseOrderScan, ScanState
 from licensing.orders.operations import notifications
-from licensing.orders.rights import get_entitlement
+from licensing.orders.rights import PROVISIONAL_DAYS, get_entitlement
 from mailing import kinds
 from mailing.kinds import NoLongerDue, RenderedEmail
 
@@ -55,6 +55,62 @@ def render_placed(message: Message) -> RenderedEmail:
             *describe_missing(order),
         ],
         button="Télécharger le bon de commande",
+    )
+
+
+def render_in_review(message: Message) -> RenderedEmail:
+    """Render the confirmation of an order whose rights open once the operator has looked at it."""
+    order = get_order(message, OrderState.IN_REVIEW)
+    return build_email(
+        message,
+        order,
+        subject=f"{order} : enregistrée, à vérifier avant d'ouvrir vos droits",
+        paragraphs=[
+            f"Votre commande est enregistrée : {describe_order(order)}.",
+            (
+                "Vos licences ne sont pas encore ouvertes. Votre établissement n'a pas été choisi dans l'annuaire :"
+                " pour ce nombre de classes, nous vérifions d'abord la commande. Un"
+                " e-mail vous dira que vos droits temporaires sont ouverts ; leurs"
+                f" {PROVISIONAL_DAYS} jours ne commencent qu'alors."
+            ),
+            f"Pour aller plus vite, le bon de commande signé nous suffit. {describe_sending(order)}",
+            (
+                "Votre établissement est dans l'annuaire ? Choisissez-le dans « Mon compte », puis écrivez-nous à"
+                f" {get_reply_to()}."
+            ),
+            *describe_missing(order),
+        ],
+        button="Ouvrir la commande",
+    )
+
+
+def render_rights_opened(message: Message) -> RenderedEmail:
+    """Render the e-mail on the rights of an order that was looked at: until when, and what is awaited."""
+    order = get_order(message, OrderState.PLACED)
+    entitlement = get_entitlement(order)
+    until = entitlement.temporary_until
+    if until is None or entitlement.suspended_at is not None:
+        raise NoLongerDue(STATE_CHANGED)
+    return build_email(
+        message,
+        order,
+        subject=f"{order} : vos droits temporaires sont ouverts jusqu'au {format_long_date(until)}",
+        paragraphs=[
+            (
+                f"Nous avons vérifié votre commande. {describe_licences(order)} Vos droits sont temporaires, jusqu'au"
+                f" {format_long_date(until)} inclus ; une fois la commande réglée, ils deviennent définitifs, jusqu'au"
+                f" {format_long_date(entitlement.last_day)} inclus."
+            ),
+            (
+                f"{describe_sending(order)} Si nous ne l'avons pas reçu le {format_long_date(until)}, les droits"
+                " s'arrêtent le lendemain, sans que rien ne soit supprimé."
+                if entitlement.provisional_until
+                else "Nous vérifions le bon de commande que vous avez déposé."
+            ),
+            *describe_missing(order),
+        ],
+        button="Ouvrir la commande",
+        notes=[describe_reference(order)],
     )
 
 
@@ -112,11 +168,11 @@ def render_lapsed(message: Message) -> RenderedEmail:
 
 def render_scan_refused(message: Message) -> RenderedEmail:
     """Render the e-mail on a refused purchase order: the reason, and until when another is awaited."""
-    order = get_order(message, OrderState.PLACED, OrderState.LAPSED)
+    order = get_order(message, OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
     scan = PurchaseOrderScan.objects.get(pk=message.context["scan"])
     if order.scans.filter(state=ScanState.WAITING).exists():
         raise NoLongerDue("Un autre bon de commande a été déposé avant l'envoi.")
-    until = get_entitlement(order).provisional_until
+    until = None if order.state == OrderState.IN_REVIEW else get_entitlement(order).provisional_until
     runs = until is not None and until >= get_today() and order.state == OrderState.PLACED
     return build_email(
         message,
@@ -131,6 +187,8 @@ def render_scan_refused(message: Message) -> RenderedEmail:
             (
                 f"Vos droits temporaires courent jusqu'au {format_long_date(until)} inclus."
                 if runs and until
+                else "Vos licences ne sont pas encore ouvertes : nous vérifions d'abord la commande."
+                if order.state == OrderState.IN_REVIEW
                 else (
                     "Vos droits temporaires ont pris fin : vos licences sont en pause. Rien n'est supprimé, et tout "
                     "reprend dès que le bon de commande signé nous parvient."
@@ -191,6 +249,8 @@ def render_restored(message: Message) -> RenderedEmail:
 
 
 kinds.register(notifications.PLACED, label="Commande enregistrée", render=render_placed)
+kinds.register(notifications.IN_REVIEW, label="Commande à vérifier", render=render_in_review)
+kinds.register(notifications.RIGHTS_OPENED, label="Droits temporaires ouverts", render=render_rights_opened)
 kinds.register(notifications.REMINDER, label="Rappel de bon de commande", render=render_reminder)
 kinds.register(notifications.LAPSED, label="Droits temporaires échus", render=render_lapsed)
 kinds.register(notifications.SCAN_REFUSED, label="Bon de commande refusé", render=render_scan_refused)

@@ -1,6 +1,7 @@
 """Orders: what a school or a collectivity buys or is granted, and their states.
 
 `draft → placed → confirmed → paid`, by card `draft → paid`; `placed → lapsed` without a purchase order; `cancelled`.
+What an unknown buyer orders in number is `in_review` before `placed`: it has no rights until the operator has looked.
 An operator's grant is an order too, with a reason and no price. No licence exists without an order line. In the public
 schema: a collectivity sees only its own rows. Written by `operations` only.
 """
@@ -28,6 +29,7 @@ class OrderKind(models.TextChoices):
 class OrderState(models.TextChoices):
     GRANTED = "granted", "Accordée"
     DRAFT = "draft", "En préparation"
+    IN_REVIEW = "in_review", "À vérifier avant d'ouvrir les droits"
     PLACED = "placed", "Bon de commande attendu"
     CONFIRMED = "confirmed", "Facturée, à régler"
     PAID = "paid", "Réglée"
@@ -161,7 +163,7 @@ class Order(models.Model):
             models.Index(
                 name="order_unsettled",
                 fields=["state", "placed_at"],
-                condition=Q(state__in=["placed", "confirmed", "lapsed"]),
+                condition=Q(state__in=["in_review", "placed", "confirmed", "lapsed"]),
             ),
         ]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 #: States that await a purchase order or a payment.
-_UNPAID = (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
+_UNPAID = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
 
 
 def cancel_drafts(user: User, *, addresses: Collection[str], at: datetime.datetime) -> None:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from accounts.models import User
     from licensing.orders.models import Order, OrderLine
 
+#: Days of free use from the opening of the rights on (guide, section 3).
+PROVISIONAL_DAYS = 45
+
 
 def open_rights(order: Order, *, until: datetime.date | None, by: User | None, at: datetime.datetime) -> None:
     """Create the entitlement of each line: with a pool for a collectivity, with a subscription for a shop buyer.

@@ -95,6 +95,8 @@ def record_payment(
             + (
                 "Confirmez d'abord le bon de commande, qui émet la facture."
                 if order.state in (OrderState.PLACED, OrderState.LAPSED)
+                else "Ouvrez d'abord ses droits, puis confirmez son bon de commande."
+                if order.state == OrderState.IN_REVIEW
                 else "Aucun règlement n'est attendu."
             )
         )
@@ -141,7 +143,7 @@ def refund(*, payment_id: int, by: User | None, at: datetime.datetime, reference
 
 def is_school_year_over(order: Order, *, at: datetime.datetime) -> bool:
     """Return whether the licences that a payment would open have expired. False once invoiced: it is still due."""
-    if order.state not in (OrderState.DRAFT, OrderState.PLACED, OrderState.LAPSED):
+    if order.state not in (OrderState.DRAFT, OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED):
         return False
     return OrderLine.objects.filter(order=order, school_year__ends_on__lt=date_in_paris(at)).exists()
 

@@ -27,6 +27,11 @@ def list_pending_addresses() -> QuerySet[EmailAddress]:
     return EmailAddress.objects.filter(verified=False, primary=False).order_by("-pk")
 
 
+def list_confirmed_addresses(user_id: int | None) -> list[str]:
+    """Return the e-mail addresses that an account has confirmed."""
+    return list(EmailAddress.objects.filter(user=user_id, verified=True).values_list("email", flat=True))
+
+
 def get_account_state(user: User) -> AccountState:
     """Return the state of an account, in one query."""
     pending = list_pending_addresses().filter(user_id=OuterRef("pk")).values("email")[:1]

@@ -111,15 +111,16 @@ SALES_INVARIANTS = (
     ),
     Invariant(
         "rights_opened",
-        "12. Une commande passée a ouvert les droits de chacune de ses lignes, une commande en préparation aucun",
+        "12. Une commande passée a ouvert les droits de chacune de ses lignes, une commande en préparation ou à "
+        "vérifier aucun",
         """
         SELECT format('commande n° %s (%s), ligne n° %s : %s', sale.id, sale.state, line.id,
                       CASE WHEN entitlement.id IS NULL THEN 'aucun droit' ELSE 'des droits' END)
         FROM orders_order AS sale
         JOIN orders_orderline AS line ON line.order_id = sale.id
         LEFT JOIN entitlements_entitlement AS entitlement ON entitlement.id = line.entitlement_id
-        WHERE (sale.state = 'draft' AND entitlement.id IS NOT NULL)
-           OR (sale.state NOT IN ('draft', 'cancelled') AND entitlement.id IS NULL)
+        WHERE (sale.state IN ('draft', 'in_review') AND entitlement.id IS NOT NULL)
+           OR (sale.state NOT IN ('draft', 'in_review', 'cancelled') AND entitlement.id IS NULL)
         UNION ALL
         SELECT format('commande n° %s de la boutique : %s licences en abonnements pour %s commandées', sale.id,
                       coalesce(sum(subscription.size), 0), line.quantity)

@@ -35,6 +35,10 @@ def _has_waiting_scan() -> Exists:
     return Exists(PurchaseOrderScan.objects.filter(order=OuterRef("pk"), state=ScanState.WAITING))
 
 
+def _in_review(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    return orders.filter(state=OrderState.IN_REVIEW)
+
+
 def _with_scan_to_check(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
     return orders.filter(_has_waiting_scan())
 
@@ -90,6 +94,13 @@ def _lapsed(orders: QuerySet[Order], day: datetime.date) -> QuerySet[Order]:
 
 #: By priority.
 ORDER_QUEUES: dict[str, OrderQueue] = {
+    "ouvrir": OrderQueue(
+        "droits à ouvrir après vérification",
+        "commande d'un établissement hors annuaire à vérifier : ouvrir ses droits, ou la refuser",
+        "commandes d'établissements hors annuaire à vérifier : ouvrir leurs droits, ou les refuser",
+        urgent=True,
+        select=_in_review,
+    ),
     "verifier": OrderQueue(
         "bon de commande signé à vérifier",
         "bon de commande signé à vérifier",

@@ -90,6 +90,20 @@ class SaleFactory(factory.django.DjangoModelFactory):
 class OrderFactory(SaleFactory):
     """A principal's order of the shop for their school: `OrderFactory(confirmed=True, billing__siret="")`."""
 
+    class Params:
+        #: More classes than open at once, for a school typed by hand: the operator looks first.
+        in_review = factory.Trait(
+            placed=True,
+            classes=10,
+            affiliation=factory.SubFactory(
+                "tests.factories.schools.AffiliationFactory",
+                user=factory.SubFactory("tests.factories.accounts.PrincipalFactory"),
+                school=None,
+                name="École du Mas",
+                city="Nîmes",
+            ),
+        )
+
     classes = 5
     affiliation = factory.SubFactory(
         "tests.factories.schools.AffiliationFactory",

@@ -65,7 +65,7 @@ def create_rows():
     with schema_context("public"):
         # Its invoice lacks what the buyer requires.
         OrderFactory(current=True, placed=True, billing__siret="")
-        for state in ("placed", "scanned", "confirmed", "paid"):
+        for state in ("in_review", "placed", "scanned", "confirmed", "paid"):
             OrderFactory(current=True, **{state: True})
         rejected = Invoice.objects.get(order=OrderFactory(current=True, confirmed=True))
         for state in (PlatformState.DEPOSITED, PlatformState.REJECTED):

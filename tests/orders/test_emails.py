@@ -60,7 +60,7 @@ def test_emails_link_to_the_order_pages():
 
 
 def test_every_queued_kind_of_email_has_a_renderer():
-    assert len(EMAIL_KINDS) == 11
+    assert len(EMAIL_KINDS) == 13
     assert [kind for kind in EMAIL_KINDS if not kinds.is_known(kind)] == []
 
 
@@ -265,3 +265,32 @@ def test_a_deleted_account_is_not_emailed(clock):
         get_email_text(order, "placed")
     assert clock(30) == (1, 0)
     assert list_email_kinds(order) == ["placed"]
+
+
+def test_the_emails_say_plainly_what_is_open_and_until_when(clock):
+    order = OrderFactory(in_review=True)
+    assert_email_contains(
+        order, "in_review",
+        "enregistrée, à vérifier avant d'ouvrir vos droits",
+        "Vos licences ne sont pas encore ouvertes",
+        "leurs 45 jours ne commencent qu'alors",
+    )  # fmt: skip
+    scan = actions.upload(order)
+    operations.refuse_scan(scan_id=scan.pk, reason="Illisible.", by=OperatorFactory(), at=TERM)
+    assert_email_contains(order, "scan_refused", "Illisible.", "nous vérifions d'abord la commande")
+    operations.open_reviewed_order(order_id=order.pk, by=OperatorFactory(), at=TERM)
+    assert_email_contains(
+        order, "rights_opened",
+        "vos droits temporaires sont ouverts jusqu'au 8 janvier 2027",
+        "Vos 10 licences sont dans « Mon compte »",
+        "les droits s'arrêtent le lendemain",
+    )  # fmt: skip
+    # What was not sent by then has nothing left to say.
+    with pytest.raises(NoLongerDue):
+        get_email_text(order, "in_review")
+
+
+def test_the_email_on_a_refusal_says_that_nothing_was_opened(clock):
+    order = OrderFactory(in_review=True)
+    billing_operations.cancel(order_id=order.pk, reason="Établissement inconnu.", by=OperatorFactory(), at=TERM)
+    assert_email_contains(order, "cancelled", "Établissement inconnu.", "Elle n'avait ouvert aucun droit.")

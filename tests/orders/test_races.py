@@ -99,6 +99,23 @@ def test_orders_that_a_buyer_places_at_once_are_counted_one_after_the_other(publ
     assert Order.objects.filter(state=OrderState.PLACED).count() == MAX_UNSIGNED_ORDERS
 
 
+def test_opening_refusing_and_paying_an_order_at_once_leaves_the_books_sound(public):
+    by, steps = OperatorFactory(), []
+    for _ in range(4):
+        order = OrderFactory(in_review=True)
+        payment = CardPaymentFactory(order=order)
+        steps += [
+            lambda pk=order.pk: operations.open_reviewed_order(order_id=pk, by=by, at=TERM),
+            lambda pk=order.pk: operations.open_reviewed_order(order_id=pk, by=by, at=TERM),
+            lambda pk=order.pk: billing_operations.cancel(order_id=pk, reason="Inconnu.", by=by, at=TERM),
+            lambda pk=payment.pk: payment_operations.settle_by_card(card_payment_id=pk, at=TERM),
+        ]
+    at_once(*steps)
+    for payment in Payment.objects.filter(order__state=OrderState.CANCELLED, refunds__isnull=True):
+        payment_operations.refund(payment_id=payment.pk, by=by, at=TERM)
+    assert list_violations() == set()
+
+
 def test_a_basket_that_is_being_paid_at_this_moment_is_left_as_it_is(public):
     order = OrderFactory(by_card=True)
     of = order.placed_by.affiliations.get()

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from licensing.orders.models import OrderLine
 
 #: Events that outdate a document still to be signed.
-_OUTDATING_EVENTS = ("completed", "prolonged")
-_SIGNABLE_STATES = (OrderState.PLACED, OrderState.LAPSED)
+_OUTDATING_EVENTS = ("completed", "prolonged", "rights_opened")
+_SIGNABLE_STATES = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
 _COLUMN_WIDTH = (WIDTH - 8) / 2
 _SIGNATURE_HEIGHT = 44.0
 _SIGNATURE_BLOCK_HEIGHT = 84.0
@@ -162,11 +162,14 @@ def _steps(order: Order) -> tuple[str, str, str, str]:
 
 def _validity_sentences(line: OrderLine, placed_on: datetime.date, *, at: datetime.datetime) -> list[str]:
     """Return sentences on the validity of the licences, before and after payment."""
-    if line.entitlement is None:
-        raise ValueError(f"Line {line.pk} of a placed order has no entitlement.")
-    until, last_day = line.entitlement.temporary_until, line.school_year.ends_on
+    until, last_day = line.entitlement.temporary_until if line.entitlement else None, line.school_year.ends_on
     sentences = []
-    if until is not None and until < date_in_paris(at):
+    if line.entitlement is None:
+        sentences.append(
+            "Les droits temporaires, gratuits, s’ouvrent une fois la commande vérifiée par nos soins : un e-mail vous"
+            " le dit. Ce bon, signé, y aide."
+        )
+    elif until is not None and until < date_in_paris(at):
         sentences.append(
             f"Les droits temporaires ont pris fin le {formatting.long_date(until)}. Ils reprennent dès que ce bon, "
             "signé, est reçu et vérifié ; rien n’a été effacé."

@@ -17,8 +17,9 @@ from licensing.catalogue import terms
 from licensing.catalogue.pricing import PUPILS_PER_CLASS
 from licensing.orders import siret_numbers
 from licensing.orders.models import Order, OrderKind
+from licensing.orders.operations import needs_review
 from licensing.orders.operations.billing_details import prefill_billing_details
-from licensing.orders.operations.placement import PROVISIONAL_DAYS
+from licensing.orders.rights import PROVISIONAL_DAYS
 
 if TYPE_CHECKING:
     import datetime
@@ -93,7 +94,8 @@ def _conditions(sheet: OrderDocumentPdf, order: Order, line: OrderLine, until: s
     supplied = (
         f"{formatting.pluralize(line.quantity, 'licence')}, une par classe : un enseignant et jusqu’à"
         f" {formatting.pluralize(PUPILS_PER_CLASS, 'compte élève', 'comptes élèves')}, du CP au CM2, jusqu’au"
-        f" {last_day} inclus. Utilisables dès la commande, à titre temporaire et gratuitement pendant"
+        f" {last_day} inclus. Utilisables dès la commande{' vérifiée par nos soins' if needs_review(order) else ''}, à"
+        " titre temporaire et gratuitement pendant"
         f" {formatting.pluralize(PROVISIONAL_DAYS, 'jour')}, le temps du bon de commande."
     )
     payment = (

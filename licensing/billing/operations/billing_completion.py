@@ -28,7 +28,7 @@ def complete_billing_details(
     """
     order = lock_order(order_id)
     if (
-        order.state not in (OrderState.DRAFT, OrderState.PLACED, OrderState.LAPSED)
+        order.state not in (OrderState.DRAFT, OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
         and not order.invoices.rejected().exists()
     ):
         raise NotInThisState("La facture est émise : ce qu'elle dit ne change plus. Écrivez-nous s'il faut la refaire.")

@@ -14,7 +14,7 @@ from licensing.orders.exceptions import IncompleteForInvoice, NotInThisState
 from licensing.orders.models import OrderState, ScanState
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
-from licensing.orders.operations.placement import PROVISIONAL_DAYS
+from licensing.orders.rights import PROVISIONAL_DAYS
 
 if TYPE_CHECKING:
     from accounts.models import User

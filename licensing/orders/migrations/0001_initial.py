@@ -41,6 +41,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("granted", "Accordée"),
                             ("draft", "En préparation"),
+                            ("in_review", "À vérifier avant d'ouvrir les droits"),
                             ("placed", "Bon de commande attendu"),
                             ("confirmed", "Facturée, à régler"),
                             ("paid", "Réglée"),
@@ -366,7 +367,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="order",
             index=models.Index(
-                condition=models.Q(("state__in", ["placed", "confirmed", "lapsed"])),
+                condition=models.Q(("state__in", ["in_review", "placed", "confirmed", "lapsed"])),
                 fields=["state", "placed_at"],
                 name="order_unsettled",
             ),

@@ -14,6 +14,7 @@ from licensing.orders.operations.drafts import (
 from licensing.orders.operations.grants import get_collectivity, grant, restore, suspend
 from licensing.orders.operations.placement import place, prepare_card_payment
 from licensing.orders.operations.purchase_orders import receive_scan, refuse_scan
+from licensing.orders.operations.review import needs_review, open_reviewed_order
 
 __all__ = [
     "BillingDetails",
@@ -23,6 +24,8 @@ __all__ = [
     "get_collectivity",
     "grant",
     "issue_quote",
+    "needs_review",
+    "open_reviewed_order",
     "place",
     "prefill_billing_details",
     "prepare_card_payment",

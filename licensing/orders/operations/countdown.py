@@ -20,7 +20,6 @@ from licensing.orders.exceptions import InvalidOrderDate, NotInThisState
 from licensing.orders.models import Order, OrderEvent, OrderReminder, OrderState, ScanState
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
-from licensing.orders.operations.placement import PROVISIONAL_DAYS
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 #: or shortened.
 REMINDER_DAYS = (30, 40, 44)
 #: Events whose e-mail already states the end of the rights: reminders due by then would repeat it.
-_STATES_END_OF_RIGHTS = ("placed", "prolonged", "scan_refused")
+_STATES_END_OF_RIGHTS = ("placed", "rights_opened", "prolonged", "scan_refused")
 
 
 def remind_and_lapse(at: datetime.datetime) -> tuple[int, int]:
@@ -127,7 +126,7 @@ def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datet
 
 def _days_left_at(day: int) -> int:
     """Return how many days of rights are left on the day of a reminder."""
-    return PROVISIONAL_DAYS - day
+    return rights.PROVISIONAL_DAYS - day
 
 
 def _counting_down() -> QuerySet[CountingDown]:

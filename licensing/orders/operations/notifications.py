@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 TOPIC = "order"
 
 PLACED = "order.placed"
+IN_REVIEW = "order.in_review"
+RIGHTS_OPENED = "order.rights_opened"
 REMINDER = "order.reminder"
 LAPSED = "order.lapsed"
 SCAN_REFUSED = "order.scan_refused"

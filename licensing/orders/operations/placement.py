@@ -28,16 +28,16 @@ from licensing.orders.operations import billing_details as bills
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.drafts import check_price
 from licensing.orders.operations.locks import lock_order
+from licensing.orders.operations.review import needs_review
 from schools.models import Affiliation
 
 if TYPE_CHECKING:
     from accounts.models import User
     from licensing.orders.operations.billing_details import BillingDetails
 
-#: Days of free use from the order on (guide, section 3).
-PROVISIONAL_DAYS = 45
 #: Maximum number of a shop buyer's orders that await a purchase order: nobody leads more schools.
 MAX_UNSIGNED_ORDERS = 5
+_AWAITED = (OrderState.IN_REVIEW, OrderState.PLACED)
 
 
 @transaction.atomic
@@ -52,30 +52,44 @@ def place(
 ) -> Order:
     """Place an order to be paid by cheque or mandat administratif, and open its provisional rights; return it.
 
-    `basket`: the fingerprint of what the page showed. Idempotent. Raises `NotADraft`, `PriceChanged`, `BadBilling`,
+    What an unknown buyer orders in number opens none until the operator has looked (docs/decisions/0089). `basket`: the
+    fingerprint of what the page showed. Idempotent. Raises `NotADraft`, `PriceChanged`, `BadBilling`,
     `TermsNotAccepted` or `LapsedBefore`.
     """
     _lock_buyer(order_id)
     order = lock_order(order_id)
     _check_basket(order, basket)
-    if order.state == OrderState.PLACED:
+    if order.state in (OrderState.PLACED, OrderState.IN_REVIEW):
         return order
     _accept_draft(order, SettlementMethod.MANDATE, billing, terms_version, at=at)
     _check_no_lapsed_order(order, date_in_paris(at))
     _check_open_orders(order)
+    if needs_review(order):
+        return _place_for_review(order, by=by, at=at)
     order.state, order.placed_at = OrderState.PLACED, at
     order.save()
-    until = date_in_paris(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
+    until = date_in_paris(at) + datetime.timedelta(days=rights.PROVISIONAL_DAYS)
     rights.open_rights(order, until=until, by=by, at=at)
     order_events.record(
         order,
         "placed",
         "bon de commande établi, droits temporaires ouverts pour "
-        f"{formatting.pluralize(PROVISIONAL_DAYS, 'jour')} au plus.",
+        f"{formatting.pluralize(rights.PROVISIONAL_DAYS, 'jour')} au plus.",
         by=by,
         at=at,
     )
     notifications.notify_buyer(order, notifications.PLACED, at=at)
+    return order
+
+
+def _place_for_review(order: Order, *, by: User, at: datetime.datetime) -> Order:
+    """Place an order whose rights the operator opens; return it."""
+    order.state, order.placed_at = OrderState.IN_REVIEW, at
+    order.save()
+    order_events.record(
+        order, "placed", "bon de commande établi ; les droits s'ouvrent une fois la commande vérifiée.", by=by, at=at
+    )
+    notifications.notify_buyer(order, notifications.IN_REVIEW, at=at)
     return order
 
 
@@ -187,7 +201,7 @@ def _check_open_orders(order: Order) -> None:
     """Raise `LapsedBefore` if too many of the buyer's orders await their purchase order."""
     if order.kind != OrderKind.SHOP:
         return
-    mine = Order.objects.filter(kind=OrderKind.SHOP, placed_by=order.placed_by_id, state=OrderState.PLACED)
+    mine = Order.objects.filter(kind=OrderKind.SHOP, placed_by=order.placed_by_id, state__in=_AWAITED)
     if mine.count() >= MAX_UNSIGNED_ORDERS:
         raise LapsedBefore(
             f"{MAX_UNSIGNED_ORDERS} de vos commandes attendent déjà leur bon de commande signé. Envoyez-les-nous"

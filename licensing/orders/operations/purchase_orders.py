@@ -20,7 +20,6 @@ from licensing.orders.models import Order, OrderState, PurchaseOrderScan, ScanSt
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.countdown import lapse_if_expired
 from licensing.orders.operations.locks import lock_order
-from licensing.orders.operations.placement import PROVISIONAL_DAYS
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -47,7 +46,7 @@ def receive_scan(*, order_id: int, filename: str, content: bytes, by: User, at: 
     """
     (content_type, extensions), sha256 = _detect_type(content), hashlib.sha256(content).hexdigest()
     order = lock_order(order_id)
-    if order.state not in (OrderState.PLACED, OrderState.LAPSED):
+    if order.state not in (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED):
         raise NotInThisState("Cette commande n'attend pas de bon de commande signé.")
     known = order.scans.filter(state=ScanState.WAITING, sha256=sha256).first()
     if known is not None:
@@ -107,7 +106,7 @@ def _countdown_end(order: Order) -> datetime.date:
     if entitlement.temporary_until is not None:
         return entitlement.temporary_until
     assert order.placed_at is not None  # noqa: S101 - the database holds it for a placed order
-    return date_in_paris(order.placed_at) + datetime.timedelta(days=PROVISIONAL_DAYS)
+    return date_in_paris(order.placed_at) + datetime.timedelta(days=rights.PROVISIONAL_DAYS)
 
 
 def _detect_type(content: bytes) -> tuple[str, tuple[str, ...]]:

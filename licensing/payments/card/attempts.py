@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 #: Statuses of an attempt that may still be paid.
 OPEN_STATUSES = (PaymentStatus.WAITING, PaymentStatus.INPUT)
 #: States of a placed order that is not paid, whatever its payment method.
-_UNPAID = (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
+_UNPAID = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
 
 
 @transaction.atomic

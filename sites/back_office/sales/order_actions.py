@@ -12,8 +12,8 @@ from licensing.billing.queries import get_amount_received, get_balance
 from licensing.entitlements.models import Seat
 from licensing.orders import operations, preflight
 from licensing.orders.models import Order, OrderState, Payer, PaymentMethod
-from licensing.orders.operations.placement import PROVISIONAL_DAYS
 from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
+from licensing.orders.rights import PROVISIONAL_DAYS
 from licensing.payments import operations as payment_operations
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.forms import (
@@ -80,6 +80,54 @@ def _references(order: Order) -> list[str]:
 def _confirm(order: Order, *, by: User, at: datetime.datetime) -> str:
     invoice = billing_operations.confirm(order_id=order.pk, by=by, at=at)
     return f"Facture {invoice.number} émise : {euros(invoice.total_ttc)}, à régler pour le {long_date(invoice.due_on)}."
+
+
+def _explain_opening(order: Order, at: datetime.datetime) -> list[str]:
+    until = date_in_paris(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
+    licences = sum(line.quantity for line in order.lines.all())
+    return [
+        *_describe_unknown_buyer(order),
+        (
+            f"Ses {pluralize(licences, 'licence')} s'ouvrent aussitôt, à titre temporaire, jusqu'au {long_date(until)} "
+            "au plus ; sans bon de commande signé, elles s'arrêtent d'elles-mêmes."
+        ),
+        "L'acheteur reçoit un e-mail.",
+    ]
+
+
+def _describe_unknown_buyer(order: Order) -> list[str]:
+    """Return what there is to judge an order by: the buyer, their address, the school that they typed, the payer."""
+    buyer = order.placed_by
+    if buyer is None:
+        return []
+    typed = [
+        f"« {one.name} », {' '.join(part for part in (one.address, one.postal_code, one.city) if part)}"
+        for one in buyer.affiliations.filter(school__isnull=True).order_by("pk")
+    ]
+    payer = f"Payeur : « {order.bill_name} », {order.bill_postal_code} {order.bill_city}"
+    return [
+        f"Acheteur : {buyer.get_full_name()}, {buyer.email}.",
+        f"Établissement saisi à la main : {' ; '.join(typed)}." if typed else "Aucun établissement n'est indiqué.",
+        f"{payer} ({', '.join(_references(order)) or 'sans SIRET'}).",
+    ]
+
+
+def _open_rights(order: Order, *, by: User, at: datetime.datetime) -> str:
+    operations.open_reviewed_order(order_id=order.pk, by=by, at=at)
+    return "Droits temporaires ouverts ; l'acheteur en reçoit un e-mail."
+
+
+def _explain_refusal(order: Order, _at: datetime.datetime) -> list[str]:
+    return [
+        *_describe_unknown_buyer(order),
+        "La commande est annulée : elle n'a ouvert aucun droit, et n'en ouvrira pas.",
+        "L'acheteur reçoit votre motif par e-mail.",
+    ]
+
+
+def _refuse(order: Order, *, reason: str, by: User, at: datetime.datetime) -> str:
+    billing_operations.cancel(order_id=order.pk, reason=reason, by=by, at=at)
+    return f"{order} refusée ; l'acheteur en reçoit le motif."
 
 
 def _explain_posted_scan(order: Order, _at: datetime.datetime) -> list[str]:
@@ -237,6 +285,22 @@ def _has_entitlement(order: Order, *, suspended: bool) -> bool:
 
 #: In the usual order of use: the first available one is the primary button.
 ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
+    AdminAction(
+        path="ouvrir",
+        label="Ouvrir les droits",
+        is_available=lambda order: order.state == OrderState.IN_REVIEW,
+        explanation=_explain_opening,
+        run=_open_rights,
+    ),
+    AdminAction(
+        path="refuser",
+        label="Refuser la commande",
+        is_available=lambda order: order.state == OrderState.IN_REVIEW,
+        explanation=_explain_refusal,
+        run=_refuse,
+        form=ReasonForm,
+        primary=False,
+    ),
     AdminAction(
         path="confirmer",
         label="Confirmer le bon de commande et facturer",

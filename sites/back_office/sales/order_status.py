@@ -32,6 +32,10 @@ def describe_order_status(order: Order, at: datetime.datetime) -> list[str]:
 _STEP_SENTENCES = {
     OrderState.GRANTED: "Dotation : rien n'est à régler.",
     OrderState.DRAFT: "En préparation : rien n'est commandé, aucun droit n'est ouvert.",
+    OrderState.IN_REVIEW: (
+        "Passée par un acheteur que rien ne rattache à un établissement de l'annuaire, pour plus de classes qu'il ne "
+        "s'en ouvre sans vérification : aucun droit n'est ouvert. Ouvrez-les, ou refusez la commande."
+    ),
     OrderState.PLACED: "Le bon de commande signé est attendu, par la poste ou déposé par l'acheteur.",
     OrderState.LAPSED: (
         "Aucun bon de commande n'est venu : les droits ont pris fin, rien n'est supprimé. "

@@ -133,6 +133,7 @@ def _render(
         "form": form,
         "basket_fingerprint": compute_basket_fingerprint(order),
         "refusal": refusal,
+        "needs_review": operations.needs_review(order),
         "terms_address": terms.get_terms_url(terms.CURRENT),
     }
     return render(request, "portal/shop/checkout.html", context, status=status)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 #: Colour and label of each state, as shown to the buyer.
 _BADGES = {
     OrderState.DRAFT: ("secondary", "En préparation"),
+    OrderState.IN_REVIEW: ("blue", "À vérifier"),
     OrderState.PLACED: ("yellow", "Bon de commande attendu"),
     OrderState.CONFIRMED: ("yellow", "À régler"),
     OrderState.PAID: ("green", "Réglée"),
@@ -61,7 +62,12 @@ class OrderProgress:
 
     @property
     def awaits_purchase_order(self) -> bool:
-        return self.order.state in (OrderState.PLACED, OrderState.LAPSED)
+        return self.order.state in (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
+
+    @property
+    def in_review(self) -> bool:
+        """Whether the operator looks at the order before its rights open."""
+        return self.order.state == OrderState.IN_REVIEW
 
     @property
     def awaits_money(self) -> bool:

@@ -348,3 +348,25 @@ def test_two_clicks_at_the_same_moment_record_one_payment(committing):
     ]
     assert sorted(run_concurrently("public", clicks, expected_errors=())) == [302, 422, 422, 422]
     assert Payment.objects.count() == 1
+
+
+def test_the_rights_of_an_unknown_buyer_are_opened_from_the_work_queue(operator):
+    order = OrderFactory(current=True, in_review=True)
+    home = page_text(operator.get("/admin/"))
+    assert "1 commande d'un établissement hors annuaire à vérifier : ouvrir ses droits, ou la refuser" in home
+    assert str(order.pk) in page_text(operator.get("/admin/orders/order/?attend=ouvrir"))
+    question = page_text(operator.get(action_url(order, "ouvrir")))
+    assert f"Acheteur : {order.placed_by.get_full_name()}, {order.placed_by.email}." in question
+    assert "Établissement saisi à la main : « École du Mas », Nîmes." in question
+    assert "Droits temporaires ouverts" in run_action(operator, order, "ouvrir")
+    order.refresh_from_db()
+    assert (order.state, Entitlement.objects.count()) == (OrderState.PLACED, 1)
+    assert "hors annuaire" not in page_text(operator.get("/admin/"))
+
+
+def test_an_unknown_buyer_is_refused_with_a_reason(operator):
+    order = OrderFactory(current=True, in_review=True)
+    assert "refusée" in run_action(operator, order, "refuser", reason="Établissement inconnu.")
+    order.refresh_from_db()
+    assert (order.state, order.cancellation_reason) == (OrderState.CANCELLED, "Établissement inconnu.")
+    assert not Entitlement.objects.exists()

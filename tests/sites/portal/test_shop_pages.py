@@ -17,7 +17,7 @@ from licensing.orders.models import Order, OrderState, ScanState
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import CardPayment
 from schools.models import Verification
-from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
+from tests.factories.accounts import OperatorFactory, PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.guide.scenario import create_browser, page_text
 from tests.sites.portal.shop_buyer import ShopBuyer
@@ -340,3 +340,27 @@ def test_the_list_takes_a_fixed_number_of_queries(buyer, django_assert_num_queri
     buyer.ordered()
     with django_assert_num_queries(6):
         buyer.browser.get("/boutique/commandes/")
+
+
+def test_what_an_unknown_buyer_orders_in_number_is_looked_at_before_it_opens(buyer):
+    buyer.affiliation.delete()
+    AffiliationFactory(user=buyer.user, school=None, name="Collège Belin", city="Paris")
+    order = buyer.draft(classes=10)
+    assert "une fois la commande vérifiée par nos soins" in page_text(buyer.browser.get(buyer.basket(order)))
+    page = page_text(buyer.browser.post(buyer.basket(order), buyer.fields(panier=buyer.shown(order)), follow=True))
+    assert "À vérifier" in page
+    assert "Vos licences ne sont pas encore ouvertes." in page
+    assert "Télécharger le bon de commande (PDF)" in page
+    assert "0/10" not in page_text(buyer.browser.get("/mon-compte/"))
+    operations.open_reviewed_order(order_id=order.pk, by=OperatorFactory(), at=timezone.now())
+    page = page_text(buyer.browser.get(f"/boutique/commandes/{order.pk}/"))
+    assert "pas encore ouvertes" not in page
+    assert "10 licences" in page
+    assert "0/10" in page_text(buyer.browser.get("/mon-compte/"))
+
+
+def test_a_small_basket_of_a_typed_school_promises_rights_at_once(buyer):
+    buyer.affiliation.delete()
+    AffiliationFactory(user=buyer.user, school=None, name="Collège Belin", city="Paris")
+    page = page_text(buyer.browser.get(buyer.basket(buyer.draft(classes=5))))
+    assert "vérifiée par nos soins" not in page
