@@ -70,7 +70,7 @@ class BearerTokenAuthentication(BaseAuthentication):
             raise ApiProblem(
                 "network_not_allowed", "Ce jeton ne s'utilise pas depuis cette adresse réseau.", status_code=403
             )
-        [tried] = throttling.increment_counters([(get_request_limit(), f"{request.get_host()}/{token.pk}")], at=at)
+        [tried] = throttling.increment_counters([(get_request_limit(), token.token_hash)], at=at)
         request._request.api_rate_limit = tried  # type: ignore[attr-defined]  # noqa: SLF001 - for the response headers
         if tried.is_over:
             raise TooManyRequests(

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a request that is sent twice is executed once and gets the same response.
+"""`Idempotency-Key`: a request that a token sends twice is executed once and gets the same response.
 
 The response is stored in the transaction of the request, so a process that dies has done both or neither. While a
 request runs it holds a transaction-level advisory lock on its key; another request with the same key gets a 409 with
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
     from rest_framework.request import Request
 
+    from api.models import Token
     from api.views import ScopedView
 
 KEY_HEADER = "Idempotency-Key"
@@ -64,7 +65,7 @@ def idempotent[View: ScopedView, **P](
         if not _KEY_PATTERN.fullmatch(key):
             detail = "« Idempotency-Key » compte 1 à 255 caractères ASCII imprimables, sans espace : un UUID convient."
             raise ApiProblem("invalid_idempotency_key", detail, status_code=400)
-        hashed_key = hashlib.sha256(key.encode()).hexdigest()
+        hashed_key = _hash_key(key, cast("Token", request.auth))
         request_fingerprint = compute_fingerprint(request)
         with transaction.atomic():
             _lock_key(hashed_key)
@@ -114,6 +115,11 @@ def compute_fingerprint(request: Request) -> str:
     else:
         digest.update(json.dumps(request.data, sort_keys=True, ensure_ascii=True, default=str).encode())
     return digest.hexdigest()
+
+
+def _hash_key(key: str, token: Token) -> str:
+    """Return the hash of a token's key: what one program was answered is not another's to read."""
+    return hashlib.sha256(f"{token.token_hash} {key}".encode()).hexdigest()
 
 
 def _lock_key(hashed_key: str) -> None:

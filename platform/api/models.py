@@ -74,7 +74,7 @@ class Token(models.Model):
 class IdempotencyRecord(models.Model):
     """The stored response of a request with an `Idempotency-Key`, written in that request's transaction."""
 
-    # A hash of the key: the client chose it, and it may contain anything.
+    # A hash of the token and the key: the client chose it, and it may contain anything.
     key_hash = models.CharField(max_length=64, primary_key=True)
     # Hash of method, URL and body: the same key with another request is an error.
     fingerprint = models.CharField(max_length=64)

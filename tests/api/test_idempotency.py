@@ -56,9 +56,21 @@ def test_the_same_request_with_the_same_key_is_replayed_and_runs_once(api, body)
     assert (Allocation.objects.get().units, Message.objects.count()) == (3, 1)
 
 
-def test_another_token_of_the_same_office_gets_the_replay(api, body):
+def test_a_stored_answer_belongs_to_its_token(api, body):
     first = api.post("/allocations", body, key=KEY)
-    assert_replayed(create_client(name="Autre").post("/allocations", body, key=KEY), first)
+    other = create_client(name="Autre")
+    # Another program's key is a key of its own: its request is done, and told as its own.
+    again = other.post("/allocations", body, key=KEY)
+    assert "Idempotent-Replayed" not in again
+    assert again.json()["id"] == first.json()["id"]
+    assert IdempotencyRecord.objects.count() == 2
+    assert_problem(other.post("/allocations", body | {"units": 4}, key=KEY), 422, "idempotency_key_reused")
+    secret = {"url": "https://si.exemple.fr/a", "types": []}
+    shown = api.post("/webhooks", secret, key="hook").json()
+    hidden = other.post("/webhooks", secret | {"url": "https://si.exemple.fr/b"}, key="hook")
+    assert "Idempotent-Replayed" not in hidden
+    assert shown["secret"] not in hidden.content.decode()
+    assert_replayed(api.post("/allocations", body, key=KEY), first)
 
 
 def test_without_a_key_nothing_is_replayed(api, body):

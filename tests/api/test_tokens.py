@@ -142,6 +142,19 @@ def test_requests_per_token_are_limited_and_the_quota_is_returned(nimes, setting
     assert other.get(SCHOOLS).status_code == 200
 
 
+def test_another_spelling_of_the_host_opens_no_second_quota(nimes, settings):
+    settings.API_REQUESTS_PER_MINUTE = 2
+    made = create_token()
+    host = f"nimes.{settings.BASE_DOMAIN}"
+    hosts = [host, f"{host}:80", f"{host}:8000", f"{host}:8443"]
+    statuses = []
+    for spelling in hosts:
+        asking = ApiClient(made.secret)
+        asking.client.defaults["HTTP_HOST"] = spelling
+        statuses.append(asking.get(SCHOOLS).status_code)
+    assert statuses == [200, 200, 429, 429]
+
+
 def test_guessing_tokens_is_limited_per_network_without_blocking_others(nimes):
     right = create_client()
     codes = [ApiClient("peps_api_faux").get(SCHOOLS).status_code for _ in range(61)]
