@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from api.fields import (
+    EmptySerializer,
     StrictBooleanField,
     StrictCharField,
     StrictChoiceField,
@@ -196,7 +197,7 @@ class CancelImportView(ScopedView):
         operation_id="cancelImport",
         summary="Annuler un tableau",
         tags=TAGS,
-        request=None,
+        request=EmptySerializer,
         responses={200: ImportSerializer},
         examples=[examples.response_example("Annulé", examples.CANCELLED)],
     )
@@ -207,6 +208,7 @@ class CancelImportView(ScopedView):
         devient « cancelled ». Ce qui est appliqué se défait (« undo »).
         """
         get_import_or_404(pk)
+        EmptySerializer(data=request.data).is_valid(raise_exception=True)
         now = timezone.now()
         return Response(serialize_import(operations.cancel(import_id=pk, by=self.actor(), at=now), at=now))
 
@@ -235,7 +237,7 @@ class UndoImportView(ScopedView):
         operation_id="undoImport",
         summary="Défaire un tableau",
         tags=TAGS,
-        request=None,
+        request=EmptySerializer,
         responses={202: OpenApiResponse(ImportSerializer, "Le travail attend son tour, ou a déjà eu lieu.")},
         examples=[examples.response_example("En cours", examples.APPLIED, status_codes=["202"])],
     )
@@ -245,6 +247,7 @@ class UndoImportView(ScopedView):
         Deux fois est comme une.
         """
         get_import_or_404(pk)
+        EmptySerializer(data=request.data).is_valid(raise_exception=True)
         now = timezone.now()
         return Response(
             serialize_import(operations.request_undo(import_id=pk, by=self.actor(), at=now), at=now), status=202

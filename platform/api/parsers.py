@@ -11,7 +11,8 @@ from django.core.exceptions import SuspiciousOperation
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser, MultiPartParser
 
-from api.problem_details import ApiProblem
+from api.problem_details import ApiProblem, InvalidRequest
+from api.text_checks import check_parameter, iter_nul_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 _FORM_OVERHEAD = 64 * 1024
 #: Escaped UTF-16 surrogates (« \\ud83d »). A lone one can neither be encoded in a response nor stored.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+#: NUL can only be escaped: JSON forbids it as it is.
+_ESCAPED_NUL = b"\\u0000"
+#: Levels of objects and lists in each other; no body of the API has more than a few.
+_MAX_DEPTH = 32
 
 
 class BodyTooLarge(ApiProblem):
@@ -34,12 +39,12 @@ class BodyTooLarge(ApiProblem):
 
 
 class StrictJsonParser(JSONParser):
-    """Parses RFC 8259 JSON: UTF-8, no duplicate names, no NaN, no lone surrogates, bounded nesting."""
+    """Parses RFC 8259 JSON: UTF-8, no duplicate names, no NaN, no lone surrogates, no NUL, bounded nesting."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """Return the decoded body. Raises `ParseError`, `BodyTooLarge`."""
+        """Return the decoded body. Raises `ParseError`, `BodyTooLarge`, `InvalidRequest`."""
         max_bytes = settings.API_MAX_BODY_BYTES
         raw = stream.read(max_bytes + 1)
         if len(raw) > max_bytes:
@@ -48,10 +53,13 @@ class StrictJsonParser(JSONParser):
             parsed = json.loads(
                 raw.decode("utf-8"), object_pairs_hook=_reject_duplicates, parse_constant=_reject_constant
             )
+            _check_depth(parsed)
             if _SURROGATE.search(raw):
                 json.dumps(parsed, ensure_ascii=False).encode()  # raises UnicodeEncodeError
         except (ValueError, RecursionError):
             raise ParseError("Le corps de la requête n'est pas du JSON lisible, en UTF-8.") from None
+        if _ESCAPED_NUL in raw and (errors := list(iter_nul_errors(parsed))):
+            raise InvalidRequest(errors)
         return parsed
 
 
@@ -60,6 +68,21 @@ def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise ValueError
     return members
+
+
+def _check_depth(parsed: object) -> None:
+    """Raise `ValueError` where objects and lists are nested too deep."""
+    level = [parsed]
+    for _ in range(_MAX_DEPTH):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+            if isinstance(inner, dict | list)
+        ]
+    if level:
+        raise ValueError
 
 
 def _reject_constant(_name: str) -> NoReturn:
@@ -101,6 +124,10 @@ class LimitedMultiPartParser(MultiPartParser):
         names = [name for fields in (parsed.data, parsed.files) for name, values in fields.lists() for _ in values]
         if len(names) != len(set(names)):
             raise ParseError("Un champ du formulaire y figure plusieurs fois.")
+        values = ((name, value) for name, value in parsed.data.items() if isinstance(value, str))
+        errors = [error for name, value in values if (error := check_parameter(name, value)) is not None]
+        if errors:
+            raise InvalidRequest(errors)
 
     def too_large_error(self) -> ApiProblem:
         """Return the error for a file over the limit."""

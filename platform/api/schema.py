@@ -17,6 +17,7 @@ from rest_framework import serializers
 from api.fields import StrictCharField, StrictSerializer, shadowing_field
 from api.idempotency import KEY_HEADER, REPLAYED_HEADER, UNSTORED_STATUSES
 from api.problem_details import CONTENT_TYPE
+from api.text_checks import MAX_PARAMETER_LENGTH
 from api.views import ScopedListView, ScopedView
 
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ class ApiAutoSchema(AutoSchema):
                 parameter["description"] = parameter.get("description") or _PATH_PARAMETER_DESCRIPTION
             if parameter["in"] == "query" and parameter["schema"].keys() <= {"type", "maxLength"}:
                 _forbid_nul(parameter["schema"])
+                if parameter["schema"].get("type") == "string":
+                    parameter["schema"].setdefault("maxLength", MAX_PARAMETER_LENGTH)
         operation["responses"] = self._with_common_responses(operation["responses"])
         return operation
 
@@ -202,7 +205,8 @@ class ApiAutoSchema(AutoSchema):
                 "in": "header",
                 "required": False,
                 "description": "Une valeur neuve par opération (un UUID) : envoyée de nouveau avec la même requête, "
-                "elle rend la même réponse pendant 7 jours au moins, et rien n'est fait deux fois.",
+                "elle rend la même réponse pendant 7 jours au moins, et rien n'est fait deux fois. Elle vaut "
+                "pour ce jeton.",
                 "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
             }
         if self.method == "GET":

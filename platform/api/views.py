@@ -20,7 +20,7 @@ from api.filters import StrictFilterBackend
 from api.pagination import UniqueCursorPagination
 from api.parsers import StrictJsonParser
 from api.problem_details import ApiProblem, FieldError, InvalidRequest
-from web.middleware import contains_nul
+from api.text_checks import check_parameter
 from web.outage import forget_preliminary_writes
 
 if TYPE_CHECKING:
@@ -89,8 +89,7 @@ class ScopedView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Run authentication, permission and parameter checks. Raises an `ApiProblem`."""
         super().initial(request, *args, **kwargs)
-        if contains_nul(kwargs):
-            raise Http404
+        _check_parameters(request, kwargs)
         is_list = isinstance(self, ScopedListView) and request.method in ("GET", "HEAD")
         if not is_list and request.method in self.allowed_methods:
             _reject_query_parameters(request)
@@ -158,6 +157,16 @@ class NotFoundView(ScopedView):
         """Raise `Http404`, or the `ApiProblem` of a failed authentication."""
         super().initial(request, *args, **kwargs)
         raise Http404
+
+
+def _check_parameters(request: Request, path_parameters: Mapping[str, object]) -> None:
+    """Raise `InvalidRequest` if a parameter of the path or query holds NUL, or one of the query is too long."""
+    # Of a path, only NUL: what is too long names nothing, and is a 404.
+    in_path = ((name, "\x00") for name, value in path_parameters.items() if "\x00" in str(value))
+    in_query = ((name, value) for name, values in request.query_params.lists() for value in values)
+    errors = [error for name, value in (*in_path, *in_query) if (error := check_parameter(name, value)) is not None]
+    if errors:
+        raise InvalidRequest(errors)
 
 
 def _reject_query_parameters(request: Request) -> None:

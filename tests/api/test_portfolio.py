@@ -133,10 +133,6 @@ def test_an_invalid_field_of_a_school_is_named(api, body, field):
     assert not PortfolioSchool.objects.exists()
 
 
-def test_a_nul_in_the_url_is_a_404(api):
-    assert_problem(api.request("PUT", "/portfolio/%00", {}), 404, "not_found")
-
-
 @pytest.mark.parametrize("uai", ["x", "0300000A", "1e9"])
 def test_a_school_unknown_to_the_directory_is_refused(api, uai):
     assert_problem(api.request("PUT", f"/portfolio/{uai}", {}), 404, "unknown_school")

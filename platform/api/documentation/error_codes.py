@@ -63,8 +63,8 @@ REQUESTS = ErrorFamily(
     (
         Error("invalid_request", "400", "Un champ ou un paramètre ne convient pas : `errors` les nomme tous.",
               "Corrigez chacun ; son code est expliqué plus bas, sous « Champs et paramètres »."),
-        Error("parse_error", "400", "Le corps n'est pas du JSON lisible : mal formé, pas en UTF-8, ou un nom y vient "
-              "deux fois.", "Envoyez du JSON (RFC 8259) en UTF-8."),
+        Error("parse_error", "400", "Le corps n'est pas du JSON lisible : mal formé, pas en UTF-8, un nom y vient "
+              "deux fois, ou plus de 32 niveaux y sont l'un dans l'autre.", "Envoyez du JSON (RFC 8259) en UTF-8."),
         Error("not_found", "404", "Rien à cette adresse, ou rien que votre collectivité puisse lire.",
               "Vérifiez l'adresse ; aucune ne finit par une barre oblique."),
         Error("invalid_cursor", "404", "Il n'y a pas de page à ce `cursor` : il n'est pas de ceux que `next` donne.",
