@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from accounts.models import Profile
 from collectivities.models import AuditEntry
 from core.copy_rows import copy_rows
 
@@ -24,6 +25,7 @@ _COLUMNS = {
     "at": "timestamptz",
     "actor_id": "int8",
     "actor_name": "varchar",
+    "actor_username": "varchar",
     "action": "varchar",
     "summary": "text",
     "school_id": "varchar",
@@ -53,10 +55,12 @@ def record(
     object_id: int | None = None,
 ) -> AuditEntry:
     """Write one entry into the current tenant's audit log. `by` is None for the system."""
+    actor_id, actor_name, actor_username = _describe_actor(by)
     return AuditEntry.objects.create(
         at=at,
-        actor_id=by.pk if by else None,
-        actor_name=str(by) if by else SYSTEM_ACTOR,
+        actor_id=actor_id,
+        actor_name=actor_name,
+        actor_username=actor_username,
         action=action,
         school_id=school_id,
         object_type=object_type,
@@ -67,8 +71,15 @@ def record(
 
 def record_many(entries: Iterable[NewAuditEntry], *, by: User | None, at: datetime.datetime) -> int:
     """Write many entries by one COPY and return their number: an import may write 60,000."""
-    actor_id, actor_name = (by.pk, str(by)) if by else (None, SYSTEM_ACTOR)
-    rows = [(at, actor_id, actor_name, *entry) for entry in entries]
+    actor = _describe_actor(by)
+    rows = [(at, *actor, *entry) for entry in entries]
     if rows:
         copy_rows(AuditEntry._meta.db_table, _COLUMNS, rows)  # noqa: SLF001 - Django's documented way to the name
     return len(rows)
+
+
+def _describe_actor(by: User | None) -> tuple[int | None, str, str]:
+    """Return the actor's id, name and username; API tokens are known by their name alone."""
+    if by is None:
+        return None, SYSTEM_ACTOR, ""
+    return by.pk, str(by), "" if by.profile == Profile.PROGRAM else by.username

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from collectivities.models import AuditEntry
 
-HEADERS = ("Date", "Auteur", "Action", "UAI", "Ce qui s'est passé")
-WIDTHS = (18, 28, 26, 12, 100)
+HEADERS = ("Date", "Auteur", "Identifiant", "Action", "UAI", "Ce qui s'est passé")
+WIDTHS = (18, 28, 20, 26, 12, 100)
 #: Limits memory; larger exports are split by the filter's dates.
 MAX_ROWS = 100_000
 
@@ -25,6 +25,7 @@ def build_workbook(entries: QuerySet[AuditEntry]) -> bytes:
         (
             entry.at.astimezone(PARIS).replace(tzinfo=None, microsecond=0),
             entry.actor_name,
+            entry.actor_username,
             entry.action,
             entry.school_id,
             entry.summary,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SUBJECT_LABELS = {
     "office": "Bureau",
     "members": "Membres",
+    "accounts": "Comptes",
     "settings": "Réglages",
     "portfolio": "Écoles",
     "pools": "Attributions",
@@ -67,6 +68,7 @@ class JournalFilter(django_filters.FilterSet):
         text = text.strip()
         code = uai.normalise(text)
         matches = Q(summary__icontains=text) | Q(actor_name__icontains=text) | Q(school_id=code)
+        matches |= Q(actor_username__iexact=text)
         if uai.is_valid(code):
             for condition in SCHOOL_CONDITIONS:
                 matches |= condition(code)

@@ -10,6 +10,7 @@ from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from core.journal_seals import Seal, SealedJournal
 from core.link_tokens import derive_token
 from core.querysets import LockableQuerySet
 
@@ -168,6 +169,8 @@ class AuditEntry(models.Model):
     # Not a foreign key: each costs every tenant a trigger on the public table. None: the system.
     actor_id = models.BigIntegerField("auteur", null=True)
     actor_name = models.CharField("auteur", max_length=200)
+    # Unlike the name, the user cannot change it. Empty for the system and for API tokens.
+    actor_username = models.CharField("identifiant de l'auteur", max_length=150, blank=True)
     action = models.CharField("action", max_length=50)
     # The school, for its timeline, and the object that the entry is about.
     school_id = models.CharField("établissement", max_length=8, blank=True)
@@ -183,3 +186,32 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return self.summary
+
+    @property
+    def actor(self) -> str:
+        """The actor's name, followed by the username in brackets."""
+        if self.actor_username in {"", self.actor_name}:
+            return self.actor_name
+        return f"{self.actor_name} ({self.actor_username})"
+
+
+class AuditSeal(Seal):
+    """A seal of the audit log."""
+
+
+#: The audit log as `manage.py audit` and the sealing task read it.
+SEALED_AUDIT_LOG = SealedJournal(
+    entries=AuditEntry,
+    seals=AuditSeal,
+    columns=(
+        "at",
+        "actor_id",
+        "actor_name",
+        "actor_username",
+        "action",
+        "school_id",
+        "object_type",
+        "object_id",
+        "summary",
+    ),
+)

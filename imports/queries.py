@@ -322,7 +322,7 @@ def list_grants(uai: str, name: str) -> list[ImportGrant]:
             if done == RowEffect.CREATED
             else describe_growth(units - before, units, name, lot, recipient)
         )
-        gifts.append(ImportGrant(entry.at, entry.actor_name, words))
+        gifts.append(ImportGrant(entry.at, entry.actor, words))
     return gifts
 
 

@@ -23,6 +23,10 @@ class Migration(migrations.Migration):
                 ("at", models.DateTimeField(verbose_name="date")),
                 ("actor_id", models.BigIntegerField(null=True, verbose_name="auteur")),
                 ("actor_name", models.CharField(max_length=200, verbose_name="auteur")),
+                (
+                    "actor_username",
+                    models.CharField(blank=True, max_length=150, verbose_name="identifiant de l'auteur"),
+                ),
                 ("action", models.CharField(max_length=50, verbose_name="action")),
                 ("school_id", models.CharField(blank=True, max_length=8, verbose_name="établissement")),
                 ("object_type", models.CharField(blank=True, max_length=40)),
@@ -170,6 +174,20 @@ class Migration(migrations.Migration):
                         name="member_has_known_roles",
                     )
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="AuditSeal",
+            fields=[
+                ("number", models.PositiveIntegerField(primary_key=True, serialize=False, verbose_name="numéro")),
+                ("sealed_at", models.DateTimeField(verbose_name="scellé le")),
+                ("entry_ids", django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField())),
+                ("digests", models.BinaryField()),
+                ("previous", models.CharField(blank=True, max_length=64)),
+                ("hash", models.CharField(max_length=64)),
+            ],
+            options={
+                "abstract": False,
             },
         ),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
@@ -12,6 +13,7 @@ from django.db.models import Q
 from django.db.models.functions import Upper
 from django.utils.crypto import salted_hmac
 
+from core.journal_seals import Seal, SealedJournal
 from core.querysets import LockableQuerySet
 
 if TYPE_CHECKING:
@@ -134,3 +136,63 @@ class Throttle(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scope}: {self.tries}"
+
+
+class AccountEvent(models.Model):
+    """What happened to an account, or was tried: sign-ins, failures, second factors, names. Append-only, kept a year.
+
+    Members' events are also in their office's audit log.
+    """
+
+    class Action(models.TextChoices):
+        SIGNED_IN = "signed_in", "Connexion"
+        PASSWORD_REFUSED = "password_refused", "Mot de passe refusé"
+        CODE_REFUSED = "code_refused", "Code refusé"
+        SECOND_FACTOR_ON = "second_factor_on", "Double authentification activée"
+        SECOND_FACTOR_OFF = "second_factor_off", "Double authentification retirée"
+        RECOVERY_CODES = "recovery_codes", "Codes de secours renouvelés"
+        PASSWORD_CHANGED = "password_changed", "Mot de passe changé"
+        ADDRESS_CHANGED = "address_changed", "Adresse changée"
+        RENAMED = "renamed", "Nom changé"
+        DISABLED = "disabled", "Compte désactivé"
+        ENABLED = "enabled", "Compte réactivé"
+        CLOSED = "closed", "Compte supprimé par son titulaire"
+        OPERATOR_CREATED = "operator_created", "Compte d'exploitation créé"
+        KEY_REVEALED = "key_revealed", "Clé affichée"
+
+    at = models.DateTimeField("date")
+    action = models.CharField("événement", max_length=20, choices=Action)
+    # Not foreign keys: a journal refers to nothing that could change it. None: no such account.
+    account_id = models.BigIntegerField("compte", null=True)
+    username = models.CharField("identifiant", max_length=150, blank=True)
+    # Who did it, where it is known to be somebody else.
+    by_id = models.BigIntegerField("auteur", null=True)
+    by_username = models.CharField("par", max_length=150, blank=True)
+    host = models.CharField("site", max_length=253, blank=True)
+    address = models.GenericIPAddressField("adresse IP", null=True)
+    summary = models.TextField("ce qui s'est passé")
+
+    class Meta:
+        verbose_name = "événement de compte"
+        verbose_name_plural = "journal des comptes"
+        indexes: ClassVar = [
+            models.Index(name="account_event_at", fields=["-at"]),
+            models.Index(name="account_event_of_account", fields=["account_id", "-at"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.summary
+
+
+class AccountEventSeal(Seal):
+    """A seal of the accounts' journal."""
+
+
+#: The accounts' journal as `manage.py audit` and the sealing task read it.
+SEALED_ACCOUNT_EVENTS = SealedJournal(
+    entries=AccountEvent,
+    seals=AccountEventSeal,
+    columns=("at", "action", "account_id", "username", "by_id", "by_username", "host", "address", "summary"),
+    # The trigger of migration 0002 says the same.
+    kept_for=datetime.timedelta(days=365),
+)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import connection
+from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
+from accounts.models import SEALED_ACCOUNT_EVENTS
+from collectivities.models import SEALED_AUDIT_LOG
 from licensing.entitlements import code_sealing
 from licensing.pools.queries import list_pool_positions
 from sites.audit.invariants import Finding
@@ -15,6 +18,7 @@ from sites.audit.sales_invariants import SALES_INVARIANTS
 from tenants.models import Collectivity
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Iterator
 
 POSITION_RULE = ("position", "8. Achetées = libres + envoyées + activées, libres + tenues par un enseignant")
@@ -22,10 +26,12 @@ CODES_RULE = (
     "codes",
     "5. Chaque clé se lit, et aucune n'existe deux fois, d'une collectivité ou d'une clé de scellement à l'autre",
 )
+JOURNALS_RULE = ("journals", "14. Un journal scellé n'est ni modifié, ni raccourci, ni complété après coup")
 
 
 def check_all() -> list[Finding]:
     """Check every invariant and return one finding for each, sorted by rule number."""
+    now = timezone.now()
     findings = {code: Finding(code, rule) for code, rule in list_rules()}
     with schema_context("public"):
         for invariant in (*LICENCE_INVARIANTS, *SALES_INVARIANTS):
@@ -33,18 +39,13 @@ def check_all() -> list[Finding]:
                 findings[invariant.code].add(sentence)
         for sentence in _find_code_violations():
             findings["codes"].add(sentence)
+        for sentence in SEALED_ACCOUNT_EVENTS.find_tampering(at=now):
+            findings["journals"].add(f"comptes : {sentence}")
         collectivities = list(Collectivity.objects.order_by("pk"))
     for collectivity in collectivities:
         with tenant_context(collectivity):
-            for invariant in TENANT_INVARIANTS:
-                for sentence in _find_violations(invariant.sql, {"collectivity": collectivity.pk}):
-                    findings[invariant.code].add(f"{collectivity.slug} : {sentence}")
-            for position in list_pool_positions():
-                if not position.is_balanced:
-                    findings["position"].add(
-                        f"{collectivity.slug} : lot n° {position.pool_id} : {position.bought} ≠ {position.free} + "
-                        f"{position.issued} + {position.redeemed_free} + {position.held}"
-                    )
+            for code, sentence in _find_violations_of(collectivity, now):
+                findings[code].add(f"{collectivity.slug} : {sentence}")
     return sorted(findings.values(), key=lambda finding: int(finding.rule.split(".")[0]))
 
 
@@ -54,6 +55,25 @@ def list_rules() -> Iterator[tuple[str, str]]:
         yield invariant.code, invariant.rule
     yield POSITION_RULE
     yield CODES_RULE
+    yield JOURNALS_RULE
+
+
+def _find_violations_of(collectivity: Collectivity, now: datetime.datetime) -> Iterator[tuple[str, str]]:
+    """Yield the code and the sentence of each violation in the collectivity's schema, which is the current one."""
+    for invariant in TENANT_INVARIANTS:
+        for sentence in _find_violations(invariant.sql, {"collectivity": collectivity.pk}):
+            yield invariant.code, sentence
+    for sentence in SEALED_AUDIT_LOG.find_tampering(at=now):
+        yield "journals", sentence
+    for position in list_pool_positions():
+        if not position.is_balanced:
+            yield (
+                "position",
+                (
+                    f"lot n° {position.pool_id} : {position.bought} ≠ {position.free} + {position.issued} + "
+                    f"{position.redeemed_free} + {position.held}"
+                ),
+            )
 
 
 def _find_violations(sql: str, parameters: dict[str, int] | None) -> Iterator[str]:

@@ -46,7 +46,7 @@ def school(request: OfficeHttpRequest, uai: str) -> HttpResponse:
     held = list(list_allocations(date_in_paris(timezone.now())).filter(school=found).order_by("-created_at"))
     entries = AuditEntry.objects.filter(school_id=found.pk).order_by("-at", "-pk")[:MAX_EVENTS]
     messages = Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id__in=[allocation.pk for allocation in held])
-    timeline = [TimelineEvent(entry.at, "Journal", entry.actor_name, entry.summary) for entry in entries]
+    timeline = [TimelineEvent(entry.at, "Journal", entry.actor, entry.summary) for entry in entries]
     timeline += [TimelineEvent(gift.at, "Journal", gift.who, gift.words) for gift in list_grants(found.pk, found.name)]
     timeline += [_build_message_event(message) for message in messages.order_by("-pk")[:MAX_EVENTS]]
     context = {

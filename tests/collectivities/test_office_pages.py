@@ -233,7 +233,7 @@ def test_the_export_escapes_formulas(bureau):
     answer = bureau.get("/journal/export/")
     sheet = load_workbook(io.BytesIO(answer.content)).active
     assert sheet.cell(1, 1).value == "Date"
-    cell = sheet.cell(2, 5)
+    cell = sheet.cell(2, 6)
     assert (cell.data_type, cell.value) == ("s", '=HYPERLINK("http://x")')
 
 

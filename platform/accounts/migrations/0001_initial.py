@@ -2,6 +2,7 @@
 
 import django.contrib.auth.models
 import django.contrib.auth.validators
+import django.contrib.postgres.fields
 import django.db.models.functions.text
 import django.utils.timezone
 from django.db import migrations, models
@@ -182,5 +183,64 @@ class Migration(migrations.Migration):
             managers=[
                 ("objects", django.contrib.auth.models.UserManager()),
             ],
+        ),
+        migrations.CreateModel(
+            name="AccountEventSeal",
+            fields=[
+                ("number", models.PositiveIntegerField(primary_key=True, serialize=False, verbose_name="numéro")),
+                ("sealed_at", models.DateTimeField(verbose_name="scellé le")),
+                ("entry_ids", django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField())),
+                ("digests", models.BinaryField()),
+                ("previous", models.CharField(blank=True, max_length=64)),
+                ("hash", models.CharField(max_length=64)),
+            ],
+            options={
+                "abstract": False,
+            },
+        ),
+        migrations.CreateModel(
+            name="AccountEvent",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(verbose_name="date")),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("signed_in", "Connexion"),
+                            ("password_refused", "Mot de passe refusé"),
+                            ("code_refused", "Code refusé"),
+                            ("second_factor_on", "Double authentification activée"),
+                            ("second_factor_off", "Double authentification retirée"),
+                            ("recovery_codes", "Codes de secours renouvelés"),
+                            ("password_changed", "Mot de passe changé"),
+                            ("address_changed", "Adresse changée"),
+                            ("renamed", "Nom changé"),
+                            ("disabled", "Compte désactivé"),
+                            ("enabled", "Compte réactivé"),
+                            ("closed", "Compte supprimé par son titulaire"),
+                            ("operator_created", "Compte d'exploitation créé"),
+                            ("key_revealed", "Clé affichée"),
+                        ],
+                        max_length=20,
+                        verbose_name="événement",
+                    ),
+                ),
+                ("account_id", models.BigIntegerField(null=True, verbose_name="compte")),
+                ("username", models.CharField(blank=True, max_length=150, verbose_name="identifiant")),
+                ("by_id", models.BigIntegerField(null=True, verbose_name="auteur")),
+                ("by_username", models.CharField(blank=True, max_length=150, verbose_name="par")),
+                ("host", models.CharField(blank=True, max_length=253, verbose_name="site")),
+                ("address", models.GenericIPAddressField(null=True, verbose_name="adresse IP")),
+                ("summary", models.TextField(verbose_name="ce qui s'est passé")),
+            ],
+            options={
+                "verbose_name": "événement de compte",
+                "verbose_name_plural": "journal des comptes",
+                "indexes": [
+                    models.Index(fields=["-at"], name="account_event_at"),
+                    models.Index(fields=["account_id", "-at"], name="account_event_of_account"),
+                ],
+            },
         ),
     ]
