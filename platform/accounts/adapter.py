@@ -12,15 +12,15 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 from django_tenants.utils import get_public_schema_name
 
-from accounts import email_kinds, throttling, usernames
+from accounts import account_journal, email_kinds, throttling, usernames
 from accounts.client_ip import get_client_ip as client_address
-from accounts.models import Profile
+from accounts.models import AccountEvent, Profile
 from accounts.outbox import queue_email
 from accounts.rate_limits import SIGN_IN_BY_NAME, SIGN_IN_BY_NETWORK
 
 if TYPE_CHECKING:
     from allauth.account.models import EmailAddress, EmailConfirmationHMAC
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
     from accounts.models import User
 
@@ -97,6 +97,18 @@ class AccountAdapter(DefaultAccountAdapter):
             throttling.refund_attempts(subjects)
         return user
 
+    @sensitive_variables("credentials")
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Write the refused password in the accounts' journal: whether or not the account exists, in as long."""
+        user = account_journal.find_account(credentials)
+        account_journal.record_event(AccountEvent.Action.PASSWORD_REFUSED, user=user, at=timezone.now())
+
+    def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
+        """Write the sign-in in the accounts' journal, then go on as allauth does."""
+        account_journal.record_event(AccountEvent.Action.SIGNED_IN, user=user, at=timezone.now())
+        response: HttpResponse = super().post_login(request, user, **options)
+        return response
+
     # --- E-mails --------------------------------------------------------------------------------------------------
 
     def send_confirmation_mail(
@@ -119,14 +131,17 @@ class AccountAdapter(DefaultAccountAdapter):
     def send_notification_mail(
         self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
     ) -> None:
-        """Queue the notification that a password or the address was changed.
+        """Write in the accounts' journal that a password or the address was changed, and queue the notification.
 
         Other notifications are queued by the operations that cause them.
         """
         notice = template_prefix.rpartition("/")[2]
+        now = timezone.now()
         if notice == "email_changed":
+            account_journal.record_event(AccountEvent.Action.ADDRESS_CHANGED, user=user, at=now)
             self._queue(email_kinds.ADDRESS_CHANGED, email or user.email, user=user.pk)
         if notice in {"password_changed", "password_reset", "password_set"}:
+            account_journal.record_event(AccountEvent.Action.PASSWORD_CHANGED, user=user, at=now)
             self._queue(email_kinds.PASSWORD_CHANGED, email or user.email, user=user.pk)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:

@@ -14,7 +14,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from accounts import sealing, throttling
+from accounts import account_journal, sealing, throttling
+from accounts.models import AccountEvent
 from accounts.rate_limits import SECOND_FACTOR, SINGLE_USE_CODE
 
 if TYPE_CHECKING:
@@ -37,10 +38,15 @@ class _RateLimitedCode:
         except throttling.RateLimitExceeded as throttled:
             raise ValidationError(str(throttled), code="throttled") from None
         allauth_form: Any = super()
-        code: str = allauth_form.clean_code()
+        try:
+            code: str = allauth_form.clean_code()
+        except ValidationError:
+            account_journal.record_event(AccountEvent.Action.CODE_REFUSED, user=self.user, at=now)
+            raise
         try:
             throttling.count_attempts([(SINGLE_USE_CODE, f"{self.user.pk}:{normalize_user_code(code)}")], at=now)
         except throttling.RateLimitExceeded:
+            account_journal.record_event(AccountEvent.Action.CODE_REFUSED, user=self.user, at=now)
             raise get_adapter().validation_error("incorrect_code") from None
         throttling.refund_attempts(subjects)
         return code

@@ -13,8 +13,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.hashers import make_password
 from django.contrib.contenttypes.models import ContentType
 
-from accounts import email_kinds
-from accounts.models import Session, User
+from accounts import account_journal, email_kinds
+from accounts.models import AccountEvent, Session, User
 from core.exceptions import DomainError
 from mailing import personal_data as outbox
 
@@ -52,6 +52,8 @@ def erase_account(user: User, *, at: datetime.datetime) -> None:
 
     The account can no longer sign in: its former username, its password and its sessions at all hosts are removed.
     """
+    if user.erased_at is None:
+        account_journal.record_event(AccountEvent.Action.CLOSED, user=user, at=at)
     outbox.anonymise(
         outbox.filter_by_user(user.pk)
         | outbox.filter_by_context(email_kinds.CONFIRM, "address", _list_address_ids(user))
@@ -75,7 +77,7 @@ def erase_account(user: User, *, at: datetime.datetime) -> None:
 
 
 def export_personal_data(user: User) -> dict[str, Any]:
-    """Return the personal data of the account, under French keys. Three queries."""
+    """Return the personal data of the account, under French keys. Four queries."""
     return {
         "identifiant": user.username,
         "profil": user.get_profile_display(),
@@ -102,6 +104,10 @@ def export_personal_data(user: User) -> dict[str, Any]:
             for expires in Session.objects.filter(account=user.pk)
             .order_by("expire_date")
             .values_list("expire_date", flat=True)
+        ],
+        "journal du compte": [
+            {"date": event.at, "événement": event.summary, "site": event.host, "adresse IP": event.address}
+            for event in AccountEvent.objects.filter(account_id=user.pk).order_by("pk")
         ],
     }
 

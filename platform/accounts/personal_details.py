@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from accounts import email_change, email_kinds
+from accounts import account_journal, email_change, email_kinds
+from accounts.models import AccountEvent, User
 from accounts.outbox import queue_email
 
 if TYPE_CHECKING:
     import datetime
-
-    from accounts.models import User
 
 
 @transaction.atomic
@@ -31,11 +30,14 @@ def update_personal_details(
 
     Raises `throttling.RateLimitExceeded` after too many requests of another address, having changed nothing.
     """
+    former_name = str(User.objects.get(pk=user.pk))
     user.last_name, user.first_name, user.phone = last_name, first_name, phone
     user.save(update_fields=["last_name", "first_name", "phone"])
+    account_journal.record_renaming(user, former_name=former_name, at=at)
     if new_password:
         user.set_password(new_password)
         user.save(update_fields=["password"])
+        account_journal.record_event(AccountEvent.Action.PASSWORD_CHANGED, user=user, at=at)
         queue_email(email_kinds.PASSWORD_CHANGED, user.email, host=host, at=at, user=user.pk)
     if email.lower() != user.email.lower():
         email_change.request_change(user=user, email=email, host=host, at=at)

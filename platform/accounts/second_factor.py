@@ -15,9 +15,9 @@ from django.db import transaction
 from django.db.models import Exists, F
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import email_kinds, sealing
+from accounts import account_journal, email_kinds, sealing
 from accounts.locks import lock_account
-from accounts.models import User
+from accounts.models import AccountEvent, User
 from accounts.outbox import queue_email_to_user
 
 if TYPE_CHECKING:
@@ -53,17 +53,22 @@ def enable(*, user: User, secret: str, host: str, at: datetime.datetime) -> None
     TOTP.activate(user, secret)
     RecoveryCodes.activate(user)
     _end_other_sessions(user)
+    account_journal.record_event(AccountEvent.Action.SECOND_FACTOR_ON, user=user, at=at)
     queue_email_to_user(user, email_kinds.SECOND_FACTOR_ON, host=host, at=at)
 
 
 @transaction.atomic
-def disable(*, user: User, host: str, at: datetime.datetime) -> bool:
-    """Delete the second factor and its recovery codes, notify the user; return whether there was one."""
+def disable(*, user: User, host: str, at: datetime.datetime, by: User | None = None) -> bool:
+    """Delete the second factor and its recovery codes, notify the user; return whether there was one.
+
+    `by`: the operator who does it for the user.
+    """
     lock_account(user.pk)
     was_enabled = is_enabled(user)
     Authenticator.objects.filter(user_id=user.pk).delete()
     if was_enabled:
         _end_other_sessions(user)
+        account_journal.record_event(AccountEvent.Action.SECOND_FACTOR_OFF, user=user, at=at, by=by)
         queue_email_to_user(user, email_kinds.SECOND_FACTOR_OFF, host=host, at=at)
     return was_enabled
 
@@ -78,6 +83,7 @@ def renew_recovery_codes(*, user: User, host: str, at: datetime.datetime) -> Non
         )
     Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.RECOVERY_CODES).delete()
     RecoveryCodes.activate(user)
+    account_journal.record_event(AccountEvent.Action.RECOVERY_CODES, user=user, at=at)
     queue_email_to_user(user, email_kinds.RECOVERY_CODES, host=host, at=at)
 
 

@@ -6,8 +6,8 @@ import datetime
 
 from django.utils import timezone
 
-from accounts import password_resets, throttling
-from accounts.models import Session
+from accounts import account_journal, password_resets, throttling
+from accounts.models import SEALED_ACCOUNT_EVENTS, Session
 from jobs.periodic_tasks import periodic_task
 from jobs.tasks import task
 
@@ -27,6 +27,18 @@ def delete_old_attempts() -> None:
 def delete_expired_sessions() -> None:
     """Delete expired sessions."""
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
+
+
+@periodic_task(every=datetime.timedelta(minutes=10))
+def seal_account_journal() -> None:
+    """Seal the new events of the accounts' journal."""
+    SEALED_ACCOUNT_EVENTS.seal_new_entries(at=timezone.now())
+
+
+@periodic_task(every=datetime.timedelta(hours=6))
+def delete_old_account_events() -> None:
+    """Delete the events of accounts that are kept no longer."""
+    account_journal.prune(at=timezone.now())
 
 
 @task(name="accounts.reset")

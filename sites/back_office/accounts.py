@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -11,8 +11,10 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
-from accounts import second_factor
-from accounts.models import Profile, User
+from accounts import account_journal, second_factor
+from accounts.models import AccountEvent, Profile, User
+from sites.back_office.read_only import ReadOnlyAdminMixin
+from sites.back_office.site import get_operator
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -78,6 +80,16 @@ class UserAdmin(ModelAdmin):
         """Refuse: records keep their author."""
         return False
 
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """Save the account, and write in the accounts' journal a new name, or that it was disabled or enabled."""
+        former = User.objects.get(pk=obj.pk)
+        super().save_model(request, obj, form, change)
+        now, operator = timezone.now(), get_operator(request)
+        account_journal.record_renaming(obj, former_name=str(former), at=now, by=operator)
+        if obj.is_active != former.is_active:
+            action = AccountEvent.Action.ENABLED if obj.is_active else AccountEvent.Action.DISABLED
+            account_journal.record_event(action, user=obj, at=now, by=operator)
+
     actions_detail = ("remove_second_factor",)
 
     @action(description="Retirer la double authentification", url_path="double-authentification")
@@ -85,7 +97,7 @@ class UserAdmin(ModelAdmin):
         """Remove the second factor of a user who lost phone and recovery codes, after a confirmation; logged."""
         user = get_object_or_404(self.get_queryset(request), pk=object_id)
         if request.method == "POST":
-            if second_factor.disable(user=user, host=settings.BASE_DOMAIN, at=timezone.now()):
+            if second_factor.disable(user=user, host=settings.BASE_DOMAIN, at=timezone.now(), by=get_operator(request)):
                 self.log_change(request, user, "Double authentification retirée.")
             messages.success(request, f"Le mot de passe suffit désormais pour le compte « {user.username} ».")
             return redirect("admin:accounts_user_change", user.pk)
@@ -96,3 +108,15 @@ class UserAdmin(ModelAdmin):
             "is_on": second_factor.is_enabled(user),
         }
         return render(request, "back_office/accounts/remove_second_factor.html", context)
+
+
+@admin.register(AccountEvent)
+class AccountEventAdmin(ReadOnlyAdminMixin, ModelAdmin):
+    """The accounts' journal: sign-ins, failures, second factors, names."""
+
+    list_display = ("at", "username", "summary", "by_username", "host", "address")
+    list_filter = ("action", ("at", admin.DateFieldListFilter))
+    search_fields = ("username__istartswith", "by_username__istartswith", "address__istartswith")
+    search_help_text = "Un identifiant, une adresse IP"
+    fields = ("at", "action", "summary", "username", "by_username", "host", "address")
+    ordering = ("-at", "-pk")

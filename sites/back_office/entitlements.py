@@ -12,15 +12,22 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django_tenants.utils import tenant_context
 from unfold.admin import ModelAdmin, TabularInline
 
+from accounts.account_journal import record_event
+from accounts.models import AccountEvent
+from collectivities import audit_log
 from licensing.entitlements import keys, operations, queries
 from licensing.entitlements.models import ActivationKey, Entitlement, Seat, SeatEvent, Subscription
 from sites.back_office.read_only import ReadOnlyAdminMixin
+from sites.back_office.site import get_operator
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
+
+    from accounts.models import User
 
 
 @admin.register(Entitlement)
@@ -79,6 +86,7 @@ class ActivationKeyAdmin(ReadOnlyAdminMixin, ModelAdmin):
             with transaction.atomic():
                 key = operations.expose(key_id=key.pk, at=timezone.now())
                 self.log_change(request, key, "Code affiché à l'exploitant.")
+                _record_reveal(key, by=get_operator(request))
             content["code"] = queries.unseal_key(key)
         return TemplateResponse(request, "back_office/entitlements/reveal.html", content)
 
@@ -112,3 +120,20 @@ class SeatEventAdmin(ReadOnlyAdminMixin, ModelAdmin):
     list_select_related = ("teacher", "by", "seat__subscription")
     search_fields = ("teacher__email__istartswith", "teacher__username__istartswith")
     ordering = ("-at", "-pk")
+
+
+def _record_reveal(key: ActivationKey, *, by: User) -> None:
+    """Write in the accounts' journal, and in that of the collectivity which gave the key, that its code was shown."""
+    now = timezone.now()
+    record_event(AccountEvent.Action.KEY_REVEALED, user=by, at=now, details=f"clé n° {key.pk}.")
+    collectivity = key.entitlement.collectivity
+    if collectivity is None:
+        return
+    with tenant_context(collectivity):
+        audit_log.record(
+            action="keys.revealed",
+            by=None,
+            at=now,
+            summary=f"Clé n° {key.pk} affichée par l'exploitation du site (compte « {by.username} »).",
+            school_id=key.school_id or "",
+        )

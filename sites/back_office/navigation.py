@@ -45,7 +45,10 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Changements de direction", "schools_principalevent", "supervisor_account"),
         ("Synchronisations", "schools_directorysync", "sync"),
     ),
-    "Comptes": (("Comptes", "accounts_user", "group"),),
+    "Comptes": (
+        ("Comptes", "accounts_user", "group"),
+        ("Journal des comptes", "accounts_accountevent", "history"),
+    ),
     "Technique": (
         ("E-mails du portail", "mailing_message", "mail"),
         ("Tâches de la file", "jobs_job", "list_alt"),

@@ -80,8 +80,9 @@ def office_home(request: OfficeHttpRequest) -> HttpResponse:
 
 
 def _list_latest_entries() -> QuerySet[AuditEntry]:
-    """Return the latest audit entries; of bulk operations only the summary, not the entry of each school."""
+    """Return the latest audit entries; of bulk operations only the summary, and no sign-ins."""
     entries = AuditEntry.objects.exclude(action__in=[*BULK_ACTIONS, *PORTFOLIO_LIST_ACTIONS])
+    entries = entries.exclude(action__startswith="accounts.")
     return entries.order_by("-at", "-pk")[:MAX_EVENTS]
 
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from accounts.models import User
+from accounts.models import AccountEvent, User
+from collectivities.models import AuditEntry
+from core.tenant_connection import connection
 from licensing.entitlements import keys
+from licensing.orders import operations as orders
 from schools.models import Affiliation
+from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
+from tests.factories.schools import SchoolFactory
+from tests.pools.actions import allocate_units
 
 KEYS = "/admin/entitlements/activationkey/"
 
 
 @pytest.fixture
 def operator(portal, db):
-    user = UserFactory(is_staff=True, is_superuser=True)
+    user = UserFactory(username="exploitante", is_staff=True, is_superuser=True)
     portal.force_login(user)
     return portal
 
@@ -65,6 +71,16 @@ def test_a_code_is_shown_after_asking_and_the_key_proves_nothing_more(jaures, op
     assert key.exposed_at is not None
     assert LogEntry.objects.get().object_id == str(key.pk)
     assert code not in str(LogEntry.objects.values())
+    assert AccountEvent.objects.get().summary == f"Clé affichée : clé n° {key.pk}."
+
+
+def test_a_code_shown_by_the_operator_is_in_the_journal_of_the_collectivity(operator, nimes):
+    pool = orders.grant(collectivity=nimes, licences=3, reason="Essai", by=None, at=TERM)
+    allocation = allocate_units(pool, SchoolFactory(), units=3)
+    act(operator, KEYS, "reveal", allocation.key, confirmed="1")
+    connection.set_tenant(nimes)
+    entry = AuditEntry.objects.get(action="keys.revealed")
+    assert entry.summary == f"Clé n° {allocation.key_id} affichée par l'exploitation du site (compte « exploitante »)."
 
 
 def test_the_operator_verifies_a_principal_after_a_confirmation(jaures, operator):

@@ -148,7 +148,7 @@ def test_no_table_names_the_person_but_the_journal_and_the_farewell_email(jaures
         Message.objects.filter(topic=ACCOUNT_CLOSED).update(state=MessageState.SENT, sent_at=TERM)
         tasks.delete_sent_closure_emails()
     left = {row.partition(":")[0] for needle in identifiable_person.IDENTIFYING_TEXTS for row in mentions(needle)}
-    assert left == {f"{nimes.schema_name}.collectivities_auditentry"}
+    assert left == {f"{nimes.schema_name}.collectivities_auditentry", "public.accounts_accountevent"}
 
 
 def test_the_account_row_is_kept_anonymised(jaures):

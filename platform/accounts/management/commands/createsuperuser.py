@@ -11,14 +11,19 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from django.contrib.auth.management.commands import createsuperuser
 from django.db import transaction
+from django.utils import timezone
 
-from accounts.models import User
+from accounts.account_journal import record_event
+from accounts.models import AccountEvent, User
 
 
 class Command(createsuperuser.Command):
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
         """Create the superuser with a confirmed address."""
+        former = set(User.objects.filter(is_superuser=True).values_list("pk", flat=True))
         super().handle(*args, **options)
+        for user in User.objects.filter(is_superuser=True).exclude(pk__in=former):
+            record_event(AccountEvent.Action.OPERATOR_CREATED, user=user, at=timezone.now())
         for user in User.objects.filter(is_superuser=True, emailaddress=None).exclude(email=""):
             EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
