@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from licensing.pools import emails, operations
 from licensing.pools.exceptions import UnknownAllocation
-from licensing.pools.models import MessageKind
+from licensing.pools.models import MANY_REVEALED, MessageKind
 from mailing import kinds
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _get_allocation_id(message: Message) -> int:
 
 
 def register_kinds() -> None:
-    """Register the four kinds of messages."""
+    """Register the kinds of messages."""
     for kind in (MessageKind.KEY, MessageKind.REMINDER, MessageKind.REDUCED):
         kinds.register(
             kind,
@@ -51,4 +51,10 @@ def register_kinds() -> None:
     revoked = MessageKind.REVOKED
     kinds.register(
         revoked, label=str(revoked.label), render=emails.render, prefetch=emails.build_renderer, preview=emails.preview
+    )
+    kinds.register(
+        MANY_REVEALED,
+        label="Beaucoup de clés affichées",
+        render=emails.render_many_revealed,
+        preview=emails.render_many_revealed,
     )

@@ -32,6 +32,11 @@ class MessageKind(models.TextChoices):
     REVOKED = "key_revoked", "Clé reprise"
 
 
+#: Action of the audit entry of a key that a manager had shown, and kind of the e-mail about many of them.
+REVEALED_ACTION = "keys.revealed"
+MANY_REVEALED = "keys_revealed"
+
+
 class Pool(models.Model):
     """A quantity of licences, in the schema of the collectivity that bought it.
 

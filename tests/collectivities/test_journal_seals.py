@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django_tenants.utils import schema_context
 
 from accounts.models import User
 from collectivities import audit_log
 from collectivities.models import SEALED_AUDIT_LOG, AuditEntry, AuditSeal
 from collectivities.tasks import queue_sealing, seal_journal
+from core.tenant_connection import connection
 from sites.audit.checks import check_all
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory

@@ -25,7 +25,8 @@ from licensing.exceptions import LicensingError
 from licensing.pools import checks
 from licensing.pools.emails import school_label
 from licensing.pools.exceptions import AllocationRedeemed, AlreadyRemindedToday, NotYetSent
-from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
+from licensing.pools.models import ALLOCATION_TOPIC, REVEALED_ACTION, Allocation, MessageKind
+from licensing.pools.operations import reveal_notices
 from licensing.pools.operations.results import AllocationActionResult, lock_allocations, revoked_error
 from licensing.pools.queries import find_emailed_ids, find_reminded_ids
 from licensing.pools.wording import name_with_article
@@ -109,6 +110,8 @@ def remind_many(
 def reveal(*, allocation_id: int, by: User, at: datetime.datetime) -> str:
     """Return the key in clear, for a manager; write the audit log and mark the key as exposed.
 
+    The other managers are notified when it is one of many.
+
     Raises `UnknownAllocation` or `AllocationRevoked`.
     """
     allocations, missing = lock_allocations([allocation_id])
@@ -119,7 +122,7 @@ def reveal(*, allocation_id: int, by: User, at: datetime.datetime) -> str:
         raise revoked_error(allocation.revoked_at)
     ActivationKey.objects.filter(pk=allocation.key_id, exposed_at=None).update(exposed_at=at)
     audit_log.record(
-        action="keys.revealed",
+        action=REVEALED_ACTION,
         by=by,
         at=at,
         summary=f"Clé {name_with_article(allocation.school.name).of_the} affichée.",
@@ -127,6 +130,7 @@ def reveal(*, allocation_id: int, by: User, at: datetime.datetime) -> str:
         object_type="allocation",
         object_id=allocation.pk,
     )
+    reveal_notices.notify_managers(by=by, at=at)
     return unseal_key(allocation.key)
 
 

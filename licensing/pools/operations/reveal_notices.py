@@ -1,0 +1,55 @@
+"""Notify the other managers when somebody has had many keys shown: one e-mail a burst."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from accounts import throttling
+from accounts.throttling import RateLimit
+from collectivities.models import AuditEntry, Member, Role
+from core.tenant_connection import connection
+from licensing.pools.models import MANY_REVEALED, REVEALED_ACTION
+from mailing import operations as mailing
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+#: A manager helps a few schools a day by telephone.
+MANY_KEYS = 10
+_DAY = datetime.timedelta(days=1)
+_NOTICE_LIMIT = RateLimit("reveal-notice", 1, _DAY)
+
+
+def notify_managers(*, by: User, at: datetime.datetime) -> int:
+    """E-mail the other managers where the account had `MANY_KEYS` keys shown within a day; return how many e-mails.
+
+    At most once a day for each account, however many keys follow; where there is no other manager, their own mailbox
+    is written to: somebody else may be using the account.
+    """
+    since = at - _DAY
+    revealed = AuditEntry.objects.filter(action=REVEALED_ACTION, actor_id=by.pk, at__gt=since).order_by("at")
+    moments = list(revealed.values_list("at", flat=True)[:MANY_KEYS])
+    if len(moments) < MANY_KEYS:
+        return 0
+    try:
+        throttling.count_attempts([(_NOTICE_LIMIT, f"{connection.schema_name}:{by.pk}")], at=at)
+    except throttling.RateLimitExceeded:
+        return 0
+    managers = Member.objects.active().filter(roles__contains=[Role.MANAGER.value], user__is_active=True)
+    addresses = set(managers.exclude(user=by).exclude(user__email="").values_list("user__email", flat=True))
+    recipients = sorted(addresses) or [by.email]
+    return mailing.enqueue_many(
+        [
+            mailing.NewMessage(
+                kind=MANY_REVEALED,
+                recipient=recipient,
+                topic=MANY_REVEALED,
+                topic_id=by.pk,
+                about=f"{by} ({by.username})",
+                context={"since": moments[0].isoformat()},
+            )
+            for recipient in recipients
+        ],
+        at=at,
+    )
