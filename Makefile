@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 UV := .tools/bin/uv
 BIN := .venv/bin
 
-.PHONY: setup demo test fuzz check lint types imports-contracts migrations bench requirements clean
+.PHONY: setup demo test fuzz check lint types imports-contracts migrations advisories bench requirements clean
 
 setup: .venv/ready node_modules/ready
 
@@ -64,6 +64,10 @@ imports-contracts: setup
 migrations: setup
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check_migrations
+
+# Known vulnerabilities of the pinned packages; says so where no database of advisories answers.
+advisories: setup
+	$(BIN)/python .ci/advisories.py
 
 bench: setup
 	$(BIN)/python -m bench $(ARGS)
