@@ -368,5 +368,10 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING")},
     # At lower levels they log buyers' addresses and payment sessions.
-    "loggers": {"stripe": {"level": "WARNING"}, "urllib3": {"level": "WARNING"}},
+    "loggers": {
+        "stripe": {"level": "WARNING"},
+        "urllib3": {"level": "WARNING"},
+        # The hash of each seal, kept outside of the database whatever LOG_LEVEL.
+        "core.journal_seals": {"level": "INFO"},
+    },
 }
