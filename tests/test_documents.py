@@ -93,6 +93,13 @@ def test_files_that_a_document_names_exist(document):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=names)
+def test_tests_that_a_document_names_exist(document):
+    tests = {tuple(span.split("::")) for span in code_spans(document) if re.fullmatch(r"tests/[\w/]+\.py::\w+", span)}
+    sources = {path: (ROOT / path).read_text(encoding="utf-8") for path, _ in tests if (ROOT / path).exists()}
+    assert {(path, test) for path, test in tests if f"def {test}(" not in sources.get(path, "")} == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names)
 def test_modules_that_a_document_names_exist(document):
     spans = {span.removesuffix("()") for span in code_spans(document)}
     dotted = {span for span in spans if re.fullmatch(r"[a-z]\w*(\.\w+)+", span) and span.split(".")[0] in PACKAGES}
