@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from django.db import connection
@@ -13,7 +14,7 @@ from schools.folding import edit_distance
 from schools.models import DirectoryWord
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
 # Dictionary words compared with a misspelt one: the nearest by trigram similarity.
 _NEAREST = """
@@ -37,8 +38,11 @@ JOIN public.schools_directoryword AS known ON known.word = transposed.other
 _CORRECT_FROM = 5
 # Corrections kept of a searched word.
 _MAX_CORRECTIONS = 4
-# Minimum length of words of a list to correct; minimum length for an edit distance of 2.
-_MIN_LENGTH, _LONG = 4, 8
+# Minimum and maximum length of words of a list to correct; minimum length for an edit distance of 2. Each letter of a
+# word adds a transposition to the query; the longest word of the directory has some 25.
+_MIN_LENGTH, _MAX_LENGTH, _LONG = 4, 40, 8
+# Words of a list that are corrected, and those of one statement: 40,000 transpositions at most, some 4 MB.
+_MAX_WORDS, _BATCH_WORDS = 20_000, 1_000
 _MAX_DISTANCE = 2
 
 
@@ -69,11 +73,19 @@ def find_search_corrections(words: Collection[str]) -> dict[str, list[str]]:
 def find_corrections(words: Collection[str]) -> dict[str, dict[str, int]]:
     """Return by word of a list the other dictionary words within edit distance 1, or 2 for long words, with distances.
 
-    Ordered by distance, then by number of schools. Stricter than a search: nobody looks at each row of a list.
+    Ordered by distance, then by number of schools. Stricter than a search: nobody looks at each row of a list. Of very
+    many words, as no list of schools has them, only the first in alphabetical order are corrected.
     """
-    terms = [word for word in words if len(word) >= _MIN_LENGTH and word.isalpha()]
-    if not terms:
-        return {}
+    terms = [word for word in words if _MIN_LENGTH <= len(word) <= _MAX_LENGTH and word.isalpha()]
+    if len(terms) > _MAX_WORDS:
+        terms = sorted(terms)[:_MAX_WORDS]
+    corrections: dict[str, dict[str, int]] = {}
+    for batch in itertools.batched(terms, _BATCH_WORDS):
+        corrections |= _find_corrections(batch)
+    return corrections
+
+
+def _find_corrections(terms: Sequence[str]) -> dict[str, dict[str, int]]:
     transposed = [
         (word, word[:i] + word[i + 1] + word[i] + word[i + 2 :]) for word in terms for i in range(len(word) - 1)
     ]
@@ -81,7 +93,7 @@ def find_corrections(words: Collection[str]) -> dict[str, dict[str, int]]:
         cursor.execute(
             _NEAREST_OR_TRANSPOSED,
             {
-                "words": terms,
+                "words": list(terms),
                 "originals": [word for word, _ in transposed],
                 "transpositions": [other for _, other in transposed],
             },

@@ -35,6 +35,7 @@ def recognise(
     The number of queries is constant. Read-only. `fetched` collects the schools fetched by UAI, so that the caller need
     not fetch them again.
     """
+    rows = [row.shortened() for row in rows]
     codes: dict[int, ParsedUaiCell] = {row.key: parse_uai_cell(row.uai) for row in rows if not is_valid(row.uai)}
     summaries = candidates.fetch_summaries(
         {row.uai for row in rows if row.key not in codes}.union(*((*each.valid, *each.near) for each in codes.values()))

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from django.db import models
 
+#: Characters read of each cell: three times the longest name of the directory.
+MAX_TEXT_LENGTH = 200
+
 
 class SchoolReference(NamedTuple):
     """The cells of a row that identify a school, unparsed."""
@@ -21,6 +24,13 @@ class SchoolReference(NamedTuple):
     address: str = ""
     #: School type, from a separate column: « Maternelle », « EEPU », « Collège privé ».
     kind: str = ""
+
+    def shortened(self) -> SchoolReference:
+        """Return the reference with no text beyond `MAX_TEXT_LENGTH`."""
+        key, *texts = self
+        if max(map(len, texts)) <= MAX_TEXT_LENGTH:
+            return self
+        return SchoolReference(key, *(text[:MAX_TEXT_LENGTH] for text in texts))
 
 
 class RecognitionMethod(models.TextChoices):

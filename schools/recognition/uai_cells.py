@@ -11,6 +11,8 @@ from schools.recognition.results import RecognitionMethod
 
 # Excludes placeholders: « à créer », « ? », « néant », « n.c. ».
 _LIKE_A_CODE = re.compile(r"[0-9]{3}")
+# UAI read of one cell.
+_MAX_UAIS = 10
 
 
 class ParsedUaiCell(NamedTuple):
@@ -39,7 +41,7 @@ class ParsedUaiCell(NamedTuple):
 @functools.lru_cache(maxsize=1_000)
 def parse_uai_cell(cell: str) -> ParsedUaiCell:
     """Parse a UAI cell."""
-    found = uai.find_all(cell)
+    found = uai.find_all(cell)[:_MAX_UAIS]
     text = uai.tidy(cell)
     if len(found) == 1:
         return ParsedUaiCell((found[0],), found[0] not in text, frozenset(), text)
