@@ -1,0 +1,101 @@
+"""Functions for the tests of bounded processes: well behaved, and not."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+
+class NotPlain:
+    """An instance that makes a folder where it is unpickled."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (self.folder,)
+
+
+def add(send, one, other):
+    send("adding")
+    return one + other
+
+
+def describe(send):
+    """Return what a child can see of the process that asked for it."""
+    descriptors = {}
+    for link in Path("/proc/self/fd").iterdir():
+        try:
+            descriptors[int(link.name)] = str(link.readlink())
+        except OSError:
+            continue
+    return {
+        "environment": Path("/proc/self/environ").read_bytes(),
+        "variables": dict(os.environ),
+        "descriptors": descriptors,
+        "process": os.getpid(),
+    }
+
+
+def take_memory(send, size):
+    return len(bytearray(size))
+
+
+def take_memory_outside_python(send, size):
+    """Allocate as a library in C does that aborts when it is refused."""
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    if libc.malloc(ctypes.c_size_t(size)) is None:
+        libc.abort()
+    return size
+
+
+def compute_for_ever(send):
+    while True:
+        pass
+
+
+def sleep_for_ever(send, with_child):
+    if with_child:
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        send(child.pid)
+    send(os.getpid())
+    time.sleep(600)
+
+
+def read_null(send):
+    ctypes.string_at(0)
+
+
+def leave(send):
+    os._exit(3)
+
+
+def raise_error(send):
+    raise ValueError("no such colour")
+
+
+def return_much(send, size):
+    return b"x" * size
+
+
+def return_instance(send, folder):
+    return NotPlain(folder)
+
+
+def write_file(send):
+    with tempfile.NamedTemporaryFile(delete=False) as file:
+        file.write(b"x" * 1000)
+    return file.name
+
+
+def send_numbers(send, count):
+    for number in range(count):
+        send(number)
+        time.sleep(0.01)
+    return "done"
