@@ -1,17 +1,22 @@
-"""Clean uploaded logos. Pure.
+"""Clean uploaded logos.
 
 An upload is re-encoded as PNG from its pixels, so that nothing else in the file (SVG scripts, appended files,
-metadata) is stored.
+metadata) is stored: in a child process, which a file may make run out of memory or time alone.
 """
 
 from __future__ import annotations
 
 import io
 import warnings
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image, UnidentifiedImageError
 
 from collectivities.exceptions import InvalidLogo
+from core.bounded_process import BoundedProcessError, ProcessLimits, run_bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_UPLOAD_BYTES = 2 * 1024 * 1024
 MAX_STORED_BYTES = 200 * 1024
@@ -20,6 +25,8 @@ MAX_DIMENSIONS = (600, 240)
 #: Above, decompression would take too much memory.
 MAX_PIXELS = 25_000_000
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
+#: The person waits for the page meanwhile.
+_LIMITS = ProcessLimits(cpu_seconds=8, wall_seconds=15.0, result_bytes=2 * MAX_STORED_BYTES)
 _ADVICE = "Choisissez une image PNG, JPEG, GIF ou WebP de 2 Mo au plus."
 
 
@@ -27,6 +34,25 @@ def reencode(upload: bytes) -> bytes:
     """Return the image as a PNG that fits `MAX_DIMENSIONS`, of 200 kB at most. Raises `InvalidLogo`."""
     if len(upload) > MAX_UPLOAD_BYTES:
         raise InvalidLogo(f"Ce fichier est trop lourd. {_ADVICE}")
+    try:
+        answer = run_bounded(f"{__name__}:child_reencode", upload, limits=_LIMITS)
+    except BoundedProcessError as error:
+        raise InvalidLogo(f"{error.sentence} {_ADVICE}") from error
+    if isinstance(answer, str):
+        raise InvalidLogo(answer)
+    content: bytes = answer
+    return content
+
+
+def child_reencode(send: Callable[[Any], None], upload: bytes) -> bytes | str:  # noqa: ARG001 - nothing to tell meanwhile
+    """Return the PNG, or the reason why the upload is refused; runs in the child."""
+    try:
+        return _reencode(upload)
+    except InvalidLogo as refusal:
+        return refusal.sentence
+
+
+def _reencode(upload: bytes) -> bytes:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -38,13 +38,15 @@ def set_presentation(
         "reply_to": clean_email(reply_to) if reply_to.strip() else "",
         "signature": signature.strip().replace("\r\n", "\n"),
     }
+    # Before the lock: it takes some tenths of a second.
+    png = None if logo is None else logos.reencode(logo)
     OfficeSettings.objects.get_or_create(pk=1)
     settings = OfficeSettings.objects.locked().get(pk=1)
     changed = [_LABELS[field] for field, value in values.items() if getattr(settings, field) != value]
     for field, value in values.items():
         setattr(settings, field, value)
-    if logo is not None:
-        settings.logo = logos.reencode(logo)
+    if png is not None:
+        settings.logo = png
         changed.append("logo")
     elif without_logo and settings.logo is not None:
         settings.logo = None
