@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from imports import progress
+from imports.formats.exceptions import UnreadableFile
 from imports.models import SpreadsheetImport
 from imports.operations import annotation
 from imports.operations.import_lock import ANNOTATE_TASK, UNDO_TASK
@@ -36,6 +37,9 @@ def annotate(import_id: int) -> None:
     spreadsheet_import = SpreadsheetImport.objects.get(pk=import_id)
     try:
         made, digest = annotation.build_annotated_workbook(spreadsheet_import)
+    except UnreadableFile as refusal:
+        annotation.mark_annotation_failed(import_id=import_id, sentence=refusal.sentence)
+        return
     except Exception:
         logger.exception("The annotated workbook could not be built.")
         annotation.mark_annotation_failed(import_id=import_id)

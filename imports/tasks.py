@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from imports import progress
 from imports.enums import ImportState, Purpose
+from imports.foreign_files import parse_foreign_file
 from imports.formats.exceptions import UnreadableFile
 from imports.models import ImportFile, SpreadsheetImport
 from imports.operations.apply_rows import apply as apply_import
@@ -19,7 +20,6 @@ from imports.operations.cancellation import cancel_stopped
 from imports.operations.cancellation import recover_abandoned as recover_abandoned_imports
 from imports.operations.import_lock import APPLY_TASK, READ_TASK
 from imports.operations.intake import get_parsing_options, load_parsing_context, reject, store_parsed
-from imports.parsing.spreadsheet import parse_spreadsheet
 from jobs.periodic_tasks import periodic_task
 from jobs.process import disable_gc
 from jobs.tasks import task
@@ -39,7 +39,7 @@ def read(import_id: int) -> None:
         try:
             report("reading", 0, 0)
             content = bytes(ImportFile.objects.values_list("content", flat=True).get(pk=import_id))
-            found: ParsedSheet = parse_spreadsheet(
+            found: ParsedSheet = parse_foreign_file(
                 content,
                 get_parsing_options(spreadsheet_import),
                 partial(report, "reading"),

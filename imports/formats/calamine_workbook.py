@@ -129,7 +129,7 @@ def _read_sheets(content: bytes, metadata_of: Callable[[int, str], SheetMetadata
 def _translate_errors[T](read: Callable[[], T]) -> T:
     try:
         return read()
-    except UnreadableFile:
+    except (UnreadableFile, MemoryError):
         raise
     except BaseException as error:
         # Rust panics on malformed files derive from `BaseException`; interrupts must still propagate.

@@ -58,6 +58,24 @@ def too_many_formulas() -> UnreadableFile:
     )
 
 
+def too_much_memory() -> UnreadableFile:
+    """Return the error for a file whose reading was stopped at its limit of memory."""
+    return UnreadableFile(
+        "too_much_memory",
+        "Ce fichier demande trop de mémoire pour être lu : sa lecture a été arrêtée. Copiez le tableau seul dans un "
+        "nouveau classeur, puis déposez celui-ci.",
+    )
+
+
+def too_much_time() -> UnreadableFile:
+    """Return the error for a file whose reading was stopped at its limit of time."""
+    return UnreadableFile(
+        "too_much_time",
+        "Ce fichier demande trop de temps pour être lu : sa lecture a été arrêtée. Copiez le tableau seul dans un "
+        "nouveau classeur, puis déposez celui-ci.",
+    )
+
+
 def empty() -> UnreadableFile:
     """Return the error for an empty workbook."""
     return UnreadableFile("empty", "Ce classeur ne contient aucune ligne.")

@@ -14,6 +14,8 @@ MAX_CELLS = 10_000_000
 MAX_CELLS_ODS = 3_000_000
 #: Bytes of a workbook once unpacked: a real one of 20 MB unpacks to some 150 MB, a bomb to gigabytes.
 MAX_UNPACKED = 300 * 1024 * 1024
+#: Members of a workbook's archive: 20 MB could declare 400,000, of which the list alone takes 300 MB.
+MAX_MEMBERS = 10_000
 #: Bytes of all cells' text: a string that ten thousand cells share is held ten thousand times in memory.
 MAX_TEXT_BYTES = 256 * 1024 * 1024
 #: Bytes between two tags of a workbook's XML: a cell holds 32,767 characters at most.

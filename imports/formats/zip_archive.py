@@ -31,6 +31,8 @@ _DOS_EPOCH = 33
 
 def read_directory(content: bytes) -> list[zipfile.ZipInfo]:
     """Return the archive's members. Raises `UnreadableFile` where they are damaged or declare too many bytes."""
+    if content.count(_DIRECTORY_HEADER) > limits.MAX_MEMBERS:
+        raise damaged()
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()

@@ -11,16 +11,15 @@ from django.db.models import Q
 
 from core.tenant_connection import connection
 from imports.enums import ImportState, Verdict
+from imports.foreign_files import annotate_foreign_file
 from imports.models import AnnotatedFile, ImportFile, ImportRow
 from imports.operations.import_lock import ANNOTATE_TASK, lock_import, queue_task
 from imports.workbooks import provenance
-from imports.workbooks.annotated_workbook import AnnotatedWorkbook, build_annotated
 from imports.workbooks.marks import TableLocation, build_mark
 
 if TYPE_CHECKING:
-    from openpyxl import Workbook
-
     from imports.models import SpreadsheetImport
+    from imports.workbooks.annotated_workbook import AnnotatedWorkbook
     from imports.workbooks.marks import RowMarks
 
 #: Time after which building the workbook counts as failed, whatever its size.
@@ -89,18 +88,17 @@ def request_annotation(*, import_id: int, at: datetime.datetime) -> AnnotationSt
 def build_annotated_workbook(spreadsheet_import: SpreadsheetImport) -> tuple[AnnotatedWorkbook, str]:
     """Build the annotated workbook; return it with its digest. Slow, hence without writes or locks.
 
-    Raises `UnreadableFile` if the file can no longer be parsed.
+    Raises `UnreadableFile` if the file can no longer be parsed, or takes too much memory or time.
     """
     digest = compute_problem_digest(spreadsheet_import)
     content = bytes(ImportFile.objects.values_list("content", flat=True).get(pk=spreadsheet_import.pk))
-    schema: str = connection.schema_name
-
-    def sign(book: Workbook, choice: int) -> None:
-        provenance.write_property(book, provenance.sign(provenance.Provenance(spreadsheet_import.pk, choice), schema))
-
-    return build_annotated(
-        content, TableLocation.from_layout(spreadsheet_import.layout), build_marks(spreadsheet_import), sign
-    ), digest
+    made = annotate_foreign_file(
+        content,
+        TableLocation.from_layout(spreadsheet_import.layout),
+        build_marks(spreadsheet_import),
+        provenance.sign(spreadsheet_import.pk, connection.schema_name),
+    )
+    return made, digest
 
 
 def build_marks(spreadsheet_import: SpreadsheetImport) -> list[RowMarks]:
@@ -136,9 +134,10 @@ def store_annotated_workbook(*, import_id: int, made: AnnotatedWorkbook, digest:
 
 
 @transaction.atomic
-def mark_annotation_failed(*, import_id: int) -> None:
-    """Record that the workbook could not be built."""
+def mark_annotation_failed(*, import_id: int, sentence: str = "") -> None:
+    """Record that the workbook could not be built, and why where it is known."""
     AnnotatedFile.objects.filter(pk=import_id).update(
-        failure="Le classeur annoté n'a pas pu être préparé. Corrigez les lignes sur la page, ou redemandez-le ; si "
+        failure=sentence
+        or "Le classeur annoté n'a pas pu être préparé. Corrigez les lignes sur la page, ou redemandez-le ; si "
         "cela se reproduit, écrivez-nous : le fichier d'origine nous suffira."
     )

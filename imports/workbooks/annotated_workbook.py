@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Maximum size of unpacked sheets for openpyxl, which needs some ten times as much memory.
+#: Maximum size of an unpacked file for openpyxl, which needs some ten times as much memory.
 MAX_UNPACKED_BYTES = 45 * 1024 * 1024
 
 
@@ -42,13 +42,16 @@ def build_annotated(
         if _is_zip(content)
         else {}
     )
-    unpacked = sum(size for name, size in members.items() if name.startswith("xl/"))
-    if "xl/workbook.xml" in members and unpacked <= MAX_UNPACKED_BYTES:
+    # All of them: openpyxl also parses parts that are not below `xl/`, as the relations tell.
+    if "xl/workbook.xml" in members and sum(members.values()) <= MAX_UNPACKED_BYTES:
         macros = "xl/vbaProject.bin" in members
         try:
             return AnnotatedWorkbook(
                 annotate(content, place, marks, sign, macros=macros), ".xlsm" if macros else ".xlsx", rebuilt=False
             )
+        except MemoryError:
+            # Nothing can be rebuilt where the memory is still held.
+            raise
         except Exception:
             # openpyxl is stricter than Excel, in many ways: fall back to the parsed values.
             logger.exception("A workbook could not be annotated as it came; it is rebuilt from its values.")

@@ -32,6 +32,9 @@ _PROPERTY_PATTERNS = {
 }
 
 
+_COLUMN_INDEX = re.compile(r"[0-9]{1,5}")
+
+
 class Provenance(NamedTuple):
     """The import that a workbook corrects, and the index (from 0) of its choice column."""
 
@@ -43,10 +46,18 @@ def _signer(schema: str) -> Signer:
     return Signer(salt=f"imports.provenance:{schema}")
 
 
-def sign(provenance: Provenance, schema: str) -> str:
-    """Return the signed value of the property."""
-    choice = "" if provenance.choice is None else str(provenance.choice)
-    return _signer(schema).sign(f"{provenance.import_id}.{choice}")
+def sign(import_id: int, schema: str) -> str:
+    """Return the signed id of an import, to which `add_choice` adds the choice column."""
+    return _signer(schema).sign(str(import_id))
+
+
+def add_choice(signature: str, choice: int | None) -> str:
+    """Return the value of the property.
+
+    The choice column is not signed: it is known only where the workbook is made, and there is no key. Whoever changes
+    it has another column of their own file read as the choice.
+    """
+    return f"{signature}.{'' if choice is None else choice}"
 
 
 def write_property(book: Workbook, text: str) -> None:
@@ -68,10 +79,12 @@ def read_provenance(content: bytes, schema: str) -> Provenance | None:
         found = _read_property(content)
         if found is None:
             return None
-        number, _, choice = _signer(schema).unsign(found).partition(".")
+        signature, _, choice = found.rpartition(".")
+        if choice and _COLUMN_INDEX.fullmatch(choice) is None:
+            return None
+        return Provenance(int(_signer(schema).unsign(signature)), int(choice) if choice else None)
     except (UnreadableFile, BadSignature):
         return None
-    return Provenance(int(number), int(choice) if choice else None)
 
 
 def _read_property(content: bytes) -> str | None:

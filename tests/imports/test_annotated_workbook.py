@@ -72,7 +72,7 @@ def build_styled_workbook():
 
 
 def sign(book, choice):
-    provenance.write_property(book, provenance.sign(Provenance(7, choice), "nimes"))
+    provenance.write_property(book, provenance.add_choice(provenance.sign(7, "nimes"), choice))
 
 
 def load(content):
@@ -169,7 +169,7 @@ def test_the_signature_is_valid_only_for_the_collectivity_that_signed():
     assert provenance.read_provenance(content, "nimes") == Provenance(7, 6)
     assert provenance.read_provenance(content, "gard") is None
     forged = openpyxl.load_workbook(io.BytesIO(build_styled_workbook()))
-    provenance.write_property(forged, "7.6:AAAA")
+    provenance.write_property(forged, "7:AAAA.6")
     for other in (build_styled_workbook(), save_workbook(forged), b"PK\x03\x04", b"UAI;Licences", content[:-40]):
         assert provenance.read_provenance(other, "nimes") is None
 

@@ -1,0 +1,158 @@
+"""Parse and annotate uploaded files in a child process, which they can make run out of memory or time alone.
+
+The functions whose names begin with `child_` run there, without Django's settings; what they return is plain data.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from core.bounded_process import BoundedProcessError, ProcessFailure, ProcessLimits, run_bounded
+from imports.enums import Volume
+from imports.formats.exceptions import UnreadableFile, damaged, too_much_memory, too_much_time
+from imports.layout import PreviewRow, SheetRegion
+from imports.meanings import Meaning, Problem
+from imports.parsing.rows import ParsedRow
+from imports.parsing.spreadsheet import ParsedSheet, ParsingContext, ParsingOptions, parse_spreadsheet
+from imports.workbooks import provenance
+from imports.workbooks.annotated_copy import rebuild
+from imports.workbooks.annotated_workbook import AnnotatedWorkbook, build_annotated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from openpyxl import Workbook
+
+    from imports.workbooks.marks import RowMarks, TableLocation
+
+#: Rows of one message of the child: the caller makes objects of them while the next ones are sent.
+_BATCH_ROWS = 5_000
+LIMITS = ProcessLimits()
+#: openpyxl takes 15 s for 60,000 rows, and twice that on a busy machine.
+ANNOTATION_LIMITS = ProcessLimits(cpu_seconds=30, wall_seconds=90.0)
+
+
+def parse_foreign_file(
+    content: bytes,
+    choices: ParsingOptions,
+    progress: Callable[[int, int], None] | None = None,
+    known: ParsingContext | None = None,
+) -> ParsedSheet:
+    """Parse a file as `parse_spreadsheet` does, in a child process. Raises `UnreadableFile`.
+
+    `progress`: what it raises ends the child and is passed on.
+    """
+    rows: list[ParsedRow] = []
+
+    def receive(message: list[Any] | tuple[int, int]) -> None:
+        if isinstance(message, list):
+            rows.extend(_load_row(row) for row in message)
+        elif progress is not None:
+            progress(*message)
+
+    answer = _run("child_parse", LIMITS, content, choices, known, receive=receive)
+    if "refusal" in answer:
+        raise UnreadableFile(*answer["refusal"])
+    return ParsedSheet(
+        **answer["plain"],
+        regions=[SheetRegion(*region) for region in answer["regions"]],
+        preview=[PreviewRow(*row) for row in answer["preview"]],
+        columns={Meaning(name): index for name, index in answer["columns"].items()},
+        volume=Volume(answer["volume"]) if answer["volume"] else None,
+        questions=[Problem(*question) for question in answer["questions"]],
+        rows=rows,
+    )
+
+
+def annotate_foreign_file(
+    content: bytes, place: TableLocation, marks: Sequence[RowMarks], signature: str
+) -> AnnotatedWorkbook:
+    """Return the annotated workbook of a file, made in a child process. Raises `UnreadableFile`.
+
+    `signature`: the signed id of the import. A file that is too much for openpyxl is rebuilt from its values.
+    """
+    try:
+        return AnnotatedWorkbook(*_run("child_annotate", ANNOTATION_LIMITS, content, place, marks, signature))
+    except UnreadableFile:
+        return AnnotatedWorkbook(*_run("child_rebuild", LIMITS, content, place, marks, signature))
+
+
+def _run(name: str, limits: ProcessLimits, *arguments: Any, receive: Callable[[Any], None] | None = None) -> Any:
+    try:
+        return run_bounded(f"{__name__}:{name}", *arguments, limits=limits, on_message=receive)
+    except BoundedProcessError as error:
+        if error.failure is ProcessFailure.MEMORY:
+            raise too_much_memory() from error
+        if error.failure is ProcessFailure.TIME:
+            raise too_much_time() from error
+        raise damaged() from error
+
+
+def _load_row(row: tuple[Any, ...]) -> ParsedRow:
+    loaded = ParsedRow._make(row)
+    return loaded._replace(problems=[Problem(*problem) for problem in loaded.problems]) if loaded.problems else loaded
+
+
+# --- In the child ----------------------------------------------------------------------------------------------------
+
+
+def child_parse(
+    send: Callable[[Any], None], content: bytes, choices: ParsingOptions, known: ParsingContext | None
+) -> dict[str, Any]:
+    """Parse a file; send the progress and the rows, return the rest, or the refusal."""
+    try:
+        parsed = parse_spreadsheet(content, choices, lambda done, total: send((done, total)), known)
+    except UnreadableFile as refusal:
+        return {"refusal": (refusal.code, refusal.sentence)}
+    for start in range(0, len(parsed.rows), _BATCH_ROWS):
+        send([_dump_row(row) for row in parsed.rows[start : start + _BATCH_ROWS]])
+    return {
+        "plain": {
+            "kind": parsed.kind,
+            "sheets": parsed.sheets,
+            "titles": parsed.titles,
+            "header_digest": parsed.header_digest,
+            "remembered": parsed.remembered,
+            "remarks": parsed.remarks,
+        },
+        "regions": [tuple(region) for region in parsed.regions],
+        "preview": [tuple(row) for row in parsed.preview],
+        "columns": {meaning.value: index for meaning, index in parsed.columns.items()},
+        "volume": parsed.volume.value if parsed.volume else "",
+        "questions": [_dump_problem(question) for question in parsed.questions],
+    }
+
+
+def _dump_row(row: ParsedRow) -> tuple[Any, ...]:
+    return tuple(row._replace(problems=[_dump_problem(problem) for problem in row.problems]) if row.problems else row)
+
+
+def _dump_problem(problem: Problem) -> tuple[str, str, str, bool]:
+    # A meaning becomes a text.
+    return (str(problem.column), problem.code, problem.message, problem.blocking)
+
+
+def child_annotate(
+    send: Callable[[Any], None],  # noqa: ARG001 - nothing to tell meanwhile
+    content: bytes,
+    place: TableLocation,
+    marks: Sequence[RowMarks],
+    signature: str,
+) -> tuple[bytes, str, bool]:
+    """Annotate a file, or rebuild it where openpyxl refuses it."""
+    return tuple(build_annotated(content, place, marks, _signer(signature)))
+
+
+def child_rebuild(
+    send: Callable[[Any], None],  # noqa: ARG001 - nothing to tell meanwhile
+    content: bytes,
+    place: TableLocation,
+    marks: Sequence[RowMarks],
+    signature: str,
+) -> tuple[bytes, str, bool]:
+    """Rebuild a file from its values."""
+    return rebuild(content, place, marks, _signer(signature)), ".xlsx", True
+
+
+def _signer(signature: str) -> Callable[[Workbook, int], None]:
+    return lambda book, choice: provenance.write_property(book, provenance.add_choice(signature, choice))

@@ -1,0 +1,149 @@
+"""Files that are costly to read or to annotate: they cost a child process, and the worker goes on."""
+
+from __future__ import annotations
+
+import datetime
+import resource
+import time
+
+import pytest
+
+from core.bounded_process import ProcessLimits
+from imports import foreign_files, on_demand_tasks
+from imports.enums import ImportState
+from imports.foreign_files import annotate_foreign_file, parse_foreign_file
+from imports.formats import limits
+from imports.formats.exceptions import UnreadableFile
+from imports.meanings import Meaning
+from imports.models import AnnotatedFile
+from imports.operations import annotation
+from imports.parsing.spreadsheet import ParsingContext, ParsingOptions, RememberedMapping, parse_spreadsheet
+from imports.workbooks import annotated_workbook
+from imports.workbooks.marks import MarkedProblem, RowMarks, TableLocation
+from tests.conftest import TERM
+from tests.factories.schools import SchoolFactory
+from tests.imports.actions import upload_and_parse
+from tests.imports.sample_files import (
+    UNUSED_UAIS,
+    build_csv,
+    build_ods,
+    build_xls,
+    build_xlsx,
+    build_zip,
+    read_members,
+)
+
+ROWS = [
+    ["UAI", "École", "Commune", "Licences", "E-mail", "Classes"],
+    [UNUSED_UAIS[0], "Zola", "Nîmes", 3, "zola@nimes.example", 4],
+    [UNUSED_UAIS[1], "Hugo", "Nîmes", "beaucoup", "hugo", datetime.date(2026, 9, 1)],
+    [UNUSED_UAIS[2], "=1+1", "Alès", "=2+2", "", "x"],
+    ["Total", "", "", 3, "", ""],
+]
+PLACE = TableLocation(["Feuil1"], {0: 1}, {Meaning.UAI: 0, Meaning.NAME: 1, Meaning.COMMUNE: 2, Meaning.UNITS: 3}, 6)
+MARK = RowMarks(0, 3, (MarkedProblem(3, "Erreur : Indiquez un nombre.", True),), ())
+
+
+def get_peak_mb():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@pytest.mark.parametrize("make", [build_xlsx, build_xls, build_ods, build_csv])
+@pytest.mark.parametrize(
+    "choices",
+    [ParsingOptions(), ParsingOptions(units_for_all=2), ParsingOptions(columns={Meaning.UAI: 0, Meaning.UNITS: None})],
+)
+def test_a_child_reads_what_this_process_would_read(make, choices):
+    content = make(ROWS)
+    known = ParsingContext({"digest": RememberedMapping({Meaning.UAI: 0}, None)}, frozenset({"nimes", "ales"}))
+    assert parse_foreign_file(content, choices, known=known) == parse_spreadsheet(content, choices, known=known)
+
+
+def test_a_refusal_comes_back_as_it_was_said():
+    with pytest.raises(UnreadableFile) as caught:
+        parse_foreign_file(b"%PDF-1.7\n...", ParsingOptions())
+    assert (caught.value.code, caught.value.sentence[:22]) == ("not_a_spreadsheet", "Ce fichier est un PDF ")
+
+
+def test_progress_is_told_meanwhile():
+    content = build_csv([["UAI", "Licences"], *[["", "3"]] * 12_000])
+    heard = []
+    parse_foreign_file(content, ParsingOptions(), lambda done, total: heard.append((done, total)))
+    assert [done for done, _ in heard] == [5_000, 10_000]
+
+
+@pytest.mark.parametrize(
+    ("costs", "code"),
+    [
+        (ProcessLimits(memory_bytes=110 * 1024 * 1024), "too_much_memory"),
+        (ProcessLimits(wall_seconds=0.5), "too_much_time"),
+    ],
+)
+def test_a_file_that_costs_too_much_is_refused_with_a_sentence(pool, monkeypatch, costs, code):
+    monkeypatch.setattr(foreign_files, "LIMITS", costs)
+    content = build_csv([["UAI", "Licences", "École"], *[[UNUSED_UAIS[0], "3", "École élémentaire Zola"]] * 90_000])
+    assert len(content) < limits.MAX_BYTES
+    spreadsheet_import = upload_and_parse(pool, content)
+    assert (spreadsheet_import.state, spreadsheet_import.layout.error_code) == (ImportState.REJECTED, code)
+    assert "nouveau classeur" in spreadsheet_import.refusal
+    # The worker, and the next file, go on.
+    monkeypatch.undo()
+    assert upload_and_parse(pool, build_csv([["UAI", "Licences"], [UNUSED_UAIS[0], 1]])).state == ImportState.CHECKED
+
+
+def build_nested(name, megabytes, element=b"<a>"):
+    """Return a workbook of some rows and one member of this size: elements in elements."""
+    count = megabytes * 1024 * 1024 // (2 * len(element) + 1)
+    nested = element * count + element.replace(b"<", b"</") * count
+    return build_zip(read_members(build_xlsx(ROWS)) | {name: b"<r>" + nested + b"</r>"})
+
+
+@pytest.mark.parametrize("name", ["docProps/custom.xml", "docProps/core.xml"])
+def test_nested_xml_outside_of_the_sheets_is_not_parsed_by_openpyxl(name, monkeypatch):
+    content = build_nested(name, 60)
+    assert len(content) < 200_000
+    monkeypatch.setattr(annotated_workbook, "annotate", lambda *_args, **_more: pytest.fail("openpyxl was asked"))
+    made = annotated_workbook.build_annotated(content, PLACE, [MARK], lambda *_: None)
+    assert (made.suffix, made.rebuilt) == (".xlsx", True)
+
+
+@pytest.mark.parametrize("megabytes", [40, 60])
+def test_a_workbook_of_nested_xml_is_annotated_within_bounds(megabytes):
+    """40 MB are few enough for openpyxl to be asked: the child runs out of memory, and another rebuilds the file."""
+    content = build_nested("docProps/core.xml", megabytes)
+    before, start = get_peak_mb(), time.monotonic()
+    made = annotate_foreign_file(content, PLACE, [MARK], "7:signature")
+    assert made.rebuilt
+    assert get_peak_mb() - before < 100
+    assert time.monotonic() - start < 30
+
+
+def test_many_small_elements_do_not_take_the_worker_s_memory():
+    content = build_zip(
+        read_members(build_xlsx(ROWS)) | {"docProps/core.xml": b"<r>" + b"<a/>" * (10 * 1024 * 1024) + b"</r>"}
+    )
+    before, start = get_peak_mb(), time.monotonic()
+    assert annotate_foreign_file(content, PLACE, [MARK], "7:signature").rebuilt
+    assert get_peak_mb() - before < 100
+    assert time.monotonic() - start < 30
+
+
+def test_a_workbook_that_cannot_be_annotated_at_all_says_why(pool, monkeypatch):
+    spreadsheet_import = upload_and_parse(
+        pool, build_xlsx([["UAI", "Licences"], [SchoolFactory().uai, "x"]]), filename="a.xlsx"
+    )
+    annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM)
+    for name in ("LIMITS", "ANNOTATION_LIMITS"):
+        monkeypatch.setattr(foreign_files, name, ProcessLimits(wall_seconds=0.01))
+    on_demand_tasks.annotate(import_id=spreadsheet_import.pk)
+    assert "trop de temps" in AnnotatedFile.objects.get(pk=spreadsheet_import.pk).failure
+
+
+def test_an_archive_of_very_many_members_is_refused_before_they_are_listed():
+    directory = b"PK\x01\x02" + bytes(42)
+    content = b"PK\x03\x04" + directory * (limits.MAX_MEMBERS + 1)
+    before = get_peak_mb()
+    with pytest.raises(UnreadableFile) as caught:
+        parse_spreadsheet(content, ParsingOptions())
+    assert caught.value.code == "damaged"
+    assert get_peak_mb() - before < 20
