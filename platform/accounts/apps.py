@@ -6,5 +6,5 @@ class AccountsConfig(AppConfig):
     verbose_name = "Comptes"
 
     def ready(self) -> None:
-        """Register this app's kinds of e-mail."""
-        from accounts import emails  # noqa: F401, PLC0415 - needs the models
+        """Register this app's kinds of e-mail, and what is recorded at each sign-in."""
+        from accounts import emails, session_lifetime  # noqa: F401, PLC0415 - needs the models

@@ -96,12 +96,15 @@ class ResetRequest(models.Model):
 
 
 class Session(AbstractBaseSession):
-    """A session, with the account signed in to it, if any.
+    """A session, with the account signed in to it, if any. Its primary key is a hash of the cookie's key.
 
     `account` is no foreign key: sessions are inserted and deleted by the thousand, and expire by themselves.
     """
 
+    session_key = models.CharField(max_length=64, primary_key=True)
     account = models.BigIntegerField(null=True)
+    # Last activity, to the minute.
+    seen_at = models.DateTimeField()
 
     class Meta:
         indexes: ClassVar = [

@@ -1,18 +1,31 @@
-"""Session store: Django's, with an `account` column by which all sessions of an account can be ended."""
+"""Session store: Django's, whose rows hold a hash of the cookie's key, the account and the last activity.
+
+A copy of the table opens no session: the cookie's key cannot be computed from its hash.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from core.link_tokens import hash_token
 
 if TYPE_CHECKING:
+    import datetime
+
     from accounts.models import Session
 
 
 class SessionStore(DatabaseSessions):
-    """Django's database sessions, with the account of each."""
+    """Django's database sessions, under a hash of their key, with the account and the last activity of each."""
+
+    #: When the session was last used, as the loaded row says it; None before the row is loaded.
+    seen_at: datetime.datetime | None = None
 
     @classmethod
     def get_model_class(cls) -> type[Session]:
@@ -21,9 +34,45 @@ class SessionStore(DatabaseSessions):
 
         return Session
 
+    @sensitive_variables()
+    def load(self) -> dict[str, Any]:
+        """Return the stored data; without a valid row, forget the key, so that the next save makes a new one."""
+        rows = self.get_model_class().objects.filter(expire_date__gt=timezone.now())
+        row = rows.filter(pk=hash_token(self.session_key)).first() if self.session_key else None
+        if row is None:
+            self._session_key = None
+            return {}
+        self.seen_at = row.seen_at
+        return self.decode(row.session_data)
+
+    def exists(self, session_key: str) -> bool:
+        """Return whether a row has this key."""
+        return self.get_model_class().objects.filter(pk=hash_token(session_key)).exists()
+
     def create_model_instance(self, data: dict[str, Any]) -> Session:
         """Return the row to save, with the primary key of the account that is signed in, if any."""
         row = cast("Session", super().create_model_instance(data))
+        row.session_key = hash_token(row.session_key)
         account = data.get(SESSION_KEY)
         row.account = int(account) if account is not None else None
+        self.seen_at = row.seen_at = timezone.now()
         return row
+
+    def delete(self, session_key: str | None = None) -> None:
+        """Delete the row of a key, by default of this session's."""
+        key = session_key or self.session_key
+        if key:
+            self.get_model_class().objects.filter(pk=hash_token(key)).delete()
+
+    def touch(self, at: datetime.datetime) -> None:
+        """Record the activity, in its column alone: the data may be changed by another request meanwhile."""
+        if self.session_key:
+            self.get_model_class().objects.filter(pk=hash_token(self.session_key)).update(seen_at=at)
+            self.seen_at = at
+
+    # Django's asynchronous variants would use the key itself; those of the base class call the methods above.
+    aload = SessionBase.aload
+    aexists = SessionBase.aexists
+    acreate = SessionBase.acreate
+    asave = SessionBase.asave
+    adelete = SessionBase.adelete

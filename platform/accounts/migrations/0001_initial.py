@@ -28,13 +28,11 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Session",
             fields=[
-                (
-                    "session_key",
-                    models.CharField(max_length=40, primary_key=True, serialize=False, verbose_name="session key"),
-                ),
                 ("session_data", models.TextField(verbose_name="session data")),
                 ("expire_date", models.DateTimeField(db_index=True, verbose_name="expire date")),
+                ("session_key", models.CharField(max_length=64, primary_key=True, serialize=False)),
                 ("account", models.BigIntegerField(null=True)),
+                ("seen_at", models.DateTimeField()),
             ],
             options={
                 "indexes": [
