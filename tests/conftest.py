@@ -166,12 +166,17 @@ def portal(db):
 
 @pytest.fixture
 def office(db):
-    """Returns a factory of browsers at an office: `office("nimes", user)`, signed in if a user is given."""
+    """Returns a factory of browsers at an office: `office("nimes", user)`, signed in if a user is given.
 
-    def at(slug: str, user=None) -> HostClient:
+    `confirmed`: whether the user has just given their password anew, as sensitive pages ask.
+    """
+
+    def at(slug: str, user=None, *, confirmed: bool = True) -> HostClient:
         client = HostClient(f"{slug}.{settings.BASE_DOMAIN}")
         if user is not None:
             client.force_login(user)
+            if confirmed:
+                client.confirm_identity(user)
         return client
 
     return at

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from django.test import Client
 
 from tests.html import collapse
@@ -26,4 +28,11 @@ class HostClient(Client):
         super().force_login(user, backend)
         session = self.session
         session["host"] = self.host
+        session.save()
+
+    def confirm_identity(self, user):
+        """Confirm who is signed in, as the page would that asks for the password anew."""
+        session = self.session
+        session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
+        session["account_authentication_methods_user"] = str(user.pk)
         session.save()

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.reauthentication import confirmed_recently
 from collectivities.access import office
 from collectivities.exceptions import CollectivityError
 from collectivities.forms import InvitationForm, RolesForm
@@ -43,6 +44,7 @@ def members_list(request: OfficeHttpRequest) -> HttpResponse:
     )
 
 
+@confirmed_recently()
 @office(Role.MANAGER)
 @require_http_methods(["GET", "POST"])
 def invite(request: OfficeHttpRequest) -> HttpResponse:
@@ -73,6 +75,7 @@ def withdraw(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return redirect("members:list")
 
 
+@confirmed_recently()
 @office(Role.MANAGER)
 @require_http_methods(["GET", "POST"])
 def roles(request: OfficeHttpRequest, pk: int) -> HttpResponse:

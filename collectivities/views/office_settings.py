@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.reauthentication import confirmed_recently
 from collectivities.access import office
 from collectivities.exceptions import CollectivityError, SecondFactorFirst
 from collectivities.forms import SettingsForm
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     from collectivities.models import OfficeSettings
 
 
+def _changes_reply_address(request: HttpRequest) -> bool:
+    """Return whether the form that is sent has another reply address than the stored one."""
+    return request.method == "POST" and request.POST.get("reply_to", "").strip() != get_office_settings().reply_to
+
+
+@confirmed_recently(when=_changes_reply_address)
 @office(Role.MANAGER)
 @require_http_methods(["GET", "POST"])
 def edit_settings(request: OfficeHttpRequest) -> HttpResponse:

@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods
 
+from accounts.reauthentication import confirmed_recently
 from api.models import Token
 from api.tokens import InvalidTokenSettings, TokenAlreadyCreated
 from collectivities.access import office
@@ -41,6 +42,7 @@ def tokens_list(request: OfficeHttpRequest) -> HttpResponse:
     )
 
 
+@confirmed_recently()
 @office(Role.MANAGER)
 @never_cache
 @require_http_methods(["GET", "POST"])

@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.reauthentication import confirmed_recently
 from collectivities.access import office
 from collectivities.models import Role
 from collectivities.operations import webhooks as operations
@@ -49,6 +50,7 @@ def webhooks_list(request: OfficeHttpRequest) -> HttpResponse:
     return render(request, f"{_TEMPLATES}/list.html", {"webhooks": rows, "types": SUBSCRIBABLE})
 
 
+@confirmed_recently()
 @office(Role.MANAGER)
 @never_cache
 @require_http_methods(["GET", "POST"])
@@ -84,6 +86,7 @@ def detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return render(request, f"{_TEMPLATES}/detail.html", context)
 
 
+@confirmed_recently()
 @office(Role.MANAGER)
 @require_http_methods(["GET", "POST"])
 def edit(request: OfficeHttpRequest, pk: int) -> HttpResponse:
@@ -102,6 +105,7 @@ def edit(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return render(request, f"{_TEMPLATES}/edit.html", {"webhook": webhook, "form": form})
 
 
+@confirmed_recently()
 @office(Role.MANAGER)
 @never_cache
 @require_http_methods(["GET", "POST"])

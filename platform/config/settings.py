@@ -223,6 +223,8 @@ ACCOUNT_PREVENT_ENUMERATION = True
 # A password reset for an unknown address gives the same response and sends no e-mail.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_NOTIFICATIONS = True
+# Seconds for which a confirmation by password or second factor holds: see accounts.reauthentication.
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 # A new address replaces the old one once it is confirmed.
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_FORMS = {

@@ -17,6 +17,7 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from accounts.account_journal import record_event
 from accounts.models import AccountEvent
+from accounts.reauthentication import ask_for_confirmation
 from collectivities import audit_log
 from licensing.entitlements import keys, operations, queries
 from licensing.entitlements.models import ActivationKey, Entitlement, Seat, SeatEvent, Subscription
@@ -82,6 +83,8 @@ class ActivationKeyAdmin(ReadOnlyAdminMixin, ModelAdmin):
             return None
         key = chosen.get()
         content = {**self.admin_site.each_context(request), "title": str(key), "opts": self.opts, "key": key}
+        if (page := ask_for_confirmation(request)) is not None:
+            return page
         if "confirmed" in request.POST:
             with transaction.atomic():
                 key = operations.expose(key_id=key.pk, at=timezone.now())

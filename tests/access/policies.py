@@ -110,6 +110,10 @@ MANAGER = "office: manager"
 DATA_OFFICER_OR_MANAGER = "office: data_officer, manager"
 BUYER = "office: buyer"
 BUYER_OR_MANAGER = "office: buyer, manager"
+#: With the password, or the second factor, given anew in the last minutes.
+CONFIRMED_MANAGER = f"{MANAGER}; confirmed recently"
+#: Where the reply address changes.
+SOMETIMES_CONFIRMED_MANAGER = f"{MANAGER}; confirmed for some requests"
 
 OFFICE = ACCOUNTS | {
     "home": ANY_MEMBER,
@@ -122,24 +126,24 @@ OFFICE = ACCOUNTS | {
     "journal_export": ANY_MEMBER,
     "invitation": "public",
     "logo": "public",
-    "office_settings": MANAGER,
+    "office_settings": SOMETIMES_CONFIRMED_MANAGER,
     "office_second_factor": MANAGER,
     "tokens:list": MANAGER,
-    "tokens:new": MANAGER,
+    "tokens:new": CONFIRMED_MANAGER,
     "tokens:revoke": MANAGER,
     "webhooks:list": MANAGER,
-    "webhooks:new": MANAGER,
+    "webhooks:new": CONFIRMED_MANAGER,
     "webhooks:detail": MANAGER,
-    "webhooks:edit": MANAGER,
-    "webhooks:rotate": MANAGER,
+    "webhooks:edit": CONFIRMED_MANAGER,
+    "webhooks:rotate": CONFIRMED_MANAGER,
     "webhooks:test": MANAGER,
     "webhooks:remove": MANAGER,
     "webhooks:delivery": MANAGER,
     "webhooks:replay": MANAGER,
     "members:list": ANY_MEMBER,
-    "members:invite": MANAGER,
+    "members:invite": CONFIRMED_MANAGER,
     "members:withdraw": MANAGER,
-    "members:roles": MANAGER,
+    "members:roles": CONFIRMED_MANAGER,
     "members:remove": MANAGER,
     "portfolio:list": ANY_MEMBER,
     "portfolio:add": DATA_OFFICER_OR_MANAGER,
@@ -170,7 +174,7 @@ OFFICE = ACCOUNTS | {
     "pools:allocate": MANAGER,
     "pools:bulk": MANAGER,
     "pools:resend": MANAGER,
-    "pools:reveal": MANAGER,
+    "pools:reveal": CONFIRMED_MANAGER,
     "purchases:list": BUYER_OR_MANAGER,
     "purchases:new": BUYER,
     "purchases:detail": BUYER_OR_MANAGER,
@@ -187,6 +191,6 @@ OFFICE = ACCOUNTS | {
     "messages:list": ANY_MEMBER,
     "messages:detail": ANY_MEMBER,
     "messages:preview": ANY_MEMBER,
-    "messages:reveal": MANAGER,
+    "messages:reveal": CONFIRMED_MANAGER,
     "messages:resend": MANAGER,
 }

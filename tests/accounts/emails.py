@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 from django.urls import reverse
 from django.utils import timezone
@@ -28,10 +27,7 @@ def sign_in(browser, user, password=PASSWORD, **more):
 
 def mark_reauthenticated(browser, user):
     """Mark the browser's session as just reauthenticated."""
-    session = browser.session
-    session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
-    session["account_authentication_methods_user"] = str(user.pk)
-    session.save()
+    browser.confirm_identity(user)
 
 
 def answer_resets():

@@ -1,4 +1,4 @@
-"""The names of allauth's internals that the second factor uses. They may change with any release."""
+"""The names of allauth's internals that we use. They may change with any release."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 TESTED_VERSION = "65.21"
 INTERNALS = {
+    "allauth.account.internal.flows.reauthentication": ["reauthenticate_by_password"],
     "allauth.core.internal.cryptokit": ["normalize_user_code"],
     "allauth.mfa.recovery_codes.internal.auth": ["RecoveryCodes"],
     "allauth.mfa.totp.internal.auth": [
@@ -22,7 +23,8 @@ def test_the_version_is_the_one_whose_internals_were_read():
     installed = version("django-allauth")
     assert installed.startswith(f"{TESTED_VERSION}."), (
         f"django-allauth {installed} is installed, but its internals were read in {TESTED_VERSION}. Compare those named"
-        " here and their use in accounts/second_factor.py, mfa_forms.py and mfa_views.py, then raise TESTED_VERSION and"
+        " here and their use in accounts/second_factor.py, reauthentication.py, mfa_forms.py and mfa_views.py,"
+        " then raise TESTED_VERSION and"
         " the cap in pyproject.toml."
     )
 

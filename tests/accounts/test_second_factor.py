@@ -56,7 +56,7 @@ def test_activation_shows_a_qr_code_and_recovery_codes_at_every_host(request, pe
         browser.force_login(person)
     else:
         request.getfixturevalue("nimes")
-        browser = request.getfixturevalue("office")("nimes", MemberFactory(user=person).user)
+        browser = request.getfixturevalue("office")("nimes", MemberFactory(user=person).user, confirmed=False)
     asked = browser.get("/securite/activer/")
     assert asked["Location"].startswith("/verification/?next=")
     answer = browser.post(asked["Location"], {"password": PASSWORD}, follow=True)

@@ -43,7 +43,9 @@ def visit(committing, site):
 
     def open_tab(*, scripts=True):
         client = HostClient("nimes.peps.localhost")
-        client.force_login(MemberFactory(roles=[Role.MANAGER]).user)
+        user = MemberFactory(roles=[Role.MANAGER]).user
+        client.force_login(user)
+        client.confirm_identity(user)
         session = client.session
         session["host"] = f"{client.host}:{site.port}"
         session.save()

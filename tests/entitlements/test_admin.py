@@ -23,6 +23,7 @@ KEYS = "/admin/entitlements/activationkey/"
 def operator(portal, db):
     user = UserFactory(username="exploitante", is_staff=True, is_superuser=True)
     portal.force_login(user)
+    portal.confirm_identity(user)
     return portal
 
 

@@ -27,6 +27,7 @@ WALKS = {
     "licensing/payments/": "portal",
     "licensing/pools/": "office",
     "platform/accounts/": "portal",
+    "platform/accounts/templates/account/confirm_and_send.html": "office",
     "platform/web/templates/web/office.html": "office",
     "platform/web/templates/web/portal.html": "portal",
     "sites/back_office/": "back office",

@@ -26,7 +26,9 @@ from tests.forms.walk import FormWalk
 
 @pytest.fixture
 def operator(portal):
-    portal.force_login(OperatorFactory())
+    user = OperatorFactory()
+    portal.force_login(user)
+    portal.confirm_identity(user)
     return portal
 
 

@@ -82,6 +82,13 @@ def walk_pools(walk, browser):
     walk.open(browser, "/attributions/")
     walk.open(browser, f"/attributions/{allocation.pk}/")
     walk.post(browser, f"/attributions/{allocation.pk}/cle/", {})
+    # Who has not confirmed who they are; the walk types « 1 ».
+    manager = MemberFactory(roles=[Role.MANAGER]).user
+    manager.set_password("1")
+    manager.save()
+    unconfirmed = HostClient(browser.host)
+    unconfirmed.force_login(manager)
+    walk.post(unconfirmed, f"/attributions/{allocation.pk}/cle/", {"confirmed": "1"})
     for name in ("relancer", "reprendre"):
         walk.post(browser, "/attributions/actions/", {"action": name, "ids": [allocation.pk], "query": ""})
     walk.open(browser, f"/messages/{message.pk}/")

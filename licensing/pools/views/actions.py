@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from accounts.reauthentication import confirmed_recently
 from collectivities.access import office
 from collectivities.models import Role
 from core import formatting
@@ -153,6 +154,7 @@ def resend(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return redirect("pools:allocation", pk=pk)
 
 
+@confirmed_recently()
 @never_cache
 @require_POST
 @office(Role.MANAGER)

@@ -19,6 +19,7 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_GET, require_POST
 from django_tables2 import RequestConfig
 
+from accounts.reauthentication import confirmed_recently
 from collectivities.access import office
 from collectivities.models import Role
 from licensing.exceptions import LicensingError
@@ -107,6 +108,7 @@ def message_preview(request: OfficeHttpRequest, pk: int) -> HttpResponse:  # noq
     return HttpResponse(rendered.html)
 
 
+@confirmed_recently()
 @office(Role.MANAGER)
 @require_POST
 @never_cache
