@@ -9,6 +9,7 @@ from django import forms
 from django.db.models import Q
 
 from collectivities.models import AuditEntry
+from core.search_terms import MAX_SEARCH_LENGTH
 from schools import uai
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class JournalFilter(django_filters.FilterSet):
 
     def by_text(self, entries: QuerySet[AuditEntry], name: str, text: str) -> QuerySet[AuditEntry]:
         """Keep the entries that contain the text, by that actor, or about that school."""
-        text = text.strip()
+        # A part of a sentence, with the non-breaking spaces that were copied with it.
+        text = text[:MAX_SEARCH_LENGTH].strip()
         code = uai.normalise(text)
         matches = Q(summary__icontains=text) | Q(actor_name__icontains=text) | Q(school_id=code)
         matches |= Q(actor_username__iexact=text)

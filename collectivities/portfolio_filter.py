@@ -8,6 +8,7 @@ import django_filters
 from django.db.models import Q
 
 from collectivities.models import PortfolioSchool
+from core.search_terms import cut_search
 from schools.folding import split_words
 from schools.models import School
 
@@ -46,7 +47,7 @@ class PortfolioFilter(django_filters.FilterSet):
 
     def by_text(self, rows: QuerySet[PortfolioSchool], name: str, text: str) -> QuerySet[PortfolioSchool]:
         """Keep the schools that contain all the words."""
-        for word in split_words(text):
+        for word in split_words(cut_search(text)):
             rows = rows.filter(school__search_text__contains=word)
         return rows
 

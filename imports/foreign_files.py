@@ -1,6 +1,6 @@
 """Parse and annotate uploaded files in a child process, which they can make run out of memory or time alone.
 
-The functions whose names begin with `child_` run there, without Django's settings; what they return is plain data.
+The functions called « child_… » run there, without Django's settings; what they return is plain data.
 """
 
 from __future__ import annotations

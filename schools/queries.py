@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from django.db import connection
 from django.db.models import DateTimeField, F, Func, Q
 
+from core.search_terms import cut_search
 from schools import uai
 from schools.folding import split_words
 from schools.models import School
@@ -43,8 +44,6 @@ _SORT_LIMIT = 2_500
 
 # Words below three letters have no trigram: they match word prefixes only, where the leading space counts.
 _MAX_SHORT = 2
-# Further words are ignored.
-_MAX_WORDS = 8
 
 # MATERIALIZED: reads the setting before changing it.
 _DISABLE_SEQSCAN = """
@@ -69,10 +68,11 @@ def search(text: str, *, among: QuerySet[School] | None = None) -> QuerySet[Scho
     The queryset is lazy. An empty text matches nothing.
     """
     schools = School.objects.all() if among is None else among
+    text = cut_search(text)
     code = uai.normalise(text)
     if uai.is_valid(code):
         return schools.filter(pk=code)
-    terms = split_words(text)[:_MAX_WORDS]
+    terms = split_words(text)
     if not terms:
         return schools.none()
     with _index_scans_only():

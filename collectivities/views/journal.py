@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from accounts.downloads import limit_downloads
 from collectivities.access import office
 from collectivities.journal_export import build_workbook
 from collectivities.journal_filter import JournalFilter
@@ -34,6 +35,7 @@ def journal(request: OfficeHttpRequest) -> HttpResponse:
 
 @office()
 @require_GET
+@limit_downloads
 def export(request: OfficeHttpRequest) -> HttpResponse:
     """Export filtered audit entries as a workbook."""
     entry_filter = JournalFilter(request.GET, AuditEntry.objects.order_by("-at", "-pk"))

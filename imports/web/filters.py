@@ -11,6 +11,7 @@ from django import forms
 from django.db.models import Q
 
 from accounts.models import User
+from core.search_terms import cut_search
 from imports.enums import ImportState, Purpose, Verdict
 from imports.models import SpreadsheetImport
 from licensing.pools.models import Pool
@@ -139,6 +140,6 @@ class ImportFilter(django_filters.FilterSet):
     def with_words(self, queryset: QuerySet[SpreadsheetImport], name: str, value: str) -> QuerySet[SpreadsheetImport]:
         """Keep imports whose file name contains all words, case- and accent-insensitively."""
         condition = Q()
-        for word in fold(value).split():
+        for word in fold(cut_search(value)).split():
             condition &= Q(folded__contains=word)
         return queryset.annotate(folded=Fold("filename")).filter(condition)

@@ -10,6 +10,7 @@ from django import forms
 from django.db.models import Q
 from django.utils import timezone
 
+from core.search_terms import cut_search
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.queries import AllocationState, filter_lost_email, filter_not_redeemed_since
 from schools.folding import split_words
@@ -88,10 +89,11 @@ class AllocationFilter(django_filters.FilterSet):
         self, queryset: QuerySet[AnnotatedAllocation], name: str, value: str
     ) -> QuerySet[AnnotatedAllocation]:
         """Filter by UAI, by all the words of the school (folded), or by part of the e-mail address."""
+        value = cut_search(value)
         code = normalise(value)
         if is_valid(code):
             return queryset.filter(school_id=code)
         condition = Q()
         for word in split_words(value):
             condition &= Q(school__search_text__contains=word)
-        return queryset.filter(condition | Q(recipient__icontains=value.strip()))
+        return queryset.filter(condition | Q(recipient__icontains=value))

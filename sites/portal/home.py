@@ -8,6 +8,7 @@ from django.db.models import Q, Value
 from django.shortcuts import render
 from django.views.generic import TemplateView
 
+from core.search_terms import cut_search
 from licensing.catalogue.models import Seller
 from licensing.orders import siret_numbers
 from schools.models import Fold
@@ -48,12 +49,12 @@ def office_search(request: HttpRequest) -> HttpResponse:
 
     Links instead of a redirect, as `form-action` forbids the form to redirect to another host.
     """
-    text = " ".join(request.GET.get("q", "").split())
+    text = cut_search(request.GET.get("q", ""))
     searched = len(text) >= MIN_SEARCH_LENGTH
     found = []
     if searched:
         words = Q()
-        for word in text.split()[:8]:
+        for word in text.split():
             words &= Q(folded__contains=Fold(Value(word))) | Q(slug__contains=word.lower())
         offices = Collectivity.objects.annotate(folded=Fold("name")).filter(words).order_by("folded")[:MAX_OFFICES]
         found = [

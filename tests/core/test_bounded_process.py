@@ -72,7 +72,7 @@ def test_the_child_holds_no_secret_and_no_connection(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["take_memory", "take_memory_outside_python"])
-def test_a_child_that_takes_too_much_memory_is_told_as_such(name):
+def test_a_child_that_takes_too_much_memory_is_reported_as_such(name):
     assert run(name, 1024) == 1024
     assert get_failure(name, 1024 * 1024 * 1024) is ProcessFailure.MEMORY
 
@@ -95,7 +95,7 @@ def test_a_child_that_waits_without_end_is_stopped_with_its_own_children(monkeyp
 
 
 @pytest.mark.parametrize("name", ["read_null", "leave", "raise_error"])
-def test_a_child_that_crashes_is_told_as_such(name):
+def test_a_child_that_crashes_is_reported_as_such(name):
     assert get_failure(name) is ProcessFailure.CRASHED
 
 

@@ -65,7 +65,7 @@ def test_a_refusal_comes_back_as_it_was_said():
     assert (caught.value.code, caught.value.sentence[:22]) == ("not_a_spreadsheet", "Ce fichier est un PDF ")
 
 
-def test_progress_is_told_meanwhile():
+def test_progress_is_reported_meanwhile():
     content = build_csv([["UAI", "Licences"], *[["", "3"]] * 12_000])
     heard = []
     parse_foreign_file(content, ParsingOptions(), lambda done, total: heard.append((done, total)))

@@ -16,6 +16,7 @@ from licensing.catalogue.models import SchoolTier
 from licensing.orders import operations
 from licensing.orders.exceptions import BadScan
 from licensing.orders.models import Order, OrderEvent, OrderState, ScanState
+from licensing.orders.operations import purchase_orders
 from licensing.orders.operations.placement import MAX_UNSIGNED_ORDERS
 from licensing.orders.operations.purchase_orders import MAX_SCANS_PER_ORDER
 from licensing.payments import card
@@ -85,6 +86,16 @@ def test_the_number_of_scans_is_limited():
         actions.upload(order, content=actions.SCAN + bytes([number]))
     assert "écrivez-nous" in assert_refused("invalid_scan", actions.upload, order, content=actions.SCAN + b" encore")
     actions.confirm(order)
+
+
+def test_the_number_of_scans_of_a_day_is_limited(monkeypatch):
+    monkeypatch.setattr(purchase_orders, "MAX_SCANS_PER_DAY", 2)
+    affiliation = AffiliationFactory(user=PrincipalFactory())
+    order, *others = (OrderFactory(placed=True, affiliation=affiliation) for _ in range(3))
+    for other in others:
+        actions.upload(other)
+    assert "depuis hier" in assert_refused("invalid_scan", actions.upload, order)
+    assert actions.upload(order, at=at_day(2)).state == ScanState.WAITING
 
 
 def test_a_card_that_pays_leaves_no_scan_to_check():

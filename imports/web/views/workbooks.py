@@ -9,6 +9,7 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
+from accounts.downloads import limit_downloads
 from accounts.models import User
 from collectivities.access import office
 from core.file_responses import build_file_response
@@ -42,6 +43,7 @@ def _xlsx_response(content: bytes, filename: str) -> HttpResponse:
 
 @require_policy(PREPARERS)
 @require_GET
+@limit_downloads
 def template(request: OfficeHttpRequest, purpose: str) -> HttpResponse:
     """Download a workbook prefilled with the portfolio; `?lot=` adds the licences held from that pool."""
     if purpose not in Purpose.values:
@@ -57,6 +59,7 @@ def template(request: OfficeHttpRequest, purpose: str) -> HttpResponse:
 
 @require_policy(PREPARERS)
 @require_GET
+@limit_downloads
 def report(_request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Download the report of an import: its rows, verdicts and decisions."""
     spreadsheet_import = get_object_or_404(SpreadsheetImport.objects.select_related("pool"), pk=pk)
@@ -75,6 +78,7 @@ def report(_request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 @office()
 @require_GET
+@limit_downloads
 def export(request: OfficeHttpRequest) -> HttpResponse:
     """Download the filtered list of imports."""
     spreadsheet_imports = list(ImportFilter(request.GET, queryset=queries.list_imports()).qs)

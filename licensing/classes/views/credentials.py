@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.downloads import limit_downloads
 from core.formatting import pluralize
 from licensing.classes import operations, overview, pupil_cards, words
 from licensing.classes.forms import NewPupilsForm
@@ -116,6 +117,7 @@ def sheet(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 @require_POST
 @sensitive_post_parameters("carte")
 @sensitive_variables("parsed_cards", "document")
+@limit_downloads
 def print_cards(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Return the PDF of the cards, or of the list, for the credentials that the page posts back."""
     classroom = get_taught_class_or_404(request, pk)

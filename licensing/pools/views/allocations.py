@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django_tables2 import RequestConfig
 
+from accounts.downloads import limit_downloads
 from collectivities.access import office
 from collectivities.models import AuditEntry, Role
 from core.calendar import date_in_paris
@@ -45,6 +46,7 @@ def allocation_list(request: OfficeHttpRequest) -> HttpResponse:
 
 
 @office()
+@limit_downloads
 def export(request: OfficeHttpRequest) -> HttpResponse:
     """Export the filtered list, all pages, as a workbook without keys."""
     response = HttpResponse(

@@ -8,6 +8,7 @@ import django_filters
 from django import forms
 from django.db.models import Q
 
+from core.search_terms import cut_search
 from mailing.models import Message, MessageState
 from mailing.queries import kinds_in_use
 
@@ -44,7 +45,7 @@ class MessageFilter(django_filters.FilterSet):
 
     def by_text(self, messages: QuerySet[Message], name: str, value: str) -> QuerySet[Message]:
         """Keep messages that contain every word, ignoring case and accents."""
-        for word in value.split():
+        for word in cut_search(value).split():
             messages = messages.filter(Q(recipient__icontains=word) | Q(about__unaccent__icontains=word))
         return messages
 

@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.client_ip import get_client_ip
+from accounts.downloads import limit_downloads
 from core.formatting import pluralize
 from licensing.entitlements import key_entry, operations, overview, teacher_affiliations
 from licensing.entitlements.exceptions import SchoolNotChosen, TooManyGuesses
@@ -114,6 +115,7 @@ def _describe_assignment(assigned: SeatAssignments, user: User) -> str:
 
 @signed_in
 @require_safe
+@limit_downloads
 def print_vouchers(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Return a PDF of vouchers to hand out to teachers, one for each free unit."""
     subscription = get_object_or_404(
