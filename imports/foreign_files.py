@@ -124,7 +124,8 @@ def child_parse(
 
 
 def _dump_row(row: ParsedRow) -> tuple[Any, ...]:
-    return tuple(row._replace(problems=[_dump_problem(problem) for problem in row.problems]) if row.problems else row)
+    *before, problems, ignored = row
+    return (*before, [_dump_problem(problem) for problem in problems], ignored)
 
 
 def _dump_problem(problem: Problem) -> tuple[str, str, str, bool]:
@@ -140,7 +141,8 @@ def child_annotate(
     signature: str,
 ) -> tuple[bytes, str, bool]:
     """Annotate a file, or rebuild it where openpyxl refuses it."""
-    return tuple(build_annotated(content, place, marks, _signer(signature)))
+    made = build_annotated(content, place, marks, _signer(signature))
+    return made.content, made.suffix, made.rebuilt
 
 
 def child_rebuild(

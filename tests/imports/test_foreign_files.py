@@ -59,7 +59,7 @@ def test_a_child_reads_what_this_process_would_read(make, choices):
     assert parse_foreign_file(content, choices, known=known) == parse_spreadsheet(content, choices, known=known)
 
 
-def test_a_refusal_comes_back_as_it_was_said():
+def test_a_refusal_comes_back_in_the_same_words():
     with pytest.raises(UnreadableFile) as caught:
         parse_foreign_file(b"%PDF-1.7\n...", ParsingOptions())
     assert (caught.value.code, caught.value.sentence[:22]) == ("not_a_spreadsheet", "Ce fichier est un PDF ")
