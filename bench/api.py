@@ -75,7 +75,7 @@ class BulkRequestMeasure(Measure):
 def api_allocations() -> BulkRequestMeasure:
     """Allocate to 10,000 schools in one request, against as many requests and against a bare COPY of the rows."""
     pools.create_office()
-    token, pool = _office()
+    token, pool = open_office()
     rows = [{"school": uai, "units": 3} for uai in School.objects.order_by("pk").values_list("uai", flat=True)]
     body = json.dumps({"pool": pool, "mode": "all_or_nothing", "allocations": rows}).encode()
     with tenant_context(Collectivity.objects.get()), running_server(_SLUG, token) as server:
@@ -102,7 +102,7 @@ def api_allocations() -> BulkRequestMeasure:
     )
 
 
-def _office() -> tuple[str, int]:
+def open_office() -> tuple[str, int]:
     """Return a token of the office, and its pool's id."""
     now = timezone.now()
     with tenant_context(Collectivity.objects.get()):
@@ -183,7 +183,7 @@ def api_crowd() -> ConcurrencyMeasure:
     pools.create_office()
     office = Collectivity.objects.get()
     orders.grant(collectivity=office, licences=AT_ONCE, reason="Mesure", by=None, at=timezone.now())
-    token, pool = _office()
+    token, pool = open_office()
     schools = School.objects.order_by("pk").values_list("uai", flat=True)[:AT_ONCE]
     bodies = [json.dumps({"pool": pool, "school": uai, "units": 2}).encode() for uai in schools]
     start = Barrier(AT_ONCE)

@@ -61,7 +61,11 @@ class OfficeServer:
 
     def peak(self) -> float:
         """Return the highest peak memory of a worker process, in MB."""
-        return max(_peak(int(number)) for number in self._workers())
+        return max(_read_memory(int(number), "VmHWM") for number in self._workers())
+
+    def resident(self) -> float:
+        """Return the memory of all worker processes together, in MB."""
+        return sum(_read_memory(int(number), "VmRSS") for number in self._workers())
 
     def _workers(self) -> list[str]:
         return Path(f"/proc/{self.master}/task/{self.master}/children").read_text().split()
@@ -108,7 +112,8 @@ def _wait_for(server: OfficeServer) -> None:
             time.sleep(0.1)
 
 
-def _peak(process: int) -> float:
+def _read_memory(process: int, name: str) -> float:
+    """Return a figure of the process's status, in MB."""
     status = Path(f"/proc/{process}/status").read_text()
-    peak = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(peak.split()[1]) / 1024
+    figure = next(line for line in status.splitlines() if line.startswith(f"{name}:"))
+    return int(figure.split()[1]) / 1024

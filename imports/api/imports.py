@@ -130,7 +130,7 @@ class ImportListView(ScopedListView):
             volume=data.get("volume", ""),
             units_for_all=data.get("units_for_all"),
             filename=data["file"].name,
-            content=data["file"].read(),
+            content=data["file"],
             by=self.actor(),
             at=now,
         )

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 
 from collectivities import audit_log
 from core.calendar import date_in_paris
+from core.copy_rows import copy_file
 from imports import queries
 from imports.enums import Purpose, Volume
 from imports.exceptions import EmptyFile, FileTooLarge, PoolMissing, PoolNotOpen, PortfolioHasNoUnits, WrongVolume
 from imports.formats import limits
 from imports.layout import LayoutChoices
-from imports.models import ImportFile, SpreadsheetImport
+from imports.models import SpreadsheetImport
 from imports.operations.corrected_file import find_corrected_import, inherit_settings
 from imports.operations.import_lock import READ_TASK, queue_task
+from imports.workbooks.property_archive import extract_properties
 from licensing.pools.models import Pool
 
 if TYPE_CHECKING:
     import datetime
+    from typing import BinaryIO
 
     from accounts.models import User
+
+type Content = bytes | BinaryIO
+
+_CHUNK_BYTES = 256 * 1024
 
 
 def upload(
@@ -32,16 +40,17 @@ def upload(
     volume: str,
     units_for_all: int | None,
     filename: str,
-    content: bytes,
+    content: Content,
     by: User | None,
     at: datetime.datetime,
 ) -> SpreadsheetImport:
     """Check what a person or a program sends, then store the file and queue its parsing.
 
+    `content`: an uploaded file is read in chunks, and never whole in memory.
     Raises `EmptyFile`, `FileTooLarge`; `PoolMissing`, `PoolNotOpen`, `WrongVolume` for an allocation;
     `PortfolioHasNoUnits` if a pool or a volume is passed for the portfolio. No argument is silently ignored.
     """
-    check_size(len(content))
+    check_size(_get_size(content))
     if purpose == Purpose.PORTFOLIO:
         if pool_id is not None or volume or units_for_all is not None:
             raise PortfolioHasNoUnits(
@@ -94,7 +103,7 @@ def store_upload(
     purpose: Purpose = Purpose.ALLOCATION,
     pool_id: int | None,
     filename: str,
-    content: bytes,
+    content: Content,
     units_for_all: int | None,
     volume: str = "",
     choices: LayoutChoices | None = None,
@@ -107,26 +116,28 @@ def store_upload(
     `choices`: layout choices known beforehand. `corrects`: the import that this file corrects; by default detected from
     the file's provenance.
     """
+    file = io.BytesIO(content) if isinstance(content, bytes) else content
+    size = _get_size(content)
     pool = Pool.objects.get(pk=pool_id or 0) if purpose == Purpose.ALLOCATION else None
     spreadsheet_import = SpreadsheetImport(
         purpose=purpose,
         pool=pool,
         filename=filename[-255:],
-        size=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
+        size=size,
+        sha256=_hash_file(file),
         volume=volume,
         units_for_all=units_for_all,
         choices=choices or LayoutChoices(),
         created_at=at,
         created_by_id=by.pk if by else None,
     )
-    earlier, choice = find_corrected_import(content, purpose=purpose, pool_id=pool_id)
+    earlier, choice = find_corrected_import(extract_properties(file), purpose=purpose, pool_id=pool_id)
     if corrects is not None and earlier != corrects:
         earlier, choice = corrects, None
     if earlier is not None:
         inherit_settings(spreadsheet_import, earlier, choice)
     spreadsheet_import.save()
-    ImportFile.objects.create(of=spreadsheet_import, content=content)
+    copy_file("imports_importfile", ("of_id", "content"), spreadsheet_import.pk, file, size)
     target = f"le lot « {pool.name} »" if pool else "le périmètre"
     audit_log.record(
         action="import.uploaded",
@@ -138,3 +149,16 @@ def store_upload(
     )
     queue_task(READ_TASK, spreadsheet_import)
     return spreadsheet_import
+
+
+def _get_size(content: Content) -> int:
+    return len(content) if isinstance(content, bytes) else content.seek(0, io.SEEK_END)
+
+
+def _hash_file(file: BinaryIO) -> str:
+    """Return the SHA-256 of a file, read in chunks."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    while chunk := file.read(_CHUNK_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest()

@@ -314,7 +314,8 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = not PRODUCTION
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
-FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+# Larger files are written to disk as they come, and read from there in chunks.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 
 # Link target of « Accéder à l'application ».
 APPLICATION_URL = env.text("APPLICATION_URL", "https://application.peps.example/")
