@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 from django.db import transaction
 
 from accounts.models import AccountEvent, User
@@ -15,13 +17,16 @@ from jobs.tasks import defer
 #: What somebody tried, and who knows whether it was the account's owner: the system signs these entries.
 _TRIED = {AccountEvent.Action.PASSWORD_REFUSED, AccountEvent.Action.CODE_REFUSED}
 _OBJECT_TYPE = "account_event"
+#: Refused attempts at one account that are noted a day: a stranger must not fill a journal that is kept for ever.
+MAX_REFUSALS_A_DAY = 20
 
 
 @transaction.atomic
 def note_event(event_id: int) -> bool:
     """Write an event of a member's account in the current collectivity's audit log; return whether it was written.
 
-    Idempotent. Nothing is written about accounts that never were members: an office does not learn who else tried.
+    Idempotent. Nothing is written about accounts that never were members: an office does not learn who else tried. Of
+    refused attempts the first `MAX_REFUSALS_A_DAY` are written; the accounts' journal has them all.
     """
     event = AccountEvent.objects.get(pk=event_id)
     if event.account_id is None:
@@ -33,7 +38,12 @@ def note_event(event_id: int) -> bool:
         return False
     if AuditEntry.objects.filter(object_type=_OBJECT_TYPE, object_id=event_id).exists():
         return False
+    earlier = _count_refusals_before(event) if event.action in _TRIED else 0
+    if earlier >= MAX_REFUSALS_A_DAY:
+        return False
     by, summary = _describe(event, member.user)
+    if earlier == MAX_REFUSALS_A_DAY - 1:
+        summary += " Les essais suivants de ce jour ne sont plus inscrits ici."
     audit_log.record(
         action=f"accounts.{event.action}",
         by=by,
@@ -56,6 +66,15 @@ def notify_offices(event_id: int) -> int:
     for membership in memberships:
         defer("collectivities.note_account_event", schema=membership.collectivity.schema_name, event_id=event_id)
     return len(memberships)
+
+
+def _count_refusals_before(event: AccountEvent) -> int:
+    noted = AuditEntry.objects.filter(
+        action__in=[f"accounts.{action}" for action in _TRIED],
+        at__gt=event.at - datetime.timedelta(days=1),
+        summary__contains=f"« {event.username} »",
+    )
+    return noted.count()
 
 
 def _describe(event: AccountEvent, user: User) -> tuple[User | None, str]:

@@ -196,6 +196,18 @@ def test_what_the_operator_does_is_noted_without_the_member_as_author(awa, nimes
     )
 
 
+def test_a_stranger_does_not_fill_the_journal_of_an_office(awa, nimes):
+    MemberFactory(user=awa)
+    limit = account_events.MAX_REFUSALS_A_DAY
+    minutes = [TERM + n * datetime.timedelta(minutes=1) for n in range(limit + 5)]
+    for moment in [*minutes, TERM + datetime.timedelta(days=2)]:
+        account_events.note_event(account_journal.record_event(Action.PASSWORD_REFUSED, user=awa, at=moment).pk)
+    summaries = [summary for _, summary in list_entries(nimes)]
+    assert len(summaries) == limit + 1
+    assert [n for n, summary in enumerate(summaries) if "ne sont plus inscrits" in summary] == [limit - 1]
+    assert AccountEvent.objects.count() == limit + 6
+
+
 def test_an_event_is_noted_once(awa, nimes):
     MemberFactory(user=awa)
     event = account_journal.record_event(Action.PASSWORD_CHANGED, user=awa, at=TERM)
