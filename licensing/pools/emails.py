@@ -320,7 +320,7 @@ def _build_revoked(allocation: Allocation, giver: str) -> KeyEmail:
 
 def render_many_revealed(message: Message) -> RenderedEmail:
     """Render the notice that an account has had many keys shown; it counts up to the moment when it is sent."""
-    actor = User.objects.get(pk=message.topic_id)
+    actor = User.objects.get(pk=message.topic_id or 0)
     since = datetime.datetime.fromisoformat(message.context["since"])
     shown = AuditEntry.objects.filter(action=REVEALED_ACTION, actor_id=actor.pk, at__gte=since).count()
     office = Collectivity.objects.get(schema_name=connection.schema_name)

@@ -55,7 +55,7 @@ def test_few_keys_disturb_nobody(allocations, curious):
     assert not list_notices().exists()
 
 
-def test_a_burst_is_told_to_each_other_manager_once(allocations, curious):
+def test_each_other_manager_is_notified_of_a_burst_once(allocations, curious):
     reveal(allocations, curious)
     notices = list(list_notices())
     assert [notice.recipient for notice in notices] == ["deux@ville.example", "une@ville.example"]
@@ -66,7 +66,7 @@ def test_a_burst_is_told_to_each_other_manager_once(allocations, curious):
     assert "/journal/?text=curieux&subject=keys" in rendered.text
 
 
-def test_the_next_burst_is_told_again(allocations, curious):
+def test_the_next_burst_is_notified_again(allocations, curious):
     reveal(allocations[:MANY_KEYS], curious)
     reveal(allocations[:MANY_KEYS], curious, start=TERM + datetime.timedelta(days=3))
     assert list_notices().count() == 4
