@@ -17,6 +17,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 from core.tenant_connection import connection
 from sites.demo.smtp_sink import SmtpSink
 from tenants.models import Collectivity, CollectivityKind
+from tests import tenant_guard
 from tests.host_client import HostClient
 from tests.tenants.opening import open_tenant
 
@@ -35,6 +36,9 @@ TENANTS = {
         "key_prefix": "GARD",
     },
 }
+
+#: No id of one is an id of the other: a task or a page in the wrong schema finds nothing.
+FIRST_IDS = {"nimes": 1, "gard": 1_000_001}
 
 # One PBKDF2 iteration instead of 1.5 million saves half a second per password. The production settings are not
 # touched: `tests.test_project` checks them.
@@ -64,8 +68,10 @@ def django_db_setup(django_db_setup, django_db_blocker):
         for slug, fields in TENANTS.items():
             if Collectivity.objects.filter(slug=slug).exists():
                 continue  # --reuse-db
-            open_tenant(slug=slug, at=TERM, **fields)
+            opened = open_tenant(slug=slug, at=TERM, **fields)
+            tenant_guard.separate_ids(opened, FIRST_IDS[slug])
     with pytest.MonkeyPatch.context() as patch:
+        tenant_guard.install(patch)
         patch.setattr(TransactionTestCase, "_fixture_teardown", _truncate_filled_tables)
         yield
 
@@ -99,7 +105,7 @@ def _truncate_filled_tables(self) -> None:
     Replaces Django's flush, which handles one schema only and fails on foreign keys from tenants into public. All
     names are qualified: the current schema does not matter.
     """
-    with connection.cursor() as cursor:
+    with tenant_guard.allowing_all_schemas(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables"
             " WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND tablename <> ALL(%s)",
