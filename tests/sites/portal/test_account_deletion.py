@@ -32,6 +32,7 @@ from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import TeacherFactory, UserFactory
 from tests.sites.portal import identifiable_person
 from tests.sites.portal.my_account_page import visible_text
+from tests.tenant_guard import allowing_all_schemas
 
 PAGE = "/mon-compte/supprimer/"
 
@@ -104,7 +105,7 @@ def references():
 
 def mentions(needle):
     """Return all rows of all schemas that contain the needle, as « schema.table: row »."""
-    with connection.cursor() as cursor:
+    with allowing_all_schemas(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT schemaname || '.' || tablename FROM pg_tables"
             " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
