@@ -141,7 +141,7 @@ def send_emails() -> Measure:
     """Send 2,000 messages from the outbox, committing each outcome."""
     with _sink() as port:
         options = {"host": "127.0.0.1", "port": port}
-        mailers = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}}
+        mailers = {"default": {"BACKEND": "mailing.smtp_backend.EmailBackend", "OPTIONS": options}}
         with override_settings(MAILERS=mailers):
             queue()
             contents = [

@@ -194,7 +194,7 @@ def sink(settings):
     with SmtpSink() as server:
         settings.MAILERS = {
             "default": {
-                "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+                "BACKEND": "mailing.smtp_backend.EmailBackend",
                 "OPTIONS": {"host": server.hostname, "port": server.port, "timeout": 5},
             }
         }

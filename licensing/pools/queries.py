@@ -111,7 +111,10 @@ def list_pool_positions() -> list[PoolPosition]:
 
 
 def find_emailed_ids(allocation_ids: Collection[int]) -> set[int]:
-    """Return those of the allocations whose key was e-mailed and accepted, or is being sent."""
+    """Return those of the allocations whose key was e-mailed: accepted, perhaps accepted, or being sent.
+
+    Whoever changes what was sent calls `mailing.operations.hold_back` before, lest a worker claims a message meanwhile.
+    """
     return _find_allocations_with_message(
         allocation_ids, kinds=(MessageKind.KEY, MessageKind.REMINDER, MessageKind.REDUCED), states=_REACHED_STATES
     )
@@ -132,7 +135,10 @@ def _find_allocations_with_message(
     since: datetime.datetime | None = None,
 ) -> set[int]:
     messages = Message.objects.filter(
-        topic_id__in_array=allocation_ids, topic=ALLOCATION_TOPIC, kind__in=kinds, state__in=states
+        Q(state__in=states) | Q(unanswered__gt=0),
+        topic_id__in_array=allocation_ids,
+        topic=ALLOCATION_TOPIC,
+        kind__in=kinds,
     )
     if since is not None:
         messages = messages.filter(created_at__gte=since)

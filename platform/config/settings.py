@@ -263,7 +263,8 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 JOBS_HEARTBEAT = env.number("JOBS_HEARTBEAT", 10)
 
 # --- E-mail ---------------------------------------------------------------------------------------------------------
-# Lease in seconds on the messages a worker is sending: longer than the SMTP timeouts of one message.
+# Lease in seconds on the messages a worker is sending, renewed while a server makes it wait. Two thirds of it must be
+# longer than the sending of one message's bytes may last (`mailing.smtp_backend.SmtpTimeouts.block`).
 MAIL_LEASE = env.number("MAIL_LEASE", 300)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"Pep's <ne-pas-repondre@{BASE_DOMAIN}>")
 # Recipient of new requests for an office; empty: no e-mail.
@@ -272,7 +273,7 @@ OPERATOR_EMAIL = env.text("OPERATOR_EMAIL", "")
 CONTACT_EMAIL = env.text("CONTACT_EMAIL", f"contact@{BASE_DOMAIN}")
 MAILERS = {
     "default": {
-        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "BACKEND": "mailing.smtp_backend.EmailBackend",
         "OPTIONS": {
             "host": env.text("SMTP_HOST", "127.0.0.1"),
             # Default: the local server of `manage.py smtp_sink`; read its messages with `manage.py read_mail`.
@@ -280,7 +281,6 @@ MAILERS = {
             "username": env.text("SMTP_USER", ""),
             "password": env.text("SMTP_PASSWORD", ""),
             "use_tls": env.flag("SMTP_STARTTLS", default=False),
-            "timeout": 30,
         },
     }
 }

@@ -6,12 +6,15 @@ worker's lease. So an outbox with pending messages always has a scheduled job; `
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import time
 from typing import TYPE_CHECKING
 
-from django.db.models import Min, Q
-from django.utils import timezone
+from django.db import Error, InterfaceError, OperationalError, transaction
+from django.db.models import Max, Min, Q
 
+from core.database_clock import DatabaseClock
 from core.tenant_connection import connection
 from jobs.process import shutdown_requested
 from jobs.tasks import defer_once
@@ -31,24 +34,46 @@ logger = logging.getLogger(__name__)
 
 #: Messages per claim: few, as they wait for the lease to end if the worker dies; enough to make claims cheap.
 CLAIM_BATCH_SIZE = 50
+#: Seconds after which a drain ends and queues the next one: other outboxes have their turn, whatever the server's pace.
+MAX_SECONDS = 10.0
+#: Waits before each new try to record an outcome while the database is away: a minute in all.
+_RECORD_DELAYS = (0.1, 0.4, 1, 2, 4, 8, 15, 30)
 
 
-def drain(*, limit: int = MESSAGES_PER_JOB, clock: Callable[[], datetime.datetime] = timezone.now) -> int:
-    """Send at most `limit` due messages of the current schema; return how many were accepted."""
+def drain(*, limit: int = MESSAGES_PER_JOB, clock: Callable[[], datetime.datetime] | None = None) -> int:
+    """Send at most `limit` due messages of the current schema; return how many were accepted.
+
+    `clock`: the database's by default, whatever this machine's says.
+    """
+    clock = clock or DatabaseClock()
+    ends_at = time.monotonic() + MAX_SECONDS
     accepted = handled = 0
-    with SmtpConnection() as smtp:
-        while handled < limit and not shutdown_requested.is_set():
+    batch: _Batch | None = None
+
+    def keep_leases() -> None:
+        if batch is not None:
+            # While the database is away leases cannot be kept; what the server answers then is recorded later.
+            with contextlib.suppress(Error):
+                batch.keep_leases()
+
+    with SmtpConnection(on_wait=keep_leases) as smtp:
+        while handled < limit and not _must_stop(ends_at):
             messages = leases.claim(limit=min(CLAIM_BATCH_SIZE, limit - handled), at=clock())
             if not messages:
                 break
             handled += len(messages)
-            batch = _Batch(messages, smtp, clock)
+            batch = _Batch(messages, smtp, clock, ends_at=ends_at)
             batch.send()
             accepted += batch.accepted
             if batch.is_server_unavailable:
                 break
     schedule_next(clock())
     return accepted
+
+
+def _must_stop(ends_at: float) -> bool:
+    """Return whether the worker shuts down or the drain has lasted long enough."""
+    return shutdown_requested.is_set() or time.monotonic() >= ends_at
 
 
 def schedule_next(at: datetime.datetime) -> None:
@@ -61,90 +86,171 @@ def schedule_next(at: datetime.datetime) -> None:
     if moments:
         schema = connection.schema_name
         moment = max(min(moments), at)
-        # One waiting job per schema and minute, however many drains end in it.
-        once = f"mailing.drain:{schema}:{moment:%Y-%m-%dT%H:%M}"
-        defer_once("mailing.drain", schema=schema, at=moment if moment > at else None, queueing_lock=once)
+        priority = Message.objects.due_at(moment).aggregate(highest=Max("priority"))["highest"] or 0
+        # One waiting job per schema, minute and priority, however many drains end in it.
+        once = f"mailing.drain:{schema}:{moment:%Y-%m-%dT%H:%M}:{priority}"
+        start = moment if moment > at else None
+        defer_once("mailing.drain", schema=schema, at=start, queueing_lock=once, priority=priority)
 
 
 class _Batch:
     """A batch of claimed messages being sent."""
 
-    def __init__(self, messages: list[Message], smtp: SmtpConnection, clock: Callable[[], datetime.datetime]) -> None:
+    def __init__(
+        self, messages: list[Message], smtp: SmtpConnection, clock: Callable[[], datetime.datetime], *, ends_at: float
+    ) -> None:
         self._remaining = messages
         self._smtp = smtp
         self._clock = clock
+        self._ends_at = ends_at
+        #: The message noted as handed over, see `leases.hand_over`.
+        self._handed_over: Message | None = None
+        #: Whether the message before was refused by a closing server, which may have meant that message only.
+        self._was_closed_on = False
         self.accepted = 0
         self.is_server_unavailable = False
 
     def send(self) -> None:
-        """Send the messages until all are done, the server is unavailable or the worker shuts down."""
+        """Send the messages until all are done, the server is unavailable, the worker shuts down or time is over."""
         render = _make_renderer(self._remaining)
         while self._remaining and not self.is_server_unavailable:
-            if shutdown_requested.is_set():
+            if _must_stop(self._ends_at):
                 leases.release(self._remaining)
                 return
-            if not self._keep_lease():
-                continue
+            self._remaining = self.keep_leases()
+            if not self._remaining:
+                return
             message = self._remaining[0]
-            rendered = _render(message, render, self._clock())
-            if rendered is not None:
-                self._deliver(message, rendered)
+            if self._handed_over is message or leases.hand_over(message, at=self._clock()):
+                self._handed_over = message
+                self._process(message, render)
             if not self.is_server_unavailable:
                 self._remaining = self._remaining[1:]
 
-    def _keep_lease(self) -> bool:
-        """Renew the lease when half of it is over; return whether any message is still leased."""
-        until = self._remaining[0].lease_until
-        at = self._clock()
-        if until is not None and until - at > leases.get_lease_duration() / 2:
-            return True
-        self._remaining = leases.renew(self._remaining, at=at)
-        return bool(self._remaining)
+    def keep_leases(self) -> list[Message]:
+        """Renew the leases when a third of their time is over; return the messages that are still leased."""
+        if not self._remaining:
+            return []
+        until, at = self._remaining[0].lease_until, self._clock()
+        if until is not None and until - at > leases.get_lease_duration() * 2 / 3:
+            return self._remaining
+        return leases.renew(self._remaining, at=at)
+
+    def _process(self, message: Message, render: Callable[[Message], RenderedEmail]) -> None:
+        if message.unanswered >= smtp_replies.MAX_INTERRUPTIONS:
+            self._record(
+                lambda: leases.give_up_interrupted(message, interruptions=message.unanswered, at=self._clock())
+            )
+            return
+        try:
+            rendered = render(message)
+        except kinds.NoLongerDue as lapsed:
+            reason = str(lapsed)
+            self._record(lambda: leases.record_cancelled(message, reason=reason))
+        except (OperationalError, InterfaceError):
+            # The message is not at fault: the job is retried.
+            self._retry_on_lost_database(lambda: leases.release(self._remaining))
+            raise
+        except Exception:
+            # Any error of one renderer must not stop the other messages of the batch.
+            logger.exception("Message %s (%s) could not be rendered", message.pk, message.kind)
+            self._record(lambda: leases.record_failed(message, reason=smtp_replies.RENDERING_FAILED, at=self._clock()))
+        else:
+            self._deliver(message, rendered)
 
     def _deliver(self, message: Message, rendered: RenderedEmail) -> None:
         at = self._clock()
+        was_closed_on, self._was_closed_on = self._was_closed_on, False
         try:
-            self._send_with_reconnect(message, rendered, at)
+            self._send_with_reconnect(message, rendered, at, may_blame_message=not was_closed_on)
         except MessageRejected as refusal:
             self._record_rejection(message, refusal.answer)
         except ServerUnavailable as down:
             self.is_server_unavailable = True
-            leases.release(self._remaining, due_at=at + smtp_replies.UNAVAILABLE_DELAY, reason=str(down))
-        except ConnectionInterrupted as broken:
-            leases.record_deferred(message, until=at + smtp_replies.UNAVAILABLE_DELAY, reason=str(broken))
+            due_at, reason = at + smtp_replies.UNAVAILABLE_DELAY, str(down)
+            self._retry_on_lost_database(lambda: leases.release(self._remaining, due_at=due_at, reason=reason))
+        except ConnectionInterrupted:
+            self._record(lambda: leases.record_interrupted(message, at=self._clock()))
         except ValueError:
-            leases.record_failed(message, reason=smtp_replies.BAD_ADDRESS, at=at)
+            self._record(lambda: leases.record_failed(message, reason=smtp_replies.BAD_ADDRESS, at=at))
         except Exception:
             # A backend other than SMTP failed: defer this message, send the others.
             logger.exception("Message %s could not be handed over", message.pk)
-            leases.record_deferred(message, until=at + smtp_replies.UNAVAILABLE_DELAY, reason=smtp_replies.UNREACHABLE)
+            until = at + smtp_replies.UNAVAILABLE_DELAY
+            self._record(lambda: leases.record_deferred(message, until=until, reason=smtp_replies.UNREACHABLE))
         else:
             self.accepted += 1
-            leases.record_accepted(message, message_id=build_message_id(message), at=self._clock())
+            accepted_at = self._clock()
+            self._record(lambda: leases.record_accepted(message, message_id=build_message_id(message), at=accepted_at))
 
-    def _send_with_reconnect(self, message: Message, rendered: RenderedEmail, at: datetime.datetime) -> None:
+    def _send_with_reconnect(
+        self, message: Message, rendered: RenderedEmail, at: datetime.datetime, *, may_blame_message: bool
+    ) -> None:
+        """Send the message, twice where the server closes the connection.
+
+        Raises what `SmtpConnection.send` raises. A server that twice closes over one recipient rejects that message,
+        unless it did the same to the message before (`may_blame_message`): then it is unavailable.
+        """
         email = compose(message, rendered, at=at)
         try:
             self._smtp.send(email)
-        except ServerUnavailable:
+        except ServerUnavailable as closed:
             # Many servers close after some messages or minutes: reconnect once if this connection has worked.
-            if not self._smtp.handled_count:
+            if not self._smtp.handled_count and closed.answer is None:
                 raise
             self._smtp.close()
             self._smtp.handled_count = 0
-            self._smtp.send(email)
+            try:
+                self._smtp.send(email)
+            except ServerUnavailable as closed_again:
+                if closed_again.answer is None or not may_blame_message:
+                    raise
+                self._was_closed_on = True
+                raise MessageRejected(closed_again.answer) from closed_again
 
     def _record_rejection(self, message: Message, answer: smtp_replies.SmtpReply) -> None:
         reason = smtp_replies.explain_reply(answer)
         attempts = message.attempts + 1
         wait = None if answer.is_final else smtp_replies.get_retry_delay(attempts)
         if wait is not None:
-            leases.record_deferred(message, until=self._clock() + wait, reason=reason)
-        elif answer.is_final:
-            leases.record_failed(message, reason=reason, at=self._clock())
-        else:
-            final_reason = f"{smtp_replies.GAVE_UP.format(attempts=attempts)} {reason}"
-            leases.record_failed(message, reason=final_reason, at=self._clock())
+            until = self._clock() + wait
+            self._record(lambda: leases.record_deferred(message, until=until, reason=reason))
+            return
+        if not answer.is_final:
+            reason = f"{smtp_replies.GAVE_UP.format(attempts=attempts)} {reason}"
+        self._record(lambda: leases.record_failed(message, reason=reason, at=self._clock()))
+
+    def _record(self, outcome: Callable[[], bool]) -> None:
+        """Record an outcome, and in the same commit that the next message is handed over."""
+        current, *others = self._remaining[:2]
+        # In the order in which everybody locks messages.
+        following = next((other for other in others if other.pk > current.pk), None)
+
+        def record() -> None:
+            with transaction.atomic():
+                outcome()
+                is_next = following is not None and leases.hand_over(following, at=self._clock())
+            self._handed_over = following if is_next else None
+
+        self._retry_on_lost_database(record)
+
+    def _retry_on_lost_database(self, write: Callable[[], None]) -> None:
+        """Write what a server answered, again and again for a minute if the database's connection is lost.
+
+        Without the note, what was accepted would be sent a second time. Repeating it is harmless: it depends on the
+        lease.
+        """
+        for delay in (*_RECORD_DELAYS, None):
+            try:
+                write()
+            except (OperationalError, InterfaceError):
+                if delay is None or connection.in_atomic_block:
+                    raise
+                logger.warning("The outcome of a message could not be recorded; trying again in %s s", delay)
+                connection.close()
+                time.sleep(delay)
+            else:
+                return
 
 
 def _make_renderer(messages: list[Message]) -> Callable[[Message], RenderedEmail]:
@@ -161,18 +267,3 @@ def _make_renderer(messages: list[Message]) -> Callable[[Message], RenderedEmail
         return renderers[message.kind](message)
 
     return render
-
-
-def _render(
-    message: Message, render: Callable[[Message], RenderedEmail], at: datetime.datetime
-) -> RenderedEmail | None:
-    """Render the message; record the outcome and return None if it is obsolete or cannot be rendered."""
-    try:
-        return render(message)
-    except kinds.NoLongerDue as lapsed:
-        leases.record_cancelled(message, reason=str(lapsed))
-    except Exception:
-        # Any error of one renderer must not stop the other messages of the batch.
-        logger.exception("Message %s (%s) could not be rendered", message.pk, message.kind)
-        leases.record_failed(message, reason=smtp_replies.RENDERING_FAILED, at=at)
-    return None

@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.fields.json import KeyTransform
+from django.db.models.functions import Coalesce, Now
 
 from core.querysets import LockableQuerySet
-from mailing.smtp_replies import REPLY_SEPARATOR
+from mailing.smtp_replies import PERHAPS_ACCEPTED, REPLY_SEPARATOR
 
 if TYPE_CHECKING:
     import datetime
@@ -45,7 +46,7 @@ class MessageQuerySet(LockableQuerySet["Message"]):
     def lost(self) -> Self:
         return self.filter(state__in=LOST)
 
-    def unclaimed_at(self, moment: datetime.datetime) -> Self:
+    def unclaimed_at(self, moment: datetime.datetime | Now) -> Self:
         """Filter pending messages that no worker has leased."""
         return self.pending().exclude(state=MessageState.SENDING, lease_until__gt=moment)
 
@@ -55,6 +56,28 @@ class MessageQuerySet(LockableQuerySet["Message"]):
 
     def due_at(self, moment: datetime.datetime) -> Self:
         return self.unclaimed_at(moment).filter(due_at__lte=moment)
+
+    def call_off(self, *, at: datetime.datetime) -> int:
+        """Cancel these messages; those that a server may have accepted become `sent`, with a reason that says so."""
+        perhaps_accepted = Q(unanswered__gt=0)
+        return self.update(
+            state=Case(
+                When(perhaps_accepted, then=Value(MessageState.SENT.value)),
+                default=Value(MessageState.CANCELLED.value),
+                output_field=models.CharField(),
+            ),
+            sent_at=Case(
+                When(perhaps_accepted, then=Coalesce("handed_over_at", Value(at))),
+                default=F("sent_at"),
+                output_field=models.DateTimeField(),
+            ),
+            reason=Case(
+                When(perhaps_accepted, then=Value(PERHAPS_ACCEPTED)),
+                default=F("reason"),
+                output_field=models.TextField(),
+            ),
+            lease_until=None,
+        )
 
 
 class Message(models.Model):
@@ -74,6 +97,12 @@ class Message(models.Model):
     due_at = models.DateTimeField("à envoyer le")
     # Number of replies by a server about this message.
     attempts = models.PositiveSmallIntegerField("tentatives", default=0)
+    # Higher leaves first within an outbox: single messages before those of an import.
+    priority = models.SmallIntegerField(default=0)
+    # Times it was handed to a server whose answer we do not know (line broken, worker killed): if not 0, it may have
+    # been accepted. Raised before each sending, restored by the answer.
+    unanswered = models.PositiveSmallIntegerField(default=0)
+    handed_over_at = models.DateTimeField(null=True)
     # Set while `sending`. Also identifies the lease: a worker whose lease was lost writes nothing.
     lease_until = models.DateTimeField(null=True)
     sent_at = models.DateTimeField("envoyé le", null=True)
@@ -96,8 +125,11 @@ class Message(models.Model):
             ),
         ]
         indexes: ClassVar = [
+            # The order in which messages are claimed.
             models.Index(
-                name="message_due", fields=["due_at", "id"], condition=Q(state__in=["queued", "deferred", "sending"])
+                name="message_due",
+                fields=["-priority", "due_at", "id"],
+                condition=Q(state__in=["queued", "deferred", "sending"]),
             ),
             models.Index(name="message_topic", fields=["topic", "topic_id"]),
             # Messages to a user account, for the personal data export and for anonymisation.

@@ -10,11 +10,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from core.copy_rows import copy_rows
 from core.tenant_connection import connection
 from jobs.tasks import defer_many
-from mailing.models import Message, MessageState
+from mailing.models import Message, MessageQuerySet, MessageState
 
 if TYPE_CHECKING:
     import datetime
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 #: Messages per drain job.
 MESSAGES_PER_JOB = 500
-#: Job priority of single messages (accounts, resends), ahead of bulk imports.
+#: Priority of single messages (accounts, resends) and of their jobs, ahead of bulk imports.
 SINGLE_MESSAGE_PRIORITY = 10
 
 #: The first six are the fields of `NewMessage`.
@@ -37,6 +38,8 @@ _COLUMNS = {
     "created_at": "timestamptz",
     "due_at": "timestamptz",
     "attempts": "int2",
+    "priority": "int2",
+    "unanswered": "int2",
     "message_id": "varchar",
     "reason": "text",
 }
@@ -75,6 +78,7 @@ def enqueue(
         context=dict(context or {}),
         created_at=at,
         due_at=max(due_at or at, at),
+        priority=SINGLE_MESSAGE_PRIORITY,
     )
     _defer_drains(1, at=at, due_at=message.due_at, priority=SINGLE_MESSAGE_PRIORITY)
     return message
@@ -84,13 +88,17 @@ def enqueue(
 def enqueue_many(
     messages: Iterable[NewMessage], *, at: datetime.datetime, due_at: datetime.datetime | None = None
 ) -> int:
-    """Enqueue messages with one COPY, and a drain job for every 500; return how many."""
-    due_at = max(due_at or at, at)
-    rows = [(*message, MessageState.QUEUED.value, at, due_at, 0, "", "") for message in messages]
-    if not rows:
+    """Enqueue messages with one COPY, and a drain job for every 500; return how many.
+
+    One alone leaves before those that were enqueued together.
+    """
+    due_at, messages = max(due_at or at, at), list(messages)
+    if not messages:
         return 0
+    priority = SINGLE_MESSAGE_PRIORITY if len(messages) == 1 else 0
+    rows = [(*message, MessageState.QUEUED.value, at, due_at, 0, priority, 0, "", "") for message in messages]
     copy_rows(Message._meta.db_table, _COLUMNS, rows)  # noqa: SLF001 - documented
-    _defer_drains(-(-len(rows) // MESSAGES_PER_JOB), at=at, due_at=due_at)
+    _defer_drains(-(-len(rows) // MESSAGES_PER_JOB), at=at, due_at=due_at, priority=priority)
     return len(rows)
 
 
@@ -98,13 +106,26 @@ def enqueue_many(
 def cancel(topic: str, topic_ids: Collection[int], at: datetime.datetime) -> int:
     """Cancel the pending messages about these subjects; return how many.
 
-    A message leased by a worker is not changed: its renderer raises `kinds.NoLongerDue` if it is obsolete.
+    A message leased by a worker is not changed: its renderer raises `kinds.NoLongerDue` if it is obsolete. One that a
+    server may have accepted becomes `sent`.
     """
-    cancellable = Message.objects.unclaimed_at(at).filter(topic_id__in_array=topic_ids, topic=topic)
-    return cancellable.update(state=MessageState.CANCELLED, lease_until=None)
+    return _filter_unclaimed(topic, topic_ids).call_off(at=at)
 
 
-def _defer_drains(jobs: int, *, at: datetime.datetime, due_at: datetime.datetime, priority: int = 0) -> None:
+def hold_back(topic: str, topic_ids: Collection[int]) -> None:
+    """Keep workers from claiming the pending messages about these subjects until the current transaction ends.
+
+    For whoever decides by what has left: see `licensing.pools.queries.find_emailed_ids`.
+    """
+    list(_filter_unclaimed(topic, topic_ids).locked().order_by("pk").values_list("pk"))
+
+
+def _filter_unclaimed(topic: str, topic_ids: Collection[int]) -> MessageQuerySet:
+    # By the database's clock, as the leases are.
+    return Message.objects.unclaimed_at(Now()).filter(topic_id__in_array=topic_ids, topic=topic)
+
+
+def _defer_drains(jobs: int, *, at: datetime.datetime, due_at: datetime.datetime, priority: int) -> None:
     defer_many(
         "mailing.drain",
         jobs,

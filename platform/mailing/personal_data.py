@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
+from django.utils import timezone
 
 from mailing import kinds
-from mailing.models import PENDING, Message, MessageState
+from mailing.models import PENDING, Message
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -43,7 +44,9 @@ def anonymise(which: Q) -> int:
     """
     messages = Message.objects.filter(which)
     # Also those being sent: clearing the lease keeps their worker from recording an outcome.
-    messages.filter(state__in=PENDING).update(state=MessageState.CANCELLED, lease_until=None)
+    pending = messages.filter(state__in=PENDING)
+    list(pending.locked().values_list("pk"))
+    pending.call_off(at=timezone.now())
     return messages.update(recipient="", about="", context={}, message_id="", reason=ERASED_REASON)
 
 

@@ -17,8 +17,10 @@ from django.core.mail import mailers
 from django.core.mail.backends import smtp
 
 from mailing import smtp_replies
+from mailing.smtp_backend import EmailBackend
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from django.core.mail.backends.base import BaseEmailBackend
@@ -42,7 +44,14 @@ class MessageRejected(Exception):
 
 
 class ServerUnavailable(Exception):
-    """No message can be sent now; the French message says why. The current message was not accepted."""
+    """No message can be sent now; the French message says why. The current message was not accepted.
+
+    `answer`: the server's, where it came to the recipient or the content: it may concern this message only.
+    """
+
+    def __init__(self, reason: str, answer: smtp_replies.SmtpReply | None = None) -> None:
+        super().__init__(reason)
+        self.answer = answer
 
 
 class ConnectionInterrupted(Exception):
@@ -55,8 +64,11 @@ class SmtpConnection:
     With a backend other than SMTP (a provider's API, locmem in tests), its own `send_messages` is used.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_wait: Callable[[], None] | None = None) -> None:
+        """`on_wait`: called now and then while the server makes us wait."""
         self._backend: BaseEmailBackend = mailers.default
+        if on_wait is not None and isinstance(self._backend, EmailBackend):
+            self._backend.on_wait = on_wait
         self._is_open = False
         #: Messages handled on this connection: tells a server that closes after a hundred from one that is down.
         self.handled_count = 0
@@ -126,7 +138,7 @@ class SmtpConnection:
                 reply = smtp_replies.parse_reply(*answer)
                 logger.error("The SMTP server refuses our sender: %s", reply)
                 raise ServerUnavailable(smtp_replies.quote_reply(smtp_replies.SENDER_REFUSED, reply))
-            self._check_accepted(answer, connection)
+            self._check_accepted(answer, connection, concerns_message=False)
             self._check_accepted(connection.rcpt(recipient), connection)
         except (OSError, smtplib.SMTPException) as error:
             # Before DATA: the message was not accepted.
@@ -141,9 +153,14 @@ class SmtpConnection:
             self.close()
             raise ConnectionInterrupted(smtp_replies.INTERRUPTED) from error
         else:
+            if answer[0] == -1:
+                self.close()
+                raise ConnectionInterrupted(smtp_replies.INTERRUPTED)
             self._check_accepted(answer, connection)
 
-    def _check_accepted(self, answer: tuple[int, bytes | str], connection: smtplib.SMTP) -> None:
+    def _check_accepted(
+        self, answer: tuple[int, bytes | str], connection: smtplib.SMTP, *, concerns_message: bool = True
+    ) -> None:
         """Check a reply. Raises `MessageRejected`, or `ServerUnavailable` if the server is closing."""
         code, text = answer
         if code in _ACCEPTED:
@@ -151,7 +168,9 @@ class SmtpConnection:
         reply = smtp_replies.parse_reply(code, text)
         if code in (_CLOSING, -1):
             self.close()
-            raise ServerUnavailable(smtp_replies.explain_reply(reply) if code == _CLOSING else smtp_replies.UNREACHABLE)
+            if code == _CLOSING:
+                raise ServerUnavailable(smtp_replies.explain_reply(reply), reply if concerns_message else None)
+            raise ServerUnavailable(smtp_replies.UNREACHABLE)
         # Reset for the next message; if that fails, it will open a new connection.
         try:
             connection.rset()

@@ -53,7 +53,15 @@ BAD_ADDRESS = "Cette adresse est mal écrite : corrigez-la et renvoyez le messag
 RENDERING_FAILED = "Le message n'a pas pu être composé, par une erreur de notre fait : prévenez l'assistance."
 GAVE_UP = "Le message a été proposé {attempts} fois, en vain."
 UNREACHABLE = "Notre serveur d'envoi ne répond pas. Rien n'est perdu : un nouvel essai est prévu."
-INTERRUPTED = "La connexion s'est interrompue pendant l'envoi. Un nouvel essai est prévu."
+INTERRUPTED = (
+    "La connexion s'est interrompue pendant l'envoi : le message est peut-être parti. Un nouvel essai est prévu."
+)
+GAVE_UP_INTERRUPTED = (
+    "La connexion s'est interrompue {attempts} fois pendant l'envoi : le message est peut-être arrivé, peut-être "
+    "plusieurs fois. Demandez-le au destinataire avant de le renvoyer."
+)
+#: Instead of « Annulé » or « Échec » for what a server may have accepted; why it is not tried again may follow.
+PERHAPS_ACCEPTED = "Le message est sans doute parti : la connexion s'est interrompue avant la réponse du serveur."
 SENDER_REFUSED = (
     "Notre serveur d'envoi refuse notre adresse d'expéditeur. Rien n'est perdu : un nouvel essai est prévu."
 )
@@ -62,6 +70,10 @@ CONNECTION_REFUSED = "Notre serveur d'envoi refuse la connexion. Rien n'est perd
 _RETRY_MINUTES = (5, 15, 30, 60, 120, 240, 480, 480, 480, 480)
 #: With the delays above, two days: usual for mail servers.
 MAX_ATTEMPTS = len(_RETRY_MINUTES) + 1
+#: After each interruption between a message and the server's reply, which may have accepted it.
+_INTERRUPTION_MINUTES = (2, 10, 30, 120)
+#: Copies of one message that recipients may get where the line breaks each time.
+MAX_INTERRUPTIONS = len(_INTERRUPTION_MINUTES) + 1
 #: Retry delay while our own SMTP server is unavailable. Retried without limit: the message is not at fault.
 UNAVAILABLE_DELAY = datetime.timedelta(minutes=2)
 
@@ -109,3 +121,10 @@ def quote_reply(sentence: str, answer: SmtpReply) -> str:
 def get_retry_delay(attempts: int) -> datetime.timedelta | None:
     """Return the retry delay after that many attempts; None after the last one."""
     return datetime.timedelta(minutes=_RETRY_MINUTES[attempts - 1]) if attempts < MAX_ATTEMPTS else None
+
+
+def get_interruption_delay(interruptions: int) -> datetime.timedelta | None:
+    """Return the retry delay after that many interruptions; None after the last one."""
+    if interruptions >= MAX_INTERRUPTIONS:
+        return None
+    return datetime.timedelta(minutes=_INTERRUPTION_MINUTES[interruptions - 1])

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import datetime
 
-from django.utils import timezone
 from psycopg import sql
 
+from core.database_clock import DatabaseClock
 from core.schemas import query_schemas_with
 from jobs.tasks import defer_once
 from mailing.models import Message
@@ -26,7 +26,7 @@ _OVERDUE_SCHEMAS = sql.SQL(
 
 def sweep(*, at: datetime.datetime | None = None) -> list[str]:
     """Queue a drain for each schema with overdue messages; return those schemas."""
-    before = (at or timezone.now()) - OVERDUE
+    before = (at or DatabaseClock()()) - OVERDUE
     overdue = [schema for (schema,) in query_schemas_with(_TABLE, _OVERDUE_SCHEMAS, before=before)]
     for schema in overdue:
         defer_once("mailing.drain", schema=schema, queueing_lock=f"mailing.drain:{schema}:sweep")

@@ -59,7 +59,9 @@ class SinkBehaviour:
     messages_per_connection: int | None = None
     #: Total of accepted messages after which the connection is dropped once, without a reply.
     drop_after: int | None = None
-    #: Whether the message of the dropped connection is stored: the sender cannot know and sends it again.
+    #: Recipients over whose messages the connection is dropped each time, without a reply.
+    drop_recipients: set[str] = field(default_factory=set)
+    #: Whether the messages of dropped connections are stored: the sender cannot know and sends them again.
     stores_dropped: bool = False
 
 
@@ -146,7 +148,8 @@ class SmtpSink(Controller):
         """Store the message."""
         behaviour = self.behaviour
         await asyncio.sleep(behaviour.delay)
-        if behaviour.drop_after is not None and self.accepted >= behaviour.drop_after:
+        is_due = behaviour.drop_after is not None and self.accepted >= behaviour.drop_after
+        if is_due or behaviour.drop_recipients & set(envelope.rcpt_tos):
             behaviour.drop_after = None
             if behaviour.stores_dropped:
                 self._store(envelope)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime
 
 from django.db import transaction
+from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from mailing import operations, queries
@@ -64,7 +65,7 @@ def test_cancelling_affects_pending_messages_only(nimes):
         for n in range(4)
     ]
     Message.objects.filter(pk=messages[1].pk).update(state=MessageState.SENT, sent_at=TERM)
-    Message.objects.filter(pk=messages[2].pk).update(state=MessageState.SENDING, lease_until=TERM + HOUR)
+    Message.objects.filter(pk=messages[2].pk).update(state=MessageState.SENDING, lease_until=timezone.now() + HOUR)
     assert operations.cancel("allocation", [0, 1, 2], TERM) == 1
     assert list(Message.objects.order_by("pk").values_list("state", flat=True)) == [
         MessageState.CANCELLED, MessageState.SENT, MessageState.SENDING, MessageState.QUEUED]  # fmt: skip

@@ -144,6 +144,7 @@ def _apply(
     pool: Pool, changing: Sequence[tuple[Allocation, int]], *, by: User | None, at: datetime.datetime, action: str
 ) -> set[int]:
     allocation_ids, units = [allocation.pk for allocation, _ in changing], [now for _, now in changing]
+    mailing.hold_back(ALLOCATION_TOPIC, allocation_ids)
     notified = find_emailed_ids(allocation_ids)
     table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - documented API
     with connection.cursor() as cursor:

@@ -70,6 +70,7 @@ def revoke_many(
 
 def _apply(allocations: list[Allocation], *, by: User | None, at: datetime.datetime, action: str) -> set[int]:
     allocation_ids = [allocation.pk for allocation in allocations]
+    mailing.hold_back(ALLOCATION_TOPIC, allocation_ids)
     notified = find_emailed_ids(allocation_ids)
     rows = Allocation.objects.filter(pk__in_array=allocation_ids)
     rows.update(revoked_at=at, revoked_by_id=by.pk if by else None)

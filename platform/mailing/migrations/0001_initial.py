@@ -41,6 +41,9 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(verbose_name="créé le")),
                 ("due_at", models.DateTimeField(verbose_name="à envoyer le")),
                 ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="tentatives")),
+                ("priority", models.SmallIntegerField(default=0)),
+                ("unanswered", models.PositiveSmallIntegerField(default=0)),
+                ("handed_over_at", models.DateTimeField(null=True)),
                 ("lease_until", models.DateTimeField(null=True)),
                 ("sent_at", models.DateTimeField(null=True, verbose_name="envoyé le")),
                 ("message_id", models.CharField(blank=True, max_length=255, verbose_name="Message-ID")),
@@ -51,7 +54,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(
                         condition=models.Q(("state__in", ["queued", "deferred", "sending"])),
-                        fields=["due_at", "id"],
+                        fields=["-priority", "due_at", "id"],
                         name="message_due",
                     ),
                     models.Index(fields=["topic", "topic_id"], name="message_topic"),

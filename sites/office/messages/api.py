@@ -67,7 +67,9 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
         "repart de soi-même.",
     )
     reason = serializers.CharField(
-        source="explanation", help_text="Pourquoi il attend, n'est pas parti ou n'a plus d'adresse ; vide sinon."
+        source="explanation",
+        help_text="Pourquoi il attend, n'est pas parti, n'a plus d'adresse, ou n'est que sans doute parti "
+        "(la connexion s'est interrompue avant la réponse du serveur) ; vide sinon.",
     )
     server_response = serializers.CharField(
         source="server_answer", help_text="Ce qu'un serveur a répondu en le refusant, mot pour mot ; vide sinon."
@@ -78,7 +80,8 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
     next_attempt_at = UtcDateTimeField(allow_null=True, help_text="Pas avant ; null si aucun envoi n'est prévu.")
     created_at = UtcDateTimeField(help_text="Quand il a été préparé ; il peut partir bien plus tard.")
     sent_at = UtcDateTimeField(
-        allow_null=True, help_text="Quand le serveur d'envoi l'a accepté ; null : pas encore, ou jamais."
+        allow_null=True,
+        help_text="Quand le serveur d'envoi l'a accepté, ou a pu l'accepter ; null : pas encore, ou jamais.",
     )
 
     class Meta:

@@ -25,4 +25,6 @@ STATE_COLOURS: dict[str, str] = {
 @register.filter
 def state_colour(message: Message) -> str:
     """Return the badge colour of a message's state."""
+    if message.state == MessageState.SENT and message.reason:
+        return "warning"  # perhaps accepted
     return "danger" if message.is_lost else STATE_COLOURS.get(message.state, "info")

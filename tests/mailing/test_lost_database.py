@@ -1,0 +1,91 @@
+"""The database's connection dies under a drain: outcomes are recorded anew, retried jobs repeat nothing."""
+
+from __future__ import annotations
+
+import collections
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from mailing import drain as draining
+from mailing import leases, operations
+from mailing.drain import drain
+from mailing.models import Message, MessageState
+from tests.workers import running_worker, wait_until
+
+
+def enqueue(count):
+    batch = [operations.NewMessage(kind="note", recipient=f"ecole{n}@exemple.example") for n in range(count)]
+    operations.enqueue_many(batch, at=timezone.now())
+
+
+def terminate_own_backend():
+    """Have the server end this thread's connection, as it is told to while in use."""
+    with pytest.raises(OperationalError), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+def count_received(sink):
+    return collections.Counter(received.recipients[0] for received in sink.received)
+
+
+def test_an_acceptance_is_recorded_over_a_new_connection(committing, sink, note, monkeypatch):
+    enqueue(20)
+    record = leases.record_accepted
+    calls = iter(range(1000))
+
+    def record_on_a_dead_connection(message, **fields):
+        if next(calls) == 7:
+            terminate_own_backend()
+        return record(message, **fields)
+
+    monkeypatch.setattr(leases, "record_accepted", record_on_a_dead_connection)
+    assert drain() == 20
+    assert set(count_received(sink).values()) == {1}
+    assert set(Message.objects.values_list("state", "unanswered")) == {(MessageState.SENT, 0)}
+
+
+def test_a_drain_that_is_retried_repeats_nothing(committing, sink, note, monkeypatch, settings):
+    monkeypatch.setattr(draining, "_RECORD_DELAYS", ())
+    settings.MAIL_LEASE = 1
+    enqueue(30)
+    record, calls = leases.record_accepted, iter(range(1000))
+
+    def fail_once(message, **fields):
+        if next(calls) == 10:
+            terminate_own_backend()
+        return record(message, **fields)
+
+    monkeypatch.setattr(leases, "record_accepted", fail_once)
+    with pytest.raises(OperationalError):
+        drain()
+    connection.close()
+    # The retried job: what is leased waits, the accepted message may be sent a second time, nothing else.
+    assert wait_until(lambda: drain() or not Message.objects.pending().exists(), timeout=10)
+    assert wait_until(lambda: not Message.objects.pending().exists() or drain() is None, timeout=10)
+    received = count_received(sink)
+    assert len(received) == 30
+    assert received.total() <= 31
+    identifiers = collections.Counter(str(message.email["Message-ID"]) for message in sink.received)
+    assert len(identifiers) == 30
+    assert Message.objects.filter(state=MessageState.SENT).count() == 30
+
+
+def test_a_worker_whose_connections_are_killed_sends_nothing_twice(committing, sink, note):
+    sink.behaviour.delay = 0.01
+    enqueue(300)
+    environment = {"SMTP_HOST": sink.hostname, "SMTP_PORT": str(sink.port), "MAIL_LEASE": "3"}
+    with running_worker(**environment):
+        for accepted in (40, 120, 200):
+            assert sink.wait_for(accepted)
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+        assert wait_until(lambda: not Message.objects.pending().exists(), timeout=60)
+    received = count_received(sink)
+    assert len(received) == 300
+    assert received.total() == 300
+    assert Message.objects.filter(state=MessageState.SENT).count() == 300

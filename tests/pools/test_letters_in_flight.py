@@ -1,0 +1,118 @@
+"""Revoking and reducing while letters are on their way: who was written to, who is corrected."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+from django_tenants.utils import schema_context
+
+from core.tenant_connection import connection
+from licensing.orders import operations as orders
+from licensing.pools import operations
+from licensing.pools.models import Allocation
+from licensing.pools.operations import reduction, revocation
+from licensing.pools.queries import find_emailed_ids
+from mailing import leases
+from mailing import operations as mailing
+from mailing.drain import drain
+from mailing.models import Message, MessageState
+from tests.factories.schools import SchoolFactory
+from tests.pools.actions import allocate_units
+
+MINUTE = datetime.timedelta(minutes=1)
+
+
+@pytest.fixture
+def pool(nimes):
+    return orders.grant(collectivity=nimes, licences=10, reason="Essai", by=None, at=timezone.now())
+
+
+@pytest.fixture
+def interrupted(pool, sink):
+    """An allocation whose letter was accepted, while the line broke before we knew."""
+    sink.behaviour.drop_after = 0
+    sink.behaviour.stores_dropped = True
+    allocation = allocate_units(pool, SchoolFactory(), units=3)
+    drain()
+    assert sink.accepted == 1
+    return allocation
+
+
+def test_a_key_whose_letter_may_have_been_accepted_counts_as_written_to(interrupted):
+    assert find_emailed_ids([interrupted.pk]) == {interrupted.pk}
+
+
+def test_a_revocation_shows_it_as_sent_and_the_corrective_letter_follows(interrupted, sink):
+    operations.revoke(allocation_id=interrupted.pk, by=None, at=timezone.now())
+    key, revoked = Message.objects.order_by("pk")
+    assert (key.kind, key.state) == ("key", MessageState.SENT)
+    assert drain() == 1
+    revoked.refresh_from_db()
+    assert (revoked.kind, revoked.state) == ("key_revoked", MessageState.SENT)
+    assert "n'est plus valable" in sink.received[-1].email["Subject"]
+
+
+def test_a_reduction_corrects_what_may_have_been_accepted(interrupted, sink):
+    operations.reduce(pool_id=interrupted.pool_id, uai=interrupted.school_id, units=1, by=None, at=timezone.now())
+    assert list(Message.objects.order_by("pk").values_list("kind", "state")) == [
+        ("key", MessageState.SENT), ("key_reduced", MessageState.QUEUED)]  # fmt: skip
+
+
+def test_a_letter_of_a_dead_worker_is_shown_as_sent_and_corrected(pool):
+    allocation = allocate_units(pool, SchoolFactory(), units=3)
+    now = timezone.now()
+    [claimed] = leases.claim(limit=1, at=now)
+    assert leases.hand_over(claimed, at=now)
+    Message.objects.update(lease_until=now - MINUTE)
+    operations.revoke(allocation_id=allocation.pk, by=None, at=now)
+    assert list(Message.objects.order_by("pk").values_list("kind", "state")) == [
+        ("key", MessageState.SENT), ("key_revoked", MessageState.QUEUED)]  # fmt: skip
+
+
+@pytest.fixture
+def queued(committing):
+    """An allocation whose letter waits, committed."""
+    pool = orders.grant(collectivity=committing, licences=10, reason="Essai", by=None, at=timezone.now())
+    return allocate_units(pool, SchoolFactory(), units=3)
+
+
+@pytest.mark.parametrize("change", ["revoke", "reduce"])
+def test_a_worker_claims_no_letter_between_the_question_and_the_change(queued, sink, monkeypatch, change):
+    """A letter that is claimed after « was it sent? » and before the cancellation leaves with no correction."""
+    schema = connection.schema_name
+
+    def drain_elsewhere():
+        try:
+            with schema_context(schema):
+                drain()
+        finally:
+            connections.close_all()
+
+    module = reduction if change == "reduce" else revocation
+    ask = module.find_emailed_ids
+
+    def ask_then_let_a_worker_run(ids):
+        answer = ask(ids)
+        worker = threading.Thread(target=drain_elsewhere)
+        worker.start()
+        worker.join(timeout=10)
+        return answer
+
+    monkeypatch.setattr(module, "find_emailed_ids", ask_then_let_a_worker_run)
+    if change == "revoke":
+        operations.revoke(allocation_id=queued.pk, by=None, at=timezone.now())
+    else:
+        operations.reduce(pool_id=queued.pool_id, uai=queued.school_id, units=1, by=None, at=timezone.now())
+    corrected = Message.objects.filter(kind__in=("key_revoked", "key_reduced")).exists()
+    assert sink.accepted == 0 or corrected
+    drain()
+    if change == "reduce":
+        assert "1 licence" in sink.received[-1].email["Subject"]
+    else:
+        assert sink.accepted == 0
+        assert Allocation.objects.get().revoked_at is not None
+    assert mailing.cancel("allocation", [queued.pk], timezone.now()) == 0
