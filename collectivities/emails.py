@@ -81,9 +81,9 @@ def render_office_requested(message: Message) -> RenderedEmail:
     request = OfficeRequest.objects.get(pk=_topic_id(message))
     return render_email(
         subject="Votre demande de bureau Pep's est bien reçue",
-        greeting=format_salutation(request.applicant),
+        # Nothing that was typed: the mailbox may be a stranger's.
         paragraphs=[
-            f"Nous avons bien reçu votre demande de bureau Pep's pour {request.name} (SIREN {request.siren}).",
+            f"Nous avons bien reçu la demande de bureau Pep's pour la collectivité de SIREN {request.siren}.",
             (
                 "Nous la vérifions, puis nous vous écrivons à cette adresse : soit une invitation à entrer dans votre "
                 "bureau, soit la raison pour laquelle nous ne pouvons pas l'ouvrir."

@@ -17,6 +17,7 @@ from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
 from api.tokens import MAX_NAME_LENGTH
 from collectivities.models import OfficeSettings, PortfolioSchool, Role
 from core.calendar import date_in_paris
+from core.plain_names import check_no_address, check_person_name
 from schools import uai
 from tenants import identifiers
 from tenants.models import OfficeRequest
@@ -57,10 +58,16 @@ class NewAccountForm(forms.Form):
     """The account of an invited person; its e-mail address is the invitation's."""
 
     first_name = forms.CharField(
-        label="Prénom", max_length=150, widget=forms.TextInput(attrs={"autocomplete": "given-name"})
+        label="Prénom",
+        max_length=150,
+        validators=[check_person_name],
+        widget=forms.TextInput(attrs={"autocomplete": "given-name"}),
     )
     last_name = forms.CharField(
-        label="Nom", max_length=150, widget=forms.TextInput(attrs={"autocomplete": "family-name"})
+        label="Nom",
+        max_length=150,
+        validators=[check_person_name],
+        widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
     )
     username = forms.CharField(
         label="Identifiant",
@@ -219,6 +226,12 @@ class OfficeRequestForm(ModelForm[OfficeRequest]):
     siren = forms.CharField(
         label="SIREN", max_length=15, help_text=Meta.help_texts["siren"], widget=Meta.widgets["siren"]
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["applicant"].validators.append(check_person_name)
+        for name in ("name", "role"):
+            self.fields[name].validators.append(check_no_address)
 
     def clean_siren(self) -> str:
         """Return the nine digits. Raises `ValidationError` where they are not a valid SIREN."""

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts import throttling
+from accounts.client_ip import get_client_ip
 from collectivities.exceptions import CollectivityError
 from collectivities.forms import OfficeRequestForm
 from collectivities.operations import office_requests as operations
@@ -34,7 +35,7 @@ def submit(request: HttpRequest) -> HttpResponse:
         try:
             throttling.count_attempts(
                 [
-                    (PER_NETWORK, throttling.get_network(request.META["REMOTE_ADDR"])),
+                    (PER_NETWORK, throttling.get_network(get_client_ip(request))),
                     (PER_EMAIL, form.cleaned_data["email"].lower()),
                 ],
                 at=now,

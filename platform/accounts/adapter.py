@@ -15,8 +15,9 @@ from django_tenants.utils import get_public_schema_name
 from accounts import account_journal, email_kinds, throttling, usernames
 from accounts.client_ip import get_client_ip as client_address
 from accounts.models import AccountEvent, Profile
-from accounts.outbox import queue_email
+from accounts.outbox import is_confirmation_allowed, queue_email
 from accounts.rate_limits import SIGN_IN_BY_NAME, SIGN_IN_BY_NETWORK
+from core.plain_names import MAX_LENGTH
 
 if TYPE_CHECKING:
     from allauth.account.models import EmailAddress, EmailConfirmationHMAC
@@ -45,6 +46,10 @@ class AccountAdapter(DefaultAccountAdapter):
     def clean_username(self, username: str, shallow: bool = False) -> str:  # noqa: FBT001, FBT002 - allauth's signature
         """Validate the username's format but not its uniqueness, which would reveal existing accounts."""
         if usernames.is_reserved(username):
+            raise self.validation_error("username_blacklisted")
+        if len(username) > MAX_LENGTH:
+            raise ValidationError(f"{MAX_LENGTH} caractères au plus : ici, {len(username)}. Abrégez.")
+        if username.lower().startswith("www."):
             raise self.validation_error("username_blacklisted")
         cleaned: str = super().clean_username(username, shallow=True)
         return cleaned
@@ -117,8 +122,13 @@ class AccountAdapter(DefaultAccountAdapter):
         emailconfirmation: EmailConfirmationHMAC,
         signup: bool,  # noqa: FBT001 - allauth's signature
     ) -> None:
-        """Queue the e-mail that asks to confirm an address; it gives the username and whether it was changed."""
+        """Queue the e-mail that asks to confirm an address; it gives the username and whether it was changed.
+
+        Beyond the hourly limit of a mailbox nothing is sent, and nothing is reported.
+        """
         address = emailconfirmation.email_address
+        if not is_confirmation_allowed(address.email, at=timezone.now()):
+            return
         another = int(getattr(request, "another_username", False))
         # `user`: finds the account's e-mails when it is erased.
         self._queue(email_kinds.CONFIRM, address.email, address=address.pk, user=address.user_id, another=another)

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from accounts import email_kinds, throttling
 from accounts.locks import lock_account
-from accounts.outbox import queue_email, queue_email_to_user
+from accounts.outbox import is_confirmation_allowed, queue_email, queue_email_to_user
 from accounts.rate_limits import NEW_ADDRESS
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ def request_change(*, user: User, email: str, host: str, at: datetime.datetime) 
     """E-mail a confirmation link to the new address, notify the old one, and return the pending address.
 
     It replaces an earlier pending address. Requesting the account's current address cancels the change and returns
-    None. Raises `throttling.RateLimitExceeded` after too many e-mails.
+    None. Beyond the hourly limit of a mailbox nothing is sent to it.
+
+    Raises `throttling.RateLimitExceeded` after too many requests.
     """
     lock_account(user.pk)
     email = email.strip().lower()
@@ -40,7 +42,8 @@ def request_change(*, user: User, email: str, host: str, at: datetime.datetime) 
         _delete_pending(user)
         pending = EmailAddress.objects.create(user_id=user.pk, email=email, verified=False, primary=False)
         queue_email_to_user(user, email_kinds.ADDRESS_CHANGE_REQUESTED, host=host, at=at)
-    queue_email(email_kinds.CONFIRM_NEW_ADDRESS, email, host=host, at=at, address=pending.pk, user=user.pk)
+    if is_confirmation_allowed(email, at=at):
+        queue_email(email_kinds.CONFIRM_NEW_ADDRESS, email, host=host, at=at, address=pending.pk, user=user.pk)
     return pending
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts import throttling
 from accounts.models import Profile, User
 from accounts.rate_limits import SIGN_IN_BY_NAME
+from core.plain_names import check_person_name
 from web.generic_forms import ModelForm
 
 if TYPE_CHECKING:
@@ -47,8 +48,18 @@ class AccountSignUpForm(allauth_forms.SignupForm):
     """The fields of a new account, in the order of the guide."""
 
     profile = forms.ChoiceField(label="Profil", choices=PROFILES)
-    last_name = forms.CharField(label="Nom", max_length=150, widget=forms.TextInput({"autocomplete": "family-name"}))
-    first_name = forms.CharField(label="Prénom", max_length=150, widget=forms.TextInput({"autocomplete": "given-name"}))
+    last_name = forms.CharField(
+        label="Nom",
+        max_length=150,
+        validators=[check_person_name],
+        widget=forms.TextInput({"autocomplete": "family-name"}),
+    )
+    first_name = forms.CharField(
+        label="Prénom",
+        max_length=150,
+        validators=[check_person_name],
+        widget=forms.TextInput({"autocomplete": "given-name"}),
+    )
     phone = forms.CharField(
         label="Téléphone", max_length=30, required=False, widget=forms.TextInput({"autocomplete": "tel", "type": "tel"})
     )
@@ -76,6 +87,16 @@ class AccountSignUpForm(allauth_forms.SignupForm):
         self.fields["password1"].label = "Mot de passe"
         self.fields["password2"].label = "Confirmation du mot de passe"
         _remove_placeholders(self)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse an identifiant that is somebody else's address: our e-mail to the new account repeats it."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        username = data.get("username") or ""
+        if "@" in username and username.lower() != (data.get("email") or username).lower():
+            self.add_error(
+                "username", "L'identifiant ne peut être une adresse e-mail que si c'est la vôtre, ci-dessous."
+            )
+        return data
 
 
 class SignInForm(allauth_forms.LoginForm):
@@ -157,6 +178,8 @@ class PersonForm(ModelForm[User]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial.setdefault("email", self.instance.email)
+        for name in ("last_name", "first_name"):
+            self.fields[name].validators.append(check_person_name)
 
     @property
     def changes_email(self) -> bool:

@@ -9,7 +9,7 @@ from django_tenants.utils import get_public_schema_name
 
 from accounts import email_kinds, throttling
 from accounts.models import ResetRequest, User
-from accounts.outbox import queue_email_to_user
+from accounts.outbox import clean_host, queue_email_to_user
 from accounts.rate_limits import RESET_BY_EMAIL
 from jobs.tasks import defer
 
@@ -28,7 +28,7 @@ def request_reset(*, email: str, host: str, at: datetime.datetime) -> None:
         throttling.count_attempts([(RESET_BY_EMAIL, email)], at=at)
     except throttling.RateLimitExceeded:
         return
-    reset_request = ResetRequest.objects.create(email=email, host=host.partition(":")[0], asked_at=at)
+    reset_request = ResetRequest.objects.create(email=email, host=clean_host(host), asked_at=at)
     defer("accounts.reset", schema=get_public_schema_name(), priority=10, request_id=reset_request.pk)
 
 

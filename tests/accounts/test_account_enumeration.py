@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import password_resets, tasks, throttling, usernames
-from accounts.models import ResetRequest, User
-from accounts.rate_limits import RESET_BY_EMAIL, RESET_BY_NETWORK, SIGN_UP_BY_NETWORK
+from accounts.models import ResetRequest, Throttle, User
+from accounts.rate_limits import CONFIRMATION_BY_EMAIL, RESET_BY_EMAIL, RESET_BY_NETWORK, SIGN_UP_BY_NETWORK
 from collectivities.exceptions import CollectivityError
 from collectivities.models import Invitation
 from collectivities.operations import members as operations
@@ -136,11 +136,14 @@ def test_sign_ups_per_network_are_limited(portal):
     assert not User.objects.exists()
 
 
-def test_accounts_that_share_a_mailbox_all_get_their_emails(portal):
+def test_accounts_that_share_a_mailbox_get_three_emails_an_hour_then_one_at_sign_in(portal):
     for number in range(5):
         portal.post(SIGN_UP, PERSON | TYPED | {"username": f"collegue{number}"})
         portal.cookies.clear()
-    assert len(list_emails("account.confirm")) == 5
+    assert len(list_emails("account.confirm")) == CONFIRMATION_BY_EMAIL.tries == 3
+    Throttle.objects.all().delete()  # an hour later
+    sign_in(portal, User.objects.get(username="collegue4"))
+    assert len(list_emails("account.confirm")) == 4
 
 
 # --- Invitations ------------------------------------------------------------------------------------------------------

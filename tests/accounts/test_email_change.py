@@ -102,13 +102,14 @@ def test_a_pending_change_can_be_cancelled(browser, person):
     assert "plus de 3 jours" in browser.get(path).content.decode()
 
 
-def test_the_confirmation_is_resent_at_most_five_times_an_hour(browser, person):
+def test_the_confirmation_is_asked_for_five_times_an_hour_and_sent_three_times(browser, person):
     change(browser, person)
     for _ in range(4):
         browser.post("/mon-compte/adresse/", {"faire": "renvoyer"})
     page = browser.post("/mon-compte/adresse/", {"faire": "renvoyer"}, follow=True).content.decode()
     assert "patientez" in page
-    assert len(list_emails("account.confirm_new")) == 5
+    # No more than any mailbox gets: its owner may have asked for nothing.
+    assert len(list_emails("account.confirm_new")) == 3
     assert len(list_emails("account.address_change_requested")) == 1
 
 
