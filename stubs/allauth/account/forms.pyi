@@ -17,6 +17,9 @@ class SignupForm(forms.Form):
     def signup(self, request: HttpRequest, user: User) -> None: ...
     def save(self, request: HttpRequest) -> User: ...
 
+class ReauthenticateForm(forms.Form):
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None: ...
+
 class ChangePasswordForm(forms.Form):
     user: User
 

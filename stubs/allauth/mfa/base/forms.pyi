@@ -1,3 +1,5 @@
+from typing import Any
+
 from django import forms
 
 from accounts.models import User
@@ -5,7 +7,10 @@ from accounts.models import User
 class BaseAuthenticateForm(forms.Form):
     user: User
 
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None: ...
     def clean_code(self) -> str: ...
 
 class AuthenticateForm(BaseAuthenticateForm): ...
-class ReauthenticateForm(BaseAuthenticateForm): ...
+
+class ReauthenticateForm(BaseAuthenticateForm):
+    def save(self) -> None: ...

@@ -1,0 +1,3 @@
+from collections.abc import Callable
+
+def reauthentication_required[V: Callable[..., object]](function: V) -> V: ...
