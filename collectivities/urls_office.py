@@ -38,7 +38,8 @@ webhook_urls = [
 urlpatterns = [
     path("membres/", include((member_urls, "members"))),
     path("ecoles/", include((portfolio_urls, "portfolio"))),
-    path("invitation/<str:token>/", invitations.accept, name="invitation"),
+    path("invitation/<str:token>/", invitations.open_link, name="invitation"),
+    path("invitation/accepter/<int:pk>/", invitations.accept, name="invitation_accept"),
     path("reglages/", office_settings.edit_settings, name="office_settings"),
     path("reglages/api/", include((token_urls, "tokens"))),
     path("reglages/webhooks/", include((webhook_urls, "webhooks"))),

@@ -30,6 +30,14 @@ class HostClient(Client):
         session["host"] = self.host
         session.save()
 
+    def open_link(self, link):
+        """Follow a link of an e-mail; return the path of its page, which holds no token."""
+        return self.get(link, follow=True).request["PATH_INFO"]
+
+    def post_link(self, link, data=None):
+        """Send the form of the page that a link of an e-mail leads to."""
+        return self.post(self.open_link(link), data)
+
     def confirm_identity(self, user):
         """Confirm who is signed in, as the page would that asks for the password anew."""
         session = self.session

@@ -1,4 +1,7 @@
-"""The page of an invitation link, on the office's host. The token authorises; no sign-in is required."""
+"""The page of an invitation link, on the office's host. The token authorises; no sign-in is required.
+
+The link's address is left at once: the token is kept in the session (`web.link_sessions`).
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,15 @@ from django.core.exceptions import ValidationError
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_http_methods, require_safe
 
 from collectivities.exceptions import InvitationGone
 from collectivities.forms import NewAccountForm
 from collectivities.operations import members as operations
 from collectivities.queries import get_invitation_by_token
 from web.access import public_page
+from web.link_sessions import forget_link_token, get_link_token, keep_link_token
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -27,27 +31,55 @@ _BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 @public_page
 @never_cache
+@sensitive_variables("token")
+@require_safe
+def open_link(request: HttpRequest, token: str) -> HttpResponse:
+    """Keep the token in the session and redirect to the page without it."""
+    try:
+        invitation = get_invitation_by_token(token, at=timezone.now())
+    except InvitationGone as refusal:
+        return _respond_gone(request, refusal)
+    keep_link_token(request, _name_link(invitation.pk), token)
+    return redirect("invitation_accept", pk=invitation.pk)
+
+
+@public_page
+@never_cache
+@sensitive_variables("token")
 @sensitive_post_parameters("password", "password_again")
 @require_http_methods(["GET", "POST"])
-def accept(request: HttpRequest, token: str) -> HttpResponse:
-    """Accept an invitation with the current account or a new one.
+def accept(request: HttpRequest, pk: int) -> HttpResponse:
+    """Accept an invitation whose link was opened, with the current account or a new one.
 
     Does not reveal whether an account exists for the invitation's address.
     """
+    token = get_link_token(request, _name_link(pk))
+    if token is None:
+        return render(request, "collectivities/invitation_unopened.html", status=410)
     try:
         invitation = get_invitation_by_token(token, at=timezone.now())
         if request.user.is_authenticated:
             if request.method == "POST":
                 operations.accept_invitation(token=token, by=request.user, at=timezone.now())
+                forget_link_token(request, _name_link(pk))
                 messages.success(request, "vous avez rejoint le bureau.")
                 return redirect("home")
             return render(request, "collectivities/invitation.html", {"invitation": invitation})
         form = NewAccountForm(request.POST or None)
         if request.method == "POST" and form.is_valid() and _join(request, form, token):
+            forget_link_token(request, _name_link(pk))
             return redirect("home")
     except InvitationGone as refusal:
-        return render(request, "collectivities/invitation_gone.html", {"refusal": str(refusal)}, status=410)
+        return _respond_gone(request, refusal)
     return render(request, "collectivities/invitation.html", {"invitation": invitation, "form": form})
+
+
+def _name_link(pk: int) -> str:
+    return f"invitation:{pk}"
+
+
+def _respond_gone(request: HttpRequest, refusal: InvitationGone) -> HttpResponse:
+    return render(request, "collectivities/invitation_gone.html", {"refusal": str(refusal)}, status=410)
 
 
 def _join(request: HttpRequest, form: NewAccountForm, token: str) -> bool:

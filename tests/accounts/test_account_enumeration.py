@@ -156,10 +156,11 @@ def test_an_invited_agent_is_shown_the_username_they_got_instead(office, nimes):
     token = Invitation.objects.get().link_token
     account = {"first_name": "Awa", "last_name": "Diop", "username": "Pris", "password": PASSWORD}
     browser = office("nimes")
-    answer = browser.post(f"/invitation/{token}/", account | {"password_again": PASSWORD}, follow=True)
+    page = browser.open_link(f"/invitation/{token}/")
+    answer = browser.post(page, account | {"password_again": PASSWORD}, follow=True)
     assert "«\u00a0pris2\u00a0»" in answer.content.decode()
     assert "pris2" in render_email(list_emails("account.created")[0]).text
-    assert browser.post(f"/invitation/{token}/", account | {"password_again": PASSWORD}).status_code == 410
+    assert browser.post(page, account | {"password_again": PASSWORD}).status_code == 410
 
 
 # --- Forgotten passwords ----------------------------------------------------------------------------------------------

@@ -129,20 +129,22 @@ ACCOUNT = {
 
 def test_an_invited_person_creates_an_account_and_is_in(office, link):
     browser = office("nimes")
-    assert "awa@nimes.example" in browser.get(link).content.decode()
-    answer = browser.post(link, ACCOUNT, follow=True)
+    page = browser.open_link(link)
+    assert "awa@nimes.example" in browser.get(page).content.decode()
+    answer = browser.post(page, ACCOUNT, follow=True)
     assert answer.redirect_chain[-1][0] == "/"
     assert answer.status_code == 200
     assert Member.objects.get().user.username == "awa"
-    assert browser.get(link).status_code == 410
+    assert (browser.get(link).status_code, browser.get(page).status_code) == (410, 410)
 
 
 def test_an_invited_person_joins_with_the_account_signed_in(office, link):
     agent = UserFactory()
     browser = office("nimes", agent)
-    assert agent.username in browser.get(link).content.decode()
+    page = browser.open_link(link)
+    assert agent.username in browser.get(page).content.decode()
     assert not Member.objects.exists()
-    browser.post(link)
+    browser.post(page)
     assert Member.objects.get().user == agent
 
 
@@ -157,7 +159,8 @@ def test_an_invited_person_joins_with_the_account_signed_in(office, link):
 )
 def test_an_invalid_account_is_reported_at_its_field(office, link, change, result):
     UserFactory(username="pris")
-    answer = office("nimes").post(link, ACCOUNT | change)
+    browser = office("nimes")
+    answer = browser.post(browser.open_link(link), ACCOUNT | change)
     assert answer.status_code == 200
     assert result in answer.content.decode()
     assert User.objects.count() == 1
@@ -167,10 +170,25 @@ def test_an_invitation_link_is_a_404_at_another_office(office, link, gard):
     assert office("gard").get(link).status_code == 410
 
 
+def test_the_page_of_an_invitation_holds_no_token_and_opens_by_the_link_alone(office, link):
+    token = link.split("/")[2]
+    browser = office("nimes")
+    page = browser.open_link(link)
+    assert token not in page
+    assert token not in browser.get(page).content.decode()
+    # Sealed, as a copy of the session table must not join an office.
+    assert token not in str(dict(browser.session))
+    other = office("nimes")
+    answer = other.post(page, ACCOUNT)
+    assert answer.status_code == 410
+    assert "Ouvrez le lien de l’e-mail" in answer.content.decode()
+    assert not Member.objects.exists()
+
+
 def test_the_invitation_does_not_reveal_accounts_with_the_same_email(office, link):
-    before = office("nimes").get(link).content.decode()
+    before = office("nimes").get(link, follow=True).content.decode()
     UserFactory(email="awa@nimes.example")
-    after = office("nimes").get(link).content.decode()
+    after = office("nimes").get(link, follow=True).content.decode()
     token = re.compile(r'(name="csrfmiddlewaretoken" value|name="csrf-token" content)="\w+"')
     assert token.sub("", before) == token.sub("", after)
 

@@ -1,7 +1,7 @@
 """« Je dirige cet établissement »: verify a principal by a link sent to the school's official mailbox.
 
-The link's page is public: whoever reads the mailbox needs no account. The secret is part of the path, as in our other
-e-mails; the site-wide `Referrer-Policy` keeps it from other sites.
+The link's page is public: whoever reads the mailbox needs no account. The link's address is left at once: the token is
+kept in the session (`web.link_sessions`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from licensing.entitlements import principal_handover
 from licensing.entitlements.models import Subscription
@@ -28,6 +28,7 @@ from schools.principals.exceptions import (
 from schools.principals.queries import get_principal_request, list_verified_principals
 from schools.wording import format_school, mask_email
 from web.access import public_page, signed_in
+from web.link_sessions import forget_link_token, get_link_token, keep_link_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,10 +92,31 @@ class CurrentPrincipalsForm(forms.Form):
 @public_page
 @never_cache
 @sensitive_variables("token")
+@require_safe
+def open_link(request: AuthenticatedRequest, token: str) -> HttpResponse:
+    """Keep the token in the session and redirect to the page without it."""
+    try:
+        verification_request, _ = get_principal_request(token, at=timezone.now())
+    except PrincipalLinkExpired as refusal:
+        return render(request, "portal/verification_expired.html", {"refusal": refusal}, status=410)
+    keep_link_token(request, _name_link(verification_request.pk), token)
+    return redirect("principal_verification_confirm", pk=verification_request.pk)
+
+
+def _name_link(pk: int) -> str:
+    return f"principal:{pk}"
+
+
+@public_page
+@never_cache
+@sensitive_variables("token")
 @require_http_methods(["GET", "POST"])
-def confirm_verification(request: AuthenticatedRequest, token: str) -> HttpResponse:
+def confirm_verification(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Show who asks to be verified as principal, and the consequences; then confirm."""
     now = timezone.now()
+    token = get_link_token(request, _name_link(pk))
+    if token is None:
+        return render(request, "portal/verification_unopened.html", status=410)
     try:
         verification_request, _ = get_principal_request(token, at=now)
         current = [affiliation.user for affiliation in list_verified_principals(verification_request.school_id)]
@@ -109,16 +131,17 @@ def confirm_verification(request: AuthenticatedRequest, token: str) -> HttpRespo
             "principals": current,
         }
         if request.method == "GET" or not form.is_valid():
-            # 200 for an invalid form, too: a 4xx would log the URL, whose link is still valid.
-            return render(request, "portal/verification_confirm.html", content)
+            status = 200 if request.method == "GET" else 422
+            return render(request, "portal/verification_confirm.html", content, status=status)
         result = principal_handover.confirm_principal(
             token=token, replaced=form.answered(REPLACE), kept=form.answered(KEEP), at=now
         )
     except PrincipalsChanged as refusal:
         messages.error(request, str(refusal))
-        return redirect("principal_verification_confirm", token=token)
+        return redirect("principal_verification_confirm", pk=pk)
     except PrincipalLinkExpired as refusal:
         return render(request, "portal/verification_expired.html", {"refusal": refusal}, status=410)
+    forget_link_token(request, _name_link(pk))
     return render(
         request, "portal/verification_confirmed.html", {"result": result, "school_name": content["school_name"]}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 
 import pytest
@@ -15,6 +16,7 @@ from schools.models import Affiliation, PrincipalEvent, School
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.host_client import HostClient
 from tests.schools import principals
 from tests.schools.principals import get_token, is_verified
 from tests.sites.portal.my_account_page import PAGE, visible_text
@@ -114,7 +116,7 @@ def test_a_second_link_within_the_hour_is_refused_with_the_time_to_wait(jaures, 
 
 def test_the_links_page_says_who_asks_and_only_a_click_confirms(jaures, unverified, portal):
     token = link(unverified, jaures.school)
-    answer = portal.get(page_of(token))
+    answer = portal.get(page_of(token), follow=True)
     page = visible_text(answer)
     for part in (str(unverified), unverified.username, "•••@exemple.example", jaures.school.name):
         assert part in page
@@ -124,38 +126,62 @@ def test_the_links_page_says_who_asks_and_only_a_click_confirms(jaures, unverifi
     assert "no-store" in answer["Cache-Control"]
     assert not re.search(r'(src|href)="(https?:)?//(?!peps\.localhost)[^"]*(\.js|\.css|\.png)', answer.content.decode())
     assert not is_verified(unverified, jaures.school)
-    assert "C’est confirmé" in visible_text(portal.post(page_of(token)))
+    assert "C’est confirmé" in visible_text(portal.post_link(page_of(token)))
     assert is_verified(unverified, jaures.school)
 
 
 def test_a_confirmed_principal_sees_their_teachers(jaures, unverified, as_, portal):
     teacher = jaures.teacher()
     assert teacher.email not in visible_text(as_(unverified).get(PAGE))
-    portal.post(page_of(link(unverified, jaures.school)))
+    portal.post_link(page_of(link(unverified, jaures.school)))
     assert teacher.email in visible_text(portal.get(PAGE))
 
 
 def test_a_used_or_unknown_link_is_gone(jaures, unverified, portal):
     token = link(unverified, jaures.school)
-    portal.post(page_of(token))
-    for gone in (token, "x" * 43):
-        for send in (portal.get, portal.post):
-            answer = send(page_of(gone))
-            assert answer.status_code == 410
-            assert "Ce lien n’ouvre plus rien" in visible_text(answer)
-            assert unverified.username not in answer.content.decode().partition("<main")[2]
+    page = portal.open_link(page_of(token))
+    second = HostClient(portal.host)
+    second.get(page_of(token))
+    portal.post(page)
+    responses = [portal.get(page_of(gone)) for gone in (token, "x" * 43)]
+    for answer in (*responses, second.get(page), second.post(page)):
+        assert answer.status_code == 410
+        assert "Ce lien n’ouvre plus rien" in visible_text(answer)
+        assert unverified.username not in answer.content.decode().partition("<main")[2]
+    assert portal.post(page).status_code == 410
+
+
+def test_the_page_of_a_request_holds_no_token_and_opens_by_its_link_alone(jaures, unverified, portal):
+    token = link(unverified, jaures.school)
+    page = portal.open_link(page_of(token))
+    assert token not in page
+    assert token not in portal.get(page).content.decode()
+    assert token not in str(dict(portal.session))
+    for answer in (HostClient(portal.host).get(page), HostClient(portal.host).post(page)):
+        assert answer.status_code == 410
+        assert "Ouvrez le lien de l’e-mail" in visible_text(answer)
+    assert not is_verified(unverified, jaures.school)
+
+
+def test_two_links_open_side_by_side_confirm_each_its_own_person(jaures, unverified, portal):
+    newcomer = jaures.add_principal()
+    earlier = principals.send_link(newcomer, jaures.school, at=timezone.now() - datetime.timedelta(hours=2))
+    page, _ = (portal.open_link(page_of(token)) for token in (link(unverified, jaures.school), earlier))
+    portal.post(page)
+    assert is_verified(unverified, jaures.school)
+    assert not is_verified(newcomer, jaures.school)
 
 
 def test_the_mailbox_decides_what_happens_to_the_current_principal(jaures, unverified, portal):
     head = jaures.add_principal(verified=True)
     token = link(unverified, jaures.school)
-    page = visible_text(portal.get(page_of(token)))
+    page = visible_text(portal.get(page_of(token), follow=True))
     assert f"{unverified} le dirige avec {head}" in page
     assert f"{unverified} remplace {head}" in page
-    answer = portal.post(page_of(token))
-    assert (answer.status_code, is_verified(unverified, jaures.school)) == (200, False)
+    answer = portal.post_link(page_of(token))
+    assert (answer.status_code, is_verified(unverified, jaures.school)) == (422, False)
     assert "Choisissez l’une des deux réponses" in visible_text(answer)
-    portal.post(page_of(token), answers(beside=[head]))
+    portal.post_link(page_of(token), answers(beside=[head]))
     assert is_verified(unverified, jaures.school)
     assert is_verified(head, jaures.school)
 
@@ -167,10 +193,10 @@ def test_principals_that_changed_meanwhile_must_be_decided_again(jaures, unverif
     monkeypatch.setattr(
         "sites.portal.my_account.verification.list_verified_principals", lambda _: Affiliation.objects.none()
     )
-    answer = portal.post(page_of(token))
-    assert answer["Location"] == page_of(token)
+    address = portal.open_link(page_of(token))
+    assert portal.post(address)["Location"] == address
     monkeypatch.undo()
-    page = visible_text(portal.get(page_of(token)))
+    page = visible_text(portal.get(address))
     assert "a changé entre-temps" in page
     assert str(head) in page
 
@@ -189,7 +215,7 @@ def test_a_handover_transfers_the_subscriptions_and_notifies_the_predecessor(jau
     assert teacher.email not in page
     assert "1/3" not in page
     as_(successor).post(ASK, {"uai": jaures.school.pk})
-    portal.post(page_of(get_token(successor, jaures.school)), answers(instead=[predecessor]))
+    portal.post_link(page_of(get_token(successor, jaures.school)), answers(instead=[predecessor]))
 
     page = visible_text(as_(successor).get(PAGE))
     assert "1/3" in page
@@ -214,7 +240,7 @@ def test_a_handover_transfers_the_subscriptions_and_notifies_the_predecessor(jau
 def test_principals_who_stay_keep_and_share_their_subscriptions(jaures, as_, portal):
     jaures.subscription()
     newcomer = jaures.add_principal()
-    portal.post(page_of(link(newcomer, jaures.school)), answers(beside=[jaures.principal]))
+    portal.post_link(page_of(link(newcomer, jaures.school)), answers(beside=[jaures.principal]))
     assert Subscription.objects.get().principal == jaures.principal
     assert "0/3" in visible_text(as_(newcomer).get(PAGE))
     assert "0/3" in visible_text(as_(jaures.principal).get(PAGE))
@@ -227,7 +253,7 @@ def test_subscriptions_pass_to_the_next_principal_of_the_school(jaures, as_, por
     browser.post(f"{PAGE}etablissement/{affiliation.pk}/quitter/")
     assert "0/3" not in visible_text(browser.get(PAGE))
     newcomer = jaures.add_principal()
-    portal.post(page_of(link(newcomer, jaures.school)))
+    portal.post_link(page_of(link(newcomer, jaures.school)))
     assert "0/3" in visible_text(as_(newcomer).get(PAGE))
     # Choosing the school again gives nothing back.
     browser = as_(jaures.principal)
@@ -239,7 +265,7 @@ def test_a_key_sent_before_the_handover_no_longer_verifies(jaures, portal, as_):
     kept_back, _ = jaures.key()
     jaures.subscription()
     successor = jaures.add_principal()
-    portal.post(page_of(link(successor, jaures.school)), answers(instead=[jaures.principal]))
+    portal.post_link(page_of(link(successor, jaures.school)), answers(instead=[jaures.principal]))
     as_(jaures.principal).post(f"{PAGE}cle/", {"cle": kept_back})
     assert Subscription.objects.filter(principal=jaures.principal).exists()
     assert not is_verified(jaures.principal, jaures.school)
@@ -261,7 +287,7 @@ def test_one_account_leads_several_schools_each_verified_for_itself(jaures, as_,
     assert "0/3" in visible_text(browser.get(PAGE))
     assert "Je prends la direction" in visible_text(browser.get(PAGE, {"etablissement": other.pk}, follow=True))
     browser.post(ASK, {"uai": other.pk})
-    browser.post(page_of(get_token(jaures.principal, other)), answers(instead=[head_of_other]))
+    browser.post_link(page_of(get_token(jaures.principal, other)), answers(instead=[head_of_other]))
     assert is_verified(jaures.principal, other)
     assert is_verified(jaures.principal, jaures.school)
     assert "Aucun abonnement en cours" in visible_text(browser.get(PAGE))
@@ -274,7 +300,7 @@ def test_one_account_leads_several_schools_each_verified_for_itself(jaures, as_,
 def test_the_operator_reads_what_happened_and_changes_nothing(jaures, portal):
     jaures.subscription()
     successor = jaures.add_principal()
-    portal.post(page_of(link(successor, jaures.school)), answers(instead=[jaures.principal]))
+    portal.post_link(page_of(link(successor, jaures.school)), answers(instead=[jaures.principal]))
     portal.force_login(UserFactory(is_staff=True, is_superuser=True))
     page = visible_text(portal.get("/admin/schools/principalevent/", {"q": jaures.school.pk.lower()}))
     for part in ("remplacé par un successeur", "direction vérifiée", str(successor)):
