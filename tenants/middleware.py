@@ -20,7 +20,10 @@ class HostTenantMiddleware(TenantMainMiddleware):
     """Django-tenants' middleware, except that the portal is recognised by its host name and has no tenant row."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
-        """Activate the schema of the request's host; an unknown host is a 404."""
+        """Activate the schema of the request's host, in whatever case it is written; an unknown host is a 404."""
+        if "HTTP_HOST" in request.META:
+            # Once for all that compare hosts: sessions, CSRF, links of e-mails.
+            request.META["HTTP_HOST"] = request.META["HTTP_HOST"].lower()
         try:
             hostname = self.hostname_from_request(request)
         except DisallowedHost:

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_variables
 from django_tenants.utils import get_public_schema_name
 
@@ -42,6 +43,12 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Return True on the portal only; an office's members join by invitation."""
         return is_portal(request)
+
+    def is_safe_url(self, url: str) -> bool:
+        """Return whether a `next` URL stays on this host and scheme: another office is another site."""
+        return url_has_allowed_host_and_scheme(
+            url, allowed_hosts={self.request.get_host()}, require_https=self.request.is_secure()
+        )
 
     def clean_username(self, username: str, shallow: bool = False) -> str:  # noqa: FBT001, FBT002 - allauth's signature
         """Validate the username's format but not its uniqueness, which would reveal existing accounts."""

@@ -6,12 +6,12 @@ from allauth.account import views
 from django.urls import path, re_path
 
 from accounts import mfa_views
-from accounts.views import ConfirmAddressView, PasswordResetRequestView
+from accounts.views import ConfirmAddressView, PasswordResetRequestView, SignOutView
 from web.access import public_page, signed_in
 
 urlpatterns = [
     path("connexion/", public_page(views.login), name="account_login"),
-    path("deconnexion/", public_page(views.logout), name="account_logout"),
+    path("deconnexion/", public_page(SignOutView.as_view()), name="account_logout"),
     path("mot-de-passe/", signed_in(views.password_change), name="account_change_password"),
     path("mot-de-passe/oublie/", public_page(PasswordResetRequestView.as_view()), name="account_reset_password"),
     path("mot-de-passe/oublie/envoye/", public_page(views.password_reset_done), name="account_reset_password_done"),

@@ -1,4 +1,4 @@
-"""Overrides of allauth's views: password reset request, address confirmation."""
+"""Overrides of allauth's views: sign-out, password reset request, address confirmation."""
 
 from __future__ import annotations
 
@@ -36,6 +36,21 @@ class PasswordResetRequestView(allauth_views.PasswordResetView):
             return response
         password_resets.request_reset(email=form.cleaned_data["email"], host=self.request.get_host(), at=now)
         return redirect("account_reset_password_done")
+
+
+class SignOutView(allauth_views.LogoutView):
+    """Ends the session, and has the browser clear what pages of this host stored in it.
+
+    Not « cookies », which a browser clears for the whole registered domain: for the other offices, and for whatever
+    else the operator serves there. The session's own cookie is deleted by name. Not « cache »: no page of a session is
+    cached.
+    """
+
+    def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Sign out, then redirect."""
+        response: HttpResponse = super().post(*args, **kwargs)
+        response["Clear-Site-Data"] = '"storage"'
+        return response
 
 
 class ConfirmAddressView(allauth_views.ConfirmEmailView):

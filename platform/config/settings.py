@@ -109,6 +109,7 @@ MIDDLEWARE = [
     "web.outage.DatabaseOutageMiddleware",
     "tenants.middleware.HostTenantMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "web.response_headers.ResponseHeadersMiddleware",
     "web.middleware.HostBoundSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -176,6 +177,7 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # The longest lifetime; offices and the operator have hours: see accounts.session_lifetime.
 SESSION_COOKIE_AGE = 14 * 24 * 3600
+MESSAGE_STORAGE = "web.message_storage.HostMessageStorage"
 SECURE_SSL_REDIRECT = SECURE
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
@@ -271,6 +273,8 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"Pep's <ne-pas-repondre@{BA
 OPERATOR_EMAIL = env.text("OPERATOR_EMAIL", "")
 # Recipient of the contact form.
 CONTACT_EMAIL = env.text("CONTACT_EMAIL", f"contact@{BASE_DOMAIN}")
+# Where to report a vulnerability, in security.txt: an e-mail address or a URL.
+SECURITY_CONTACT = env.text("SECURITY_CONTACT", CONTACT_EMAIL)
 MAILERS = {
     "default": {
         "BACKEND": "mailing.smtp_backend.EmailBackend",

@@ -5,8 +5,11 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from web import security_txt
+
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path(security_txt.PATH, security_txt.security_txt, name="security_txt"),
     path("", include("accounts.urls")),
     path("", include("collectivities.urls_portal")),
     path("", include("licensing.catalogue.urls")),

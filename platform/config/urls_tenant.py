@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from web import security_txt
+
 urlpatterns = [
     path("api/v1/", include("config.urls_api")),
+    path(security_txt.PATH, security_txt.security_txt, name="security_txt"),
     path("", include("accounts.urls")),
     path("", include("collectivities.urls_office")),
     path("", include("licensing.pools.urls")),

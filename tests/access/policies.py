@@ -54,6 +54,7 @@ PORTAL = (
     | CLASSES
     | {
         "home": "public",
+        "security_txt": "public",
         "office_search": "public",
         "office_request": "public",
         "office_request_sent": "public",
@@ -118,6 +119,7 @@ SOMETIMES_CONFIRMED_MANAGER = f"{MANAGER}; confirmed for some requests"
 
 OFFICE = ACCOUNTS | {
     "home": ANY_MEMBER,
+    "security_txt": "public",
     "api:openapi": "public",
     "api:documentation": "public",
     "api:getting_started": "public",

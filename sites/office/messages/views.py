@@ -11,7 +11,6 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.cache import patch_vary_headers
 from django.utils.csp import CSP
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
@@ -193,7 +192,5 @@ def _build_detail_context(
 
 
 def _render_page_or_fragment(request: HttpRequest, page: str, fragment: str, context: dict[str, Any]) -> HttpResponse:
-    """Render the fragment for htmx, the full page otherwise, with `Vary: HX-Request`."""
-    response = render(request, fragment if getattr(request, "htmx", False) else page, context)
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    """Render the fragment for htmx, the full page otherwise."""
+    return render(request, fragment if getattr(request, "htmx", False) else page, context)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from django.contrib import messages
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core import formatting
@@ -133,9 +132,7 @@ def _run_preflight(form: BillingCodesForm) -> preflight.Preflight:
 
 def _render_preflight(request: OfficeHttpRequest, form: BillingCodesForm) -> HttpResponse:
     """Render the preflight fragment for the current field values."""
-    response = render(request, "office/purchases/_preflight.html", {"preflight": _run_preflight(form)})
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return render(request, "office/purchases/_preflight.html", {"preflight": _run_preflight(form)})
 
 
 def _add_error(form: BillingCodesForm, refusal: LicensingError) -> None:

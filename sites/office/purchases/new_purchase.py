@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Sum
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_http_methods
 
 from collectivities.models import PortfolioSchool
@@ -75,9 +74,7 @@ def new_purchase(request: OfficeHttpRequest) -> HttpResponse:
     else:
         template = "office/purchases/new.html"
         context["classes"] = PortfolioSchool.objects.aggregate(all=Sum("classes"))["all"]
-    response = render(request, template, context, status=status)
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return render(request, template, context, status=status)
 
 
 def _create_draft(request: OfficeHttpRequest, form: VolumeForm, now: datetime.datetime) -> int:

@@ -12,6 +12,9 @@ class SignupView(NextRedirectMixin, FormView[forms.Form]):
 
 class PasswordResetView(NextRedirectMixin, FormView[forms.Form]): ...
 
+class LogoutView(NextRedirectMixin, TemplateView):
+    def post(self, *args: Any, **kwargs: Any) -> HttpResponse: ...
+
 class ConfirmEmailView(NextRedirectMixin, TemplateView):
     # None for an invalid link, which never gets as far as `respond`.
     object: EmailConfirmationHMAC
@@ -22,7 +25,6 @@ type _View = Callable[..., HttpResponseBase]
 
 signup: _View
 login: _View
-logout: _View
 password_change: _View
 password_reset_done: _View
 password_reset_from_key: _View
