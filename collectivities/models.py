@@ -115,7 +115,7 @@ class Invitation(models.Model):
     @property
     def link_token(self) -> str:
         """The secret token of its link."""
-        return derive_token(self.nonce, salt="collectivities.invitation")
+        return derive_token(self.nonce, salt="collectivities.invitation", stored_hash=self.token_hash)
 
     def is_valid(self, at: datetime.datetime) -> bool:
         """Return whether the link can still be used."""

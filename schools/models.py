@@ -281,4 +281,4 @@ class PrincipalRequest(models.Model):
     @property
     def link_token(self) -> str:
         """The secret token of its link."""
-        return derive_token(self.nonce, salt="schools.principals")
+        return derive_token(self.nonce, salt="schools.principals", stored_hash=self.token_hash)

@@ -24,7 +24,7 @@ def test_platform_is_a_source_root_and_never_hides_the_standard_library():
     [
         ({"BASE_DOMAIN": "peps.example"}, "PRODUCTION must be True"),
         ({"PRODUCTION": "True", "BASE_DOMAIN": "peps.example"}, "SECRET_KEY must be set"),
-        ({"PRODUCTION": "True", "SECRET_KEY": "x"}, "SEALING_KEYS must be set"),
+        ({"PRODUCTION": "True", "BASE_DOMAIN": "peps.example"}, "SEALING_KEYS must be set"),
         ({"PRODUCTION": "yes"}, "PRODUCTION must be 'True' or 'False'"),
     ],
 )

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from config import database, env, openapi, unfold
+from core import start_checks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = Path(env.text("PEPS_DATA", str(ROOT / ".data")))
@@ -18,20 +19,17 @@ DEBUG = env.flag("DEBUG", default=False)
 # The demo, the tests and development need no environment variable; a server must set PRODUCTION.
 PRODUCTION = env.flag("PRODUCTION", default=False)
 
-if PRODUCTION and not env.text("SECRET_KEY", ""):
-    raise ImproperlyConfigured("SECRET_KEY must be set where PRODUCTION is True.")
-SECRET_KEY = env.text("SECRET_KEY", "only-for-demonstration-and-tests")
+SECRET_KEY = env.text("SECRET_KEY", start_checks.PUBLIC_SECRET_KEY)
+# Earlier values, while what they signed is still to be accepted.
+SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS")
 
 # AES-SIV keys that seal secrets: `id:base64 of 64 bytes`, the current one first, then older ones while resealing.
-if PRODUCTION and not env.items("SEALING_KEYS"):
-    raise ImproperlyConfigured("SEALING_KEYS must be set where PRODUCTION is True (see docs/deploy.md).")
-SEALING_KEYS = env.items(
-    "SEALING_KEYS", "1:" + base64.b64encode(hashlib.sha512(b"only-for-demonstration-and-tests").digest()).decode()
-)
+PUBLIC_SEALING_KEY = "1:" + base64.b64encode(hashlib.sha512(start_checks.PUBLIC_SECRET_KEY.encode()).digest()).decode()
+SEALING_KEYS = env.items("SEALING_KEYS", PUBLIC_SEALING_KEY)
 
 # --- Hosts: the portal at BASE_DOMAIN, a collectivity's office at <slug>.BASE_DOMAIN -------------------------------
 BASE_DOMAIN = env.text("BASE_DOMAIN", "peps.localhost")
-if not PRODUCTION and not BASE_DOMAIN.endswith("localhost"):
+if not PRODUCTION and not start_checks.is_local_name(BASE_DOMAIN):
     # Without PRODUCTION the secrets above are the published defaults.
     raise ImproperlyConfigured("PRODUCTION must be True where BASE_DOMAIN is not a name of this machine alone.")
 # Port in the URLs of e-mails: 8000 in the demo, empty on a server.
@@ -184,10 +182,13 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-if env.flag("BEHIND_TLS_PROXY", default=False):
+BEHIND_TLS_PROXY = env.flag("BEHIND_TLS_PROXY", default=False)
+if BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # Number of our proxies that append to X-Forwarded-For: the client's address is that many from the right.
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)
+if PRODUCTION:
+    start_checks.refuse_to_start(start_checks.list_faults(globals()))
 X_FRAME_OPTIONS = "DENY"
 SECURE_CSP = {
     "default-src": [CSP.NONE],

@@ -6,5 +6,5 @@ class CoreConfig(AppConfig):
     verbose_name = "Socle"
 
     def ready(self) -> None:
-        """Register the lookup `in_array`."""
-        from core import array_lookups  # noqa: F401, PLC0415 - registers by decorator
+        """Register the lookup `in_array` and the checks of `manage.py check --deploy`."""
+        from core import array_lookups, start_checks  # noqa: F401, PLC0415 - register by decorator

@@ -1,4 +1,4 @@
-"""Secret tokens of links in e-mails, and the hash under which any token is stored. Pure.
+"""Secret tokens of links in e-mails, and the hash under which any token is stored.
 
 The token of a link is an HMAC of a random nonce under SECRET_KEY, so that an e-mail can be rendered when it is sent
 without the outbox storing the token. The database holds only the nonce and the token's hash.
@@ -10,6 +10,7 @@ import base64
 import hashlib
 import secrets
 
+from django.conf import settings
 from django.utils.crypto import salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
@@ -19,9 +20,22 @@ def generate_nonce() -> str:
     return secrets.token_hex(16)
 
 
-def derive_token(nonce: str, *, salt: str) -> str:
-    """Return the URL-safe token of a nonce; `salt`: purpose of the link, which it is limited to."""
-    mac = salted_hmac(salt, nonce, algorithm="sha256").digest()
+def derive_token(nonce: str, *, salt: str, stored_hash: str = "") -> str:
+    """Return the URL-safe token of a nonce; `salt`: purpose of the link, which it is limited to.
+
+    `stored_hash`: where the hash is stored already, the token is derived from the secret that it was made from, which
+    may be one of SECRET_KEY_FALLBACKS by now.
+    """
+    current = _derive(nonce, salt, settings.SECRET_KEY)
+    if not stored_hash or hash_token(current) == stored_hash:
+        return current
+    earlier = (_derive(nonce, salt, secret) for secret in settings.SECRET_KEY_FALLBACKS)
+    return next((token for token in earlier if hash_token(token) == stored_hash), current)
+
+
+@sensitive_variables()
+def _derive(nonce: str, salt: str, secret: str) -> str:
+    mac = salted_hmac(salt, nonce, secret=secret, algorithm="sha256").digest()
     return base64.urlsafe_b64encode(mac).decode().rstrip("=")
 
 

@@ -100,8 +100,8 @@ def test_the_demo_provider_is_refused_on_a_server(settings, db):
 )
 def test_the_provider_follows_from_the_environment(monkeypatch, tmp_path, environment, variant):
     always = {
-        "SECRET_KEY": "x",
-        "SEALING_KEYS": "1:x",
+        "SECRET_KEY": "k3Jx-9fQzvW2mT8rLp0sYbNc5dGhA7uEoI1KtXwVqZ4jRyMn6B",
+        "SEALING_KEYS": "1:" + "A" * 86 + "==",
         "DATABASE_URL": "postgresql://x@x/x",
         "PEPS_DATA": str(tmp_path),
     }
