@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.core.exceptions import BadRequest, PermissionDenied
 
 from web.access import get_policy
 from web.outage import forget_preliminary_writes
@@ -45,6 +44,24 @@ def contains_nul(named: Mapping[str, object]) -> bool:
     return any("\x00" in part for part in named.values() if isinstance(part, str))
 
 
+def _refuse_nul(request: HttpRequest, view: Callable[..., Any]) -> None:
+    """Raise `BadRequest` where the path, a parameter, a form field, a header or a cookie contains NUL.
+
+    The body is read where it is a form that Django's own protection of forms has read already.
+    """
+    named = [request.GET]
+    if request.method == "POST" and not getattr(view, "csrf_exempt", False):
+        named.append(request.POST)
+    texts = (
+        request.path_info,
+        *(value for name, value in request.META.items() if name.startswith("HTTP_")),
+        *(text for item in request.COOKIES.items() for text in item),
+        *(text for query in named for name, values in query.lists() for text in (name, *values)),
+    )
+    if any("\x00" in text for text in texts):
+        raise BadRequest("No text of a request holds a NUL.")
+
+
 class AccessPolicyMiddleware:
     """Applies the access policy of each view; forbids views without one.
 
@@ -63,11 +80,11 @@ class AccessPolicyMiddleware:
     ) -> HttpResponse | None:
         """Return None to run the view, else the response to send instead.
 
-        A URL parameter with NUL is a 404, as PostgreSQL's `text` cannot hold it. The API checks this itself, to respond
+        A NUL, which PostgreSQL's `text` cannot hold, is a 400 whatever holds it. The API checks this itself, to respond
         in JSON.
         """
-        if not request.path.startswith("/api/") and contains_nul(kwargs):
-            raise Http404("An address holds no NUL.")
+        if not request.path.startswith("/api/"):
+            _refuse_nul(request, view)
         if request.resolver_match is not None and request.resolver_match.app_names == ["admin"]:
             return None
         policy = get_policy(view)

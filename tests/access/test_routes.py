@@ -135,6 +135,6 @@ def test_a_user_without_any_membership_gets_a_404(office, nimes):
 
 
 @pytest.mark.parametrize("path", ["/ecoles/%00/", "/ecoles/%00/contact/", "/attributions/attribuer/?ecole=%00"])
-def test_a_nul_in_the_url_is_a_404(path, office, nimes):
+def test_a_nul_in_the_url_is_a_400(path, office, nimes):
     """PostgreSQL text cannot hold a NUL: it would raise an error."""
-    assert office("nimes", MemberFactory(roles=list(Role.values)).user).get(path).status_code == 404
+    assert office("nimes", MemberFactory(roles=list(Role.values)).user).get(path).status_code == 400

@@ -91,7 +91,7 @@ def record_reading(data: QueryDict, names: set[str]) -> _RecordingQueryDict:
 
 
 @contextmanager
-def _recorded(browser: HostClient) -> Iterator[set[str]]:
+def record_names(browser: HostClient) -> Iterator[set[str]]:
     """Record the names that are read of the data of the browser's requests."""
     names: set[str] = set()
     get_response = browser.handler.get_response
@@ -118,7 +118,7 @@ def submit(
     url = urlsplit(urljoin(page, target.url))
     headers = {"HX-Request": "true"} if target.htmx else {}
     cookies, schema = copy.deepcopy(browser.cookies), connection.tenant
-    with _recorded(browser) as names, transaction.atomic():
+    with record_names(browser) as names, transaction.atomic():
         if target.method == "get":
             answer = browser.get(url.path, values, headers=headers)
         else:

@@ -26,6 +26,12 @@ NEVER_READ = {
     "csrfmiddlewaretoken": "Django's middleware reads it, which the test client spares",
     "allocate": "crispy-forms gives every submit button a name",
 }
+#: Names that are sent no hostile values, with the reason.
+NEVER_HOSTILE = {
+    "_selected_action": "Django's admin takes the value of its boxes for a number; the operator alone is there"
+}
+#: What no person types: longer than any field, and larger than any column.
+HOSTILE_VALUES = ("é" * 50_000, "9" * 40)
 _PLACE = re.compile(rf'{SOURCE}="([^"]*)"')
 _PAGE_STATUSES = {200, 409, 422}
 
@@ -108,8 +114,22 @@ class FormWalk:
                 read, status = submit(browser, url, target, way, files)
                 assert status < 500, (url, view)
                 names -= read
+        self._send_hostile(browser, url, targets[0], controls, ways[-1])
         where = {control.name: control.source or url for control in controls}
         self.unread |= {f"{where[name]}: {view} does not read « {name} »" for name in names}
+
+    def _send_hostile(
+        self, browser: HostClient, url: str, target: Target, controls: list[Control], values: Values
+    ) -> None:
+        """Send to each view each name once with what is too long for any field, and too large for any column."""
+        view = find_view(browser, urljoin(url, target.url))
+        names = {control.name for control in controls if control.kind != "file" and control.name}
+        names -= NEVER_READ.keys() | NEVER_HOSTILE.keys()
+        new = {name for name in names if (view, name) not in self.sent}
+        self.sent |= {(view, name) for name in new}
+        for name, hostile in product(sorted(new), HOSTILE_VALUES):
+            _, status = submit(browser, url, target, values | {name: [hostile]})
+            assert status < 500, (url, target, name, hostile[:10])
 
 
 def find_view(browser: HostClient, address: str) -> str:

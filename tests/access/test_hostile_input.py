@@ -1,0 +1,117 @@
+"""NUL and oversize in every parameter, field, header and cookie of every page: a refusal in our dress, no breakdown."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from collectivities.models import Role
+from tests.access import routes, samples
+from tests.access.routes import OFFICE_ROUTES
+from tests.factories.accounts import TeacherFactory, UserFactory
+from tests.factories.collectivities import MemberFactory
+from tests.forms.submission import record_names
+from tests.forms.walk import HOSTILE_VALUES
+
+#: Routes of pages; those of the API are walked in tests.api.
+PORTAL_ROUTES = [
+    route for route in routes.list_routes(routes.PORTAL) if route.name not in ("application_entry", "stripe_webhook")
+]
+PUBLIC_OFFICE_ROUTES = [
+    route
+    for route in routes.list_routes(routes.OFFICE)
+    if not route.name.startswith("api:") and route not in OFFICE_ROUTES
+]
+
+
+def route_id(route):
+    return route.name
+
+
+@pytest.fixture
+def visit(request, portal, office, nimes):
+    """Returns the browser and the URL of a route."""
+
+    def at(route, urlconf):
+        if urlconf == routes.PORTAL:
+            portal.force_login(TeacherFactory())
+            browser = portal
+        else:
+            browser = office("nimes", MemberFactory(roles=list(Role.values)).user)
+        arguments = dict.fromkeys(route.arguments, 1)
+        if route in OFFICE_ROUTES and route.arguments:
+            arguments = samples.SAMPLES[route.name]()
+        return browser, reverse(route.name, urlconf=urlconf, kwargs=arguments or None)
+
+    return at
+
+
+def is_refused(answer):
+    return answer.status_code == 400 and "Cette demande n’a pas été comprise" in answer.content.decode()
+
+
+EVERY_ROUTE = [
+    *((routes.PORTAL, route) for route in PORTAL_ROUTES),
+    *((routes.OFFICE, route) for route in [*OFFICE_ROUTES, *PUBLIC_OFFICE_ROUTES]),
+]
+every_route = pytest.mark.parametrize(
+    ("urlconf", "route"), EVERY_ROUTE, ids=[f"{urlconf[-6:]}-{route.name}" for urlconf, route in EVERY_ROUTE]
+)
+
+
+@every_route
+def test_a_nul_is_refused_wherever_it_stands(urlconf, route, visit):
+    browser, url = visit(route, urlconf)
+    assert is_refused(browser.get(url, {"q": "a\x00b"}))
+    assert is_refused(browser.get(url, {"q\x00": "a"}))
+    assert is_refused(browser.get(url, headers={"X-Something": "a\x00b"}))
+    assert is_refused(browser.post(url, {"name": "a\x00b"}))
+    assert is_refused(browser.post(url, {"name\x00": "a"}))
+    assert is_refused(browser.post(url, {"name": ["a", "b\x00"]}, headers={"HX-Request": "true"}))
+    assert is_refused(browser.post(url, "name=a%00b", content_type="application/x-www-form-urlencoded"))
+    cookies = "; ".join([browser.cookies.output(attrs=[], header="", sep=";").strip(), r'theme="a\000b"'])
+    assert is_refused(browser.get(url, HTTP_COOKIE=cookies))
+
+
+@every_route
+def test_what_is_too_long_or_too_large_breaks_no_page(urlconf, route, visit):
+    browser, url = visit(route, urlconf)
+    # What the view reads is learned by asking it.
+    for method in ("get", "post"):
+        send = getattr(browser, method)
+        with record_names(browser) as names:
+            send(url)
+        for name in sorted(names - {"csrfmiddlewaretoken"}):
+            for hostile in HOSTILE_VALUES:
+                # A query of this length is cut by every server; the rest is for the view.
+                answer = send(url, {name: hostile[:4_000] if method == "get" else hostile})
+                assert answer.status_code < 500, (method, name, hostile[:9])
+
+
+@every_route
+def test_a_number_in_the_address_that_no_column_holds_breaks_no_page(urlconf, route, visit):
+    browser, _ = visit(route, urlconf)
+    if not route.arguments:
+        return
+    for hostile in ("9" * 40, "é" * 2_000):
+        url = "/" + route.route
+        for name in route.arguments:
+            for kind in ("int:", "str:", "slug:", "uuid:", ""):
+                url = url.replace(f"<{kind}{name}>", hostile)
+        if "<" not in url and "(?P" not in url:
+            assert browser.get(url).status_code < 500
+            assert browser.post(url).status_code < 500
+
+
+@pytest.mark.parametrize("path", ["/admin/accounts/user/", "/admin/rechercher/", "/admin/entitlements/activationkey/"])
+def test_the_admin_refuses_a_nul_as_well(path, portal):
+    portal.force_login(UserFactory(is_staff=True, is_superuser=True))
+    assert is_refused(portal.get(path, {"q": "a\x00b"}))
+    assert is_refused(portal.post(path, {"query": "a\x00b"}))
+
+
+@pytest.mark.parametrize("value", HOSTILE_VALUES)
+def test_a_form_of_too_many_fields_is_refused_in_our_dress(portal, value, db):
+    answer = portal.post("/connexion/", {f"name{number}": "1" for number in range(2_000)})
+    assert is_refused(answer)
+    assert portal.post("/connexion/", {"login": value * 200, "password": "x"}).status_code in (200, 400)
