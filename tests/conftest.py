@@ -174,7 +174,7 @@ def portal(db):
 def office(db):
     """Returns a factory of browsers at an office: `office("nimes", user)`, signed in if a user is given.
 
-    `confirmed`: whether the user has just given their password anew, as sensitive pages ask.
+    Their users have just given their password anew, as sensitive pages ask, but with `confirmed=False`.
     """
 
     def at(slug: str, user=None, *, confirmed: bool = True) -> HostClient:
