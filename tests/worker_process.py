@@ -1,16 +1,26 @@
-"""`python -m tests.worker_process`: `manage.py worker`, with the message kind and the tasks of the tests."""
+"""`python -m tests.worker_process`: `manage.py worker`, with the message kind and the tasks of the tests.
+
+`CLOCK_AHEAD`: by how many seconds the clock of this machine is wrong.
+"""
 
 from __future__ import annotations
 
+import datetime
 import os
+import signal
 import sys
 import time
 
 import django
 from django.core.management import call_command
+from django.utils import timezone
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    ahead = datetime.timedelta(seconds=float(os.environ.get("CLOCK_AHEAD", "0")))
+    get_right_time = timezone.now
+    # Before any module takes it as a default.
+    timezone.now = lambda: get_right_time() + ahead
     django.setup()
 
     from django.db import connection
@@ -31,5 +41,12 @@ if __name__ == "__main__":
                     break
                 time.sleep(0.05)
             cursor.execute("INSERT INTO public.tests_remembered VALUES (%s, current_schema())", [word])
+
+    @task(name="tests.kill_worker", queue="tests")
+    def kill_worker(*, word: str) -> None:
+        """Insert the word, and end the process as the kernel does when memory runs out."""
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO public.tests_remembered VALUES (%s, current_schema())", [word])
+        os.kill(os.getpid(), signal.SIGKILL)
 
     call_command("worker", *sys.argv[1:])

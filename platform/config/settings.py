@@ -264,6 +264,8 @@ OPERATOR_SECOND_FACTOR = env.flag("OPERATOR_SECOND_FACTOR", default=PRODUCTION)
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 # Seconds between two heartbeats of a worker; after three missed ones its jobs are retried.
 JOBS_HEARTBEAT = env.number("JOBS_HEARTBEAT", 10)
+# Threads of a worker for large imports, besides the one it keeps for small ones, and for e-mails.
+IMPORTS_THREADS, MAIL_THREADS = env.number("IMPORTS_THREADS", 1), env.number("MAIL_THREADS", 2)
 
 # --- E-mail ---------------------------------------------------------------------------------------------------------
 # Lease in seconds on the messages a worker is sending, renewed while a server makes it wait. Two thirds of it must be
@@ -353,7 +355,7 @@ API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", 600)
 # Webhooks: plain http outside of production only; private networks only if listed.
 WEBHOOKS_ALLOW_HTTP = env.flag("WEBHOOKS_ALLOW_HTTP", default=not PRODUCTION)
 WEBHOOKS_PRIVATE_NETWORKS = env.networks("WEBHOOKS_PRIVATE_NETWORKS")
-WEBHOOKS_LEASE, WEBHOOKS_THREADS = env.number("WEBHOOKS_LEASE", 60), env.number("WEBHOOKS_THREADS", 2)
+WEBHOOKS_LEASE, WEBHOOKS_THREADS = env.number("WEBHOOKS_LEASE", 60), env.number("WEBHOOKS_THREADS", 4)
 #: Maximum bytes of a JSON body; 10,000 allocations are about 2 MB.
 API_MAX_BODY_BYTES = 8 * 1024 * 1024
 REST_FRAMEWORK = {

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import datetime
 import logging
+import time
+from typing import TYPE_CHECKING
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
@@ -18,14 +20,22 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.jobs import Status
 
 from core.advisory_locks import try_transaction_lock
+from jobs import lanes
+from jobs.models import LostRun
 from jobs.periodic_tasks import periodic_task
+from jobs.tasks import report_given_up
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 logger = logging.getLogger(__name__)
 
 #: A worker that missed this many heartbeats is considered dead.
 MISSED_HEARTBEATS = 3
-#: A job whose worker died this many times (most likely out of memory) is marked failed.
-MAX_RUNS = 5
+#: A job whose worker died this many times under it (most likely out of memory) is marked failed.
+MAX_LOST_RUNS = 2
+#: Seconds between the next starts of the jobs that died together: the one that kills its worker then dies alone.
+STAGGER = 30.0
 
 _HOURS_KEPT = 7 * 24
 _HOURS_FAILED_KEPT = 30 * 24
@@ -36,34 +46,99 @@ def get_stall_timeout() -> int:
     return int(settings.JOBS_HEARTBEAT) * MISSED_HEARTBEATS
 
 
+class Outage:
+    """When the database was last out of reach: until the workers have beaten again, none is judged dead."""
+
+    def __init__(self) -> None:
+        self.seen_at = float("-inf")
+
+    def is_recent(self) -> bool:
+        return time.monotonic() - self.seen_at < get_stall_timeout()
+
+
+last_outage = Outage()
+
+
 @periodic_task(every=datetime.timedelta(seconds=settings.JOBS_HEARTBEAT))
-@transaction.atomic
 def retry_stalled_jobs() -> list[int]:
-    """Requeue the jobs whose worker is dead; return their ids."""
+    """Requeue the jobs whose worker is dead, each in a transaction of its own; return their ids.
+
+    Only the suspects of a death are charged with it: the jobs of suspect lanes, or all where there is none.
+    """
+    try:
+        found = async_to_sync(app.job_manager.get_stalled_jobs)(seconds_since_heartbeat=get_stall_timeout())
+    except Exception:
+        last_outage.seen_at = time.monotonic()
+        raise
+    if last_outage.is_recent():
+        return []
+    stalled = sorted((job for job in found if job.id is not None), key=lambda job: job.id or 0)
+    suspects = [job.id for job in stalled if lanes.is_suspect(job.queue)] or [job.id for job in stalled]
     rescued = []
-    for job_id, name, attempts in _lock_stalled_jobs():
-        if attempts + 1 >= MAX_RUNS:
-            logger.error("Job %s (%s) was left by %s workers and is given up", job_id, name, MAX_RUNS)
-            async_to_sync(app.job_manager.finish_job_by_id_async)(job_id, Status.FAILED, delete_job=False)
-        else:
-            logger.warning("Job %s (%s) was left by its worker and is queued again", job_id, name)
-            app.job_manager.retry_job_by_id(job_id, timezone.now())
-            rescued.append(job_id)
+    for job in stalled:
+        delay = datetime.timedelta(seconds=STAGGER * suspects.index(job.id)) if job.id in suspects else None
+        try:
+            if job.id is not None and _rescue(job.id, attempts=job.attempts, charged_delay=delay):
+                rescued.append(job.id)
+        except Exception:
+            # A conflict of one job must not keep the others waiting.
+            logger.exception("Job %s (%s) was left by its worker and cannot be queued again", job.id, job.task_name)
     return rescued
 
 
-def _lock_stalled_jobs() -> list[tuple[int, str, int]]:
-    """Lock the stalled jobs that nobody else has locked; return their id, task name and attempts."""
-    stalled = async_to_sync(app.job_manager.get_stalled_jobs)(seconds_since_heartbeat=get_stall_timeout())
-    attempts = {job.id: job.attempts for job in stalled}
-    # Read again under the lock: another worker may have retried a job since, and a third one have started it.
-    rows = (
-        ProcrastinateJob.objects.select_for_update(no_key=True, skip_locked=True)
-        .filter(pk__in=attempts, status=Status.DOING.value)
-        .order_by("pk")
-        .values_list("pk", "task_name", "attempts")
-    )
-    return [row for row in rows if row[2] == attempts[row[0]]]
+@transaction.atomic
+def _rescue(job_id: int, *, attempts: int, charged_delay: datetime.timedelta | None) -> bool:
+    """Requeue or end a stalled job, unless another worker has handled it since; return whether it was requeued.
+
+    `charged_delay`: for a suspect, when it may start again; the death of its worker is then recorded.
+    """
+    job = _lock_doing_job(job_id, attempts=attempts)
+    if job is None:
+        return False
+    at = timezone.now()
+    if charged_delay is not None:
+        LostRun.objects.create(job_id=job_id, at=at)
+        if LostRun.objects.filter(job_id=job_id).count() >= MAX_LOST_RUNS:
+            logger.error("Job %s (%s) has killed %s workers and is given up", job_id, job.task_name, MAX_LOST_RUNS)
+            _finish(job_id, Status.FAILED)
+            report_given_up(job.task_name, job.args)
+            return False
+    return _requeue(job, at + (charged_delay or datetime.timedelta()))
+
+
+def retry_own_jobs(attempts_by_id: Mapping[int, int]) -> list[int]:
+    """Requeue the jobs that this process left when it lost the database, and still has; return their ids.
+
+    The process did not die: nothing is charged to them.
+    """
+    return [job_id for job_id, attempts in attempts_by_id.items() if _retry_own(job_id, attempts)]
+
+
+@transaction.atomic
+def _retry_own(job_id: int, attempts: int) -> bool:
+    job = _lock_doing_job(job_id, attempts=attempts)
+    return job is not None and _requeue(job, timezone.now())
+
+
+def _lock_doing_job(job_id: int, *, attempts: int) -> ProcrastinateJob | None:
+    """Lock the job if nobody else has, and nobody has retried it (which counts an attempt) or finished it since."""
+    jobs = ProcrastinateJob.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
+    return jobs.filter(pk=job_id, status=Status.DOING.value, attempts=attempts).first()
+
+
+def _requeue(job: ProcrastinateJob, at: datetime.datetime) -> bool:
+    waiting = ProcrastinateJob.objects.filter(queueing_lock=job.queueing_lock, status=Status.TODO.value)
+    if job.queueing_lock is not None and waiting.exists():
+        logger.warning("Job %s (%s) was left by its worker; another one waits in its stead", job.pk, job.task_name)
+        _finish(job.pk, Status.ABORTED)
+        return False
+    logger.warning("Job %s (%s) was left by its worker and is queued again", job.pk, job.task_name)
+    app.job_manager.retry_job_by_id(job.pk, at)
+    return True
+
+
+def _finish(job_id: int, status: Status) -> None:
+    async_to_sync(app.job_manager.finish_job_by_id_async)(job_id, status, delete_job=False)
 
 
 @periodic_task(every=datetime.timedelta(hours=1))
@@ -76,3 +151,4 @@ def prune_finished_jobs() -> None:
     delete_old_jobs = async_to_sync(app.job_manager.delete_old_jobs)
     delete_old_jobs(_HOURS_KEPT, include_cancelled=True, include_aborted=True)
     delete_old_jobs(_HOURS_FAILED_KEPT, include_failed=True)
+    LostRun.objects.exclude(job_id__in=ProcrastinateJob.objects.values("pk")).delete()

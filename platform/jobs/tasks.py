@@ -7,27 +7,51 @@ of the previous one.
 from __future__ import annotations
 
 import functools
+import logging
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django_tenants.utils import schema_context
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from procrastinate import BaseRetryStrategy
+
+logger = logging.getLogger(__name__)
+
+#: Waits 3, 9, 27 … 6,561 s, under three hours in all: outlasts a dropped connection and most outages of the database.
+#: For any exception, as a release may mend the cause: a task must be safe to run again in any case.
+DEFAULT_RETRY = RetryStrategy(max_attempts=8, exponential_wait=3)
+#: Waits 3, 9, 27 and 81 s, for what somebody watches, who is then told.
+WATCHED_RETRY = RetryStrategy(max_attempts=4, exponential_wait=3)
+
+_given_up_handlers: dict[str, Callable[..., Any]] = {}
 
 
-def task(*, name: str, queue: str = "default", **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def task(
+    *,
+    name: str,
+    queue: str = "default",
+    retry: BaseRetryStrategy = DEFAULT_RETRY,
+    on_given_up: Callable[..., Any] | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function as a task that runs inside the schema given to `defer`.
 
-    The decorated function keeps its signature and can be called directly, in the current schema. `options` are
-    procrastinate's, such as `retry`.
+    The decorated function keeps its signature and can be called directly, in the current schema. It must be idempotent:
+    it is run again after an exception as `retry` says, and after its worker's death. `on_given_up`: called in the same
+    schema with the same arguments once a job has killed its worker too often; tells those who wait for it.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        @app.task(name=name, queue=queue, **options)
+        if on_given_up is not None:
+            _given_up_handlers[name] = on_given_up
+
+        @app.task(name=name, queue=queue, retry=retry)
         @functools.wraps(function)
         def run(*, schema: str, **arguments: Any) -> Any:
             with schema_context(schema):
@@ -38,6 +62,19 @@ def task(*, name: str, queue: str = "default", **options: Any) -> Callable[[Call
     return register
 
 
+def report_given_up(name: str, arguments: Mapping[str, Any]) -> None:
+    """Call the task's `on_given_up`, if any, for a job with these arguments. A failure of it is logged."""
+    handler = _given_up_handlers.get(name)
+    if handler is None:
+        return
+    others = dict(arguments)
+    try:
+        with schema_context(others.pop("schema")), transaction.atomic():
+            handler(**others)
+    except Exception:
+        logger.exception("Nobody could be told that %s was given up", name)
+
+
 def defer(
     name: str,
     *,
@@ -45,22 +82,33 @@ def defer(
     at: datetime.datetime | None = None,
     lock: str | None = None,
     priority: int = 0,
+    queue: str | None = None,
     **arguments: Any,
 ) -> int:
     """Queue the task called `name`, in the current transaction, to run inside `schema`; return the job's id.
 
     By name, so that a package can queue a task of a package above it without importing it. `at`: earliest start.
-    `lock`: jobs with the same lock run one after another. `priority`: higher runs first.
+    `lock`: jobs with the same lock run one after another. `priority`: higher runs first. `queue`: another than the
+    task's.
     """
-    deferrer = app.configure_task(name, allow_unknown=False, schedule_at=at, lock=lock, priority=priority)
+    options = {} if queue is None else {"queue": queue}
+    deferrer = app.configure_task(name, allow_unknown=False, schedule_at=at, lock=lock, priority=priority, **options)
     return deferrer.defer(schema=schema, **arguments)
 
 
 def defer_many(
-    name: str, times: int, *, schema: str, at: datetime.datetime | None = None, priority: int = 0, **arguments: Any
+    name: str,
+    times: int,
+    *,
+    schema: str,
+    at: datetime.datetime | None = None,
+    priority: int = 0,
+    queue: str | None = None,
+    **arguments: Any,
 ) -> None:
     """Queue the same task `times` times in one statement, for work shared by several workers."""
-    deferrer = app.configure_task(name, allow_unknown=False, schedule_at=at, priority=priority)
+    options = {} if queue is None else {"queue": queue}
+    deferrer = app.configure_task(name, allow_unknown=False, schedule_at=at, priority=priority, **options)
     deferrer.batch_defer(*({"schema": schema, **arguments} for _ in range(times)))
 
 

@@ -5,34 +5,44 @@ functions and run in threads, each with its Django connection, which procrastina
 closes when it is broken. Tasks defer jobs through their thread's Django connection, hence in their transaction: the
 queue's connector is given to a second `App` and never replaces the first one's.
 
-When the database goes away, procrastinate's worker ends but not the process: a new run starts as soon as the database
-responds, and the jobs of the lost run are retried like those of any dead worker. After `give_up_after` seconds the
+Each lane (`jobs.lanes`) is a procrastinate worker of its own in the same process, with its own number of threads.
+
+When the database goes away, procrastinate's workers end but not the process: a new run starts as soon as the database
+responds, and first queues again the jobs whose end the lost run could not record. After `give_up_after` seconds the
 process ends with an error, for its supervisor.
 """
 
 from __future__ import annotations
 
 import asyncio
+import collections
+import contextlib
 import logging
 import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from django.conf import settings
+from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 from procrastinate.psycopg_connector import PsycopgConnector
 from procrastinate.worker import Worker
 
-from jobs.housekeeping import get_stall_timeout
+from jobs.housekeeping import get_stall_timeout, retry_own_jobs
+from jobs.lanes import plan_lanes
 from jobs.periodic_tasks import run_periodic_tasks
 from jobs.process import raise_gc_threshold, shutdown_requested
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from procrastinate import App, JobContext
+
+    from jobs.lanes import Lane
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +59,7 @@ class DatabaseUnavailable(Exception):
 def run(*, concurrency: int, queues: Sequence[str] | None, until_idle: bool, give_up_after: float) -> None:
     """Run jobs until SIGTERM or SIGINT; with `until_idle`, until no job is due.
 
+    `concurrency`: threads for the queues without a lane of their own. `queues`: only these; None means all.
     On a signal, take no more jobs and wait for the running ones: long ones check `jobs.process.shutdown_requested`.
     Raises `DatabaseUnavailable` when the database has been unreachable for `give_up_after` seconds.
     """
@@ -65,52 +76,138 @@ def run(*, concurrency: int, queues: Sequence[str] | None, until_idle: bool, giv
 
 
 async def _run(concurrency: int, queues: Sequence[str] | None, *, until_idle: bool, give_up_after: float) -> None:
+    lanes = [_LaneRunner(lane) for lane in plan_lanes(concurrency=concurrency, queues=queues)]
+    loop = asyncio.get_running_loop()
     # The default executor has too few threads on a machine with few cores.
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(concurrency + 2, thread_name_prefix="job"))
-    unavailable_since: float | None = None
-    while not shutdown_requested.is_set():
-        started = time.monotonic()
-        try:
-            await _run_until_failure(concurrency, queues, until_idle=until_idle)
-            failure: Exception | None = None
-        except Exception as error:  # noqa: BLE001 - any failure ends this run only; the next one may succeed
-            failure = error
-        if shutdown_requested.is_set() or (until_idle and failure is None):
+    threads = sum(runner.lane.threads + 1 for runner in lanes)
+    loop.set_default_executor(ThreadPoolExecutor(threads, thread_name_prefix="job"))
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, _request_shutdown, lanes)
+    started_count = -1
+    # A job of one lane may queue others for a lane that is idle already.
+    while started_count != (started_count := sum(runner.started_count for runner in lanes)):
+        runs = [asyncio.create_task(runner.run(until_idle=until_idle, give_up_after=give_up_after)) for runner in lanes]
+        _, pending = await asyncio.wait(runs, return_when=asyncio.FIRST_EXCEPTION)
+        if pending:
+            # One has given up.
+            _stop(lanes)
+            await asyncio.wait(runs)
+        for ended in runs:
+            ended.result()
+        if shutdown_requested.is_set():
             return
-        ended = time.monotonic()
-        if ended - started > _STABLE_RUN:
-            unavailable_since = ended
-        elif unavailable_since is None:
-            unavailable_since = started
-        if ended - unavailable_since > give_up_after:
-            raise DatabaseUnavailable(f"The database has been away for {ended - unavailable_since:.0f} s.") from failure
-        logger.error("The worker lost its database (%s); it tries again in %s s", failure, _RECONNECT_DELAY)
-        await asyncio.sleep(_RECONNECT_DELAY)
 
 
-async def _run_until_failure(concurrency: int, queues: Sequence[str] | None, *, until_idle: bool) -> None:
-    # Fail at once if the server is down: the pool would wait 30 s.
-    async with await psycopg.AsyncConnection.connect(**connector_params()):
-        pass
-    connector = PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=5, timeout=10.0)
-    async with app.with_connector(connector).open_async() as queue:
-        worker = Worker(
-            queue,
-            queues=queues,
-            concurrency=concurrency,
-            wait=not until_idle,
-            install_signal_handlers=False,
-            update_heartbeat_interval=settings.JOBS_HEARTBEAT,
-            stalled_worker_timeout=get_stall_timeout(),
-            # Checks Django's connections before each task.
-            task_middleware=app.worker_defaults["task_middleware"],
-        )
-        loop = asyncio.get_running_loop()
-        for signal_number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signal_number, _request_shutdown, worker)
-        await worker.run()
-
-
-def _request_shutdown(worker: Worker) -> None:
+def _request_shutdown(lanes: Sequence[_LaneRunner]) -> None:
     shutdown_requested.set()
-    worker.stop()
+    _stop(lanes)
+
+
+def _stop(lanes: Sequence[_LaneRunner]) -> None:
+    for runner in lanes:
+        runner.stop()
+
+
+class _LaneRunner:
+    """Runs one lane: a procrastinate worker, and the next one where it loses the database."""
+
+    def __init__(self, lane: Lane) -> None:
+        self.lane = lane
+        self.started_count = 0
+        self._is_stopped = False
+        self._worker: Worker | None = None
+        #: Jobs that are running, with their attempts.
+        self._running: dict[int, int] = {}
+        #: Those that ended lately: more than there are threads, as the end of all others has been recorded.
+        self._ended: collections.deque[tuple[int, int]] = collections.deque(maxlen=2 * lane.threads)
+
+    def stop(self) -> None:
+        """Take no more jobs; `run` ends after those that are running."""
+        self._is_stopped = True
+        if self._worker is not None:
+            self._worker.stop()
+
+    async def run(self, *, until_idle: bool, give_up_after: float) -> None:
+        """Run jobs until stopped, or idle. Raises `DatabaseUnavailable`."""
+        unavailable_since: float | None = None
+        while not self._is_stopped:
+            started = time.monotonic()
+            try:
+                await self._run_until_failure(until_idle=until_idle)
+                failure: Exception | None = None
+            except Exception as error:  # noqa: BLE001 - any failure ends this run only; the next one may succeed
+                failure = error
+            if self._is_stopped or (until_idle and failure is None):
+                return
+            ended = time.monotonic()
+            if ended - started > _STABLE_RUN:
+                unavailable_since = ended
+            elif unavailable_since is None:
+                unavailable_since = started
+            if (away := ended - unavailable_since) > give_up_after:
+                raise DatabaseUnavailable(f"The database has been away for {away:.0f} s.") from failure
+            logger.error("The worker lost its database (%s); it tries again in %s s", failure, _RECONNECT_DELAY)
+            await asyncio.sleep(_RECONNECT_DELAY)
+
+    async def _run_until_failure(self, *, until_idle: bool) -> None:
+        # Fail at once if the server is down: the pool would wait 30 s.
+        async with await psycopg.AsyncConnection.connect(**connector_params()):
+            pass
+        await asyncio.to_thread(self._retry_unrecorded)
+        connector = PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=3, timeout=10.0)
+        async with app.with_connector(connector).open_async() as queue:
+            self._worker = Worker(
+                queue,
+                name=self.lane.queues[0],
+                queues=list(self.lane.queues),
+                concurrency=self.lane.threads,
+                wait=not until_idle,
+                install_signal_handlers=False,
+                update_heartbeat_interval=settings.JOBS_HEARTBEAT,
+                stalled_worker_timeout=get_stall_timeout(),
+                # The app's checks Django's connections before each task.
+                task_middleware=[*app.worker_defaults["task_middleware"], self._note],
+            )
+            heartbeat = asyncio.create_task(_beat(queue, self._worker))
+            try:
+                if not self._is_stopped:
+                    await self._worker.run()
+            finally:
+                self._worker = None
+                heartbeat.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await heartbeat
+
+    def _note(self, call_next: Callable[[], Any], context: JobContext, worker: Worker) -> Any:
+        """Run a job and remember that it ran. In its thread."""
+        job_id, attempts = context.job.id or 0, context.job.attempts
+        self.started_count += 1
+        self._running[job_id] = attempts
+        try:
+            return call_next()
+        finally:
+            self._ended.append((job_id, attempts))
+            del self._running[job_id]
+
+    def _retry_unrecorded(self) -> None:
+        """Queue again the jobs whose end the lost run could not record. In a thread."""
+        try:
+            retry_own_jobs(dict(self._ended) | self._running)
+            self._ended.clear()
+        finally:
+            connection.close()
+
+
+async def _beat(queue: App, worker: Worker) -> None:
+    """Send the worker's heartbeat until it is cancelled.
+
+    Procrastinate's own stops as soon as the worker is told to: a job that takes longer than the stall timeout to end
+    would be begun again by another worker beside this one.
+    """
+    while True:
+        await asyncio.sleep(settings.JOBS_HEARTBEAT)
+        if worker.worker_id is not None:
+            try:
+                await queue.job_manager.update_heartbeat(worker.worker_id)
+            except Exception:
+                logger.exception("The heartbeat of worker %s could not be sent", worker.worker_id)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime
 import signal
+import time
 
+import psycopg
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection, transaction
 from django.utils import timezone
 from django_tenants.utils import schema_context
 from procrastinate.contrib.django import app
-from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
 from jobs import housekeeping
+from jobs.models import LostRun
 from jobs.process import shutdown_requested
 from jobs.tasks import defer, defer_once, task
 from tests.races import run_concurrently
@@ -28,8 +31,13 @@ def _known_here():
     def remember(*, word: str, after: str = "") -> None:
         raise AssertionError("runs in the worker's process only")
 
+    @task(name="tests.kill_worker", queue="tests")
+    def kill_worker(*, word: str) -> None:
+        raise AssertionError("runs in the worker's process only")
+
     yield
     app.tasks.pop("tests.remember")
+    app.tasks.pop("tests.kill_worker")
 
 
 @pytest.fixture
@@ -68,6 +76,35 @@ def test_a_job_whose_worker_was_killed_is_run_by_another(remembered):
         cursor.execute("INSERT INTO public.tests_remembered VALUES ('go', 'public')")
     with running_worker():
         assert wait_until(lambda: remembered() == [("go", "public"), ("once", "c_nimes")])
+
+
+def test_a_job_that_kills_its_worker_runs_twice_and_never_again(remembered):
+    job = defer("tests.kill_worker", schema="c_nimes", word="boom")
+    defer("tests.remember", schema="c_gard", word="neighbour")
+    for _ in range(2):
+        with running_worker() as process:
+            assert process.wait(timeout=30) == -signal.SIGKILL
+    with running_worker() as process:
+        assert wait_until(lambda: ProcrastinateJob.objects.get(pk=job).status == "failed")
+        assert process.poll() is None
+    assert remembered() == [("boom", "c_nimes"), ("boom", "c_nimes"), ("neighbour", "c_gard")]
+
+
+def test_a_worker_that_is_stopping_keeps_its_long_job(remembered):
+    job = defer("tests.remember", schema="c_nimes", word="long", after="go")
+    with running_worker() as first:
+        assert wait_until(lambda: ProcrastinateJob.objects.filter(pk=job, status="doing").exists())
+        workers = ProcrastinateWorker.objects.count()
+        with running_worker():
+            assert wait_until(lambda: ProcrastinateWorker.objects.count() == 2 * workers)
+            first.send_signal(signal.SIGTERM)
+            # The other takes over the jobs of workers that have been silent for three seconds.
+            time.sleep(6)
+            assert ProcrastinateJob.objects.filter(pk=job, status="doing", attempts=0).exists()
+            with connection.cursor() as cursor:
+                cursor.execute("INSERT INTO public.tests_remembered VALUES ('go', 'public')")
+            assert first.wait(timeout=20) == 0
+    assert remembered() == [("go", "public"), ("long", "c_nimes")]
 
 
 def test_a_worker_survives_the_loss_of_its_database_connections(remembered):
@@ -109,9 +146,9 @@ def test_a_pending_job_is_not_queued_twice_and_breaks_no_transaction(nimes):
     assert ProcrastinateJob.objects.filter(queueing_lock="x").count() == 1
 
 
-def begin_job(*, heartbeat_ago, attempts=0):
+def begin_job(*, heartbeat_ago, attempts=0, **options):
     """Return the id of a job that a worker took, whose last heartbeat is that long ago."""
-    number = defer("tests.remember", schema="c_nimes", word="x")
+    number = defer("tests.remember", schema="c_nimes", word="x", **options)
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - make_interval(secs => %s))"
@@ -125,6 +162,18 @@ def begin_job(*, heartbeat_ago, attempts=0):
     return number
 
 
+def begin_again(number):
+    """Give the job to another worker, which is dead as well."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 minute') RETURNING id"
+        )
+        cursor.execute(
+            "UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s WHERE id = %s",
+            [cursor.fetchone()[0], number],
+        )
+
+
 @pytest.mark.xdist_group("races")
 def test_workers_that_look_at_once_never_rescue_a_job_twice(committing):
     with schema_context("public"):
@@ -132,6 +181,7 @@ def test_workers_that_look_at_once_never_rescue_a_job_twice(committing):
     rescued = run_concurrently("public", [housekeeping.retry_stalled_jobs] * 6, expected_errors=())
     assert sorted(number for result in rescued for number in result) == jobs
     assert set(ProcrastinateJob.objects.filter(pk__in=jobs).values_list("status", "attempts")) == {("todo", 1)}
+    assert sorted(LostRun.objects.values_list("job_id", flat=True)) == jobs
 
 
 class TestHousekeeping:
@@ -151,10 +201,66 @@ class TestHousekeeping:
         assert (self.status(dead), self.status(alive)) == ("todo", "doing")
         assert housekeeping.retry_stalled_jobs() == []
 
-    def test_a_job_that_killed_several_workers_fails(self):
-        number = begin_job(heartbeat_ago=40, attempts=housekeeping.MAX_RUNS - 1)
+    def test_a_job_that_killed_two_workers_fails(self):
+        # Retries after exceptions do not count.
+        number = begin_job(heartbeat_ago=40, attempts=7)
+        assert housekeeping.retry_stalled_jobs() == [number]
+        begin_again(number)
         assert housekeeping.retry_stalled_jobs() == []
         assert self.status(number) == "failed"
+
+    def test_the_imports_of_a_dead_worker_start_again_one_by_one_and_are_charged(self):
+        bystander = begin_job(heartbeat_ago=40)
+        first, second = (begin_job(heartbeat_ago=40, queue="imports") for _ in range(2))
+        assert housekeeping.retry_stalled_jobs() == [bystander, first, second]
+        starts = dict(ProcrastinateJob.objects.values_list("pk", "scheduled_at"))
+        assert abs((starts[bystander] - starts[first]).total_seconds()) < 5
+        assert 25 < (starts[second] - starts[first]).total_seconds() < 35
+        assert set(LostRun.objects.values_list("job_id", flat=True)) == {first, second}
+
+    def test_one_conflicting_job_stops_no_other_rescue(self, monkeypatch):
+        broken, sound = begin_job(heartbeat_ago=40), begin_job(heartbeat_ago=40)
+        retry = app.job_manager.retry_job_by_id
+
+        def conflict(job_id, *arguments):
+            if job_id == broken:
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT 1 / 0")
+            return retry(job_id, *arguments)
+
+        monkeypatch.setattr(app.job_manager, "retry_job_by_id", conflict)
+        assert housekeeping.retry_stalled_jobs() == [sound]
+        assert (self.status(broken), self.status(sound)) == ("doing", "todo")
+
+    def test_a_stalled_job_whose_like_is_waiting_gives_way_to_it(self):
+        stalled = defer_once("tests.remember", schema="c_nimes", queueing_lock="x", word="one")
+        begin_again(stalled)
+        waiting = defer_once("tests.remember", schema="c_nimes", queueing_lock="x", word="two")
+        other = begin_job(heartbeat_ago=40)
+        assert housekeeping.retry_stalled_jobs() == [other]
+        assert (self.status(stalled), self.status(waiting)) == ("aborted", "todo")
+
+    def test_none_is_judged_dead_just_after_an_outage(self, monkeypatch):
+        number = begin_job(heartbeat_ago=40)
+        outage = housekeeping.Outage()
+        monkeypatch.setattr(housekeeping, "last_outage", outage)
+
+        async def fail(**_):
+            raise psycopg.OperationalError
+
+        with monkeypatch.context() as away:
+            away.setattr(app.job_manager, "get_stalled_jobs", fail)
+            with pytest.raises(psycopg.OperationalError):
+                housekeeping.retry_stalled_jobs()
+        assert housekeeping.retry_stalled_jobs() == []
+        outage.seen_at -= housekeeping.get_stall_timeout()
+        assert housekeeping.retry_stalled_jobs() == [number]
+
+    def test_a_process_that_lost_the_database_takes_its_jobs_up_without_charge(self):
+        number = begin_job(heartbeat_ago=1)
+        assert housekeeping.retry_own_jobs({number: 1}) == []
+        assert housekeeping.retry_own_jobs({number: 0, number + 1: 0}) == [number]
+        assert not LostRun.objects.exists()
 
     def test_a_job_that_another_worker_has_restarted_since_is_left_alone(self, monkeypatch):
         number = begin_job(heartbeat_ago=40)
@@ -180,10 +286,12 @@ class TestHousekeeping:
                     "UPDATE procrastinate_events SET at = now() - make_interval(days => %s) WHERE job_id = %s",
                     [days, number],
                 )
+            LostRun.objects.create(job_id=number, at=timezone.now())
             ended[number] = (status, days)
         housekeeping.prune_finished_jobs()
         left = {ended[number] for number in ProcrastinateJob.objects.values_list("pk", flat=True)}
         assert left == {("succeeded", 6), ("failed", 8), ("todo", 90)}
+        assert LostRun.objects.count() == 3
 
 
 def test_the_stopping_flag_is_false_until_a_worker_is_stopped():

@@ -21,7 +21,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare concurrency, queues and when to end."""
-        parser.add_argument("--concurrency", type=int, default=4, help="jobs at the same time (4)")
+        parser.add_argument(
+            "--concurrency", type=int, default=2, help="jobs at the same time besides e-mails, webhooks and imports (2)"
+        )
         parser.add_argument("--queues", default="", help="only these queues, with commas between: mail,default (all)")
         parser.add_argument("--until-idle", action="store_true", help="end when no job is due any more")
         parser.add_argument(
