@@ -6,6 +6,7 @@ import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
@@ -16,20 +17,25 @@ from imports.formats.exceptions import UnreadableFile
 from imports.models import ImportFile, SpreadsheetImport
 from imports.operations.apply_rows import apply as apply_import
 from imports.operations.apply_rows import return_to_review
-from imports.operations.cancellation import cancel_stopped
+from imports.operations.cancellation import cancel_stopped, report_application_given_up, report_reading_given_up
 from imports.operations.cancellation import recover_abandoned as recover_abandoned_imports
-from imports.operations.import_lock import APPLY_TASK, READ_TASK
+from imports.operations.import_lock import APPLY_TASK, LARGE_QUEUE, QUEUE, READ_TASK
 from imports.operations.intake import get_parsing_options, load_parsing_context, reject, store_parsed
+from jobs.lanes import declare_lane
 from jobs.periodic_tasks import periodic_task
 from jobs.process import disable_gc
-from jobs.tasks import task
+from jobs.tasks import WATCHED_RETRY, task
 from licensing.exceptions import LicensingError
 
 if TYPE_CHECKING:
     from imports.parsing.spreadsheet import ParsedSheet
 
 
-@task(name=READ_TASK, queue="imports", retry=3)
+declare_lane(QUEUE, threads=1, is_suspect=True)
+declare_lane(LARGE_QUEUE, threads=settings.IMPORTS_THREADS, is_suspect=True)
+
+
+@task(name=READ_TASK, queue=QUEUE, retry=WATCHED_RETRY, on_given_up=report_reading_given_up)
 def read(import_id: int) -> None:
     """Parse an uploaded file and check its rows, or reject it with the reason."""
     spreadsheet_import = SpreadsheetImport.objects.get(pk=import_id)
@@ -52,7 +58,11 @@ def read(import_id: int) -> None:
             reject(import_id=import_id, sentence=refusal.sentence, code=refusal.code)
 
 
-@task(name=APPLY_TASK, queue="imports", retry=3)
+def _report_application_given_up(*, import_id: int, confirmed_at: str = "") -> None:  # noqa: ARG001 - the task's
+    report_application_given_up(import_id=import_id)
+
+
+@task(name=APPLY_TASK, queue=QUEUE, retry=WATCHED_RETRY, on_given_up=_report_application_given_up)
 def apply(import_id: int, confirmed_at: str = "") -> None:
     """Apply a confirmed import; on a domain error, return it to review with the reason."""
     spreadsheet_import = SpreadsheetImport.objects.get(pk=import_id)

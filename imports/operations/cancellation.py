@@ -31,7 +31,8 @@ FROM {schema}.imports_spreadsheetimport AS import
 WHERE import.state IN ('uploaded', 'applying') AND NOT EXISTS (
     SELECT FROM public.procrastinate_jobs AS job
     WHERE job.status IN ('todo', 'doing')
-      AND job.lock = 'import:' || btrim('{schema}', '"') || ':' || import.id
+      AND job.queue_name IN ('imports', 'imports_large')
+      AND job.args->>'schema' = btrim('{schema}', '"') AND (job.args->>'import_id')::bigint = import.id
 )
 """
 _STALE_PROGRESS_SQL = """
@@ -40,7 +41,8 @@ FROM {schema}.imports_importprogress AS progress
 WHERE NOT EXISTS (
     SELECT FROM public.procrastinate_jobs AS job
     WHERE job.status IN ('todo', 'doing')
-      AND job.lock = 'import:' || btrim('{schema}', '"') || ':' || progress.import_id
+      AND job.queue_name IN ('imports', 'imports_large')
+      AND job.args->>'schema' = btrim('{schema}', '"') AND (job.args->>'import_id')::bigint = progress.import_id
 ) AND progress.started_at < %s
 """
 
@@ -80,6 +82,26 @@ def cancel_stopped(*, import_id: int, at: datetime.datetime) -> SpreadsheetImpor
             spreadsheet_import, by=User.objects.filter(pk__in=stop_requests.values("actor_id")[:1]).first(), at=at
         )
     return spreadsheet_import
+
+
+def report_reading_given_up(*, import_id: int) -> None:
+    """Reject a file whose reading killed its worker each time."""
+    reject(
+        import_id=import_id,
+        sentence="Ce fichier n'a pas pu être lu : sa lecture a deux fois arrêté le programme qui s'en chargeait, sans "
+        "doute faute de mémoire. Copiez le tableau seul, sans mise en forme ni image, dans un nouveau classeur ou dans "
+        "un fichier CSV, et déposez celui-ci ; si cela se répète, écrivez-nous.",
+    )
+
+
+def report_application_given_up(*, import_id: int) -> None:
+    """Return to review an import whose application killed its worker each time."""
+    return_to_review(
+        import_id=import_id,
+        sentence="L'application de ce tableau a deux fois arrêté le programme qui s'en chargeait, sans doute faute de "
+        "mémoire. Rien n'a été appliqué : partagez le tableau en plusieurs fichiers, et écrivez-nous si cela "
+        "se répète.",
+    )
 
 
 def recover_abandoned(*, at: datetime.datetime) -> int:

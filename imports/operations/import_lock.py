@@ -8,12 +8,18 @@ from core.tenant_connection import connection
 from imports.enums import ImportState
 from imports.exceptions import UnknownImport, WrongImportState
 from imports.models import SpreadsheetImport
+from jobs.queries import count_live_jobs
 from jobs.tasks import defer
 
 READ_TASK = "imports.read"
 APPLY_TASK = "imports.apply"
 UNDO_TASK = "imports.undo"
 ANNOTATE_TASK = "imports.annotate"
+#: Imports of large files wait in a queue of their own, so that a small one never waits for them.
+QUEUE = "imports"
+LARGE_QUEUE = "imports_large"
+#: Bytes from which a file is large: some 2,000 rows.
+LARGE_SIZE = 200_000
 #: States before an import is applied, rejected or cancelled.
 OPEN_STATES = (ImportState.UPLOADED, ImportState.READ, ImportState.CHECKED, ImportState.APPLYING)
 
@@ -32,13 +38,19 @@ def lock_import(import_id: int, *states: ImportState) -> SpreadsheetImport:
 
 
 def queue_task(task: str, spreadsheet_import: SpreadsheetImport, **arguments: Any) -> None:
-    """Queue a task on an import, to start when this transaction commits."""
+    """Queue a task on an import, to start when this transaction commits.
+
+    The tasks of an import never run concurrently, nor do two large imports of one collectivity. The more imports of a
+    collectivity wait, the later the next one comes: whoever sends a hundred files delays nobody but themselves.
+    """
     schema = connection.schema_name
-    # One queue lock per import: its tasks never run concurrently.
+    is_large = spreadsheet_import.size >= LARGE_SIZE
     defer(
         task,
         schema=schema,
-        lock=f"import:{schema}:{spreadsheet_import.pk}",
+        queue=LARGE_QUEUE if is_large else QUEUE,
+        lock=f"imports:{schema}" if is_large else f"import:{schema}:{spreadsheet_import.pk}",
+        priority=-count_live_jobs(queues=(QUEUE, LARGE_QUEUE), schema=schema),
         import_id=spreadsheet_import.pk,
         **arguments,
     )
