@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 MESSAGES_PER_JOB = 500
 #: Priority of single messages (accounts, resends) and of their jobs, ahead of bulk imports.
 SINGLE_MESSAGE_PRIORITY = 10
+#: Queue of the drains of single messages, and how many messages one sends: it does not stay for a bulk of its office.
+SINGLE_QUEUE, MESSAGES_PER_SINGLE_JOB = "mail", 10
+#: Queue of all other drains.
+BULK_QUEUE = "mail_bulk"
 
 #: The first six are the fields of `NewMessage`.
 _COLUMNS = {
@@ -126,10 +130,13 @@ def _filter_unclaimed(topic: str, topic_ids: Collection[int]) -> MessageQuerySet
 
 
 def _defer_drains(jobs: int, *, at: datetime.datetime, due_at: datetime.datetime, priority: int) -> None:
+    is_single = priority == SINGLE_MESSAGE_PRIORITY
     defer_many(
         "mailing.drain",
         jobs,
         schema=connection.schema_name,
         at=due_at if due_at > at else None,
         priority=priority,
+        queue=SINGLE_QUEUE if is_single else BULK_QUEUE,
+        limit=MESSAGES_PER_SINGLE_JOB if is_single else MESSAGES_PER_JOB,
     )

@@ -22,7 +22,7 @@ def test_a_message_is_queued_with_its_job(nimes):
     assert message.state == MessageState.QUEUED
     assert (message.created_at, message.due_at) == (TERM, TERM)
     [job] = list_waiting_jobs("mailing.drain")
-    assert job["args"] == {"schema": "c_nimes"}
+    assert job["args"] == {"schema": "c_nimes", "limit": operations.MESSAGES_PER_SINGLE_JOB}
     assert job["scheduled_at"] is None
 
 
