@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from collectivities import audit_log
+from collectivities.models import AuditEntry
 from core import formatting
 from jobs.tasks import task
 from licensing.pools import events, operations
@@ -31,17 +32,23 @@ def note_key_event(*, key_id: int, event: str, at: str, held: int, size: int) ->
     """Record a key event in the audit log and emit it to webhooks.
 
     `held` of `size` seats were held when it happened. The jobs of one key share a lock, and so run in order.
+    Idempotent: an event that was recorded, by a run whose connection broke at its commit, is not recorded again.
     """
     allocation = Allocation.objects.locked().select_related("school").filter(key_id=key_id).first()
     if allocation is None:
         return  # not a key of this collectivity's pools
     count = f"{formatting.number(held)}/{formatting.number(size)} attribuée{'s' if held > 1 else ''}"
     happened_at = datetime.datetime.fromisoformat(at)
+    action = f"keys.{event}"
+    summary = _SUMMARIES[event].format(school=format_school_name(allocation.school.name), count=count)
+    same = AuditEntry.objects.filter(at=happened_at, action=action, summary=summary)
+    if same.filter(object_type="allocation", object_id=allocation.pk).exists():
+        return
     audit_log.record(
-        action=f"keys.{event}",
+        action=action,
         by=None,
         at=happened_at,
-        summary=_SUMMARIES[event].format(school=format_school_name(allocation.school.name), count=count),
+        summary=summary,
         school_id=allocation.school_id,
         object_type="allocation",
         object_id=allocation.pk,
@@ -57,6 +64,6 @@ def look_for_lost_keys(*, uai: str) -> None:
 
 
 @task(name="pools.send_lost_keys")
-def send_lost_keys(*, uai: str) -> None:
+def send_lost_keys(*, uai: str, asked_at: str) -> None:
     """Resend the school's unredeemed keys, in the schema of a collectivity that gave them."""
-    operations.resend_lost_keys(uai=uai, at=timezone.now())
+    operations.resend_lost_keys(uai=uai, at=datetime.datetime.fromisoformat(asked_at))

@@ -142,6 +142,22 @@ LICENCE_INVARIANTS = (
 #: Checked in each collectivity's schema; `%(collectivity)s` is its primary key.
 TENANT_INVARIANTS = (
     Invariant(
+        "redemptions_noted",
+        "2. L'activation d'une clé est au journal de la collectivité qui l'a donnée, ou sur le point d'y être",
+        """
+        SELECT format('attribution n° %%s : clé n° %%s activée %%s, sans ligne au journal', allocation.id, key.id,
+                      key.redeemed_at)
+        FROM pools_allocation AS allocation
+        JOIN public.entitlements_activationkey AS key ON key.id = allocation.key_id
+        WHERE key.redeemed_at IS NOT NULL
+          AND NOT EXISTS (SELECT FROM collectivities_auditentry AS entry
+                          WHERE entry.at = key.redeemed_at AND entry.action = 'keys.redeemed'
+                            AND entry.object_type = 'allocation' AND entry.object_id = allocation.id)
+          AND NOT EXISTS (SELECT FROM public.procrastinate_jobs AS job
+                          WHERE job.status IN ('todo', 'doing') AND job.lock = 'pools.key:' || key.id)
+        """,
+    ),
+    Invariant(
         "allocated",
         "1. La somme des attributions d'un lot est ce qu'il a donné, et pas plus qu'il ne contient",
         """

@@ -54,6 +54,13 @@ def share(classroom, colleague):
     return operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
 
 
+def test_an_invitation_whose_job_runs_twice_is_sent_once(classroom, holder, colleague):
+    for _ in range(2):
+        operations.create_invitation(classroom_id=classroom.pk, username=colleague.username, by=holder, at=TERM)
+    with schema_context("public"):
+        assert Message.objects.count() == 1
+
+
 def test_a_colleague_is_invited_accepts_and_teaches(classroom, holder, colleague):
     invite(classroom, " C.Lavigne ")
     with pytest.raises(exceptions.ClassNotTaught):  # not before accepting

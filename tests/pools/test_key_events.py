@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from procrastinate.contrib.django import app
 
 from collectivities.models import AuditEntry
 from licensing.orders import operations as orders
@@ -11,6 +13,7 @@ from tests.conftest import TERM
 from tests.factories.licensing import KeyFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units
+from tests.workers import running_worker, wait_until
 
 
 @pytest.fixture
@@ -31,6 +34,46 @@ def test_an_event_is_written_with_its_counts(allocation, event, held, summary):
     note_key_event(key_id=allocation.key_id, event=event, at=TERM.isoformat(), held=held, size=3)
     entry = AuditEntry.objects.get(action=f"keys.{event}")
     assert (entry.summary, entry.school_id, entry.at, entry.actor_id) == (summary, allocation.school_id, TERM, None)
+
+
+def test_an_event_whose_commit_was_not_answered_is_written_once(allocation):
+    for _ in range(2):
+        note_key_event(key_id=allocation.key_id, event="held", at=TERM.isoformat(), held=1, size=3)
+    assert AuditEntry.objects.filter(action="keys.held").count() == 1
+
+
+def test_a_dropped_connection_loses_no_event(committing):
+    pool = orders.grant(collectivity=committing, licences=10, reason="Essai", by=None, at=TERM)
+    allocation = allocate_units(pool, SchoolFactory(), units=3)
+    with connection.cursor() as cursor:
+        # The connection breaks at the first journal line, once: a sequence does not roll back.
+        cursor.execute(
+            "CREATE SEQUENCE tests_drops;"
+            "CREATE FUNCTION tests_drop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " IF nextval('c_nimes.tests_drops') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;"
+            " RETURN NEW; END $$;"
+            "CREATE TRIGGER tests_drop BEFORE INSERT ON collectivities_auditentry"
+            " FOR EACH ROW EXECUTE FUNCTION tests_drop()"
+        )
+    try:
+        # Not `defer`, whose `at` is when to run.
+        app.configure_task("pools.note_key_event").defer(
+            schema=committing.schema_name,
+            key_id=allocation.key_id,
+            event="redeemed",
+            at=TERM.isoformat(),
+            held=0,
+            size=3,
+        )
+        with running_worker():
+            assert wait_until(lambda: AuditEntry.objects.filter(action="keys.redeemed").exists())
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "DROP TRIGGER tests_drop ON collectivities_auditentry;"
+                "DROP FUNCTION tests_drop; DROP SEQUENCE tests_drops"
+            )
+    assert AuditEntry.objects.filter(action="keys.redeemed").count() == 1
 
 
 def test_a_key_of_another_collectivity_is_not_recorded(nimes):

@@ -117,7 +117,8 @@ def test_redeeming_assigning_and_releasing_emit_events(listening, pool):
     first = on_the_portal(lambda: subscriptions.claim(code=code, by=next(teachers), at=TERM))
     on_the_portal(lambda: subscriptions.claim(code=code, by=next(teachers), at=TERM))
     on_the_portal(lambda: subscriptions.release(seat_id=first.pk, by=principal, at=TERM))
-    on_the_portal(lambda: subscriptions.claim(code=code, by=next(teachers), at=TERM))
+    later = TERM + datetime.timedelta(seconds=1)
+    on_the_portal(lambda: subscriptions.claim(code=code, by=next(teachers), at=later))
     assert [(kind, data.get("held"), data["units"]) for kind, _, data in emitted_events()] == [
         ("allocation.redeemed", 0, 2),
         ("seat.held", 1, 2),
@@ -140,8 +141,9 @@ def test_concurrent_last_assignments_emit_one_exhausted_event(listening, pool):
         for seat in subscription.seats.all():
             Seat.objects.filter(pk=seat.pk).update(holder=TeacherFactory(), held_since=TERM, mode="manual")
     emitted_events()
-    for _ in range(2):
-        note_key_event(key_id=allocation.key_id, event="held", at=TERM.isoformat(), held=1, size=2)
+    for microseconds in range(2):
+        at = TERM + datetime.timedelta(microseconds=microseconds)
+        note_key_event(key_id=allocation.key_id, event="held", at=at.isoformat(), held=1, size=2)
     assert [kind for kind, *_ in emitted_events()] == ["seat.held", "allocation.exhausted", "seat.held"]
 
 

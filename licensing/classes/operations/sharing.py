@@ -64,13 +64,17 @@ def _queue_invitation(*, classroom_id: int, username: str, by: User, at: datetim
 def create_invitation(*, classroom_id: int, username: str, by: User, at: datetime.datetime) -> ClassInvitation | None:
     """Store a queued invitation and notify the teacher; return it, or None where no teacher matches.
 
-    It replaces an earlier one. Raises as `request_invitation` does, where the situation changed meanwhile.
+    It replaces an earlier one. Idempotent: the invitation of the same moment is returned as it is. Raises as
+    `request_invitation` does, where the situation changed meanwhile.
     """
     classroom = lock_held_class(classroom_id, by)
     _check_not_shared(classroom)
     teacher = User.objects.filter(username=username.lower(), is_active=True, profile__in=_INVITABLE_PROFILES).first()
     if teacher is None or teacher.pk == by.pk:
         return None
+    stored = ClassInvitation.objects.filter(classroom=classroom, teacher=teacher, by=by, created_at=at).first()
+    if stored is not None:
+        return stored
     invitation, _ = ClassInvitation.objects.update_or_create(
         classroom=classroom, defaults={"teacher": teacher, "by": by, "created_at": at}
     )

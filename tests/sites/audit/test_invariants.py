@@ -16,6 +16,7 @@ from config.settings import ROOT
 from licensing.entitlements import code_sealing
 from licensing.entitlements.models import ActivationKey, Seat
 from licensing.orders import operations as orders
+from licensing.pools.tasks import note_key_event
 from sites.audit.checks import list_rules
 from tests.api.client import create_token
 from tests.conftest import TERM
@@ -30,7 +31,11 @@ def sound(nimes):
     """A pool of ten: three issued, two redeemed of which one is held, the rest free."""
     pool = orders.grant(collectivity=nimes, licences=10, reason="Essai", by=None, at=TERM)
     allocate_units(pool, SchoolFactory(), units=3, by=PrincipalFactory())
-    subscription = mark_redeemed(allocate_units(pool, SchoolFactory(), units=2), PrincipalFactory())
+    redeemed = allocate_units(pool, SchoolFactory(), units=2)
+    subscription = mark_redeemed(redeemed, PrincipalFactory())
+    note_key_event(
+        key_id=redeemed.key_id, event="redeemed", at=subscription.key.redeemed_at.isoformat(), held=0, size=2
+    )
     seat = subscription.seats.order_by("number").first()
     holder = TeacherFactory()
     Seat.objects.filter(pk=seat.pk).update(holder=holder, held_since=TERM, mode="manual")
@@ -73,6 +78,7 @@ BREACHES = {
     "UPDATE public.classes_classroom SET second_invited_by_id = NULL",
     "redeemed_once": "UPDATE public.entitlements_activationkey SET redeemed_at = now(), redeemed_by_id = "
     "(SELECT max(id) FROM public.accounts_user) WHERE redeemed_at IS NULL",
+    "redemptions_noted": "DELETE FROM collectivities_auditentry",
     "seats": "DELETE FROM public.entitlements_seat WHERE holder_id IS NULL",
     "units": "UPDATE public.entitlements_activationkey SET units = units + 1 WHERE redeemed_at IS NOT NULL",
     "erased_accounts": "UPDATE public.accounts_user SET erased_at = now(), is_active = false, first_name = '', "

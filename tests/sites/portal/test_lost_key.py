@@ -22,6 +22,7 @@ from tests.pools.actions import mark_redeemed
 from tests.sites.portal.my_account_page import PAGE, visible_text
 
 ADDRESS = "/cle-non-recue/"
+ASKED = TERM + datetime.timedelta(minutes=1)
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +42,7 @@ def allocate_key(collectivity, school, *, recipient="", left=True, **asked):
         return given
 
 
-def run_jobs(uai, *schemas, at=TERM):
+def run_jobs(uai, *schemas, at=ASKED):
     """Run the queued jobs."""
     with schema_context("public"):
         found = operations.queue_lost_keys(uai=uai, at=at)
@@ -133,6 +134,16 @@ def test_each_collectivity_sends_its_waiting_keys_again_to_the_address_on_record
     }  # fmt: skip
     assert pending_recipients(nimes) == [school.email]
     assert pending_recipients(gard) == ["secretariat@gard.example"]
+
+
+def test_a_job_that_runs_twice_sends_once(nimes):
+    school = SchoolFactory()
+    allocate_key(nimes, school)
+    run_jobs(school.pk, nimes)
+    with tenant_context(nimes):
+        Message.objects.update(state=MessageState.SENT, sent_at=ASKED)
+        operations.resend_lost_keys(uai=school.pk, at=ASKED)
+        assert Message.objects.count() == 2
 
 
 def test_the_journal_says_that_the_system_resent_it_and_why(nimes):
