@@ -10,7 +10,8 @@ STATUS_GONE = 410
 MAX_BODY_LENGTH = 500
 
 TIMED_OUT = "Aucune réponse en dix secondes."
-DNS_FAILED = "Le nom de ce serveur n'existe pas, ou ne se trouve pas en ce moment (DNS)."
+#: The same for a name that does not exist and for one that leads to a private network: reveals no internal host name.
+HOST_UNREACHABLE = "Ce serveur ne se trouve pas en ce moment (DNS), ou se trouve dans un réseau qui n'est pas permis."
 INVALID_URL = "Cette adresse n'en est pas une : modifiez-la."
 CONNECTION_REFUSED = "Aucun serveur n'accepte la connexion à cette adresse."
 BAD_CERTIFICATE = "Le certificat du serveur n'est pas valable pour cette adresse, ou n'est reconnu par personne."

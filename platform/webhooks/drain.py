@@ -1,12 +1,14 @@
-"""Sends one endpoint's due deliveries: claim, commit, send concurrently, record the results, repeat.
+"""Sends an office's due deliveries: for each endpoint claim, commit, send concurrently, record the results, repeat.
 
-One drain per endpoint at a time, by a session-level advisory lock. A job that finds the lock taken ends at once: its
-deliveries were committed before it started, and the drain that holds the lock looks for more **after** releasing it.
-(With a lock of the queue itself, the jobs of thousands of commits would wait for one another, and a job scheduled for
-later would block those that are due.)
+One drain per office at a time, by a session-level advisory lock: however many receivers of an office are slow or hang,
+they take one thread of one worker. A job that finds the lock taken ends at once: its deliveries were committed before
+it started, and the drain that holds the lock looks for more **after** releasing it. (With a lock of the queue itself,
+the jobs of thousands of commits would wait for one another, and a job scheduled for later would block those that are
+due.)
 
-A drain has a time budget; one with a slow receiver requeues itself behind the others. A failing endpoint gets one
-delivery at a time and is then paused, so that its backlog does not delay other endpoints.
+The endpoints are served side by side, each in rounds of its own: none waits for another. A drain has a time budget,
+after which it requeues itself behind those of other offices. A failing endpoint gets one delivery at a time and is then
+paused; one that hangs is paused at once.
 """
 
 from __future__ import annotations
@@ -14,11 +16,11 @@ from __future__ import annotations
 import contextlib
 import datetime
 import time
-from typing import TYPE_CHECKING
-
-from django.utils import timezone
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import TYPE_CHECKING, NamedTuple
 
 from core.advisory_locks import try_session_lock
+from core.database_clock import DatabaseClock
 from core.sealing import UnsealError
 from core.tenant_connection import connection
 from jobs.process import shutdown_requested
@@ -30,80 +32,124 @@ from webhooks.models import Delivery, WebhookEndpoint
 from webhooks.operations import DRAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    type Clock = Callable[[], datetime.datetime]
 
 #: Time budget of a drain in seconds.
 TIME_BUDGET = 20.0
+#: Seconds after which a drain that waits for receivers looks for new deliveries to the others.
+_LOOK_INTERVAL = 1.0
 
 
-def drain(
-    *, endpoint_id: int, budget: float = TIME_BUDGET, clock: Callable[[], datetime.datetime] = timezone.now
-) -> int | None:
-    """Send the due deliveries of an endpoint; return how many were delivered, None if another drain runs."""
-    schema = connection.schema_name
-    with try_session_lock(f"webhooks/{schema}/{endpoint_id}") as acquired:
+def drain(*, budget: float = TIME_BUDGET, clock: Clock | None = None) -> int | None:
+    """Send the due deliveries of the current schema; return how many were delivered, None if another drain runs.
+
+    `clock`: the database's by default, so that a worker whose own is wrong respects the leases of others.
+    """
+    clock = clock or DatabaseClock()
+    with try_session_lock(f"webhooks/{connection.schema_name}") as acquired:
         if not acquired:
             return None
-        leases.fail_overdue(at=clock(), endpoint_id=endpoint_id)
-        delivered = _drain_until(endpoint_id, time.monotonic() + budget, clock)
-    schedule_next(endpoint_id=endpoint_id, at=clock())
+        leases.fail_overdue(at=clock())
+        with contextlib.ExitStack() as stack:
+            delivered = _OfficeDrain(stack, until=time.monotonic() + budget, clock=clock).run()
+    schedule_next(at=clock())
     return delivered
 
 
-def _drain_until(endpoint_id: int, until: float, clock: Callable[[], datetime.datetime]) -> int:
-    delivered = 0
-    with contextlib.ExitStack() as stack:
-        sender: WebhookSender | None = None
-        while time.monotonic() < until and not shutdown_requested.is_set():
-            at = clock()
+class _Round(NamedTuple):
+    """The deliveries of one endpoint that are being sent."""
+
+    endpoint_id: int
+    claimed: Sequence[Delivery]
+
+
+class _OfficeDrain:
+    """A drain at work: at most one round for each endpoint."""
+
+    def __init__(self, stack: contextlib.ExitStack, *, until: float, clock: Clock) -> None:
+        self._stack, self._until, self._clock = stack, until, clock
+        self._sender: WebhookSender | None = None
+        self._rounds: dict[Future[list[AttemptResult]], _Round] = {}
+
+    def run(self) -> int:
+        """Send until nothing is due or the time is over; return how many were delivered."""
+        delivered = 0
+        looked_at = time.monotonic()
+        self._start_rounds(WebhookEndpoint.objects.listening().order_by("pk").values_list("pk", flat=True))
+        while self._rounds:
+            done, _ = wait(self._rounds, timeout=_LOOK_INTERVAL, return_when=FIRST_COMPLETED)
+            ended = {self._rounds.pop(future): future.result() for future in done}
+            for (endpoint_id, claimed), outcomes in ended.items():
+                delivered += leases.record_results(
+                    endpoint_id=endpoint_id, claimed=claimed, outcomes=outcomes, at=self._clock()
+                )
+            again = [one.endpoint_id for one in ended]
+            if time.monotonic() - looked_at >= _LOOK_INTERVAL:
+                looked_at = time.monotonic()
+                busy = [one.endpoint_id for one in self._rounds.values()]
+                again = list(WebhookEndpoint.objects.listening().exclude(pk__in=busy).values_list("pk", flat=True))
+            self._start_rounds(again)
+        return delivered
+
+    def _start_rounds(self, endpoint_ids: Iterable[int]) -> None:
+        """Start a round for each of these endpoints that has something due and is not paused."""
+        for endpoint_id in endpoint_ids:
+            if time.monotonic() >= self._until or shutdown_requested.is_set():
+                return
+            at = self._clock()
             endpoint = WebhookEndpoint.objects.listening().filter(pk=endpoint_id).first()
             if endpoint is None or (endpoint.paused_until is not None and endpoint.paused_until > at):
-                break
-            claimed = leases.claim(
-                endpoint_id=endpoint_id, limit=1 if endpoint.failing_since else MAX_CONCURRENT_REQUESTS, at=at
-            )
-            if not claimed:
-                break
-            sender = sender or stack.enter_context(WebhookSender())
-            outcomes = _send(endpoint, claimed, sender, at)
-            delivered += leases.record_results(endpoint_id=endpoint_id, claimed=claimed, outcomes=outcomes, at=clock())
-    return delivered
+                continue
+            limit = 1 if endpoint.failing_since else MAX_CONCURRENT_REQUESTS
+            if claimed := leases.claim(endpoint_id=endpoint_id, limit=limit, at=at):
+                self._rounds[self._send(endpoint, claimed, at)] = _Round(endpoint_id, tuple(claimed))
+
+    def _send(
+        self, endpoint: WebhookEndpoint, claimed: Sequence[Delivery], at: datetime.datetime
+    ) -> Future[list[AttemptResult]]:
+        if not url_policy.is_scheme_allowed(endpoint.url):
+            return _fail(claimed, attempt_results.HTTP_NOT_ALLOWED)
+        try:
+            secrets = signing.get_secrets(endpoint, at)
+        except UnsealError:
+            return _fail(claimed, attempt_results.UNSEAL_FAILED)
+        requests = []
+        for delivery in claimed:
+            body = signing.build_body(delivery.event)
+            headers = signing.build_headers(delivery.event.public_id, body, secrets, at)
+            requests.append(WebhookRequest(endpoint.url, headers, body))
+        self._sender = self._sender or self._stack.enter_context(WebhookSender())
+        return self._sender.submit(requests)
 
 
-def _send(
-    endpoint: WebhookEndpoint, claimed: Sequence[Delivery], sender: WebhookSender, at: datetime.datetime
-) -> list[AttemptResult]:
-    if not url_policy.is_scheme_allowed(endpoint.url):
-        return [AttemptResult(None, attempt_results.HTTP_NOT_ALLOWED, "", 0)] * len(claimed)
-    try:
-        secrets = signing.get_secrets(endpoint, at)
-    except UnsealError:
-        return [AttemptResult(None, attempt_results.UNSEAL_FAILED, "", 0)] * len(claimed)
-    requests = []
-    for delivery in claimed:
-        body = signing.build_body(delivery.event)
-        headers = signing.build_headers(delivery.event.public_id, body, secrets, at)
-        requests.append(WebhookRequest(endpoint.url, headers, body))
-    return sender.send(requests)
+def _fail(claimed: Sequence[Delivery], reason: str) -> Future[list[AttemptResult]]:
+    """Return the result of a round of which nothing was sent."""
+    known: Future[list[AttemptResult]] = Future()
+    known.set_result([AttemptResult(None, reason, "", 0)] * len(claimed))
+    return known
 
 
-def schedule_next(*, endpoint_id: int, at: datetime.datetime) -> None:
-    """Queue the endpoint's next drain for its next due delivery; do nothing without one, or if it is disabled."""
-    endpoint = WebhookEndpoint.objects.listening().filter(pk=endpoint_id).first()
-    if endpoint is None:
+def schedule_next(*, at: datetime.datetime) -> None:
+    """Queue the office's next drain for its next due delivery; do nothing without one."""
+    moments = []
+    for endpoint_id, paused_until in WebhookEndpoint.objects.listening().values_list("pk", "paused_until"):
+        # One query each, which the index answers with one row; together they would read everything that waits.
+        first_deliveries = Delivery.objects.first_per_subject().filter(endpoint_id=endpoint_id)
+        due = first_deliveries.order_by("next_at", "pk").values_list("next_at", flat=True).first()
+        if due is not None:
+            moments.append(max(due, paused_until or due))
+    if not moments:
         return
-    first_deliveries = Delivery.objects.first_per_subject().filter(endpoint_id=endpoint_id).order_by("next_at", "pk")
-    due = first_deliveries.values_list("next_at", flat=True).first()
-    if due is None:
-        return
-    moment = max(due, endpoint.paused_until or due)
+    moment = min(moments)
     # Rounded up to a second: one waiting job however many drains end in it, and none that runs too early.
     moment = moment.replace(microsecond=0) + datetime.timedelta(seconds=1 if moment.microsecond else 0)
-    schedule(endpoint_id=endpoint_id, at=moment if moment > at else None)
+    schedule(at=moment if moment > at else None)
 
 
-def schedule(*, endpoint_id: int, at: datetime.datetime | None = None) -> None:
-    """Queue a drain at `at`, or at once, unless the same job is already waiting."""
+def schedule(*, at: datetime.datetime | None = None) -> None:
+    """Queue a drain of the office at `at`, or at once, unless the same job is already waiting."""
     schema = connection.schema_name
-    once = f"{DRAIN}:{schema}:{endpoint_id}:{'' if at is None else at.astimezone(datetime.UTC).isoformat()}"
-    defer_once(DRAIN, schema=schema, queueing_lock=once, at=at, endpoint_id=endpoint_id)
+    once = f"{DRAIN}:{schema}:{'' if at is None else at.astimezone(datetime.UTC).isoformat()}"
+    defer_once(DRAIN, schema=schema, queueing_lock=once, at=at)

@@ -125,7 +125,7 @@ def update(
         must_drain = must_drain or is_enabled
     if must_drain:
         _reset_failures(endpoint)
-        queue_drain(endpoint.pk)
+        queue_drain()
     _save(endpoint)
     return endpoint
 
@@ -188,7 +188,7 @@ def replay(*, endpoint_id: int, delivery_id: int, at: datetime.datetime) -> Deli
     delivery.state, delivery.settled_at, delivery.reason, delivery.attempts = DeliveryState.PENDING, None, "", 0
     delivery.next_at, delivery.gives_up_at = at, at + RETRY_PERIOD
     delivery.save()
-    queue_drain(endpoint.pk)
+    queue_drain()
     return delivery
 
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import functools
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -22,6 +23,7 @@ from webhooks.attempt_results import AttemptResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from concurrent.futures import Future
     from types import TracebackType
 
 #: Concurrent requests to one endpoint.
@@ -36,15 +38,17 @@ _MAX_BODY_BYTES = 2048
 _FAILURE_REASONS: tuple[tuple[type[Exception], str], ...] = (
     (TimeoutError, attempt_results.TIMED_OUT),
     (aiohttp.ClientConnectorCertificateError, attempt_results.BAD_CERTIFICATE),
-    (aiohttp.ClientConnectorDNSError, attempt_results.DNS_FAILED),
+    (aiohttp.ClientConnectorDNSError, attempt_results.HOST_UNREACHABLE),
     (aiohttp.ClientConnectorSSLError, attempt_results.TLS_FAILED),
     (aiohttp.ClientConnectorError, attempt_results.CONNECTION_REFUSED),
     (aiohttp.InvalidURL, attempt_results.INVALID_URL),
     (aiohttp.ClientResponseError, attempt_results.NOT_HTTP),
 )
 
-#: The system's DNS lookup cannot be interrupted, so it runs in threads that no task waits for.
-_dns_threads = ThreadPoolExecutor(MAX_CONCURRENT_REQUESTS, thread_name_prefix="webhooks-names")
+#: Threads of a sender for DNS lookups. The system's lookup cannot be interrupted, so nobody waits for its thread; each
+#: sender has its own, or names that are slow to resolve would keep the receivers of other offices waiting.
+_DNS_THREADS = 8
+_CLOSE_TIMEOUT = 5.0
 
 
 class WebhookRequest(NamedTuple):
@@ -56,32 +60,49 @@ class WebhookRequest(NamedTuple):
 
 
 class WebhookSender:
-    """Keeps connections open between calls. Not thread-safe; not usable inside a running event loop."""
+    """Keeps connections open between calls. Sends in a thread of its own, so that its user can do other work."""
 
     def __init__(self) -> None:
-        self._runner = asyncio.Runner()
+        self._loop = asyncio.new_event_loop()
+        self._resolver = _SystemResolver()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="webhooks", daemon=True)
 
     def __enter__(self) -> Self:
-        self._session = self._runner.run(_session())
+        self._thread.start()
+        self._session = asyncio.run_coroutine_threadsafe(_session(self._resolver), self._loop).result()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._runner.run(self._session.close())
+            closing = _close(self._session, self._resolver)
+            asyncio.run_coroutine_threadsafe(closing, self._loop).result(_CLOSE_TIMEOUT)
         finally:
-            self._runner.close()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
 
-    def send(self, requests: Sequence[WebhookRequest]) -> list[AttemptResult]:
-        """Send the requests concurrently and return their results in order."""
-        return self._runner.run(_send_all(self._session, requests))
+    def submit(self, requests: Sequence[WebhookRequest]) -> Future[list[AttemptResult]]:
+        """Send the requests concurrently; the future has their results in order."""
+        return asyncio.run_coroutine_threadsafe(_send_all(self._session, requests), self._loop)
 
 
-async def _session() -> aiohttp.ClientSession:
+async def _close(session: aiohttp.ClientSession, resolver: AbstractResolver) -> None:
+    """Abandon what is being sent, and close the connections."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await session.close()
+    await resolver.close()
+
+
+async def _session(resolver: AbstractResolver) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
-        limit=MAX_CONCURRENT_REQUESTS,
-        resolver=_SystemResolver(),
+        # Rounds are bounded: `MAX_CONCURRENT_REQUESTS` an endpoint.
+        limit=0,
+        resolver=resolver,
         use_dns_cache=False,
         socket_factory=url_policy.create_socket,
     )
@@ -119,9 +140,9 @@ async def _send_one(session: aiohttp.ClientSession, request: WebhookRequest) -> 
         answer = await _read_beginning(response)
     except (TimeoutError, OSError, aiohttp.ClientError, ValueError) as failure:
         reason = _explain_failure(failure)
-    return AttemptResult(
-        status, reason, attempt_results.sanitize_body(answer), int((time.monotonic() - started) * 1000)
-    )
+    # How long a lookup takes also tells a name that exists from one that does not.
+    duration = 0 if reason == attempt_results.HOST_UNREACHABLE else int((time.monotonic() - started) * 1000)
+    return AttemptResult(status, reason, attempt_results.sanitize_body(answer), duration)
 
 
 async def _read_beginning(response: aiohttp.ClientResponse) -> bytes:
@@ -144,7 +165,7 @@ async def _read_beginning(response: aiohttp.ClientResponse) -> bytes:
 def _explain_failure(failure: Exception) -> str:
     """Explain in French why there was no response."""
     if isinstance(failure, aiohttp.ClientConnectorError) and isinstance(failure.os_error, url_policy.AddressNotAllowed):
-        return url_policy.PRIVATE_NETWORK
+        return attempt_results.HOST_UNREACHABLE
     return next(
         (reason for kind, reason in _FAILURE_REASONS if isinstance(failure, kind)), attempt_results.CONNECTION_LOST
     )
@@ -153,12 +174,15 @@ def _explain_failure(failure: Exception) -> str:
 class _SystemResolver(AbstractResolver):
     """Resolves host names with the system's resolver."""
 
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_DNS_THREADS, thread_name_prefix="webhooks-names")
+
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """Return the IP addresses of a host name. Raises `OSError`."""
         look_up = functools.partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
-        found = await asyncio.get_running_loop().run_in_executor(_dns_threads, look_up)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
         return [
             ResolveResult(
                 hostname=host,
@@ -172,4 +196,5 @@ class _SystemResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Do nothing: no resources are held."""
+        """Leave the threads to end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)

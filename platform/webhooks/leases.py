@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: Seconds after the first, second, … attempt; the last value repeats.
 _RETRY_DELAYS = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800)
-#: Seconds an endpoint is paused after the first, second, … round without a success.
+#: Seconds an endpoint is paused after the first, second, … round without a success; one that hangs is a step ahead.
 _PAUSES = (0, 30, 120, 300, 900)
 #: Grace period after `gives_up_at` for the last attempt; then the delivery fails without it.
 _LAST_TRY = datetime.timedelta(hours=1)
@@ -118,7 +118,8 @@ def _update_endpoint(endpoint: WebhookEndpoint, outcomes: Sequence[AttemptResult
         # Limit of the smallint column; no delay depends on higher counts.
         endpoint.failures = min(endpoint.failures + 1, 32_000)
         endpoint.failing_since = endpoint.failing_since or at
-        pause = get_pause(endpoint.failures)
+        has_hung = any(outcome.reason == attempt_results.TIMED_OUT for outcome in outcomes)
+        pause = get_pause(endpoint.failures + has_hung)
         endpoint.paused_until = at + pause if pause else None
     endpoint.save(update_fields=["is_enabled", "disabled_reason", "failures", "failing_since", "paused_until"])
 

@@ -1,6 +1,6 @@
 """Emits events: in the causing transaction, and only if somebody listens.
 
-For any number of events: one query for the listeners, one COPY each for events and deliveries, one job per endpoint.
+For any number of events: one query for the listeners, one COPY each for events and deliveries, one job.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def emit(*, events: Iterable[NewEvent], at: datetime.datetime, emitted_at: datet
 def write_events(
     *, events: Iterable[NewEvent], to: Listeners, at: datetime.datetime, emitted_at: datetime.datetime | None = None
 ) -> list[int]:
-    """Write the events of these listeners and queue one job per endpoint; return the event ids."""
+    """Write the events of these listeners and queue a job that sends them; return the event ids."""
     endpoints_by_type = {kind.value: to.of(kind) for kind in EventType}
     listened_events = [event for event in events if to.has_readers or endpoints_by_type[event.type]]
     if not listened_events:
@@ -98,17 +98,16 @@ def write_events(
     ]
     if deliveries:
         copy_rows(_table(Delivery), _DELIVERIES, deliveries)
-    for endpoint in sorted({endpoint for event in listened_events for endpoint in endpoints_by_type[event.type]}):
-        queue_drain(endpoint)
+        queue_drain()
     return numbers
 
 
-def queue_drain(endpoint_id: int) -> None:
-    """Queue a drain of the endpoint in the current transaction.
+def queue_drain() -> None:
+    """Queue a drain of the office in the current transaction.
 
     Even if one is already waiting: that job may start and read before this transaction commits.
     """
-    defer(DRAIN, schema=connection.schema_name, endpoint_id=endpoint_id)
+    defer(DRAIN, schema=connection.schema_name)
 
 
 def _table(model: type[WebhookEvent | Delivery]) -> str:

@@ -12,9 +12,12 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 from psycopg import sql
 
+from core.database_clock import DatabaseClock
 from core.schemas import list_schemas_with, query_schemas_with
+from jobs.queries import list_waiting_schemas
 from webhooks import drain, leases
 from webhooks.models import WebhookEndpoint, WebhookEvent
+from webhooks.operations import DRAIN
 
 #: A working drain claims due deliveries well within this.
 OVERDUE = datetime.timedelta(minutes=2)
@@ -22,25 +25,26 @@ OVERDUE = datetime.timedelta(minutes=2)
 RETENTION = datetime.timedelta(days=30)
 _ENDPOINTS = WebhookEndpoint._meta.db_table  # noqa: SLF001 - documented
 _OVERDUE = sql.SQL(
-    "SELECT {name}, endpoint.id FROM {schema}.webhooks_webhookendpoint AS endpoint WHERE endpoint.is_enabled"
+    "SELECT {name} WHERE EXISTS (SELECT FROM {schema}.webhooks_webhookendpoint AS endpoint WHERE endpoint.is_enabled"
     " AND (endpoint.paused_until IS NULL OR endpoint.paused_until <= {before})"
     " AND EXISTS (SELECT FROM {schema}.webhooks_delivery AS due WHERE due.endpoint_id = endpoint.id"
     " AND due.state = 'pending' AND due.next_at <= {before} AND NOT EXISTS ("
     "SELECT FROM {schema}.webhooks_delivery AS first WHERE first.endpoint_id = due.endpoint_id"
-    " AND first.subject = due.subject AND first.state = 'pending' AND first.id < due.id))"
+    " AND first.subject = due.subject AND first.state = 'pending' AND first.id < due.id)))"
 )
 #: Rows per DELETE, to bound how long its locks are held.
 _DELETE_BATCH = 5_000
 
 
-def sweep(*, at: datetime.datetime | None = None) -> list[tuple[str, int]]:
-    """Queue a drain for each endpoint with an overdue delivery; return their schemas and ids."""
-    before = (at or timezone.now()) - OVERDUE
-    overdue = list(query_schemas_with(_ENDPOINTS, _OVERDUE, before=before))
-    for schema, endpoint_id in overdue:
+def sweep(*, at: datetime.datetime | None = None) -> list[str]:
+    """Queue a drain for each office with an overdue delivery that none waits to send; return their schemas."""
+    before = (at or DatabaseClock()()) - OVERDUE
+    overdue = {schema for (schema,) in query_schemas_with(_ENDPOINTS, _OVERDUE, before=before)}
+    lost = sorted(overdue - list_waiting_schemas(DRAIN)) if overdue else []
+    for schema in lost:
         with schema_context(schema):
-            drain.schedule(endpoint_id=endpoint_id)
-    return overdue
+            drain.schedule()
+    return lost
 
 
 def prune_events(*, at: datetime.datetime | None = None) -> int:

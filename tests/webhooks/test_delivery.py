@@ -60,7 +60,8 @@ def test_a_failed_delivery_is_retried_with_its_reason_stored(endpoint, receiver,
     assert delivery.next_at > attempt.at
     assert len(receiver.received) == 1
     clock = FakeClock()
-    clock.advance(seconds=6)
+    # One that hangs is left alone for thirty seconds after its first time.
+    clock.advance(seconds=31 if reason == attempt_results.TIMED_OUT else 6)
     receiver.behaviour = behaviours.respond_with(200)
     assert deliver_due(endpoint, clock) == 1
     assert receiver.received[0].id == receiver.received[1].id
@@ -95,7 +96,7 @@ def test_an_unreachable_host_and_an_unknown_name_are_reported(endpoint, receiver
     WebhookEndpoint.objects.update(url="http://nulle-part.invalid/", failing_since=None)
     emit_events(make_issued_event(2))
     assert deliver_due(endpoint) == 0
-    assert Delivery.objects.get(subject="allocation:2").reason == attempt_results.DNS_FAILED
+    assert Delivery.objects.get(subject="allocation:2").reason == attempt_results.HOST_UNREACHABLE
 
 
 def test_connections_are_reused(endpoint, receiver):
@@ -141,14 +142,13 @@ def test_a_failing_delivery_is_retried_for_three_days(endpoint, receiver):
     assert second.state == DeliveryState.PENDING or second.attempts == 0
 
 
-def test_a_failing_endpoint_is_probed_with_one_request_then_paused(endpoint, receiver, hasty):
+def test_an_endpoint_that_hangs_is_paused_after_its_first_round(endpoint, receiver, hasty):
     receiver.behaviour = behaviours.hang
     clock = FakeClock()
     emit_events(*(make_issued_event(number) for number in range(60)))
     for _ in range(50):
         deliver_due(endpoint, clock)
-    # One batch, then a single probe, then a pause.
-    assert len(receiver.received) == http_client.MAX_CONCURRENT_REQUESTS + 1
+    assert len(receiver.received) == http_client.MAX_CONCURRENT_REQUESTS
     endpoint.refresh_from_db()
     assert endpoint.paused_until > clock()
     assert endpoint.failing_since is not None
@@ -157,6 +157,18 @@ def test_a_failing_endpoint_is_probed_with_one_request_then_paused(endpoint, rec
     assert deliver_due(endpoint, clock) == 60
     endpoint.refresh_from_db()
     assert (endpoint.failures, endpoint.failing_since, endpoint.paused_until) == (0, None, None)
+
+
+def test_a_failing_endpoint_is_probed_with_one_request_then_paused(endpoint, receiver):
+    receiver.behaviour = behaviours.respond_with(500)
+    clock = FakeClock()
+    emit_events(*(make_issued_event(number) for number in range(60)))
+    for _ in range(50):
+        deliver_due(endpoint, clock)
+    # One batch, then a single probe, then a pause.
+    assert len(receiver.received) == http_client.MAX_CONCURRENT_REQUESTS + 1
+    endpoint.refresh_from_db()
+    assert endpoint.paused_until > clock()
 
 
 def test_a_410_disables_the_endpoint(endpoint, receiver):

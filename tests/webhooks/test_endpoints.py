@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -116,17 +117,28 @@ def test_a_repeated_rotation_is_refused(endpoint):
         endpoints.rotate_secret(endpoint_id=endpoint.pk, at=timezone.now(), expected_rotation=seen)
 
 
+def lose_jobs():
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM public.procrastinate_jobs")
+
+
 def test_the_sweep_requeues_deliveries_without_a_job_only(nimes, endpoint, receiver):
     now = timezone.now()
     assert sweep.sweep() == []
     emit_events(make_issued_event(1), at=now - datetime.timedelta(minutes=5))
-    assert sweep.sweep() == [(nimes.schema_name, endpoint.pk)]
-    assert sweep.sweep() == [(nimes.schema_name, endpoint.pk)]
+    # Its job waits for a thread: however long that takes, no other is queued.
+    assert sweep.sweep() == []
+    lose_jobs()
+    assert sweep.sweep() == [nimes.schema_name]
+    assert sweep.sweep() == []
+    assert len(list_waiting_jobs("webhooks.drain")) == 1
+    lose_jobs()
     WebhookEndpoint.objects.update(paused_until=now + datetime.timedelta(minutes=5), failing_since=now)
     assert sweep.sweep() == []
     WebhookEndpoint.objects.update(paused_until=None)
     Delivery.objects.update(next_at=now + datetime.timedelta(hours=1))
     emit_events(make_issued_event(1), at=now - datetime.timedelta(minutes=5))
+    lose_jobs()
     # The second waits for the first, whose next attempt is an hour away.
     assert sweep.sweep() == []
 

@@ -15,7 +15,7 @@ from tests.webhooks import receiver as behaviours
 from tests.webhooks.events import deliver_due, emit_events, make_issued_event
 from tests.webhooks.receiver import Receiver
 from tests.workers import running_worker, wait_until
-from webhooks import endpoints, leases, tasks
+from webhooks import endpoints, leases
 from webhooks.attempt_results import AttemptResult
 from webhooks.models import Attempt, Delivery, DeliveryState
 
@@ -112,14 +112,3 @@ def test_a_worker_whose_lease_expired_writes_nothing(committing, environment, se
         delivery = Delivery.objects.get()
         assert (delivery.state, delivery.attempts) == (DeliveryState.DELIVERED, 1)
         assert Attempt.objects.get().status == 200
-
-
-def test_a_process_limits_the_threads_that_wait_for_receivers(nimes, endpoint, receiver, monkeypatch):
-    places = threading.BoundedSemaphore(1)
-    monkeypatch.setattr(tasks, "_drain_slots", places)
-    emit_events(make_issued_event(1))
-    places.acquire()
-    assert tasks.drain(endpoint_id=endpoint.pk) is None
-    assert not receiver.received
-    places.release()
-    assert tasks.drain(endpoint_id=endpoint.pk) == 1

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import time
 
 import pytest
 from django.utils import timezone
 
 from tests.webhooks.events import deliver_due, emit_events, make_issued_event
 from webhooks import attempt_results, endpoints, url_policy
-from webhooks.models import Delivery, WebhookEndpoint
+from webhooks.models import Attempt, Delivery, WebhookEndpoint
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_no_connection_is_made_to_a_private_address(endpoint, receiver, settings
     emit_events(make_issued_event(1))
     assert deliver_due(endpoint) == 0
     # Legacy numeric forms of an address are not resolved.
-    refused = attempt_results.INVALID_URL if host in ("127.1", "2130706433") else url_policy.PRIVATE_NETWORK
+    refused = attempt_results.INVALID_URL if host in ("127.1", "2130706433") else attempt_results.HOST_UNREACHABLE
     assert Delivery.objects.get().reason == refused
     assert not receiver.connections
 
@@ -126,8 +127,26 @@ def test_dns_rebinding_is_prevented(endpoint, receiver, settings, monkeypatch):
         assert deliver_due(endpoint) == 0
     assert asked == ["change.exemple"] * 2
     assert checked == ["93.184.216.34", "127.0.0.1"]
-    assert Delivery.objects.get(subject="allocation:2").reason == url_policy.PRIVATE_NETWORK
+    assert Delivery.objects.get(subject="allocation:2").reason == attempt_results.HOST_UNREACHABLE
     assert not receiver.connections
+
+
+def test_a_private_name_and_an_absent_one_fail_alike(endpoint, settings, monkeypatch):
+    settings.WEBHOOKS_PRIVATE_NETWORKS = []
+
+    def look_up(host, *_):
+        if host == "interne.exemple":
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 80))]
+        time.sleep(0.05)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    for number, host in enumerate(("interne.exemple", "absent.exemple")):
+        WebhookEndpoint.objects.update(url=f"http://{host}/", failing_since=None, failures=0, paused_until=None)
+        emit_events(make_issued_event(number))
+        assert deliver_due(endpoint) == 0
+    seen = set(Attempt.objects.values_list("status", "reason", "answer", "duration"))
+    assert seen == {(None, attempt_results.HOST_UNREACHABLE, "", 0)}
 
 
 def test_the_address_is_checked_again_at_each_attempt(endpoint, receiver, settings):
