@@ -6,6 +6,8 @@ import functools
 import re
 from typing import TYPE_CHECKING, Any
 
+from playwright.sync_api import Error as PlaywrightError
+
 from tests.e2e.site import AXE, WIDTHS
 
 if TYPE_CHECKING:
@@ -78,18 +80,34 @@ def find_stray_spaces(page: Page) -> list[str]:
 
 def find_problems(visit: Visit) -> list[str]:
     """Return the problems of the open page at the current width."""
-    return [*_page_problems(visit.page), *_complaints(visit)]
+    return _judge(visit, _page_problems)
 
 
 def find_problems_at_both_widths(visit: Visit) -> list[str]:
     """Return the problems of the open page at desktop and phone width."""
-    return [*_at_widths(visit.page, _page_problems, *WIDTHS), *_complaints(visit)]
+    return _judge(visit, lambda page: _at_widths(page, _page_problems, *WIDTHS))
 
 
 def find_problems_and_overflow(visit: Visit) -> list[str]:
     """Return the problems of the open page at desktop width, and its overflow at phone width."""
-    narrow = _at_widths(visit.page, find_overflow, "phone")
-    return [*_page_problems(visit.page), *narrow, *_complaints(visit)]
+    return _judge(visit, lambda page: [*_page_problems(page), *_at_widths(page, find_overflow, "phone")])
+
+
+def _judge(visit: Visit, check: Callable[[Page], list[str]]) -> list[str]:
+    """Return the problems of the page that the visitor asked for last.
+
+    A document that gives way to another one meanwhile was not the one to judge.
+    """
+    while True:
+        document = visit.settle()
+        try:
+            found = check(visit.page)
+        except PlaywrightError:
+            if visit.settle() == document:
+                raise
+            continue
+        if visit.settle() == document:
+            return [*found, *_complaints(visit)]
 
 
 def run_axe_at_both_widths(page: Page) -> list[str]:

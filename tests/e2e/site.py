@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.workers import ROOT
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
+    from playwright.sync_api import Browser, BrowserContext, Page, Request, ViewportSize
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+#: Seconds that an action of the browser may take.
+TIMEOUT_S = 20
 WIDTHS: dict[str, ViewportSize] = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
@@ -40,7 +46,7 @@ class Site:
             # Else axe measures colours halfway through a transition.
             reduced_motion="reduce",
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(TIMEOUT_S * 1000)
         self.contexts.append(context)
         if session:
             context.add_cookies(
@@ -56,8 +62,14 @@ class Visit:
     site: Site
     page: Page
     complaints: list[str] = field(default_factory=list)
+    #: Documents shown so far, and requests for the next one.
+    documents: int = 0
+    requested: set[Request] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.page.on("request", self._note_request)
+        self.page.on("requestfailed", self._forget_request)
+        self.page.on("domcontentloaded", self._note_document)
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
@@ -65,6 +77,35 @@ class Visit:
         # Responses such as 404 or 422 also log to the console; they are tested where intended.
         if message.type in ("error", "warning") and "the server responded with a status of" not in message.text:
             self.complaints.append(message.text)
+
+    def _note_request(self, request: Request) -> None:
+        if request.is_navigation_request() and request.frame == self.page.main_frame:
+            self.requested.add(request)
+
+    def _forget_request(self, request: Request) -> None:
+        # Playwright marks the functions it calls, which those of a set do not bear.
+        self.requested.discard(request)
+
+    def _note_document(self, _page: Page) -> None:
+        self.documents += 1
+        self.requested.clear()
+
+    def settle(self) -> int:
+        """Wait for the document that a click asked for; return how many were shown so far.
+
+        A click returns once the browser has it, not once its link or form is followed.
+        """
+        deadline = time.monotonic() + TIMEOUT_S
+        while time.monotonic() < deadline:
+            # A task of the page later, what it asked for is known here.
+            with contextlib.suppress(PlaywrightError):
+                self.page.evaluate("new Promise((done) => setTimeout(done, 20))")
+            if not self.requested:
+                self.page.wait_for_load_state()
+                return self.documents
+            with contextlib.suppress(PlaywrightTimeout):
+                self.page.wait_for_event("domcontentloaded", timeout=100)
+        raise AssertionError(f"The page after {self.page.url} did not come within {TIMEOUT_S} s.")
 
     def open(self, path: str = "/", *, slug: str = "") -> Page:
         """Go to a page and return it."""

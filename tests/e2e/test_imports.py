@@ -63,6 +63,7 @@ def walker(committing, site):
 def check_page(visit, name):
     """Check the open page against the rules for all pages, and for long tasks."""
     page = visit.page
+    visit.settle()
     held = page.evaluate("heldFor")
     served = page.evaluate("performance.getEntriesByType('navigation')[0].responseStart")
     print(f"{name}: answered within {served:.0f} ms, thread held for {held:.0f} ms at most")  # noqa: T201
