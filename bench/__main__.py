@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -16,7 +17,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--json", action="store_true", help="print one JSON list, with what each floor and peer is")
+    parser.add_argument("--minutes", type=float, help="how long `chaos` works (2.5)")
     options = parser.parse_args()
+    if options.minutes is not None:
+        os.environ["BENCH_MINUTES"] = str(options.minutes)
 
     # On SIGTERM, still drop the scratch database.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -25,7 +29,7 @@ def main() -> None:
     import django  # noqa: PLC0415 - needs the path and the settings named above
 
     django.setup()
-    from bench.registry import all_measures  # noqa: PLC0415 - imports models
+    from bench.registry import all_measures, has_own_server  # noqa: PLC0415 - imports models
     from bench.scratch_database import scratch_database  # noqa: PLC0415
 
     measures = all_measures()
@@ -35,7 +39,7 @@ def main() -> None:
     results: list[dict[str, Any]] = []
     failures: list[str] = []
     for name in options.names or measures:
-        with scratch_database():
+        with contextlib.nullcontext() if has_own_server(name) else scratch_database():
             measured = measures[name]()
         results.append(measured.figures())
         failures += [f"{name}: {failure}" for failure in measured.failures()]

@@ -26,16 +26,29 @@ class MeasureResult(Protocol):
 
 
 _measures: dict[str, Callable[[], MeasureResult]] = {}
+_with_own_server: set[str] = set()
 
 
-def measure[Result: MeasureResult](name: str) -> Callable[[Callable[[], Result]], Callable[[], Result]]:
-    """Register a function under `name`. It runs with a scratch database connected and returns its result."""
+def measure[Result: MeasureResult](
+    name: str, *, own_server: bool = False
+) -> Callable[[Callable[[], Result]], Callable[[], Result]]:
+    """Register a function under `name`. It runs with a scratch database connected and returns its result.
+
+    `own_server`: it connects a database of its own, on a server that it may kill.
+    """
 
     def register(function: Callable[[], Result]) -> Callable[[], Result]:
         _measures[name] = function
+        if own_server:
+            _with_own_server.add(name)
         return function
 
     return register
+
+
+def has_own_server(name: str) -> bool:
+    """Whether the measure connects a database by itself."""
+    return name in _with_own_server
 
 
 def all_measures() -> dict[str, Callable[[], MeasureResult]]:

@@ -61,19 +61,21 @@ class OfficeServer:
 
     def peak(self) -> float:
         """Return the highest peak memory of a worker process, in MB."""
-        return max(_read_memory(int(number), "VmHWM") for number in self._workers())
+        return max(_read_memory(number, "VmHWM") for number in self.workers())
 
     def resident(self) -> float:
         """Return the memory of all worker processes together, in MB."""
-        return sum(_read_memory(int(number), "VmRSS") for number in self._workers())
+        return sum(_read_memory(number, "VmRSS") for number in self.workers())
 
-    def _workers(self) -> list[str]:
-        return Path(f"/proc/{self.master}/task/{self.master}/children").read_text().split()
+    def workers(self) -> list[int]:
+        """Return the process ids of the workers."""
+        children = Path(f"/proc/{self.master}/task/{self.master}/children").read_text()
+        return [int(number) for number in children.split()]
 
 
 @contextlib.contextmanager
-def running_server(slug: str, token: str) -> Iterator[OfficeServer]:
-    """Run gunicorn on the scratch database for the block."""
+def running_server(slug: str, token: str, **variables: str) -> Iterator[OfficeServer]:
+    """Run gunicorn on the scratch database for the block, with these environment variables besides its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -88,6 +90,7 @@ def running_server(slug: str, token: str) -> Iterator[OfficeServer]:
         # Load is measured: no rate limit.
         "API_REQUESTS_PER_MINUTE": "1000000",
         "LOG_LEVEL": "ERROR",
+        **variables,
     }
     with subprocess.Popen(command, cwd=ROOT, env=environment) as process:  # noqa: S603 - our own server
         server = OfficeServer(process.pid, port, f"{slug}.{settings.BASE_DOMAIN}", token)

@@ -11,3 +11,6 @@ def get_server(pgdata: Path | str, cleanup_mode: str | None = "stop") -> Postgre
 def pg_ctl(
     args: Sequence[str], pgdata: Path | None = None, user: str | None = None, timeout: float | None = None
 ) -> str: ...
+def postgres(
+    args: Sequence[str], pgdata: Path | None = None, user: str | None = None, timeout: float | None = None
+) -> str: ...

