@@ -103,12 +103,12 @@ def test_opening_refusing_and_paying_an_order_at_once_leaves_the_books_sound(pub
     by, steps = OperatorFactory(), []
     for _ in range(4):
         order = OrderFactory(in_review=True)
-        payment = CardPaymentFactory(order=order)
+        card_payment = CardPaymentFactory(order=order)
         steps += [
             lambda pk=order.pk: operations.open_reviewed_order(order_id=pk, by=by, at=TERM),
             lambda pk=order.pk: operations.open_reviewed_order(order_id=pk, by=by, at=TERM),
             lambda pk=order.pk: billing_operations.cancel(order_id=pk, reason="Inconnu.", by=by, at=TERM),
-            lambda pk=payment.pk: payment_operations.settle_by_card(card_payment_id=pk, at=TERM),
+            lambda pk=card_payment.pk: payment_operations.settle_by_card(card_payment_id=pk, at=TERM),
         ]
     at_once(*steps)
     for payment in Payment.objects.filter(order__state=OrderState.CANCELLED, refunds__isnull=True):
