@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from django.db import connection
 
@@ -43,6 +43,12 @@ class Workers:
             **variables,
         }
         self._processes = [self._start() for _ in range(count)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def kill_one(self) -> None:
         """Kill a worker in the midst of its jobs, and start another one."""

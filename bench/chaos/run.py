@@ -101,8 +101,7 @@ def chaos() -> ChaosMeasure:
             # Each outage is logged by each request: here they are wanted.
             "LOG_LEVEL": "CRITICAL",
         }
-        workers = Workers(_WORKERS, **variables)
-        with running_server(SLUG, world.token, **variables) as web:
+        with Workers(_WORKERS, **variables) as workers, running_server(SLUG, world.token, **variables) as web:
             api = Api(Web(web.port, web.host, ledger), world.token)
             portal = Web(web.port, settings.BASE_DOMAIN, ledger)
             scene = actors.Scene(api, portal, ledger, world.pool, iter(world.schools), stop)
@@ -127,11 +126,10 @@ def chaos() -> ChaosMeasure:
                     outside.behave()
             for work in running:
                 work.result()
-        connection.close()
-        with tenant_context(world.office):
-            verdict.settle()
+            connection.close()
+            with tenant_context(world.office):
+                verdict.settle()
         with closing(connection):
-            workers.stop()
             judged = verdict.judge(world.office, ledger, outside)
     recoveries = {fault: times for fault, times in sorted(killer.recoveries.items()) if times}
     return ChaosMeasure(
