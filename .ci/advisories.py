@@ -20,7 +20,7 @@ SERVICES = ("pypi", "osv")
 TIMEOUT_SECONDS = 300
 
 
-class Answer(NamedTuple):
+class AdvisoryReport(NamedTuple):
     """What a database says: how many packages it knows, how many it does not, and a line for each vulnerability."""
 
     known: int
@@ -28,7 +28,7 @@ class Answer(NamedTuple):
     vulnerabilities: list[str]
 
 
-def ask(service: str) -> Answer | None:
+def ask(service: str) -> AdvisoryReport | None:
     """Return the answer of a database of advisories; None where it gives none."""
     command = [
         sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes", "--requirement", REQUIREMENTS,
@@ -43,7 +43,7 @@ def ask(service: str) -> Answer | None:
     return parse(result.stdout)
 
 
-def parse(report: str) -> Answer | None:
+def parse(report: str) -> AdvisoryReport | None:
     """Return what a report of pip-audit says; None where it is none, as after a refused connection."""
     try:
         packages = json.loads(report)["dependencies"]
@@ -55,7 +55,7 @@ def parse(report: str) -> Answer | None:
         for package in known
         for found in package["vulns"]
     ]
-    return Answer(len(known), len(packages) - len(known), lines)
+    return AdvisoryReport(len(known), len(packages) - len(known), lines)
 
 
 def _format_versions(versions: list[str]) -> str:

@@ -46,7 +46,7 @@ def get_stall_timeout() -> int:
     return int(settings.JOBS_HEARTBEAT) * MISSED_HEARTBEATS
 
 
-class Outage:
+class OutageClock:
     """When the database was last out of reach: until the workers have beaten again, none is judged dead."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Outage:
         return time.monotonic() - self.seen_at < get_stall_timeout()
 
 
-last_outage = Outage()
+last_outage = OutageClock()
 
 
 @periodic_task(every=datetime.timedelta(seconds=settings.JOBS_HEARTBEAT))

@@ -242,7 +242,7 @@ class TestHousekeeping:
 
     def test_none_is_judged_dead_just_after_an_outage(self, monkeypatch):
         number = begin_job(heartbeat_ago=40)
-        outage = housekeeping.Outage()
+        outage = housekeeping.OutageClock()
         monkeypatch.setattr(housekeeping, "last_outage", outage)
 
         async def fail(**_):
