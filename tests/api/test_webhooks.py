@@ -175,7 +175,7 @@ def test_events_are_listed_in_order_and_filtered(api):
     assert api.get(f"/events/{one['id']}").json() == one
 
 
-@pytest.mark.parametrize("name", ["evt_0", "%00", "evt_%C3%A9", "evt_" + "0" * 28, "x" * 300])
+@pytest.mark.parametrize("name", ["evt_0", "evt_%C3%A9", "evt_" + "0" * 28, "x" * 300])
 def test_an_unknown_event_is_a_404(api, name):
     assert_problem(api.get(f"/events/{name}"), 404, "not_found")
 
