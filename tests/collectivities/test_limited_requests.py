@@ -24,16 +24,6 @@ FILES = ("/journal/export/", "/attributions/export.xlsx", "/imports/liste.xlsx")
 SEARCHES = ("/journal/?text=", "/ecoles/?text=", "/attributions/?q=", "/imports/?q=", "/messages/?texte=")
 
 
-@pytest.fixture
-def manager(nimes):
-    return MemberFactory(roles=[Role.MANAGER])
-
-
-@pytest.fixture
-def bureau(office, manager):
-    return office("nimes", manager.user)
-
-
 def test_files_are_made_so_often_and_no_more_for_one_account(bureau, office, monkeypatch):
     monkeypatch.setattr(downloads, "DOWNLOADS", RateLimit("downloads", 3, downloads.DOWNLOADS.window))
     assert [bureau.get(path).status_code for path in FILES] == [200, 200, 200]

@@ -31,16 +31,6 @@ REQUEST = {
 }
 
 
-@pytest.fixture
-def manager(nimes):
-    return MemberFactory(roles=[Role.MANAGER])
-
-
-@pytest.fixture
-def bureau(office, manager):
-    return office("nimes", manager.user)
-
-
 def messages_of(answer):
     return [str(message) for message in answer.context["messages"]]
 

@@ -1,0 +1,18 @@
+"""A manager of Nîmes, and their browser at the office."""
+
+from __future__ import annotations
+
+import pytest
+
+from collectivities.models import Role
+from tests.factories.collectivities import MemberFactory
+
+
+@pytest.fixture
+def manager(nimes):
+    return MemberFactory(roles=[Role.MANAGER])
+
+
+@pytest.fixture
+def bureau(office, manager):
+    return office("nimes", manager.user)
