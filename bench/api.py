@@ -5,7 +5,6 @@ A measure fails where a bound of issue 6 is missed.
 
 from __future__ import annotations
 
-import datetime
 import json
 import uuid
 from collections import Counter
@@ -22,10 +21,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from api import tokens
-from api.scopes import TokenScope
 from bench import pools
 from bench.measure import Contender, Measure, medians_in_turn, percentile
+from bench.office_data import create_token
 from bench.raw_copy import dump_rows, restore_rows
 from bench.registry import measure
 from bench.web_server import running_server
@@ -75,7 +73,7 @@ class BulkRequestMeasure(Measure):
 def api_allocations() -> BulkRequestMeasure:
     """Allocate to 10,000 schools in one request, against as many requests and against a bare COPY of the rows."""
     pools.create_office()
-    token, pool = open_office()
+    token, pool = create_access()
     rows = [{"school": uai, "units": 3} for uai in School.objects.order_by("pk").values_list("uai", flat=True)]
     body = json.dumps({"pool": pool, "mode": "all_or_nothing", "allocations": rows}).encode()
     with tenant_context(Collectivity.objects.get()), running_server(_SLUG, token) as server:
@@ -102,18 +100,10 @@ def api_allocations() -> BulkRequestMeasure:
     )
 
 
-def open_office() -> tuple[str, int]:
-    """Return a token of the office, and its pool's id."""
-    now = timezone.now()
+def create_access() -> tuple[str, int]:
+    """Return a token of the only office, and its latest pool's id."""
     with tenant_context(Collectivity.objects.get()):
-        made = tokens.create(
-            name="Mesure",
-            scopes=TokenScope.values,
-            expires_at=now + datetime.timedelta(days=1),
-            by=None,
-            at=now,
-        )
-        return made.secret, Pool.objects.latest("pk").pk
+        return create_token(), Pool.objects.latest("pk").pk
 
 
 def _queries(token: str, body: bytes) -> int:
@@ -183,7 +173,7 @@ def api_crowd() -> ConcurrencyMeasure:
     pools.create_office()
     office = Collectivity.objects.get()
     orders.grant(collectivity=office, licences=AT_ONCE, reason="Mesure", by=None, at=timezone.now())
-    token, pool = open_office()
+    token, pool = create_access()
     schools = School.objects.order_by("pk").values_list("uai", flat=True)[:AT_ONCE]
     bodies = [json.dumps({"pool": pool, "school": uai, "units": 2}).encode() for uai in schools]
     start = Barrier(AT_ONCE)

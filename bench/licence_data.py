@@ -15,8 +15,8 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from accounts.models import Profile, User
+from bench.office_data import open_office
 from bench.raw_copy import insert_rows
-from collectivities.operations.offices import open_office
 from licensing.classes import words
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.entitlements import seat_assignment
@@ -39,16 +39,7 @@ _BATCH = 5_000
 def create_licences() -> User:
     """Create all licences; return the principal whose page is measured."""
     now = timezone.now()
-    office = open_office(
-        name="Ville de Nîmes",
-        kind="commune",
-        siren="213001894",
-        slug="nimes",
-        key_prefix="NIMES",
-        manager_email="chef@exemple.example",
-        by=None,
-        at=now,
-    )
+    office = open_office()
     school = (
         School.objects.filter(email__contains="@", commune="Nîmes").first()
         or School.objects.filter(email__contains="@")[0]

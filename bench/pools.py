@@ -9,15 +9,14 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from bench.measure import Contender, Measure, medians_in_turn, peak_of_code
+from bench.office_data import create_schools, open_office
 from bench.raw_copy import dump_rows, restore_rows
 from bench.registry import measure
-from collectivities.operations.offices import open_office
 from licensing.orders import operations as orders
 from licensing.pools import operations
 from licensing.pools.models import Pool
 from licensing.pools.operations import Demand
 from schools.models import School
-from schools.uai import check_letter
 from tenants.models import Collectivity
 
 if TYPE_CHECKING:
@@ -53,29 +52,9 @@ def allocate_all(asked: Sequence[Demand] | None = None) -> None:
 
 def create_office() -> None:
     """Open an office with ten licences for each of ten thousand schools."""
-    now = timezone.now()
-    digits = [f"0{300_000 + number:06d}" for number in range(SCHOOLS)]
-    School.objects.bulk_create(
-        School(
-            uai=number + check_letter(number),
-            name=f"École élémentaire n° {number}",
-            commune="Nîmes",
-            email=f"ce.{number}@ac-exemple.example",
-            changed_at=now,
-        )
-        for number in digits
-    )
-    office = open_office(
-        name="Ville de Nîmes",
-        kind="commune",
-        siren="213001894",
-        slug="nimes",
-        key_prefix="NIMES",
-        manager_email="chef@exemple.example",
-        by=None,
-        at=now,
-    )
-    orders.grant(collectivity=office, licences=10 * SCHOOLS, reason="Mesure", by=None, at=now)
+    create_schools(SCHOOLS)
+    office = open_office()
+    orders.grant(collectivity=office, licences=10 * SCHOOLS, reason="Mesure", by=None, at=timezone.now())
 
 
 def delete_allocations() -> None:

@@ -15,7 +15,7 @@ from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 from bench import pools
-from bench.api import open_office
+from bench.api import create_access
 from bench.registry import measure
 from bench.web_server import running_server
 
@@ -63,7 +63,7 @@ class UploadMeasure:
 def uploads() -> UploadMeasure:
     """Upload eight files of 19 MB at once."""
     pools.create_office()
-    token, _ = open_office()
+    token, _ = create_access()
     content = _build_file()
     start = Barrier(UPLOADS)
     with running_server(_SLUG, token) as server, ThreadPoolExecutor(UPLOADS) as threads:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import ipaddress
 import itertools
 from dataclasses import dataclass
@@ -14,14 +13,11 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from accounts.models import Profile, User
-from api import tokens
-from api.scopes import TokenScope
-from collectivities.operations.offices import open_office
+from bench.office_data import create_schools, create_token, open_office
 from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
-from schools.models import Affiliation, School
-from schools.uai import check_letter
+from schools.models import Affiliation
 from webhooks import endpoints
 
 if TYPE_CHECKING:
@@ -60,33 +56,11 @@ class World:
 def create_world(receiver: str) -> World:
     """Create everything; `receiver` is the address of the webhook."""
     now = timezone.now()
-    digits = [f"0{300_000 + number:06d}" for number in range(_SCHOOLS)]
-    created = School.objects.bulk_create(
-        School(
-            uai=number + check_letter(number),
-            name=f"École élémentaire n° {number}",
-            commune="Nîmes",
-            email=f"ce.{number}@ac-exemple.example",
-            changed_at=now,
-        )
-        for number in digits
-    )
-    schools = [school.uai for school in created]
-    office = open_office(
-        name="Ville du chaos",
-        kind="commune",
-        siren="213001894",
-        slug=SLUG,
-        key_prefix="CHAOS",
-        manager_email="chef@exemple.example",
-        by=None,
-        at=now,
-    )
+    schools = [school.uai for school in create_schools(_SCHOOLS)]
+    office = open_office(name="Ville du chaos", slug=SLUG)
     pool = orders.grant(collectivity=office, licences=_LICENCES, reason="Mesure", by=None, at=now)
     with tenant_context(office):
-        made = tokens.create(
-            name="Chaos", scopes=TokenScope.values, expires_at=now + datetime.timedelta(days=1), by=None, at=now
-        )
+        token = create_token()
         with override_settings(WEBHOOKS_PRIVATE_NETWORKS=[ipaddress.ip_network("127.0.0.0/8")]):
             endpoints.add(url=receiver, types=(), by_id=None, at=now)
         allocated = [
@@ -101,7 +75,7 @@ def create_world(receiver: str) -> World:
             for number, uai in enumerate(schools[:_KEYS])
         ]
     keys = [_prepare_key(number, allocation) for number, allocation in enumerate(allocated)]
-    return World(office, made.secret, pool.pk, schools[_KEYS:], keys)
+    return World(office, token, pool.pk, schools[_KEYS:], keys)
 
 
 def _prepare_key(number: int, allocation: Allocation) -> KeyToRedeem:
