@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from bench.private_server import PrivateServer
     from bench.web_server import OfficeServer
 
+#: Seconds of each lease in this run: short, so that what a killed worker held is taken over within it.
+LONGEST_LEASE_S = 20
+LEASES = {"JOBS_HEARTBEAT": "2", "MAIL_LEASE": str(LONGEST_LEASE_S), "WEBHOOKS_LEASE": str(LONGEST_LEASE_S)}
 #: Seconds that a recovery may take, and between a recovery and the next kill.
 MAX_RECOVERY_S = 60.0
 _PAUSE_S = 2.0

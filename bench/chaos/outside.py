@@ -48,6 +48,8 @@ class MisbehavingReceiver(http.server.ThreadingHTTPServer):
     """Receives webhooks; counts how often it accepted each event."""
 
     daemon_threads = True
+    #: A drain opens sixteen connections at once; with the usual five some wait a second for their next attempt.
+    request_queue_size = 128
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -23,7 +23,7 @@ from django_tenants.utils import tenant_context
 
 from bench.chaos import actors, verdict
 from bench.chaos.client import Api, Web
-from bench.chaos.faults import Killer, Workers
+from bench.chaos.faults import LEASES, Killer, Workers
 from bench.chaos.ledger import Ledger
 from bench.chaos.outside import misbehaving
 from bench.chaos.world import SLUG, create_world, in_turn
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 MINUTES = float(os.environ.get("BENCH_MINUTES", "2.5"))
 _GIVERS, _IMPORTERS, _REDEEMERS, _WORKERS = 3, 2, 2, 2
-#: Short, so that what a killed worker held is taken over within the run.
-_LEASES = {"JOBS_HEARTBEAT": "2", "MAIL_LEASE": "20", "WEBHOOKS_LEASE": "20"}
 
 
 @dataclass(frozen=True)
@@ -73,9 +71,9 @@ class ChaosMeasure:
             f"  acknowledged: {kinds}\n"
             f"  lost={len(found.lost)}  doubled={len(found.doubled)}  stuck={len(found.stuck)}  "
             f"rules broken={len(found.audit)}\n"
-            f"  letters: doubled={found.letters_doubled}  misreported={found.letters_misreported}  "
-            f"waiting={found.letters_waiting}; events: doubled={found.events_doubled}  "
-            f"waiting={found.events_waiting}\n"
+            f"  letters: doubled={found.letters_doubled}  perhaps sent={found.letters_perhaps_sent}  "
+            f"misreported={found.letters_misreported}  waiting={found.letters_waiting}; "
+            f"events: doubled={found.events_doubled}  waiting={found.events_waiting}\n"
             f"  recovery (median/longest, s): {recovery}"
         )
 
@@ -95,7 +93,7 @@ def chaos() -> ChaosMeasure:
     with private_server() as server, scratch_database(), misbehaving() as outside:
         world = create_world(outside.receiver.url)
         variables = {
-            **_LEASES,
+            **LEASES,
             "SMTP_PORT": str(outside.sink.port),
             "WEBHOOKS_PRIVATE_NETWORKS": "127.0.0.0/8",
             # Each outage is logged by each request: here they are wanted.
