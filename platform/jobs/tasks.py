@@ -6,6 +6,7 @@ of the previous one.
 
 from __future__ import annotations
 
+import datetime
 import functools
 import logging
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,6 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Callable, Mapping
 
     from procrastinate import BaseRetryStrategy
@@ -134,3 +134,8 @@ def defer_once(
             return deferrer.defer(schema=schema, **arguments)
     except AlreadyEnqueued:
         return None
+
+
+def round_up_to_second(moment: datetime.datetime) -> datetime.datetime:
+    """Return the next full second: the start of one job for all who ask within it, which runs for none too early."""
+    return moment.replace(microsecond=0) + datetime.timedelta(seconds=1 if moment.microsecond else 0)

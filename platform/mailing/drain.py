@@ -7,6 +7,7 @@ worker's lease. So an outbox with pending messages always has a scheduled job; `
 from __future__ import annotations
 
 import contextlib
+import datetime
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from django.db.models import Max, Min, Q
 from core.database_clock import DatabaseClock
 from core.tenant_connection import connection
 from jobs.process import shutdown_requested
-from jobs.tasks import defer_once
+from jobs.tasks import defer_once, round_up_to_second
 from mailing import kinds, leases, smtp_replies
 from mailing.mime import build_message_id, compose
 from mailing.models import Message, MessageState
@@ -25,7 +26,6 @@ from mailing.operations import MESSAGES_PER_JOB
 from mailing.smtp_connection import ConnectionInterrupted, MessageRejected, ServerUnavailable, SmtpConnection
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Callable
 
     from mailing.kinds import RenderedEmail
@@ -36,6 +36,9 @@ logger = logging.getLogger(__name__)
 CLAIM_BATCH_SIZE = 50
 #: Seconds after which a drain ends and queues the next one: other outboxes have their turn, whatever the server's pace.
 MAX_SECONDS = 10.0
+#: After which a drain looks again at due messages that another transaction has locked: a worker that claims them, or
+#: somebody who changes what they are about (`mailing.operations.hold_back`).
+LOCKED_DELAY = datetime.timedelta(seconds=2)
 #: Waits before each new try to record an outcome while the database is away: a minute in all.
 _RECORD_DELAYS = (0.1, 0.4, 1, 2, 4, 8, 15, 30)
 
@@ -48,6 +51,7 @@ def drain(*, limit: int = MESSAGES_PER_JOB, clock: Callable[[], datetime.datetim
     clock = clock or DatabaseClock()
     ends_at = time.monotonic() + MAX_SECONDS
     accepted = handled = 0
+    earliest: datetime.datetime | None = None
     batch: _Batch | None = None
 
     def keep_leases() -> None:
@@ -60,6 +64,8 @@ def drain(*, limit: int = MESSAGES_PER_JOB, clock: Callable[[], datetime.datetim
         while handled < limit and not _must_stop(ends_at):
             messages = leases.claim(limit=min(CLAIM_BATCH_SIZE, limit - handled), at=clock())
             if not messages:
+                # What is due all the same is locked.
+                earliest = clock() + LOCKED_DELAY
                 break
             handled += len(messages)
             batch = _Batch(messages, smtp, clock, ends_at=ends_at)
@@ -67,7 +73,7 @@ def drain(*, limit: int = MESSAGES_PER_JOB, clock: Callable[[], datetime.datetim
             accepted += batch.accepted
             if batch.is_server_unavailable:
                 break
-    schedule_next(clock())
+    schedule_next(clock(), earliest=earliest)
     return accepted
 
 
@@ -76,21 +82,21 @@ def _must_stop(ends_at: float) -> bool:
     return shutdown_requested.is_set() or time.monotonic() >= ends_at
 
 
-def schedule_next(at: datetime.datetime) -> None:
-    """Queue the next drain of this outbox for its next due message; do nothing if none is pending."""
+def schedule_next(at: datetime.datetime, *, earliest: datetime.datetime | None = None) -> None:
+    """Queue the next drain of this outbox for its next due message, not before `earliest`; none if none is pending."""
     pending = Message.objects.pending().aggregate(
         due=Min("due_at", filter=~Q(state=MessageState.SENDING)),
         lapses=Min("lease_until", filter=Q(state=MessageState.SENDING)),
     )
     moments = [moment for moment in pending.values() if moment is not None]
-    if moments:
-        schema = connection.schema_name
-        moment = max(min(moments), at)
-        priority = Message.objects.due_at(moment).aggregate(highest=Max("priority"))["highest"] or 0
-        # One waiting job per schema, minute and priority, however many drains end in it.
-        once = f"mailing.drain:{schema}:{moment:%Y-%m-%dT%H:%M}:{priority}"
-        start = moment if moment > at else None
-        defer_once("mailing.drain", schema=schema, at=start, queueing_lock=once, priority=priority)
+    if not moments:
+        return
+    moment = max(min(moments), earliest or at)
+    priority = Message.objects.due_at(moment).aggregate(highest=Max("priority"))["highest"] or 0
+    start = round_up_to_second(moment) if moment > at else None
+    schema = connection.schema_name
+    once = f"mailing.drain:{schema}:{'' if start is None else start.astimezone(datetime.UTC).isoformat()}:{priority}"
+    defer_once("mailing.drain", schema=schema, at=start, queueing_lock=once, priority=priority)
 
 
 class _Batch:

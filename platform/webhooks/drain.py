@@ -24,7 +24,7 @@ from core.database_clock import DatabaseClock
 from core.sealing import UnsealError
 from core.tenant_connection import connection
 from jobs.process import shutdown_requested
-from jobs.tasks import defer_once
+from jobs.tasks import defer_once, round_up_to_second
 from webhooks import attempt_results, leases, signing, url_policy
 from webhooks.attempt_results import AttemptResult
 from webhooks.http_client import MAX_CONCURRENT_REQUESTS, WebhookRequest, WebhookSender
@@ -143,9 +143,7 @@ def schedule_next(*, at: datetime.datetime) -> None:
     if not moments:
         return
     moment = min(moments)
-    # Rounded up to a second: one waiting job however many drains end in it, and none that runs too early.
-    moment = moment.replace(microsecond=0) + datetime.timedelta(seconds=1 if moment.microsecond else 0)
-    schedule(at=moment if moment > at else None)
+    schedule(at=round_up_to_second(moment) if moment > at else None)
 
 
 def schedule(*, at: datetime.datetime | None = None) -> None:
