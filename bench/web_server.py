@@ -80,8 +80,8 @@ def running_server(slug: str, token: str, **variables: str) -> Iterator[OfficeSe
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [
-        sys.executable, "-m", "gunicorn", "config.wsgi", "--workers", str(WORKERS), "--threads", str(THREADS),
-        "--bind", f"127.0.0.1:{port}", "--log-level", "warning",
+        sys.executable, "-m", "gunicorn", "config.wsgi", "--worker-class", "config.gunicorn_worker.DeadlineWorker",
+        "--workers", str(WORKERS), "--threads", str(THREADS), "--bind", f"127.0.0.1:{port}", "--log-level", "warning",
     ]  # fmt: skip
     environment = os.environ | {
         "DATABASE_URL": url(),

@@ -68,7 +68,7 @@ def build_manage_command(*arguments: str) -> list[str]:
 def build_web_command(port: int) -> list[str]:
     """Return the command line of the web server."""
     return [
-        sys.executable, "-m", "gunicorn", "config.wsgi",
+        sys.executable, "-m", "gunicorn", "config.wsgi", "--worker-class", "config.gunicorn_worker.DeadlineWorker",
         "--bind", f"{HOST}:{port}", "--workers", "2", "--threads", "4",
     ]  # fmt: skip
 
