@@ -10,5 +10,6 @@ and two hundred thousand accounts (`bench.account_data`, `bench.licence_data`): 
 status 1. Plans that can be checked on a few rows are tested in `tests/schools/test_plans.py`.
 
 `read_spreadsheets` measures no time: it scores imports of damaged lists (`bench.damaged`) against the expected
-result of every row. A measure that misses its target ends the run with status 1, after all have run.
+result of every row. `load` (`bench.load`) compares pages beside large imports, uploads and slow clients with the same
+pages while nothing else runs, in one run; `chaos` (`bench.chaos`) kills processes. A measure that misses its target ends the run with status 1, after all have run.
 """

@@ -121,7 +121,8 @@ def _close_connections() -> None:
 
 
 @contextlib.contextmanager
-def _sink() -> Iterator[int]:
+def running_sink() -> Iterator[int]:
+    """Run a mail server that keeps nothing, in a process of its own; yield its port."""
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
@@ -139,7 +140,7 @@ def _sink() -> Iterator[int]:
 @measure("send_emails")
 def send_emails() -> Measure:
     """Send 2,000 messages from the outbox, committing each outcome."""
-    with _sink() as port:
+    with running_sink() as port:
         options = {"host": "127.0.0.1", "port": port}
         mailers = {"default": {"BACKEND": "mailing.smtp_backend.EmailBackend", "OPTIONS": options}}
         with override_settings(MAILERS=mailers):

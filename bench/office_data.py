@@ -1,16 +1,19 @@
-"""An office, its schools and a token of its API, as several measures need them."""
+"""An office, its schools, a token of its API, and people with sessions, as several measures need them."""
 
 from __future__ import annotations
 
 import datetime
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+from django.test import Client
 from django.utils import timezone
 
+from accounts.models import Profile, User
 from api import tokens
 from api.scopes import TokenScope
 from collectivities.operations import offices
-from schools.models import School
+from schools.models import Affiliation, School
 from schools.uai import check_letter
 
 if TYPE_CHECKING:
@@ -33,12 +36,12 @@ def create_schools(count: int) -> list[School]:
     )
 
 
-def open_office(*, name: str = "Ville de Nîmes", slug: str = "nimes") -> Collectivity:
+def open_office(*, name: str = "Ville de Nîmes", slug: str = "nimes", siren: str = "213001894") -> Collectivity:
     """Open a commune's office under this slug."""
     return offices.open_office(
         name=name,
         kind="commune",
-        siren="213001894",
+        siren=siren,
         slug=slug,
         key_prefix=slug.upper(),
         manager_email=f"chef@{slug}.example",
@@ -54,3 +57,26 @@ def create_token() -> str:
         name="Mesure", scopes=TokenScope.values, expires_at=now + datetime.timedelta(days=1), by=None, at=now
     )
     return made.secret
+
+
+def create_person(username: str, profile: Profile, uai: str) -> User:
+    """Create an account that belongs to the school."""
+    user = User.objects.create(
+        username=username,
+        first_name="Camille",
+        last_name="Martin",
+        email=f"{username}@exemple.example",
+        profile=profile,
+    )
+    Affiliation.objects.create(user=user, school_id=uai, since=timezone.now())
+    return user
+
+
+def sign_in(user: User, host: str) -> dict[str, str]:
+    """Return the cookie of a new session of the user at the host."""
+    browser = Client(HTTP_HOST=host)
+    browser.force_login(user)
+    session = browser.session
+    session["host"] = host
+    session.save()
+    return {settings.SESSION_COOKIE_NAME: browser.cookies[settings.SESSION_COOKIE_NAME].value}

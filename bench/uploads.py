@@ -64,13 +64,13 @@ def uploads() -> UploadMeasure:
     """Upload eight files of 19 MB at once."""
     pools.create_office()
     token, _ = create_access()
-    content = _build_file()
+    content = build_file()
     start = Barrier(UPLOADS)
     with running_server(_SLUG, token) as server, ThreadPoolExecutor(UPLOADS) as threads:
 
         def send(_number: int) -> int:
             start.wait()
-            return _upload(server, content)
+            return upload(server, content)
 
         before = peak = server.resident()
         begun = time.perf_counter()
@@ -86,7 +86,7 @@ def uploads() -> UploadMeasure:
         return UploadMeasure("uploads", seconds, before, peak, server.resident())
 
 
-def _build_file() -> bytes:
+def build_file() -> bytes:
     """Return an archive that compresses no more, as a workbook with pictures is."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
@@ -94,7 +94,7 @@ def _build_file() -> bytes:
     return file.getvalue()
 
 
-def _upload(server: OfficeServer, content: bytes) -> int:
+def upload(server: OfficeServer, content: bytes) -> int:
     """Post the file as a program does; return the status."""
     boundary = uuid.uuid4().hex
     body = b"".join(

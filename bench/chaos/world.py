@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.test import Client, override_settings
+from django.test import override_settings
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from accounts.models import Profile, User
-from bench.office_data import create_schools, create_token, open_office
+from accounts.models import Profile
+from bench.office_data import create_person, create_schools, create_token, open_office, sign_in
 from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
-from schools.models import Affiliation
 from webhooks import endpoints
 
 if TYPE_CHECKING:
@@ -81,28 +80,10 @@ def create_world(receiver: str) -> World:
 def _prepare_key(number: int, allocation: Allocation) -> KeyToRedeem:
     key = allocation.key
     sessions = [
-        _sign_in(f"{profile.value}.{number}", profile, str(allocation.school_id))
+        sign_in(create_person(f"{profile.value}.{number}", profile, str(allocation.school_id)), settings.BASE_DOMAIN)
         for profile in (Profile.PRINCIPAL, Profile.TEACHER)
     ]
     return KeyToRedeem(key.pk, unseal_key(key), *sessions)
-
-
-def _sign_in(username: str, profile: Profile, uai: str) -> dict[str, str]:
-    """Create an account of the school; return the cookie of its session at the portal."""
-    user = User.objects.create(
-        username=username,
-        first_name="Camille",
-        last_name="Martin",
-        email=f"{username}@exemple.example",
-        profile=profile,
-    )
-    Affiliation.objects.create(user=user, school_id=uai, since=timezone.now())
-    browser = Client(HTTP_HOST=settings.BASE_DOMAIN)
-    browser.force_login(user)
-    session = browser.session
-    session["host"] = settings.BASE_DOMAIN
-    session.save()
-    return {settings.SESSION_COOKIE_NAME: browser.cookies[settings.SESSION_COOKIE_NAME].value}
 
 
 def in_turn[T](things: Sequence[T], parts: int) -> list[itertools.chain[T]]:
