@@ -126,9 +126,9 @@ def chaos() -> ChaosMeasure:
                 work.result()
             connection.close()
             with tenant_context(world.office):
-                verdict.settle()
+                stuck = verdict.settle()
         with closing(connection):
-            judged = verdict.judge(world.office, ledger, outside)
+            judged = verdict.judge(world.office, ledger, outside, stuck=stuck)
     recoveries = {fault: times for fault, times in sorted(killer.recoveries.items()) if times}
     return ChaosMeasure(
         name="chaos",

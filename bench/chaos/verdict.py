@@ -24,7 +24,7 @@ from webhooks.models import Delivery, DeliveryState
 from webhooks.sweep import OVERDUE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from bench.chaos.ledger import Ledger
     from bench.chaos.outside import Outside
@@ -62,18 +62,23 @@ class ChaosVerdict:
         return [f"{kind}: {sentence}" for kind, sentences in kinds.items() for sentence in sentences]
 
 
-def settle() -> None:
-    """Wait until nothing is under way or due, or `SETTLE_S` are over. Call it inside the office."""
+def settle() -> list[str]:
+    """Wait until nothing is under way or due; return what is after `SETTLE_S` all the same. Call it inside the office.
+
+    Letters that were deferred become due one after another: what counts is one moment without any.
+    """
     deadline = time.monotonic() + SETTLE_S
-    while time.monotonic() < deadline and any(check() for check in _UNDER_WAY.values()):
+    while under_way := [f"{what}: {found}" for what, check in _UNDER_WAY.items() if (found := check())]:
+        if time.monotonic() > deadline:
+            return under_way
         time.sleep(0.5)
+    return []
 
 
-def judge(office: Collectivity, ledger: Ledger, outside: Outside) -> ChaosVerdict:
-    """Compare the database and the outside with the ledger; audit every rule."""
+def judge(office: Collectivity, ledger: Ledger, outside: Outside, *, stuck: Sequence[str]) -> ChaosVerdict:
+    """Compare the database and the outside with the ledger; audit every rule. `stuck`: what has not settled."""
     with tenant_context(office):
         lost, doubled = _compare(ledger)
-        stuck = [f"{found} {what}" for what, check in _UNDER_WAY.items() if (found := check())]
         received = Counter(address for one in outside.sink.received for address in one.recipients)
         letters = list(
             Message.objects.values("recipient").annotate(
@@ -131,13 +136,14 @@ def _compare(ledger: Ledger) -> tuple[list[str], list[str]]:
     return lost, doubled
 
 
-def _count_stuck_jobs() -> int:
+def _list_stuck_jobs() -> str:
+    """Name the jobs that run, or that have waited for ten seconds, with how many of each there are."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing' OR (status = 'todo'"
-            " AND coalesce(scheduled_at, now()) < now() - interval '10 seconds')"
+            "SELECT count(*), task_name, status FROM procrastinate_jobs WHERE status = 'doing' OR (status = 'todo'"
+            " AND coalesce(scheduled_at, now()) < now() - interval '10 seconds') GROUP BY 2, 3 ORDER BY 2, 3"
         )
-        return int(cursor.fetchone()[0])
+        return ", ".join(f"{count} {task} ({status})" for count, task, status in cursor.fetchall())
 
 
 def _count_due_deliveries() -> int:
@@ -148,10 +154,10 @@ def _count_due_deliveries() -> int:
 
 
 #: What is under way, by its name: it ends once nothing is killed.
-_UNDER_WAY: dict[str, Callable[[], int]] = {
+_UNDER_WAY: dict[str, Callable[[], int | str]] = {
     "imports": lambda: SpreadsheetImport.objects.filter(state__in=[ImportState.UPLOADED, ImportState.APPLYING]).count(),
     "letters being sent": lambda: Message.objects.filter(state=MessageState.SENDING).count(),
     "letters that are due": lambda: Message.objects.due_at(timezone.now()).count(),
     "deliveries that are due": _count_due_deliveries,
-    "jobs": _count_stuck_jobs,
+    "jobs": _list_stuck_jobs,
 }
