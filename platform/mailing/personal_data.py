@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -37,6 +38,7 @@ def filter_by_topic(topic: str, numbers: Collection[int]) -> Q:
     return Q(topic=topic, topic_id__in=list(numbers))
 
 
+@transaction.atomic
 def anonymise(which: Q) -> int:
     """Anonymise messages: cancel the pending ones, keep only kind, dates and state; return how many.
 
