@@ -107,11 +107,16 @@ def _rescue(job_id: int, *, attempts: int, charged_delay: datetime.timedelta | N
 
 
 def retry_own_jobs(attempts_by_id: Mapping[int, int]) -> list[int]:
-    """Requeue the jobs that this process left when it lost the database, and still has; return their ids.
+    """Requeue those of the jobs that this process has ended or left and that still count as running; return their ids.
 
     The process did not die: nothing is charged to them.
     """
-    return [job_id for job_id, attempts in attempts_by_id.items() if _retry_own(job_id, attempts)]
+    running = ProcrastinateJob.objects.filter(pk__in=attempts_by_id, status=Status.DOING.value)
+    return [
+        job_id
+        for job_id in running.order_by("pk").values_list("pk", flat=True)
+        if _retry_own(job_id, attempts_by_id[job_id])
+    ]
 
 
 @transaction.atomic

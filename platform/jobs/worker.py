@@ -9,15 +9,17 @@ Each lane (`jobs.lanes`) is a procrastinate worker of its own in the same proces
 
 When the database goes away, procrastinate's workers end but not the process: a new run starts as soon as the database
 responds, and first queues again the jobs whose end the lost run could not record. After `give_up_after` seconds the
-process ends with an error, for its supervisor.
+process ends with an error, for its supervisor. Where only the connection breaks over which the end of a job was to be
+recorded, procrastinate goes on and leaves the job as running: with each heartbeat, jobs that ended as long ago as a
+silent worker is given, and are still said to run, are queued again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextlib
 import logging
+import math
 import signal
 import threading
 import time
@@ -118,8 +120,8 @@ class _LaneRunner:
         self._worker: Worker | None = None
         #: Jobs that are running, with their attempts.
         self._running: dict[int, int] = {}
-        #: Those that ended lately: more than there are threads, as the end of all others has been recorded.
-        self._ended: collections.deque[tuple[int, int]] = collections.deque(maxlen=2 * lane.threads)
+        #: Those whose end may not have been recorded: their attempts, and when they ended.
+        self._ended: dict[int, tuple[int, float]] = {}
 
     def stop(self) -> None:
         """Take no more jobs; `run` ends after those that are running."""
@@ -153,7 +155,7 @@ class _LaneRunner:
         # Fail at once if the server is down: the pool would wait 30 s.
         async with await psycopg.AsyncConnection.connect(**connector_params()):
             pass
-        await asyncio.to_thread(self._retry_unrecorded)
+        await asyncio.to_thread(self._retry_unrecorded, ended_before=math.inf)
         connector = PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=3, timeout=10.0)
         async with app.with_connector(connector).open_async() as queue:
             self._worker = Worker(
@@ -168,7 +170,7 @@ class _LaneRunner:
                 # The app's checks Django's connections before each task.
                 task_middleware=[*app.worker_defaults["task_middleware"], self._note],
             )
-            heartbeat = asyncio.create_task(_beat(queue, self._worker))
+            heartbeat = asyncio.create_task(self._beat(queue, self._worker))
             try:
                 if not self._is_stopped:
                     await self._worker.run()
@@ -186,28 +188,39 @@ class _LaneRunner:
         try:
             return call_next()
         finally:
-            self._ended.append((job_id, attempts))
+            self._ended[job_id] = attempts, time.monotonic()
             del self._running[job_id]
 
-    def _retry_unrecorded(self) -> None:
-        """Queue again the jobs whose end the lost run could not record. In a thread."""
+    def _retry_unrecorded(self, *, ended_before: float) -> None:
+        """Queue again the jobs that ended before a moment, by `time.monotonic`, and still count as running.
+
+        In a thread. With infinity, between two runs, also those whose end nobody waits for any more.
+        """
+        overdue = {job_id: attempts for job_id, (attempts, at) in self._ended.copy().items() if at < ended_before}
+        jobs = overdue | self._running if math.isinf(ended_before) else overdue
+        if not jobs:
+            return
         try:
-            retry_own_jobs(dict(self._ended) | self._running)
-            self._ended.clear()
+            retry_own_jobs(jobs)
         finally:
             connection.close()
+        for job_id in overdue:
+            # It may have been begun anew, and ended, meanwhile.
+            if self._ended[job_id][1] < ended_before:
+                del self._ended[job_id]
 
+    async def _beat(self, queue: App, worker: Worker) -> None:
+        """Send the worker's heartbeat until it is cancelled, and look after the jobs that ended.
 
-async def _beat(queue: App, worker: Worker) -> None:
-    """Send the worker's heartbeat until it is cancelled.
-
-    Procrastinate's own stops as soon as the worker is told to: a job that takes longer than the stall timeout to end
-    would be begun again by another worker beside this one.
-    """
-    while True:
-        await asyncio.sleep(settings.JOBS_HEARTBEAT)
-        if worker.worker_id is not None:
+        Procrastinate's own stops as soon as the worker is told to: a job that takes longer than the stall timeout to
+        end would be begun again by another worker beside this one.
+        """
+        while True:
+            await asyncio.sleep(settings.JOBS_HEARTBEAT)
+            if worker.worker_id is None:
+                continue
             try:
                 await queue.job_manager.update_heartbeat(worker.worker_id)
+                await asyncio.to_thread(self._retry_unrecorded, ended_before=time.monotonic() - get_stall_timeout())
             except Exception:
                 logger.exception("The heartbeat of worker %s could not be sent", worker.worker_id)

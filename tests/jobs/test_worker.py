@@ -111,6 +111,40 @@ def test_a_worker_that_is_stopping_keeps_its_long_job(remembered):
     assert remembered() == [("go", "public"), ("long", "c_nimes")]
 
 
+@pytest.fixture
+def _first_end_is_lost(remembered):
+    """End the session over which the end of a job is recorded, the first time."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SEQUENCE public.tests_ends")
+        cursor.execute(
+            "CREATE FUNCTION public.tests_lose_end() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            # A sequence goes on whatever becomes of the transaction.
+            " IF nextval('public.tests_ends') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;"
+            " RETURN NEW; END $$"
+        )
+        cursor.execute(
+            "CREATE TRIGGER tests_lose_end BEFORE UPDATE ON procrastinate_jobs FOR EACH ROW"
+            " WHEN (OLD.status = 'doing' AND NEW.status = 'succeeded') EXECUTE FUNCTION public.tests_lose_end()"
+        )
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER tests_lose_end ON procrastinate_jobs")
+        cursor.execute("DROP FUNCTION public.tests_lose_end()")
+        cursor.execute("DROP SEQUENCE public.tests_ends")
+
+
+@pytest.mark.usefixtures("_first_end_is_lost")
+def test_a_job_whose_end_was_lost_with_one_connection_is_run_again_while_its_worker_lives(remembered):
+    job = defer("tests.remember", schema="c_nimes", word="twice", lock="one at a time")
+    others = [defer("tests.remember", schema="c_gard", word=f"other {number}") for number in range(8)]
+    waiting = defer("tests.remember", schema="c_nimes", word="waiting", lock="one at a time")
+    with running_worker() as process:
+        succeeded = ProcrastinateJob.objects.filter(pk__in=[job, *others, waiting], status="succeeded")
+        assert wait_until(lambda: succeeded.count() == 10)
+        assert process.poll() is None
+    assert [word for word, _ in remembered()].count("twice") == 2
+
+
 def test_a_worker_survives_the_loss_of_its_database_connections(remembered):
     with running_worker() as process:
         defer("tests.remember", schema="c_nimes", word="before")
