@@ -37,9 +37,10 @@ _AWAY_S = 2.0
 
 
 class Workers:
-    """Worker processes, replaced when they are killed."""
+    """Worker processes, replaced when they are killed; `nice` is added to their niceness."""
 
-    def __init__(self, count: int, **variables: str) -> None:
+    def __init__(self, count: int, nice: int = 0, /, **variables: str) -> None:
+        self._nice = nice
         self._environment = os.environ | {
             "DATABASE_URL": url(),
             "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
@@ -71,7 +72,7 @@ class Workers:
                 process.kill()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, str(ROOT / "manage.py"), "worker"]
+        command = ["nice", f"-n{self._nice}", sys.executable, str(ROOT / "manage.py"), "worker"]
         return subprocess.Popen(command, cwd=ROOT, env=self._environment)  # noqa: S603 - our own command
 
 

@@ -43,7 +43,9 @@ class ImportingOffice:
 
     def apply(self) -> str:
         """Apply what was read last, confirming what its plan asks for, and wait until that is done."""
-        plan = self._import["plan"]
+        plan = self._import.get("plan")
+        if not plan:
+            return "nothing was read"
         body = {"digest": plan["digest"], "send_on": self._send_on.isoformat()}
         if plan["confirmation"]:
             body["confirmation_count"] = plan["confirmation"]["count"]
