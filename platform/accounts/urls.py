@@ -6,7 +6,7 @@ from allauth.account import views
 from django.urls import path, re_path
 
 from accounts import mfa_views
-from accounts.views import ConfirmAddressView, PasswordResetRequestView, SignOutView
+from accounts.views import ConfirmAddressView, NewPasswordView, PasswordResetRequestView, SignOutView
 from web.access import public_page, signed_in
 
 urlpatterns = [
@@ -18,7 +18,7 @@ urlpatterns = [
     # The key contains a hyphen: `uidb36` ends at the first one.
     re_path(
         r"^mot-de-passe/nouveau/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[^/]+)/$",
-        public_page(views.password_reset_from_key),
+        public_page(NewPasswordView.as_view()),
         name="account_reset_password_from_key",
     ),
     path(

@@ -1,7 +1,8 @@
-"""Overrides of allauth's views: sign-out, password reset request, address confirmation."""
+"""Overrides of allauth's views: sign-out, password reset, address confirmation."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from allauth.account import views as allauth_views
@@ -13,9 +14,10 @@ from accounts import password_resets, throttling
 from accounts.client_ip import get_client_ip
 from accounts.forms import PasswordResetRequestForm
 from accounts.rate_limits import RESET_BY_NETWORK
+from web.link_sessions import forget_link_token, get_link_token, keep_link_token
 
 if TYPE_CHECKING:
-    from django.http import HttpResponse
+    from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 
 class PasswordResetRequestView(allauth_views.PasswordResetView):
@@ -36,6 +38,24 @@ class PasswordResetRequestView(allauth_views.PasswordResetView):
             return response
         password_resets.request_reset(email=form.cleaned_data["email"], host=self.request.get_host(), at=now)
         return redirect("account_reset_password_done")
+
+
+class NewPasswordView(allauth_views.PasswordResetFromKeyView):
+    """The page of a reset link. Allauth keeps its token in the session in clear; here it is sealed between requests."""
+
+    def dispatch(self, request: HttpRequest, uidb36: str, key: str, **kwargs: Any) -> HttpResponseBase:
+        """Respond as allauth does."""
+        name = f"reset-{uidb36}"
+        if key == self.reset_url_key:
+            request.session[allauth_views.INTERNAL_RESET_SESSION_KEY] = get_link_token(request, name) or ""
+        response = super().dispatch(request, uidb36, key, **kwargs)
+        # Also where allauth signed another account out meanwhile: it keeps the token in the new session.
+        token = request.session.pop(allauth_views.INTERNAL_RESET_SESSION_KEY, "")
+        if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
+            forget_link_token(request, name)
+        elif token:
+            keep_link_token(request, name, token)
+        return response
 
 
 class SignOutView(allauth_views.LogoutView):

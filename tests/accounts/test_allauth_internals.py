@@ -10,6 +10,7 @@ import pytest
 TESTED_VERSION = "65.21"
 INTERNALS = {
     "allauth.account.internal.flows.reauthentication": ["reauthenticate_by_password"],
+    "allauth.account.views": ["INTERNAL_RESET_SESSION_KEY"],
     "allauth.core.internal.cryptokit": ["normalize_user_code"],
     "allauth.mfa.recovery_codes.internal.auth": ["RecoveryCodes"],
     "allauth.mfa.totp.internal.auth": [
@@ -23,9 +24,8 @@ def test_the_version_is_the_one_whose_internals_were_read():
     installed = version("django-allauth")
     assert installed.startswith(f"{TESTED_VERSION}."), (
         f"django-allauth {installed} is installed, but its internals were read in {TESTED_VERSION}. Compare those named"
-        " here and their use in accounts/second_factor.py, reauthentication.py, mfa_forms.py and mfa_views.py,"
-        " then raise TESTED_VERSION and"
-        " the cap in pyproject.toml."
+        " here and their use in accounts/second_factor.py, reauthentication.py, views.py, mfa_forms.py and"
+        " mfa_views.py, then raise TESTED_VERSION and the cap in pyproject.toml."
     )
 
 

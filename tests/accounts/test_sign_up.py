@@ -126,6 +126,22 @@ def test_a_reset_says_which_account_it_is_for_and_works_once(portal):
     assert len(list_emails("account.password_changed")) == 1
 
 
+def test_the_session_that_opened_a_reset_link_holds_its_token_sealed(portal):
+    portal.force_login(TeacherFactory())
+    user = TeacherFactory(email="ecole@exemple.example")
+    portal.post(reverse("account_reset_password"), {"email": user.email})
+    answer_resets()
+    path = find_link(render_email(list_emails("account.reset")[0]).text)
+    token = path.rstrip("/").rpartition("/")[2].partition("-")[2]
+    # Another account is signed in: allauth signs it out, in a new session.
+    form_path = portal.open_link(path)
+    assert token not in str(dict(portal.session))
+    assert portal.get(form_path).context["form"] is not None
+    assert token not in str(dict(portal.session))
+    assert portal.post(form_path, {"password1": PASSWORD, "password2": PASSWORD}).status_code == 302
+    assert dict(portal.session).get("link_tokens", {}) == {}
+
+
 def test_the_outbox_holds_no_token(portal):
     TeacherFactory(email="ecole@exemple.example")
     portal.post(reverse("account_reset_password"), {"email": "ecole@exemple.example"})
