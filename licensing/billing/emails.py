@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.utils.text import Truncator
+
 from core import formatting
+from core.plain_names import MAX_LENGTH
 from licensing.billing.models import Invoice, InvoiceKind
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.entitlements.wording import format_long_date
@@ -125,13 +128,15 @@ def _payment_paragraphs(order: Order, invoice: Invoice) -> list[str]:
     due, entitlement = formatting.euros(get_balance(order)), get_entitlement(order)
     until = f"jusqu'au {format_long_date(entitlement.last_day)} inclus"
     body = preflight.check_order(order).body
+    # Whole on the invoice; no more of it in an e-mail than of any name that somebody typed.
+    payer = Truncator(order.bill_name).chars(MAX_LENGTH)
     instructions = (
-        f"Nous la déposons sur Chorus Pro, au nom de « {order.bill_name} »."
+        f"Nous la déposons sur Chorus Pro, au nom de « {payer} »."
         if order.siret and preflight.is_public_buyer(payer=order.payer, school=order.school, body=body)
         else (
             "Réglez-la par virement ou par chèque : elle porte nos coordonnées bancaires."
             if is_paid_by_buyer(order)
-            else f"Transmettez-la à « {order.bill_name} », qui la règle : elle porte nos coordonnées bancaires."
+            else f"Transmettez-la à « {payer} », qui la règle : elle porte nos coordonnées bancaires."
         )
     )
     return [

@@ -160,6 +160,14 @@ def test_a_cooperative_gets_its_invoice_and_a_teacher_their_licence_email(clock)
     assert_email_contains(own, "paid", "Votre licence est active", "49,00 € TTC")
 
 
+def test_a_long_name_is_whole_on_the_invoice_and_cut_in_the_email(clock):
+    name = "Association des parents d'élèves de l'école élémentaire publique Jean Jaurès"
+    order = OrderFactory(placed=True, billing__cooperative=True, billing__name=name)
+    invoice = billing_operations.confirm(order_id=order.pk, by=OperatorFactory(), at=TERM)
+    assert_email_contains(order, "invoiced", f"Transmettez-la à « {name[:59]}… », qui la règle")
+    assert invoice.snapshot["buyer"]["name"] == name
+
+
 def test_a_buyer_who_pays_is_not_asked_to_forward_the_invoice(clock):
     teacher = TeacherFactory()
     own = BillingDetailsFactory(cooperative=True, payer="other", name=teacher.get_full_name())

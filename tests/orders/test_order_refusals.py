@@ -14,7 +14,7 @@ from licensing.catalogue import terms
 from licensing.catalogue.models import PriceBand, Product, SchoolTier, Seller
 from licensing.orders import operations
 from licensing.orders.exceptions import BadBilling, IncompleteForInvoice, PriceChanged, TermsNotAccepted
-from licensing.orders.models import Order, OrderState
+from licensing.orders.models import Order, OrderState, Payer
 from licensing.payments import card
 from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory, PrincipalFactory, TeacherFactory, UserFactory
@@ -43,6 +43,8 @@ SCHOOL_SIRET = "21300189400095"
         ("payer", {"payer": "school"}),
         ("name", {"name": " "}),
         ("name", {"name": "x" * 201}),
+        ("name", {"name": "Réclamez votre dû sur pirate.example"}),
+        ("name", {"name": "Mairie\u200b de Nîmes"}),
         ("address", {"address": ""}),
         ("postal_code", {"postal_code": "3000"}),
         ("city", {"city": ""}),
@@ -63,6 +65,14 @@ def test_an_order_is_placed_for_somebody_who_can_be_invoiced(field, given):
         assert refusal.value.field == field
     order.refresh_from_db()
     assert (order.state, order.bill_name, order.method) == (OrderState.DRAFT, "", "")
+
+
+def test_a_name_that_we_propose_may_look_like_an_address():
+    order = OrderFactory(affiliation__school__name="E.E.PU Jean Jaurès")
+    proposed = operations.prefill_billing_details(order, payer=Payer.COOPERATIVE).name
+    assert "E.E.PU" in proposed
+    billing = BillingDetailsFactory(cooperative=True, name=proposed)
+    assert actions.place(order, billing=billing).bill_name == proposed
 
 
 def test_a_siret_is_normalised_and_proposed_again_next_time():

@@ -14,6 +14,7 @@ from django.core.validators import validate_email
 from django.db.models import F
 
 from accounts.models import Profile
+from core.plain_names import check_no_address
 from licensing.orders import countries, preflight, siret_numbers
 from licensing.orders.exceptions import BadBilling, NotInvoiceable
 from licensing.orders.models import Order, OrderKind, Payer
@@ -123,6 +124,7 @@ def set_billing_details(order: Order, billing: BillingDetails) -> None:
         raise BadBilling(refusal.sentence, "country") from None
     if not _FRENCH_POSTAL_CODE.fullmatch(billing.postal_code.replace(" ", "")):
         raise BadBilling("Un code postal français compte cinq chiffres.", "postal_code")
+    _check_name(order, billing)
     for field, column in _COLUMNS.items():
         if column != "siret":  # set below: it is entered with spaces
             _set_column(order, column, " ".join(getattr(billing, field).split()), field)
@@ -141,6 +143,15 @@ def set_invoice_references(order: Order, *, siret: str, service_code: str, engag
     for column, text in (("service_code", service_code), ("engagement_number", engagement_number)):
         _set_column(order, column, " ".join(text.split()), column)
     _write_codes(order, siret=siret)
+
+
+def _check_name(order: Order, billing: BillingDetails) -> None:
+    """Raise `BadBilling` where our e-mails would repeat an address; a name that we proposed ourselves passes."""
+    try:
+        check_no_address(billing.name.strip())
+    except ValidationError as refusal:
+        if billing.name.strip() != prefill_billing_details(order, payer=billing.payer).name:
+            raise BadBilling(str(refusal.message), "name") from None
 
 
 def _set_column(order: Order, column: str, text: str, field: str) -> None:
