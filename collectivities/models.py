@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 PORTFOLIO_ADDED_BY_LIST = "portfolio.added_by_list"
 PORTFOLIO_UPDATED_BY_LIST = "portfolio.contact_updated_by_list"
 PORTFOLIO_REMOVED_BY_LIST = "portfolio.removed_by_list"
+# What happened to accounts: the actions of `accounts.models.AccountEvent`, after this.
+ACCOUNT_ACTIONS = "accounts."
 PORTFOLIO_LIST_ACTIONS = (PORTFOLIO_ADDED_BY_LIST, PORTFOLIO_UPDATED_BY_LIST, PORTFOLIO_REMOVED_BY_LIST)
 
 

@@ -7,13 +7,25 @@ from typing import TYPE_CHECKING
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
 
 from accounts import second_factor
+from accounts.models import ACCOUNT_EVENTS_KEPT
 from collectivities.exceptions import InvitationGone
-from collectivities.models import Invitation, Member, OfficeSettings, PortfolioSchool, Role
+from collectivities.models import ACCOUNT_ACTIONS, AuditEntry, Invitation, Member, OfficeSettings, PortfolioSchool, Role
 from core.link_tokens import hash_token
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Collection
+
+    from django.db.models import QuerySet
+
+
+def list_shown_entries(at: datetime.datetime) -> QuerySet[AuditEntry]:
+    """Return the audit entries that members read, newest first: of accounts' events no older ones than a year's.
+
+    What was bought and given stays readable as proof of public spending; who signed in when does not serve it.
+    """
+    ended = Q(action__startswith=ACCOUNT_ACTIONS, at__lt=at - ACCOUNT_EVENTS_KEPT)
+    return AuditEntry.objects.exclude(ended).order_by("-at", "-pk")
 
 
 def lacks_required_second_factor() -> ExpressionWrapper[Q]:

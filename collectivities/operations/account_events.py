@@ -8,7 +8,7 @@ from django.db import transaction
 
 from accounts.models import AccountEvent, User
 from collectivities import audit_log
-from collectivities.models import AuditEntry, Member
+from collectivities.models import ACCOUNT_ACTIONS, AuditEntry, Member
 from collectivities.personal_data import list_memberships
 from core.advisory_locks import try_transaction_lock
 from core.tenant_connection import connection
@@ -45,7 +45,7 @@ def note_event(event_id: int) -> bool:
     if earlier == MAX_REFUSALS_A_DAY - 1:
         summary += " Les essais suivants de ce jour ne sont plus inscrits ici."
     audit_log.record(
-        action=f"accounts.{event.action}",
+        action=f"{ACCOUNT_ACTIONS}{event.action}",
         by=by,
         at=event.at,
         summary=summary,
@@ -70,7 +70,7 @@ def notify_offices(event_id: int) -> int:
 
 def _count_refusals_before(event: AccountEvent) -> int:
     noted = AuditEntry.objects.filter(
-        action__in=[f"accounts.{action}" for action in _TRIED],
+        action__in=[f"{ACCOUNT_ACTIONS}{action}" for action in _TRIED],
         at__gt=event.at - datetime.timedelta(days=1),
         summary__contains=f"« {event.username} »",
     )

@@ -14,7 +14,7 @@ from accounts.downloads import limit_downloads
 from collectivities.access import office
 from collectivities.journal_export import build_workbook
 from collectivities.journal_filter import JournalFilter
-from collectivities.models import AuditEntry
+from collectivities.queries import list_shown_entries
 from core.calendar import date_in_paris
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 @require_GET
 def journal(request: OfficeHttpRequest) -> HttpResponse:
     """List filtered audit entries, newest first."""
-    entry_filter = JournalFilter(request.GET, AuditEntry.objects.order_by("-at", "-pk"))
+    entry_filter = JournalFilter(request.GET, list_shown_entries(timezone.now()))
     page = Paginator(entry_filter.qs, PAGE_SIZE).get_page(request.GET.get("page"))
     return render(request, "collectivities/journal.html", {"filter": entry_filter, "page_obj": page})
 
@@ -38,7 +38,7 @@ def journal(request: OfficeHttpRequest) -> HttpResponse:
 @limit_downloads
 def export(request: OfficeHttpRequest) -> HttpResponse:
     """Export filtered audit entries as a workbook."""
-    entry_filter = JournalFilter(request.GET, AuditEntry.objects.order_by("-at", "-pk"))
+    entry_filter = JournalFilter(request.GET, list_shown_entries(timezone.now()))
     response = HttpResponse(build_workbook(entry_filter.qs), content_type=XLSX)
     response["Content-Disposition"] = f'attachment; filename="journal-{date_in_paris(timezone.now()):%Y-%m-%d}.xlsx"'
     return response

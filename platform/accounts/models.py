@@ -141,6 +141,10 @@ class Throttle(models.Model):
         return f"{self.scope}: {self.tries}"
 
 
+#: How long the accounts' journal is kept. The trigger of migration 0002 says the same.
+ACCOUNT_EVENTS_KEPT = datetime.timedelta(days=365)
+
+
 class AccountEvent(models.Model):
     """What happened to an account, or was tried: sign-ins, failures, second factors, names. Append-only, kept a year.
 
@@ -196,6 +200,5 @@ SEALED_ACCOUNT_EVENTS = SealedJournal(
     entries=AccountEvent,
     seals=AccountEventSeal,
     columns=("at", "action", "account_id", "username", "by_id", "by_username", "host", "address", "summary"),
-    # The trigger of migration 0002 says the same.
-    kept_for=datetime.timedelta(days=365),
+    kept_for=ACCOUNT_EVENTS_KEPT,
 )

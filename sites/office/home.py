@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from collectivities import token_list
 from collectivities.access import office
-from collectivities.models import PORTFOLIO_LIST_ACTIONS, AuditEntry, PortfolioSchool, Role
+from collectivities.models import ACCOUNT_ACTIONS, PORTFOLIO_LIST_ACTIONS, AuditEntry, PortfolioSchool, Role
 from core import formatting
 from core.calendar import date_in_paris
 from imports.enums import ImportState
@@ -82,7 +82,7 @@ def office_home(request: OfficeHttpRequest) -> HttpResponse:
 def _list_latest_entries() -> QuerySet[AuditEntry]:
     """Return the latest audit entries; of bulk operations only the summary, and no sign-ins."""
     entries = AuditEntry.objects.exclude(action__in=[*BULK_ACTIONS, *PORTFOLIO_LIST_ACTIONS])
-    entries = entries.exclude(action__startswith="accounts.")
+    entries = entries.exclude(action__startswith=ACCOUNT_ACTIONS)
     return entries.order_by("-at", "-pk")[:MAX_EVENTS]
 
 

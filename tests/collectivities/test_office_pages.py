@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import re
 
@@ -227,6 +228,18 @@ def test_the_journal_is_filtered_by_words_subject_and_dates(bureau, manager):
     assert shown("since=2026-10-01") == ["3 licences"]
     assert shown("until=2026-09-30") == ["Invitation"]
     assert "Aucune ligne" in bureau.get("/journal/?text=xyzzy").content.decode()
+
+
+def test_sign_ins_are_shown_for_a_year_and_what_was_given_stays(bureau):
+    now = timezone.now()
+    for days, moment in ((364, "récente"), (366, "ancienne")):
+        at = now - datetime.timedelta(days=days)
+        audit_log.record(action="accounts.signed_in", by=None, at=at, summary=f"Connexion {moment}")
+        audit_log.record(action="pools.allocated", by=None, at=at, summary=f"Attribution {moment}")
+    expected = ["Connexion récente", "Attribution récente", "Attribution ancienne"]
+    assert sorted(entry.summary for entry in bureau.get("/journal/").context["page_obj"]) == sorted(expected)
+    sheet = load_workbook(io.BytesIO(bureau.get("/journal/export/").content)).active
+    assert sorted(row[5] for row in sheet.iter_rows(min_row=2, values_only=True)) == sorted(expected)
 
 
 def test_the_journal_has_pages_and_a_constant_number_of_queries(bureau, django_assert_max_num_queries):
