@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import Session
+from accounts.models import Session, User
 from accounts.sessions import SessionStore
 from collectivities.models import Role
 from tests.factories.accounts import UserFactory
@@ -154,7 +154,7 @@ def test_a_new_sign_in_begins_the_twelve_hours_anew(at_office, clock):
     for _ in range(11):
         clock.advance(HOUR)
         at_office.get("/")
-    at_office.force_login(MemberFactory().user)
+    at_office.force_login(User.objects.get(pk=at_office.session["_auth_user_id"]))
     clock.advance(2 * HOUR)
     assert is_signed_in(at_office, "/")
 
