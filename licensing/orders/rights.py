@@ -7,6 +7,7 @@ the transaction that changes its state.
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING
 
 from django.db.models import F, Value
@@ -21,8 +22,6 @@ from licensing.entitlements.shop_subscriptions import create_shop_subscription
 from licensing.pools.models import Pool
 
 if TYPE_CHECKING:
-    import datetime
-
     from django.db.models import QuerySet
 
     from accounts.models import User
@@ -44,6 +43,18 @@ def open_rights(order: Order, *, until: datetime.date | None, by: User | None, a
             _open_pool(order, line, entitlement, by=by, at=at)
         else:
             _credit_buyer(order, line, entitlement, at=at)
+
+
+def open_provisional_rights(order: Order, *, by: User | None, at: datetime.datetime) -> datetime.date:
+    """Open rights that end by themselves after `PROVISIONAL_DAYS`; return their last day."""
+    until = date_in_paris(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
+    open_rights(order, until=until, by=by, at=at)
+    return until
+
+
+def describe_provisional_rights() -> str:
+    """Return the end of the order's event that opens provisional rights, such as « placed »."""
+    return f"droits temporaires ouverts pour {formatting.pluralize(PROVISIONAL_DAYS, 'jour')} au plus."
 
 
 def create_entitlement(

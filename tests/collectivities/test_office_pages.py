@@ -239,7 +239,7 @@ def test_sign_ins_are_shown_for_a_year_and_what_was_given_stays(bureau):
     expected = ["Connexion récente", "Attribution récente", "Attribution ancienne"]
     assert sorted(entry.summary for entry in bureau.get("/journal/").context["page_obj"]) == sorted(expected)
     sheet = load_workbook(io.BytesIO(bureau.get("/journal/export/").content)).active
-    assert sorted(row[5] for row in sheet.iter_rows(min_row=2, values_only=True)) == sorted(expected)
+    assert sorted(str(row[5]) for row in sheet.iter_rows(min_row=2, values_only=True)) == sorted(expected)
 
 
 def test_the_journal_has_pages_and_a_constant_number_of_queries(bureau, django_assert_max_num_queries):

@@ -21,28 +21,8 @@ if TYPE_CHECKING:
     from tests.host_client import HostClient
 
 
-class _ReadDict(dict):
-    """A plain dict of the data, whose look-ups are recorded too."""
-
-    def __init__(self, values: dict[str, Any], names: set[str]):
-        super().__init__(values)
-        self.names = names
-
-    def __getitem__(self, name):
-        self.names.add(name)
-        return super().__getitem__(name)
-
-    def __contains__(self, name):
-        self.names.add(name)
-        return super().__contains__(name)
-
-    def get(self, name, default=None):
-        self.names.add(name)
-        return super().get(name, default)
-
-
-class _Recording(MultiValueDict):
-    """Records the names that are looked up. To list everything, as `urlencode()` does, is to read no name."""
+class _RecordedLookups:
+    """Records the names that are looked up in a mapping that it is mixed into."""
 
     names: set[str]
 
@@ -54,12 +34,28 @@ class _Recording(MultiValueDict):
         self.names.add(name)
         return super().__contains__(name)
 
+
+class _ReadDict(_RecordedLookups, dict):
+    """A plain dict of the data, whose look-ups are recorded too."""
+
+    def __init__(self, values: dict[str, Any], names: set[str]):
+        super().__init__(values)
+        self.names = names
+
+    def get(self, name, default=None):
+        self.names.add(name)
+        return super().get(name, default)
+
+
+class _Recording(_RecordedLookups, MultiValueDict):
+    """Records the names that are looked up. To list everything, as `urlencode()` does, is to read no name."""
+
     def getlist(self, name, default=None):
         self.names.add(name)
         return super().getlist(name, default)
 
     def items(self):
-        return [(name, super(_Recording, self).__getitem__(name)) for name in self]
+        return [(name, super(_RecordedLookups, self).__getitem__(name)) for name in self]
 
     def dict(self):
         return _ReadDict(dict(self.items()), self.names)

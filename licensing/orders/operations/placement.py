@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.locks import lock_account
-from core import formatting
 from core.calendar import date_in_paris
 from licensing.catalogue import terms
 from licensing.catalogue.exceptions import NotOnSale
@@ -32,6 +30,8 @@ from licensing.orders.operations.review import needs_review
 from schools.models import Affiliation
 
 if TYPE_CHECKING:
+    import datetime
+
     from accounts.models import User
     from licensing.orders.operations.billing_details import BillingDetails
 
@@ -68,16 +68,9 @@ def place(
         return _place_for_review(order, by=by, at=at)
     order.state, order.placed_at = OrderState.PLACED, at
     order.save()
-    until = date_in_paris(at) + datetime.timedelta(days=rights.PROVISIONAL_DAYS)
-    rights.open_rights(order, until=until, by=by, at=at)
-    order_events.record(
-        order,
-        "placed",
-        "bon de commande établi, droits temporaires ouverts pour "
-        f"{formatting.pluralize(rights.PROVISIONAL_DAYS, 'jour')} au plus.",
-        by=by,
-        at=at,
-    )
+    rights.open_provisional_rights(order, by=by, at=at)
+    summary = f"bon de commande établi, {rights.describe_provisional_rights()}"
+    order_events.record(order, "placed", summary, by=by, at=at)
     notifications.notify_buyer(order, notifications.PLACED, at=at)
     return order
 

@@ -6,7 +6,6 @@ with an address that is no school's, could otherwise open any number of classes 
 
 from __future__ import annotations
 
-import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -14,7 +13,6 @@ from django.db.models import Sum
 from django.db.models.functions import Lower
 
 from accounts.queries import list_confirmed_addresses
-from core import formatting
 from core.calendar import date_in_paris
 from licensing.orders import rights
 from licensing.orders.exceptions import NotInThisState
@@ -24,6 +22,8 @@ from licensing.orders.operations.locks import lock_order
 from schools.models import Affiliation, School
 
 if TYPE_CHECKING:
+    import datetime
+
     from accounts.models import User
 
 #: Licences that an unknown buyer's unpaid orders open at once, together: the first two tiers of the guide.
@@ -69,22 +69,14 @@ def open_reviewed_order(*, order_id: int, by: User, at: datetime.datetime) -> Or
         return order
     if order.state != OrderState.IN_REVIEW:
         raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Il n'y a pas de droits à ouvrir.")
-    day = date_in_paris(at)
-    if order.lines.filter(school_year__ends_on__lt=day).exists():
+    if order.lines.filter(school_year__ends_on__lt=date_in_paris(at)).exists():
         raise NotInThisState("L'année scolaire de ces licences est terminée : refusez cette commande.")
     order.state = OrderState.PLACED
     order.save(update_fields=["state"])
-    until = day + datetime.timedelta(days=rights.PROVISIONAL_DAYS)
-    rights.open_rights(order, until=until, by=by, at=at)
+    until = rights.open_provisional_rights(order, by=by, at=at)
     if order.scans.filter(state=ScanState.WAITING).exists():
         rights.await_payment(order, until=until)
-    order_events.record(
-        order,
-        "rights_opened",
-        "commande vérifiée, droits temporaires ouverts pour "
-        f"{formatting.pluralize(rights.PROVISIONAL_DAYS, 'jour')} au plus.",
-        by=by,
-        at=at,
-    )
+    summary = f"commande vérifiée, {rights.describe_provisional_rights()}"
+    order_events.record(order, "rights_opened", summary, by=by, at=at)
     notifications.notify_buyer(order, notifications.RIGHTS_OPENED, at=at)
     return order
