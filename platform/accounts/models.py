@@ -181,7 +181,7 @@ class AccountEvent(models.Model):
 
     class Meta:
         verbose_name = "événement de compte"
-        verbose_name_plural = "journal des comptes"
+        verbose_name_plural = "événements des comptes"
         indexes: ClassVar = [
             models.Index(name="account_event_at", fields=["-at"]),
             models.Index(name="account_event_of_account", fields=["account_id", "-at"]),

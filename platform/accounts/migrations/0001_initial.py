@@ -234,7 +234,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "événement de compte",
-                "verbose_name_plural": "journal des comptes",
+                "verbose_name_plural": "événements des comptes",
                 "indexes": [
                     models.Index(fields=["-at"], name="account_event_at"),
                     models.Index(fields=["account_id", "-at"], name="account_event_of_account"),

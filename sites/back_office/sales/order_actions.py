@@ -23,7 +23,13 @@ from sites.back_office.sales.forms import (
     ProlongationForm,
     ReasonForm,
 )
-from sites.back_office.sales.order_status import describe_refusal_effect, get_waiting_scan, list_entitlements
+from sites.back_office.sales.order_status import (
+    describe_refusal_effect,
+    describe_unknown_buyer,
+    get_waiting_scan,
+    list_entitlements,
+    list_references,
+)
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -59,7 +65,7 @@ def _explain_confirmation(order: Order, at: datetime.datetime) -> list[str]:
     sentences = [f"Le bon de commande signé « {scan.filename} » est accepté : l'avez-vous regardé ?"] if scan else []
     sentences.append(
         f"La facture de {euros(order.total_ttc)} est émise au nom de « {order.bill_name} » "
-        f"({', '.join(_references(order)) or 'sans SIRET'}), sous le numéro suivant. Elle ne changera plus."
+        f"({', '.join(list_references(order)) or 'sans SIRET'}), sous le numéro suivant. Elle ne changera plus."
     )
     if order.state == OrderState.LAPSED:
         sentences.append("Les droits, qui avaient pris fin, reprennent aussitôt.")
@@ -72,11 +78,6 @@ def _explain_confirmation(order: Order, at: datetime.datetime) -> list[str]:
     return [*sentences, "L'acheteur reçoit un e-mail."]
 
 
-def _references(order: Order) -> list[str]:
-    named = (("SIRET", order.siret), ("service", order.service_code), ("engagement", order.engagement_number))
-    return [f"{name} {value}" for name, value in named if value]
-
-
 def _confirm(order: Order, *, by: User, at: datetime.datetime) -> str:
     invoice = billing_operations.confirm(order_id=order.pk, by=by, at=at)
     return f"Facture {invoice.number} émise : {euros(invoice.total_ttc)}, à régler pour le {long_date(invoice.due_on)}."
@@ -86,29 +87,12 @@ def _explain_opening(order: Order, at: datetime.datetime) -> list[str]:
     until = date_in_paris(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
     licences = sum(line.quantity for line in order.lines.all())
     return [
-        *_describe_unknown_buyer(order),
+        *describe_unknown_buyer(order),
         (
             f"Ses {pluralize(licences, 'licence')} s'ouvrent aussitôt, à titre temporaire, jusqu'au {long_date(until)} "
             "au plus ; sans bon de commande signé, elles s'arrêtent d'elles-mêmes."
         ),
         "L'acheteur reçoit un e-mail.",
-    ]
-
-
-def _describe_unknown_buyer(order: Order) -> list[str]:
-    """Return what there is to judge an order by: the buyer, their address, the school that they typed, the payer."""
-    buyer = order.placed_by
-    if buyer is None:
-        return []
-    typed = [
-        f"« {one.name} », {' '.join(part for part in (one.address, one.postal_code, one.city) if part)}"
-        for one in buyer.affiliations.filter(school__isnull=True).order_by("pk")
-    ]
-    payer = f"Payeur : « {order.bill_name} », {order.bill_postal_code} {order.bill_city}"
-    return [
-        f"Acheteur : {buyer.get_full_name()}, {buyer.email}.",
-        f"Établissement saisi à la main : {' ; '.join(typed)}." if typed else "Aucun établissement n'est indiqué.",
-        f"{payer} ({', '.join(_references(order)) or 'sans SIRET'}).",
     ]
 
 
@@ -119,7 +103,7 @@ def _open_rights(order: Order, *, by: User, at: datetime.datetime) -> str:
 
 def _explain_refusal(order: Order, _at: datetime.datetime) -> list[str]:
     return [
-        *_describe_unknown_buyer(order),
+        *describe_unknown_buyer(order),
         "La commande est annulée : elle n'a ouvert aucun droit, et n'en ouvrira pas.",
         "L'acheteur reçoit votre motif par e-mail.",
     ]

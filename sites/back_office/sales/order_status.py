@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from accounts.queries import list_confirmed_addresses
 from core.calendar import date_in_paris
 from core.formatting import euros, long_date, pluralize
 from licensing.billing.queries import get_amount_received
@@ -26,7 +27,32 @@ def get_waiting_scan(order: Order) -> PurchaseOrderScan | None:
 
 def describe_order_status(order: Order, at: datetime.datetime) -> list[str]:
     """Return the sentences that describe the order's step and its rights."""
-    return [_describe_step(order), *_describe_rights(order, date_in_paris(at))]
+    buyer = describe_unknown_buyer(order) if order.state == OrderState.IN_REVIEW else []
+    return [_describe_step(order), *buyer, *_describe_rights(order, date_in_paris(at))]
+
+
+def describe_unknown_buyer(order: Order) -> list[str]:
+    """Return what there is to judge an order by: the buyer, their address, the school that they typed, the payer."""
+    buyer = order.placed_by
+    if buyer is None:
+        return []
+    typed = [
+        f"« {one.name} », {' '.join(part for part in (one.address, one.postal_code, one.city) if part)}"
+        for one in buyer.affiliations.filter(school__isnull=True).order_by("pk")
+    ]
+    is_confirmed = buyer.email in list_confirmed_addresses(buyer.pk)
+    payer = f"Payeur : « {order.bill_name} », {order.bill_postal_code} {order.bill_city}"
+    return [
+        f"Acheteur : {buyer.get_full_name()}, {buyer.email} (adresse {'' if is_confirmed else 'non '}confirmée).",
+        f"Établissement saisi à la main : {' ; '.join(typed)}." if typed else "Aucun établissement n'est indiqué.",
+        f"{payer} ({', '.join(list_references(order)) or 'sans SIRET'}).",
+    ]
+
+
+def list_references(order: Order) -> list[str]:
+    """Return the references of a public payer that the order has, each with its name."""
+    named = (("SIRET", order.siret), ("service", order.service_code), ("engagement", order.engagement_number))
+    return [f"{name} {value}" for name, value in named if value]
 
 
 _STEP_SENTENCES = {
@@ -34,7 +60,7 @@ _STEP_SENTENCES = {
     OrderState.DRAFT: "En préparation : rien n'est commandé, aucun droit n'est ouvert.",
     OrderState.IN_REVIEW: (
         "Passée par un acheteur que rien ne rattache à un établissement de l'annuaire, pour plus de classes qu'il ne "
-        "s'en ouvre sans vérification : aucun droit n'est ouvert. Ouvrez-les, ou refusez la commande."
+        "s'en ouvre sans vérification : aucun droit n'est ouvert. Ouvrez les droits, ou refusez la commande."
     ),
     OrderState.PLACED: "Le bon de commande signé est attendu, par la poste ou déposé par l'acheteur.",
     OrderState.LAPSED: (

@@ -355,9 +355,12 @@ def test_the_rights_of_an_unknown_buyer_are_opened_from_the_work_queue(operator)
     home = page_text(operator.get("/admin/"))
     assert "1 commande d'un établissement hors annuaire à vérifier : ouvrir ses droits, ou la refuser" in home
     assert str(order.pk) in page_text(operator.get("/admin/orders/order/?attend=ouvrir"))
-    question = page_text(operator.get(action_url(order, "ouvrir")))
-    assert f"Acheteur : {order.placed_by.get_full_name()}, {order.placed_by.email}." in question
-    assert "Établissement saisi à la main : « École du Mas », Nîmes." in question
+    buyer = f"Acheteur : {order.placed_by.get_full_name()}, {order.placed_by.email} (adresse non confirmée)."
+    # On the order's own page too, where the operator decides between opening and refusing.
+    for page in (f"/admin/orders/order/{order.pk}/change/", action_url(order, "ouvrir")):
+        question = page_text(operator.get(page))
+        assert buyer in question
+        assert "Établissement saisi à la main : « École du Mas », Nîmes." in question
     assert "Droits temporaires ouverts" in run_action(operator, order, "ouvrir")
     order.refresh_from_db()
     assert (order.state, Entitlement.objects.count()) == (OrderState.PLACED, 1)
