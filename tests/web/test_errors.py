@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from django.template.loader import render_to_string
 from django.test import Client
 
@@ -36,8 +37,14 @@ def test_a_missing_csrf_token_is_refused_in_french(db):
     assert "Votre envoi n’a pas été pris en compte" in answer.content.decode()
 
 
-def test_the_server_error_page_needs_neither_request_nor_database():
-    assert "Une panne nous empêche de répondre" in render_to_string("500.html")
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [("500.html", "Une panne nous empêche de répondre"), ("503.html", "momentanément indisponible")],
+)
+def test_the_page_of_a_failure_needs_neither_request_nor_database(template, words):
+    page = render_to_string(template)
+    assert words in page
+    assert 'class="brand"' in page
 
 
 def test_a_malformed_request_gets_a_page(rf):
