@@ -196,4 +196,4 @@ def _teacher_as_usual(number: int) -> list[object]:
 def _pupil_as_usual(number: int) -> list[object]:
     pupil = PupilAccount.objects.get(pk=number)
     seat = pupil.classroom.seat
-    return [pupil.locked_at, seat.holder, seat.subscription.key.entitlement.last_day]
+    return [pupil.last_seen_at, seat.holder, seat.subscription.key.entitlement.last_day]

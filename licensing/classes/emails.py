@@ -1,4 +1,4 @@
-"""E-mails about the erasure of pupils: warning to the teacher, certificates to teacher and school."""
+"""E-mails to teachers about their pupils' accounts: erasure, certificates of it, tries at their passwords."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from accounts.models import User
 from core.formatting import pluralize
 from core.urls import portal_url
-from licensing.classes import certificates, pupil_erasure
+from licensing.classes import certificates, notifications, pupil_erasure
 from licensing.classes.models import Classroom
+from licensing.classes.queries import taught_by
 from licensing.entitlements.wording import format_long_date
 from mailing import kinds
 from mailing.email_template import format_salutation, render_email
@@ -88,5 +89,36 @@ def render_erasure_certificates(message: Message) -> RenderedEmail:
     )
 
 
+def render_tries(message: Message) -> RenderedEmail:
+    """Tell a teacher that somebody tries their pupils' passwords, and what to do."""
+    person = User.objects.get(pk=message.context["user"])
+    classroom = Classroom.objects.filter(taught_by(person), pk=message.context["classroom"]).first()
+    if classroom is None or classroom.purged_at is not None:
+        raise NoLongerDue("La personne n'enseigne plus cette classe, ou ses élèves ont été effacés, avant l'envoi.")
+    return render_email(
+        greeting=format_salutation(person.first_name),
+        subject=f"Quelqu'un essaie les mots de passe de la classe « {classroom.name} »",
+        paragraphs=[
+            (
+                "Beaucoup de mots de passe faux ont été essayés depuis hier dans votre classe "
+                f"« {classroom.name} » ({classroom.code}), sans que le bon soit trouvé ensuite."
+            ),
+            (
+                "Rien n'est fermé : vos élèves entrent comme avant. Qui essaie doit attendre de plus en plus longtemps"
+                " entre deux essais ; trouver un mot de passe au hasard prendrait des années."
+            ),
+            (
+                "Si vos élèves se sont simplement trompés, il n'y a rien à faire. Si une carte ou une liste a pu être"
+                " vue ou perdue, donnez de nouveaux mots de passe depuis la page de la classe : à un élève, ou à"
+                " tous. Les anciennes cartes ne vaudront plus rien."
+            ),
+            "Vous ne recevrez pas plus d'un message par jour à ce sujet.",
+        ],
+        button="Ouvrir la classe",
+        address=portal_url(f"mes-classes/{classroom.pk}/"),
+    )
+
+
+kinds.register(notifications.TRIED, label="Mots de passe d'une classe essayés", render=render_tries)
 kinds.register(pupil_erasure.WARNED, label="Effacement de comptes élèves annoncé", render=render_erasure_warning)
 kinds.register(pupil_erasure.ERASED, label="Comptes élèves effacés", render=render_erasure_certificates)

@@ -85,18 +85,6 @@ class WrongCredentials(LicensingError):
     code = "wrong_credentials"
 
 
-class PupilLocked(LicensingError):
-    """Too many wrong passwords for this login; the teacher can unlock it."""
-
-    code = "pupil_locked"
-
-
-class ClassLocked(LicensingError):
-    """Too many wrong passwords in the class; the teacher can unlock it."""
-
-    code = "class_locked"
-
-
 class ClassClosed(LicensingError):
     """The password is correct, but the class is not accessible now.
 
@@ -111,7 +99,7 @@ class ClassClosed(LicensingError):
 
 
 class TooManyAttempts(LicensingError):
-    """Too many failed attempts from one network, over all classes."""
+    """The login, the device or the network has to wait after failed attempts: `retry_after` seconds."""
 
     code = "too_many_attempts"
 

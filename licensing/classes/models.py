@@ -47,10 +47,9 @@ class Classroom(models.Model):
         related_name="+",
         verbose_name="admis par",
     )
-    # Wrong passwords of all its pupils since the last correct one; at a limit pupils are locked out until the teacher
-    # unlocks the class.
-    failures = models.PositiveSmallIntegerField(default=0)
-    locked_at = models.DateTimeField("fermée aux élèves depuis", null=True, blank=True)
+    # When somebody last tried many passwords of its pupils, and when a teacher of the class last read that.
+    tried_at = models.DateTimeField("nombreux essais le", null=True, blank=True)
+    tries_read_at = models.DateTimeField("essais lus le", null=True, blank=True)
     # The warning that its pupils will be erased is sent once, 30 days before.
     warned_at = models.DateTimeField("effacement annoncé le", null=True, blank=True)
     purged_at = models.DateTimeField("élèves effacés le", null=True, blank=True)
@@ -76,6 +75,11 @@ class Classroom(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.code})"
+
+    @property
+    def has_unread_tries(self) -> bool:
+        """Whether somebody tried many passwords since a teacher of the class last read of it."""
+        return self.tried_at is not None and (self.tries_read_at is None or self.tries_read_at < self.tried_at)
 
 
 class ClassInvitation(models.Model):
@@ -116,8 +120,6 @@ class PupilAccount(models.Model):
     # Sessions store it: a new password ends them.
     password_set_at = models.DateTimeField("mot de passe du")
     last_seen_at = models.DateTimeField("dernière connexion", null=True, blank=True)
-    failures = models.PositiveSmallIntegerField(default=0)
-    locked_at = models.DateTimeField("bloqué depuis", null=True, blank=True)
 
     objects = LockableQuerySet["PupilAccount"].as_manager()
 

@@ -1,4 +1,4 @@
-"""Notifications about sharing a class, queued in the portal's outbox by the causing transaction.
+"""Notifications about a shared class and about tries at its passwords, queued in the causing transaction.
 
 A message stores primary keys only: its texts are rendered when it is sent.
 """
@@ -21,6 +21,7 @@ INVITED = "class.invited"
 ACCEPTED = "class.accepted"
 TEACHER_REMOVED = "class.teacher_removed"
 LEFT = "class.left"
+TRIED = "class.passwords_tried"
 
 
 def notify_invited_teacher(invitation: ClassInvitation) -> None:
@@ -41,6 +42,11 @@ def notify_removed_teacher(classroom: Classroom, second: User, at: datetime.date
 def notify_holder_of_departure(classroom: Classroom, holder: User, second: User, at: datetime.datetime) -> None:
     """Notify the holder of the licence that the second teacher left."""
     _queue(LEFT, holder, at, classroom=classroom.pk, second=second.pk)
+
+
+def notify_teacher_of_tries(classroom: Classroom, teacher: User, at: datetime.datetime) -> None:
+    """Notify a teacher of the class that somebody tries its pupils' passwords."""
+    _queue(TRIED, teacher, at, classroom=classroom.pk)
 
 
 def _queue(kind: str, person: User, at: datetime.datetime, **context: int | None) -> None:

@@ -40,6 +40,11 @@ _ERASE_SQL = """
 WITH tickets AS (
     DELETE FROM classes_entryticket AS ticket USING classes_pupilaccount AS pupil
     WHERE ticket.pupil_id = pupil.id AND pupil.classroom_id = ANY(%(classes)s)
+), origins AS (
+    DELETE FROM accounts_knownorigin AS origin USING classes_pupilaccount AS pupil
+    WHERE origin.owner = 'pupil:' || pupil.id AND pupil.classroom_id = ANY(%(classes)s)
+), networks AS (
+    DELETE FROM accounts_knownorigin WHERE owner = ANY(SELECT 'class:' || id FROM unnest(%(classes)s::bigint[]) AS id)
 ), erased AS (
     DELETE FROM classes_pupilaccount WHERE classroom_id = ANY(%(classes)s) RETURNING classroom_id, created_at
 )

@@ -27,6 +27,12 @@ def invite(*, classroom_id: int, username: str, by_id: int, asked_at: str) -> No
         return
 
 
+@task(name="classes.note_tries")
+def note_tries(*, code: str, tried_at: str) -> None:
+    """Tell the teachers of the class with this code, if any, that many passwords were tried."""
+    operations.note_tries(code=code, at=datetime.datetime.fromisoformat(tried_at))
+
+
 @periodic_task(every=datetime.timedelta(days=1))
 def erase_pupils() -> None:
     """Warn teachers whose pupils will be erased, and erase pupils whose retention has passed."""

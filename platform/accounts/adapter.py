@@ -13,11 +13,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_variables
 from django_tenants.utils import get_public_schema_name
 
-from accounts import account_journal, email_kinds, throttling, usernames
+from accounts import account_journal, attempt_delays, email_kinds, sign_in_delays, usernames
 from accounts.client_ip import get_client_ip as client_address
 from accounts.models import AccountEvent, Profile
 from accounts.outbox import is_confirmation_allowed, queue_email
-from accounts.rate_limits import SIGN_IN_BY_NAME, SIGN_IN_BY_NETWORK
+from core.formatting import pluralize
 from core.plain_names import MAX_LENGTH
 
 if TYPE_CHECKING:
@@ -95,29 +95,35 @@ class AccountAdapter(DefaultAccountAdapter):
 
     @sensitive_variables("credentials")
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
-        """Check a password, with rate limits by username and by network."""
-        subjects = [
-            (SIGN_IN_BY_NAME, str(credentials.get("username", "")).casefold()),
-            (SIGN_IN_BY_NETWORK, throttling.get_network(client_address(request))),
-        ]
+        """Check a password. Raises `ValidationError` where the account, the device or the network has to wait."""
+        account = account_journal.find_account(credentials)
         try:
-            throttling.count_attempts(subjects, at=timezone.now())
-        except throttling.RateLimitExceeded as throttled:
-            raise ValidationError(str(throttled), code="throttled") from None
+            attempt = sign_in_delays.begin(request, str(credentials.get("username", "")), account)
+        except attempt_delays.AttemptTooEarly as refusal:
+            request.retry_after = refusal.retry_after  # type: ignore[attr-defined]
+            advice = "Vous ne le retrouvez pas ? « Mot de passe oublié » vous en fait choisir un autre par e-mail."
+            raise ValidationError(f"{refusal} {advice}", code="too_early") from None
+        # Read by the two methods below.
+        request.refused_attempts = attempt.refused  # type: ignore[attr-defined]
         user: User | None = super().authenticate(request, **credentials)
         if user is not None:
-            throttling.refund_attempts(subjects)
+            attempt.take_back()
         return user
 
     @sensitive_variables("credentials")
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Write the refused password in the accounts' journal: whether or not the account exists, in as long."""
         user = account_journal.find_account(credentials)
-        account_journal.record_event(AccountEvent.Action.PASSWORD_REFUSED, user=user, at=timezone.now())
+        account_journal.record_event(
+            AccountEvent.Action.PASSWORD_REFUSED, user=user, at=timezone.now(), details=_describe_refused(request)
+        )
 
     def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
-        """Write the sign-in in the accounts' journal, then go on as allauth does."""
-        account_journal.record_event(AccountEvent.Action.SIGNED_IN, user=user, at=timezone.now())
+        """Write the sign-in in the accounts' journal, remember where it came from, then go on as allauth does."""
+        account_journal.record_event(
+            AccountEvent.Action.SIGNED_IN, user=user, at=timezone.now(), details=_describe_refused(request)
+        )
+        sign_in_delays.remember(request, user)
         response: HttpResponse = super().post_login(request, user, **options)
         return response
 
@@ -173,3 +179,11 @@ def is_portal(request: HttpRequest) -> bool:
     """Return whether the request was made to the portal's host, not an office's."""
     schema: str = request.tenant.schema_name  # type: ignore[attr-defined]
     return schema == str(get_public_schema_name())
+
+
+def _describe_refused(request: HttpRequest) -> str:
+    """Return how many attempts came too early before this one and were not looked at; empty for none."""
+    refused = getattr(request, "refused_attempts", 0)
+    if not refused:
+        return ""
+    return f"après {pluralize(refused, 'essai refusé', 'essais refusés')} sans examen, faute d'avoir attendu."

@@ -9,11 +9,8 @@ from allauth.account.adapter import get_adapter
 from django import forms
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 
-from accounts import throttling
 from accounts.models import Profile, User
-from accounts.rate_limits import SIGN_IN_BY_NAME
 from core.plain_names import check_person_name
 from web.generic_forms import ModelForm
 
@@ -113,7 +110,7 @@ class SignInForm(allauth_forms.LoginForm):
 
 
 class ChangePasswordForm(allauth_forms.ChangePasswordForm):
-    """The current password, rate-limited like the sign-in page, and the new one twice."""
+    """The current password, under the delays of the sign-in page, and the new one twice."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -203,15 +200,12 @@ class PersonForm(ModelForm[User]):
         return data
 
     def _check_old_password(self, password: str, *, changes_email: bool) -> None:
-        """Check the password under the sign-in rate limit: a session must not allow guessing."""
-        subjects = [(SIGN_IN_BY_NAME, self.instance.username.casefold())]
+        """Check the password under the delays of the sign-in page: a session must not allow guessing."""
         try:
-            throttling.count_attempts(subjects, at=timezone.now())
-        except throttling.RateLimitExceeded as throttled:
-            self.add_error("old_password", str(throttled))
+            is_right = get_adapter().reauthenticate(self.instance, password)
+        except ValidationError as refusal:
+            self.add_error("old_password", refusal)
             return
-        if self.instance.check_password(password):
-            throttling.refund_attempts(subjects)
-        else:
+        if not is_right:
             purpose = "changer d'adresse e-mail" if changes_email else "en changer"
             self.add_error("old_password", f"Saisissez votre mot de passe actuel pour {purpose}.")

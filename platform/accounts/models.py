@@ -141,6 +141,54 @@ class Throttle(models.Model):
         return f"{self.scope}: {self.tries}"
 
 
+class AttemptDelay(models.Model):
+    """Failed attempts of a subject that are not forgotten yet, and its wait. Written by `attempt_delays` alone.
+
+    `subject` is a keyed hash of an account, a network or a device: the table holds no personal data.
+    """
+
+    scope = models.CharField(max_length=20)
+    subject = models.CharField(max_length=64)
+    # When the last failure is forgotten: one goes after the other.
+    empties_at = models.DateTimeField()
+    # Before it, attempts are refused.
+    open_at = models.DateTimeField()
+    # Attempts that were refused since the last one that was counted.
+    refused = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="delay_once_a_subject", fields=["scope", "subject"])]
+        indexes = [models.Index(name="delay_empties_at", fields=["empties_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.scope}: until {self.open_at}"
+
+
+class KnownOrigin(models.Model):
+    """A device or a network from which an account, or a pupil of a class, has signed in.
+
+    `owner` is the key of the account or class (`user:12`), `digest` a keyed hash: see `known_origins`. No foreign key:
+    the rows are those of several tables, and expire by themselves.
+    """
+
+    class Kind(models.TextChoices):
+        DEVICE = "device", "Appareil"
+        NETWORK = "network", "Réseau"
+
+    owner = models.CharField(max_length=32)
+    kind = models.CharField(max_length=8, choices=Kind)
+    digest = models.CharField(max_length=64)
+    # The last sign-in, to the day.
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="known_origin_once", fields=["owner", "digest"])]
+        indexes = [models.Index(name="known_origin_seen_at", fields=["seen_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.owner}: {self.kind}"
+
+
 #: How long the accounts' journal is kept. The trigger of migration 0002 says the same.
 ACCOUNT_EVENTS_KEPT = datetime.timedelta(days=365)
 

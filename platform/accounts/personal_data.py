@@ -13,7 +13,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.hashers import make_password
 from django.contrib.contenttypes.models import ContentType
 
-from accounts import account_journal, email_kinds
+from accounts import account_journal, email_kinds, known_origins, sign_in_delays
 from accounts.models import AccountEvent, Session, User
 from core.exceptions import DomainError
 from mailing import personal_data as outbox
@@ -61,6 +61,7 @@ def erase_account(user: User, *, at: datetime.datetime) -> None:
     EmailAddress.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()
     Session.objects.filter(account=user.pk).delete()
+    known_origins.forget([sign_in_delays.get_owner(user).key])
     user.groups.clear()
     user.user_permissions.clear()
     user.username = _build_erased_username(user)

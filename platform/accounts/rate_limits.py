@@ -1,4 +1,4 @@
-"""Rate limits on passwords, codes, sign-ups and e-mails."""
+"""Rate limits on codes, sign-ups and e-mails."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import datetime
 
 from accounts.throttling import RateLimit
 
-QUARTER_HOUR = datetime.timedelta(minutes=15)
 HOUR = datetime.timedelta(hours=1)
-SIGN_IN_BY_NAME = RateLimit("sign-in/name", 10, QUARTER_HOUR)
-# High: a school's teachers share one IP address.
-SIGN_IN_BY_NETWORK = RateLimit("sign-in/address", 100, QUARTER_HOUR)
 # Three six-digit codes are valid at a time: at this rate, guessing one takes more than 1,000 days on average.
 SECOND_FACTOR = RateLimit("second-factor", 10, HOUR)
 # Each code works once. Longer than the 90 s during which a code is valid.

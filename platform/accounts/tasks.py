@@ -6,7 +6,7 @@ import datetime
 
 from django.utils import timezone
 
-from accounts import account_journal, password_resets, throttling
+from accounts import account_journal, attempt_delays, known_origins, password_resets, throttling
 from accounts.models import SEALED_ACCOUNT_EVENTS, Session
 from jobs.periodic_tasks import periodic_task
 from jobs.tasks import task
@@ -21,6 +21,13 @@ def delete_old_attempts() -> None:
     before = timezone.now() - RETENTION
     throttling.prune(before=before)
     password_resets.prune(before=before)
+
+
+@periodic_task(every=datetime.timedelta(hours=1))
+def delete_old_delays() -> None:
+    """Delete failures that are forgotten, and devices and networks that were not used for long."""
+    attempt_delays.prune()
+    known_origins.prune()
 
 
 @periodic_task(every=datetime.timedelta(hours=6))

@@ -117,6 +117,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.sign_in_delays.AttemptResponseMiddleware",
     "web.middleware.AccessPolicyMiddleware",
 ]
 
@@ -236,9 +237,9 @@ ACCOUNT_FORMS = {
     "change_password": "accounts.forms.ChangePasswordForm",
 }
 
-# None: counted by accounts.rate_limits in the database instead. The others respond with status 429.
+# None: counted in the database instead, by accounts.sign_in_delays and accounts.rate_limits. The other gives a 429.
 ACCOUNT_RATE_LIMITS = {
-    "login": "60/m/ip",
+    "login": None,
     "login_failed": None,
     "signup": None,
     "reset_password": None,

@@ -103,8 +103,8 @@ class ApplicationTokenAdmin(ReadOnlyAdminMixin, ModelAdmin):
 class ClassroomAdmin(ReadOnlyAdminMixin, ModelAdmin):
     """Classes with their teachers and numbers of pupils."""
 
-    list_display = ("code", "name", "school", "teacher", "pupils_count", "opened_at", "locked_at", "purged_at")
-    list_filter = (("locked_at", admin.EmptyFieldListFilter), ("purged_at", admin.EmptyFieldListFilter))
+    list_display = ("code", "name", "school", "teacher", "pupils_count", "opened_at", "tried_at", "purged_at")
+    list_filter = (("tried_at", admin.EmptyFieldListFilter), ("purged_at", admin.EmptyFieldListFilter))
     list_select_related = ("seat__holder", "seat__subscription__school")
     search_fields = (
         "code__istartswith",
@@ -114,7 +114,7 @@ class ClassroomAdmin(ReadOnlyAdminMixin, ModelAdmin):
     )
     search_help_text = "Le code d'une classe, un UAI, l'identifiant ou l'adresse de l'enseignant"
     fields = ("code", "name", "school", "teacher", "second_teacher", "second_invited_by", "pupils_count", "opened_at",
-              "locked_at", "warned_at", "purged_at")  # fmt: skip
+              "tried_at", "warned_at", "purged_at")  # fmt: skip
     ordering = ("-pk",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Classroom]:

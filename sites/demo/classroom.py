@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.utils import timezone
 
+from accounts.known_origins import Origin
 from licensing.classes import operations
 from licensing.classes.entry_check import check_pupil_entry, check_user_entry
 
@@ -33,7 +34,7 @@ def run_class(teacher: User) -> DemoClass:
     classroom = operations.open_class(seat_id=seat.pk, by=teacher, name=NAME, at=now)
     cards = operations.add_pupils(classroom_id=classroom.pk, count=PUPILS, by=teacher, at=now)
     first = cards[0]
-    pupil = operations.sign_in(
-        login=first.login.replace("-", " ").upper(), password=first.password, address="127.0.0.1", at=now
+    pupil, _ = operations.sign_in(
+        login=first.login.replace("-", " ").upper(), password=first.password, origin=Origin("127.0.0.1"), at=now
     )
     return DemoClass(cards, check_user_entry(teacher.pk, at=now), check_pupil_entry(pupil.pk, at=now))

@@ -37,7 +37,7 @@ CLASSES = {
     "classes:add": "signed in",
     "classes:remove": "signed in",
     "classes:reset": "signed in",
-    "classes:unlock": "signed in",
+    "classes:mark_tries_read": "signed in",
     "classes:sheet": "signed in",
     "classes:print_cards": "signed in",
     "classes:invite": "signed in",

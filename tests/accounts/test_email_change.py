@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 from allauth.account.models import EmailAddress
-from django.utils import timezone
+from django.conf import settings
 
 from accounts import throttling
-from accounts.rate_limits import SIGN_IN_BY_NAME
+from accounts.sign_in_delays import AT_NETWORK
 from mailing.kinds import NoLongerDue
 from tests.accounts.emails import PASSWORD, answer_resets, find_link, sign_in
-from tests.conftest import TERM
+from tests.accounts.waiting import let_pass
+from tests.conftest import TERM, HostClient
 from tests.emails import list_emails, render_email
 from tests.factories.accounts import TeacherFactory, enable_second_factor
 
@@ -71,10 +72,12 @@ def test_it_needs_the_password(browser, person):
     assert list_emails("account.confirm_new") == []
 
 
-def test_password_guesses_from_a_session_are_limited(browser, person):
-    for _ in range(SIGN_IN_BY_NAME.tries):
+def test_password_guesses_from_a_session_wait_as_at_the_sign_in(browser, person):
+    for _ in range(AT_NETWORK.free):
         change(browser, person, old_password="faux")
-    assert "patientez 15 minutes" in change(browser, person).content.decode()
+    answer = change(browser, person)
+    assert "réessayez dans 5 secondes" in answer.content.decode()
+    assert (answer.status_code, answer["Retry-After"]) == (429, "5")
 
 
 def test_other_fields_are_changed_without_the_password(browser, person):
@@ -138,15 +141,15 @@ def test_emails_are_found_by_the_account_id(browser, person):
 # --- « Changer de mot de passe » --------------------------------------------------------------------------------------
 
 
-def test_a_password_change_shares_the_sign_in_rate_limit(browser, person):
+def test_a_password_change_waits_as_the_sign_in_does(browser, person):
     new = {"password1": "quatre-petits-chats", "password2": "quatre-petits-chats"}
-    for _ in range(SIGN_IN_BY_NAME.tries - 1):
-        throttling.count_attempts([(SIGN_IN_BY_NAME, person.username)], at=timezone.now())
+    for _ in range(AT_NETWORK.free - 1):
+        sign_in(HostClient(settings.BASE_DOMAIN), person, "faux")
     answer = browser.post("/mot-de-passe/", {"oldpassword": "faux", **new})
     assert "pas votre mot de passe actuel" in answer.content.decode()
     answer = browser.post("/mot-de-passe/", {"oldpassword": PASSWORD, **new})
-    assert "patientez 15 minutes" in answer.content.decode()
-    throttling.prune(before=timezone.now() + SIGN_IN_BY_NAME.window)
+    assert "réessayez dans 5 secondes" in answer.content.decode()
+    let_pass(AT_NETWORK.first)
     browser.post("/mot-de-passe/", {"oldpassword": PASSWORD, **new})
     person.refresh_from_db()
     assert person.check_password("quatre-petits-chats")

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Profile
 from licensing.classes import entry_check, licence_status
-from licensing.classes.models import Classroom, PupilAccount
+from licensing.classes.models import Classroom
 from licensing.entitlements.models import Seat, Subscription
 from tests.classes.class_rows import create_class, create_subscription, create_taught_class, hold_seat, paris_time
 from tests.conftest import TERM
@@ -164,8 +164,7 @@ def test_a_pupil_is_kept_out_with_a_sentence_for_children(classroom, entitlement
 
 def test_wrong_attempts_end_no_session():
     opened = create_taught_class()
-    Classroom.objects.filter(pk=opened.pk).update(locked_at=TERM)
-    PupilAccount.objects.filter(classroom=opened).update(locked_at=TERM)
+    Classroom.objects.filter(pk=opened.pk).update(tried_at=TERM)
     assert entry_check.check_pupil_entry(first_pupil(opened).pk, TERM).allowed
 
 

@@ -111,7 +111,7 @@ WRITES: dict[str, dict[str, Any]] = {
     "add_pupils": {"count": 1},
     "remove_pupil": {"number": 1},
     "reset_passwords": {"numbers": [1]},
-    "unlock": {"number": 1},
+    "mark_tries_read": {},
     "request_invitation": {"username": "quelqu.un"},
     "end_sharing": {},
 }
@@ -120,7 +120,7 @@ WRITES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("who", [stranger, previous_teacher, subscription_principal, guest_of_previous_teacher])
 def test_who_does_not_teach_the_class_now_writes_nothing(classroom, who, write):
-    pupil = PupilFactory(classroom=classroom, number=1, failures=3)
+    pupil = PupilFactory(classroom=classroom, number=1)
     by = who(classroom)
     with pytest.raises(exceptions.ClassNotTaught) as refusal:
         getattr(operations, write)(classroom_id=classroom.pk, by=by, at=TERM, **WRITES[write])
@@ -128,7 +128,7 @@ def test_who_does_not_teach_the_class_now_writes_nothing(classroom, who, write):
         getattr(operations, write)(classroom_id=987654321, by=by, at=TERM, **WRITES[write])
     assert str(refusal.value) == str(of_none.value)  # a guessed id reveals nothing
     pupil.refresh_from_db()
-    assert (pupil.failures, pupil.password_set_at) == (3, pupil.created_at)
+    assert pupil.password_set_at == pupil.created_at
 
 
 def test_the_second_teacher_does_all_but_choose_who_shares(classroom, teacher):
@@ -233,13 +233,11 @@ def test_one_password_is_changed_and_the_others_stay(classroom, teacher):
     assert other.password_set_at == other.created_at
 
 
-def test_all_passwords_are_changed_and_the_locked_unlocked(classroom, teacher):
-    pupils = PupilFactory.create_batch(3, classroom=classroom, failures=10, locked_at=TERM)
+def test_all_passwords_are_changed(classroom, teacher):
+    PupilFactory.create_batch(3, classroom=classroom)
     credentials = operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=teacher, at=LATER)
     assert [one.number for one in credentials] == pupil_numbers(classroom)
-    for pupil in pupils:
-        pupil.refresh_from_db()
-        assert (pupil.failures, pupil.locked_at) == (0, None)
+    assert set(PupilAccount.objects.values_list("password_set_at", flat=True)) == {LATER}
 
 
 def test_an_unknown_number_changes_no_password(classroom, teacher):
@@ -254,29 +252,6 @@ def test_a_class_without_pupils_has_no_password_to_change(classroom, teacher):
     assert operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=teacher, at=TERM) == []
     with pytest.raises(exceptions.InvalidPupilCount):
         operations.reset_passwords(classroom_id=classroom.pk, numbers=[], by=teacher, at=TERM)
-
-
-# Unlocking
-
-
-def test_one_pupil_is_unlocked(classroom, teacher):
-    one, other = (PupilFactory(classroom=classroom, number=n, failures=10, locked_at=TERM) for n in (1, 2))
-    operations.unlock(classroom_id=classroom.pk, number=1, by=teacher, at=LATER)
-    one.refresh_from_db()
-    other.refresh_from_db()
-    assert (one.failures, one.locked_at) == (0, None)
-    assert (other.failures, other.locked_at) == (10, TERM)
-    with pytest.raises(exceptions.NoSuchPupil):
-        operations.unlock(classroom_id=classroom.pk, number=9, by=teacher, at=LATER)
-
-
-def test_a_class_is_opened_again_to_all_its_pupils(classroom, teacher):
-    pupil = PupilFactory(classroom=classroom, failures=10, locked_at=TERM)
-    Classroom.objects.filter(pk=classroom.pk).update(failures=60, locked_at=TERM)
-    operations.unlock(classroom_id=classroom.pk, number=None, by=teacher, at=LATER)
-    for row in (classroom, pupil):
-        row.refresh_from_db()
-        assert (row.failures, row.locked_at) == (0, None)
 
 
 # The licence
@@ -306,7 +281,6 @@ def test_reading_and_removing_need_no_running_licence(classroom, teacher, reason
     stop_licence(classroom, **STOP_CASES[reason][0])
     assert get_taught_class(teacher, classroom.pk) == classroom
     assert operations.open_class(seat_id=classroom.seat_id, by=teacher, name="", at=TERM) == classroom
-    operations.unlock(classroom_id=classroom.pk, number=1, by=teacher, at=TERM)
     operations.remove_pupil(classroom_id=classroom.pk, number=1, by=teacher, at=TERM)
     assert not classroom.pupils.exists()
 

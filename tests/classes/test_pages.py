@@ -112,7 +112,7 @@ ADDRESSES = (
     "eleves/",
     "eleves/1/retirer/",
     "mots-de-passe/",
-    "debloquer/",
+    "essais/lus/",
     "feuille/",
     "imprimer/",
     "collegue/",
@@ -251,18 +251,6 @@ def test_a_removed_pupil_frees_a_place(taught, teacher):
     taught.add(1)
     assert teacher.post(taught.url("eleves/2/retirer/"), {"etat": get_state_token(confirmation)}).status_code == 409
     assert PupilAccount.objects.count() == 3
-
-
-def test_a_locked_pupil_and_a_locked_class_are_shown_and_opened_again(taught, teacher):
-    PupilAccount.objects.filter(number=2).update(locked_at=TERM)
-    Classroom.objects.update(locked_at=TERM)
-    page = read(teacher.get(taught.url()))
-    assert "Bloqué" in page
-    assert "la classe est fermée aux élèves" in page
-    teacher.post(taught.url("debloquer/"), {"numero": "2"})
-    assert taught.pupil(2).locked_at is None
-    teacher.post(taught.url("debloquer/"))
-    assert Classroom.objects.get().locked_at is None
 
 
 def test_a_suspended_licence_is_read_and_not_added_to(taught, teacher):

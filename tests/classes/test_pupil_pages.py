@@ -5,15 +5,17 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
+from accounts.known_origins import COOKIE_NAME
 from licensing.classes import operations
-from licensing.classes.exceptions import TooManyAttempts
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.entitlements import operations as seats
 from licensing.entitlements.models import Entitlement
+from tests.accounts.waiting import let_pass
 from tests.classes.taught_class import TaughtClass
-from tests.conftest import TERM
+from tests.conftest import TERM, HostClient
 from tests.entitlements.school_scenario import SchoolScenario
 from tests.sites.portal.my_account_page import visible_text as read
 
@@ -81,14 +83,25 @@ def test_a_signed_in_pupil_is_informed_when_the_licence_stops(inside):
     assert "Accéder à l’application" not in page
 
 
-def test_too_many_attempts_from_one_network_give_the_time_to_wait(taught, portal, monkeypatch):
-    def limited(**_):
-        raise TooManyAttempts("Attends 5 minutes, et recommence.", 300)
+def test_a_pupil_who_tries_too_often_reads_how_many_seconds_to_wait(taught, portal):
+    first = taught.credentials[0]
+    for _ in range(5):
+        enter(portal, first, password="rien")
+    answer = enter(portal, first)
+    assert (answer.status_code, answer["Retry-After"]) == (429, "5")
+    assert "Attends un peu, puis essaie encore. 5 secondes" in read(answer)
+    let_pass(datetime.timedelta(seconds=5))
+    assert enter(portal, first)["Location"] == CLASS
 
-    monkeypatch.setattr(operations, "sign_in", limited)
-    answer = enter(portal, taught.credentials[0])
-    assert (answer.status_code, answer["Retry-After"]) == (429, "300")
-    assert "Attends 5 minutes" in read(answer)
+
+def test_a_tablet_is_remembered_and_lets_its_pupil_in_whoever_tries_elsewhere(taught, inside):
+    first = taught.credentials[0]
+    inside.post("/eleve/quitter/")
+    stranger = HostClient(settings.BASE_DOMAIN, REMOTE_ADDR="198.51.100.7")
+    assert [enter(stranger, first, password="rien").status_code for _ in range(6)] == [422] * 5 + [429]
+    inside.defaults["REMOTE_ADDR"] = "198.51.100.7"
+    assert enter(inside, first)["Location"] == CLASS
+    assert inside.cookies[COOKIE_NAME]["httponly"]
 
 
 # --- The session ----------------------------------------------------------------------------------------------------

@@ -1,23 +1,31 @@
-"""A pupil's sign-in, and rate limits on wrong attempts."""
+"""A pupil's sign-in, and the delays between wrong attempts."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import re
 
 import pytest
+from django.db import connection
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
-from accounts.models import Throttle
+from accounts import attempt_delays
+from accounts.known_origins import Origin
+from accounts.models import AttemptDelay, KnownOrigin
 from licensing.classes import exceptions, operations, passwords
-from licensing.classes.models import Classroom
 from licensing.classes.operations import pupil_sign_in
 from licensing.exceptions import LicensingError
+from tests.accounts.waiting import let_pass
 from tests.classes.seat_changes import LATER, STOP_CASES, stop_licence, transfer_seat
 from tests.conftest import TERM
 from tests.factories.classes import PASSWORD, ClassroomFactory, PupilFactory
 
-HERE = "192.0.2.1"
+SCHOOL, ELSEWHERE = "192.0.2.1", "198.51.100.7"
+SECOND = datetime.timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -30,8 +38,13 @@ def lapin(classroom):
     return PupilFactory(classroom=classroom, number=1, word="lapin")
 
 
-def enter(login="lapin-tulipe-5837", password=PASSWORD, *, address=HERE, at=TERM):
-    return operations.sign_in(login=login, password=password, address=address, at=at)
+def sign_in(login="lapin-tulipe-5837", password=PASSWORD, *, address=SCHOOL, device="", at=TERM):
+    return operations.sign_in(login=login, password=password, origin=Origin(address, device), at=at)
+
+
+def enter(*args, **where):
+    """Sign in; return the pupil."""
+    return sign_in(*args, **where).pupil
 
 
 def try_wrong_passwords(times, login="lapin-tulipe-5837", **where):
@@ -42,6 +55,13 @@ def try_wrong_passwords(times, login="lapin-tulipe-5837", **where):
             enter(login, "autre", **where)
         codes.append(refusal.value.code)
     return codes
+
+
+def spend(rule, subject, failures):
+    """Count so many failures of a subject."""
+    attempt_delays.begin([(rule, subject)])
+    AttemptDelay.objects.filter(scope=rule.scope).update(empties_at=timezone.now() + (failures - 1) * rule.forget_every)
+    attempt_delays.begin([(rule, subject)])
 
 
 def test_the_right_credentials_sign_in_and_record_the_time(lapin, classroom):
@@ -88,97 +108,154 @@ def test_any_wrong_credential_gives_one_message_and_costs_one_hash(lapin, monkey
     assert hashed == [passwords.PupilHasher.iterations]
 
 
-def test_ten_wrong_passwords_lock_the_pupil_until_the_teacher_unlocks_them(lapin, classroom):
-    assert try_wrong_passwords(12) == ["wrong_credentials"] * 9 + ["pupil_locked"] * 3
-    with pytest.raises(exceptions.PupilLocked, match="maître ou à ta maîtresse de débloquer ton compte"):
-        enter(at=TERM + datetime.timedelta(days=30))  # neither the right password nor time unlocks
-    lapin.refresh_from_db()
-    assert (lapin.failures, lapin.locked_at) == (10, TERM)
-    operations.unlock(classroom_id=classroom.pk, number=1, by=classroom.seat.holder, at=LATER)
+# --- Delays ---------------------------------------------------------------------------------------------------------
+
+
+def test_after_five_wrong_passwords_a_pupil_waits_some_seconds(lapin):
+    assert try_wrong_passwords(7) == ["wrong_credentials"] * 5 + ["too_many_attempts"] * 2
+    with pytest.raises(exceptions.TooManyAttempts, match="Attends 5\u00a0secondes, puis essaie encore") as refusal:
+        enter()
+    assert refusal.value.retry_after == 5
+    let_pass(5 * SECOND)
     assert enter() == lapin
 
 
-def test_a_new_password_unlocks_too(lapin, classroom):
-    try_wrong_passwords(10)
-    [new] = operations.reset_passwords(classroom_id=classroom.pk, numbers=[1], by=classroom.seat.holder, at=LATER)
-    assert enter(password=new.password) == lapin
-    assert try_wrong_passwords(1) == ["wrong_credentials"]
-
-
-def test_a_right_password_resets_the_counter(lapin, classroom):
-    try_wrong_passwords(9)
-    enter()
-    assert try_wrong_passwords(9) == ["wrong_credentials"] * 9
-    lapin.refresh_from_db()
-    classroom.refresh_from_db()
-    assert (lapin.failures, classroom.failures) == (9, 9)
-    assert lapin.locked_at is None
-
-
-def test_the_tenth_try_may_be_the_right_one(lapin):
-    try_wrong_passwords(9)
+def test_a_pupil_waits_a_minute_at_most_however_many_try(lapin):
+    waits = []
+    for turn in range(40):
+        try:
+            enter(password="autre", address=f"203.0.113.{turn}")
+        except exceptions.TooManyAttempts as refusal:
+            waits.append(refusal.retry_after)
+            let_pass(refusal.retry_after * SECOND)
+        except exceptions.WrongCredentials:
+            continue
+    assert waits[:4] == [5, 10, 20, 40]
+    assert max(waits) == 60
+    let_pass(60 * SECOND)
     assert enter() == lapin
-    lapin.refresh_from_db()
-    assert (lapin.failures, lapin.locked_at) == (0, None)
 
 
-def test_one_pupil_s_attempts_lock_no_classmate(lapin, classroom):
-    zebu = PupilFactory(classroom=classroom, number=2, word="zebu")
-    try_wrong_passwords(10)
-    assert enter("zebu-tulipe-5837") == zebu
+def test_a_right_password_takes_back_the_wrong_ones_before_it(lapin):
+    for _ in range(4):
+        try_wrong_passwords(4)
+        enter()
+    failures = AttemptDelay.objects.exclude(scope="pupil/here")
+    assert {(row.scope, row.empties_at <= row.open_at) for row in failures} == {
+        (scope, True) for scope in ("pupil/account", "pupil/network", "pupil/class")
+    }
 
 
-def test_sixty_wrong_passwords_close_the_class_until_the_teacher_opens_it(lapin, classroom):
-    Classroom.objects.filter(pk=classroom.pk).update(failures=58)
-    assert try_wrong_passwords(1) + try_wrong_passwords(1, "zebu-tulipe-5837") + try_wrong_passwords(1) == [
-        "wrong_credentials"
-    ] * 2 + ["class_locked"]
-    other = PupilFactory(classroom=classroom, number=2, word="poney")
-    with pytest.raises(exceptions.ClassLocked, match="de la rouvrir"):
-        enter("poney-tulipe-5837")
-    operations.unlock(classroom_id=classroom.pk, number=None, by=classroom.seat.holder, at=LATER)
-    assert enter("poney-tulipe-5837") == other
-
-
-def test_trying_logins_does_not_reveal_which_animals_a_class_has(lapin):
-    """An unknown login locks like a real one, and a locked class refuses both."""
-    known = try_wrong_passwords(12)
-    assert try_wrong_passwords(12, "zebu-tulipe-5837") == known
-    Classroom.objects.update(locked_at=TERM, failures=60)
-    assert (
-        try_wrong_passwords(2, "poney-tulipe-5837")
-        == try_wrong_passwords(2, "zebu-tulipe-5837")
-        == try_wrong_passwords(2)
-        == ["class_locked"] * 2
-    )
-
-
-def test_trying_logins_does_not_reveal_which_classes_exist(lapin):
-    assert try_wrong_passwords(12, "lapin-jasmin-1234") == try_wrong_passwords(12)
-
-
-def test_a_login_that_was_tried_before_it_existed_is_not_locked(lapin, classroom):
-    try_wrong_passwords(12, "zebu-tulipe-5837")
-    zebu = PupilFactory(classroom=classroom, number=2, word="zebu")
-    assert enter("zebu-tulipe-5837") == zebu
-
-
-def test_a_network_that_tries_all_classes_is_slowed_down(lapin):
-    tries = pupil_sign_in.NETWORK_LIMIT.tries
-    Throttle.objects.all().delete()
+def test_sixty_wrong_tries_in_a_class_leave_the_other_pupils_free(lapin, classroom):
+    others = [PupilFactory(classroom=classroom, number=number) for number in range(2, 31)]
+    for _ in range(12):
+        try_wrong_passwords(5)
+        let_pass(60 * SECOND)
     try_wrong_passwords(1)
-    Throttle.objects.filter(scope="pupil/network").update(tries=tries)
-    with pytest.raises(exceptions.TooManyAttempts, match="Attends 15 minutes") as refusal:
-        enter()
-    assert refusal.value.retry_after == 15 * 60
-    assert enter(address="198.51.100.7") == lapin
-    assert enter(at=TERM + datetime.timedelta(minutes=16)) == lapin
+    for pupil in others[:5]:
+        assert enter(pupil.login) == pupil
+        assert enter(pupil.login, address=ELSEWHERE) == pupil
 
 
-def test_right_passwords_are_not_counted_against_a_school(lapin):
-    for _ in range(3):
+def test_thirty_children_who_mistype_at_one_address_all_enter(classroom):
+    pupils = [PupilFactory(classroom=classroom, number=number) for number in range(1, 31)]
+    for pupil in pupils:
+        assert try_wrong_passwords(2, pupil.login) == ["wrong_credentials"] * 2
+    assert [enter(pupil.login) for pupil in pupils] == pupils
+
+
+def test_nine_hundred_failures_at_one_address_delay_no_class_that_is_new_there(lapin):
+    """Ten classes of thirty who have all mistyped three times, none of whom has succeeded yet."""
+    spend(pupil_sign_in.OF_NETWORK, SCHOOL, 900)
+    assert enter() == lapin
+
+
+def test_a_network_that_tries_all_logins_is_slowed_down_for_classes_that_are_new_there(lapin, classroom):
+    spend(pupil_sign_in.OF_NETWORK, SCHOOL, 1_000)
+    with pytest.raises(exceptions.TooManyAttempts):
         enter()
-    assert Throttle.objects.get(scope="pupil/network").tries == 0
+    assert enter(address=ELSEWHERE) == lapin
+    let_pass(60 * SECOND)
+    assert enter() == lapin
+    # Now the class is known there.
+    zebu = PupilFactory(classroom=classroom, number=2, word="zebu")
+    spend(pupil_sign_in.OF_NETWORK, SCHOOL, 1_000)
+    assert try_wrong_passwords(1, "poney-jasmin-1234") == ["too_many_attempts"]
+    assert enter(zebu.login) == zebu
+
+
+def test_a_class_is_known_at_its_school_while_strangers_try_a_pupil(lapin, classroom):
+    enter()
+    for number in range(40):
+        with contextlib.suppress(exceptions.TooManyAttempts):
+            try_wrong_passwords(1, address=f"203.0.113.{number}")
+    with pytest.raises(exceptions.TooManyAttempts):
+        enter(address=ELSEWHERE)
+    assert enter() == lapin
+
+
+def test_a_known_tablet_is_let_through_and_has_a_budget_of_its_own(lapin):
+    tablet = sign_in().device
+    try_wrong_passwords(6, address=ELSEWHERE)
+    with pytest.raises(exceptions.TooManyAttempts):
+        enter(address=ELSEWHERE)
+    assert enter(address=ELSEWHERE, device=tablet) == lapin
+    tries = try_wrong_passwords(12, address=ELSEWHERE, device=tablet)
+    assert tries == ["wrong_credentials"] * 10 + ["too_many_attempts"] * 2
+
+
+def test_a_new_password_makes_the_pupil_s_tablets_unknown(lapin, classroom):
+    tablet = sign_in().device
+    [new] = operations.reset_passwords(classroom_id=classroom.pk, numbers=[1], by=classroom.seat.holder, at=LATER)
+    try_wrong_passwords(6, address=ELSEWHERE)
+    with pytest.raises(exceptions.TooManyAttempts):
+        enter(password=new.password, address=ELSEWHERE, device=tablet)
+
+
+def test_the_tablets_of_a_removed_pupil_are_forgotten(lapin, classroom):
+    enter()
+    operations.remove_pupil(classroom_id=classroom.pk, number=1, by=classroom.seat.holder, at=TERM)
+    assert list(KnownOrigin.objects.values_list("owner", flat=True)) == [f"class:{classroom.pk}"]
+
+
+# --- What exists is not told ----------------------------------------------------------------------------------------
+
+
+def answers(login, *, times=8):
+    """Return the code, sentence and seconds of each of some wrong tries from one network, then from many."""
+    given = []
+    for turn in range(times + 18):
+        address = SCHOOL if turn < times else f"203.0.113.{turn}"
+        with pytest.raises(LicensingError) as refusal:
+            enter(login, "autre", address=address)
+        given.append((refusal.value.code, refusal.value.sentence, getattr(refusal.value, "retry_after", None)))
+    return given
+
+
+@pytest.mark.parametrize("login", ["zebu-tulipe-5837", "lapin-jasmin-1234", "Lucas"])
+def test_what_does_not_exist_answers_as_what_does(lapin, login):
+    assert answers(login) == answers("lapin-tulipe-5837")
+
+
+@pytest.mark.parametrize("login", ["zebu-tulipe-5837", "lapin-jasmin-1234"])
+def test_what_does_not_exist_costs_the_same_statements(lapin, login):
+    def list_statements(typed):
+        with CaptureQueriesContext(connection) as counted, contextlib.suppress(LicensingError):
+            enter(typed, "autre")
+        return [re.sub(r"'[^']*'|\d+", "?", query["sql"]) for query in counted.captured_queries]
+
+    # Looked at, then refused.
+    assert [list_statements(login) for _ in range(7)] == [list_statements(lapin.login) for _ in range(7)]
+
+
+@pytest.mark.parametrize("code", ["tulipe-5837", "jasmin-1234"])
+def test_the_sixtieth_failure_queues_one_job_whether_or_not_the_class_exists(lapin, monkeypatch, code):
+    queued = []
+    monkeypatch.setattr(pupil_sign_in, "defer", lambda name, **values: queued.append((name, values["code"])))
+    spend(pupil_sign_in.OF_CLASS, code, 58)
+    for number, expected in enumerate((0, 1, 1, 1)):
+        try_wrong_passwords(1, f"lapin-{code}", address=f"203.0.113.{number}")
+        assert queued == [("classes.note_tries", code)] * expected
 
 
 @pytest.mark.parametrize("reason", [*STOP_CASES, "no_teacher"])
@@ -212,7 +289,10 @@ def test_a_password_changed_during_its_check_is_refused(lapin, classroom, monkey
 
 
 def test_signing_in_takes_few_queries(lapin, django_assert_num_queries):
-    with django_assert_num_queries(14):  # two of them count by network, four are the savepoints of two transactions
+    enter()
+    # The class, the pupil, the known origins; four with a savepoint to count and four to take back; five to record the
+    # sign-in and read the class; three for the origins.
+    with django_assert_num_queries(19):
         enter()
 
 
@@ -220,8 +300,8 @@ def test_an_error_report_shows_no_password(lapin, monkeypatch):
     def breaks(*args, **kwargs):
         raise RuntimeError("the database went away")
 
-    monkeypatch.setattr(pupil_sign_in, "_reset_failures", breaks)
+    monkeypatch.setattr(pupil_sign_in, "_record_sign_in", breaks)
     with pytest.raises(RuntimeError) as broken:
-        operations.sign_in(login=lapin.login, password=PASSWORD, address=HERE, at=TERM)
+        operations.sign_in(login=lapin.login, password=PASSWORD, origin=Origin(SCHOOL), at=TERM)
     reporter = ExceptionReporter(RequestFactory().get("/"), broken.type, broken.value, broken.tb.tb_next)
     assert PASSWORD not in reporter.get_traceback_html()

@@ -10,9 +10,13 @@ import pytest
 from django.db import transaction
 from django_tenants.utils import schema_context
 
+from accounts import attempt_delays
+from accounts.known_origins import Origin
+from accounts.models import KnownOrigin
 from licensing.classes import operations, passwords, words
 from licensing.classes.exceptions import ClassNotTaught
 from licensing.classes.models import ClassInvitation, Classroom, PupilAccount
+from licensing.classes.operations import pupil_sign_in
 from licensing.entitlements import operations as seats
 from licensing.exceptions import LicensingError
 from mailing.models import Message
@@ -95,35 +99,18 @@ def test_classes_that_draw_one_code_at_once_have_one_each(committing, monkeypatc
 
 def sign_in(login, *, right=False):
     return functools.partial(
-        operations.sign_in, login=login, password=PASSWORD if right else "autre", address="192.0.2.1", at=TERM
+        operations.sign_in, login=login, password=PASSWORD if right else "autre", origin=Origin("192.0.2.1"), at=TERM
     )
 
 
-def test_thirty_two_simultaneous_wrong_attempts_check_ten_passwords(committing, classroom, monkeypatch):
+def test_of_thirty_two_wrong_attempts_at_once_five_passwords_are_checked(committing, classroom, monkeypatch):
     looked = []
     matches = passwords.verify
     monkeypatch.setattr(passwords, "verify", lambda typed, stored: looked.append(stored) or matches(typed, stored))
     pupil = PupilFactory(classroom=classroom)
     outcomes = run_concurrently(committing.schema_name, [sign_in(pupil.login)] * 32, expected_errors=LicensingError)
-    assert looked.count(pupil.password) == 10
-    assert codes(outcomes)["pupil_locked"] >= 22
-    pupil.refresh_from_db()
-    classroom.refresh_from_db()
-    assert (pupil.failures, pupil.locked_at, classroom.failures) == (10, TERM, 10)
-
-
-def test_a_class_is_locked_at_its_sixtieth_wrong_attempt(committing, classroom):
-    pupils = [PupilFactory(classroom=classroom, number=number) for number in range(1, 5)]
-    Classroom.objects.filter(pk=classroom.pk).update(failures=52)
-    outcomes = run_concurrently(
-        committing.schema_name,
-        [sign_in(pupil.login) for pupil in pupils for _ in range(8)],
-        expected_errors=LicensingError,
-    )
-    assert codes(outcomes) == {"wrong_credentials": 8, "class_locked": 24}
-    classroom.refresh_from_db()
-    assert (classroom.failures, classroom.locked_at) == (60, TERM)
-    assert sum(PupilAccount.objects.values_list("failures", flat=True)) == 8
+    assert looked.count(pupil.password) == pupil_sign_in.AT_NETWORK.free == 5
+    assert codes(outcomes) == {"wrong_credentials": 5, "too_many_attempts": 27}
 
 
 def test_a_whole_class_signs_in_at_once(committing, classroom):
@@ -131,23 +118,17 @@ def test_a_whole_class_signs_in_at_once(committing, classroom):
     outcomes = run_concurrently(
         committing.schema_name, [sign_in(one.login, right=True) for one in pupils], expected_errors=()
     )
-    assert sorted(one.number for one in outcomes) == list(range(1, 31))
-    classroom.refresh_from_db()
-    assert (classroom.failures, classroom.locked_at) == (0, None)
+    assert sorted(one.pupil.number for one in outcomes) == list(range(1, 31))
+    assert KnownOrigin.objects.filter(owner=f"class:{classroom.pk}").count() == 1
 
 
-def test_simultaneous_attempts_are_counted_once_each(committing, classroom):
-    """The right password succeeds or meets the lock set by the wrong ones; the counter is exact."""
-    pupil = PupilFactory(classroom=classroom)
-    outcomes = run_concurrently(
-        committing.schema_name,
-        [sign_in(pupil.login)] * 6 + [sign_in(pupil.login, right=True)] * 2,
-        expected_errors=LicensingError,
-    )
-    assert codes(outcomes) == {"done": 2, "wrong_credentials": 6}
-    pupil.refresh_from_db()
-    assert pupil.failures <= 6
-    assert pupil.locked_at is None
+def test_a_class_that_mistypes_at_once_is_counted_once_each(committing, classroom):
+    pupils = [PupilFactory(classroom=classroom, number=number) for number in range(1, 31)]
+    actions = [sign_in(one.login, right=one.number % 2 == 0) for one in pupils]
+    outcomes = run_concurrently(committing.schema_name, actions, expected_errors=LicensingError)
+    assert codes(outcomes) == {"done": 15, "wrong_credentials": 15}
+    rule = pupil_sign_in.OF_CLASS
+    assert attempt_delays.begin([(rule, classroom.code)]).counted[0].failures == 15 + 1
 
 
 def test_a_teacher_who_is_losing_the_seat_gets_no_passwords_afterwards(committing, classroom):

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from licensing.classes.models import PupilAccount
+from licensing.classes.models import Classroom, PupilAccount
 from licensing.entitlements import operations as seats
 from tests.classes.taught_class import TaughtClass
 from tests.conftest import TERM
@@ -106,7 +106,7 @@ def test_a_resaved_name_sheet_is_read_and_another_classs_is_refused(school, site
 @pytest.mark.parametrize("width", ["wide", "phone"])
 def test_class_pages_have_no_problems(school, site, width):
     taught = TaughtClass(school, pupils=3)
-    PupilAccount.objects.filter(number=2).update(locked_at=TERM)
+    Classroom.objects.update(tried_at=TERM)
     visit = site.person(width=width, session=create_session(site, taught.teacher))
     found = {}
     for path in ("", "mots-de-passe/", "eleves/1/retirer/", "feuille/"):

@@ -157,8 +157,7 @@ def walk_classes(walk, nimes):
     walk.open(teacher, taught.url("eleves/2/retirer/"))
     state = re.search(r'name="etat" value="([0-9a-f]+)"', teacher.get(taught.url()).content.decode())[1]
     walk.post(teacher, taught.url("eleves/"), {"count": 1, "etat": state})
-    taught.classroom.pupils.filter(number=2).update(locked_at=timezone.now())
-    Classroom.objects.update(locked_at=timezone.now())
+    Classroom.objects.update(tried_at=timezone.now())
     walk.open(teacher, taught.url())
     colleague = TeacherFactory()
     classes.create_invitation(
@@ -175,5 +174,4 @@ def walk_classes(walk, nimes):
     walk.open(create_browser(other), f"/mes-classes/ouvrir/{seat.pk}/")
     pupil = HostClient(settings.BASE_DOMAIN)
     walk.open(pupil, "/eleve/")
-    Classroom.objects.update(locked_at=None)
     walk.post(pupil, "/eleve/", {"login": credential.login, "password": credential.password})

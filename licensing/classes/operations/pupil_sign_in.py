@@ -1,122 +1,136 @@
-"""Sign a pupil in, with a limit on attempts.
+"""Sign a pupil in, with growing delays between attempts.
 
-Each attempt is counted as a failure, in its own transaction, before the password is checked, so that concurrent
-attempts are all counted. The 10th failure locks the pupil, the 60th the class, until the teacher unlocks them; a
-success resets the counters. Unknown logins get the same messages, limits and hashing time as existing ones: logins
-cannot be enumerated.
+Each attempt is counted as a failure before the password is checked, so that concurrent attempts are all counted; a
+success takes back the failures before it. A login, and a class code, that does not exist is counted, delayed, hashed
+and answered as one that does: neither can be enumerated. No number of attempts closes a class; many are told to its
+teachers. The numbers are reckoned in docs/decisions/0097.
 """
 
 from __future__ import annotations
 
 import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
+from django_tenants.utils import get_public_schema_name
 
-from accounts import throttling
+from accounts import attempt_delays, known_origins
+from accounts.attempt_delays import DelayRule
+from accounts.known_origins import NOBODY, Owner
+from accounts.models import KnownOrigin
+from core.formatting import pluralize
+from jobs.tasks import defer
 from licensing.classes import licence_status, passwords, words
-from licensing.classes.exceptions import ClassClosed, ClassLocked, PupilLocked, TooManyAttempts, WrongCredentials
+from licensing.classes.exceptions import ClassClosed, TooManyAttempts, WrongCredentials
 from licensing.classes.models import Classroom, PupilAccount
-from licensing.exceptions import LicensingError
 
-#: Consecutive wrong passwords that lock a pupil, and a class.
-MAX_PUPIL_FAILURES = 10
-MAX_CLASS_FAILURES = 60
-#: High: a school's classes share one IP address, and children mistype.
-NETWORK_LIMIT = throttling.RateLimit("pupil/network", 100, datetime.timedelta(minutes=15))
-#: Unknown logins lock after as many attempts as existing ones.
-UNKNOWN_LOGIN_LIMIT = throttling.RateLimit("pupil/unknown", MAX_PUPIL_FAILURES - 1, datetime.timedelta(days=1))
+if TYPE_CHECKING:
+    from accounts.attempt_delays import CountedAttempt
+    from accounts.known_origins import Origin
+
+_SECONDS = datetime.timedelta(seconds=1)
+_MINUTE = datetime.timedelta(minutes=1)
+AT_DEVICE = DelayRule("pupil/device", 10, _MINUTE, first=5 * _SECONDS, longest=_MINUTE)
+AT_NETWORK = DelayRule("pupil/here", 5, _MINUTE, first=5 * _SECONDS, longest=_MINUTE)
+OF_PUPIL = DelayRule("pupil/account", 20, _MINUTE, first=5 * _SECONDS, longest=_MINUTE)
+#: High: ten classes of beginners share their school's address, and a town's schools the town's.
+OF_NETWORK = DelayRule("pupil/network", 1_000, 15 * _SECONDS, first=_SECONDS, longest=_MINUTE)
+#: Nobody waits for it: sixty failures in a day, that no success followed, are told to the teachers.
+OF_CLASS = DelayRule("pupil/class", 60, 24 * _MINUTE)
 
 _WRONG = "Ce n'est pas cela. Regarde bien ta carte, et recommence."
-_PUPIL_LOCKED = "Il y a eu trop d'essais. Demande à ton maître ou à ta maîtresse de débloquer ton compte."
-_CLASS_LOCKED = "Il y a eu trop d'essais dans ta classe. Demande à ton maître ou à ta maîtresse de la rouvrir."
 _CLOSED = "Ta classe est fermée pour le moment. Dis-le à ton maître ou à ta maîtresse."
 
 
+class PupilSignIn(NamedTuple):
+    """A pupil who has signed in, with their class, and the token of the device from which they did."""
+
+    pupil: PupilAccount
+    device: str
+
+
+class _TypedLogin(NamedTuple):
+    """A login as it was typed, and what exists of it; `code` is empty where the text cannot be a login."""
+
+    text: str
+    code: str
+    classroom: Classroom | None
+    pupil: PupilAccount | None
+
+
 @sensitive_variables("password")
-def sign_in(*, login: str, password: str, address: str, at: datetime.datetime) -> PupilAccount:
+def sign_in(*, login: str, password: str, origin: Origin, at: datetime.datetime) -> PupilSignIn:
     """Return the pupil with this login and password, with their class.
 
-    Raises `WrongCredentials`, `PupilLocked`, `ClassLocked`, `TooManyAttempts`; and, for a correct password only,
-    `ClassClosed` where the class is not accessible now. Not one transaction: failures stay counted when it raises.
+    Raises `WrongCredentials`, `TooManyAttempts`; and, for a correct password only, `ClassClosed` where the class is not
+    accessible now. Not one transaction: failures stay counted when it raises.
     """
-    network = [(NETWORK_LIMIT, throttling.get_network(address))]
-    try:
-        throttling.count_attempts(network, at=at)
-    except throttling.RateLimitExceeded as throttled:
-        raise TooManyAttempts(
-            f"Il y a eu trop d'essais ici. Attends {throttling.format_wait(throttled.wait)}, et recommence.",
-            throttled.retry_after,
-        ) from None
-    try:
-        pupil = _count_attempt(login, at)
-    except LicensingError:
+    typed = _find(login)
+    attempt = _begin_attempt(typed, origin)
+    if attempt.has_just_reached(OF_CLASS):
+        # Whether or not a class has the code: the job looks, as the answer must take as long.
+        defer("classes.note_tries", schema=get_public_schema_name(), code=typed.code, tried_at=at.isoformat())
+    if typed.pupil is None:
         passwords.verify_dummy(password)
-        raise
-    if not passwords.verify(password, pupil.password):
-        raise PupilLocked(_PUPIL_LOCKED) if pupil.locked_at is not None else WrongCredentials(_WRONG)
-    pupil = _reset_failures(pupil, at)
-    throttling.refund_attempts(network)
+        raise WrongCredentials(_WRONG)
+    if not passwords.verify(password, typed.pupil.password):
+        raise WrongCredentials(_WRONG)
+    pupil = _record_sign_in(typed.pupil, at)
+    attempt.take_back()
     _check_class_open(pupil.classroom, at)
-    return pupil
-
-
-def _count_attempt(login: str, at: datetime.datetime) -> PupilAccount:
-    """Count the attempt as a failure, lock at the limit, and return the updated pupil.
-
-    Raises `WrongCredentials` for an unknown login; `ClassLocked` or `PupilLocked`, without counting.
-    """
-    parsed = words.parse_login(login)
-    if parsed is None:
-        raise WrongCredentials(_WRONG)
-    pupil = _count_failure(*parsed, at)
-    if pupil is None:
-        raise WrongCredentials(_WRONG)
-    return pupil
-
-
-@transaction.atomic
-def _count_failure(word: str, code: str, at: datetime.datetime) -> PupilAccount | None:
-    classroom = Classroom.objects.locked().filter(code=code).first()
-    if classroom is not None and classroom.locked_at is not None:
-        raise ClassLocked(_CLASS_LOCKED)
-    pupil = PupilAccount.objects.locked().filter(classroom=classroom, word=word).first() if classroom else None
-    if pupil is None:
-        try:
-            throttling.count_attempts([(UNKNOWN_LOGIN_LIMIT, f"{word}-{code}")], at=at)
-        except throttling.RateLimitExceeded:
-            raise PupilLocked(_PUPIL_LOCKED) from None
-    elif pupil.locked_at is not None:
-        raise PupilLocked(_PUPIL_LOCKED)
-    if classroom is not None:
-        _increment_failures(classroom, MAX_CLASS_FAILURES, at)
-    if pupil is not None:
-        _increment_failures(pupil, MAX_PUPIL_FAILURES, at)
-    return pupil
-
-
-def _increment_failures(account: Classroom | PupilAccount, limit: int, at: datetime.datetime) -> None:
-    account.failures += 1
-    account.locked_at = at if account.failures >= limit else None
-    account.save(update_fields=["failures", "locked_at"])
-
-
-@transaction.atomic
-def _reset_failures(pupil: PupilAccount, at: datetime.datetime) -> PupilAccount:
-    """Reset the counters, and return the current pupil. Raises `WrongCredentials`."""
-    classroom = (
-        Classroom.objects.locked().select_related("seat__subscription__key__entitlement").get(pk=pupil.classroom_id)
+    known = known_origins.remember(
+        origin, device_of=get_device_owner(pupil), network_of=_get_network_owner(pupil.classroom)
     )
+    return PupilSignIn(pupil, known.device)
+
+
+def get_device_owner(pupil: PupilAccount) -> Owner:
+    """Return the pupil as the owner of known devices, which a new password makes unknown."""
+    return Owner(f"pupil:{pupil.pk}", pupil.password_set_at.isoformat())
+
+
+def _get_network_owner(classroom: Classroom) -> Owner:
+    return Owner(f"class:{classroom.pk}")
+
+
+def _find(login: str) -> _TypedLogin:
+    """Return what exists of a login: two queries, whatever was typed."""
+    parsed = words.parse_login(login)
+    word, code = parsed or ("", "")
+    classroom = Classroom.objects.filter(code=code).first()
+    pupil = PupilAccount.objects.filter(classroom=classroom.pk if classroom else 0, word=word).first()
+    return _TypedLogin("-".join(parsed) if parsed else words.normalize_password(login), code, classroom, pupil)
+
+
+def _begin_attempt(typed: _TypedLogin, origin: Origin) -> CountedAttempt:
+    known = known_origins.find_known(
+        origin,
+        device_of=get_device_owner(typed.pupil) if typed.pupil else NOBODY,
+        network_of=_get_network_owner(typed.classroom) if typed.classroom else NOBODY,
+    )
+    subjects = [(AT_NETWORK, f"{origin.network}\n{typed.text}")]
+    if KnownOrigin.Kind.DEVICE in known:
+        subjects = [(AT_DEVICE, f"{origin.device}\n{typed.text}")]
+    elif KnownOrigin.Kind.NETWORK not in known:
+        subjects += [(OF_PUPIL, typed.text), (OF_NETWORK, origin.network)]
+    if typed.code:
+        subjects.append((OF_CLASS, typed.code))
+    try:
+        return attempt_delays.begin(subjects)
+    except attempt_delays.AttemptTooEarly as refusal:
+        seconds = refusal.retry_after
+        raise TooManyAttempts(f"Attends {pluralize(seconds, 'seconde')}, puis essaie encore.", seconds) from None
+
+
+@transaction.atomic
+def _record_sign_in(pupil: PupilAccount, at: datetime.datetime) -> PupilAccount:
+    """Record the sign-in, and return the current pupil with their class. Raises `WrongCredentials`."""
     # The teacher may have reset the password or removed the pupil meanwhile.
-    current = PupilAccount.objects.locked().filter(pk=pupil.pk, password_set_at=pupil.password_set_at).first()
-    if current is None:
+    unchanged = PupilAccount.objects.filter(pk=pupil.pk, password_set_at=pupil.password_set_at)
+    if not unchanged.update(last_seen_at=at):
         raise WrongCredentials(_WRONG)
-    classroom.failures, classroom.locked_at = 0, None
-    classroom.save(update_fields=["failures", "locked_at"])
-    current.failures, current.locked_at, current.last_seen_at = 0, None, at
-    current.save(update_fields=["failures", "locked_at", "last_seen_at"])
-    current.classroom = classroom
-    return current
+    return unchanged.select_related("classroom__seat__subscription__key__entitlement").get()
 
 
 def _check_class_open(classroom: Classroom, at: datetime.datetime) -> None:

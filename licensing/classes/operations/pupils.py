@@ -1,4 +1,4 @@
-"""Create and delete pupils' accounts, reset their passwords, unlock them.
+"""Create and delete pupils' accounts, reset their passwords.
 
 A password is returned once, by the operation that generated it; only its hash is stored. Hashing is slow, and is done
 before anything is locked.
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
+from accounts import known_origins
 from licensing.classes import passwords, words
 from licensing.classes.exceptions import ClassFull, InvalidPupilCount, NoSuchPupil
 from licensing.classes.models import MAX_PUPILS, Classroom, PupilAccount
 from licensing.classes.operations.locks import check_licence_running, lock_taught_class
+from licensing.classes.operations.pupil_sign_in import get_device_owner
 from licensing.classes.queries import get_taught_class
 
 if TYPE_CHECKING:
@@ -81,7 +83,10 @@ def _add_pupils(
 def remove_pupil(*, classroom_id: int, number: int, by: User, at: datetime.datetime) -> None:  # noqa: ARG001 - as all
     """Delete the account of that number, which becomes free. Idempotent. Raises `ClassNotTaught`."""
     classroom = lock_taught_class(classroom_id, by)
-    classroom.pupils.filter(number=number).delete()
+    pupil = classroom.pupils.filter(number=number).first()
+    if pupil is not None:
+        known_origins.forget([get_device_owner(pupil).key])
+        pupil.delete()
 
 
 @sensitive_variables()
@@ -90,7 +95,8 @@ def reset_passwords(
 ) -> list[Credential]:
     """Reset the passwords of the pupils with those numbers, of all where None; return their credentials.
 
-    Ends the pupils' sessions and unlocks them. Raises `ClassNotTaught`, `LicenceNotRunning`, and `NoSuchPupil` where
+    Ends the pupils' sessions and makes their devices unknown; all passwords anew also mark the notice of tries as read.
+    Raises `ClassNotTaught`, `LicenceNotRunning`, and `NoSuchPupil` where
     one of the numbers does not exist.
     """
     classroom = get_taught_class(by, classroom_id)
@@ -119,21 +125,11 @@ def _reset_passwords(
     renewed = list(zip(pupils, generated, strict=False))
     for pupil, new in renewed:
         pupil.classroom = classroom
-        pupil.password, pupil.password_set_at, pupil.failures, pupil.locked_at = new.stored, at, 0, None
-    PupilAccount.objects.bulk_update(pupils, ["password", "password_set_at", "failures", "locked_at"])
+        pupil.password, pupil.password_set_at = new.stored, at
+    PupilAccount.objects.bulk_update(pupils, ["password", "password_set_at"])
+    if numbers is None:
+        Classroom.objects.filter(pk=classroom.pk).update(tries_read_at=at)
     return [Credential(pupil.number, pupil.login, new.password) for pupil, new in renewed]
-
-
-@transaction.atomic
-def unlock(*, classroom_id: int, number: int | None, by: User, at: datetime.datetime) -> None:  # noqa: ARG001 - as all
-    """Unlock a pupil, or the class and all its pupils where None. Raises `ClassNotTaught`, `NoSuchPupil`."""
-    classroom = lock_taught_class(classroom_id, by)
-    pupils = [pupil.pk for pupil in _filter_pupils(classroom, None if number is None else {number}).locked()]
-    if number is None:
-        Classroom.objects.filter(pk=classroom.pk).update(failures=0, locked_at=None)
-    elif not pupils:
-        raise _no_such_pupil(number)
-    PupilAccount.objects.filter(pk__in=pupils).update(failures=0, locked_at=None)
 
 
 @sensitive_variables()

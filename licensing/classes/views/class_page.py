@@ -49,7 +49,6 @@ def render_class_page(
         "classroom": view.classroom,
         "pupils": pupils,
         "state": overview.compute_roster_version(pupils),
-        "locked": sum(pupil.locked_at is not None for pupil in pupils),
         "new_form": NewPupilsForm(initial={"count": view.free_places if not pupils else 1}),
         "name_form": ClassNameForm(initial={"name": view.classroom.name}),
         "colleague_form": ColleagueForm(),

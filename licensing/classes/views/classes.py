@@ -85,6 +85,18 @@ def detail(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 
 @signed_in
 @require_POST
+def mark_tries_read(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Remove the notice that many passwords were tried."""
+    classroom = get_taught_class_or_404(request, pk)
+    try:
+        operations.mark_tries_read(classroom_id=pk, by=request.user, at=timezone.now())
+    except LicensingError as refusal:
+        return render_class_page(request, classroom, status=409, refusal=refusal)
+    return redirect_to_class(classroom)
+
+
+@signed_in
+@require_POST
 def rename(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Rename the class."""
     classroom = get_taught_class_or_404(request, pk)

@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.client_ip import get_client_ip
+from accounts import known_origins
 from licensing.classes import operations, pupil_session
 from licensing.classes.access import PupilRequest, pupil_page
 from licensing.classes.entry_check import check_pupil_entry
@@ -35,23 +35,26 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         now = timezone.now()
         try:
-            pupil = operations.sign_in(
+            signed_in = operations.sign_in(
                 login=form.cleaned_data["login"],
                 password=form.cleaned_data["password"],
-                address=get_client_ip(request),
+                origin=known_origins.read_origin(request),
                 at=now,
             )
         except LicensingError as error:
             refusal = error
         else:
-            pupil_session.begin(request, pupil, at=now)
-            return redirect("classes:pupil_class")
-    status = 429 if isinstance(refusal, TooManyAttempts) else 422 if refusal or form.errors else 200
-    content = {"form": form, "refusal": refusal, "present": pupil_session.get_pupil(request)}
+            pupil_session.begin(request, signed_in.pupil, at=now)
+            entered = redirect("classes:pupil_class")
+            known_origins.set_cookie(entered, signed_in.device)
+            return entered
+    wait = refusal.retry_after if isinstance(refusal, TooManyAttempts) else None
+    status = 429 if wait else 422 if refusal or form.errors else 200
+    content = {"form": form, "refusal": refusal, "wait": wait, "present": pupil_session.get_pupil(request)}
     response = render(request, "classes/pupil_sign_in.html", content, status=status)
     response["Cache-Control"] = "no-store"
-    if isinstance(refusal, TooManyAttempts):
-        response["Retry-After"] = str(refusal.retry_after)
+    if wait:
+        response["Retry-After"] = str(wait)
     return response
 
 

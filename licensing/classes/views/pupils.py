@@ -1,4 +1,4 @@
-"""A teacher's actions on one pupil: unlock, remove."""
+"""A teacher removes a pupil."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.http import Http404
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from licensing.classes import operations, overview
 from licensing.classes.views.class_page import (
@@ -25,21 +25,6 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.requests import AuthenticatedRequest
-
-
-@signed_in
-@require_POST
-def unlock(request: AuthenticatedRequest, pk: int) -> HttpResponse:
-    """Unlock a pupil, or the class where no number is given."""
-    classroom = get_taught_class_or_404(request, pk)
-    number = _parse_number(request.POST.get("numero", ""))
-    try:
-        operations.unlock(classroom_id=pk, number=number, by=request.user, at=timezone.now())
-    except LicensingError as refusal:
-        return render_class_page(request, classroom, status=409, refusal=refusal)
-    sentence = "La classe est rouverte aux élèves." if number is None else f"Le compte n° {number} est débloqué."
-    messages.success(request, sentence)
-    return redirect_to_class(classroom)
 
 
 @signed_in
@@ -63,12 +48,3 @@ def remove(request: AuthenticatedRequest, pk: int, number: int) -> HttpResponse:
     if pupil is None:
         raise Http404("No pupil has this number.")
     return render(request, "classes/remove.html", {"classroom": view.classroom, "pupil": pupil, "state": state})
-
-
-def _parse_number(value: str) -> int | None:
-    """Return a pupil's number, or None where the value is empty. Raises `Http404` for an invalid one."""
-    if not value:
-        return None
-    if not (value.isascii() and value.isdigit() and len(value) < 3):  # noqa: PLR2004 - at most thirty
-        raise Http404("No pupil's number.")
-    return int(value)

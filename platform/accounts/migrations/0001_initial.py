@@ -57,6 +57,35 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="AttemptDelay",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("scope", models.CharField(max_length=20)),
+                ("subject", models.CharField(max_length=64)),
+                ("empties_at", models.DateTimeField()),
+                ("open_at", models.DateTimeField()),
+                ("refused", models.PositiveIntegerField()),
+            ],
+            options={
+                "indexes": [models.Index(fields=["empties_at"], name="delay_empties_at")],
+                "constraints": [models.UniqueConstraint(fields=("scope", "subject"), name="delay_once_a_subject")],
+            },
+        ),
+        migrations.CreateModel(
+            name="KnownOrigin",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("owner", models.CharField(max_length=32)),
+                ("kind", models.CharField(choices=[("device", "Appareil"), ("network", "Réseau")], max_length=8)),
+                ("digest", models.CharField(max_length=64)),
+                ("seen_at", models.DateTimeField()),
+            ],
+            options={
+                "indexes": [models.Index(fields=["seen_at"], name="known_origin_seen_at")],
+                "constraints": [models.UniqueConstraint(fields=("owner", "digest"), name="known_origin_once")],
+            },
+        ),
+        migrations.CreateModel(
             name="User",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),

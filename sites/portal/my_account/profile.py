@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from accounts import email_change, throttling
+from accounts import email_change, sign_in_delays, throttling
 from accounts.forms import PersonForm
 from accounts.models import Profile, User
 from accounts.personal_details import update_personal_details
@@ -55,6 +55,7 @@ def update_profile(request: AuthenticatedRequest) -> HttpResponse:
     if password:
         # This session stays signed in; all others end.
         update_session_auth_hash(request, user)
+        sign_in_delays.remember(request, user)
     messages.success(request, "Vos informations sont enregistrées.")
     if form.changes_email:
         messages.info(request, _build_confirmation_notice(form.cleaned_data["email"], user))

@@ -1,0 +1,222 @@
+"""Growing delays between attempts at a password, counted in the database by its own clock.
+
+Each attempt is counted for several subjects (an account at a network, the account, the network) before its password is
+looked at; where one of them has to wait, it is refused, and counts for none. Failures are forgotten one by one as time
+passes; a success takes back those that preceded it. Nothing is ever closed: a wait has a longest length, which refused
+attempts do not prolong.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db import connection, transaction
+from django.utils.crypto import salted_hmac
+
+from accounts.models import AttemptDelay
+from accounts.throttling import format_wait
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TABLE = "public.accounts_attemptdelay"
+_SECOND = datetime.timedelta(seconds=1)
+_MINUTE = datetime.timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class DelayRule:
+    """How long a subject of a scope waits after so many failures, and how fast they are forgotten.
+
+    `free` failures in a row cost nothing; then the wait is `first`, and twice as long after each further failure, up to
+    `longest`. One failure is forgotten every `forget_every`. Without `first` failures are counted up to `free`, and
+    nobody waits.
+    """
+
+    scope: str
+    free: int
+    forget_every: datetime.timedelta
+    first: datetime.timedelta = datetime.timedelta()
+    longest: datetime.timedelta = datetime.timedelta()
+
+    @property
+    def max_failures(self) -> int:
+        """How many failures are remembered: those that lead to the longest wait."""
+        failures = self.free
+        while self.get_wait(failures) < self.longest:
+            failures += 1
+        return failures
+
+    def get_wait(self, failures: int) -> datetime.timedelta:
+        """Return how long to wait after the last of so many failures."""
+        if failures < self.free:
+            return datetime.timedelta()
+        return min(self.longest, self.first * (1 << min(failures - self.free, 32)))
+
+
+class AttemptTooEarly(Exception):
+    """One of the subjects has to wait; `wait` says how long, and `until` until when, by the database's clock."""
+
+    def __init__(self, wait: datetime.timedelta, until: datetime.datetime) -> None:
+        self.wait = wait
+        self.until = until
+        super().__init__(f"Trop d'essais : réessayez dans {format_delay(wait)}.")
+
+    @property
+    def retry_after(self) -> int:
+        """Seconds, rounded up, for the `Retry-After` header and for a child."""
+        return count_seconds(self.wait)
+
+
+def count_seconds(wait: datetime.timedelta) -> int:
+    """Return a wait in whole seconds, rounded up, at least 1."""
+    return max(1, -(-wait // _SECOND))
+
+
+def format_delay(wait: datetime.timedelta) -> str:
+    """Return a wait in French, rounded up: « 1 seconde », « 40 secondes », « 2 minutes »."""
+    seconds = count_seconds(wait)
+    if wait > _MINUTE:
+        return format_wait(datetime.timedelta(seconds=seconds))
+    return f"{seconds} seconde{'s' if seconds > 1 else ''}"
+
+
+class _Row(NamedTuple):
+    """A subject's row, as it was locked."""
+
+    rule: DelayRule
+    subject: str
+    empties_at: datetime.datetime
+    open_at: datetime.datetime
+    refused: int
+
+    def count_failures(self, now: datetime.datetime) -> int:
+        """Return how many failures are not forgotten yet, a part of one counting as one."""
+        return max(0, -((now - self.empties_at) // self.rule.forget_every))
+
+
+class _CountedRow(NamedTuple):
+    """A subject's row after an attempt was counted, with its failures before and after."""
+
+    rule: DelayRule
+    subject: str
+    before: int
+    failures: int
+    open_at: datetime.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CountedAttempt:
+    """An attempt that was counted as a failure of its subjects. `refused`: how many were refused since the last one."""
+
+    counted: tuple[_CountedRow, ...]
+    refused: int
+
+    def has_just_reached(self, rule: DelayRule) -> bool:
+        """Return whether this attempt made the failures of the rule's subject as many as are free."""
+        return any(row.rule is rule and row.before < rule.free <= row.failures for row in self.counted)
+
+    @transaction.atomic
+    def take_back(self) -> None:
+        """Forget the failures of the first subject, this attempt among them, for all subjects: it succeeded."""
+        counted = {(row.rule.scope, row.subject): row for row in self.counted}
+        rows, now = _lock([(row.rule, row.subject) for row in self.counted])
+        own = self.counted[0]
+        [failures] = [row.count_failures(now) for row in rows if (row.rule, row.subject) == (own.rule, own.subject)]
+        _write([_forgive(row, counted[row.rule.scope, row.subject], failures, now) for row in rows])
+
+
+def begin(subjects: Sequence[tuple[DelayRule, str]]) -> CountedAttempt:
+    """Count an attempt as a failure of each subject, the closest first. Raises `AttemptTooEarly`, having counted none.
+
+    Two statements in one transaction. Parallel attempts are counted one after the other.
+    """
+    attempt, open_at, now = _begin([(rule, _hash_subject(subject)) for rule, subject in subjects])
+    if attempt is None:
+        raise AttemptTooEarly(open_at - now, open_at)
+    return attempt
+
+
+def prune() -> int:
+    """Delete the rows whose failures are forgotten and that nobody waits for; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"DELETE FROM {_TABLE} WHERE empties_at < clock_timestamp() AND open_at < clock_timestamp()"  # noqa: S608
+        )
+        return int(cursor.rowcount)
+
+
+@transaction.atomic
+def _begin(
+    subjects: Sequence[tuple[DelayRule, str]],
+) -> tuple[CountedAttempt | None, datetime.datetime, datetime.datetime]:
+    rows, now = _lock(subjects)
+    open_at = max(row.open_at for row in rows)
+    own = next(row for row in rows if (row.rule, row.subject) == subjects[0])
+    if open_at > now:
+        _write([own._replace(refused=own.refused + 1)])
+        return None, open_at, now
+    counted = [_count(row, now) for row in rows]
+    _write(counted)
+    summaries = {
+        (row.rule, row.subject): _CountedRow(
+            row.rule, row.subject, row.count_failures(now), new.count_failures(now), new.open_at
+        )
+        for row, new in zip(rows, counted, strict=True)
+    }
+    return CountedAttempt(tuple(summaries[subject] for subject in subjects), own.refused), open_at, now
+
+
+def _count(row: _Row, now: datetime.datetime) -> _Row:
+    """Return the row with one failure more."""
+    rule = row.rule
+    latest = now + rule.max_failures * rule.forget_every
+    counted = row._replace(empties_at=min(latest, max(row.empties_at, now) + rule.forget_every), refused=0)
+    return counted._replace(open_at=now + rule.get_wait(counted.count_failures(now)))
+
+
+def _forgive(row: _Row, counted: _CountedRow, failures: int, now: datetime.datetime) -> _Row:
+    """Return the row with so many failures fewer, and without the wait that this attempt began."""
+    return row._replace(
+        empties_at=max(now, row.empties_at - failures * row.rule.forget_every),
+        open_at=now if row.open_at == counted.open_at else row.open_at,
+    )
+
+
+def _lock(subjects: Sequence[tuple[DelayRule, str]]) -> tuple[list[_Row], datetime.datetime]:
+    """Lock the subjects' rows, made where there is none, in one order for all; return them, and the database's time."""
+    ordered = sorted(subjects, key=lambda one: (one[0].scope, one[1]))
+    values = ", ".join(["(%s, %s, clock_timestamp(), clock_timestamp(), 0)"] * len(ordered))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            INSERT INTO {_TABLE} AS delay (scope, subject, empties_at, open_at, refused) VALUES {values}
+            ON CONFLICT (scope, subject) DO UPDATE SET scope = excluded.scope
+            RETURNING scope, subject, empties_at, open_at, refused, clock_timestamp()
+            """,  # noqa: S608 - the table's name and placeholders
+            [value for rule, subject in ordered for value in (rule.scope, subject)],
+        )
+        found = {(scope, subject): tuple(columns) for scope, subject, *columns in cursor.fetchall()}
+    now: datetime.datetime = max(columns[-1] for columns in found.values())
+    return [_Row(rule, subject, *found[rule.scope, subject][:-1]) for rule, subject in ordered], now
+
+
+def _write(rows: Sequence[_Row]) -> None:
+    """Write locked rows."""
+    values = ", ".join(["(%s, %s, %s::timestamptz, %s::timestamptz, %s)"] * len(rows))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            UPDATE {_TABLE} AS delay
+            SET empties_at = new.empties_at, open_at = new.open_at, refused = new.refused
+            FROM (VALUES {values}) AS new (scope, subject, empties_at, open_at, refused)
+            WHERE delay.scope = new.scope AND delay.subject = new.subject
+            """,  # noqa: S608 - the table's name and placeholders
+            [value for row in rows for value in (row.rule.scope, *row[1:])],
+        )
+
+
+def _hash_subject(subject: str) -> str:
+    return salted_hmac(AttemptDelay._meta.label, subject, algorithm="sha256").hexdigest()  # noqa: SLF001 - documented

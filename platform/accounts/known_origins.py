@@ -1,0 +1,136 @@
+"""Devices and networks from which an account has signed in before: others' attempts do not keep them waiting.
+
+A browser keeps one random token in a signed cookie. A row holds a keyed hash of the token, the account and its
+password: it names neither, cannot be compared with the row of another account, and means nothing after a new password.
+"""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.conf import settings
+from django.core import signing
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from accounts import throttling
+from accounts.client_ip import get_client_ip
+from accounts.models import KnownOrigin
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from django.http import HttpRequest, HttpResponse
+
+COOKIE_NAME = "__Host-device" if settings.SECURE else "device"
+#: How long a device, and a network, is known after the last sign-in from it.
+MAX_AGE = {
+    KnownOrigin.Kind.DEVICE: datetime.timedelta(days=180),
+    KnownOrigin.Kind.NETWORK: datetime.timedelta(days=30),
+}
+#: How many are known of one account, or class: the latest. Its school, and where its thirty pupils live.
+MAX_ORIGINS = {KnownOrigin.Kind.DEVICE: 10, KnownOrigin.Kind.NETWORK: 40}
+_SALT = "accounts.device"
+_TABLE = "public.accounts_knownorigin"
+#: `seen_at` is written once a day at most.
+_TOUCH_INTERVAL = datetime.timedelta(days=1)
+
+
+class Owner(NamedTuple):
+    """Whose origins: the key of an account or a class, and what changes with its password."""
+
+    key: str
+    version: str = ""
+
+
+#: Of a name that no account has: nothing is known, and looking it up takes as long.
+NOBODY = Owner("nobody")
+
+
+class Origin(NamedTuple):
+    """Where a request comes from: the network, and the token of the browser's cookie, if any."""
+
+    network: str
+    device: str = ""
+
+
+def read_origin(request: HttpRequest) -> Origin:
+    """Return the origin of a request. A cookie that was not signed here counts as none."""
+    network = throttling.get_network(get_client_ip(request))
+    try:
+        device = signing.get_cookie_signer(salt=_SALT).unsign(request.COOKIES.get(COOKIE_NAME, ""))
+    except signing.BadSignature:
+        return Origin(network)
+    return Origin(network, device)
+
+
+def find_known(origin: Origin, *, device_of: Owner, network_of: Owner) -> set[KnownOrigin.Kind]:
+    """Return which parts of the origin are known, of which owner. One query."""
+    now = timezone.now()
+    conditions = Q()
+    for kind, owner, digest in _list_parts(origin, device_of, network_of):
+        conditions |= Q(owner=owner, digest=digest, kind=kind, seen_at__gt=now - MAX_AGE[kind])
+    return {KnownOrigin.Kind(kind) for kind in KnownOrigin.objects.filter(conditions).values_list("kind", flat=True)}
+
+
+@transaction.atomic
+def remember(origin: Origin, *, device_of: Owner, network_of: Owner) -> Origin:
+    """Remember the origin of a sign-in; return it with the device's token, a new one where there was none."""
+    if not origin.device:
+        origin = origin._replace(device=secrets.token_urlsafe(24))
+    now = timezone.now()
+    # One order for all, so that concurrent sign-ins cannot deadlock.
+    rows = sorted((owner, str(kind), digest, now) for kind, owner, digest in _list_parts(origin, device_of, network_of))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {_TABLE} AS known (owner, kind, digest, seen_at) VALUES "  # noqa: S608 - placeholders
+            f"{', '.join(['(%s, %s, %s, %s)'] * len(rows))} ON CONFLICT (owner, digest) DO UPDATE SET "
+            "seen_at = excluded.seen_at WHERE known.seen_at < %s RETURNING owner, kind, xmax = 0",
+            [*(value for row in rows for value in row), now - _TOUCH_INTERVAL],
+        )
+        added = [(owner, KnownOrigin.Kind(kind)) for owner, kind, is_new in cursor.fetchall() if is_new]
+    for owner, kind in added:
+        others = KnownOrigin.objects.filter(owner=owner, kind=kind).order_by("-seen_at", "-pk")
+        surplus = others.select_for_update(skip_locked=True).values_list("pk", flat=True)[MAX_ORIGINS[kind] :]
+        KnownOrigin.objects.filter(pk__in=list(surplus)).delete()
+    return origin
+
+
+def set_cookie(response: HttpResponse, device: str) -> None:
+    """Give the browser the token of its device."""
+    response.set_cookie(
+        COOKIE_NAME,
+        signing.get_cookie_signer(salt=_SALT).sign(device),
+        max_age=MAX_AGE[KnownOrigin.Kind.DEVICE],
+        secure=settings.SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def forget(owners: Collection[str]) -> None:
+    """Forget all origins of the owners with these keys."""
+    KnownOrigin.objects.filter(owner__in=owners).delete()
+
+
+def prune() -> int:
+    """Delete the origins that are too old to be known; return how many."""
+    now = timezone.now()
+    old = Q()
+    for kind, age in MAX_AGE.items():
+        old |= Q(kind=kind, seen_at__lt=now - age)
+    deleted, _ = KnownOrigin.objects.filter(old).delete()
+    return deleted
+
+
+def _list_parts(origin: Origin, device_of: Owner, network_of: Owner) -> Iterable[tuple[KnownOrigin.Kind, str, str]]:
+    for kind, value, owner in (
+        (KnownOrigin.Kind.DEVICE, origin.device, device_of),
+        (KnownOrigin.Kind.NETWORK, origin.network, network_of),
+    ):
+        text = "\n".join((kind, value, *owner))
+        yield kind, owner.key, salted_hmac(_SALT, text, algorithm="sha256").hexdigest()
