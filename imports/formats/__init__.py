@@ -1,5 +1,5 @@
 """Read uploaded files into sheets of cells. Pure: no Django, no database, no state.
 
 Entry point: `detection.open_workbook`. A new format is one module here and its signature there;
-those that are ZIP archives are told apart in `calamine_workbook`.
+those that are ZIP archives are told apart by their members.
 """

@@ -15,7 +15,7 @@ from imports.formats.exceptions import UnreadableFile, check_height
 from imports.formats.unsupported import ACCEPTED_FORMATS_HINT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from imports.formats.sheet_types import CellPositions, CellRow, MergedRange, WorkbookSheet
 
@@ -35,7 +35,7 @@ class TextSheet:
     def __init__(self, text: str, separator: str, name: str = "") -> None:
         self.name = name
         self.hidden = False
-        self.merged: list[MergedRange] = []
+        self.merged: Sequence[MergedRange] = ()
         self.uncomputed: CellPositions = frozenset()
         self.errors: CellPositions = frozenset()
         self._text = text

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imports.formats import limits, ole, zip_archive
-from imports.formats.calamine_workbook import open_archive, open_ole
+from imports.formats import limits, ods, xls, xlsx, zip_archive
 from imports.formats.delimited_text import TextWorkbook
 from imports.formats.exceptions import UnreadableFile
-from imports.formats.unsupported import ACCEPTED_FORMATS_HINT, reject_by_signature
+from imports.formats.unsupported import ACCEPTED_FORMATS_HINT, reject_by_signature, unsupported_archive
 
 if TYPE_CHECKING:
     from imports.formats.sheet_types import Workbook
 
 
 def open_workbook(content: bytes) -> Workbook:
-    """Open a file. Raises `UnreadableFile`, whose message says what is wrong with the file and what to do."""
+    """Open a file. Raises `UnreadableFile`, whose message says what is wrong with the file and what to do.
+
+    Foreign bytes are opened in a bounded process only (`imports.foreign_files`): some of them take all the memory that
+    there is, or end the process.
+    """
     if not content.strip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"):
         raise UnreadableFile("empty", f"Ce fichier est vide. {ACCEPTED_FORMATS_HINT}")
     if len(content) > limits.MAX_BYTES:
@@ -23,8 +26,17 @@ def open_workbook(content: bytes) -> Workbook:
             "file_too_large", "Ce fichier dépasse 20 Mo. Gardez les colonnes utiles, ou partagez-le en deux."
         )
     if content.startswith(zip_archive.SIGNATURE):
-        return open_archive(content)
-    if content.startswith(ole.SIGNATURE):
-        return open_ole(content)
+        return _open_archive(content)
+    if content.startswith(xls.SIGNATURE):
+        return xls.open_xls(content)
     reject_by_signature(content)
     return TextWorkbook(content)
+
+
+def _open_archive(content: bytes) -> Workbook:
+    archive = zip_archive.WorkbookArchive(content)
+    if xlsx.WORKBOOK in archive.members:
+        return xlsx.open_xlsx(content, archive)
+    if ods.is_spreadsheet(archive):
+        return ods.open_ods(content, archive)
+    raise unsupported_archive(set(archive.members))

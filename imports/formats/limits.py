@@ -16,14 +16,8 @@ MAX_CELLS_ODS = 3_000_000
 MAX_UNPACKED = 300 * 1024 * 1024
 #: Members of a workbook's archive: 20 MB could declare 400,000, of which the list alone takes 300 MB.
 MAX_MEMBERS = 10_000
-#: Bytes of all cells' text: a string that ten thousand cells share is held ten thousand times in memory.
-MAX_TEXT_BYTES = 256 * 1024 * 1024
-#: Bytes between two tags of a workbook's XML: a cell holds 32,767 characters at most.
-MAX_XML_TOKEN = 1024 * 1024
 #: Formulas without a result, or with an error as their result, recorded for one sheet.
 MAX_UNRESOLVED_FORMULAS = 1_000_000
-#: Merged cells of a sheet.
-MAX_MERGED_CELLS = 200_000
 #: Columns of a text file: as many as a spreadsheet has.
 MAX_COLUMNS = 16_384
 #: Sheets of a workbook.

@@ -1,8 +1,7 @@
-"""Measure an .ods before calamine reads it.
+"""Open an .ods: calamine reads its cells, and its XML is parsed for what calamine does not show.
 
-One element may stand for millions of cells (`number-columns-repeated`) or a million rows. LibreOffice writes such
-elements at the end of nearly every sheet, where they are harmless; a bomb has them before the last filled cell. Expat
-streams the document once, and the counts are added up.
+Those are formulas without a result, errors and merged cells. One element may stand for many rows or columns: their
+numbers are added up on the way, and a sheet that is too large is refused before calamine reads it.
 """
 
 from __future__ import annotations
@@ -11,13 +10,15 @@ import re
 from itertools import product
 from typing import TYPE_CHECKING
 
-from imports.formats import limits, xml_parser, zip_archive
+from imports.formats import calamine_sheets, limits, xml_parser, zip_archive
 from imports.formats.exceptions import damaged, encrypted, too_many_cells, too_many_formulas, too_many_sheets
+from imports.formats.loaded_workbook import LoadedWorkbook
 from imports.formats.sheet_types import MergedRange, SheetMetadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from zipfile import ZipInfo
+    from collections.abc import Iterable
+
+    from imports.formats.zip_archive import WorkbookArchive
 
 #: Member names in lower case, as they are looked up.
 CONTENT, MANIFEST = "content.xml", "meta-inf/manifest.xml"
@@ -28,62 +29,65 @@ _BARE_MANIFEST = b'<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendoc
 _ENCRYPTED = re.compile(rb"[:<]encryption-data[\s>/]")
 #: Whitespace between cells, which some programs write and calamine rejects.
 _INDENTED = re.compile(rb">\s++(</?table:)")
+#: LibreOffice's cached copies of linked files, stored as sheets: « 'file:///C:/2025.ods'#$Feuille1 ».
+_CACHED_LINK = re.compile(r"'[a-z]+:.*'#\$")
 _CELLS = {"table:table-cell", "table:covered-table-cell"}
 _VALUES = ("office:value", "office:string-value", "office:date-value", "office:time-value", "office:boolean-value")
-#: Elements of the document: a real one of 300 MB has fewer.
-MAX_ELEMENTS = 20_000_000
 
 
-def is_spreadsheet(content: bytes, members: Mapping[str, ZipInfo]) -> bool:
+def is_spreadsheet(archive: WorkbookArchive) -> bool:
     """Whether the archive is a spreadsheet rather than a text document, a presentation or a drawing."""
-    if "mimetype" not in members:
-        return True
-    return next(zip_archive.inflate(content, members["mimetype"]), b"").startswith(MIMETYPE)
+    if CONTENT not in archive.members:
+        return False
+    return "mimetype" not in archive.members or next(archive.read("mimetype"), b"").startswith(MIMETYPE)
 
 
-def sanitize(content: bytes, members: Mapping[str, ZipInfo]) -> tuple[bytes, list[SheetMetadata]]:
-    """Return an archive of the sheets only, and the metadata of each in order. Raises `UnreadableFile`."""
-    if ENCRYPTED_PACKAGE in members:
+def open_ods(content: bytes, archive: WorkbookArchive) -> LoadedWorkbook:
+    """Open an .ods. Raises `UnreadableFile`."""
+    if ENCRYPTED_PACKAGE in archive.members:
         raise encrypted()
-    if MANIFEST in members and any(map(_ENCRYPTED.search, zip_archive.inflate(content, members[MANIFEST]))):
+    if MANIFEST in archive.members and any(map(_ENCRYPTED.search, archive.read(MANIFEST))):
         raise encrypted()
-    sheets = _SheetCounter().parse(zip_archive.inflate(content, members[CONTENT]))
-    bare = {"mimetype": MIMETYPE, "META-INF/manifest.xml": _BARE_MANIFEST}
-    if any(map(_INDENTED.search, zip_archive.inflate(content, members[CONTENT]))):
-        text = b"".join(zip_archive.inflate(content, members[CONTENT]))
-        return zip_archive.repack(content, [], {**bare, "content.xml": _INDENTED.sub(rb">\1", text)}), sheets
-    return zip_archive.repack(content, [members[CONTENT]], bare), sheets
+    metadata = _OdsScanner().scan(archive.read(CONTENT))
+    if any(map(_INDENTED.search, archive.read(CONTENT))):
+        text = _INDENTED.sub(rb">\1", b"".join(archive.read(CONTENT)))
+        content = zip_archive.build_archive(
+            {"mimetype": MIMETYPE, "META-INF/manifest.xml": _BARE_MANIFEST, "content.xml": text}
+        )
+
+    def metadata_of(at: int, name: str) -> SheetMetadata | None:
+        if _CACHED_LINK.match(name):
+            return None
+        return metadata[at] if at < len(metadata) else SheetMetadata()
+
+    return LoadedWorkbook("ods", calamine_sheets.read_sheets(content, metadata_of))
 
 
 class _RepeatedRow:
     """One row element, which may stand for many rows."""
 
-    def __init__(self, repeats: int, start_offset: int) -> None:
+    def __init__(self, repeats: int) -> None:
         self.repeats = repeats
-        self.start_offset = start_offset
         #: Columns so far, and up to the last filled one.
         self.columns = self.width = 0
-        self.max_repeats = 0
-        self.spaces = 0
         #: Columns of formulas without a result, and of errors.
         self.uncomputed: list[int] = []
         self.errors: list[int] = []
 
 
-class _SheetCounter:
-    """Adds up the rows, columns and texts of each sheet while the document is parsed."""
+class _OdsScanner:
+    """Adds up the rows and columns of each sheet while the document is parsed."""
 
     def __init__(self) -> None:
         self._parser = xml_parser.create_parser(self._start)
         self._parser.EndElementHandler = self._end
-        self._sheets = self._depth = self._elements = self._cells = self._text = 0
-        self._rows = self._height = self._width = self._formula_count = 0
+        self._rows = self._height = self._width = self._cells = self._formulas = 0
         self._row: _RepeatedRow | None = None
         self._merged: list[list[MergedRange]] = []
         self._uncomputed: list[set[tuple[int, int]]] = []
         self._errors: list[set[tuple[int, int]]] = []
 
-    def parse(self, pieces: Iterable[bytes]) -> list[SheetMetadata]:
+    def scan(self, pieces: Iterable[bytes]) -> list[SheetMetadata]:
         xml_parser.parse(self._parser, pieces)
         per_sheet = zip(self._merged, self._uncomputed, self._errors, strict=True)
         return [
@@ -91,42 +95,21 @@ class _SheetCounter:
         ]
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        self._elements += 1
-        if self._elements > MAX_ELEMENTS:
-            raise too_many_cells()
         if name in _CELLS:
-            self._enter(name)
-            self._cell(attributes)
+            # A cell outside of any sheet belongs to the history of changes.
+            if self._row is not None and self._merged:
+                self._add_cell(self._row, attributes)
         elif name == "table:table-row":
-            self._enter(name)
-            repeats = _parse_count(attributes, "table:number-rows-repeated")
-            self._row = _RepeatedRow(repeats, self._parser.CurrentByteIndex)
-        elif name == "text:s" and self._row is not None:
-            self._row.spaces += _parse_count(attributes, "text:c")
-            if self._row.spaces > limits.MAX_TEXT_BYTES:
-                raise too_many_cells()
+            self._row = _RepeatedRow(_parse_count(attributes, "table:number-rows-repeated"))
         elif name == "table:table":
-            self._enter(name)
-            self._sheets += 1
-            if self._sheets > limits.MAX_SHEETS:
-                raise too_many_sheets(self._sheets, limits.MAX_SHEETS)
             self._rows = self._height = self._width = 0
             self._merged.append([])
             self._uncomputed.append(set())
             self._errors.append(set())
+            if len(self._merged) > limits.MAX_SHEETS:
+                raise too_many_sheets(len(self._merged), limits.MAX_SHEETS)
 
-    def _enter(self, name: str) -> None:
-        """Enter a sheet, a row or a cell. Raises `UnreadableFile` for nested ones, which are ambiguous."""
-        inside = {"table:table": 0, "table:table-row": 1}.get(name, 2)
-        if self._depth > inside:
-            raise damaged()
-        # A row or cell outside of any sheet is ignored.
-        self._depth += self._depth == inside
-
-    def _cell(self, attributes: dict[str, str]) -> None:
-        row = self._row
-        if row is None or not self._merged:
-            return
+    def _add_cell(self, row: _RepeatedRow, attributes: dict[str, str]) -> None:
         repeats = _parse_count(attributes, "table:number-columns-repeated")
         left = row.columns
         row.columns += repeats
@@ -140,37 +123,31 @@ class _SheetCounter:
         if not (formula or kind == "string" or any(value in attributes for value in _VALUES)):
             return
         row.width = row.columns
-        row.max_repeats = max(row.max_repeats, repeats)
         is_error = attributes.get("calcext:value-type") == "error"
         if (formula and kind is None) or is_error:
-            self._formula_count += repeats * row.repeats
-            if self._formula_count > limits.MAX_UNRESOLVED_FORMULAS:
+            self._formulas += repeats * row.repeats
+            if self._formulas > limits.MAX_UNRESOLVED_FORMULAS:
                 raise too_many_formulas()
             (row.errors if is_error else row.uncomputed).extend(range(left, left + repeats))
 
     def _end(self, name: str) -> None:
-        row = self._row
-        if name in _CELLS:
-            self._depth -= self._depth == 3  # noqa: PLR2004 - a sheet, a row, a cell
-        elif name == "table:table":
-            self._depth = 0
-            self._cells += self._height * self._width
-            if self._cells > limits.MAX_CELLS_ODS:
-                raise too_many_cells()
-        elif name == "table:table-row" and row is not None:
-            self._depth = min(self._depth, 1)
+        if name == "table:table-row" and self._row is not None:
+            row, self._row = self._row, None
             self._rows += row.repeats
-            self._row = None
             if row.width:
                 self._height, self._width = self._rows, max(self._width, row.width)
-                weight = self._parser.CurrentByteIndex - row.start_offset + row.spaces
-                self._text += weight * row.repeats * row.max_repeats
-                if self._text > 2 * limits.MAX_TEXT_BYTES or self._height * self._width > limits.MAX_CELLS_ODS:
-                    raise too_many_cells()
-                if row.uncomputed or row.errors:
-                    lines = range(self._rows - row.repeats + 1, self._rows + 1)
-                    self._uncomputed[-1].update(product(lines, row.uncomputed))
-                    self._errors[-1].update(product(lines, row.errors))
+                self._check_extent()
+            if row.uncomputed or row.errors:
+                lines = range(self._rows - row.repeats + 1, self._rows + 1)
+                self._uncomputed[-1].update(product(lines, row.uncomputed))
+                self._errors[-1].update(product(lines, row.errors))
+        elif name == "table:table":
+            self._cells += self._height * self._width
+            self._height = self._width = 0
+
+    def _check_extent(self) -> None:
+        if self._cells + self._height * self._width > limits.MAX_CELLS_ODS:
+            raise too_many_cells()
 
 
 def _parse_count(attributes: dict[str, str], name: str) -> int:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 #: The value of a cell: text, number, date, boolean; "" where it is empty.
 CellValue = Any
@@ -32,9 +32,9 @@ class MergedRange(NamedTuple):
 
 
 class SheetMetadata(NamedTuple):
-    """What checking a sheet found out; `merged` is None where calamine reports the merged cells itself."""
+    """What a sheet holds beside its values."""
 
-    merged: list[MergedRange] | None = None
+    merged: Sequence[MergedRange] = ()
     uncomputed: CellPositions = frozenset()
     errors: CellPositions = frozenset()
 
@@ -46,7 +46,7 @@ class WorkbookSheet(Protocol):
     #: Hidden by the author of the file.
     hidden: bool
     #: In the order of the file; empty for a format without merged cells.
-    merged: list[MergedRange]
+    merged: Sequence[MergedRange]
     #: Formulas whose result is not in the file.
     uncomputed: CellPositions
     #: Cells that hold an error.

@@ -1,71 +1,44 @@
-"""Measure an .xlsx before calamine reads it.
+"""Open an .xlsx: calamine reads its cells, and its XML is looked through for what calamine does not show.
 
-Each cell states its position: two cells, A1 and XFD1048576, make a file of two kilobytes and a table of seventeen
-thousand million cells. One long text may be shared by every cell; fifty sheet names may refer to one sheet. So the
-sheets' XML is streamed here once.
+Those are formulas without a result, and errors. A sheet without a formula and without an error is only searched for
+their marks; another is parsed.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from imports.formats import limits, shared_strings, xml_parser, zip_archive
-from imports.formats.exceptions import damaged, too_many_sheets
-from imports.formats.xlsx_bounds import measure_sheet, split_at_cells
+from openpyxl.utils import column_index_from_string
+
+from imports.formats import calamine_sheets, limits, xml_parser
+from imports.formats.exceptions import damaged, too_many_formulas, too_many_sheets
+from imports.formats.loaded_workbook import LoadedWorkbook
+from imports.formats.sheet_types import SheetMetadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from zipfile import ZipInfo
+    from collections.abc import Iterable
 
-    from imports.formats.sheet_types import SheetMetadata
+    from imports.formats.zip_archive import WorkbookArchive
 
 #: Member names in lower case, as they are looked up.
 WORKBOOK, RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
-STYLES, SHARED_STRINGS = "xl/styles.xml", "xl/sharedstrings.xml"
 #: Charts, dialogs and macros have names as well.
 _MAX_NAMES = 1_000
-_ROOT_RELATIONS = (
-    b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type='
-    b'"http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/>'
-    b"</Relationships>"
-)
+#: Texts without which a sheet has neither a formula nor an error, however it is written.
+_MARKS = (b"<f", b":f", b'"e"', b"'e'")
+_LONGEST_MARK = max(map(len, _MARKS))
+_REFERENCE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 
 
-def sanitize(content: bytes, members: Mapping[str, ZipInfo]) -> tuple[bytes, dict[str, SheetMetadata]]:
-    """Return an archive of the worksheets only, and the metadata of each by name.
-
-    `members`: by name in lower case. Raises `UnreadableFile`.
-    """
-    if RELATIONS not in members:
-        raise damaged()
-    sheets = _sheets(content, members)
-    metadata = {
-        name: measure_sheet(_chunks_of(content, member), member.file_size).metadata for name, member in sheets.items()
-    }
-    if SHARED_STRINGS in members:
-
-        def cells() -> Iterator[bytes]:
-            for member in sheets.values():
-                yield from split_at_cells(zip_archive.inflate(content, member))
-
-        shared_strings.check_expanded_size(
-            lambda: split_at_cells(zip_archive.inflate(content, members[SHARED_STRINGS])),
-            cells,
-            sum(member.file_size for member in sheets.values()),
-        )
-    for name in members.keys() & {STYLES}:
-        for _ in zip_archive.inflate(content, members[name]):
-            pass
-    others = [members[name] for name in (WORKBOOK, RELATIONS, STYLES, SHARED_STRINGS) if name in members]
-    return zip_archive.repack(content, [*others, *sheets.values()], {"_rels/.rels": _ROOT_RELATIONS}), metadata
+def open_xlsx(content: bytes, archive: WorkbookArchive) -> LoadedWorkbook:
+    """Open an .xlsx or .xlsm. Raises `UnreadableFile`."""
+    metadata = {name: _read_metadata(archive, member) for name, member in _find_sheets(archive).items()}
+    return LoadedWorkbook("xlsx", calamine_sheets.read_sheets(content, lambda _, name: metadata.get(name)))
 
 
-def _chunks_of(content: bytes, member: ZipInfo) -> Callable[[], Iterator[bytes]]:
-    return lambda: zip_archive.inflate(content, member)
-
-
-def _sheets(content: bytes, members: Mapping[str, ZipInfo]) -> dict[str, ZipInfo]:
-    """Return the worksheets' members by sheet name, in order."""
+def _find_sheets(archive: WorkbookArchive) -> dict[str, str]:
+    """Return the name of each worksheet's member by sheet name, in order."""
     names: dict[str, str] = {}
     targets: dict[str, str] = {}
 
@@ -79,20 +52,111 @@ def _sheets(content: bytes, members: Mapping[str, ZipInfo]) -> dict[str, ZipInfo
     def relation(element: str, attributes: dict[str, str]) -> None:
         if xml_parser.local_name(element) == "Relationship" and attributes.get("Type", "").endswith("/worksheet"):
             targets[attributes.get("Id", "")] = attributes.get("Target", "")
-        if len(targets) > _MAX_NAMES:
-            raise too_many_sheets(len(targets), limits.MAX_SHEETS)
 
-    xml_parser.parse(xml_parser.create_parser(sheet), zip_archive.inflate(content, members[WORKBOOK]))
-    xml_parser.parse(xml_parser.create_parser(relation), zip_archive.inflate(content, members[RELATIONS]))
+    if RELATIONS not in archive.members:
+        raise damaged()
+    xml_parser.parse(xml_parser.create_parser(sheet), archive.read(WORKBOOK))
+    xml_parser.parse(xml_parser.create_parser(relation), archive.read(RELATIONS))
     paths = {name: _path(targets[identity]) for name, identity in names.items() if identity in targets}
     # Fifty names for one huge sheet would be read as fifty huge sheets.
-    if not members.keys() >= set(paths.values()) or len(set(paths.values())) != len(paths):
+    if not archive.members.keys() >= set(paths.values()) or len(set(paths.values())) != len(paths):
         raise damaged()
-    if len(paths) > limits.MAX_SHEETS:
-        raise too_many_sheets(len(paths), limits.MAX_SHEETS)
-    return {name: members[path] for name, path in paths.items()}
+    return paths
 
 
 def _path(target: str) -> str:
     """Return the member name of a relation's target, as calamine resolves it."""
     return (target.removeprefix("/") if target.startswith(("/xl/", "xl/")) else f"xl/{target}").lower()
+
+
+def _read_metadata(archive: WorkbookArchive, member: str) -> SheetMetadata:
+    return _XlsxSheetScanner().scan(archive.read(member)) if _has_mark(archive.read(member)) else SheetMetadata()
+
+
+def _has_mark(pieces: Iterable[bytes]) -> bool:
+    """Whether any of `_MARKS` occurs. Reads to the end, so that a damaged member is noticed."""
+    tail, found = b"", False
+    for piece in pieces:
+        found = found or any(mark in tail + piece for mark in _MARKS)
+        tail = piece[-_LONGEST_MARK:]
+    return found
+
+
+class _XlsxSheetScanner:
+    """Parses a sheet, and positions each cell as calamine does."""
+
+    def __init__(self) -> None:
+        self._parser = xml_parser.create_parser(self._start_root)
+        #: The cell's reference, or its row (from 1) and column (from 0): most references need not be understood.
+        self._place: str | tuple[int, int] = (0, -1)
+        self._prefix = self._cell = ""
+        self._has_result = False
+        self._uncomputed, self._errors = set[tuple[int, int]](), set[tuple[int, int]]()
+
+    def scan(self, pieces: Iterable[bytes]) -> SheetMetadata:
+        xml_parser.parse(self._parser, pieces)
+        return SheetMetadata((), frozenset(self._uncomputed), frozenset(self._errors))
+
+    def _start_root(self, name: str, _: dict[str, str]) -> None:
+        self._prefix = name.removesuffix(xml_parser.local_name(name))
+        self._cell = f"{self._prefix}c"
+        self._parser.StartElementHandler = self._start
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == self._cell:
+            place = attributes.get("r")
+            if place is None:
+                row, column = self._position()
+                self._place = row, column + 1
+            else:
+                self._place = place
+            kind = attributes.get("t")
+            # A formula whose result is an empty text was computed all the same.
+            self._has_result = kind == "str"
+            if kind == "e":
+                self._add(self._errors)
+            return
+        kind = name.removeprefix(self._prefix)
+        if kind == "f":
+            # Only cells with a formula need the other handlers.
+            self._parser.EndElementHandler = self._end
+        elif kind == "v":
+            if self._parser.EndElementHandler is not None:
+                self._parser.CharacterDataHandler = self._text
+        elif kind == "row":
+            self._place = _parse_row(attributes.get("r")) or self._position()[0] + 1, -1
+
+    def _position(self) -> tuple[int, int]:
+        """Return the row (from 1) and the column (from 0) of the cell."""
+        if isinstance(self._place, str):
+            match = _REFERENCE.fullmatch(self._place)
+            if match is None:
+                raise damaged()
+            self._place = int(match[2]), column_index_from_string(match[1]) - 1
+        return self._place
+
+    def _text(self, _: str) -> None:
+        self._has_result = True
+
+    def _end(self, name: str) -> None:
+        """Note a formula without a result. Called only within a cell with a formula."""
+        if name == self._cell:
+            self._parser.EndElementHandler = self._parser.CharacterDataHandler = None
+            if not self._has_result:
+                self._add(self._uncomputed)
+        else:
+            self._parser.CharacterDataHandler = None
+
+    def _add(self, positions: set[tuple[int, int]]) -> None:
+        positions.add(self._position())
+        if len(positions) > limits.MAX_UNRESOLVED_FORMULAS:
+            raise too_many_formulas()
+
+
+def _parse_row(text: str | None) -> int:
+    """Return the number of a row, 0 where it has none. Raises `UnreadableFile` where it is no number."""
+    if text is None:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):  # noqa: PLR2004
+        raise damaged()
+    return int(text)

@@ -35,14 +35,6 @@ def parse(expat_parser: expat.XMLParserType, pieces: Iterable[bytes]) -> None:
         raise damaged() from error
 
 
-def parse_head(expat_parser: expat.XMLParserType, head: bytes) -> None:
-    """Parse the beginning of a document. Raises `UnreadableFile` where it is not well-formed."""
-    try:
-        expat_parser.Parse(head, False)
-    except _PARSE_ERRORS as error:
-        raise damaged() from error
-
-
 def local_name(name: str) -> str:
     """Return a name without its prefix: « row » for « x:row »."""
     return name.rpartition(":")[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, NamedTuple
 
-from imports.formats import zip_archive
+from imports.formats import xlsx, zip_archive
 from imports.workbooks.annotated_copy import rebuild
 from imports.workbooks.annotated_original import annotate
 
@@ -37,14 +37,10 @@ def build_annotated(
 
     Raises `UnreadableFile` if the file can no longer be parsed.
     """
-    members = (
-        {member.filename: member.file_size for member in zip_archive.read_directory(content)}
-        if _is_zip(content)
-        else {}
-    )
+    members = zip_archive.WorkbookArchive(content).members if content.startswith(zip_archive.SIGNATURE) else {}
     # All of them: openpyxl also parses parts that are not below `xl/`, as the relations tell.
-    if "xl/workbook.xml" in members and sum(members.values()) <= MAX_UNPACKED_BYTES:
-        macros = "xl/vbaProject.bin" in members
+    if xlsx.WORKBOOK in members and sum(member.file_size for member in members.values()) <= MAX_UNPACKED_BYTES:
+        macros = "xl/vbaproject.bin" in members
         try:
             return AnnotatedWorkbook(
                 annotate(content, place, marks, sign, macros=macros), ".xlsm" if macros else ".xlsx", rebuilt=False
@@ -56,7 +52,3 @@ def build_annotated(
             # openpyxl is stricter than Excel, in many ways: fall back to the parsed values.
             logger.exception("A workbook could not be annotated as it came; it is rebuilt from its values.")
     return AnnotatedWorkbook(rebuild(content, place, marks, sign), ".xlsx", rebuilt=True)
-
-
-def _is_zip(content: bytes) -> bool:
-    return content.startswith(zip_archive.SIGNATURE)

@@ -35,7 +35,7 @@ def extract_properties(file: BinaryIO) -> bytes:
     except (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, OSError, EOFError):
         # Damaged or encrypted: its reading says so.
         return b""
-    return zip_archive.repack(b"", [], texts) if texts else b""
+    return zip_archive.build_archive(texts) if texts else b""
 
 
 def _count_entries(file: BinaryIO) -> int:

@@ -16,8 +16,6 @@ from imports.formats import zip_archive
 from imports.formats.exceptions import UnreadableFile
 
 if TYPE_CHECKING:
-    import zipfile
-
     from openpyxl import Workbook
 
 PROPERTY_NAME = "peps-import"
@@ -88,13 +86,10 @@ def read_provenance(content: bytes, schema: str) -> Provenance | None:
 
 
 def _read_property(content: bytes) -> str | None:
-    for member in zip_archive.read_directory(content):
-        pattern = _PROPERTY_PATTERNS.get(member.filename)
-        if pattern is not None and member.file_size <= MAX_PROPERTY_BYTES:
-            return _match_in_member(content, member, pattern)
+    archive = zip_archive.WorkbookArchive(content)
+    for name, pattern in _PROPERTY_PATTERNS.items():
+        member = archive.members.get(name.lower())
+        if member is not None and member.file_size <= MAX_PROPERTY_BYTES:
+            match = pattern.search(b"".join(archive.read(name.lower())))
+            return match[1].decode("ascii") if match else None
     return None
-
-
-def _match_in_member(content: bytes, member: zipfile.ZipInfo, pattern: re.Pattern[bytes]) -> str | None:
-    match = pattern.search(b"".join(zip_archive.inflate(content, member)))
-    return match[1].decode("ascii") if match else None

@@ -26,6 +26,7 @@ from tests.imports.sample_files import (
     save_workbook,
     use_shared_strings,
 )
+from tests.imports.xls_records import join_records, records
 
 ROWS = [
     ["UAI", "École", "Licences"],
@@ -212,7 +213,7 @@ def test_merged_cells_are_given_by_their_corners():
         1)]),
     ):  # fmt: skip
         assert open_workbook(content).sheets[0].merged == [area]
-    assert open_workbook(build_csv(rows)).sheets[0].merged == []
+    assert not open_workbook(build_csv(rows)).sheets[0].merged
 
 
 #: Attributes, formula and value of the cell C2, and whether its result is missing.
@@ -267,19 +268,39 @@ def test_rows_of_uncomputed_formulas_count_as_blank_rows():
         assert sheet.height == len(list(sheet.rows())) == 2
 
 
+#: What follows the cell and its format in the record of a formula, by what it gives.
+XLS_RESULTS = {
+    "number": struct.pack("<d", 30.0), "truth": b"\x01\0\x01\0\0\0\xff\xff", "error": b"\x02\0\x2a\0\0\0\xff\xff",
+    "text": b"\0\0\0\0\0\0\xff\xff", "none": b"\x03\0\0\0\0\0\xff\xff",
+}  # fmt: skip
+XLS_FORMULA, XLS_STRING = 0x0006, 0x0207
+
+
+def build_xls_results(*results):
+    """Return an .xls of a title, and of a formula of each of these results below it."""
+    left, changed = list(results), []
+    for kind, data in records(build_xls([["UAI"], *[[xlwt.Formula("1+1")] for _ in results]])):
+        if kind != XLS_FORMULA:
+            changed.append((kind, data))
+            continue
+        result = left.pop(0)
+        changed.append((kind, data[:6] + XLS_RESULTS[result] + data[14:]))
+        if result == "text":
+            changed.append((XLS_STRING, struct.pack("<HB", 4, 0) + b"deux"))
+    return join_records(changed)
+
+
 def test_formulas_of_an_old_workbook_are_read_by_the_values_they_had():
-    formula = xlwt.Formula("1+1")
-    content = build_xls([["UAI", "n"], [formula, formula], [formula, formula], [formula, formula]])
-    blank = struct.pack("<Q", 0xFFFF000000000003)
-    number, truth = struct.pack("<d", 30.0), b"\x01\0\x01\0\0\0\xff\xff"
-    error, text = b"\x02\0\x2a\0\0\0\xff\xff", b"\0\0\0\0\0\0\xff\xff"
-    for value in (number, truth, error, text):
-        assert blank in content
-        content = content.replace(blank, value, 1)
-    sheet = open_workbook(content).sheets[0]
+    sheet = open_workbook(build_xls_results("number", "none", "truth", "error", "text")).sheets[0]
+    assert list(sheet.rows()) == [["UAI"], [30], [""], [True], [""], ["deux"]]
     # A blank result is intended where other formulas of the file have results.
-    assert list(sheet.rows()) == [["UAI", "n"], [30, True], ["", ""]]
-    assert (sheet.uncomputed, sheet.errors) == (frozenset(), {(3, 0)})
+    assert (sheet.uncomputed, sheet.errors) == (frozenset(), {(5, 0)})
+
+
+@pytest.mark.parametrize("result", ["number", "truth", "error", "text"])
+def test_one_result_tells_that_an_old_workbook_was_computed(result):
+    assert open_workbook(build_xls_results("none", result, "none")).sheets[0].uncomputed == frozenset()
+    assert open_workbook(build_xls_results("none", "none", "none")).sheets[0].uncomputed == {(2, 0), (3, 0), (4, 0)}
 
 
 def test_libreoffice_s_million_trailing_blank_rows_are_dropped():

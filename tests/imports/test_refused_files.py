@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+import resource
 import struct
-import subprocess
-import sys
 
 import pytest
 
-from imports.formats import biff, limits, ole, zip_archive
+from imports.foreign_files import parse_foreign_file
+from imports.formats import limits, zip_archive
 from imports.formats.detection import open_workbook
 from imports.formats.exceptions import UnreadableFile
+from imports.parsing.spreadsheet import ParsingOptions
 from tests.imports.sample_files import (
     UNUSED_UAIS,
     build_ods,
@@ -22,7 +23,7 @@ from tests.imports.sample_files import (
     replace_sheet_xml,
     use_shared_strings,
 )
-from tests.imports.xls_records import records, with_password, with_records
+from tests.imports.xls_records import build_container, read_stream, with_password, with_records
 
 ROWS = [
     ["UAI", "École", "Licences"],
@@ -58,7 +59,7 @@ def sheet(rows):
 
 def container_with(name):
     """Return a container whose one stream has this name."""
-    content = ole.build_container(b"\0" * 4096)
+    content = build_container(b"\0" * 4096)
     at = content.index("Workbook".encode("utf-16-le"))
     text = name.encode("utf-16-le")
     return content[:at] + text.ljust(64, b"\0") + struct.pack("<H", len(text) + 2) + content[at + 66 :]
@@ -175,7 +176,7 @@ def widen_dimensions(kind, data):
 
 def far_xls(kind, data):
     """Move the last row's cells to the far corner."""
-    return struct.pack("<HH", 0xFFFF, 0xFFFF) + data[4:] if kind == 0x00FD and data[:2] == b"\x02\0" else data
+    return struct.pack("<HH", 0xFFFF, 0xFF) + data[4:] if kind == 0x00FD and data[:2] == b"\x02\0" else data
 
 
 def many_texts(kind, data):
@@ -184,7 +185,7 @@ def many_texts(kind, data):
 
 def patch_header(offset, number):
     """Return an .xls with one number of its container's header changed."""
-    content = bytearray(ole.build_container(ole.read_workbook_stream(build_xls(ROWS))))
+    content = bytearray(build_container(read_stream(build_xls(ROWS))))
     struct.pack_into("<I", content, offset, number)
     return bytes(content)
 
@@ -202,35 +203,35 @@ def build_cyclic_container(*, mini):
 
 
 LONG = "<si><t>" + "x" * 30_000 + "</t></si>"
-#: Files that would take gigabytes if their declared sizes were trusted.
+#: Files that would take gigabytes if their declared sizes were trusted; None for one that is read all the same.
 BOMBS = {
-    "corners": ("too_many_cells", lambda: sheet(FAR)),
-    "corners in one row": ("too_many_cells", lambda: sheet(f'<row r="1">{CELL % "A1"}{CELL % "XFD1048576"}</row>')),
-    "small letters": ("too_many_cells", lambda: sheet(FAR.replace("XFD", "xfd"))),
-    "single quotes": ("too_many_cells", lambda: sheet(FAR.replace('"', "'"))),
-    "spaces": ("too_many_cells", lambda: sheet(FAR.replace(" r=", "\n\tr = "))),
-    "other attributes": ("too_many_cells", lambda: sheet(FAR.replace("<c ", '<c s="0" x="&gt;" '))),
-    "two places": ("damaged", lambda: sheet(FAR.replace('r="XFD1048576"', 'r="A2" r="XFD1048576"'))),
-    "prefixes": ("too_many_cells", lambda: replace_sheet_xml(build_xlsx(ROWS), (
+    "corners": ("too_much_memory", lambda: sheet(FAR)),
+    "corners in one row": ("too_much_memory", lambda: sheet(f'<row r="1">{CELL % "A1"}{CELL % "XFD1048576"}</row>')),
+    "small letters": ("too_much_memory", lambda: sheet(FAR.replace("XFD", "xfd"))),
+    "single quotes": ("too_much_memory", lambda: sheet(FAR.replace('"', "'"))),
+    "spaces": ("too_much_memory", lambda: sheet(FAR.replace(" r=", "\n\tr = "))),
+    "other attributes": ("too_much_memory", lambda: sheet(FAR.replace("<c ", '<c s="0" x="&gt;" '))),
+    "two places": ("too_much_memory", lambda: sheet(FAR.replace('r="XFD1048576"', 'r="A2" r="XFD1048576"'))),
+    "prefixes": ("too_much_memory", lambda: replace_sheet_xml(build_xlsx(ROWS), (
         f'<x:worksheet xmlns:x="{SPREADSHEET}"><x:sheetData>'
         + FAR.replace("</", "<//").replace("<", "<x:").replace("<x://", "</x:")
         + "</x:sheetData></x:worksheet>"))),
-    "beyond the last column": ("too_many_cells", lambda: sheet(FAR.replace("XFD", "ZZZZZ"))),
-    "another sheet's name": ("too_many_cells", lambda: build_zip({
+    "beyond the last column": ("too_much_memory", lambda: sheet(FAR.replace("XFD", "ZZZZZ"))),
+    "another sheet's name": ("too_much_memory", lambda: build_zip({
         name.replace("worksheets/sheet1", "theme/theme9"): text.replace(b"worksheets/sheet1", b"theme/theme9")
         for name, text in read_members(sheet(FAR)).items()})),
-    "one text in every cell": ("too_many_cells", lambda: build_shared_strings_xlsx(LONG, '<row r="1">' + "".join(
+    "one text in every cell": ("too_much_memory", lambda: build_shared_strings_xlsx(LONG, '<row r="1">' + "".join(
         f'<c r="A{n}" t="s"><v>0</v></c>' for n in range(1, 60_000)) + "</row>")),
-    "one text, written strangely": ("too_many_cells", lambda: build_shared_strings_xlsx(LONG, '<row r="1">' + "".join(
+    "one text, written strangely": ("too_much_memory", lambda: build_shared_strings_xlsx(LONG, '<row r="1">' + "".join(
         f"<c r='A{n}' t='s'><v> 0</v></c>" for n in range(1, 60_000)) + "</row>")),
-    "promised texts": ("damaged",
+    "promised texts": ("too_much_memory",
     lambda: replace_member_text(
         use_shared_strings(build_xlsx(ROWS)), "xl/sharedStrings.xml", 'uniqueCount="',
         'count="4294967295" uniqueCount="429496729')),
-    "texts promised below": ("damaged", lambda: replace_member_text(
+    "texts promised below": (None, lambda: replace_member_text(
         use_shared_strings(build_xlsx(ROWS)), "xl/sharedStrings.xml", "</sst>",
         '<sst uniqueCount="4294967295"/></sst>')),
-    "texts promised late": ("damaged", lambda: replace_member_text(
+    "texts promised late": (None, lambda: replace_member_text(
         use_shared_strings(build_xlsx([[f"{n}-{n}-{n}"] for n in range(30_000)])), "xl/sharedStrings.xml", "</sst>",
         '<x:sst uniqueCount="4294967295"/></sst>')),
     "promised cells": (None, lambda: replace_member_text(
@@ -238,7 +239,7 @@ BOMBS = {
     "promised styles": (None, lambda: replace_member_text(
         build_xlsx(ROWS), "xl/styles.xml", '<cellXfs count="1"', '<cellXfs count="4294967295"')),
     "one sheet of many names": ("damaged", lambda: repeat_sheet(sheet(CELL % "A1"), 40)),
-    "a mark without end": ("damaged", lambda: sheet('<row r="1"><c r="A1" x="' + " " * 5_000_000 + '"/></row>')),
+    "a mark without end": ("empty", lambda: sheet('<row r="1"><c r="A1" x="' + " " * 5_000_000 + '"/></row>')),
     "a document's own entities": ("damaged", lambda: replace_member_text(
         build_xlsx(ROWS), "xl/workbook.xml", "<workbook", '<!DOCTYPE w [<!ENTITY a "aaaaaaaaaa">]><workbook')),
     "ods: columns": ("too_many_cells", lambda: far_ods(
@@ -251,17 +252,14 @@ BOMBS = {
     "ods: blank rows": ("too_many_cells", lambda: far_ods(
         '<table:table-row table:number-rows-repeated="900000000"><table:table-cell/></table:table-row>'
         "<table:table-row>" + FILLED % "" + "</table:table-row>")),
-    "ods: one text in every row": ("too_many_cells", lambda: far_ods(
+    "ods: one text in every row": ("too_much_memory", lambda: far_ods(
         '<table:table-row table:number-rows-repeated="900000"><table:table-cell office:value-type="string"><text:p>'
         + "x" * 100_000 + "</text:p></table:table-cell></table:table-row>")),
-    "ods: spaces": ("too_many_cells", lambda: far_ods(
+    "ods: spaces": ("too_much_memory", lambda: far_ods(
         '<table:table-row><table:table-cell office:value-type="string"><text:p><text:s text:c="900000000"/></text:p>'
         "</table:table-cell></table:table-row>")),
     "ods: no such number": ("damaged", lambda: far_ods(
         '<table:table-row table:number-rows-repeated="99999999999999999999"/>')),
-    "ods: rows within rows": ("damaged", lambda: far_ods(
-        f"<table:table-row><table:table-cell><table:table-row>{FILLED % ''}</table:table-row></table:table-cell>"
-        "</table:table-row>")),
     "ods: entities": ("damaged", lambda: replace_member_text(
         build_ods(ROWS), "content.xml", "<office:document-c", '<!DOCTYPE o [<!ENTITY a "a">]><office:document-c')),
     "xls: dimensions": (None, lambda: with_records(build_xls(ROWS), widen_dimensions)),
@@ -270,46 +268,33 @@ BOMBS = {
     "xls: directory's size": (None, lambda: patch_header(40, 0xFFFFFFFF)),
     "xls: table's size": (None, lambda: patch_header(44, 0xFFFFFFFF)),
     "xls: small table's size": (None, lambda: patch_header(64, 0xFFFFFFFF)),
-    "xls: more tables": ("damaged", lambda: patch_header(68, 0)),
+    "xls: more tables": (None, lambda: patch_header(68, 0)),
     "xls: a chain in a circle": ("damaged", lambda: build_cyclic_container(mini=False)),
     "xls: a small chain in a circle": ("damaged", lambda: build_cyclic_container(mini=True)),
 }  # fmt: skip
 
-MEMORY_SCRIPT = """
-import resource, sys
-from imports.formats.detection import open_workbook
-from imports.formats.exceptions import UnreadableFile
-content = sys.stdin.buffer.read()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-try:
-    open_workbook(content)
-    code = None
-except UnreadableFile as refusal:
-    code = refusal.code
-print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-"""
+
+def parse_in_child(content):
+    """Return the code of the refusal, None where the file is read."""
+    try:
+        parse_foreign_file(content, ParsingOptions(units_for_all=1))
+    except UnreadableFile as refusal:
+        return refusal.code
+    return None
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_decompression_bomb_is_refused_within_bounds(name):
-    """Measure the peak in a separate process: the parser's memory is not Python's."""
+def test_a_decompression_bomb_ends_with_its_own_process(name):
+    """Whatever it takes of the child's 512 MB and 25 s: nothing of this process, and the next file is read."""
     code, make = BOMBS[name]
-    run = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", MEMORY_SCRIPT], input=make(), capture_output=True, check=True, timeout=60
-    )
-    message, kilobytes = run.stdout.split()
-    assert message.decode() == str(code)
-    assert int(kilobytes) < 200_000
+    content, before = make(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert parse_in_child(content) == code
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+    assert parse_in_child(build_xlsx(ROWS)) is None
 
 
 #: Files over the limit on cells, which the test lowers.
 OVERSIZED_FILES = {
-    "cells without places": lambda: sheet(
-        "<row/>" * 1_000 + "<row>" + "<c><v>1</v></c>" * 100 + f'</row><row r="1">{CELL % "A1"}</row>'
-    ),
-    "one place, over and over": lambda: sheet('<row r="1">' + (CELL % "A1") * 20_000 + "</row>"),
-    "one place, written strangely": lambda: sheet('<row r="1">' + (CELL % "a1") * 20_000 + "</row>"),
-    "texts without end": lambda: build_shared_strings_xlsx("<si/>" * 20_000, CELL % "A1"),
     "sheets that are much together": lambda: build_xlsx([["x"] * 90] * 90, more={"B": [["x"] * 90] * 90}),
     "old sheets that are much together": lambda: build_xls([["x"] * 90] * 90, more={"B": [["x"] * 90] * 90}),
 }
@@ -322,18 +307,14 @@ def test_cells_beyond_the_limit_are_refused(name, monkeypatch):
 
 
 @pytest.mark.parametrize("prefix", ["", "x:"])
-def test_merged_cells_and_formulas_are_counted(prefix, monkeypatch):
-    monkeypatch.setattr(limits, "MAX_MERGED_CELLS", 50)
+@pytest.mark.parametrize("cell", ['<c r="A%d"><f>1+1</f></c>', '<c r="A%d" t="e"><v>#N/A</v></c>'])
+def test_formulas_without_result_and_errors_are_counted(cell, prefix, monkeypatch):
     monkeypatch.setattr(limits, "MAX_UNRESOLVED_FORMULAS", 50)
-    merged = '</sheetData><mergeCells><mergeCell ref="A1:B2"/>' + '<mergeCell ref="A1:B2"/>' * 60 + "</mergeCells>"
-    formulas = "".join(f'<row r="{n}"><c r="A{n}"><f>1+1</f></c></row>' for n in range(1, 60))
-    wrong = "".join(f'<row r="{n}"><c r="A{n}" t="e"><v>#N/A</v></c></row>' for n in range(1, 60))
-    for rows, code in ((merged, "too_many_cells"), (formulas, "too_many_formulas"), (wrong, "too_many_formulas")):
-        closing = "" if rows is merged else "</sheetData>"
-        xml = f'<worksheet xmlns="{SPREADSHEET}"><sheetData>{rows}{closing}</worksheet>'
-        if prefix:
-            xml = xml.replace("</", "<//").replace("<", "<x:").replace("<x://", "</x:").replace("xmlns=", "xmlns:x=")
-        assert get_refusal(replace_sheet_xml(build_xlsx(ROWS), xml)).code == code
+    rows = "".join(f'<row r="{n}">{cell % n}</row>' for n in range(1, 60))
+    xml = f'<worksheet xmlns="{SPREADSHEET}"><sheetData>{rows}</sheetData></worksheet>'
+    if prefix:
+        xml = xml.replace("</", "<//").replace("<", "<x:").replace("<x://", "</x:").replace("xmlns=", "xmlns:x=")
+    assert get_refusal(replace_sheet_xml(build_xlsx(ROWS), xml)).code == "too_many_formulas"
 
 
 def test_a_zip_bomb_is_refused_by_its_declared_sizes(monkeypatch):
@@ -352,34 +333,24 @@ def test_a_zip_bomb_with_false_sizes_is_refused_before_it_is_unpacked():
     assert get_refusal(bytes(bomb)).code == "damaged"
 
 
-def test_of_two_zip_directories_the_checked_one_is_read():
-    """Two concatenated archives: programs differ on which one they read."""
+def test_of_two_archives_put_together_one_is_read_or_none():
+    """Programs differ on which one they read."""
     harmless = build_xlsx([["UAI"], [UNUSED_UAIS[0]]])
     for content in (sheet(FAR) + harmless, harmless + sheet(FAR)):
-        try:
-            rows = list(open_workbook(content).sheets[0].rows())
-        except UnreadableFile:
-            continue
-        assert rows == [["UAI"], [UNUSED_UAIS[0]]]
+        assert parse_in_child(content) in (None, "too_much_memory", "damaged")
 
 
-def test_a_cell_across_two_chunks_is_counted(monkeypatch):
-    monkeypatch.setattr(zip_archive, "CHUNK_SIZE", 64)
-    rows = f'<row r="1">{CELL % "A1"}</row>' + " " * 37 + f'<row r="1048576">{CELL % "XFD1048576"}</row>'
-    assert get_refusal(sheet(rows)).code == "too_many_cells"
-
-
-def test_formulas_across_two_chunks_are_not_taken_for_uncomputed(monkeypatch):
-    monkeypatch.setattr(zip_archive, "CHUNK_SIZE", 64)
+@pytest.mark.parametrize("size", [1, 3, 64])
+def test_formulas_are_found_across_two_chunks(size, monkeypatch):
+    monkeypatch.setattr(zip_archive, "CHUNK_SIZE", size)
     rows = "".join(f'<row r="{n}"><c r="A{n}"><f>1+{n}</f><v>{n + 1}</v></c></row>' for n in range(1, 60))
+    rows += '<row r="60"><c r="A60"><f>1+60</f></c></row>'
     found = open_workbook(sheet(rows)).sheets[0]
-    assert (found.height, found.uncomputed) == (59, frozenset())
+    assert (found.height, found.uncomputed) == (60, {(60, 0)})
 
 
-def test_xls_strings_continued_in_other_records_are_measured():
+def test_xls_strings_continued_in_other_records_are_read():
     texts = ["é" * 300 + "œ" * 200 + str(n) for n in range(100)]
-    content = build_xls([["UAI"], *[[text] for text in texts]])
-    parts = [data for kind, data in records(content) if kind in (0x00FC, 0x003C)]
-    assert len(parts) > 5
-    assert sorted(biff.text_lengths(parts))[1:] == sorted(3 * len(text) for text in texts)
-    assert [row[0] for row in open_workbook(content).sheets[0].rows()][1:] == texts
+    assert [row[0] for row in open_workbook(build_xls([["UAI"], *[[text] for text in texts]])).sheets[0].rows()][
+        1:
+    ] == texts

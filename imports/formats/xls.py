@@ -1,0 +1,154 @@
+"""Read an .xls with xlrd: calamine shows neither its errors nor its formulas without a result."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import struct
+from typing import TYPE_CHECKING, Any, Literal
+
+import xlrd
+from xlrd.compdoc import CompDoc
+from xlrd.xldate import xldate_as_datetime
+
+from imports.formats import limits
+from imports.formats.exceptions import UnreadableFile, damaged, empty, encrypted, too_many_cells, too_many_sheets
+from imports.formats.loaded_workbook import LoadedSheet, LoadedWorkbook
+from imports.formats.sheet_types import MergedRange, SheetMetadata
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from imports.formats.sheet_types import CellRow, CellValue
+
+SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+#: Names of streams, as they are stored, by which other documents in such containers are recognised.
+_ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
+_OTHER_STREAMS = [
+    name.encode("utf-16-le") for name in ("WordDocument", "PowerPoint Document", "__properties_version1.0")
+]
+#: Kinds of cells whose value xlrd gives as it is to be.
+_PLAIN_KINDS = frozenset((xlrd.XL_CELL_EMPTY, xlrd.XL_CELL_BLANK, xlrd.XL_CELL_TEXT, xlrd.XL_CELL_NUMBER))
+_FORMULA_RECORD = 0x0006
+_RECORD_HEADER = struct.Struct("<HH")
+#: Byte 0, and bytes 6 and 7, of a formula's result where it is an empty text.
+_EMPTY_TEXT, _NOT_A_NUMBER = 3, b"\xff\xff"
+#: Formats of durations: « [h]:mm ».
+_DURATION_FORMATS = ("[h", "[m", "[s")
+
+
+def open_xls(content: bytes) -> LoadedWorkbook:
+    """Open an .xls. Raises `UnreadableFile` for any other file of Microsoft's container, or a damaged one."""
+    try:
+        # `formatting_info`: else it skips merged cells. It prints its remarks.
+        book = xlrd.open_workbook(file_contents=content, logfile=io.StringIO(), formatting_info=True, ragged_rows=True)
+    except MemoryError:
+        raise
+    except Exception as error:
+        # Whatever its reading of a damaged file comes upon.
+        raise _explain(content, error) from error
+    if not book.nsheets:
+        raise empty()
+    if book.nsheets > limits.MAX_SHEETS:
+        raise too_many_sheets(book.nsheets, limits.MAX_SHEETS)
+    readers = [_SheetReader(book, sheet) for sheet in book.sheets()]
+    if sum(reader.height * reader.width for reader in readers) > limits.MAX_CELLS:
+        raise too_many_cells()
+    # A program that computes nothing (xlwt) leaves every result empty; in a file from Excel an empty result is real.
+    never_computed = any(reader.empty_texts for reader in readers) and not _has_result(content)
+    return LoadedWorkbook("xls", [reader.load(never_computed=never_computed) for reader in readers])
+
+
+def _explain(content: bytes, error: Exception) -> UnreadableFile:
+    """Return the refusal for a file that xlrd does not open."""
+    if _ENCRYPTED_STREAM in content or "encrypted" in str(error):
+        return encrypted()
+    if any(name in content for name in _OTHER_STREAMS):
+        return UnreadableFile(
+            "not_a_spreadsheet",
+            "Ce fichier est un document Office, mais pas un tableau. Déposez un classeur .xlsx, .xls ou .ods, ou "
+            "un fichier .csv.",
+        )
+    return damaged()
+
+
+class _SheetReader:
+    """Extent and special cells of a sheet, and its rows."""
+
+    def __init__(self, book: xlrd.Book, sheet: xlrd.sheet.Sheet) -> None:
+        self._book, self._sheet = book, sheet
+        #: Up to the last cell with a value: others may be formatted.
+        self.height = self.width = 0
+        self.errors: list[tuple[int, int]] = []
+        #: Only a formula gives them.
+        self.empty_texts: list[tuple[int, int]] = []
+        for row in range(sheet.nrows):
+            kinds, values = sheet.row_types(row), sheet.row_values(row)
+            filled = [column for column, value in enumerate(values) if value != ""]
+            if filled:
+                self.height, self.width = row + 1, max(self.width, filled[-1] + 1)
+                if xlrd.XL_CELL_ERROR in kinds:
+                    self.errors += [(row + 1, at) for at, kind in enumerate(kinds) if kind == xlrd.XL_CELL_ERROR]
+            if len(filled) < len(kinds) and xlrd.XL_CELL_TEXT in kinds:
+                self.empty_texts += [
+                    (row + 1, at) for at, kind in enumerate(kinds) if kind == xlrd.XL_CELL_TEXT and values[at] == ""
+                ]
+
+    def load(self, *, never_computed: bool) -> LoadedSheet:
+        """Return the sheet. `never_computed`: whether an empty text is a formula without a result."""
+        merged = [
+            MergedRange(top + 1, left, bottom, right - 1) for top, bottom, left, right in self._sheet.merged_cells
+        ]
+        uncomputed = frozenset(self.empty_texts if never_computed else ())
+        return LoadedSheet(
+            self._sheet.name,
+            self._read_rows,
+            self.height,
+            hidden=self._sheet.visibility != 0,
+            metadata=SheetMetadata(merged, uncomputed, frozenset(self.errors)),
+        )
+
+    def _read_rows(self) -> Iterator[CellRow]:
+        padding: CellRow = [""] * self.width
+        for row in range(self.height):
+            kinds, cells = self._sheet.row_types(row), list(self._sheet.row_values(row, 0, self.width))
+            if not _PLAIN_KINDS.issuperset(kinds):
+                cells = [self._convert(row, at, kinds[at], value) for at, value in enumerate(cells)]
+            yield cells + padding[len(cells) :]
+
+    def _convert(self, row: int, column: int, kind: int, value: Any) -> CellValue:
+        if kind == xlrd.XL_CELL_DATE:
+            style = self._book.xf_list[self._sheet.cell_xf_index(row, column)]
+            number_format = self._book.format_map[style.format_key].format_str
+            return _to_moment(value, self._book.datemode, is_duration=number_format.startswith(_DURATION_FORMATS))
+        if kind == xlrd.XL_CELL_BOOLEAN:
+            return bool(value)
+        return "" if kind == xlrd.XL_CELL_ERROR else value
+
+
+def _to_moment(value: float, date_mode: Literal[0, 1], *, is_duration: bool) -> CellValue:
+    """Return a date, a time, both or a duration, as calamine does; the number where it is none."""
+    try:
+        if is_duration:
+            return datetime.timedelta(days=value)
+        moment = xldate_as_datetime(value, date_mode)
+    except OverflowError:
+        return value
+    if 0 <= value < 1:
+        return moment.time()
+    return moment.date() if value == int(value) else moment
+
+
+def _has_result(content: bytes) -> bool:
+    """Whether any formula of the file has a result other than an empty text."""
+    container = CompDoc(content, logfile=io.StringIO())
+    stream = container.get_named_stream("Workbook") or container.get_named_stream("Book") or b""
+    at = 0
+    while at + _RECORD_HEADER.size <= len(stream):
+        kind, length = _RECORD_HEADER.unpack_from(stream, at)
+        if kind == _FORMULA_RECORD:
+            result = stream[at + 10 : at + 18]
+            if result[6:] != _NOT_A_NUMBER or result[0] != _EMPTY_TEXT:
+                return True
+        at += _RECORD_HEADER.size + length
+    return False
