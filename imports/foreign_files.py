@@ -5,6 +5,9 @@ The functions called « child_… » run there, without Django's settings; what 
 
 from __future__ import annotations
 
+import contextlib
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from core.bounded_process import BoundedProcessError, ProcessFailure, ProcessLimits, run_bounded
@@ -15,8 +18,7 @@ from imports.meanings import Meaning, Problem
 from imports.parsing.rows import ParsedRow
 from imports.parsing.spreadsheet import ParsedSheet, ParsingContext, ParsingOptions, parse_spreadsheet
 from imports.workbooks import provenance
-from imports.workbooks.annotated_copy import rebuild
-from imports.workbooks.annotated_workbook import AnnotatedWorkbook, build_annotated
+from imports.workbooks.annotated_workbook import AnnotatedWorkbook, annotate_as_it_came, rebuild_from_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
 #: Rows of one message of the child: the caller makes objects of them while the next ones are sent.
 _BATCH_ROWS = 5_000
 LIMITS = ProcessLimits()
-#: openpyxl takes 15 s for 60,000 rows, and twice that on a busy machine.
-ANNOTATION_LIMITS = ProcessLimits(cpu_seconds=30, wall_seconds=90.0)
+#: openpyxl takes 12 s for 60,000 rows that all have a problem; rebuilding them in the rest of `LIMITS` takes 8 s.
+ORIGINAL_LIMITS = ProcessLimits(cpu_seconds=15, wall_seconds=15.0)
 
 
 def parse_foreign_file(
@@ -67,14 +69,20 @@ def parse_foreign_file(
 def annotate_foreign_file(
     content: bytes, place: TableLocation, marks: Sequence[RowMarks], signature: str
 ) -> AnnotatedWorkbook:
-    """Return the annotated workbook of a file, made in a child process. Raises `UnreadableFile`.
+    """Return the annotated workbook of a file, within the time of `LIMITS`. Raises `UnreadableFile`.
 
-    `signature`: the signed id of the import. A file that is too much for openpyxl is rebuilt from its values.
+    `signature`: the signed id of the import. A file that openpyxl cannot annotate as it came, or not within
+    `ORIGINAL_LIMITS`, is rebuilt from its values, by another child in the time that is left.
     """
-    try:
-        return AnnotatedWorkbook(*_run("child_annotate", ANNOTATION_LIMITS, content, place, marks, signature))
-    except UnreadableFile:
-        return AnnotatedWorkbook(*_run("child_rebuild", LIMITS, content, place, marks, signature))
+    deadline = time.monotonic() + LIMITS.wall_seconds
+    arguments = (content, place, marks, signature)
+    made = None
+    with contextlib.suppress(UnreadableFile):
+        made = _run("child_annotate", ORIGINAL_LIMITS, *arguments, False)
+    if made is None:
+        rest = replace(LIMITS, wall_seconds=max(0.0, deadline - time.monotonic()))
+        made = _run("child_annotate", rest, *arguments, True)
+    return AnnotatedWorkbook(*made)
 
 
 def _run(name: str, limits: ProcessLimits, *arguments: Any, receive: Callable[[Any], None] | None = None) -> Any:
@@ -133,28 +141,18 @@ def _dump_problem(problem: Problem) -> tuple[str, str, str, bool]:
     return (str(problem.column), problem.code, problem.message, problem.blocking)
 
 
-def child_annotate(
+def child_annotate(  # noqa: PLR0917 - all sent by position
     send: Callable[[Any], None],  # noqa: ARG001 - nothing to tell meanwhile
     content: bytes,
     place: TableLocation,
     marks: Sequence[RowMarks],
     signature: str,
-) -> tuple[bytes, str, bool]:
-    """Annotate a file, or rebuild it where openpyxl refuses it."""
-    made = build_annotated(content, place, marks, _signer(signature))
-    return made.content, made.suffix, made.rebuilt
+    from_values: bool,  # noqa: FBT001
+) -> tuple[bytes, str, bool] | None:
+    """Annotate a file as it came, None where that cannot be done; or one of its values."""
 
+    def sign(book: Workbook, choice: int) -> None:
+        provenance.write_property(book, provenance.add_choice(signature, choice))
 
-def child_rebuild(
-    send: Callable[[Any], None],  # noqa: ARG001 - nothing to tell meanwhile
-    content: bytes,
-    place: TableLocation,
-    marks: Sequence[RowMarks],
-    signature: str,
-) -> tuple[bytes, str, bool]:
-    """Rebuild a file from its values."""
-    return rebuild(content, place, marks, _signer(signature)), ".xlsx", True
-
-
-def _signer(signature: str) -> Callable[[Workbook, int], None]:
-    return lambda book, choice: provenance.write_property(book, provenance.add_choice(signature, choice))
+    made = (rebuild_from_values if from_values else annotate_as_it_came)(content, place, marks, sign)
+    return made and tuple(made)

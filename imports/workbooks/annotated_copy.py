@@ -14,7 +14,6 @@ from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.utils import get_column_letter
 
 from core.workbook import (
-    WRAPPED,
     build_cell,
     build_header,
     build_text_cell,
@@ -26,6 +25,7 @@ from imports.formats.detection import open_workbook
 from imports.meanings import ADDED_TITLES, LISTS_SHEET
 from imports.workbooks import cell_marks, choice_lists
 from imports.workbooks.annotated_original import ADDED_WIDTHS, AddedColumns, locate_added_columns
+from imports.workbooks.style_cache import StyleCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,7 +46,9 @@ def rebuild(
     for mark in marks:
         of_sheet[mark.sheet][mark.number] = mark
     book = Workbook(write_only=True)
-    added = AddedColumns(_first_added(read.sheets, place), choice_lists.ChoiceLists(book), cell_marks.NoteWriter())
+    added = AddedColumns(
+        _first_added(read.sheets, place), choice_lists.ChoiceLists(book), cell_marks.NoteWriter(), StyleCache()
+    )
     for index, sheet in enumerate(read.sheets):
         if sheet.name == LISTS_SHEET:
             continue
@@ -61,7 +63,7 @@ class _SheetWriter:
 
     def __init__(self, book: Workbook, sheet: WorkbookSheet, index: int, added: AddedColumns) -> None:
         self.sheet, self.index = sheet, index
-        self.first, self.offers, self.notes = added
+        self.first, self.offers, self.notes, self.styles = added
         self.page: Any = book.create_sheet(clean_sheet_name(sheet.name, index + 1))
 
     def write(self, place: TableLocation, marks: dict[int, RowMarks]) -> None:
@@ -102,13 +104,14 @@ class _SheetWriter:
             cell = cells[column]
             if not isinstance(cell, Cell):
                 cell = WriteOnlyCell(self.page, cell)
-            cell.fill = cell_marks.build_fill(severe=any(fault.severe for fault in faults))
+            colour = cell_marks.colour_severe if any(fault.severe for fault in faults) else cell_marks.colour_warning
+            self.styles.apply(colour, cell)
             self.notes.add(cell, [fault.words for fault in faults])
             cells[column] = cell
         proposals = "\n".join(mark.proposals)
         texts = [build_text_cell(self.page, text) for text in ("\n".join(f.words for f in mark.faults), proposals)]
         for cell in texts:
-            cell.alignment = WRAPPED
+            self.styles.apply(cell_marks.wrap_text, cell)
         self.offers.offer(proposals, mark.proposals)
         return [*cells, *texts, build_cell(self.page, choice)]
 

@@ -21,6 +21,7 @@ from core.workbook import BOLD, HEADER_FILL, WRAPPED, save_to_bytes, set_text, s
 from imports.meanings import ADDED_TITLES, is_added_title
 from imports.workbooks import cell_marks, choice_lists
 from imports.workbooks.formula_results import read_results, restore_results
+from imports.workbooks.style_cache import StyleCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,11 +36,12 @@ ADDED_WIDTHS = (60, 44, 44)
 
 
 class AddedColumns(NamedTuple):
-    """Additions to a workbook: index (from 0) of the first of three columns, choice lists, notes."""
+    """Additions to a workbook: index (from 0) of the first of three columns, choice lists, notes, styles."""
 
     first: int
     offers: choice_lists.ChoiceLists
     notes: cell_marks.NoteWriter
+    styles: StyleCache
 
 
 def locate_added_columns(title_rows: Iterable[Iterable[object]], width: int) -> int:
@@ -88,7 +90,7 @@ def _annotate(
         of_sheet[mark.sheet].append(mark)
     sheets: dict[int, Any] = {index: book[place.names[index]] for index in place.headers}
     first = locate_added_columns(_read_titles(sheets, place), _measure_width(sheets, place))
-    added = AddedColumns(first, choice_lists.ChoiceLists(book), cell_marks.NoteWriter())
+    added = AddedColumns(first, choice_lists.ChoiceLists(book), cell_marks.NoteWriter(), StyleCache())
     for index, sheet in sheets.items():
         cell_marks.remove_marks(sheet)
         _split_column_spans(sheet, first)
@@ -113,16 +115,17 @@ def _mark_row(sheet: Worksheet, mark: RowMarks, row_column: int, added: AddedCol
         by_cell[row_column if fault.column is None else fault.column].append(fault)
     for column, faults in by_cell.items():
         cell = _anchor(sheet, mark.number, column + 1)
-        cell_marks.colour_cell(cell, severe=any(fault.severe for fault in faults))
+        colour = cell_marks.colour_severe if any(fault.severe for fault in faults) else cell_marks.colour_warning
+        added.styles.apply(colour, cell)
         added.notes.add(cell, [fault.words for fault in faults])
     texts = ("\n".join(fault.words for fault in mark.faults), "\n".join(mark.proposals))
     for offset, text in enumerate(texts):
         beside = _anchor(sheet, mark.number, added.first + offset + 1)
         set_text(beside, text)
-        beside.alignment = WRAPPED
+        added.styles.apply(cell_marks.wrap_text, beside)
     added.offers.offer(texts[1], mark.proposals)
     # Editable even in a protected sheet.
-    cell_marks.unlock_cell(_anchor(sheet, mark.number, added.first + 3))
+    added.styles.apply(cell_marks.unlock_cell, _anchor(sheet, mark.number, added.first + 3))
 
 
 def _anchor(sheet: Worksheet, row: int, column: int) -> Cell:

@@ -1,4 +1,4 @@
-"""Build the annotated workbook: from the original file if possible, else from its parsed values."""
+"""The annotated workbook: the original file if possible, else one of its parsed values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Maximum size of an unpacked file for openpyxl, which needs some ten times as much memory.
+#: Maximum size of an unpacked file for openpyxl, which needs some ten times as much memory, and 13 s for so much.
 MAX_UNPACKED_BYTES = 45 * 1024 * 1024
 
 
@@ -30,25 +30,31 @@ class AnnotatedWorkbook(NamedTuple):
     rebuilt: bool
 
 
-def build_annotated(
+def annotate_as_it_came(
     content: bytes, place: TableLocation, marks: Sequence[RowMarks], sign: Callable[[Workbook, int], None]
-) -> AnnotatedWorkbook:
-    """Return the annotated workbook. `sign`: called with it and the index (from 0) of the choice column.
+) -> AnnotatedWorkbook | None:
+    """Return the original file annotated; None where it is no .xlsx, too large, or refused by openpyxl.
 
-    Raises `UnreadableFile` if the file can no longer be parsed.
+    `sign`: called with the workbook and the index (from 0) of the choice column.
     """
     members = zip_archive.WorkbookArchive(content).members if content.startswith(zip_archive.SIGNATURE) else {}
     # All of them: openpyxl also parses parts that are not below `xl/`, as the relations tell.
-    if xlsx.WORKBOOK in members and sum(member.file_size for member in members.values()) <= MAX_UNPACKED_BYTES:
-        macros = "xl/vbaproject.bin" in members
-        try:
-            return AnnotatedWorkbook(
-                annotate(content, place, marks, sign, macros=macros), ".xlsm" if macros else ".xlsx", rebuilt=False
-            )
-        except MemoryError:
-            # Nothing can be rebuilt where the memory is still held.
-            raise
-        except Exception:
-            # openpyxl is stricter than Excel, in many ways: fall back to the parsed values.
-            logger.exception("A workbook could not be annotated as it came; it is rebuilt from its values.")
+    if xlsx.WORKBOOK not in members or sum(member.file_size for member in members.values()) > MAX_UNPACKED_BYTES:
+        return None
+    macros = "xl/vbaproject.bin" in members
+    try:
+        annotated = annotate(content, place, marks, sign, macros=macros)
+    except MemoryError:
+        raise
+    except Exception:
+        # openpyxl is stricter than Excel, in many ways.
+        logger.exception("A workbook could not be annotated as it came.")
+        return None
+    return AnnotatedWorkbook(annotated, ".xlsm" if macros else ".xlsx", rebuilt=False)
+
+
+def rebuild_from_values(
+    content: bytes, place: TableLocation, marks: Sequence[RowMarks], sign: Callable[[Workbook, int], None]
+) -> AnnotatedWorkbook:
+    """Return a workbook of the file's values, annotated. Raises `UnreadableFile` if it can no longer be parsed."""
     return AnnotatedWorkbook(rebuild(content, place, marks, sign), ".xlsx", rebuilt=True)

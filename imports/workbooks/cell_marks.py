@@ -12,6 +12,8 @@ from openpyxl.comments import Comment
 from openpyxl.styles import PatternFill, Protection
 from openpyxl.styles.colors import Color
 
+from core.workbook import WRAPPED
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -56,9 +58,19 @@ def build_fill(*, severe: bool, before: Any = None) -> PatternFill:
     return PatternFill("solid", fgColor=SEVERE_COLOUR if severe else WARNING_COLOUR, bgColor=copy(previous))
 
 
-def colour_cell(cell: Cell, *, severe: bool) -> None:
-    """Colour a cell with problems."""
-    cell.fill = build_fill(severe=severe, before=cell.fill)
+def colour_severe(cell: Cell) -> None:
+    """Colour a cell with an error or a conflict."""
+    cell.fill = build_fill(severe=True, before=cell.fill)
+
+
+def colour_warning(cell: Cell) -> None:
+    """Colour a cell with a warning."""
+    cell.fill = build_fill(severe=False, before=cell.fill)
+
+
+def wrap_text(cell: Cell) -> None:
+    """Break the lines of an added text."""
+    cell.alignment = WRAPPED
 
 
 def unlock_cell(cell: Cell) -> None:

@@ -125,7 +125,7 @@ def test_macros_are_kept_as_they_came():
     types = members["[Content_Types].xml"]
     members["[Content_Types].xml"] = types.replace(plain, b"application/vnd.ms-excel.sheet.macroEnabled.main+xml")
     members["xl/vbaProject.bin"] = b"macros"
-    made = annotated_workbook.build_annotated(build_zip(members), PLACE, [CELL_MARK], sign)
+    made = annotated_workbook.annotate_as_it_came(build_zip(members), PLACE, [CELL_MARK], sign)
     assert (made.suffix, made.rebuilt) == (".xlsm", False)
     with zipfile.ZipFile(io.BytesIO(made.content)) as archive:
         assert archive.read("xl/vbaProject.bin") == b"macros"
@@ -185,9 +185,9 @@ def test_another_format_comes_back_as_a_workbook_of_its_values(make, monkeypatch
     if make is None:
         monkeypatch.setattr(annotated_workbook, "MAX_UNPACKED_BYTES", 10)
         rows[2][1] = "'=1+1"
-    made = annotated_workbook.build_annotated(
-        (make or build_xlsx)(rows), PLACE._replace(names=["Feuil1"]), [CELL_MARK], sign
-    )
+    arguments = ((make or build_xlsx)(rows), PLACE._replace(names=["Feuil1"]), [CELL_MARK], sign)
+    assert annotated_workbook.annotate_as_it_came(*arguments) is None
+    made = annotated_workbook.rebuild_from_values(*arguments)
     assert (made.suffix, made.rebuilt) == (".xlsx", True)
     sheet = load(made.content).worksheets[0]
     assert [cell.value for cell in sheet[2]] == ["UAI", "École", "Commune", "Licences", *ADDED_TITLES]
@@ -200,12 +200,30 @@ def test_another_format_comes_back_as_a_workbook_of_its_values(make, monkeypatch
     assert provenance.read_provenance(made.content, "nimes") == Provenance(7, 6)
 
 
-def test_what_openpyxl_cannot_open_is_rebuilt(monkeypatch):
+def test_what_openpyxl_cannot_open_is_not_annotated_as_it_came(monkeypatch):
     def refuse(*_args, **_kwargs):
         raise ValueError("no such style")
 
     monkeypatch.setattr(annotated_workbook, "annotate", refuse)
-    assert annotated_workbook.build_annotated(build_styled_workbook(), PLACE, [CELL_MARK], sign).rebuilt
+    assert annotated_workbook.annotate_as_it_came(build_styled_workbook(), PLACE, [CELL_MARK], sign) is None
+
+
+def test_cells_of_one_style_are_marked_alike_and_others_keep_theirs():
+    book = openpyxl.load_workbook(io.BytesIO(build_styled_workbook()))
+    sheet = book["Écoles"]
+    for cell, colour in (("A4", "FFDDEEFF"), ("A5", "FF00FF00"), ("A6", "FFDDEEFF")):
+        sheet[cell] = "x"
+        sheet[cell].fill = PatternFill("solid", fgColor=colour)
+        sheet[cell].number_format = "0.00" if cell == "A6" else "General"
+    marks = [CELL_MARK._replace(number=number) for number in (3, 4, 5, 6)]
+    marked = annotate(save_workbook(book), PLACE, marks, sign, macros=False)
+    cells = [load(marked)["Écoles"][f"A{number}"] for number in (3, 4, 5, 6)]
+    assert {cell.fill.fgColor.rgb for cell in cells} == {cell_marks.SEVERE_COLOUR}
+    assert [cell.number_format for cell in cells] == ["General", "General", "General", "0.00"]
+    # The colours that they had come back.
+    again = load(annotate(marked, PLACE._replace(names=load(marked).sheetnames, width=7), [], sign, macros=False))
+    before = [again["Écoles"][f"A{number}"].fill.fgColor.rgb for number in (3, 4, 5, 6)]
+    assert before == ["FFDDEEFF", "FFDDEEFF", "FF00FF00", "FFDDEEFF"]
 
 
 def test_the_worker_builds_it_once_and_again_when_rows_changed(pool):

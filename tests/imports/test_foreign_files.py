@@ -13,7 +13,7 @@ from imports import foreign_files, on_demand_tasks
 from imports.enums import ImportState
 from imports.foreign_files import annotate_foreign_file, parse_foreign_file
 from imports.formats import limits
-from imports.formats.exceptions import UnreadableFile
+from imports.formats.exceptions import UnreadableFile, too_much_time
 from imports.meanings import Meaning
 from imports.models import AnnotatedFile
 from imports.operations import annotation
@@ -103,8 +103,7 @@ def test_nested_xml_outside_of_the_sheets_is_not_parsed_by_openpyxl(name, monkey
     content = build_nested(name, 60)
     assert len(content) < 200_000
     monkeypatch.setattr(annotated_workbook, "annotate", lambda *_args, **_more: pytest.fail("openpyxl was asked"))
-    made = annotated_workbook.build_annotated(content, PLACE, [MARK], lambda *_: None)
-    assert (made.suffix, made.rebuilt) == (".xlsx", True)
+    assert annotated_workbook.annotate_as_it_came(content, PLACE, [MARK], lambda *_: None) is None
 
 
 @pytest.mark.parametrize("megabytes", [40, 60])
@@ -133,10 +132,35 @@ def test_a_workbook_that_cannot_be_annotated_at_all_says_why(pool, monkeypatch):
         pool, build_xlsx([["UAI", "Licences"], [SchoolFactory().uai, "x"]]), filename="a.xlsx"
     )
     annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM)
-    for name in ("LIMITS", "ANNOTATION_LIMITS"):
-        monkeypatch.setattr(foreign_files, name, ProcessLimits(wall_seconds=0.01))
+    monkeypatch.setattr(foreign_files, "LIMITS", ProcessLimits(wall_seconds=0.0))
+    monkeypatch.setattr(foreign_files, "ORIGINAL_LIMITS", ProcessLimits(wall_seconds=0.0))
     on_demand_tasks.annotate(import_id=spreadsheet_import.pk)
     assert "trop de temps" in AnnotatedFile.objects.get(pk=spreadsheet_import.pk).failure
+
+
+@pytest.mark.parametrize("took", [0.0, 10.0, 40.0])
+def test_annotating_and_rebuilding_share_the_thirty_seconds(took, monkeypatch):
+    now, given = 1000.0, []
+
+    def run(name, limits, *arguments, **_):
+        nonlocal now
+        given.append(limits.wall_seconds)
+        now += took
+        if not arguments[-1]:
+            raise too_much_time()
+        return b"", ".xlsx", True
+
+    monkeypatch.setattr(foreign_files.time, "monotonic", lambda: now)
+    monkeypatch.setattr(foreign_files, "_run", run)
+    assert annotate_foreign_file(b"PK", PLACE, [MARK], "7:signature").rebuilt
+    assert given == [15.0, max(30.0 - took, 0.0)]
+
+
+def test_a_list_too_long_to_be_annotated_in_time_comes_back_rebuilt(monkeypatch):
+    monkeypatch.setattr(foreign_files, "ORIGINAL_LIMITS", ProcessLimits(wall_seconds=0.02))
+    content = build_xlsx([ROWS[0], *[ROWS[1]] * 3_000])
+    made = annotate_foreign_file(content, PLACE, [MARK], "7:signature")
+    assert (made.suffix, made.rebuilt) == (".xlsx", True)
 
 
 def test_an_archive_of_very_many_members_is_refused_before_they_are_listed():

@@ -1,0 +1,30 @@
+"""Change the style of many cells: openpyxl takes 0.1 ms for each change, to look for an equal style."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from openpyxl.cell import Cell
+    from openpyxl.styles.cell_style import StyleArray
+
+
+class StyleCache:
+    """The changes made to the cells of one workbook, each computed once for each style that cells had before."""
+
+    def __init__(self) -> None:
+        self._changed: dict[tuple[Callable[[Cell], None], tuple[int, ...]], StyleArray] = {}
+
+    def apply(self, change: Callable[[Cell], None], cell: Cell) -> None:
+        """Have a cell changed. `change`: sets attributes of its style by nothing but that style."""
+        # Copied from cell to cell: saves 5 s of 16 where 60,000 rows are marked.
+        before = change, tuple(cell._style or ())  # noqa: SLF001 - openpyxl has no public way to copy a cell's whole style
+        known = self._changed.get(before)
+        if known is None:
+            change(cell)
+            self._changed[before] = copy(cell._style)  # noqa: SLF001
+        else:
+            cell._style = copy(known)  # noqa: SLF001
