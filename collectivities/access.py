@@ -1,6 +1,7 @@
 """Access policy of office pages: members of the collectivity with one of the roles that the page names.
 
-Where the collectivity requires a second factor, a manager without one is redirected to set it up first.
+Where the collectivity requires a second factor, a buyer or manager without one is led to enrol first, after the grace
+period.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 from django.views import defaults
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.requests import AuthenticatedRequest
+from collectivities import second_factor_rule
 from collectivities.models import Member
-from collectivities.queries import lacks_required_second_factor
 from web.access import require_policy
 
 if TYPE_CHECKING:
@@ -26,14 +28,20 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from collectivities.models import Role
+    from collectivities.second_factor_rule import GracePeriod
 
 V = TypeVar("V", bound="Callable[..., object]")
 
 
 class OfficeHttpRequest(AuthenticatedRequest):
-    """A request that `OfficeAccess` let through, with the member who makes it."""
+    """A request that `OfficeAccess` let through, with the member who makes it.
+
+    `second_factor_grace`: how long they may still do without the second factor they need; None where they may not, or
+    need none. Pages show it.
+    """
 
     member: Member
+    second_factor_grace: GracePeriod | None
 
 
 class OfficeAccess:
@@ -47,7 +55,7 @@ class OfficeAccess:
         """Redirect visitors to the sign-in page; answer 404 to non-members and 403 to members without the role."""
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
-        members = Member.objects.filter(left_at=None).annotate(lacks_second_factor=lacks_required_second_factor())
+        members = Member.objects.filter(left_at=None).annotate(**second_factor_rule.build_annotations())
         member = members.filter(user_id=request.user.pk).select_related("user").first()
         if member is None:
             # 404 and not 403: non-members must not learn which pages exist.
@@ -56,19 +64,22 @@ class OfficeAccess:
         cast("OfficeHttpRequest", request).member = member
         if self.roles and self.roles.isdisjoint(member.roles):
             raise PermissionDenied("Votre rôle ne permet pas d'ouvrir cette page.")
-        if vars(member)["lacks_second_factor"]:
+        now = timezone.now()
+        if second_factor_rule.needs_enrolment(member, at=now):
             return self.without_second_factor(request)
+        cast("OfficeHttpRequest", request).second_factor_grace = second_factor_rule.find_grace(member, at=now)
         return None
 
     def without_second_factor(self, request: HttpRequest) -> HttpResponse:
-        """Redirect the manager to set up a second factor, and from there back to the page."""
+        """Redirect the member to the ways of enrolling, and from there back to the page."""
         messages.info(
             request,
-            "ce bureau demande à ses gestionnaires la double authentification. Activez-la une fois : vous pourrez "
-            "ensuite y travailler comme avant.",
+            "ce bureau demande la double authentification à ses gestionnaires et à ses acheteurs, qui engagent "
+            "l'argent et les licences de la collectivité. Activez-la une fois : vous reviendrez ensuite à la page "
+            "demandée.",
         )
         next_url = request.get_full_path() if request.method == "GET" and not request.headers.get("HX-Request") else "/"
-        url = redirect_to_login(next_url, reverse("mfa_activate_totp")).url
+        url = redirect_to_login(next_url, reverse("mfa_index")).url
         if request.headers.get("HX-Request"):
             return HttpResponseClientRedirect(url)
         return HttpResponseRedirect(url)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from accounts.models import User
-from collectivities.models import Invitation, Role
+from collectivities.models import SECOND_FACTOR_RULE_TOPIC, Invitation, Role
 from collectivities.queries import get_office_settings
 from core.tenant_connection import connection
 from core.urls import portal_url
@@ -128,6 +128,38 @@ def render_office_declined(message: Message) -> RenderedEmail:
     )
 
 
+def render_second_factor_rule(message: Message) -> RenderedEmail:
+    """Render the notice that a manager switched the required second factor on or off, for the other managers."""
+    actor = User.objects.get(pk=_topic_id(message))
+    collectivity = Collectivity.objects.get(schema_name=connection.schema_name)
+    who = f"{actor} (identifiant « {actor.username} »)"
+    if message.context["needed"]:
+        subject = f"La double authentification est demandée dans le bureau {collectivity.name}"
+        paragraphs = [
+            f"{who} vient de demander la double authentification aux gestionnaires et aux acheteurs du bureau.",
+            "Qui ne l'a pas encore sera conduit à l'activer avant toute autre page : deux minutes suffisent.",
+        ]
+    else:
+        subject = f"La double authentification n'est plus demandée dans le bureau {collectivity.name}"
+        paragraphs = [
+            f"{who} vient de lever l'obligation de la double authentification pour les gestionnaires et les acheteurs.",
+            (
+                "Un mot de passe volé suffit donc de nouveau pour entrer à la place de qui n'a rien activé. Si ce "
+                "n'est pas voulu, redemandez-la dans « Réglages », et voyez avec cette personne si c'est bien elle."
+            ),
+        ]
+    return render_email(
+        subject=subject,
+        paragraphs=paragraphs,
+        button="Ouvrir les réglages",
+        address=collectivity.office_url("/reglages/"),
+        notes=["Les gestionnaires du bureau reçoivent ce message."],
+    )
+
+
+kinds.register(
+    SECOND_FACTOR_RULE_TOPIC, label="Double authentification demandée ou non", render=render_second_factor_rule
+)
 kinds.register("invitation", label="Invitation au bureau", render=render_invitation, preview=render_invitation_preview)
 kinds.register("office_requested", label="Accusé de réception d'une demande de bureau", render=render_office_requested)
 kinds.register("office_request_arrived", label="Demande de bureau à traiter", render=render_office_request_arrived)

@@ -25,6 +25,9 @@ PORTFOLIO_REMOVED_BY_LIST = "portfolio.removed_by_list"
 ACCOUNT_ACTIONS = "accounts."
 PORTFOLIO_LIST_ACTIONS = (PORTFOLIO_ADDED_BY_LIST, PORTFOLIO_UPDATED_BY_LIST, PORTFOLIO_REMOVED_BY_LIST)
 
+#: Kind and topic of the e-mails that tell of a switched requirement; their topic's id is the manager's who did it.
+SECOND_FACTOR_RULE_TOPIC = "second_factor_rule"
+
 
 class Role(models.TextChoices):
     BUYER = "buyer", "Acheteur"
@@ -153,7 +156,8 @@ class OfficeSettings(models.Model):
     reply_to = models.EmailField("adresse de réponse", blank=True)
     signature = models.TextField("signature", max_length=600, blank=True)
     logo = models.BinaryField(null=True, editable=False)
-    managers_need_second_factor = models.BooleanField("double authentification des gestionnaires", default=False)
+    # None: the office has not decided, and the setting OFFICE_SECOND_FACTOR applies.
+    second_factor_required = models.BooleanField("double authentification demandée", null=True)
 
     objects = LockableQuerySet.as_manager()
 

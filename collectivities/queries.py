@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
+from django.db.models import Q
 
-from accounts import second_factor
 from accounts.models import ACCOUNT_EVENTS_KEPT
 from collectivities.exceptions import InvitationGone
-from collectivities.models import ACCOUNT_ACTIONS, AuditEntry, Invitation, Member, OfficeSettings, PortfolioSchool, Role
+from collectivities.models import ACCOUNT_ACTIONS, AuditEntry, Invitation, OfficeSettings, PortfolioSchool
 from core.link_tokens import hash_token
 
 if TYPE_CHECKING:
@@ -26,21 +25,6 @@ def list_shown_entries(at: datetime.datetime) -> QuerySet[AuditEntry]:
     """
     ended = Q(action__startswith=ACCOUNT_ACTIONS, at__lt=at - ACCOUNT_EVENTS_KEPT)
     return AuditEntry.objects.exclude(ended).order_by("-at", "-pk")
-
-
-def lacks_required_second_factor() -> ExpressionWrapper[Q]:
-    """Return an expression on members: whether they lack the second factor that the office requires of them."""
-    required = Q(Exists(OfficeSettings.objects.filter(managers_need_second_factor=True)))
-    without = ~Q(second_factor.has_second_factor(OuterRef("user_id")))
-    manager = Q(roles__contains=[Role.MANAGER.value])
-    return ExpressionWrapper(manager & required & without, output_field=BooleanField())
-
-
-def list_managers_without_second_factor() -> list[Member]:
-    """Return the managers without a second factor, by name, whether or not the office requires one."""
-    managers = Member.objects.active().filter(roles__contains=[Role.MANAGER.value]).select_related("user")
-    without = managers.exclude(second_factor.has_second_factor(OuterRef("user_id")))
-    return list(without.order_by("user__last_name", "user__first_name", "pk"))
 
 
 def get_contact_emails(uais: Collection[str]) -> dict[str, str]:

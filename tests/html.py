@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 #: Elements beside which white space is not rendered: https://html.spec.whatwg.org/#flow-content-3 with display block.
 _BLOCK = (
@@ -20,3 +22,11 @@ def collapse(html: str) -> str:
     parts = _PREFORMATTED.split(html)
     parts[::2] = [_BESIDE_BLOCK.sub(r"\1", _IN_TAG.sub(r"\1\2", _WHITE_SPACE.sub(" ", part))) for part in parts[::2]]
     return "".join(parts)
+
+
+def read_json_script(page: str, element_id: str) -> Any:
+    """Return the value of a page's `json_script` element. Raises `KeyError` where there is none."""
+    match = re.search(rf'<script id="{element_id}" type="application/json">(.*?)</script>', page, re.DOTALL)
+    if match is None:
+        raise KeyError(element_id)
+    return json.loads(match[1])

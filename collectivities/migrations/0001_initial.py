@@ -100,8 +100,8 @@ class Migration(migrations.Migration):
                 ("signature", models.TextField(blank=True, max_length=600, verbose_name="signature")),
                 ("logo", models.BinaryField(null=True)),
                 (
-                    "managers_need_second_factor",
-                    models.BooleanField(default=False, verbose_name="double authentification des gestionnaires"),
+                    "second_factor_required",
+                    models.BooleanField(null=True, verbose_name="double authentification demandée"),
                 ),
             ],
             options={

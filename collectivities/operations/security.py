@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from accounts import second_factor
-from collectivities import audit_log
+from collectivities import audit_log, second_factor_rule
 from collectivities.exceptions import SecondFactorFirst
-from collectivities.models import OfficeSettings
+from collectivities.models import SECOND_FACTOR_RULE_TOPIC, Member, OfficeSettings, Role
+from mailing.operations import NewMessage, enqueue_many
 
 if TYPE_CHECKING:
     import datetime
@@ -19,29 +20,50 @@ if TYPE_CHECKING:
 
 @transaction.atomic
 def set_second_factor_requirement(*, needed: bool, by: User, at: datetime.datetime) -> OfficeSettings:
-    """Require a second factor of managers, effective from their next page, or stop requiring it. Idempotent.
+    """Require a second factor of buyers and managers from their next page, or stop requiring it. Idempotent.
 
-    Raises `SecondFactorFirst` where the manager who requires it has none: they would be locked out.
+    The other managers are told by e-mail. Raises `SecondFactorFirst` where the manager who requires it has none: they
+    would be locked out.
     """
     OfficeSettings.objects.get_or_create(pk=1)
     settings = OfficeSettings.objects.locked().get(pk=1)
     if needed and not second_factor.is_enabled(by):
         raise SecondFactorFirst(
-            "Activez d'abord la double authentification de votre propre compte : vous pourrez ensuite la demander à "
-            "tous les gestionnaires."
+            "Activez d'abord la double authentification de votre propre compte : vous pourrez ensuite la demander aux "
+            "gestionnaires et aux acheteurs."
         )
-    if settings.managers_need_second_factor == needed:
+    if second_factor_rule.is_required(settings) == needed:
         return settings
-    settings.managers_need_second_factor = needed
-    settings.save(update_fields=["managers_need_second_factor"])
+    settings.second_factor_required = needed
+    settings.save(update_fields=["second_factor_required"])
     audit_log.record(
         action="settings.second_factor_required" if needed else "settings.second_factor_optional",
         by=by,
         at=at,
         summary=(
-            "La double authentification est demandée aux gestionnaires."
+            "La double authentification est demandée aux gestionnaires et aux acheteurs."
             if needed
-            else "La double authentification n'est plus demandée aux gestionnaires."
+            else "La double authentification n'est plus demandée aux gestionnaires et aux acheteurs."
         ),
     )
+    _notify_other_managers(needed=needed, by=by, at=at)
     return settings
+
+
+def _notify_other_managers(*, needed: bool, by: User, at: datetime.datetime) -> None:
+    managers = Member.objects.active().filter(roles__contains=[Role.MANAGER.value], user__is_active=True)
+    addresses = set(managers.exclude(user=by).exclude(user__email="").values_list("user__email", flat=True))
+    enqueue_many(
+        [
+            NewMessage(
+                kind=SECOND_FACTOR_RULE_TOPIC,
+                recipient=address,
+                topic=SECOND_FACTOR_RULE_TOPIC,
+                topic_id=by.pk,
+                about=f"{by} ({by.username})",
+                context={"needed": needed},
+            )
+            for address in sorted(addresses)
+        ],
+        at=at,
+    )

@@ -11,16 +11,17 @@ from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.reauthentication import confirmed_recently
+from collectivities import second_factor_rule
 from collectivities.access import office
 from collectivities.exceptions import CollectivityError, SecondFactorFirst
 from collectivities.forms import SettingsForm
 from collectivities.models import Role
 from collectivities.operations.presentation import set_presentation
 from collectivities.operations.security import set_second_factor_requirement
-from collectivities.queries import get_office_settings, list_managers_without_second_factor
+from collectivities.queries import get_office_settings
 from web.access import public_page
 
 if TYPE_CHECKING:
@@ -60,26 +61,34 @@ def _settings_context(form: SettingsForm, current: OfficeSettings) -> dict[str, 
     return {
         "form": form,
         "has_logo": current.logo is not None,
-        "second_factor_asked": current.managers_need_second_factor,
-        "without_second_factor": list_managers_without_second_factor(),
+        "second_factor_asked": second_factor_rule.is_required(current),
+        "without_second_factor": second_factor_rule.list_members_without(),
     }
 
 
+@confirmed_recently()
 @office(Role.MANAGER)
-@require_POST
+@require_http_methods(["GET", "POST"])
 def edit_second_factor(request: OfficeHttpRequest) -> HttpResponse:
-    """Require a second factor of managers, or stop requiring it."""
+    """Say what requiring a second factor, or no longer, means; then do it."""
+    if request.method != "POST":
+        content = {
+            "needed": not second_factor_rule.is_required(get_office_settings()),
+            "without_second_factor": second_factor_rule.list_members_without(),
+        }
+        return render(request, "collectivities/second_factor_rule.html", content)
     needed = request.POST.get("demander") == "oui"
     try:
         set_second_factor_requirement(needed=needed, by=request.member.user, at=timezone.now())
     except SecondFactorFirst as refusal:
         messages.error(request, str(refusal))
-        return redirect_to_login(reverse("office_settings"), reverse("mfa_activate_totp"))
+        return redirect_to_login(reverse("office_second_factor"), reverse("mfa_index"))
     messages.success(
         request,
-        "la double authentification est désormais demandée aux gestionnaires."
+        "la double authentification est désormais demandée aux gestionnaires et aux acheteurs. Les autres "
+        "gestionnaires sont prévenus par e-mail."
         if needed
-        else "la double authentification n'est plus demandée aux gestionnaires.",
+        else "la double authentification n'est plus demandée. Les autres gestionnaires sont prévenus par e-mail.",
     )
     return redirect("office_settings")
 

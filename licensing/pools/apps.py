@@ -7,7 +7,9 @@ class PoolsConfig(AppConfig):
     verbose_name = "Lots et attributions"
 
     def ready(self) -> None:
-        """Register the kinds of messages of this app."""
-        from licensing.pools import message_kinds  # noqa: PLC0415 - needs the models
+        """Register the kinds of messages of this app, and what tells that an office has given something."""
+        from collectivities import second_factor_rule  # noqa: PLC0415 - needs the models
+        from licensing.pools import message_kinds, queries  # noqa: PLC0415 - needs the models
 
         message_kinds.register_kinds()
+        second_factor_rule.register_gifts(queries.has_given)

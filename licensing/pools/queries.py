@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection, models
-from django.db.models import Case, Count, OuterRef, Q, Subquery, Value, When
+from django.db.models import Case, Count, Exists, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from licensing.entitlements.models import Entitlement, Seat, usable_on
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 #: States of a message that the recipient's server accepted, or that is being sent.
 _REACHED_STATES = (MessageState.SENDING, MessageState.SENT, MessageState.DELIVERED)
+
+
+def has_given() -> Exists:
+    """Return a condition that the office ever allocated a licence to a school, revoked or not."""
+    return Exists(Allocation.objects.all())
 
 
 class PoolPosition(NamedTuple):

@@ -31,6 +31,7 @@ _OF_ONE_HOST = {
 _OF_NO_OFFICE = {
     AccountEvent.Action.CLOSED,
     AccountEvent.Action.OPERATOR_CREATED,
+    AccountEvent.Action.ENROLMENT_CODE,
     AccountEvent.Action.KEY_REVEALED,
 }
 #: Seals are deleted with their entries, some time after the youngest of them may be.

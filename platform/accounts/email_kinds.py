@@ -13,3 +13,6 @@ PASSWORD_CHANGED = "account.password_changed"  # noqa: S105 - a kind of e-mail
 SECOND_FACTOR_ON = "account.second_factor_on"
 SECOND_FACTOR_OFF = "account.second_factor_off"
 RECOVERY_CODES = "account.recovery_codes"
+TOTP_REMOVED = "account.totp_removed"
+PASSKEY_ADDED = "account.passkey_added"
+PASSKEY_REMOVED = "account.passkey_removed"

@@ -197,6 +197,48 @@ def render_second_factor_disabled(message: Message) -> RenderedEmail:
     )
 
 
+def _render_factor_notice(message: Message, *, subject: str, what_happened: str) -> RenderedEmail:
+    user = User.objects.get(pk=message.context["user"])
+    return render_email(
+        greeting=format_salutation(user.first_name),
+        subject=f"{subject} « {user.username} »",
+        paragraphs=[what_happened, "Les autres appareils ont été déconnectés."],
+        button="Voir la double authentification",
+        address=build_absolute_url(message.context["host"], reverse("mfa_index")),
+        notes=[_NOT_YOU_NOTICE],
+    )
+
+
+def render_totp_removed(message: Message) -> RenderedEmail:
+    """Notify that the application's codes no longer work, where a passkey still protects the account."""
+    return _render_factor_notice(
+        message,
+        subject="Application d'authentification retirée du compte",
+        what_happened="Les codes de l'application ne servent plus : la connexion demande désormais une clé d'accès.",
+    )
+
+
+def render_passkey_added(message: Message) -> RenderedEmail:
+    """Notify that a passkey was added."""
+    return _render_factor_notice(
+        message,
+        subject="Nouvelle clé d'accès pour le compte",
+        what_happened=(
+            "Une clé d'accès vient d'être ajoutée : elle permet de se connecter à ce compte. Gardez aussi vos codes de "
+            "secours en lieu sûr, pour le jour où vous n'aurez pas l'appareil qui la contient."
+        ),
+    )
+
+
+def render_passkey_removed(message: Message) -> RenderedEmail:
+    """Notify that a passkey was removed, where another factor still protects the account."""
+    return _render_factor_notice(
+        message,
+        subject="Clé d'accès retirée du compte",
+        what_happened="Une clé d'accès vient d'être retirée : elle ne permet plus de se connecter à ce compte.",
+    )
+
+
 def render_recovery_codes_renewed(message: Message) -> RenderedEmail:
     """Notify that the recovery codes were renewed; the e-mail contains none."""
     user = User.objects.get(pk=message.context["user"])
@@ -231,3 +273,6 @@ kinds.register(
     email_kinds.SECOND_FACTOR_OFF, label="Double authentification désactivée", render=render_second_factor_disabled
 )
 kinds.register(email_kinds.RECOVERY_CODES, label="Nouveaux codes de secours", render=render_recovery_codes_renewed)
+kinds.register(email_kinds.TOTP_REMOVED, label="Application d'authentification retirée", render=render_totp_removed)
+kinds.register(email_kinds.PASSKEY_ADDED, label="Clé d'accès ajoutée", render=render_passkey_added)
+kinds.register(email_kinds.PASSKEY_REMOVED, label="Clé d'accès retirée", render=render_passkey_removed)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from django.conf import settings
 
 from accounts import sealing
 
@@ -20,11 +23,28 @@ class MfaAdapter(DefaultMFAAdapter):
         "incorrect_code": (
             "Ce code n'est pas le bon, ou il a déjà servi : saisissez celui que l'application affiche à présent."
         ),
+        "incorrect_passkey": (
+            "Cette clé d'accès n'a pas été reconnue. Recommencez ; si elle n'est pas de ce compte, choisissez-en une "
+            "autre."
+        ),
     }
 
     def get_totp_label(self, user: User) -> str:
         """Return the username: several accounts may share an e-mail address."""
         return user.username
+
+    def generate_authenticator_name(self, user: User, type: str) -> str:  # noqa: A002 - allauth's signature
+        """Return the name that the form of a new passkey proposes."""
+        number = Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1
+        return "Ma clé d'accès" if number == 1 else f"Ma clé d'accès n° {number}"
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """Return the relying party: the portal's domain, of which every office's host is a subdomain."""
+        return {"id": settings.BASE_DOMAIN, "name": "Pep's"}
+
+    def get_public_key_credential_user_entity(self, user: User) -> dict[str, Any]:
+        """Return what the user's device shows of the account; the id is what allauth finds the account by."""
+        return {"id": user_pk_to_url_str(user).encode(), "name": user.username, "display_name": str(user)}
 
     def encrypt(self, text: str) -> str:
         """Seal a secret before it is stored."""

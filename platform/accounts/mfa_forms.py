@@ -60,6 +60,17 @@ class ConfirmCodeForm(_RateLimitedCode, base.ReauthenticateForm):
     code = forms.CharField(label="Code", max_length=20, widget=forms.TextInput(_CODE_ATTRS))
 
 
+class EnrolmentCodeForm(forms.Form):
+    """The code that the server printed for an operator."""
+
+    code = forms.CharField(
+        label="Code du serveur",
+        max_length=40,
+        widget=forms.TextInput({"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}),
+        help_text="Seize lettres, par groupes de quatre.",
+    )
+
+
 class EnableTotpForm(_RateLimitedCode, ActivateTOTPForm):
     """The authenticator's first code. Until it is correct, the new secret is kept sealed in the session."""
 

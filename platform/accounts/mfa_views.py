@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from allauth.account.mixins import NextRedirectMixin
 from allauth.mfa.base import views as base
+from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes import views as codes
 from allauth.mfa.totp import views as totp
 from allauth.mfa.totp.internal.auth import clear_totp_secret
@@ -17,34 +18,89 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
+from django.views.generic import FormView
 
-from accounts import second_factor
+from accounts import enrolment_codes, second_factor, throttling
+from accounts.mfa_forms import EnrolmentCodeForm
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
     from accounts.models import User
 
+if TYPE_CHECKING:
+    _EnrolmentCodeFormView = FormView[EnrolmentCodeForm]
+else:
+    # Django's generic views take no parameter at run time.
+    _EnrolmentCodeFormView = FormView
+
 #: For views that display or receive secrets.
-sensitive_view = method_decorator([never_cache, sensitive_post_parameters("code")], name="dispatch")
+sensitive_view = method_decorator([never_cache, sensitive_post_parameters("code", "credential")], name="dispatch")
 
 
 def _get_user(request: HttpRequest) -> User:
     return cast("User", request.user)
 
 
-class SecondFactorView(base.IndexView):
-    """Show whether the second factor is enabled, and the available actions."""
+class SecondFactorView(NextRedirectMixin, base.IndexView):
+    """Show the factors of the account and what can be done; pages that require a factor lead here, with `next`."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add where to go on after a first factor."""
+        content: dict[str, Any] = super().get_context_data(**kwargs)
+        return content | {
+            "add_passkey_url": self.passthrough_next_url(reverse("mfa_add_webauthn")),
+            "add_application_url": self.passthrough_next_url(reverse("mfa_activate_totp")),
+            "passkeys": content["authenticators"].get(Authenticator.Type.WEBAUTHN, []),
+        }
+
+
+@sensitive_view
+class EnrolmentCodeView(NextRedirectMixin, _EnrolmentCodeFormView):
+    """Ask an operator for the code of the server before their first factor."""
+
+    form_class = EnrolmentCodeForm
+    template_name = "mfa/enrolment_code.html"
+
+    def form_valid(self, form: EnrolmentCodeForm) -> HttpResponse:
+        """Spend the code and lead on to what asked for it."""
+        try:
+            until = enrolment_codes.redeem(
+                user=_get_user(self.request), code=form.cleaned_data["code"], at=timezone.now()
+            )
+        except (enrolment_codes.EnrolmentCodeError, throttling.RateLimitExceeded) as refusal:
+            form.add_error("code", str(refusal))
+            return self.form_invalid(form)
+        enrolment_codes.allow_session(self.request, until=until)
+        return redirect(self.get_next_url() or reverse("mfa_index"))
 
 
 @sensitive_view
 class SignInCodeView(base.AuthenticateView):
-    """Ask for the code after the password."""
+    """Ask for the passkey or the code after the password."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add which factors the account has."""
+        content: dict[str, Any] = super().get_context_data(**kwargs)
+        return content | _describe_factors(self.stage.login.user)
 
 
 @sensitive_view
 class ConfirmCodeView(base.ReauthenticateView):
-    """Ask for the code before a sensitive action, for accounts without a password."""
+    """Ask for the code before a sensitive action, instead of the password."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add which factors the account has."""
+        content: dict[str, Any] = super().get_context_data(**kwargs)
+        return content | _describe_factors(_get_user(self.request))
+
+
+def _describe_factors(user: User) -> dict[str, bool]:
+    types = second_factor.list_factor_types(user)
+    return {
+        "has_application": Authenticator.Type.TOTP in types,
+        "has_passkeys": Authenticator.Type.WEBAUTHN in types,
+    }
 
 
 @sensitive_view
@@ -56,16 +112,20 @@ class EnableTotpView(NextRedirectMixin, totp.ActivateTOTPView):
         content: dict[str, Any] = super().get_context_data(**kwargs)
         secret = content["form"].secret
         groups = (secret[start : start + 4] for start in range(0, len(secret), 4))
-        return content | {"spaced_secret": " ".join(groups)}
+        return content | {
+            "spaced_secret": " ".join(groups),
+            "other_ways_url": self.passthrough_next_url(reverse("mfa_index")),
+        }
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Enable the second factor. This session stays signed in; all others end."""
+        """Enable the application's codes. This session stays signed in; all others end."""
         user = _get_user(self.request)
         try:
             second_factor.enable(user=user, secret=form.secret, host=self.request.get_host(), at=timezone.now())
         except second_factor.SecondFactorError as refusal:
             messages.error(self.request, str(refusal))
             return redirect("mfa_index")
+        enrolment_codes.end_permission(self.request)
         clear_totp_secret(self.request)
         update_session_auth_hash(self.request, user)
         messages.success(
@@ -76,14 +136,24 @@ class EnableTotpView(NextRedirectMixin, totp.ActivateTOTPView):
 
 @sensitive_view
 class DisableTotpView(totp.DeactivateTOTPView):
-    """Ask for confirmation, then disable the second factor."""
+    """Ask for confirmation, then remove the application."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add whether a passkey is left."""
+        content: dict[str, Any] = super().get_context_data(**kwargs)
+        return content | _describe_factors(_get_user(self.request))
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Disable the second factor. This session stays signed in; all others end."""
+        """Remove the application. This session stays signed in; all others end."""
         user = _get_user(self.request)
-        if second_factor.disable(user=user, host=self.request.get_host(), at=timezone.now()):
+        if second_factor.remove_application(user=user, host=self.request.get_host(), at=timezone.now()):
             update_session_auth_hash(self.request, user)
-        messages.success(self.request, "la double authentification est désactivée : votre mot de passe suffit.")
+        messages.success(
+            self.request,
+            "l'application est retirée : la connexion demande votre clé d'accès."
+            if second_factor.is_enabled(user)
+            else "la double authentification est désactivée : votre mot de passe suffit.",
+        )
         return redirect("mfa_index")
 
 

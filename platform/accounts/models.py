@@ -122,6 +122,19 @@ class Session(AbstractBaseSession):
         return SessionStore
 
 
+class EnrolmentCode(models.Model):
+    """A one-time code that lets an operator enrol a first second factor. Printed on the server, stored hashed."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    code_hash = models.CharField(max_length=64)
+    expires_at = models.DateTimeField()
+
+    objects = LockableQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"Code until {self.expires_at}"
+
+
 class Throttle(models.Model):
     """Attempts by a subject in the current window. Written by `throttling`, one statement per attempt.
 
@@ -212,7 +225,11 @@ class AccountEvent(models.Model):
         DISABLED = "disabled", "Compte désactivé"
         ENABLED = "enabled", "Compte réactivé"
         CLOSED = "closed", "Compte supprimé par son titulaire"
+        TOTP_REMOVED = "totp_removed", "Application d'authentification retirée"
+        PASSKEY_ADDED = "passkey_added", "Clé d'accès ajoutée"
+        PASSKEY_REMOVED = "passkey_removed", "Clé d'accès retirée"
         OPERATOR_CREATED = "operator_created", "Compte d'exploitation créé"
+        ENROLMENT_CODE = "enrolment_code", "Code du serveur émis pour une première double authentification"
         KEY_REVEALED = "key_revealed", "Clé affichée"
 
     at = models.DateTimeField("date")

@@ -1,7 +1,8 @@
-"""The second factor of an account: enable, disable, renew recovery codes. Stored by allauth.
+"""The second factor of an account: an application's codes (TOTP), passkeys, and recovery codes. Stored by allauth.
 
-Each operation locks the account first, so that concurrent requests are serialised. Enabling and disabling end all
-sessions except the current one: a stolen session does not survive.
+Each operation locks the account first, so that concurrent requests are serialised. Adding and removing a factor end all
+sessions except the current one: a stolen session does not survive. Recovery codes come with the first factor and go
+with the last. Passkeys are added and removed by `accounts.passkeys`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from accounts.outbox import queue_email_to_user
 if TYPE_CHECKING:
     import datetime
 
-#: Key of the secret in `Authenticator.data`, by kind.
+#: What protects an account; recovery codes alone do not.
+FACTOR_TYPES = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+#: Key of the secret in `Authenticator.data`, by kind. A passkey's data is a public key, which is no secret.
 _SECRET_KEYS = {Authenticator.Type.TOTP: "secret", Authenticator.Type.RECOVERY_CODES: "seed"}
 
 
@@ -35,31 +38,35 @@ class SecondFactorError(Exception):
 
 def is_enabled(user: User) -> bool:
     """Return whether the account has a second factor."""
-    return bool(Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.TOTP).exists())
+    return bool(Authenticator.objects.filter(user_id=user.pk, type__in=FACTOR_TYPES).exists())
 
 
 def has_second_factor(user_id: Any) -> Exists:
     """Return a queryset condition that the account, given as an `OuterRef`, has a second factor."""
-    return Exists(Authenticator.objects.filter(user_id=user_id, type=Authenticator.Type.TOTP))
+    return Exists(Authenticator.objects.filter(user_id=user_id, type__in=FACTOR_TYPES))
+
+
+def list_factor_types(user: User) -> set[str]:
+    """Return the types of the account's authenticators, recovery codes included."""
+    return set(Authenticator.objects.filter(user_id=user.pk).values_list("type", flat=True))
 
 
 @transaction.atomic
 @sensitive_variables("secret")
 def enable(*, user: User, secret: str, host: str, at: datetime.datetime) -> None:
-    """Enable the second factor, create recovery codes and notify the user. Raises `SecondFactorError`."""
+    """Enable an application's codes, create recovery codes and notify the user. Raises `SecondFactorError`."""
     lock_account(user.pk)
-    if is_enabled(user):
-        raise SecondFactorError("La double authentification est déjà activée pour ce compte.")
+    if Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.TOTP).exists():
+        raise SecondFactorError("Une application d'authentification est déjà reliée à ce compte.")
     TOTP.activate(user, secret)
-    RecoveryCodes.activate(user)
-    _end_other_sessions(user)
+    finish_addition(user)
     account_journal.record_event(AccountEvent.Action.SECOND_FACTOR_ON, user=user, at=at)
     queue_email_to_user(user, email_kinds.SECOND_FACTOR_ON, host=host, at=at)
 
 
 @transaction.atomic
 def disable(*, user: User, host: str, at: datetime.datetime, by: User | None = None) -> bool:
-    """Delete the second factor and its recovery codes, notify the user; return whether there was one.
+    """Delete every second factor and the recovery codes, notify the user; return whether there was one.
 
     `by`: the operator who does it for the user.
     """
@@ -71,6 +78,37 @@ def disable(*, user: User, host: str, at: datetime.datetime, by: User | None = N
         account_journal.record_event(AccountEvent.Action.SECOND_FACTOR_OFF, user=user, at=at, by=by)
         queue_email_to_user(user, email_kinds.SECOND_FACTOR_OFF, host=host, at=at)
     return was_enabled
+
+
+@transaction.atomic
+def remove_application(*, user: User, host: str, at: datetime.datetime) -> bool:
+    """Delete the application's secret and notify the user; return whether there was one."""
+    lock_account(user.pk)
+    removed, _ = Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.TOTP).delete()
+    if removed:
+        account_journal.record_event(AccountEvent.Action.TOTP_REMOVED, user=user, at=at)
+        finish_removal(user, email_kind=email_kinds.TOTP_REMOVED, host=host, at=at)
+    return bool(removed)
+
+
+def finish_addition(user: User) -> None:
+    """Create recovery codes unless there are some, and end the other sessions."""
+    RecoveryCodes.activate(user)
+    _end_other_sessions(user)
+
+
+def finish_removal(user: User, *, email_kind: str, host: str, at: datetime.datetime) -> None:
+    """End the other sessions and notify the user; after the last factor, delete the recovery codes too.
+
+    `email_kind`: the notice where another factor is left.
+    """
+    _end_other_sessions(user)
+    if is_enabled(user):
+        queue_email_to_user(user, email_kind, host=host, at=at)
+        return
+    Authenticator.objects.filter(user_id=user.pk).delete()
+    account_journal.record_event(AccountEvent.Action.SECOND_FACTOR_OFF, user=user, at=at)
+    queue_email_to_user(user, email_kinds.SECOND_FACTOR_OFF, host=host, at=at)
 
 
 @transaction.atomic
@@ -93,7 +131,8 @@ def reseal(*, after: int = 0, size: int = 500) -> tuple[int, int]:
 
     Raises `sealing.UnsealError`.
     """
-    rows = list(Authenticator.objects.select_for_update(no_key=True).filter(pk__gt=after).order_by("pk")[:size])
+    sealed = Authenticator.objects.filter(type__in=_SECRET_KEYS)
+    rows = list(sealed.select_for_update(no_key=True).filter(pk__gt=after).order_by("pk")[:size])
     for row in rows:
         secret_key = _SECRET_KEYS[Authenticator.Type(row.type)]
         row.data[secret_key] = sealing.reseal(row.data[secret_key])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from allauth.account import views
 from django.urls import path, re_path
 
-from accounts import mfa_views
+from accounts import mfa_views, passkey_views
+from accounts.enrolment_codes import may_enrol
 from accounts.views import ConfirmAddressView, NewPasswordView, PasswordResetRequestView, SignOutView
 from web.access import public_page, signed_in
 
@@ -34,8 +35,26 @@ urlpatterns = [
     # Reachable only after the password; allauth redirects all others to the sign-in page.
     path("securite/code/", public_page(mfa_views.SignInCodeView.as_view()), name="mfa_authenticate"),
     path("securite/verification/", signed_in(mfa_views.ConfirmCodeView.as_view()), name="mfa_reauthenticate"),
-    path("securite/activer/", signed_in(mfa_views.EnableTotpView.as_view()), name="mfa_activate_totp"),
+    path("securite/code-du-serveur/", signed_in(mfa_views.EnrolmentCodeView.as_view()), name="enrolment_code"),
+    path("securite/activer/", may_enrol(mfa_views.EnableTotpView.as_view()), name="mfa_activate_totp"),
     path("securite/desactiver/", signed_in(mfa_views.DisableTotpView.as_view()), name="mfa_deactivate_totp"),
+    path("connexion/cle-acces/", public_page(passkey_views.PasskeyAloneView.as_view()), name="mfa_login_webauthn"),
+    path(
+        "verification/cle-acces/",
+        signed_in(passkey_views.ConfirmPasskeyView.as_view()),
+        name="mfa_reauthenticate_webauthn",
+    ),
+    path("securite/cles/ajouter/", may_enrol(passkey_views.AddPasskeyView.as_view()), name="mfa_add_webauthn"),
+    path(
+        "securite/cles/<int:pk>/nom/",
+        signed_in(passkey_views.RenamePasskeyView.as_view()),
+        name="mfa_edit_webauthn",
+    ),
+    path(
+        "securite/cles/<int:pk>/retirer/",
+        signed_in(passkey_views.RemovePasskeyView.as_view()),
+        name="mfa_remove_webauthn",
+    ),
     path("securite/codes/", signed_in(mfa_views.RecoveryCodesView.as_view()), name="mfa_view_recovery_codes"),
     path(
         "securite/codes/nouveaux/",

@@ -251,7 +251,17 @@ MFA_FORMS = {
     "authenticate": "accounts.mfa_forms.SignInCodeForm",
     "reauthenticate": "accounts.mfa_forms.ConfirmCodeForm",
     "activate_totp": "accounts.mfa_forms.EnableTotpForm",
+    "add_webauthn": "accounts.passkey_forms.AddPasskeyForm",
+    "edit_webauthn": "accounts.passkey_forms.RenamePasskeyForm",
+    "authenticate_webauthn": "accounts.passkey_forms.SignInPasskeyForm",
+    "login_webauthn": "accounts.passkey_forms.PasskeyAloneForm",
+    "reauthenticate_webauthn": "accounts.passkey_forms.ConfirmPasskeyForm",
 }
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+# A passkey that checks who holds it signs in without the password.
+MFA_PASSKEY_LOGIN_ENABLED = True
+# Not to guess a passkey, which nobody can, but to bound the sessions that a visitor opens. Two requests a sign-in.
+MFA_RATE_LIMITS = {"webauthn_login": "60/m/ip"}
 MFA_TOTP_ISSUER = "Pep's"
 # Clock drift of phones: the previous and the next code are valid too.
 MFA_TOTP_TOLERANCE = 1
@@ -260,6 +270,8 @@ MFA_ALLOW_UNVERIFIED_EMAIL = True
 
 # Back office staff need a second factor on a server, not in the demo.
 OPERATOR_SECOND_FACTOR = env.flag("OPERATOR_SECOND_FACTOR", default=PRODUCTION)
+# Buyers and managers of offices that have not decided for themselves need one likewise.
+OFFICE_SECOND_FACTOR = env.flag("OFFICE_SECOND_FACTOR", default=PRODUCTION)
 
 # --- Queue ----------------------------------------------------------------------------------------------------------
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"

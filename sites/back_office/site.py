@@ -86,7 +86,7 @@ class BackOfficeSite(UnfoldAdminSite):
             messages.info(
                 request, "l'exploitation demande la double authentification. Activez-la une fois pour entrer."
             )
-            return redirect_to_login(self._next_url(request), reverse("mfa_activate_totp"))
+            return redirect_to_login(self._next_url(request), reverse("mfa_index"))
         if request.user.is_authenticated:
             raise PermissionDenied("The operator's site is for superusers.")
         return redirect_to_login(self._next_url(request), reverse("account_login"))

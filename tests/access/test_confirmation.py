@@ -45,8 +45,8 @@ def send_confirmation(browser, page, url, **typed):
 
 def test_the_sensitive_pages_are_the_ones_that_were_decided():
     assert {route.name for route in SENSITIVE} == {
-        "members:invite", "members:roles", "messages:reveal", "pools:reveal", "tokens:new", "webhooks:edit",
-        "webhooks:new", "webhooks:rotate",
+        "members:invite", "members:roles", "messages:reveal", "office_second_factor", "pools:reveal", "tokens:new",
+        "webhooks:edit", "webhooks:new", "webhooks:rotate",
     }  # fmt: skip
 
 

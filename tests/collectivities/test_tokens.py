@@ -19,7 +19,7 @@ from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
 from api.tokens import InvalidTokenSettings, TokenAlreadyCreated
 from collectivities import token_list
 from collectivities.exceptions import UnknownApiToken
-from collectivities.models import AuditEntry, OfficeSettings, Role
+from collectivities.models import AuditEntry, Member, OfficeSettings, Role
 from collectivities.operations import tokens as operations
 from collectivities.operations.presentation import set_presentation
 from core.calendar import end_of_day
@@ -310,8 +310,9 @@ def test_the_home_names_a_token_that_ends_soon_to_managers(browser, office):
 
 
 def test_the_page_requires_the_second_factor_of_managers(browser, nimes):
-    OfficeSettings.objects.create(managers_need_second_factor=True)
-    assert browser.post(NEW, filled())["Location"].startswith("/securite/activer/")
+    OfficeSettings.objects.create(second_factor_required=True)
+    Member.objects.update(joined_at=timezone.now() - datetime.timedelta(days=8))
+    assert browser.post(NEW, filled())["Location"].startswith("/securite/?next=")
     assert not Token.objects.exists()
 
 

@@ -62,7 +62,7 @@ def walk_pages_of_members(walk, browser):
     walk.open(browser, "/membres/")
     for guest in (HostClient(browser.host), browser):
         walk.open(guest, f"/invitation/{invitation.link_token}/")
-    OfficeSettings.objects.update_or_create(pk=1, defaults={"logo": b"png", "managers_need_second_factor": False})
+    OfficeSettings.objects.update_or_create(pk=1, defaults={"logo": b"png", "second_factor_required": False})
     walk.open(browser, "/reglages/")
 
 

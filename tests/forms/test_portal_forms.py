@@ -15,6 +15,7 @@ from licensing.entitlements import operations as seats
 from tests.access import routes
 from tests.access.routes import build_url
 from tests.accounts.emails import answer_resets, find_link, mark_reauthenticated, sign_in
+from tests.accounts.software_passkey import add_software_passkey
 from tests.classes.taught_class import TaughtClass
 from tests.conftest import TERM
 from tests.emails import list_emails, render_email
@@ -86,6 +87,15 @@ def walk_accounts(walk, can_sign_in):
         mark_reauthenticated(browser, user)
         walk.open(browser, f"/securite/{path}")
     walk.open(create_browser(user), "/securite/verification/")
+    key = add_software_passkey(user)
+    browser = create_browser(user)
+    walk.open(browser, "/verification/cle-acces/")
+    for path in ("ajouter/", f"{key.pk}/nom/", f"{key.pk}/retirer/"):
+        mark_reauthenticated(browser, user)
+        walk.open(browser, f"/securite/cles/{path}")
+    user.refresh_from_db()
+    enable_second_factor(user)
+    add_software_passkey(user)
     sign_in(visitor, user)
     walk.open(visitor, "/securite/code/")
 

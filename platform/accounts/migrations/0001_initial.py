@@ -3,8 +3,10 @@
 import django.contrib.auth.models
 import django.contrib.auth.validators
 import django.contrib.postgres.fields
+import django.db.models.deletion
 import django.db.models.functions.text
 import django.utils.timezone
+from django.conf import settings
 from django.db import migrations, models
 
 
@@ -246,7 +248,11 @@ class Migration(migrations.Migration):
                             ("disabled", "Compte désactivé"),
                             ("enabled", "Compte réactivé"),
                             ("closed", "Compte supprimé par son titulaire"),
+                            ("totp_removed", "Application d'authentification retirée"),
+                            ("passkey_added", "Clé d'accès ajoutée"),
+                            ("passkey_removed", "Clé d'accès retirée"),
                             ("operator_created", "Compte d'exploitation créé"),
+                            ("enrolment_code", "Code du serveur émis pour une première double authentification"),
                             ("key_revealed", "Clé affichée"),
                         ],
                         max_length=20,
@@ -269,5 +275,22 @@ class Migration(migrations.Migration):
                     models.Index(fields=["account_id", "-at"], name="account_event_of_account"),
                 ],
             },
+        ),
+        migrations.CreateModel(
+            name="EnrolmentCode",
+            fields=[
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("code_hash", models.CharField(max_length=64)),
+                ("expires_at", models.DateTimeField()),
+            ],
         ),
     ]

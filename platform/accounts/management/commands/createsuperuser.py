@@ -1,4 +1,4 @@
-"""`createsuperuser`: Django's own, which also marks the account's address as confirmed.
+"""`createsuperuser`: Django's own, which also marks the account's address as confirmed, and tells what comes next.
 
 Signing in requires a confirmed address, and the first superuser may be created before e-mail is configured. Shell
 access to the server is proof enough.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.contrib.auth.management.commands import createsuperuser
 from django.db import transaction
 from django.utils import timezone
@@ -25,5 +26,10 @@ class Command(createsuperuser.Command):
         super().handle(*args, **options)
         for user in User.objects.filter(is_superuser=True).exclude(pk__in=former):
             record_event(AccountEvent.Action.OPERATOR_CREATED, user=user, at=timezone.now())
+            if settings.OPERATOR_SECOND_FACTOR:
+                self.stdout.write(
+                    "À sa première connexion, ce compte doit activer la double authentification avec un code du "
+                    f"serveur, valable une heure : manage.py second_factor_code {user.username}"
+                )
         for user in User.objects.filter(is_superuser=True, emailaddress=None).exclude(email=""):
             EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)

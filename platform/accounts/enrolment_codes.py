@@ -1,0 +1,123 @@
+"""One-time codes that let an operator enrol a first second factor, also after theirs was removed.
+
+Without one, whoever has an operator's password could enrol their own telephone. A code is printed on the server
+(`manage.py second_factor_code`), stored hashed, valid for an hour, and works once; whoever typed it may enrol in the
+same session until that hour is over.
+"""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+from typing import TYPE_CHECKING, cast
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from accounts import account_journal, second_factor, throttling
+from accounts.models import AccountEvent, EnrolmentCode, User
+from accounts.rate_limits import SECOND_FACTOR
+from core.link_tokens import hash_token
+from web.access import SignedIn, require_policy
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+VALIDITY = datetime.timedelta(hours=1)
+#: Without vowels and lookalikes: 16 of these 20 symbols are 69 bits.
+_ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
+_LENGTH, _GROUP = 16, 4
+#: Session key: until when this session may enrol, in seconds since the epoch, and for which account.
+_GRANT = "second_factor_enrolment"
+
+
+class EnrolmentCodeError(second_factor.SecondFactorError):
+    """The code cannot be issued, or is not accepted. The message is shown to the user."""
+
+    code = "enrolment_code_rejected"
+
+
+def is_required(user: User) -> bool:
+    """Return whether the account needs a code before it may enrol a second factor."""
+    return settings.OPERATOR_SECOND_FACTOR and user.is_staff and not second_factor.is_enabled(user)
+
+
+@transaction.atomic
+def issue(*, user: User, at: datetime.datetime) -> str:
+    """Return a new code for the operator's account; an earlier one no longer works. Raises `EnrolmentCodeError`."""
+    if not user.is_staff:
+        raise EnrolmentCodeError(
+            f"Le compte « {user.username} » n'est pas un compte d'exploitation : il active la double authentification "
+            "sans code du serveur."
+        )
+    if second_factor.is_enabled(user):
+        raise EnrolmentCodeError(
+            f"Le compte « {user.username} » a déjà la double authentification. Si son moyen est perdu, retirez-la "
+            f"d'abord : manage.py remove_second_factor {user.username}"
+        )
+    symbols = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+    EnrolmentCode.objects.update_or_create(
+        user=user, defaults={"code_hash": hash_token(symbols), "expires_at": at + VALIDITY}
+    )
+    account_journal.record_event(AccountEvent.Action.ENROLMENT_CODE, user=user, at=at)
+    return "-".join(symbols[start : start + _GROUP] for start in range(0, _LENGTH, _GROUP))
+
+
+@sensitive_variables("code")
+def redeem(*, user: User, code: str, at: datetime.datetime) -> datetime.datetime:
+    """Spend the account's code; return until when it lets enrol.
+
+    Raises `EnrolmentCodeError` for a wrong, spent or expired code, and `throttling.RateLimitExceeded`.
+    """
+    subjects = [(SECOND_FACTOR, str(user.pk))]
+    throttling.count_attempts(subjects, at=at)
+    typed = "".join(code.upper().replace("-", " ").split())
+    valid = EnrolmentCode.objects.filter(user=user, code_hash=hash_token(typed), expires_at__gt=at)
+    expires_at = valid.values_list("expires_at", flat=True).first()
+    # The deletion tells who was first: of two requests with the same code one deletes the row.
+    if expires_at is None or not valid.delete()[0]:
+        account_journal.record_event(AccountEvent.Action.CODE_REFUSED, user=user, at=at)
+        raise EnrolmentCodeError(
+            "Ce code n'est pas le bon, a déjà servi ou a plus d'une heure. Demandez-en un autre sur le serveur : "
+            f"manage.py second_factor_code {user.username}"
+        )
+    throttling.refund_attempts(subjects)
+    return expires_at
+
+
+def allow_session(request: HttpRequest, *, until: datetime.datetime) -> None:
+    """Let this session enrol a second factor for its account."""
+    request.session[_GRANT] = [cast("User", request.user).pk, until.timestamp()]
+
+
+def end_permission(request: HttpRequest) -> None:
+    """Forget that this session may enrol: it did."""
+    request.session.pop(_GRANT, None)
+
+
+class MayEnrol:
+    """Access policy: signed in; an operator without a second factor typed the code of the server in this session."""
+
+    label = "signed in; operators by code"
+
+    def __call__(self, request: HttpRequest) -> HttpResponse | None:
+        """Redirect to the page that asks for the code, which leads back here."""
+        response = SignedIn()(request)
+        if response is not None:
+            return response
+        user = cast("User", request.user)
+        if not is_required(user) or _is_allowed(request, user):
+            return None
+        return redirect_to_login(request.get_full_path(), reverse("enrolment_code"))
+
+
+def _is_allowed(request: HttpRequest, user: User) -> bool:
+    account, until = request.session.get(_GRANT, [None, 0])
+    return bool(account == user.pk and timezone.now().timestamp() < until)
+
+
+may_enrol = require_policy(MayEnrol())

@@ -1,0 +1,88 @@
+"""Passkey forms: allauth's, with French labels, a clear refusal of whatever a browser may send, and a journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.webauthn import forms as webauthn
+from cryptography.exceptions import InvalidSignature
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from accounts import account_journal
+from accounts.models import AccountEvent
+
+if TYPE_CHECKING:
+    from allauth.mfa.models import Authenticator
+
+    from accounts.models import User
+
+MAX_NAME_LENGTH = 60
+#: What allauth and fido2 raise for an answer that no browser gives, besides their refusals; CBOR nests and overflows.
+_MALFORMED = (InvalidSignature, TypeError, ValueError, KeyError, IndexError, AttributeError, NotImplementedError)
+
+
+def _name_field() -> forms.CharField:
+    return forms.CharField(
+        label="Nom de cette clé d'accès",
+        max_length=MAX_NAME_LENGTH,
+        help_text="Pour la reconnaître parmi d'autres : « Ordinateur du bureau », « Mon téléphone ».",
+    )
+
+
+def _refuse() -> NoReturn:
+    raise get_adapter().validation_error("incorrect_passkey") from None
+
+
+class AddPasskeyForm(webauthn.AddWebAuthnForm):
+    """A new passkey, made by the browser for this account."""
+
+    name = _name_field()
+    passwordless = forms.BooleanField(
+        label="Permettre de se connecter avec cette clé seule, sans mot de passe",
+        help_text="À décocher pour une ancienne clé de sécurité, sans code PIN ni empreinte.",
+        initial=True,
+        required=False,
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Verify the answer of the browser. Raises `ValidationError`."""
+        try:
+            cleaned: dict[str, Any] = super().clean()
+        except (ValidationError, *_MALFORMED):
+            _refuse()
+        return cleaned
+
+
+class RenamePasskeyForm(webauthn.EditWebAuthnForm):
+    name = _name_field()
+
+
+class _JournaledPasskey:
+    """Mixin, before allauth's form: a refused passkey is written in the accounts' journal."""
+
+    user: User | None
+
+    def clean_credential(self) -> Authenticator:
+        """Return the passkey that signed the challenge. Raises `ValidationError`."""
+        allauth_form: Any = super()
+        try:
+            passkey: Authenticator = allauth_form.clean_credential()
+        except (ValidationError, *_MALFORMED):
+            account_journal.record_event(AccountEvent.Action.CODE_REFUSED, user=self.user, at=timezone.now())
+            _refuse()
+        return passkey
+
+
+class SignInPasskeyForm(_JournaledPasskey, webauthn.AuthenticateWebAuthnForm):
+    """The passkey after the password."""
+
+
+class PasskeyAloneForm(_JournaledPasskey, webauthn.LoginWebAuthnForm):
+    """The passkey instead of username and password."""
+
+
+class ConfirmPasskeyForm(_JournaledPasskey, webauthn.ReauthenticateWebAuthnForm):
+    """The passkey before a sensitive action."""

@@ -1,0 +1,275 @@
+"""« Clés d'accès »: adding, naming and removing them, signing in with them at every host."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.utils import timezone
+
+from accounts import passkeys, second_factor
+from accounts.models import AccountEvent
+from tests.accounts.emails import PASSWORD, mark_reauthenticated, sign_in
+from tests.accounts.software_passkey import SoftwarePasskey, add_software_passkey
+from tests.emails import list_emails, render_email
+from tests.factories.accounts import PrincipalFactory, UserFactory, enable_second_factor, get_totp_code
+from tests.factories.collectivities import MemberFactory
+from tests.html import read_json_script
+
+Action = AccountEvent.Action
+ADD, CODE, ALONE = "/securite/cles/ajouter/", "/securite/code/", "/connexion/cle-acces/"
+
+
+@pytest.fixture
+def person(db, can_sign_in):
+    return can_sign_in(PrincipalFactory())
+
+
+def read_options(answer, name):
+    return read_json_script(answer.content.decode(), "js_data")[name]
+
+
+def add_passkey(browser, user, passkey=None, **typed):
+    """Add a passkey by the page; return it and the answer."""
+    passkey = passkey or SoftwarePasskey()
+    browser.force_login(user)
+    mark_reauthenticated(browser, user)
+    options = read_options(browser.get(ADD), "creation_options")
+    origin = f"http://{browser.host}"
+    fields = {"name": "Ordinateur du bureau", "passwordless": "on"} | typed
+    answer = browser.post(ADD, fields | {"credential": passkey.register(options, origin=origin)})
+    return passkey, answer
+
+
+def sign_in_alone(browser, passkey, **more):
+    options = browser.get(ALONE, headers={"Accept": "application/json"}).json()["request_options"]
+    return browser.post(ALONE, {"credential": passkey.sign(options, origin=f"http://{browser.host}")} | more)
+
+
+def list_actions(user):
+    return list(AccountEvent.objects.filter(account_id=user.pk).order_by("pk").values_list("action", flat=True))
+
+
+# --- Adding -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_first_passkey_is_a_second_factor_with_recovery_codes_and_a_notice(portal, person):
+    _, answer = add_passkey(portal, person)
+    assert answer["Location"] == "/securite/codes/"
+    assert second_factor.is_enabled(person)
+    assert len(Authenticator.objects.get(user=person, type="recovery_codes").wrap().get_unused_codes()) == 10
+    assert list_actions(person) == [Action.PASSKEY_ADDED]
+    [email] = list_emails("account.passkey_added")
+    assert person.username in render_email(email).subject
+    assert "Ordinateur du bureau" in portal.get("/securite/").content.decode()
+
+
+def test_adding_a_passkey_needs_the_password_anew_and_leads_on(portal, person):
+    portal.force_login(person)
+    assert portal.get(ADD)["Location"].startswith("/verification/?next=")
+    _, answer = add_passkey(portal, person, next="/boutique/")
+    assert answer["Location"] == "/securite/codes/?next=%2Fboutique%2F"
+
+
+def test_adding_a_passkey_ends_the_other_sessions(portal, office, nimes, person):
+    thief = office("nimes", MemberFactory(user=person).user)
+    add_passkey(portal, person)
+    assert portal.get("/securite/").status_code == 200
+    assert thief.get("/securite/")["Location"].startswith("/connexion/")
+
+
+def test_a_passkey_beside_an_application_keeps_the_recovery_codes(portal, person):
+    enable_second_factor(person)
+    codes = Authenticator.objects.get(user=person, type="recovery_codes").wrap().get_unused_codes()
+    _, answer = add_passkey(portal, person)
+    assert answer["Location"] == "/securite/"
+    assert Authenticator.objects.get(user=person, type="recovery_codes").wrap().get_unused_codes() == codes
+
+
+def test_an_eleventh_passkey_is_refused(person):
+    add = {"user": person, "name": "Clé", "credential": {}, "host": "peps.localhost", "at": timezone.now()}
+    for _ in range(passkeys.MAX_PASSKEYS):
+        passkeys.add(**add)
+    with pytest.raises(second_factor.SecondFactorError, match="10 clés d'accès au plus"):
+        passkeys.add(**add)
+
+
+@pytest.mark.parametrize(
+    "credential", ["", "null", "[]", "{}", "pas du JSON", '{"id": 1}', '{"rawId": "é", "response": []}']
+)
+def test_what_no_browser_sends_is_refused_and_adds_nothing(portal, person, credential):
+    portal.force_login(person)
+    mark_reauthenticated(portal, person)
+    portal.get(ADD)
+    answer = portal.post(ADD, {"name": "Clé", "credential": credential})
+    assert answer.status_code == 422
+    assert not Authenticator.objects.exists()
+
+
+def test_a_passkey_of_another_site_is_not_accepted(portal, person):
+    stolen = SoftwarePasskey("ailleurs.example")
+    _, answer = add_passkey(portal, person, stolen)
+    assert "n&#x27;a pas été reconnue" in answer.content.decode()
+    assert not second_factor.is_enabled(person)
+
+
+# --- Signing in -------------------------------------------------------------------------------------------------------
+
+
+def test_a_passkey_of_the_portal_signs_in_after_the_password_at_an_office(portal, office, nimes, person):
+    passkey, _ = add_passkey(portal, person)
+    browser = office("nimes")
+    assert sign_in(browser, person)["Location"] == CODE
+    options = read_options(browser.get(CODE), "request_options")
+    browser.post(CODE, {"credential": passkey.sign(options, origin="http://nimes.peps.localhost")})
+    assert browser.session["_auth_user_id"] == str(person.pk)
+
+
+def test_a_signature_is_accepted_once(portal, person):
+    passkey, _ = add_passkey(portal, person)
+    portal.logout()
+    sign_in(portal, person)
+    answer = passkey.sign(read_options(portal.get(CODE), "request_options"))
+    portal.post(CODE, {"credential": answer})
+    portal.logout()
+    sign_in(portal, person)
+    portal.get(CODE)
+    portal.post(CODE, {"credential": answer})
+    assert "_auth_user_id" not in portal.session
+    assert list_actions(person)[-1] == Action.CODE_REFUSED
+
+
+def test_a_forged_signature_is_refused_and_journaled(portal, person):
+    passkey, _ = add_passkey(portal, person)
+    portal.logout()
+    sign_in(portal, person)
+    forged = json.loads(passkey.sign(read_options(portal.get(CODE), "request_options")))
+    other = json.loads(SoftwarePasskey().sign(read_options(portal.get(CODE), "request_options")))
+    forged["response"]["signature"] = other["response"]["signature"]
+    answer = portal.post(CODE, {"credential": json.dumps(forged)})
+    assert "n&#x27;a pas été reconnue" in answer.content.decode()
+    assert "_auth_user_id" not in portal.session
+    assert list_actions(person)[-1] == Action.CODE_REFUSED
+
+
+def test_a_recovery_code_signs_in_without_the_passkey(portal, person):
+    add_passkey(portal, person)
+    recovery = Authenticator.objects.get(user=person, type="recovery_codes").wrap().get_unused_codes()[0]
+    portal.logout()
+    sign_in(portal, person)
+    assert "l’un de vos codes de secours" in portal.get(CODE).content.decode()
+    portal.post(CODE, {"code": recovery})
+    assert portal.session["_auth_user_id"] == str(person.pk)
+
+
+@pytest.mark.parametrize("host", ["portal", "nimes"])
+def test_a_passkey_alone_signs_in_at_every_host_and_leads_on(portal, office, nimes, person, host):
+    passkey, _ = add_passkey(portal, person)
+    portal.logout()
+    browser = portal if host == "portal" else office("nimes")
+    answer = sign_in_alone(browser, passkey, next="/securite/")
+    assert answer["Location"] == "/securite/"
+    assert browser.session["_auth_user_id"] == str(person.pk)
+    assert list_actions(person)[-1] == Action.SIGNED_IN
+
+
+def test_a_passkey_that_does_not_check_who_holds_it_signs_nobody_in_alone(portal, person):
+    passkey, _ = add_passkey(portal, person, SoftwarePasskey(verifies=False), passwordless="")
+    assert second_factor.is_enabled(person)
+    portal.logout()
+    answer = sign_in_alone(portal, passkey, next="/boutique/")
+    assert answer["Location"] == "/connexion/?next=/boutique/"
+    assert "_auth_user_id" not in portal.session
+
+
+def test_a_passkey_of_a_disabled_account_signs_nobody_in(portal, person):
+    passkey, _ = add_passkey(portal, person)
+    portal.logout()
+    type(person).objects.filter(pk=person.pk).update(is_active=False)
+    sign_in_alone(portal, passkey)
+    assert "_auth_user_id" not in portal.session
+
+
+@pytest.mark.parametrize("credential", ["null", "[]", "{}", '{"response": {"userHandle": 3}}', "x"])
+def test_nonsense_instead_of_a_passkey_is_a_refusal(portal, db, credential):
+    portal.get(ALONE, headers={"Accept": "application/json"})
+    assert portal.post(ALONE, {"credential": credential})["Location"].startswith("/connexion/")
+
+
+def test_a_passkey_confirms_who_is_signed_in(portal, person):
+    passkey, _ = add_passkey(portal, person)
+    portal.logout()
+    person.refresh_from_db()
+    portal.force_login(person)
+    asked = portal.get(ADD)["Location"]
+    assert "Utiliser ma clé d’accès" in portal.get(asked).content.decode()
+    page = "/verification/cle-acces/"
+    options = read_options(portal.get(page), "request_options")
+    answer = portal.post(page, {"credential": passkey.sign(options), "next": ADD})
+    assert answer["Location"] == ADD
+    assert portal.get(ADD).status_code == 200
+
+
+# --- Naming and removing ----------------------------------------------------------------------------------------------
+
+
+def test_a_passkey_is_renamed(portal, person):
+    add_passkey(portal, person)
+    mark_reauthenticated(portal, person)
+    key = Authenticator.objects.get(type="webauthn")
+    portal.post(f"/securite/cles/{key.pk}/nom/", {"name": "Portable"})
+    assert "Portable" in portal.get("/securite/").content.decode()
+
+
+def test_removing_the_last_passkey_switches_the_second_factor_off(portal, person):
+    add_passkey(portal, person)
+    mark_reauthenticated(portal, person)
+    url = f"/securite/cles/{Authenticator.objects.get(type='webauthn').pk}/retirer/"
+    assert "seul second moyen" in portal.get(url).content.decode()
+    portal.post(url)
+    assert not Authenticator.objects.exists()
+    assert list_actions(person)[-2:] == [Action.PASSKEY_REMOVED, Action.SECOND_FACTOR_OFF]
+    assert len(list_emails("account.second_factor_off")) == 1
+    assert portal.get("/securite/").status_code == 200
+
+
+def test_removing_one_of_two_factors_leaves_the_other(portal, person):
+    secret = enable_second_factor(person)
+    add_passkey(portal, person)
+    mark_reauthenticated(portal, person)
+    portal.post(f"/securite/cles/{Authenticator.objects.get(type='webauthn').pk}/retirer/")
+    assert second_factor.list_factor_types(person) == {"totp", "recovery_codes"}
+    assert len(list_emails("account.passkey_removed")) == 1
+    portal.logout()
+    sign_in(portal, person)
+    portal.post(CODE, {"code": get_totp_code(secret)})
+    assert portal.session["_auth_user_id"] == str(person.pk)
+
+
+def test_removing_the_application_leaves_the_passkey(portal, person):
+    enable_second_factor(person)
+    add_passkey(portal, person)
+    mark_reauthenticated(portal, person)
+    portal.post("/securite/desactiver/")
+    assert second_factor.list_factor_types(person) == {"webauthn", "recovery_codes"}
+    assert list_actions(person)[-1] == Action.TOTP_REMOVED
+    assert len(list_emails("account.totp_removed")) == 1
+
+
+@pytest.mark.parametrize("page", ["nom", "retirer"])
+def test_a_passkey_of_somebody_else_is_a_404(portal, person, page):
+    other = UserFactory()
+    key = add_software_passkey(other, "La sienne")
+    portal.force_login(person)
+    mark_reauthenticated(portal, person)
+    assert portal.get(f"/securite/cles/{key.pk}/{page}/").status_code == 404
+    assert portal.post(f"/securite/cles/{key.pk}/{page}/", {"name": "À moi"}).status_code == 404
+    assert Authenticator.objects.get(pk=key.pk).data["name"] == "La sienne"
+
+
+def test_the_password_alone_still_needs_the_passkey(portal, person):
+    add_passkey(portal, person)
+    portal.logout()
+    sign_in(portal, person, PASSWORD)
+    assert "_auth_user_id" not in portal.session
