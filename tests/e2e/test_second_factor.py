@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 
+from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
 from collectivities.models import OfficeSettings, Role
@@ -17,8 +19,9 @@ def test_a_manager_activates_the_required_second_factor_and_signs_in_with_it(com
     with schema_context("public"):
         manager = can_sign_in(UserFactory())
     with tenant_context(committing):
-        MemberFactory(user=manager, roles=[Role.MANAGER])
-        OfficeSettings.objects.create(managers_need_second_factor=True)
+        long_ago = timezone.now() - datetime.timedelta(days=30)
+        MemberFactory(user=manager, roles=[Role.MANAGER], joined_at=long_ago)
+        OfficeSettings.objects.create(second_factor_required=True)
     visit = site.person(width="phone")
     wrong = []
 
@@ -30,7 +33,8 @@ def test_a_manager_activates_the_required_second_factor_and_signs_in_with_it(com
         return page
 
     page = sign_in()
-    assert "demande à ses gestionnaires" in page.inner_text("main")
+    assert "demande la double authentification à ses gestionnaires" in page.inner_text("main")
+    page.click("text=Utiliser une application")
     page.fill("main [name=password]", PASSWORD)
     page.click("main button")
     page.click("main summary")

@@ -93,9 +93,6 @@ def walk_accounts(walk, can_sign_in):
     for path in ("ajouter/", f"{key.pk}/nom/", f"{key.pk}/retirer/"):
         mark_reauthenticated(browser, user)
         walk.open(browser, f"/securite/cles/{path}")
-    user.refresh_from_db()
-    enable_second_factor(user)
-    add_software_passkey(user)
     sign_in(visitor, user)
     walk.open(visitor, "/securite/code/")
 

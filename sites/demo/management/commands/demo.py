@@ -100,6 +100,8 @@ class Command(BaseCommand):
             "  gestionnaire : gilles   acheteur : acheteur\n"
             f"L'exploitant             {portal}admin/   exploitant\n"
             f"Mot de passe de tous     {PASSWORD}\n"
+            "Sur un serveur, l'exploitant, les gestionnaires et les acheteurs ont aussi besoin d'un second moyen de\n"
+            "connexion ; la démonstration s'en passe (OPERATOR_SECOND_FACTOR, OFFICE_SECOND_FACTOR).\n"
             f"Les e-mails reçus        PEPS_DATA={settings.DATA} .venv/bin/python manage.py read_mail\n"
             "Ctrl-C pour arrêter."
         )

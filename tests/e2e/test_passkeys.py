@@ -1,0 +1,115 @@
+"""A manager adds a passkey in their office, signs in with it there and at the portal, and removes it."""
+
+from __future__ import annotations
+
+import pytest
+from django_tenants.utils import schema_context, tenant_context
+
+from accounts import second_factor
+from collectivities.models import OfficeSettings, Role
+from tests.conftest import PASSWORD
+from tests.e2e.page_checks import find_problems_at_both_widths
+from tests.factories.accounts import UserFactory
+from tests.factories.collectivities import MemberFactory
+
+
+def plug_in_authenticator(page):
+    """Give the tab an authenticator that keeps passkeys and checks who holds it, as a computer's own does."""
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    devtools.send(
+        "WebAuthn.addVirtualAuthenticator",
+        {
+            "options": {
+                "protocol": "ctap2",
+                "transport": "internal",
+                "hasResidentKey": True,
+                "hasUserVerification": True,
+                "isUserVerified": True,
+                "automaticPresenceSimulation": True,
+            }
+        },
+    )
+
+
+@pytest.fixture
+def manager(committing, can_sign_in):
+    with schema_context("public"):
+        user = can_sign_in(UserFactory())
+    with tenant_context(committing):
+        MemberFactory(user=user, roles=[Role.MANAGER])
+        OfficeSettings.objects.create(second_factor_required=True)
+    return user
+
+
+def test_one_passkey_is_added_and_signs_in_at_both_hosts_until_it_is_removed(site, manager):
+    visit = site.person()
+    page = visit.page
+    plug_in_authenticator(page)
+    wrong = []
+
+    def type_password(slug):
+        visit.open("/connexion/?next=/securite/", slug=slug)
+        page.fill("main [name=login]", manager.username)
+        page.fill("main [name=password]", PASSWORD)
+        page.click("main button >> text='Connexion'")
+
+    type_password("nimes")
+    visit.open("/membres/", slug="nimes")
+    assert "Encore 7 jours" in page.inner_text("main")
+    wrong += find_problems_at_both_widths(visit)
+    page.click("main >> text=Activer la double authentification")
+    wrong += find_problems_at_both_widths(visit)
+    page.click("main >> text=Ajouter une clé d’accès")
+    wrong += find_problems_at_both_widths(visit)
+    page.fill("main [name=password]", PASSWORD)
+    page.click("main button")
+    page.fill("main [name=name]", "Ordinateur du bureau")
+    wrong += find_problems_at_both_widths(visit)
+    page.click("text=Créer la clé d’accès")
+    assert page.locator(".second-factor-codes li").count() == 10
+    page.click("text=J’ai gardé mes codes")
+    assert page.inner_text("h1") == "Membres"
+    assert "Encore 7 jours" not in page.inner_text("main")
+
+    # At the other host, after the password.
+    type_password("")
+    wrong += find_problems_at_both_widths(visit)
+    page.click("text=Utiliser ma clé d’accès")
+    page.wait_for_selector("h1:text-is('Sécurité du compte')")
+    assert "Ordinateur du bureau" in page.inner_text("main")
+    wrong += find_problems_at_both_widths(visit)
+
+    # At the office, alone.
+    page.context.clear_cookies()
+    visit.open("/connexion/?next=/membres/", slug="nimes")
+    wrong += find_problems_at_both_widths(visit)
+    page.click("text=Connexion par clé d’accès")
+    page.wait_for_selector("h1:text-is('Membres')")
+
+    # Before a sensitive action, and to remove it.
+    visit.open("/securite/", slug="nimes")
+    page.click("main >> text=Retirer")
+    page.click("main >> text=Utiliser ma clé d’accès")
+    page.click("main button >> text=Utiliser ma clé d’accès")
+    page.wait_for_selector("h1:has-text('Retirer la clé d’accès')")
+    wrong += find_problems_at_both_widths(visit)
+    page.click("main >> text='Retirer la clé d’accès'")
+    page.wait_for_selector("main >> text=est retirée")
+    assert not second_factor.is_enabled(manager)
+    assert wrong == []
+
+
+def test_a_browser_that_refuses_says_so_and_one_without_scripts_says_why(site, manager):
+    visit = site.person()
+    page = visit.page
+    page.add_init_script(
+        "navigator.credentials.get = async () => { throw new DOMException('no', 'NotAllowedError'); };"
+    )
+    visit.open("/connexion/", slug="nimes")
+    page.click("text=Connexion par clé d’accès")
+    page.wait_for_selector("main [role=alert] >> text=Recommencez")
+    assert visit.complaints == []
+    plain = site.person(scripts=False)
+    plain.open("/connexion/", slug="nimes")
+    assert plain.page.locator("text=Connexion par clé d’accès").is_hidden()
