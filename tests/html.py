@@ -25,7 +25,7 @@ def collapse(html: str) -> str:
 
 
 def read_json_script(page: str, element_id: str) -> Any:
-    """Return the value of a page's `json_script` element. Raises `KeyError` where there is none."""
+    """Return the value that a page gives to its scripts in a JSON element. Raises `KeyError` where there is none."""
     match = re.search(rf'<script id="{element_id}" type="application/json">(.*?)</script>', page, re.DOTALL)
     if match is None:
         raise KeyError(element_id)

@@ -258,7 +258,6 @@ MFA_FORMS = {
     "reauthenticate_webauthn": "accounts.passkey_forms.ConfirmPasskeyForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
-# A passkey that checks who holds it signs in without the password.
 MFA_PASSKEY_LOGIN_ENABLED = True
 # Not to guess a passkey, which nobody can, but to bound the sessions that a visitor opens. Two requests a sign-in.
 MFA_RATE_LIMITS = {"webauthn_login": "60/m/ip"}
@@ -268,9 +267,8 @@ MFA_TOTP_TOLERANCE = 1
 # Signing in requires a verified address; a pending new one must not block the second factor.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 
-# Back office staff need a second factor on a server, not in the demo.
+# On a server, not in the demo: the operator, and buyers and managers of offices that have not decided for themselves.
 OPERATOR_SECOND_FACTOR = env.flag("OPERATOR_SECOND_FACTOR", default=PRODUCTION)
-# Buyers and managers of offices that have not decided for themselves need one likewise.
 OFFICE_SECOND_FACTOR = env.flag("OFFICE_SECOND_FACTOR", default=PRODUCTION)
 
 # --- Queue ----------------------------------------------------------------------------------------------------------

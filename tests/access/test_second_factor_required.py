@@ -196,7 +196,7 @@ def test_switching_it_asks_for_the_password_anew(office, nimes, can_sign_in, nee
 
 
 @pytest.mark.parametrize("default", [True, False])
-def test_the_requirement_can_be_lifted_and_the_other_managers_are_told(office, nimes, settings, default):
+def test_the_requirement_can_be_lifted_and_other_managers_get_an_email(office, nimes, settings, default):
     settings.OFFICE_SECOND_FACTOR = default
     OfficeSettings.objects.create(second_factor_required=None if default else True)
     manager, other = create_member(Role.MANAGER), create_member(Role.MANAGER)

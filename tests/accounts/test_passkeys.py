@@ -27,7 +27,7 @@ def person(db, can_sign_in):
 
 
 def read_options(answer, name):
-    return read_json_script(answer.content.decode(), "js_data")[name]
+    return read_json_script(answer.content.decode(), "options")[name]
 
 
 def add_passkey(browser, user, passkey=None, **typed):
