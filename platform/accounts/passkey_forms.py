@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.webauthn import forms as webauthn
-from cryptography.exceptions import InvalidSignature
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_NAME_LENGTH = 60
 #: What allauth and fido2 raise for an answer that no browser gives, besides their refusals; CBOR nests and overflows.
-_MALFORMED = (InvalidSignature, TypeError, ValueError, KeyError, IndexError, AttributeError, NotImplementedError)
+_MALFORMED = (TypeError, ValueError, KeyError, IndexError, AttributeError, NotImplementedError)
 
 
 def _name_field() -> forms.CharField:

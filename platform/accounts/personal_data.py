@@ -14,7 +14,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.contenttypes.models import ContentType
 
 from accounts import account_journal, email_kinds, known_origins, sign_in_delays
-from accounts.models import AccountEvent, Session, User
+from accounts.models import AccountEvent, EnrolmentCode, Session, User
 from core.exceptions import DomainError
 from mailing import personal_data as outbox
 
@@ -60,6 +60,7 @@ def erase_account(user: User, *, at: datetime.datetime) -> None:
     )
     EmailAddress.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()
+    EnrolmentCode.objects.filter(user=user).delete()
     Session.objects.filter(account=user.pk).delete()
     known_origins.forget([sign_in_delays.get_owner(user).key])
     user.groups.clear()

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django_tenants.utils import get_public_schema_name, schema_context
 
-from accounts.models import Profile, User
+from accounts.models import EnrolmentCode, Profile, User
 from collectivities import audit_log
 from collectivities.models import Invitation, Member, Role
 from licensing.classes.models import ClassInvitation, Classroom, DeletionCertificate, EntryTicket, PupilAccount
@@ -86,6 +86,7 @@ def create_person_with_all_data(jaures, nimes):
         user=user, school=jaures.school, nonce="n", token_hash="h", requested_at=TERM, expires_at=TERM
     )
     Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "Quenouille"})
+    EnrolmentCode.objects.create(user=user, code_hash="0" * 64, expires_at=TERM)
     user.groups.add(Group.objects.create(name="un groupe"))
     user.user_permissions.add(Permission.objects.first())
     LogEntry.objects.create(

@@ -78,6 +78,7 @@ ENDED = {
     "accounts.User_groups.user",
     "accounts.User_user_permissions.user",
     "accounts.Session.account",
+    "accounts.EnrolmentCode.user",
     "account.EmailAddress.user",
     "mfa.Authenticator.user",
     "schools.Affiliation.user",
