@@ -84,7 +84,7 @@ def test_one_passkey_is_added_and_signs_in_at_both_hosts_until_it_is_removed(sit
     page.context.clear_cookies()
     visit.open("/connexion/?next=/membres/", slug="nimes")
     wrong += find_problems_at_both_widths(visit)
-    page.click("text=Connexion par clé d’accès")
+    page.click("text=Utiliser une clé d’accès")
     page.wait_for_selector("h1:text-is('Membres')")
 
     # Before a sensitive action, and to remove it.
@@ -107,9 +107,9 @@ def test_a_browser_that_refuses_says_so_and_one_without_scripts_says_why(site, m
         "navigator.credentials.get = async () => { throw new DOMException('no', 'NotAllowedError'); };"
     )
     visit.open("/connexion/", slug="nimes")
-    page.click("text=Connexion par clé d’accès")
+    page.click("text=Utiliser une clé d’accès")
     page.wait_for_selector("main [role=alert] >> text=Recommencez")
     assert visit.complaints == []
     plain = site.person(scripts=False)
     plain.open("/connexion/", slug="nimes")
-    assert plain.page.locator("text=Connexion par clé d’accès").is_hidden()
+    assert plain.page.locator("text=Utiliser une clé d’accès").is_hidden()
