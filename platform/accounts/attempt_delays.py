@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from django.utils.crypto import salted_hmac
 
 from accounts.models import AttemptDelay
@@ -139,13 +140,13 @@ def begin(subjects: Sequence[tuple[DelayRule, str]]) -> CountedAttempt:
     return attempt
 
 
+@transaction.atomic
 def prune() -> int:
     """Delete the rows whose failures are forgotten and that nobody waits for; return how many."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"DELETE FROM {_TABLE} WHERE empties_at < clock_timestamp() AND open_at < clock_timestamp()"  # noqa: S608
-        )
-        return int(cursor.rowcount)
+    # Skips what an attempt has locked: waiting for it in another order of rows could deadlock.
+    forgotten = AttemptDelay.objects.filter(empties_at__lt=Now(), open_at__lt=Now()).select_for_update(skip_locked=True)
+    deleted, _ = AttemptDelay.objects.filter(pk__in=forgotten.values("pk")).delete()
+    return deleted
 
 
 @transaction.atomic

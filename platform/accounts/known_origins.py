@@ -117,13 +117,16 @@ def forget(owners: Collection[str]) -> None:
     KnownOrigin.objects.filter(owner__in=owners).delete()
 
 
+@transaction.atomic
 def prune() -> int:
     """Delete the origins that are too old to be known; return how many."""
     now = timezone.now()
     old = Q()
     for kind, age in MAX_AGE.items():
         old |= Q(kind=kind, seen_at__lt=now - age)
-    deleted, _ = KnownOrigin.objects.filter(old).delete()
+    # Skips those of a sign-in at this moment, which may wait for others of them.
+    unlocked = KnownOrigin.objects.filter(old).select_for_update(skip_locked=True)
+    deleted, _ = KnownOrigin.objects.filter(pk__in=unlocked.values("pk")).delete()
     return deleted
 
 

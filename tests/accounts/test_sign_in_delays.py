@@ -72,6 +72,7 @@ def attack(rf, db):
 def test_a_hundred_wrong_tries_of_a_stranger_do_not_keep_a_known_device_out(device, person, attack):
     assert attack(100) == sign_in_delays.OF_ACCOUNT.free
     assert enter(at(ELSEWHERE), person).status_code == 429
+    device.defaults["REMOTE_ADDR"] = ELSEWHERE
     assert enter(device, person).status_code == 302
 
 
