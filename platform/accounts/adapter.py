@@ -17,7 +17,7 @@ from accounts import account_journal, attempt_delays, email_kinds, sign_in_delay
 from accounts.client_ip import get_client_ip as client_address
 from accounts.models import AccountEvent, Profile
 from accounts.outbox import is_confirmation_allowed, queue_email
-from core.formatting import pluralize
+from core.formatting import add_nonbreaking_spaces, pluralize
 from core.plain_names import MAX_LENGTH
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ class AccountAdapter(DefaultAccountAdapter):
             attempt = sign_in_delays.begin(request, str(credentials.get("username", "")), account)
         except attempt_delays.AttemptTooEarly as refusal:
             request.retry_after = refusal.retry_after  # type: ignore[attr-defined]
-            advice = "Vous ne le retrouvez pas ? « Mot de passe oublié » vous en fait choisir un autre par e-mail."
-            raise ValidationError(f"{refusal} {advice}", code="too_early") from None
+            advice = "Mot de passe perdu ? « Mot de passe oublié » vous en fait choisir un autre par e-mail."
+            raise ValidationError(add_nonbreaking_spaces(f"{refusal} {advice}"), code="too_early") from None
         # Read by the two methods below.
         request.refused_attempts = attempt.refused  # type: ignore[attr-defined]
         user: User | None = super().authenticate(request, **credentials)

@@ -168,9 +168,9 @@ def test_attempts_at_once_that_name_the_same_subjects_in_another_order_do_not_de
 def test_sweeping_waits_for_no_attempt_and_takes_no_row_from_it(committing):
     fail()
     let_pass(datetime.timedelta(days=1))
-    with transaction.atomic(), ThreadPoolExecutor(1) as thread:
+    with ThreadPoolExecutor(1) as thread, transaction.atomic():
         list(AttemptDelay.objects.select_for_update())
-        assert thread.submit(sweep).result(timeout=20) == 0
+        assert thread.submit(sweep).result(timeout=10) == 0
     assert attempt_delays.prune() == 1
 
 
