@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.bounded_process import BoundedProcessError, ProcessFailure, ProcessLimits, run_bounded
 from imports.enums import Volume
-from imports.formats.exceptions import UnreadableFile, damaged, too_much_memory, too_much_time
+from imports.formats.exceptions import UnreadableFile, annotation_too_slow, damaged, too_much_memory, too_much_time
 from imports.layout import PreviewRow, SheetRegion
 from imports.meanings import Meaning, Problem
 from imports.parsing.rows import ParsedRow
@@ -81,7 +81,10 @@ def annotate_foreign_file(
         made = _run("child_annotate", ORIGINAL_LIMITS, *arguments, False)
     if made is None:
         rest = replace(LIMITS, wall_seconds=max(0.0, deadline - time.monotonic()))
-        made = _run("child_annotate", rest, *arguments, True)
+        try:
+            made = _run("child_annotate", rest, *arguments, True)
+        except UnreadableFile as refusal:
+            raise annotation_too_slow() if refusal.code == "too_much_time" else refusal from None
     return AnnotatedWorkbook(*made)
 
 

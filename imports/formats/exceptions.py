@@ -76,6 +76,15 @@ def too_much_time() -> UnreadableFile:
     )
 
 
+def annotation_too_slow() -> UnreadableFile:
+    """Return the error for an annotated workbook that was not made in time: the file itself was read before."""
+    return UnreadableFile(
+        "too_much_time",
+        "Le tableau annoté a demandé trop de temps : sa préparation a été arrêtée. Redemandez-le dans un moment, ou "
+        "corrigez les lignes sur cette page.",
+    )
+
+
 def empty() -> UnreadableFile:
     """Return the error for an empty workbook."""
     return UnreadableFile("empty", "Ce classeur ne contient aucune ligne.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from imports.formats import xlsx, zip_archive
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Maximum size of an unpacked file for openpyxl, which needs some ten times as much memory, and 13 s for so much.
+#: Maximum size of an unpacked file for openpyxl on an idle machine: it takes 13 s, and ten times as much memory.
 MAX_UNPACKED_BYTES = 45 * 1024 * 1024
 
 
@@ -33,13 +34,14 @@ class AnnotatedWorkbook(NamedTuple):
 def annotate_as_it_came(
     content: bytes, place: TableLocation, marks: Sequence[RowMarks], sign: Callable[[Workbook, int], None]
 ) -> AnnotatedWorkbook | None:
-    """Return the original file annotated; None where it is no .xlsx, too large, or refused by openpyxl.
+    """Return the original file annotated; None where it is no .xlsx, too large for now, or refused by openpyxl.
 
     `sign`: called with the workbook and the index (from 0) of the choice column.
     """
     members = zip_archive.WorkbookArchive(content).members if content.startswith(zip_archive.SIGNATURE) else {}
     # All of them: openpyxl also parses parts that are not below `xl/`, as the relations tell.
-    if xlsx.WORKBOOK not in members or sum(member.file_size for member in members.values()) > MAX_UNPACKED_BYTES:
+    size = sum(member.file_size for member in members.values())
+    if xlsx.WORKBOOK not in members or size > MAX_UNPACKED_BYTES * _processor_share():
         return None
     macros = "xl/vbaproject.bin" in members
     try:
@@ -51,6 +53,11 @@ def annotate_as_it_came(
         logger.exception("A workbook could not be annotated as it came.")
         return None
     return AnnotatedWorkbook(annotated, ".xlsm" if macros else ".xlsx", rebuilt=False)
+
+
+def _processor_share() -> float:
+    """Return the share of a processor that a process gets by the load of the last minute, at most 1."""
+    return min(1.0, (os.cpu_count() or 1) / max(os.getloadavg()[0], 1.0))
 
 
 def rebuild_from_values(

@@ -208,6 +208,19 @@ def test_what_openpyxl_cannot_open_is_not_annotated_as_it_came(monkeypatch):
     assert annotated_workbook.annotate_as_it_came(build_styled_workbook(), PLACE, [CELL_MARK], sign) is None
 
 
+@pytest.mark.parametrize(("load_average", "annotated"), [(0.0, True), (4.0, True), (8.0, True), (9.0, False)])
+def test_a_busy_machine_annotates_only_what_it_can_in_time(load_average, annotated, monkeypatch):
+    """A process gets half of a processor at a load of 8 on 4: half as much is annotated as it came."""
+    content = build_styled_workbook()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    monkeypatch.setattr(annotated_workbook, "MAX_UNPACKED_BYTES", 2 * size)
+    monkeypatch.setattr(annotated_workbook.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(annotated_workbook.os, "getloadavg", lambda: (load_average, 0.0, 0.0))
+    made = annotated_workbook.annotate_as_it_came(content, PLACE, [CELL_MARK], sign)
+    assert (made is not None) == annotated
+
+
 def test_cells_of_one_style_are_marked_alike_and_others_keep_theirs():
     book = openpyxl.load_workbook(io.BytesIO(build_styled_workbook()))
     sheet = book["Écoles"]

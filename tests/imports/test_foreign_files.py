@@ -135,7 +135,9 @@ def test_a_workbook_that_cannot_be_annotated_at_all_says_why(pool, monkeypatch):
     monkeypatch.setattr(foreign_files, "LIMITS", ProcessLimits(wall_seconds=0.0))
     monkeypatch.setattr(foreign_files, "ORIGINAL_LIMITS", ProcessLimits(wall_seconds=0.0))
     on_demand_tasks.annotate(import_id=spreadsheet_import.pk)
-    assert "trop de temps" in AnnotatedFile.objects.get(pk=spreadsheet_import.pk).failure
+    failure = AnnotatedFile.objects.get(pk=spreadsheet_import.pk).failure
+    assert "trop de temps" in failure
+    assert "Redemandez-le dans un moment" in failure
 
 
 @pytest.mark.parametrize("took", [0.0, 10.0, 40.0])
