@@ -53,6 +53,16 @@ def test_a_long_word_beside_the_school_s_name_does_not_hide_the_school():
     assert len(SchoolReference(1, name=name).shortened().name) == MAX_TEXT_LENGTH
 
 
+def test_what_stands_far_into_a_cell_is_not_read():
+    school = SchoolFactory(name="École élémentaire Jean Jaurès")
+    near, far = (
+        SchoolReference(key, name=f"{'de ' * count}École élémentaire Jean Jaurès", commune=school.commune)
+        for key, count in ((1, 20), (2, MAX_TEXT_LENGTH))
+    )
+    found = recognise([near, far], ANYWHERE)
+    assert [found[key].uai for key in (1, 2)] == [school.uai, ""]
+
+
 def test_no_statement_corrects_more_than_a_batch_of_words(monkeypatch, django_assert_num_queries):
     monkeypatch.setattr(spelling, "_BATCH_WORDS", 10)
     monkeypatch.setattr(spelling, "_MAX_WORDS", 25)
