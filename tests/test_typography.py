@@ -1,4 +1,4 @@
-"""French typography of the templates: a line never breaks inside « », nor before a colon, « ; », « ? » or « ! »."""
+"""Templates: French typography, where no line breaks inside « » nor before a colon, « ; », « ? » or « ! »; partials."""
 
 from __future__ import annotations
 
@@ -53,3 +53,8 @@ def test_breakable_spaces_are_found(template, faults):
 def test_no_line_of_a_template_breaks_before_double_punctuation():
     faults = {path: find_breakable_spaces((ROOT / path).read_text(encoding="utf-8")) for path in list_templates()}
     assert {path: found for path, found in faults.items() if found} == {}
+
+
+@pytest.mark.parametrize("path", [path for path in list_templates() if Path(path).name.startswith("_")])
+def test_a_partial_says_at_its_head_what_it_is_and_takes(path):
+    assert (ROOT / path).read_text().startswith(("{# ", "{% comment %}"))
