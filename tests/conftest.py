@@ -120,10 +120,10 @@ def _truncate_filled_tables(self) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Run the races in one xdist worker: each opens dozens of connections."""
+    """Run the tests of a module that commits in one xdist worker: each opens dozens of connections."""
     for item in items:
-        if "committing" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("races"))
+        if "transactional_db" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(item.config.rootpath).as_posix()))
 
 
 def pytest_collection_finish():
@@ -180,9 +180,7 @@ def office(db):
     def at(slug: str, user=None, *, confirmed: bool = True) -> HostClient:
         client = HostClient(f"{slug}.{settings.BASE_DOMAIN}")
         if user is not None:
-            client.force_login(user)
-            if confirmed:
-                client.confirm_identity(user)
+            client.force_login(user, confirmed=confirmed)
         return client
 
     return at

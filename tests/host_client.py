@@ -23,11 +23,16 @@ class HostClient(Client):
             response.content = collapse(response.content.decode()).encode()
         return response
 
-    def force_login(self, user, backend=None):
-        """Sign in as the page would: a session stores the host where it was opened."""
+    def force_login(self, user, backend=None, *, confirmed=False):
+        """Sign in as the page would: a session stores the host where it was opened.
+
+        `confirmed`: the user has just given the password anew as well.
+        """
         super().force_login(user, backend)
         session = self.session
         session["host"] = self.host
+        if confirmed:
+            _confirm(session, user)
         session.save()
 
     def open_link(self, link):
@@ -41,6 +46,10 @@ class HostClient(Client):
     def confirm_identity(self, user):
         """Confirm who is signed in, as the page would that asks for the password anew."""
         session = self.session
-        session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
-        session["account_authentication_methods_user"] = str(user.pk)
+        _confirm(session, user)
         session.save()
+
+
+def _confirm(session, user):
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
+    session["account_authentication_methods_user"] = str(user.pk)

@@ -212,7 +212,6 @@ def test_a_download_has_a_valid_file_name(shop):
     assert answer["Cache-Control"] == "no-store"
 
 
-@pytest.mark.xdist_group("races")
 def test_simultaneous_requests_generate_a_document_once(committing):
     get_seller()
     put_on_sale()

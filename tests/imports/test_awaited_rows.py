@@ -110,7 +110,6 @@ def test_schools_awaited_by_the_portfolio_are_added_to_it(nimes):
     assert (row.uai, row.classes, row.verdict) == (uai, 7, Verdict.NEW)
 
 
-@pytest.mark.xdist_group("races")
 def test_two_members_resume_at_once_and_one_import_is_created(committing):
     uai = next_uai()
     spreadsheet_import = confirm_and_apply(

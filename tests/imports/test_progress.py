@@ -27,8 +27,6 @@ from tests.imports.actions import required_count, upload_and_parse
 from tests.imports.sample_files import schools_csv
 from tests.waiting_jobs import list_waiting_jobs
 
-pytestmark = pytest.mark.xdist_group("races")
-
 
 class WorkerPause:
     """Pause a worker: `reached` is set when it stops, `go` lets it continue."""

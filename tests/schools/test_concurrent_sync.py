@@ -15,7 +15,7 @@ from schools.models import DirectorySync, School
 from tests.conftest import TERM
 from tests.schools.directory_files import make_row, write_file
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("races")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_the_second_is_refused_while_the_first_works(committing, tmp_path, monkeypatch):
