@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import os
 import re
 import zipfile
 from typing import Any
@@ -215,8 +216,8 @@ def test_a_busy_machine_annotates_only_what_it_can_in_time(load_average, annotat
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         size = sum(member.file_size for member in archive.infolist())
     monkeypatch.setattr(annotated_workbook, "MAX_UNPACKED_BYTES", 2 * size)
-    monkeypatch.setattr(annotated_workbook.os, "cpu_count", lambda: 4)
-    monkeypatch.setattr(annotated_workbook.os, "getloadavg", lambda: (load_average, 0.0, 0.0))
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load_average, 0.0, 0.0))
     made = annotated_workbook.annotate_as_it_came(content, PLACE, [CELL_MARK], sign)
     assert (made is not None) == annotated
 

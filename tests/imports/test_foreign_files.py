@@ -152,7 +152,7 @@ def test_annotating_and_rebuilding_share_the_thirty_seconds(took, monkeypatch):
             raise too_much_time()
         return b"", ".xlsx", True
 
-    monkeypatch.setattr(foreign_files.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     monkeypatch.setattr(foreign_files, "_run", run)
     assert annotate_foreign_file(b"PK", PLACE, [MARK], "7:signature").rebuilt
     assert given == [15.0, max(30.0 - took, 0.0)]
