@@ -158,4 +158,4 @@ def child_annotate(  # noqa: PLR0917 - all sent by position
         provenance.write_property(book, provenance.add_choice(signature, choice))
 
     made = (rebuild_from_values if from_values else annotate_as_it_came)(content, place, marks, sign)
-    return made and tuple(made)
+    return None if made is None else (made.content, made.suffix, made.rebuilt)

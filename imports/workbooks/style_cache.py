@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,11 +20,12 @@ class StyleCache:
 
     def apply(self, change: Callable[[Cell], None], cell: Cell) -> None:
         """Have a cell changed. `change`: sets attributes of its style by nothing but that style."""
-        # Copied from cell to cell: saves 5 s of 16 where 60,000 rows are marked.
-        before = change, tuple(cell._style or ())  # noqa: SLF001 - openpyxl has no public way to copy a cell's whole style
+        # openpyxl has no public way to copy a cell's whole style. Saves 5 s of 12 where 60,000 rows are marked.
+        styled: Any = cell
+        before = change, tuple(styled._style or ())  # noqa: SLF001
         known = self._changed.get(before)
         if known is None:
             change(cell)
-            self._changed[before] = copy(cell._style)  # noqa: SLF001
+            self._changed[before] = copy(styled._style)  # noqa: SLF001
         else:
-            cell._style = copy(known)  # noqa: SLF001
+            styled._style = copy(known)  # noqa: SLF001
