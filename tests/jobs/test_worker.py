@@ -124,7 +124,8 @@ def _first_end_is_lost(remembered):
         )
         cursor.execute(
             "CREATE TRIGGER tests_lose_end BEFORE UPDATE ON procrastinate_jobs FOR EACH ROW"
-            " WHEN (OLD.status = 'doing' AND NEW.status = 'succeeded') EXECUTE FUNCTION public.tests_lose_end()"
+            " WHEN (OLD.lock IS NOT NULL AND OLD.status = 'doing' AND NEW.status = 'succeeded')"
+            " EXECUTE FUNCTION public.tests_lose_end()"
         )
     yield
     with connection.cursor() as cursor:
@@ -136,11 +137,11 @@ def _first_end_is_lost(remembered):
 @pytest.mark.usefixtures("_first_end_is_lost")
 def test_a_job_whose_end_was_lost_with_one_connection_is_run_again_while_its_worker_lives(remembered):
     job = defer("tests.remember", schema="c_nimes", word="twice", lock="one at a time")
-    others = [defer("tests.remember", schema="c_gard", word=f"other {number}") for number in range(8)]
+    others = [defer("tests.remember", schema="c_gard", word=f"other {number}") for number in range(3)]
     waiting = defer("tests.remember", schema="c_nimes", word="waiting", lock="one at a time")
     with running_worker() as process:
         succeeded = ProcrastinateJob.objects.filter(pk__in=[job, *others, waiting], status="succeeded")
-        assert wait_until(lambda: succeeded.count() == 10)
+        assert wait_until(lambda: succeeded.count() == 5, timeout=60)
         assert process.poll() is None
     assert [word for word, _ in remembered()].count("twice") == 2
 
