@@ -17,6 +17,11 @@ def try_transaction_lock(name: str) -> bool:
     return bool(_call("pg_try_advisory_xact_lock", name))
 
 
+def hold_transaction_lock(name: str) -> None:
+    """Hold the lock until the end of the transaction, after waiting for whoever holds it."""
+    _call("pg_advisory_xact_lock", name)
+
+
 @contextmanager
 def try_session_lock(name: str) -> Iterator[bool]:
     """Try to hold the lock during the block, across transactions; yield whether it was free."""

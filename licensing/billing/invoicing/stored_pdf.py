@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from core.advisory_locks import hold_transaction_lock
 from licensing.billing.documents.storage import store_document
 from licensing.billing.models import BillingDocument, BillingDocumentKind, Invoice, InvoiceKind
 
@@ -28,8 +29,9 @@ def get_or_create_document(invoice: Invoice, *, at: datetime.datetime) -> Billin
 def _store(invoice: Invoice, *, at: datetime.datetime) -> BillingDocument:
     from licensing.billing.invoicing import invoice_pdf  # noqa: PLC0415 - loads fonts, only needed to render
 
-    # Row lock: a concurrent request waits here, then finds the stored document.
-    Invoice.objects.locked().get(pk=invoice.pk)
+    # A concurrent request waits here, then finds the stored document. No row lock: it asks for the right to change the
+    # invoice, which nobody has.
+    hold_transaction_lock(f"invoice_pdf:{invoice.pk}")
     stored = BillingDocument.objects.filter(invoice=invoice).first()
     if stored is not None:
         return stored
