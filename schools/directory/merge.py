@@ -115,9 +115,8 @@ def apply_changes(*, at: datetime.datetime) -> int:
         cursor.execute(_WRITE, {"at": at})
         written: int = cursor.rowcount
         if written:
-            # Flush the GIN pending list: until the next vacuum, every search would scan it.
-            cursor.execute("SELECT gin_clean_pending_list('public.school_search'::regclass)")
-            cursor.execute("ANALYZE public.schools_school")
+            # Until the next vacuum, every search would scan the index's pending list.
+            cursor.execute("SELECT public.schools_maintain_search()")
     if written:
         refresh_dictionary()
     return written
@@ -132,5 +131,4 @@ def refresh_dictionary() -> None:
         cursor.execute(_DELETE_OLD_WORDS)
         cursor.execute(_UPSERT_WORDS)
         # As above: spelling look-ups would scan the pending list.
-        cursor.execute("SELECT gin_clean_pending_list('public.directory_word_alike'::regclass)")
-        cursor.execute("ANALYZE public.schools_directoryword")
+        cursor.execute("SELECT public.schools_maintain_dictionary()")
