@@ -19,7 +19,7 @@ from accounts.models import Profile, User
 from bench import synthetic_directory
 from bench.misnamed_rows import SampledSchool, misnamed
 from bench.raw_copy import insert_rows
-from bench.scratch_database import SHARED
+from bench.scratch_database import SHARED, as_owner
 from schools.directory.operations import synchronise
 from schools.models import Affiliation, School
 
@@ -41,9 +41,17 @@ def load_directory() -> str:
     return "real" if found else "invented"
 
 
-@transaction.atomic
 def create_accounts() -> None:
     """Create the accounts and their affiliations, deterministically, then ANALYZE."""
+    _insert_accounts()
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute(
+            "ANALYZE accounts_user, account_emailaddress, schools_affiliation, schools_school, schools_directoryword"
+        )
+
+
+@transaction.atomic
+def _insert_accounts() -> None:
     rng = random.Random(2026)  # noqa: S311 - invention, not secrecy
     columns = ("uai", "name", "commune", "postal_code")
     schools = [SampledSchool(*values) for values in School.objects.order_by("uai").values_list(*columns)]
@@ -53,10 +61,6 @@ def create_accounts() -> None:
     # As signing up leaves it.
     addresses = ({"user_id": pk, "email": f"compte{pk}@exemple.example"} for pk in people)
     insert_rows(EmailAddress, ({**address, "verified": True, "primary": True} for address in addresses))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "ANALYZE accounts_user, account_emailaddress, schools_affiliation, schools_school, schools_directoryword"
-        )
 
 
 def _people(rng: random.Random) -> Iterator[dict[str, Any]]:

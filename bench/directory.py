@@ -20,7 +20,7 @@ from bench import synthetic_directory
 from bench.measure import Contender, Measure, medians_in_turn, peak_of_code, peak_of_command, percentile, time_in_turn
 from bench.query_plans import QueryPlans
 from bench.registry import measure
-from bench.scratch_database import SHARED
+from bench.scratch_database import SHARED, as_owner
 from schools.directory import staging
 from schools.directory.files import DirectoryFile
 from schools.directory.merge import FIELDS
@@ -49,7 +49,7 @@ def _file(folder: str) -> Path:
 
 
 def _empty() -> None:
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("TRUNCATE schools_school, schools_directoryword, schools_directorysync CASCADE")
 
 

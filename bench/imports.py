@@ -21,6 +21,7 @@ from import_export.formats.base_formats import XLSX
 from bench.measure import Contender, Measure, medians_in_turn, peak_of_command
 from bench.raw_copy import dump_rows, restore_rows
 from bench.registry import measure
+from bench.scratch_database import as_owner
 from collectivities.operations.offices import open_office
 from imports import operations, queries, tasks
 from jobs.process import raise_gc_threshold
@@ -28,6 +29,7 @@ from licensing.orders.operations import grant
 from licensing.pools.models import Allocation, Pool
 from mailing.models import Message
 from schools.uai import check_letter
+from tenants import privileges
 from tenants.models import Collectivity, CollectivityKind
 
 if TYPE_CHECKING:
@@ -158,16 +160,16 @@ def _arrange(at: datetime.datetime) -> Pool:
     """Fill the directory with the schools of the file and open a pool large enough for all."""
     columns = "uai, name, type, sector, address, address_extra, postal_code, commune, commune_code, departement, "
     columns += "departement_code, academie, region, has_elementary, nature, phone, email, siret, state, changed_at"
-    with connection.cursor() as cursor:
-        with cursor.copy(f"COPY schools_school ({columns}) FROM STDIN") as copy:
-            for number in range(ROWS):
-                uai, name, address, code, commune, email, _ = _line(number)
-                copy.write_row((uai, name, "Ecole", "Public", address, "", code, commune, "", "", "", "", "", True,
-                                "", "", email, "", "open", at))  # fmt: skip
+    with connection.cursor() as cursor, cursor.copy(f"COPY schools_school ({columns}) FROM STDIN") as copy:
+        for number in range(ROWS):
+            uai, name, address, code, commune, email, _ = _line(number)
+            copy.write_row((uai, name, "Ecole", "Public", address, "", code, commune, "", "", "", "", "", True,
+                            "", "", email, "", "open", at))  # fmt: skip
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("ANALYZE schools_school")
-    with connection.schema_editor() as editor:
-        editor.create_model(PlainTableRow)
-    with connection.cursor() as cursor:
+        with connection.schema_editor() as editor:
+            editor.create_model(PlainTableRow)
+        privileges.grant_everywhere()
         for table in {*_EMPTIED_TABLES, *_FILLED_TABLES}:
             # Autovacuum would run in some rounds only and take one of two processors.
             cursor.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off, toast.autovacuum_enabled = off)")
@@ -179,7 +181,7 @@ def _office() -> Collectivity:
 
 
 def _empty() -> None:
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join(_EMPTIED_TABLES)} CASCADE")
     Pool.objects.update(allocated=0)
 

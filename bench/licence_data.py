@@ -17,6 +17,7 @@ from django_tenants.utils import tenant_context
 from accounts.models import Profile, User
 from bench.office_data import open_office
 from bench.raw_copy import insert_rows
+from bench.scratch_database import as_owner
 from licensing.classes import words
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.entitlements import seat_assignment
@@ -62,7 +63,7 @@ def create_licences() -> User:
             at=now,
         )
     _country(office, school)
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     return principal
 

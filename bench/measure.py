@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+
 from bench.scratch_database import ROOT, url
 
 if TYPE_CHECKING:
@@ -150,6 +152,8 @@ def peak_of_code(code: str) -> float:
     """Run Python code, Django set up on the scratch database, in a process of its own; return its peak in MB."""
     environment = os.environ | {
         "DATABASE_URL": url(),
+        "OWNER_DATABASE_URL": url(settings.DATABASE_OWNER),
+        "READER_DATABASE_URL": url(settings.DATABASE_READER),
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
     }

@@ -12,6 +12,7 @@ from bench.measure import Contender, Measure, medians_in_turn, peak_of_code
 from bench.office_data import create_schools, open_office
 from bench.raw_copy import dump_rows, restore_rows
 from bench.registry import measure
+from bench.scratch_database import as_owner
 from licensing.orders import operations as orders
 from licensing.pools import operations
 from licensing.pools.models import Pool
@@ -59,7 +60,7 @@ def create_office() -> None:
 
 def delete_allocations() -> None:
     """Delete all allocations."""
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join(WRITTEN_TABLES)}, public.procrastinate_jobs CASCADE")
         cursor.execute("UPDATE pools_pool SET allocated = 0")
 

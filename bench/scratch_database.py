@@ -7,9 +7,12 @@ import os
 import sys
 import urllib.parse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db import connection
+from django_tenants.utils import schema_context
+
+from core.owner_connection import connected_as_owner
+from core.tenant_connection import connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,23 +23,38 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = next((folder / "shared" / "data" for folder in ROOT.parents if (folder / "shared" / "data").is_dir()), None)
 
 
+_USE = "Le banc d'essai"
+
+
 @contextlib.contextmanager
 def scratch_database() -> Iterator[None]:
-    """Connect Django to a new database for the block, then drop it."""
+    """Connect Django, as the application, to a new database of the owner for the block, then drop it."""
     usual = connection.settings_dict["NAME"]
     connection.settings_dict["TEST"]["NAME"] = f"bench_peps_{os.getpid()}"
     # Keep the output of migrations out of the figures.
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr), connected_as_owner(_USE):
         connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    connection.close()
     try:
         yield
     finally:
-        connection.creation.destroy_test_db(usual, verbosity=0)
+        connection.close()
+        with connected_as_owner(_USE):
+            connection.creation.destroy_test_db(usual, verbosity=0)
 
 
-def url() -> str:
-    """Return the URL of the connected database, for a subprocess."""
+@contextlib.contextmanager
+def as_owner() -> Iterator[None]:
+    """Let the statements of the block be the owner's, in the current schema: what the application may not do."""
+    with connected_as_owner(_USE), schema_context(connection.schema_name):
+        yield
+
+
+def url(role: dict[str, Any] | None = None) -> str:
+    """Return the URL of the connected database, for a subprocess: of the application, or of another role."""
     settings = connection.settings_dict
+    if role is not None:
+        settings = settings | {name: role[name] for name in ("USER", "PASSWORD")}
     user = urllib.parse.quote(settings["USER"])
     password = f":{urllib.parse.quote(settings['PASSWORD'])}" if settings["PASSWORD"] else ""
     port = f"&port={settings['PORT']}" if settings["PORT"] else ""

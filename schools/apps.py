@@ -1,9 +1,13 @@
+from typing import ClassVar
+
 from django.apps import AppConfig
 
 
 class SchoolsConfig(AppConfig):
     name = "schools"
     verbose_name = "Annuaire des établissements"
+    # What the reader of the database does not see: see `tenants.privileges`.
+    secret_columns: ClassVar = {"schools_principalrequest": ["nonce", "token_hash"]}
 
     def ready(self) -> None:
         """Register the kinds of this app's e-mails."""

@@ -4,3 +4,7 @@ from django.apps import AppConfig
 class TenantsConfig(AppConfig):
     name = "tenants"
     verbose_name = "Collectivités"
+
+    def ready(self) -> None:
+        """Register the check of the database's privileges."""
+        from tenants import checks  # noqa: F401, PLC0415 - needs the models

@@ -1,8 +1,7 @@
 """Snapshot of the SQL that the tenant migrations run, recorded once and replayed for each new schema.
 
 Running the migrations takes seconds, and cloning a schema slows down with their number; replaying takes 0.05 s. The
-snapshot is stored under a fingerprint of the migrations: after a change of them, `migrate_schemas` or the first
-opening creates a new one.
+snapshot is stored under a fingerprint of the migrations: after a change of them, `migrate_schemas` creates a new one.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
 from core.tenant_connection import connection
+from tenants import privileges
 from tenants.models import SchemaSnapshot
 from tenants.schema_migrations import apply_missing_migrations
 
@@ -48,15 +48,23 @@ def compute_fingerprint() -> str:
     return digest.hexdigest()
 
 
+class SnapshotMissing(Exception):
+    """No snapshot of the current migrations is stored: `migrate_schemas` has not run since they changed."""
+
+
 def get_current() -> SchemaSnapshot:
-    """Return the snapshot of the current migrations, creating it if missing."""
+    """Return the snapshot of the current migrations. Raises `SnapshotMissing`."""
     snapshot = SchemaSnapshot.objects.filter(fingerprint=compute_fingerprint()).first()
-    return snapshot or create()
+    if snapshot is None:
+        raise SnapshotMissing("Run migrate_schemas: the migrations have changed.")
+    return snapshot
 
 
 def refresh() -> None:
-    """Create the snapshot of the current migrations if missing, and delete older ones."""
-    SchemaSnapshot.objects.exclude(pk=get_current().pk).delete()
+    """Create the snapshot of the current migrations if missing, and delete older ones. As the owner."""
+    if not SchemaSnapshot.objects.filter(fingerprint=compute_fingerprint()).exists():
+        create()
+    SchemaSnapshot.objects.exclude(pk=compute_fingerprint()).delete()
 
 
 def create() -> SchemaSnapshot:
@@ -74,6 +82,7 @@ def create() -> SchemaSnapshot:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT app, name FROM {scratch}.django_migrations ORDER BY id")  # noqa: S608 - our own name
             statements.append(_applied_migrations(cursor.fetchall()))
+            statements.extend(privileges.list_recorded_grants(scratch))
             cursor.execute(
                 "SELECT DISTINCT quote_ident(referenced.relname) FROM pg_constraint AS key "
                 "JOIN pg_class AS referenced ON referenced.oid = key.confrelid "

@@ -17,7 +17,8 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 from core.tenant_connection import connection
 from sites.demo.smtp_sink import SmtpSink
 from tenants.models import Collectivity, CollectivityKind
-from tests import tenant_guard
+from tests import database_roles, tenant_guard
+from tests.database_roles import execute_as_administrator
 from tests.host_client import HostClient
 from tests.tenants.opening import open_tenant
 
@@ -61,19 +62,30 @@ WhiteNoiseMiddleware.add_files_from_finders = _static_files_once
 
 
 @pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings):
+    """The owner creates and migrates the databases of the tests, and drops them in the end."""
+    database_roles.connect_as(settings.DATABASE_OWNER)
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """Migrate once, then open two collectivities that every test may use."""
+    """Migrate once as the owner, then open two collectivities that every test may use, as the application."""
     with django_db_blocker.unblock():
+        database_roles.define_administration()
         _disable_synchronous_commit()
+        database_roles.connect_as(settings.DATABASES["default"])
         for slug, fields in TENANTS.items():
             if Collectivity.objects.filter(slug=slug).exists():
                 continue  # --reuse-db
             opened = open_tenant(slug=slug, at=TERM, **fields)
             tenant_guard.separate_ids(opened, FIRST_IDS[slug])
+        # This is the set-up of the first test as well.
+        database_roles.connect_for_test()
     with pytest.MonkeyPatch.context() as patch:
         tenant_guard.install(patch)
         patch.setattr(TransactionTestCase, "_fixture_teardown", _truncate_filled_tables)
         yield
+    database_roles.connect_as(settings.DATABASE_OWNER)
 
 
 def _disable_synchronous_commit() -> None:
@@ -115,7 +127,13 @@ def _truncate_filled_tables(self) -> None:
         # Most are empty, and checking is far cheaper than truncating.
         cursor.execute(" UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})" for name in tables))  # noqa: S608 - names read from the catalogue
         if filled := [name for (name,) in cursor.fetchall()]:
-            cursor.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
+            execute_as_administrator(f"TRUNCATE {', '.join(filled)} CASCADE")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Connect as the role of the test before its first fixture begins a transaction."""
+    database_roles.begin_test(as_owner=item.get_closest_marker("as_owner") is not None)
 
 
 @pytest.hookimpl(tryfirst=True)

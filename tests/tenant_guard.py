@@ -28,11 +28,13 @@ from django.db.models.sql.compiler import SQLCompiler
 from django_tenants.utils import get_public_schema_name
 
 from core.tenant_connection import connection
+from tests.database_roles import execute_as_administrator
 
 #: Modules that read the tables of many schemas in one statement, or build a schema, and name each.
 ACROSS_SCHEMAS = {
     "core.schemas",
     "tenants.cross_schema",
+    "tenants.privileges",
     "tenants.provisioning",
     "tenants.schema_migrations",
     "tenants.schema_snapshot",
@@ -167,4 +169,4 @@ def separate_ids(collectivity, first):
     with connection.cursor() as cursor:
         cursor.execute("SELECT sequencename FROM pg_sequences WHERE schemaname = %s", [collectivity.schema_name])
         for (name,) in cursor.fetchall():
-            cursor.execute(f'ALTER SEQUENCE "{collectivity.schema_name}"."{name}" RESTART WITH {first}')
+            execute_as_administrator(f'ALTER SEQUENCE "{collectivity.schema_name}"."{name}" RESTART WITH {first}')

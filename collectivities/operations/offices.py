@@ -64,10 +64,13 @@ def open_office(
 
     try:
         with schema_context("public"):
-            # After a change of migrations the snapshot is rebuilt here, before any lock is taken.
             snapshot = schema_snapshot.get_current()
             return lock_timeouts.retry_on_lock(open_once)
     except lock_timeouts.LockUnavailable:
         raise OpeningRefused(
             {"": "Un import ou une mise à jour est en cours : rien n'a été ouvert. Réessayez dans une minute."}
+        ) from None
+    except schema_snapshot.SnapshotMissing:
+        raise OpeningRefused(
+            {"": "Une mise à jour de Pep's est en cours : rien n'a été ouvert. Réessayez dans quelques minutes."}
         ) from None

@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in
 
@@ -6,6 +8,12 @@ class ClassesConfig(AppConfig):
     name = "licensing.classes"
     label = "classes"
     verbose_name = "Classes et élèves"
+    # What the reader of the database does not see: see `tenants.privileges`.
+    secret_columns: ClassVar = {
+        "classes_applicationtoken": ["token_hash"],
+        "classes_entryticket": ["token_hash"],
+        "classes_pupilaccount": ["password"],
+    }
 
     def ready(self) -> None:
         """Register kinds of e-mail and password resealing; end pupils' sessions when a user signs in."""

@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from django.apps import AppConfig
 
 
@@ -5,6 +7,8 @@ class EntitlementsConfig(AppConfig):
     name = "licensing.entitlements"
     label = "entitlements"
     verbose_name = "Clés et abonnements"
+    # What the reader of the database does not see: see `tenants.privileges`.
+    secret_columns: ClassVar = {"entitlements_activationkey": ["sealed_code"]}
 
     def ready(self) -> None:
         """Register the renderers of the e-mails with the outbox."""

@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from django.apps import AppConfig
 
 
@@ -5,6 +7,8 @@ class PaymentsConfig(AppConfig):
     name = "licensing.payments"
     label = "payments"
     verbose_name = "Règlements"
+    # What the reader of the database does not see: see `tenants.privileges`.
+    secret_columns: ClassVar = {"payments_cardpayment": ["extra_data", "token", "transaction_id"]}
 
     def ready(self) -> None:
         """Register the renderers of the e-mails with the outbox."""

@@ -1,9 +1,18 @@
+from typing import ClassVar
+
 from django.apps import AppConfig
 
 
 class AccountsConfig(AppConfig):
     name = "accounts"
     verbose_name = "Comptes"
+    # What the reader of the database does not see: see `tenants.privileges`.
+    secret_columns: ClassVar = {
+        "account_emailconfirmation": "*",
+        "accounts_session": "*",
+        "accounts_user": ["password"],
+        "mfa_authenticator": ["data"],
+    }
 
     def ready(self) -> None:
         """Register this app's kinds of e-mail, and what is recorded at each sign-in."""

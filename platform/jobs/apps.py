@@ -1,9 +1,13 @@
+from typing import ClassVar
+
 from django.apps import AppConfig
 
 
 class JobsConfig(AppConfig):
     name = "jobs"
     verbose_name = "Tâches"
+    # What the reader of the database does not see: see `tenants.privileges`.
+    secret_columns: ClassVar = {"procrastinate_jobs": ["args"]}
 
     def ready(self) -> None:
         """Register the worker's own periodic tasks."""

@@ -15,6 +15,7 @@ from licensing.pools.queries import list_pool_positions
 from sites.audit.invariants import Finding
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
 from sites.audit.sales_invariants import SALES_INVARIANTS
+from tenants import privileges
 from tenants.models import Collectivity
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ CODES_RULE = (
     "codes",
     "5. Chaque clé se lit, et aucune n'existe deux fois, d'une collectivité ou d'une clé de scellement à l'autre",
 )
+ROLES_RULE = ("roles", "15. Les rôles de la base ont leurs droits, et aucun de plus")
 JOURNALS_RULE = ("journals", "14. Un journal scellé n'est ni modifié, ni raccourci, ni complété après coup")
 
 
@@ -41,6 +43,8 @@ def check_all() -> list[Finding]:
             findings["codes"].add(sentence)
         for sentence in SEALED_ACCOUNT_EVENTS.find_tampering(at=now):
             findings["journals"].add(f"comptes : {sentence}")
+        for sentence in privileges.find_faults():
+            findings["roles"].add(sentence)
         collectivities = list(Collectivity.objects.order_by("pk"))
     for collectivity in collectivities:
         with tenant_context(collectivity):
@@ -56,6 +60,7 @@ def list_rules() -> Iterator[tuple[str, str]]:
     yield POSITION_RULE
     yield CODES_RULE
     yield JOURNALS_RULE
+    yield ROLES_RULE
 
 
 def _find_violations_of(collectivity: Collectivity, now: datetime.datetime) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import OperationalError, connection
 
+from core.owner_connection import OwnerUnknown, connected_as_owner
+
 _NAME_PART = "demo"
 
 
@@ -24,8 +26,19 @@ def check_demo_database() -> None:
 
 
 def reset_database() -> None:
-    """Drop all schemas and run the migrations. Raises `NotDemoDatabase` where the database is in use."""
+    """Drop all schemas and migrate, as their owner. Raises `NotDemoDatabase` where the database is in use."""
     check_demo_database()
+    try:
+        with connected_as_owner("La démonstration"):
+            _drop_schemas()
+            call_command("migrate_schemas", verbosity=0)
+    except OwnerUnknown as refusal:
+        raise NotDemoDatabase(str(refusal)) from refusal
+    # Prepared statements refer to the dropped schemas.
+    connection.close()
+
+
+def _drop_schemas() -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '5s'")
@@ -38,6 +51,4 @@ def reset_database() -> None:
             cursor.execute("RESET lock_timeout")
     except OperationalError as error:
         raise NotDemoDatabase("Une autre démonstration est en cours dans cette base : arrêtez-la d'abord.") from error
-    # Prepared statements refer to the dropped schemas.
     connection.close()
-    call_command("migrate_schemas", verbosity=0)

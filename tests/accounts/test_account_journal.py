@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -22,6 +22,7 @@ from sites.audit.checks import check_all
 from tenants.models import Collectivity
 from tests.accounts.emails import PASSWORD, sign_in
 from tests.conftest import TERM
+from tests.database_roles import execute_as_administrator
 from tests.factories.accounts import PrincipalFactory, UserFactory, enable_second_factor, get_totp_code
 from tests.factories.collectivities import MemberFactory
 from tests.waiting_jobs import list_waiting_jobs
@@ -228,27 +229,21 @@ def sealed(awa):
 
 @pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET {} = {}"])
 @pytest.mark.parametrize(("table", "column"), [("accountevent", "summary"), ("accounteventseal", "hash")])
-def test_an_event_is_neither_changed_nor_deleted(sealed, statement, table, column):
-    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(statement.format(f"accounts_{table}", column, column))
+def test_an_event_is_neither_changed_nor_deleted_even_by_a_superuser(sealed, statement, table, column):
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        execute_as_administrator(statement.format(f"accounts_{table}", column, column), with_triggers=True)
 
 
 def test_the_audit_names_the_changed_event(sealed):
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
-        cursor.execute("UPDATE accounts_accountevent SET username = 'autre'")
-        cursor.execute("SET session_replication_role = DEFAULT")
+    execute_as_administrator("UPDATE accounts_accountevent SET username = 'autre'")
     [finding] = [finding for finding in check_all() if finding.code == "journals"]
     assert finding.examples == [f"comptes : ligne n° {sealed.pk} : modifiée depuis son scellement"]
 
 
 def test_events_are_deleted_with_their_seal_after_a_year_and_the_audit_stays_sound(awa, sealed):
     long_ago = timezone.now() - datetime.timedelta(days=400)
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
-        cursor.execute("DELETE FROM accounts_accounteventseal")
-        cursor.execute("DELETE FROM accounts_accountevent")
-        cursor.execute("SET session_replication_role = DEFAULT")
+    execute_as_administrator("DELETE FROM accounts_accounteventseal")
+    execute_as_administrator("DELETE FROM accounts_accountevent")
     account_journal.record_event(Action.SIGNED_IN, user=awa, at=long_ago)
     SEALED_ACCOUNT_EVENTS.seal_new_entries(at=long_ago)
     recent = account_journal.record_event(Action.SIGNED_IN, user=awa, at=timezone.now())

@@ -15,6 +15,7 @@ from collectivities.tasks import queue_sealing, seal_journal
 from core.tenant_connection import connection
 from sites.audit.checks import check_all
 from tests.conftest import TERM
+from tests.database_roles import execute_as_administrator
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.waiting_jobs import list_waiting_jobs
@@ -28,14 +29,6 @@ def entries(nimes):
     return written
 
 
-def tamper(statement, parameters=None):
-    """Execute a statement as a superuser who has switched the triggers off."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
-        cursor.execute(statement, parameters)
-        cursor.execute("SET session_replication_role = DEFAULT")
-
-
 def list_tampering():
     [finding] = [finding for finding in check_all() if finding.code == "journals"]
     return finding.examples
@@ -43,10 +36,10 @@ def list_tampering():
 
 @pytest.mark.parametrize("table", ["collectivities_auditentry", "collectivities_auditseal"])
 @pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET {} = {}"])
-def test_a_row_is_neither_changed_nor_deleted(entries, table, statement):
+def test_a_row_is_neither_changed_nor_deleted_even_by_a_superuser(entries, table, statement):
     column = "summary" if table.endswith("entry") else "hash"
-    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(statement.format(table, column, column))
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        execute_as_administrator(statement.format(table, column, column), with_triggers=True)
 
 
 def test_nothing_is_found_in_a_journal_as_it_was_written(entries):
@@ -54,14 +47,16 @@ def test_nothing_is_found_in_a_journal_as_it_was_written(entries):
 
 
 def test_the_audit_names_the_changed_row(entries):
-    tamper("UPDATE collectivities_auditentry SET actor_name = 'Un autre' WHERE id = %s", [entries[1].pk])
+    execute_as_administrator(
+        "UPDATE collectivities_auditentry SET actor_name = 'Un autre' WHERE id = %s", [entries[1].pk]
+    )
     assert list_tampering() == [f"nimes : ligne n° {entries[1].pk} : modifiée depuis son scellement"]
 
 
 @pytest.mark.parametrize("column", SEALED_AUDIT_LOG.columns)
 def test_every_column_is_sealed(entries, column):
     value = {"at": "now()", "actor_id": "7", "object_id": "7"}.get(column, "'autre'")
-    tamper(f"UPDATE collectivities_auditentry SET {column} = {value} WHERE id = %s", [entries[0].pk])  # noqa: S608 - names of columns
+    execute_as_administrator(f"UPDATE collectivities_auditentry SET {column} = {value} WHERE id = %s", [entries[0].pk])  # noqa: S608 - names of columns
     assert list_tampering() == [f"nimes : ligne n° {entries[0].pk} : modifiée depuis son scellement"]
 
 
@@ -71,12 +66,12 @@ def test_no_column_of_the_journal_is_left_out():
 
 
 def test_the_audit_names_the_deleted_row(entries):
-    tamper("DELETE FROM collectivities_auditentry WHERE id = %s", [entries[2].pk])
+    execute_as_administrator("DELETE FROM collectivities_auditentry WHERE id = %s", [entries[2].pk])
     assert list_tampering() == [f"nimes : ligne n° {entries[2].pk} : supprimée depuis son scellement"]
 
 
 def test_the_audit_names_the_row_slipped_in(entries):
-    tamper("UPDATE collectivities_auditentry SET id = -5 WHERE id = %s", [entries[0].pk])
+    execute_as_administrator("UPDATE collectivities_auditentry SET id = -5 WHERE id = %s", [entries[0].pk])
     assert "nimes : ligne n° -5 : inscrite après coup parmi des lignes scellées" in list_tampering()
 
 
@@ -85,7 +80,7 @@ def test_a_rewritten_seal_does_not_fit_the_chain(entries):
     SEALED_AUDIT_LOG.seal_new_entries(at=TERM)
     first = AuditSeal.objects.get(number=1)
     first.digests = bytes(len(first.digests))
-    tamper(
+    execute_as_administrator(
         "UPDATE collectivities_auditseal SET digests = %s, hash = %s WHERE number = 1",
         [first.digests, first.compute_hash()],
     )
@@ -95,7 +90,7 @@ def test_a_rewritten_seal_does_not_fit_the_chain(entries):
 def test_a_missing_beginning_is_found(entries):
     audit_log.record(action="office.opened", by=None, at=TERM, summary="Ligne 4")
     SEALED_AUDIT_LOG.seal_new_entries(at=TERM)
-    tamper("DELETE FROM collectivities_auditseal WHERE number = 1")
+    execute_as_administrator("DELETE FROM collectivities_auditseal WHERE number = 1")
     assert "nimes : sceau n° 2 : les précédents manquent" in list_tampering()
 
 

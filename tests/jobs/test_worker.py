@@ -19,6 +19,7 @@ from jobs import housekeeping
 from jobs.models import LostRun
 from jobs.process import shutdown_requested
 from jobs.tasks import defer, defer_once, task
+from tests.database_roles import execute_as_administrator
 from tests.races import run_concurrently
 from tests.workers import running_worker, wait_until
 
@@ -43,8 +44,10 @@ def _known_here():
 @pytest.fixture
 def remembered(committing):
     """Return the (word, schema) pairs that the worker's tasks wrote."""
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE public.tests_remembered (word text, schema text)")
+    execute_as_administrator(
+        "CREATE TABLE public.tests_remembered (word text, schema text);"
+        "GRANT SELECT, INSERT ON public.tests_remembered TO PUBLIC"
+    )
 
     def read():
         with connection.cursor() as cursor:
@@ -52,8 +55,7 @@ def remembered(committing):
             return sorted(cursor.fetchall())
 
     yield read
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE public.tests_remembered")
+    execute_as_administrator("DROP TABLE public.tests_remembered")
 
 
 def test_each_task_runs_in_its_own_schema(remembered):
@@ -153,7 +155,7 @@ def test_a_worker_survives_the_loss_of_its_database_connections(remembered):
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
             )
         defer("tests.remember", schema="c_gard", word="now after")
         assert wait_until(lambda: len(remembered()) == 2)

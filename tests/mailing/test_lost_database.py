@@ -82,7 +82,7 @@ def test_a_worker_whose_connections_are_killed_sends_nothing_twice(committing, s
             with connection.cursor() as cursor:
                 cursor.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
                 )
         assert wait_until(lambda: not Message.objects.pending().exists(), timeout=60)
     received = count_received(sink)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
 from procrastinate.contrib.django import app
 
 from collectivities.models import AuditEntry
 from licensing.orders import operations as orders
 from licensing.pools.tasks import note_key_event
 from tests.conftest import TERM
+from tests.database_roles import execute_as_administrator
 from tests.factories.licensing import KeyFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units
@@ -45,16 +45,15 @@ def test_an_event_whose_commit_was_not_answered_is_written_once(allocation):
 def test_a_dropped_connection_loses_no_event(committing):
     pool = orders.grant(collectivity=committing, licences=10, reason="Essai", by=None, at=TERM)
     allocation = allocate_units(pool, SchoolFactory(), units=3)
-    with connection.cursor() as cursor:
-        # The connection breaks at the first journal line, once: a sequence does not roll back.
-        cursor.execute(
-            "CREATE SEQUENCE tests_drops;"
-            "CREATE FUNCTION tests_drop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-            " IF nextval('c_nimes.tests_drops') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;"
-            " RETURN NEW; END $$;"
-            "CREATE TRIGGER tests_drop BEFORE INSERT ON collectivities_auditentry"
-            " FOR EACH ROW EXECUTE FUNCTION tests_drop()"
-        )
+    # The connection breaks at the first journal line, once: a sequence does not roll back.
+    execute_as_administrator(
+        "CREATE SEQUENCE tests_drops;"
+        "CREATE FUNCTION tests_drop() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+        " IF nextval('c_nimes.tests_drops') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;"
+        " RETURN NEW; END $$;"
+        "CREATE TRIGGER tests_drop BEFORE INSERT ON collectivities_auditentry"
+        " FOR EACH ROW EXECUTE FUNCTION tests_drop()"
+    )
     try:
         # Not `defer`, whose `at` is when to run.
         app.configure_task("pools.note_key_event").defer(
@@ -68,11 +67,9 @@ def test_a_dropped_connection_loses_no_event(committing):
         with running_worker():
             assert wait_until(lambda: AuditEntry.objects.filter(action="keys.redeemed").exists())
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "DROP TRIGGER tests_drop ON collectivities_auditentry;"
-                "DROP FUNCTION tests_drop; DROP SEQUENCE tests_drops"
-            )
+        execute_as_administrator(
+            "DROP TRIGGER tests_drop ON collectivities_auditentry; DROP FUNCTION tests_drop; DROP SEQUENCE tests_drops"
+        )
     assert AuditEntry.objects.filter(action="keys.redeemed").count() == 1
 
 

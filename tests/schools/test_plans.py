@@ -16,6 +16,7 @@ from schools.matching import suggest_schools_for, suggest_teachers
 from schools.models import Affiliation, School
 from schools.queries import search
 from tests.conftest import TERM
+from tests.database_roles import execute_as_administrator
 from tests.factories.accounts import TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 
@@ -31,8 +32,8 @@ def plans(db):
         Affiliation(user=person, since=TERM, **(typed if number % 2 else {"school": school}))
         for number, (person, school) in enumerate(zip(people, schools, strict=True))
     )
+    execute_as_administrator("ANALYZE schools_school, schools_affiliation, accounts_user")
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE schools_school, schools_affiliation, accounts_user")
         cursor.execute("SET LOCAL enable_seqscan = off")
     # The one index scanned in order on purpose, until twenty rows are found.
     return QueryPlans(walked=frozenset({"school_order"}))

@@ -11,6 +11,8 @@ from django.db import connection
 from tenants import schema_migrations, schema_snapshot
 from tenants.models import SchemaSnapshot
 
+pytestmark = pytest.mark.as_owner
+
 
 def unapply_migrations(schema, app):
     with connection.cursor() as cursor:

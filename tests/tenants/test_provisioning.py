@@ -10,11 +10,13 @@ from django.core.management import call_command
 from django.db import transaction
 from django_tenants.utils import schema_context
 
+from collectivities.operations.offices import open_office
 from core.tenant_connection import connection
 from tenants import lock_timeouts, provisioning, schema_snapshot
 from tenants.models import Collectivity, Domain, SchemaSnapshot
 from tenants.provisioning import OpeningRefused
 from tests.conftest import TERM
+from tests.database_roles import execute_as_administrator
 from tests.races import run_concurrently
 from tests.tenants.opening import open_tenant
 
@@ -30,6 +32,10 @@ UNION ALL SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE s
 UNION ALL SELECT 'sequence', sequencename, data_type::text, start_value::text FROM pg_sequences WHERE schemaname = '{0}'
 UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(pg_trigger.oid) FROM pg_trigger
   JOIN pg_class ON pg_class.oid = tgrelid WHERE relnamespace = '{0}'::regnamespace AND NOT tgisinternal
+UNION ALL SELECT 'owner', relname, relowner::regrole::text, '' FROM pg_class
+  WHERE relnamespace = '{0}'::regnamespace AND relkind = 'r'
+UNION ALL SELECT 'grant', relname, grantee::regrole::text, string_agg(privilege_type, ' ' ORDER BY privilege_type)
+  FROM pg_class CROSS JOIN aclexplode(relacl) WHERE relnamespace = '{0}'::regnamespace GROUP BY relname, grantee
 UNION ALL SELECT 'migration', app, name, '' FROM {0}.django_migrations
 """
 
@@ -40,6 +46,7 @@ def describe_schema(schema):
         return sorted(tuple(str(cell).replace(schema, "§") for cell in row) for row in cursor.fetchall())
 
 
+@pytest.mark.as_owner
 def test_a_replayed_schema_equals_a_migrated_one(db):
     open_tenant(at=TERM, **ALES)
     with connection.cursor() as cursor:
@@ -91,7 +98,7 @@ def opened(committing):
     connection.set_schema_to_public()
     with transaction.atomic(), connection.cursor() as cursor:
         for collectivity in Collectivity.objects.exclude(slug__in=["nimes", "gard"]):
-            cursor.execute(f"DROP SCHEMA {collectivity.schema_name} CASCADE")
+            execute_as_administrator(f"DROP SCHEMA {collectivity.schema_name} CASCADE")
             cursor.execute("DELETE FROM tenants_domain WHERE tenant_id = %s", [collectivity.pk])
             cursor.execute("DELETE FROM tenants_collectivity WHERE id = %s", [collectivity.pk])
 
@@ -174,13 +181,23 @@ def test_an_opening_that_never_gets_its_lock_changes_nothing(opened, monkeypatch
         assert cursor.fetchone() == ("0",)
 
 
+@pytest.mark.as_owner
 def test_the_schema_recording_is_stored_under_the_migrations_fingerprint(db):
     SchemaSnapshot.objects.all().delete()
+    schema_snapshot.refresh()
     made = schema_snapshot.get_current()
     assert made.fingerprint == schema_snapshot.compute_fingerprint()
     assert {"accounts_user", "schools_school"} <= set(made.referenced_tables)
     assert "INSERT INTO django_migrations" in made.statements
+    schema_snapshot.refresh()
     assert schema_snapshot.get_current().created_at == made.created_at
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'recording%'")
         assert cursor.fetchone() == (0,)
+
+
+def test_no_office_is_opened_before_the_migrations_have_run(db):
+    execute_as_administrator("DELETE FROM public.tenants_schemasnapshot")
+    with pytest.raises(OpeningRefused, match="Une mise à jour de Pep's est en cours"):
+        open_office(manager_email="chef@ales.example", by=None, at=TERM, **ALES)
+    assert not Collectivity.objects.filter(slug="ales").exists()

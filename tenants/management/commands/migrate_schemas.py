@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError
 from django_tenants.management.commands.migrate_schemas import MigrateSchemasCommand
 from django_tenants.utils import get_tenant_base_migrate_command_class
 
 from core.advisory_locks import hold_session_lock
+from core.owner_connection import OwnerUnknown, connected_as_owner
 from core.tenant_connection import connection
-from tenants import schema_migrations, schema_snapshot
+from tenants import privileges, schema_migrations, schema_snapshot
+
+if TYPE_CHECKING:
+    from tenants.schema_migrations import MigrationFailure
 
 #: Options left to django-tenants' own command: partial or dry runs.
 _PASSED_ON = ("app_label", "migration_name", "fake", "fake_initial", "plan", "prune", "check_unapplied")
@@ -21,15 +25,33 @@ class Command(MigrateSchemasCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate all schemas. Raises `CommandError` after the last one where any failed; can be run again."""
+        try:
+            with connected_as_owner("La mise à jour des schémas"):
+                self._migrate(*args, **options)
+        except OwnerUnknown as refusal:
+            raise CommandError(str(refusal)) from refusal
+
+    def _migrate(self, *args: Any, **options: Any) -> None:
         if any(options.get(name) for name in _PASSED_ON):
+            # New tables stay out of reach until a run of all migrations grants them.
             super().handle(*args, **options)
             return
         schema = options.get("schema_name")
         with hold_session_lock(schema_migrations.LOCK):
             if options.get("shared") or not (schema or options.get("tenant")) or schema == "public":
                 self._migrate_public(options)
+            changed = privileges.define_functions()
+            failed = []
             if schema != "public" and not options.get("shared"):
-                self._migrate_collectivities([schema] if schema else None, int(options["verbosity"]))
+                failed = self._migrate_collectivities([schema] if schema else None, int(options["verbosity"]))
+            schema_snapshot.refresh()
+            if changed:
+                privileges.grant_everywhere()
+            else:
+                privileges.grant(privileges.find_ungranted())
+        if failed:
+            lines = "\n".join(f"  {failure.schema} : {failure.error}" for failure in failed)
+            raise CommandError(f"En échec, à reprendre en relançant la commande :\n{lines}")
 
     def _migrate_public(self, options: dict[str, Any]) -> None:
         connection.set_schema_to_public()
@@ -37,17 +59,14 @@ class Command(MigrateSchemasCommand):
         command.stdout, command.stderr = self.stdout, self.stderr
         command.execute(**options)
 
-    def _migrate_collectivities(self, schemas: list[str] | None, verbosity: int) -> None:
+    def _migrate_collectivities(self, schemas: list[str] | None, verbosity: int) -> list[MigrationFailure]:
         def report(line: str) -> None:
             if verbosity:
                 self.stdout.write(line)
 
         outcome = schema_migrations.migrate_collectivities(schemas=schemas, report=report)
-        schema_snapshot.refresh()
         report(
             f"Collectivités : {outcome.up_to_date} déjà à jour, {len(outcome.migrated)} mises à jour, "
             f"{len(outcome.failed)} en échec."
         )
-        if outcome.failed:
-            lines = "\n".join(f"  {failure.schema} : {failure.error}" for failure in outcome.failed)
-            raise CommandError(f"En échec, à reprendre en relançant la commande :\n{lines}")
+        return outcome.failed

@@ -15,6 +15,7 @@ from licensing.orders import operations
 from licensing.orders.models import Order
 from sites.audit.checks import check_all
 from sites.back_office import work_queue
+from tests.database_roles import execute_as_administrator
 from tests.factories.orders import OrderFactory, PurchaseFactory
 from tests.orders import actions
 
@@ -102,14 +103,12 @@ def test_each_broken_accounting_invariant_is_detected(sold):
     missed = []
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SET session_replication_role = replica")
         for code, breach in BREACHES:
             cursor.execute("SAVEPOINT before")
-            cursor.execute(breach.replace("%", "%%"), [])
-            if cursor.rowcount == 0 or code not in broken():
-                missed.append((code, breach, cursor.rowcount))
+            changed = execute_as_administrator(breach)
+            if changed == 0 or code not in broken():
+                missed.append((code, breach, changed))
             cursor.execute("ROLLBACK TO SAVEPOINT before")
-        cursor.execute("SET session_replication_role = DEFAULT")
     assert missed == []
     assert {code for code, _ in BREACHES} == BOOKS
     assert broken() == set()

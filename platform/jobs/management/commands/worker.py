@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from core.database_timeouts import WORKER_TIMEOUTS, apply_timeouts
+from core.role_checks import refuse_privileged_role
 from jobs import worker
 
 if TYPE_CHECKING:
@@ -31,10 +33,14 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the worker. Raises `CommandError` if the database stays unreachable."""
+        """Run the worker. Raises `CommandError` if the database stays unreachable, or its role may do too much."""
         if options["concurrency"] < 1:
             raise CommandError("--concurrency must be at least 1.")
         apply_timeouts(settings.DATABASES["default"], WORKER_TIMEOUTS)
+        try:
+            refuse_privileged_role()
+        except ImproperlyConfigured as refusal:
+            raise CommandError(str(refusal)) from refusal
         queues = [queue.strip() for queue in options["queues"].split(",") if queue.strip()]
         try:
             worker.run(

@@ -1,0 +1,185 @@
+"""The roles of the database: an owner that migrates, an application that serves, a reader for reports.
+
+Made by an administrator, again and again without harm. What each may do to which table is granted by
+`tenants.privileges`, after the migrations. Without Django's settings: the embedded server has its roles before them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import psycopg
+from psycopg import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+#: What no role of ours may be.
+_POWERS = {
+    "rolsuper": "NOSUPERUSER",
+    "rolcreaterole": "NOCREATEROLE",
+    "rolcreatedb": "NOCREATEDB",
+    "rolreplication": "NOREPLICATION",
+    "rolbypassrls": "NOBYPASSRLS",
+}
+
+#: Statements that give a schema's objects to the owner, but those that follow what they belong to: objects of an
+#: extension, and sequences of a column.
+_TRANSFERS = """
+WITH extended AS (SELECT classid, objid FROM pg_depend WHERE deptype = 'e'),
+     of_columns AS (SELECT objid FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype IN ('a', 'i')),
+     objects AS (
+         SELECT 'pg_class'::regclass AS catalogue, oid, relowner AS owner,
+             format('%%s.%%I', %(schema)s::text, relname) AS name,
+             CASE relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
+                 WHEN 'c' THEN 'TYPE' ELSE 'TABLE' END AS kind
+         FROM pg_class WHERE relnamespace = %(schema)s::regnamespace AND relkind IN ('r', 'p', 'S', 'v', 'm', 'c')
+             AND NOT (relkind = 'S' AND oid IN (SELECT objid FROM of_columns))
+         UNION ALL
+         SELECT 'pg_proc'::regclass, oid, proowner, oid::regprocedure::text, 'ROUTINE'
+         FROM pg_proc WHERE pronamespace = %(schema)s::regnamespace
+         UNION ALL
+         SELECT 'pg_type'::regclass, oid, typowner, format('%%s.%%I', %(schema)s::text, typname), 'TYPE'
+         FROM pg_type WHERE typnamespace = %(schema)s::regnamespace AND typtype IN ('e', 'd', 'r')
+     )
+SELECT format('ALTER %%s %%s OWNER TO %%s', kind, name, %(owner)s::text) FROM objects
+WHERE owner <> %(owner)s::regrole AND (catalogue, oid) NOT IN (SELECT classid, objid FROM extended)
+"""
+
+_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' ORDER BY 1"
+
+
+class Login(NamedTuple):
+    """A role and its password; without one it signs in where the server asks for none, or not at all."""
+
+    name: str
+    password: str = ""
+
+
+class DatabaseRoles(NamedTuple):
+    """The three roles of a database."""
+
+    owner: Login
+    application: Login
+    reader: Login
+
+    def names(self) -> set[str]:
+        """Return the names of the roles."""
+        return {role.name for role in self}
+
+
+class RolesRefused(Exception):
+    """The roles cannot be made as they are asked for; nothing was changed."""
+
+
+def connect(access: Mapping[str, Any], database: str = "") -> psycopg.Connection:
+    """Return a connection in autocommit, by Django's settings of one; to another database if it is named."""
+    return psycopg.connect(
+        host=access["HOST"] or None,
+        port=access["PORT"] or None,
+        user=access["USER"],
+        password=access["PASSWORD"] or None,
+        dbname=database or access["NAME"],
+        autocommit=True,
+        **access["OPTIONS"],
+    )
+
+
+def create_roles(server: psycopg.Connection, roles: DatabaseRoles, *, owner_creates_databases: bool = False) -> None:
+    """Create the roles, or correct those that are there: passwords, and powers that none of them may have.
+
+    `server`: an administrator's connection in autocommit. `owner_creates_databases`: for tests. Raises `RolesRefused`.
+    """
+    if len(roles.names()) < len(roles):
+        raise RolesRefused(f"Three roles need three names, not {', '.join(role.name for role in roles)}.")
+    if server.info.user in roles.names():
+        raise RolesRefused(f"{server.info.user} is the administrator: the roles need names of their own.")
+    with server.transaction():
+        for role in roles:
+            _create_role(server, role)
+        if owner_creates_databases:
+            server.execute(sql.SQL("ALTER ROLE {} CREATEDB").format(sql.Identifier(roles.owner.name)))
+        for granted, member in _list_memberships(server, roles):
+            server.execute(sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(granted), sql.Identifier(member)))
+
+
+def _create_role(server: psycopg.Connection, role: Login) -> None:
+    name = sql.Identifier(role.name)
+    if not server.execute("SELECT FROM pg_roles WHERE rolname = %s", [role.name]).rowcount:
+        server.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
+    [held] = server.execute(
+        sql.SQL("SELECT {} FROM pg_roles WHERE rolname = %s").format(sql.SQL(", ").join(map(sql.Identifier, _POWERS))),
+        [role.name],
+    ).fetchall()
+    # Only what differs: an administrator who is no superuser may not even repeat NOSUPERUSER.
+    taken = [power for power, is_held in zip(_POWERS.values(), held, strict=True) if is_held]
+    server.execute(sql.SQL("ALTER ROLE {} LOGIN INHERIT {}").format(name, sql.SQL(" ".join(taken))))
+    if role.password:
+        # Hashed here: the password stands in no log of the server.
+        verifier = server.pgconn.encrypt_password(
+            role.password.encode(), role.name.encode(), algorithm=b"scram-sha-256"
+        ).decode()
+        server.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(verifier)))
+
+
+def _list_memberships(server: psycopg.Connection, roles: DatabaseRoles) -> list[tuple[str, str]]:
+    """Return the memberships of the application and the reader: each lends them what another role may do."""
+    return server.execute(
+        "SELECT granted.rolname, member.rolname FROM pg_auth_members AS membership"
+        " JOIN pg_roles AS granted ON granted.oid = roleid"
+        " JOIN pg_roles AS member ON member.oid = membership.member"
+        " WHERE member.rolname = ANY(%s)",
+        [[roles.application.name, roles.reader.name]],
+    ).fetchall()
+
+
+def create_database(server: psycopg.Connection, database: str, roles: DatabaseRoles) -> bool:
+    """Create the database for its owner, or give it to its owner; return whether it was created.
+
+    Nobody connects to it but the three roles and administrators.
+    """
+    name, owner = sql.Identifier(database), sql.Identifier(roles.owner.name)
+    if not _is_superuser(server):
+        # Whoever gives something to a role must be able to become it.
+        server.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(owner))
+    created = not server.execute("SELECT FROM pg_database WHERE datname = %s", [database]).rowcount
+    server.execute(
+        sql.SQL("CREATE DATABASE {} OWNER {}" if created else "ALTER DATABASE {} OWNER TO {}").format(name, owner)
+    )
+    server.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+    users = sql.SQL(", ").join(map(sql.Identifier, (roles.application.name, roles.reader.name)))
+    server.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM {}").format(name, users))
+    server.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, users))
+    # The directory's synchronisation compares in temporary tables.
+    server.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(name, sql.Identifier(roles.application.name)))
+    return created
+
+
+def transfer_ownership(database: psycopg.Connection, owner: str) -> int:
+    """Give all that another role owns in the database to `owner`, a transaction a schema; return how many objects.
+
+    Objects of extensions stay as they are.
+    """
+    transferred = 0
+    for (schema,) in database.execute(_SCHEMAS).fetchall():
+        with database.transaction():
+            database.execute(
+                sql.SQL("ALTER SCHEMA {} OWNER TO {}").format(sql.Identifier(schema), sql.Identifier(owner))
+            )
+            names = {"schema": sql.Identifier(schema).as_string(), "owner": sql.Identifier(owner).as_string()}
+            for (statement,) in database.execute(_TRANSFERS, names).fetchall():
+                database.execute(statement.encode())
+                transferred += 1
+    # Clusters that were made before PostgreSQL 15 let everybody create there.
+    database.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    return transferred
+
+
+def _is_superuser(server: psycopg.Connection) -> bool:
+    return server.info.parameter_status("is_superuser") == "on"
+
+
+def list_missing(server: psycopg.Connection, names: Iterable[str]) -> set[str]:
+    """Return the names that no role has."""
+    found = server.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [list(names)]).fetchall()
+    return set(names) - {name for (name,) in found}

@@ -1,0 +1,66 @@
+"""`create_database_roles`: the database and its roles, made once by an administrator; again to correct them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+
+from core import database_roles
+from core.database_roles import DatabaseRoles, Login, RolesRefused
+from core.owner_connection import connected_as_owner
+from tenants import privileges, schema_snapshot
+from tenants.models import SchemaSnapshot
+
+
+class Command(BaseCommand):
+    help = (
+        "Crée la base et ses rôles (propriétaire, application, lecteur) d'après OWNER_DATABASE_URL, DATABASE_URL et "
+        "READER_DATABASE_URL, avec les droits de ADMINISTRATOR_DATABASE_URL ; corrige ceux qui existent."
+    )
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Create or correct roles, ownership and privileges. Raises `CommandError` where a URL is missing."""
+        application, owner, reader = settings.DATABASES["default"], settings.DATABASE_OWNER, settings.DATABASE_READER
+        administrator = settings.DATABASE_ADMINISTRATOR
+        if owner is None or administrator is None:
+            raise CommandError(
+                "Indiquez OWNER_DATABASE_URL (le rôle à créer, son mot de passe) et ADMINISTRATOR_DATABASE_URL "
+                "(un rôle qui peut en créer), à côté de DATABASE_URL."
+            )
+        roles = DatabaseRoles(*(Login(role["USER"], role["PASSWORD"]) for role in (owner, application, reader)))
+        name = application["NAME"]
+        try:
+            with database_roles.connect(administrator) as server:
+                database_roles.create_roles(server, roles)
+                created = database_roles.create_database(server, name, roles)
+            with database_roles.connect(administrator, name) as database:
+                transferred = database_roles.transfer_ownership(database, roles.owner.name)
+        except RolesRefused as refusal:
+            raise CommandError(str(refusal)) from refusal
+        with connected_as_owner("L'attribution des droits"):
+            is_migrated = "tenants_schemasnapshot" in connection.introspection.table_names()
+            if is_migrated:
+                privileges.define_functions()
+                # Recorded without the reader, if it is new.
+                SchemaSnapshot.objects.all().delete()
+                schema_snapshot.refresh()
+                privileges.grant_everywhere()
+        self._report(roles, name, created=created, transferred=transferred, is_migrated=is_migrated)
+
+    def _report(
+        self, roles: DatabaseRoles, database: str, *, created: bool, transferred: int, is_migrated: bool
+    ) -> None:
+        self.stdout.write(
+            f"Base {database} : {'créée' if created else 'existante'}, {transferred} objets changés de propriétaire.\n"
+            f"{roles.owner.name} possède les tables : OWNER_DATABASE_URL, pour migrate_schemas seulement.\n"
+            f"{roles.application.name} sert le site : DATABASE_URL, pour les processus web et les travailleurs.\n"
+            f"{roles.reader.name} lit pour les rapports, sans les secrets"
+            + (" : READER_DATABASE_URL." if roles.reader.password else " ; sans mot de passe pour l'instant.")
+        )
+        self.stdout.write(
+            "Les droits sont accordés." if is_migrated else "Lancez migrate_schemas, qui crée les tables et les droits."
+        )

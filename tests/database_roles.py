@@ -1,0 +1,82 @@
+"""The roles of the tests: databases are the owner's, tests run as the application, and may ask the administrator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.utils import ConnectionHandler
+from procrastinate.contrib.django.utils import connector_params
+
+from core.tenant_connection import connection
+
+#: Runs a statement in the test's own transaction, so that it sees what the test has not committed. The schema is the
+#: caller's. Only databases of tests have it.
+_ADMINISTRATION = """
+CREATE SCHEMA IF NOT EXISTS tests_administration;
+GRANT USAGE ON SCHEMA tests_administration TO PUBLIC;
+CREATE OR REPLACE FUNCTION tests_administration.execute(statement text, with_triggers boolean) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET session_replication_role = DEFAULT AS $$
+DECLARE
+    number_of_rows bigint;
+BEGIN
+    PERFORM set_config('session_replication_role', CASE WHEN with_triggers THEN 'origin' ELSE 'replica' END, true);
+    EXECUTE statement;
+    GET DIAGNOSTICS number_of_rows = ROW_COUNT;
+    RETURN number_of_rows;
+END $$
+"""
+
+_wrappers: dict[str, Any] = {}
+_test_role: dict[str, Any] = settings.DATABASES["default"]
+
+
+def begin_test(*, as_owner: bool) -> None:
+    """Connect as the role that the next test runs as."""
+    global _test_role  # noqa: PLW0603 - tests run one after another
+    _test_role = settings.DATABASE_OWNER if as_owner else settings.DATABASES["default"]
+    connect_for_test()
+
+
+def connect_for_test() -> None:
+    """Connect as the role of the test at hand."""
+    connect_as(_test_role)
+
+
+def connect_as(role: dict[str, Any]) -> None:
+    """Let this thread's statements go through the connection of a role, which is kept for the run."""
+    current = connections[DEFAULT_DB_ALIAS]
+    _wrappers.setdefault(current.settings_dict["USER"], current)
+    name = role["USER"]
+    if name not in _wrappers:
+        values = current.settings_dict | role | {"NAME": current.settings_dict["NAME"]}
+        _wrappers[name] = ConnectionHandler({DEFAULT_DB_ALIAS: values})[DEFAULT_DB_ALIAS]
+    connections[DEFAULT_DB_ALIAS] = _wrappers[name]
+
+
+def define_administration() -> None:
+    """Create the function that `execute_as_administrator` calls, in the connected database."""
+    with connect_administrator() as administrator:
+        administrator.execute(_ADMINISTRATION)
+
+
+def connect_administrator(**parameters: Any) -> psycopg.Connection:
+    """Return a new connection of the administrator to the connected database, in autocommit."""
+    return connect(settings.DATABASE_ADMINISTRATOR["USER"], **parameters)
+
+
+def connect(user: str, **parameters: Any) -> psycopg.Connection:
+    """Return a new connection of a role to the connected database, in autocommit."""
+    values = connector_params() | {"dbname": connection.settings_dict["NAME"], "user": user} | parameters
+    return psycopg.connect(**values, autocommit=True)
+
+
+def execute_as_administrator(statement: str, parameters: Any = None, *, with_triggers: bool = False) -> int:
+    """Execute a statement as a superuser, whom no trigger stops, in the test's transaction; return how many rows."""
+    with connection.cursor() as cursor:
+        if parameters:
+            statement = cursor.cursor.mogrify(statement, parameters)
+        cursor.execute("SELECT tests_administration.execute(%s, %s)", [statement, with_triggers])
+        return cursor.fetchone()[0]
