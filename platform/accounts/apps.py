@@ -9,6 +9,8 @@ class AccountsConfig(AppConfig):
     # What the reader of the database does not see: see `tenants.privileges`.
     secret_columns: ClassVar = {
         "account_emailconfirmation": "*",
+        "accounts_enrolmentcode": ["code_hash"],
+        "accounts_knownorigin": ["digest"],
         "accounts_session": "*",
         "accounts_user": ["password"],
         "mfa_authenticator": ["data"],

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from config import database, env, openapi, unfold
+from config.logs import build_logging
 from core import start_checks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -390,22 +391,4 @@ SPECTACULAR_SETTINGS = openapi.build_spectacular_settings(BASE_DOMAIN)
 
 # --- Back office ----------------------------------------------------------------------------------------------------
 UNFOLD = unfold.BACK_OFFICE
-
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "filters": {"tokens": {"()": "web.log_filters.TokenFilter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING")},
-    # At lower levels they log buyers' addresses and payment sessions.
-    "loggers": {
-        "stripe": {"level": "WARNING"},
-        "urllib3": {"level": "WARNING"},
-        # Django logs the path of every refused or failed request.
-        "django.request": {"filters": ["tokens"]},
-        "django.security.csrf": {"filters": ["tokens"]},
-        # The hash of each seal, kept outside of the database whatever LOG_LEVEL.
-        "core.journal_seals": {"level": "INFO"},
-    },
-}
+LOGGING = build_logging(env.text("LOG_LEVEL", "WARNING"))
