@@ -73,17 +73,19 @@ def django_db_setup(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         database_roles.define_administration()
         _disable_synchronous_commit()
+        # The owner's next connection is guarded: see `tenant_guard`.
+        connection.close()
         database_roles.connect_as(settings.DATABASES["default"])
         for slug, fields in TENANTS.items():
             if Collectivity.objects.filter(slug=slug).exists():
                 continue  # --reuse-db
             opened = open_tenant(slug=slug, at=TERM, **fields)
             tenant_guard.separate_ids(opened, FIRST_IDS[slug])
-        # This is the set-up of the first test as well.
-        database_roles.connect_for_test()
     with pytest.MonkeyPatch.context() as patch:
         tenant_guard.install(patch)
         patch.setattr(TransactionTestCase, "_fixture_teardown", _truncate_filled_tables)
+        # This is the set-up of the first test as well.
+        database_roles.connect_for_test()
         yield
     database_roles.connect_as(settings.DATABASE_OWNER)
 
