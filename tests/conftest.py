@@ -87,6 +87,7 @@ def django_db_setup(django_db_setup, django_db_blocker):
         # This is the set-up of the first test as well.
         database_roles.connect_for_test()
         yield
+    database_roles.close_connections()
     database_roles.connect_as(settings.DATABASE_OWNER)
 
 

@@ -56,6 +56,12 @@ def connect_as(role: dict[str, Any]) -> None:
     connections[DEFAULT_DB_ALIAS] = _wrappers[name]
 
 
+def close_connections() -> None:
+    """Close what this thread keeps, so that the database can be dropped."""
+    for wrapper in _wrappers.values():
+        wrapper.close()
+
+
 def define_administration() -> None:
     """Create the function that `execute_as_administrator` calls, in the connected database."""
     with connect_administrator() as administrator:

@@ -47,8 +47,8 @@ def test_the_613_schools_of_val_de_marne_receive_a_key_each(nimes, sink):
     assert (ignored.number, ignored.ignored_reason) == (625, "Ligne de total.")
     assert {row["uai"] for row in output["resolved"]} == set(School.objects.values_list("uai", flat=True))
     assert Allocation.objects.count() == Message.objects.count() == 613
-    # To an SMTP server of this process.
-    assert drain(limit=1_000) == len(sink.received) == 613
+    # To an SMTP server of this process; a drain of a busy machine ends before it has sent all.
+    assert sum(iter(drain, 0)) == len(sink.received) == 613
     assert not Message.objects.exclude(state=MessageState.SENT).exists()
     # No wrong match: each row's school is the one of its UAI.
     written = {row.number: row.cells["uai"] for row in ImportRow.objects.exclude(uai="")}

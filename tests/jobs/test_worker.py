@@ -116,24 +116,22 @@ def test_a_worker_that_is_stopping_keeps_its_long_job(remembered):
 @pytest.fixture
 def _first_end_is_lost(remembered):
     """End the session over which the end of a job is recorded, the first time."""
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE SEQUENCE public.tests_ends")
-        cursor.execute(
-            "CREATE FUNCTION public.tests_lose_end() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-            # A sequence goes on whatever becomes of the transaction.
-            " IF nextval('public.tests_ends') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;"
-            " RETURN NEW; END $$"
-        )
-        cursor.execute(
-            "CREATE TRIGGER tests_lose_end BEFORE UPDATE ON procrastinate_jobs FOR EACH ROW"
-            " WHEN (OLD.lock IS NOT NULL AND OLD.status = 'doing' AND NEW.status = 'succeeded')"
-            " EXECUTE FUNCTION public.tests_lose_end()"
-        )
+    execute_as_administrator("CREATE SEQUENCE public.tests_ends")
+    execute_as_administrator(
+        "CREATE FUNCTION public.tests_lose_end() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+        # A sequence goes on whatever becomes of the transaction.
+        " IF nextval('public.tests_ends') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;"
+        " RETURN NEW; END $$"
+    )
+    execute_as_administrator(
+        "CREATE TRIGGER tests_lose_end BEFORE UPDATE ON procrastinate_jobs FOR EACH ROW"
+        " WHEN (OLD.lock IS NOT NULL AND OLD.status = 'doing' AND NEW.status = 'succeeded')"
+        " EXECUTE FUNCTION public.tests_lose_end()"
+    )
     yield
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TRIGGER tests_lose_end ON procrastinate_jobs")
-        cursor.execute("DROP FUNCTION public.tests_lose_end()")
-        cursor.execute("DROP SEQUENCE public.tests_ends")
+    execute_as_administrator("DROP TRIGGER tests_lose_end ON procrastinate_jobs")
+    execute_as_administrator("DROP FUNCTION public.tests_lose_end()")
+    execute_as_administrator("DROP SEQUENCE public.tests_ends")
 
 
 @pytest.mark.usefixtures("_first_end_is_lost")
