@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django_tenants.utils import schema_context, tenant_context
+from playwright.sync_api import expect
 
 from accounts import second_factor
 from collectivities.models import OfficeSettings, Role
@@ -53,10 +54,11 @@ def test_one_passkey_is_added_and_signs_in_at_both_hosts_until_it_is_removed(sit
         page.fill("main [name=login]", manager.username)
         page.fill("main [name=password]", PASSWORD)
         page.click("main button >> text='Connexion'")
+        visit.settle()
 
     type_password("nimes")
     visit.open("/membres/", slug="nimes")
-    assert "Encore 7 jours" in page.inner_text("main")
+    expect(page.locator("main")).to_contain_text("Encore 7 jours")
     wrong += find_problems_at_both_widths(visit)
     page.click("main >> text=Activer la double authentification")
     wrong += find_problems_at_both_widths(visit)
@@ -67,17 +69,17 @@ def test_one_passkey_is_added_and_signs_in_at_both_hosts_until_it_is_removed(sit
     page.fill("main [name=name]", "Ordinateur du bureau")
     wrong += find_problems_at_both_widths(visit)
     page.click("text=Créer la clé d’accès")
-    assert page.locator(".second-factor-codes li").count() == 10
+    expect(page.locator(".second-factor-codes li")).to_have_count(10)
     page.click("text=J’ai gardé mes codes")
-    assert page.inner_text("h1") == "Membres"
-    assert "Encore 7 jours" not in page.inner_text("main")
+    expect(page.locator("h1")).to_have_text("Membres")
+    expect(page.locator("main")).not_to_contain_text("Encore 7 jours")
 
     # At the other host, after the password.
     type_password("")
     wrong += find_problems_at_both_widths(visit)
     page.click("text=Utiliser ma clé d’accès")
     page.wait_for_selector("h1:text-is('Sécurité du compte')")
-    assert "Ordinateur du bureau" in page.inner_text("main")
+    expect(page.locator("main")).to_contain_text("Ordinateur du bureau")
     wrong += find_problems_at_both_widths(visit)
 
     # At the office, alone.

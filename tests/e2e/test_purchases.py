@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
+from playwright.sync_api import expect
 
 from collectivities.models import Role
 from core import formatting
@@ -82,6 +83,7 @@ def give(visit, school, units):
         return page.locator("main").inner_text()
     page.get_by_label("Nombre de licences").fill(str(units))
     page.get_by_role("button", name="Attribuer").click()
+    visit.settle()
     return page.locator("main").inner_text()
 
 
@@ -99,8 +101,8 @@ def prepare_and_quote(page, recorder):
     page.wait_for_load_state()
     page.get_by_label("Combien de licences").fill("2 000")
     page.get_by_text("TOTAL TTC").wait_for()
-    assert formatting.euros(Decimal(48000)) in page.locator("#prix").inner_text()
-    assert "votre volume" in page.locator("#tarifs").inner_text()
+    expect(page.locator("#prix")).to_contain_text(formatting.euros(Decimal(48000)))
+    expect(page.locator("#tarifs")).to_contain_text("votre volume")
     recorder.look("prix")
     page.get_by_role("button", name="Préparer la commande").click()
     page.get_by_role("button", name="Établir un devis").click()
@@ -165,7 +167,7 @@ def test_a_departement_buys_by_mandat_is_suspended_on_day_46_and_restored_by_pay
     backdate_order(46, bought)
     operations.remind_and_lapse(timezone.now())
     visit.open(f"/achats/{bought.pk}/", slug="gard")
-    assert "Suspendue" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text("Suspendue")
     recorder.look("suspendue")
     assert "Aucun lot n'a de licence libre" in give(visit, schools[1], 3)
 
@@ -174,7 +176,7 @@ def test_a_departement_buys_by_mandat_is_suspended_on_day_46_and_restored_by_pay
     recorder.look("deposee")
     invoice = billing_operations.confirm(order_id=bought.pk, by=operator, at=timezone.now())
     page.reload()
-    assert invoice.number in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text(invoice.number)
     recorder.look("facturee")
     pay(bought, operator)
     visit.open("/achats/", slug="gard")
