@@ -26,6 +26,7 @@ from mailing import kinds, operations
 from mailing.email_template import render_email
 from mailing.mime import compose
 from mailing.models import Message, MessageState
+from mailing.operations import BULK_QUEUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,7 +100,7 @@ def work(name: str) -> None:
 def send_all() -> None:
     """Send what is queued."""
     kinds.register("bench", label="", render=render)
-    work("mail")
+    work(BULK_QUEUE)
     if Message.objects.exclude(state=MessageState.SENT).exists():
         raise RuntimeError("Messages were left unsent.")
 

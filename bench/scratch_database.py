@@ -46,7 +46,9 @@ def scratch_database() -> Iterator[None]:
 @contextlib.contextmanager
 def as_owner() -> Iterator[None]:
     """Let the statements of the block be the owner's, in the current schema: what the application may not do."""
-    with connected_as_owner(_USE), schema_context(connection.schema_name):
+    # Before the owner's connection replaces the one that has it.
+    schema = connection.schema_name
+    with connected_as_owner(_USE), schema_context(schema):
         yield
 
 
