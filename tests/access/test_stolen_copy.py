@@ -40,6 +40,7 @@ def find_secrets(world, lines):
 
 
 def test_a_dump_and_the_logs_let_nobody_in(world):
+    assert world.get("known device of teacher")
     dump = dump_database()
     assert find_secrets(world, dump.splitlines()) == []
     assert find_secrets(world, world.log.splitlines()) == []

@@ -9,9 +9,12 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.http import int_to_base36
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from accounts import enrolment_codes
+from accounts.enrolment_codes import EnrolmentCodeError
 from accounts.models import User
 from tests.access.stolen_copy.database_dump import list_words
 from tests.factories.accounts import PrincipalFactory
@@ -65,6 +68,7 @@ def list_doors(world: SecretWorld) -> list[Door]:
         Door("invitation", ("collectivities_invitation",), thief.joins, (world.invitation,)),
         Door("hand-over", ("schools_principalrequest",), thief.takes_school_over, (world.handover,)),
         Door("reset", ("accounts_user.password",), thief.resets_password, (world.get("reset link, unopened"),)),
+        Door("second factor", ("accounts_enrolmentcode",), thief.enrols, (world.enrolment,)),
         Door("webhook", ("webhooks_webhookendpoint",), thief.signs_events, (world.webhook,)),
     ]
 
@@ -132,6 +136,14 @@ class Thief:
     def resets_password(self, value: str) -> bool:
         account = int_to_base36(User.objects.get(username="oubli-unopened").pk)
         return browse().get(f"/mot-de-passe/nouveau/{account}-{quote(value, safe='')}/").status_code == 302
+
+    def enrols(self, value: str) -> bool:
+        """The value as the code of the server, typed by who has a new operator's password."""
+        try:
+            enrolment_codes.redeem(user=self.world.newcomer, code=value, at=timezone.now())
+        except EnrolmentCodeError:
+            return False
+        return True
 
     def signs_events(self, value: str) -> bool:
         """The value as the secret under which the receiver's events are signed."""

@@ -15,6 +15,8 @@ from django.conf import settings
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
+from accounts import enrolment_codes
+from accounts.known_origins import COOKIE_NAME
 from collectivities.models import Invitation, Role
 from licensing.classes import tokens as application_tokens
 from licensing.entitlements.models import ActivationKey, Seat
@@ -112,9 +114,11 @@ class SecretWorld:
 
     def keep_session(self, browser: HostClient, name: str) -> None:
         self.keep(f"session of {name}", browser.cookies[settings.SESSION_COOKIE_NAME].value)
+        if COOKIE_NAME in browser.cookies:
+            self.keep(f"known device of {name}", browser.cookies[COOKIE_NAME].value.partition(":")[0])
 
     def sign_operator_in(self) -> None:
-        """The operator, with a second factor and recovery codes; and a sign-in that waits for its code."""
+        """An operator with a second factor and its codes, a sign-in that waits for its code; another's first code."""
         with schema_context("public"):
             operator = OperatorFactory(username="exploitante")
         secret = self.keep("TOTP secret of the operator", enable_second_factor(operator))
@@ -129,6 +133,10 @@ class SecretWorld:
         self.enter(
             settings.BASE_DOMAIN, operator.username, self.get("password of operator"), "operator before the code"
         )
+        with schema_context("public"):
+            self.newcomer = OperatorFactory()
+            code = enrolment_codes.issue(user=self.newcomer, at=timezone.now())
+        self.enrolment = self.keep("enrolment code", code.replace("-", ""))
 
     def forget_a_password(self) -> None:
         """A reset link that was opened and another that was not, and a new address to confirm."""
