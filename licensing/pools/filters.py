@@ -47,7 +47,7 @@ class AllocationFilter(django_filters.FilterSet):
     )
     pool = django_filters.ModelChoiceFilter(
         label="Lot",
-        queryset=Pool.objects.order_by("-opened_at"),
+        queryset=lambda _request: Pool.objects.order_by("-opened_at"),
         empty_label="Tous les lots",
         widget=forms.Select(attrs={"class": "form-select"}),
     )
