@@ -17,6 +17,7 @@ import re
 import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 
 from django.apps import apps
 from django.conf import settings
@@ -76,11 +77,17 @@ _DEFINITION = re.compile(r"\s*(ALTER|COMMENT|CREATE|DROP)\b", re.IGNORECASE)
 _PUBLIC = str(get_public_schema_name())
 
 
+@lru_cache(maxsize=10_000)
+def _list_schemas_named(statement):
+    """The schemas of the tenants' tables that a statement reads or writes; "" for a table without schema."""
+    return frozenset() if _DEFINITION.match(statement) else frozenset(schema for schema, _ in _NAMED.findall(statement))
+
+
 def check_statement(execute, sql, params, many, context):
     """An `execute_wrapper`: raises `WrongSchema` before a statement that would touch another tenant's table."""
     text = str(sql)
-    named = {schema for schema, _ in _NAMED.findall(text)}
-    if named and not _DEFINITION.match(text) and not _is_across_schemas():
+    named = _list_schemas_named(text)
+    if named and not _is_across_schemas():
         current = context["connection"].schema_name
         if current == _PUBLIC and "" in named:
             raise WrongSchema(f"No tenant is set: {text[:200]}")

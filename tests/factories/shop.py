@@ -30,19 +30,18 @@ def put_on_sale(
         ends_on=ends_on,
         defaults={"starts_on": datetime.date(ends_on.year - 1, 9, 1), "sold_from": sold_from},
     )
-    product = get_licence_product()
-    for first, last, price in TIERS:
-        SchoolTier.objects.get_or_create(
-            product=product,
-            school_year=year,
-            from_classes=first,
-            to_classes=last,
-            defaults={"price_ttc": Decimal(price)},
-        )
-    for first, price in BANDS:
-        PriceBand.objects.get_or_create(
-            product=product, school_year=year, from_units=first, defaults={"unit_ht": Decimal(price)}
-        )
+    sold = {"product": get_licence_product(), "school_year": year}
+    # Prices that the test has set are kept.
+    kept = set(SchoolTier.objects.filter(**sold).values_list("from_classes", flat=True))
+    SchoolTier.objects.bulk_create(
+        SchoolTier(**sold, from_classes=first, to_classes=last, price_ttc=Decimal(price))
+        for first, last, price in TIERS
+        if first not in kept
+    )
+    kept = set(PriceBand.objects.filter(**sold).values_list("from_units", flat=True))
+    PriceBand.objects.bulk_create(
+        PriceBand(**sold, from_units=first, unit_ht=Decimal(price)) for first, price in BANDS if first not in kept
+    )
     return year
 
 
