@@ -133,4 +133,4 @@ def _schools_as_usual(affiliation: Affiliation) -> QuerySet[School]:
     similar = School.objects.exclude(state=SchoolState.CLOSED).annotate(
         similarity=TrigramSimilarity("name", affiliation.name)
     )
-    return similar.order_by("-likeness")[:5]
+    return similar.order_by("-similarity")[:5]

@@ -156,4 +156,4 @@ def _as_usual(rows: Sequence[SchoolReference]) -> None:
     for row in rows:
         place = {"commune_folded": fold(row.commune)} if row.commune else {"postal_code": row.postal_code.zfill(5)}
         similar = School.objects.filter(**place).annotate(similarity=TrigramSimilarity("name_folded", fold(row.name)))
-        list(similar.order_by("-likeness")[:3])
+        list(similar.order_by("-similarity")[:3])
