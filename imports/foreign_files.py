@@ -17,6 +17,7 @@ from imports.layout import PreviewRow, SheetRegion
 from imports.meanings import Meaning, Problem
 from imports.parsing.rows import ParsedRow
 from imports.parsing.spreadsheet import ParsedSheet, ParsingContext, ParsingOptions, parse_spreadsheet
+from imports.question import LayoutQuestion
 from imports.workbooks import provenance
 from imports.workbooks.annotated_workbook import AnnotatedWorkbook, annotate_as_it_came, rebuild_from_values
 
@@ -61,7 +62,8 @@ def parse_foreign_file(
         preview=[PreviewRow(*row) for row in answer["preview"]],
         columns={Meaning(name): index for name, index in answer["columns"].items()},
         volume=Volume(answer["volume"]) if answer["volume"] else None,
-        questions=[Problem(*question) for question in answer["questions"]],
+        questions=[LayoutQuestion.from_json(question) for question in answer["questions"]],
+        answered=[LayoutQuestion.from_json(question) for question in answer["answered"]],
         rows=rows,
     )
 
@@ -130,7 +132,8 @@ def child_parse(
         "preview": [tuple(row) for row in parsed.preview],
         "columns": {meaning.value: index for meaning, index in parsed.columns.items()},
         "volume": parsed.volume.value if parsed.volume else "",
-        "questions": [_dump_problem(question) for question in parsed.questions],
+        "questions": [_dump_question(question) for question in parsed.questions],
+        "answered": [_dump_question(question) for question in parsed.answered],
     }
 
 
@@ -142,6 +145,10 @@ def _dump_row(row: ParsedRow) -> tuple[Any, ...]:
 def _dump_problem(problem: Problem) -> tuple[str, str, str, bool]:
     # A meaning becomes a text.
     return (str(problem.column), problem.code, problem.message, problem.blocking)
+
+
+def _dump_question(question: LayoutQuestion) -> dict[str, Any]:
+    return question.as_json() | {"column": str(question.column)}
 
 
 def child_annotate(  # noqa: PLR0917 - all sent by position

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from imports.enums import Volume
-from imports.meanings import Meaning, Problem
+from imports.meanings import Meaning
+from imports.question import LayoutQuestion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +54,9 @@ class Layout:
     #: Digest of the titles, and whether their meanings are those remembered from an earlier import.
     header_digest: str = ""
     remembered: bool = False
-    questions: Sequence[Problem] = ()
+    #: Those that are open, and those that were answered.
+    questions: Sequence[LayoutQuestion] = ()
+    answered: Sequence[LayoutQuestion] = ()
     remarks: Sequence[str] = ()
     #: Number of rows.
     rows: int = 0
@@ -72,7 +75,8 @@ class Layout:
                     "preview": lambda rows: [PreviewRow(**row) for row in rows],
                     "columns": _read_columns,
                     "volume": lambda volume: Volume(volume) if volume else None,
-                    "questions": lambda questions: [Problem(**question) for question in questions],
+                    "questions": _read_questions,
+                    "answered": _read_questions,
                 },
             )
         )
@@ -85,6 +89,7 @@ class Layout:
             "columns": {str(meaning): index for meaning, index in self.columns.items()},
             "volume": self.volume.value if self.volume else None,
             "questions": [question.as_json() for question in self.questions],
+            "answered": [question.as_json() for question in self.answered],
         }
 
     @property
@@ -127,6 +132,8 @@ class LayoutChoices:
     header_row: int | None = None
     #: None for a meaning without a column.
     columns: Mapping[Meaning, int | None] = field(default_factory=dict)
+    #: Value of the chosen option by code of the question.
+    answers: Mapping[str, str] = field(default_factory=dict)
     #: Whether they come from the import that this file corrects, and not from a member.
     carried: bool = False
 
@@ -141,12 +148,17 @@ class LayoutChoices:
             "sheets": None if self.sheets is None else list(self.sheets),
             "header_row": self.header_row,
             "columns": {str(meaning): index for meaning, index in self.columns.items()},
+            "answers": dict(self.answers),
             "carried": self.carried,
         }
 
 
 def _read_columns(columns: Mapping[str, Any]) -> dict[Meaning, Any]:
     return {Meaning(meaning): index for meaning, index in columns.items()}
+
+
+def _read_questions(questions: Sequence[Mapping[str, Any]]) -> list[LayoutQuestion]:
+    return [LayoutQuestion.from_json(question) for question in questions]
 
 
 def _read_known(

@@ -83,6 +83,11 @@ class LayoutChoiceSerializer(StrictSerializer):
     units_for_all = StrictIntegerField(
         required=False, min_value=1, max_value=MAX_UNITS, help_text="Avec « all », et lui seul."
     )
+    answers = serializers.DictField(
+        child=StrictCharField(max_length=40),
+        required=False,
+        help_text="Les réponses aux questions qui ont des « options » : la « value » choisie, par « code ».",
+    )
 
 
 class ApplyImportSerializer(StrictSerializer):
@@ -267,6 +272,14 @@ def _layout_choices(spreadsheet_import: SpreadsheetImport, answers: Mapping[str,
         if "sheets" not in blank.fields and set(answers["sheets"]) != set(spreadsheet_import.layout.sheets):
             faults.append(FieldError("invalid_choice", "Ce classeur n'a pas de feuille de ce nom.", "sheets"))
         data["sheets"] = list(dict.fromkeys(answers["sheets"]))
+    given = answers.get("answers", {})
+    known = {question.code for question in blank.questions}
+    faults += [
+        FieldError("unknown_question", "Le tableau ne pose pas cette question.", f"answers.{code}")
+        for code in given
+        if code not in known
+    ]
+    data |= {f"answer_{code}": value for code, value in given.items()}
     if "volume" in answers:
         data["volume"] = "" if answers["volume"] == Volume.COLUMN else answers["volume"]
     if is_allocation:
@@ -277,7 +290,7 @@ def _layout_choices(spreadsheet_import: SpreadsheetImport, answers: Mapping[str,
     form = LayoutForm(data, spreadsheet_import=spreadsheet_import)
     if not form.is_valid():
         faults += [
-            FieldError(error["code"] or "invalid", error["message"], "columns" if name == "__all__" else name)
+            FieldError(error["code"] or "invalid", error["message"], _name_field(name))
             for name, errors in form.errors.get_json_data().items()
             for error in errors
         ]
@@ -288,6 +301,12 @@ def _layout_choices(spreadsheet_import: SpreadsheetImport, answers: Mapping[str,
         shown = faults[0].detail if len(faults) == 1 else "Ces réponses ne vont pas ensemble : voyez « errors »."
         raise ApiProblem("invalid_layout", shown, field_errors=faults)
     return form.layout_choices()
+
+
+def _name_field(name: str) -> str:
+    """Return the request's name of a field of the form."""
+    code = name.removeprefix("answer_")
+    return "columns" if name == "__all__" else name if code == name else f"answers.{code}"
 
 
 def _assign_columns(

@@ -105,6 +105,7 @@ def _layout(spreadsheet_import: SpreadsheetImport) -> dict[str, Any] | None:
         "rows": layout.rows,
         "remarks": layout.remarks,
         "questions": [question.as_json() for question in layout.questions],
+        "answered": [question.as_json() for question in layout.answered],
     }
 
 

@@ -97,12 +97,23 @@ class LayoutColumnSerializer(serializers.Serializer[Any]):
     meaning = serializers.ChoiceField(choices=MEANINGS, allow_null=True, help_text="Ce qui y est lu ; null : rien.")
 
 
+class AnswerOptionSerializer(serializers.Serializer[Any]):
+    """Une réponse possible."""
+
+    value = serializers.CharField(help_text="Stable, pour les programmes.")
+    label = shadowing_field(serializers.CharField(help_text="La réponse, en français."))
+
+
 class LayoutQuestionSerializer(serializers.Serializer[Any]):
     """Une question à laquelle répondre avant que le tableau puisse être vérifié."""
 
     column = serializers.CharField(help_text="Le sens dont la colonne est cherchée, « sheets », ou vide.")
     code = serializers.CharField(help_text="Stable, pour les programmes.")
     message = serializers.CharField(help_text="La question, en français.")
+    options = AnswerOptionSerializer(
+        many=True, help_text="Ce qui peut être répondu dans « answers » ; vide : répondez par les autres champs."
+    )
+    answer = serializers.CharField(allow_blank=True, help_text="Ce qui a été répondu ; vide : rien encore.")
 
 
 class ImportLayoutSerializer(serializers.Serializer[Any]):
@@ -122,6 +133,7 @@ class ImportLayoutSerializer(serializers.Serializer[Any]):
         help_text="Des phrases à montrer à une personne : ce qui n'est pas lu, ce qui a été complété.",
     )
     questions = LayoutQuestionSerializer(many=True, help_text="Répondez-y par « POST /imports/{id}/layout ».")
+    answered = LayoutQuestionSerializer(many=True, help_text="Celles qui ont leur réponse ; elle peut être changée.")
 
 
 class ConfirmationSerializer(serializers.Serializer[Any]):

@@ -55,6 +55,7 @@ def build_choices(earlier: SpreadsheetImport, choice: int | None) -> LayoutChoic
         # Several sheets may have different header rows.
         header_row=(layout.header_row or 0) if len(layout.regions) == 1 else earlier.choices.header_row,
         columns=columns,
+        answers=earlier.choices.answers,
         carried=True,
     )
 

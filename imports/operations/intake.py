@@ -38,19 +38,22 @@ def choose_layout(
     sheets: Sequence[str] | None,
     header_row: int | None,
     columns: Mapping[Meaning, int | None],
+    answers: Mapping[str, str] | None = None,
     volume: str = "",
     units_for_all: int | None,
     by: User | None,
     at: datetime.datetime,
 ) -> SpreadsheetImport:
-    """Store layout choices and queue the file to be parsed again.
+    """Store layout choices and queue the file to be parsed again. `answers`: option by code of the question.
 
     Edits, conflict resolutions, set-aside flags and ticks are lost. The meanings of the columns are remembered for the
     next file with the same titles. Raises `UnknownImport`, `WrongImportState`, `WrongVolume`.
     """
     check_volume(volume, units_for_all)
     spreadsheet_import = lock_import(import_id, ImportState.READ, ImportState.CHECKED)
-    spreadsheet_import.choices = LayoutChoices(sheets=sheets or None, header_row=header_row, columns=columns)
+    spreadsheet_import.choices = LayoutChoices(
+        sheets=sheets or None, header_row=header_row, columns=columns, answers=answers or {}
+    )
     spreadsheet_import.volume, spreadsheet_import.units_for_all = volume, units_for_all
     spreadsheet_import.state = ImportState.UPLOADED
     spreadsheet_import.refusal = ""
@@ -105,6 +108,7 @@ def get_parsing_options(spreadsheet_import: SpreadsheetImport) -> ParsingOptions
         columns=choices.columns,
         volume=Volume(spreadsheet_import.volume) if spreadsheet_import.volume else None,
         units_for_all=spreadsheet_import.units_for_all,
+        answers=choices.answers,
     )
 
 
@@ -143,6 +147,7 @@ def store_parsed(
         header_digest=parsed_sheet.header_digest,
         remembered=parsed_sheet.remembered,
         questions=parsed_sheet.questions,
+        answered=parsed_sheet.answered,
         remarks=parsed_sheet.remarks,
         rows=len(parsed_sheet.rows),
     )

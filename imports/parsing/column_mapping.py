@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from openpyxl.utils import get_column_letter
 
-from imports.meanings import LABELS, Meaning, Problem, is_added_title
+from imports.meanings import LABELS, Meaning, is_added_title
 from imports.parsing.cell_classification import DOMINANT_SHARE, MIN_SHARE, CellType, sample_columns
 from imports.parsing.column_titles import is_unrelated, match_meanings
+from imports.question import LayoutQuestion
 from schools.folding import fold
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class ColumnMapping(NamedTuple):
     """The index of the column of each meaning, and the questions for the member."""
 
     columns: dict[Meaning, int]
-    questions: list[Problem]
+    questions: list[LayoutQuestion]
 
 
 def map_columns(
@@ -86,7 +87,7 @@ def map_columns(
     questioned = {question.column for question in mapper.questions}
     if Meaning.UAI not in columns and Meaning.NAME not in columns and Meaning.UAI not in questioned:
         mapper.questions.append(
-            Problem(
+            LayoutQuestion(
                 Meaning.UAI,
                 "uai_column_missing",
                 "Aucune colonne ne dit de quelles écoles il s'agit : ni UAI, ni nom d'école. Choisissez la bonne "
@@ -127,7 +128,7 @@ class _ColumnMapper:
         self.titles = titles
         self.columns = columns
         self.mapping = mapping
-        self.questions: list[Problem] = []
+        self.questions: list[LayoutQuestion] = []
         self.unrelated = {index for index, title in enumerate(titles) if is_unrelated(title)}
         self.has_first_names = any("prenom" in fold(title.text).split() for title in titles)
         # Columns that annotating a workbook added are not data.
@@ -209,7 +210,7 @@ class _ColumnMapper:
                 f"« {self.titles[i].text.strip() or column_letters(i)} » ({column_letters(i)})" for i in candidates
             )
             self.questions.append(
-                Problem(
+                LayoutQuestion(
                     meaning,
                     "ambiguous_column",
                     f"Plusieurs colonnes peuvent donner « {LABELS[meaning]} » : {names}. Choisissez la bonne.",

@@ -6,9 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from imports.enums import Purpose, Volume
-from imports.meanings import LABELS, Meaning, Problem
+from imports.meanings import LABELS, Meaning
 from imports.parsing import fill_down
 from imports.parsing.column_mapping import column_letters
+from imports.question import LayoutQuestion
 from schools.folding import fold
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def is_relevant(column: str, purpose: Purpose, volume: Volume | None) -> bool:
 
 def ask_outdated_columns(
     forgotten: Sequence[Meaning], columns: Mapping[Meaning, int], titles: Sequence[str]
-) -> list[Problem]:
+) -> list[LayoutQuestion]:
     """Return questions about meanings whose remembered column no longer has the expected content."""
     questions = []
     for meaning in forgotten:
@@ -44,7 +45,7 @@ def ask_outdated_columns(
             else ""
         )
         questions.append(
-            Problem(
+            LayoutQuestion(
                 meaning.value,
                 "remembered_layout_mismatch",
                 f"La dernière fois, une autre colonne donnait « {LABELS[meaning]} » ; elle n'en contient plus. "
@@ -59,8 +60,8 @@ def ask_volume(
     volume: Volume | None,
     column: Meaning | None,
     columns: Mapping[Meaning, int],
-    questions: Sequence[Problem],
-) -> list[Problem]:
+    questions: Sequence[LayoutQuestion],
+) -> list[LayoutQuestion]:
     """Return a question where no column gives the number of licences, or the chosen one is absent.
 
     `column`: the column of the volume; None where no column gives it.
@@ -77,7 +78,7 @@ def ask_volume(
         else f"Aucune colonne ne donne le nombre {what}."
     )
     ways = " Indiquez un même nombre pour toutes les écoles, ou choisissez la colonne."
-    return [Problem(column or Meaning.UNITS, "units_source_missing", sentence + ways)]
+    return [LayoutQuestion(column or Meaning.UNITS, "units_source_missing", sentence + ways)]
 
 
 def describe_sheets(layout: SheetSelection) -> list[str]:
@@ -105,7 +106,7 @@ def describe_filled_values(bodies: Sequence[SheetBody]) -> list[str]:
     return [fill_down.describe_filled(meaning, count) for meaning, count in counts.items()]
 
 
-def ask_duplicate_sheets(detected_sheets: Sequence[DetectedSheet], bodies: Sequence[SheetBody]) -> list[Problem]:
+def ask_duplicate_sheets(detected_sheets: Sequence[DetectedSheet], bodies: Sequence[SheetBody]) -> list[LayoutQuestion]:
     """Return a question where several sheets list the same schools, such as last year's and this year's."""
     if len(detected_sheets) == 1:
         return []
@@ -121,7 +122,7 @@ def ask_duplicate_sheets(detected_sheets: Sequence[DetectedSheet], bodies: Seque
     *others, last = [f"« {detected_sheets[index].sheet.name} »" for index in sorted(overlapping)]
     names = f"{', '.join(others)} et {last}"
     return [
-        Problem(
+        LayoutQuestion(
             "sheets",
             "multiple_versions",
             f"Les feuilles {names} listent en grande partie les mêmes écoles : elles ne sont pas additionnées. "

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from imports.layout import PreviewRow
-    from imports.meanings import Problem
     from imports.parsing.column_mapping import ColumnMapping
     from imports.parsing.rows import ParsedRow
     from imports.parsing.sheet_body import SheetBody
     from imports.parsing.sheet_selection import DetectedSheet
+    from imports.question import LayoutQuestion
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class ParsingOptions:
     columns: Mapping[Meaning, int | None] = field(default_factory=dict)
     volume: Volume | None = None
     units_for_all: int | None = None
+    #: Value of the chosen option by code of the question.
+    answers: Mapping[str, str] = field(default_factory=dict)
 
 
 #: No row can be parsed while a question about one of these is open.
@@ -84,7 +86,9 @@ class ParsedSheet:
     #: Digest of the titles, and whether the mapping is the remembered one.
     header_digest: str
     remembered: bool
-    questions: list[Problem]
+    #: Those that are open, and those that were answered.
+    questions: list[LayoutQuestion]
+    answered: list[LayoutQuestion]
     remarks: list[str]
     rows: list[ParsedRow]
 
@@ -122,9 +126,10 @@ def parse_spreadsheet(
         question for question in questions if layout_questions.is_relevant(question.column, choices.purpose, volume)
     ]
     questions += layout_questions.ask_volume(choices.purpose, volume, volume_column(volume), mapping.columns, questions)
+    questions = [question.answered_by(choices.answers) for question in questions]
     remarks = [*workbook.remarks, *layout_questions.describe_sheets(layout)]
     rows: list[ParsedRow] = []
-    if not any(question.column in BLOCKING_COLUMNS for question in questions):
+    if not any(question.is_open and question.column in BLOCKING_COLUMNS for question in questions):
         # While a question about quantities or e-mails is open, the schools are shown all the same.
         units_column = volume_column(volume)
         units_column = units_column if units_column in mapping.columns else None
@@ -152,7 +157,8 @@ def parse_spreadsheet(
         volume=volume,
         header_digest=header_digest,
         remembered=remembered_mapping is not None,
-        questions=questions,
+        questions=[question for question in questions if question.is_open],
+        answered=[question for question in questions if not question.is_open],
         remarks=remarks,
         rows=rows,
     )

@@ -46,8 +46,12 @@ class LayoutColumn(NamedTuple):
 class LayoutForm(forms.Form):
     """Form with the sheets, the header row, the meaning of each column, and the volume."""
 
-    def __init__(self, *args: Any, spreadsheet_import: SpreadsheetImport, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, spreadsheet_import: SpreadsheetImport, requires_answers: bool = False, **kwargs: Any
+    ) -> None:
+        """Build the fields. `requires_answers`: a question that stays open is an error."""
         super().__init__(*args, **kwargs)
+        self.requires_answers = requires_answers
         self.layout, self.is_allocation = spreadsheet_import.layout, spreadsheet_import.purpose == Purpose.ALLOCATION
         self.titles = self.layout.titles
         meanings = {index: meaning for meaning, index in self.layout.columns.items()}
@@ -83,6 +87,15 @@ class LayoutForm(forms.Form):
                 initial=meanings.get(index, ""),
                 widget=forms.Select(attrs={"class": "form-select"}),
             )
+        self.questions = [q for q in (*self.layout.questions, *self.layout.answered) if q.options]
+        for question in self.questions:
+            self.fields[f"answer_{question.code}"] = forms.ChoiceField(
+                label=question.message,
+                choices=question.options,
+                required=False,
+                initial=question.answer,
+                widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
+            )
         if self.is_allocation:
             self.fields["volume"] = build_volume_field("Une colonne du tableau le dit")
             self.fields["volume"].initial = (
@@ -107,25 +120,41 @@ class LayoutForm(forms.Form):
                 )
         if self.is_allocation:
             clean_volume(self, data)
+        if self.requires_answers and not self._is_moved(data):
+            for question in self.questions:
+                name = f"answer_{question.code}"
+                if not data.get(name) and name not in self.errors:
+                    self.add_error(name, "Choisissez une réponse.")
         return data
 
     def layout_choices(self) -> dict[str, Any]:
         """Return the keyword arguments of `operations.choose_layout`.
 
-        With another sheet or header row there are no columns: they are detected again.
+        With another sheet or header row there are no columns and no answers: they are detected and asked again.
         """
         data = self.cleaned_data
         sheets, header_row = data.get("sheets") or self.layout.parsed_sheets, data["header_row"]
         same_sheets = sheets == self.layout.parsed_sheets
-        moved = not same_sheets or header_row != (self.layout.header_row or 0)
+        moved = self._is_moved(data)
+        answers = {q.code: answer for q in self.questions if (answer := data.get(f"answer_{q.code}"))}
         chosen = {data[f"column_{index}"]: index for index in self.editable_columns if data[f"column_{index}"]}
         return {
             "sheets": sheets,
             "header_row": header_row if same_sheets else None,
             "columns": {} if moved else {meaning: chosen.get(meaning.value) for meaning in Meaning},
+            "answers": {} if moved else answers,
             "volume": data.get("volume") or "",
             "units_for_all": data.get("units_for_all"),
         }
+
+    def _is_moved(self, data: dict[str, Any]) -> bool:
+        """Whether another sheet or header row is chosen."""
+        sheets = data.get("sheets") or self.layout.parsed_sheets
+        return sheets != self.layout.parsed_sheets or data.get("header_row") != (self.layout.header_row or 0)
+
+    def answer_fields(self) -> list[BoundField]:
+        """Return the fields of the questions with options, the open ones first."""
+        return [self[f"answer_{question.code}"] for question in self.questions]
 
     def columns(self) -> tuple[list[LayoutColumn], list[LayoutColumn]]:
         """Return the columns of the file: those with a meaning, then the others."""

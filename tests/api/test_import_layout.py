@@ -36,6 +36,7 @@ def test_the_detected_layout_is_returned(api, pool):
         "rows": 1,
         "remarks": [],
         "questions": [],
+        "answered": [],
     }
 
 
@@ -102,6 +103,7 @@ def test_a_sheet_and_a_header_row_are_chosen(api, pool):
         ({"columns": {"units": 0}}, "columns", None),
         ({"columns": {"units": 2, "classes": 2}}, "columns.classes", "duplicate_column"),
         ({"columns": {"units": 9}}, "columns.units", "unknown_column"),
+        ({"answers": {"colour": "red"}}, "answers.colour", "unknown_question"),
         ({"columns": {"units": 2_147_483_647}}, "columns.units", "unknown_column"),
         ({"sheets": ["Autre"]}, "sheets", "invalid_choice"),
         ({"volume": "all"}, "volume", "invalid_volume"),

@@ -108,8 +108,8 @@ def test_the_column_of_numbers_is_chosen_by_its_title(run, pool):
 
 
 SHAPE = {
-    "sheet", "sheets", "header_row", "columns", "rows", "verdicts", "resolved", "problems", "applied", "licences",
-    "messages", "import", "state", "refusal", "code",
+    "sheet", "sheets", "header_row", "columns", "rows", "verdicts", "resolved", "problems", "questions", "applied",
+    "licences", "messages", "import", "state", "refusal", "code",
 }  # fmt: skip
 
 
@@ -118,6 +118,7 @@ SHAPE = {
     [
         (["--quantity-column=Absente"], {}, "unknown_column"),
         (["--quantity=0"], {}, "invalid_quantity"),
+        (["--answer=oui"], {}, "invalid_answer"),
         (["--quantity=1", "--quantity-column=Licences"], {}, "conflicting_quantities"),
         ([], {"pool_id": None}, "pool_missing"),
         ([], {"pool_id": 0}, "unknown_pool"),

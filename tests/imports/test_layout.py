@@ -8,8 +8,9 @@ import pytest
 
 from imports.enums import Volume
 from imports.layout import Layout, LayoutChoices, PreviewRow, SheetRegion
-from imports.meanings import Meaning, Problem
+from imports.meanings import Meaning
 from imports.models import SpreadsheetImport
+from imports.question import AnswerOption, LayoutQuestion
 from tests.conftest import TERM
 
 LAYOUT = Layout(
@@ -22,12 +23,19 @@ LAYOUT = Layout(
     volume=Volume.COLUMN,
     header_digest="a" * 64,
     remembered=True,
-    questions=[Problem("units", "units_source_missing", "Combien ?")],
+    questions=[LayoutQuestion("units", "units_source_missing", "Combien ?")],
+    answered=[LayoutQuestion("", "repeated_schools", "Une ou deux ?", (AnswerOption("sum", "Additionner"),), "sum")],
     remarks=["Une remarque."],
     rows=2,
     error_code="outdated",
 )
-CHOICES = LayoutChoices(sheets=["2026"], header_row=0, columns={Meaning.UAI: 1, Meaning.UNITS: None}, carried=True)
+CHOICES = LayoutChoices(
+    sheets=["2026"],
+    header_row=0,
+    columns={Meaning.UAI: 1, Meaning.UNITS: None},
+    answers={"repeated_schools": "sum"},
+    carried=True,
+)
 
 
 @pytest.mark.parametrize("value", [LAYOUT, CHOICES, Layout(), LayoutChoices()])

@@ -63,6 +63,14 @@ class Command(BaseCommand):
         parser.add_argument("--quantity-column", metavar="NAME", help="la colonne qui donne le nombre de licences")
         parser.add_argument("--sheet", metavar="NAME", help="la feuille à lire")
         parser.add_argument(
+            "--answer",
+            action="append",
+            default=[],
+            dest="answers",
+            metavar="QUESTION=RÉPONSE",
+            help="la réponse à une question sur le tableau, par leurs codes ; autant de fois qu'il y a de questions",
+        )
+        parser.add_argument(
             "--apply",
             action="store_true",
             help="applique toutes les lignes applicables, y compris celles que les pages signalent et décochent",
@@ -105,7 +113,9 @@ class Command(BaseCommand):
             filename=options["file"].name,
             content=content,
             units_for_all=options["quantity"],
-            choices=LayoutChoices(sheets=[options["sheet"]]) if options["sheet"] else None,
+            choices=LayoutChoices(
+                sheets=[options["sheet"]] if options["sheet"] else None, answers=_parse_answers(options["answers"])
+            ),
             by=None,
             at=timezone.now(),
         )
@@ -158,6 +168,9 @@ class Command(BaseCommand):
             place = f"ligne {problem['row']}" if problem["row"] else "tableau"
             sheet = f"feuille « {problem['sheet']} », " if several and problem["row"] else ""
             self.stdout.write(f"  {sheet}{place} : {problem['message']}")
+        for question in payload["questions"]:
+            for option in question["options"]:
+                self.stdout.write(f"    --answer {question['code']}={option['value']} : {option['label']}")
         if payload["state"] == ImportState.APPLIED:
             done = ", ".join(
                 formatting.pluralize(payload[what], word)
@@ -192,6 +205,14 @@ def _validate_options(options: dict[str, Any]) -> tuple[Collectivity, bytes]:
         raise CommandRejected(
             "file_not_found", f"Le fichier « {file} » n'a pas pu être ouvert : {error.strerror}."
         ) from error
+
+
+def _parse_answers(answers: Sequence[str]) -> dict[str, str]:
+    """Return the answers by code of the question. Raises `CommandRejected` where one has no « = »."""
+    for answer in answers:
+        if "=" not in answer:
+            raise CommandRejected("invalid_answer", f"« --answer {answer} » s'écrit QUESTION=RÉPONSE, par leurs codes.")
+    return dict(answer.split("=", 1) for answer in answers)
 
 
 def _is_already_applied(payload: dict[str, Any]) -> bool:

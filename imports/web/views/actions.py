@@ -38,7 +38,7 @@ def choose(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     spreadsheet_import = get_object_or_404(SpreadsheetImport.objects.select_related("pool__entitlement"), pk=pk)
     if spreadsheet_import.state not in (ImportState.READ, ImportState.CHECKED):
         return redirect("imports:detail", pk=pk)
-    form = LayoutForm(request.POST or None, spreadsheet_import=spreadsheet_import)
+    form = LayoutForm(request.POST or None, spreadsheet_import=spreadsheet_import, requires_answers=True)
     if request.method == "POST" and form.is_valid():
         try:
             operations.choose_layout(import_id=pk, **form.layout_choices(), by=request.member.user, at=timezone.now())

@@ -97,7 +97,13 @@ def build_progress_context(found: SpreadsheetImport) -> dict[str, Any] | None:
 def build_layout_context(form: LayoutForm) -> dict[str, Any]:
     """Return the template context of the layout form."""
     settled, others = form.columns()
-    return {"layout_form": form, "settled": settled, "others": others}
+    return {
+        "layout_form": form,
+        "settled": settled,
+        "others": others,
+        "open_questions": [question for question in form.layout.questions if not question.options],
+        "answer_fields": form.answer_fields(),
+    }
 
 
 def build_common_context(found: SpreadsheetImport) -> dict[str, Any]:

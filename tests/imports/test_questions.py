@@ -1,0 +1,70 @@
+"""Questions with options: asked on the page, by the API and by the command, and kept with their answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from collectivities.models import Role
+from imports.enums import ImportState
+from imports.layout import Layout, SheetRegion
+from imports.models import SpreadsheetImport
+from imports.operations.intake import get_parsing_options
+from imports.question import AnswerOption, LayoutQuestion
+from tests.conftest import TERM
+from tests.factories.collectivities import MemberFactory
+
+QUESTION = LayoutQuestion(
+    "",
+    "repeated_schools",
+    "La plupart des écoles reviennent plusieurs fois : que faire de leurs lignes ?",
+    (AnswerOption("sum", "Additionner leurs nombres"), AnswerOption("count", "Compter les lignes")),
+)
+
+
+@pytest.fixture
+def asked(nimes):
+    """An import whose table has a question with options."""
+    layout = Layout(kind="xlsx", sheets=["A"], regions=[SheetRegion(0, 1)], titles=["UAI"], questions=[QUESTION])
+    return SpreadsheetImport.objects.create(
+        purpose="portfolio", filename="a.xlsx", size=1, created_at=TERM, layout=layout, state=ImportState.READ
+    )
+
+
+@pytest.fixture
+def manager(office, nimes):
+    return office("nimes", MemberFactory(roles=[Role.MANAGER]).user)
+
+
+def test_an_answer_closes_its_question_unless_it_is_no_option():
+    assert QUESTION.is_open
+    assert not QUESTION.answered_by({"repeated_schools": "sum"}).is_open
+    assert QUESTION.answered_by({"repeated_schools": "keep"}).is_open
+    assert QUESTION.answered_by({"another": "sum"}).is_open
+
+
+def test_the_page_asks_once_with_its_options(asked, manager):
+    page = manager.get(f"/imports/{asked.pk}/").content.decode()
+    assert page.count(QUESTION.message) == 1
+    for option in QUESTION.options:
+        assert option.label in page
+
+
+def test_a_question_without_an_answer_has_its_error_beside_it(asked, manager):
+    answer = manager.post(f"/imports/{asked.pk}/lecture/", {"header_row": 1})
+    assert answer.status_code == 422
+    assert "Choisissez une réponse." in answer.content.decode()
+    asked.refresh_from_db()
+    assert asked.state == ImportState.READ
+
+
+def test_the_answer_goes_to_the_parser(asked, manager):
+    manager.post(f"/imports/{asked.pk}/lecture/", {"header_row": 1, "answer_repeated_schools": "count"})
+    asked.refresh_from_db()
+    assert (asked.state, asked.choices.answers) == (ImportState.UPLOADED, {"repeated_schools": "count"})
+    assert get_parsing_options(asked).answers == {"repeated_schools": "count"}
+
+
+def test_another_header_row_asks_anew(asked, manager):
+    manager.post(f"/imports/{asked.pk}/lecture/", {"header_row": 2, "answer_repeated_schools": "count"})
+    asked.refresh_from_db()
+    assert (asked.state, asked.choices.answers) == (ImportState.UPLOADED, {})
