@@ -167,13 +167,19 @@ def _run(order: ChildOrder, data: socket.socket) -> None:
     def send_message(content: Any) -> None:
         send(MESSAGE, content)
 
+    error = ("memory", f"{order.memory_bytes} bytes are not enough")
     try:
         _, size = FRAME_HEADER.unpack(_read_exactly(data, FRAME_HEADER.size))
         send(RESULT, order.function(send_message, *pickle.loads(_read_exactly(data, size))))  # noqa: S301 - our parent's
     except MemoryError:
-        send(ERROR, ("memory", f"{order.memory_bytes} bytes are not enough"))
+        # Sent below: until this clause ends, the traceback keeps the memory of the function, and none may be left.
+        pass
     except BaseException:  # noqa: BLE001 - told to the parent, even a panic of Rust
         send(ERROR, ("crashed", traceback.format_exc()[-_MAX_TRACEBACK:]))
+        return
+    else:
+        return
+    send(ERROR, error)
 
 
 def _read_exactly(data: socket.socket, size: int) -> bytearray:
