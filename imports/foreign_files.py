@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from core.bounded_process import BoundedProcessError, ProcessFailure, ProcessLimits, run_bounded
 from imports.enums import Volume
 from imports.formats.exceptions import UnreadableFile, annotation_too_slow, damaged, too_much_memory, too_much_time
-from imports.layout import PreviewRow, SheetRegion
+from imports.layout import FurtherTable, PreviewRow, SheetRegion
 from imports.meanings import Meaning, Problem
 from imports.parsing.rows import ParsedRow
 from imports.parsing.spreadsheet import ParsedSheet, ParsingContext, ParsingOptions, parse_spreadsheet
@@ -59,6 +59,10 @@ def parse_foreign_file(
     return ParsedSheet(
         **answer["plain"],
         regions=[SheetRegion(*region) for region in answer["regions"]],
+        further_tables=[
+            FurtherTable(sheet, header_row, {Meaning(name): index for name, index in columns.items()})
+            for sheet, header_row, columns in answer["further_tables"]
+        ],
         preview=[PreviewRow(*row) for row in answer["preview"]],
         columns={Meaning(name): index for name, index in answer["columns"].items()},
         volume=Volume(answer["volume"]) if answer["volume"] else None,
@@ -129,6 +133,10 @@ def child_parse(
             "remarks": parsed.remarks,
         },
         "regions": [tuple(region) for region in parsed.regions],
+        "further_tables": [
+            (table.sheet, table.header_row, {meaning.value: index for meaning, index in table.columns.items()})
+            for table in parsed.further_tables
+        ],
         "preview": [tuple(row) for row in parsed.preview],
         "columns": {meaning.value: index for meaning, index in parsed.columns.items()},
         "volume": parsed.volume.value if parsed.volume else "",

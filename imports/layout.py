@@ -29,6 +29,16 @@ class SheetRegion(NamedTuple):
     header_row: int | None
 
 
+class FurtherTable(NamedTuple):
+    """A table with columns of its own: a further one below another, or one of a sheet whose titles differ."""
+
+    #: Index of its sheet, and its header row, from 1.
+    sheet: int
+    header_row: int | None
+    #: Index of the column by meaning.
+    columns: Mapping[Meaning, int]
+
+
 class PreviewRow(NamedTuple):
     """One of the first rows of a sheet: its number, from 1, and its cells as text."""
 
@@ -46,6 +56,8 @@ class Layout:
     sheets: Sequence[str] = ()
     #: The parsed sheets; the titles, the preview and the columns are those of the first.
     regions: Sequence[SheetRegion] = ()
+    #: Those with columns of their own, in the order of the file.
+    further_tables: Sequence[FurtherTable] = ()
     titles: Sequence[str] = ()
     preview: Sequence[PreviewRow] = ()
     #: Index of the column by meaning.
@@ -72,6 +84,9 @@ class Layout:
                 stored,
                 {
                     "regions": lambda regions: [SheetRegion(**region) for region in regions],
+                    "further_tables": lambda tables: [
+                        FurtherTable(one["sheet"], one["header_row"], _read_columns(one["columns"])) for one in tables
+                    ],
                     "preview": lambda rows: [PreviewRow(**row) for row in rows],
                     "columns": _read_columns,
                     "volume": lambda volume: Volume(volume) if volume else None,
@@ -85,8 +100,11 @@ class Layout:
         """Return the JSON object to store."""
         return {one.name: getattr(self, one.name) for one in fields(self)} | {
             "regions": [region._asdict() for region in self.regions],
+            "further_tables": [
+                {**table._asdict(), "columns": _write_columns(table.columns)} for table in self.further_tables
+            ],
             "preview": [row._asdict() for row in self.preview],
-            "columns": {str(meaning): index for meaning, index in self.columns.items()},
+            "columns": _write_columns(self.columns),
             "volume": self.volume.value if self.volume else None,
             "questions": [question.as_json() for question in self.questions],
             "answered": [question.as_json() for question in self.answered],
@@ -111,6 +129,11 @@ class Layout:
     def parsed_sheets(self) -> list[str]:
         """Names of the parsed sheets."""
         return [self.sheets[region.sheet] for region in self.regions]
+
+    def columns_at(self, sheet: int, number: int) -> Mapping[Meaning, int]:
+        """Return the columns of the table that holds a row, by the index of its sheet and its number."""
+        above = [one.columns for one in self.further_tables if one.sheet == sheet and (one.header_row or 0) <= number]
+        return above[-1] if above else self.columns
 
     def list_editable_columns(self) -> list[int]:
         """Return the indexes of the editable columns: the first `MAX_COLUMNS`, and those with a meaning."""
@@ -147,7 +170,7 @@ class LayoutChoices:
         return {
             "sheets": None if self.sheets is None else list(self.sheets),
             "header_row": self.header_row,
-            "columns": {str(meaning): index for meaning, index in self.columns.items()},
+            "columns": _write_columns(self.columns),
             "answers": dict(self.answers),
             "carried": self.carried,
         }
@@ -155,6 +178,10 @@ class LayoutChoices:
 
 def _read_columns(columns: Mapping[str, Any]) -> dict[Meaning, Any]:
     return {Meaning(meaning): index for meaning, index in columns.items()}
+
+
+def _write_columns(columns: Mapping[Meaning, Any]) -> dict[str, Any]:
+    return {str(meaning): index for meaning, index in columns.items()}
 
 
 def _read_questions(questions: Sequence[Mapping[str, Any]]) -> list[LayoutQuestion]:

@@ -103,7 +103,7 @@ def build_annotated_workbook(spreadsheet_import: SpreadsheetImport) -> tuple[Ann
 
 def build_marks(spreadsheet_import: SpreadsheetImport) -> list[RowMarks]:
     """Return the marks of the rows with problems, in order."""
-    columns, volume = spreadsheet_import.layout.columns, spreadsheet_import.layout.volume
+    layout = spreadsheet_import.layout
     faulty = (
         ImportRow.objects.filter(import_id=spreadsheet_import.pk, conflict_resolution="")
         .exclude(Q(verdict=Verdict.IGNORED) | Q(problems=[]))
@@ -117,8 +117,8 @@ def build_marks(spreadsheet_import: SpreadsheetImport) -> list[RowMarks]:
             verdict=verdict,
             problems=problems,
             proposals=proposals,
-            columns=columns,
-            volume=volume,
+            columns=layout.columns_at(sheet, number),
+            volume=layout.volume,
         )
         for sheet, number, verdict, problems, proposals in faulty.iterator(chunk_size=2_000)
     )

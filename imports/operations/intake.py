@@ -140,6 +140,7 @@ def store_parsed(
         kind=parsed_sheet.kind,
         sheets=parsed_sheet.sheets,
         regions=parsed_sheet.regions,
+        further_tables=parsed_sheet.further_tables,
         titles=parsed_sheet.titles,
         preview=parsed_sheet.preview,
         columns=parsed_sheet.columns,

@@ -18,6 +18,7 @@ from imports.parsing.column_titles import (
     join_titles,
     match_meanings,
 )
+from imports.parsing.table_boundaries import find_title_meanings
 from schools.folding import fold
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def find_header(rows: Sequence[CellRow], merged: Sequence[MergedRange] = ()) -> 
     nearest = 1 if first is not None else -1
     best = max(range(len(above)), key=lambda index: (above[index].score, nearest * index), default=None)
     if best is not None and above[best].score:
-        return _complete_header(candidates, best, merged)
+        return _complete_header(candidates, _find_first_table(candidates, best), merged)
     if first is not None:
         # Titles without a known meaning are just above the first school.
         index = next((i for i in range(first - 1, -1, -1) if candidates[i].filled), None)
@@ -70,6 +71,14 @@ def read_header(rows: Sequence[CellRow], index: int, merged: Sequence[MergedRang
     if index and (titles := _join_rows(candidates[0], candidates[1], index, merged)):
         return Header(index, titles)
     return Header(index, candidates[-1].titles())
+
+
+def read_header_below(rows: Sequence[CellRow], index: int, merged: Sequence[MergedRange] = ()) -> Header:
+    """Return the header of which one row was found at this index, joined with a second row above or below it.
+
+    `rows`: a few of the sheet's; `merged`: counted from the first of them.
+    """
+    return _complete_header([_CandidateRow(row) for row in rows], index, merged)
 
 
 def is_numbering_row(row: CellRow) -> bool:
@@ -87,6 +96,20 @@ def is_numbering_row(row: CellRow) -> bool:
             range(int(numbers[0]), int(numbers[0]) + len(numbers))
         )
     return len(numbers) > 2 and numbers == sorted(set(numbers))  # noqa: PLR2004
+
+
+def _find_first_table(candidates: Sequence[_CandidateRow], best: int) -> int:
+    """Return the index of the titles of a table of schools above the best ones, else theirs."""
+    for index, line in enumerate(candidates[:best]):
+        meanings = set() if line.has_data or line.numbers else find_title_meanings([line.texts[i] for i in line.filled])
+        if not meanings:
+            continue
+        between = [other for other in candidates[index + 1 : best] if len(other.filled) > 1]
+        is_located = bool(meanings & {Meaning.UAI, Meaning.COMMUNE, Meaning.POSTAL_CODE})
+        # A summary of maternelles and élémentaires above the list is none.
+        if any(other.names_school or (is_located and other.numbers) for other in between):
+            return index
+    return best
 
 
 def _complete_header(candidates: Sequence[_CandidateRow], best: int, merged: Sequence[MergedRange]) -> Header:
@@ -123,6 +146,9 @@ class _CandidateRow:
         )
         self.has_data = self.holds_uai or any(
             cell_type & (CellType.EMAIL | CellType.PHONE | CellType.DAMAGED_UAI) for cell_type in cell_types
+        )
+        self.names_school = self.has_data or any(
+            cell_type & CellType.SCHOOL and not cell_type & CellType.KIND for cell_type in short_types
         )
         self.score = self._score()
 

@@ -83,6 +83,9 @@ TOTAL = IgnoredRow("Ligne de total.", ends_group=True)
 #: A sum within a group (« Sous-total maternelles »), which continues.
 SUBTOTAL = IgnoredRow("Ligne de total.")
 REPEATED_HEADER = IgnoredRow("En-tête répété.")
+#: By the answer about tables that list the same schools.
+NOT_CHOSEN = IgnoredRow("Ligne d'un tableau que vous n'avez pas choisi.")
+OTHER_HEADER = IgnoredRow("Titres d'un autre tableau.")
 NUMBERING = IgnoredRow("Ligne qui numérote les colonnes ou en dit l'unité.")
 GROUP = IgnoredRow("Titre d'un groupe d'écoles.", ends_group=True)
 NOTE = IgnoredRow("Ligne sans école : une note ou un titre.")
@@ -118,8 +121,10 @@ class IgnoredRowDetector:
         name = self._at(row, self._name)
         if type(name) is not str or not name or _POSSIBLE_LABEL.match(name) or name.strip().casefold() in self._titles:
             return False
-        # « (2) » below a title is no name.
-        return name.upper() != name.lower() and any(str(self._at(row, place)).strip() for place in self._places)
+        # « (2) » below a title is no name; « Commune » is that of no school.
+        return name.upper() != name.lower() and any(
+            (text := str(self._at(row, place)).strip()) and not count_exact_meanings(text) for place in self._places
+        )
 
     def names_no_school(self, row: CellRow) -> bool:
         """Whether a row has neither a UAI nor a name."""
@@ -136,9 +141,8 @@ class IgnoredRowDetector:
         filled = [index for index, cell in enumerate(row) if cell != "" and str(cell).strip()]
         texts = {index: cells.cell_to_text(row[index]) for index in filled if isinstance(row[index], str)}
         labels = {index: text for index, text in texts.items() if any(map(str.isalpha, text))}
-        found = self._total(labels, filled)
-        if found is None and self._is_header(texts, filled):
-            found = REPEATED_HEADER
+        # « Nombre de licences » is the label of a total as well.
+        found = REPEATED_HEADER if self._is_header(texts, filled) else self._total(labels, filled)
         if found is None and first and is_numbering_row(row):
             found = NUMBERING
         # A spreadsheet error in the UAI column is a problem of a data row.

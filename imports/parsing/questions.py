@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from imports.enums import Purpose, Volume
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from imports.parsing.rows import ParsedRow
     from imports.parsing.sheet_body import SheetBody
-    from imports.parsing.sheet_selection import DetectedSheet, SheetSelection
+    from imports.parsing.sheet_selection import SheetSelection
+    from imports.parsing.stacked_tables import ReadTable
 
 #: Sheets with fewer common schools are not versions of the same list.
 MIN_COMMON_SCHOOLS = 2
@@ -106,29 +108,38 @@ def describe_filled_values(bodies: Sequence[SheetBody]) -> list[str]:
     return [fill_down.describe_filled(meaning, count) for meaning, count in counts.items()]
 
 
-def ask_duplicate_sheets(detected_sheets: Sequence[DetectedSheet], bodies: Sequence[SheetBody]) -> list[LayoutQuestion]:
+def ask_duplicate_sheets(tables: Sequence[ReadTable]) -> list[LayoutQuestion]:
     """Return a question where several sheets list the same schools, such as last year's and this year's."""
-    if len(detected_sheets) == 1:
-        return []
-    schools = [{key for row in body.rows if not row.ignored and (key := _school_key(row))} for body in bodies]
+    names = {table.detected.index: table.detected.sheet.name for table in tables}
+    schools: dict[int, set[str]] = {index: set() for index in names}
+    for table in tables:
+        schools[table.detected.index] |= list_schools(table.body)
     overlapping: set[int] = set()
-    for one in range(len(detected_sheets)):
-        for other in range(one + 1, len(detected_sheets)):
-            common = len(schools[one] & schools[other])
-            if common >= MIN_COMMON_SCHOOLS and common * 2 >= min(len(schools[one]), len(schools[other])):
-                overlapping |= {one, other}
+    for one, other in combinations(names, 2):
+        if overlap(schools[one], schools[other]):
+            overlapping |= {one, other}
     if not overlapping:
         return []
-    *others, last = [f"« {detected_sheets[index].sheet.name} »" for index in sorted(overlapping)]
-    names = f"{', '.join(others)} et {last}"
+    *others, last = [f"« {names[index]} »" for index in sorted(overlapping)]
     return [
         LayoutQuestion(
             "sheets",
             "multiple_versions",
-            f"Les feuilles {names} listent en grande partie les mêmes écoles : elles ne sont pas additionnées. "
-            "Choisissez celle qu'il faut lire.",
+            f"Les feuilles {', '.join(others)} et {last} listent en grande partie les mêmes écoles : elles ne "
+            "sont pas additionnées. Choisissez celle qu'il faut lire.",
         )
     ]
+
+
+def list_schools(body: SheetBody) -> set[str]:
+    """Return a key of each school in a table: its UAI, else its name and place as written."""
+    return {key for row in body.rows if not row.ignored and (key := _school_key(row))}
+
+
+def overlap(one: set[str], other: set[str]) -> bool:
+    """Whether two tables list the same schools for the most part."""
+    common = len(one & other)
+    return common >= MIN_COMMON_SCHOOLS and common * 2 >= min(len(one), len(other))
 
 
 def _school_key(row: ParsedRow) -> str:

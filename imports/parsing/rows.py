@@ -134,6 +134,11 @@ def parse_cells(
     return ParsedRow(sheet, number, shown, email, units, classes, contact, phone, problems, "")
 
 
+def ignore_row(row: ParsedRow, reason: str) -> ParsedRow:
+    """Return a parsed row as one that is ignored for this reason, with its cells."""
+    return ParsedRow(row.sheet, row.number, row.cells, "", None, None, "", "", [], reason)
+
+
 _UAI_ERROR = Problem(
     "uai",
     "excel_error",

@@ -1,4 +1,4 @@
-"""Parse the rows below the header of one sheet, and fill in values written once per group. Pure."""
+"""Parse the rows of one table below its header, and fill in values written once per group. Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from imports.parsing import fill_down
 from imports.parsing.cell_classification import POSTAL_TOWN
 from imports.parsing.ignored_rows import UNLABELLED_SUM, IgnoredRowDetector
 from imports.parsing.rows import ParsedRow, is_blank_row, list_columns, parse_row
+from imports.parsing.table_boundaries import begins_other_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from imports.formats.sheet_types import CellRow
     from imports.parsing.ignored_rows import IgnoredRow
@@ -28,36 +29,43 @@ ERROR_TEXT = "#ERREUR"
 
 
 class SheetBody(NamedTuple):
-    """The parsed rows of a sheet, and in how many of them a value was filled in, by meaning."""
+    """The parsed rows of a table, and in how many of them a value was filled in, by meaning."""
 
     rows: list[ParsedRow]
     filled_counts: dict[Meaning, int]
+    #: The row of titles at which another table begins, with its number; None where the sheet ends.
+    next_header: tuple[int, CellRow] | None
 
 
 def parse_body(
     detected: DetectedSheet,
     columns: Mapping[Meaning, int],
+    rows: Iterable[tuple[int, CellRow]],
     *,
     volume: Meaning | None,
     communes: frozenset[str],
     progress: Callable[[int], None] | None = None,
 ) -> SheetBody:
-    """Return the rows of a sheet that are not blank. `progress` is called now and then with the row number."""
+    """Return the rows of a table that are not blank, up to the titles of another one.
+
+    `rows`: those of the sheet, with their numbers. `progress` is called now and then with the row number.
+    """
     first = detected.header_row or 0
     parser = _BodyParser(detected, columns, volume, communes)
-    for number, row in enumerate(detected.sheet.rows(), start=1):
+    next_header = None
+    for number, row in rows:
         if progress is not None and number % PROGRESS_INTERVAL == 0:
             progress(number)
-        if number > first:
-            parser.add(number, row)
+        if number > first and not parser.add(number, row):
+            next_header = number, row
+            break
     _split_postal_communes(parser.rows, columns)
-    return SheetBody(
-        parser.rows, fill_down.fill_values(parser.rows, parser.ignored_rows, columns, _merged(detected, columns))
-    )
+    filled = fill_down.fill_values(parser.rows, parser.ignored_rows, columns, _merged(detected, columns))
+    return SheetBody(parser.rows, filled, next_header)
 
 
 class _BodyParser:
-    """Collects the rows of one sheet."""
+    """Collects the rows of one table."""
 
     def __init__(
         self, detected: DetectedSheet, columns: Mapping[Meaning, int], volume: Meaning | None, communes: frozenset[str]
@@ -74,12 +82,13 @@ class _BodyParser:
         self._errors: dict[int, list[int]] = {}
         for number, column in detected.sheet.errors:
             self._errors.setdefault(number, []).append(column)
+        self._titles = detected.titles
         self._detector = IgnoredRowDetector(columns, _title_texts(detected), communes, detected.sample)
         # Licences since the last total, and in all; each with its number of rows.
         self._group, self._group_rows, self._total, self._total_rows = 0, 0, 0, 0
 
-    def add(self, number: int, row: CellRow) -> None:
-        """Parse a row, or record why it is ignored."""
+    def add(self, number: int, row: CellRow) -> bool:
+        """Parse a row, or record why it is ignored; return False where another table begins with it."""
         if number in self._errors:
             row = [ERROR_TEXT if index in self._errors[number] else cell for index, cell in enumerate(row)]
         cell = row[self._uai_column] if 0 <= self._uai_column < len(row) else ""
@@ -89,7 +98,9 @@ class _BodyParser:
                 (number, index) in self._uncomputed for index in self._naming_columns
             )
             if is_blank_row(row) and not may_be_named:
-                return
+                return True
+            if self.rows and begins_other_table(row, self._titles):
+                return False
             # A formula whose result is not in the file may name a school.
             ignored_row = (
                 None if may_be_named else self._detector.find(row, first=not self.rows) or self._sum(number, row)
@@ -98,12 +109,13 @@ class _BodyParser:
                 self.ignored_rows[number] = ignored_row
                 self.rows.append(parse_row(self._sheet, number, row, self._columns, ignored=ignored_row.reason))
                 self._group, self._group_rows = 0, 0
-                return
+                return True
         checked = parse_row(self._sheet, number, row, self._columns, volume=self._volume, uncomputed=self._uncomputed)
         self.rows.append(checked)
         if checked.units:
             self._group, self._group_rows = self._group + checked.units, self._group_rows + 1
             self._total, self._total_rows = self._total + checked.units, self._total_rows + 1
+        return True
 
     def _sum(self, number: int, row: CellRow) -> IgnoredRow | None:
         """Return `UNLABELLED_SUM` for a row that names no school and has the sum of those above."""

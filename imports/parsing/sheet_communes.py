@@ -11,10 +11,10 @@ from imports.parsing import cells
 from imports.parsing.cell_classification import match_commune
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from imports.parsing.sheet_body import SheetBody
     from imports.parsing.sheet_selection import DetectedSheet
+    from imports.parsing.stacked_tables import ReadTable
 
 #: Rows searched above the header.
 MAX_ROWS_ABOVE = 10
@@ -27,21 +27,18 @@ _ANNOUNCED_COMMUNE = re.compile(
 _NUMBERING = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 
 
-def fill_communes(
-    detected_sheets: Sequence[DetectedSheet],
-    mappings: Sequence[Mapping[Meaning, int]],
-    bodies: Sequence[SheetBody],
-    communes: frozenset[str],
-) -> int:
+def fill_communes(tables: Sequence[ReadTable], communes: frozenset[str]) -> int:
     """Fill in the commune of the sheet in rows without one; return in how many.
 
-    Only for sheets without a column for commune or postal code. Sheet names are used only where most of several sheets
+    Only for tables without a column for commune or postal code. Sheet names are used only where most of several sheets
     are named after a commune.
     """
-    name_communes = [match_commune(detected.sheet.name, communes) for detected in detected_sheets]
-    trusts_names = len(detected_sheets) > 1 and sum(map(bool, name_communes)) * 2 > len(detected_sheets)
+    names = {table.detected.index: table.detected.sheet.name for table in tables}
+    name_communes = {index: match_commune(name, communes) for index, name in names.items()}
+    trusts_names = len(names) > 1 and sum(map(bool, name_communes.values())) * 2 > len(names)
     count = 0
-    for detected, columns, body, name in zip(detected_sheets, mappings, bodies, name_communes, strict=True):
+    for detected, columns, body, _ in tables:
+        name = name_communes[detected.index]
         if Meaning.COMMUNE in columns or Meaning.POSTAL_CODE in columns:
             continue
         commune = _find_announced_commune(detected, communes) or (

@@ -12,9 +12,10 @@ from imports.meanings import LISTS_SHEET, Meaning
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, CellType, classify_cell
 from imports.parsing.column_titles import Title, match_meanings
 from imports.parsing.headers import Header, compute_header_digest, find_header, read_header
+from imports.parsing.table_boundaries import take_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from imports.formats.sheet_types import CellRow, Workbook, WorkbookSheet
 
@@ -26,7 +27,10 @@ MIN_SAMPLE_ROWS = 40
 
 @dataclass(frozen=True)
 class DetectedSheet:
-    """A sheet to read. `header_row`: its header row (the last of two), from 1, None where it has none."""
+    """A sheet to read, or a table in it.
+
+    `header_row`: its header row (the last of two), from 1, None where it has none.
+    """
 
     index: int
     sheet: WorkbookSheet
@@ -153,10 +157,16 @@ def _with_header_row(detected: DetectedSheet, header_row: int, first: DetectedSh
 
 def _build(index: int, sheet: WorkbookSheet, rows: list[CellRow], header: Header) -> DetectedSheet:
     start = 0 if header.row is None else header.row + 1
-    sample = rows[start : start + SAMPLE_ROWS]
+    return build_table(index, sheet, None if header.row is None else header.row + 1, header.titles, rows[start:])
+
+
+def build_table(
+    index: int, sheet: WorkbookSheet, header_row: int | None, titles: list[Title], rows: Iterable[CellRow]
+) -> DetectedSheet:
+    """Return the table below a header, with a sample of its `rows`, without those of another table further down."""
+    sample = list(islice(take_table(rows, titles), SAMPLE_ROWS))
     width = max(map(len, sample), default=0)
-    titles = header.titles + [Title("")] * (width - len(header.titles))
-    return DetectedSheet(index, sheet, None if header.row is None else header.row + 1, titles, sample)
+    return DetectedSheet(index, sheet, header_row, titles + [Title("")] * (width - len(titles)), sample)
 
 
 def _score(detected: DetectedSheet) -> _SheetScore:

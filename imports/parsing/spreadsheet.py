@@ -14,19 +14,20 @@ from imports.meanings import Meaning
 from imports.parsing import questions as layout_questions
 from imports.parsing import sheet_communes
 from imports.parsing.column_mapping import find_outdated_meanings, map_columns
+from imports.parsing.duplicate_tables import resolve_duplicate_tables
 from imports.parsing.headers import compute_header_digest
 from imports.parsing.preview import build_preview
-from imports.parsing.sheet_body import parse_body
 from imports.parsing.sheet_selection import collect_sample, select_sheets
+from imports.parsing.stacked_tables import TableReader, describe_tables, list_further_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from imports.layout import PreviewRow
+    from imports.layout import FurtherTable, PreviewRow
     from imports.parsing.column_mapping import ColumnMapping
     from imports.parsing.rows import ParsedRow
-    from imports.parsing.sheet_body import SheetBody
     from imports.parsing.sheet_selection import DetectedSheet
+    from imports.parsing.stacked_tables import ReadTable
     from imports.question import LayoutQuestion
 
 
@@ -77,6 +78,8 @@ class ParsedSheet:
     #: Names of all sheets of the workbook.
     sheets: list[str]
     regions: list[SheetRegion]
+    #: Those with columns of their own.
+    further_tables: list[FurtherTable]
     titles: list[str]
     #: The rows around the header.
     preview: list[PreviewRow]
@@ -129,6 +132,7 @@ def parse_spreadsheet(
     questions = [question.answered_by(choices.answers) for question in questions]
     remarks = [*workbook.remarks, *layout_questions.describe_sheets(layout)]
     rows: list[ParsedRow] = []
+    tables: list[ReadTable] = []
     if not any(question.is_open and question.column in BLOCKING_COLUMNS for question in questions):
         # While a question about quantities or e-mails is open, the schools are shown all the same.
         units_column = volume_column(volume)
@@ -137,12 +141,15 @@ def parse_spreadsheet(
             mapping.columns if detected.header_digest == first.header_digest else _map_separately(detected, known)
             for detected in detected_sheets
         ]
-        bodies = _read_bodies(detected_sheets, mappings, units_column, known.communes, progress)
-        filled_count = sheet_communes.fill_communes(detected_sheets, mappings, bodies, known.communes)
-        versions = layout_questions.ask_duplicate_sheets(detected_sheets, bodies)
-        questions += versions
+        reader = TableReader(units_column, known.communes, lambda table: _map_separately(table, known), progress)
+        tables = reader.read(detected_sheets, mappings)
+        bodies = [table.body for table in tables]
+        filled_count = sheet_communes.fill_communes(tables, known.communes)
+        versions = layout_questions.ask_duplicate_sheets(tables)
+        questions += [*versions, *resolve_duplicate_tables(tables, choices.answers)]
         rows = [] if versions else [row for body in bodies for row in body.rows]
         if not versions:
+            remarks += describe_tables(tables, units_column)
             remarks += layout_questions.describe_filled_values(bodies)
             remarks += [sheet_communes.describe_filled(filled_count)] if filled_count else []
         if len(rows) > limits.MAX_ROWS:
@@ -151,6 +158,7 @@ def parse_spreadsheet(
         kind=workbook.kind,
         sheets=[sheet.name for sheet in workbook.sheets],
         regions=[SheetRegion(detected.index, detected.header_row) for detected in detected_sheets],
+        further_tables=list_further_tables(tables, mapping.columns),
         titles=titles,
         preview=build_preview(first.sheet.rows(), first.header_row),
         columns=mapping.columns,
@@ -195,31 +203,3 @@ def _map_separately(detected: DetectedSheet, known: ParsingContext) -> dict[Mean
     """Return the mapping of a chosen sheet whose titles differ from the first one's."""
     titled = any(title.text for title in detected.titles)
     return map_columns(detected.titles, collect_sample([detected]), communes=known.communes, titled=titled).columns
-
-
-def _read_bodies(
-    detected_sheets: Sequence[DetectedSheet],
-    mappings: Sequence[Mapping[Meaning, int]],
-    volume: Meaning | None,
-    communes: frozenset[str],
-    progress: Callable[[int, int], None] | None,
-) -> list[SheetBody]:
-    total, rows_before = sum(detected.sheet.height for detected in detected_sheets), 0
-    bodies = []
-    for detected, columns in zip(detected_sheets, mappings, strict=True):
-
-        def report_progress(number: int, rows_before: int = rows_before) -> None:
-            assert progress is not None  # noqa: S101 - for the type checker
-            progress(rows_before + number, total)
-
-        bodies.append(
-            parse_body(
-                detected,
-                columns,
-                volume=volume,
-                communes=communes,
-                progress=report_progress if progress is not None else None,
-            )
-        )
-        rows_before += detected.sheet.height
-    return bodies

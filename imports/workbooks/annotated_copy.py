@@ -75,7 +75,7 @@ class _SheetWriter:
             set_widths(self.page, ADDED_WIDTHS, first=self.first + 1)
             self.page.freeze_panes = f"A{(top or 0) + 1}" if top else None
         for number, row in enumerate(self.sheet.rows(), start=1):
-            if is_annotated and number == top:
+            if is_annotated and (number == top or (self.index, number) in place.lower_headers):
                 self.page.append(self._titles(row))
             elif number in marks:
                 self.page.append(self._marked(row, marks[number], place.first))

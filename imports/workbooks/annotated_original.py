@@ -100,6 +100,8 @@ def _annotate(
             for column in (first, first + 1):
                 if (row, column + 1) in sheet._cells:  # noqa: SLF001 - `sheet.cell` would create the cell
                     sheet.cell(row, column + 1).value = None
+        for _, header_row in (lower for lower in place.lower_headers if lower[0] == index):
+            _write_titles(sheet, header_row, first)
         for mark in of_sheet[index]:
             _mark_row(sheet, mark, place.first, added)
         if of_sheet[index]:

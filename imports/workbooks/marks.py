@@ -47,16 +47,29 @@ class TableLocation(NamedTuple):
     headers: Mapping[int, int | None]
     columns: Mapping[Meaning, int]
     width: int
+    #: Sheet and header row of the tables below another one.
+    lower_headers: Sequence[tuple[int, int]] = ()
 
     @classmethod
     def from_layout(cls, layout: Layout) -> TableLocation:
         """Build it from the layout of an import."""
-        return cls(layout.sheets, dict(layout.regions), layout.columns, len(layout.titles))
+        headers = dict(layout.regions)
+        lower = [
+            (table.sheet, table.header_row)
+            for table in layout.further_tables
+            if table.header_row is not None and table.header_row != headers.get(table.sheet)
+        ]
+        return cls(layout.sheets, headers, layout.columns, len(layout.titles), lower)
 
     @property
     def first(self) -> int:
         """Index of the first column with a meaning."""
-        return min((index for meaning, index in self.columns.items() if meaning != Meaning.CHOICE), default=0)
+        return find_first_column(self.columns)
+
+
+def find_first_column(columns: Mapping[Meaning, int]) -> int:
+    """Return the index of the first column with a meaning, 0 where there is none."""
+    return min((index for meaning, index in columns.items() if meaning != Meaning.CHOICE), default=0)
 
 
 def build_mark(
@@ -90,7 +103,7 @@ def build_mark(
 
 def _column(meaning: str, columns: Mapping[Meaning, int], volume: Volume | None) -> int | None:
     if not meaning:
-        return None
+        return find_first_column(columns)
     candidates = [Meaning(meaning)]
     if meaning == Meaning.UNITS and (column := volume_column(volume)):
         candidates = [column]

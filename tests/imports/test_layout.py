@@ -7,7 +7,7 @@ import json
 import pytest
 
 from imports.enums import Volume
-from imports.layout import Layout, LayoutChoices, PreviewRow, SheetRegion
+from imports.layout import FurtherTable, Layout, LayoutChoices, PreviewRow, SheetRegion
 from imports.meanings import Meaning
 from imports.models import SpreadsheetImport
 from imports.question import AnswerOption, LayoutQuestion
@@ -17,6 +17,7 @@ LAYOUT = Layout(
     kind="xlsx",
     sheets=["Notes", "2026"],
     regions=[SheetRegion(1, 2)],
+    further_tables=[FurtherTable(1, 9, {Meaning.UAI: 1, Meaning.UNITS: 0})],
     titles=["UAI", "Licences"],
     preview=[PreviewRow(2, ["UAI", "Licences"]), PreviewRow(3, ["0301234D", ""]), PreviewRow(4, ["", "3"])],
     columns={Meaning.UAI: 0, Meaning.UNITS: 1},

@@ -1,0 +1,60 @@
+"""Ask which table counts where several tables of one sheet list the same schools. Pure."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from imports.parsing.ignored_rows import NOT_CHOSEN
+from imports.parsing.questions import list_schools, overlap
+from imports.parsing.rows import ignore_row
+from imports.question import AnswerOption, LayoutQuestion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from imports.parsing.stacked_tables import ReadTable
+
+CODE = "duplicate_tables"
+#: The answer that reads them all: a school that stands several times is then reported row by row.
+ALL_TABLES = "all"
+
+
+def resolve_duplicate_tables(tables: Sequence[ReadTable], answers: Mapping[str, str]) -> list[LayoutQuestion]:
+    """Return a question where tables of one sheet list the same schools; ignore the rows that its answer leaves out."""
+    found = _find_overlapping(tables)
+    if not found:
+        return []
+    question = _build_question(found).answered_by(answers)
+    for table in found if question.answer not in ("", ALL_TABLES) else ():
+        if _option(table) != question.answer:
+            table.body.rows[:] = [row if row.ignored else ignore_row(row, NOT_CHOSEN.reason) for row in table.body.rows]
+    return [question]
+
+
+def _build_question(found: Sequence[ReadTable]) -> LayoutQuestion:
+    rows = [str(table.detected.header_row or 1) for table in found]
+    options = [
+        AnswerOption(_option(table), f"Seulement celui dont les titres sont à la ligne {row}")
+        for table, row in zip(found, rows, strict=True)
+    ]
+    return LayoutQuestion(
+        "",
+        CODE,
+        f"Les tableaux qui commencent aux lignes {', '.join(rows[:-1])} et {rows[-1]} listent en grande partie les "
+        "mêmes écoles. Lequel faut-il lire ?",
+        (*options, AnswerOption(ALL_TABLES, "Tous, ligne par ligne")),
+    )
+
+
+def _find_overlapping(tables: Sequence[ReadTable]) -> list[ReadTable]:
+    schools = [list_schools(table.body) for table in tables]
+    found: set[int] = set()
+    for one, other in combinations(range(len(tables)), 2):
+        if tables[one].detected.index == tables[other].detected.index and overlap(schools[one], schools[other]):
+            found |= {one, other}
+    return [tables[position] for position in sorted(found)]
+
+
+def _option(table: ReadTable) -> str:
+    return f"{table.detected.index}-{table.detected.header_row or 0}"

@@ -1,0 +1,155 @@
+"""Read the tables of the selected sheets: most have one, some have others below it with columns of their own. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from imports.formats.exceptions import UnreadableFile
+from imports.layout import FurtherTable
+from imports.meanings import LABELS, Meaning
+from imports.parsing.column_mapping import column_letters
+from imports.parsing.headers import compute_header_digest, read_header_below
+from imports.parsing.ignored_rows import OTHER_HEADER
+from imports.parsing.rows import list_columns, parse_row
+from imports.parsing.sheet_body import parse_body
+from imports.parsing.sheet_selection import build_table
+from imports.parsing.table_boundaries import NumberedRows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from imports.formats.sheet_types import CellRow
+    from imports.parsing.sheet_body import SheetBody
+    from imports.parsing.sheet_selection import DetectedSheet
+
+#: More tables in the selected sheets are forms rather than lists.
+MAX_TABLES = 100
+#: The meanings named in the remark about a table.
+_NAMED_MEANINGS = (Meaning.UAI, Meaning.NAME, Meaning.COMMUNE, Meaning.UNITS, Meaning.CLASSES, Meaning.EMAIL)
+
+
+class ReadTable(NamedTuple):
+    """A table that was read: where it is, its columns, its rows."""
+
+    detected: DetectedSheet
+    columns: Mapping[Meaning, int]
+    body: SheetBody
+    #: Whether it is below another one in its sheet.
+    below: bool
+
+
+@dataclass
+class TableReader:
+    """Reads the sheets one after the other."""
+
+    volume: Meaning | None
+    communes: frozenset[str]
+    #: Returns the columns of a table.
+    map_table: Callable[[DetectedSheet], Mapping[Meaning, int]]
+    progress: Callable[[int, int], None] | None = None
+    tables: list[ReadTable] = field(default_factory=list)
+    #: By the digest of the titles.
+    _columns: dict[str, Mapping[Meaning, int]] = field(default_factory=dict)
+
+    def read(
+        self, detected_sheets: Sequence[DetectedSheet], mappings: Sequence[Mapping[Meaning, int]]
+    ) -> list[ReadTable]:
+        """Return the tables of the sheets, in order. Raises `UnreadableFile` where they are too many."""
+        total, rows_before = sum(detected.sheet.height for detected in detected_sheets), 0
+        for detected, columns in zip(detected_sheets, mappings, strict=True):
+            self._columns.setdefault(detected.header_digest, columns)
+            self._read_sheet(detected, columns, rows_before, total)
+            rows_before += detected.sheet.height
+        return self.tables
+
+    def _read_sheet(
+        self, detected: DetectedSheet, columns: Mapping[Meaning, int], rows_before: int, total: int
+    ) -> None:
+        numbered = NumberedRows(detected.sheet.rows())
+        table = self._read_table(detected, columns, numbered, rows_before, total)
+        self.tables.append(table)
+        while table.body.next_header is not None:
+            if len(self.tables) >= MAX_TABLES:
+                raise too_many_tables(detected.sheet.name)
+            number, row = table.body.next_header
+            below = self._detect_below(table, number, row, numbered)
+            columns = self._map_below(below, table.columns)
+            table = self._read_table(below, columns, numbered, rows_before, total)._replace(below=True)
+            mapped = list_columns(columns)
+            table.body.rows.insert(0, parse_row(below.index, number, row, mapped, ignored=OTHER_HEADER.reason))
+            self.tables.append(table)
+
+    def _read_table(
+        self,
+        detected: DetectedSheet,
+        columns: Mapping[Meaning, int],
+        numbered: Iterable[tuple[int, CellRow]],
+        rows_before: int,
+        total: int,
+    ) -> ReadTable:
+        progress = self.progress
+        body = parse_body(
+            detected,
+            columns,
+            numbered,
+            volume=self.volume,
+            communes=self.communes,
+            progress=None if progress is None else lambda number: progress(rows_before + number, total),
+        )
+        return ReadTable(detected, columns, body, below=False)
+
+    def _detect_below(self, above: ReadTable, number: int, row: CellRow, numbered: NumberedRows) -> DetectedSheet:
+        """Return the table whose titles are in a row, joined with the row below where there are two header rows."""
+        sheet = above.detected.sheet
+        merged = [area._replace(top=area.top - number + 1, bottom=area.bottom - number + 1) for area in sheet.merged]
+        header = read_header_below([row, *islice(numbered.look_ahead(), 1)], 0, merged)
+        lower = header.row or 0
+        rows = islice(numbered.look_ahead(), lower, None)
+        return build_table(above.detected.index, sheet, number + lower, header.titles, rows)
+
+    def _map_below(self, below: DetectedSheet, above: Mapping[Meaning, int]) -> Mapping[Meaning, int]:
+        """Return the columns of a table below another; those of the other where none of its own names a school."""
+        digest = compute_header_digest([title.text for title in below.titles])
+        if digest not in self._columns:
+            columns = self.map_table(below)
+            self._columns[digest] = columns if {Meaning.UAI, Meaning.NAME} & columns.keys() else above
+        return self._columns[digest]
+
+
+def too_many_tables(sheet: str) -> UnreadableFile:
+    """Return the error for a sheet with one small table below the other."""
+    return UnreadableFile(
+        "too_many_tables",
+        f"La feuille « {sheet} » contient plus de {MAX_TABLES} tableaux l'un sous l'autre, aux colonnes différentes. "
+        "Réunissez-les en un seul, une ligne par école, sous une seule ligne de titres.",
+    )
+
+
+def list_further_tables(tables: Sequence[ReadTable], columns: Mapping[Meaning, int]) -> list[FurtherTable]:
+    """Return the tables below another, and those of sheets whose columns are not `columns`."""
+    return [
+        FurtherTable(table.detected.index, table.detected.header_row, table.columns)
+        for table in tables
+        if table.below or table.columns != columns
+    ]
+
+
+def describe_tables(tables: Sequence[ReadTable], volume: Meaning | None) -> list[str]:
+    """Return a remark about each table that is read with other columns than the one above it."""
+    remarks = []
+    for above, table in pairwise(tables):
+        if not table.below or table.columns == above.columns:
+            continue
+        named = [f"{LABELS[one]} : {column_letters(table.columns[one])}" for one in _NAMED_MEANINGS
+                 if one in table.columns]  # fmt: skip
+        name = table.detected.sheet.name
+        remark = (
+            f"Un autre tableau commence à la ligne {table.detected.header_row}"
+            f"{f' de la feuille « {name} »' if name else ''}. Il est lu avec ses propres colonnes ({', '.join(named)})."
+        )
+        if volume is not None and volume not in table.columns:
+            remark += f" Aucune n'y donne « {LABELS[volume]} » : ses lignes sont à compléter."
+        remarks.append(remark)
+    return remarks
