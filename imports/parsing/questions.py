@@ -10,6 +10,7 @@ from imports.enums import Purpose, Volume
 from imports.meanings import LABELS, Meaning
 from imports.parsing import fill_down
 from imports.parsing.column_mapping import column_letters
+from imports.parsing.reshaped_sheets import find_origin
 from imports.question import LayoutQuestion
 from schools.folding import fold
 
@@ -87,7 +88,8 @@ def describe_sheets(layout: SheetSelection) -> list[str]:
     """Return remarks about the sheets read together, and the others that list schools."""
     read_names = [f"« {detected.sheet.name} »" for detected in layout.detected_sheets]
     remarks = []
-    if len(read_names) > 1:
+    # Those side by side in one sheet have their own remark.
+    if len({id(find_origin(detected.sheet)) for detected in layout.detected_sheets}) > 1:
         remarks.append(f"{len(read_names)} feuilles de mêmes colonnes sont lues ensemble : {', '.join(read_names)}.")
     others = ", ".join(f"« {name} »" for name in layout.others)
     if layout.others and len(read_names) == 1:

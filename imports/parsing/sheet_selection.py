@@ -12,6 +12,7 @@ from imports.meanings import LISTS_SHEET, Meaning
 from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, CellType, classify_cell
 from imports.parsing.column_titles import Title, match_meanings
 from imports.parsing.headers import Header, compute_header_digest, find_header, read_header
+from imports.parsing.reshaped_sheets import find_origin
 from imports.parsing.table_boundaries import take_table
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def select_sheets(
         detected
         for detected in candidates
         if detected.index == best.index
+        # Beside it in the same sheet, whatever its titles.
+        or (find_origin(detected.sheet) is find_origin(best.sheet) and scores[detected.index].is_list)
         or (
             header_digest
             and scores[best.index].is_list

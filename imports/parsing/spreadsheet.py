@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from imports.enums import Purpose, Volume
 from imports.formats import limits
-from imports.formats.detection import open_workbook
 from imports.formats.exceptions import check_height, too_many_rows
 from imports.layout import SheetRegion
 from imports.meanings import Meaning
@@ -18,6 +17,7 @@ from imports.parsing.duplicate_tables import resolve_duplicate_tables
 from imports.parsing.headers import compute_header_digest
 from imports.parsing.preview import build_preview
 from imports.parsing.sheet_selection import collect_sample, select_sheets
+from imports.parsing.sheet_shapes import open_tables
 from imports.parsing.stacked_tables import TableReader, describe_tables, list_further_tables
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def parse_spreadsheet(
 ) -> ParsedSheet:
     """Parse a file. Raises `UnreadableFile`. `progress` is called now and then with the rows read and their total."""
     known = known or ParsingContext()
-    workbook = open_workbook(content)
+    workbook = open_tables(content)
     layout = select_sheets(workbook, sheets=choices.sheets, header_row=choices.header_row)
     detected_sheets = layout.detected_sheets
     check_height(sum(detected.sheet.height for detected in detected_sheets))

@@ -21,8 +21,8 @@ from core.workbook import (
     save_to_bytes,
     set_widths,
 )
-from imports.formats.detection import open_workbook
 from imports.meanings import ADDED_TITLES, LISTS_SHEET
+from imports.parsing.sheet_shapes import open_tables
 from imports.workbooks import cell_marks, choice_lists
 from imports.workbooks.annotated_original import ADDED_WIDTHS, AddedColumns, locate_added_columns
 from imports.workbooks.style_cache import StyleCache
@@ -41,7 +41,7 @@ def rebuild(
     content: bytes, place: TableLocation, marks: Sequence[RowMarks], sign: Callable[[Workbook, int], None]
 ) -> bytes:
     """Return an annotated workbook of all sheets' values. `sign`: as for `annotate`."""
-    read = open_workbook(content)
+    read = open_tables(content)
     of_sheet: dict[int, dict[int, RowMarks]] = defaultdict(dict)
     for mark in marks:
         of_sheet[mark.sheet][mark.number] = mark

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 ADDED_WIDTHS = (60, 44, 44)
 
 
+class SheetsReshaped(Exception):
+    """The tables were read from sheets that the file does not have: its sheets were turned or parted."""
+
+
 class AddedColumns(NamedTuple):
     """Additions to a workbook: index (from 0) of the first of three columns, choice lists, notes, styles."""
 
@@ -63,7 +67,8 @@ def annotate(
 ) -> bytes:
     """Return the annotated workbook. `sign`: called with it and the index (from 0) of the choice column.
 
-    Raises any exception of openpyxl on an unsupported workbook.
+    Raises `SheetsReshaped` where the tables are not those of its sheets, and any exception of openpyxl on an
+    unsupported workbook.
     """
     with warnings.catch_warnings():
         # It warns about every feature that it drops.
@@ -84,6 +89,8 @@ def _annotate(
     marks: Sequence[RowMarks],
     sign: Callable[[Workbook, int], None],
 ) -> bytes:
+    if missing := set(place.names) - set(book.sheetnames):
+        raise SheetsReshaped(*sorted(missing))
     results = read_results(book, content)
     of_sheet: dict[int, list[RowMarks]] = defaultdict(list)
     for mark in marks:

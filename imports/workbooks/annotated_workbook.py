@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from imports.formats import xlsx, zip_archive
 from imports.workbooks.annotated_copy import rebuild
-from imports.workbooks.annotated_original import annotate
+from imports.workbooks.annotated_original import SheetsReshaped, annotate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +36,8 @@ def annotate_as_it_came(
 ) -> AnnotatedWorkbook | None:
     """Return the original file annotated; None where it is no .xlsx, too large for now, or refused by openpyxl.
 
+    Also where its tables were turned or parted: their marks belong beside each of them.
+
     `sign`: called with the workbook and the index (from 0) of the choice column.
     """
     members = zip_archive.WorkbookArchive(content).members if content.startswith(zip_archive.SIGNATURE) else {}
@@ -48,6 +50,8 @@ def annotate_as_it_came(
         annotated = annotate(content, place, marks, sign, macros=macros)
     except MemoryError:
         raise
+    except SheetsReshaped:
+        return None
     except Exception:
         # openpyxl is stricter than Excel, in many ways.
         logger.exception("A workbook could not be annotated as it came.")

@@ -1,0 +1,118 @@
+"""Tables side by side in one sheet."""
+
+from __future__ import annotations
+
+import pytest
+
+from imports.enums import Purpose
+from imports.models import ImportRow
+from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
+from tests.factories.schools import SchoolFactory
+from tests.imports.actions import build_annotated, upload_and_parse, upload_corrected
+from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx
+
+A, B, C, D, E = UNUSED_UAIS
+TITLES = ["UAI", "École", "Licences"]
+GAP = [None]
+
+
+def parse(rows, merged=(), **choices):
+    return parse_spreadsheet(build_xlsx(rows, merged=merged), ParsingOptions(**choices))
+
+
+def units(parsed_sheet):
+    return {row.cells["uai"]: row.units for row in parsed_sheet.rows if not row.ignored}
+
+
+TWINS = [[*TITLES, None, *TITLES], [A, "Zola", 3, None, C, "Hugo", 5], [B, "Sand", 4, None, D, "Gide", 6]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "merged"),
+    [
+        (TWINS, ()),
+        ([["Secteur Nord", None, None, None, "Secteur Sud"], *TWINS], ()),
+        ([["Secteur Nord", None, None, None, "Secteur Sud"], *TWINS], ("A1:C1", "E1:G1")),
+        ([["Les écoles de la ville et leurs licences"], [], *TWINS], ("A1:G1",)),
+        ([[*TITLES, *TITLES], [A, "Zola", 3, C, "Hugo", 5], [B, "Sand", 4, D, "Gide", 6]], ()),
+        ([[*TITLES, None, "Code RNE", "Établissement", "Quantité"], *TWINS[1:]], ()),
+        ([[*TITLES, None, "Licences", "École", "UAI"], [A, "Zola", 3, None, 5, "Hugo", C],
+          [B, "Sand", 4, None, 6, "Gide", D]], ()),
+        ([[*TITLES, None, None, None, None], [A, "Zola", 3, None, *TITLES], [B, "Sand", 4, None, C, "Hugo", 5],
+          [None, None, None, None, D, "Gide", 6]], ()),
+    ],
+)  # fmt: skip
+def test_tables_side_by_side_are_both_read(rows, merged):
+    """Under two banners or one, merged or not, without a gap, with other titles, and at different heights."""
+    parsed_sheet = parse(rows, merged)
+    assert units(parsed_sheet) == {A: 3, B: 4, C: 5, D: 6}
+    assert parsed_sheet.questions == []
+    (remark,) = parsed_sheet.remarks
+    assert remark.startswith("La feuille « Feuil1 » porte 2 tableaux côte à côte")
+    assert len(parsed_sheet.regions) == 2
+
+
+def test_row_numbers_are_those_of_the_file_and_three_tables_are_three_sheets():
+    content = build_csv(
+        [["UAI", "Licences", "", "UAI", "Licences", "", "UAI", "Licences"],
+         [A, "1", "", B, "2", "", C, "3"], ["", "", "", D, "4", "", E, "5"]]
+    )  # fmt: skip
+    parsed_sheet = parse_spreadsheet(content, ParsingOptions())
+    assert parsed_sheet.sheets == ["Colonnes A à B", "Colonnes D à E", "Colonnes G à H"]
+    assert [(row.sheet, row.number, row.units) for row in parsed_sheet.rows] == [
+        (0, 2, 1), (1, 2, 2), (1, 3, 4), (2, 2, 3), (2, 3, 5),
+    ]  # fmt: skip
+
+
+def test_tables_without_numbers_are_both_read_for_the_perimeter():
+    rows = [["École", "Commune", None, "École", "Commune"], ["Zola", "Nîmes", None, "Hugo", "Alès"]]
+    parsed_sheet = parse(rows, purpose=Purpose.PORTFOLIO)
+    assert [row.cells["name"] for row in parsed_sheet.rows] == ["Zola", "Hugo"]
+
+
+def test_one_of_the_tables_can_be_chosen_alone():
+    parsed_sheet = parse(TWINS, sheets=["Feuil1 (E à G)"])
+    assert units(parsed_sheet) == {C: 5, D: 6}
+
+
+def test_the_same_schools_on_both_sides_are_asked_about():
+    same = [[*TITLES, None, *TITLES], [A, "Zola", 3, None, A, "Zola", 5], [B, "Sand", 4, None, B, "Sand", 6]]
+    parsed_sheet = parse(same)
+    assert [question.code for question in parsed_sheet.questions] == ["multiple_versions"]
+    assert "« Feuil1 (A à C) » et « Feuil1 (E à G) »" in parsed_sheet.questions[0].message
+
+
+@pytest.mark.parametrize(
+    ("titles", "row"),
+    [
+        (["UAI", "École", "Licences", None, "UAI du collège", "Collège"], [A, "Zola", 3, None, C, "Collège Hugo"]),
+        (["UAI", "École", None, "Licences", None, "Remarques"], [A, "Zola", None, 3, None, "à revoir"]),
+        (
+            ["UAI", "École", "Nom", "Mél", "Nom", "Mél", "Licences"],
+            [A, "Zola", "M. Un", "a@b.fr", "Mme Deux", "a@b.fr", 3],
+        ),
+        (["UAI", "École", "Licences", None, "Contact", "Mél"], [A, "Zola", 3, None, "Mme Martin", "a@b.fr"]),
+        (["UAI", "École", "Licences", "Directeur", "Licences"], [A, "Zola", 3, "Mme Martin", 3]),
+    ],
+)
+def test_columns_about_the_same_schools_are_no_second_table(titles, row):
+    parsed_sheet = parse([titles, row, [B, *row[1:]]])
+    assert (parsed_sheet.sheets, units(parsed_sheet)) == (["Feuil1"], {A: 3, B: 3})
+
+
+def test_the_annotated_workbook_gives_each_table_its_sheet(pool):
+    schools = SchoolFactory.create_batch(4)
+    left = [[schools[0].uai, schools[0].name, 3], ["0300000Z", schools[1].name, 4]]
+    right = [["0300000Z", schools[2].name, 5], [schools[3].uai, schools[3].name, 6]]
+    rows = [[*one, None, *other] for one, other in zip(left, right, strict=True)]
+    spreadsheet_import = upload_and_parse(pool, build_xlsx([TWINS[0], *rows]), filename="deux.xlsx")
+    book = build_annotated(spreadsheet_import)
+    assert book.sheetnames[:2] == ["Feuil1 (A à C)", "Feuil1 (E à G)"]
+    assert book["Feuil1 (A à C)"]["A3"].comment is not None
+    assert book["Feuil1 (E à G)"]["A2"].comment is not None
+    book["Feuil1 (A à C)"]["F3"], book["Feuil1 (E à G)"]["F2"] = schools[1].uai, schools[2].uai
+    corrected = upload_corrected(pool, book)
+    found = ImportRow.objects.filter(import_id=corrected.pk).values_list("sheet", "number", "uai", "units")
+    assert sorted(found) == [
+        (0, 2, schools[0].uai, 3), (0, 3, schools[1].uai, 4), (1, 2, schools[2].uai, 5), (1, 3, schools[3].uai, 6),
+    ]  # fmt: skip
