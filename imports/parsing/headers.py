@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from imports.formats.sheet_types import CellRow, MergedRange
 
-#: Rows searched for the header.
+#: Rows searched for the header; those below a letter of more rows must be plainly titles.
 MAX_HEADER_ROWS = 80
 #: Score of a UAI title; any other scores 1.
 UAI_WEIGHT = 3
@@ -62,6 +62,18 @@ def find_header(rows: Sequence[CellRow], merged: Sequence[MergedRange] = ()) -> 
         index = next((i for i in range(first - 1, -1, -1) if candidates[i].filled), None)
         if index is not None and candidates[index].may_be_titles(width=len(candidates[first].filled)):
             return Header(index, candidates[index].titles())
+    return Header(None, []) if first is not None else _find_deep_header(rows, merged)
+
+
+def _find_deep_header(rows: Sequence[CellRow], merged: Sequence[MergedRange]) -> Header:
+    """Return the first titles of a table of schools further down."""
+    for index in range(MAX_HEADER_ROWS, len(rows)):
+        texts = [text for cell in rows[index] if (text := cells.cell_to_text(cell))]
+        if len(texts) > 1 and find_title_meanings(texts):
+            top = index - 1
+            near = [area._replace(top=area.top - top, bottom=area.bottom - top) for area in merged]
+            header = read_header_below(rows[top : index + 2], 1, near)
+            return Header(top + (header.row or 0), header.titles)
     return Header(None, [])
 
 

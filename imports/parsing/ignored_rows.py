@@ -26,6 +26,7 @@ MIN_CODE_LENGTH = 5
 #: The label of a total is among the first texts of its row.
 MAX_LABELS = 4
 MAX_LABEL_LENGTH = 80
+MIN_COMMENT_WORDS = 3
 #: Digits as in a UAI, and not as in a telephone number.
 _CODE_LIKE = re.compile(r"(?<![0-9])(?<![0-9][ .-])(?:[0-9OoIl][ .'-]?){5,8}[A-Za-z]?(?![ .-]?[0-9])")
 #: A text with this beginning labels a total, whatever follows: « Sous-total Nîmes », « S/T Alès », « TOTAL 12 écoles ».
@@ -45,6 +46,7 @@ _NOTE = re.compile(
     r"la directrice\b|le maire|pour le maire|l'inspect)",
     re.IGNORECASE,
 )  # fmt: skip
+_PAGE = re.compile(r"\s*(page|p\.|feuillet)\s*[0-9]+(\s*(/|sur)\s*[0-9]+)?\s*", re.IGNORECASE)
 _GROUP = re.compile(
     r"(communes?|villes?|mairie|secteurs?|circonscriptions?|circo|cantons?|departements?|dept|zones?|bassins?|quartiers?|"
     r"territoires?|rep|reseaux?|epci|cc|ca|agglomeration|academie|arrondissements?|ecoles?|colleges?|lycees?|"
@@ -114,6 +116,8 @@ class IgnoredRowDetector:
         ]
         #: Rural schools often bear the name of their commune.
         self._named_after_communes = sum(bool(match_commune(name, communes)) for name in names) * 2 > len(names)
+        #: In a list of names with capitals, a sentence without one is a comment.
+        self._capitalised = sum(name[:1].isupper() for name in names) * 2 > len(names)
         self._places = [columns[m] for m in (Meaning.COMMUNE, Meaning.POSTAL_CODE) if m in columns]
 
     def is_obvious_school(self, row: CellRow) -> bool:
@@ -155,8 +159,10 @@ class IgnoredRowDetector:
             return None if isinstance(self._at(row, self._name), str) and self._at(row, self._name).strip() else UNNAMED
         if len(filled) == 1:
             return self._classify_single_text(filled[0], labels[filled[0]])
-        if len(labels) == len(filled) <= 3 and _NOTE.match(next(iter(labels.values()))):  # noqa: PLR2004
-            return NOTE  # « Fait à Nîmes, le 12 mars », and a signature
+        if len(labels) == len(filled) <= 3 and (  # noqa: PLR2004
+            _NOTE.match(next(iter(labels.values()))) or _PAGE.fullmatch(list(labels.values())[-1])
+        ):
+            return NOTE  # « Fait à Nîmes, le 12 mars », and a signature; « Ville de Nîmes », and « Page 2/3 »
         return None
 
     def _at(self, row: CellRow, index: int | None) -> CellValue:
@@ -196,6 +202,8 @@ class IgnoredRowDetector:
         commune, folded, types = self._group_commune(text), _folded(text), classify_cell(text)
         if commune and not (is_name_column and self._named_after_communes):
             return IgnoredRow(GROUP.reason, commune=commune, ends_group=True)
+        if is_name_column and not types & CellType.SCHOOL and self._is_comment(text):
+            return NOTE
         # « ÉCOLES MATERNELLES » is a heading; « École maternelle » is a village school.
         heading = _KIND_HEADING.fullmatch(folded) is not None and not (is_name_column and not folded.endswith("s"))
         group = not types & CellType.SCHOOL and _GROUP.fullmatch(folded) is not None
@@ -205,6 +213,12 @@ class IgnoredRowDetector:
             bool(types & CellType.SCHOOL) and not types & CellType.KIND and self._takes_names(index)
         )
         return None if named else NOTE
+
+    def _is_comment(self, text: str) -> bool:
+        """Whether a text alone in the column of names is a comment: « → vu », « en attente de la directrice »."""
+        if not text[0].isalnum():
+            return text[0] not in "«\"'“("
+        return self._capitalised and text[0].islower() and len(text.split()) >= MIN_COMMENT_WORDS
 
     def _takes_names(self, index: int) -> bool:
         return index == self._name or (self._name is None and self._uai is None)

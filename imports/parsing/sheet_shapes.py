@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from imports.formats.detection import open_workbook
 from imports.meanings import LISTS_SHEET
 from imports.parsing.column_mapping import column_letters
-from imports.parsing.reshaped_sheets import take_columns
+from imports.parsing.reshaped_sheets import list_forms, take_columns, turn
 from imports.parsing.sheet_selection import SAMPLE_ROWS
 from imports.parsing.side_by_side import find_blocks
+from imports.parsing.stacked_forms import are_forms, collect_forms, read_lines
+from imports.parsing.turned_tables import lies_on_its_side
 
 if TYPE_CHECKING:
-    from imports.formats.sheet_types import Workbook, WorkbookSheet
+    from imports.formats.sheet_types import CellRow, Workbook, WorkbookSheet
 
 
 @dataclass
@@ -27,18 +29,45 @@ class ReshapedWorkbook:
 
 
 def open_tables(content: bytes) -> Workbook:
-    """Open a file; its sheets are upright tables as far as their shape is known. Raises `UnreadableFile`."""
+    """Open a file; its sheets are upright lists as far as their shape is known. Raises `UnreadableFile`."""
     workbook = open_workbook(content)
     reshaped = ReshapedWorkbook(workbook.kind, list(workbook.sheets), list(workbook.remarks))
+    turned: list[str] = []
     for index, sheet in enumerate(workbook.sheets):
-        if sheet.name != LISTS_SHEET:
-            _part_columns(reshaped, index, sheet)
+        if sheet.name == LISTS_SHEET:
+            continue
+        rows = list(islice(sheet.rows(), SAMPLE_ROWS))
+        if are_forms(rows):
+            _list_forms(reshaped, index, sheet)
+        elif lies_on_its_side(rows):
+            reshaped.sheets[index] = turn(sheet, f"{sheet.name} (tournée)".strip(), rows)
+            turned.append(f"« {sheet.name} »" if sheet.name else "ce fichier")
+        else:
+            _part_columns(reshaped, index, sheet, rows)
+    if turned:
+        reshaped.remarks.append(
+            f"Tableau couché, une école par colonne : {', '.join(turned)}. Il est lu tourné : la ligne 2 est la "
+            "colonne B du fichier, la ligne 3 la colonne C, et ainsi de suite."
+        )
     return reshaped
 
 
-def _part_columns(reshaped: ReshapedWorkbook, index: int, sheet: WorkbookSheet) -> None:
+def _list_forms(reshaped: ReshapedWorkbook, index: int, sheet: WorkbookSheet) -> None:
+    filled = collect_forms(read_lines(sheet.rows()))
+    reshaped.sheets[index] = list_forms(sheet, f"{sheet.name} (en liste)".strip(), filled)
+    reshaped.remarks.append(
+        f"{_name_place(sheet)} est faite de {len(filled) - 1} formulaires l'un sous l'autre. Chacun est lu comme une "
+        "ligne de tableau, celle où il finit : vérifiez qu'aucune école ne manque."
+    )
+
+
+def _name_place(sheet: WorkbookSheet) -> str:
+    return f"La feuille « {sheet.name} »" if sheet.name else "La feuille"
+
+
+def _part_columns(reshaped: ReshapedWorkbook, index: int, sheet: WorkbookSheet, rows: list[CellRow]) -> None:
     """Make a sheet of each table side by side; the first of them takes the place of the sheet."""
-    blocks = find_blocks(list(islice(sheet.rows(), SAMPLE_ROWS)), sheet.merged)
+    blocks = find_blocks(rows, sheet.merged)
     if not blocks:
         return
     names = [f"{column_letters(block.left)} à {column_letters(block.right)}" for block in blocks]
@@ -53,8 +82,7 @@ def _part_columns(reshaped: ReshapedWorkbook, index: int, sheet: WorkbookSheet) 
     ]
     reshaped.sheets[index : index + 1] = parts[:1]
     reshaped.sheets.extend(parts[1:])
-    where = f"La feuille « {sheet.name} »" if sheet.name else "Ce fichier"
     reshaped.remarks.append(
-        f"{where} porte {len(blocks)} tableaux côte à côte, lus comme autant de feuilles : colonnes "
+        f"{_name_place(sheet)} porte {len(blocks)} tableaux côte à côte, lus comme autant de feuilles : colonnes "
         f"{', '.join(names[:-1])} et {names[-1]}."
     )

@@ -111,3 +111,23 @@ def test_the_national_directory_export_is_a_valid_spreadsheet(name):
     }  # fmt: skip
     assert not parsed_sheet.questions
     assert not any(row.ignored for row in parsed_sheet.rows)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "01_ecoles_en_colonnes", "02_deux_tableaux_cote_a_cote", "08_lignes_de_commentaire",
+        "39_mise_en_page_imprimee", "54_second_tableau_dessous_autres_colonnes",
+        "55_second_tableau_colonnes_interverties", "60_tableau_apres_118_lignes",
+    ],
+)  # fmt: skip
+def test_lists_of_unusual_shapes_are_read_as_their_authors_meant(name):
+    """Row by row: some of them have no UAI."""
+    file = SHARED / "spreadsheets" / "nasty" / f"{name}.xlsx"
+    truth = json.loads(file.with_name(f"{file.name}.truth.json").read_text(encoding="utf-8"))["truth"]
+    parsed_sheet = parse_spreadsheet(file.read_bytes(), ParsingOptions())
+    rows = [row for row in parsed_sheet.rows if not row.ignored]
+    assert [row.units for row in rows] == list(truth.values())
+    assert {row.cells["uai"] for row in rows if "uai" in row.cells} <= truth.keys()
+    assert not parsed_sheet.questions
+    assert not any(row.problems for row in rows)
