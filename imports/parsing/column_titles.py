@@ -66,6 +66,10 @@ def match_meanings(title: Title) -> dict[Meaning, int]:
     return _match_text(joined_text) or _match_text(title.parent)
 
 
+_WORD = re.compile(r"[^\W\d_]+")
+_FIRST_WORDS = KNOWN_WORDS["all"] | ALIASES.keys()
+
+
 @lru_cache(maxsize=4096)
 def is_unrelated(title: Title) -> bool:
     """Whether a title is about something not imported: a SIRET, pupils, the town hall, a year."""
@@ -80,6 +84,15 @@ def is_title_like(text: str) -> bool:
         return False
     words = _plain_words(text)
     return bool(words) and all(word in KNOWN_WORDS["all"] for word in words)
+
+
+def may_be_title(text: str) -> bool:
+    """Whether a text begins with a word of titles: a fast first test, false of most cells."""
+    match = _WORD.search(text)
+    if match is None:
+        return False
+    word = match[0].lower()
+    return (word if word.isascii() else fold(word)) in _FIRST_WORDS
 
 
 @lru_cache(maxsize=8192)

@@ -48,6 +48,8 @@ def _build_question(found: Sequence[ReadTable]) -> LayoutQuestion:
 
 
 def _find_overlapping(tables: Sequence[ReadTable]) -> list[ReadTable]:
+    if not any(table.below for table in tables):
+        return []
     schools = [list_schools(table.body) for table in tables]
     found: set[int] = set()
     for one, other in combinations(range(len(tables)), 2):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from imports.meanings import Meaning
 from imports.parsing import cells
 from imports.parsing.cell_classification import CellType, classify_cell, match_commune
-from imports.parsing.column_titles import count_exact_meanings
+from imports.parsing.column_titles import count_exact_meanings, may_be_title
 from imports.parsing.headers import is_numbering_row
 from schools.folding import fold
 
@@ -127,7 +127,8 @@ class IgnoredRowDetector:
             return False
         # « (2) » below a title is no name; « Commune » is that of no school.
         return name.upper() != name.lower() and any(
-            (text := str(self._at(row, place)).strip()) and not count_exact_meanings(text) for place in self._places
+            (text := str(self._at(row, place)).strip()) and not (may_be_title(text) and count_exact_meanings(text))
+            for place in self._places
         )
 
     def names_no_school(self, row: CellRow) -> bool:

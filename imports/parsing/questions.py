@@ -113,6 +113,8 @@ def describe_filled_values(bodies: Sequence[SheetBody]) -> list[str]:
 def ask_duplicate_sheets(tables: Sequence[ReadTable]) -> list[LayoutQuestion]:
     """Return a question where several sheets list the same schools, such as last year's and this year's."""
     names = {table.detected.index: table.detected.sheet.name for table in tables}
+    if len(names) == 1:
+        return []
     schools: dict[int, set[str]] = {index: set() for index in names}
     for table in tables:
         schools[table.detected.index] |= list_schools(table.body)
