@@ -35,7 +35,7 @@ def resolve_duplicate_tables(tables: Sequence[ReadTable], answers: Mapping[str, 
 def _build_question(found: Sequence[ReadTable]) -> LayoutQuestion:
     rows = [str(table.detected.header_row or 1) for table in found]
     options = [
-        AnswerOption(_option(table), f"Seulement celui dont les titres sont à la ligne {row}")
+        AnswerOption(_option(table), f"Seulement celui de la ligne {row} : {_count(table)}")
         for table, row in zip(found, rows, strict=True)
     ]
     return LayoutQuestion(
@@ -43,7 +43,7 @@ def _build_question(found: Sequence[ReadTable]) -> LayoutQuestion:
         CODE,
         f"Les tableaux qui commencent aux lignes {', '.join(rows[:-1])} et {rows[-1]} listent en grande partie les "
         "mêmes écoles. Lequel faut-il lire ?",
-        (*options, AnswerOption(ALL_TABLES, "Tous, ligne par ligne")),
+        (*options, AnswerOption(ALL_TABLES, "Tous : une école qui revient est signalée")),
     )
 
 
@@ -56,6 +56,14 @@ def _find_overlapping(tables: Sequence[ReadTable]) -> list[ReadTable]:
         if tables[one].detected.index == tables[other].detected.index and overlap(schools[one], schools[other]):
             found |= {one, other}
     return [tables[position] for position in sorted(found)]
+
+
+def _count(table: ReadTable) -> str:
+    """Return what a table holds: « 3 écoles, 12 licences »."""
+    rows = [row for row in table.body.rows if not row.ignored]
+    licences = sum(row.units or 0 for row in rows)
+    schools = f"{len(rows)}\xa0école{'s' if len(rows) > 1 else ''}"
+    return f"{schools}, {licences}\xa0licence{'s' if licences > 1 else ''}" if licences else schools
 
 
 def _option(table: ReadTable) -> str:

@@ -134,6 +134,7 @@ def test_tables_with_the_same_schools_are_asked_about():
     (question,) = parsed_sheet.questions
     assert (question.code, [option.value for option in question.options]) == ("duplicate_tables", ["0-1", "0-8", "all"])
     assert "lignes 1 et 8" in question.message
+    assert question.options[1].label == "Seulement celui de la ligne 8 : 5\xa0écoles, 20\xa0licences"
     assert len(units(parsed_sheet)) == 2 * len(UNUSED_UAIS)
     answered = parse(rows, answers={"duplicate_tables": "0-8"})
     assert (answered.questions, set(units(answered).values())) == ([], {4})
