@@ -8,6 +8,7 @@ import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
 from schools.recognition import SchoolReference
+from schools.recognition.places import get_uai_departement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -58,6 +59,20 @@ def misnamed(schools: Iterable[SampledSchool], *, seed: int = 2026) -> list[tupl
         )
         rows.append((SchoolReference(key, name=name, **place), school.uai))
     return rows
+
+
+def misspelt_communes(schools: Iterable[SampledSchool], *, seed: int = 2026) -> list[SchoolReference]:
+    """Return a row for each school, by name, commune and département; each seventh commune is misspelt."""
+    rng = random.Random(seed)  # noqa: S311 - invention, not secrecy
+    return [
+        SchoolReference(
+            key,
+            name=school.name,
+            commune=school.commune if key % 7 else _misspelt(rng, school.commune),
+            departement=get_uai_departement(school.uai),
+        )
+        for key, school in enumerate(schools)
+    ]
 
 
 def _name(rng: random.Random, name: str) -> str:

@@ -16,7 +16,7 @@ from schools.recognition.name_parser import ParsedName, parse_folded_name, split
 from schools.recognition.places import ARRONDISSEMENT_CITIES, parse_place
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Container
 
 _COLUMNS = (
     "uai, name, name_folded, type, nature, sector, address, commune, commune_key, postal_code, departement_code,"
@@ -36,7 +36,8 @@ WHERE uai = ANY(string_to_array(%(uais)s, ' '))
 """
 
 _COMMUNES = """
-SELECT DISTINCT commune_key FROM public.schools_school WHERE departement_code = ANY(%s) AND commune_key <> ''
+SELECT DISTINCT departement_code, commune_key FROM public.schools_school
+WHERE departement_code = ANY(%s) AND commune_key <> ''
 """
 
 
@@ -157,16 +158,17 @@ def fetch_candidates(
     communes: Collection[str] = (),
     departements: Collection[str] = (),
     uais: Collection[str] = (),
+    known: Container[str] = (),
 ) -> list[CandidateSchool]:
-    """Return the schools in any of these places, or with any of these UAI."""
+    """Return the schools in any of these places, or with any of these UAI; but for those with a `known` UAI."""
     places = {"postal_codes": postal_codes, "communes": communes, "departements": departements, "uais": uais}
     with connection.cursor() as cursor:
         cursor.execute(_NEAR, {name: list(values) for name, values in places.items()})
-        return [CandidateSchool(row) for row in cursor.fetchall()]
+        return [CandidateSchool(row) for row in cursor.fetchall() if row[0] not in known]
 
 
-def list_communes(departements: Collection[str]) -> list[str]:
-    """Return the keys of the communes with a school in these départements."""
+def list_communes(departements: Collection[str]) -> list[tuple[str, str]]:
+    """Return (département, key) of the communes with a school in these départements."""
     with connection.cursor() as cursor:
         cursor.execute(_COMMUNES, [list(departements)])
-        return [key for (key,) in cursor.fetchall()]
+        return cursor.fetchall()
