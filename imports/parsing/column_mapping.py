@@ -178,6 +178,8 @@ class _ColumnMapper:
                 for index in self._unassigned(meaning)
                 if index not in self.unrelated and not self._has_other_title(index, meaning)
             }
+            if meaning is Meaning.NAME and titled:
+                shares = {index: share for index, share in shares.items() if not self._holds_kinds(index)}
             matching = [
                 i for i, share in shares.items() if share >= min_share and self._is_plausible(meaning, self.columns[i])
             ]
@@ -298,12 +300,21 @@ class _ColumnMapper:
                 if self.columns[index].empty or self.columns[index].share(*types) >= min_share
             }
         if meaning is Meaning.NAME:
-            # « École » above « élémentaire » and « maternelle » is a kind.
-            names = {i: n for i, n in tiers.items() if self.columns[i].share(CellType.KIND) < 0.8}  # noqa: PLR2004
-            tiers = names or tiers
+            # « École » above « élémentaire » and « maternelle » is a kind; beside a UAI it need not be the name.
+            tiers = {i: n for i, n in tiers.items() if not self._is_titled_kind(i, n)}
+            names = {i: n for i, n in tiers.items() if not self._holds_kinds(i)}
+            tiers = names or (tiers if Meaning.UAI not in self.mapping else {})
         filled = {index: number for index, number in tiers.items() if not self.columns[index].empty}
         preferred = {Meaning.NAME: CellType.SCHOOL, Meaning.COMMUNE: CellType.COMMUNE}.get(meaning, CellType.TEXT)
         return sorted(_lowest_tier(filled or tiers), key=lambda index: -self.columns[index].share(preferred))[:1]
+
+    def _holds_kinds(self, index: int) -> bool:
+        types, min_share = _BY_CONTENT[Meaning.KIND]
+        return self.columns[index].share(*types) >= min_share
+
+    def _is_titled_kind(self, index: int, name_tier: int) -> bool:
+        """Return whether a title is a kind's as well: « Type d'établissement »."""
+        return match_meanings(self.titles[index]).get(Meaning.KIND, name_tier + 1) <= name_tier
 
     def _are_years(self, index: int) -> bool:
         return self.columns[index].share(CellType.YEAR) >= DOMINANT_SHARE

@@ -165,6 +165,19 @@ def test_a_kind_under_the_title_of_the_name_leaves_the_name_to_another():
     assert mapped_titles(parsed_sheet)["name"] == "Nom"
 
 
+@pytest.mark.parametrize("title", ["École", "Type d'établissement", "Enseignement", "Libellé", "Filière"])
+def test_a_column_of_types_is_not_the_name_where_a_list_has_none(title):
+    kinds = ["Collège", "Lycée professionnel", "École élémentaire"]
+    parsed_sheet = parse_rows(["UAI", title], *zip(UNUSED_UAIS, kinds, strict=False))
+    assert mapped_titles(parsed_sheet) == {"uai": "UAI", "kind": title}
+
+
+def test_a_type_without_uai_nor_name_is_asked_about():
+    parsed_sheet = parse_rows(["Type d'établissement", "Ville"], ["Collège", "Nîmes"], ["Lycée", "Alès"])
+    assert mapped_titles(parsed_sheet) == {"kind": "Type d'établissement", "commune": "Ville"}
+    assert question_codes(parsed_sheet) == ["uai_column_missing"]
+
+
 def test_the_postal_code_and_the_town_in_one_cell_are_parted():
     for title in ("Code postal Ville", "Ville"):
         parsed_sheet = parse_rows(["École", title], ["Zola", "30000 Nîmes"], ["Hugo", "Alès (30100)"])
