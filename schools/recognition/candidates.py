@@ -80,6 +80,7 @@ class CandidateSchool:
         "reading",
         "sector",
         "strong",
+        "tracks",
         "uai",
     )  # fmt: skip
 
@@ -97,6 +98,10 @@ class CandidateSchool:
         self.attached = bool(reading.attached) or not self.levels
         self.sector = {"Public": "public", "Privé": "private"}.get(sector, reading.sector)
         self.marks = reading.marks
+        #: Tracks of a lycée: by its name, else by the directory's nature; empty where neither tells.
+        self.tracks = reading.tracks or (
+            parse_folded_name(fold(nature)).tracks if reading.levels & vocabulary.LYCEE else reading.tracks
+        )
         #: The words of its name and of its commune.
         self.bears = frozenset(reading.words) | frozenset(self.commune_key.split())
         self.strong, self.faint = split_distinctive(reading.words, self.commune_key)
@@ -171,4 +176,4 @@ def list_communes(departements: Collection[str]) -> list[tuple[str, str]]:
     """Return (département, key) of the communes with a school in these départements."""
     with connection.cursor() as cursor:
         cursor.execute(_COMMUNES, [list(departements)])
-        return cursor.fetchall()
+        return [(departement, key) for departement, key in cursor.fetchall()]

@@ -45,23 +45,28 @@ class ParsedName(NamedTuple):
     #: Letter or number of twin schools: « Jaurès A », « Jaurès 2 ».
     marks: frozenset[str]
 
+    @property
+    def states_level(self) -> bool:
+        """Whether it says what kind of establishment it is."""
+        return bool(self.levels or self.is_unspecified_level or self.attached)
 
-def parse_name(*texts: str) -> ParsedName:
-    """Parse a name; several texts, such as a name and a type from another column, are combined."""
-    readings = [parse_folded_name(fold(text)) for text in texts if text]
-    if len(readings) == 1:
-        return readings[0]
-    if not readings:
-        return _NOTHING
-    levels = functools.reduce(lambda one, other: one | other, (reading.levels for reading in readings))
-    return ParsedName(
+
+def parse_name(name: str, kind: str = "") -> ParsedName:
+    """Parse a name, completed by the type of another column: a type is never a name, nor another level than the name's.
+
+    « Collège Jean Moulin » of type « Générale et SEGPA » is the collège.
+    """
+    named = parse_folded_name(fold(name)) if name else _NOTHING
+    if not kind:
+        return named
+    typed = parse_folded_name(fold(kind))
+    levels = named.levels or typed.levels
+    return named._replace(
         levels=levels,
-        is_unspecified_level=not levels and any(reading.is_unspecified_level for reading in readings),
-        sector=next((reading.sector for reading in readings if reading.sector), ""),
-        attached=frozenset().union(*(reading.attached for reading in readings)),
-        tracks=frozenset().union(*(reading.tracks for reading in readings)),
-        words=readings[0].words,
-        marks=readings[0].marks,
+        is_unspecified_level=not levels and (named.is_unspecified_level or typed.is_unspecified_level),
+        sector=named.sector or typed.sector,
+        attached=named.attached or (frozenset() if named.levels else typed.attached - vocabulary.SECTIONS),
+        tracks=named.tracks or (typed.tracks if levels & vocabulary.LYCEE else frozenset()),
     )
 
 

@@ -35,6 +35,8 @@ class NameSimilarity(NamedTuple):
     exact: bool
     #: The level is the same, not only a compatible one.
     same_level: bool
+    #: The row tells its school from others of the same name: it states level, number and track.
+    telling: bool
 
 
 class _Words(NamedTuple):
@@ -81,24 +83,39 @@ def compare_names(
         sure = False
     tracks = school.reading.tracks
     if row.tracks != tracks:
-        factor *= _compare_tracks(row.tracks, tracks)
-        sure = sure and _compatible_tracks(row.tracks, tracks) and row.levels != vocabulary.SECONDARY
+        factor *= _compare_tracks(row.tracks, school.tracks)
+        sure = sure and _compatible_tracks(row.tracks, school.tracks) and row.levels != vocabulary.SECONDARY
     same_kind = row.levels or row.is_unspecified_level == school.reading.is_unspecified_level
     exact = words.same and bool(same_kind) and level == _SAME and row.marks == school.marks and row.tracks == tracks
-    return NameSimilarity(words.score * factor, sure, words.bare, exact, level >= _NOT_GIVEN)
+    telling = _tells_level(row, school.reading) and row.marks == school.marks
+    telling = telling and (row.tracks == tracks or _tells_track(row.tracks, school.tracks))
+    return NameSimilarity(words.score * factor, sure, words.bare, exact, level >= _NOT_GIVEN, telling)
 
 
 def _compare_tracks(given: frozenset[str], known: frozenset[str]) -> float:
-    if not given:
+    if not given or not known or given == known:
         return 0.98
-    return 0.91 if not known or given & known else 0.8
+    return 0.93 if given & known else 0.8
+
+
+def _tells_level(row: ParsedName, known: ParsedName) -> bool:
+    """Return whether the row states the level; « École secondaire Varlin » may stand beside the « Lycée Varlin »."""
+    if row.levels & vocabulary.SECONDARY:
+        same = row.levels == known.levels or not (known.levels or known.is_unspecified_level)
+        return same and row.levels != vocabulary.SECONDARY
+    return bool(row.levels) or row.is_unspecified_level
+
+
+def _tells_track(given: frozenset[str], known: frozenset[str]) -> bool:
+    """Return whether no other lycée of the name can be meant: a lycée professionnel is named as such."""
+    return given == known if given else not known or bool(known & {"g", "t"})
 
 
 def _compatible_tracks(given: frozenset[str], known: frozenset[str]) -> bool:
     """Return whether the tracks are compatible: a lycée professionnel often has a namesake with a UAI of its own."""
-    if not given:
+    if not given or not known:
         return True
-    return bool(known) and not {"p", "a"} & (given ^ known) and given.isdisjoint("gt") == known.isdisjoint("gt")
+    return not {"p", "a"} & (given ^ known) and given.isdisjoint("gt") == known.isdisjoint("gt")
 
 
 def compare_levels(row: ParsedName, school: CandidateSchool) -> float:
@@ -135,7 +152,11 @@ def _compare_words(
     if not strong or not school.strong:
         return _compare_without_distinctive(strong, faint, school, corrected)
     found = _match_words(strong, school.strong)
-    total = sum(found.values()) - 0.06 * corrected
+    extra = [word for word in strong if word not in found]
+    omits_first_name = len(found) == len(school.strong) and _is_named_for_person(extra, school)
+    if omits_first_name:
+        strong = tuple(word for word in strong if word in found)
+    total = sum(found.values()) - 0.06 * corrected - 0.12 * omits_first_name
     of_row, of_school = total / len(strong), total / max(len(school.strong), len(found))
     score = 0.7 * of_row + 0.3 * of_school
     complete = len(found) == len(strong) and (corrected < 2 or corrected < len(strong))  # noqa: PLR2004
@@ -148,7 +169,18 @@ def _compare_words(
     if complete and len(found) == 1 < len(school.strong):
         # « Jaurès » is « Jean Jaurès »; « Turgot » need not be « Jaurès-Turgot ».
         complete = all(word in vocabulary.FIRST_NAMES or word in found or len(word) == 1 for word in school.strong)
-    return _Words(score, complete, bare=False, same=not corrected and set(strong) == set(school.strong))
+    return _Words(
+        score, complete, bare=False, same=not (corrected or omits_first_name) and set(strong) == set(school.strong)
+    )
+
+
+def _is_named_for_person(extra: Sequence[str], school: CandidateSchool) -> bool:
+    """Return whether the row's words that the school lacks are first names: « Auguste Delaune » is « Delaune ».
+
+    Only of collèges and lycées: « Jean Moulin » is not the école « du Moulin ».
+    """
+    secondary = any(levels & vocabulary.SECONDARY for levels in school.levels)
+    return bool(extra) and secondary and vocabulary.FIRST_NAMES.issuperset(extra)
 
 
 def _compare_without_distinctive(

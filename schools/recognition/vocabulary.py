@@ -45,11 +45,17 @@ LEVELS_AND_SECTORS: Final = {
 #: A primary school of unspecified level.
 SCHOOL_WORDS: Final = frozenset({"ecole", "ecoles", "ec", "ecl"})
 #: Phrases, and the words that replace them.
-PHRASES: Final = {
-    ("groupe", "scolaire"): "ecole",
-    ("grpe", "scolaire"): "ecole",
-    ("gpe", "scolaire"): "ecole",
+_GROUPS = ("groupe", "groupes", "grpe", "gpe", "grp", "gr")
+PHRASES: Final[dict[tuple[str, ...], str]] = {
+    **{(group, scolaire): "ecole" for group in _GROUPS for scolaire in ("scolaire", "scolaires", "scol")},
+    ("g", "scolaire"): "ecole",
+    ("g", "scol"): "ecole",
+    ("g", "s"): "ecole",
     ("gs",): "ecole",
+    # « École élémentaire ou primaire » is either, and seldom a maternelle.
+    ("elementaire", "ou", "primaire"): "ecole",
+    ("primaire", "ou", "elementaire"): "ecole",
+    ("elem", "ou", "prim"): "ecole",
     ("notre", "dame"): "notredame",
     ("n", "dame"): "notredame",
     ("n", "d"): "notredame",
@@ -79,6 +85,8 @@ ATTACHED_ESTABLISHMENTS: Final = frozenset(
     mfr rectorat dsden cned ueros ditep apprentissage apprentis
     """.split()  # noqa: SIM905 - more readable than a list of quoted words
 )
+#: Those of them that a column of types gives of a collège or lycée that has one: « Générale et SEGPA ».
+SECTIONS: Final = frozenset({"segpa", "sep", "section", "ulis", "greta", "apprentissage", "apprentis"})
 #: Tracks of a lycée, to distinguish neighbours of the same name.
 TRACKS: Final = {
     **dict.fromkeys(("professionnel", "professionnelle", "profes", "pro", "prof", "lp", "lep", "lppr"), "p"),

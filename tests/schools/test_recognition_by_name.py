@@ -6,30 +6,9 @@ import pytest
 
 from schools.directory.merge import refresh_dictionary
 from schools.recognition import RecognitionMethod, SchoolReference, SearchScope, recognise
-from tests.factories.schools import SchoolFactory
+from tests.schools.named_rows import NOWHERE, one, proposed, school
 
 pytestmark = pytest.mark.django_db
-NOWHERE = SearchScope(frozenset(), frozenset())
-
-
-def school(name, **fields):
-    if "maternelle" in name:
-        fields |= {"has_nursery": True, "has_elementary": False}
-    elif "primaire" in name:
-        fields |= {"has_nursery": True, "has_elementary": True}
-    elif not name.startswith("École"):
-        kind = name.split()[0]
-        fields |= {"type": kind, "nature": kind.upper(), "has_nursery": None, "has_elementary": None}
-    return SchoolFactory(name=name, **({"sector": "Privé"} if "privé" in name else {}), **fields)
-
-
-def one(name, commune="", scope=NOWHERE, **cells):
-    [found] = recognise([SchoolReference(1, name=name, commune=commune, **cells)], scope).values()
-    return found
-
-
-def proposed(found):
-    return {proposal.uai for proposal in found.proposals}
 
 
 @pytest.fixture
