@@ -71,6 +71,7 @@ class CandidateIndex:
         self._by_postal_code: dict[str, list[CandidateSchool]] = {}
         self._by_departement: dict[str, list[CandidateSchool]] = {}
         self._blocks: dict[object, CandidateBlock] = {}
+        self._departements: dict[str, frozenset[str]] = {}
 
     def add(self, schools: Iterable[CandidateSchool]) -> None:
         """Add schools that are not in the index yet."""
@@ -83,6 +84,7 @@ class CandidateIndex:
             if school.postal_code:
                 self._by_postal_code.setdefault(school.postal_code, []).append(school)
         self._blocks.clear()
+        self._departements.clear()
 
     def has_commune(self, key: str) -> bool:
         """Return whether a fetched school lies in the commune."""
@@ -90,7 +92,9 @@ class CandidateIndex:
 
     def departements_of(self, commune: str) -> frozenset[str]:
         """Return the départements of the fetched schools of the commune."""
-        return frozenset(school.departement for school in self._by_commune.get(commune, ()))
+        if commune not in self._departements:
+            self._departements[commune] = frozenset(s.departement for s in self._by_commune.get(commune, ()))
+        return self._departements[commune]
 
     def of_place(self, communes: tuple[str, ...], postal_code: str) -> CandidateBlock:
         """Return the block of the communes and of the postal code."""

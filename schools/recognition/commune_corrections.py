@@ -1,4 +1,8 @@
-"""Communes that a misspelt one may mean: by words of the directory, and by letters among those of its départements."""
+"""Communes that an unknown one may mean.
+
+By words of the directory; by letters among those of its départements; and those whose names begin with it, as communes
+that merged or were renamed: « Évry » is « Évry-Courcouronnes ».
+"""
 
 from __future__ import annotations
 
@@ -30,6 +34,9 @@ class CommuneNames:
         self._communes = communes
         # By départements, then by number of letters, the letters of each key.
         self._letters: dict[frozenset[str], dict[int, dict[str, str]]] = {}
+        self._by_first_word: dict[str, list[tuple[str, str]]] = {}
+        for each in communes:
+            self._by_first_word.setdefault(each[1].split()[0], []).append(each)
 
     def find_near(self, commune: str, departements: frozenset[str]) -> list[str]:
         """Return the keys of those communes of the départements that `commune` may misspell, nearest first."""
@@ -45,6 +52,16 @@ class CommuneNames:
             )
             found += [(distance, key) for _, distance, key in near]
         return [key for _, key in sorted(found)]
+
+    def find_longer(self, commune: str, departements: frozenset[str]) -> list[str]:
+        """Return the keys of those communes of the départements that begin with the words of `commune`."""
+        return sorted(
+            {
+                key
+                for departement, key in self._by_first_word.get(commune.split(maxsplit=1)[0], ())
+                if departement in departements and key.startswith(f"{commune} ")
+            }
+        )
 
     def _group(self, departements: frozenset[str]) -> dict[int, dict[str, str]]:
         by_length: dict[int, dict[str, str]] = {}

@@ -196,7 +196,7 @@ def _require_name(
 
 
 def _match_by_name(meant: RankedSchool) -> RecognitionResult:
-    return RecognitionResult(meant.school.uai, RecognitionMethod.NAME, round(min(meant.score, 1.0), 3), (), "")
+    return RecognitionResult(meant.school.uai, RecognitionMethod.NAME, meant.confidence, (), "")
 
 
 def _doubt(

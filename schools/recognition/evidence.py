@@ -114,7 +114,9 @@ def compare_place(query: SchoolQuery, school: CandidateSchool) -> Evidence:
     place = query.place
     same_code = bool(place.postal_code) and place.postal_code == school.postal_code
     if place.departement and not same_code and school.departement != place.departement:
-        return Evidence.DENIES
+        # The commune tells more than a département that has none of that name.
+        wrong = query.departement_is_wrong and place.commune == school.commune_key
+        return Evidence.DIFFERS if wrong else Evidence.DENIES
     if not place:
         return Evidence.SILENT
     if place.commune and _same_commune(place.commune, school.commune_key):

@@ -8,28 +8,27 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from schools.folding import fold
 from schools.recognition import candidates
 from schools.recognition.candidate_index import CandidateIndex
 from schools.recognition.commune_corrections import CommuneNames, correct_by_words
+from schools.recognition.list_home import NO_ROWS, find_home_departements, find_home_level
 from schools.recognition.name_parser import parse_name
 from schools.recognition.places import SchoolPlace, find_communes, parse_place
 from schools.recognition.ranking import RankedSchool, SchoolQuery, rank_schools, select_match
 from schools.spelling import find_corrections
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from schools.recognition.candidate_index import CandidateBlock
+    from schools.recognition.list_home import SureRows
     from schools.recognition.results import SchoolReference, SearchScope
 
 # Unknown communes that are corrected: each is compared with those of a département, or with up to 19,000, some 0.6 ms.
 _MAX_UNKNOWN_COMMUNES = 10_000
-# A list has home départements where it has this many rows, and this share of them in at most 13 (a région).
-_MIN_HOME_ROWS, _MAX_HOME_DEPARTEMENTS, _MIN_HOME_SHARE = 10, 13, 0.9
 
 
 class LookupResult(NamedTuple):
@@ -48,12 +47,11 @@ class Lookup:
         rows: Sequence[SchoolReference],
         scope: SearchScope,
         mentioned: Iterable[candidates.CandidateSchool] = (),
-        sure: Sequence[str] = (),
+        sure: SureRows = NO_ROWS,
     ) -> None:
         """Fetch the candidates and rank all rows.
 
-        `mentioned`: schools of the rows' UAI, already fetched; `sure`: départements of the rows of the list that need
-        no look-up.
+        `mentioned`: schools of the rows' UAI, already fetched; `sure`: the rows of the list that need no look-up.
         """
         self._scope = scope
         self._corrections: dict[str, dict[str, int]] = {}
@@ -63,7 +61,7 @@ class Lookup:
         }
         self._index.add(mentioned)
         self._fetch()
-        self._repair_communes(sure)
+        self._repair_communes(sure.departements)
         self._results: dict[int, LookupResult] = {}
         unsure: list[int] = []
         for key in self._queries:
@@ -106,7 +104,11 @@ class Lookup:
         )
         for key, hypotheses in self._queries.items():
             self._queries[key] = [
-                query._replace(communes=(query.place.commune,), commune_known=True)
+                query._replace(
+                    communes=(query.place.commune,),
+                    commune_known=True,
+                    commune_departements=self._index.departements_of(query.place.commune),
+                )
                 if query.place.commune and self._index.has_commune(query.place.commune)
                 else query
                 for query in hypotheses
@@ -116,7 +118,7 @@ class Lookup:
         # By commune, the départements given beside it: each distinct commune is compared once.
         unknown: dict[str, set[str]] = {}
         for query in self._all_queries():
-            if query.place.commune and not query.commune_known and not query.place.postal_code:
+            if query.commune_is_unknown:
                 unknown.setdefault(query.place.commune, set()).add(query.place.departement)
         if not unknown:
             return
@@ -126,21 +128,20 @@ class Lookup:
         known_departements = [
             self._index.departements_of(query.place.commune) for query in self._all_queries() if query.commune_known
         ]
-        home = _home_departements(
+        home = find_home_departements(
             [*sure, *(departement for each in known_departements if len(each) == 1 for departement in each)]
         )
         around = home or self._scope.departements
         given = set().union(*unknown.values()) - {""}
         names = CommuneNames(candidates.list_communes(given | around) if given or around else ())
-        corrections = {
-            commune: (
+        corrections: dict[str, list[str]] = {}
+        for commune, departements in unknown.items():
+            where = frozenset(departements - {""}) | (around if "" in departements else frozenset())
+            corrections[commune] = [
                 *correct_by_words(commune, nearest),
-                *names.find_near(
-                    commune, frozenset(departements - {""}) | (around if "" in departements else frozenset())
-                ),
-            )
-            for commune, departements in unknown.items()
-        }
+                *names.find_near(commune, where),
+                *names.find_longer(commune, where),
+            ]
         self._index.add(
             candidates.fetch_candidates(
                 communes={meaning for each in corrections.values() for meaning in each}, known=self._index.by_uai
@@ -149,7 +150,7 @@ class Lookup:
         for key, hypotheses in self._queries.items():
             self._queries[key] = [
                 query
-                if query.communes or query.place.commune not in corrections
+                if not query.commune_is_unknown or query.place.commune not in corrections
                 else query._replace(
                     communes=tuple(
                         dict.fromkeys(k for k in corrections[query.place.commune] if self._index.has_commune(k))
@@ -174,19 +175,33 @@ class Lookup:
             if words & self._corrections.keys():
                 self._results[key] = self._rank(key)
 
-    def _rerank_by_home(self, sure: Sequence[str]) -> None:
-        """Rerank rows matched elsewhere, where the whole list lies in a few home départements."""
+    def _rerank_by_home(self, sure: SureRows) -> None:
+        """Rerank by what the rows of the list have in common: a few home départements, a level that none states."""
         meant = {key: found.match for key, found in self._results.items() if found.match is not None}
-        home = _home_departements([*sure, *(each.school.departement for each in meant.values() if not each.bare)])
-        if not home:
+        home = find_home_departements(
+            [*sure.departements, *(each.school.departement for each in meant.values() if not each.bare)]
+        )
+        level = find_home_level(
+            [*sure.untold_levels, *(each.school.levels for key, each in meant.items() if self._states_no_level(key))]
+        )
+        if not home and not level:
             return
         for key, hypotheses in self._queries.items():
-            if any(query.place.departement or query.home == home for query in hypotheses):
-                continue
-            self._queries[key] = [query._replace(home=home) for query in hypotheses]
+            homeless = not any(query.place.departement or query.home == home for query in hypotheses)
+            if homeless:
+                hypotheses = [query._replace(home=home) for query in hypotheses]  # noqa: PLW2901
+            levelless = bool(level) and self._states_no_level(key)
+            if levelless:
+                hypotheses = [query._replace(home_level=level) for query in hypotheses]  # noqa: PLW2901
+            self._queries[key] = hypotheses
             first = meant.get(key)
-            if first is None or first.bare or first.school.departement not in home:
+            if levelless or (
+                homeless and (first is None or first.bare or first.school.departement not in home or not first.certain)
+            ):
                 self._results[key] = self._rank(key)
+
+    def _states_no_level(self, key: int) -> bool:
+        return not any(query.reading.states_level for query in self._queries[key])
 
     def _block(self, query: SchoolQuery) -> CandidateBlock:
         if query.place:
@@ -210,16 +225,6 @@ def parse_reference(row: SchoolReference) -> SchoolQuery:
     """Parse a row into a query."""
     place = parse_place(row.commune, row.postal_code, row.departement)
     return SchoolQuery(parse_name(row.name, row.kind), place, street=fold(row.address))
-
-
-def _home_departements(departements: Collection[str]) -> frozenset[str]:
-    """Return the few départements in which a list lies; empty where it is short or spread over the country."""
-    if len(departements) < _MIN_HOME_ROWS:
-        return frozenset()
-    counts = Counter(departements)
-    home = frozenset(each for each, count in counts.items() if count >= max(2, len(departements) // 50))
-    rows_at_home = sum(counts[each] for each in home) >= _MIN_HOME_SHARE * len(departements)
-    return home if rows_at_home and len(home) <= _MAX_HOME_DEPARTEMENTS else frozenset()
 
 
 def _build_hypotheses(row: SchoolReference, home: frozenset[str]) -> list[SchoolQuery]:

@@ -12,7 +12,9 @@ from jobs.process import disable_gc
 from schools.recognition import candidates
 from schools.recognition.decisions import decide_by_uai, decide_list, decide_row
 from schools.recognition.evidence import matches_summary
+from schools.recognition.list_home import SureRows
 from schools.recognition.lookup import Lookup
+from schools.recognition.name_parser import parse_name
 from schools.recognition.places import get_uai_departement
 from schools.recognition.results import RecognitionMethod, RecognitionResult
 from schools.recognition.uai_cells import parse_uai_cell
@@ -77,12 +79,15 @@ def _look_up_doubtful(
     mentioned = {uai for _, code in doubtful for uai in (*code.valid, *code.near) if uai in summaries}
     schools = {school.uai: school for school in candidates.fetch_candidates(uais=mentioned)} if mentioned else {}
     decisions: dict[int, RowDecision] = {}
+    untold_levels: list[tuple[int, ...]] = []
     to_look_up: list[tuple[SchoolReference, ParsedUaiCell]] = []
     for row, code in doubtful:
         school = schools.get(code.one)
         result = None if school is None else decide_by_uai(row, code, school)
-        if result is not None:
+        if school is not None and result is not None:
             decisions[row.key] = result
+            if row.name and not parse_name(row.name, row.kind).states_level:
+                untold_levels.append(school.levels)
         elif school is not None and not (row.commune or row.postal_code or row.departement):
             # No place: the name is searched in the département of the UAI's school.
             to_look_up.append((row._replace(departement=school.departement), code))
@@ -90,7 +95,8 @@ def _look_up_doubtful(
             to_look_up.append((row, code))
     if to_look_up:
         certain = [*sure, *(each.result.uai for each in decisions.values())]
-        lookup = Lookup([row for row, _ in to_look_up], scope, schools.values(), [*map(get_uai_departement, certain)])
+        known = SureRows([*map(get_uai_departement, certain)], untold_levels)
+        lookup = Lookup([row for row, _ in to_look_up], scope, schools.values(), known)
         for row, code in to_look_up:
             decisions[row.key] = decide_row(row, code, lookup)
     return decisions

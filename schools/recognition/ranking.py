@@ -30,6 +30,10 @@ MIN_LEAD: Final = 0.08
 _LONG: Final = 10
 #: Minimum length of a commune's name that is not another commune's at edit distance 1.
 _UNMISTAKABLE: Final = 6
+#: Maximum confidence of a match of which something is taken for granted.
+_MAX_UNCERTAIN: Final = 0.94
+#: Factor for the commune in another département than the given one, which has none of that name.
+_WRONG_DEPARTEMENT: Final = 0.9
 #: Factor for a different commune.
 _ELSEWHERE: Final = 0.5
 #: Factor for a département outside the home départements.
@@ -47,10 +51,40 @@ class SchoolQuery(NamedTuple):
     communes: tuple[str, ...] = ()
     #: Whether the directory has schools in the given commune.
     commune_known: bool = False
+    #: The départements in which the directory has a commune of the given name.
+    commune_departements: frozenset[str] = frozenset()
     #: Home départements: of the list's other rows, else of the scope; may be empty.
     home: frozenset[str] = frozenset()
     #: Number and street, folded.
     street: str = ""
+    #: Level of nearly all rows of the list that state none, as this one; 0 if there is none.
+    home_level: int = 0
+
+    @property
+    def commune_is_unknown(self) -> bool:
+        """Whether the directory has no such commune, or not in the given département; and no postal code tells it."""
+        place = self.place
+        if not place.commune or place.postal_code:
+            return False
+        return not self.commune_known or (
+            bool(place.departement) and place.departement not in self.commune_departements
+        )
+
+    @property
+    def departement_is_wrong(self) -> bool:
+        """Whether the given département, which has no commune of that name, must be a mistake: another has the only."""
+        given = self.place.departement
+        return bool(given) and len(self.commune_departements) == 1 and given not in self.commune_departements
+
+    @property
+    def homed_reading(self) -> ParsedName:
+        """The name with the level of the list's other rows, where it states none."""
+        reading = self.reading
+        if not self.home_level or reading.states_level:
+            return reading
+        if self.home_level == vocabulary.PRIMARY:
+            return reading._replace(is_unspecified_level=True)
+        return reading._replace(levels=self.home_level)
 
 
 class RankedSchool(NamedTuple):
@@ -64,6 +98,13 @@ class RankedSchool(NamedTuple):
     bare: bool
     #: Same name and same place.
     exact: bool
+    #: Name and place tell it from all others: level, number, track and département are stated or beyond doubt.
+    certain: bool = False
+
+    @property
+    def confidence(self) -> float:
+        """The score as a probability, from 0 to 1: below 0.95 where something is taken for granted."""
+        return round(min(self.score, 1.0 if self.certain else _MAX_UNCERTAIN), 3)
 
 
 def rank_schools(
@@ -71,8 +112,9 @@ def rank_schools(
 ) -> list[RankedSchool]:
     """Return the schools above the minimum score, best first."""
     found: list[RankedSchool] = []
+    reading = query.homed_reading
     for school in schools:
-        alike = compare_names(query.reading, school, spelling_corrections)
+        alike = compare_names(reading, school, spelling_corrections)
         if alike.score < MIN_PROPOSAL_SCORE:
             continue
         where = compare_places(query, school)
@@ -88,9 +130,22 @@ def rank_schools(
                 score *= 1.0 if at_home or not query.home else _NOT_HOME
                 sure = sure and (not alike.bare or at_home or (not query.home and alike.same_level))
             exact = alike.exact and found_there
-            found.append(RankedSchool(school, score, sure, alike.bare, exact))
+            certain = alike.telling and reading is query.reading and found_there
+            certain = certain and _tells_place(query, school, alike)
+            found.append(RankedSchool(school, score, sure, alike.bare, exact, certain))
     found.sort(key=lambda each: (-each.score, each.school.closed, each.school.uai))
     return found
+
+
+def _tells_place(query: SchoolQuery, school: CandidateSchool, alike: NameSimilarity) -> bool:
+    """Return whether no school of the name can be meant in a commune of the same or of a similar name."""
+    place = query.place
+    if place.postal_code or not place.commune:
+        # Several communes share a postal code, and several schools a name.
+        return bool(place.commune) and place.postal_code[:2] == school.postal_code[:2]
+    if school.departement in (place.departement, *query.home):
+        return True
+    return not alike.bare and len(query.commune_departements) == 1 and not place.departement
 
 
 def _may_be_elsewhere(query: SchoolQuery, school: CandidateSchool, alike: NameSimilarity) -> bool:
@@ -100,6 +155,7 @@ def _may_be_elsewhere(query: SchoolQuery, school: CandidateSchool, alike: NameSi
     same_code = bool(query.place.postal_code) and query.place.postal_code == school.postal_code
     return (
         same_code
+        or query.departement_is_wrong
         or school.departement in (query.place.departement, *query.home)
         or len(query.place.commune) >= _UNMISTAKABLE
     )
@@ -111,7 +167,8 @@ def compare_places(query: SchoolQuery, school: CandidateSchool) -> float:
     same_code = bool(place.postal_code) and place.postal_code == school.postal_code
     # A few communes have postal codes of the neighbouring département.
     if place.departement and not same_code and school.departement != place.departement:
-        return _ELSEWHERE
+        wrong = query.departement_is_wrong and place.commune == school.commune_key
+        return _WRONG_DEPARTEMENT if wrong else _ELSEWHERE
     if place.commune and school.commune_key in query.communes:
         if same_code or not place.postal_code:
             return 1.0 if place.commune == school.commune_key else _SIMILAR_COMMUNE
@@ -152,7 +209,8 @@ def select_match(query: SchoolQuery, found: Sequence[RankedSchool], block: Candi
         # Each commune of a postal code has its « école primaire ».
         return None
     exact = [each for each in found if each.exact and (first.school.closed or not each.school.closed)]
-    return first if exact == [first] else None
+    # Its exact name and place alone tell it from another that the row fits nearly as well.
+    return first._replace(certain=False) if exact == [first] else None
 
 
 def _is_only_school(query: SchoolQuery, first: RankedSchool, block: CandidateBlock) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from rapidfuzz import process
 
-from schools.recognition import SchoolReference, SearchScope, commune_corrections, recognise
+from schools.recognition import SchoolReference, SearchScope, recognise
 from schools.recognition.commune_corrections import CommuneNames, correct_by_words
 from tests.factories.schools import SchoolFactory
 
@@ -36,6 +37,11 @@ def test_the_nearest_commune_of_several_departements_comes_first():
     assert NAMES.find_near("bessas", HERAULT | GARD) == ["bessas", "bessan"]
 
 
+def test_a_commune_that_merged_begins_with_the_name_of_a_former_one():
+    assert NAMES.find_longer("rosny", HERAULT) == ["rosny sous bois"]
+    assert NAMES.find_longer("rosny", GARD) == NAMES.find_longer("rosn", HERAULT) == []
+
+
 def test_a_commune_is_tried_with_and_without_its_article():
     assert correct_by_words("havre", {}) == ["havre", "le havre", "la havre", "les havre", "l havre"]
     assert correct_by_words("le havr", {"havr": {"havre": 1}}) == ["le havr", "le havre", "havr"]
@@ -44,13 +50,13 @@ def test_a_commune_is_tried_with_and_without_its_article():
 @pytest.mark.django_db
 def test_a_misspelt_commune_is_compared_once_with_its_departement_whatever_the_rows(monkeypatch):
     compared = []
-    extract = commune_corrections.process.extract
+    extract = process.extract
 
     def count(query, choices, **options):
         compared.extend(choices)
         return extract(query, choices, **options)
 
-    monkeypatch.setattr(commune_corrections.process, "extract", count)
+    monkeypatch.setattr(process, "extract", count)
     meant = SchoolFactory(name="École Jules Ferry", commune="Pézenas", postal_code="34120", departement_code="034")
     SchoolFactory(commune="Bessèges", postal_code="30160", departement_code="030")
     rows = [SchoolReference(n, name="École Jules Ferry", commune="Pézénass", departement="34") for n in range(50)]
