@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schools.folding import edit_distance
@@ -19,17 +20,15 @@ if TYPE_CHECKING:
     from schools.recognition.results import SchoolReference
     from schools.recognition.uai_cells import ParsedUaiCell
 
-#: Minimum number and share of contradicted UAI for which the UAI column is considered misaligned.
-_MIN_SUSPECTS: Final = 3
-_MIN_SUSPECT_SHARE: Final = 0.1
+#: Minimum number and share of rows that name the school of another row's UAI, for which the UAI column is considered
+#: misaligned.
+_MIN_MISPLACED: Final = 3
+_MIN_MISPLACED_SHARE: Final = 0.1
 #: Maximum edit distance of an invalid UAI and the UAI of the school matched by name.
 _MAX_DISTANCE: Final = 2
 _MAX_PROPOSALS: Final = 3
-#: Minimum confidence of a match confirmed by its name.
-_CONFIRMED_BY_NAME: Final = 0.94
 #: Score of a proposal by UAI only.
 _UAI_ONLY_SCORE: Final = 0.5
-_UNFAVOURABLE: Final = frozenset({Evidence.DIFFERS, Evidence.DENIES})
 _FAVOURABLE: Final = frozenset({Evidence.CONFIRMS, Evidence.SILENT})
 
 
@@ -37,10 +36,13 @@ class RowDecision(NamedTuple):
     """A row's result, with flags for the check of the whole list."""
 
     result: RecognitionResult
-    #: The row's UAI is a school's.
-    checked: bool = False
-    #: The row's name contradicts the school, and its place does not confirm it.
-    suspect: bool = False
+    #: The row's UAI, where it is a school's; else empty.
+    read: str = ""
+    #: The UAI of the school that the row's name means instead; empty where it means none.
+    meant: str = ""
+    #: Whether the row's name confirms the school of its UAI, and whether its place does.
+    confirmed_by_name: bool = False
+    confirmed_by_place: bool = False
 
 
 def decide_by_uai(row: SchoolReference, code: ParsedUaiCell, school: CandidateSchool) -> RowDecision | None:
@@ -55,7 +57,7 @@ def decide_by_uai(row: SchoolReference, code: ParsedUaiCell, school: CandidateSc
     if name is Evidence.SILENT and place is Evidence.SILENT and not row.name:
         # Only a UAI, which its check letter proves.
         result = RecognitionResult(school.uai, code.match_method, 0.9 if code.repaired else 1.0, (), "")
-        return RowDecision(result, checked=True)
+        return RowDecision(result, read=school.uai)
     return None
 
 
@@ -84,7 +86,9 @@ def _decide_single_uai(code: ParsedUaiCell, found: LookupResult, lookup: Lookup)
         return near if near is not None and near.result.uai else RowDecision(_doubt("unknown_school", found))
     name, place = compare_name(found.query, school), compare_place(found.query, school)
     if _contradicts_uai(name, place, school, found, lookup):
-        return RowDecision(_doubt("uai_of_another_school", found, second=(school,)), checked=True, suspect=True)
+        meant = [found.match] if found.match is not None else [each for each in found.best if each.sure and each.exact]
+        doubt = _doubt("uai_of_another_school", found, second=(school,))
+        return RowDecision(doubt, read=school.uai, meant=meant[0].school.uai if meant else "")
     return _accept_uai(code, school, name, place)
 
 
@@ -94,7 +98,12 @@ def _accept_uai(code: ParsedUaiCell, school: CandidateSchool, name: Evidence, pl
     if code.repaired:
         confidence -= 0.02
     result = RecognitionResult(school.uai, code.match_method, round(confidence, 3), (), "")
-    return RowDecision(result, checked=True, suspect=name in _UNFAVOURABLE and place is not Evidence.CONFIRMS)
+    return RowDecision(
+        result,
+        read=school.uai,
+        confirmed_by_name=name is Evidence.CONFIRMS,
+        confirmed_by_place=place is Evidence.CONFIRMS,
+    )
 
 
 def _contradicts_uai(
@@ -172,27 +181,30 @@ def decide_list(
 ) -> dict[int, RecognitionResult]:
     """Return the results by row key; where the UAI column looks misaligned, none is accepted by UAI alone.
 
+    It does where many rows name the school of another row's UAI. A name that means no school of the list is merely
+    old, or the directory's is.
+
     `sure`: results of the fast path; `decisions`: the others.
     """
-    checked = len(sure) + sum(each.checked for each in decisions.values())
-    suspects = sum(each.suspect for each in decisions.values())
-    if suspects < _MIN_SUSPECTS or suspects < _MIN_SUSPECT_SHARE * checked:
-        return sure | {key: each.result for key, each in decisions.items()}
-    return {row.key: _require_name(row, sure.get(row.key), decisions, summaries) for row in rows}
-
-
-def _require_name(
-    row: SchoolReference,
-    sure: RecognitionResult | None,
-    decisions: Mapping[int, RowDecision],
-    summaries: Mapping[str, SchoolSummary],
-) -> RecognitionResult:
-    """Return the result of a row in a list with a misaligned UAI column: confirmed by name, or a doubt."""
-    result, checked = (sure, True) if sure is not None else (decisions[row.key].result, decisions[row.key].checked)
-    if not checked or not result.uai or (result.confidence >= _CONFIRMED_BY_NAME and is_distinctive(row.name)):
-        return result
-    proposal = Proposal(result.uai, summaries[result.uai].label, result.confidence)
-    return RecognitionResult("", None, 0.0, (proposal,), "unconfirmed_uai")
+    read = {each.uai for each in sure.values()} | {each.read for each in decisions.values()} - {""}
+    checked = len(sure) + sum(bool(each.read) for each in decisions.values())
+    misplaced = sum(each.meant in read for each in decisions.values())
+    results = sure | {key: each.result for key, each in decisions.items()}
+    if misplaced < _MIN_MISPLACED or misplaced < _MIN_MISPLACED_SHARE * checked:
+        return results
+    # A place tells a school where the list has no other of the same commune.
+    communes = Counter(summaries[uai].commune_key for uai in read)
+    for row in rows:
+        result, decision = results[row.key], decisions.get(row.key)
+        if not result.uai or (decision is not None and not decision.read):
+            continue
+        by_place = decision is not None and decision.confirmed_by_place
+        by_place = by_place and communes[summaries[result.uai].commune_key] == 1
+        confirmed = decision is None or decision.confirmed_by_name or by_place
+        if not (confirmed and is_distinctive(row.name)):
+            proposal = Proposal(result.uai, summaries[result.uai].label, result.confidence)
+            results[row.key] = RecognitionResult("", None, 0.0, (proposal,), "unconfirmed_uai")
+    return results
 
 
 def _match_by_name(meant: RankedSchool) -> RecognitionResult:

@@ -114,3 +114,40 @@ def test_a_few_contradicting_rows_cast_no_doubt_on_the_list():
     found = recognise([*rows, bare], NOWHERE)
     assert [found[n].doubt_code for n in range(4)] == ["uai_of_another_school", "uai_of_another_school", "", ""]
     assert found[99].uai == bare.uai
+
+
+def _old_names(count, place):
+    """Return rows by UAI whose names are those of before a renaming, which no school has."""
+    schools = [SchoolFactory(name=f"École élémentaire Moderne {'abcdefghijkl'[n] * 4}") for n in range(count)]
+    return [
+        SchoolReference(n, each.uai, f"École élémentaire Ancienne {'mnopqrstuvwx'[n] * 4}", place)
+        for n, each in enumerate(schools)
+    ]
+
+
+@pytest.mark.parametrize("place", ["Nîmes", ""])
+def test_names_that_are_merely_old_are_no_misaligned_column(place):
+    rows = _old_names(12, place)
+    bare = SchoolFactory(name="École primaire", commune="Alès", postal_code="30100")
+    found = recognise([*rows, SchoolReference(99, bare.uai, "", "Alès")], NOWHERE)
+    assert [found[row.key].uai for row in rows] == [row.uai for row in rows]
+    assert {found[row.key].confidence < 0.8 for row in rows} == {True}
+    assert found[99].uai == bare.uai
+
+
+def test_names_of_schools_that_the_list_does_not_have_are_no_misaligned_column():
+    rows, bare = _list(shifted=0)
+    others = [SchoolFactory(name=f"École élémentaire {name}") for name in ("Rodin", "Manet", "Degas", "Corot")]
+    rows[:4] = [row._replace(name=other.name) for row, other in zip(rows, others, strict=False)]
+    found = recognise([*rows, bare], NOWHERE)
+    assert [found[n].doubt_code for n in range(5)] == ["uai_of_another_school"] * 4 + [""]
+    assert found[99].uai == bare.uai
+
+
+def test_in_a_misaligned_column_a_commune_of_one_school_of_the_list_confirms_an_old_name():
+    rows, _ = _list(shifted=4)
+    alone = SchoolFactory(name="École élémentaire Rosa Parks", commune="Alès", postal_code="30100")
+    beside = SchoolFactory(name="École élémentaire Lucie Aubrac")
+    old = SchoolReference(97, alone.uai, "École élémentaire du Temple", "Alès")
+    found = recognise([*rows, old, old._replace(key=98, uai=beside.uai, commune="Nîmes")], NOWHERE)
+    assert (found[97].uai, found[98].doubt_code) == (alone.uai, "unconfirmed_uai")
