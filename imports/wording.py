@@ -22,7 +22,7 @@ TABS = {
 }
 #: Codes shown elsewhere in the row: portfolio changes and match method.
 SHOWN_SEPARATELY = frozenset({"changes", "matched_by_name", "repaired"})
-_SURE, _NEARLY_SURE = 0.995, 0.97
+_SURE, _NEARLY_SURE = 0.995, 0.95
 
 
 def describe_match(row: ImportRow) -> str:
@@ -37,7 +37,7 @@ def describe_match(row: ImportRow) -> str:
     elif confidence >= _NEARLY_SURE:
         sure = "presque sûrement"
     else:
-        sure = "très probablement"
+        sure = "probablement"
     return f"trouvée {RowMatchMethod(row.match_method).label}, {sure}"
 
 

@@ -10,7 +10,7 @@ from imports.checks.cross_row_checks import build_comparable_rows, compare_rows,
 from imports.checks.problem_codes import RESOLUTIONS_BY_CODE, UNTICKING
 from imports.checks.row_types import NO_FINDINGS, RowOutcome
 from imports.checks.unit_checks import ROW_VOLUMES, get_requested_units
-from imports.enums import APPLICABLE, Purpose, RowMatchMethod, Verdict
+from imports.enums import APPLICABLE, Purpose, Verdict
 from imports.meanings import Meaning, Problem
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from imports.checks.row_types import CheckRequest, CrossRowFindings, RepeatedSchool
 
 #: Match methods that are reported to the member.
-_REPORTED_METHODS = frozenset({RowMatchMethod.NAME.value, RowMatchMethod.REPAIRED.value})
 
 
 def check_rows(rows: Iterable[CheckRequest], context: CheckContext) -> Iterator[RowOutcome]:
@@ -47,7 +46,7 @@ def check_row_fast(request: CheckRequest, context: CheckContext, findings: Cross
         or row.ignored
         or set_aside
         or conflict_resolution
-        or found.match_method in _REPORTED_METHODS
+        or school_checks.needs_note(found)
         or context.purpose is not Purpose.ALLOCATION
     ):
         return None
@@ -99,7 +98,7 @@ def check_row(request: CheckRequest, context: CheckContext, findings: CrossRowFi
         problems += [repeated] if repeated is not None else []
     if school is None:
         problems.append(school_checks.describe_not_found(request, context))
-    elif found.match_method in _REPORTED_METHODS or school.closed or not school.elementary or school.portfolio is None:
+    elif school_checks.needs_note(found) or school.closed or not school.elementary or school.portfolio is None:
         problems += school_checks.describe_match(request, school) + school_checks.check_school(request, school, context)
         if school.closed and not found.proposals and found.uai in context.successors:
             request = request._replace(school=found._replace(proposals=(context.successors[found.uai],)))

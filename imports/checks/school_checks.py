@@ -8,11 +8,18 @@ from imports.checks import wording
 from imports.enums import Purpose, RowMatchMethod
 from imports.meanings import Meaning, Problem
 from schools import uai
+from schools.folding import fold
+from schools.recognition.candidates import format_label
+from schools.recognition.places import get_uai_departement
 
 if TYPE_CHECKING:
     from imports.checks.context import CheckContext, SchoolFacts
     from imports.checks.row_types import CheckRequest
+    from imports.checks.school_resolution import ResolvedSchool
 
+#: Confidence of a match by UAI from which the row's name is the school's.
+_SAME_NAME = 0.8
+_REPORTED_METHODS = frozenset({RowMatchMethod.NAME.value, RowMatchMethod.REPAIRED.value})
 #: Codes of the reasons for which no school is certain.
 DOUBT_CODES = (
     "uai_missing",
@@ -50,12 +57,7 @@ def _sentence(code: str, request: CheckRequest, context: CheckContext) -> str:  
                 "côté jusqu'à ce que l'annuaire le connaisse."
             )
         case "uai_of_another_school":
-            whose = f"de « {known.label} »" if known else "d'une autre école"
-            says = f"la ligne dit {named}" if named else "la ligne en nomme une autre"
-            return (
-                f"L'UAI {read} est celui {whose}, et {says} : {choose}. Une colonne a peut-être été triée sans les "
-                "autres."
-            )
+            return _describe_another(request, context.schools.get(read), choose)
         case "unconfirmed_uai":
             whose = f", celui de « {known.label} »," if known else ""
             return (
@@ -72,13 +74,8 @@ def _sentence(code: str, request: CheckRequest, context: CheckContext) -> str:  
         case "uai_invalid":
             fault = uai.describe_error(written) or f"« {written} » n'est pas un UAI."
             return f"{fault} Corrigez-le, ou {choose}."
-        case "ambiguous_school" if len(request.school.proposals) == 1:
-            return (
-                f"Une seule école de l'annuaire ressemble à {named or 'ce nom'}, mais pas assez pour être sûre : "
-                "choisissez-la si c'est elle, ou indiquez l'UAI."
-            )
         case "ambiguous_school":
-            return f"Plusieurs écoles de l'annuaire répondent à {named or 'ce nom'} : choisissez la bonne."
+            return _describe_ambiguous(request, named or "ce nom")
         case "no_match":
             return (
                 f"Aucune école de l'annuaire ne répond à {named or 'ce nom'} : corrigez le nom ou la commune, ou "
@@ -87,8 +84,45 @@ def _sentence(code: str, request: CheckRequest, context: CheckContext) -> str:  
     return "L'UAI manque, et rien dans la ligne ne permet de trouver l'école : indiquez l'UAI."
 
 
+def _describe_another(request: CheckRequest, known: SchoolFacts | None, choose: str) -> str:
+    """Return the sentence on a UAI whose school is not the one that the row describes."""
+    cells = request.row.cells
+    read = request.school.uai or request.school.read
+    named = wording.describe_school(cells)
+    whose = f"de « {known.label} »" if known else "d'une autre école"
+    says = f"la ligne dit {named}" if named else "la ligne en nomme une autre"
+    given, own = wording.describe_departement(cells), get_uai_departement(read).lstrip("0")
+    if given and given != own:
+        # Otherwise both may be the same name in the same commune.
+        whose, says = f"{whose}, dans le département {own}", f"{says}, dans le département {given}"
+    return f"L'UAI {read} est celui {whose}, et {says} : {choose}. Une colonne a peut-être été triée sans les autres."
+
+
+def _describe_ambiguous(request: CheckRequest, named: str) -> str:
+    """Return the sentence on a row that several schools answer, or one that need not be the one meant."""
+    proposals = request.school.proposals
+    if len(proposals) != 1:
+        return f"Plusieurs écoles de l'annuaire répondent à {named} : choisissez la bonne."
+    cells = request.row.cells
+    written = format_label(cells.get(Meaning.NAME, ""), cells.get(Meaning.COMMUNE, ""))
+    if fold(proposals[0].label) == fold(written):
+        return (
+            f"Une école de l'annuaire s'appelle {named}, mais une autre commune de ce nom peut être la vôtre : "
+            "choisissez-la si c'est elle, ou indiquez le département ou l'UAI."
+        )
+    return (
+        f"Une seule école de l'annuaire ressemble à {named}, mais pas assez pour être sûre : choisissez-la si c'est "
+        "elle, ou indiquez l'UAI."
+    )
+
+
+def needs_note(found: ResolvedSchool) -> bool:
+    """Return whether `describe_match` has something to say."""
+    return found.match_method in _REPORTED_METHODS or (found.confidence or 0) < _SAME_NAME
+
+
 def describe_match(request: CheckRequest, school: SchoolFacts) -> list[Problem]:
-    """Return the note on a school that was matched by a repaired UAI or by name."""
+    """Return the note on a school that was matched by a repaired UAI or by name, or whose name is another's."""
     found = request.school
     sure = wording.format_percent(found.confidence or 0)
     if found.match_method == RowMatchMethod.REPAIRED:
@@ -108,6 +142,16 @@ def describe_match(request: CheckRequest, school: SchoolFacts) -> list[Problem]:
                 "matched_by_name",
                 f"École trouvée par son nom et son lieu : {wording.describe_school(request.row.cells)} est «"
                 f" {school.label} », {found.uai} (confiance {sure}).",
+                blocking=False,
+            )
+        ]
+    if found.match_method == RowMatchMethod.UAI and (found.confidence or 0) < _SAME_NAME:
+        return [
+            Problem(
+                "name",
+                "named_differently",
+                f"L'annuaire nomme l'école {found.uai} « {school.label} », et la ligne dit "
+                f"{wording.describe_school(request.row.cells)} : elle a peut-être changé de nom, vérifiez.",
                 blocking=False,
             )
         ]

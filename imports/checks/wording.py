@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from core import formatting
 from imports.meanings import Meaning
+from schools.recognition.places import parse_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -40,6 +41,12 @@ def describe_school(cells: Mapping[str, str]) -> str:
     if not location:
         return text
     return f"{text} à {location[:80]}" if text else f"une école à {location[:80]}"
+
+
+def describe_departement(cells: Mapping[str, str]) -> str:
+    """Return the département that the row names or its postal code implies: « 30 », « 2A », « 974 »; "" if none."""
+    place = parse_place("", cells.get(Meaning.POSTAL_CODE, ""), cells.get(Meaning.DEPARTEMENT, ""))
+    return place.departement.lstrip("0")
 
 
 def format_percent(value: float) -> str:

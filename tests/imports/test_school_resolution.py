@@ -93,3 +93,32 @@ def test_a_row_without_a_school_says_what_to_do(pool, zola, mace):
     assert problem_of(invented)[0] == "no_match"
     assert "« École du Nulle Part » à Brigadoon" in problem_of(invented)[1]
     assert none.verdict == "ignored"
+
+
+def test_a_school_of_another_name_in_the_directory_is_shown_for_a_look(pool, zola, mace):
+    renamed, agreed = upload_rows(
+        pool, [zola.uai, "École du Temple", "Alès", "30100", 1], [mace.uai, "École Jean Macé", "Nîmes", "30000", 1]
+    )
+    assert (renamed.uai, renamed.verdict, renamed.ticked, agreed.problems) == (zola.uai, "new", True, [])
+    code, message = problem_of(renamed)
+    assert code == "named_differently"
+    assert f"{zola.uai} « Ecole élémentaire Emile Zola – Alès », et la ligne dit « École du Temple » à Alès" in message
+
+
+def test_a_uai_of_another_departement_names_both(pool, zola):
+    SchoolFactory(name="Ecole élémentaire Emile Zola", commune="Alès", postal_code="34000", departement_code="034")
+    (row,) = upload_rows(pool, [zola.uai, "École élémentaire Emile Zola", "Alès", "34000", 1])
+    code, message = problem_of(row)
+    assert code == "uai_of_another_school"
+    assert "– Alès », dans le département 30, et la ligne dit « École élémentaire Emile Zola » à Alès, " in message
+    assert "dans le département 34 :" in message
+
+
+def test_a_school_of_the_very_name_that_may_be_elsewhere_is_asked_about_without_a_contradiction(pool, nimes):
+    names = [f"École {name}" for name in ("Hugo", "Zola", "Verne", "Macé", "Sand", "Curie", "Giono", "Ronsard")]
+    rows = [["", SchoolFactory(name=name).name, "Nîmes", "", 1] for name in (*names, "École Dumas", "École Camus")]
+    SchoolFactory(name="École", commune="Saint-Martin", postal_code="32300", departement_code="032")
+    *_, row = upload_rows(pool, *rows, ["", "École", "Saint-Martin", "", 1])
+    code, message = problem_of(row)
+    assert (code, len(row.proposals)) == ("ambiguous_school", 1)
+    assert "s'appelle « École » à Saint-Martin, mais une autre commune de ce nom peut être la vôtre" in message
