@@ -47,6 +47,16 @@ class Verdict(models.TextChoices):
 APPLICABLE = (Verdict.NEW, Verdict.CHANGED)
 
 
+class RemarkState(models.TextChoices):
+    """What is to become of the rows with one remark, in the order of the page."""
+
+    TO_RESOLVE = "to_resolve", "À régler"
+    UNTICKED = "unticked", "Laissées de côté"
+    TICKED = "ticked", "Cochées"
+    UNCHANGED = "unchanged", "Inchangées"
+    IGNORED = "ignored", "Ignorées"
+
+
 class ConflictResolution(models.TextChoices):
     """How a member resolves a conflict: the school has more licences than the file states."""
 

@@ -25,9 +25,9 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 
 from collectivities.models import AuditEntry
-from imports.checks.problem_codes import UNTICKING
 from imports.enums import APPLICABLE, APPLIED_ACTION, ConflictResolution, Purpose, RowEffect, Verdict
 from imports.models import ImportRow, SpreadsheetImport
+from imports.remark_queries import filter_remark, needs_decision_q
 from licensing.entitlements.models import usable_on
 from licensing.pools.models import Pool
 from licensing.pools.wording import describe_allocation, describe_growth
@@ -68,8 +68,11 @@ class BaseRowQuery(TypedDict, total=False):
     altered: bool
     #: Index of the sheet in the workbook.
     sheet: int | None
-    #: Only rows that need a decision: an error, an open conflict, a warning.
+    #: Only rows that need a decision: an error, an open conflict.
     to_resolve: bool
+    #: Only rows with this remark, "" for none, in this state of `RemarkState`; both or neither.
+    remark: str
+    state: str
 
 
 class RowQuery(BaseRowQuery, total=False):
@@ -124,17 +127,6 @@ def count_verdicts(import_ids: list[int]) -> dict[int, dict[str, int]]:
     ):
         found[row["import_id"]][row["verdict"]] = row["n"]
     return found
-
-
-def count_codes(spreadsheet_import: SpreadsheetImport) -> dict[str, int]:
-    """Return the number of rows by problem code, the most frequent first."""
-    codes = (
-        ImportRow.objects.filter(import_id=spreadsheet_import.pk)
-        .values(code=Func(F("codes"), function="unnest", output_field=TextField()))
-        .annotate(n=Count("pk"))
-        .order_by("-n", "code")
-    )
-    return {line["code"]: line["n"] for line in codes}
 
 
 class ConfirmationSummary(NamedTuple):
@@ -210,11 +202,7 @@ def count_effects(spreadsheet_import: SpreadsheetImport) -> dict[str, int]:
 
 def count_unapplicable(spreadsheet_import: SpreadsheetImport) -> int:
     """Return the number of rows that cannot be applied: errors and open conflicts."""
-    return (
-        ImportRow.objects.filter(import_id=spreadsheet_import.pk)
-        .filter(Q(verdict=Verdict.ERROR) | Q(verdict=Verdict.CONFLICT, conflict_resolution=""))
-        .count()
-    )
+    return ImportRow.objects.filter(import_id=spreadsheet_import.pk).filter(needs_decision_q()).count()
 
 
 def compute_digest(spreadsheet_import: SpreadsheetImport) -> str:
@@ -246,11 +234,9 @@ def filter_rows(spreadsheet_import: SpreadsheetImport, **filters: Unpack[RowQuer
     if filters.get("altered"):
         found = found.filter(altered=True)
     if filters.get("to_resolve"):
-        found = found.filter(
-            Q(verdict=Verdict.ERROR)
-            | Q(verdict=Verdict.CONFLICT, conflict_resolution="")
-            | Q(codes__overlap=sorted(UNTICKING), ticked=False, verdict__in=APPLICABLE)
-        )
+        found = found.filter(needs_decision_q())
+    if state := filters.get("state"):
+        found = filter_remark(found, filters.get("remark", ""), state)
     return _containing_words(found, filters.get("text", ""))
 
 

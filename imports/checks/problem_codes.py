@@ -42,7 +42,8 @@ _SCHOOL_FIXES = (Fix.CHOOSE, Fix.CORRECT, Fix.SET_ASIDE)
 _CELL_FIXES = (Fix.CORRECT, Fix.SET_ASIDE)
 _PLAUSIBILITY_FIXES = (Fix.CORRECT, Fix.TICK)
 
-#: Fixes by code, the likeliest first; none for pure information.
+#: Fixes by code, the likeliest first; none for pure information. The codes are in the order of their weight: what
+#: stops a row, what unticks it, what is merely noted.
 FIXES: dict[str, tuple[Fix, ...]] = {
     "uai_missing": _SCHOOL_FIXES,
     "uai_invalid": _SCHOOL_FIXES,
@@ -69,10 +70,10 @@ FIXES: dict[str, tuple[Fix, ...]] = {
     "reduced_to_zero": (Fix.REVOKE, Fix.SET_ASIDE),
     "below_redeemed_units": (Fix.SET_ASIDE,),
     "no_elementary": (Fix.TICK, Fix.SET_ASIDE),
-    "not_in_portfolio": (Fix.ADD_TO_PORTFOLIO, Fix.SET_ASIDE),
     "units_exceed_classes": _PLAUSIBILITY_FIXES,
     "probable_subtotal": _PLAUSIBILITY_FIXES,
     "outlier": _PLAUSIBILITY_FIXES,
+    "not_in_portfolio": (Fix.ADD_TO_PORTFOLIO, Fix.SET_ASIDE),
     "email_shared": (Fix.CORRECT,),
     "email_not_in_directory": (),
     "repaired": (),

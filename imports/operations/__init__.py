@@ -6,7 +6,13 @@ requests them; both are idempotent.
 
 from imports.operations.apply_rows import apply, confirm, return_to_review
 from imports.operations.awaited_rows import list_arrivals
-from imports.operations.bulk_edits import accept_proposals, add_all_to_portfolio, await_all, set_all_aside
+from imports.operations.bulk_edits import (
+    accept_proposals,
+    add_all_to_portfolio,
+    await_all,
+    restore_all,
+    set_all_aside,
+)
 from imports.operations.cancellation import cancel, cancel_stopped, recover_abandoned
 from imports.operations.import_lock import APPLY_TASK, OPEN_STATES, READ_TASK, UNDO_TASK
 from imports.operations.intake import (
@@ -44,6 +50,7 @@ __all__ = [
     "reject",
     "remember_layout",
     "request_undo",
+    "restore_all",
     "return_to_review",
     "set_all_aside",
     "store_parsed",

@@ -78,6 +78,27 @@ def set_all_aside(
 
 
 @transaction.atomic
+def restore_all(
+    *,
+    import_id: int,
+    by: User | None,  # noqa: ARG001 - only the application is audited
+    at: datetime.datetime,  # noqa: ARG001
+    **filters: Unpack[RowQuery],
+) -> int:
+    """Take up again all rows of a filter that were set aside or ignored; return how many."""
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    left_out = Q(set_aside=True) | ~Q(ignored_reason="")
+    rows = list(queries.filter_rows(spreadsheet_import, **filters).filter(left_out))
+
+    def restore(row: ImportRow) -> None:
+        row.set_aside = row.awaited = False
+        row.ignored_reason = ""
+
+    change_rows(spreadsheet_import, rows, restore)
+    return len(rows)
+
+
+@transaction.atomic
 def await_all(
     *,
     import_id: int,

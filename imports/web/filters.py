@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from accounts.models import User
 from core.search_terms import cut_search
-from imports.enums import ImportState, Purpose, Verdict
+from imports.enums import ImportState, Purpose, RemarkState, Verdict
 from imports.models import SpreadsheetImport
 from licensing.pools.models import Pool
 from schools.folding import fold
@@ -36,33 +36,42 @@ class RowFilter:
 
     #: A verdict, `TO_RESOLVE`, or `ALL_ROWS`; "" for the default tab of the page.
     tab: str = ""
-    code: str = ""
+    #: The remark of the rows, "" for none, in a state of `RemarkState`; without state, rows of all remarks.
+    remark: str = ""
+    state: str = ""
     text: str = ""
     #: Index of the sheet in the workbook; None for all.
     sheet: int | None = None
     #: Only rows of a corrected file that differ from the file it corrects.
     altered: bool = False
+    #: Whether rows that share a remark are shown one by one. Bulk actions take them in either case.
+    one_by_one: bool = False
 
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> Self:
         """Parse the filter from query or form parameters; invalid values are ignored."""
         tab, sheet = parameters.get("onglet", ""), parameters.get("feuille", "")
+        state = parameters.get("etat", "") if parameters.get("etat") in RemarkState.values else ""
         return cls(
             tab=tab if tab in (*Verdict.values, ALL_ROWS, TO_RESOLVE) else "",
-            code=parameters.get("probleme", "")[:40],
+            remark=parameters.get("remarque", "")[:40].replace("\0", "") if state else "",
+            state=state,
             text=parameters.get("q", "").strip()[:MAX_SEARCH_LENGTH],
             sheet=int(sheet) if sheet.isascii() and sheet.isdecimal() and len(sheet) < 6 else None,  # noqa: PLR2004
             altered=parameters.get("modifiees") == "1",
+            one_by_one=parameters.get("une_a_une") == "1",
         )
 
     def words(self) -> dict[str, str]:
         """Return the filter as query parameters or hidden form fields."""
         values = {
             "onglet": self.tab,
-            "probleme": self.code,
+            "remarque": self.remark,
+            "etat": self.state,
             "q": self.text,
             "feuille": "" if self.sheet is None else str(self.sheet),
             "modifiees": "1" if self.altered else "",
+            "une_a_une": "1" if self.one_by_one else "",
         }
         return {name: word for name, word in values.items() if word}
 
@@ -74,14 +83,15 @@ class RowFilter:
     @property
     def narrows(self) -> bool:
         """Whether anything but the tab is filtered."""
-        return bool(self.code or self.text or self.altered or self.sheet is not None)
+        return bool(self.state or self.text or self.altered or self.sheet is not None)
 
     def as_row_query(self) -> RowQuery:
         """Return the keyword arguments of `queries.filter_rows` and of bulk operations."""
         return {
             "verdict": self.tab if self.tab in Verdict.values else "",
             "to_resolve": self.tab == TO_RESOLVE,
-            "code": self.code,
+            "remark": self.remark,
+            "state": self.state,
             "text": self.text,
             "sheet": self.sheet,
             "altered": self.altered,

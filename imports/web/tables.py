@@ -33,11 +33,11 @@ STATE_COLOURS = {
 }
 
 
-def describe_result(spreadsheet_import: SpreadsheetImport, counts: Mapping[str, int]) -> str:
-    """Return a short French summary of the result of an import."""
+def describe_result(spreadsheet_import: SpreadsheetImport, counts: Mapping[str, int], unticked: int) -> str:
+    """Return a short French summary of the result of an import. `unticked`: rows left out of those applicable."""
     state = ImportState(spreadsheet_import.state)
     if state is ImportState.CHECKED:
-        ready = sum(counts.get(verdict, 0) for verdict in APPLICABLE)
+        ready = sum(counts.get(verdict, 0) for verdict in APPLICABLE) - unticked
         return formatting.pluralize(ready, "ligne à appliquer", "lignes à appliquer")
     if state is ImportState.APPLIED:
         return _applied(spreadsheet_import)
@@ -88,8 +88,9 @@ class ImportTable(tables.Table):
     def __init__(self, *args: Any, prepares: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.prepares = prepares
-        #: Set by the view for the current page: counts by verdict, and users by id.
+        #: Set by the view for the current page: counts by verdict, of unticked rows, and users by id.
         self.counts: dict[int, dict[str, int]] = {}
+        self.unticked: dict[int, int] = {}
         self.people: dict[int, User] = {}
 
     def render_filename(self, record: SpreadsheetImport) -> SafeString | str:
@@ -117,7 +118,7 @@ class ImportTable(tables.Table):
         )
 
     def render_result(self, record: SpreadsheetImport) -> str:
-        return describe_result(record, self.counts.get(record.pk, {}))
+        return describe_result(record, self.counts.get(record.pk, {}), self.unticked.get(record.pk, 0))
 
     def render_created_at(self, record: SpreadsheetImport) -> SafeString:
         who = self.people.get(record.created_by_id or 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from imports import on_demand_tasks, tasks
 from imports.models import ImportRow, SpreadsheetImport
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
+from schools.models import School
 from tests.conftest import TERM
 from tests.e2e.page_checks import find_problems_at_both_widths
 from tests.e2e.site import WIDTHS
@@ -22,6 +24,7 @@ from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory, next_uai
 from tests.host_client import HostClient
+from tests.imports.actions import upload_and_parse
 from tests.imports.sample_files import build_xlsx
 
 #: Folder for the guide's screenshots, if configured, and the pages it shows.
@@ -140,8 +143,8 @@ def resolve_rows(visit):
     row = page.locator("#ligne-0-4")  # has 5 licences, and the list says 3
     row.get_by_role("button", name="Réduire à 3 licences").click()
     row.get_by_text("Réduire à ce nombre").wait_for()
-    page.get_by_role("button", name="C’est juste : cocher la ligne 10").click()  # a nursery school
-    page.locator("#coche-0-10:checked").wait_for()
+    page.get_by_role("button", name="l'inclure").click()  # a nursery school
+    page.get_by_text("1 ligne cochée.").wait_for()
     row = page.locator("#ligne-0-11")  # two schools of that name, and half an address
     row.get_by_role("link", name="Corriger").click()
     row.get_by_label("Ou chercher l’école").fill("oliviers ales")
@@ -157,12 +160,10 @@ def resolve_rows(visit):
     row = page.locator("#ligne-0-12")  # two UAI in one cell
     row.get_by_role("button", name="Mettre de côté").click()
     row.get_by_role("button", name="Reprendre").wait_for()
-    page.get_by_label("Problème").select_option("unknown_school")
-    page.get_by_role("button", name="Filtrer").click()
+    page.get_by_role("link", name="les voir (1 000 écoles inconnues de l'annuaire)").click()
     page.get_by_text("École neuve n° 0").first.wait_for()
-    check_page(visit, "probleme")
-    page.locator(".import-bulk summary").click()
-    page.get_by_role("button", name="Garder jusqu’à l’annuaire").click()
+    check_page(visit, "remarque")
+    page.get_by_role("button", name="les garder jusqu'à l'annuaire").click()
     page.get_by_text("gardées jusqu").first.wait_for()
 
 
@@ -228,3 +229,18 @@ def test_the_portfolio_is_updated_from_a_small_file_without_scripts(committing, 
         (school.pk, "M. Blanc", 4),
     }
     assert ImportRow.objects.filter(ticked=True).count() == 2
+
+
+def test_613_rows_are_a_short_page_on_a_telephone(committing, walker):
+    """27,599 px when each row with a remark stood by itself."""
+    names = itertools.cycle(NAMES)
+    schools = [
+        SchoolFactory.build(name=f"Ecole maternelle {next(names)}", has_elementary=number % 2 == 0)
+        for number in range(613)
+    ]
+    School.objects.bulk_create(schools)
+    content = build_xlsx([["UAI", "Licences"], *((school.uai, 1) for school in schools)])
+    spreadsheet_import = upload_and_parse(PoolFactory(capacity=700), content)
+    page = walker("phone").open(f"/imports/{spreadsheet_import.pk}/", slug="nimes")
+    assert page.get_by_text("306 écoles sans classe du CP au CM2, laissées de côté").count()
+    assert page.evaluate("document.documentElement.scrollHeight") < 6_000

@@ -111,7 +111,8 @@ def walk_verification(walk, browser):
         proposals=[{"uai": SchoolFactory().uai, "label": "École Zola", "score": 0.7}]
     )
     address = import_url("detail", spreadsheet_import.pk)
-    for query in ("?onglet=toutes", "?onglet=toutes&feuille=0&q=e", "?onglet=toutes&probleme=unknown_school"):
+    opened = "?onglet=toutes&remarque=unknown_school&etat=to_resolve"
+    for query in ("?onglet=toutes", "?onglet=toutes&feuille=0&q=e", opened):
         walk.open(browser, address + query)
     # In no other row, whose verdict would change too and the page be loaded again.
     SchoolFactory(name="École Prévert")

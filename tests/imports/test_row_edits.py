@@ -202,7 +202,7 @@ def test_schools_outside_the_portfolio_are_added_all_at_once(pool):
     PortfolioSchoolFactory()
     schools = SchoolFactory.create_batch(3)
     spreadsheet_import = upload_and_parse(pool, schools_csv(*[(school, 1) for school in schools]))
-    assert queries.count_codes(spreadsheet_import) == {"not_in_portfolio": 3}
+    assert queries.filter_rows(spreadsheet_import, code="not_in_portfolio").count() == 3
     text = rows(spreadsheet_import)[4].uai
     assert operations.add_all_to_portfolio(import_id=spreadsheet_import.pk, text=text, **NOW) == 1
     assert problem_codes(spreadsheet_import) == {2: ["not_in_portfolio"], 3: ["not_in_portfolio"]}
@@ -253,7 +253,9 @@ def test_rows_are_filtered_by_verdict_code_words_tick_and_sheet(pool):
     assert numbers() == numbers(verdict="", code="", text=" ", ticked=None, sheet=None, altered=False) == [2, 3, 4]
     assert numbers(verdict="error") == numbers(code="uai_invalid") == [4]
     assert numbers(text="ales") == numbers(ticked=True) == [2]
-    assert numbers(ticked=False) == numbers(to_resolve=True) == [3, 4]
+    assert numbers(ticked=False) == [3, 4]
+    assert numbers(to_resolve=True) == numbers(remark="uai_invalid", state="to_resolve") == [4]
+    assert numbers(remark="", state="ticked") == [2]
     assert numbers(verdict="autre") == numbers(code="x\0") == numbers(verdict="new", code="uai_invalid") == []
     assert (numbers(sheet=0), numbers(sheet=1), numbers(altered=True)) == ([2, 3, 4], [], [])
 

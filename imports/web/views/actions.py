@@ -15,8 +15,10 @@ from imports.confirmation_guard import build_guard
 from imports.enums import ImportState, Verdict
 from imports.exceptions import RowsInError
 from imports.models import SpreadsheetImport
+from imports.remark_queries import count_remarks
 from imports.web.forms import ImportConfirmForm
 from imports.web.layout_form import LayoutForm
+from imports.web.remark_lines import build_lines
 from imports.web.views import APPLIERS, PREPARERS
 from imports.web.views.detail import build_common_context, build_layout_context
 from licensing.exceptions import LicensingError
@@ -96,8 +98,8 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         "tally": tally,
         "plan": queries.count_effects(spreadsheet_import) | {"given_back": max(-tally.units, 0)},
         "errors": form_arguments["errors"],
-        "conflicts": queries.filter_rows(spreadsheet_import, verdict=Verdict.CONFLICT, ticked=False).count(),
-        "unticked": queries.filter_rows(spreadsheet_import, ticked=False).filter(queries.is_tickable_q()).count(),
+        "conflicts": queries.count_unapplicable(spreadsheet_import) - form_arguments["errors"],
+        "unticked": [line for line in build_lines(count_remarks(spreadsheet_import)) if line.state == "unticked"],
         "step": 3,
     }
     return render(request, "imports/confirm.html", context, status=422 if form.errors else 200)

@@ -78,6 +78,9 @@ ACTIONS = {
         "lignes mises de côté",
         "ces lignes étaient déjà de côté.",
     ),
+    "restore": RowBulkAction(
+        operations.restore_all, "ligne reprise", "lignes reprises", "aucune de ces lignes n'était de côté."
+    ),
 }
 
 

@@ -15,6 +15,7 @@ from core.calendar import date_in_paris
 from core.file_responses import build_file_response
 from imports import queries
 from imports.models import ImportFile, SpreadsheetImport
+from imports.remark_queries import count_unticked
 from imports.web.filters import ImportFilter
 from imports.web.tables import ImportTable
 from imports.web.views import PREPARERS
@@ -40,6 +41,7 @@ def import_list(request: OfficeHttpRequest) -> HttpResponse:
     RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
     shown = [row.record for row in table.paginated_rows]
     table.counts = queries.count_verdicts([one.pk for one in shown])
+    table.unticked = count_unticked([one.pk for one in shown])
     table.people = User.objects.in_bulk({one.created_by_id for one in shown if one.created_by_id})
     context = {
         "filter": chosen,

@@ -10,11 +10,12 @@ from django.core.paginator import Paginator
 from django.urls import reverse
 
 from imports import queries, wording
-from imports.checks.problem_codes import LABELS as LABELS_OF_CODES
-from imports.enums import Purpose, Verdict
+from imports.enums import Purpose, RemarkState, Verdict
 from imports.meanings import LABELS
 from imports.parsing.column_mapping import column_letters
+from imports.remark_queries import count_remarks, exclude_remarks
 from imports.web.filters import ALL_ROWS, TO_RESOLVE, RowFilter
+from imports.web.remark_lines import build_lines, is_gathered
 from imports.web.views import APPLIERS
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
     from collectivities.access import OfficeHttpRequest
     from imports.models import SpreadsheetImport
+    from imports.remark_queries import RemarkCount
+    from imports.web.remark_lines import RemarkLine
 
-PER_PAGE = 50
+PER_PAGE = 30
 
 
 def get_row_filter(request: OfficeHttpRequest) -> RowFilter:
@@ -32,27 +35,37 @@ def get_row_filter(request: OfficeHttpRequest) -> RowFilter:
 
 
 def build_verification_context(request: OfficeHttpRequest, spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
-    """Return the template context of the page: summary, filter choices, one page of rows.
+    """Return the template context of the page: summary, remarks, one page of the rows that no line gathers.
 
     Without filter, the default tab is the rows that need a decision, if any.
     """
     chosen = get_row_filter(request)
-    to_resolve = queries.filter_rows(spreadsheet_import, to_resolve=True).count()
+    remark_counts = count_remarks(spreadsheet_import)
     if not chosen.tab:
+        to_resolve = any(one.state is RemarkState.TO_RESOLVE for one in remark_counts)
         chosen = replace(chosen, tab=TO_RESOLVE if to_resolve and not chosen.narrows else ALL_ROWS)
-    page = Paginator(queries.filter_rows(spreadsheet_import, **chosen.as_row_query()), PER_PAGE).get_page(
-        request.GET.get("page")
-    )
+    found = queries.filter_rows(spreadsheet_import, **chosen.as_row_query())
+    filtered = found.count()
+    if not chosen.narrows and not chosen.one_by_one:
+        found = exclude_remarks(found, [one for one in remark_counts if is_gathered(one)])
+    page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     return build_summary_context(
-        request, spreadsheet_import, chosen, back=request.get_full_path(), to_resolve=to_resolve
+        request, spreadsheet_import, chosen, back=request.get_full_path(), remark_counts=remark_counts
     ) | {
         "page_obj": page,
         "rows": page.object_list,
         "columns": list_columns(spreadsheet_import),
-        "problems": [
-            (code, LABELS_OF_CODES.get(code, code), n) for code, n in queries.count_codes(spreadsheet_import).items()
-        ],
+        "filtered": filtered,
+        "gathered": filtered - page.paginator.count,
+        "one_by_one": chosen.query(one_by_one=True),
     }
+
+
+def _link(line: RemarkLine, chosen: RowFilter) -> dict[str, Any]:
+    """Return a line with the query that opens it, and whether it is the open one."""
+    opened = RowFilter(tab=ALL_ROWS, remark=line.code, state=line.state.value)
+    current = (line.code, line.state.value) == (chosen.remark, chosen.state)
+    return {"line": line, "filter": opened, "query": opened.query(), "current": current}
 
 
 def build_summary_context(
@@ -61,21 +74,23 @@ def build_summary_context(
     chosen: RowFilter,
     *,
     back: str,
-    to_resolve: int | None = None,
+    remark_counts: list[RemarkCount] | None = None,
 ) -> dict[str, Any]:
-    """Return the template context of the summary: tabs with counts, and the tally of the ticked rows.
+    """Return the template context of the summary: remarks, tabs with counts, and the tally of the ticked rows.
 
     `back`: URL of the current page, to which every edit returns.
     """
     counts = queries.count_verdicts([spreadsheet_import.pk])[spreadsheet_import.pk]
-    if to_resolve is None:
-        to_resolve = queries.filter_rows(spreadsheet_import, to_resolve=True).count()
+    if remark_counts is None:
+        remark_counts = count_remarks(spreadsheet_import)
+    to_resolve = sum(one.rows for one in remark_counts if one.state is RemarkState.TO_RESOLVE)
     return {
         "spreadsheet_import": spreadsheet_import,
         "is_allocation": spreadsheet_import.purpose == Purpose.ALLOCATION,
         "filter": chosen,
         "back": back,
         "opening": urlencode(chosen.words() | ({"retour": back} if back else {})),
+        "lines": [_link(line, chosen) for line in build_lines(remark_counts)],
         "tabs": _tabs(counts, to_resolve, reverse("imports:detail", args=[spreadsheet_import.pk]), chosen),
         "to_resolve": to_resolve,
         "total": sum(counts.values()),
@@ -87,12 +102,13 @@ def build_summary_context(
 
 
 def _tabs(counts: Mapping[str, int], to_resolve: int, address: str, chosen: RowFilter) -> list[dict[str, Any]]:
-    """Return the tabs. Their links keep the search, but not the filter on a problem."""
+    """Return the tabs. Their links keep the search, but not the open remark."""
     tabs = [(TO_RESOLVE, "À régler", to_resolve)]
     tabs += [(verdict.value, label, counts.get(verdict, 0)) for verdict, label in wording.TABS.items()]
     tabs.append((ALL_ROWS, "Toutes", sum(counts.values())))
+    tab_filter = replace(chosen, remark="", state="", one_by_one=False)
     return [
-        {"label": label, "count": count, "url": address + chosen.query(tab=tab, code=""), "current": chosen.tab == tab}
+        {"label": label, "count": count, "url": address + tab_filter.query(tab=tab), "current": chosen.tab == tab}
         for tab, label, count in tabs
     ]
 

@@ -1,0 +1,90 @@
+"""Remarks of rows: each row has at most one, by which the pages gather rows and count them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db.models import Case, CharField, Count, Q, Value, When
+
+from imports.checks.problem_codes import FIXES
+from imports.enums import APPLICABLE, RemarkState, Verdict
+from imports.models import ImportRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.db.models import QuerySet
+
+    from imports.models import SpreadsheetImport
+
+#: Codes that say how a row was read, and ask for nothing.
+_PLAIN_CODES = frozenset({"repaired", "matched_by_name", "changes"})
+#: Codes by which rows are gathered: the weightiest of a row's codes is its remark.
+REMARK_CODES = tuple(code for code in FIXES if code not in _PLAIN_CODES)
+
+
+class RemarkCount(NamedTuple):
+    """Number of the rows with one remark, "" for none, in one state."""
+
+    code: str
+    state: RemarkState
+    rows: int
+
+
+def needs_decision_q() -> Q:
+    """Return the condition on rows that need a decision: an error, or an open conflict."""
+    return Q(verdict=Verdict.ERROR) | Q(verdict=Verdict.CONFLICT, conflict_resolution="")
+
+
+_REMARK = Case(
+    When(codes=[], then=Value("")),
+    *(When(codes__contains=[code], then=Value(code)) for code in REMARK_CODES),
+    default=Value(""),
+    output_field=CharField(),
+)
+_STATE = Case(
+    When(needs_decision_q(), then=Value(RemarkState.TO_RESOLVE.value)),
+    When(verdict=Verdict.IGNORED, then=Value(RemarkState.IGNORED.value)),
+    When(verdict=Verdict.UNCHANGED, then=Value(RemarkState.UNCHANGED.value)),
+    When(ticked=True, then=Value(RemarkState.TICKED.value)),
+    default=Value(RemarkState.UNTICKED.value),
+    output_field=CharField(),
+)
+
+
+def filter_remark(rows: QuerySet[ImportRow], code: str, state: str) -> QuerySet[ImportRow]:
+    """Return the rows with this remark, "" for none, in this state."""
+    return rows.annotate(remark=_REMARK, remark_state=_STATE).filter(remark=code, remark_state=state)
+
+
+def count_remarks(spreadsheet_import: SpreadsheetImport) -> list[RemarkCount]:
+    """Return the number of rows by remark and state: first what needs a decision, then the most frequent."""
+    found = (
+        ImportRow.objects.filter(import_id=spreadsheet_import.pk)
+        .annotate(remark=_REMARK, remark_state=_STATE)
+        .values_list("remark", "remark_state")
+        .annotate(n=Count("pk"))
+        .order_by()
+    )
+    order = list(RemarkState)
+    counts = [RemarkCount(code, RemarkState(state), rows) for code, state, rows in found]
+    return sorted(counts, key=lambda one: (order.index(one.state), -one.rows, one.code))
+
+
+def exclude_remarks(rows: QuerySet[ImportRow], remarks: Iterable[RemarkCount]) -> QuerySet[ImportRow]:
+    """Return the rows without any of these remarks."""
+    gathered = Q()
+    for one in remarks:
+        gathered |= Q(remark=one.code, remark_state=one.state)
+    return rows.annotate(remark=_REMARK, remark_state=_STATE).exclude(gathered) if gathered else rows
+
+
+def count_unticked(import_ids: list[int]) -> dict[int, int]:
+    """Return the number of rows that could be applied and are not ticked, by import."""
+    found = (
+        ImportRow.objects.filter(import_id__in=import_ids, verdict__in=APPLICABLE, ticked=False)
+        .values_list("import_id")
+        .annotate(n=Count("pk"))
+        .order_by()
+    )
+    return dict.fromkeys(import_ids, 0) | dict(found)

@@ -1,0 +1,143 @@
+"""One line for the rows that share a remark: what it says, and what can be done with all of them at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from core import formatting
+from imports.checks.problem_codes import FIXES, Fix
+from imports.enums import RemarkState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from imports.remark_queries import RemarkCount
+
+#: Number of rows from which the rows of a remark are shown only once their line is opened.
+MIN_GATHERED = 3
+
+# What the rows are, in the singular and in the plural. All nouns are feminine: the states agree with them.
+_NOUNS: dict[str, tuple[str, str]] = {
+    "": ("ligne sans remarque", "lignes sans remarque"),
+    "uai_missing": ("ligne sans UAI", "lignes sans UAI"),
+    "uai_invalid": ("ligne à l'UAI faux", "lignes à l'UAI faux"),
+    "multiple_uais": ("ligne à plusieurs UAI", "lignes à plusieurs UAI"),
+    "uncertain_repair": ("ligne à l'UAI incomplet", "lignes à l'UAI incomplet"),
+    "uai_of_another_school": ("ligne à l'UAI d'une autre école", "lignes à l'UAI d'une autre école"),
+    "unconfirmed_uai": ("ligne à l'UAI sans doute décalé", "lignes aux UAI sans doute décalés"),
+    "ambiguous_school": ("école à choisir parmi plusieurs", "écoles à choisir parmi plusieurs"),
+    "no_match": ("école introuvable", "écoles introuvables"),
+    "unknown_school": ("école inconnue de l'annuaire", "écoles inconnues de l'annuaire"),
+    "school_closed": ("école fermée", "écoles fermées"),
+    "conflicting_duplicate": ("ligne d'une école citée avec deux nombres", "lignes d'écoles citées avec deux nombres"),
+    "units_missing": ("ligne sans nombre de licences", "lignes sans nombre de licences"),
+    "units_invalid": ("ligne au nombre de licences illisible", "lignes au nombre de licences illisible"),
+    "classes_unknown": ("école au nombre de classes inconnu", "écoles au nombre de classes inconnu"),
+    "classes_invalid": ("ligne au nombre de classes illisible", "lignes au nombre de classes illisible"),
+    "classes_out_of_range": ("ligne au nombre de classes impossible", "lignes au nombre de classes impossible"),
+    "email_invalid": ("adresse e-mail illisible", "adresses e-mail illisibles"),
+    "multiple_emails": ("ligne à plusieurs adresses e-mail", "lignes à plusieurs adresses e-mail"),
+    "email_missing": ("école sans adresse e-mail connue", "écoles sans adresse e-mail connue"),
+    "excel_error": ("ligne à la case en erreur", "lignes à la case en erreur"),
+    "formula_not_computed": ("formule sans résultat", "formules sans résultat"),
+    "lower": ("école qui a plus que ne dit le tableau", "écoles qui ont plus que ne dit le tableau"),
+    "reduced_to_zero": ("école à qui tout est à reprendre", "écoles à qui tout est à reprendre"),
+    "below_redeemed_units": ("école dont la clé est déjà activée", "écoles dont la clé est déjà activée"),
+    "no_elementary": ("école sans classe du CP au CM2", "écoles sans classe du CP au CM2"),
+    "not_in_portfolio": ("école hors de votre périmètre", "écoles hors de votre périmètre"),
+    "units_exceed_classes": ("école à plus de licences que de classes", "écoles à plus de licences que de classes"),
+    "probable_subtotal": ("ligne qui semble un sous-total", "lignes qui semblent des sous-totaux"),
+    "outlier": ("ligne au nombre très élevé", "lignes au nombre très élevé"),
+    "email_shared": ("école à l'adresse commune avec d'autres", "écoles à l'adresse commune avec d'autres"),
+    "email_not_in_directory": ("adresse inconnue de l'annuaire", "adresses inconnues de l'annuaire"),
+    "duplicate": ("école déjà citée plus haut", "écoles déjà citées plus haut"),
+    "zero_units": ("école à 0 licence", "écoles à 0 licence"),
+    "ignored": ("ligne hors du tableau (total, note…)", "lignes hors du tableau (totaux, notes…)"),
+    "set_aside": ("ligne mise de côté", "lignes mises de côté"),
+    "awaited": ("école attendue dans l'annuaire", "écoles attendues dans l'annuaire"),
+}
+_UNCHANGED_NOUNS = ("école qui a déjà son compte", "écoles qui ont déjà leur compte")
+# What is added to the nouns; what needs a decision is told apart by the page.
+_STATES: dict[RemarkState, tuple[str, str]] = {
+    RemarkState.UNTICKED: (", laissée de côté", ", laissées de côté"),
+    RemarkState.TICKED: (", cochée", ", cochées"),
+    RemarkState.UNCHANGED: (", inchangée", ", inchangées"),
+}
+
+
+class RemarkAction(NamedTuple):
+    """A button of a line: a bulk action of the pages, and its label for one row and for several."""
+
+    action: str
+    one: str
+    several: str
+
+
+_INCLUDE = RemarkAction("tick", "l'inclure", "les inclure")
+_LEAVE_OUT = RemarkAction("untick", "la décocher", "les décocher")
+_FIX_ACTIONS = {
+    Fix.ADD_TO_PORTFOLIO: RemarkAction("add_to_portfolio", "l'ajouter au périmètre", "les ajouter au périmètre"),
+    Fix.AWAIT: RemarkAction("await", "la garder jusqu'à l'annuaire", "les garder jusqu'à l'annuaire"),
+    Fix.SET_ASIDE: RemarkAction("ignore", "la mettre de côté", "les mettre de côté"),
+    Fix.RESTORE: RemarkAction("restore", "la reprendre", "les reprendre"),
+}
+_KEEP_HELD = RemarkAction("ignore", "lui laisser ce qu'elle a", "leur laisser ce qu'elles ont")
+
+
+class RemarkLine(NamedTuple):
+    """The rows with one remark in one state, as the pages tell of them."""
+
+    code: str
+    state: RemarkState
+    rows: int
+    text: str
+    #: Labels by bulk action.
+    actions: dict[str, str]
+
+
+def is_gathered(one: RemarkCount) -> bool:
+    """Return whether the rows of a remark are shown only once its line is opened."""
+    return one.rows >= MIN_GATHERED and _has_line(one)
+
+
+def _has_line(one: RemarkCount) -> bool:
+    """Return whether there is something to say of these rows: not of ticked ones without remark."""
+    return bool(one.code) or one.state is not RemarkState.TICKED
+
+
+def build_lines(counts: Iterable[RemarkCount]) -> list[RemarkLine]:
+    """Return a line for each remark that has one."""
+    return [
+        RemarkLine(
+            one.code,
+            one.state,
+            one.rows,
+            _describe(one),
+            {each.action: each.one if one.rows == 1 else each.several for each in _list_actions(one)},
+        )
+        for one in counts
+        if _has_line(one)
+    ]
+
+
+def _describe(one: RemarkCount) -> str:
+    if one.state is RemarkState.UNCHANGED and not one.code:
+        return formatting.pluralize(one.rows, *_UNCHANGED_NOUNS)
+    added = _STATES.get(one.state, ("", ""))
+    return formatting.pluralize(one.rows, *(noun + more for noun, more in zip(_NOUNS[one.code], added, strict=True)))
+
+
+def _list_actions(one: RemarkCount) -> list[RemarkAction]:
+    fixes = FIXES.get(one.code, ())
+    actions = [_FIX_ACTIONS[fix] for fix in fixes if fix in _FIX_ACTIONS]
+    if one.state is RemarkState.UNTICKED:
+        return [_INCLUDE, *(each for each in actions if each.action == "add_to_portfolio")]
+    if one.state is RemarkState.TICKED:
+        return [*(each for each in actions if each.action == "add_to_portfolio"), _LEAVE_OUT]
+    if one.state is RemarkState.TO_RESOLVE and one.code in _KEPT_CODES:
+        return [_KEEP_HELD]
+    return actions if one.state in (RemarkState.TO_RESOLVE, RemarkState.IGNORED) else []
+
+
+#: Conflicts: setting the row aside leaves the school what it holds.
+_KEPT_CODES = frozenset({"lower", "reduced_to_zero", "below_redeemed_units"})
