@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from imports.enums import Purpose, Volume
+    from licensing.pools.queries import PoolHolding
     from schools.recognition import Proposal
 
 
@@ -35,6 +36,8 @@ class SchoolFacts(NamedTuple):
     #: Licences held from the pool, and when the key was redeemed.
     held: int
     redeemed_at: datetime.datetime | None
+    #: Licences held from other pools of the same product and school year.
+    elsewhere: tuple[PoolHolding, ...] = ()
 
 
 class CheckContext(NamedTuple):

@@ -10,6 +10,7 @@ from collectivities.models import PortfolioSchool
 from imports.checks import CheckContext, PortfolioFacts, SchoolFacts
 from imports.enums import Purpose
 from licensing.pools.models import Pool
+from licensing.pools.queries import list_holdings, list_sibling_pools
 from schools.models import SchoolState
 from schools.recognition import Proposal, fetch_summaries
 from schools.wording import format_school_name
@@ -69,6 +70,7 @@ def load_context(
         portfolio = {uai: PortfolioFacts(*contact) for uai, *contact in cursor.fetchall()}
         cursor.execute(_ALLOCATIONS_SQL, parameters)
         held = {uai: (units, redeemed_at) for uai, units, redeemed_at in cursor.fetchall()}
+    elsewhere = list_holdings(list_sibling_pools(pool), requested) if pool else {}
     found = summaries_by_uai or {}
     if unseen := requested.difference(found):
         found = {**found, **fetch_summaries(unseen)}
@@ -80,6 +82,7 @@ def load_context(
             mailbox,
             portfolio.get(uai),
             *held.get(uai, _NO_ALLOCATION),
+            elsewhere.get(uai, ()),
         )
         for uai, name, commune, _, _, _, closed, elementary, mailbox in (
             found[uai] for uai in requested if uai in found

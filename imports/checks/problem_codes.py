@@ -10,7 +10,7 @@ from enum import StrEnum
 from imports.enums import ConflictResolution
 
 #: Codes of probable mistakes: the row can be applied, but is unticked by default.
-UNTICKING = frozenset({"no_elementary", "units_exceed_classes", "probable_subtotal", "outlier"})
+UNTICKING = frozenset({"no_elementary", "units_exceed_classes", "probable_subtotal", "outlier", "other_pool"})
 
 #: Allowed resolutions by conflict code; other codes have none.
 RESOLUTIONS_BY_CODE = {
@@ -34,6 +34,8 @@ class Fix(StrEnum):
     REVOKE = "revoke"
     #: Confirm that the value is intended.
     TICK = "tick"
+    #: Count what the school holds from other pools, and give the rest.
+    COMPLEMENT = "complement"
     #: Restore a row that was set aside.
     RESTORE = "restore"
 
@@ -69,11 +71,13 @@ FIXES: dict[str, tuple[Fix, ...]] = {
     "lower": (Fix.REDUCE, Fix.REVOKE, Fix.SET_ASIDE),
     "reduced_to_zero": (Fix.REVOKE, Fix.SET_ASIDE),
     "below_redeemed_units": (Fix.SET_ASIDE,),
+    "other_pool": (Fix.COMPLEMENT, Fix.TICK),
     "no_elementary": (Fix.TICK, Fix.SET_ASIDE),
     "units_exceed_classes": _PLAUSIBILITY_FIXES,
     "probable_subtotal": _PLAUSIBILITY_FIXES,
     "outlier": _PLAUSIBILITY_FIXES,
     "not_in_portfolio": (Fix.ADD_TO_PORTFOLIO, Fix.SET_ASIDE),
+    "added_to_other_pool": (),
     "email_shared": (Fix.CORRECT,),
     "email_not_in_directory": (),
     "repaired": (),
@@ -118,6 +122,8 @@ LABELS: dict[str, str] = {
     "units_exceed_classes": "Plus de licences que de classes",
     "probable_subtotal": "Sous-total probable",
     "outlier": "Nombre très élevé",
+    "other_pool": "A déjà des licences d'un autre lot",
+    "added_to_other_pool": "En a aussi d'un autre lot",
     "email_shared": "Adresse commune à plusieurs écoles",
     "email_not_in_directory": "Adresse inconnue de l'annuaire",
     "repaired": "UAI rétabli",

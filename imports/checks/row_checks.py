@@ -50,7 +50,7 @@ def check_row_fast(request: CheckRequest, context: CheckContext, findings: Cross
         or context.purpose is not Purpose.ALLOCATION
     ):
         return None
-    label, closed, elementary, mailbox, known, held, _ = school
+    label, closed, elementary, mailbox, known, held, _, elsewhere = school
     units = row.units if context.volume in ROW_VOLUMES or own_units else get_requested_units(request, context)
     email = row.email
     classes = row.classes
@@ -64,6 +64,7 @@ def check_row_fast(request: CheckRequest, context: CheckContext, findings: Cross
         or not (elementary or not context.for_elementary)
         or not isinstance(units, int)
         or units < held
+        or (elsewhere and units > held)
         or units == 0
         or (classes and units > classes)
         or (email != mailbox and row.email)
@@ -219,6 +220,7 @@ def _allocation_outcome(
         problems.append(email_checks.describe_unknown(school))
     if units:
         problems += unit_checks.check_plausibility(request, units, school, findings)
+        problems += unit_checks.check_other_pools(request, units, school)
     verdict = _verdict(units, held, problems)
     if verdict is Verdict.CONFLICT and units is not None:
         problems.append(unit_checks.describe_lower(units, school))

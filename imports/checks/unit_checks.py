@@ -8,10 +8,14 @@ from core import formatting
 from core.calendar import date_in_paris
 from imports.enums import Volume
 from imports.meanings import Problem
+from licensing.pools.wording import describe_holdings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from imports.checks.context import CheckContext, SchoolFacts
     from imports.checks.row_types import CheckRequest, CrossRowFindings
+    from licensing.pools.queries import PoolHolding
 
 
 #: Volumes that are read from the row itself.
@@ -79,6 +83,46 @@ def check_plausibility(
             )
         )
     return problems
+
+
+def check_other_pools(request: CheckRequest, units: int, school: SchoolFacts) -> list[Problem]:
+    """Return the question about a school that also holds licences of another pool: it would get a second key.
+
+    A number that a member typed for the row answers it.
+    """
+    if not school.elsewhere or units <= school.held:
+        return []
+    held = f"Cette école a déjà {describe_holdings(school.elsewhere)}"
+    total = units + sum(holding.units for holding in school.elsewhere)
+    if request.own_units:
+        return [
+            Problem(
+                "units",
+                "added_to_other_pool",
+                f"{held} : elle en aura {formatting.number(total)} en tout, avec une seconde clé.",
+                blocking=False,
+            )
+        ]
+    complement = get_complement(units, school.held, school.elsewhere)
+    given = (
+        "ne rien donner de plus"
+        if complement == school.held
+        else f"donner {formatting.number(complement)}, pour {formatting.number(units)} en tout"
+    )
+    return [
+        Problem(
+            "units",
+            "other_pool",
+            f"{held} : faut-il {given}, ou donner {formatting.number(units)}, pour {formatting.number(total)} en"
+            " tout\u00a0?",
+            blocking=False,
+        )
+    ]
+
+
+def get_complement(units: int, held: int, elsewhere: Iterable[PoolHolding]) -> int:
+    """Return the licences to hold from the pool for `units` with the other pools'; never fewer than those held."""
+    return max(units - sum(holding.units for holding in elsewhere), held)
 
 
 def describe_lower(units: int, school: SchoolFacts) -> Problem:

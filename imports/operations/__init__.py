@@ -10,6 +10,7 @@ from imports.operations.bulk_edits import (
     accept_proposals,
     add_all_to_portfolio,
     await_all,
+    complement_all,
     restore_all,
     set_all_aside,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "cancel_stopped",
     "check_volume",
     "choose_layout",
+    "complement_all",
     "confirm",
     "get_parsing_options",
     "get_undo_plan",

@@ -35,6 +35,7 @@ from licensing.pools.operations.allocation import allocate_many
 from licensing.pools.operations.demands import AllocationStage, Demand, TargetSchool, no_progress
 from licensing.pools.operations.reduction import Reduction, reduce_many
 from licensing.pools.operations.revocation import revoke_many
+from licensing.pools.queries import list_holdings, list_sibling_pools
 
 if TYPE_CHECKING:
     import datetime
@@ -143,6 +144,7 @@ def apply(
     rows = import_rows.list_ticked_rows(spreadsheet_import)
     on_progress(AllocationStage.CHECKING, 0, len(rows))
     _check_unchanged(spreadsheet_import, rows)
+    _check_other_pools(spreadsheet_import, rows)
     if spreadsheet_import.purpose == Purpose.PORTFOLIO:
         spreadsheet_import.outcome, summary = _update_portfolio(rows, by=by, at=at, on_progress=on_progress)
     else:
@@ -178,6 +180,20 @@ def _check_unchanged(spreadsheet_import: SpreadsheetImport, rows: Sequence[Confi
         for shown in doubtful
         for now in (check_row(shown.check_request, context),)
     ):
+        raise Outdated(_OUTDATED_MESSAGE)
+
+
+def _check_other_pools(spreadsheet_import: SpreadsheetImport, rows: Sequence[ConfirmedRow]) -> None:
+    """Raise `Outdated` where a school got licences of another pool since: whether to give more was not asked."""
+    pool = spreadsheet_import.pool
+    giving = [row.uai for row in rows if not row.conflict_resolution and (row.units or 0) > row.units_before]
+    held = list_holdings(list_sibling_pools(pool), giving) if pool else {}
+    if not held:
+        return
+    answered = ImportRow.objects.filter(
+        import_id=spreadsheet_import.pk, ticked=True, codes__overlap=["other_pool", "added_to_other_pool"]
+    )
+    if held.keys() - set(answered.values_list("uai", flat=True)):
         raise Outdated(_OUTDATED_MESSAGE)
 
 

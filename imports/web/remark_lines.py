@@ -48,6 +48,11 @@ _NOUNS: dict[str, tuple[str, str]] = {
     "units_exceed_classes": ("école à plus de licences que de classes", "écoles à plus de licences que de classes"),
     "probable_subtotal": ("ligne qui semble un sous-total", "lignes qui semblent des sous-totaux"),
     "outlier": ("ligne au nombre très élevé", "lignes au nombre très élevé"),
+    "other_pool": (
+        "école qui a déjà des licences d'un autre lot",
+        "écoles qui ont déjà des licences d'un autre lot",
+    ),
+    "added_to_other_pool": ("école qui en a aussi d'un autre lot", "écoles qui en ont aussi d'un autre lot"),
     "email_shared": ("école à l'adresse commune avec d'autres", "écoles à l'adresse commune avec d'autres"),
     "email_not_in_directory": ("adresse inconnue de l'annuaire", "adresses inconnues de l'annuaire"),
     "duplicate": ("école déjà citée plus haut", "écoles déjà citées plus haut"),
@@ -74,6 +79,8 @@ class RemarkAction(NamedTuple):
 
 
 _INCLUDE = RemarkAction("tick", "l'inclure", "les inclure")
+_ADD = RemarkAction("tick", "lui donner le nombre du tableau en plus", "leur donner le nombre du tableau en plus")
+_COMPLEMENT = RemarkAction("complement", "compléter jusqu'à ce nombre", "compléter jusqu'au nombre du tableau")
 _LEAVE_OUT = RemarkAction("untick", "la décocher", "les décocher")
 _FIX_ACTIONS = {
     Fix.ADD_TO_PORTFOLIO: RemarkAction("add_to_portfolio", "l'ajouter au périmètre", "les ajouter au périmètre"),
@@ -130,6 +137,8 @@ def _describe(one: RemarkCount) -> str:
 def _list_actions(one: RemarkCount) -> list[RemarkAction]:
     fixes = FIXES.get(one.code, ())
     actions = [_FIX_ACTIONS[fix] for fix in fixes if fix in _FIX_ACTIONS]
+    if one.state is RemarkState.UNTICKED and one.code == "other_pool":
+        return [_COMPLEMENT, _ADD]
     if one.state is RemarkState.UNTICKED:
         return [_INCLUDE, *(each for each in actions if each.action == "add_to_portfolio")]
     if one.state is RemarkState.TICKED:

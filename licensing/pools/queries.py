@@ -9,12 +9,12 @@ from django.db.models import Case, Count, Exists, OuterRef, Q, Subquery, Value, 
 from django.db.models.functions import Coalesce
 
 from licensing.entitlements.models import Entitlement, Seat, usable_on
-from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
+from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind, Pool
 from mailing.models import LOST, Message, MessageState
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from django.db.models import QuerySet
 
@@ -113,6 +113,35 @@ def list_pool_positions() -> list[PoolPosition]:
     with connection.cursor() as cursor:
         cursor.execute(_POSITIONS_SQL)
         return [PoolPosition(*row) for row in cursor.fetchall()]
+
+
+class PoolHolding(NamedTuple):
+    """Licences that a school holds from one pool."""
+
+    pool: str
+    units: int
+
+
+def list_sibling_pools(pool: Pool) -> dict[int, str]:
+    """Return by id the names of the other pools of the same product and school year, but cancelled ones."""
+    entitlement = pool.entitlement
+    found = Pool.objects.filter(
+        entitlement__product_id=entitlement.product_id,
+        entitlement__last_day=entitlement.last_day,
+        entitlement__cancelled_at=None,
+    )
+    return dict(found.exclude(pk=pool.pk).order_by("opened_at", "pk").values_list("pk", "name"))
+
+
+def list_holdings(pools: Mapping[int, str], uais: Collection[str]) -> dict[str, tuple[PoolHolding, ...]]:
+    """Return by UAI what these schools hold from these pools, for those that hold any. One query at most."""
+    if not pools:
+        return {}
+    held: dict[str, tuple[PoolHolding, ...]] = {}
+    found = Allocation.objects.active().filter(pool_id__in=list(pools), school_id__in_array=list(uais))
+    for uai, pool_id, units in found.order_by("pool_id").values_list("school_id", "pool_id", "units"):
+        held[uai] = (*held.get(uai, ()), PoolHolding(pools[pool_id], units))
+    return held
 
 
 def find_emailed_ids(allocation_ids: Collection[int]) -> set[int]:

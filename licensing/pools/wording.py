@@ -10,7 +10,10 @@ from core import formatting
 from schools.wording import format_school_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from licensing.entitlements.models import Entitlement
+    from licensing.pools.queries import PoolHolding
 
 #: Article by first word of a school's name, folded.
 _ARTICLES = {
@@ -83,3 +86,8 @@ def describe_pool(name: str, free: int, entitlement: Entitlement) -> str:
     """Return a pool's label for choices: « Achat 2026-2027 – 120 licences libres, droits temporaires »."""
     provisional = ", droits temporaires" if entitlement.temporary_until else ""
     return f"{name} – {formatting.pluralize(free, 'licence libre', 'licences libres')}{provisional}"
+
+
+def describe_holdings(holdings: Iterable[PoolHolding]) -> str:
+    """Return « 3 licences du lot « Dotation 2026 » et 2 licences du lot « Complément » »."""
+    return formatting.join_words([f"{_format_units(held.units)} du lot «\u00a0{held.pool}\u00a0»" for held in holdings])

@@ -135,6 +135,8 @@ class Command(BaseCommand):
         try:
             if not ticked_only:
                 operations.tick_all(import_id=spreadsheet_import.pk, ticked=True)
+                # Nobody was asked: a second key is never given in silence.
+                operations.tick_all(import_id=spreadsheet_import.pk, ticked=False, code="other_pool")
             # `--apply` counts as confirmation.
             confirmation_guard = build_guard(spreadsheet_import)
             operations.confirm(

@@ -78,6 +78,12 @@ ACTIONS = {
         "lignes mises de côté",
         "ces lignes étaient déjà de côté.",
     ),
+    "complement": RowBulkAction(
+        operations.complement_all,
+        "école complétée jusqu'au nombre du tableau",
+        "écoles complétées jusqu'au nombre du tableau",
+        "aucune de ces écoles n'a de licences d'un autre lot.",
+    ),
     "restore": RowBulkAction(
         operations.restore_all, "ligne reprise", "lignes reprises", "aucune de ces lignes n'était de côté."
     ),

@@ -1,0 +1,156 @@
+"""Schools that hold licences of another pool of the year: asked about once, never given a second key in silence."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from imports import operations, queries, tasks
+from imports.enums import ImportState, Verdict
+from imports.models import ImportRow
+from licensing.entitlements.models import Entitlement
+from licensing.pools.models import Allocation
+from licensing.pools.operations.allocation import allocate
+from tests.conftest import TERM
+from tests.factories.licensing import PoolFactory, ProductFactory
+from tests.factories.schools import SchoolFactory
+from tests.imports.actions import confirm_and_apply, upload_and_parse
+from tests.imports.pages import import_url, page_text
+from tests.imports.sample_files import schools_csv
+
+NOW: dict[str, Any] = {"by": None, "at": TERM}
+ADDED = "added_to_other_pool"
+
+
+@pytest.fixture
+def grant(nimes):
+    return PoolFactory(capacity=100, name="Dotation 2026")
+
+
+def give(pool, school, units):
+    return allocate(pool_id=pool.pk, uai=school.uai, units=units, recipient="a@b.fr", **NOW)
+
+
+def row(spreadsheet_import, number=2):
+    return ImportRow.objects.get(import_id=spreadsheet_import.pk, number=number)
+
+
+def test_a_school_with_licences_of_another_pool_is_asked_about(pool, grant):
+    school, other = SchoolFactory.create_batch(2)
+    give(grant, school, 3)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 12), (other, 12)))
+    asked = row(spreadsheet_import)
+    assert (asked.verdict, asked.codes, asked.ticked) == (Verdict.NEW, ["other_pool"], False)
+    assert asked.problems[0]["message"].replace("\u00a0", " ") == (
+        "Cette école a déjà 3 licences du lot « Dotation 2026 » : faut-il donner 9, pour 12 en tout, ou donner 12, pour"
+        " 15 en tout ?"
+    )
+    assert (row(spreadsheet_import, 3).codes, row(spreadsheet_import, 3).ticked) == ([], True)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"last_day": datetime.date(2027, 12, 31)},
+        {"cancelled_at": TERM, "suspended_at": TERM},
+        {"product": "autre"},
+    ],
+    ids=["another year", "a cancelled order", "another product"],
+)
+def test_what_is_no_licence_of_this_year_is_not_counted(pool, grant, changes):
+    school = SchoolFactory()
+    give(grant, school, 3)
+    if "product" in changes:
+        changes = {"product": ProductFactory(code=changes["product"])}
+    Entitlement.objects.filter(pk=grant.entitlement_id).update(**changes)
+    assert row(upload_and_parse(pool, schools_csv((school, 12)))).codes == []
+
+
+def test_a_revoked_allocation_is_not_counted(pool, grant):
+    school = SchoolFactory()
+    allocation = give(grant, school, 3)
+    Allocation.objects.filter(pk=allocation.pk).update(revoked_at=TERM)
+    assert row(upload_and_parse(pool, schools_csv((school, 12)))).codes == []
+
+
+def test_what_the_school_has_already_of_this_pool_asks_nothing(pool, grant):
+    school = SchoolFactory()
+    give(grant, school, 3)
+    give(pool, school, 12)
+    asked = row(upload_and_parse(pool, schools_csv((school, 12))))
+    assert (asked.verdict, asked.codes) == (Verdict.UNCHANGED, [])
+
+
+def test_the_whole_table_is_answered_at_once(officer, pool, grant):
+    schools = SchoolFactory.create_batch(3)
+    for school, units in zip(schools, (3, 12, 5), strict=True):
+        give(grant, school, units)
+    spreadsheet_import = upload_and_parse(pool, schools_csv(*((school, 12) for school in schools)))
+    page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
+    assert "3 écoles qui ont déjà des licences d'un autre lot, laissées de côté" in page
+    assert "leur donner le nombre du tableau en plus" in page
+    form = {"action": "complement", "onglet": "toutes", "remarque": "other_pool", "etat": "unticked"}
+    officer.post(import_url("bulk", spreadsheet_import.pk), form)
+    found = ImportRow.objects.order_by("number").values_list("units", "codes", "ticked", "set_aside")
+    # The second has its twelve already.
+    assert list(found) == [(9, [ADDED], True, False), (None, ["set_aside"], False, True), (7, [ADDED], True, False)]
+
+
+def test_as_many_again_are_given_to_all_on_one_click(officer, pool, grant):
+    school = SchoolFactory()
+    give(grant, school, 3)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 12)))
+    form = {"action": "tick", "onglet": "toutes", "remarque": "other_pool", "etat": "unticked"}
+    officer.post(import_url("bulk", spreadsheet_import.pk), form)
+    confirm_and_apply(spreadsheet_import)
+    assert sorted(Allocation.objects.values_list("units", flat=True)) == [3, 12]
+
+
+def test_licences_of_another_pool_given_meanwhile_stop_the_application(pool, grant):
+    school = SchoolFactory()
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 12)))
+    operations.confirm(
+        import_id=spreadsheet_import.pk,
+        digest=queries.compute_digest(spreadsheet_import),
+        send_on=None,
+        **NOW,
+    )
+    give(grant, school, 3)
+    tasks.apply(import_id=spreadsheet_import.pk)
+    spreadsheet_import.refresh_from_db()
+    assert (spreadsheet_import.state, Allocation.objects.count()) == (ImportState.CHECKED, 1)
+    assert row(spreadsheet_import).codes == ["other_pool"]
+
+
+def test_the_command_gives_no_second_key(pool, grant, tmp_path):
+    asked, plain = SchoolFactory.create_batch(2)
+    give(grant, asked, 3)
+    path = tmp_path / "a.csv"
+    path.write_bytes(schools_csv((asked, 12), (plain, 12)))
+    out = io.StringIO()
+    call_command(
+        "import_spreadsheet", str(path), "--collectivity=nimes", f"--pool={pool.pk}", "--apply", "--json", stdout=out
+    )
+    assert json.loads(out.getvalue())["applied"] == 1
+    assert [one.school_id for one in Allocation.objects.filter(pool=pool)] == [plain.uai]
+
+
+def test_other_pools_take_as_many_queries_for_many_schools_as_for_few(officer, pool, grant):
+    def statements(count):
+        schools = SchoolFactory.create_batch(count)
+        for school in schools:
+            give(grant, school, 1)
+        with CaptureQueriesContext(connection) as captured:
+            spreadsheet_import = upload_and_parse(pool, schools_csv(*((school, 2) for school in schools)))
+            officer.get(import_url("detail", spreadsheet_import.pk), {"onglet": "toutes", "une_a_une": "1"})
+            operations.complement_all(import_id=spreadsheet_import.pk, **NOW)
+        return len(captured)
+
+    assert statements(2) == statements(12)
