@@ -272,10 +272,14 @@ class ImportRow(models.Model):
 
     @property
     def initial_values(self) -> dict[str, str]:
-        """Initial values of the correction form: the edits, else the cells of the file."""
-        found: dict[str, str] = {"uai": "", "email": "", "units": ""} | self.cells | self.edits
+        """Initial values of the correction form: what was typed or found, else the cells of the file.
+
+        A value sent back as it was shown is no correction.
+        """
+        found: dict[str, str] = {"uai": self.uai, "email": self.recipient} | self.edits
+        written = {name: found.get(name) or text for name, text in self.cells.items()}
         # `units_for_all`, if set, replaces the number in the file.
-        return found | ({"units": str(self.units)} if self.units else {})
+        return found | written | ({"units": str(self.units)} if self.units else {"units": written.get("units", "")})
 
     @property
     def units_added(self) -> int:

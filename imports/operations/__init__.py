@@ -24,7 +24,7 @@ from imports.operations.intake import (
     remember_layout,
     store_parsed,
 )
-from imports.operations.row_edits import amend_row, tick_all
+from imports.operations.row_edits import amend_row, keep_row, tick_all
 from imports.operations.undo_import import get_undo_plan, request_undo, undo
 from imports.operations.upload import check_volume, store_upload, upload
 
@@ -46,6 +46,7 @@ __all__ = [
     "confirm",
     "get_parsing_options",
     "get_undo_plan",
+    "keep_row",
     "list_arrivals",
     "load_parsing_context",
     "recover_abandoned",

@@ -75,6 +75,38 @@ def amend_row(
     return row
 
 
+@transaction.atomic
+def keep_row(
+    *,
+    import_id: int,
+    number: int,
+    sheet: int = 0,
+    units: int | None = None,
+    by: User | None,  # noqa: ARG001 - only the application is audited
+    at: datetime.datetime,  # noqa: ARG001
+) -> int:
+    """Settle a school that several rows cite: set aside those that contradict what is kept; return how many.
+
+    `units`: the number to keep, whichever row states it; None to keep this row alone. Raises `UnknownRow`,
+    `UnknownImport`, `WrongImportState`, having changed nothing.
+    """
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    row = ImportRow.objects.filter(import_id=import_id, sheet=sheet, number=number).exclude(uai="").first()
+    cited = (
+        ImportRow.objects.filter(import_id=import_id, uai=row.uai, set_aside=False, ignored_reason="") if row else ()
+    )
+    kept = {one.pk for one in cited if (one == row if units is None else one.units == units)}
+    if not kept:
+        raise UnknownRow(f"Aucune ligne de cette école ne dit {units} : il n'y a rien à garder.")
+    others = [one for one in cited if one.pk not in kept]
+
+    def put_aside(row: ImportRow) -> None:
+        row.set_aside = True
+
+    change_rows(spreadsheet_import, others, put_aside)
+    return len(others)
+
+
 def _tick(row: ImportRow, *, ticked: bool) -> None:
     if ticked and not is_tickable(row.verdict, row.conflict_resolution):
         raise RowCannotBeTicked(f"La ligne {row.number} ne peut pas être appliquée telle quelle : corrigez-la d'abord.")

@@ -14,6 +14,8 @@ from imports.meanings import Meaning
 from schools.wording import format_school_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from imports.models import ImportRow
     from imports.queries import Tally
 
@@ -98,3 +100,9 @@ def exceeds_pool(row: ImportRow, tally: Tally) -> bool:
         and tally.beyond is not None
         and (row.sheet, row.number) >= tally.beyond
     )
+
+
+@register.filter
+def of_row(choices: Mapping[int, Sequence[object]], row: ImportRow) -> Sequence[object]:
+    """Return the known answers to the problem of a row, none without `choices`."""
+    return choices.get(row.pk, []) if choices else []

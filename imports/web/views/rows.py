@@ -15,6 +15,7 @@ from imports import operations
 from imports.enums import ConflictResolution, ImportState, Purpose
 from imports.meanings import EDITABLE_COLUMNS, LABELS, MAX_EDIT_LENGTH, Meaning
 from imports.models import ImportRow, SpreadsheetImport
+from imports.web.row_choices import load_choices
 from imports.web.views import PREPARERS
 from imports.web.views.detail import build_common_context
 from imports.web.views.verification import build_summary_context, get_row_filter
@@ -46,9 +47,15 @@ def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> Ht
         if request.POST.get("action") == "add_to_portfolio":
             operations.add_all_to_portfolio(import_id=pk, text=found.uai, by=by, at=at)
             changed = ImportRow.objects.get(pk=found.pk)
+        elif request.POST.get("action") == "keep":
+            stated = request.POST.get("units", "")
+            units = int(stated) if stated.isascii() and stated.isdecimal() else None
+            set_aside = operations.keep_row(import_id=pk, sheet=sheet, number=number, units=units, by=by, at=at)
+            changed = ImportRow.objects.get(pk=found.pk)
+            changed.others_changed = bool(set_aside)
         else:
             changed = operations.amend_row(
-                import_id=pk, sheet=sheet, number=number, **_requested_changes(request), by=by, at=at
+                import_id=pk, sheet=sheet, number=number, **_requested_changes(request, found), by=by, at=at
             )
     except LicensingError as refusal:
         messages.error(request, refusal.sentence)
@@ -62,6 +69,7 @@ def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> Ht
         request, spreadsheet_import, get_row_filter(request), back=get_return_url(request.POST.get("retour", ""), pk)
     ) | {
         "row": changed,
+        "choices": load_choices(spreadsheet_import, [changed]),
         "out_of_band": True,
         "focused": request.POST.get("action") != "tick",
     }
@@ -77,7 +85,7 @@ def _render_row(request: OfficeHttpRequest, spreadsheet_import: SpreadsheetImpor
         get_row_filter(request),
         back=get_return_url(request.GET.get("retour", ""), spreadsheet_import.pk),
     )
-    context["row"] = found
+    context |= {"row": found, "choices": load_choices(spreadsheet_import, [found])}
     if "fermer" in request.GET:
         return render(request, "imports/_row.html", context | {"focused": True})
     query = request.GET.get("ecole", "").strip()[:MAX_EDIT_LENGTH]
@@ -95,7 +103,7 @@ def _render_row(request: OfficeHttpRequest, spreadsheet_import: SpreadsheetImpor
 
 
 def _fields(spreadsheet_import: SpreadsheetImport, found: ImportRow) -> list[dict[str, Any]]:
-    """Return the fields of the editing form, each with its value and its fallback."""
+    """Return the fields of the editing form, each with its value and where it comes from."""
     values = found.initial_values
     return [
         {
@@ -103,13 +111,13 @@ def _fields(spreadsheet_import: SpreadsheetImport, found: ImportRow) -> list[dic
             "label": LABELS[meaning],
             "value": values.get(meaning.value, ""),
             "numeric": meaning in NUMERIC_COLUMNS,
-            "instead": found.recipient if meaning is Meaning.EMAIL and found.recipient != found.email else "",
+            "hint": "Adresse connue de l'école." if meaning is Meaning.EMAIL and found.recipient != found.email else "",
         }
         for meaning in EDITABLE_COLUMNS[Purpose(spreadsheet_import.purpose)]
     ]
 
 
-def _requested_changes(request: OfficeHttpRequest) -> dict[str, Any]:
+def _requested_changes(request: OfficeHttpRequest, found: ImportRow) -> dict[str, Any]:
     """Return the keyword arguments of `operations.amend_row` for this request."""
     data = request.POST
     action = data.get("action")
@@ -125,7 +133,9 @@ def _requested_changes(request: OfficeHttpRequest) -> dict[str, Any]:
         "await": {"awaited": True},
     }
     names = {meaning.value for fields in EDITABLE_COLUMNS.values() for meaning in fields}
-    return decided.get(action) or {"edits": {name: data[name][:MAX_EDIT_LENGTH] for name in sorted(names & set(data))}}
+    shown = found.initial_values
+    typed = {name: data[name][:MAX_EDIT_LENGTH] for name in sorted(names & set(data))}
+    return decided.get(action) or {"edits": {name: text for name, text in typed.items() if text != shown.get(name, "")}}
 
 
 def get_return_url(address: str, pk: int) -> str:

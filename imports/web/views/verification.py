@@ -16,6 +16,7 @@ from imports.parsing.column_mapping import column_letters
 from imports.remark_queries import count_remarks, exclude_remarks
 from imports.web.filters import ALL_ROWS, TO_RESOLVE, RowFilter
 from imports.web.remark_lines import build_lines, is_gathered
+from imports.web.row_choices import load_choices
 from imports.web.views import APPLIERS
 
 if TYPE_CHECKING:
@@ -49,11 +50,13 @@ def build_verification_context(request: OfficeHttpRequest, spreadsheet_import: S
     if not chosen.narrows and not chosen.one_by_one:
         found = exclude_remarks(found, [one for one in remark_counts if is_gathered(one)])
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
+    rows = list(page.object_list)
     return build_summary_context(
         request, spreadsheet_import, chosen, back=request.get_full_path(), remark_counts=remark_counts
     ) | {
         "page_obj": page,
-        "rows": page.object_list,
+        "rows": rows,
+        "choices": load_choices(spreadsheet_import, rows),
         "columns": list_columns(spreadsheet_import),
         "filtered": filtered,
         "gathered": filtered - page.paginator.count,

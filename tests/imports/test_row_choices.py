@@ -1,0 +1,115 @@
+"""Known answers to a row's problem are one click; « Corriger » shows what was found, and keeps it where unchanged."""
+
+from __future__ import annotations
+
+import pytest
+
+from imports import operations
+from imports.enums import Verdict
+from imports.exceptions import UnknownRow
+from imports.models import ImportRow
+from imports.web.row_choices import load_choices
+from licensing.pools.operations.allocation import allocate
+from tests.conftest import TERM
+from tests.factories.collectivities import PortfolioSchoolFactory
+from tests.factories.licensing import PoolFactory
+from tests.factories.schools import SchoolFactory
+from tests.imports.actions import upload_and_parse
+from tests.imports.pages import import_url, page_text
+from tests.imports.sample_files import schools_csv
+
+WITH_EMAIL = ("UAI", "Licences", "E-mail")
+
+
+def rows(spreadsheet_import):
+    return {row.number: row for row in ImportRow.objects.filter(import_id=spreadsheet_import.pk)}
+
+
+def choices(spreadsheet_import, number=2):
+    row = rows(spreadsheet_import)[number]
+    return {choice.label: choice.fields for choice in load_choices(spreadsheet_import, [row]).get(row.pk, [])}
+
+
+def test_one_of_the_numbers_of_a_school_is_kept(officer, pool):
+    school = SchoolFactory()
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3), (school, 4), (school, 3)))
+    assert set(choices(spreadsheet_import)) == {"garder 3", "garder 4"}
+    here = import_url("row", spreadsheet_import.pk, 0, 2)
+    officer.post(here, choices(spreadsheet_import)["garder 4"])
+    found = {number: (row.verdict, row.units) for number, row in rows(spreadsheet_import).items()}
+    assert found == {2: (Verdict.IGNORED, None), 3: (Verdict.NEW, 4), 4: (Verdict.IGNORED, None)}
+
+
+def test_rows_that_agree_are_all_kept(officer, pool):
+    school = SchoolFactory()
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3), (school, 4), (school, 3)))
+    officer.post(import_url("row", spreadsheet_import.pk, 0, 3), choices(spreadsheet_import, 3)["garder 3"])
+    found = {number: row.codes for number, row in rows(spreadsheet_import).items()}
+    assert found == {2: [], 3: ["set_aside"], 4: ["duplicate"]}
+
+
+def test_a_number_that_no_row_states_keeps_nothing(pool):
+    school = SchoolFactory()
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3), (school, 4)))
+    for changes in ({"number": 2, "units": 5}, {"number": 9}):
+        with pytest.raises(UnknownRow):
+            operations.keep_row(import_id=spreadsheet_import.pk, by=None, at=TERM, **changes)
+    assert not any(row.set_aside for row in rows(spreadsheet_import).values())
+
+
+def test_the_letter_goes_to_one_of_the_addresses_of_the_cell_or_to_the_official_one(officer, pool):
+    school = PortfolioSchoolFactory(contact_email="roux@nimes.example", school__email="ce@ac.example").school
+    cell = "a@b.example ; c@d.example"
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3, f'"{cell}"'), titles=WITH_EMAIL))
+    assert rows(spreadsheet_import)[2].codes == ["multiple_emails"]
+    assert choices(spreadsheet_import) == {
+        "écrire à a@b.example": {"action": "fix", "email": "a@b.example"},
+        "écrire à c@d.example": {"action": "fix", "email": "c@d.example"},
+        "écrire à roux@nimes.example, le contact de votre périmètre": {"action": "fix", "email": "roux@nimes.example"},
+        "écrire à l'adresse officielle, ce@ac.example": {"action": "fix", "email": "ce@ac.example"},
+    }
+    page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
+    assert "Écrire à l'adresse officielle, ce@ac.example" in page
+    officer.post(import_url("row", spreadsheet_import.pk, 0, 2), {"action": "fix", "email": "c@d.example"})
+    assert (rows(spreadsheet_import)[2].recipient, rows(spreadsheet_import)[2].ticked) == ("c@d.example", True)
+
+
+def test_one_licence_a_class_is_offered_where_there_are_more(pool):
+    titles = ("UAI", "Licences", "Nb classes")
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 9, 4), titles=titles))
+    assert choices(spreadsheet_import)["donner 4\u00a0licences, une par classe"] == {"action": "fix", "units": "4"}
+
+
+def test_the_form_shows_what_was_found(officer, pool):
+    school = SchoolFactory(name="Ecole Les Platanes", commune="Uzès", email="ce@ac.example")
+    titles = ("École", "Commune", "Licences")
+    content = "\n".join([";".join(titles), "Les Platanes;Uzès;3"]).encode()
+    spreadsheet_import = upload_and_parse(pool, content)
+    fields = officer.get(import_url("row", spreadsheet_import.pk, 0, 2)).context["fields"]
+    assert {field["name"]: field["value"] for field in fields} == {
+        "uai": school.uai, "units": "3", "email": "ce@ac.example",
+    }  # fmt: skip
+
+
+def test_what_is_sent_back_as_it_was_shown_is_no_correction(officer, pool):
+    school = SchoolFactory(name="Ecole Les Platanes", commune="Uzès", email="ce@ac.example")
+    spreadsheet_import = upload_and_parse(pool, "École;Commune;Licences\nLes Platanes;Uzès;3".encode())
+    form = {"action": "fix", "uai": school.uai, "units": "4", "email": "ce@ac.example"}
+    officer.post(import_url("row", spreadsheet_import.pk, 0, 2), form)
+    row = rows(spreadsheet_import)[2]
+    assert (row.edits, row.match_method, row.email) == ({"units": "4"}, "name", "")
+
+
+def test_a_school_with_licences_of_another_pool_gets_the_rest_or_as_many_again(officer, pool):
+    school = SchoolFactory()
+    grant = PoolFactory(name="Dotation 2026")
+    allocate(pool_id=grant.pk, uai=school.uai, units=3, recipient="a@b.fr", by=None, at=TERM)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 12)))
+    assert choices(spreadsheet_import) == {
+        "donner 9, pour 12 en tout": {"action": "fix", "units": "9"},
+        "donner 12, pour 15 en tout": {"action": "tick", "ticked": "1"},
+    }
+    page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
+    assert "Donner 9, pour 12 en tout" in page
+    officer.post(import_url("row", spreadsheet_import.pk, 0, 2), {"action": "fix", "units": "9"})
+    assert (rows(spreadsheet_import)[2].units, rows(spreadsheet_import)[2].ticked) == (9, True)
