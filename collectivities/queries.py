@@ -36,6 +36,12 @@ def get_contact_emails(uais: Collection[str]) -> dict[str, str]:
     )
 
 
+def is_outside_portfolio(uai: str) -> bool:
+    """Return whether a school is outside the portfolio; with an empty portfolio, none is."""
+    uais = PortfolioSchool.objects.values_list("school_id", flat=True)
+    return not uais.filter(school_id=uai).exists() and uais.exists()
+
+
 def get_office_settings() -> OfficeSettings:
     """Return the office's settings, or an unsaved instance with defaults."""
     return OfficeSettings.objects.first() or OfficeSettings()

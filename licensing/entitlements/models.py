@@ -126,6 +126,10 @@ class Entitlement(models.Model):
         """The deadline shown while the order is unpaid; None once the rights are firm."""
         return self.provisional_until or self.unpaid_until
 
+    def is_of_same_year(self, other: Entitlement) -> bool:
+        """Whether both grant the same product until the same day, and this one was not cancelled."""
+        return (self.product_id, self.last_day, self.cancelled_at) == (other.product_id, other.last_day, None)
+
     def status_on(self, day: datetime.date) -> EntitlementStatus:
         """Return the status on a day. The only place that defines the precedence of statuses."""
         if self.last_day < day:

@@ -8,10 +8,12 @@ from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Layout, Submit
 from django import forms
 
-from licensing.pools.wording import describe_pool
+from licensing.pools.wording import describe_holdings, describe_pool
 
 if TYPE_CHECKING:
-    from licensing.pools.queries import PoolPosition
+    from collections.abc import Mapping, Sequence
+
+    from licensing.pools.queries import PoolHolding, PoolPosition
 
 
 class AllocateForm(forms.Form):
@@ -37,8 +39,24 @@ class AllocateForm(forms.Form):
         help_text="Laissez vide pour l'envoyer tout de suite\xa0; sinon il part ce jour-là à 8 heures.",
     )
 
-    def __init__(self, *args: Any, positions: list[PoolPosition], **kwargs: Any) -> None:
+    second_key = forms.BooleanField(
+        label="Lui donner une seconde clé, d'un autre lot",
+        required=False,
+        help_text="À cocher si ces licences s'ajoutent à celles qu'elle a déjà d'un autre lot de l'année.",
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        positions: list[PoolPosition],
+        holdings: Mapping[int, Sequence[PoolHolding]],
+        **kwargs: Any,
+    ) -> None:
+        """Build the form. `holdings`: by pool, what the school holds from other pools of the year."""
         super().__init__(*args, **kwargs)
+        self.holdings = holdings
+        if not any(holdings.get(pool.pool_id) for pool in positions):
+            del self.fields["second_key"]
         cast("forms.TypedChoiceField", self.fields["pool"]).choices = [
             (pool.pool_id, describe_pool(pool.name, pool.free, pool.entitlement)) for pool in positions
         ]
@@ -48,6 +66,7 @@ class AllocateForm(forms.Form):
             "units",
             "recipient",
             "send_on",
+            *(["second_key"] if "second_key" in self.fields else []),
             Div(
                 Submit("allocate", "Attribuer et envoyer la clé"),
                 HTML(
@@ -56,6 +75,18 @@ class AllocateForm(forms.Form):
                 css_class="d-flex flex-wrap gap-2",
             ),
         )
+
+    def clean(self) -> dict[str, Any]:
+        """Ask before a school gets a second key: the number may be what it is to have in all."""
+        data = super().clean() or self.cleaned_data
+        held = self.holdings.get(data.get("pool", 0))
+        if held and not data.get("second_key"):
+            self.add_error(
+                "second_key",
+                f"Cette école a déjà {describe_holdings(held)}. Cochez cette case pour lui donner une seconde clé, ou"
+                " choisissez le lot dont elle a la clé.",
+            )
+        return data
 
 
 class ResendForm(forms.Form):

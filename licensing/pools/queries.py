@@ -144,6 +144,21 @@ def list_holdings(pools: Mapping[int, str], uais: Collection[str]) -> dict[str, 
     return held
 
 
+def list_holdings_beside(uai: str) -> dict[int, tuple[PoolHolding, ...]]:
+    """Return by pool what a school holds from its sibling pools, where it would get a second key. Two queries."""
+    pools = list(Pool.objects.select_related("entitlement").order_by("opened_at", "pk"))
+    held = dict(Allocation.objects.active().filter(school_id=uai).values_list("pool_id", "units"))
+    return {
+        pool.pk: tuple(
+            PoolHolding(sibling.name, held[sibling.pk])
+            for sibling in pools
+            if sibling.pk in held and sibling.entitlement.is_of_same_year(pool.entitlement)
+        )
+        for pool in pools
+        if pool.pk not in held
+    }
+
+
 def find_emailed_ids(allocation_ids: Collection[int]) -> set[int]:
     """Return those of the allocations whose key was e-mailed: accepted, perhaps accepted, or being sent.
 

@@ -99,7 +99,8 @@ def walk_verification(walk, browser):
     pool, held = PoolFactory(capacity=100), [PortfolioSchoolFactory(classes=9).school for _ in range(3)]
     for school in held[:2]:
         allocate(pool_id=pool.pk, uai=school.uai, units=5, recipient=school.email, by=None, at=TERM)
-    small = PortfolioSchoolFactory(classes=1).school
+    beside, small = PoolFactory(), PortfolioSchoolFactory(classes=1).school
+    allocate(pool_id=beside.pk, uai=held[2].uai, units=1, recipient=held[2].email, by=None, at=TERM)
     titles, uais = ["UAI", "Licences"], [school.uai for school in (*held, small, *SchoolFactory.create_batch(2))]
     rows = [*zip(uais, (3, 3, 4, 9, 2, "x"), strict=True), (next_uai(), 2)]
     content = build_xlsx([titles, *rows], more={"Autres": [titles, [SchoolFactory().uai, 1]]})

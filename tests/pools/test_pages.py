@@ -9,12 +9,14 @@ import openpyxl
 import pytest
 
 from collectivities.models import AuditEntry
+from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation
 from mailing.models import Message, MessageState
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.collectivities import PortfolioSchoolFactory
+from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed, mark_sent
 
@@ -202,3 +204,42 @@ def test_the_export_holds_no_key_and_computes_nothing(pool, manager, now):
     assert all(cell.data_type != "f" for cell in row)
     code = unseal_key(allocation.key)
     assert code not in " ".join(str(cell.value) for cell in row)
+
+
+def test_the_form_says_what_an_import_says_of_the_school(pool, manager, now):
+    PortfolioSchoolFactory()
+    school = SchoolFactory(has_elementary=False)
+    allocate_units(PoolFactory(name="Dotation 2026"), school, units=3, at=now)
+    page = text(manager.get(f"/attributions/attribuer/?ecole={school.uai}"))
+    assert "n'est pas dans votre périmètre" in page
+    assert "pas de classe du CP au CM2" in page
+    assert "a déjà 3 licences" in page
+    assert "Dotation 2026" in page
+    known = PortfolioSchoolFactory().school
+    page = text(manager.get(f"/attributions/attribuer/?ecole={known.uai}"))
+    assert "n'est pas dans votre périmètre" not in page
+    assert "seconde clé" not in page
+
+
+def test_a_second_key_of_another_pool_is_asked_about(pool, manager, now):
+    school, other = SchoolFactory(), PoolFactory(name="Dotation 2026")
+    allocate_units(other, school, units=3, at=now)
+    address = f"/attributions/attribuer/?ecole={school.uai}"
+    form = {"pool": pool.pk, "units": 2, "recipient": "a@b.example"}
+    answer = manager.post(address, form)
+    assert answer.status_code == 422
+    assert "a déjà 3 licences du lot « Dotation 2026 »" in text(answer).replace("\u00a0", " ")
+    assert Allocation.objects.count() == 1
+    manager.post(address, form | {"pool": other.pk})
+    assert Allocation.objects.get().units == 5
+    manager.post(address, form | {"second_key": "on"})
+    assert set(Allocation.objects.values_list("pool_id", "units")) == {(pool.pk, 2), (other.pk, 5)}
+
+
+def test_licences_of_another_year_ask_for_no_second_key(pool, manager, now):
+    school, other = SchoolFactory(), PoolFactory()
+    allocate_units(other, school, units=3, at=now)
+    Entitlement.objects.filter(pk=other.entitlement_id).update(last_day=datetime.date(2028, 8, 31))
+    address = f"/attributions/attribuer/?ecole={school.uai}"
+    manager.post(address, {"pool": pool.pk, "units": 2, "recipient": "a@b.example"})
+    assert Allocation.objects.filter(pool=pool).exists()

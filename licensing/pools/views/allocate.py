@@ -11,13 +11,13 @@ from django.utils import timezone
 
 from collectivities.access import office
 from collectivities.models import Role
-from collectivities.queries import get_contact_emails
+from collectivities.queries import get_contact_emails, is_outside_portfolio
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.exceptions import LicensingError
 from licensing.pools import operations
 from licensing.pools.forms import AllocateForm
-from licensing.pools.queries import list_allocations, list_pool_positions
+from licensing.pools.queries import list_allocations, list_holdings_beside, list_pool_positions
 from licensing.pools.wording import name_with_article
 from schools.queries import find_by_uai, search
 from schools.wording import format_school_name
@@ -46,7 +46,9 @@ def allocate(request: OfficeHttpRequest) -> HttpResponse:
         "recipient": get_contact_emails([school.uai]).get(school.uai) or school.email,
         "pool": request.GET.get("lot"),
     }
-    form = AllocateForm(request.POST or None, positions=pools, initial=initial)
+    form = AllocateForm(
+        request.POST or None, positions=pools, holdings=list_holdings_beside(school.uai), initial=initial
+    )
     status = 200
     if request.method == "POST":
         if form.is_valid():
@@ -59,13 +61,16 @@ def allocate(request: OfficeHttpRequest) -> HttpResponse:
                 return redirect("pools:allocation", pk=allocation_id)
         else:
             status = 422
-    already = list_allocations(today).filter(school=school, revoked_at=None).order_by("-created_at")
+    already = list_allocations(today).filter(
+        school=school, revoked_at=None, pool__entitlement__last_day__gte=today, pool__entitlement__cancelled_at=None
+    )
     context = {
         "school": school,
         "name": format_school_name(school.name),
         "form": form,
         "pools": pools,
-        "already": already,
+        "already": already.order_by("-created_at"),
+        "outside_portfolio": is_outside_portfolio(school.uai),
     }
     return render(request, "pools/allocate.html", context, status=status)
 
