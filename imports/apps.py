@@ -6,9 +6,10 @@ class ImportsConfig(AppConfig):
     verbose_name = "Tableaux"
 
     def ready(self) -> None:
-        """Register the filter that finds audit entries of imports by school, and the tasks outside `tasks`."""
+        """Register the filter of audit entries by school, the tasks outside `tasks`, and the e-mails."""
         # Here, once the models are loaded.
         from collectivities import journal_filter  # noqa: PLC0415
-        from imports import on_demand_tasks, queries  # noqa: F401, PLC0415
+        from imports import emails, on_demand_tasks, queries  # noqa: F401, PLC0415
 
         journal_filter.SCHOOL_CONDITIONS.append(queries.filter_entries_by_school)
+        emails.register_kinds()

@@ -73,6 +73,8 @@ class RowMatchMethod(models.TextChoices):
     CHOSEN = "chosen", "choisie"
 
 
+#: Kind of the e-mail that asks the managers to apply an import.
+APPLICATION_REQUESTED = "import_application"
 #: Action of the audit entry of an applied import.
 APPLIED_ACTION = "import.applied"
 

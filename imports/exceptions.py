@@ -89,6 +89,12 @@ class NotEnoughLicences(LicensingError):
     code = "not_enough_licences"
 
 
+class NobodyToAsk(LicensingError):
+    """No other manager has an e-mail address."""
+
+    code = "nobody_to_ask"
+
+
 class NothingArrived(LicensingError):
     """No awaited school of the import is in the directory yet, or another member acted first."""
 

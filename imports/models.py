@@ -77,6 +77,9 @@ class SpreadsheetImport(models.Model):
     outcome = models.JSONField(default=dict)
     created_at = models.DateTimeField("déposé le")
     created_by_id = models.BigIntegerField(null=True)
+    # When the managers were asked to apply it, and by whom; None again once it is read anew.
+    requested_at = models.DateTimeField("application demandée le", null=True, blank=True)
+    requested_by_id = models.BigIntegerField(null=True)
     applied_at = models.DateTimeField("appliqué le", null=True, blank=True)
     applied_by_id = models.BigIntegerField(null=True)
     undone_at = models.DateTimeField("défait le", null=True, blank=True)

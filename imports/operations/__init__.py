@@ -4,6 +4,7 @@ Lock order: import → pool → what pools lock. Parsing and application run in 
 requests them; both are idempotent.
 """
 
+from imports.operations.application_request import request_application
 from imports.operations.apply_rows import apply, confirm, return_to_review
 from imports.operations.awaited_rows import list_arrivals
 from imports.operations.bulk_edits import (
@@ -52,6 +53,7 @@ __all__ = [
     "recover_abandoned",
     "reject",
     "remember_layout",
+    "request_application",
     "request_undo",
     "restore_all",
     "return_to_review",

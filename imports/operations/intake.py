@@ -57,7 +57,10 @@ def choose_layout(
     spreadsheet_import.volume, spreadsheet_import.units_for_all = volume, units_for_all
     spreadsheet_import.state = ImportState.UPLOADED
     spreadsheet_import.refusal = ""
-    spreadsheet_import.save(update_fields=["choices", "volume", "units_for_all", "state", "refusal"])
+    spreadsheet_import.requested_at = spreadsheet_import.requested_by_id = None
+    spreadsheet_import.save(
+        update_fields=["choices", "volume", "units_for_all", "state", "refusal", "requested_at", "requested_by_id"]
+    )
     if columns:
         remember_columns(spreadsheet_import, columns, by=by, at=at)
     queue_task(READ_TASK, spreadsheet_import)

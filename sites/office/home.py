@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import User
 from collectivities import token_list
 from collectivities.access import office
 from collectivities.models import ACCOUNT_ACTIONS, PORTFOLIO_LIST_ACTIONS, AuditEntry, PortfolioSchool, Role
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 #: A pool whose free share is lower is reported as nearly exhausted.
 LOW_FREE_SHARE = 0.1
 MAX_EVENTS = 10
+#: Imports to apply that are named one by one.
+MAX_REQUESTS = 5
 #: Roles that can open the pages of purchases.
 _PRICE_ROLES = frozenset({Role.BUYER, Role.MANAGER})
 
@@ -65,7 +68,7 @@ def office_home(request: OfficeHttpRequest) -> HttpResponse:
         "to_do": [
             *_list_unpaid_orders(running, today, sees_prices=not _PRICE_ROLES.isdisjoint(request.member.roles)),
             *_list_allocation_problems(now),
-            *_list_imports_to_check(),
+            *_list_imports_to_check(asks_for_application=Role.MANAGER in request.member.roles),
             *_list_schools_now_known(),
             *_list_nearly_exhausted_pools(running, today),
             *(_list_expiring_tokens(now) if Role.MANAGER in request.member.roles else ()),
@@ -101,12 +104,25 @@ def _list_allocation_problems(now: datetime.datetime) -> list[TodoItem]:
     return to_do
 
 
-def _list_imports_to_check() -> list[TodoItem]:
-    waiting = SpreadsheetImport.objects.filter(state=ImportState.CHECKED).count()
-    if not waiting:
-        return []
-    words = formatting.pluralize(waiting, "tableau attend", "tableaux attendent")
-    return [TodoItem(f"{words} votre vérification.", reverse("imports:list"), "Vérifier et appliquer")]
+def _list_imports_to_check(*, asks_for_application: bool) -> list[TodoItem]:
+    """Return an item for each import that a manager is asked to apply, and one for all others to check."""
+    checked = SpreadsheetImport.objects.filter(state=ImportState.CHECKED).order_by("requested_at", "pk")
+    imports = checked.values_list("pk", "filename", "requested_by_id")
+    requested = [one for one in imports if one[2] is not None] if asks_for_application else []
+    people = User.objects.in_bulk({by for _, _, by in requested}) if requested else {}
+    to_do = [
+        TodoItem(
+            formatting.add_nonbreaking_spaces(f"{people.get(by, 'On vous')} demande d'appliquer « {filename} »."),
+            reverse("imports:detail", args=[pk]),
+            "Vérifier et appliquer",
+        )
+        for pk, filename, by in requested[:MAX_REQUESTS]
+    ]
+    waiting = len(imports) - len(to_do)
+    if waiting:
+        words = formatting.pluralize(waiting, "tableau attend", "tableaux attendent")
+        to_do.append(TodoItem(f"{words} votre vérification.", reverse("imports:list"), "Vérifier et appliquer"))
+    return to_do
 
 
 def _list_schools_now_known() -> list[TodoItem]:

@@ -165,6 +165,7 @@ OFFICE = ACCOUNTS | {
     "imports:template": DATA_OFFICER_OR_MANAGER,
     "imports:corrected": DATA_OFFICER_OR_MANAGER,
     "imports:report": DATA_OFFICER_OR_MANAGER,
+    "imports:request_application": DATA_OFFICER_OR_MANAGER,
     "imports:detail": DATA_OFFICER_OR_MANAGER,
     "imports:progress": DATA_OFFICER_OR_MANAGER,
     "imports:file": DATA_OFFICER_OR_MANAGER,

@@ -174,6 +174,7 @@ SAMPLES = {
     "imports:annotated": spreadsheet_import,
     "imports:confirm": spreadsheet_import,
     "imports:cancel": spreadsheet_import,
+    "imports:request_application": spreadsheet_import,
     "imports:undo": spreadsheet_import,
     "tokens:revoke": token,
     "members:withdraw": invitation,

@@ -42,7 +42,13 @@ def browser(office, nimes):
     return office("nimes", member.user)
 
 
-def test_each_control_of_the_office_is_read(browser):
+@pytest.fixture
+def officer(office, nimes):
+    """A data officer, who cannot apply an import."""
+    return office("nimes", MemberFactory(roles=[Role.DATA_OFFICER]).user)
+
+
+def test_each_control_of_the_office_is_read(browser, officer):
     walk = FormWalk()
     with marked_templates():
         walk_pages_of_members(walk, browser)
@@ -50,6 +56,7 @@ def test_each_control_of_the_office_is_read(browser):
         walk_pools(walk, browser)
         walk_verification(walk, browser)
         walk_imports(walk, browser)
+        walk_application_request(walk, officer)
         walk_purchases(walk, browser)
         walk_webhooks(walk, browser)
         walk_routes(walk, browser)
@@ -99,10 +106,10 @@ def walk_verification(walk, browser):
     pool, held = PoolFactory(capacity=100), [PortfolioSchoolFactory(classes=9).school for _ in range(3)]
     for school in held[:2]:
         allocate(pool_id=pool.pk, uai=school.uai, units=5, recipient=school.email, by=None, at=TERM)
-    beside, small = PoolFactory(), PortfolioSchoolFactory(classes=1).school
-    allocate(pool_id=beside.pk, uai=held[2].uai, units=1, recipient=held[2].email, by=None, at=TERM)
+    small, served = (PortfolioSchoolFactory(classes=classes).school for classes in (1, 9))
+    allocate(pool_id=PoolFactory().pk, uai=served.uai, units=1, recipient=served.email, by=None, at=TERM)
     titles, uais = ["UAI", "Licences"], [school.uai for school in (*held, small, *SchoolFactory.create_batch(2))]
-    rows = [*zip(uais, (3, 3, 4, 9, 2, "x"), strict=True), (next_uai(), 2)]
+    rows = [*zip(uais, (3, 3, 4, 9, 2, "x"), strict=True), (next_uai(), 2), (served.uai, 4)]
     content = build_xlsx([titles, *rows], more={"Autres": [titles, [SchoolFactory().uai, 1]]})
     spreadsheet_import = upload_and_parse(pool, content, filename="a.xlsx")
     walk.open(browser, import_url("detail", spreadsheet_import.pk))
@@ -122,6 +129,11 @@ def walk_verification(walk, browser):
         walk.open(browser, import_url("row", spreadsheet_import.pk, 0, 7) + more, headers=HTMX)
     walk.open(browser, import_url("choose", spreadsheet_import.pk))
     walk.open(browser, import_url("confirm", spreadsheet_import.pk))
+
+
+def walk_application_request(walk, officer):
+    checked = upload_and_parse(PoolFactory(), schools_csv((SchoolFactory(), 1)))
+    walk.open(officer, import_url("detail", checked.pk))
 
 
 def walk_imports(walk, browser):

@@ -283,7 +283,7 @@ def test_an_application_that_was_refused_says_so(manager, pool):
 
 def test_a_data_officer_prepares_and_does_not_apply(officer, pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 1)))
-    assert "un gestionnaire peut l’appliquer" in page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
+    assert "Demander l’application" in page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
     answer = officer.post(
         import_url("confirm", spreadsheet_import.pk),
         {"digest": queries.compute_digest(spreadsheet_import), "when": "now"},

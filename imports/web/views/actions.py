@@ -107,6 +107,20 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 @require_policy(PREPARERS)
 @require_POST
+def request_application(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Ask the managers to apply the import."""
+    get_object_or_404(SpreadsheetImport, pk=pk)
+    try:
+        operations.request_application(import_id=pk, by=request.member.user, at=timezone.now())
+    except LicensingError as refusal:
+        messages.error(request, refusal.sentence)
+    else:
+        messages.success(request, "la demande est envoyée aux gestionnaires, par e-mail et sur leur page d'accueil.")
+    return redirect("imports:detail", pk=pk)
+
+
+@require_policy(PREPARERS)
+@require_POST
 def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Cancel the import."""
     get_object_or_404(SpreadsheetImport, pk=pk)

@@ -110,7 +110,11 @@ def build_common_context(found: SpreadsheetImport) -> dict[str, Any]:
     """Return the template context common to all steps: step, people, related imports."""
     state = ImportState(found.state)
     people = User.objects.in_bulk(
-        [pk for pk in {found.created_by_id, found.applied_by_id, found.undone_by_id} if pk is not None]
+        [
+            pk
+            for pk in {found.created_by_id, found.requested_by_id, found.applied_by_id, found.undone_by_id}
+            if pk is not None
+        ]
     )
     before = state not in (ImportState.APPLIED, ImportState.UNDONE)
     return {
@@ -123,6 +127,7 @@ def build_common_context(found: SpreadsheetImport) -> dict[str, Any]:
         if found.corrects_id and before
         else None,
         "who": people.get(found.created_by_id or 0),
+        "requested_by": people.get(found.requested_by_id or 0),
         "applied_by": people.get(found.applied_by_id or 0),
         "undone_by": people.get(found.undone_by_id or 0),
     }

@@ -68,6 +68,7 @@ KEPT = {
     "collectivities.AuditEntry.actor_id",
     "imports.SpreadsheetImport.created_by_id",
     "imports.SpreadsheetImport.applied_by_id",
+    "imports.SpreadsheetImport.requested_by_id",
     "imports.SpreadsheetImport.undone_by_id",
     "imports.RememberedLayout.confirmed_by_id",
     "pools.Allocation.created_by_id",
