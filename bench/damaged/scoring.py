@@ -6,14 +6,17 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bench.damaged.expectations import ExpectedMatch
+from bench.damaged.expectations import ExpectedMatch, ExpectedRow
+from bench.damaged.flagged_rows import ConfidenceScore, find_flagged_rows, list_questions
 from schools.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bench.damaged.expectations import DamagedFile, ExpectedRow
+    from bench.damaged.expectations import DamagedFile
 
+#: What is expected of a row that is not in the table.
+_NO_ROW = ExpectedRow(ExpectedMatch.NEVER)
 #: The meanings that a column of quantities may be given.
 _QUANTITIES = ("units", "classes", "quantity")
 
@@ -41,6 +44,9 @@ class Score:
     wrong: int = 0
     quantities: int = 0
     quantities_right: int = 0
+    #: Rows whose number or school differs from what was meant, without question or problem.
+    silent: int = 0
+    confidence: ConfidenceScore = field(default_factory=ConfidenceScore)
     mismatches: list[Mismatch] = field(default_factory=list)
 
     def share(self, expected: ExpectedMatch) -> float:
@@ -57,7 +63,7 @@ class Score:
         shares = "  ".join(f"{kind}={self.right[kind]}/{self.rows[kind]}" for kind in ExpectedMatch if self.rows[kind])
         return (
             f"{self.name}: layout={self.layouts}/{self.files}  {shares}  wrong={self.wrong}/{self.automatic}  "
-            f"quantities={self.quantities_right}/{self.quantities}"
+            f"quantities={self.quantities_right}/{self.quantities}  silent={self.silent}"
         )
 
     def figures(self) -> dict[str, Any]:
@@ -67,7 +73,7 @@ class Score:
             "rows": {kind.value: self.rows[kind] for kind in ExpectedMatch},
             "right": {kind.value: self.right[kind] for kind in ExpectedMatch},
             "automatic": self.automatic, "wrong": self.wrong, "quantities": self.quantities,
-            "quantities_right": self.quantities_right,
+            "quantities_right": self.quantities_right, "silent": self.silent,
         }  # fmt: skip
 
 
@@ -83,6 +89,8 @@ def sum_scores(scores: Iterable[Score]) -> Score:
         sum_of_scores.wrong += score.wrong
         sum_of_scores.quantities += score.quantities
         sum_of_scores.quantities_right += score.quantities_right
+        sum_of_scores.silent += score.silent
+        sum_of_scores.confidence.update(score.confidence)
         sum_of_scores.mismatches += score.mismatches
     return sum_of_scores
 
@@ -100,12 +108,25 @@ def score_file(file: DamagedFile, output: dict[str, Any]) -> Score:
         problems[problem["sheet"] if several else "", problem["row"] or 0].append(problem["code"])
     truths = {(sheet if several else "", row): truth for (sheet, row), truth in file.rows.items()}
     result.automatic = len(resolved)
+    flagged = {(sheet if several else "", row) for sheet, row in find_flagged_rows(output)}
+    unflagged = set() if list_questions(output) else resolved.keys() - flagged
+    for place, row in resolved.items():
+        truth = truths.get(place, _NO_ROW)
+        is_wrong = _is_wrong(row["uai"], truth)
+        result.confidence.add(row["confidence"], wrong=is_wrong)
+        differs = file.has_quantities and row["quantity"] != truth.quantity
+        result.silent += place in unflagged and (is_wrong or differs)
     for place in resolved.keys() - truths.keys():
         result.wrong += 1
         result.mismatches.append(Mismatch(file.name, *place, "no row of the table", resolved[place]["uai"]))
     for place, truth in truths.items():
         _judge(result, place, truth, resolved.get(place), problems[place], with_quantity=file.has_quantities)
     return result
+
+
+def _is_wrong(found: str, truth: ExpectedRow) -> bool:
+    """Return whether a row was given a school that is not its own."""
+    return bool(found) and (found != truth.uai or truth.expected is ExpectedMatch.NEVER)
 
 
 def _judge(
@@ -118,7 +139,7 @@ def _judge(
     with_quantity: bool,
 ) -> None:
     found = row["uai"] if row is not None else ""
-    wrong = bool(found) and (found != truth.uai or truth.expected is ExpectedMatch.NEVER)
+    wrong = _is_wrong(found, truth)
     ignored = "ignored" in codes
     right = {
         ExpectedMatch.IGNORED: not found and ignored,

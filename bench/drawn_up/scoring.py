@@ -1,0 +1,109 @@
+"""Judges the report of an import of a list by what its author meant."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from bench.damaged.flagged_rows import ConfidenceScore, find_flagged_rows, list_questions, list_warnings
+from bench.drawn_up.expectations import Want
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bench.drawn_up.expectations import DrawnUpList
+
+
+class Result(StrEnum):
+    """What became of a list."""
+
+    #: Every school has the number that was meant, and nothing is asked.
+    RIGHT = "right"
+    #: A question, a warning or a problem stands wherever a number is not as meant.
+    QUESTION = "question"
+    REFUSED = "refused"
+    #: A number or a school that was not meant would be applied without a word.
+    MISREAD = "misread"
+
+
+#: The results that fulfil each wish. A sentence that refuses a file tells as much as a question.
+_FULFILLING = {
+    Want.READ: {Result.RIGHT},
+    Want.ASK: {Result.RIGHT, Result.QUESTION, Result.REFUSED},
+    Want.REFUSE: {Result.REFUSED},
+}
+
+
+@dataclass(frozen=True)
+class ListOutcome:
+    """The result of one list. `silent`: a sentence for each school misread without a word."""
+
+    name: str
+    want: Want
+    result: Result
+    expects: str
+    silent: list[str]
+    confidence: ConfidenceScore
+
+    @property
+    def fulfilled(self) -> bool:
+        """Whether the list did what a data officer expects."""
+        return self.result in _FULFILLING[self.want]
+
+    def line(self) -> str:
+        """Return the outcome in one line, with the expectation where it was not met."""
+        missed = "" if self.fulfilled else f"  expected: {self.expects}"
+        return f"{self.name}: want={self.want}  result={self.result}  silent={len(self.silent)}{missed}"
+
+    def figures(self) -> dict[str, Any]:
+        """Return the outcome as a dictionary."""
+        return {"name": self.name, "want": self.want.value, "result": self.result.value, "silent": self.silent}
+
+
+def judge_list(drawn: DrawnUpList, output: dict[str, Any]) -> ListOutcome:
+    """Return the outcome of a list. `output`: as `bench.spreadsheets.run_import_command` returns it."""
+    confidence = ConfidenceScore()
+    if drawn.truth:
+        for row in output["resolved"]:
+            confidence.add(row["confidence"], wrong=row["match_method"] == "name" and row["uai"] not in drawn.truth)
+    silent: list[str] = []
+    if output["state"] == "rejected":
+        result = Result.REFUSED
+    else:
+        questions = list_questions(output) + list_warnings(output["remarks"])
+        flagged = find_flagged_rows(output)
+        applied = _sum_applied(output, flagged)
+        differing = {uai for uai in applied.keys() | drawn.truth.keys() if applied.get(uai) != drawn.truth.get(uai)}
+        if not questions:
+            silent = _list_silent(drawn, output, applied, flagged)
+        result = Result.MISREAD if silent else Result.QUESTION if questions or differing else Result.RIGHT
+    return ListOutcome(drawn.name, drawn.want, result, drawn.expects, silent, confidence)
+
+
+def _sum_applied(output: dict[str, Any], flagged: set[tuple[str, int]]) -> dict[str, int]:
+    """Return the licences that each school would be given unless somebody intervenes, by UAI."""
+    applied = Counter[str]()
+    for row in output["resolved"]:
+        if (row["sheet"], row["row"]) not in flagged:
+            applied[row["uai"]] += row["quantity"] or 0
+    return dict(applied)
+
+
+def _list_silent(
+    drawn: DrawnUpList, output: dict[str, Any], applied: dict[str, int], flagged: set[tuple[str, int]]
+) -> list[str]:
+    wrong = [f"{uai}: {number} instead of {drawn.truth.get(uai)}" for uai, number in sorted(applied.items())
+             if number != drawn.truth.get(uai)]  # fmt: skip
+    # A school that no row was given to is missing, unless a row whose school is asked for may be its.
+    named = {row["uai"] for row in output["resolved"]}
+    missing = [f"{uai}: not read" for uai in sorted(drawn.truth.keys() - named)]
+    ignored = {(problem["sheet"], problem["row"]) for problem in output["problems"] if problem["code"] == "ignored"}
+    unresolved = flagged - ignored - {(row["sheet"], row["row"]) for row in output["resolved"]}
+    return wrong + (missing if len(missing) > len(unresolved) else [])
+
+
+def list_misreadings(outcomes: Iterable[ListOutcome]) -> list[str]:
+    """Return a sentence for each list that was misread without a word, or did not do what was wanted."""
+    return [f"{outcome.line()}  {'; '.join(outcome.silent[:3])}" for outcome in outcomes if not outcome.fulfilled]

@@ -1,0 +1,146 @@
+"""Lists as people draw them up: none is misread without a word, and those that can be read need no question.
+
+The mark `xfail` names the item of the lists that mends one; whoever mends it takes the mark away.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+
+import pytest
+
+from bench.damaged import synthetic_directory
+from bench.damaged.directory import SchoolDirectory
+from bench.drawn_up import lists
+from bench.drawn_up.expectations import load_list
+from bench.drawn_up.scoring import judge_list
+from bench.scratch_database import SHARED
+from bench.spreadsheets import run_import_command
+from imports import tasks
+from imports.parsing.spreadsheet import parse_spreadsheet
+from schools.models import School
+from tests.conftest import TERM
+from tests.factories.licensing import PoolFactory
+
+#: The lists beside the project; the item that mends each that is misread today.
+SHARED_LISTS: dict[str, int | None] = {
+    "01_ecoles_en_colonnes": None,
+    "02_deux_tableaux_cote_a_cote": 2,
+    "03b_une_ligne_par_classe_quantite1": 3,
+    "06_fusions_quantite_partagee": None,
+    "07_nombres_en_mots": None,
+    "08_lignes_de_commentaire": None,
+    "09_classes_par_niveau_sans_total": None,
+    "09c_nombre_de_classes_fusionne_sur_niveaux": 1,
+    "09h_licences_demandees_accordees": 1,
+    "14_filtre_lignes_masquees": 5,
+    "15_lignes_barrees": 5,
+    "22_google_cases_a_cocher": 5,
+    "38_noms_courts_M_E": 10,
+    "39_mise_en_page_imprimee": None,
+    "42_croix_participe": 5,
+    "54_second_tableau_dessous_autres_colonnes": None,
+    "55_second_tableau_colonnes_interverties": None,
+    "60_tableau_apres_118_lignes": None,
+    "63_une_ligne_par_niveau_nombres_egaux": 3,
+}
+#: Those of ours that are misread today, by the item that mends them.
+MISREAD = {
+    "classes_with_nursery_part": 1,
+    "collapsed_details": 3,
+    "order_numbers": 4,
+    "amounts_in_euros": 4,
+    "licence_codes": 4,
+    "subscription_years": 4,
+    "shuffled_ranks": 4,
+    "class_openings": 4,
+    "hidden_old_column": 4,
+    "one_number_in_the_banner": 4,
+    "tablets_under_nb": 4,
+    "licences_already_used": 4,
+    "packs_of_five": 4,
+    "superscript_footnotes": 4,
+    "a_separator_within_a_name": 4,
+    "a_digit_struck_within_a_cell": 5,
+    "red_rows_with_a_legend": 5,
+    "a_sheet_of_refusals": 5,
+    "cancelled_in_the_remarks": 5,
+}
+
+
+def mark(name, item):
+    marks = [pytest.mark.xfail(strict=True, reason=f"item {item} of the lists")] if item else []
+    return pytest.param(name, id=name, marks=marks)
+
+
+@functools.cache
+def invented_schools():
+    return synthetic_directory.generate_schools(400)
+
+
+@functools.cache
+def our_lists():
+    return {drawn.name: drawn for drawn in lists.drawn_up_lists(SchoolDirectory(invented_schools()))}
+
+
+@functools.cache
+def real_schools():
+    """Return the schools of the towns where the shared lists come from, as fields of `School`."""
+    with (SHARED / "directory" / "annuaire_occitanie_2024-11.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = [row for row in csv.DictReader(file, delimiter=";") if row["Code_departement"] == "034"]
+    towns = {"Béziers", "Sète"}
+    return [
+        {
+            "uai": row["Identifiant_de_l_etablissement"], "name": row["Nom_etablissement"],
+            "type": row["Type_etablissement"], "sector": row["Statut_public_prive"], "commune": row["Nom_commune"],
+            "postal_code": row["Code_postal"], "commune_code": row["Code_commune"], "departement_code": "034",
+            "has_nursery": row["Ecole_maternelle"] == "1", "has_elementary": row["Ecole_elementaire"] == "1",
+            "email": row["Mail"],
+        }
+        for row in rows
+        if row["Nom_commune"] in towns
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def judge(nimes, tmp_path, monkeypatch):
+    """Import a list in this process, and judge it by what its author meant."""
+    monkeypatch.setattr(tasks, "parse_foreign_file", parse_spreadsheet)
+    pool = PoolFactory(capacity=1_000_000)
+
+    def judge_one(drawn, schools):
+        School.objects.bulk_create(School(changed_at=TERM, **fields) for fields in schools)
+        return judge_list(drawn, run_import_command(drawn, collectivity=nimes, pool_id=pool.pk, folder=tmp_path))
+
+    return judge_one
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif(SHARED is None, reason="the lists are not beside the project")
+@pytest.mark.parametrize("name", [mark(name, item) for name, item in SHARED_LISTS.items()])
+def test_a_list_made_by_a_town_hall_does_what_its_truth_says(judge, name):
+    outcome = judge(load_list(SHARED / "spreadsheets" / "nasty" / f"{name}.xlsx"), real_schools())
+    assert outcome.fulfilled, outcome.line() + str(outcome.silent)
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif(SHARED is None, reason="the lists are not beside the project")
+def test_every_list_beside_the_project_is_tested():
+    assert {drawn.name for drawn in lists.shared_lists(SHARED / "spreadsheets" / "nasty")} == SHARED_LISTS.keys()
+
+
+@pytest.mark.parametrize("name", [mark(name, MISREAD.get(name)) for name in our_lists()])
+def test_a_list_of_ours_does_what_its_author_expects(judge, name):
+    schools = [
+        {
+            "uai": school.uai, "name": school.name, "address": school.address, "commune": school.commune,
+            "type": "Ecole", "postal_code": school.postal_code, "commune_code": school.commune_code,
+            "departement_code": school.departement, "email": f"ce.{school.uai.lower()}@ac-exemple.example",
+            "has_nursery": school.kind in {"maternelle", "primaire"},
+            "has_elementary": school.kind in {"elementaire", "primaire"},
+        }
+        for school in invented_schools()
+    ]  # fmt: skip
+    outcome = judge(our_lists()[name], schools)
+    assert outcome.fulfilled, outcome.line() + str(outcome.silent)
