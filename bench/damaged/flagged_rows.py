@@ -32,13 +32,13 @@ def list_warnings(remarks: Iterable[str]) -> list[str]:
 
 
 def find_flagged_rows(output: dict[str, Any]) -> set[tuple[str, int]]:
-    """Return the rows, by sheet and number, that are unticked or have a problem about number or school."""
-    flagged = {(sheet, row) for sheet, row in output["unticked"]}
-    return flagged | {
-        (problem["sheet"], problem["row"])
-        for problem in output["problems"]
-        if problem["row"] and problem["code"] not in INFORMATIVE
-    }
+    """Return the rows, by sheet and number, that have a problem about number or school, or are unticked without one.
+
+    A row that is unticked for want of an e-mail address says nothing of its number.
+    """
+    codes = [((problem["sheet"], problem["row"]), problem["code"]) for problem in output["problems"] if problem["row"]]
+    unticked = {(sheet, row) for sheet, row in output["unticked"]} - {place for place, _ in codes}
+    return unticked | {place for place, code in codes if code not in INFORMATIVE}
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Sheets of an .xlsx or .ods, as python-calamine reads them."""
+"""Sheets of an .xlsx, .xlsb or .ods, as python-calamine reads them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _read_sheets(content: bytes, metadata_of: Callable[[int, str], SheetMetadata
 def _load_sheet(sheet: Any, *, hidden: bool, metadata: SheetMetadata) -> LoadedSheet:
     merged = [
         MergedRange(top + 1, left, bottom + 1, right)
-        for (top, left), (bottom, right) in sheet.merged_cell_ranges or []  # None for an .ods
+        for (top, left), (bottom, right) in sheet.merged_cell_ranges or []  # None for an .ods and an .xlsb
     ]
     margin: CellRow = [""] * (sheet.start[1] if sheet.start else 0)
 

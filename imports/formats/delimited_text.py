@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from imports.formats import limits
 from imports.formats.encodings import decode
 from imports.formats.exceptions import UnreadableFile, check_height
+from imports.formats.text_checks import describe_longer_rows, find_usual_width, reject_fixed_width
 from imports.formats.unsupported import ACCEPTED_FORMATS_HINT
 
 if TYPE_CHECKING:
@@ -40,11 +41,16 @@ class TextSheet:
         self.errors: CellPositions = frozenset()
         self._text = text
         self._separator = separator
+        #: Numbers of the rows with more cells than the table has columns.
+        self.longer_rows: list[int] = []
         self.height = self._measure_height()
 
     def rows(self) -> Iterator[CellRow]:
         """Iterate over all rows; cells are unchanged text."""
-        yield from islice(csv.reader(io.StringIO(self._text, newline=""), delimiter=self._separator), self.height)
+        yield from islice(self._read(), self.height)
+
+    def _read(self) -> Iterator[CellRow]:
+        return csv.reader(io.StringIO(self._text, newline=""), delimiter=self._separator)
 
     def _measure_height(self) -> int:
         """Return the number of the last row that is not empty. Raises `UnreadableFile` where the text is no table.
@@ -53,13 +59,17 @@ class TextSheet:
         """
         lines = csv.reader(io.StringIO(self._text, newline=""), delimiter=self._separator)
         height = filled = width = row_start = row_end = 0
+        # Filled rows by their number of cells, in the order in which each number comes first.
+        counts: dict[int, int] = {}
         try:
             for row in lines:
                 row_start, row_end = row_end, lines.line_num
                 height += 1
-                width = max(width, len(row))
+                cells = len(row)
+                width = max(width, cells)
                 if any(row):
                     filled = height
+                    counts[cells] = counts.get(cells, 0) + 1
                 if width > limits.MAX_COLUMNS:
                     raise UnreadableFile(
                         "too_many_columns",
@@ -72,6 +82,11 @@ class TextSheet:
             last = "".join(islice(io.StringIO(self._text, newline=""), row_start, None))
             if last.count('"') % 2:
                 raise _unclosed_quote(height)
+        usual = find_usual_width(counts)
+        if usual is not None and max(counts) > usual:
+            self.longer_rows = [
+                number for number, row in enumerate(islice(self._read(), filled), start=1) if any(row[usual:])
+            ]
         return filled
 
 
@@ -86,8 +101,12 @@ class TextWorkbook:
             raise UnreadableFile("empty", f"Ce fichier est vide. {ACCEPTED_FORMATS_HINT}")
         # The hint remains a row, so that row numbers are those that Excel shows.
         hint = _HINT.match(text)
-        sheet = TextSheet(text, hint[1] if hint else detect_separator(text))
+        separator = hint[1] if hint else detect_separator(text)
+        if not hint and not any(_is_separator(text, other) for other in SEPARATORS):
+            reject_fixed_width(text)
+        sheet = TextSheet(text, separator)
         check_height(sheet.height)
+        self.remarks = self.remarks + describe_longer_rows(sheet.longer_rows, separator)
         self.sheets: list[WorkbookSheet] = [sheet]
 
 
@@ -102,6 +121,12 @@ def detect_separator(text: str) -> str:
     scores = other_scores | {",": _score_separator(_DECIMAL_COMMA.sub(".", head) if has_other_separator else head, ",")}
     best = max(SEPARATORS, key=scores.__getitem__)
     return best if scores[best][1] > 1 else ";"
+
+
+def _is_separator(text: str, separator: str) -> bool:
+    """Whether most rows have the same number of cells, and more than one."""
+    share, width = _score_separator(text, separator)
+    return share >= _MIN_ROW_SHARE and width > 1
 
 
 def _score_separator(text: str, separator: str) -> tuple[float, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imports.formats import limits, ods, xls, xlsx, zip_archive
+from imports.formats import fods, limits, ods, xls, xlsb, xlsx, zip_archive
 from imports.formats.delimited_text import TextWorkbook
 from imports.formats.exceptions import UnreadableFile
 from imports.formats.unsupported import ACCEPTED_FORMATS_HINT, reject_by_signature, unsupported_archive
@@ -29,6 +29,8 @@ def open_workbook(content: bytes) -> Workbook:
         return _open_archive(content)
     if content.startswith(xls.SIGNATURE):
         return xls.open_xls(content)
+    if fods.is_flat_spreadsheet(content):
+        return fods.open_fods(content)
     reject_by_signature(content)
     return TextWorkbook(content)
 
@@ -37,6 +39,8 @@ def _open_archive(content: bytes) -> Workbook:
     archive = zip_archive.WorkbookArchive(content)
     if xlsx.WORKBOOK in archive.members:
         return xlsx.open_xlsx(content, archive)
+    if xlsb.WORKBOOK in archive.members:
+        return xlsb.open_xlsb(content, archive)
     if ods.is_spreadsheet(archive):
         return ods.open_ods(content, archive)
     raise unsupported_archive(set(archive.members))

@@ -57,7 +57,7 @@ class LoadedSheet:
 
 
 class LoadedWorkbook:
-    """An opened workbook: .xlsx, .xls or .ods."""
+    """An opened workbook: .xlsx, .xlsb, .xls, .ods or .fods."""
 
     def __init__(self, kind: str, sheets: Sequence[LoadedSheet]) -> None:
         """Raise `UnreadableFile` where all sheets are empty."""

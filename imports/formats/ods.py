@@ -25,7 +25,7 @@ CONTENT, MANIFEST = "content.xml", "meta-inf/manifest.xml"
 MIMETYPE = b"application/vnd.oasis.opendocument.spreadsheet"
 #: The member into which LibreOffice puts an encrypted document.
 ENCRYPTED_PACKAGE = "encrypted-package"
-_BARE_MANIFEST = b'<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
+BARE_MANIFEST = b'<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
 _ENCRYPTED = re.compile(rb"[:<]encryption-data[\s>/]")
 #: Whitespace between cells, which some programs write and calamine rejects.
 _INDENTED = re.compile(rb">\s++(</?table:)")
@@ -42,8 +42,8 @@ def is_spreadsheet(archive: WorkbookArchive) -> bool:
     return "mimetype" not in archive.members or next(archive.read("mimetype"), b"").startswith(MIMETYPE)
 
 
-def open_ods(content: bytes, archive: WorkbookArchive) -> LoadedWorkbook:
-    """Open an .ods. Raises `UnreadableFile`."""
+def open_ods(content: bytes, archive: WorkbookArchive, kind: str = "ods") -> LoadedWorkbook:
+    """Open an .ods; `kind` names the format in which the file came. Raises `UnreadableFile`."""
     if ENCRYPTED_PACKAGE in archive.members:
         raise encrypted()
     if MANIFEST in archive.members and any(map(_ENCRYPTED.search, archive.read(MANIFEST))):
@@ -52,7 +52,7 @@ def open_ods(content: bytes, archive: WorkbookArchive) -> LoadedWorkbook:
     if any(map(_INDENTED.search, archive.read(CONTENT))):
         text = _INDENTED.sub(rb">\1", b"".join(archive.read(CONTENT)))
         content = zip_archive.build_archive(
-            {"mimetype": MIMETYPE, "META-INF/manifest.xml": _BARE_MANIFEST, "content.xml": text}
+            {"mimetype": MIMETYPE, "META-INF/manifest.xml": BARE_MANIFEST, "content.xml": text}
         )
 
     def metadata_of(at: int, name: str) -> SheetMetadata | None:
@@ -60,7 +60,7 @@ def open_ods(content: bytes, archive: WorkbookArchive) -> LoadedWorkbook:
             return None
         return metadata[at] if at < len(metadata) else SheetMetadata()
 
-    return LoadedWorkbook("ods", calamine_sheets.read_sheets(content, metadata_of))
+    return LoadedWorkbook(kind, calamine_sheets.read_sheets(content, metadata_of))
 
 
 class _RepeatedRow:

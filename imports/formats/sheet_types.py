@@ -63,7 +63,7 @@ class WorkbookSheet(Protocol):
 class Workbook(Protocol):
     """An opened file: its sheets in order, at least one."""
 
-    #: « xlsx » (and xlsm), « xls », « ods » or « csv » (and other texts).
+    #: « xlsx » (and xlsm), « xlsb », « xls », « ods », « fods » or « csv » (and other texts).
     kind: str
     sheets: list[WorkbookSheet]
     #: Repairs made to the file, in French sentences for the member.

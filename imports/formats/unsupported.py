@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from imports.formats.exceptions import UnreadableFile, damaged, encrypted
 
 ACCEPTED_FORMATS_HINT = "Déposez un classeur .xlsx, .xls ou .ods, ou un fichier .csv."
@@ -18,6 +20,12 @@ _PDF = f"Ce fichier est un PDF : un tableau ne s'y lit pas. {ACCEPTED_FORMATS_HI
 _PICTURE = f"Ce fichier est une image : un tableau ne s'y lit pas. {ACCEPTED_FORMATS_HINT}"
 _RICH_TEXT = f"Ce fichier est un texte mis en forme (.rtf), pas un tableau. {ACCEPTED_FORMATS_HINT}"
 _COMPRESSED = "Ce fichier est une archive compressée. Décompressez-la, puis déposez le tableau qu'elle contient."
+_JSON = (
+    "Ce fichier est du JSON (.json), un format d'échange entre programmes, pas un tableau. Demandez à l'application "
+    "dont il vient un export en .xlsx ou en .csv, et déposez ce fichier-là."
+)
+_JSON_START = re.compile(rb'\[\s*[\[{"]|\{\s*"')
+_SYLK_START = b"id;p"
 #: First bytes of unsupported formats.
 _SIGNATURES = {
     b"%pdf": _PDF, b"{\\rtf": _RICH_TEXT, b"\x89png": _PICTURE, b"\xff\xd8\xff": _PICTURE, b"gif8": _PICTURE,
@@ -39,6 +47,12 @@ def reject_by_signature(content: bytes) -> None:
     head = head.replace(b"\0", b"")
     if head.startswith(_HTML_STARTS):
         raise UnreadableFile("html", f"Ce fichier est une page web, même si son nom finit par .xls. {RESAVE_HINT}")
+    if head.startswith(_SYLK_START):
+        raise UnreadableFile(
+            "not_supported", f"Ce fichier est au format SYLK (.slk), trop ancien pour être lu. {RESAVE_HINT}"
+        )
+    if _JSON_START.match(head):
+        raise UnreadableFile("not_supported", _JSON)
     if head.startswith(b"<"):
         _reject_xml(head)
 
@@ -48,7 +62,8 @@ def _reject_xml(head: bytes) -> None:
         raise UnreadableFile("not_supported", f"Ce fichier est une « feuille de calcul XML 2003 ». {RESAVE_HINT}")
     if b"opendocument" in head:
         raise UnreadableFile(
-            "not_supported", f"Ce fichier est un classeur OpenDocument « à plat » (.fods). {RESAVE_HINT}"
+            "not_a_spreadsheet",
+            f"Ce fichier est un document OpenDocument « à plat », mais pas un tableau. {ACCEPTED_FORMATS_HINT}",
         )
     if b"<html" in head or b"xhtml" in head:
         raise UnreadableFile("html", f"Ce fichier est une page web, même si son nom finit par .xls. {RESAVE_HINT}")
@@ -60,12 +75,10 @@ def unsupported_archive(names: set[str]) -> UnreadableFile:
     """Return the error for a zip archive that is no workbook. `names`: of its members, in lower case."""
     if "encrypted-package" in names:
         return encrypted()
-    if "[content_types].xml" in names and not names & {"word/document.xml", "ppt/presentation.xml", "xl/workbook.bin"}:
+    if "[content_types].xml" in names and not names & {"word/document.xml", "ppt/presentation.xml"}:
         return damaged()
     code, sentence = "not_a_spreadsheet", f"Ce fichier n'est pas un tableau. {ACCEPTED_FORMATS_HINT}"
-    if "xl/workbook.bin" in names:
-        code, sentence = "not_supported", f"Les classeurs binaires (.xlsb) ne sont pas lus. {RESAVE_HINT}"
-    elif "index.zip" in names or any(name.startswith("index/") and name.endswith(".iwa") for name in names):
+    if "index.zip" in names or any(name.startswith("index/") and name.endswith(".iwa") for name in names):
         code = "not_supported"
         sentence = (
             "Les classeurs Numbers ne sont pas lus. Dans Numbers, choisissez « Fichier », « Exporter vers » puis "

@@ -61,7 +61,6 @@ MISREAD = {
     "licences_already_used": 4,
     "packs_of_five": 4,
     "superscript_footnotes": 4,
-    "a_separator_within_a_name": 4,
     "a_digit_struck_within_a_cell": 5,
     "red_rows_with_a_legend": 5,
     "a_sheet_of_refusals": 5,

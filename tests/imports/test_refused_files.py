@@ -73,6 +73,7 @@ ENCRYPTED_ODS = build_zip(
     }
 )
 XML_2003 = b'<?xml version="1.0"?>\n<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"></Workbook>'
+FLAT_DOCUMENT = b'<?xml version="1.0"?><o:document xmlns:o="urn:oasis:names:tc:opendocument:xmlns:office:1.0"/>'
 
 REFUSED = [
     ("empty", b"  \r\n"),
@@ -89,8 +90,8 @@ REFUSED = [
     ("html", b"MIME-Version: 1.0\r\nX-Document-Type: Workbook\r\n"),
     ("not_supported", XML_2003),
     ("not_supported", XML_2003.decode().encode("utf-16")),
-    ("not_supported", b'<?xml version="1.0"?><o:document xmlns:o="urn:oasis:names:tc:opendocument:xmlns:office:1.0"/>'),
-    ("not_supported", build_zip({"[Content_Types].xml": "<a/>", "xl/workbook.bin": "x"})),
+    ("not_a_spreadsheet", FLAT_DOCUMENT),
+    ("damaged", build_zip({"[Content_Types].xml": "<a/>", "xl/workbook.bin": "x"})),
     ("not_supported", build_zip({"Index/Document.iwa": "x", "preview.jpg": "x"})),
     ("not_supported", b"\x09\x00\x04\x00\x02\x00\x10\x00" + b"\0" * 600),
     ("not_text", b"UAI;n\n0301234D;\x001\n"),

@@ -53,7 +53,7 @@ class Command(BaseCommand):
     help = "Lit un tableau d'écoles, montre le verdict de chaque ligne et, avec --apply, applique ce qu'il dit."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="xlsx, xlsm, xls, ods, csv ou tsv")
+        parser.add_argument("file", type=Path, help="xlsx, xlsm, xlsb, xls, ods, fods, csv ou tsv")
         parser.add_argument("--collectivity", required=True, metavar="SLUG")
         parser.add_argument(
             "--purpose", choices=Purpose.values, default=Purpose.ALLOCATION.value, help="ce que le tableau change"

@@ -1,0 +1,30 @@
+"""Open a .fods, an OpenDocument spreadsheet in one XML file: as the .ods whose content it is."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from imports.formats import ods, zip_archive
+
+if TYPE_CHECKING:
+    from imports.formats.loaded_workbook import LoadedWorkbook
+
+#: The root element of a flat document; it says which kind of document it is.
+_ROOT = re.compile(rb"<office:document\s[^>]*>")
+_KIND = b'office:mimetype="' + ods.MIMETYPE + b'"'
+_HEAD_BYTES = 16 * 1024
+
+
+def is_flat_spreadsheet(content: bytes) -> bool:
+    """Whether a file is an OpenDocument spreadsheet in one XML file."""
+    root = _ROOT.search(content[:_HEAD_BYTES])
+    return root is not None and _KIND in root[0]
+
+
+def open_fods(content: bytes) -> LoadedWorkbook:
+    """Open a .fods. Raises `UnreadableFile`."""
+    packed = zip_archive.build_archive(
+        {"mimetype": ods.MIMETYPE, ods.MANIFEST: ods.BARE_MANIFEST, ods.CONTENT: content}
+    )
+    return ods.open_ods(packed, zip_archive.WorkbookArchive(packed), "fods")

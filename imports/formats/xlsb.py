@@ -1,0 +1,117 @@
+"""Open an .xlsb: calamine reads its cells, and its records are looked through for what calamine does not show.
+
+Those are errors and merged cells; a binary formula always has its result. The records are those of [MS-XLSB] 2.1.4: a
+number and a length, each in groups of seven bits, then as many bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from imports.formats import calamine_sheets, limits, xml_parser
+from imports.formats.exceptions import damaged, too_many_formulas, too_many_sheets
+from imports.formats.loaded_workbook import LoadedWorkbook
+from imports.formats.sheet_types import MergedRange, SheetMetadata
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from imports.formats.zip_archive import WorkbookArchive
+
+#: Member names in lower case, as they are looked up.
+WORKBOOK, RELATIONS = "xl/workbook.bin", "xl/_rels/workbook.bin.rels"
+#: Numbers of the records that are read.
+_ROW, _CELL_ERROR, _FORMULA_ERROR, _SHEET, _MERGED = 0, 3, 11, 156, 176
+#: The most groups of seven bits in a record's number and in its length.
+_NUMBER_BYTES, _LENGTH_BYTES = 2, 4
+_NO_LENGTH = 0xFFFFFFFF
+
+
+def open_xlsb(content: bytes, archive: WorkbookArchive) -> LoadedWorkbook:
+    """Open an .xlsb. Raises `UnreadableFile`."""
+    metadata = {name: _read_metadata(archive, member) for name, member in _find_sheets(archive).items()}
+    return LoadedWorkbook("xlsb", calamine_sheets.read_sheets(content, lambda _, name: metadata.get(name)))
+
+
+def _find_sheets(archive: WorkbookArchive) -> dict[str, str]:
+    """Return the name of each worksheet's member by sheet name, in order. Raises `UnreadableFile` where one is lost."""
+    targets: dict[str, str] = {}
+
+    def relation(element: str, attributes: dict[str, str]) -> None:
+        if xml_parser.local_name(element) == "Relationship" and attributes.get("Type", "").endswith("/worksheet"):
+            targets[attributes.get("Id", "")] = f"xl/{attributes.get('Target', '').removeprefix('/xl/')}".lower()
+
+    if RELATIONS not in archive.members:
+        raise damaged()
+    xml_parser.parse(xml_parser.create_parser(relation), archive.read(RELATIONS))
+    names: dict[str, str] = {}
+    for number, body in _read_records(b"".join(archive.read(WORKBOOK))):
+        if number == _SHEET:
+            identity, end = _read_text(body, 8)
+            name, _ = _read_text(body, end)
+            names[name] = identity
+            if len(names) > limits.MAX_SHEETS:
+                raise too_many_sheets(len(names), limits.MAX_SHEETS)
+    paths = {name: targets[identity] for name, identity in names.items() if identity in targets}
+    if len(paths) != len(targets) or not archive.members.keys() >= set(paths.values()):
+        raise damaged()
+    return paths
+
+
+def _read_metadata(archive: WorkbookArchive, member: str) -> SheetMetadata:
+    errors: set[tuple[int, int]] = set()
+    merged: list[MergedRange] = []
+    row = 0
+    for number, body in _read_records(b"".join(archive.read(member))):
+        if number == _ROW:
+            (row,) = _unpack("<I", body)
+        elif number in (_CELL_ERROR, _FORMULA_ERROR):
+            (column,) = _unpack("<I", body)
+            errors.add((row + 1, column))
+            if len(errors) > limits.MAX_UNRESOLVED_FORMULAS:
+                raise too_many_formulas()
+        elif number == _MERGED:
+            top, bottom, left, right = _unpack("<4I", body)
+            merged.append(MergedRange(top + 1, left, bottom + 1, right))
+    return SheetMetadata(merged, frozenset(), frozenset(errors))
+
+
+def _read_records(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the number and the body of each record. Raises `UnreadableFile` where one is cut off."""
+    at = 0
+    while at < len(content):
+        number, at = _read_integer(content, at, _NUMBER_BYTES)
+        length, at = _read_integer(content, at, _LENGTH_BYTES)
+        if at + length > len(content):
+            raise damaged()
+        yield number, content[at : at + length]
+        at += length
+
+
+def _read_integer(content: bytes, at: int, most: int) -> tuple[int, int]:
+    """Return an integer in groups of seven bits, the lowest first, and where it ends."""
+    value = 0
+    for group in range(most):
+        if at + group >= len(content):
+            raise damaged()
+        byte = content[at + group]
+        value |= (byte & 0x7F) << (7 * group)
+        if not byte & 0x80:
+            return value, at + group + 1
+    return value, at + most
+
+
+def _read_text(body: bytes, at: int) -> tuple[str, int]:
+    """Return a text with its length in characters before it, and where it ends."""
+    (length,) = _unpack("<I", body[at:])
+    end = at + 4 + 2 * length
+    if length == _NO_LENGTH or end > len(body):
+        raise damaged()
+    return body[at + 4 : end].decode("utf-16-le", "replace"), end
+
+
+def _unpack(layout: str, body: bytes) -> tuple[int, ...]:
+    if len(body) < struct.calcsize(layout):
+        raise damaged()
+    return struct.unpack_from(layout, body)
