@@ -13,7 +13,7 @@ from imports.formats.loaded_workbook import LoadedSheet
 from imports.formats.sheet_types import MergedRange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from imports.formats.sheet_types import CellRow, SheetMetadata
 
@@ -36,6 +36,14 @@ def read_sheets(content: bytes, metadata_of: Callable[[int, str], SheetMetadata 
         raise
 
 
+def read_named_sheets(content: bytes, metadata: Mapping[str, SheetMetadata]) -> list[LoadedSheet]:
+    """Return the worksheets of these names. Raises `UnreadableFile` where calamine cannot read each of them."""
+    sheets = read_sheets(content, lambda _, name: metadata.get(name))
+    if len(sheets) != len(metadata):
+        raise damaged()
+    return sheets
+
+
 def _read_sheets(content: bytes, metadata_of: Callable[[int, str], SheetMetadata | None]) -> list[LoadedSheet]:
     workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
     wanted = [
@@ -45,6 +53,9 @@ def _read_sheets(content: bytes, metadata_of: Callable[[int, str], SheetMetadata
     ]
     if len(wanted) > limits.MAX_SHEETS:
         raise too_many_sheets(len(wanted), limits.MAX_SHEETS)
+    if len({sheet_info.name for sheet_info, _ in wanted}) < len(wanted):
+        # The first would be read in place of the others.
+        raise damaged()
     sheets: list[LoadedSheet] = []
     cells = 0
     for sheet_info, metadata in wanted:

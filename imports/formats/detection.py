@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imports.formats import fods, limits, ods, xls, xlsb, xlsx, zip_archive
 from imports.formats.delimited_text import TextWorkbook
-from imports.formats.exceptions import UnreadableFile
+from imports.formats.exceptions import UnreadableFile, damaged
 from imports.formats.unsupported import ACCEPTED_FORMATS_HINT, reject_by_signature, unsupported_archive
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def open_workbook(content: bytes) -> Workbook:
         raise UnreadableFile(
             "file_too_large", "Ce fichier dépasse 20 Mo. Gardez les colonnes utiles, ou partagez-le en deux."
         )
+    if any(signature.startswith(content) for signature in (zip_archive.SIGNATURE, xls.SIGNATURE)):
+        raise damaged()
     if content.startswith(zip_archive.SIGNATURE):
         return _open_archive(content)
     if content.startswith(xls.SIGNATURE):

@@ -24,7 +24,5 @@ def is_flat_spreadsheet(content: bytes) -> bool:
 
 def open_fods(content: bytes) -> LoadedWorkbook:
     """Open a .fods. Raises `UnreadableFile`."""
-    packed = zip_archive.build_archive(
-        {"mimetype": ods.MIMETYPE, ods.MANIFEST: ods.BARE_MANIFEST, ods.CONTENT: content}
-    )
+    packed = ods.pack(content)
     return ods.open_ods(packed, zip_archive.WorkbookArchive(packed), "fods")

@@ -25,7 +25,7 @@ CONTENT, MANIFEST = "content.xml", "meta-inf/manifest.xml"
 MIMETYPE = b"application/vnd.oasis.opendocument.spreadsheet"
 #: The member into which LibreOffice puts an encrypted document.
 ENCRYPTED_PACKAGE = "encrypted-package"
-BARE_MANIFEST = b'<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
+_BARE_MANIFEST = b'<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
 _ENCRYPTED = re.compile(rb"[:<]encryption-data[\s>/]")
 #: Whitespace between cells, which some programs write and calamine rejects.
 _INDENTED = re.compile(rb">\s++(</?table:)")
@@ -51,9 +51,7 @@ def open_ods(content: bytes, archive: WorkbookArchive, kind: str = "ods") -> Loa
     metadata = _OdsScanner().scan(archive.read(CONTENT))
     if any(map(_INDENTED.search, archive.read(CONTENT))):
         text = _INDENTED.sub(rb">\1", b"".join(archive.read(CONTENT)))
-        content = zip_archive.build_archive(
-            {"mimetype": MIMETYPE, "META-INF/manifest.xml": BARE_MANIFEST, "content.xml": text}
-        )
+        content = pack(text)
 
     def metadata_of(at: int, name: str) -> SheetMetadata | None:
         if _CACHED_LINK.match(name):
@@ -61,6 +59,13 @@ def open_ods(content: bytes, archive: WorkbookArchive, kind: str = "ods") -> Loa
         return metadata[at] if at < len(metadata) else SheetMetadata()
 
     return LoadedWorkbook(kind, calamine_sheets.read_sheets(content, metadata_of))
+
+
+def pack(content: bytes) -> bytes:
+    """Return an .ods of this content, and nothing else."""
+    return zip_archive.build_archive(
+        {"mimetype": MIMETYPE, "META-INF/manifest.xml": _BARE_MANIFEST, "content.xml": content}
+    )
 
 
 class _RepeatedRow:

@@ -29,7 +29,9 @@ _OTHER_STREAMS = [
 ]
 #: Kinds of cells whose value xlrd gives as it is to be.
 _PLAIN_KINDS = frozenset((xlrd.XL_CELL_EMPTY, xlrd.XL_CELL_BLANK, xlrd.XL_CELL_TEXT, xlrd.XL_CELL_NUMBER))
-_FORMULA_RECORD = 0x0006
+_FORMULA_RECORD, _SHEET_RECORD, _END_RECORD = 0x0006, 0x0085, 0x000A
+#: The first record of a sheet, and what it says of a worksheet.
+_BEGIN, _WORKSHEET = b"\x09\x08", b"\x10\x00"
 _RECORD_HEADER = struct.Struct("<HH")
 #: Byte 0, and bytes 6 and 7, of a formula's result where it is an empty text.
 _EMPTY_TEXT, _NOT_A_NUMBER = 3, b"\xff\xff"
@@ -51,11 +53,14 @@ def open_xls(content: bytes) -> LoadedWorkbook:
         raise empty()
     if book.nsheets > limits.MAX_SHEETS:
         raise too_many_sheets(book.nsheets, limits.MAX_SHEETS)
+    stream = _read_stream(content)
+    if _count_worksheets(stream) > book.nsheets:
+        raise damaged()
     readers = [_SheetReader(book, sheet) for sheet in book.sheets()]
     if sum(reader.height * reader.width for reader in readers) > limits.MAX_CELLS:
         raise too_many_cells()
     # A program that computes nothing (xlwt) leaves every result empty; in a file from Excel an empty result is real.
-    never_computed = any(reader.empty_texts for reader in readers) and not _has_result(content)
+    never_computed = any(reader.empty_texts for reader in readers) and not _has_result(stream)
     return LoadedWorkbook("xls", [reader.load(never_computed=never_computed) for reader in readers])
 
 
@@ -119,7 +124,8 @@ class _SheetReader:
     def _convert(self, row: int, column: int, kind: int, value: Any) -> CellValue:
         if kind == xlrd.XL_CELL_DATE:
             style = self._book.xf_list[self._sheet.cell_xf_index(row, column)]
-            number_format = self._book.format_map[style.format_key].format_str
+            # None for the built-in formats of East Asia (27 to 36), whose text xlrd does not know.
+            number_format = self._book.format_map[style.format_key].format_str or ""
             return _to_moment(value, self._book.datemode, is_duration=number_format.startswith(_DURATION_FORMATS))
         if kind == xlrd.XL_CELL_BOOLEAN:
             return bool(value)
@@ -139,10 +145,28 @@ def _to_moment(value: float, date_mode: Literal[0, 1], *, is_duration: bool) -> 
     return moment.date() if value == int(value) else moment
 
 
-def _has_result(content: bytes) -> bool:
-    """Whether any formula of the file has a result other than an empty text."""
+def _read_stream(content: bytes) -> bytes:
+    """Return the bytes of the records."""
     container = CompDoc(content, logfile=io.StringIO())
-    stream = container.get_named_stream("Workbook") or container.get_named_stream("Book") or b""
+    return container.get_named_stream("Workbook") or container.get_named_stream("Book") or b""
+
+
+def _count_worksheets(stream: bytes) -> int:
+    """Return how many of the sheets in the list of sheets begin as a worksheet does, whatever the list calls them."""
+    found = at = 0
+    while at + _RECORD_HEADER.size <= len(stream):
+        kind, length = _RECORD_HEADER.unpack_from(stream, at)
+        if kind == _END_RECORD:
+            break
+        if kind == _SHEET_RECORD:
+            start = int.from_bytes(stream[at + 4 : at + 8], "little")
+            found += stream[start : start + 2] == _BEGIN and stream[start + 6 : start + 8] == _WORKSHEET
+        at += _RECORD_HEADER.size + length
+    return found
+
+
+def _has_result(stream: bytes) -> bool:
+    """Whether any formula has a result other than an empty text."""
     at = 0
     while at + _RECORD_HEADER.size <= len(stream):
         kind, length = _RECORD_HEADER.unpack_from(stream, at)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from imports.formats import calamine_sheets, limits, xml_parser
+from imports.formats import calamine_sheets, limits
 from imports.formats.exceptions import damaged, too_many_formulas, too_many_sheets
 from imports.formats.loaded_workbook import LoadedWorkbook
 from imports.formats.sheet_types import MergedRange, SheetMetadata
+from imports.formats.worksheet_parts import find_worksheets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,32 +32,20 @@ _NO_LENGTH = 0xFFFFFFFF
 def open_xlsb(content: bytes, archive: WorkbookArchive) -> LoadedWorkbook:
     """Open an .xlsb. Raises `UnreadableFile`."""
     metadata = {name: _read_metadata(archive, member) for name, member in _find_sheets(archive).items()}
-    return LoadedWorkbook("xlsb", calamine_sheets.read_sheets(content, lambda _, name: metadata.get(name)))
+    return LoadedWorkbook("xlsb", calamine_sheets.read_named_sheets(content, metadata))
 
 
 def _find_sheets(archive: WorkbookArchive) -> dict[str, str]:
-    """Return the name of each worksheet's member by sheet name, in order. Raises `UnreadableFile` where one is lost."""
-    targets: dict[str, str] = {}
-
-    def relation(element: str, attributes: dict[str, str]) -> None:
-        if xml_parser.local_name(element) == "Relationship" and attributes.get("Type", "").endswith("/worksheet"):
-            targets[attributes.get("Id", "")] = f"xl/{attributes.get('Target', '').removeprefix('/xl/')}".lower()
-
-    if RELATIONS not in archive.members:
-        raise damaged()
-    xml_parser.parse(xml_parser.create_parser(relation), archive.read(RELATIONS))
-    names: dict[str, str] = {}
+    """Return the name of each worksheet's member by sheet name, in order."""
+    identities: dict[str, str] = {}
     for number, body in _read_records(b"".join(archive.read(WORKBOOK))):
         if number == _SHEET:
             identity, end = _read_text(body, 8)
             name, _ = _read_text(body, end)
-            names[name] = identity
-            if len(names) > limits.MAX_SHEETS:
-                raise too_many_sheets(len(names), limits.MAX_SHEETS)
-    paths = {name: targets[identity] for name, identity in names.items() if identity in targets}
-    if len(paths) != len(targets) or not archive.members.keys() >= set(paths.values()):
-        raise damaged()
-    return paths
+            identities[name] = identity
+            if len(identities) > limits.MAX_SHEETS:
+                raise too_many_sheets(len(identities), limits.MAX_SHEETS)
+    return find_worksheets(archive, RELATIONS, identities)
 
 
 def _read_metadata(archive: WorkbookArchive, member: str) -> SheetMetadata:

@@ -15,6 +15,7 @@ from imports.formats import calamine_sheets, limits, xml_parser
 from imports.formats.exceptions import damaged, too_many_formulas, too_many_sheets
 from imports.formats.loaded_workbook import LoadedWorkbook
 from imports.formats.sheet_types import SheetMetadata
+from imports.formats.worksheet_parts import find_worksheets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,39 +35,22 @@ _REFERENCE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 def open_xlsx(content: bytes, archive: WorkbookArchive) -> LoadedWorkbook:
     """Open an .xlsx or .xlsm. Raises `UnreadableFile`."""
     metadata = {name: _read_metadata(archive, member) for name, member in _find_sheets(archive).items()}
-    return LoadedWorkbook("xlsx", calamine_sheets.read_sheets(content, lambda _, name: metadata.get(name)))
+    return LoadedWorkbook("xlsx", calamine_sheets.read_named_sheets(content, metadata))
 
 
 def _find_sheets(archive: WorkbookArchive) -> dict[str, str]:
     """Return the name of each worksheet's member by sheet name, in order."""
-    names: dict[str, str] = {}
-    targets: dict[str, str] = {}
+    identities: dict[str, str] = {}
 
     def sheet(element: str, attributes: dict[str, str]) -> None:
         if xml_parser.local_name(element) == "sheet":
             related = next((value for key, value in attributes.items() if xml_parser.local_name(key) == "id"), "")
-            names[attributes.get("name", "")] = attributes.get("r:id", related)
-        if len(names) > _MAX_NAMES:
-            raise too_many_sheets(len(names), limits.MAX_SHEETS)
+            identities[attributes.get("name", "")] = attributes.get("r:id", related)
+        if len(identities) > _MAX_NAMES:
+            raise too_many_sheets(len(identities), limits.MAX_SHEETS)
 
-    def relation(element: str, attributes: dict[str, str]) -> None:
-        if xml_parser.local_name(element) == "Relationship" and attributes.get("Type", "").endswith("/worksheet"):
-            targets[attributes.get("Id", "")] = attributes.get("Target", "")
-
-    if RELATIONS not in archive.members:
-        raise damaged()
     xml_parser.parse(xml_parser.create_parser(sheet), archive.read(WORKBOOK))
-    xml_parser.parse(xml_parser.create_parser(relation), archive.read(RELATIONS))
-    paths = {name: _path(targets[identity]) for name, identity in names.items() if identity in targets}
-    # Fifty names for one huge sheet would be read as fifty huge sheets.
-    if not archive.members.keys() >= set(paths.values()) or len(set(paths.values())) != len(paths):
-        raise damaged()
-    return paths
-
-
-def _path(target: str) -> str:
-    """Return the member name of a relation's target, as calamine resolves it."""
-    return (target.removeprefix("/") if target.startswith(("/xl/", "xl/")) else f"xl/{target}").lower()
+    return find_worksheets(archive, RELATIONS, identities)
 
 
 def _read_metadata(archive: WorkbookArchive, member: str) -> SheetMetadata:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import datetime
+import struct
+from typing import Any
+
 import pytest
 
+from bench.damaged.xlsb_writer import write_xlsb
 from imports.formats.detection import open_workbook
 from imports.formats.exceptions import UnreadableFile
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
-from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_ods, build_zip, read_members
-from tests.imports.xlsb_records import build_xlsb
+from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_ods, build_xls, build_zip, read_members
+from tests.imports.xls_records import with_records
 
-ROWS = [["UAI", "École", "Licences"], *[[uai, f"École {n}", n] for n, uai in enumerate(UNUSED_UAIS, start=2)]]
+ROWS: list[list[Any]] = [
+    ["UAI", "École", "Licences"],
+    *[[uai, f"École {n}", n] for n, uai in enumerate(UNUSED_UAIS, start=2)],
+]
 
 
-def build_fods(rows):
+def build_fods(rows, before="\n  "):
     """Return an OpenDocument spreadsheet in one file, indented as LibreOffice writes it."""
     content = read_members(build_ods(rows))["content.xml"].decode()
-    content = content.replace("office:document-content", "office:document").replace("<table:", "\n  <table:")
+    content = content.replace("office:document-content", "office:document").replace("<table:", f"{before}<table:")
     kind = 'office:mimetype="application/vnd.oasis.opendocument.spreadsheet" '
     return content.replace("<office:document ", f"<office:document {kind}", 1).encode()
 
@@ -25,13 +33,17 @@ def units_by_uai(content):
     return {row.cells["uai"]: row.units for row in parse_spreadsheet(content, ParsingOptions()).rows}
 
 
-@pytest.mark.parametrize("content", [build_xlsb({"Feuil1": ROWS}), build_fods(ROWS)], ids=["xlsb", "fods"])
+@pytest.mark.parametrize(
+    "content",
+    [write_xlsb({"Feuil1": ROWS}), build_fods(ROWS), build_fods(ROWS, before="")],
+    ids=["xlsb", "fods", "fods in one line"],
+)
 def test_binary_and_flat_workbooks_are_read_as_the_others(content):
     assert units_by_uai(content) == {uai: n for n, uai in enumerate(UNUSED_UAIS, start=2)}
 
 
 def test_a_binary_workbook_shows_errors_merged_cells_and_hidden_sheets():
-    content = build_xlsb(
+    content = write_xlsb(
         {"A": [["x", "y"], [1, "#N/A"], [None, 300.5]], "B": [["z"]]}, merged=[(1, 2, 0, 0)], hidden=["B"]
     )
     workbook = open_workbook(content)
@@ -43,7 +55,7 @@ def test_a_binary_workbook_shows_errors_merged_cells_and_hidden_sheets():
 
 @pytest.mark.parametrize("lost", ["xl/worksheets/sheet2.bin", "xl/_rels/workbook.bin.rels"])
 def test_a_binary_workbook_that_lost_a_member_is_refused(lost):
-    members = read_members(build_xlsb({"A": ROWS, "B": ROWS}))
+    members = read_members(write_xlsb({"A": ROWS, "B": ROWS}))
     del members[lost]
     with pytest.raises(UnreadableFile) as refusal:
         open_workbook(build_zip(members))
@@ -51,10 +63,21 @@ def test_a_binary_workbook_that_lost_a_member_is_refused(lost):
 
 
 def test_a_binary_workbook_whose_list_of_sheets_is_cut_off_is_refused():
-    members = read_members(build_xlsb({"A": ROWS, "B": ROWS}))
+    members = read_members(write_xlsb({"A": ROWS, "B": ROWS}))
     members["xl/workbook.bin"] = members["xl/workbook.bin"][:40]
     with pytest.raises(UnreadableFile, match="abîmé"):
         open_workbook(build_zip(members))
+
+
+def test_a_date_in_a_built_in_format_of_east_asia_is_a_date():
+    day = datetime.date(2026, 9, 1)
+
+    def use_format(kind, data):
+        # The format's number of each style (XF): 27 in place of our own one.
+        return data[:2] + struct.pack("<H", 27) + data[4:] if kind == 0xE0 and data[2:4] >= b"\xa4" else data
+
+    content = with_records(build_xls([["UAI", "Date"], [UNUSED_UAIS[0], day]]), use_format)
+    assert [*open_workbook(content).sheets[0].rows()][1] == [UNUSED_UAIS[0], day]
 
 
 FIXED = """UAI        École                 Licences
