@@ -14,7 +14,7 @@ from core.bounded_process import BoundedProcessError, ProcessFailure, ProcessLim
 from imports.enums import Volume
 from imports.formats.exceptions import UnreadableFile, annotation_too_slow, damaged, too_much_memory, too_much_time
 from imports.layout import FurtherTable, PreviewRow, SheetRegion
-from imports.meanings import Meaning, Problem
+from imports.meanings import Meaning, Problem, RowNote
 from imports.parsing.rows import ParsedRow
 from imports.parsing.spreadsheet import ParsedSheet, ParsingContext, ParsingOptions, parse_spreadsheet
 from imports.question import LayoutQuestion
@@ -107,7 +107,12 @@ def _run(name: str, limits: ProcessLimits, *arguments: Any, receive: Callable[[A
 
 def _load_row(row: tuple[Any, ...]) -> ParsedRow:
     loaded = ParsedRow._make(row)
-    return loaded._replace(problems=[Problem(*problem) for problem in loaded.problems]) if loaded.problems else loaded
+    if not (loaded.problems or loaded.notes):
+        return loaded
+    return loaded._replace(
+        problems=[Problem(*problem) for problem in loaded.problems],
+        notes=tuple(RowNote(*note) for note in loaded.notes),
+    )
 
 
 # --- In the child ----------------------------------------------------------------------------------------------------
@@ -146,8 +151,8 @@ def child_parse(
 
 
 def _dump_row(row: ParsedRow) -> tuple[Any, ...]:
-    *before, problems, ignored = row
-    return (*before, [_dump_problem(problem) for problem in problems], ignored)
+    *before, problems, ignored, notes = row
+    return (*before, [_dump_problem(problem) for problem in problems], ignored, tuple(tuple(note) for note in notes))
 
 
 def _dump_problem(problem: Problem) -> tuple[str, str, str, bool]:

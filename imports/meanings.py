@@ -84,3 +84,26 @@ class Problem(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object stored with the row."""
         return self._asdict()
+
+
+class RowNote(NamedTuple):
+    """What the file says about a row beyond its cells: by its formatting, or in other rows. It outlives edits.
+
+    `column`: « units » where the number of licences is `units` (None: to be given by a member), whatever the cell
+    says; "" for the whole row.
+    """
+
+    column: str
+    code: str
+    message: str
+    blocking: bool = False
+    units: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON object stored with the row."""
+        return self._asdict()
+
+    @property
+    def problem(self) -> Problem:
+        """The note as it is told to the member."""
+        return Problem(self.column, self.code, self.message, self.blocking)

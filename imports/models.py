@@ -220,6 +220,8 @@ class ImportRow(models.Model):
     conflict_resolution = models.CharField("règlement", max_length=10, choices=ConflictResolution, blank=True)
     # Why the parser ignored the row (a total, a note); whether the member set it aside.
     ignored_reason = models.CharField(max_length=100, blank=True)
+    # [{"column", "code", "message", "blocking", "units"}]: what the file says about the row beyond its cells.
+    notes = models.JSONField(default=list)
     set_aside = models.BooleanField("mise de côté", default=False)
     # Set aside until the directory knows the school.
     awaited = models.BooleanField("en attente de l'annuaire", default=False)

@@ -13,8 +13,8 @@ from imports.checks import CheckRequest, ComparableRow
 from imports.checks.school_checks import DOUBT_CODES
 from imports.checks.school_resolution import ResolvedSchool, find_valid_uai
 from imports.enums import Purpose
-from imports.meanings import Meaning
-from imports.parsing.rows import ParsedRow, parse_cells
+from imports.meanings import Meaning, RowNote
+from imports.parsing.rows import ParsedRow, add_notes, parse_cells
 from imports.parsing.spreadsheet import volume_column
 from schools.models import SchoolState
 from schools.recognition import Proposal
@@ -60,6 +60,7 @@ COLUMNS = (
     RowColumn("codes", "varchar[]", "codes"),
     RowColumn("conflict_resolution", "varchar", "request.conflict_resolution"),
     RowColumn("ignored_reason", "varchar", "ignored_reason", rechecked=False),
+    RowColumn("notes", "jsonb", "notes_as_json", rechecked=False),
     RowColumn("set_aside", "bool", "request.set_aside", rechecked=False),
     RowColumn("awaited", "bool", "request.awaited", rechecked=False),
     RowColumn("altered", "bool", "altered", rechecked=False),
@@ -202,15 +203,15 @@ def list_ticked_rows(spreadsheet_import: SpreadsheetImport) -> list[ConfirmedRow
 def parse_stored_row(row: ImportRow, spreadsheet_import: SpreadsheetImport) -> ParsedRow:
     """Parse the cells of a stored row again, with its edits applied."""
     cells = {Meaning(meaning): text for meaning, text in {**row.cells, **row.edits}.items()}
-    return parse_cells(
-        row.sheet,
-        row.number,
-        cells,
-        {**row.cells, **row.edits},
-        ignored=row.ignored_reason,
-        # A number typed for this row takes precedence over the volume of the import.
-        volume=Meaning.UNITS if Meaning.UNITS.value in row.edits else volume_column(spreadsheet_import.layout.volume),
+    edited = Meaning.UNITS.value in row.edits
+    # A number typed for this row takes precedence over the volume of the import.
+    volume = Meaning.UNITS if edited else volume_column(spreadsheet_import.layout.volume)
+    parsed = parse_cells(
+        row.sheet, row.number, cells, {**row.cells, **row.edits}, ignored=row.ignored_reason, volume=volume
     )
+    if not row.notes:
+        return parsed
+    return add_notes(parsed, [RowNote(**note) for note in row.notes], volume, edited=edited)
 
 
 def build_check_request(row: ImportRow, checked_row: ParsedRow, school: ResolvedSchool) -> CheckRequest:
@@ -221,7 +222,7 @@ def build_check_request(row: ImportRow, checked_row: ParsedRow, school: Resolved
         set_aside=row.set_aside,
         awaited=row.awaited,
         conflict_resolution=row.conflict_resolution,
-        own_units=Meaning.UNITS.value in row.edits,
+        own_units=Meaning.UNITS.value in row.edits or checked_row.has_own_units,
     )
 
 

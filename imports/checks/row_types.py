@@ -69,6 +69,11 @@ class RowOutcome(NamedTuple):
         return [problem.as_json() for problem in self.problems]
 
     @property
+    def notes_as_json(self) -> list[dict[str, Any]]:
+        """Return the notes of the row's file as they are stored."""
+        return [note.as_json() for note in self.request.row.notes]
+
+    @property
     def ignored_reason(self) -> str:
         """Return the reason why the parser ignored the row, as it is stored."""
         return self.request.row.ignored[:MAX_REASON_LENGTH]

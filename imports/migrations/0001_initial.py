@@ -212,6 +212,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("ignored_reason", models.CharField(blank=True, max_length=100)),
+                ("notes", models.JSONField(default=list)),
                 ("set_aside", models.BooleanField(default=False, verbose_name="mise de côté")),
                 ("awaited", models.BooleanField(default=False, verbose_name="en attente de l'annuaire")),
                 ("altered", models.BooleanField(default=False, verbose_name="modifiée")),

@@ -142,6 +142,10 @@ def _merge_edits(row: ImportRow, edits: Mapping[str, str], spreadsheet_import: S
         if spreadsheet_import.units_for_all is not None
         else {}
     )
+    combined = next((note for note in row.notes if note["column"] == Meaning.UNITS), None)
+    if combined is not None:
+        # The page shows the number of the note, not the one of the cell.
+        written |= {Meaning.UNITS.value: "" if combined["units"] is None else str(combined["units"])}
     wanted = row.edits | {Meaning(meaning).value: cell_to_text(text) for meaning, text in edits.items()}
     corrected = {meaning: text for meaning, text in wanted.items() if text != written.get(meaning, "")}
     chosen = uai.normalise(wanted.get(Meaning.UAI, ""))

@@ -11,13 +11,12 @@ from imports.meanings import LABELS, Meaning
 from imports.parsing import fill_down
 from imports.parsing.column_mapping import column_letters
 from imports.parsing.reshaped_sheets import find_origin
+from imports.parsing.school_keys import school_key
 from imports.question import LayoutQuestion
-from schools.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from imports.parsing.rows import ParsedRow
     from imports.parsing.sheet_body import SheetBody
     from imports.parsing.sheet_selection import SheetSelection
     from imports.parsing.stacked_tables import ReadTable
@@ -137,18 +136,10 @@ def ask_duplicate_sheets(tables: Sequence[ReadTable]) -> list[LayoutQuestion]:
 
 def list_schools(body: SheetBody) -> set[str]:
     """Return a key of each school in a table: its UAI, else its name and place as written."""
-    return {key for row in body.rows if not row.ignored and (key := _school_key(row))}
+    return {key for row in body.rows if not row.ignored and (key := school_key(row))}
 
 
 def overlap(one: set[str], other: set[str]) -> bool:
     """Whether two tables list the same schools for the most part."""
     common = len(one & other)
     return common >= MIN_COMMON_SCHOOLS and common * 2 >= min(len(one), len(other))
-
-
-def _school_key(row: ParsedRow) -> str:
-    code = row.cells.get("uai", "")
-    if code:
-        return code.upper().replace(" ", "")
-    name = row.cells.get("name", "")
-    return fold(f"{name} {row.cells.get('commune', '')} {row.cells.get('postal_code', '')}") if name else ""

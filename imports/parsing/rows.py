@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from imports.meanings import Meaning, Problem
+from imports.meanings import Meaning, Problem, RowNote
 from imports.parsing import cells
 from imports.parsing.emails import is_email_address, parse_email
 from imports.parsing.phones import normalize_phone
@@ -42,6 +42,12 @@ class ParsedRow(NamedTuple):
     phone: str
     problems: list[Problem]
     ignored: str
+    notes: tuple[RowNote, ...] = ()
+
+    @property
+    def has_own_units(self) -> bool:
+        """Whether a note gives the number of licences, in place of the cell and of the number for all."""
+        return bool(self.notes) and any(note.column == Meaning.UNITS for note in self.notes)
 
 
 #: A mapped column: its meaning, its key in the row's cells, its index.
@@ -137,6 +143,25 @@ def parse_cells(
 def ignore_row(row: ParsedRow, reason: str) -> ParsedRow:
     """Return a parsed row as one that is ignored for this reason, with its cells."""
     return ParsedRow(row.sheet, row.number, row.cells, "", None, None, "", "", [], reason)
+
+
+def add_notes(row: ParsedRow, notes: Sequence[RowNote], volume: Meaning | None, *, edited: bool = False) -> ParsedRow:
+    """Return the row with the notes of its file. `edited`: a member typed its number, which overrides them."""
+    relevant = [note for note in notes if not (edited and note.column == Meaning.UNITS)]
+    if row.ignored or not relevant:
+        return row._replace(notes=(*row.notes, *notes))
+    problems, units, classes = row.problems, row.units, row.classes
+    for note in relevant:
+        if note.column == Meaning.UNITS:
+            problems = [problem for problem in problems if problem.column != Meaning.UNITS]
+            # The classes of one row are not those of the rows that were added up.
+            units, classes = note.units, note.units if volume is Meaning.CLASSES else None
+    return row._replace(
+        problems=[*problems, *(note.problem for note in relevant)],
+        units=units,
+        classes=classes,
+        notes=(*row.notes, *notes),
+    )
 
 
 _UAI_ERROR = Problem(

@@ -16,6 +16,8 @@ from imports.parsing.column_mapping import find_outdated_meanings, map_columns
 from imports.parsing.duplicate_tables import resolve_duplicate_tables
 from imports.parsing.headers import compute_header_digest
 from imports.parsing.preview import build_preview
+from imports.parsing.repeated_schools import NumberSource
+from imports.parsing.row_decisions import decide_rows
 from imports.parsing.sheet_selection import collect_sample, select_sheets
 from imports.parsing.sheet_shapes import open_tables
 from imports.parsing.stacked_tables import TableReader, describe_tables, list_further_tables
@@ -148,6 +150,11 @@ def parse_spreadsheet(
         versions = layout_questions.ask_duplicate_sheets(tables)
         questions += [*versions, *resolve_duplicate_tables(tables, choices.answers)]
         rows = [] if versions else [row for body in bodies for row in body.rows]
+        source = NumberSource.of(volume, units_column, choices.units_for_all)
+        decided = decide_rows(rows, source, choices.answers, [sheet.name for sheet in workbook.sheets])
+        rows = decided.rows
+        questions += decided.questions
+        remarks += decided.remarks
         if not versions:
             remarks += describe_tables(tables, units_column)
             remarks += layout_questions.describe_filled_values(bodies)

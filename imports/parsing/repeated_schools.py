@@ -1,0 +1,176 @@
+"""Lists with several rows for most schools, one a class or a teacher: what becomes of their numbers. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from core import formatting
+from imports.enums import Volume
+from imports.meanings import Meaning, RowNote
+from imports.parsing.rows import add_notes
+from imports.parsing.school_keys import school_key
+from imports.question import AnswerOption, LayoutQuestion
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imports.parsing.rows import ParsedRow
+
+QUESTION = "repeated_schools"
+SUM, COUNT, KEEP = "sum", "count", "keep"
+#: With fewer rows, or fewer such schools among others, these are duplicates to look at one by one.
+MIN_ROWS = 4
+MIN_REPEATED_SCHOOLS = 3
+#: Terms of a sum and row numbers that a sentence names.
+MAX_NAMED = 12
+
+
+class NumberSource(NamedTuple):
+    """Where the number of licences comes from: the meaning of its column, or the same number for all rows."""
+
+    column: Meaning | None
+    units_for_all: int | None
+
+    @classmethod
+    def of(cls, volume: Volume | None, column: Meaning | None, units_for_all: int | None) -> Self:
+        """Return the source of a volume. `column`: its column, None where the sheet has none."""
+        return cls(column, units_for_all if volume is Volume.ALL else None)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether rows have numbers: not in a portfolio, nor while their column is in question."""
+        return self.column is not None or self.units_for_all is not None
+
+
+def group_rows(rows: Sequence[ParsedRow]) -> dict[str, list[int]]:
+    """Return the indexes of the rows of each school, by its key, without ignored rows."""
+    groups: dict[str, list[int]] = {}
+    for index, row in enumerate(rows):
+        if not row.ignored and (key := school_key(row)):
+            groups.setdefault(key, []).append(index)
+    return groups
+
+
+def ask_repeated_schools(
+    rows: Sequence[ParsedRow], source: NumberSource, sheets: Sequence[str]
+) -> tuple[LayoutQuestion | None, dict[str, list[int]]]:
+    """Return the question where most schools stand on several rows, None elsewhere; and the rows of each school.
+
+    `sheets`: names of all sheets of the workbook.
+    """
+    if not _may_repeat(rows):
+        return None, {}
+    groups = group_rows(rows)
+    repeated = [indexes for indexes in groups.values() if len(indexes) > 1]
+    enough = MIN_REPEATED_SCHOOLS if len(repeated) < len(groups) else 1
+    if len(repeated) < enough or len(repeated) * 2 <= len(groups) or sum(map(len, repeated)) < MIN_ROWS:
+        return None, groups
+    example = [rows[index] for index in max(repeated, key=len)]
+    named = example[0].cells.get(Meaning.NAME, "") or example[0].cells.get(Meaning.UAI, "")
+    terms = [units for row in example if (units := _units(row, source)) is not None]
+    licences = formatting.pluralize(len(example), "licence")
+    options = [
+        AnswerOption(SUM, f"Additionner leurs nombres : {formatting.pluralize(sum(terms), 'licence')}"),
+        AnswerOption(COUNT, f"Compter leurs lignes, une licence par ligne : {licences}"),
+        AnswerOption(KEEP, f"Garder une seule ligne par école{_describe_kept(terms)}"),
+    ]
+    if source.units_for_all == 1:
+        # One licence a row: the sum is the number of rows.
+        del options[0]
+    message = (
+        f"{formatting.number(len(repeated))} écoles sur {formatting.number(len(groups))} figurent sur plusieurs lignes"
+        f" : que faire de leurs nombres ? Par exemple, « {named[:80]} » : {_describe_rows(example, sheets)}."
+    )
+    return LayoutQuestion("", QUESTION, message, tuple(options)), groups
+
+
+def combine_rows(
+    rows: Sequence[ParsedRow],
+    groups: dict[str, list[int]],
+    answer: str,
+    source: NumberSource,
+    sheets: Sequence[str],
+) -> list[ParsedRow]:
+    """Return the rows where the first of each school has the number of all, and the others are ignored.
+
+    `answer`: `SUM`, `COUNT`, or `KEEP`, which leaves the rows as they are.
+    """
+    combined = list(rows)
+    if answer not in (SUM, COUNT):
+        return combined
+    for indexes in groups.values():
+        lines = [rows[index] for index in indexes]
+        if answer == SUM and len(lines) == 1:
+            continue
+        first = lines[0]
+        note = _count(lines, sheets) if answer == COUNT else _add_up(lines, source, sheets)
+        combined[indexes[0]] = add_notes(first, [note], source.column)
+        for index, row in zip(indexes[1:], lines[1:], strict=True):
+            elsewhere = f" de la feuille « {sheets[first.sheet]} »" if row.sheet != first.sheet else ""
+            reason = f"Même école que la ligne {first.number}{elsewhere}, qui en porte le nombre."
+            combined[index] = row._replace(ignored=reason, units=None, classes=None, problems=[])
+    return combined
+
+
+def _may_repeat(rows: Sequence[ParsedRow]) -> bool:
+    """Whether so few texts name so many rows: a fast test, false of most lists."""
+    shown = [row.cells for row in rows if not row.ignored]
+    named = [cells.get("uai") or (cells.get("name"), cells.get("commune")) for cells in shown]
+    # Where most schools have two rows or more, there are three rows for two schools.
+    return len(set(named)) * 3 <= len(named) * 2
+
+
+def _units(row: ParsedRow, source: NumberSource) -> int | None:
+    return row.units if source.column is not None else source.units_for_all
+
+
+def _count(lines: Sequence[ParsedRow], sheets: Sequence[str]) -> RowNote:
+    rows = "une licence pour cette ligne" if len(lines) == 1 else f"une pour chacune : {_describe_rows(lines, sheets)}"
+    message = f"{formatting.pluralize(len(lines), 'licence')}, {rows}."
+    return RowNote(Meaning.UNITS.value, "rows_combined", message, units=len(lines))
+
+
+def _add_up(lines: Sequence[ParsedRow], source: NumberSource, sheets: Sequence[str]) -> RowNote:
+    """Return the sum of the rows; a number that cannot be read is left to the member, an empty cell adds nothing."""
+    where = _describe_rows(lines, sheets)
+    unread = [
+        row for row in lines if any(one.column == Meaning.UNITS and one.code != "units_missing" for one in row.problems)
+    ]
+    terms = [units for row in lines if (units := _units(row, source)) is not None]
+    if unread or not terms:
+        fault = f"le nombre de la ligne {unread[0].number} ne se lit pas" if unread else "aucune n'en dit le nombre"
+        message = f"Les licences de cette école sont à additionner ({where}), mais {fault} : indiquez-en le total ici."
+        return RowNote(Meaning.UNITS.value, "rows_not_combined", message, blocking=True)
+    shown = " + ".join(map(str, terms[:MAX_NAMED])) + (" + …" if len(terms) > MAX_NAMED else "")
+    message = f"{formatting.pluralize(sum(terms), 'licence')}, somme de plusieurs lignes ({where}) : {shown}."
+    return RowNote(Meaning.UNITS.value, "rows_combined", message, units=sum(terms))
+
+
+def _describe_kept(terms: Sequence[int]) -> str:
+    """Return what a school has by one of its rows."""
+    if len(set(terms)) == 1:
+        return f" : {formatting.pluralize(terms[0], 'licence')}"
+    return " ; où leurs nombres diffèrent, vous choisirez" if terms else ""
+
+
+def _describe_rows(lines: Sequence[ParsedRow], sheets: Sequence[str]) -> str:
+    """Return « lignes 2 à 6 », « ligne 2, et ligne 7 de la feuille « Alès » »."""
+    by_sheet: dict[int, list[int]] = {}
+    for row in lines:
+        by_sheet.setdefault(row.sheet, []).append(row.number)
+    texts = [
+        describe_numbers(numbers) + (f" de la feuille « {sheets[sheet]} »" if len(by_sheet) > 1 else "")
+        for sheet, numbers in by_sheet.items()
+    ]
+    return ", et ".join(texts)
+
+
+def describe_numbers(numbers: Sequence[int]) -> str:
+    """Return « ligne 2 », « lignes 2 à 6 », « lignes 2, 5 et 9 »."""
+    if len(numbers) == 1:
+        return f"ligne {numbers[0]}"
+    if list(numbers) == list(range(numbers[0], numbers[-1] + 1)):
+        return f"lignes {numbers[0]} {'à' if len(numbers) > 2 else 'et'} {numbers[-1]}"  # noqa: PLR2004
+    shown, left = list(map(str, numbers[:MAX_NAMED])), len(numbers) - MAX_NAMED
+    last = f"{left} autres" if left > 0 else shown.pop()
+    return f"lignes {', '.join(shown)} et {last}"

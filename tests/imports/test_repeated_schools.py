@@ -1,0 +1,221 @@
+"""Lists with several rows for most schools: one question, and the number of all on the first row."""
+
+from __future__ import annotations
+
+import pytest
+
+from imports import operations, tasks
+from imports.enums import ImportState, Purpose, Verdict, Volume
+from imports.models import ImportRow
+from imports.operations import recheck
+from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
+from licensing.pools.models import Allocation
+from tests.conftest import TERM
+from tests.factories.schools import SchoolFactory
+from tests.imports.actions import confirm_and_apply, upload_and_parse
+from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx
+
+TITLES = ["UAI", "École", "Niveau", "Licences"]
+ZOLA, HUGO, SAND = UNUSED_UAIS[:3]
+#: A row per level, with equal numbers.
+BY_LEVEL = [[uai, "", level, 2] for uai in (ZOLA, HUGO, SAND) for level in ("CP", "CE1", "CE2")]
+
+
+def parse(rows, titles=TITLES, **choices):
+    return parse_spreadsheet(build_csv([titles, *rows]), ParsingOptions(**choices))
+
+
+def answered(rows, answer, titles=TITLES, **choices):
+    parsed = parse(rows, titles, answers={"repeated_schools": answer}, **choices)
+    assert not parsed.questions
+    return parsed.rows
+
+
+def codes(parsed):
+    return [question.code for question in parsed.questions]
+
+
+def units(rows):
+    return [row.units for row in rows if not row.ignored]
+
+
+# What is asked
+
+
+def test_a_list_by_level_asks_once_with_the_number_of_each_answer():
+    parsed = parse(BY_LEVEL)
+    assert codes(parsed) == ["repeated_schools"]
+    question = parsed.questions[0]
+    assert [option.value for option in question.options] == ["sum", "count", "keep"]
+    assert [option.label.rpartition(" : ")[2] for option in question.options] == [
+        "6\u00a0licences", "3\u00a0licences", "2\u00a0licences"
+    ]  # fmt: skip
+    assert "3 écoles sur 3" in question.message
+    assert "lignes 2 à 4" in question.message
+    assert len(parsed.rows) == 9
+
+
+@pytest.mark.parametrize(
+    ("rows", "titles", "choices"),
+    [
+        ([[uai, "", level, 2] for uai in (ZOLA, HUGO) for level in ("CP", "CE1")], TITLES, {}),
+        ([[ZOLA, "", level, number] for number, level in enumerate(("CP", "CE1", "CE2", "CM1"))], TITLES, {}),
+        # By name, where the level tells no school apart.
+        (
+            [[name, "Nîmes", level, 1] for name in ("Zola", "Hugo", "Sand") for level in ("CP", "CE1 B")],
+            ["École", "Commune", "Niveau", "Licences"],
+            {},
+        ),
+        ([row[:3] for row in BY_LEVEL], TITLES[:3], {"volume": Volume.ALL, "units_for_all": 1}),
+    ],
+)
+def test_most_schools_on_several_rows_are_asked_about(rows, titles, choices):
+    assert codes(parse(rows, titles, **choices)) == ["repeated_schools"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "titles", "choices"),
+    [
+        # Some duplicates among others.
+        ([[uai, "", "", 2] for uai in (*UNUSED_UAIS, ZOLA, HUGO)], TITLES, {}),
+        ([[ZOLA, "", "", 2]] * 2, TITLES, {}),
+        # A nursery and an elementary school of one name.
+        (
+            [[name, "Nîmes", kind, 1] for name in ("Zola", "Hugo", "Sand") for kind in ("maternelle", "élémentaire")],
+            ["École", "Commune", "Type", "Licences"],
+            {},
+        ),
+        # One name in two communes.
+        (
+            [[name, commune, 1] for name in ("Zola", "Hugo", "Sand") for commune in ("Nîmes", "Alès")],
+            ["École", "Commune", "Licences"],
+            {},
+        ),
+        # A portfolio has no numbers to add up.
+        (BY_LEVEL, TITLES, {"purpose": Purpose.PORTFOLIO}),
+    ],
+)
+def test_other_lists_are_read_unasked(rows, titles, choices):
+    assert codes(parse(rows, titles, **choices)) == []
+
+
+def test_one_licence_a_row_offers_no_sum_beside_the_count():
+    parsed = parse([row[:3] for row in BY_LEVEL], TITLES[:3], volume=Volume.ALL, units_for_all=1)
+    assert [option.value for option in parsed.questions[0].options] == ["count", "keep"]
+
+
+# What the answer does
+
+
+def test_a_sum_is_on_the_first_row_and_says_from_which_lines():
+    rows = answered(BY_LEVEL, "sum")
+    assert units(rows) == [6, 6, 6]
+    first, second = rows[:2]
+    assert [problem.code for problem in first.problems] == ["rows_combined"]
+    assert "(lignes 2 à 4) : 2 + 2 + 2" in first.problems[0].message
+    assert not first.problems[0].blocking
+    assert second.ignored == "Même école que la ligne 2, qui en porte le nombre."
+
+
+def test_different_numbers_are_added_up_as_well():
+    numbers = [[uai, "", level, n] for uai in (ZOLA, HUGO) for n, level in enumerate(("CP", "CE1", "CE2"), start=1)]
+    assert units(answered(numbers, "sum")) == [6, 6]
+
+
+def test_counted_rows_give_one_licence_each_a_school_on_one_row_too():
+    rows = answered([*BY_LEVEL, [UNUSED_UAIS[3], "", "CP", 2]], "count")
+    assert units(rows) == [3, 3, 3, 1]
+
+
+def test_keeping_one_row_leaves_all_as_they_are():
+    rows = answered(BY_LEVEL, "keep")
+    assert units(rows) == [2] * 9
+    assert not any(row.problems for row in rows)
+
+
+def test_the_same_number_for_all_is_added_up_by_rows():
+    rows = answered([row[:3] for row in BY_LEVEL], "sum", TITLES[:3], volume=Volume.ALL, units_for_all=4)
+    assert units(rows) == [12, 12, 12]
+
+
+def test_an_unreadable_number_leaves_the_total_to_the_member():
+    rows = answered([[ZOLA, "", "CP", 2], [ZOLA, "", "CE1", "deux"], *BY_LEVEL[3:]], "sum")
+    assert rows[0].units is None
+    assert [(problem.code, problem.blocking) for problem in rows[0].problems] == [("rows_not_combined", True)]
+    assert "ligne 3 ne se lit pas" in rows[0].problems[0].message
+
+
+def test_an_empty_cell_adds_nothing():
+    assert units(answered([[ZOLA, "", "CP", 5], [ZOLA, "", "CE1", ""], *BY_LEVEL[3:]], "sum"))[0] == 5
+
+
+def test_the_sum_of_two_sheets_names_the_other_sheet():
+    ales = [[SAND, "", "CP", 2], [SAND, "", "CE1", 2], [ZOLA, "", "CM2", 1]]
+    nimes = [[uai, "", level, 2] for uai in (ZOLA, HUGO) for level in ("CP", "CE1")]
+    content = build_xlsx([TITLES, *nimes], sheet="Nîmes", more={"Alès": [TITLES, *ales]})
+    rows = parse_spreadsheet(content, ParsingOptions(answers={"repeated_schools": "sum"})).rows
+    assert units(rows) == [5, 4, 4]
+    assert "ligne 4 de la feuille « Alès »" in rows[0].problems[0].message
+    assert rows[-1].ignored == "Même école que la ligne 2 de la feuille « Nîmes », qui en porte le nombre."
+
+
+# With the directory
+
+
+def list_by_level(titles=("UAI", "Licences")):
+    schools = SchoolFactory.create_batch(3)
+    return schools, build_csv([titles, *[[school.uai, 2] for school in schools for _ in range(3)]])
+
+
+def answer(spreadsheet_import, option):
+    """Answer the open question, and read the file again."""
+    assert spreadsheet_import.state == ImportState.READ
+    operations.choose_layout(
+        import_id=spreadsheet_import.pk, sheets=None, header_row=1, columns=spreadsheet_import.layout.columns,
+        answers={"repeated_schools": option}, volume=Volume.ALL if spreadsheet_import.units_for_all else "",
+        units_for_all=spreadsheet_import.units_for_all, by=None, at=TERM,
+    )  # fmt: skip
+    tasks.read(import_id=spreadsheet_import.pk)
+    spreadsheet_import.refresh_from_db()
+    assert spreadsheet_import.state == ImportState.CHECKED
+    return spreadsheet_import
+
+
+def stored(number):
+    return ImportRow.objects.get(number=number)
+
+
+def test_the_sum_outlives_edits_and_checks_of_the_whole_table(pool):
+    schools, content = list_by_level()
+    summed = answer(upload_and_parse(pool, content), "sum")
+    operations.amend_row(import_id=summed.pk, number=2, edits={"email": "a@b.fr"}, by=None, at=TERM)
+    recheck.recheck_import(summed)
+    row = stored(2)
+    assert (row.units, row.recipient, row.ticked) == (6, "a@b.fr", True)
+    assert "rows_combined" in row.codes
+    assert (stored(3).verdict, stored(3).ticked) == (Verdict.IGNORED, False)
+    confirm_and_apply(summed)
+    assert dict(Allocation.objects.values_list("school_id", "units")) == {school.uai: 6 for school in schools}
+
+
+def test_a_typed_number_replaces_the_sum_even_the_one_of_the_cell(pool):
+    _, content = list_by_level()
+    summed = answer(upload_and_parse(pool, content), "sum")
+    row = operations.amend_row(import_id=summed.pk, number=2, edits={"units": "2"}, by=None, at=TERM)
+    assert (row.units, row.edits, row.codes) == (2, {"units": "2"}, [])
+    row = operations.amend_row(import_id=summed.pk, number=2, edits={"units": "6"}, by=None, at=TERM)
+    assert (row.units, row.edits, row.codes) == (6, {}, ["rows_combined"])
+
+
+def test_counted_rows_override_the_number_for_all(pool):
+    _, content = list_by_level(("UAI", "Salle"))
+    counted = answer(upload_and_parse(pool, content, units_for_all=1), "count")
+    assert stored(2).units == 3
+    recheck.recheck_import(counted)
+    assert stored(2).units == 3
+
+
+def test_added_classes_do_not_exceed_the_classes_of_one_row(pool):
+    _, content = list_by_level(("UAI", "Nombre de classes"))
+    answer(upload_and_parse(pool, content), "sum")
+    assert (stored(2).units, stored(2).codes, stored(2).ticked) == (6, ["rows_combined"], True)
