@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from imports.models import SpreadsheetImport
 
 #: Codes that say how a row was read, and ask for nothing.
-_PLAIN_CODES = frozenset({"repaired", "matched_by_name", "changes"})
+_PLAIN_CODES = frozenset({"repaired", "matched_by_name", "rows_combined", "changes"})
 #: Codes by which rows are gathered: the weightiest of a row's codes is its remark.
 REMARK_CODES = tuple(code for code in FIXES if code not in _PLAIN_CODES)
 

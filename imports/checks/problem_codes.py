@@ -10,7 +10,9 @@ from enum import StrEnum
 from imports.enums import ConflictResolution
 
 #: Codes of probable mistakes: the row can be applied, but is unticked by default.
-UNTICKING = frozenset({"no_elementary", "units_exceed_classes", "probable_subtotal", "outlier", "other_pool"})
+UNTICKING = frozenset(
+    {"declined", "no_elementary", "units_exceed_classes", "probable_subtotal", "outlier", "other_pool"}
+)
 
 #: Allowed resolutions by conflict code; other codes have none.
 RESOLUTIONS_BY_CODE = {
@@ -68,10 +70,12 @@ FIXES: dict[str, tuple[Fix, ...]] = {
     "email_missing": _CELL_FIXES,
     "excel_error": (),
     "formula_not_computed": _CELL_FIXES,
+    "rows_not_combined": _CELL_FIXES,
     "lower": (Fix.REDUCE, Fix.REVOKE, Fix.SET_ASIDE),
     "reduced_to_zero": (Fix.REVOKE, Fix.SET_ASIDE),
     "below_redeemed_units": (Fix.SET_ASIDE,),
     "other_pool": (Fix.COMPLEMENT, Fix.TICK),
+    "declined": (Fix.TICK, Fix.SET_ASIDE),
     "no_elementary": (Fix.TICK, Fix.SET_ASIDE),
     "units_exceed_classes": _PLAUSIBILITY_FIXES,
     "probable_subtotal": _PLAUSIBILITY_FIXES,
@@ -84,7 +88,6 @@ FIXES: dict[str, tuple[Fix, ...]] = {
     "matched_by_name": (),
     "named_differently": (),
     "rows_combined": (),
-    "rows_not_combined": _CELL_FIXES,
     "changes": (),
     "duplicate": (),
     "zero_units": (),
@@ -119,6 +122,7 @@ LABELS: dict[str, str] = {
     "lower": "Moins que ce que l'école a",
     "reduced_to_zero": "À reprendre en entier",
     "below_redeemed_units": "Moins qu'une clé déjà activée",
+    "declined": "Écartée dans le fichier",
     "no_elementary": "Sans classe du CP au CM2",
     "not_in_portfolio": "Hors de votre périmètre",
     "units_exceed_classes": "Plus de licences que de classes",

@@ -196,7 +196,7 @@ def _portfolio_outcome(request: CheckRequest, school: SchoolFacts | None, proble
         before._asdict() if before else None,
         verdict,
         problems + changes,
-        ticked=verdict in APPLICABLE,
+        ticked=verdict in APPLICABLE and not any(problem.code in UNTICKING for problem in problems),
     )
 
 

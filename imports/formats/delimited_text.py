@@ -39,6 +39,8 @@ class TextSheet:
         self.merged: Sequence[MergedRange] = ()
         self.uncomputed: CellPositions = frozenset()
         self.errors: CellPositions = frozenset()
+        self.hidden_rows: frozenset[int] = frozenset()
+        self.struck: CellPositions = frozenset()
         self._text = text
         self._separator = separator
         #: Numbers of the rows with more cells than the table has columns.

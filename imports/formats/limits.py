@@ -18,6 +18,8 @@ MAX_UNPACKED = 300 * 1024 * 1024
 MAX_MEMBERS = 10_000
 #: Formulas without a result, or with an error as their result, recorded for one sheet.
 MAX_UNRESOLVED_FORMULAS = 1_000_000
+#: Cells struck through, recorded for one sheet.
+MAX_STRUCK_CELLS = 1_000_000
 #: Columns of a text file: as many as a spreadsheet has.
 MAX_COLUMNS = 16_384
 #: Sheets of a workbook.

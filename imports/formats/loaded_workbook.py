@@ -34,6 +34,7 @@ class LoadedSheet:
         self.hidden = hidden
         self.merged = metadata.merged
         self.uncomputed, self.errors = metadata.uncomputed, metadata.errors
+        self.hidden_rows, self.struck = metadata.hidden_rows, metadata.struck
         self._read_rows, self._filled_rows = read_rows, filled_rows
         #: A text file was opened in the wrong encoding, and saved as a workbook.
         self._is_damaged = False

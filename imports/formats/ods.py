@@ -1,7 +1,8 @@
 """Open an .ods: calamine reads its cells, and its XML is parsed for what calamine does not show.
 
-Those are formulas without a result, errors and merged cells. One element may stand for many rows or columns: their
-numbers are added up on the way, and a sheet that is too large is refused before calamine reads it.
+Those are formulas without a result, errors, merged cells, hidden rows and struck cells. One element may stand for many
+rows or columns: their numbers are added up on the way, and a sheet that is too large is refused before calamine
+reads it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _INDENTED = re.compile(rb">\s++(</?table:)")
 #: LibreOffice's cached copies of linked files, stored as sheets: « 'file:///C:/2025.ods'#$Feuille1 ».
 _CACHED_LINK = re.compile(r"'[a-z]+:.*'#\$")
 _CELLS = {"table:table-cell", "table:covered-table-cell"}
+_HIDDEN = ("collapse", "filter")
 _VALUES = ("office:value", "office:string-value", "office:date-value", "office:time-value", "office:boolean-value")
 
 
@@ -75,9 +77,11 @@ class _RepeatedRow:
         self.repeats = repeats
         #: Columns so far, and up to the last filled one.
         self.columns = self.width = 0
-        #: Columns of formulas without a result, and of errors.
+        #: Columns of formulas without a result, of errors, and of struck cells.
         self.uncomputed: list[int] = []
         self.errors: list[int] = []
+        self.struck: list[int] = []
+        self.is_hidden = False
 
 
 class _OdsScanner:
@@ -91,12 +95,18 @@ class _OdsScanner:
         self._merged: list[list[MergedRange]] = []
         self._uncomputed: list[set[tuple[int, int]]] = []
         self._errors: list[set[tuple[int, int]]] = []
+        self._hidden_rows: list[set[int]] = []
+        self._struck: list[set[tuple[int, int]]] = []
+        #: The style that is being defined, and those that strike their text through.
+        self._style = ""
+        self._struck_styles: set[str] = set()
 
     def scan(self, pieces: Iterable[bytes]) -> list[SheetMetadata]:
         xml_parser.parse(self._parser, pieces)
-        per_sheet = zip(self._merged, self._uncomputed, self._errors, strict=True)
+        per_sheet = zip(self._merged, self._uncomputed, self._errors, self._hidden_rows, self._struck, strict=True)
         return [
-            SheetMetadata(merged, frozenset(uncomputed), frozenset(errors)) for merged, uncomputed, errors in per_sheet
+            SheetMetadata(merged, frozenset(uncomputed), frozenset(errors), frozenset(hidden_rows), frozenset(struck))
+            for merged, uncomputed, errors, hidden_rows, struck in per_sheet
         ]
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
@@ -106,13 +116,20 @@ class _OdsScanner:
                 self._add_cell(self._row, attributes)
         elif name == "table:table-row":
             self._row = _RepeatedRow(_parse_count(attributes, "table:number-rows-repeated"))
+            self._row.is_hidden = attributes.get("table:visibility") in _HIDDEN
         elif name == "table:table":
             self._rows = self._height = self._width = 0
             self._merged.append([])
             self._uncomputed.append(set())
             self._errors.append(set())
+            self._hidden_rows.append(set())
+            self._struck.append(set())
             if len(self._merged) > limits.MAX_SHEETS:
                 raise too_many_sheets(len(self._merged), limits.MAX_SHEETS)
+        elif name == "style:style":
+            self._style = attributes.get("style:name", "")
+        elif name == "style:text-properties" and attributes.get("style:text-line-through-style", "none") != "none":
+            self._struck_styles.add(self._style)
 
     def _add_cell(self, row: _RepeatedRow, attributes: dict[str, str]) -> None:
         repeats = _parse_count(attributes, "table:number-columns-repeated")
@@ -128,6 +145,8 @@ class _OdsScanner:
         if not (formula or kind == "string" or any(value in attributes for value in _VALUES)):
             return
         row.width = row.columns
+        if attributes.get("table:style-name") in self._struck_styles:
+            row.struck.extend(range(left, min(row.columns, limits.MAX_COLUMNS)))
         is_error = attributes.get("calcext:value-type") == "error"
         if (formula and kind is None) or is_error:
             self._formulas += repeats * row.repeats
@@ -142,8 +161,11 @@ class _OdsScanner:
             if row.width:
                 self._height, self._width = self._rows, max(self._width, row.width)
                 self._check_extent()
-            if row.uncomputed or row.errors:
+            if row.width and row.is_hidden:
+                self._hidden_rows[-1].update(range(self._rows - row.repeats + 1, self._rows + 1))
+            if row.uncomputed or row.errors or row.struck:
                 lines = range(self._rows - row.repeats + 1, self._rows + 1)
+                self._struck[-1].update(product(lines, row.struck))
                 self._uncomputed[-1].update(product(lines, row.uncomputed))
                 self._errors[-1].update(product(lines, row.errors))
         elif name == "table:table":

@@ -37,6 +37,8 @@ class SheetMetadata(NamedTuple):
     merged: Sequence[MergedRange] = ()
     uncomputed: CellPositions = frozenset()
     errors: CellPositions = frozenset()
+    hidden_rows: frozenset[int] = frozenset()
+    struck: CellPositions = frozenset()
 
 
 class WorkbookSheet(Protocol):
@@ -51,6 +53,10 @@ class WorkbookSheet(Protocol):
     uncomputed: CellPositions
     #: Cells that hold an error.
     errors: CellPositions
+    #: Rows that a filter or the author hides; empty for a format that cannot tell.
+    hidden_rows: frozenset[int]
+    #: Cells whose text is struck through.
+    struck: CellPositions
 
     def rows(self) -> Iterator[CellRow]:
         """Iterate over all rows from row 1, blank ones included; may be called again."""

@@ -110,7 +110,24 @@ class _SheetReader:
             self._read_rows,
             self.height,
             hidden=self._sheet.visibility != 0,
-            metadata=SheetMetadata(merged, uncomputed, frozenset(self.errors)),
+            metadata=SheetMetadata(
+                merged, uncomputed, frozenset(self.errors), self._find_hidden_rows(), self._find_struck()
+            ),
+        )
+
+    def _find_hidden_rows(self) -> frozenset[int]:
+        return frozenset(row + 1 for row, information in self._sheet.rowinfo_map.items() if information.hidden)
+
+    def _find_struck(self) -> frozenset[tuple[int, int]]:
+        struck_fonts = {index for index, font in enumerate(self._book.font_list) if font.struck_out}
+        struck_styles = {i for i, style in enumerate(self._book.xf_list) if style.font_index in struck_fonts}
+        if not struck_styles:
+            return frozenset()
+        return frozenset(
+            (row + 1, column)
+            for row in range(self.height)
+            for column in range(self._sheet.row_len(row))
+            if self._sheet.cell_xf_index(row, column) in struck_styles
         )
 
     def _read_rows(self) -> Iterator[CellRow]:

@@ -1,7 +1,7 @@
 """Open an .xlsx: calamine reads its cells, and its XML is looked through for what calamine does not show.
 
-Those are formulas without a result, and errors. A sheet without a formula and without an error is only searched for
-their marks; another is parsed.
+Those are formulas without a result, errors, hidden rows and struck cells. A sheet without any of them is only searched
+for their marks; another is parsed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from openpyxl.utils import column_index_from_string
 
-from imports.formats import calamine_sheets, limits, xml_parser
+from imports.formats import calamine_sheets, limits, xlsx_styles, xml_parser
 from imports.formats.exceptions import damaged, too_many_formulas, too_many_sheets
 from imports.formats.loaded_workbook import LoadedWorkbook
 from imports.formats.sheet_types import SheetMetadata
@@ -28,13 +28,19 @@ WORKBOOK, RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 _MAX_NAMES = 1_000
 #: Texts without which a sheet has neither a formula nor an error, however it is written.
 _MARKS = (b"<f", b":f", b'"e"', b"'e'")
-_LONGEST_MARK = max(map(len, _MARKS))
+#: Attributes of a hidden row; above the rows, they are those of a hidden column.
+_HIDDEN_MARKS = (b'hidden="1"', b'hidden="true"', b"hidden='1'", b"hidden='true'")
+_ROWS_MARK = b"sheetData"
+_LONGEST_MARK = max(map(len, (*_MARKS, *_HIDDEN_MARKS)))
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 
 
 def open_xlsx(content: bytes, archive: WorkbookArchive) -> LoadedWorkbook:
     """Open an .xlsx or .xlsm. Raises `UnreadableFile`."""
-    metadata = {name: _read_metadata(archive, member) for name, member in _find_sheets(archive).items()}
+    struck = frozenset[str]()
+    if xlsx_styles.STYLES in archive.members:
+        struck = xlsx_styles.find_struck_styles(archive.read(xlsx_styles.STYLES))
+    metadata = {name: _read_metadata(archive, member, struck) for name, member in _find_sheets(archive).items()}
     return LoadedWorkbook("xlsx", calamine_sheets.read_named_sheets(content, metadata))
 
 
@@ -53,15 +59,23 @@ def _find_sheets(archive: WorkbookArchive) -> dict[str, str]:
     return find_worksheets(archive, RELATIONS, identities)
 
 
-def _read_metadata(archive: WorkbookArchive, member: str) -> SheetMetadata:
-    return _XlsxSheetScanner().scan(archive.read(member)) if _has_mark(archive.read(member)) else SheetMetadata()
+def _read_metadata(archive: WorkbookArchive, member: str, struck_styles: frozenset[str]) -> SheetMetadata:
+    if _has_mark(archive.read(member), struck_styles):
+        return _XlsxSheetScanner(struck_styles).scan(archive.read(member))
+    return SheetMetadata()
 
 
-def _has_mark(pieces: Iterable[bytes]) -> bool:
-    """Whether any of `_MARKS` occurs. Reads to the end, so that a damaged member is noticed."""
-    tail, found = b"", False
+def _has_mark(pieces: Iterable[bytes], struck_styles: frozenset[str]) -> bool:
+    """Whether any mark occurs. Reads to the end, so that a damaged member is noticed."""
+    marks = (*_MARKS, *(f" s={quote}{style}{quote}".encode() for style in struck_styles for quote in "\"'"))
+    tail, found, in_rows = b"", False, False
     for piece in pieces:
-        found = found or any(mark in tail + piece for mark in _MARKS)
+        if not found:
+            text = tail + piece
+            found = any(mark in text for mark in marks)
+            rows_start = 0 if in_rows else text.find(_ROWS_MARK)
+            in_rows = rows_start >= 0
+            found = found or (in_rows and any(text.find(mark, rows_start) >= 0 for mark in _HIDDEN_MARKS))
         tail = piece[-_LONGEST_MARK:]
     return found
 
@@ -69,17 +83,25 @@ def _has_mark(pieces: Iterable[bytes]) -> bool:
 class _XlsxSheetScanner:
     """Parses a sheet, and positions each cell as calamine does."""
 
-    def __init__(self) -> None:
+    def __init__(self, struck_styles: frozenset[str]) -> None:
         self._parser = xml_parser.create_parser(self._start_root)
+        self._struck_styles = struck_styles
         #: The cell's reference, or its row (from 1) and column (from 0): most references need not be understood.
         self._place: str | tuple[int, int] = (0, -1)
         self._prefix = self._cell = ""
         self._has_result = False
         self._uncomputed, self._errors = set[tuple[int, int]](), set[tuple[int, int]]()
+        self._struck, self._hidden_rows = set[tuple[int, int]](), set[int]()
 
     def scan(self, pieces: Iterable[bytes]) -> SheetMetadata:
         xml_parser.parse(self._parser, pieces)
-        return SheetMetadata((), frozenset(self._uncomputed), frozenset(self._errors))
+        return SheetMetadata(
+            (),
+            frozenset(self._uncomputed),
+            frozenset(self._errors),
+            frozenset(self._hidden_rows),
+            frozenset(self._struck),
+        )
 
     def _start_root(self, name: str, _: dict[str, str]) -> None:
         self._prefix = name.removesuffix(xml_parser.local_name(name))
@@ -99,6 +121,8 @@ class _XlsxSheetScanner:
             self._has_result = kind == "str"
             if kind == "e":
                 self._add(self._errors)
+            if attributes.get("s") in self._struck_styles and len(self._struck) < limits.MAX_STRUCK_CELLS:
+                self._struck.add(self._position())
             return
         kind = name.removeprefix(self._prefix)
         if kind == "f":
@@ -108,7 +132,10 @@ class _XlsxSheetScanner:
             if self._parser.EndElementHandler is not None:
                 self._parser.CharacterDataHandler = self._text
         elif kind == "row":
-            self._place = _parse_row(attributes.get("r")) or self._position()[0] + 1, -1
+            row = _parse_row(attributes.get("r")) or self._position()[0] + 1
+            self._place = row, -1
+            if attributes.get("hidden") in ("1", "true"):
+                self._hidden_rows.add(row)
 
     def _position(self) -> tuple[int, int]:
         """Return the row (from 1) and the column (from 0) of the cell."""

@@ -19,7 +19,7 @@ from schools import uai
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from accounts.models import User
     from imports.models import SpreadsheetImport
@@ -156,8 +156,12 @@ def _merge_edits(row: ImportRow, edits: Mapping[str, str], spreadsheet_import: S
 
 
 @transaction.atomic
-def tick_all(*, import_id: int, ticked: bool, **filters: Unpack[BaseRowQuery]) -> int:
-    """Tick or untick all tickable rows of a filter; return how many changed."""
+def tick_all(
+    *, import_id: int, ticked: bool, except_codes: Collection[str] = (), **filters: Unpack[BaseRowQuery]
+) -> int:
+    """Tick or untick all tickable rows of a filter; return how many changed. `except_codes`: of rows to leave."""
     spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
     found = queries.filter_rows(spreadsheet_import, **filters).filter(queries.is_tickable_q()).exclude(ticked=ticked)
+    if except_codes:
+        found = found.exclude(codes__overlap=list(except_codes))
     return ImportRow.objects.filter(pk__in=found.values("pk")).update(ticked=ticked)

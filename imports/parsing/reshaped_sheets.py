@@ -28,7 +28,7 @@ class ReshapedSheet:
     ) -> None:
         """`read_rows`: returns its `height` rows, from row 1, each time."""
         self.name, self.origin, self.hidden = name, origin, origin.hidden
-        self.merged, self.uncomputed, self.errors = metadata
+        self.merged, self.uncomputed, self.errors, self.hidden_rows, self.struck = metadata
         self.height = height
         self._read_rows = read_rows
 
@@ -55,7 +55,9 @@ def take_columns(sheet: WorkbookSheet, name: str, left: int, right: int | None) 
     merged = [
         area._replace(left=area.left - left, right=area.right - left) for area in sheet.merged if holds(area.left)
     ]
-    metadata = SheetMetadata(merged, shift(sheet.uncomputed), shift(sheet.errors))
+    metadata = SheetMetadata(
+        merged, shift(sheet.uncomputed), shift(sheet.errors), sheet.hidden_rows, shift(sheet.struck)
+    )
     return ReshapedSheet(name, sheet, lambda: (row[left:end] for row in sheet.rows()), sheet.height, metadata)
 
 
@@ -72,7 +74,7 @@ def turn(sheet: WorkbookSheet, name: str, rows: Sequence[CellRow]) -> ReshapedSh
         sheet,
         lambda: ([row[column] if column < len(row) else "" for row in rows] for column in range(height)),
         height,
-        SheetMetadata(merged, flip(sheet.uncomputed), flip(sheet.errors)),
+        SheetMetadata(merged, flip(sheet.uncomputed), flip(sheet.errors), struck=flip(sheet.struck)),
     )
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from imports.parsing.declined_rows import describe_declined
 from imports.parsing.repeated_schools import ask_repeated_schools, combine_rows
+from imports.parsing.rows import add_notes
+from imports.parsing.school_keys import school_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from imports.meanings import RowNote
     from imports.parsing.repeated_schools import NumberSource
     from imports.parsing.rows import ParsedRow
     from imports.question import LayoutQuestion
@@ -23,12 +27,18 @@ class RowDecisions(NamedTuple):
 
 
 def decide_rows(
-    rows: Sequence[ParsedRow], source: NumberSource, answers: Mapping[str, str], sheets: Sequence[str]
+    rows: Sequence[ParsedRow],
+    source: NumberSource,
+    answers: Mapping[str, str],
+    sheets: Sequence[str],
+    declined: Mapping[int, Mapping[int, RowNote]],
 ) -> RowDecisions:
-    """Return what becomes of the rows of all sheets. `sheets`: names of all sheets of the workbook."""
+    """Return what becomes of the rows of all sheets.
+
+    `sheets`: names of all sheets of the workbook. `declined`: by sheet, notes of the rows that mean no, by number.
+    """
     questions: list[LayoutQuestion] = []
-    remarks: list[str] = []
-    decided = list(rows)
+    decided, remarks = _decline_rows(rows, declined, source)
     if source.is_known:
         question, groups = ask_repeated_schools(decided, source, sheets)
         if question is not None:
@@ -36,3 +46,24 @@ def decide_rows(
             questions.append(question)
             decided = combine_rows(decided, groups, question.answer, source, sheets)
     return RowDecisions(decided, questions, remarks)
+
+
+def _decline_rows(
+    rows: Sequence[ParsedRow], declined: Mapping[int, Mapping[int, RowNote]], source: NumberSource
+) -> tuple[list[ParsedRow], list[str]]:
+    """Return the rows with their notes, and the remark; a declined row of a school that has another is ignored."""
+    if not any(declined.values()):
+        return list(rows), []
+    notes = [None if row.ignored else declined.get(row.sheet, {}).get(row.number) for row in rows]
+    kept = {school_key(row) for row, note in zip(rows, notes, strict=True) if note is None and not row.ignored} - {""}
+    decided = []
+    for row, note in zip(rows, notes, strict=True):
+        if note is None:
+            decided.append(row)
+        elif school_key(row) in kept:
+            reason = "Ligne que le fichier écarte ; une autre de cette école compte."
+            decided.append(row._replace(ignored=reason, units=None, classes=None, problems=[]))
+        else:
+            decided.append(add_notes(row, [note], source.column))
+    count = sum(bool(row.notes) for row in decided)
+    return decided, [describe_declined(count)] if count else []

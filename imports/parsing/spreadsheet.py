@@ -13,6 +13,7 @@ from imports.meanings import Meaning
 from imports.parsing import questions as layout_questions
 from imports.parsing import sheet_communes
 from imports.parsing.column_mapping import find_outdated_meanings, map_columns
+from imports.parsing.declined_rows import list_declined_rows
 from imports.parsing.duplicate_tables import resolve_duplicate_tables
 from imports.parsing.headers import compute_header_digest
 from imports.parsing.preview import build_preview
@@ -147,18 +148,27 @@ def parse_spreadsheet(
         tables = reader.read(detected_sheets, mappings)
         bodies = [table.body for table in tables]
         filled_count = sheet_communes.fill_communes(tables, known.communes)
-        versions = layout_questions.ask_duplicate_sheets(tables)
-        questions += [*versions, *resolve_duplicate_tables(tables, choices.answers)]
-        rows = [] if versions else [row for body in bodies for row in body.rows]
-        source = NumberSource.of(volume, units_column, choices.units_for_all)
-        decided = decide_rows(rows, source, choices.answers, [sheet.name for sheet in workbook.sheets])
+        unread_sheets = layout_questions.ask_duplicate_sheets(tables)
+        versions = [*unread_sheets, *resolve_duplicate_tables(tables, choices.answers)]
+        questions += versions
+        several_versions = any(question.is_open for question in versions)
+        rows = [] if unread_sheets else [row for body in bodies for row in body.rows]
+        # The schools of several versions of a list are repeated for that reason alone.
+        source = NumberSource.of(volume, None if several_versions else units_column, choices.units_for_all)
+        decided = decide_rows(
+            rows,
+            source,
+            choices.answers,
+            [sheet.name for sheet in workbook.sheets],
+            list_declined_rows(tables),
+        )
         rows = decided.rows
         questions += decided.questions
-        remarks += decided.remarks
-        if not versions:
+        if not unread_sheets:
             remarks += describe_tables(tables, units_column)
             remarks += layout_questions.describe_filled_values(bodies)
             remarks += [sheet_communes.describe_filled(filled_count)] if filled_count else []
+            remarks += decided.remarks
         if len(rows) > limits.MAX_ROWS:
             raise too_many_rows(len(rows))
     return ParsedSheet(

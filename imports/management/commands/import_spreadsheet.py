@@ -20,6 +20,7 @@ from imports.formats import limits
 from imports.json_report import build_rejected_report, build_report
 from imports.layout import LayoutChoices
 from imports.meanings import Meaning
+from imports.parsing.declined_rows import DECLINED
 from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
 from schools.folding import fold
@@ -73,7 +74,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--apply",
             action="store_true",
-            help="applique toutes les lignes applicables, y compris celles que les pages signalent et décochent",
+            help="applique toutes les lignes applicables, y compris celles que les pages signalent et décochent, sauf "
+            "celles que le fichier écarte (barrées, masquées, refusées)",
         )
         parser.add_argument(
             "--ticked-only", action="store_true", help="avec --apply : s'en tenir aux lignes que les pages cochent"
@@ -134,9 +136,8 @@ class Command(BaseCommand):
         refusal = {}
         try:
             if not ticked_only:
-                operations.tick_all(import_id=spreadsheet_import.pk, ticked=True)
                 # Nobody was asked: a second key is never given in silence.
-                operations.tick_all(import_id=spreadsheet_import.pk, ticked=False, code="other_pool")
+                operations.tick_all(import_id=spreadsheet_import.pk, ticked=True, except_codes=[DECLINED, "other_pool"])
             # `--apply` counts as confirmation.
             confirmation_guard = build_guard(spreadsheet_import)
             operations.confirm(

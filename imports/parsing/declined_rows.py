@@ -1,0 +1,179 @@
+"""Rows that the file itself sets apart: hidden, struck through, refused, or without a cross. Pure.
+
+They stay in the table, unticked, each with its reason: a filter may have been left on, and a cross forgotten.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from imports.meanings import Meaning, RowNote
+from imports.parsing.cells import cell_to_text
+from imports.parsing.column_mapping import CRITICAL_MEANINGS, column_letters
+from schools.folding import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from imports.formats.sheet_types import CellRow, CellValue
+    from imports.parsing.sheet_selection import DetectedSheet
+    from imports.parsing.stacked_tables import ReadTable
+
+#: Code of the notes of such rows.
+DECLINED = "declined"
+#: Answers are short: longer texts are remarks.
+MAX_ANSWER_LENGTH = 40
+#: In a column without a title, crosses are answers only if this share of the rows has one.
+MIN_UNTITLED_SHARE = 0.2
+MIN_CROSSES = 2
+
+#: Whole cells that refuse, whatever the column.
+_REFUSAL = re.compile(
+    r"(refus(e|ee|es|ees)?|rejet(e|ee|es|ees)?|annul(e|ee|es|ees|ation)|declin(e|ee)|desiste(e|ment)?|abandon(ne|nee)?"
+    r"|(avis )?defavorable|ecarte(e)?|exclu(e)?|renonce"
+    r"|non (retenu|accorde|valide|participant|interesse|volontaire)(e|es|ees|s)?"
+    r"|(l ecole )?ne (participe|souhaite|veut|desire) (pas|plus)( participer)?"
+    r"|pas (interesse|retenu|accorde|volontaire)(e|es|ees|s)?)"
+)
+#: Titles of columns that say who takes part.
+_PARTICIPATION = re.compile(
+    r"\b(particip\w*|inscrit\w*|inscription|engage|engagement|volontaire\w*|accord|accorde\w*|avis|decision|retenu\w*|"
+    r"valide\w*|validation|confirme\w*|confirmation|interesse\w*|adhere|adhesion|beneficie|reponse|selection\w*|ok|"
+    r"oui non|oui|choix|a equiper|a doter|a livrer)\b"
+)
+#: Titles about something else that is accepted or refused.
+_OTHER_SUBJECT = re.compile(
+    r"\b(rgpd|donnees|image|images|photo|photos|newsletter|charte|restauration|cantine|rep|ulis|fibre)\b"
+)
+#: Titles under which a cross refuses.
+_NEGATIVE = re.compile(
+    r"\b(ne (participe|souhaite|veut) pas|non participant\w*|refus\w*|annul\w*|exclu\w*|desist\w*|abandon\w*)\b"
+)
+#: Answers, and marks by their first character. A cross ticks, unless check marks stand in the same column.
+_YES = frozenset({"oui", "o", "ok", "1", "vrai", "true", "yes", "y"})
+_NO = frozenset({"non", "n", "no", "0", "faux", "false"})
+_CROSSES = frozenset({"x", "xx", "xxx"})
+_MARKS = dict.fromkeys("×✕✖✗✘☒❌", "cross") | dict.fromkeys("✓✔☑✅", "check") | dict.fromkeys("☐□◻⬜", "no")
+
+
+class _Answer(NamedTuple):
+    """What a cell answers, and its text: « yes », « check », « cross », « no », « blank », « refusal » or « other »."""
+
+    kind: str
+    text: str
+
+
+class _DecidingColumn(NamedTuple):
+    """A column whose cells tell that a row is declined: its name in sentences, and the answers that decline."""
+
+    position: int
+    name: str
+    declining: frozenset[str]
+
+    def describe(self, row: CellRow) -> str:
+        """Return what the cell says against the row, "" where nothing."""
+        answer = _read_answer(row, self.position)
+        if answer.kind not in self.declining:
+            return ""
+        return f"la colonne {self.name} " + (f"dit « {answer.text} »" if answer.text else "est vide")
+
+
+def list_declined_rows(tables: Sequence[ReadTable]) -> dict[int, dict[int, RowNote]]:
+    """Return the notes of the rows that mean no, by sheet and by row number. `tables`: in the order of each sheet."""
+    notes: dict[int, dict[int, RowNote]] = {}
+    for table in tables:
+        first = table.detected.header_row or 0
+        above = {number: note for number, note in notes.get(table.detected.index, {}).items() if number < first}
+        notes[table.detected.index] = above | find_declined_rows(table.detected, table.columns)
+    return notes
+
+
+def find_declined_rows(detected: DetectedSheet, columns: Mapping[Meaning, int]) -> dict[int, RowNote]:
+    """Return the notes of the rows below the header that mean no, by row number. `columns`: those with a meaning."""
+    reasons: dict[int, str] = {}
+    for number in _find_struck_rows(detected, columns):
+        reasons[number] = "elle est barrée dans le fichier"
+    # « Votre école participe-t-elle ? » may be taken for a column of names.
+    taken = frozenset(index for meaning, index in columns.items() if meaning in CRITICAL_MEANINGS)
+    deciding = _find_deciding_columns(detected, taken)
+    if deciding:
+        for number, row in enumerate(detected.sheet.rows(), start=1):
+            if number > (detected.header_row or 0) and number not in reasons:
+                reason = next(filter(None, (column.describe(row) for column in deciding)), "")
+                if reason:
+                    reasons[number] = reason
+    for number in detected.sheet.hidden_rows:
+        if number > (detected.header_row or 0):
+            reasons.setdefault(number, "elle est masquée dans le fichier, par un filtre sans doute")
+    return {
+        number: RowNote("", DECLINED, f"Cette ligne n'est pas cochée : {reason}. Cochez-la si elle compte.")
+        for number, reason in reasons.items()
+    }
+
+
+def describe_declined(count: int) -> str:
+    """Return the French remark about the declined rows of a table."""
+    if count == 1:
+        return "Une ligne n'est pas cochée, car le fichier semble l'écarter : la raison est sur la ligne."
+    return f"{count} lignes ne sont pas cochées, car le fichier semble les écarter : la raison est sur chaque ligne."
+
+
+def _find_struck_rows(detected: DetectedSheet, columns: Mapping[Meaning, int]) -> set[int]:
+    """Return the rows whose school or number is struck through."""
+    if not detected.sheet.struck:
+        return set()
+    telling = {columns.get(meaning) for meaning in (Meaning.UAI, Meaning.NAME, Meaning.UNITS)}
+    return {number for number, index in detected.sheet.struck if index in telling}
+
+
+def _find_deciding_columns(detected: DetectedSheet, taken: frozenset[int]) -> list[_DecidingColumn]:
+    # Headings and notes have one cell.
+    sample = [row for row in detected.sample if sum(1 for cell in row if cell not in ("", False)) > 1]
+    found = []
+    for index, title in enumerate(detected.titles):
+        if index not in taken:
+            counts = Counter(_read_answer(row, index).kind for row in sample)
+            declining = _find_declining_answers(fold(title.text), counts)
+            if declining:
+                name = f"« {title.text.strip()} »" if title.text.strip() else column_letters(index)
+                found.append(_DecidingColumn(index, name, declining))
+    return found
+
+
+def _find_declining_answers(title: str, counts: Counter[str]) -> frozenset[str]:
+    """Return the answers that decline a row in a column, none where it decides nothing. `title`: folded."""
+    refusals = frozenset({"refusal"} if counts["refusal"] else ())
+    crosses_refuse = counts["check"] > 0
+    ticks = counts["yes"] + counts["check"] + (0 if crosses_refuse else counts["cross"])
+    if _NEGATIVE.search(title):
+        return refusals | {"yes", "check", "cross"}
+    if not title:
+        # Crosses under no title, and nothing else.
+        rows = counts.total()
+        alone = ticks + counts["blank"] == rows > ticks >= max(MIN_CROSSES, MIN_UNTITLED_SHARE * rows)
+        return refusals | ({"blank"} if alone else set())
+    if not _PARTICIPATION.search(title) or _OTHER_SUBJECT.search(title):
+        return refusals
+    declining = {"refusal", "no"} | ({"cross"} if crosses_refuse else set())
+    # Numbers and sentences are no answers, and an empty cell beside them is none.
+    if ticks and not counts["other"]:
+        declining.add("blank")
+    return frozenset(declining) if counts["other"] <= ticks + counts["no"] else frozenset({"refusal"})
+
+
+def _read_answer(row: CellRow, index: int) -> _Answer:
+    cell: CellValue = row[index] if index < len(row) else ""
+    if isinstance(cell, bool):
+        return _Answer("yes" if cell else "no", "VRAI" if cell else "FAUX")
+    text = cell_to_text(cell)
+    if not text or len(text) > MAX_ANSWER_LENGTH:
+        return _Answer("other" if text else "blank", text)
+    if text[0] in _MARKS:
+        return _Answer(_MARKS[text[0]], text)
+    folded = fold(text)
+    for kind, words in (("yes", _YES), ("no", _NO), ("cross", _CROSSES)):
+        if folded in words:
+            return _Answer(kind, text)
+    return _Answer("refusal" if _REFUSAL.fullmatch(folded) else "other", text)

@@ -1,0 +1,232 @@
+"""Rows that the file itself sets apart: unticked, each with its reason, and one remark with a button for all."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import openpyxl
+import pytest
+import xlwt
+from django.core.management import call_command
+from odf.opendocument import OpenDocumentSpreadsheet
+from odf.style import Style, TextProperties
+from odf.table import Table, TableCell, TableRow
+from odf.text import P
+from openpyxl.styles import Font
+
+from imports import operations, tasks
+from imports.enums import Purpose
+from imports.models import ImportRow
+from imports.operations import recheck
+from imports.parsing.declined_rows import DECLINED
+from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
+from licensing.pools.models import Allocation
+from tests.conftest import TERM
+from tests.factories.schools import SchoolFactory
+from tests.imports.actions import confirm_and_apply, upload_and_parse
+from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx, replace_sheet_xml, save_workbook, schools_csv
+
+TITLES = ("UAI", "Licences")
+ROWS = [[uai, 3] for uai in UNUSED_UAIS]
+
+
+def parse(content):
+    return parse_spreadsheet(content, ParsingOptions())
+
+
+def declined(parsed):
+    """Return the messages of the declined rows, by number."""
+    return {row.number: p.message for row in parsed.rows for p in row.problems if p.code == DECLINED}
+
+
+def answers(title, *cells):
+    """Return the numbers of the declined rows of a list with these answers in a column, the first in row 2."""
+    rows = [[uai, 3, cell] for uai, cell in zip(UNUSED_UAIS, cells, strict=False)]
+    return [number - 2 for number in declined(parse(build_xlsx([[*TITLES, title], *rows])))]
+
+
+# What formats tell
+
+
+def build_marked_xlsx():
+    book = openpyxl.Workbook()
+    for row in [TITLES, *ROWS]:
+        book.active.append(list(row))
+    book.active.column_dimensions["B"].hidden = True
+    book.active.row_dimensions[3].hidden = True
+    for cell in book.active[5]:
+        cell.font = Font(strike=True)
+    return save_workbook(book)
+
+
+def build_marked_xls():
+    book = xlwt.Workbook()
+    page = book.add_sheet("A")
+    struck = xlwt.easyxf("font: struck_out on")
+    for top, row in enumerate([TITLES, *ROWS]):
+        for left, cell in enumerate(row):
+            page.write(top, left, cell, *([struck] if top == 4 else []))
+    page.row(2).hidden = True
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def build_marked_ods():
+    document = OpenDocumentSpreadsheet()
+    struck = Style(name="barré", family="table-cell")
+    struck.addElement(TextProperties(textlinethroughstyle="solid"))
+    document.automaticstyles.addElement(struck)
+    table = Table(name="A")
+    for top, row in enumerate([TITLES, *ROWS]):
+        line = TableRow(**({"visibility": "filter"} if top == 2 else {}))
+        for cell in row:
+            kind = {"valuetype": "float", "value": cell} if isinstance(cell, int) else {"valuetype": "string"}
+            element = TableCell(**kind, **({"stylename": struck} if top == 4 else {}))
+            element.addElement(P(text=str(cell)))
+            line.addElement(element)
+        table.addElement(line)
+    document.spreadsheet.addElement(table)
+    out = io.BytesIO()
+    document.write(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("build", [build_marked_xlsx, build_marked_xls, build_marked_ods])
+def test_hidden_and_struck_rows_are_told_by_each_format(build):
+    parsed = parse(build())
+    found = declined(parsed)
+    assert list(found) == [3, 5]
+    assert "masquée dans le fichier" in found[3]
+    assert "barrée dans le fichier" in found[5]
+    assert len(parsed.remarks) == 1
+    assert parsed.remarks[0].startswith("2 lignes ne sont pas cochées")
+    assert [row.units for row in parsed.rows] == [3] * 5
+
+
+def test_a_struck_remark_beside_the_school_says_nothing():
+    book = openpyxl.Workbook()
+    book.active.append([*TITLES, "Remarque"])
+    for row in ROWS:
+        book.active.append([*row, "à revoir"])
+    book.active["C4"].font = Font(strike=True)
+    assert not declined(parse(save_workbook(book)))
+
+
+def test_rows_that_an_office_suite_calls_not_hidden_are_not():
+    xml = (
+        b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><cols><col min="1" max="1" '
+        b'width="9" hidden="1"/></cols><sheetData>%s</sheetData></worksheet>'
+    )
+    lines = [TITLES, *ROWS]
+    cells = b"".join(
+        f'<row r="{n}" hidden="false"><c r="A{n}" t="inlineStr"><is><t>{uai}</t></is></c>'
+        f'<c r="B{n}" t="inlineStr"><is><t>{units}</t></is></c></row>'.encode()
+        for n, (uai, units) in enumerate(lines, start=1)
+    )
+    parsed = parse(replace_sheet_xml(build_xlsx([TITLES]), xml % cells))
+    assert len(parsed.rows) == 5
+    assert not declined(parsed)
+
+
+# What columns answer
+
+
+@pytest.mark.parametrize(
+    ("title", "cells", "expected"),
+    [
+        ("Avis", ("Accordé", "Refusé", "Accordé", "REFUSÉE", ""), [1, 3]),
+        ("Observations", ("", "Ne participe pas", "voir M. Martin", "annulé", ""), [1, 3]),
+        ("Participe", ("oui", "non", "Oui", "NON", "oui"), [1, 3]),
+        ("Participe", (True, False, True, True, False), [1, 4]),
+        ("Votre école participe-t-elle ?", ("X", "", "x", "X", ""), [1, 4]),
+        ("Retenue", ("✓", "✗", "✓", "✓", "✗"), [1, 4]),
+        ("Retenue", ("✗", "", "✗", "✗", ""), [1, 4]),
+        ("Inscrite", ("☑", "☐", "☑", "☑", "☐"), [1, 4]),
+        ("", ("x", "x", "", "x", "x"), [2]),
+        ("Ne participe pas", ("", "x", "", "", ""), [1]),
+        # Nothing is said about taking part.
+        ("REP", ("oui", "non", "x", "", "oui"), []),
+        ("Accord RGPD", ("oui", "non", "oui", "", "oui"), []),
+        ("Remarque", ("école refusée par erreur en 2024, accordée depuis", "", "", "", ""), []),
+        ("Participe", ("", "", "", "", ""), []),
+        ("Avis", ("Accordé", "Accordé", "", "Accordé", ""), []),
+        ("Réponse", ("12", "0", "8", "3", "9"), []),
+        ("", ("x", "", "", "", ""), []),
+    ],
+)
+def test_answers_that_mean_no(title, cells, expected):
+    assert answers(title, *cells) == expected
+
+
+def test_text_files_answer_in_columns_as_well():
+    rows = [[*row, answer] for row, answer in zip(ROWS, ("oui", "non", "oui", "oui", "oui"), strict=True)]
+    message = declined(parse(build_csv([[*TITLES, "Participe"], *rows])))[3]
+    assert message == "Cette ligne n'est pas cochée : la colonne « Participe » dit « non ». Cochez-la si elle compte."
+
+
+def test_a_refused_row_gives_way_to_another_of_its_school():
+    rows = [[UNUSED_UAIS[0], 10, "Refusé"], [UNUSED_UAIS[0], 8, "Accordé"], [UNUSED_UAIS[1], 4, "Accordé"]]
+    parsed = parse(build_csv([[*TITLES, "Avis"], *rows]))
+    assert [bool(row.ignored) for row in parsed.rows] == [True, False, False]
+    assert not parsed.remarks
+
+
+# With the directory
+
+
+def upload_refused(pool):
+    schools = SchoolFactory.create_batch(3)
+    rows = [(school, 2, avis) for school, avis in zip(schools, ("Accordé", "Refusé", "Refusé"), strict=True)]
+    return schools, upload_and_parse(pool, schools_csv(*rows, titles=("UAI", "Licences", "Avis")))
+
+
+def ticks():
+    return list(ImportRow.objects.order_by("number").values_list("ticked", flat=True))
+
+
+def test_declined_rows_stay_unticked_when_all_is_checked_again(pool):
+    schools, spreadsheet_import = upload_refused(pool)
+    assert ticks() == [True, False, False]
+    recheck.recheck_import(spreadsheet_import)
+    assert ticks() == [True, False, False]
+    assert ImportRow.objects.filter(codes=[DECLINED]).count() == 2
+    confirm_and_apply(spreadsheet_import)
+    assert list(Allocation.objects.values_list("school_id", flat=True)) == [schools[0].uai]
+
+
+def test_declined_rows_of_a_portfolio_are_unticked_too(nimes):
+    schools = SchoolFactory.create_batch(2)
+    content = schools_csv((schools[0], "oui"), (schools[1], "non"), titles=("UAI", "Participe"))
+    spreadsheet_import = operations.store_upload(
+        purpose=Purpose.PORTFOLIO, pool_id=None, filename="a.csv", content=content, units_for_all=None, by=None, at=TERM
+    )
+    tasks.read(import_id=spreadsheet_import.pk)
+    assert ticks() == [True, False]
+
+
+def test_one_button_ticks_all_declined_rows(pool, manager):
+    _, spreadsheet_import = upload_refused(pool)
+    address = f"/imports/{spreadsheet_import.pk}/"
+    page = manager.get(f"{address}?onglet=toutes").content.decode()
+    assert "2\u00a0lignes que le fichier écarte, laissées de côté" in page
+    assert page.count("2 lignes ne sont pas cochées") == 1
+    manager.post(f"{address}ensemble/", {"action": "tick", "onglet": "toutes", "probleme": DECLINED, "retour": address})
+    assert ticks() == [True, True, True]
+    assert "laissées de côté" not in manager.get(f"{address}?onglet=toutes").content.decode()
+
+
+def test_the_command_applies_no_declined_row(pool, nimes, tmp_path):
+    schools, _ = upload_refused(pool)
+    ImportRow.objects.all().delete()
+    file = tmp_path / "a.csv"
+    rows = [(school, 2, avis) for school, avis in zip(schools, ("Accordé", "Refusé", "Refusé"), strict=True)]
+    file.write_bytes(schools_csv(*rows, titles=("UAI", "Licences", "Avis")))
+    out = io.StringIO()
+    call_command(
+        "import_spreadsheet", str(file), "--collectivity=nimes", f"--pool={pool.pk}", "--apply", "--json", stdout=out
+    )
+    report = json.loads(out.getvalue())
+    assert report["applied"] == 1
+    assert [problem["row"] for problem in report["problems"] if problem["code"] == DECLINED] == [3, 4]
