@@ -30,6 +30,7 @@ _MAX_NAMES = 1_000
 _MARKS = (b"<f", b":f", b'"e"', b"'e'")
 #: Attributes of a hidden row; above the rows, they are those of a hidden column.
 _HIDDEN_MARKS = (b'hidden="1"', b'hidden="true"', b"hidden='1'", b"hidden='true'")
+_HIDDEN_MARK = b"hidden="
 _ROWS_MARK = b"sheetData"
 _LONGEST_MARK = max(map(len, (*_MARKS, *_HIDDEN_MARKS)))
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
@@ -75,7 +76,8 @@ def _has_mark(pieces: Iterable[bytes], struck_styles: frozenset[str]) -> bool:
             found = any(mark in text for mark in marks)
             rows_start = 0 if in_rows else text.find(_ROWS_MARK)
             in_rows = rows_start >= 0
-            found = found or (in_rows and any(text.find(mark, rows_start) >= 0 for mark in _HIDDEN_MARKS))
+            may_hide = in_rows and text.find(_HIDDEN_MARK, rows_start) >= 0
+            found = found or (may_hide and any(text.find(mark, rows_start) >= 0 for mark in _HIDDEN_MARKS))
         tail = piece[-_LONGEST_MARK:]
     return found
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from imports.parsing.declined_rows import describe_declined
+from imports.parsing.declined_rows import describe_declined, list_declined_rows
 from imports.parsing.repeated_schools import ask_repeated_schools, combine_rows
 from imports.parsing.rows import add_notes
 from imports.parsing.school_keys import school_key
+from imports.parsing.shared_numbers import ask_shared_numbers, divide_shared_numbers, find_shared_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from imports.meanings import RowNote
     from imports.parsing.repeated_schools import NumberSource
     from imports.parsing.rows import ParsedRow
+    from imports.parsing.stacked_tables import ReadTable
     from imports.question import LayoutQuestion
 
 
@@ -31,20 +33,21 @@ def decide_rows(
     source: NumberSource,
     answers: Mapping[str, str],
     sheets: Sequence[str],
-    declined: Mapping[int, Mapping[int, RowNote]],
+    tables: Sequence[ReadTable],
 ) -> RowDecisions:
-    """Return what becomes of the rows of all sheets.
-
-    `sheets`: names of all sheets of the workbook. `declined`: by sheet, notes of the rows that mean no, by number.
-    """
+    """Return what becomes of the rows of all tables. `sheets`: names of all sheets of the workbook."""
+    decided, remarks = _decline_rows(rows, list_declined_rows(tables), source)
     questions: list[LayoutQuestion] = []
-    decided, remarks = _decline_rows(rows, declined, source)
     if source.is_known:
+        shared = find_shared_numbers(decided, source, tables)
+        question = ask_shared_numbers(decided, shared)
+        if question is not None:
+            questions.append(question.answered_by(answers))
+        decided = divide_shared_numbers(decided, shared, questions[0].answer if questions else "", source)
         question, groups = ask_repeated_schools(decided, source, sheets)
         if question is not None:
-            question = question.answered_by(answers)
-            questions.append(question)
-            decided = combine_rows(decided, groups, question.answer, source, sheets)
+            questions.append(question.answered_by(answers))
+            decided = combine_rows(decided, groups, questions[-1].answer, source, sheets)
     return RowDecisions(decided, questions, remarks)
 
 

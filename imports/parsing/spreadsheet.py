@@ -13,7 +13,6 @@ from imports.meanings import Meaning
 from imports.parsing import questions as layout_questions
 from imports.parsing import sheet_communes
 from imports.parsing.column_mapping import find_outdated_meanings, map_columns
-from imports.parsing.declined_rows import list_declined_rows
 from imports.parsing.duplicate_tables import resolve_duplicate_tables
 from imports.parsing.headers import compute_header_digest
 from imports.parsing.preview import build_preview
@@ -155,13 +154,8 @@ def parse_spreadsheet(
         rows = [] if unread_sheets else [row for body in bodies for row in body.rows]
         # The schools of several versions of a list are repeated for that reason alone.
         source = NumberSource.of(volume, None if several_versions else units_column, choices.units_for_all)
-        decided = decide_rows(
-            rows,
-            source,
-            choices.answers,
-            [sheet.name for sheet in workbook.sheets],
-            list_declined_rows(tables),
-        )
+        names = [sheet.name for sheet in workbook.sheets]
+        decided = decide_rows(rows, source, choices.answers, names, tables)
         rows = decided.rows
         questions += decided.questions
         if not unread_sheets:

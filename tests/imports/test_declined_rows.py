@@ -94,7 +94,7 @@ def build_marked_ods():
 
 
 @pytest.mark.parametrize("build", [build_marked_xlsx, build_marked_xls, build_marked_ods])
-def test_hidden_and_struck_rows_are_told_by_each_format(build):
+def test_hidden_and_struck_rows_are_found_in_each_format(build):
     parsed = parse(build())
     found = declined(parsed)
     assert list(found) == [3, 5]

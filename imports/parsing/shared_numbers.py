@@ -1,0 +1,127 @@
+"""One number merged over the rows of several schools, such as a nursery school and its elementary school. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from core import formatting
+from imports.meanings import Meaning, RowNote
+from imports.parsing.repeated_schools import describe_numbers
+from imports.parsing.rows import add_notes
+from imports.parsing.school_keys import school_key
+from imports.question import AnswerOption, LayoutQuestion
+from schools.folding import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imports.parsing.repeated_schools import NumberSource
+    from imports.parsing.rows import ParsedRow
+    from imports.parsing.stacked_tables import ReadTable
+
+QUESTION = "shared_numbers"
+ELEMENTARY, EACH, BY_ROW = "elementary", "each", "by_row"
+_NURSERY_WORDS = frozenset({"maternelle", "maternelles", "mat", "em", "empu"})
+_ELEMENTARY_WORDS = frozenset(
+    {"elementaire", "elementaires", "elem", "primaire", "primaires", "ee", "eepu", "ep", "eppu"}
+)
+
+
+class SharedNumber(NamedTuple):
+    """A number merged over rows: their indexes, and the index of the only one with classes from CP to CM2, if any."""
+
+    indexes: list[int]
+    units: int
+    elementary: int | None
+
+
+def find_shared_numbers(
+    rows: Sequence[ParsedRow], source: NumberSource, tables: Sequence[ReadTable]
+) -> list[SharedNumber]:
+    """Return the numbers merged over several data rows, in the column of the number of licences."""
+    areas = [area for table in tables for area in _list_areas(table, source)]
+    if not areas:
+        return []
+    places = {(row.sheet, row.number): index for index, row in enumerate(rows) if not row.ignored}
+    found = []
+    for sheet, top, bottom in sorted(areas):
+        indexes = [places[sheet, number] for number in range(top, bottom + 1) if (sheet, number) in places]
+        units = next((units for index in indexes if (units := rows[index].units) is not None), None)
+        if len(indexes) > 1 and units is not None:
+            elementary = [index for index in indexes if not _is_nursery(rows[index])]
+            found.append(SharedNumber(indexes, units, elementary[0] if len(elementary) == 1 else None))
+    return found
+
+
+def _list_areas(table: ReadTable, source: NumberSource) -> list[tuple[int, int, int]]:
+    """Return the sheet, the first row and the last row of each number merged over several rows of a table."""
+    column = table.columns.get(source.column) if source.column is not None else None
+    areas = [area for area in table.detected.sheet.merged if area.left == column and area.bottom > area.top]
+    if not areas:
+        return []
+    numbers = {row.number for row in table.body.rows}
+    return [(table.detected.index, area.top, area.bottom) for area in areas if area.top in numbers]
+
+
+def ask_shared_numbers(rows: Sequence[ParsedRow], shared: Sequence[SharedNumber]) -> LayoutQuestion | None:
+    """Return the question whose the shared numbers are, None where each is of one school."""
+    between_schools = [one for one in shared if not _is_one_school(rows, one)]
+    if not between_schools:
+        return None
+    options = [
+        AnswerOption(EACH, "À chacune de ces écoles"),
+        AnswerOption(BY_ROW, "Je l'indiquerai ligne par ligne"),
+    ]
+    if any(one.elementary is not None for one in between_schools):
+        label = "À l'école élémentaire ou primaire, quand il n'y en a qu'une ; sinon, ligne par ligne"
+        options.insert(0, AnswerOption(ELEMENTARY, label))
+    first = between_schools[0]
+    count = len(between_schools)
+    beginning = (
+        "Un nombre de licences est écrit une fois pour plusieurs écoles"
+        if count == 1
+        else f"{formatting.number(count)} nombres de licences sont écrits chacun une fois pour plusieurs écoles"
+    )
+    example = f"Par exemple, {first.units}, {_where(rows, first)}."
+    message = f"{beginning} (cellules fusionnées) : à qui {'le' if count == 1 else 'les'} donner ? {example}"
+    return LayoutQuestion(Meaning.UNITS.value, QUESTION, message, tuple(options))
+
+
+def divide_shared_numbers(
+    rows: Sequence[ParsedRow], shared: Sequence[SharedNumber], answer: str, source: NumberSource
+) -> list[ParsedRow]:
+    """Return the rows with the numbers that the answer gives them; of one school's rows, the first has it."""
+    divided = list(rows)
+    for one in shared:
+        receiver = one.indexes[0] if _is_one_school(rows, one) else one.elementary if answer == ELEMENTARY else None
+        if receiver is None and not answer:
+            continue
+        where = _where(rows, one)
+        for index in one.indexes:
+            row = rows[index]
+            if receiver is not None and index != receiver:
+                reason = f"Nombre commun aux {where}, donné à la ligne {rows[receiver].number}."
+                divided[index] = row._replace(ignored=reason, units=None, classes=None, problems=[])
+                continue
+            if receiver is not None or answer == EACH:
+                message = f"{formatting.pluralize(one.units, 'licence')}, nombre commun aux {where}."
+                note = RowNote(Meaning.UNITS.value, "shared_number", message, units=one.units)
+            else:
+                message = f"Le nombre {one.units} est commun aux {where} : indiquez celui de cette école."
+                note = RowNote(Meaning.UNITS.value, "shared_number", message, blocking=True)
+            divided[index] = add_notes(row, [note], source.column)
+    return divided
+
+
+def _is_one_school(rows: Sequence[ParsedRow], shared: SharedNumber) -> bool:
+    keys = {school_key(rows[index]) for index in shared.indexes}
+    return len(keys) == 1 and "" not in keys
+
+
+def _is_nursery(row: ParsedRow) -> bool:
+    words = {*fold(row.cells.get(Meaning.KIND, "")).split(), *fold(row.cells.get(Meaning.NAME, "")).split()}
+    return bool(words & _NURSERY_WORDS or row.cells.get(Meaning.KIND) == "M") and not words & _ELEMENTARY_WORDS
+
+
+def _where(rows: Sequence[ParsedRow], shared: SharedNumber) -> str:
+    return describe_numbers([rows[index].number for index in shared.indexes])

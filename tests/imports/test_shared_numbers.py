@@ -1,0 +1,98 @@
+"""One number merged over the rows of several schools: asked, or given to the school that has the levels."""
+
+from __future__ import annotations
+
+import pytest
+
+from imports import operations, tasks
+from imports.enums import ImportState
+from imports.models import ImportRow
+from imports.operations import recheck
+from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
+from tests.conftest import TERM
+from tests.factories.schools import SchoolFactory
+from tests.imports.actions import upload_and_parse
+from tests.imports.sample_files import UNUSED_UAIS, build_xlsx
+
+TITLES = ["École", "Commune", "Niveau", "Licences"]
+#: A nursery and an elementary school, and a group of two elementary schools, with a number each.
+ROWS = [
+    ["Pasteur", "Nîmes", "maternelle", 8],
+    ["Pasteur", "Nîmes", "élémentaire", None],
+    ["Zola", "Alès", "élémentaire", 5],
+    ["Hugo", "Uzès", "élémentaire", None],
+    ["Sand", "Nîmes", "élémentaire", 3],
+]
+MERGED = ["D2:D3", "D4:D5"]
+
+
+def parse(answer="", rows=ROWS, merged=MERGED, titles=TITLES):
+    answers = {"shared_numbers": answer} if answer else {}
+    return parse_spreadsheet(build_xlsx([titles, *rows], merged=merged), ParsingOptions(answers=answers))
+
+
+def units(parsed):
+    return [None if row.ignored else row.units for row in parsed.rows]
+
+
+def test_a_number_shared_by_schools_is_asked_about():
+    (question,) = parse().questions
+    assert (question.code, question.column) == ("shared_numbers", "units")
+    assert [option.value for option in question.options] == ["elementary", "each", "by_row"]
+    assert "Par exemple, 8, lignes 2 et 3" in question.message
+
+
+def test_the_school_with_the_levels_gets_the_number_where_there_is_one():
+    parsed = parse("elementary")
+    assert not parsed.questions
+    assert units(parsed) == [None, 8, None, None, 3]
+    assert parsed.rows[0].ignored == "Nombre commun aux lignes 2 et 3, donné à la ligne 3."
+    assert parsed.rows[1].problems[0].message == "8\u00a0licences, nombre commun aux lignes 2 et 3."
+    for row in parsed.rows[2:4]:
+        assert [(problem.code, problem.blocking) for problem in row.problems] == [("shared_number", True)]
+
+
+def test_each_school_may_get_the_number():
+    assert units(parse("each")) == [8, 8, 5, 5, 3]
+
+
+def test_numbers_may_be_left_to_the_member_row_by_row():
+    parsed = parse("by_row")
+    assert units(parsed) == [None, None, None, None, 3]
+    assert all(row.problems[0].blocking for row in parsed.rows[:4])
+
+
+def test_without_a_school_that_has_the_levels_alone_it_is_not_offered():
+    (question,) = parse(rows=ROWS[2:], merged=["D2:D3"]).questions
+    assert [option.value for option in question.options] == ["each", "by_row"]
+
+
+def test_rows_of_one_school_share_its_number_unasked():
+    rows = [[UNUSED_UAIS[0], "CP", 4], [UNUSED_UAIS[0], "CE1", None], [UNUSED_UAIS[1], "CP", 2]]
+    parsed = parse(rows=rows, merged=["C2:C3"], titles=["UAI", "Niveau", "Licences"])
+    assert not parsed.questions
+    assert units(parsed) == [4, None, 2]
+
+
+@pytest.mark.parametrize("merged", [[], ["B2:B3"]])
+def test_other_merged_cells_ask_nothing(merged):
+    assert not parse(merged=merged).questions
+
+
+def test_a_number_left_to_the_member_is_still_missing_when_all_is_checked_again(pool):
+    schools = SchoolFactory.create_batch(3)
+    rows = [[school.uai, units] for school, units in zip(schools, (8, None, 2), strict=True)]
+    spreadsheet_import = upload_and_parse(pool, build_xlsx([["UAI", "Licences"], *rows], merged=["B2:B3"]))
+    assert spreadsheet_import.state == ImportState.READ
+    operations.choose_layout(
+        import_id=spreadsheet_import.pk, sheets=None, header_row=1, columns=spreadsheet_import.layout.columns,
+        answers={"shared_numbers": "by_row"}, units_for_all=None, by=None, at=TERM,
+    )  # fmt: skip
+    tasks.read(import_id=spreadsheet_import.pk)
+    spreadsheet_import.refresh_from_db()
+    recheck.recheck_import(spreadsheet_import)
+    assert list(ImportRow.objects.order_by("number").values_list("units", "ticked")) == [
+        (None, False), (None, False), (2, True)
+    ]  # fmt: skip
+    row = operations.amend_row(import_id=spreadsheet_import.pk, number=2, edits={"units": "8"}, by=None, at=TERM)
+    assert (row.units, row.ticked, row.codes) == (8, True, [])
