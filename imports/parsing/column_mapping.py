@@ -13,6 +13,7 @@ from openpyxl.utils import get_column_letter
 from imports.meanings import LABELS, Meaning, is_added_title
 from imports.parsing.cell_classification import DOMINANT_SHARE, MIN_SHARE, CellType, sample_columns
 from imports.parsing.column_titles import is_unrelated, match_meanings
+from imports.parsing.level_letters import are_level_letters
 from imports.question import LayoutQuestion
 from schools.folding import fold
 
@@ -183,6 +184,8 @@ class _ColumnMapper:
             matching = [
                 i for i, share in shares.items() if share >= min_share and self._is_plausible(meaning, self.columns[i])
             ]
+            if not matching and meaning is Meaning.KIND:
+                matching = [i for i in self._unassigned(meaning) if are_level_letters(self.columns[i].texts)]
             if not matching and meaning is Meaning.NAME and Meaning.UAI not in self.mapping and not titled:
                 matching = self._untitled_names()
             self._assign(meaning, sorted(matching, key=lambda index: -shares.get(index, 0))[:1])

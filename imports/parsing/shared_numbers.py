@@ -120,7 +120,7 @@ def _is_one_school(rows: Sequence[ParsedRow], shared: SharedNumber) -> bool:
 
 def _is_nursery(row: ParsedRow) -> bool:
     words = {*fold(row.cells.get(Meaning.KIND, "")).split(), *fold(row.cells.get(Meaning.NAME, "")).split()}
-    return bool(words & _NURSERY_WORDS or row.cells.get(Meaning.KIND) == "M") and not words & _ELEMENTARY_WORDS
+    return bool(words & _NURSERY_WORDS) and not words & _ELEMENTARY_WORDS
 
 
 def _where(rows: Sequence[ParsedRow], shared: SharedNumber) -> str:

@@ -9,6 +9,7 @@ from imports.meanings import Meaning
 from imports.parsing import fill_down
 from imports.parsing.cell_classification import POSTAL_TOWN
 from imports.parsing.ignored_rows import UNLABELLED_SUM, IgnoredRowDetector
+from imports.parsing.level_letters import expand_level_letters
 from imports.parsing.rows import ParsedRow, is_blank_row, list_columns, parse_row
 from imports.parsing.table_boundaries import begins_other_table
 
@@ -60,6 +61,8 @@ def parse_body(
             next_header = number, row
             break
     _split_postal_communes(parser.rows, columns)
+    if Meaning.KIND in columns:
+        expand_level_letters(parser.rows)
     filled = fill_down.fill_values(parser.rows, parser.ignored_rows, columns, _merged(detected, columns))
     return SheetBody(parser.rows, filled, next_header)
 
