@@ -70,8 +70,8 @@ def ask_repeated_schools(
     terms = [units for row in example if (units := _units(row, source)) is not None]
     licences = formatting.pluralize(len(example), "licence")
     options = [
-        AnswerOption(SUM, f"Additionner leurs nombres : {formatting.pluralize(sum(terms), 'licence')}"),
-        AnswerOption(COUNT, f"Compter leurs lignes, une licence par ligne : {licences}"),
+        AnswerOption(SUM, f"Additionner leurs nombres : {formatting.pluralize(sum(terms), 'licence')} dans l'exemple"),
+        AnswerOption(COUNT, f"Compter leurs lignes, une licence par ligne : {licences} dans l'exemple"),
         AnswerOption(KEEP, f"Garder une seule ligne par école{_describe_kept(terms)}"),
     ]
     if source.units_for_all == 1:
@@ -149,7 +149,7 @@ def _add_up(lines: Sequence[ParsedRow], source: NumberSource, sheets: Sequence[s
 def _describe_kept(terms: Sequence[int]) -> str:
     """Return what a school has by one of its rows."""
     if len(set(terms)) == 1:
-        return f" : {formatting.pluralize(terms[0], 'licence')}"
+        return f" : {formatting.pluralize(terms[0], 'licence')} dans l'exemple"
     return " ; où leurs nombres diffèrent, vous choisirez" if terms else ""
 
 

@@ -48,7 +48,7 @@ def test_a_list_by_level_asks_once_with_the_number_of_each_answer():
     question = parsed.questions[0]
     assert [option.value for option in question.options] == ["sum", "count", "keep"]
     assert [option.label.rpartition(" : ")[2] for option in question.options] == [
-        "6\u00a0licences", "3\u00a0licences", "2\u00a0licences"
+        "6\u00a0licences dans l'exemple", "3\u00a0licences dans l'exemple", "2\u00a0licences dans l'exemple"
     ]  # fmt: skip
     assert "3 écoles sur 3" in question.message
     assert "lignes 2 à 4" in question.message
