@@ -114,7 +114,7 @@ def test_a_struck_remark_beside_the_school_says_nothing():
     assert not declined(parse(save_workbook(book)))
 
 
-def test_only_rows_that_are_said_to_be_hidden_are():
+def test_only_rows_marked_as_hidden_are_hidden():
     xml = (
         b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><cols><col min="1" max="1" '
         b'width="9" hidden="1"/></cols><sheetData>%s</sheetData></worksheet>'
