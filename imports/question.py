@@ -18,6 +18,8 @@ class AnswerOption(NamedTuple):
 class LayoutQuestion(NamedTuple):
     """A question about the table. Without options it is answered by choosing sheets, columns or the volume.
 
+    One whose answer is certain may come with it: the member sees it and may choose another.
+
     `column`: the meaning whose column is in question, « sheets », or "" for the whole table.
     """
 
@@ -34,9 +36,9 @@ class LayoutQuestion(NamedTuple):
         return not self.answer
 
     def answered_by(self, answers: Mapping[str, str]) -> Self:
-        """Return the question with the member's answer; open, where there is none or it is no option any more."""
+        """Return the question with the member's answer; as it is, where there is none or it is no option any more."""
         answer = answers.get(self.code, "")
-        return self._replace(answer=answer if any(answer == option.value for option in self.options) else "")
+        return self._replace(answer=answer) if any(answer == option.value for option in self.options) else self
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object to store."""

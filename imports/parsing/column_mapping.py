@@ -62,6 +62,11 @@ class ColumnMapping(NamedTuple):
 
     columns: dict[Meaning, int]
     questions: list[LayoutQuestion]
+    #: The columns between which the member must choose, by meaning.
+    candidates: dict[Meaning, list[int]]
+    #: The columns whose sum a number is, by meaning; the first of them is in `columns`.
+    sums: dict[Meaning, tuple[int, ...]]
+    remarks: list[str]
 
 
 def map_columns(
@@ -95,7 +100,7 @@ def map_columns(
                 "feuille, la bonne ligne de titres ou la bonne colonne.",
             )
         )
-    return ColumnMapping(columns, mapper.questions)
+    return ColumnMapping(columns, mapper.questions, mapper.candidates, {}, [])
 
 
 def find_outdated_meanings(
@@ -130,6 +135,7 @@ class _ColumnMapper:
         self.columns = columns
         self.mapping = mapping
         self.questions: list[LayoutQuestion] = []
+        self.candidates: dict[Meaning, list[int]] = {}
         self.unrelated = {index for index, title in enumerate(titles) if is_unrelated(title)}
         self.has_first_names = any("prenom" in fold(title.text).split() for title in titles)
         # Columns that annotating a workbook added are not data.
@@ -211,6 +217,7 @@ class _ColumnMapper:
             # A duplicate of the same column needs no question.
             candidates = [i for i in candidates if i == candidates[0] or _differ(first, self.columns[i])]
         if len(candidates) > 1 and meaning in CRITICAL_MEANINGS:
+            self.candidates[meaning] = list(candidates)
             names = " et ".join(
                 f"« {self.titles[i].text.strip() or column_letters(i)} » ({column_letters(i)})" for i in candidates
             )

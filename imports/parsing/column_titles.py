@@ -55,7 +55,7 @@ def match_meanings(title: Title) -> dict[Meaning, int]:
     """
     if not title.parent:
         return _match_text(title.text)
-    child, joined_text = _corrected_words(title.child), f"{title.parent} {title.child}"
+    child, joined_text = title_words(title.child), f"{title.parent} {title.child}"
     child_only = _match_text(title.child)
     if set(child) <= AMBIGUOUS_WORDS:
         return _match_text(joined_text) or ({} if is_unrelated(Title(joined_text)) else child_only)
@@ -73,7 +73,7 @@ _FIRST_WORDS = KNOWN_WORDS["all"] | ALIASES.keys()
 @lru_cache(maxsize=4096)
 def is_unrelated(title: Title) -> bool:
     """Whether a title is about something not imported: a SIRET, pupils, the town hall, a year."""
-    words = set(_corrected_words(title.text))
+    words = set(title_words(title.text))
     return bool(words & UNRELATED_WORDS) and not match_meanings(title)
 
 
@@ -114,7 +114,7 @@ def count_exact_meanings(text: str) -> int:
 
 @lru_cache(maxsize=4096)
 def _match_text(text: str) -> dict[Meaning, int]:
-    words = _corrected_words(text)
+    words = title_words(text)
     found = _match_words(words)
     if words == _plain_words(text):
         return found
@@ -135,7 +135,7 @@ def _match_words(words: tuple[str, ...]) -> dict[Meaning, int]:
 
 
 @lru_cache(maxsize=4096)
-def _corrected_words(text: str) -> tuple[str, ...]:
+def title_words(text: str) -> tuple[str, ...]:
     """Return the words of a title: abbreviations expanded, spelling corrected, stop words removed."""
     return tuple(_correct_spelling(word) for word in _plain_words(text))
 

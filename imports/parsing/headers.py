@@ -18,6 +18,7 @@ from imports.parsing.column_titles import (
     join_titles,
     match_meanings,
 )
+from imports.parsing.number_titles import is_level
 from imports.parsing.table_boundaries import find_title_meanings
 from schools.folding import fold
 
@@ -82,7 +83,7 @@ def read_header(rows: Sequence[CellRow], index: int, merged: Sequence[MergedRang
     candidates = [_CandidateRow(row) for row in rows[max(0, index - 1) : index + 1]]
     if index and (titles := _join_rows(candidates[0], candidates[1], index, merged)):
         return Header(index, titles)
-    return Header(index, candidates[-1].titles())
+    return Header(index, _name_covered(candidates[-1].titles(), index, merged))
 
 
 def read_header_below(rows: Sequence[CellRow], index: int, merged: Sequence[MergedRange] = ()) -> Header:
@@ -132,7 +133,21 @@ def _complete_header(candidates: Sequence[_CandidateRow], best: int, merged: Seq
         titles = _join_rows(candidates[best], candidates[best + 1], best + 1, merged)
         if titles:
             return Header(best + 1, titles)
-    return Header(best, candidates[best].titles())
+    return Header(best, _name_covered(candidates[best].titles(), best, merged))
+
+
+def _name_covered(titles: list[Title], row: int, merged: Sequence[MergedRange]) -> list[Title]:
+    """Return the titles of a row, those that a title merged over several columns covers with it as their parent.
+
+    `row`: its index, from 0; merged ranges count from 1.
+    """
+    named = list(titles)
+    for area in merged:
+        if area.top <= row + 1 <= area.bottom and area.left < len(titles) and titles[area.left].text:
+            for index in range(area.left + 1, min(area.right + 1, len(titles))):
+                if not titles[index].text:
+                    named[index] = Title("", titles[area.left].text)
+    return named
 
 
 class _CandidateRow:
@@ -204,7 +219,8 @@ class _CandidateRow:
             return False
         below, above = set(self.filled), set(parent.filled)
         title_like = sum(
-            is_title_like(self.texts[index]) or bool(_YEAR.fullmatch(self.texts[index])) for index in below
+            is_title_like(self.texts[index]) or is_level(self.texts[index]) or bool(_YEAR.fullmatch(self.texts[index]))
+            for index in below
         )
         return bool(above - below or below - above) and title_like * 2 > len(below)
 
@@ -234,6 +250,7 @@ def _join_rows(
     parents = _parent_titles(above, upper.filled, spans)
     titles = [join_titles(parent, child) if child else Title(upper_text)
               for parent, child, upper_text in zip(parents, below, above, strict=True)]  # fmt: skip
+    titles = _name_covered(titles, row - 1, merged)
     inside = upper.filled[0] > lower.filled[0]
     spread = len(upper.filled) > 1 and any(not above[index] for index in lower.filled)
     # An upper row that adds no title and clarifies none is not part of the header.

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Excel stores thirty as 30, 30.0 or, in a text column, "30". float() would also accept "nan" and "1e400".
 WHOLE_NUMBER = re.compile(r"([0-9]{1,6})([.,]0+)?")
+#: The sum of several columns as `summed_columns` writes it: « 2 + 3 + 1 = 6 ». « 2 + 3 » alone may mean other things.
+_SUM = re.compile(r"([0-9]{1,6}(?: \+ [0-9]{1,6})+) = ([0-9]{1,6})")
 #: Units after a number: « 30 classes », « 12 lic. ».
 _UNIT = re.compile(
     r"\s*\(?(?:licences?|licenses?|lic|classes?|cl|clés?|cles?|abonnements?|abo|unités?|u)\.?\)?\s*$", re.IGNORECASE
@@ -72,6 +74,9 @@ def _parse_number(raw: str) -> int | None:
     if match is None:
         text = _UNIT.sub("", text)
         match = WHOLE_NUMBER.fullmatch(text) or WHOLE_NUMBER.fullmatch(_THOUSANDS.sub("", text))
+        if match is None and (addition := _SUM.fullmatch(text)):
+            total = int(addition[2])
+            return total if sum(map(int, addition[1].split(" + "))) == total else None
     # « 1.000 » may be one or a thousand: the member must decide.
     return int(match[1]) if match is not None and not _AMBIGUOUS_NUMBER.fullmatch(text) else None
 

@@ -71,7 +71,7 @@ def ask_volume(
     missing = volume is None or (column is not None and column not in columns)
     if purpose is not Purpose.ALLOCATION or not missing:
         return []
-    if any(question.column == (column or Meaning.UNITS) for question in questions):
+    if any(question.is_open and question.column == (column or Meaning.UNITS) for question in questions):
         return []
     what = "de classes" if volume is Volume.CLASSES else "de licences"
     sentence = (

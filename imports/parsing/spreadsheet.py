@@ -15,6 +15,7 @@ from imports.parsing import sheet_communes
 from imports.parsing.column_mapping import find_outdated_meanings, map_columns
 from imports.parsing.duplicate_tables import resolve_duplicate_tables
 from imports.parsing.headers import compute_header_digest
+from imports.parsing.number_columns import choose_number_columns
 from imports.parsing.preview import build_preview
 from imports.parsing.repeated_schools import NumberSource
 from imports.parsing.row_decisions import decide_rows
@@ -25,8 +26,10 @@ from imports.parsing.stacked_tables import TableReader, describe_tables, list_fu
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from imports.formats.sheet_types import CellRow
     from imports.layout import FurtherTable, PreviewRow
     from imports.parsing.column_mapping import ColumnMapping
+    from imports.parsing.column_titles import Title
     from imports.parsing.rows import ParsedRow
     from imports.parsing.sheet_selection import DetectedSheet
     from imports.parsing.stacked_tables import ReadTable
@@ -118,12 +121,12 @@ def parse_spreadsheet(
     remembered_mapping = known.remembered.get(header_digest) if not choices.columns else None
     outdated = find_outdated_meanings(remembered_mapping.columns, first.titles, sample) if remembered_mapping else []
     remembered_mapping = None if outdated else remembered_mapping
-    mapping = map_columns(
+    mapping = _map_sheet(
         first.titles,
         sample,
         remembered_mapping.columns if remembered_mapping else choices.columns,
+        choices.answers,
         communes=known.communes,
-        titled=bool(header_digest),
     )
     volume = _choose_volume(choices, remembered_mapping, mapping)
     questions = [*mapping.questions, *layout_questions.ask_outdated_columns(outdated, mapping.columns, titles)]
@@ -132,19 +135,19 @@ def parse_spreadsheet(
     ]
     questions += layout_questions.ask_volume(choices.purpose, volume, volume_column(volume), mapping.columns, questions)
     questions = [question.answered_by(choices.answers) for question in questions]
-    remarks = [*workbook.remarks, *layout_questions.describe_sheets(layout)]
+    remarks = [*workbook.remarks, *layout_questions.describe_sheets(layout), *mapping.remarks]
     rows: list[ParsedRow] = []
     tables: list[ReadTable] = []
     if not any(question.is_open and question.column in BLOCKING_COLUMNS for question in questions):
         # While a question about quantities or e-mails is open, the schools are shown all the same.
         units_column = volume_column(volume)
         units_column = units_column if units_column in mapping.columns else None
-        mappings = [
-            mapping.columns if detected.header_digest == first.header_digest else _map_separately(detected, known)
+        sheet_mappings = [
+            mapping if detected.header_digest == first.header_digest else _map_separately(detected, known)
             for detected in detected_sheets
         ]
         reader = TableReader(units_column, known.communes, lambda table: _map_separately(table, known), progress)
-        tables = reader.read(detected_sheets, mappings)
+        tables = reader.read(detected_sheets, sheet_mappings)
         bodies = [table.body for table in tables]
         filled_count = sheet_communes.fill_communes(tables, known.communes)
         unread_sheets = layout_questions.ask_duplicate_sheets(tables)
@@ -204,13 +207,33 @@ def _choose_volume(
     ):
         return remembered_mapping.volume
     # A column that is only in question counts as well.
-    available = set(mapping.columns) | {question.column for question in mapping.questions}
+    available = set(mapping.columns) | {question.column for question in mapping.questions if question.is_open}
     if Meaning.UNITS in available:
         return Volume.COLUMN
     return Volume.CLASSES if Meaning.CLASSES in available else None
 
 
-def _map_separately(detected: DetectedSheet, known: ParsingContext) -> dict[Meaning, int]:
-    """Return the mapping of a chosen sheet whose titles differ from the first one's."""
-    titled = any(title.text for title in detected.titles)
-    return map_columns(detected.titles, collect_sample([detected]), communes=known.communes, titled=titled).columns
+def _map_sheet(
+    titles: Sequence[Title],
+    sample: Sequence[CellRow],
+    chosen: Mapping[Meaning, int | None],
+    answers: Mapping[str, str],
+    *,
+    communes: frozenset[str],
+) -> ColumnMapping:
+    """Return the mapping for these titles and rows, its numbers settled or in question."""
+    titled = any(title.text for title in titles)
+    mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled)
+    return choose_number_columns(mapping, titles, sample, chosen, answers)
+
+
+def _map_separately(detected: DetectedSheet, known: ParsingContext) -> ColumnMapping:
+    """Return the mapping of a chosen sheet whose titles differ from the first one's.
+
+    Nothing is asked about it: a number in doubt is missing from its rows.
+    """
+    mapping = _map_sheet(detected.titles, collect_sample([detected]), {}, {}, communes=known.communes)
+    for question in mapping.questions:
+        if question.is_open and question.column:
+            mapping.columns.pop(Meaning(question.column), None)
+    return mapping

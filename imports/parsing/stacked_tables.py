@@ -15,12 +15,14 @@ from imports.parsing.ignored_rows import OTHER_HEADER
 from imports.parsing.rows import list_columns, parse_row
 from imports.parsing.sheet_body import parse_body
 from imports.parsing.sheet_selection import build_table
+from imports.parsing.summed_columns import add_columns
 from imports.parsing.table_boundaries import NumberedRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from imports.formats.sheet_types import CellRow
+    from imports.parsing.column_mapping import ColumnMapping
     from imports.parsing.sheet_body import SheetBody
     from imports.parsing.sheet_selection import DetectedSheet
 
@@ -46,59 +48,59 @@ class TableReader:
 
     volume: Meaning | None
     communes: frozenset[str]
-    #: Returns the columns of a table.
-    map_table: Callable[[DetectedSheet], Mapping[Meaning, int]]
+    #: Returns the mapping of a table.
+    map_table: Callable[[DetectedSheet], ColumnMapping]
     progress: Callable[[int, int], None] | None = None
     tables: list[ReadTable] = field(default_factory=list)
     #: By the digest of the titles.
-    _columns: dict[str, Mapping[Meaning, int]] = field(default_factory=dict)
+    _mappings: dict[str, ColumnMapping] = field(default_factory=dict)
 
-    def read(
-        self, detected_sheets: Sequence[DetectedSheet], mappings: Sequence[Mapping[Meaning, int]]
-    ) -> list[ReadTable]:
+    def read(self, detected_sheets: Sequence[DetectedSheet], mappings: Sequence[ColumnMapping]) -> list[ReadTable]:
         """Return the tables of the sheets, in order. Raises `UnreadableFile` where they are too many."""
         total, rows_before = sum(detected.sheet.height for detected in detected_sheets), 0
-        for detected, columns in zip(detected_sheets, mappings, strict=True):
-            self._columns.setdefault(detected.header_digest, columns)
-            self._read_sheet(detected, columns, rows_before, total)
+        for detected, mapping in zip(detected_sheets, mappings, strict=True):
+            self._mappings.setdefault(detected.header_digest, mapping)
+            self._read_sheet(detected, mapping, rows_before, total)
             rows_before += detected.sheet.height
         return self.tables
 
-    def _read_sheet(
-        self, detected: DetectedSheet, columns: Mapping[Meaning, int], rows_before: int, total: int
-    ) -> None:
+    def _read_sheet(self, detected: DetectedSheet, mapping: ColumnMapping, rows_before: int, total: int) -> None:
         numbered = NumberedRows(detected.sheet.rows())
-        table = self._read_table(detected, columns, numbered, rows_before, total)
+        table = self._read_table(detected, mapping, numbered, rows_before, total)
         self.tables.append(table)
         while table.body.next_header is not None:
             if len(self.tables) >= MAX_TABLES:
                 raise too_many_tables(detected.sheet.name)
             number, row = table.body.next_header
             below = self._detect_below(table, number, row, numbered)
-            columns = self._map_below(below, table.columns)
-            table = self._read_table(below, columns, numbered, rows_before, total)._replace(below=True)
-            mapped = list_columns(columns)
+            mapping = self._map_below(below, mapping)
+            table = self._read_table(below, mapping, numbered, rows_before, total)._replace(below=True)
+            mapped = list_columns(mapping.columns)
             table.body.rows.insert(0, parse_row(below.index, number, row, mapped, ignored=OTHER_HEADER.reason))
             self.tables.append(table)
 
     def _read_table(
         self,
         detected: DetectedSheet,
-        columns: Mapping[Meaning, int],
-        numbered: Iterable[tuple[int, CellRow]],
+        mapping: ColumnMapping,
+        numbered: NumberedRows,
         rows_before: int,
         total: int,
     ) -> ReadTable:
         progress = self.progress
+        summed, rows = add_columns(detected, numbered, mapping.sums.values())
         body = parse_body(
-            detected,
-            columns,
-            numbered,
+            summed,
+            mapping.columns,
+            rows,
             volume=self.volume,
             communes=self.communes,
             progress=None if progress is None else lambda number: progress(rows_before + number, total),
         )
-        return ReadTable(detected, columns, body, below=False)
+        if body.next_header is not None:
+            # The titles of the next table, without sums of this one.
+            body = body._replace(next_header=numbered.last)
+        return ReadTable(detected, mapping.columns, body, below=False)
 
     def _detect_below(self, above: ReadTable, number: int, row: CellRow, numbered: NumberedRows) -> DetectedSheet:
         """Return the table whose titles are in a row, joined with the row below where there are two header rows."""
@@ -109,13 +111,13 @@ class TableReader:
         rows = islice(numbered.look_ahead(), lower, None)
         return build_table(above.detected.index, sheet, number + lower, header.titles, rows)
 
-    def _map_below(self, below: DetectedSheet, above: Mapping[Meaning, int]) -> Mapping[Meaning, int]:
-        """Return the columns of a table below another; those of the other where none of its own names a school."""
+    def _map_below(self, below: DetectedSheet, above: ColumnMapping) -> ColumnMapping:
+        """Return the mapping of a table below another; that of the other where none of its own names a school."""
         digest = compute_header_digest([title.text for title in below.titles])
-        if digest not in self._columns:
-            columns = self.map_table(below)
-            self._columns[digest] = columns if {Meaning.UAI, Meaning.NAME} & columns.keys() else above
-        return self._columns[digest]
+        if digest not in self._mappings:
+            mapping = self.map_table(below)
+            self._mappings[digest] = mapping if {Meaning.UAI, Meaning.NAME} & mapping.columns.keys() else above
+        return self._mappings[digest]
 
 
 def too_many_tables(sheet: str) -> UnreadableFile:

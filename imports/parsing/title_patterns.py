@@ -17,7 +17,8 @@ _PLACE = split_words("commune ville localite")
 _NAME = split_words("nom libelle denomination appellation designation patronyme")
 #: First words of a title that are followed by its subject.
 _GENERIC = split_words("nom libelle code numero nombre quantite total type liste identifiant denomination")
-_NON_COUNT = split_words(
+#: Words of a title beside « licences » that count something else.
+NON_COUNT_WORDS = split_words(
     "prix montant euro date fin debut validite expiration duree type statut etat numero restant consomme eleve"
 )
 
@@ -78,9 +79,9 @@ _PATTERNS: dict[Meaning, tuple[TitlePattern, ...]] = {
     Meaning.UNITS: (
         _pattern("licence abonnement", allows=_COUNT | _REQUEST | split_words("cle")),
         _pattern("nombre quantite volume", "cle code", allows=_COUNT | _REQUEST | split_words("activation")),
-        _pattern("licence abonnement cle", never=" ".join(_NON_COUNT | split_words("activation code nom mail"))),
+        _pattern("licence abonnement cle", never=" ".join(NON_COUNT_WORDS | split_words("activation code nom mail"))),
         _pattern("nombre quantite volume dotation besoin", allows=_COUNT | _REQUEST),
-        _pattern("demande attribue commande total souhaite", allows=_COUNT | _REQUEST),
+        _pattern("demande attribue accorde commande total souhaite", allows=_COUNT | _REQUEST),
     ),
     Meaning.CLASSES: (
         _pattern(

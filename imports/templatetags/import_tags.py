@@ -106,3 +106,10 @@ def exceeds_pool(row: ImportRow, tally: Tally) -> bool:
 def of_row(choices: Mapping[int, Sequence[object]], row: ImportRow) -> Sequence[object]:
     """Return the known answers to the problem of a row, none without `choices`."""
     return choices.get(row.pk, []) if choices else []
+
+
+@register.filter
+def added_parts(row: ImportRow) -> str:
+    """Return « 2 + 3 + 1 » where the number of licences is the sum of several columns, "" elsewhere."""
+    parts, _, total = original_units(row).partition(" = ")
+    return parts if total == str(row.units) else ""

@@ -15,6 +15,7 @@ from imports.enums import Verdict
 from imports.exceptions import CannotAwait, CannotResolveConflict
 from imports.models import ImportRow
 from imports.operations import recheck
+from imports.templatetags.import_tags import added_parts
 from licensing.entitlements.models import ActivationKey
 from licensing.pools.operations import allocate
 from tests.conftest import TERM
@@ -22,7 +23,7 @@ from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import upload_and_parse
-from tests.imports.sample_files import schools_csv
+from tests.imports.sample_files import build_csv, schools_csv
 
 NOW: dict[str, Any] = {"by": None, "at": TERM}
 
@@ -51,6 +52,21 @@ def add_proposals(spreadsheet_import, number, *schools, code="ambiguous_school")
         uai="", match_method="", confidence=None, proposals=proposals, problems=[problem], codes=[code],
         verdict="error", ticked=False,
     )  # fmt: skip
+
+
+def test_a_sum_of_columns_is_stored_and_checked_again_with_its_parts(pool):
+    schools = [SchoolFactory(), SchoolFactory()]
+    content = build_csv(
+        [["UAI", "Nombre de classes", ""], ["", "Cycle 2", "Cycle 3"], *([school.uai, 3, 2] for school in schools)]
+    )
+    spreadsheet_import = upload_and_parse(pool, content)
+    assert [row.units for row in rows(spreadsheet_import).values()] == [5, 5]
+    again = amend(spreadsheet_import, 3, edits={"email": "a@b.fr"})
+    assert (again.cells["classes"], again.units, again.recipient) == ("3 + 2 = 5", 5, "a@b.fr")
+    assert added_parts(again) == "3 + 2"
+    typed = amend(spreadsheet_import, 3, edits={"units": "4"})
+    assert (typed.cells["classes"], typed.units) == ("3 + 2 = 5", 4)
+    assert not added_parts(typed)
 
 
 def test_an_edited_value_is_normalised_like_a_cell(pool):

@@ -1,0 +1,330 @@
+"""Choose between the columns that give a number of licences or classes: one of them, or the sum of several. Pure.
+
+Counts of the levels of a school, « CP » to « CM2 », are added up. What is asked for and what is granted, or the numbers
+of two years, are a question.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from imports.meanings import LABELS, Meaning
+from imports.parsing.column_mapping import column_letters
+from imports.parsing.column_titles import Title, match_meanings
+from imports.parsing.number_table import add_numbers, is_sum, list_number_columns, never_overlap
+from imports.parsing.number_titles import Part, describe_number_title, is_generic, may_be_number_of, names_total
+from imports.question import AnswerOption, LayoutQuestion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from imports.formats.sheet_types import CellRow
+    from imports.parsing.column_mapping import ColumnMapping
+    from imports.parsing.number_table import NumberColumn
+
+#: Of one level: more are pupils.
+MAX_LEVEL_CLASSES = 10
+NONE = "none"
+
+
+class _Group(NamedTuple):
+    """Columns that give one number together or instead of each other."""
+
+    parts: list[NumberColumn]
+    #: Columns under one title, by that title; the others are not under any.
+    runs: dict[str, list[NumberColumn]] = {}
+
+
+def choose_number_columns(
+    mapping: ColumnMapping,
+    titles: Sequence[Title],
+    sample: Sequence[CellRow],
+    chosen: Mapping[Meaning, int | None],
+    answers: Mapping[str, str],
+) -> ColumnMapping:
+    """Return the mapping with one column, or the sum of several, for each number; or with a question.
+
+    `chosen`: the columns that the member chose, or confirmed for the same titles. `answers`: by code of the question.
+    """
+    chooser = _Chooser(mapping, titles, sample, chosen, answers)
+    for meaning in (Meaning.UNITS, Meaning.CLASSES):
+        chooser.choose(meaning)
+    chooser.ask_levels()
+    return chooser.mapping
+
+
+class _Chooser:
+    """Replaces the columns of numbers in a mapping."""
+
+    def __init__(
+        self,
+        mapping: ColumnMapping,
+        titles: Sequence[Title],
+        sample: Sequence[CellRow],
+        chosen: Mapping[Meaning, int | None],
+        answers: Mapping[str, str],
+    ) -> None:
+        self.mapping = mapping._replace(
+            columns=dict(mapping.columns), questions=list(mapping.questions), sums={}, remarks=[]
+        )
+        self._titles = titles
+        taken = {index for meaning, index in mapping.columns.items() if meaning not in _NUMBERS}
+        self._numbers = {
+            index: column for index, column in list_number_columns(titles, sample).items() if index not in taken
+        }
+        self._chosen, self._answers = chosen, answers
+
+    def choose(self, meaning: Meaning) -> None:
+        """Settle which column or sum gives a number, or ask."""
+        group = self._find_merged(meaning) or self._find_flat(meaning)
+        index = self._chosen.get(meaning)
+        if group is None or (index is not None and index not in {part.position for part in group.parts}):
+            return
+        parts = _drop_duplicates(group.parts, index)
+        total = self._find_total(meaning, parts)
+        counted = [part for part in parts if part is not total]
+        is_mapped = meaning is Meaning.CLASSES and meaning in self.mapping.columns
+        if is_mapped and group.runs and all(map(_is_stage, counted)):
+            return  # of « Maternelle » and « Élémentaire », the mapping has the one that counts
+        if len(parts) == 1:
+            self._take(meaning, parts)
+        elif total is not None and is_sum(total, counted):
+            self._take(meaning, [total])
+        else:
+            self._ask(meaning, group._replace(parts=[*counted, total] if total is not None else parts), total)
+
+    def ask_levels(self) -> None:
+        """Ask whether columns « CP » to « CM2 » without a common title count classes, where nothing else does."""
+        asked = {question.column for question in self.mapping.questions}
+        if _NUMBERS & (asked | self.mapping.columns.keys() | {m for m, i in self._chosen.items() if i is not None}):
+            return
+        levels = [
+            column
+            for column in self._numbers.values()
+            if column.described.part is Part.LEVEL and column.described.counted in (None, Meaning.CLASSES)
+        ]
+        if len(levels) < 2 or max(number for part in levels for number in part.counts) > MAX_LEVEL_CLASSES:  # noqa: PLR2004
+            return
+        options = [
+            *_sum_options(_Group(levels), None),
+            AnswerOption(NONE, "Ne pas les lire : elles comptent autre chose"),
+        ]
+        if all(part.described.counted is Meaning.CLASSES for part in levels) and _are_one_whole(levels):
+            self._settle(Meaning.CLASSES, levels, options, options[0].value)
+            return
+        question = LayoutQuestion(
+            Meaning.CLASSES,
+            "level_columns",
+            f"Les colonnes {_name_all(levels)} comptent-elles les classes de chaque niveau ?",
+            tuple(options),
+        )
+        self._record(question, levels)
+
+    def _find_merged(self, meaning: Meaning) -> _Group | None:
+        """Return the columns under one or more titles that span several columns."""
+        runs: dict[str, list[NumberColumn]] = {}
+        for first, last in _list_runs(self._titles):
+            name = self._titles[first].parent or self._titles[first].text
+            columns = [self._numbers[index] for index in range(first, last + 1) if index in self._numbers]
+            columns = [column for column in columns if _belongs(column, meaning)]
+            if columns and may_be_number_of(meaning, Title(name)):
+                runs.setdefault(name, []).extend(columns)
+        parts = [part for run in runs.values() for part in run]
+        return _Group(parts, runs) if len(parts) > 1 else None
+
+    def _find_flat(self, meaning: Meaning) -> _Group | None:
+        """Return the columns whose own titles speak of this number."""
+        candidates = set(self.mapping.candidates.get(meaning, ()))
+        if meaning is Meaning.UNITS:
+            candidates |= {i for i, column in self._numbers.items() if column.described.counted is meaning}
+            given = candidates | {self.mapping.columns.get(meaning, -1)}
+            if any(index in self._numbers and _is_status(self._numbers[index]) for index in given):
+                candidates = given | {i for i, column in self._numbers.items() if _is_status(column)}
+        parts = [column for index, column in self._numbers.items() if index in candidates]
+        return _Group(parts) if len(parts) > 1 else None
+
+    def _find_total(self, meaning: Meaning, parts: Sequence[NumberColumn]) -> NumberColumn | None:
+        """Return the only column of the whole, among the parts or beside them."""
+        inside = [part for part in parts if part.described.part is Part.WHOLE]
+        if inside:
+            return inside[0] if len(inside) == 1 else None
+        if any(part.described.part is not Part.LEVEL for part in parts):
+            return None
+        after = self._numbers.get(max(part.position for part in parts) + 1)
+        if after is None or after.described.part is not Part.WHOLE or not names_total(after.title):
+            return None
+        return after if after.described.counted in (None, meaning) else None
+
+    def _ask(self, meaning: Meaning, group: _Group, total: NumberColumn | None) -> None:
+        sums = [] if len(group.runs) > 1 else _sum_options(group, total)
+        if total is not None:
+            group = group._replace(parts=[total, *(part for part in group.parts if part is not total)])
+        options = [*_run_options(group), *sums, *_single_options(group.parts)]
+        certain = sums and total is None and _are_one_whole(group.parts)
+        default = sums[0].value if certain else self._find_default(meaning, options)
+        self._settle(meaning, group.parts, options, default)
+
+    def _find_default(self, meaning: Meaning, options: Sequence[AnswerOption]) -> str:
+        """Return the option of the column that the member chose, unless it may stand for a sum that begins with it."""
+        index = self._chosen.get(meaning)
+        letters = "" if index is None else column_letters(index)
+        values = [option.value for option in options]
+        return letters if letters in values and not any(v.startswith(f"{letters}+") for v in values) else ""
+
+    def _settle(
+        self, meaning: Meaning, parts: Sequence[NumberColumn], options: Sequence[AnswerOption], default: str
+    ) -> None:
+        question = LayoutQuestion(
+            meaning,
+            "ambiguous_column",
+            f"Plusieurs colonnes peuvent donner « {LABELS[meaning]} » : {_name_all(parts)}. Choisissez ce qu'il faut "
+            "lire.",
+            tuple(options),
+            default,
+        )
+        self._record(question, parts)
+
+    def _record(self, question: LayoutQuestion, parts: Sequence[NumberColumn]) -> None:
+        """Keep the question, and the columns of its answer."""
+        question = question.answered_by(self._answers)
+        meaning = Meaning(question.column)
+        self.mapping.questions[:] = [q for q in self.mapping.questions if q.column != meaning]
+        self.mapping.questions.append(question)
+        taken = {part.position for part in parts}
+        for number in _NUMBERS:
+            if self.mapping.columns.get(number) in taken:
+                del self.mapping.columns[number]
+        if question.answer not in ("", NONE):
+            letters = question.answer.split("+")
+            self._take(meaning, [part for part in parts if column_letters(part.position) in letters])
+
+    def _take(self, meaning: Meaning, parts: Sequence[NumberColumn]) -> None:
+        """Map a number to a column, or to the sum of several."""
+        columns, indexes = self.mapping.columns, tuple(part.position for part in parts)
+        for other in _NUMBERS - {meaning}:
+            # A generic « Total » of classes is no number of licences.
+            if columns.get(other) in indexes:
+                del columns[other]
+        columns[meaning] = indexes[0]
+        self.mapping.questions[:] = [q for q in self.mapping.questions if q.column != meaning or q.options]
+        if len(parts) > 1:
+            self.mapping.sums[meaning] = indexes
+            self.mapping.remarks.append(
+                f"« {LABELS[meaning]} » est la somme des colonnes {_name_all(parts)} : la case de chaque école en "
+                "montre le détail."
+            )
+
+
+_NUMBERS = frozenset({Meaning.UNITS, Meaning.CLASSES})
+
+
+def _list_runs(titles: Sequence[Title]) -> list[tuple[int, int]]:
+    """Return the first and last index of each run of columns under one title."""
+    runs: list[tuple[int, int]] = []
+    for before, after in pairwise(range(len(titles))):
+        parent = titles[after].parent
+        if not parent or parent != (titles[before].parent or titles[before].text):
+            continue
+        if runs and runs[-1][1] == before:
+            runs[-1] = (runs[-1][0], after)
+        else:
+            runs.append((before, after))
+    return runs
+
+
+def _belongs(column: NumberColumn, meaning: Meaning) -> bool:
+    """Whether a column under a title of licences or classes counts them, and not pupils or another thing."""
+    described, title = column.described, column.title
+    if described.part is not Part.OTHER or not title.child:
+        return described.counted in (None, meaning)
+    own = match_meanings(Title(title.child))
+    return described.counted is meaning and (not own or meaning in own)
+
+
+def _drop_duplicates(parts: Iterable[NumberColumn], chosen: int | None) -> list[NumberColumn]:
+    """Return the columns without those equal to the chosen or to an earlier one; equal levels are none."""
+    kept: list[NumberColumn] = []
+    for part in sorted(parts, key=lambda part: (part.position != chosen, part.position)):
+        if part.described.part is Part.LEVEL or all(part.numbers != other.numbers for other in kept):
+            kept.append(part)
+    return sorted(kept, key=lambda part: part.position)
+
+
+def _is_status(column: NumberColumn) -> bool:
+    """Whether a column says what is asked for, or granted."""
+    return column.described.part in (Part.GRANTED, Part.REQUESTED) and (
+        column.described.counted is Meaning.UNITS or is_generic(column.title)
+    )
+
+
+def _is_stage(part: NumberColumn) -> bool:
+    described = part.described
+    return described.part is Part.LEVEL and described.is_cycle and bool(described.stage)
+
+
+def _are_one_whole(parts: Sequence[NumberColumn]) -> bool:
+    """Whether the columns are levels of a school that have nothing in common, so that their sum is its number."""
+    if any(part.described.part is not Part.LEVEL for part in parts):
+        return False
+    if len({part.described.is_cycle for part in parts}) > 1:
+        return False
+    nursery = [part for part in parts if part.described.stage == "nursery"]
+    others = [part for part in parts if part.described.stage != "nursery"]
+    return not nursery or not others or never_overlap(nursery, others)
+
+
+def _sum_options(group: _Group, total: NumberColumn | None) -> list[AnswerOption]:
+    """Return the sums that make sense: of all parts, and of the levels of the elementary school alone."""
+    parts = [part for part in group.parts if part is not total]
+    # Columns without titles of their own, below the one that covers them, may be parts of it.
+    summable = {Part.LEVEL, Part.OTHER, *([Part.WHOLE] if group.runs else [])}
+    if len(parts) < 2 or any(part.described.part not in summable for part in parts):  # noqa: PLR2004
+        return []
+    options = [_sum_option(parts)]
+    elementary = [part for part in parts if part.described.stage == "elementary"]
+    if 1 < len(elementary) < len(parts):
+        options.append(_sum_option(elementary))
+    return options
+
+
+def _run_options(group: _Group) -> list[AnswerOption]:
+    """Return the sum of the levels under each of several titles: « Licences accordées » over two cycles."""
+    if len(group.runs) < 2:  # noqa: PLR2004
+        return []
+    granted_first = sorted(group.runs, key=lambda name: describe_number_title(Title(name)).part is not Part.GRANTED)
+    sums = [group.runs[name] for name in granted_first]
+    return [_sum_option(run) for run in sums if len(run) > 1 and _are_one_whole(run)]
+
+
+def _single_options(parts: Sequence[NumberColumn]) -> list[AnswerOption]:
+    """Return each column alone: what is granted first, then the latest year."""
+    granted = [part for part in parts if part.described.part is Part.GRANTED]
+    ordered = sorted(parts, key=lambda part: (part.described.part is not Part.GRANTED, -part.described.year))
+    return [
+        AnswerOption(
+            column_letters(part.position),
+            f"{_name(part)}, par exemple {part.examples}{' (proposé)' if granted == [part] else ''}",
+        )
+        for part in ordered
+    ]
+
+
+def _sum_option(parts: Sequence[NumberColumn]) -> AnswerOption:
+    examples = ", ".join(map(str, add_numbers(parts)[:3]))
+    return AnswerOption(
+        "+".join(column_letters(part.position) for part in parts),
+        f"Additionner {_name_all(parts)}, par exemple {examples}",
+    )
+
+
+def _name(part: NumberColumn, *, short: bool = False) -> str:
+    title = (part.title.child if short else "") or part.title.text or part.title.parent
+    return f"« {' '.join(title.split())} » ({column_letters(part.position)})"
+
+
+def _name_all(parts: Sequence[NumberColumn]) -> str:
+    """Return the names of columns, without the title that they have in common."""
+    short = len({part.title.parent for part in parts}) == 1
+    *others, last = [_name(part, short=short) for part in parts]
+    return f"{', '.join(others)} et {last}" if others else last
