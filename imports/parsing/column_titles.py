@@ -143,7 +143,7 @@ def title_words(text: str) -> tuple[str, ...]:
 @lru_cache(maxsize=8192)
 def _plain_words(text: str) -> tuple[str, ...]:
     folded = _SPLIT_ABBREVIATIONS.sub(
-        lambda match: match[0].replace("e ", "").replace(" ", ""), fold(_CAMEL.sub(" ", text))
+        lambda match: match[0].replace("e ", "").replace(" ", ""), fold(_CAMEL.sub(" ", text.replace("€", " euro ")))
     )
     found: list[str] = []
     for token in folded.split():

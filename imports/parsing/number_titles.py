@@ -125,7 +125,7 @@ def may_be_number_of(meaning: Meaning, title: Title) -> bool:
 @lru_cache(maxsize=4096)
 def _find_counted(text: str) -> Meaning | None:
     words = set(title_words(text))
-    if "€" in text or words & (NON_COUNT_WORDS - {"eleve"}) or words & (UNRELATED_WORDS - {"eleve", "annee"}):
+    if words & (NON_COUNT_WORDS - {"eleve"}) or words & (UNRELATED_WORDS - {"eleve", "annee"}):
         return None
     if words & _LICENCE_WORDS:
         return Meaning.UNITS

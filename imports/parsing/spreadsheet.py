@@ -13,6 +13,7 @@ from imports.meanings import Meaning
 from imports.parsing import questions as layout_questions
 from imports.parsing import sheet_communes
 from imports.parsing.column_mapping import find_outdated_meanings, map_columns
+from imports.parsing.doubtful_numbers import ask_doubtful_numbers
 from imports.parsing.duplicate_tables import resolve_duplicate_tables
 from imports.parsing.headers import compute_header_digest
 from imports.parsing.number_columns import choose_number_columns
@@ -224,7 +225,8 @@ def _map_sheet(
     """Return the mapping for these titles and rows, its numbers settled or in question."""
     titled = any(title.text for title in titles)
     mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled)
-    return choose_number_columns(mapping, titles, sample, chosen, answers)
+    mapping = choose_number_columns(mapping, titles, sample, chosen, answers)
+    return ask_doubtful_numbers(mapping, titles, sample, answers)
 
 
 def _map_separately(detected: DetectedSheet, known: ParsingContext) -> ColumnMapping:

@@ -1,0 +1,99 @@
+"""Columns of numbers that count pupils, euros or years, and no licences."""
+
+from __future__ import annotations
+
+import pytest
+
+from imports.enums import Purpose
+from imports.meanings import Meaning
+from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
+from tests.imports.sample_files import UNUSED_UAIS, build_csv
+
+LEVELS = ["CP", "CE1", "CE2", "CM1", "CM2"]
+
+
+def parse_rows(titles, *numbers, **choices):
+    rows = [[uai, *line] for uai, line in zip(UNUSED_UAIS, numbers, strict=False)]
+    return parse_spreadsheet(build_csv([["UAI", *titles], *rows]), ParsingOptions(**choices))
+
+
+def read_codes(parsed):
+    return [question.code for question in parsed.questions]
+
+
+@pytest.mark.parametrize(
+    ("titles", "numbers", "code"),
+    [
+        (["Total"], [(112,), (245,), (180,)], "doubtful_numbers"),
+        (["Nombre"], [(45,), (38,), (52,)], "doubtful_numbers"),
+        (["Nombre"], [(12,), (9,), (95,)], "doubtful_numbers"),
+        (["Demande"], [(240,), (1250,), (620,)], "doubtful_numbers"),
+        (["Nombre de licences"], [(180,), (240,), (176,)], "doubtful_numbers"),
+        (["Licences"], [(2026,), (2026,), (2026,)], "doubtful_numbers"),
+        (["Nombre de classes"], [(112,), (245,), (180,)], "doubtful_numbers"),
+        (["Garçons", "Filles", "Total"], [(6, 8, 14), (10, 7, 17), (9, 12, 21)], "doubtful_numbers"),
+        (["Effectif mat.", "Effectif élém.", "Total"], [(6, 8, 14), (10, 7, 17), (9, 12, 21)], "doubtful_numbers"),
+        ([*LEVELS, "Total"], [(6, 5, 4, 7, 5, 27), (4, 3, 6, 5, 6, 24)], "doubtful_numbers"),
+        (["Souhait 1", "Souhait 2"], [(3, 5), (1, 2), (4, 3)], "ambiguous_column"),
+        (["Souhait 1"], [(3,), (1,), (4,)], "doubtful_numbers"),
+        (["Vœu n° 1"], [(3,), (1,), (4,)], "units_source_missing"),
+    ],
+)  # fmt: skip
+def test_numbers_that_may_be_no_licences_are_asked_about(titles, numbers, code):
+    parsed = parse_rows(titles, *numbers)
+    assert read_codes(parsed) == [code]
+
+
+@pytest.mark.parametrize(
+    ("titles", "numbers"),
+    [
+        (["Total"], [(9,), (11,), (10,)]),
+        (["Nombre"], [(3,), (30,), (12,)]),
+        (["Licences"], [(3,), (30,), (130,)]),
+        (["Licences"], [(180,)]),
+        (["Garçons", "Filles", "Licences"], [(60, 80, 5), (100, 70, 6), (90, 120, 7)]),
+        (["Garçons", "Filles", "Nombre"], [(60, 80, 5), (100, 70, 6), (90, 120, 7)]),
+        ([*LEVELS, "Total"], [(1, 2, 3, 1, 2, 9), (2, 3, 1, 2, 3, 11)]),
+        (["Effectif", "Nombre de classes"], [(140, 6), (170, 7), (210, 9)]),
+    ],
+)  # fmt: skip
+def test_numbers_of_licences_are_read_unaided(titles, numbers):
+    parsed = parse_rows(titles, *numbers)
+    assert parsed.questions == []
+    assert [row.units for row in parsed.rows] == [line[-1] for line in numbers]
+
+
+def test_the_question_shows_the_numbers_and_keeps_them():
+    parsed = parse_rows(["Total"], (112,), (245,), (180,))
+    assert "« Total » (B)" in parsed.questions[0].message
+    assert "112, 245, 180" in parsed.questions[0].message
+    assert [row.units for row in parsed.rows] == [112, 245, 180]
+
+
+def test_numbers_that_are_confirmed_are_read():
+    parsed = parse_rows(["Total"], (112,), (245,), (180,), answers={"doubtful_numbers": "B"})
+    assert (parsed.questions, [row.units for row in parsed.rows]) == ([], [112, 245, 180])
+
+
+def test_numbers_that_are_rejected_give_way_to_the_classes():
+    titles, numbers = ["Nb classes", "Total"], [(5, 112), (9, 245), (7, 180)]
+    assert read_codes(parse_rows(titles, *numbers)) == ["doubtful_numbers"]
+    parsed = parse_rows(titles, *numbers, answers={"doubtful_numbers": "not-C"})
+    assert (parsed.questions, [row.units for row in parsed.rows]) == ([], [5, 9, 7])
+
+
+def test_an_answer_about_one_column_is_none_about_another():
+    columns = {Meaning.UAI: 0, Meaning.UNITS: 2}
+    titles, numbers = ["Garçons", "Total"], [(60, 112), (90, 245), (70, 180)]
+    parsed = parse_rows(titles, *numbers, columns=columns, answers={"doubtful_numbers": "not-B"})
+    assert read_codes(parsed) == ["doubtful_numbers"]
+
+
+def test_numbers_that_do_not_matter_are_not_asked_about():
+    numbers = [(112,), (245,), (180,)]
+    assert parse_rows(["Total"], *numbers, units_for_all=1).questions == []
+    assert parse_rows(["Total"], *numbers, purpose=Purpose.PORTFOLIO).questions == []
+
+
+def test_prices_are_no_number_of_licences():
+    assert Meaning.UNITS not in parse_rows(["Licences (€)"], (12,), (24,), (36,)).columns
