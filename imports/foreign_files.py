@@ -17,6 +17,7 @@ from imports.layout import FurtherTable, PreviewRow, SheetRegion
 from imports.meanings import Meaning, Problem, RowNote
 from imports.parsing.rows import ParsedRow
 from imports.parsing.spreadsheet import ParsedSheet, ParsingContext, ParsingOptions, parse_spreadsheet
+from imports.parsing.uai_columns import ComparedRow
 from imports.question import LayoutQuestion
 from imports.workbooks import provenance
 from imports.workbooks.annotated_workbook import AnnotatedWorkbook, annotate_as_it_came, rebuild_from_values
@@ -68,6 +69,7 @@ def parse_foreign_file(
         volume=Volume(answer["volume"]) if answer["volume"] else None,
         questions=[LayoutQuestion.from_json(question) for question in answer["questions"]],
         answered=[LayoutQuestion.from_json(question) for question in answer["answered"]],
+        compared=[ComparedRow(*row) for row in answer["compared"]],
         rows=rows,
     )
 
@@ -147,6 +149,7 @@ def child_parse(
         "volume": parsed.volume.value if parsed.volume else "",
         "questions": [_dump_question(question) for question in parsed.questions],
         "answered": [_dump_question(question) for question in parsed.answered],
+        "compared": [tuple(row) for row in parsed.compared],
     }
 
 

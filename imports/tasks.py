@@ -20,7 +20,13 @@ from imports.operations.apply_rows import return_to_review
 from imports.operations.cancellation import cancel_stopped, report_application_given_up, report_reading_given_up
 from imports.operations.cancellation import recover_abandoned as recover_abandoned_imports
 from imports.operations.import_lock import APPLY_TASK, LARGE_QUEUE, QUEUE, READ_TASK
-from imports.operations.intake import get_parsing_options, load_parsing_context, reject, store_parsed
+from imports.operations.intake import (
+    answer_by_directory,
+    get_parsing_options,
+    load_parsing_context,
+    reject,
+    store_parsed,
+)
 from jobs.lanes import declare_lane
 from jobs.periodic_tasks import periodic_task
 from jobs.process import disable_gc
@@ -45,12 +51,10 @@ def read(import_id: int) -> None:
         try:
             report("reading", 0, 0)
             content = bytes(ImportFile.objects.values_list("content", flat=True).get(pk=import_id))
-            found: ParsedSheet = parse_foreign_file(
-                content,
-                get_parsing_options(spreadsheet_import),
-                partial(report, "reading"),
-                known=load_parsing_context(spreadsheet_import),
-            )
+            options, known = get_parsing_options(spreadsheet_import), load_parsing_context(spreadsheet_import)
+            found: ParsedSheet = parse_foreign_file(content, options, partial(report, "reading"), known=known)
+            if (answered := answer_by_directory(options, found)) is not None:
+                found = parse_foreign_file(content, answered, partial(report, "reading"), known=known)
             store_parsed(import_id=import_id, parsed_sheet=found, on_progress=report)
         except progress.ImportStopped:
             cancel_stopped(import_id=import_id, at=timezone.now())

@@ -175,4 +175,5 @@ def _remapped_choices(earlier: SpreadsheetImport, parsed_sheet: ParsedSheet) -> 
             return LayoutChoices()
         if places:
             columns[meaning] = places[0]
-    return replace(build_choices(earlier, None), columns=columns, carried=False)
+    # Answers name columns by their letters, which have moved.
+    return replace(build_choices(earlier, None), columns=columns, answers={}, carried=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -9,6 +10,7 @@ from django.db import transaction
 from imports import rows
 from imports.checks import CheckRequest, check_rows, context_queries
 from imports.checks.school_resolution import collect_uais, resolve_schools
+from imports.checks.uai_columns import find_agreeing_column
 from imports.enums import ImportState, Purpose, Volume
 from imports.layout import Layout, LayoutChoices
 from imports.meanings import Meaning
@@ -18,6 +20,7 @@ from imports.operations.corrected_file import lock_with_corrected, requeue_if_mo
 from imports.operations.import_lock import READ_TASK, lock_import, queue_task
 from imports.operations.upload import check_volume
 from imports.parsing.spreadsheet import ParsingContext, ParsingOptions, RememberedMapping
+from imports.parsing.uai_columns import UAI_COLUMNS
 from licensing.pools.operations.demands import no_progress
 from schools.queries import list_communes
 
@@ -126,6 +129,15 @@ def load_parsing_context(spreadsheet_import: SpreadsheetImport) -> ParsingContex
         ).values_list("header_digest", "columns", "volume")
     }
     return ParsingContext(remembered, list_communes())
+
+
+def answer_by_directory(options: ParsingOptions, parsed_sheet: ParsedSheet) -> ParsingOptions | None:
+    """Return options with the column of UAI whose schools bear the rows' names, None where it is read already."""
+    letters = find_agreeing_column(parsed_sheet.compared) if parsed_sheet.compared else ""
+    questions = [q for q in (*parsed_sheet.questions, *parsed_sheet.answered) if q.code == UAI_COLUMNS]
+    if not letters or all(question.answer == letters for question in questions):
+        return None
+    return replace(options, answers={**options.answers, UAI_COLUMNS: letters})
 
 
 @transaction.atomic

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from imports.formats.sheet_types import CellRow
     from imports.parsing.cell_classification import ColumnSample
     from imports.parsing.column_titles import Title
+    from imports.parsing.uai_columns import ComparedRow
 
 #: Meanings with consequences: between two candidate columns the member chooses.
 CRITICAL_MEANINGS = (Meaning.UAI, Meaning.EMAIL, Meaning.UNITS, Meaning.CLASSES)
@@ -67,6 +68,8 @@ class ColumnMapping(NamedTuple):
     #: The columns whose sum a number is, by meaning; the first of them is in `columns`.
     sums: dict[Meaning, tuple[int, ...]]
     remarks: list[str]
+    #: Rows by which the directory can choose between several columns of UAI.
+    compared: Sequence[ComparedRow] = ()
 
 
 def map_columns(

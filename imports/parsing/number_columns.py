@@ -66,7 +66,7 @@ class _Chooser:
         answers: Mapping[str, str],
     ) -> None:
         self.mapping = mapping._replace(
-            columns=dict(mapping.columns), questions=list(mapping.questions), sums={}, remarks=[]
+            columns=dict(mapping.columns), questions=list(mapping.questions), sums={}, remarks=list(mapping.remarks)
         )
         self._titles = titles
         taken = {index for meaning, index in mapping.columns.items() if meaning not in _NUMBERS}

@@ -23,6 +23,7 @@ from imports.parsing.row_decisions import decide_rows
 from imports.parsing.sheet_selection import collect_sample, select_sheets
 from imports.parsing.sheet_shapes import open_tables
 from imports.parsing.stacked_tables import TableReader, describe_tables, list_further_tables
+from imports.parsing.uai_columns import choose_uai_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from imports.parsing.rows import ParsedRow
     from imports.parsing.sheet_selection import DetectedSheet
     from imports.parsing.stacked_tables import ReadTable
+    from imports.parsing.uai_columns import ComparedRow
     from imports.question import LayoutQuestion
 
 
@@ -100,6 +102,8 @@ class ParsedSheet:
     answered: list[LayoutQuestion]
     remarks: list[str]
     rows: list[ParsedRow]
+    #: Rows by which the directory can choose between several columns of UAI; () where it need not.
+    compared: Sequence[ComparedRow] = ()
 
 
 def parse_spreadsheet(
@@ -184,6 +188,7 @@ def parse_spreadsheet(
         answered=[question for question in questions if not question.is_open],
         remarks=remarks,
         rows=rows,
+        compared=mapping.compared,
     )
 
 
@@ -225,6 +230,7 @@ def _map_sheet(
     """Return the mapping for these titles and rows, its numbers settled or in question."""
     titled = any(title.text for title in titles)
     mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled)
+    mapping = choose_uai_column(mapping, titles, sample, chosen, answers)
     mapping = choose_number_columns(mapping, titles, sample, chosen, answers)
     return ask_doubtful_numbers(mapping, titles, sample, answers)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from django.forms import BoundField
 
     from imports.models import SpreadsheetImport
+    from imports.question import LayoutQuestion
 
 #: Meanings of columns, in the option groups of the select.
 MEANING_GROUPS = {
@@ -123,7 +124,7 @@ class LayoutForm(forms.Form):
         if self.requires_answers and not self._is_moved(data):
             for question in self.questions:
                 name = f"answer_{question.code}"
-                if not data.get(name) and name not in self.errors:
+                if not data.get(name) and name not in self.errors and not self._chooses_column(question, data):
                     self.add_error(name, "Choisissez une réponse.")
         return data
 
@@ -136,7 +137,12 @@ class LayoutForm(forms.Form):
         sheets, header_row = data.get("sheets") or self.layout.parsed_sheets, data["header_row"]
         same_sheets = sheets == self.layout.parsed_sheets
         moved = self._is_moved(data)
-        answers = {q.code: answer for q in self.questions if (answer := data.get(f"answer_{q.code}"))}
+        # Another column chosen for what the question is about replaces the answer that it came with.
+        answers = {
+            q.code: answer
+            for q in self.questions
+            if (answer := data.get(f"answer_{q.code}")) and not (answer == q.answer and self._chooses_column(q, data))
+        }
         chosen = {data[f"column_{index}"]: index for index in self.editable_columns if data[f"column_{index}"]}
         return {
             "sheets": sheets,
@@ -146,6 +152,12 @@ class LayoutForm(forms.Form):
             "volume": data.get("volume") or "",
             "units_for_all": data.get("units_for_all"),
         }
+
+    def _chooses_column(self, question: LayoutQuestion, data: dict[str, Any]) -> bool:
+        """Whether another column is chosen for the meaning that a question is about."""
+        chosen = [index for index in self.editable_columns if data.get(f"column_{index}") == question.column]
+        before = [index for meaning, index in self.layout.columns.items() if meaning == question.column]
+        return bool(question.column and chosen) and chosen != before
 
     def _is_moved(self, data: dict[str, Any]) -> bool:
         """Whether another sheet or header row is chosen."""

@@ -359,7 +359,7 @@ def test_a_question_is_answered_and_the_file_read_again(pool):
     school, other = SchoolFactory.create_batch(2)
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, other.uai), titles=("UAI", "RNE")))
     assert [question.code for question in spreadsheet_import.layout.questions] == [
-        "ambiguous_column",
+        "uai_columns",
         "units_source_missing",
     ]
     operations.choose_layout(

@@ -151,7 +151,7 @@ def test_two_uai_columns_ask_a_question():
     assert titles(parsed_sheet) == {"uai": "UAI école"}  # the surer title
     content = build_csv([["UAI", "RNE"], [UNUSED_UAIS[0], UNUSED_UAIS[2]], [UNUSED_UAIS[1], UNUSED_UAIS[3]]])
     parsed_sheet = parse_spreadsheet(content, ParsingOptions(units_for_all=1))
-    assert question_codes(parsed_sheet) == ["ambiguous_column"]
+    assert question_codes(parsed_sheet) == ["uai_columns"]
     assert "« UAI » (A) et « RNE » (B)" in parsed_sheet.questions[0].message
     assert parsed_sheet.rows == []
     answered = parse_spreadsheet(content, ParsingOptions(units_for_all=1, columns={Meaning.UAI: 1}))

@@ -7,6 +7,7 @@ import pytest
 from collectivities.models import Role
 from imports.enums import ImportState
 from imports.layout import Layout, SheetRegion
+from imports.meanings import Meaning
 from imports.models import SpreadsheetImport
 from imports.operations.intake import get_parsing_options
 from imports.question import AnswerOption, LayoutQuestion
@@ -68,3 +69,34 @@ def test_another_header_row_asks_anew(asked, manager):
     manager.post(f"/imports/{asked.pk}/lecture/", {"header_row": 2, "answer_repeated_schools": "count"})
     asked.refresh_from_db()
     assert (asked.state, asked.choices.answers) == (ImportState.UPLOADED, {})
+
+
+UAI_QUESTION = LayoutQuestion(
+    "uai",
+    "uai_columns",
+    "Plusieurs colonnes…",
+    (AnswerOption("A", "« UAI » (A)"), AnswerOption("B", "« RNE » (B)")),
+    "A",
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "columns", "answers"),
+    [
+        (UAI_QUESTION, {"column_1": "uai"}, {}),
+        (UAI_QUESTION, {"column_0": "uai"}, {"uai_columns": "A"}),
+        (UAI_QUESTION._replace(answer=""), {"column_1": "uai"}, {}),
+    ],
+)
+def test_a_column_chosen_below_replaces_the_answer_about_it(nimes, manager, before, columns, answers):
+    layout = Layout(
+        kind="xlsx", sheets=["A"], regions=[SheetRegion(0, 1)], titles=["UAI", "RNE"],
+        columns={Meaning.UAI: 0} if before.answer else {}, answered=[before],
+    )  # fmt: skip
+    one = SpreadsheetImport.objects.create(
+        purpose="portfolio", filename="a.xlsx", size=1, created_at=TERM, layout=layout, state=ImportState.READ
+    )
+    radio = {"answer_uai_columns": before.answer} if before.answer else {}
+    assert manager.post(f"/imports/{one.pk}/lecture/", {"header_row": 1, **radio, **columns}).status_code == 302
+    one.refresh_from_db()
+    assert one.choices.answers == answers
