@@ -107,6 +107,27 @@ def test_the_column_of_numbers_is_chosen_by_its_title(run, pool):
     assert output["resolved"][0]["quantity"] == 7
 
 
+def test_columns_are_chosen_by_their_titles(run, pool):
+    school, other = SchoolFactory.create_batch(2)
+    content = build_csv([["UAI", "RNE", "Demandées", "Accordées", "Nb classes"], [other.uai, school.uai, 7, 5, 9]])
+    options = ["--column=uai=rne", "--column=units=Accordées", "--json"]
+    output = json.loads(run(content, *options)[1])
+    assert (output["questions"], output["columns"]["uai"]) == ([], "RNE")
+    assert [(row["uai"], row["quantity"]) for row in output["resolved"]] == [(school.uai, 5)]
+    # Without a column of licences, the classes give their number.
+    output = json.loads(run(content, "--column=uai=RNE", "--column=units=", "--json")[1])
+    assert [row["quantity"] for row in output["resolved"]] == [9]
+    output = json.loads(run(content, "--column=uai=RNE", "--quantity=2", "--json")[1])
+    assert [row["quantity"] for row in output["resolved"]] == [2]
+
+
+def test_a_column_chosen_by_its_title_is_that_column_alone(run, pool):
+    rows = [[school.uai, 180, 2] for school in SchoolFactory.create_batch(3)]
+    content = build_csv([["", "Licences", ""], ["UAI", "Cycle 2", "Cycle 3"], *rows])
+    output = json.loads(run(content, "--column=units=Cycle 2", "--json")[1])
+    assert (output["questions"], [row["quantity"] for row in output["resolved"]]) == ([], [180, 180, 180])
+
+
 SHAPE = {
     "sheet", "sheets", "header_row", "columns", "rows", "verdicts", "resolved", "problems", "questions", "applied",
     "licences", "messages", "import", "state", "refusal", "code",
@@ -119,10 +140,18 @@ SHAPE = {
         (["--quantity-column=Absente"], {}, "unknown_column"),
         (["--quantity=0"], {}, "invalid_quantity"),
         (["--answer=oui"], {}, "invalid_answer"),
+        (["--column=RNE"], {}, "invalid_column"),
+        (["--column=rne=RNE"], {}, "unknown_meaning"),
+        (["--column=uai=UAI", "--column=uai=RNE"], {}, "repeated_column"),
+        (["--column=units=Licences", "--quantity-column=Licences"], {}, "repeated_column"),
+        (["--column=units=Licences", "--column=classes=Licences"], {}, "shared_column"),
+        (["--column=name=Absente"], {}, "unknown_column"),
+        (["--quantity=1", "--column=units=Licences"], {}, "conflicting_quantities"),
         (["--quantity=1", "--quantity-column=Licences"], {}, "conflicting_quantities"),
         ([], {"pool_id": None}, "pool_missing"),
         ([], {"pool_id": 0}, "unknown_pool"),
         (["--purpose=portfolio"], {}, "not_an_allocation"),
+        (["--purpose=portfolio", "--column=units=Licences"], {"pool_id": None}, "not_an_allocation"),
         ([], {"slug": "ailleurs"}, "unknown_collectivity"),
         ([], {"content": None}, "file_not_found"),
     ],

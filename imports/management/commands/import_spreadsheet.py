@@ -14,35 +14,26 @@ from django_tenants.utils import tenant_context
 from core import formatting
 from imports import operations, queries, tasks
 from imports.confirmation_guard import build_guard
-from imports.enums import ImportState, Purpose, Verdict, Volume
+from imports.enums import ImportState, Purpose, Verdict
 from imports.exceptions import NothingToApply
 from imports.formats import limits
 from imports.json_report import build_rejected_report, build_report
 from imports.layout import LayoutChoices
+from imports.management.column_options import CHOSEN_MEANINGS, CommandRejected, choose_columns, parse_columns
 from imports.meanings import Meaning
 from imports.parsing.declined_rows import DECLINED
 from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
-from schools.folding import fold
 from tenants.models import Collectivity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from django.core.management.base import CommandParser
 
     from imports.models import SpreadsheetImport
 
 EXIT_REJECTED = 2
-
-
-class CommandRejected(Exception):
-    """The command is rejected and nothing was done. `code` is stable, the sentence French."""
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
 
 
 class Command(BaseCommand):
@@ -62,6 +53,15 @@ class Command(BaseCommand):
         parser.add_argument("--pool", type=int, metavar="ID", help="le lot d'une attribution")
         parser.add_argument("--quantity", type=int, metavar="N", help="un même nombre de licences pour toutes")
         parser.add_argument("--quantity-column", metavar="NAME", help="la colonne qui donne le nombre de licences")
+        parser.add_argument(
+            "--column",
+            action="append",
+            default=[],
+            dest="columns",
+            metavar="MEANING=TITLE",
+            help="la colonne d'une information, par son titre, ou aucune (MEANING=) ; autant de fois qu'il en faut. "
+            f"MEANING : {', '.join(CHOSEN_MEANINGS)}",
+        )
         parser.add_argument("--sheet", metavar="NAME", help="la feuille à lire")
         parser.add_argument(
             "--answer",
@@ -123,9 +123,9 @@ class Command(BaseCommand):
         )
         tasks.read(import_id=spreadsheet_import.pk)
         spreadsheet_import.refresh_from_db()
-        title = options["quantity_column"]
-        if title is not None and spreadsheet_import.state in (ImportState.READ, ImportState.CHECKED):
-            _choose_units_column(spreadsheet_import, title.strip())
+        titles = parse_columns(options)
+        if titles and spreadsheet_import.state in (ImportState.READ, ImportState.CHECKED):
+            choose_columns(spreadsheet_import, titles)
             tasks.read(import_id=spreadsheet_import.pk)
             spreadsheet_import.refresh_from_db()
         return spreadsheet_import
@@ -187,8 +187,9 @@ class Command(BaseCommand):
 
 def _validate_options(options: dict[str, Any]) -> tuple[Collectivity, bytes]:
     """Return the collectivity and the file content. Raises `CommandRejected` for invalid options."""
+    columns = parse_columns(options)
     slug, quantity, file = options["collectivity"], options["quantity"], options["file"]
-    if quantity is not None and options["quantity_column"] is not None:
+    if quantity is not None and Meaning.UNITS in columns:
         raise CommandRejected(
             "conflicting_quantities",
             "Donnez un même nombre (--quantity) ou une colonne (--quantity-column), pas les deux.",
@@ -227,7 +228,7 @@ def _is_already_applied(payload: dict[str, Any]) -> bool:
 
 def _check_pool(options: dict[str, Any]) -> None:
     if options["purpose"] == Purpose.PORTFOLIO:
-        if options["pool"] is not None or options["quantity"] is not None or options["quantity_column"] is not None:
+        if options["pool"] is not None or options["quantity"] is not None or Meaning.UNITS in parse_columns(options):
             raise CommandRejected(
                 "not_an_allocation",
                 "--pool, --quantity et --quantity-column ne valent que pour une attribution : le périmètre n'en a pas.",
@@ -236,42 +237,3 @@ def _check_pool(options: dict[str, Any]) -> None:
         raise CommandRejected("pool_missing", "Indiquez le lot de l'attribution : --pool ID.")
     elif not Pool.objects.filter(pk=options["pool"]).exists():
         raise CommandRejected("unknown_pool", f"Cette collectivité n'a pas de lot n° {options['pool']}.")
-
-
-def _choose_units_column(spreadsheet_import: SpreadsheetImport, title: str) -> None:
-    """Parse the file again with this units column. Raises `CommandRejected` if there is not one."""
-    layout = spreadsheet_import.layout
-    found = _find_columns(title, layout.titles)
-    if len(found) != 1:
-        named = ", ".join(f"« {name} »" for name in layout.titles if name.strip())
-        raise CommandRejected(
-            "unknown_column" if not found else "several_columns",
-            f"Le tableau n'a pas de colonne « {title} ». Ses titres : {named or 'aucun'}."
-            if not found
-            else f"Le tableau a {len(found)} colonnes « {title} » : donnez-leur des titres différents.",
-        )
-    operations.choose_layout(
-        import_id=spreadsheet_import.pk,
-        sheets=layout.parsed_sheets,
-        header_row=layout.header_row,
-        columns={**layout.columns, Meaning.UNITS: found[0]},
-        volume=Volume.COLUMN,
-        units_for_all=None,
-        by=None,
-        at=timezone.now(),
-    )
-
-
-def _find_columns(title: str, titles: Sequence[str]) -> list[int]:
-    """Return the columns with this title: exact, else ignoring case and accents, else by its last line."""
-    wanted = fold(title)
-    matchers: tuple[Callable[[str], bool], ...] = (
-        lambda name: name.strip() == title,
-        lambda name: fold(name) == wanted,
-        lambda name: fold(name.rpartition(" / ")[2]) == wanted,
-    )
-    for matches in matchers:
-        found = [index for index, name in enumerate(titles) if name.strip() and matches(name)]
-        if found:
-            return found
-    return []
