@@ -13,7 +13,14 @@ from imports.meanings import LABELS, Meaning
 from imports.parsing.column_mapping import column_letters
 from imports.parsing.column_titles import Title, match_meanings
 from imports.parsing.number_table import add_numbers, is_sum, list_number_columns, never_overlap
-from imports.parsing.number_titles import Part, describe_number_title, is_generic, may_be_number_of, names_total
+from imports.parsing.number_titles import (
+    Part,
+    describe_number_title,
+    is_about_pupils,
+    is_generic,
+    may_be_number_of,
+    names_total,
+)
 from imports.question import AnswerOption, LayoutQuestion
 
 if TYPE_CHECKING:
@@ -68,7 +75,7 @@ class _Chooser:
         self.mapping = mapping._replace(
             columns=dict(mapping.columns), questions=list(mapping.questions), sums={}, remarks=list(mapping.remarks)
         )
-        self._titles = titles
+        self._titles = titles = _name_untitled(titles)
         taken = {index for meaning, index in mapping.columns.items() if meaning not in _NUMBERS}
         self._numbers = {
             index: column for index, column in list_number_columns(titles, sample).items() if index not in taken
@@ -102,7 +109,9 @@ class _Chooser:
         levels = [
             column
             for column in self._numbers.values()
-            if column.described.part is Part.LEVEL and column.described.counted in (None, Meaning.CLASSES)
+            if column.described.part is Part.LEVEL
+            and column.described.counted in (None, Meaning.CLASSES)
+            and not is_about_pupils(column.title)
         ]
         if len(levels) < 2 or max(number for part in levels for number in part.counts) > MAX_LEVEL_CLASSES:  # noqa: PLR2004
             return
@@ -217,6 +226,19 @@ class _Chooser:
 
 
 _NUMBERS = frozenset({Meaning.UNITS, Meaning.CLASSES})
+
+
+def _name_untitled(titles: Sequence[Title]) -> list[Title]:
+    """Return the titles, those that are missing after one of licences or classes with it as their parent.
+
+    A title merged over several columns is followed by blank ones in a text file.
+    """
+    named = list(titles)
+    for index in range(1, len(named)):
+        before = named[index - 1]
+        if not named[index].text and not named[index].parent and describe_number_title(before).counted is not None:
+            named[index] = Title("", before.parent or before.text)
+    return named
 
 
 def _list_runs(titles: Sequence[Title]) -> list[tuple[int, int]]:

@@ -55,7 +55,16 @@ class _SummedSheet:
         self.name, self.hidden, self.merged = sheet.name, sheet.hidden, sheet.merged
         self.hidden_rows, self.struck = sheet.hidden_rows, sheet.struck
         parts = {index: columns[0] for columns in sums for index in columns}
-        self._missing = {(row, index) for row, index in sheet.uncomputed | sheet.errors if index in parts}
+        # A number shared by several rows stands in the first of them alone.
+        shared = {
+            (row, index)
+            for area in sheet.merged
+            for index in parts
+            if area.left <= index <= area.right
+            for row in range(area.top + 1, min(area.bottom, sheet.height) + 1)
+        }
+        unread = sheet.uncomputed | sheet.errors
+        self._missing = shared | {(row, index) for row, index in unread if index in parts}
         missing_sums = frozenset((row, parts[index]) for row, index in sheet.uncomputed if index in parts)
         self.uncomputed = sheet.uncomputed | missing_sums
         # The text of the sum says where the error is.

@@ -176,6 +176,25 @@ def test_levels_whose_titles_name_classes_are_added_up():
     assert (read_units(parsed), parsed.questions) == ([9, 11, 10], [])
 
 
+def test_levels_of_pupils_are_no_classes():
+    content = build_levels("Effectifs par niveau", numbers=[(4, 5, 3, 6, 2), (3, 3, 4, 2, 5)])
+    assert [question.code for question in parse(content).questions] == ["units_source_missing"]
+
+
+def test_untitled_numbers_after_a_title_of_licences_are_asked_about():
+    rows = [["UAI", "Licences", ""], *([uai, 3, 2] for uai in UNUSED_UAIS[:3])]
+    assert list_options(parse(build_csv(rows))) == ["B+C", "B", "C"]
+    notes = [["UAI", "Licences", ""], *([uai, 3, "rappel"] for uai in UNUSED_UAIS[:3])]
+    assert (read_units(parse(build_csv(notes))), parse(build_csv(notes)).questions) == ([3, 3, 3], [])
+
+
+def test_a_part_that_several_rows_share_leaves_their_sums_open():
+    numbers = zip(UNUSED_UAIS[:3], (3, None, 3), strict=True)
+    rows = [["UAI", "Licences", None], [None, "Cycle 2", "Cycle 3"], *([uai, first, 2] for uai, first in numbers)]
+    parsed = parse(build_xlsx(rows, merged=["B1:C1", "B3:B4"]))
+    assert read_units(parsed) == [5, None, 5]
+
+
 def test_levels_beside_a_number_of_licences_are_not_asked_about():
     parsed = parse_rows([*LEVELS, "Licences"], *[(*line, 4) for line in CLASSES])
     assert (read_units(parsed), parsed.questions) == ([4, 4, 4], [])
