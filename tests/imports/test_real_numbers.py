@@ -1,4 +1,4 @@
-"""Real-looking lists outside the repository whose numbers stand in several columns: summed or asked, never one alone."""
+"""Lists outside the repository whose number stands in several columns: added up or asked about, never one alone."""
 
 from __future__ import annotations
 
