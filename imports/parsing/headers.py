@@ -23,7 +23,7 @@ from imports.parsing.table_boundaries import find_title_meanings
 from schools.folding import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from imports.formats.sheet_types import CellRow, MergedRange
 
@@ -129,11 +129,19 @@ def _complete_header(candidates: Sequence[_CandidateRow], best: int, merged: Seq
     """Return the header of which one row was found, joined with a second row above or below it."""
     if best and (titles := _join_rows(candidates[best - 1], candidates[best], best, merged)):
         return Header(best, titles)
-    if best + 1 < len(candidates) and candidates[best + 1].may_be_lower_row(candidates[best]):
+    if best + 1 < len(candidates) and candidates[best + 1].may_be_lower_row(
+        candidates[best], _list_covered(best, merged)
+    ):
         titles = _join_rows(candidates[best], candidates[best + 1], best + 1, merged)
         if titles:
             return Header(best + 1, titles)
     return Header(best, _name_covered(candidates[best].titles(), best, merged))
+
+
+def _list_covered(row: int, merged: Sequence[MergedRange]) -> set[int]:
+    """Return the columns below the titles of a row that are merged over several columns. `row`: its index, from 0."""
+    spans = [area for area in merged if area.top <= row + 1 <= area.bottom and area.right > area.left]
+    return {index for area in spans for index in range(area.left, min(area.right, MAX_SAMPLED_COLUMNS) + 1)}
 
 
 def _name_covered(titles: list[Title], row: int, merged: Sequence[MergedRange]) -> list[Title]:
@@ -210,14 +218,19 @@ class _CandidateRow:
         )
         return not looks_like_data and (len(self.filled) > 1 or width == 1)
 
-    def may_be_lower_row(self, parent: _CandidateRow) -> bool:
-        """Whether the row may be the second header row: short texts, not below every upper title."""
+    def may_be_lower_row(self, parent: _CandidateRow, covered: Collection[int]) -> bool:
+        """Whether the row may be the second header row: short texts, not below every upper title.
+
+        Whatever they say, where a merged title covers them all.
+        """
         if self.has_data or not self.filled or self.numbers:
             return False
         texts = [self.texts[index] for index in self.filled]
         if any(len(text) > MAX_TITLE_LENGTH for text in texts) or all(map(_UNIT.fullmatch, texts)):
             return False
         below, above = set(self.filled), set(parent.filled)
+        if len(above) > 1 and len(below) > 1 and below <= set(covered):
+            return True
         title_like = sum(
             is_title_like(self.texts[index]) or is_level(self.texts[index]) or bool(_YEAR.fullmatch(self.texts[index]))
             for index in below

@@ -181,6 +181,13 @@ def test_levels_of_pupils_are_no_classes():
     assert [question.code for question in parse(content).questions] == ["units_source_missing"]
 
 
+@pytest.mark.parametrize("titles", [["élèves", "enseignants"], ["Français", "Maths"], ["quota", "réserve"]])
+def test_titles_of_any_words_below_a_merged_one_are_titles(titles):
+    parsed = parse(build_levels("Licences", levels=titles, numbers=[(3, 2), (4, 4), (1, 5)]))
+    assert parsed.titles[2:] == [f"Licences / {title}" for title in titles]
+    assert list_options(parsed) == ["C+D", "C", "D"]
+
+
 def test_untitled_numbers_after_a_title_of_licences_are_asked_about():
     rows = [["UAI", "Licences", ""], *([uai, 3, 2] for uai in UNUSED_UAIS[:3])]
     assert list_options(parse(build_csv(rows))) == ["B+C", "B", "C"]
