@@ -69,6 +69,7 @@ def parse_foreign_file(
         volume=Volume(answer["volume"]) if answer["volume"] else None,
         questions=[LayoutQuestion.from_json(question) for question in answer["questions"]],
         answered=[LayoutQuestion.from_json(question) for question in answer["answered"]],
+        sums={Meaning(name): indexes for name, indexes in answer["sums"].items()},
         compared=[ComparedRow(*row) for row in answer["compared"]],
         rows=rows,
     )
@@ -149,6 +150,7 @@ def child_parse(
         "volume": parsed.volume.value if parsed.volume else "",
         "questions": [_dump_question(question) for question in parsed.questions],
         "answered": [_dump_question(question) for question in parsed.answered],
+        "sums": {meaning.value: list(indexes) for meaning, indexes in parsed.sums.items()},
         "compared": [tuple(row) for row in parsed.compared],
     }
 

@@ -62,6 +62,8 @@ class Layout:
     preview: Sequence[PreviewRow] = ()
     #: Index of the column by meaning.
     columns: Mapping[Meaning, int] = field(default_factory=dict)
+    #: Indexes of the columns whose sum a number is, by meaning; the first of them is in `columns`.
+    sums: Mapping[Meaning, Sequence[int]] = field(default_factory=dict)
     volume: Volume | None = None
     #: Digest of the titles, and whether their meanings are those remembered from an earlier import.
     header_digest: str = ""
@@ -89,6 +91,7 @@ class Layout:
                     ],
                     "preview": lambda rows: [PreviewRow(**row) for row in rows],
                     "columns": _read_columns,
+                    "sums": _read_columns,
                     "volume": lambda volume: Volume(volume) if volume else None,
                     "questions": _read_questions,
                     "answered": _read_questions,
@@ -105,6 +108,7 @@ class Layout:
             ],
             "preview": [row._asdict() for row in self.preview],
             "columns": _write_columns(self.columns),
+            "sums": {str(meaning): list(indexes) for meaning, indexes in self.sums.items()},
             "volume": self.volume.value if self.volume else None,
             "questions": [question.as_json() for question in self.questions],
             "answered": [question.as_json() for question in self.answered],

@@ -159,6 +159,7 @@ def store_parsed(
         titles=parsed_sheet.titles,
         preview=parsed_sheet.preview,
         columns=parsed_sheet.columns,
+        sums=parsed_sheet.sums,
         volume=parsed_sheet.volume,
         header_digest=parsed_sheet.header_digest,
         remembered=parsed_sheet.remembered,

@@ -104,6 +104,8 @@ class ParsedSheet:
     rows: list[ParsedRow]
     #: Rows by which the directory can choose between several columns of UAI; () where it need not.
     compared: Sequence[ComparedRow] = ()
+    #: Indexes of the columns whose sum a number is, by meaning.
+    sums: Mapping[Meaning, Sequence[int]] = field(default_factory=dict)
 
 
 def parse_spreadsheet(
@@ -189,6 +191,7 @@ def parse_spreadsheet(
         remarks=remarks,
         rows=rows,
         compared=mapping.compared,
+        sums=mapping.sums,
     )
 
 

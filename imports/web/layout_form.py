@@ -42,6 +42,8 @@ class LayoutColumn(NamedTuple):
     title: str
     examples: list[str]
     field: BoundField
+    #: Letters of the column that this one is added to, "" where it is read alone or not at all.
+    added_to: str
 
 
 class LayoutForm(forms.Form):
@@ -174,6 +176,7 @@ class LayoutForm(forms.Form):
         others: list[LayoutColumn] = []
         for index in self.editable_columns:
             shown = self.layout.get_examples(index)
-            column = LayoutColumn(column_letters(index), self.titles[index], shown, self[f"column_{index}"])
-            (settled if column.field.value() else others).append(column)
+            added_to = next((column_letters(sums[0]) for sums in self.layout.sums.values() if index in sums[1:]), "")
+            column = LayoutColumn(column_letters(index), self.titles[index], shown, self[f"column_{index}"], added_to)
+            (settled if column.field.value() or added_to else others).append(column)
         return settled, others

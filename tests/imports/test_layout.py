@@ -21,6 +21,7 @@ LAYOUT = Layout(
     titles=["UAI", "Licences"],
     preview=[PreviewRow(2, ["UAI", "Licences"]), PreviewRow(3, ["0301234D", ""]), PreviewRow(4, ["", "3"])],
     columns={Meaning.UAI: 0, Meaning.UNITS: 1},
+    sums={Meaning.UNITS: [1, 2]},
     volume=Volume.COLUMN,
     header_digest="a" * 64,
     remembered=True,

@@ -100,3 +100,17 @@ def test_a_column_chosen_below_replaces_the_answer_about_it(nimes, manager, befo
     assert manager.post(f"/imports/{one.pk}/lecture/", {"header_row": 1, **radio, **columns}).status_code == 302
     one.refresh_from_db()
     assert one.choices.answers == answers
+
+
+def test_the_page_names_the_columns_that_are_added_up(nimes, manager):
+    layout = Layout(
+        kind="xlsx", sheets=["A"], regions=[SheetRegion(0, 1)], titles=["UAI", "CP", "CE1"],
+        columns={Meaning.UAI: 0, Meaning.CLASSES: 1}, sums={Meaning.CLASSES: [1, 2]},
+    )  # fmt: skip
+    one = SpreadsheetImport.objects.create(
+        purpose="portfolio", filename="a.xlsx", size=1, created_at=TERM, layout=layout, state=ImportState.CHECKED
+    )
+    assert "(B + C)" in manager.get(f"/imports/{one.pk}/").content.decode()
+    page = manager.get(f"/imports/{one.pk}/lecture/").content.decode()
+    assert "additionnée à la colonne B" in page
+    assert "qui ne sont pas lues" not in page

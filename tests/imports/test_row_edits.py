@@ -61,6 +61,7 @@ def test_a_sum_of_columns_is_stored_and_checked_again_with_its_parts(pool):
     )
     spreadsheet_import = upload_and_parse(pool, content)
     assert [row.units for row in rows(spreadsheet_import).values()] == [5, 5]
+    assert spreadsheet_import.layout.sums == {"classes": [1, 2]}
     again = amend(spreadsheet_import, 3, edits={"email": "a@b.fr"})
     assert (again.cells["classes"], again.units, again.recipient) == ("3 + 2 = 5", 5, "a@b.fr")
     assert added_parts(again) == "3 + 2"

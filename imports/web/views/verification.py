@@ -126,6 +126,10 @@ def list_columns(spreadsheet_import: SpreadsheetImport) -> list[tuple[str, str, 
     """Return label of the meaning, title and letters of each column with a meaning."""
     layout = spreadsheet_import.layout
     return [
-        (LABELS[meaning], layout.titles[index] or "sans titre", column_letters(index))
+        (
+            LABELS[meaning],
+            layout.titles[index] or "sans titre",
+            " + ".join(column_letters(part) for part in layout.sums.get(meaning, (index,))),
+        )
         for meaning, index in layout.columns.items()
     ]
