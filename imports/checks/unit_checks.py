@@ -93,8 +93,8 @@ def check_other_pools(request: CheckRequest, units: int, school: SchoolFacts) ->
     if not school.elsewhere or units <= school.held:
         return []
     held = f"Cette école a déjà {describe_holdings(school.elsewhere)}"
-    total = units + sum(holding.units for holding in school.elsewhere)
     if request.own_units:
+        total = units + sum(holding.units for holding in school.elsewhere)
         return [
             Problem(
                 "units",
@@ -103,18 +103,13 @@ def check_other_pools(request: CheckRequest, units: int, school: SchoolFacts) ->
                 blocking=False,
             )
         ]
-    complement = get_complement(units, school.held, school.elsewhere)
-    given = (
-        "ne rien donner de plus"
-        if complement == school.held
-        else f"donner {formatting.number(complement)}, pour {formatting.number(units)} en tout"
-    )
+    is_served = get_complement(units, school.held, school.elsewhere) == school.held
+    rest = "en rester là" if is_served else f"compléter jusqu'à {formatting.number(units)}"
     return [
         Problem(
             "units",
             "other_pool",
-            f"{held} : faut-il {given}, ou donner {formatting.number(units)}, pour {formatting.number(total)} en"
-            " tout\u00a0?",
+            f"{held} : {rest}, ou lui en donner {formatting.number(units)} de plus\u00a0?",
             blocking=False,
         )
     ]

@@ -29,7 +29,7 @@ from tests.imports.sample_files import build_xlsx
 
 #: Folder for the guide's screenshots, if configured, and the pages it shows.
 PICTURES = os.environ.get("PICTURES")
-IN_THE_GUIDE = ("fichier", "verification", "correction", "confirmation", "resultat", "defaire")
+IN_THE_GUIDE = ("fichier", "verification", "correction", "autre-lot", "adresses", "confirmation", "resultat", "defaire")
 #: Longest main-thread task allowed, in milliseconds.
 LONGEST_TASK = 1_000
 #: Records the long tasks of each page from its first script on.
@@ -244,3 +244,28 @@ def test_613_rows_are_a_short_page_on_a_telephone(committing, walker):
     page = walker("phone").open(f"/imports/{spreadsheet_import.pk}/", slug="nimes")
     assert page.get_by_text("306 écoles sans classe du CP au CM2, laissées de côté").count()
     assert page.evaluate("document.documentElement.scrollHeight") < 6_000
+
+
+def test_two_questions_are_answered_where_they_stand(committing, walker):
+    """Other licences of the year, once for the table; two addresses in a cell, by one click."""
+    pool, grant = PoolFactory(capacity=100), PoolFactory(name="Dotation 2026")
+    schools = SchoolFactory.create_batch(4)
+    for school in schools[:3]:
+        pools.allocate(pool_id=grant.pk, uai=school.uai, units=3, recipient=school.email, by=None, at=TERM)
+    rows = [[school.uai, 12, None] for school in schools]
+    rows[3][2] = "a@b.example ; c@d.example"
+    spreadsheet_import = upload_and_parse(pool, build_xlsx([["UAI", "Licences", "E-mail"], *rows]))
+    visit = walker("phone")
+    page = visit.open(f"/imports/{spreadsheet_import.pk}/", slug="nimes")
+    check_page(visit, "autre-lot")
+    page.get_by_role("link", name="les voir (3 écoles qui ont déjà des licences d'un autre lot").click()
+    page.get_by_role("button", name="Donner 9, pour 12 en tout (ligne 2)").wait_for()
+    check_page(visit, "autre-lot-ligne")
+    page.get_by_role("button", name="compléter jusqu'au nombre du tableau").click()
+    page.get_by_text("3 écoles complétées jusqu'au nombre du tableau.").wait_for()
+    page = visit.open(f"/imports/{spreadsheet_import.pk}/", slug="nimes")
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    check_page(visit, "adresses")
+    page.get_by_role("button", name="Écrire à c@d.example").click()
+    page.locator("#coche-0-5:checked").wait_for()
+    assert set(ImportRow.objects.values_list("units", "ticked")) == {(9, True), (12, True)}

@@ -49,8 +49,7 @@ def test_a_school_with_licences_of_another_pool_is_asked_about(pool, grant):
     asked = row(spreadsheet_import)
     assert (asked.verdict, asked.codes, asked.ticked) == (Verdict.NEW, ["other_pool"], False)
     assert asked.problems[0]["message"].replace("\u00a0", " ") == (
-        "Cette école a déjà 3 licences du lot « Dotation 2026 » : faut-il donner 9, pour 12 en tout, ou donner 12, pour"
-        " 15 en tout ?"
+        "Cette école a déjà 3 licences du lot « Dotation 2026 » : compléter jusqu'à 12, ou lui en donner 12 de plus ?"
     )
     assert (row(spreadsheet_import, 3).codes, row(spreadsheet_import, 3).ticked) == ([], True)
 
