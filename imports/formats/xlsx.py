@@ -1,17 +1,17 @@
 """Open an .xlsx: calamine reads its cells, and its XML is looked through for what calamine does not show.
 
-Those are formulas without a result, errors, hidden rows and struck cells. A sheet without any of them is only searched
-for their marks; another is parsed.
+Those are formulas without a result, errors, hidden rows, struck cells, and numbers with digits struck or raised. A
+sheet without any of them is only searched for their marks; another is parsed.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from openpyxl.utils import column_index_from_string
 
-from imports.formats import calamine_sheets, limits, xlsx_styles, xml_parser
+from imports.formats import calamine_sheets, limits, marked_digits, xlsx_styles, xml_parser
 from imports.formats.exceptions import damaged, too_many_formulas, too_many_sheets
 from imports.formats.loaded_workbook import LoadedWorkbook
 from imports.formats.sheet_types import SheetMetadata
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 #: Member names in lower case, as they are looked up.
 WORKBOOK, RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+SHARED_STRINGS = "xl/sharedstrings.xml"
 #: Charts, dialogs and macros have names as well.
 _MAX_NAMES = 1_000
 #: Texts without which a sheet has neither a formula nor an error, however it is written.
@@ -32,7 +33,7 @@ _MARKS = (b"<f", b":f", b'"e"', b"'e'")
 _HIDDEN_MARKS = (b'hidden="1"', b'hidden="true"', b"hidden='1'", b"hidden='true'")
 _HIDDEN_MARK = b"hidden="
 _ROWS_MARK = b"sheetData"
-_LONGEST_MARK = max(map(len, (*_MARKS, *_HIDDEN_MARKS)))
+_LONGEST_MARK = max(map(len, (*_MARKS, *_HIDDEN_MARKS, *marked_digits.MARKS)))
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 
 
@@ -41,8 +42,25 @@ def open_xlsx(content: bytes, archive: WorkbookArchive) -> LoadedWorkbook:
     struck = frozenset[str]()
     if xlsx_styles.STYLES in archive.members:
         struck = xlsx_styles.find_struck_styles(archive.read(xlsx_styles.STYLES))
-    metadata = {name: _read_metadata(archive, member, struck) for name, member in _find_sheets(archive).items()}
-    return LoadedWorkbook("xlsx", calamine_sheets.read_named_sheets(content, metadata))
+    marked_texts = _find_marked_texts(archive)
+    metadata: dict[str, SheetMetadata] = {}
+    remarks: list[str] = []
+    for name, member in _find_sheets(archive).items():
+        marks = _search(archive.read(member), struck)
+        metadata[name] = _XlsxSheetScanner(struck).scan(archive.read(member)) if marks.cells else SheetMetadata()
+        if marked_texts or marks.digits:
+            cells = marked_digits.find_marked_cells(archive.read(member), marked_texts)
+            remarks += [marked_digits.describe_marked_cells(name, cells)] if cells else []
+    workbook = LoadedWorkbook("xlsx", calamine_sheets.read_named_sheets(content, metadata))
+    workbook.remarks += remarks
+    return workbook
+
+
+def _find_marked_texts(archive: WorkbookArchive) -> set[int]:
+    """Return the shared strings that are numbers with digits struck or raised."""
+    if SHARED_STRINGS not in archive.members or not _search(archive.read(SHARED_STRINGS), frozenset()).digits:
+        return set()
+    return marked_digits.find_marked_texts(archive.read(SHARED_STRINGS))
 
 
 def _find_sheets(archive: WorkbookArchive) -> dict[str, str]:
@@ -60,26 +78,29 @@ def _find_sheets(archive: WorkbookArchive) -> dict[str, str]:
     return find_worksheets(archive, RELATIONS, identities)
 
 
-def _read_metadata(archive: WorkbookArchive, member: str, struck_styles: frozenset[str]) -> SheetMetadata:
-    if _has_mark(archive.read(member), struck_styles):
-        return _XlsxSheetScanner(struck_styles).scan(archive.read(member))
-    return SheetMetadata()
+class _FoundMarks(NamedTuple):
+    """Whether an XML file has the marks of cells to look at, and those of digits struck or raised."""
+
+    cells: bool
+    digits: bool
 
 
-def _has_mark(pieces: Iterable[bytes], struck_styles: frozenset[str]) -> bool:
-    """Whether any mark occurs. Reads to the end, so that a damaged member is noticed."""
+def _search(pieces: Iterable[bytes], struck_styles: frozenset[str]) -> _FoundMarks:
+    """Return which marks occur. Reads to the end, so that a damaged member is noticed."""
     marks = (*_MARKS, *(f" s={quote}{style}{quote}".encode() for style in struck_styles for quote in "\"'"))
-    tail, found, in_rows = b"", False, False
+    tail, cells, digits, in_rows = b"", False, False, False
     for piece in pieces:
-        if not found:
-            text = tail + piece
-            found = any(mark in text for mark in marks)
+        text = tail + piece
+        digits = digits or any(mark in text for mark in marked_digits.MARKS)
+        if not cells:
             rows_start = 0 if in_rows else text.find(_ROWS_MARK)
             in_rows = rows_start >= 0
             may_hide = in_rows and text.find(_HIDDEN_MARK, rows_start) >= 0
-            found = found or (may_hide and any(text.find(mark, rows_start) >= 0 for mark in _HIDDEN_MARKS))
+            cells = any(mark in text for mark in marks) or (
+                may_hide and any(text.find(mark, rows_start) >= 0 for mark in _HIDDEN_MARKS)
+            )
         tail = piece[-_LONGEST_MARK:]
-    return found
+    return _FoundMarks(cells, digits)
 
 
 class _XlsxSheetScanner:

@@ -60,8 +60,6 @@ MISREAD = {
     "tablets_under_nb": 4,
     "licences_already_used": 4,
     "packs_of_five": 4,
-    "superscript_footnotes": 4,
-    "a_digit_struck_within_a_cell": 5,
     "red_rows_with_a_legend": 5,
     "a_sheet_of_refusals": 5,
     "cancelled_in_the_remarks": 5,

@@ -12,7 +12,16 @@ from bench.damaged.xlsb_writer import write_xlsb
 from imports.formats.detection import open_workbook
 from imports.formats.exceptions import UnreadableFile
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
-from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_ods, build_xls, build_zip, read_members
+from tests.imports.sample_files import (
+    UNUSED_UAIS,
+    build_csv,
+    build_ods,
+    build_xls,
+    build_xlsx,
+    build_zip,
+    read_members,
+    replace_sheet_xml,
+)
 from tests.imports.xls_records import with_records
 
 ROWS: list[list[Any]] = [
@@ -120,3 +129,35 @@ def test_rows_with_more_cells_than_columns_are_named_in_a_remark():
 def test_separators_at_the_end_of_rows_are_no_cells(ending):
     lines = [f"{line}{ending if n % 2 else ''}" for n, line in enumerate(build_csv(ROWS * 3).decode().splitlines())]
     assert open_workbook("\n".join(lines).encode()).remarks == []
+
+
+def runs(first, second, mark):
+    """Return the XML of a text of two runs, of which the second is marked."""
+    return f"<r><t>{first}</t></r>\n<r><rPr>{mark}</rPr><t>{second}</t></r>"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_named"),
+    [
+        (runs(5, 1, '<vertAlign val="superscript"/>'), True),
+        (runs(5, 1, "<strike/>"), True),
+        (runs(5, 1, '<strike val="0"/>'), False),
+        (runs(5, 1, "<b/>"), False),
+        (runs("École", 1, '<vertAlign val="superscript"/>'), False),
+        (runs("", 8, "<strike/>"), False),
+    ],
+    ids=["raised", "struck", "not struck", "bold", "a footnote of a name", "all of it struck"],
+)
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_a_number_with_digits_struck_or_raised_is_named_in_a_remark(text, is_named, is_shared):
+    cell = '<c r="C7" t="s"><v>1</v></c>' if is_shared else f'<c r="C7" t="inlineStr"><is>{text}</is></c>'
+    content = replace_sheet_xml(
+        build_xlsx(ROWS), f'<worksheet xmlns="{MAIN}"><sheetData><row r="7">{cell}</row></sheetData></worksheet>'
+    )
+    strings = f'<sst xmlns="{MAIN}"><si><t>UAI</t></si><si>{text}</si></sst>'
+    remarks = open_workbook(build_zip({**read_members(content), "xl/sharedStrings.xml": strings})).remarks
+    assert [remark.partition(" ont")[0] for remark in remarks] == ([REMARK] if is_named else [])
+
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+REMARK = "Feuille « Feuil1 » : la case C7 a des chiffres barrés ou en exposant, qui"
