@@ -15,7 +15,7 @@ from bench.damaged.directory import SchoolDirectory
 from bench.drawn_up import lists
 from bench.drawn_up.expectations import load_list
 from bench.drawn_up.scoring import judge_list
-from bench.scratch_database import SHARED
+from bench.scratch_database import ROOT, SHARED
 from bench.spreadsheets import run_import_command
 from imports import tasks
 from imports.parsing.spreadsheet import parse_spreadsheet
@@ -23,6 +23,7 @@ from schools.models import School
 from tests.conftest import TERM
 from tests.factories.licensing import PoolFactory
 
+NASTY = (SHARED or ROOT / "absent") / "spreadsheets" / "nasty"
 #: The lists beside the project; the item that mends each that is misread today.
 SHARED_LISTS: dict[str, int | None] = {
     "01_ecoles_en_colonnes": None,
@@ -114,17 +115,17 @@ def judge(nimes, tmp_path, monkeypatch):
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif(SHARED is None, reason="the lists are not beside the project")
+@pytest.mark.skipif(not NASTY.is_dir(), reason="the lists are not beside the project")
 @pytest.mark.parametrize("name", [mark(name, item) for name, item in SHARED_LISTS.items()])
 def test_a_list_made_by_a_town_hall_does_what_its_truth_says(judge, name):
-    outcome = judge(load_list(SHARED / "spreadsheets" / "nasty" / f"{name}.xlsx"), real_schools())
+    outcome = judge(load_list(NASTY / f"{name}.xlsx"), real_schools())
     assert outcome.fulfilled, outcome.line() + str(outcome.silent)
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif(SHARED is None, reason="the lists are not beside the project")
+@pytest.mark.skipif(not NASTY.is_dir(), reason="the lists are not beside the project")
 def test_every_list_beside_the_project_is_tested():
-    assert {drawn.name for drawn in lists.shared_lists(SHARED / "spreadsheets" / "nasty")} == SHARED_LISTS.keys()
+    assert {drawn.name for drawn in lists.shared_lists(NASTY)} == SHARED_LISTS.keys()
 
 
 @pytest.mark.parametrize("name", [mark(name, MISREAD.get(name)) for name in our_lists()])

@@ -12,6 +12,7 @@ from bench.damaged.xlsb_writer import write_xlsb
 from imports.formats.detection import open_workbook
 from imports.formats.exceptions import UnreadableFile
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
+from tests.imports.actions import build_annotated, upload_and_parse
 from tests.imports.sample_files import (
     UNUSED_UAIS,
     build_csv,
@@ -49,6 +50,12 @@ def units_by_uai(content):
 )
 def test_binary_and_flat_workbooks_are_read_as_the_others(content):
     assert units_by_uai(content) == {uai: n for n, uai in enumerate(UNUSED_UAIS, start=2)}
+
+
+@pytest.mark.parametrize("content", [write_xlsb({"Feuil1": ROWS}), build_fods(ROWS)], ids=["xlsb", "fods"])
+def test_the_annotated_workbook_of_a_rarer_format_is_an_xlsx_of_its_values(pool, content):
+    book = build_annotated(upload_and_parse(pool, content, filename="liste"))
+    assert [cell.value for cell in book.worksheets[0][2]][:3] == [UNUSED_UAIS[0], "École 2", 2]
 
 
 def test_a_binary_workbook_shows_errors_merged_cells_and_hidden_sheets():
