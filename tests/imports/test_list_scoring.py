@@ -1,0 +1,81 @@
+"""What the bench calls a silent misreading: a number that would be applied unlike it was meant, without a word."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.damaged.flagged_rows import ConfidenceScore
+from bench.drawn_up.expectations import DrawnUpList, Want
+from bench.drawn_up.scoring import Result, judge_list
+
+NAME = "liste.csv"
+
+
+def report(rows, *, problems=(), remarks=(), unticked=(), state="checked"):
+    """Return the report of an import: `rows` as (UAI, number), `problems` as (row or None, code)."""
+    return {
+        "state": state,
+        "resolved": [
+            {"sheet": "", "row": n, "uai": uai, "quantity": number, "match_method": "uai", "confidence": None}
+            for n, (uai, number) in enumerate(rows, start=2)
+        ],
+        "problems": [{"sheet": "", "row": row, "code": code} for row, code in problems],
+        "remarks": list(remarks),
+        "unticked": [("", row) for row in unticked],
+    }
+
+
+RIGHT, WRONG = [("0301234D", 3), ("0301235E", 4)], [("0301234D", 3), ("0301235E", 40)]
+
+
+@pytest.mark.parametrize(
+    ("output", "result"),
+    [
+        (report(RIGHT), Result.RIGHT),
+        (report(WRONG), Result.MISREAD),
+        (report(WRONG, problems=[(None, "ambiguous_column")]), Result.QUESTION),
+        (report(WRONG, problems=[(3, "outlier")]), Result.QUESTION),
+        (report(WRONG, problems=[(2, "outlier")]), Result.MISREAD),
+        (report(WRONG, problems=[(3, "email_missing")], unticked=[3]), Result.MISREAD),
+        (report(WRONG, unticked=[3]), Result.QUESTION),
+        (report(WRONG, remarks=["La ligne 3 a plus de cases que le tableau n'a de colonnes."]), Result.QUESTION),
+        (report(WRONG, remarks=["2 feuilles de mêmes colonnes sont lues ensemble."]), Result.MISREAD),
+        (report([*RIGHT, ("0301236F", 1)]), Result.MISREAD),
+        (report(RIGHT[:1]), Result.MISREAD),
+        (report(RIGHT[:1], problems=[(9, "no_match")]), Result.QUESTION),
+        (report(RIGHT[:1], problems=[(9, "ignored")]), Result.MISREAD),
+        (report([], state="rejected"), Result.REFUSED),
+    ],
+)
+def test_a_number_is_misread_in_silence_where_no_word_warns_of_it(output, result):
+    drawn = DrawnUpList(NAME, NAME, b"", Want.ASK, dict(RIGHT), "")
+    outcome = judge_list(drawn, output)
+    assert outcome.result == result
+    assert bool(outcome.silent) == (result is Result.MISREAD)
+
+
+@pytest.mark.parametrize(
+    ("want", "fulfilling"),
+    [
+        (Want.READ, {Result.RIGHT}),
+        (Want.ASK, {Result.RIGHT, Result.QUESTION, Result.REFUSED}),
+        (Want.REFUSE, {Result.REFUSED}),
+    ],
+)
+def test_a_list_that_should_be_read_is_not_fulfilled_by_a_question(want, fulfilling):
+    outputs = [
+        report(RIGHT), report(WRONG), report(WRONG, problems=[(None, "sheets")]), report([], state="rejected"),
+    ]  # fmt: skip
+    outcomes = [judge_list(DrawnUpList(NAME, NAME, b"", want, dict(RIGHT), ""), output) for output in outputs]
+    assert {outcome.result for outcome in outcomes if outcome.fulfilled} == fulfilling
+
+
+def test_one_wrong_match_in_two_thousand_of_high_confidence_is_the_most():
+    score = ConfidenceScore()
+    for number in range(2_000):
+        score.add(0.97, wrong=number == 0)
+    score.add(0.71, wrong=True)
+    assert score.failures() == []
+    assert score.figures()["deciles"] == {"0.7": {"matches": 1, "wrong": 1}, "0.9": {"matches": 2_000, "wrong": 1}}
+    score.add(None, wrong=True)
+    assert len(score.failures()) == 1
