@@ -119,16 +119,24 @@ class IgnoredRowDetector:
         #: In a list of names with capitals, a sentence without one is a comment.
         self._capitalised = sum(name[:1].isupper() for name in names) * 2 > len(names)
         self._places = [columns[m] for m in (Meaning.COMMUNE, Meaning.POSTAL_CODE) if m in columns]
+        #: Columns whose cells are never titles.
+        self._untitled = [
+            *self._places,
+            *(columns[m] for m in (Meaning.UAI, Meaning.UNITS, Meaning.CLASSES) if m in columns),
+        ]
 
     def is_obvious_school(self, row: CellRow) -> bool:
         """Whether a row names a school by name and place: a fast test, true of most rows in a list without UAI."""
         name = self._at(row, self._name)
         if type(name) is not str or not name or _POSSIBLE_LABEL.match(name) or name.strip().casefold() in self._titles:
             return False
-        # « (2) » below a title is no name; « Commune » is that of no school.
-        return name.upper() != name.lower() and any(
-            (text := str(self._at(row, place)).strip()) and not (may_be_title(text) and count_exact_meanings(text))
-            for place in self._places
+        # « (2) » below a title is no name.
+        if name.upper() == name.lower() or not any(str(self._at(row, place)).strip() for place in self._places):
+            return False
+        # « Commune » is where no school is, « Licences » how many none has: titles of another table.
+        return not any(
+            type(cell := self._at(row, index)) is str and may_be_title(cell) and count_exact_meanings(cell.strip())
+            for index in self._untitled
         )
 
     def names_no_school(self, row: CellRow) -> bool:

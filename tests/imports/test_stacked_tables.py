@@ -60,6 +60,7 @@ def test_a_table_below_with_columns_in_another_order_is_read_with_its_own():
         (["Établissement", "Ville", "Classes ouvertes", "Licences demandées"], ["Arago", "Alès", 14, 4]),
         ([None, None, "École", "Commune", "Licences"], [None, None, "Arago", "Alès", 4]),
         (["École", "Commune", "Parrain", "Licences"], ["Arago", "Alès", "Untel", 4]),
+        (["Établissement", "Vu le", "Commune", "Licences"], ["Arago", "12 mars", "Alès", 4]),
     ],
 )
 def test_other_titles_begin_another_table(titles, row):
