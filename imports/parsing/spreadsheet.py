@@ -16,6 +16,7 @@ from imports.parsing.column_mapping import find_outdated_meanings, map_columns
 from imports.parsing.doubtful_numbers import ask_doubtful_numbers
 from imports.parsing.duplicate_tables import resolve_duplicate_tables
 from imports.parsing.headers import compute_header_digest
+from imports.parsing.joined_tables import ask_joined_tables
 from imports.parsing.number_columns import choose_number_columns
 from imports.parsing.preview import build_preview
 from imports.parsing.repeated_schools import NumberSource
@@ -141,6 +142,7 @@ def parse_spreadsheet(
         question for question in questions if layout_questions.is_relevant(question.column, choices.purpose, volume)
     ]
     questions += layout_questions.ask_volume(choices.purpose, volume, volume_column(volume), mapping.columns, questions)
+    questions += ask_joined_tables(first.titles, sample)
     questions = [question.answered_by(choices.answers) for question in questions]
     remarks = [*workbook.remarks, *layout_questions.describe_sheets(layout), *mapping.remarks]
     rows: list[ParsedRow] = []

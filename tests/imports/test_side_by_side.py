@@ -100,6 +100,29 @@ def test_columns_about_the_same_schools_are_no_second_table(titles, row):
     assert (parsed_sheet.sheets, units(parsed_sheet)) == (["Feuil1"], {A: 3, B: 3})
 
 
+JOINED = [["UAI", "Licences", "Code RNE", "Quantité"], [A, 3, C, 5], [B, 4, D, 6]]
+
+
+def test_tables_that_touch_with_other_titles_are_asked_about():
+    """The licences of the right one were given to the schools of the left one."""
+    (question,) = [one for one in parse(JOINED).questions if one.code == "joined_tables"]
+    assert question.message.startswith("Les colonnes A et C listent des écoles différentes")
+    answered = parse(JOINED, answers={"joined_tables": "one"})
+    assert [one.code for one in answered.answered] == ["joined_tables"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["UAI", "Licences demandées", "UAI du collège", "Licences"], [A, 3, C, 3], [B, 4, C, 4]],
+        [["UAI", "Code RNE", "Licences"], [A, C, 3], [B, D, 4]],
+        [["UAI", "Licences", "Code RNE", "Quantité"], [A, 3, A, 3], [B, 4, B, 4]],
+    ],
+)
+def test_one_table_with_two_columns_of_uai_is_not_taken_for_two(rows):
+    assert "joined_tables" not in [question.code for question in parse(rows).questions]
+
+
 def test_the_annotated_workbook_gives_each_table_its_sheet(pool):
     schools = SchoolFactory.create_batch(4)
     left = [[schools[0].uai, schools[0].name, 3], ["0300000Z", schools[1].name, 4]]
