@@ -36,7 +36,7 @@ SURE, WRONG = 0.95, 1 / 2_000
 FOUND = 0.95
 _KINDS = {"collèges": ("Collège",), "lycées": ("Lycée",), "écoles": ("Ecole", "École")}
 _KIND_WORDS = re.compile(
-    r"\b(école|primaire|élémentaire|maternelle|publique|privée?|collège|lycée|professionnel|polyvalent)\b",
+    r"\b([ée]cole|primaire|[ée]l[ée]mentaire|maternelle|publique|priv[ée]e?|coll[èe]ge|lyc[ée]e|professionnel|polyvalent)\b",
     re.IGNORECASE,
 )
 _TWIN = re.compile(r"\s+([A-D1-4]|I{1,3})$")
@@ -180,9 +180,9 @@ def _type(rng: random.Random, kind: str, name: str) -> str:
         return "LP" if "professionnel" in folded else "Lycée"
     if "maternelle" in folded:
         return rng.choice(["Maternelle", "E.M.PU"])
-    return rng.choice(
-        ["Elémentaire", "ÉCOLE ÉLÉMENTAIRE OU PRIMAIRE"] if "elementaire" in folded else ["G. S.", "École"]
-    )
+    if "elementaire" in folded:
+        return rng.choice(["Elémentaire", "ÉCOLE ÉLÉMENTAIRE OU PRIMAIRE"])
+    return rng.choice(["G. S.", "École"])
 
 
 def _score(
@@ -213,4 +213,5 @@ def _score(
 def _is_namesake(row: SchoolReference, name: str, commune: str) -> bool:
     """Return whether a school has the row's very name and commune: nobody could tell it from the one that is meant."""
     same_commune = not row.commune or build_commune_key(row.commune) == build_commune_key(commune)
-    return same_commune and parse_name(row.name, row.kind) == parse_name(name)
+    one, other = parse_name(row.name, row.kind), parse_name(name)
+    return same_commune and one._replace(sector="") == other._replace(sector="")
