@@ -150,7 +150,7 @@ def child_parse(
         "volume": parsed.volume.value if parsed.volume else "",
         "questions": [_dump_question(question) for question in parsed.questions],
         "answered": [_dump_question(question) for question in parsed.answered],
-        "sums": {meaning.value: list(indexes) for meaning, indexes in parsed.sums.items()},
+        "sums": {meaning.value: indexes for meaning, indexes in parsed.sums.items()},
         "compared": [tuple(row) for row in parsed.compared],
     }
 

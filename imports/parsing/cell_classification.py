@@ -227,11 +227,16 @@ class ColumnSample:
         return sum(step == 1 for step in steps) >= 0.8 * len(steps)
 
 
+def limit_sample(sample: Sequence[CellRow], width: int) -> Sequence[CellRow]:
+    """Return fewer rows of a very wide sheet."""
+    width = min(width, MAX_SAMPLED_COLUMNS)
+    return sample[: max(MIN_SAMPLED_ROWS, MAX_SAMPLED_CELLS // max(width, 1))]
+
+
 def sample_columns(sample: Sequence[CellRow], width: int, communes: frozenset[str]) -> list[ColumnSample]:
     """Return the columns of the sampled rows, with empty cells where a row is shorter.
 
     For a very wide sheet, uses fewer rows and only the first `MAX_SAMPLED_COLUMNS` columns.
     """
-    width = min(width, MAX_SAMPLED_COLUMNS)
-    sample = sample[: max(MIN_SAMPLED_ROWS, MAX_SAMPLED_CELLS // max(width, 1))]
+    width, sample = min(width, MAX_SAMPLED_COLUMNS), limit_sample(sample, width)
     return [ColumnSample([row[i] if i < len(row) else "" for row in sample], communes) for i in range(width)]

@@ -12,6 +12,7 @@ from imports.layout import SheetRegion
 from imports.meanings import Meaning
 from imports.parsing import questions as layout_questions
 from imports.parsing import sheet_communes
+from imports.parsing.cell_classification import limit_sample
 from imports.parsing.column_mapping import find_outdated_meanings, map_columns
 from imports.parsing.doubtful_numbers import ask_doubtful_numbers
 from imports.parsing.duplicate_tables import resolve_duplicate_tables
@@ -103,10 +104,10 @@ class ParsedSheet:
     answered: list[LayoutQuestion]
     remarks: list[str]
     rows: list[ParsedRow]
-    #: Rows by which the directory can choose between several columns of UAI; () where it need not.
-    compared: Sequence[ComparedRow] = ()
+    #: Rows by which the directory can choose between several columns of UAI; none where it need not.
+    compared: list[ComparedRow] = field(default_factory=list)
     #: Indexes of the columns whose sum a number is, by meaning.
-    sums: Mapping[Meaning, Sequence[int]] = field(default_factory=dict)
+    sums: dict[Meaning, list[int]] = field(default_factory=dict)
 
 
 def parse_spreadsheet(
@@ -192,8 +193,8 @@ def parse_spreadsheet(
         answered=[question for question in questions if not question.is_open],
         remarks=remarks,
         rows=rows,
-        compared=mapping.compared,
-        sums=mapping.sums,
+        compared=list(mapping.compared),
+        sums={meaning: list(indexes) for meaning, indexes in mapping.sums.items()},
     )
 
 
@@ -235,6 +236,7 @@ def _map_sheet(
     """Return the mapping for these titles and rows, its numbers settled or in question."""
     titled = any(title.text for title in titles)
     mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled)
+    sample = limit_sample(sample, len(titles))
     mapping = choose_uai_column(mapping, titles, sample, chosen, answers)
     mapping = choose_number_columns(mapping, titles, sample, chosen, answers)
     return ask_doubtful_numbers(mapping, titles, sample, answers)

@@ -59,6 +59,14 @@ def test_a_child_reads_what_this_process_would_read(make, choices):
     assert parse_foreign_file(content, choices, known=known) == parse_spreadsheet(content, choices, known=known)
 
 
+def test_a_child_hands_back_sums_and_columns_of_uai_in_question():
+    rows = [[UNUSED_UAIS[0], UNUSED_UAIS[1], "Zola", 3, 2], [UNUSED_UAIS[1], UNUSED_UAIS[2], "Hugo", 4, 1]]
+    content = build_csv([["UAI", "Code", "École", "Licences", ""], ["", "", "", "Cycle 2", "Cycle 3"], *rows])
+    parsed = parse_foreign_file(content, ParsingOptions())
+    assert parsed == parse_spreadsheet(content, ParsingOptions())
+    assert (parsed.sums, len(parsed.compared)) == ({Meaning.UNITS: [3, 4]}, 2)
+
+
 def test_a_refusal_comes_back_in_the_same_words():
     with pytest.raises(UnreadableFile) as caught:
         parse_foreign_file(b"%PDF-1.7\n...", ParsingOptions())
