@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise, product
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from imports.meanings import Meaning
@@ -26,26 +26,39 @@ MIN_SCHOOLS = 2
 
 
 def ask_joined_tables(titles: Sequence[Title], sample: Sequence[CellRow]) -> list[LayoutQuestion]:
-    """Return a question where two columns list different schools, each with a number of licences on its side."""
-    numbers = [index for index, title in enumerate(titles) if title.text and Meaning.UNITS in match_meanings(title)]
+    """Return a question where two columns name schools, each with a number of licences on its side."""
+    by_meaning = {
+        meaning: [index for index, title in enumerate(titles) if title.text and meaning in match_meanings(title)]
+        for meaning in (Meaning.UNITS, Meaning.NAME, Meaning.COMMUNE)
+    }
+    numbers = by_meaning[Meaning.UNITS]
     if len(numbers) < 2:  # noqa: PLR2004
         return []
     listed = {index: _list_uais(sample, index) for index in range(len(titles))}
-    columns = [index for index, uais in listed.items() if uais]
-    for left, right in pairwise(columns):
-        apart = any(max(left, one) < min(right, other) for one, other in product(numbers, repeat=2))
-        if apart and not listed[left] & listed[right]:
-            return [
-                LayoutQuestion(
-                    "",
-                    CODE,
-                    f"Les colonnes {column_letters(left)} et {column_letters(right)} listent des écoles différentes, "
-                    "chacune avec un nombre de licences : deux tableaux semblent côte à côte. Mettez une colonne vide "
-                    "entre eux et déposez le fichier de nouveau, ou confirmez que c'est un seul tableau.",
-                    (AnswerOption("one", "C'est un seul tableau : lire les colonnes choisies ci-dessous"),),
-                )
-            ]
+    coded = [index for index, uais in listed.items() if uais]
+    for left, right in pairwise(coded):
+        if _part([[left, right], numbers]) and not listed[left] & listed[right]:
+            return [_build_question(left, right)]
+    # Without UAI, all that names a school comes twice.
+    if not coded and _part(list(by_meaning.values())):
+        return [_build_question(by_meaning[Meaning.NAME][0], by_meaning[Meaning.NAME][-1])]
     return []
+
+
+def _part(columns: Sequence[Sequence[int]]) -> bool:
+    """Whether one line parts the columns of each meaning, so that both sides have all of them."""
+    return all(columns) and max(one[0] for one in columns) < min(one[-1] for one in columns)
+
+
+def _build_question(left: int, right: int) -> LayoutQuestion:
+    return LayoutQuestion(
+        "",
+        CODE,
+        f"Les colonnes {column_letters(left)} et {column_letters(right)} nomment toutes deux des écoles, chacune avec "
+        "un nombre de licences : deux tableaux semblent côte à côte. Mettez une colonne vide entre eux et déposez le "
+        "fichier de nouveau, ou confirmez que c'est un seul tableau.",
+        (AnswerOption("one", "C'est un seul tableau : lire les colonnes choisies ci-dessous"),),
+    )
 
 
 def _list_uais(sample: Sequence[CellRow], index: int) -> set[str]:

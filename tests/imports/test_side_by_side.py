@@ -103,11 +103,17 @@ def test_columns_about_the_same_schools_are_no_second_table(titles, row):
 JOINED = [["UAI", "Licences", "Code RNE", "Quantité"], [A, 3, C, 5], [B, 4, D, 6]]
 
 
-def test_tables_that_touch_with_other_titles_are_asked_about():
+NAMED = [
+    ["École", "Ville", "Licences", "Commune", "Établissement", "Quantité"], ["Zola", "Nîmes", 3, "Alès", "Hugo", 5],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(JOINED, "A et C"), (NAMED, "A et E")])
+def test_tables_that_touch_with_other_titles_are_asked_about(rows, columns):
     """The licences of the right one were given to the schools of the left one."""
-    (question,) = [one for one in parse(JOINED).questions if one.code == "joined_tables"]
-    assert question.message.startswith("Les colonnes A et C listent des écoles différentes")
-    answered = parse(JOINED, answers={"joined_tables": "one"})
+    (question,) = [one for one in parse(rows).questions if one.code == "joined_tables"]
+    assert question.message.startswith(f"Les colonnes {columns} nomment toutes deux des écoles")
+    answered = parse(rows, answers={"joined_tables": "one"})
     assert [one.code for one in answered.answered] == ["joined_tables"]
 
 
@@ -116,6 +122,7 @@ def test_tables_that_touch_with_other_titles_are_asked_about():
     [
         [["UAI", "Licences demandées", "UAI du collège", "Licences"], [A, 3, C, 3], [B, 4, C, 4]],
         [["UAI", "Code RNE", "Licences"], [A, C, 3], [B, D, 4]],
+        [["École", "Commune", "Licences demandées", "Licences accordées", "Ville"], ["Zola", "Nîmes", 3, 3, "Nîmes"]],
         [["UAI", "Licences", "Code RNE", "Quantité"], [A, 3, A, 3], [B, 4, B, 4]],
     ],
 )
