@@ -1,4 +1,4 @@
-"""Problem codes of rows: label, fixes, and whether they untick the row.
+"""Problem codes of rows: fixes, and whether they untick the row.
 
 The sentence of a problem is written where it is found, in the other modules of `imports.checks` and `imports.parsing`.
 """
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from imports.enums import ConflictResolution
 
-#: Codes of probable mistakes: the row can be applied, but is unticked by default.
+#: Codes of probable mistakes and open questions: the row can be applied, but is unticked by default.
 UNTICKING = frozenset(
     {"declined", "no_elementary", "units_exceed_classes", "probable_subtotal", "outlier", "other_pool"}
 )
@@ -95,56 +95,6 @@ FIXES: dict[str, tuple[Fix, ...]] = {
     "ignored": (Fix.RESTORE,),
     "set_aside": (Fix.RESTORE,),
     "awaited": (Fix.RESTORE,),
-}
-
-#: French labels of the codes.
-LABELS: dict[str, str] = {
-    "uai_missing": "UAI manquant",
-    "uai_invalid": "UAI faux",
-    "multiple_uais": "Plusieurs UAI dans la case",
-    "uncertain_repair": "UAI incomplet",
-    "uai_of_another_school": "UAI d'une autre école",
-    "unconfirmed_uai": "UAI décalé",
-    "ambiguous_school": "Plusieurs écoles possibles",
-    "no_match": "École introuvable",
-    "unknown_school": "UAI absent de l'annuaire",
-    "school_closed": "École fermée",
-    "conflicting_duplicate": "École citée avec deux nombres",
-    "units_missing": "Nombre de licences manquant",
-    "units_invalid": "Nombre de licences illisible",
-    "classes_unknown": "Nombre de classes inconnu",
-    "classes_invalid": "Nombre de classes illisible",
-    "classes_out_of_range": "Nombre de classes impossible",
-    "email_invalid": "Adresse e-mail illisible",
-    "multiple_emails": "Plusieurs adresses e-mail",
-    "email_missing": "Aucune adresse e-mail connue",
-    "excel_error": "Erreur du tableur dans la case",
-    "formula_not_computed": "Formule sans résultat",
-    "lower": "Moins que ce que l'école a",
-    "reduced_to_zero": "À reprendre en entier",
-    "below_redeemed_units": "Moins qu'une clé déjà activée",
-    "declined": "Écartée dans le fichier",
-    "no_elementary": "Sans classe du CP au CM2",
-    "not_in_portfolio": "Hors de votre périmètre",
-    "units_exceed_classes": "Plus de licences que de classes",
-    "probable_subtotal": "Sous-total probable",
-    "outlier": "Nombre très élevé",
-    "other_pool": "A déjà des licences d'un autre lot",
-    "added_to_other_pool": "En a aussi d'un autre lot",
-    "email_shared": "Adresse commune à plusieurs écoles",
-    "email_not_in_directory": "Adresse inconnue de l'annuaire",
-    "repaired": "UAI rétabli",
-    "matched_by_name": "Trouvée par son nom",
-    "named_differently": "Autre nom dans l'annuaire",
-    "rows_combined": "Lignes réunies",
-    "shared_number": "Nombre commun à plusieurs lignes",
-    "rows_not_combined": "Lignes à additionner",
-    "changes": "Renseignements modifiés",
-    "duplicate": "École déjà citée",
-    "zero_units": "0 licence demandée",
-    "ignored": "Hors du tableau (total, note…)",
-    "set_aside": "Mise de côté",
-    "awaited": "En attente de l'annuaire",
 }
 
 

@@ -77,10 +77,12 @@ def ask_repeated_schools(
     if source.units_for_all == 1:
         # One licence a row: the sum is the number of rows.
         del options[0]
-    message = (
-        f"{formatting.number(len(repeated))} écoles sur {formatting.number(len(groups))} figurent sur plusieurs lignes"
-        f" : que faire de leurs nombres ? Par exemple, « {named[:80]} » : {_describe_rows(example, sheets)}."
+    who = (
+        f"{formatting.number(len(repeated))} écoles sur {formatting.number(len(groups))} figurent"
+        if len(groups) > 1
+        else "Une seule école figure"
     )
+    message = f"{who} sur plusieurs lignes : que faire de leurs nombres ? Par exemple, « {named[:80]} » : {_describe_rows(example, sheets)}."
     return LayoutQuestion("", QUESTION, message, tuple(options)), groups
 
 

@@ -28,32 +28,27 @@ NASTY = (SHARED or ROOT / "absent") / "spreadsheets" / "nasty"
 SHARED_LISTS: dict[str, int | None] = {
     "01_ecoles_en_colonnes": None,
     "02_deux_tableaux_cote_a_cote": 2,
-    "03b_une_ligne_par_classe_quantite1": 3,
+    "03b_une_ligne_par_classe_quantite1": None,
     "06_fusions_quantite_partagee": None,
     "07_nombres_en_mots": None,
     "08_lignes_de_commentaire": None,
     "09_classes_par_niveau_sans_total": None,
-    "09c_nombre_de_classes_fusionne_sur_niveaux": 1,
-    "09h_licences_demandees_accordees": 1,
-    "14_filtre_lignes_masquees": 5,
-    "15_lignes_barrees": 5,
-    "22_google_cases_a_cocher": 5,
+    "09c_nombre_de_classes_fusionne_sur_niveaux": None,
+    "09h_licences_demandees_accordees": None,
+    "14_filtre_lignes_masquees": None,
+    "15_lignes_barrees": None,
+    "22_google_cases_a_cocher": None,
     "38_noms_courts_M_E": 10,
     "39_mise_en_page_imprimee": None,
-    "42_croix_participe": 5,
+    "42_croix_participe": None,
     "54_second_tableau_dessous_autres_colonnes": None,
     "55_second_tableau_colonnes_interverties": None,
     "60_tableau_apres_118_lignes": None,
-    "63_une_ligne_par_niveau_nombres_egaux": 3,
+    "63_une_ligne_par_niveau_nombres_egaux": None,
 }
 #: Those of ours that are misread today, by the item that mends them.
 MISREAD = {
     "classes_with_nursery_part": 1,
-    "collapsed_details": 3,
-    "order_numbers": 4,
-    "amounts_in_euros": 4,
-    "licence_codes": 4,
-    "subscription_years": 4,
     "shuffled_ranks": 4,
     "class_openings": 4,
     "hidden_old_column": 4,
@@ -63,7 +58,6 @@ MISREAD = {
     "packs_of_five": 4,
     "red_rows_with_a_legend": 5,
     "a_sheet_of_refusals": 5,
-    "cancelled_in_the_remarks": 5,
 }
 
 
