@@ -39,6 +39,7 @@ PAGE_ONLY_CODES = {
     "last_manager",
     "not_a_member",
     "no_awaited_school_found",
+    "nobody_to_ask",
     "second_factor_required",
     "token_already_created",
     "unknown_row",
