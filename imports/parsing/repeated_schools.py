@@ -82,7 +82,8 @@ def ask_repeated_schools(
         if len(groups) > 1
         else "Une seule école figure"
     )
-    message = f"{who} sur plusieurs lignes : que faire de leurs nombres ? Par exemple, « {named[:80]} » : {_describe_rows(example, sheets)}."
+    where = f"« {named[:80]} » : {_describe_rows(example, sheets)}"
+    message = f"{who} sur plusieurs lignes : que faire de leurs nombres ? Par exemple, {where}."
     return LayoutQuestion("", QUESTION, message, tuple(options)), groups
 
 

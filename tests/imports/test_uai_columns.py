@@ -62,7 +62,7 @@ def test_the_column_that_the_member_chose_is_read_whatever_it_holds():
     choices = ParsingOptions(units_for_all=1, columns={Meaning.UAI: 0})
     parsed = parse(["UAI tête de réseau", "Code"], [[HEAD, uai] for uai in UNUSED_UAIS[:4]], choices)
     assert parsed.columns[Meaning.UAI] == 0
-    assert "uai_columns" not in {question.code for question in (*parsed.questions, *parsed.answered)}
+    assert "uai_columns" not in {question.code for question in parsed.questions}
 
 
 def test_names_with_a_uai_beside_them_are_no_column_of_uai():
