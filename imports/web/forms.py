@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MAX_UNITS = 999_999
 #: Offered by the browser's file chooser; the format is detected from the content, not from the name.
-ACCEPTED_EXTENSIONS = ".xlsx,.xlsm,.xls,.ods,.csv,.tsv,.txt"
+ACCEPTED_EXTENSIONS = ".xlsx,.xlsm,.xlsb,.xls,.ods,.fods,.csv,.tsv,.txt"
 
 
 class PoolChoiceField(ModelChoiceField[Pool]):
