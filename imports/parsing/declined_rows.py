@@ -1,4 +1,4 @@
-"""Rows that the file itself sets apart: hidden, struck through, refused, or without a cross. Pure.
+"""Rows that the file itself sets apart: hidden, struck through, refused, in a sheet of refusals, or without a cross. Pure.
 
 They stay in the table, unticked, each with its reason: a filter may have been left on, and a cross forgotten.
 """
@@ -49,7 +49,12 @@ _OTHER_SUBJECT = re.compile(
 )
 #: Titles under which a cross refuses.
 _NEGATIVE = re.compile(
-    r"\b(ne (participe|souhaite|veut) pas|non participant\w*|refus\w*|annul\w*|exclu\w*|desist\w*|abandon\w*)\b"
+    r"\b(ne (participe(nt)?|souhaite(nt)?|veut|veulent) pas|non participant\w*|refus\w*|annul\w*|exclu\w*|desist\w*|abandon\w*)\b"
+)
+#: Names of sheets, beside others, that list the schools which are not to be given anything.
+_REFUSED_SHEET = re.compile(
+    rf"{_NEGATIVE.pattern}|\b(rejet\w*|defavorable\w*|ecarte\w*|renonce\w*"
+    r"|non (retenu|accorde|valide|interesse|volontaire|servi)\w*)\b"
 )
 #: Answers, and marks by their first character. A cross ticks, unless check marks stand in the same column.
 _YES = frozenset({"oui", "o", "ok", "1", "vrai", "true", "yes", "y"})
@@ -83,11 +88,23 @@ class _DecidingColumn(NamedTuple):
 def list_declined_rows(tables: Sequence[ReadTable]) -> dict[int, dict[int, RowNote]]:
     """Return the notes of the rows that mean no, by sheet and by row number. `tables`: in the order of each sheet."""
     notes: dict[int, dict[int, RowNote]] = {}
+    refused = _find_refused_sheets(tables)
     for table in tables:
         first = table.detected.header_row or 0
         above = {number: note for number, note in notes.get(table.detected.index, {}).items() if number < first}
-        notes[table.detected.index] = above | find_declined_rows(table.detected, table.columns)
+        below = find_declined_rows(table.detected, table.columns)
+        if table.detected.index in refused:
+            note = _note(f"elle est dans la feuille « {table.detected.sheet.name} »")
+            below = {row.number: note for row in table.body.rows} | below
+        notes[table.detected.index] = above | below
     return notes
+
+
+def _find_refused_sheets(tables: Sequence[ReadTable]) -> set[int]:
+    """Return the indexes of the sheets whose names say no, where other sheets are read as well."""
+    names = {table.detected.index: fold(table.detected.sheet.name) for table in tables}
+    refused = {index for index, name in names.items() if _REFUSED_SHEET.search(name)}
+    return refused if refused != names.keys() else set()
 
 
 def find_declined_rows(detected: DetectedSheet, columns: Mapping[Meaning, int]) -> dict[int, RowNote]:
@@ -107,10 +124,11 @@ def find_declined_rows(detected: DetectedSheet, columns: Mapping[Meaning, int]) 
     for number in detected.sheet.hidden_rows:
         if number > (detected.header_row or 0):
             reasons.setdefault(number, "elle est masquée dans le fichier, par un filtre sans doute")
-    return {
-        number: RowNote("", DECLINED, f"Cette ligne n'est pas cochée : {reason}. Cochez-la si elle compte.")
-        for number, reason in reasons.items()
-    }
+    return {number: _note(reason) for number, reason in reasons.items()}
+
+
+def _note(reason: str) -> RowNote:
+    return RowNote("", DECLINED, f"Cette ligne n'est pas cochée : {reason}. Cochez-la si elle compte.")
 
 
 def describe_declined(count: int) -> str:

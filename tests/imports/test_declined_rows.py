@@ -166,6 +166,31 @@ def test_text_files_answer_in_columns_as_well():
     assert message == "Cette ligne n'est pas cochée : la colonne « Participe » dit « non ». Cochez-la si elle compte."
 
 
+def build_sheets(*names):
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, row in zip(names, ROWS, strict=False):
+        sheet = book.create_sheet(name)
+        sheet.append(list(TITLES))
+        sheet.append(row)
+    return save_workbook(book)
+
+
+@pytest.mark.parametrize("name", ["Refusées", "Écoles non retenues", "Ne participent pas", "Désistements"])
+def test_rows_of_a_sheet_of_refusals_are_set_apart(name):
+    parsed = parse(build_sheets("Accordées", name))
+    messages = [[p.message for p in row.problems if p.code == DECLINED] for row in parsed.rows]
+    assert messages == [
+        [],
+        [f"Cette ligne n'est pas cochée : elle est dans la feuille « {name} ». Cochez-la si elle compte."],
+    ]
+
+
+def test_a_sheet_of_refusals_that_is_the_only_one_is_read():
+    assert declined(parse(build_sheets("Refusées"))) == {}
+    assert declined(parse(build_sheets("Nord", "Sud"))) == {}
+
+
 def test_a_refused_row_gives_way_to_another_of_its_school():
     rows = [[UNUSED_UAIS[0], 10, "Refusé"], [UNUSED_UAIS[0], 8, "Accordé"], [UNUSED_UAIS[1], 4, "Accordé"]]
     parsed = parse(build_csv([[*TITLES, "Avis"], *rows]))
