@@ -1,4 +1,4 @@
-"""Rows that the file itself sets apart: hidden, struck through, refused, in a sheet of refusals, or without a cross. Pure.
+"""Rows that the file itself sets apart: hidden, struck through, refused, or without a cross. Pure.
 
 They stay in the table, unticked, each with its reason: a filter may have been left on, and a cross forgotten.
 """
@@ -49,7 +49,8 @@ _OTHER_SUBJECT = re.compile(
 )
 #: Titles under which a cross refuses.
 _NEGATIVE = re.compile(
-    r"\b(ne (participe(nt)?|souhaite(nt)?|veut|veulent) pas|non participant\w*|refus\w*|annul\w*|exclu\w*|desist\w*|abandon\w*)\b"
+    r"\b(ne (participe(nt)?|souhaite(nt)?|veut|veulent) pas|non participant\w*|refus\w*|annul\w*|exclu\w*|desist\w*"
+    r"|abandon\w*)\b"
 )
 #: Names of sheets, beside others, that list the schools which are not to be given anything.
 _REFUSED_SHEET = re.compile(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from imports.meanings import Meaning
 from imports.parsing.column_mapping import MAX_UNTITLED_UNITS, column_letters
+from imports.parsing.number_doubts import find_number_for_each, find_ranks, find_titled_doubt
 from imports.parsing.number_table import MAX_SHOWN, add_numbers, get_median, is_sum, list_number_columns
 from imports.parsing.number_titles import Part, is_about_pupils, is_generic, is_ranked_wish
 from imports.question import AnswerOption, LayoutQuestion
@@ -30,19 +31,27 @@ _WHAT = {Meaning.UNITS: "licences", Meaning.CLASSES: "classes"}
 
 
 def ask_doubtful_numbers(
-    mapping: ColumnMapping, titles: Sequence[Title], sample: Sequence[CellRow], answers: Mapping[str, str]
+    mapping: ColumnMapping,
+    titles: Sequence[Title],
+    sample: Sequence[CellRow],
+    answers: Mapping[str, str],
+    banner: Sequence[CellRow] = (),
 ) -> ColumnMapping:
     """Return the mapping with a question about numbers that are none of licences; without them once it is answered so.
 
-    While the question is open, the column stays in the mapping, so that its numbers are shown.
+    While the question is open, the column stays in the mapping, so that its numbers are shown. `banner`: the rows above
+    the titles.
     """
     numbers = list_number_columns(titles, sample)
+    chosen = {question.column for question in mapping.questions if not question.is_open}
     for meaning, what in _WHAT.items():
         index = mapping.columns.get(meaning)
         if index is None or index not in numbers:
             continue
         parts = [numbers[part] for part in mapping.sums.get(meaning, (index,)) if part in numbers]
         reason = _find_reason(meaning, parts, list(numbers.values()))
+        if not reason and meaning not in chosen:
+            reason = _find_doubt(meaning, parts, list(numbers.values()), banner)
         if not reason:
             continue
         letters = "+".join(column_letters(part.position) for part in parts)
@@ -78,6 +87,16 @@ def _find_reason(meaning: Meaning, parts: Sequence[NumberColumn], others: Sequen
         return "Son titre peut désigner un choix parmi plusieurs."
     added = _find_added_pupils(first, others)
     return f"Ses nombres sont la somme de {added}, qui comptent sans doute des élèves." if added else ""
+
+
+def _find_doubt(
+    meaning: Meaning, parts: Sequence[NumberColumn], others: Sequence[NumberColumn], banner: Sequence[CellRow]
+) -> str:
+    """Return why the numbers of a column that nobody chose may count another thing."""
+    doubt = find_number_for_each(meaning, parts[0], banner)
+    if doubt or len(parts) > 1:
+        return doubt
+    return find_titled_doubt(meaning, parts[0], others) or find_ranks(parts[0].counts)
 
 
 def _find_added_pupils(total: NumberColumn, others: Sequence[NumberColumn]) -> str:

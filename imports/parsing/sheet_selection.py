@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SAMPLE_ROWS = 400
 #: For each of several sheets read together.
 MIN_SAMPLE_ROWS = 40
+#: Rows above a table that may say something about it.
+MAX_BANNER_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,12 @@ def collect_sample(detected_sheets: Sequence[DetectedSheet]) -> list[CellRow]:
     each = max(MIN_SAMPLE_ROWS, SAMPLE_ROWS // len(detected_sheets))
     rows = [row for detected in detected_sheets for row in detected.sample[:each]]
     return [row for row in rows if sum(1 for cell in row if cell != "") > 1] or rows
+
+
+def read_banner(detected: DetectedSheet) -> list[CellRow]:
+    """Return the rows above the titles of a table, the nearest ones where there are many."""
+    above = (detected.header_row or 1) - 1
+    return list(islice(detected.sheet.rows(), max(above - MAX_BANNER_ROWS, 0), above))
 
 
 def _chosen_sheets(workbook: Workbook, sheets: Sequence[str], header_row: int | None) -> list[DetectedSheet]:

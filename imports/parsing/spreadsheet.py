@@ -22,7 +22,7 @@ from imports.parsing.number_columns import choose_number_columns
 from imports.parsing.preview import build_preview
 from imports.parsing.repeated_schools import NumberSource
 from imports.parsing.row_decisions import decide_rows
-from imports.parsing.sheet_selection import collect_sample, select_sheets
+from imports.parsing.sheet_selection import collect_sample, read_banner, select_sheets
 from imports.parsing.sheet_shapes import open_tables
 from imports.parsing.stacked_tables import TableReader, describe_tables, list_further_tables
 from imports.parsing.uai_columns import choose_uai_column
@@ -136,6 +136,7 @@ def parse_spreadsheet(
         remembered_mapping.columns if remembered_mapping else choices.columns,
         choices.answers,
         communes=known.communes,
+        banner=read_banner(first),
     )
     volume = _choose_volume(choices, remembered_mapping, mapping)
     questions = [*mapping.questions, *layout_questions.ask_outdated_columns(outdated, mapping.columns, titles)]
@@ -232,14 +233,15 @@ def _map_sheet(
     answers: Mapping[str, str],
     *,
     communes: frozenset[str],
+    banner: Sequence[CellRow],
 ) -> ColumnMapping:
-    """Return the mapping for these titles and rows, its numbers settled or in question."""
+    """Return the mapping for these titles and rows, its numbers settled or in question. `banner`: the rows above."""
     titled = any(title.text for title in titles)
     mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled)
     sample = limit_sample(sample, len(titles))
     mapping = choose_uai_column(mapping, titles, sample, chosen, answers)
     mapping = choose_number_columns(mapping, titles, sample, chosen, answers)
-    return ask_doubtful_numbers(mapping, titles, sample, answers)
+    return ask_doubtful_numbers(mapping, titles, sample, answers, banner)
 
 
 def _map_separately(detected: DetectedSheet, known: ParsingContext) -> ColumnMapping:
@@ -247,7 +249,9 @@ def _map_separately(detected: DetectedSheet, known: ParsingContext) -> ColumnMap
 
     Nothing is asked about it: a number in doubt is missing from its rows.
     """
-    mapping = _map_sheet(detected.titles, collect_sample([detected]), {}, {}, communes=known.communes)
+    mapping = _map_sheet(
+        detected.titles, collect_sample([detected]), {}, {}, communes=known.communes, banner=read_banner(detected)
+    )
     for question in mapping.questions:
         if question.is_open and question.column:
             mapping.columns.pop(Meaning(question.column), None)

@@ -7,6 +7,7 @@ import pytest
 from imports.enums import Purpose
 from imports.meanings import Meaning
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
+from tests.factories.schools import next_uai
 from tests.imports.sample_files import UNUSED_UAIS, build_csv
 
 LEVELS = ["CP", "CE1", "CE2", "CM1", "CM2"]
@@ -97,3 +98,68 @@ def test_numbers_that_do_not_matter_are_not_asked_about():
 
 def test_prices_are_no_number_of_licences():
     assert Meaning.UNITS not in parse_rows(["Licences (€)"], (12,), (24,), (36,)).columns
+
+
+def parse_below(banner, titles, *numbers, **choices):
+    """Parse a table with a banner, and titles in two rows where they have two lines."""
+    parents = [title.rpartition("/")[0] for title in titles]
+    heads = (
+        [["UAI", *parents], ["", *(title.rpartition("/")[2] for title in titles)]]
+        if any(parents)
+        else [["UAI", *titles]]
+    )
+    rows = [[next_uai(), *line] for line in numbers]
+    return parse_spreadsheet(build_csv([*([[banner], []] if banner else []), *heads, *rows]), ParsingOptions(**choices))
+
+
+NUMBERS = [(6, 2), (9, 3), (7, 0), (5, 1)]
+RANKS = [(3, 1), (7, 1), (1, 1), (8, 1), (2, 1), (6, 1), (4, 1), (5, 1)]
+
+
+@pytest.mark.parametrize(
+    ("banner", "titles", "numbers", "reason"),
+    [
+        ("", ["Nb classes", "dont maternelle"], NUMBERS, "« dont maternelle » (C)"),
+        ("", ["Total", "Dont cycle 1"], NUMBERS, "« Dont cycle 1 » (C)"),
+        ("", ["Classes ouvertes", "Classes fermées"], NUMBERS, "les ouvertures de la rentrée"),
+        ("", ["Licences utilisées", "Remarque"], NUMBERS, "d'avant"),
+        ("", ["Nb de packs de 5 licences", "Remarque"], NUMBERS, "plusieurs licences"),
+        ("", ["Licences (carnets)", "Remarque"], NUMBERS, "plusieurs licences"),
+        ("", ["Tablettes/Nb", "Tablettes/État"], NUMBERS, "ne parle pas de licences"),
+        ("", ["Nb", "Remarque"], RANKS, "de 1 à 8"),
+        ("Dotation 2026 : 2 licences par école", ["Nombre de classes", "Remarque"], NUMBERS, "2 licences par école"),
+        ("3 licences pour chaque établissement", ["Total", "Remarque"], NUMBERS, "3 licences pour chaque"),
+    ],
+)
+def test_what_stands_beside_and_above_speaks_against_numbers(banner, titles, numbers, reason):
+    parsed = parse_below(banner, titles, *numbers)
+    assert read_codes(parsed) == ["doubtful_numbers"]
+    assert reason in parsed.questions[0].message
+    assert parse_below(banner, titles, *numbers, answers={"doubtful_numbers": "B"}).questions == []
+
+
+@pytest.mark.parametrize(
+    ("banner", "titles", "numbers"),
+    [
+        ("", ["Nb classes", "dont ULIS"], NUMBERS),
+        ("", ["Nb classes", "dont maternelle"], [(6, 0), (9, 0), (7, 0)]),
+        ("", ["Nb licences", "dont maternelle"], NUMBERS),
+        ("", ["Classes ouvertes", "Remarque"], NUMBERS),
+        ("", ["Licences (lot 2)", "Remarque"], NUMBERS),
+        ("", ["Dotation/Nb", "Dotation/Remarque"], NUMBERS),
+        ("", ["Licences", "Remarque"], RANKS[:7]),
+        ("2 licences par classe", ["Nombre de classes", "Remarque"], NUMBERS),
+        ("3 licences par école", ["Total", "Remarque"], [(3, 1), (3, 1), (3, 1)]),
+        ("2 licences par école", ["Nb licences", "Remarque"], NUMBERS),
+    ],
+)
+def test_what_stands_beside_and_above_may_agree(banner, titles, numbers):
+    parsed = parse_below(banner, titles, *numbers)
+    assert parsed.questions == []
+    assert [row.units for row in parsed.rows] == [line[0] for line in numbers]
+
+
+def test_a_column_that_was_chosen_among_several_is_not_doubted_for_its_title():
+    titles, numbers = ["Licences utilisées", "Licences à attribuer"], NUMBERS
+    assert read_codes(parse_rows(titles, *numbers)) == ["ambiguous_column"]
+    assert parse_rows(titles, *numbers, answers={"ambiguous_column": "B"}).questions == []
