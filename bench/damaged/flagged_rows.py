@@ -16,7 +16,9 @@ INFORMATIVE = frozenset(
     """.split()  # noqa: SIM905 - a list of quoted words is read by nobody
 )
 #: Parts of remarks about every file of their kind, which warn about no number.
-_ROUTINE_REMARKS = ("ont été rétablis", "sont lues ensemble", "reportée sur", "reporté sur")
+_ROUTINE_REMARKS = (
+    "ont été rétablis", "sont lues ensemble", "lus comme autant de feuilles", "reportée sur", "reporté sur",
+)  # fmt: skip
 #: Share of wrong matches among those of a confidence of `HIGH_CONFIDENCE` or more, at most.
 HIGH_CONFIDENCE, MAX_HIGH_WRONG = 0.95, 1 / 2_000
 
@@ -39,6 +41,17 @@ def find_flagged_rows(output: dict[str, Any]) -> set[tuple[str, int]]:
     codes = [((problem["sheet"], problem["row"]), problem["code"]) for problem in output["problems"] if problem["row"]]
     unticked = {(sheet, row) for sheet, row in output["unticked"]} - {place for place, _ in codes}
     return unticked | {place for place, code in codes if code not in INFORMATIVE}
+
+
+def find_rows_set_aside(output: dict[str, Any]) -> set[tuple[str, int]]:
+    """Return the flagged rows about which nothing is said but that their school has no class from CP to CM2.
+
+    Such a row was read without a doubt, and is unticked by the rule about levels.
+    """
+    codes: dict[tuple[str, int], set[str]] = {}
+    for problem in output["problems"]:
+        codes.setdefault((problem["sheet"], problem["row"]), set()).add(problem["code"])
+    return {place for place, found in codes.items() if found - INFORMATIVE == {"no_elementary"}}
 
 
 @dataclass

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from bench.damaged.flagged_rows import ConfidenceScore, find_flagged_rows, list_questions, list_warnings
+from bench.damaged.flagged_rows import (
+    ConfidenceScore,
+    find_flagged_rows,
+    find_rows_set_aside,
+    list_questions,
+    list_warnings,
+)
 from bench.drawn_up.expectations import Want
 
 if TYPE_CHECKING:
@@ -73,13 +79,19 @@ def judge_list(drawn: DrawnUpList, output: dict[str, Any]) -> ListOutcome:
         result = Result.REFUSED
     else:
         questions = list_questions(output) + list_warnings(output["remarks"])
-        flagged = find_flagged_rows(output)
+        flagged = find_flagged_rows(output) - _list_right_nurseries(drawn, output)
         applied = _sum_applied(output, flagged)
         differing = {uai for uai in applied.keys() | drawn.truth.keys() if applied.get(uai) != drawn.truth.get(uai)}
         if not questions:
             silent = _list_silent(drawn, output, applied, flagged)
         result = Result.MISREAD if silent else Result.QUESTION if questions or differing else Result.RIGHT
     return ListOutcome(drawn.name, drawn.want, result, drawn.expects, silent, confidence)
+
+
+def _list_right_nurseries(drawn: DrawnUpList, output: dict[str, Any]) -> set[tuple[str, int]]:
+    """Return the rows set aside for the levels of their school whose school and number were read as meant."""
+    numbers = {(row["sheet"], row["row"]): (row["uai"], row["quantity"]) for row in output["resolved"]}
+    return {place for place in find_rows_set_aside(output) if numbers.get(place) in drawn.truth.items()}
 
 
 def _sum_applied(output: dict[str, Any], flagged: set[tuple[str, int]]) -> dict[str, int]:
