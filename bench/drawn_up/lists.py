@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 # Each module registers its lists on import.
-from bench.drawn_up import misleading_rows, misleading_titles, network_lists, town_hall_lists  # noqa: F401
+from bench.drawn_up import (  # noqa: F401
+    ambiguous_numbers,
+    awkward_shapes,
+    misleading_rows,
+    misleading_titles,
+    network_lists,
+    town_hall_lists,
+)
 from bench.drawn_up.drafts import ListDraft, list_makers
 from bench.drawn_up.expectations import load_list
 
