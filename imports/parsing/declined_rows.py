@@ -55,7 +55,7 @@ _NEGATIVE = re.compile(
 #: Names of sheets, beside others, that list the schools which are not to be given anything.
 _REFUSED_SHEET = re.compile(
     rf"{_NEGATIVE.pattern}|\b(rejet\w*|defavorable\w*|ecarte\w*|renonce\w*"
-    r"|non (retenu|accorde|valide|interesse|volontaire|servi)\w*)\b"
+    r"|non (retenu|accorde|valide|interesse|volontaire|servi)\w*|(en|d) attente)\b"
 )
 #: Answers, and marks by their first character. A cross ticks, unless check marks stand in the same column.
 _YES = frozenset({"oui", "o", "ok", "1", "vrai", "true", "yes", "y"})

@@ -25,8 +25,8 @@ MAX_MEDIAN = 30
 MIN_NUMBERS = 3
 #: Share of numbers above the bound that are no longer a few slips.
 MAX_LARGE_SHARE = 0.1
-#: Of the classes of one level: more are pupils.
-MAX_PER_LEVEL = 5
+#: Of the classes of one level, and in most schools: more are pupils.
+MAX_PER_LEVEL, USUAL_PER_LEVEL = 5, 2
 _WHAT = {Meaning.UNITS: "licences", Meaning.CLASSES: "classes"}
 
 
@@ -103,7 +103,8 @@ def _find_added_pupils(total: NumberColumn, others: Sequence[NumberColumn]) -> s
     """Return the columns of pupils whose sum a column is, "" where it is none."""
     pupils = [column for column in others if is_about_pupils(column.title) and column is not total]
     levels = [column for column in others if column.described.part is Part.LEVEL and column.described.counted is None]
-    if is_sum(total, levels) and max(number for level in levels for number in level.counts) <= MAX_PER_LEVEL:
+    by_level = [number for level in levels for number in level.counts]
+    if is_sum(total, levels) and max(by_level) <= MAX_PER_LEVEL and get_median(by_level) <= USUAL_PER_LEVEL:
         return ""
     found = next((columns for columns in (pupils, levels) if is_sum(total, columns)), [])
     return " et ".join(f"« {column.title.text} » ({column_letters(column.position)})" for column in found)

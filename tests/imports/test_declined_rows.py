@@ -176,7 +176,9 @@ def build_sheets(*names):
     return save_workbook(book)
 
 
-@pytest.mark.parametrize("name", ["Refusées", "Écoles non retenues", "Ne participent pas", "Désistements"])
+@pytest.mark.parametrize(
+    "name", ["Refusées", "Écoles non retenues", "Ne participent pas", "Désistements", "Liste d'attente"]
+)
 def test_rows_of_a_sheet_of_refusals_are_set_apart(name):
     parsed = parse(build_sheets("Accordées", name))
     messages = [[p.message for p in row.problems if p.code == DECLINED] for row in parsed.rows]

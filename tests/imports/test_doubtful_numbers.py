@@ -35,6 +35,7 @@ def read_codes(parsed):
         (["Garçons", "Filles", "Total"], [(6, 8, 14), (10, 7, 17), (9, 12, 21)], "doubtful_numbers"),
         (["Effectif mat.", "Effectif élém.", "Total"], [(6, 8, 14), (10, 7, 17), (9, 12, 21)], "doubtful_numbers"),
         ([*LEVELS, "Total"], [(6, 5, 4, 7, 5, 27), (4, 3, 6, 5, 6, 24)], "doubtful_numbers"),
+        ([*LEVELS, "Total"], [(3, 5, 4, 3, 5, 20), (4, 3, 2, 5, 4, 18)], "doubtful_numbers"),
         (["Souhait 1", "Souhait 2"], [(3, 5), (1, 2), (4, 3)], "ambiguous_column"),
         (["Souhait 1"], [(3,), (1,), (4,)], "doubtful_numbers"),
         (["Vœu n° 1"], [(3,), (1,), (4,)], "units_source_missing"),
