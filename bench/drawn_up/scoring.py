@@ -106,14 +106,15 @@ def _sum_applied(output: dict[str, Any], flagged: set[tuple[str, int]]) -> dict[
 def _list_silent(
     drawn: DrawnUpList, output: dict[str, Any], applied: dict[str, int], flagged: set[tuple[str, int]]
 ) -> list[str]:
-    wrong = [f"{uai}: {number} instead of {drawn.truth.get(uai)}" for uai, number in sorted(applied.items())
-             if number != drawn.truth.get(uai)]  # fmt: skip
-    # A school that no row was given to is missing, unless a row whose school is asked for may be its.
+    wrong = {uai: f"{uai}: {number} instead of {drawn.truth.get(uai)}" for uai, number in sorted(applied.items())
+             if number != drawn.truth.get(uai)}  # fmt: skip
+    # A school that no row was given to, or too few, lacks a row; one whose school is asked for may be it.
     named = {row["uai"] for row in output["resolved"]}
-    missing = [f"{uai}: not read" for uai in sorted(drawn.truth.keys() - named)]
+    lacking = {uai: f"{uai}: not read" for uai in sorted(drawn.truth.keys() - named)}
+    lacking |= {uai: wrong.pop(uai) for uai, number in applied.items() if number < drawn.truth.get(uai, 0)}
     ignored = {(problem["sheet"], problem["row"]) for problem in output["problems"] if problem["code"] == "ignored"}
     unresolved = flagged - ignored - {(row["sheet"], row["row"]) for row in output["resolved"]}
-    return wrong + (missing if len(missing) > len(unresolved) else [])
+    return [*wrong.values(), *(lacking.values() if len(lacking) > len(unresolved) else ())]
 
 
 def list_misreadings(outcomes: Iterable[ListOutcome]) -> list[str]:
