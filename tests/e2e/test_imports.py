@@ -29,7 +29,10 @@ from tests.imports.sample_files import build_xlsx
 
 #: Folder for the guide's screenshots, if configured, and the pages it shows.
 PICTURES = os.environ.get("PICTURES")
-IN_THE_GUIDE = ("fichier", "verification", "correction", "autre-lot", "adresses", "confirmation", "resultat", "defaire")
+IN_THE_GUIDE = (
+    "fichier", "questions", "ecartees", "verification", "correction", "autre-lot", "adresses", "confirmation",
+    "resultat", "defaire",
+)  # fmt: skip
 #: Longest main-thread task allowed, in milliseconds.
 LONGEST_TASK = 1_000
 #: Records the long tasks of each page from its first script on.
@@ -269,3 +272,30 @@ def test_two_questions_are_answered_where_they_stand(committing, walker):
     page.get_by_role("button", name="Écrire à c@d.example").click()
     page.locator("#coche-0-5:checked").wait_for()
     assert set(ImportRow.objects.values_list("units", "ticked")) == {(9, True), (12, True)}
+
+
+def test_the_questions_about_a_table_are_answered_above_its_columns(committing, walker):
+    """Asked for or granted; several rows a school; then the rows that the file sets apart."""
+    schools = [SchoolFactory(name=f"Ecole élémentaire {name}") for name in NAMES]
+    rows = [
+        [school.uai, school.name, 4, granted, "refusé" if school is schools[-1] else ""]
+        for school in schools
+        for granted in (2, 1)
+    ]
+    titles = ["UAI", "École", "Licences demandées", "Licences accordées", "Décision"]
+    spreadsheet_import = upload_and_parse(PoolFactory(capacity=100), build_xlsx([titles, *rows]))
+    visit = walker("phone")
+    page = visit.open(f"/imports/{spreadsheet_import.pk}/", slug="nimes")
+    page.get_by_role("radio", name="« Licences accordées » (D)").check()
+    page.get_by_role("button", name="Continuer").click()
+    spreadsheet_import.refresh_from_db()
+    tasks.read(import_id=spreadsheet_import.pk)
+    page = visit.open(f"/imports/{spreadsheet_import.pk}/", slug="nimes")
+    check_page(visit, "questions")
+    page.get_by_role("radio", name="Additionner leurs nombres").check()
+    page.get_by_role("button", name="Continuer").click()
+    tasks.read(import_id=spreadsheet_import.pk)
+    page = visit.open(f"/imports/{spreadsheet_import.pk}/", slug="nimes")
+    page.get_by_role("link", name="ligne que le fichier écarte").first.wait_for()
+    check_page(visit, "ecartees")
+    assert list(ImportRow.objects.filter(ticked=True).values_list("units", flat=True)) == [3] * 5
