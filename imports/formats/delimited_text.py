@@ -18,7 +18,7 @@ from imports.formats.unsupported import ACCEPTED_FORMATS_HINT
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from imports.formats.sheet_types import CellPositions, CellRow, MergedRange, WorkbookSheet
+    from imports.formats.sheet_types import CellColours, CellPositions, CellRow, MergedRange, WorkbookSheet
 
 SEPARATORS = ";,\t|"
 SAMPLE_ROWS = 100
@@ -40,6 +40,7 @@ class TextSheet:
         self.uncomputed: CellPositions = frozenset()
         self.errors: CellPositions = frozenset()
         self.hidden_rows: frozenset[int] = frozenset()
+        self.hidden_columns: frozenset[int] = frozenset()
         self.struck: CellPositions = frozenset()
         self._text = text
         self._separator = separator
@@ -50,6 +51,10 @@ class TextSheet:
     def rows(self) -> Iterator[CellRow]:
         """Iterate over all rows; cells are unchanged text."""
         yield from islice(self._read(), self.height)
+
+    def read_colours(self) -> CellColours | None:
+        """Return None: a text has no colours."""
+        return None
 
     def _read(self) -> Iterator[CellRow]:
         return csv.reader(io.StringIO(self._text, newline=""), delimiter=self._separator)

@@ -11,7 +11,7 @@ from imports.formats.exceptions import empty
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from imports.formats.sheet_types import CellRow, SheetMetadata, WorkbookSheet
+    from imports.formats.sheet_types import CellColours, CellRow, SheetMetadata, WorkbookSheet
 
 #: Rows searched for mojibake.
 _SAMPLE_ROWS = 400
@@ -34,7 +34,8 @@ class LoadedSheet:
         self.hidden = hidden
         self.merged = metadata.merged
         self.uncomputed, self.errors = metadata.uncomputed, metadata.errors
-        self.hidden_rows, self.struck = metadata.hidden_rows, metadata.struck
+        self.hidden_rows, self.hidden_columns = metadata.hidden_rows, metadata.hidden_columns
+        self.struck, self._read_colours = metadata.struck, metadata.read_colours
         self._read_rows, self._filled_rows = read_rows, filled_rows
         #: A text file was opened in the wrong encoding, and saved as a workbook.
         self._is_damaged = False
@@ -49,6 +50,10 @@ class LoadedSheet:
         yield from rows
         for _ in range(self._filled_rows, self.height):
             yield []
+
+    def read_colours(self) -> CellColours | None:
+        """Return the colours of the cells; None for a format that cannot tell, or too many cells."""
+        return None if self._read_colours is None else self._read_colours()
 
     def detect_mojibake(self) -> bool:
         """Return whether this sheet has mojibake; if so, `rows` repairs it from now on."""

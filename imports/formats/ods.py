@@ -1,17 +1,18 @@
 """Open an .ods: calamine reads its cells, and its XML is parsed for what calamine does not show.
 
-Those are formulas without a result, errors, merged cells, hidden rows and struck cells. One element may stand for many
-rows or columns: their numbers are added up on the way, and a sheet that is too large is refused before calamine
-reads it.
+Those are formulas without a result, errors, merged cells, hidden rows and columns, and struck cells. One element may
+stand for many rows or columns: their numbers are added up on the way, and a sheet that is too large is refused before
+calamine reads it. Colours are read on demand.
 """
 
 from __future__ import annotations
 
 import re
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
-from imports.formats import calamine_sheets, limits, xml_parser, zip_archive
+from imports.formats import calamine_sheets, limits, ods_colours, xml_parser, zip_archive
 from imports.formats.exceptions import damaged, encrypted, too_many_cells, too_many_formulas, too_many_sheets
 from imports.formats.loaded_workbook import LoadedWorkbook
 from imports.formats.sheet_types import MergedRange, SheetMetadata
@@ -34,6 +35,7 @@ _INDENTED = re.compile(rb">\s++(</?table:)")
 _CACHED_LINK = re.compile(r"'[a-z]+:.*'#\$")
 _CELLS = {"table:table-cell", "table:covered-table-cell"}
 _HIDDEN = ("collapse", "filter")
+_COLUMN_REPEATS = "table:number-columns-repeated"
 _VALUES = ("office:value", "office:string-value", "office:date-value", "office:time-value", "office:boolean-value")
 
 
@@ -58,7 +60,8 @@ def open_ods(content: bytes, archive: WorkbookArchive, kind: str = "ods") -> Loa
     def metadata_of(at: int, name: str) -> SheetMetadata | None:
         if _CACHED_LINK.match(name):
             return None
-        return metadata[at] if at < len(metadata) else SheetMetadata()
+        found = metadata[at] if at < len(metadata) else SheetMetadata()
+        return found._replace(read_colours=partial(ods_colours.read_cell_colours, archive, at))
 
     return LoadedWorkbook(kind, calamine_sheets.read_sheets(content, metadata_of))
 
@@ -97,16 +100,25 @@ class _OdsScanner:
         self._errors: list[set[tuple[int, int]]] = []
         self._hidden_rows: list[set[int]] = []
         self._struck: list[set[tuple[int, int]]] = []
+        self._hidden_columns: list[set[int]] = []
+        #: Columns of the sheet so far, by their own elements.
+        self._columns = 0
         #: The style that is being defined, and those that strike their text through.
         self._style = ""
         self._struck_styles: set[str] = set()
 
     def scan(self, pieces: Iterable[bytes]) -> list[SheetMetadata]:
         xml_parser.parse(self._parser, pieces)
-        per_sheet = zip(self._merged, self._uncomputed, self._errors, self._hidden_rows, self._struck, strict=True)
         return [
-            SheetMetadata(merged, frozenset(uncomputed), frozenset(errors), frozenset(hidden_rows), frozenset(struck))
-            for merged, uncomputed, errors, hidden_rows, struck in per_sheet
+            SheetMetadata(
+                merged,
+                frozenset(self._uncomputed[at]),
+                frozenset(self._errors[at]),
+                frozenset(self._hidden_rows[at]),
+                frozenset(self._struck[at]),
+                frozenset(self._hidden_columns[at]),
+            )
+            for at, merged in enumerate(self._merged)
         ]
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
@@ -118,21 +130,26 @@ class _OdsScanner:
             self._row = _RepeatedRow(_parse_count(attributes, "table:number-rows-repeated"))
             self._row.is_hidden = attributes.get("table:visibility") in _HIDDEN
         elif name == "table:table":
-            self._rows = self._height = self._width = 0
+            self._rows = self._height = self._width = self._columns = 0
             self._merged.append([])
             self._uncomputed.append(set())
             self._errors.append(set())
             self._hidden_rows.append(set())
             self._struck.append(set())
+            self._hidden_columns.append(set())
             if len(self._merged) > limits.MAX_SHEETS:
                 raise too_many_sheets(len(self._merged), limits.MAX_SHEETS)
+        elif name == "table:table-column" and self._hidden_columns:
+            first, self._columns = self._columns, self._columns + _parse_count(attributes, _COLUMN_REPEATS)
+            if attributes.get("table:visibility") in _HIDDEN:
+                self._hidden_columns[-1].update(range(first, min(self._columns, limits.MAX_COLUMNS)))
         elif name == "style:style":
             self._style = attributes.get("style:name", "")
         elif name == "style:text-properties" and attributes.get("style:text-line-through-style", "none") != "none":
             self._struck_styles.add(self._style)
 
     def _add_cell(self, row: _RepeatedRow, attributes: dict[str, str]) -> None:
-        repeats = _parse_count(attributes, "table:number-columns-repeated")
+        repeats = _parse_count(attributes, _COLUMN_REPEATS)
         left = row.columns
         row.columns += repeats
         spanned = attributes.get("table:number-columns-spanned"), attributes.get("table:number-rows-spanned")

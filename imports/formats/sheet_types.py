@@ -13,13 +13,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 #: The value of a cell: text, number, date, boolean; "" where it is empty.
 CellValue = Any
 CellRow = list[CellValue]
 #: Cells, each by its row (from 1) and column (from 0).
 type CellPositions = frozenset[tuple[int, int]]
+
+
+class CellColour(NamedTuple):
+    """The colours of a cell, each as « FF0000 », "" for none: no fill or a white one, a font in black."""
+
+    fill: str
+    font: str
+
+
+#: The cells with a colour, by position.
+type CellColours = Mapping[tuple[int, int], CellColour]
 
 
 class MergedRange(NamedTuple):
@@ -39,6 +50,9 @@ class SheetMetadata(NamedTuple):
     errors: CellPositions = frozenset()
     hidden_rows: frozenset[int] = frozenset()
     struck: CellPositions = frozenset()
+    hidden_columns: frozenset[int] = frozenset()
+    #: None for a format that cannot tell.
+    read_colours: Callable[[], CellColours | None] | None = None
 
 
 class WorkbookSheet(Protocol):
@@ -57,6 +71,8 @@ class WorkbookSheet(Protocol):
     hidden_rows: frozenset[int]
     #: Cells whose text is struck through.
     struck: CellPositions
+    #: Columns that the author hides.
+    hidden_columns: frozenset[int]
 
     def rows(self) -> Iterator[CellRow]:
         """Iterate over all rows from row 1, blank ones included; may be called again."""
@@ -64,6 +80,12 @@ class WorkbookSheet(Protocol):
     @property
     def height(self) -> int:
         """Number of rows that `rows` yields."""
+
+    def read_colours(self) -> CellColours | None:
+        """Return the colours of the cells, read from the file anew; None where they cannot be told.
+
+        Raises `UnreadableFile` where the file is damaged there.
+        """
 
 
 class Workbook(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import io
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import xlrd
@@ -15,6 +16,7 @@ from imports.formats import limits
 from imports.formats.exceptions import UnreadableFile, damaged, empty, encrypted, too_many_cells, too_many_sheets
 from imports.formats.loaded_workbook import LoadedSheet, LoadedWorkbook
 from imports.formats.sheet_types import MergedRange, SheetMetadata
+from imports.formats.xls_colours import read_cell_colours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +113,13 @@ class _SheetReader:
             self.height,
             hidden=self._sheet.visibility != 0,
             metadata=SheetMetadata(
-                merged, uncomputed, frozenset(self.errors), self._find_hidden_rows(), self._find_struck()
+                merged,
+                uncomputed,
+                frozenset(self.errors),
+                self._find_hidden_rows(),
+                self._find_struck(),
+                frozenset(column for column, found in self._sheet.colinfo_map.items() if found.hidden),
+                partial(read_cell_colours, self._book, self._sheet),
             ),
         )
 

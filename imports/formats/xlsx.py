@@ -1,21 +1,23 @@
 """Open an .xlsx: calamine reads its cells, and its XML is looked through for what calamine does not show.
 
-Those are formulas without a result, errors, hidden rows, struck cells, and numbers with digits struck or raised. A
-sheet without any of them is only searched for their marks; another is parsed.
+Those are formulas without a result, errors, hidden rows and columns, struck cells, and numbers with digits struck or
+raised. A sheet without any of them is only searched for their marks; another is parsed. Colours are read on demand.
 """
 
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from openpyxl.utils import column_index_from_string
 
-from imports.formats import calamine_sheets, limits, marked_digits, xlsx_styles, xml_parser
+from imports.formats import calamine_sheets, limits, marked_digits, xlsx_colours, xlsx_styles, xml_parser
 from imports.formats.exceptions import damaged, too_many_formulas, too_many_sheets
 from imports.formats.loaded_workbook import LoadedWorkbook
 from imports.formats.sheet_types import SheetMetadata
 from imports.formats.worksheet_parts import find_worksheets
+from imports.formats.xlsx_columns import find_hidden_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +49,11 @@ def open_xlsx(content: bytes, archive: WorkbookArchive) -> LoadedWorkbook:
     remarks: list[str] = []
     for name, member in _find_sheets(archive).items():
         marks = _search(archive.read(member), struck)
-        metadata[name] = _XlsxSheetScanner(struck).scan(archive.read(member)) if marks.cells else SheetMetadata()
+        found = _XlsxSheetScanner(struck).scan(archive.read(member)) if marks.cells else SheetMetadata()
+        metadata[name] = found._replace(
+            hidden_columns=find_hidden_columns(archive.read(member)) if marks.columns else frozenset(),
+            read_colours=partial(xlsx_colours.read_cell_colours, archive, member),
+        )
         if marked_texts or marks.digits:
             cells = marked_digits.find_marked_cells(archive.read(member), marked_texts)
             remarks += [marked_digits.describe_marked_cells(name, cells)] if cells else []
@@ -79,28 +85,30 @@ def _find_sheets(archive: WorkbookArchive) -> dict[str, str]:
 
 
 class _FoundMarks(NamedTuple):
-    """Whether an XML file has the marks of cells to look at, and those of digits struck or raised."""
+    """Whether an XML file has the marks of cells to look at, of digits struck or raised, and of hidden columns."""
 
     cells: bool
     digits: bool
+    columns: bool
 
 
 def _search(pieces: Iterable[bytes], struck_styles: frozenset[str]) -> _FoundMarks:
     """Return which marks occur. Reads to the end, so that a damaged member is noticed."""
     marks = (*_MARKS, *(f" s={quote}{style}{quote}".encode() for style in struck_styles for quote in "\"'"))
-    tail, cells, digits, in_rows = b"", False, False, False
+    tail, cells, digits, columns, in_rows = b"", False, False, False, False
     for piece in pieces:
         text = tail + piece
         digits = digits or any(mark in text for mark in marked_digits.MARKS)
+        rows_start = 0 if in_rows else text.find(_ROWS_MARK)
+        columns = columns or text.find(_HIDDEN_MARK, 0, rows_start if rows_start >= 0 else None) >= 0
+        in_rows = rows_start >= 0
         if not cells:
-            rows_start = 0 if in_rows else text.find(_ROWS_MARK)
-            in_rows = rows_start >= 0
             may_hide = in_rows and text.find(_HIDDEN_MARK, rows_start) >= 0
             cells = any(mark in text for mark in marks) or (
                 may_hide and any(text.find(mark, rows_start) >= 0 for mark in _HIDDEN_MARKS)
             )
         tail = piece[-_LONGEST_MARK:]
-    return _FoundMarks(cells, digits)
+    return _FoundMarks(cells, digits, columns)
 
 
 class _XlsxSheetScanner:

@@ -35,6 +35,17 @@ def parse(expat_parser: expat.XMLParserType, pieces: Iterable[bytes]) -> None:
         raise damaged() from error
 
 
+def parse_while(expat_parser: expat.XMLParserType, pieces: Iterable[bytes], is_wanted: Callable[[], bool]) -> None:
+    """Parse the beginning of a document, as long as more is wanted. Raises `UnreadableFile` as `parse` does."""
+    try:
+        for piece in pieces:
+            expat_parser.Parse(piece, False)
+            if not is_wanted():
+                return
+    except _PARSE_ERRORS as error:
+        raise damaged() from error
+
+
 def local_name(name: str) -> str:
     """Return a name without its prefix: « row » for « x:row »."""
     return name.rpartition(":")[2]

@@ -1,4 +1,4 @@
-"""Rows that the file itself sets apart: hidden, struck through, refused, or without a cross. Pure.
+"""Rows that the file itself sets apart: hidden, struck through, refused, in a colour, or without a cross. Pure.
 
 They stay in the table, unticked, each with its reason: a filter may have been left on, and a cross forgotten.
 """
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from imports.meanings import Meaning, RowNote
 from imports.parsing.cells import cell_to_text
+from imports.parsing.coloured_rows import apply_legends
 from imports.parsing.column_mapping import CRITICAL_MEANINGS, column_letters
 from schools.folding import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from imports.formats.sheet_types import CellRow, CellValue
     from imports.parsing.sheet_selection import DetectedSheet
@@ -86,19 +87,33 @@ class _DecidingColumn(NamedTuple):
         return f"la colonne {self.name} " + (f"dit « {answer.text} »" if answer.text else "est vide")
 
 
-def list_declined_rows(tables: Sequence[ReadTable]) -> dict[int, dict[int, RowNote]]:
-    """Return the notes of the rows that mean no, by sheet and by row number. `tables`: in the order of each sheet."""
+class DeclinedRows(NamedTuple):
+    """What the file sets apart."""
+
+    #: The notes of the rows that mean no, by sheet and by row number.
+    notes: dict[int, dict[int, RowNote]]
+    #: The rows that are a legend of colours, by sheet.
+    legends: dict[int, set[int]]
+    #: French sentences about legends of colours that are not applied.
+    remarks: list[str]
+
+
+def list_declined_rows(tables: Sequence[ReadTable]) -> DeclinedRows:
+    """Return the rows that mean no. `tables`: in the order of each sheet."""
+    applied = apply_legends(tables)
     notes: dict[int, dict[int, RowNote]] = {}
     refused = _find_refused_sheets(tables)
     for table in tables:
-        first = table.detected.header_row or 0
-        above = {number: note for number, note in notes.get(table.detected.index, {}).items() if number < first}
-        below = find_declined_rows(table.detected, table.columns)
-        if table.detected.index in refused:
+        index, first = table.detected.index, table.detected.header_row or 0
+        above = {number: note for number, note in notes.get(index, {}).items() if number < first}
+        in_colour, legends = applied.reasons.get(index, {}), applied.cells.get(index, set())
+        below = _find_declined_rows(table.detected, table.columns, in_colour, legends)
+        if index in refused:
             note = _note(f"elle est dans la feuille « {table.detected.sheet.name} »")
             below = {row.number: note for row in table.body.rows} | below
-        notes[table.detected.index] = above | below
-    return notes
+        notes[index] = above | below
+    rows = {index: {row for row, _ in cells} for index, cells in applied.inside.items()}
+    return DeclinedRows(notes, rows, applied.remarks)
 
 
 def _find_refused_sheets(tables: Sequence[ReadTable]) -> set[int]:
@@ -108,9 +123,18 @@ def _find_refused_sheets(tables: Sequence[ReadTable]) -> set[int]:
     return refused if refused != names.keys() else set()
 
 
-def find_declined_rows(detected: DetectedSheet, columns: Mapping[Meaning, int]) -> dict[int, RowNote]:
-    """Return the notes of the rows below the header that mean no, by row number. `columns`: those with a meaning."""
-    reasons: dict[int, str] = {}
+def _find_declined_rows(
+    detected: DetectedSheet,
+    columns: Mapping[Meaning, int],
+    in_colour: Mapping[int, str],
+    legends: Collection[tuple[int, int]],
+) -> dict[int, RowNote]:
+    """Return the notes of the rows below the header that mean no, by row number.
+
+    `columns`: those with a meaning. `in_colour`: why rows are refused by their colour. `legends`: cells that are no
+    answers.
+    """
+    reasons = {number: reason for number, reason in in_colour.items() if number > (detected.header_row or 0)}
     for number in _find_struck_rows(detected, columns):
         reasons[number] = "elle est barrée dans le fichier"
     # « Votre école participe-t-elle ? » may be taken for a column of names.
@@ -119,7 +143,8 @@ def find_declined_rows(detected: DetectedSheet, columns: Mapping[Meaning, int]) 
     if deciding:
         for number, row in enumerate(detected.sheet.rows(), start=1):
             if number > (detected.header_row or 0) and number not in reasons:
-                reason = next(filter(None, (column.describe(row) for column in deciding)), "")
+                answers = (one.describe(row) for one in deciding if (number, one.position) not in legends)
+                reason = next(filter(None, answers), "")
                 if reason:
                     reasons[number] = reason
     for number in detected.sheet.hidden_rows:

@@ -12,7 +12,7 @@ from imports.formats.sheet_types import MergedRange, SheetMetadata
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from imports.formats.sheet_types import CellPositions, CellRow, WorkbookSheet
+    from imports.formats.sheet_types import CellColours, CellPositions, CellRow, WorkbookSheet
 
 
 class ReshapedSheet:
@@ -28,13 +28,19 @@ class ReshapedSheet:
     ) -> None:
         """`read_rows`: returns its `height` rows, from row 1, each time."""
         self.name, self.origin, self.hidden = name, origin, origin.hidden
-        self.merged, self.uncomputed, self.errors, self.hidden_rows, self.struck = metadata
+        self.merged, self.uncomputed, self.errors = metadata.merged, metadata.uncomputed, metadata.errors
+        self.hidden_rows, self.hidden_columns = metadata.hidden_rows, metadata.hidden_columns
+        self.struck, self._read_colours = metadata.struck, metadata.read_colours
         self.height = height
         self._read_rows = read_rows
 
     def rows(self) -> Iterator[CellRow]:
         """Iterate over all rows."""
         yield from self._read_rows()
+
+    def read_colours(self) -> CellColours | None:
+        """Return the colours of the cells; None where they cannot be told."""
+        return None if self._read_colours is None else self._read_colours()
 
 
 def find_origin(sheet: WorkbookSheet) -> WorkbookSheet:
@@ -51,12 +57,24 @@ def take_columns(sheet: WorkbookSheet, name: str, left: int, right: int | None) 
     def shift(positions: CellPositions) -> CellPositions:
         return frozenset((row, column - left) for row, column in positions if holds(column))
 
+    def shift_colours() -> CellColours | None:
+        colours = sheet.read_colours()
+        if colours is None:
+            return None
+        return {(row, column - left): colour for (row, column), colour in colours.items() if holds(column)}
+
     end = None if right is None else right + 1
     merged = [
         area._replace(left=area.left - left, right=area.right - left) for area in sheet.merged if holds(area.left)
     ]
     metadata = SheetMetadata(
-        merged, shift(sheet.uncomputed), shift(sheet.errors), sheet.hidden_rows, shift(sheet.struck)
+        merged,
+        shift(sheet.uncomputed),
+        shift(sheet.errors),
+        sheet.hidden_rows,
+        shift(sheet.struck),
+        frozenset(column - left for column in sheet.hidden_columns if holds(column)),
+        shift_colours,
     )
     return ReshapedSheet(name, sheet, lambda: (row[left:end] for row in sheet.rows()), sheet.height, metadata)
 
@@ -68,13 +86,27 @@ def turn(sheet: WorkbookSheet, name: str, rows: Sequence[CellRow]) -> ReshapedSh
     def flip(positions: CellPositions) -> CellPositions:
         return frozenset((column + 1, row - 1) for row, column in positions)
 
+    def flip_colours() -> CellColours | None:
+        colours = sheet.read_colours()
+        if colours is None:
+            return None
+        return {(column + 1, row - 1): colour for (row, column), colour in colours.items()}
+
     merged = [MergedRange(area.left + 1, area.top - 1, area.right + 1, area.bottom - 1) for area in sheet.merged]
     return ReshapedSheet(
         name,
         sheet,
         lambda: ([row[column] if column < len(row) else "" for row in rows] for column in range(height)),
         height,
-        SheetMetadata(merged, flip(sheet.uncomputed), flip(sheet.errors), struck=flip(sheet.struck)),
+        SheetMetadata(
+            merged,
+            flip(sheet.uncomputed),
+            flip(sheet.errors),
+            frozenset(column + 1 for column in sheet.hidden_columns),
+            flip(sheet.struck),
+            frozenset(row - 1 for row in sheet.hidden_rows),
+            flip_colours,
+        ),
     )
 
 

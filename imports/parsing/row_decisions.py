@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from imports.parsing.declined_rows import describe_declined, list_declined_rows
 from imports.parsing.repeated_schools import ask_repeated_schools, combine_rows
-from imports.parsing.rows import add_notes
+from imports.parsing.rows import add_notes, ignore_row
 from imports.parsing.school_keys import school_key
 from imports.parsing.shared_numbers import ask_shared_numbers, divide_shared_numbers, find_shared_numbers
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from imports.parsing.rows import ParsedRow
     from imports.parsing.stacked_tables import ReadTable
     from imports.question import LayoutQuestion
+
+LEGEND_REASON = "Légende des couleurs : aucune école."
 
 
 class RowDecisions(NamedTuple):
@@ -36,7 +38,13 @@ def decide_rows(
     tables: Sequence[ReadTable],
 ) -> RowDecisions:
     """Return what becomes of the rows of all tables. `sheets`: names of all sheets of the workbook."""
-    decided, remarks = _decline_rows(rows, list_declined_rows(tables), source)
+    declined = list_declined_rows(tables)
+    kept = [
+        ignore_row(row, LEGEND_REASON) if not row.ignored and row.number in declined.legends.get(row.sheet, ()) else row
+        for row in rows
+    ]
+    decided, remarks = _decline_rows(kept, declined.notes, source)
+    remarks += declined.remarks
     questions: list[LayoutQuestion] = []
     if source.is_known:
         shared = find_shared_numbers(decided, source, tables)

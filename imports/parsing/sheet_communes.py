@@ -37,7 +37,8 @@ def fill_communes(tables: Sequence[ReadTable], communes: frozenset[str]) -> int:
     name_communes = {index: match_commune(name, communes) for index, name in names.items()}
     trusts_names = len(names) > 1 and sum(map(bool, name_communes.values())) * 2 > len(names)
     count = 0
-    for detected, columns, body, _ in tables:
+    for table in tables:
+        detected, columns, body = table.detected, table.columns, table.body
         name = name_communes[detected.index]
         if Meaning.COMMUNE in columns or Meaning.POSTAL_CODE in columns:
             continue

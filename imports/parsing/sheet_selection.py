@@ -61,6 +61,10 @@ class SheetSelection(NamedTuple):
     others: list[str]
     hidden: list[str]
 
+    def list_names(self) -> list[str]:
+        """Return the names of all sheets that list schools."""
+        return [*(detected.sheet.name for detected in self.detected_sheets), *self.others, *self.hidden]
+
 
 class _SheetScore(NamedTuple):
     """How suitable a sheet is; fields compared in order."""

@@ -18,6 +18,7 @@ from imports.parsing.doubtful_numbers import ask_doubtful_numbers
 from imports.parsing.duplicate_tables import resolve_duplicate_tables
 from imports.parsing.headers import compute_header_digest
 from imports.parsing.joined_tables import ask_joined_tables
+from imports.parsing.legend_cells import find_legends_elsewhere
 from imports.parsing.number_columns import choose_number_columns
 from imports.parsing.preview import build_preview
 from imports.parsing.repeated_schools import NumberSource
@@ -157,7 +158,13 @@ def parse_spreadsheet(
             mapping if detected.header_digest == first.header_digest else _map_separately(detected, known)
             for detected in detected_sheets
         ]
-        reader = TableReader(units_column, known.communes, lambda table: _map_separately(table, known), progress)
+        reader = TableReader(
+            units_column,
+            known.communes,
+            lambda table: _map_separately(table, known),
+            progress,
+            find_legends_elsewhere(workbook.sheets, layout.list_names()),
+        )
         tables = reader.read(detected_sheets, sheet_mappings)
         bodies = [table.body for table in tables]
         filled_count = sheet_communes.fill_communes(tables, known.communes)

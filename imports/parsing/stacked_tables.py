@@ -12,6 +12,7 @@ from imports.meanings import LABELS, Meaning
 from imports.parsing.column_mapping import column_letters
 from imports.parsing.headers import compute_header_digest, read_header_below
 from imports.parsing.ignored_rows import OTHER_HEADER
+from imports.parsing.legend_cells import LegendFinder
 from imports.parsing.rows import list_columns, parse_row
 from imports.parsing.sheet_body import parse_body
 from imports.parsing.sheet_selection import build_table
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from imports.formats.sheet_types import CellRow
     from imports.parsing.column_mapping import ColumnMapping
+    from imports.parsing.legend_cells import LegendCell
     from imports.parsing.sheet_body import SheetBody
     from imports.parsing.sheet_selection import DetectedSheet
 
@@ -40,6 +42,8 @@ class ReadTable(NamedTuple):
     body: SheetBody
     #: Whether it is below another one in its sheet.
     below: bool
+    #: What may be a legend of its sheet; filled while the rows are read.
+    legends: Sequence[LegendCell] = ()
 
 
 @dataclass
@@ -51,6 +55,8 @@ class TableReader:
     #: Returns the mapping of a table.
     map_table: Callable[[DetectedSheet], ColumnMapping]
     progress: Callable[[int, int], None] | None = None
+    #: On sheets that are not read.
+    legends: Sequence[LegendCell] = ()
     tables: list[ReadTable] = field(default_factory=list)
     #: By the digest of the titles.
     _mappings: dict[str, ColumnMapping] = field(default_factory=dict)
@@ -65,8 +71,9 @@ class TableReader:
         return self.tables
 
     def _read_sheet(self, detected: DetectedSheet, mapping: ColumnMapping, rows_before: int, total: int) -> None:
-        numbered = NumberedRows(detected.sheet.rows())
-        table = self._read_table(detected, mapping, numbered, rows_before, total)
+        finder = LegendFinder(detected, self.legends)
+        numbered = NumberedRows(finder.watch(detected.sheet.rows()))
+        table = self._read_table(detected, mapping, numbered, rows_before, total)._replace(legends=finder.found)
         self.tables.append(table)
         while table.body.next_header is not None:
             if len(self.tables) >= MAX_TABLES:
@@ -74,7 +81,8 @@ class TableReader:
             number, row = table.body.next_header
             below = self._detect_below(table, number, row, numbered)
             mapping = self._map_below(below, mapping)
-            table = self._read_table(below, mapping, numbered, rows_before, total)._replace(below=True)
+            table = self._read_table(below, mapping, numbered, rows_before, total)
+            table = table._replace(below=True, legends=finder.found)
             mapped = list_columns(mapping.columns)
             table.body.rows.insert(0, parse_row(below.index, number, row, mapped, ignored=OTHER_HEADER.reason))
             self.tables.append(table)

@@ -14,7 +14,7 @@ from imports.parsing.quantities import parse_quantity
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from imports.formats.sheet_types import CellRow, CellValue, WorkbookSheet
+    from imports.formats.sheet_types import CellColours, CellRow, CellValue, WorkbookSheet
     from imports.parsing.sheet_selection import DetectedSheet
 
 #: A row with its number, from 1.
@@ -53,7 +53,7 @@ class _SummedSheet:
     def __init__(self, sheet: WorkbookSheet, sums: Collection[Sequence[int]]) -> None:
         self._sheet, self._sums = sheet, sums
         self.name, self.hidden, self.merged = sheet.name, sheet.hidden, sheet.merged
-        self.hidden_rows, self.struck = sheet.hidden_rows, sheet.struck
+        self.hidden_rows, self.hidden_columns, self.struck = sheet.hidden_rows, sheet.hidden_columns, sheet.struck
         parts = {index: columns[0] for columns in sums for index in columns}
         # A number shared by several rows stands in the first of them alone.
         shared = {
@@ -74,6 +74,10 @@ class _SummedSheet:
     def height(self) -> int:
         """Number of rows."""
         return self._sheet.height
+
+    def read_colours(self) -> CellColours | None:
+        """Return the colours of the cells; None where they cannot be told."""
+        return self._sheet.read_colours()
 
     def rows(self) -> Iterator[CellRow]:
         """Iterate over the rows, with the sums."""

@@ -49,7 +49,6 @@ SHARED_LISTS: dict[str, int | None] = {
 #: Those of ours that are misread today, by the item that mends them.
 MISREAD = {
     "hidden_old_column": 4,
-    "red_rows_with_a_legend": 5,
 }
 
 
