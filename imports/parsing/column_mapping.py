@@ -18,7 +18,7 @@ from imports.question import LayoutQuestion
 from schools.folding import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from imports.formats.sheet_types import CellRow
     from imports.parsing.cell_classification import ColumnSample
@@ -79,16 +79,17 @@ def map_columns(
     *,
     communes: frozenset[str] = frozenset(),
     titled: bool = True,
+    hidden: Collection[int] = (),
 ) -> ColumnMapping:
     """Return the mapping for these titles and the rows below them.
 
     `chosen`: the member's choices; None for a meaning without a column. `communes`: folded names of known communes.
-    `titled`: whether the sheet has a header row.
+    `titled`: whether the sheet has a header row. `hidden`: the columns that the file hides.
     """
     chosen = chosen or {}
     columns = {m: i for m, i in chosen.items() if i is not None and 0 <= i < len(titles)}
     undecided = [meaning for meaning in Meaning if meaning not in chosen]
-    mapper = _ColumnMapper(titles, sample_columns(sample, len(titles), communes), columns)
+    mapper = _ColumnMapper(titles, sample_columns(sample, len(titles), communes), columns, hidden)
     for meaning in undecided:
         mapper.by_title(meaning)
     for meaning in undecided:
@@ -133,8 +134,15 @@ def find_outdated_meanings(
 class _ColumnMapper:
     """Assigns meanings to the columns of a sheet."""
 
-    def __init__(self, titles: Sequence[Title], columns: list[ColumnSample], mapping: dict[Meaning, int]) -> None:
+    def __init__(
+        self,
+        titles: Sequence[Title],
+        columns: list[ColumnSample],
+        mapping: dict[Meaning, int],
+        hidden: Collection[int],
+    ) -> None:
         self.titles = titles
+        self.hidden = hidden
         self.columns = columns
         self.mapping = mapping
         self.questions: list[LayoutQuestion] = []
@@ -215,6 +223,8 @@ class _ColumnMapper:
         )
 
     def _assign(self, meaning: Meaning, candidates: Sequence[int]) -> None:
+        if meaning in (Meaning.UNITS, Meaning.CLASSES):
+            candidates = [index for index in candidates if index not in self.hidden] or candidates
         if len(candidates) > 1 and meaning in CRITICAL_MEANINGS:
             first = self.columns[candidates[0]]
             # A duplicate of the same column needs no question.
@@ -290,11 +300,12 @@ class _ColumnMapper:
         )
 
     def _untitled_units(self) -> list[int]:
-        """Return the only column of small integers in a sheet without a header row."""
+        """Return the only column of small integers that is shown, in a sheet without a header row."""
         matching = [
             index
             for index in self._unassigned(Meaning.UNITS)
-            if (column := self.columns[index]).share(CellType.QUANTITY) >= 0.9  # noqa: PLR2004
+            if index not in self.hidden
+            and (column := self.columns[index]).share(CellType.QUANTITY) >= 0.9  # noqa: PLR2004
             and not column.counts_up
             and all(
                 len(text) <= 3 and not (text.isdecimal() and int(text) > MAX_UNTITLED_UNITS)  # noqa: PLR2004

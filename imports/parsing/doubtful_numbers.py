@@ -12,7 +12,7 @@ from imports.parsing.number_titles import Part, is_about_pupils, is_generic, is_
 from imports.question import AnswerOption, LayoutQuestion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from imports.formats.sheet_types import CellRow
     from imports.parsing.column_mapping import ColumnMapping
@@ -36,11 +36,13 @@ def ask_doubtful_numbers(
     sample: Sequence[CellRow],
     answers: Mapping[str, str],
     banner: Sequence[CellRow] = (),
+    *,
+    hidden: Collection[int] = (),
 ) -> ColumnMapping:
     """Return the mapping with a question about numbers that are none of licences; without them once it is answered so.
 
     While the question is open, the column stays in the mapping, so that its numbers are shown. `banner`: the rows above
-    the titles.
+    the titles. `hidden`: the columns that the file hides.
     """
     numbers = list_number_columns(titles, sample)
     chosen = {question.column for question in mapping.questions if not question.is_open}
@@ -50,6 +52,8 @@ def ask_doubtful_numbers(
             continue
         parts = [numbers[part] for part in mapping.sums.get(meaning, (index,)) if part in numbers]
         reason = _find_reason(meaning, parts, list(numbers.values()))
+        if not reason and any(part.position in hidden for part in parts):
+            reason = "Cette colonne est masquée dans le fichier." if len(parts) == 1 else "Une part en est masquée."
         if not reason and meaning not in chosen:
             reason = _find_doubt(meaning, parts, list(numbers.values()), banner)
         if not reason:

@@ -24,7 +24,7 @@ from imports.parsing.number_titles import (
 from imports.question import AnswerOption, LayoutQuestion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from imports.formats.sheet_types import CellRow
     from imports.parsing.column_mapping import ColumnMapping
@@ -49,12 +49,15 @@ def choose_number_columns(
     sample: Sequence[CellRow],
     chosen: Mapping[Meaning, int | None],
     answers: Mapping[str, str],
+    *,
+    hidden: Collection[int] = (),
 ) -> ColumnMapping:
     """Return the mapping with one column, or the sum of several, for each number; or with a question.
 
     `chosen`: the columns that the member chose, or confirmed for the same titles. `answers`: by code of the question.
+    `hidden`: the columns that the file hides.
     """
-    chooser = _Chooser(mapping, titles, sample, chosen, answers)
+    chooser = _Chooser(mapping, titles, sample, chosen, answers, hidden=hidden)
     for meaning in (Meaning.UNITS, Meaning.CLASSES):
         chooser.choose(meaning)
     chooser.ask_levels()
@@ -71,6 +74,8 @@ class _Chooser:
         sample: Sequence[CellRow],
         chosen: Mapping[Meaning, int | None],
         answers: Mapping[str, str],
+        *,
+        hidden: Collection[int],
     ) -> None:
         self.mapping = mapping._replace(
             columns=dict(mapping.columns), questions=list(mapping.questions), sums={}, remarks=list(mapping.remarks)
@@ -80,11 +85,11 @@ class _Chooser:
         self._numbers = {
             index: column for index, column in list_number_columns(titles, sample).items() if index not in taken
         }
-        self._chosen, self._answers = chosen, answers
+        self._chosen, self._answers, self._hidden = chosen, answers, hidden
 
     def choose(self, meaning: Meaning) -> None:
         """Settle which column or sum gives a number, or ask."""
-        group = self._find_merged(meaning) or self._find_flat(meaning)
+        group = self._drop_hidden(self._find_merged(meaning) or self._find_flat(meaning))
         index = self._chosen.get(meaning)
         if group is None or (index is not None and index not in {part.position for part in group.parts}):
             return
@@ -152,6 +157,18 @@ class _Chooser:
                 candidates = given | {i for i, column in self._numbers.items() if _is_status(column)}
         parts = [column for index, column in self._numbers.items() if index in candidates]
         return _Group(parts) if len(parts) > 1 else None
+
+    def _drop_hidden(self, group: _Group | None) -> _Group | None:
+        """Return the columns without the hidden ones that have a visible one of the same kind beside them."""
+        if group is None or not self._hidden:
+            return group
+        shown = {part.described.part for part in group.parts if part.position not in self._hidden} & _ALIKE
+
+        def keep(parts: Iterable[NumberColumn]) -> list[NumberColumn]:
+            return [part for part in parts if part.position not in self._hidden or part.described.part not in shown]
+
+        runs = {name: kept for name, run in group.runs.items() if (kept := keep(run))}
+        return _Group(keep(group.parts), runs)
 
     def _find_total(self, meaning: Meaning, parts: Sequence[NumberColumn]) -> NumberColumn | None:
         """Return the only column of the whole, among the parts or beside them."""
@@ -226,6 +243,8 @@ class _Chooser:
 
 
 _NUMBERS = frozenset({Meaning.UNITS, Meaning.CLASSES})
+#: Two columns of one of these kinds give one number twice; two levels or others do not.
+_ALIKE = frozenset({Part.WHOLE, Part.YEAR, Part.PAST, Part.GRANTED, Part.REQUESTED})
 
 
 def _name_untitled(titles: Sequence[Title]) -> list[Title]:

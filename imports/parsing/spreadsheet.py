@@ -138,6 +138,7 @@ def parse_spreadsheet(
         choices.answers,
         communes=known.communes,
         banner=read_banner(first),
+        hidden=frozenset().union(*(detected.sheet.hidden_columns for detected in same_titles)),
     )
     volume = _choose_volume(choices, remembered_mapping, mapping)
     questions = [*mapping.questions, *layout_questions.ask_outdated_columns(outdated, mapping.columns, titles)]
@@ -241,14 +242,18 @@ def _map_sheet(
     *,
     communes: frozenset[str],
     banner: Sequence[CellRow],
+    hidden: frozenset[int],
 ) -> ColumnMapping:
-    """Return the mapping for these titles and rows, its numbers settled or in question. `banner`: the rows above."""
+    """Return the mapping for these titles and rows, its numbers settled or in question.
+
+    `banner`: the rows above. `hidden`: the columns that the file hides.
+    """
     titled = any(title.text for title in titles)
-    mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled)
+    mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled, hidden=hidden)
     sample = limit_sample(sample, len(titles))
     mapping = choose_uai_column(mapping, titles, sample, chosen, answers)
-    mapping = choose_number_columns(mapping, titles, sample, chosen, answers)
-    return ask_doubtful_numbers(mapping, titles, sample, answers, banner)
+    mapping = choose_number_columns(mapping, titles, sample, chosen, answers, hidden=hidden)
+    return ask_doubtful_numbers(mapping, titles, sample, answers, banner, hidden=hidden)
 
 
 def _map_separately(detected: DetectedSheet, known: ParsingContext) -> ColumnMapping:
@@ -257,7 +262,13 @@ def _map_separately(detected: DetectedSheet, known: ParsingContext) -> ColumnMap
     Nothing is asked about it: a number in doubt is missing from its rows.
     """
     mapping = _map_sheet(
-        detected.titles, collect_sample([detected]), {}, {}, communes=known.communes, banner=read_banner(detected)
+        detected.titles,
+        collect_sample([detected]),
+        {},
+        {},
+        communes=known.communes,
+        banner=read_banner(detected),
+        hidden=detected.sheet.hidden_columns,
     )
     for question in mapping.questions:
         if question.is_open and question.column:
