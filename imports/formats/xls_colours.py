@@ -23,7 +23,8 @@ def read_cell_colours(book: xlrd.Book, sheet: xlrd.sheet.Sheet) -> CellColours |
     styles = {}
     for number, style in enumerate(book.xf_list):
         fill = "" if style.background is None else _find_fill(book, style.background)
-        font = _find(book, book.font_list[style.font_index].colour_index)
+        has_font = style.font_index < len(book.font_list)
+        font = _find(book, book.font_list[style.font_index].colour_index) if has_font else ""
         colour = CellColour("" if fill == WHITE else fill, "" if font == BLACK else font)
         if colour != _NO_COLOUR:
             styles[number] = colour

@@ -1,7 +1,4 @@
-"""Colours and notes of cells with problems, and their removal.
-
-The original fill colour is kept in the background colour, which a solid fill does not use.
-"""
+"""Colours and notes of cells with problems, and their removal."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ from openpyxl.styles import PatternFill, Protection
 from openpyxl.styles.colors import Color
 
 from core.workbook import WRAPPED
+from imports.meanings import SEVERE_COLOUR, WARNING_COLOUR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from openpyxl.cell import Cell
     from openpyxl.worksheet.worksheet import Worksheet
 
-#: Light red for errors and conflicts, light amber for warnings; in no standard palette, so that they can be recognised.
-SEVERE_COLOUR, WARNING_COLOUR = "FFFFC9C4", "FFFFE7A3"
 AUTHOR = "Pep's"
 _SEPARATOR = "— Pep's —"
 #: More notes would slow spreadsheet programs down. The added column has the same text.

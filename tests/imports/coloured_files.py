@@ -21,20 +21,18 @@ LEGEND = "En rouge : ne participe pas"
 RED, GREEN = "FF0000", "00B050"
 
 
-def fill(rgb):
-    """Return the fill of a cell in an .xlsx."""
-    return PatternFill("solid", fgColor=rgb)
-
-
 def colour_xlsx(*rows, fills=None, fonts=None, more=None):
-    """Return an .xlsx of these rows. `fills`, `fonts`: colours by cell (« B2 ») or row. `more`: rows by sheet name."""
+    """Return an .xlsx of these rows.
+
+    `fills`, `fonts`: colours (or whole fills) by cell, « B2 », or by number of the row. `more`: rows by sheet name.
+    """
     book = openpyxl.Workbook()
     page = book.active
     for row in rows:
         page.append(list(row))
     for where, colour in (fills or {}).items():
         for cell in page[where] if isinstance(where, int) else [page[where]]:
-            cell.fill = fill(colour)
+            cell.fill = colour if isinstance(colour, PatternFill) else PatternFill("solid", fgColor=colour)
     for where, colour in (fonts or {}).items():
         for cell in page[where] if isinstance(where, int) else [page[where]]:
             cell.font = Font(color=colour)

@@ -19,11 +19,11 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from imports import on_demand_tasks, operations
 from imports.exceptions import WrongImportState
 from imports.formats.detection import open_workbook
-from imports.meanings import ADDED_TITLES, LISTS_SHEET, Meaning
+from imports.meanings import ADDED_TITLES, LISTS_SHEET, SEVERE_COLOUR, WARNING_COLOUR, Meaning
 from imports.models import SpreadsheetImport
 from imports.operations import annotation
 from imports.operations.annotation import AnnotationState
-from imports.workbooks import annotated_workbook, cell_marks, provenance
+from imports.workbooks import annotated_workbook, provenance
 from imports.workbooks.annotated_original import annotate
 from imports.workbooks.marks import MarkedProblem, RowMarks, TableLocation
 from imports.workbooks.provenance import Provenance
@@ -89,7 +89,7 @@ def test_the_same_workbook_comes_back_with_its_errors_marked():
     assert (sheet["E4"].value, sheet["F4"].value) == ("À vérifier : Hors du périmètre.", None)
     # The colours are repeated in words, by the note and the column.
     fills = {name: sheet[name].fill.fgColor.rgb for name in ("A3", "D3", "A4")}
-    assert fills == {"A3": cell_marks.SEVERE_COLOUR, "D3": cell_marks.WARNING_COLOUR, "A4": cell_marks.WARNING_COLOUR}
+    assert fills == {"A3": SEVERE_COLOUR, "D3": WARNING_COLOUR, "A4": WARNING_COLOUR}
     assert sheet["D3"].comment.text == "À vérifier : C'est beaucoup."
     # Existing content is kept.
     assert sheet["A3"].comment.text.startswith("Vu avec la mairie")
@@ -133,7 +133,7 @@ def test_macros_are_kept_as_they_came():
         assert b"macroEnabled" in archive.read("[Content_Types].xml")
     sheet = load(made.content)["Écoles"]
     assert (sheet["A3"].fill.fgColor.rgb, sheet["D3"].comment.text) == (
-        cell_marks.SEVERE_COLOUR,
+        SEVERE_COLOUR,
         CELL_MARK.faults[1].words,
     )
 
@@ -194,7 +194,7 @@ def test_another_format_comes_back_as_a_workbook_of_its_values(make, monkeypatch
     assert [cell.value for cell in sheet[2]] == ["UAI", "École", "Commune", "Licences", *ADDED_TITLES]
     assert (sheet["B3"].data_type, str(sheet["D3"].value)) == ("s", "3")
     assert (sheet["A3"].fill.fgColor.rgb, sheet["A3"].comment.text) == (
-        cell_marks.SEVERE_COLOUR,
+        SEVERE_COLOUR,
         CELL_MARK.faults[0].words,
     )
     assert str(sheet.data_validations.dataValidation[0].sqref) == "G3:G4"
@@ -232,7 +232,7 @@ def test_cells_of_one_style_are_marked_alike_and_others_keep_theirs():
     marks = [CELL_MARK._replace(number=number) for number in (3, 4, 5, 6)]
     marked = annotate(save_workbook(book), PLACE, marks, sign, macros=False)
     cells = [load(marked)["Écoles"][f"A{number}"] for number in (3, 4, 5, 6)]
-    assert {cell.fill.fgColor.rgb for cell in cells} == {cell_marks.SEVERE_COLOUR}
+    assert {cell.fill.fgColor.rgb for cell in cells} == {SEVERE_COLOUR}
     assert [cell.number_format for cell in cells] == ["General", "General", "General", "0.00"]
     # The colours that they had come back.
     again = load(annotate(marked, PLACE._replace(names=load(marked).sheetnames, width=7), [], sign, macros=False))
@@ -248,7 +248,7 @@ def test_the_worker_builds_it_once_and_again_when_rows_changed(pool):
     assert annotation.get_annotation_state(spreadsheet_import, TERM) is AnnotationState.ABSENT
     sheet = build_annotated(spreadsheet_import).worksheets[0]
     assert sheet["C2"].value.startswith("Erreur : ")
-    assert sheet["B2"].fill.fgColor.rgb == cell_marks.SEVERE_COLOUR
+    assert sheet["B2"].fill.fgColor.rgb == SEVERE_COLOUR
     assert annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM) is AnnotationState.READY
     operations.amend_row(import_id=spreadsheet_import.pk, number=2, edits={"units": "2"}, by=None, at=TERM)
     assert annotation.get_annotation_state(spreadsheet_import, TERM) is AnnotationState.OUT_OF_DATE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from openpyxl.styles import PatternFill
 from openpyxl.styles.colors import Color
 
 from bench.damaged.xlsb_writer import write_xlsb
@@ -16,6 +17,7 @@ from imports.parsing.declined_rows import DECLINED
 from imports.parsing.legend_cells import MAX_FIRST_ROWS, MAX_LAST_ROWS, LegendFinder
 from imports.parsing.sheet_selection import DetectedSheet
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
+from imports.workbooks.cell_marks import build_fill
 from tests.imports.coloured_files import (
     GREEN,
     LEGEND,
@@ -181,6 +183,12 @@ def test_a_theme_colour_with_a_tint_is_resolved():
     grey = Color(theme=0, tint=-0.25)
     assert list(declined(parse(list_in_colour("En gris : refusé", fills={3: grey})))) == [3]
     assert list(declined(parse(list_in_colour(LEGEND, fills={3: Color(indexed=10)})))) == [3]
+
+
+def test_the_colours_of_an_annotated_workbook_are_those_that_its_cells_had():
+    marked, plain = build_fill(severe=True, before=PatternFill("solid", fgColor=RED)), build_fill(severe=True)
+    assert list(declined(parse(list_in_colour(LEGEND, fills={"A3": marked, "A4": plain})))) == [3]
+    assert list(declined(parse(list_in_colour("En rose : refusé", fills={"A3": plain})))) == []
 
 
 # False positives
