@@ -88,25 +88,28 @@ _REPEATED = re.compile(r"[|:](?: [|:])+")
 _BLANK = re.compile(r"[\s|:]*(?:(?:ou|et|puis|en|les?|lignes?)\b[\s|:]*)*")
 
 _PENDING = re.compile(
-    r"\b(en attente|a (confirmer|verifier|valider|relancer|revoir)|sous reserve|incertain\w*|pas encore|en cours|"
-    r"(pas|non|jamais|sans) (de )?(repon\w*|retour)|peut etre|doute\w*|non confirme\w*)\b"
+    r"\b((en|d) attente|a (confirmer|verifier|valider|relancer|revoir|voir)|sous reserve|incertain\w*|pas encore|"
+    r"en cours|(pas|non|jamais|sans) (de )?(repon\w*|retour)|peut etre|doute\w*|non confirme\w*|"
+    r"deja (equip|dote|servi|pourvu|attribu|livre)\w*)\b"
 )
 _REFUSED = re.compile(
     r"\b(refus(e|ee|es|ees|ant|ent)?|rejet(e|ee|es|ees)?|annul(e|ee|es|ees|ation|ations)|declin(e|ee|es|ees|ent)|"
     r"desist\w*|abandon\w*|exclu(e|s|es)?|ecarte(e|s|es)?|renonc\w*|defavorable\w*|sans suite|"
     r"(ne )?(particip|souhait|veul|veut|desir|benefici|adher)\w* (pas|plus)( y| de| en)?( particip\w*| benefici\w*)?|"
-    r"(n est|ne sont|ne seront|n ont|n a|pas|non|ni) (pas |plus |ete )*(retenu|accord|valide|participa|interess|"
-    r"volontaire|concern|eligible|inscrit|accepte|beneficiaire)\w*|"
+    r"(n est|ne sont|ne seront|n ont|n a|pas|non|ni) (pas |plus |ete )*(retenu|accord|valide|participa|participe\b|"
+    r"interess|volontaire|concern|eligible|inscrit|accepte|beneficiaire|souhait|voulu|desir|ok\b)\w*"
+    r"( particip\w*| benefici\w*)?|"
     r"(a )?ne (pas|plus) (prendre|tenir|compter|doter|livrer|equiper|commander|attribuer|inclure|importer|servir)\w*|"
-    r"a (supprimer|retirer|enlever|exclure|annuler|ignorer|ecarter)|(aucune|0|pas de|sans) (licences?|dotation)|"
-    r"ecoles? fermees?)\b"
+    r"a (supprimer|retirer|enlever|exclure|annuler|ignorer|ecarter)|(supprime|retire|enleve)(e|s|es)?|"
+    r"(aucune|0|pas de|sans) (licences?|dotation)|hors (dispositif|dotation|projet|perimetre)|"
+    r"ferme(e|s|es)|fermetures?)\b"
 )
 _ACCEPTED = re.compile(
     r"\b(accord(e|ee|es|ees)?|accepte(e|s|es)?|retenu(e|s|es)?|valide(e|s|es)?|particip\w*|favorable\w*|volontaires?|"
     r"confirme(e|s|es)?|inscrit(e|s|es)?|interesse(e|s|es)?|a (equiper|doter|livrer|servir)|beneficiaires?|adher\w*)\b"
 )
 _EXCEPT = re.compile(r"\b(sauf|hormis|excepte|non refus\w*|pas refus\w*|sans refus|si)\b")
-_NO, _YES = re.compile(r"(c est )?(non|no)"), re.compile(r"(c est )?(oui|ok)")
+_NO, _YES = re.compile(r"(c est )?(non|no|ko|0)"), re.compile(r"(c est )?(oui|ok)")
 #: Refused or accepted may be a part of a school, or what is to be filled in.
 _OTHER_SUBJECT = re.compile(
     r"\b(classes?|postes?|eleves?|enseignants?|adresses?|mails?|courriels?|rgpd|colonnes?|champs?|formules?|factures?)\b"

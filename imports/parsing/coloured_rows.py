@@ -109,6 +109,7 @@ class _LegendMatcher:
             if statement.verdict is LegendVerdict.REFUSED:
                 self._refuse(found, f"elle est en {statement.colour}, et le fichier dit : « {_shorten(cell.text)} »")
         for cell, found in labels:
+            self._note_legend(cell)
             self._refuse(found, f"elle a la couleur de « {_shorten(cell.text)} » dans le fichier")
         explained = set[_Mark]().union(*(found for _, _, found in matches), *(found for _, found in labels))
         self._add_remarks(self._list_unapplied(matches, labels, explained))
@@ -121,11 +122,19 @@ class _LegendMatcher:
             is_repeated = not cell.statements and labels[id(cell.sheet), cell.column, fold(cell.text)] > 1
             if is_repeated or any(self._is_other(i, cell) for i in at):
                 continue
-            if at and (self._find_swatch(cell) if not cell.statements else _says_something(cell)):
-                index = self._tables[at[0]].detected.index
-                for kept in (self._applied.cells, *([self._applied.inside] if cell.is_inside else [])):
-                    kept.setdefault(index, set()).add((cell.row, cell.column))
+            is_certain = _says_something(cell) if cell.statements else cell.is_inside and self._find_swatch(cell)
+            if at and is_certain:
+                self._note_legend(cell)
             yield cell
+
+    def _note_legend(self, cell: LegendCell) -> None:
+        """Keep where a legend is, so that it is neither an answer nor a school."""
+        for table in self._tables:
+            if table.detected.sheet is cell.sheet:
+                index, place = table.detected.index, (cell.row, cell.column)
+                self._applied.cells.setdefault(index, set()).add(place)
+                if cell.is_inside:
+                    self._applied.inside.setdefault(index, set()).add(place)
 
     def _is_other(self, at: int, cell: LegendCell) -> bool:
         """Whether a text is a title, the heading of a group, or an answer or a remark of a school."""
@@ -139,12 +148,16 @@ class _LegendMatcher:
         if cell.is_inside:
             texts = {other.row for other in table.legends if other.is_inside}
             return any(number > cell.row for number in schools.keys() - texts)
-        if cell.row not in schools:
-            return False
-        colours = self._read_colours(cell.sheet) or {}
+        return cell.row in schools and self._is_answer(table, cell)
+
+    def _is_answer(self, table: ReadTable, cell: LegendCell) -> bool:
+        """Whether a text that refuses, beside a school, is about that school: right behind it, or of its colour."""
         swatch = self._find_swatch(cell)
+        if swatch is None or cell.column - 1 not in cell.blanks:
+            return True
+        colours = self._read_colours(cell.sheet) or {}
         own = [colours.get((cell.row, column)) for column in _list_telling_columns(table.columns)]
-        return swatch is None or any(swatch in _list_cell_marks(colour) for colour in own if colour)
+        return any(swatch in _list_cell_marks(colour) for colour in own if colour)
 
     def _read_colours(self, sheet: WorkbookSheet) -> CellColours | None:
         if id(sheet) not in self._colours:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from types import SimpleNamespace
 
+import openpyxl
 import pytest
 from openpyxl.styles import PatternFill
 from openpyxl.styles.colors import Color
@@ -31,7 +33,7 @@ from tests.imports.coloured_files import (
     colour_xlsx,
     list_in_colour,
 )
-from tests.imports.sample_files import build_csv
+from tests.imports.sample_files import build_csv, save_workbook
 
 ORANGE, YELLOW, GREY, BLUE = "FFC000", "FFFF00", "D9D9D9", "DDEBF7"
 
@@ -70,6 +72,14 @@ def unapplied(parsed):
         ("En jaune : en attente de réponse", "jaune unclear"),
         ("En rouge : refusé en 2024, accordé depuis", "rouge unclear"),
         ("En rouge : classes supprimées ou refusées", "rouge unclear"),
+        ("Les écoles barrées ou en rouge n'ont pas souhaité participer", "rouge refused"),
+        ("cellules vertes = OK / cellules rouges = KO", "vert accepted, rouge refused"),
+        ("Fond orange → liste d'attente", "orange unclear"),
+        ("En bleu, les écoles déjà équipées", "bleu unclear"),
+        ("Surlignées en jaune : écoles fermées à la rentrée", "jaune refused"),
+        ("* les lignes roses correspondent aux écoles qui ne veulent pas", "rose refused"),
+        ("Liste des écoles 2026 (en jaune : écoles ne souhaitant pas participer)", "jaune refused"),
+        ("Vert : OK / Rouge : pas OK / Orange : à voir", "vert accepted, rouge refused, orange unclear"),
         ("Les lignes surlignées sont refusées", " refused"),
         ("Cases grisées : ne pas remplir", "gris neutral"),
         ("Les champs en rouge sont obligatoires", "rouge neutral"),
@@ -211,6 +221,7 @@ def test_the_colours_of_an_annotated_workbook_are_those_that_its_cells_had():
         list_in_colour("En rouge : champs obligatoires", fills={3: RED}),
         # A title, the heading of a group, and two pale reds of which either may be meant.
         colour_xlsx([*TITLES, "Refusé"], *[[*row, ""] for row in ROWS], fills={"D1": RED, 3: RED}),
+        colour_xlsx(TITLES, *ROWS[:3], [*ROWS[3], "Non"], ROWS[4], fills={"D5": RED, "C3": RED}),
         colour_xlsx(TITLES, *ROWS[:2], ("Écoles refusées",), *ROWS[2:], fills={"A4": GREY, 2: GREY}),
         list_in_colour(LEGEND, fills={3: "FFC7CE", 4: "FFCCCC"}),
     ],
@@ -226,6 +237,49 @@ def test_of_two_colours_the_one_that_refuses_is_applied():
     parsed = parse(list_in_colour(legend, fills={2: GREEN, 3: RED, 4: GREEN}))
     assert list(declined(parsed)) == [3]
     assert not unapplied(parsed)
+
+
+def test_an_answer_in_colour_is_about_its_own_school():
+    # Of the colour of its row, several of them, of no other row, and in a list of two columns.
+    titles, answer = (*TITLES,), [None, "Refusé"]
+    own = colour_xlsx(titles, ROWS[0], [*ROWS[1], *answer], *ROWS[2:], fills={3: RED, 5: RED})
+    several = [ROWS[0], [*ROWS[1], *answer], ROWS[2], [*ROWS[3], *answer], ROWS[4]]
+    red = dict.fromkeys(("E3", "E5", "C4"), RED)
+    alone = colour_xlsx(titles, ROWS[0], [*ROWS[1], *answer], *ROWS[2:], fills={"E3": RED})
+    remarks = [
+        [uai, "Refusé" if n == 4 else "En rouge : refusé" if n == 2 else "vu"] for n, (uai, *_) in enumerate(ROWS)
+    ]
+    two = colour_xlsx(("UAI", "Observations"), *remarks, fills={"B6": RED, "A3": RED})
+    contents = {(3,): own, (3, 5): colour_xlsx(titles, *several, fills=red)}
+    for numbers, content in [*contents.items(), ((3,), alone), ((6,), two)]:
+        parsed = parse(content)
+        assert tuple(declined(parsed)) == numbers
+        assert not unapplied(parsed)
+        assert not any(row.ignored for row in parsed.rows)
+
+
+@pytest.mark.parametrize(
+    ("other", "options"),
+    [
+        ([("UAI", "Élèves"), (ROWS[0][0], 180), (LEGEND,)], {"sheets": ["Sheet"]}),
+        ([("École", "Commune"), ("École Jean Jaurès", "Nîmes"), (LEGEND,)], {}),
+        ([(LEGEND,), *[(f"Article {n}",) for n in range(60)]], {}),
+    ],
+    ids=["list by UAI", "list by name", "long text"],
+)
+def test_the_legend_of_another_list_is_not_applied(other, options):
+    content = colour_xlsx(TITLES, *ROWS, fills={3: RED}, more={"Autre": other})
+    assert declined(parse_spreadsheet(content, ParsingOptions(**options))) == {}
+
+
+def test_a_coloured_refusal_on_another_sheet_counts_only_where_rows_have_its_colour():
+    for colour, numbers in ((RED, [3]), (ORANGE, [])):
+        book = openpyxl.load_workbook(
+            io.BytesIO(colour_xlsx(TITLES, *ROWS, fills={3: RED}, more={"Notes": [("Refusé",)]}))
+        )
+        book["Notes"]["A1"].fill = PatternFill("solid", fgColor=colour)
+        parsed = parse(save_workbook(book))
+        assert (list(declined(parsed)), unapplied(parsed)) == (numbers, [])
 
 
 # Legends that are not applied
