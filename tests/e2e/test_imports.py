@@ -249,6 +249,17 @@ def test_613_rows_are_a_short_page_on_a_telephone(committing, walker):
     assert page.evaluate("document.documentElement.scrollHeight") < 6_000
 
 
+def test_a_long_file_name_fits_a_telephone(committing, walker):
+    name = "ecoles_de_la_ville_rentree_2026-2027_VERSION_DEFINITIVE_corrigee_le_12_novembre.xlsx"
+    content = build_xlsx([["UAI", "Licences"], *((school.uai, 1) for school in SchoolFactory.create_batch(2))])
+    spreadsheet_import = upload_and_parse(PoolFactory(capacity=10), content, filename=name)
+    visit = walker("phone")
+    for path in (f"{spreadsheet_import.pk}/", f"{spreadsheet_import.pk}/lecture/", ""):
+        page = visit.open(f"/imports/{path}", slug="nimes")
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= WIDTHS["phone"]["width"], f"{path}: {wide} px"
+
+
 def test_two_questions_are_answered_where_they_stand(committing, walker):
     """Other licences of the year, once for the table; two addresses in a cell, by one click."""
     pool, grant = PoolFactory(capacity=100), PoolFactory(name="Dotation 2026")
