@@ -310,3 +310,27 @@ def test_the_questions_about_a_table_are_answered_above_its_columns(committing, 
     page.get_by_role("link", name="ligne que le fichier écarte").first.wait_for()
     check_page(visit, "ecartees")
     assert list(ImportRow.objects.filter(ticked=True).values_list("units", flat=True)) == [3] * 5
+
+
+COVERED = """() => {
+  const bar = document.querySelector("#bilan").getBoundingClientRect();
+  const at = document.activeElement.getBoundingClientRect();
+  const inside = document.activeElement.closest("#bilan");
+  return !inside && at.height && bar.bottom > at.top + 1 && bar.top < at.bottom - 1;
+}"""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_bar_of_totals_hides_no_focused_control(committing, walker, width):
+    """WCAG 2.4.11, backwards through the page, from its end."""
+    schools = SchoolFactory.create_batch(12)
+    content = build_xlsx([["UAI", "Licences"], *((school.uai, 1) for school in schools)])
+    spreadsheet_import = upload_and_parse(PoolFactory(capacity=10), content)
+    page = walker(width).open(f"/imports/{spreadsheet_import.pk}/", slug="nimes")
+    page.get_by_role("button", name="Annuler cet import").focus()
+    covered = []
+    for _ in range(30):
+        page.keyboard.press("Shift+Tab")
+        if page.evaluate(COVERED):
+            covered.append(page.evaluate("document.activeElement.outerHTML.slice(0, 90)"))
+    assert not covered
