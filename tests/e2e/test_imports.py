@@ -249,7 +249,7 @@ def test_613_rows_are_a_short_page_on_a_telephone(committing, walker):
     assert page.evaluate("document.documentElement.scrollHeight") < 6_000
 
 
-def test_a_long_file_name_fits_a_telephone(committing, walker):
+def test_a_long_file_name_and_all_tabs_fit_a_telephone(committing, walker):
     name = "ecoles_de_la_ville_rentree_2026-2027_VERSION_DEFINITIVE_corrigee_le_12_novembre.xlsx"
     content = build_xlsx([["UAI", "Licences"], *((school.uai, 1) for school in SchoolFactory.create_batch(2))])
     spreadsheet_import = upload_and_parse(PoolFactory(capacity=10), content, filename=name)
@@ -258,6 +258,10 @@ def test_a_long_file_name_fits_a_telephone(committing, walker):
         page = visit.open(f"/imports/{path}", slug="nimes")
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= WIDTHS["phone"]["width"], f"{path}: {wide} px"
+    page = visit.open(f"/imports/{spreadsheet_import.pk}/", slug="nimes")
+    tabs = page.locator("#onglets a").all()
+    assert len(tabs) == 8
+    assert max(box["x"] + box["width"] for tab in tabs if (box := tab.bounding_box())) <= WIDTHS["phone"]["width"]
 
 
 def test_two_questions_are_answered_where_they_stand(committing, walker):
