@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from imports.models import ImportRow
     from imports.queries import Tally
+    from imports.web.filters import RowFilter
 
 #: Badge colour of a verdict, redundant with its label; grey where nothing is to be done.
 VERDICT_COLOURS: dict[str, str] = {
@@ -80,9 +81,10 @@ def original_units(row: ImportRow) -> str:
 
 
 @register.filter
-def visible_problems(row: ImportRow) -> list[dict[str, Any]]:
-    """Return the problems that are not shown elsewhere in the row."""
-    return [problem for problem in row.problems if problem["code"] not in wording.SHOWN_SEPARATELY]
+def visible_problems(row: ImportRow, shown: RowFilter) -> list[dict[str, Any]]:
+    """Return the problems that are shown neither elsewhere in the row nor above the rows."""
+    hidden = wording.SHOWN_SEPARATELY | ({shown.remark} if shown.told_above else set())
+    return [problem for problem in row.problems if problem["code"] not in hidden]
 
 
 @register.filter

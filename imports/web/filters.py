@@ -46,6 +46,8 @@ class RowFilter:
     altered: bool = False
     #: Whether rows that share a remark are shown one by one. Bulk actions take them in either case.
     one_by_one: bool = False
+    #: Whether the page says above the rows what their remark is, and not in each of them.
+    told_above: bool = False
 
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> Self:
@@ -60,6 +62,7 @@ class RowFilter:
             sheet=int(sheet) if sheet.isascii() and sheet.isdecimal() and len(sheet) < 6 else None,  # noqa: PLR2004
             altered=parameters.get("modifiees") == "1",
             one_by_one=parameters.get("une_a_une") == "1",
+            told_above=bool(state) and parameters.get("dite_au_dessus") == "1",
         )
 
     def words(self) -> dict[str, str]:
@@ -72,6 +75,7 @@ class RowFilter:
             "feuille": "" if self.sheet is None else str(self.sheet),
             "modifiees": "1" if self.altered else "",
             "une_a_une": "1" if self.one_by_one else "",
+            "dite_au_dessus": "1" if self.told_above else "",
         }
         return {name: word for name, word in values.items() if word}
 

@@ -9,8 +9,9 @@ from imports.checks.problem_codes import FIXES, Fix
 from imports.enums import RemarkState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
+    from imports.models import ImportRow
     from imports.remark_queries import RemarkCount
 
 #: Number of rows from which the rows of a remark are shown only once their line is opened.
@@ -132,6 +133,18 @@ def build_lines(counts: Iterable[RemarkCount]) -> list[RemarkLine]:
         for one in counts
         if _has_line(one)
     ]
+
+
+def find_shared_sentence(rows: Collection[ImportRow], code: str) -> str:
+    """Return what the remark says in the same words of each of these rows, of their schools apart; "" if it differs."""
+    said = {_say_of_any_school(row, code) for row in rows}
+    return said.pop() if len(rows) > 1 and len(said) == 1 else ""
+
+
+def _say_of_any_school(row: ImportRow, code: str) -> str:
+    message: str = next((problem["message"] for problem in row.problems if problem["code"] == code), "")
+    said = message.replace(f"« {row.label} »", "cette école") if row.label else message
+    return said[:1].upper() + said[1:]
 
 
 def _describe(one: RemarkCount) -> str:

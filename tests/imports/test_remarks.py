@@ -48,6 +48,20 @@ def test_rows_with_one_remark_are_a_line_that_opens(officer, mixed):
     assert shown(page_text(officer.get(address, {"onglet": "toutes", "une_a_une": "1"}))) == set(range(2, 11))
 
 
+def test_a_sentence_that_all_rows_share_stands_once_above_them(officer, mixed):
+    address, said = import_url("detail", mixed.pk), "Cette école n'a pas de classe du CP au CM2 ; cochez"
+    opened = {"onglet": "toutes", "remarque": "no_elementary", "etat": "unticked"}
+    page = page_text(officer.get(address, opened))
+    assert page.count("n'a pas de classe du CP au CM2") == page.count(said) == 1
+    assert "C’est juste" not in page  # the box to tick says it
+    here, form = import_url("row", mixed.pk, 0, 4), opened | {"dite_au_dessus": "1"}
+    part = page_text(officer.post(here, form | {"action": "tick", "ticked": "1"}, headers={"HX-Request": "true"}))
+    assert "n'a pas de classe" not in part.split("<template>")[0]
+    assert "n'a pas de classe" in page_text(officer.get(here, form))  # a page of its own, without scripts
+    opened = {"onglet": "toutes", "remarque": "unknown_school", "etat": "to_resolve"}
+    assert page_text(officer.get(address, opened)).count("l'annuaire ne le connaît pas") == 3  # each its own UAI
+
+
 def test_what_is_left_aside_is_not_to_be_resolved(officer, mixed):
     to_resolve = queries.filter_rows(mixed, to_resolve=True)
     assert set(to_resolve.values_list("number", flat=True)) == {7, 8, 9, 10}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -79,10 +80,12 @@ def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> Ht
 def _render_row(request: OfficeHttpRequest, spreadsheet_import: SpreadsheetImport, found: ImportRow) -> HttpResponse:
     if spreadsheet_import.state != ImportState.CHECKED:
         return HttpResponseClientRefresh() if request.htmx else redirect("imports:detail", pk=spreadsheet_import.pk)
+    chosen = get_row_filter(request)
     context = build_summary_context(
         request,
         spreadsheet_import,
-        get_row_filter(request),
+        # A page of this row alone has nothing above it.
+        chosen if request.htmx else replace(chosen, told_above=False),
         back=get_return_url(request.GET.get("retour", ""), spreadsheet_import.pk),
     )
     context |= {"row": found, "choices": load_choices(spreadsheet_import, [found])}

@@ -15,7 +15,7 @@ from imports.meanings import LABELS
 from imports.parsing.column_mapping import column_letters
 from imports.remark_queries import count_remarks, exclude_remarks
 from imports.web.filters import ALL_ROWS, TO_RESOLVE, RowFilter
-from imports.web.remark_lines import build_lines, is_gathered
+from imports.web.remark_lines import build_lines, find_shared_sentence, is_gathered
 from imports.web.row_choices import load_choices
 from imports.web.views import APPLIERS
 
@@ -51,6 +51,9 @@ def build_verification_context(request: OfficeHttpRequest, spreadsheet_import: S
         found = exclude_remarks(found, [one for one in remark_counts if is_gathered(one)])
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     rows = list(page.object_list)
+    one_by_one = chosen.query(one_by_one=True)
+    sentence = find_shared_sentence(rows, chosen.remark) if chosen.state else ""
+    chosen = replace(chosen, told_above=bool(sentence))
     return build_summary_context(
         request, spreadsheet_import, chosen, back=request.get_full_path(), remark_counts=remark_counts
     ) | {
@@ -60,7 +63,8 @@ def build_verification_context(request: OfficeHttpRequest, spreadsheet_import: S
         "columns": list_columns(spreadsheet_import),
         "filtered": filtered,
         "gathered": filtered - page.paginator.count,
-        "one_by_one": chosen.query(one_by_one=True),
+        "one_by_one": one_by_one,
+        "sentence": sentence,
     }
 
 
@@ -109,7 +113,7 @@ def _tabs(counts: Mapping[str, int], to_resolve: int, address: str, chosen: RowF
     tabs = [(TO_RESOLVE, "À régler", to_resolve)]
     tabs += [(verdict.value, label, counts.get(verdict, 0)) for verdict, label in wording.TABS.items()]
     tabs.append((ALL_ROWS, "Toutes", sum(counts.values())))
-    tab_filter = replace(chosen, remark="", state="", one_by_one=False)
+    tab_filter = replace(chosen, remark="", state="", one_by_one=False, told_above=False)
     return [
         {"label": label, "count": count, "url": address + tab_filter.query(tab=tab), "current": chosen.tab == tab}
         for tab, label, count in tabs
