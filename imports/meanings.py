@@ -89,6 +89,12 @@ class Problem(NamedTuple):
         return self._asdict()
 
 
+#: Codes of notes that say why a row is left out although it names a school. Once it is restored they say nothing.
+COUNTED_WITH_ANOTHER, NUMBER_GIVEN_ELSEWHERE = "counted_with_another", "number_given_elsewhere"
+ANOTHER_ROW_COUNTS, TABLE_NOT_CHOSEN = "another_row_counts", "table_not_chosen"
+LEFT_OUT_CODES = frozenset({COUNTED_WITH_ANOTHER, NUMBER_GIVEN_ELSEWHERE, ANOTHER_ROW_COUNTS, TABLE_NOT_CHOSEN})
+
+
 class RowNote(NamedTuple):
     """What the file says about a row beyond its cells: by its formatting, or in other rows. It outlives edits.
 

@@ -92,6 +92,11 @@ FIXES: dict[str, tuple[Fix, ...]] = {
     "changes": (),
     "duplicate": (),
     "zero_units": (),
+    # Restored one by one: all at once, they would contradict the rows that count in their place.
+    "counted_with_another": (),
+    "number_given_elsewhere": (),
+    "another_row_counts": (),
+    "table_not_chosen": (),
     "ignored": (Fix.RESTORE,),
     "set_aside": (Fix.RESTORE,),
     "awaited": (Fix.RESTORE,),

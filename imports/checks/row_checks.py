@@ -11,7 +11,7 @@ from imports.checks.problem_codes import RESOLUTIONS_BY_CODE, UNTICKING
 from imports.checks.row_types import NO_FINDINGS, RowOutcome
 from imports.checks.unit_checks import ROW_VOLUMES, get_requested_units
 from imports.enums import APPLICABLE, Purpose, Verdict
-from imports.meanings import Meaning, Problem
+from imports.meanings import LEFT_OUT_CODES, Meaning, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -123,7 +123,8 @@ def _label_recipient_held(request: CheckRequest, school: SchoolFacts | None) -> 
 def _ignored_outcome(request: CheckRequest, school: SchoolFacts | None, context: CheckContext) -> RowOutcome:
     label, recipient, held = _label_recipient_held(request, school)
     if request.row.ignored:
-        reason = Problem("", "ignored", request.row.ignored, blocking=False)
+        code = next((note.code for note in request.row.notes if note.code in LEFT_OUT_CODES), "ignored")
+        reason = Problem("", code, request.row.ignored, blocking=False)
     elif request.awaited:
         reason = Problem(
             "",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from imports.parsing.ignored_rows import NOT_CHOSEN
+from imports.meanings import TABLE_NOT_CHOSEN
 from imports.parsing.questions import list_schools, overlap
-from imports.parsing.rows import ignore_row
+from imports.parsing.rows import leave_out_row
 from imports.question import AnswerOption, LayoutQuestion
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 CODE = "duplicate_tables"
 #: The answer that reads them all: a school that stands several times is then reported row by row.
 ALL_TABLES = "all"
+#: Why the rows of the other tables are left out.
+NOT_CHOSEN = "Ligne d'un tableau que vous n'avez pas choisi."
 
 
 def resolve_duplicate_tables(tables: Sequence[ReadTable], answers: Mapping[str, str]) -> list[LayoutQuestion]:
@@ -28,7 +30,9 @@ def resolve_duplicate_tables(tables: Sequence[ReadTable], answers: Mapping[str, 
     question = _build_question(found).answered_by(answers)
     for table in found if question.answer not in ("", ALL_TABLES) else ():
         if _option(table) != question.answer:
-            table.body.rows[:] = [row if row.ignored else ignore_row(row, NOT_CHOSEN.reason) for row in table.body.rows]
+            table.body.rows[:] = [
+                row if row.ignored else leave_out_row(row, TABLE_NOT_CHOSEN, NOT_CHOSEN) for row in table.body.rows
+            ]
     return [question]
 
 

@@ -85,8 +85,6 @@ TOTAL = IgnoredRow("Ligne de total.", ends_group=True)
 #: A sum within a group (« Sous-total maternelles »), which continues.
 SUBTOTAL = IgnoredRow("Ligne de total.")
 REPEATED_HEADER = IgnoredRow("En-tête répété.")
-#: By the answer about tables that list the same schools.
-NOT_CHOSEN = IgnoredRow("Ligne d'un tableau que vous n'avez pas choisi.")
 OTHER_HEADER = IgnoredRow("Titres d'un autre tableau.")
 NUMBERING = IgnoredRow("Ligne qui numérote les colonnes ou en dit l'unité.")
 GROUP = IgnoredRow("Titre d'un groupe d'écoles.", ends_group=True)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from core import formatting
 from imports.enums import Volume
-from imports.meanings import Meaning, RowNote
-from imports.parsing.rows import add_notes
+from imports.meanings import COUNTED_WITH_ANOTHER, Meaning, RowNote
+from imports.parsing.rows import add_notes, leave_out_row
 from imports.parsing.school_keys import school_key
 from imports.question import AnswerOption, LayoutQuestion
 
@@ -111,7 +111,7 @@ def combine_rows(
         for index, row in zip(indexes[1:], lines[1:], strict=True):
             elsewhere = f" de la feuille « {sheets[first.sheet]} »" if row.sheet != first.sheet else ""
             reason = f"Même école que la ligne {first.number}{elsewhere}, qui en porte le nombre."
-            combined[index] = row._replace(ignored=reason, units=None, classes=None, problems=[])
+            combined[index] = leave_out_row(row, COUNTED_WITH_ANOTHER, reason)
     return combined
 
 

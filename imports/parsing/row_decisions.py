@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from imports.parsing.declined_rows import describe_declined, list_declined_rows
+from imports.meanings import ANOTHER_ROW_COUNTS
+from imports.parsing.declined_rows import DECLINED, describe_declined, list_declined_rows
 from imports.parsing.repeated_schools import ask_repeated_schools, combine_rows
-from imports.parsing.rows import add_notes, ignore_row
+from imports.parsing.rows import add_notes, ignore_row, leave_out_row
 from imports.parsing.school_keys import school_key
 from imports.parsing.shared_numbers import ask_shared_numbers, divide_shared_numbers, find_shared_numbers
 
@@ -73,8 +74,8 @@ def _decline_rows(
             decided.append(row)
         elif school_key(row) in kept:
             reason = "Ligne que le fichier écarte ; une autre de cette école compte."
-            decided.append(row._replace(ignored=reason, units=None, classes=None, problems=[]))
+            decided.append(leave_out_row(row, ANOTHER_ROW_COUNTS, reason))
         else:
             decided.append(add_notes(row, [note], source.column))
-    count = sum(bool(row.notes) for row in decided)
+    count = sum(note.code == DECLINED for row in decided for note in row.notes)
     return decided, [describe_declined(count)] if count else []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from imports.meanings import Meaning, Problem, RowNote
+from imports.meanings import LEFT_OUT_CODES, Meaning, Problem, RowNote
 from imports.parsing import cells
 from imports.parsing.emails import is_email_address, parse_email
 from imports.parsing.phones import normalize_phone
@@ -141,13 +141,20 @@ def parse_cells(
 
 
 def ignore_row(row: ParsedRow, reason: str) -> ParsedRow:
-    """Return a parsed row as one that is ignored for this reason, with its cells."""
-    return ParsedRow(row.sheet, row.number, row.cells, "", None, None, "", "", [], reason)
+    """Return a row as one that is ignored for this reason: it is no school."""
+    return ParsedRow(row.sheet, row.number, row.cells, "", None, None, "", "", [], reason, row.notes)
+
+
+def leave_out_row(row: ParsedRow, code: str, reason: str) -> ParsedRow:
+    """Return a row of a school as one that is ignored for this reason. `code`: one of `LEFT_OUT_CODES`."""
+    return ignore_row(row, reason)._replace(notes=(*row.notes, RowNote("", code, reason)))
 
 
 def add_notes(row: ParsedRow, notes: Sequence[RowNote], volume: Meaning | None, *, edited: bool = False) -> ParsedRow:
     """Return the row with the notes of its file. `edited`: a member typed its number, which overrides them."""
-    relevant = [note for note in notes if not (edited and note.column == Meaning.UNITS)]
+    relevant = [
+        note for note in notes if note.code not in LEFT_OUT_CODES and not (edited and note.column == Meaning.UNITS)
+    ]
     if row.ignored or not relevant:
         return row._replace(notes=(*row.notes, *notes))
     problems, units, classes = row.problems, row.units, row.classes

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from core import formatting
-from imports.meanings import Meaning, RowNote
+from imports.meanings import NUMBER_GIVEN_ELSEWHERE, Meaning, RowNote
 from imports.parsing.repeated_schools import describe_numbers
-from imports.parsing.rows import add_notes
+from imports.parsing.rows import add_notes, leave_out_row
 from imports.parsing.school_keys import school_key
 from imports.question import AnswerOption, LayoutQuestion
 from schools.folding import fold
@@ -101,7 +101,7 @@ def divide_shared_numbers(
             row = rows[index]
             if receiver is not None and index != receiver:
                 reason = f"Nombre commun aux {where}, donné à la ligne {rows[receiver].number}."
-                divided[index] = row._replace(ignored=reason, units=None, classes=None, problems=[])
+                divided[index] = leave_out_row(row, NUMBER_GIVEN_ELSEWHERE, reason)
                 continue
             if receiver is not None or answer == EACH:
                 message = f"{formatting.pluralize(one.units, 'licence')}, nombre commun aux {where}."

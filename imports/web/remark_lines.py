@@ -65,7 +65,17 @@ _NOUNS: dict[str, tuple[str, str]] = {
     "shared_number": ("ligne au nombre commun avec d'autres", "lignes au nombre commun avec d'autres"),
     "duplicate": ("école déjà citée plus haut", "écoles déjà citées plus haut"),
     "zero_units": ("école à 0 licence", "écoles à 0 licence"),
-    "ignored": ("ligne hors du tableau (total, note…)", "lignes hors du tableau (totaux, notes…)"),
+    "counted_with_another": (
+        "ligne comptée avec la première de son école",
+        "lignes comptées avec la première de leur école",
+    ),
+    "number_given_elsewhere": ("ligne dont le nombre va à une autre", "lignes dont le nombre va à une autre"),
+    "another_row_counts": (
+        "ligne écartée, dont l'école en a une autre",
+        "lignes écartées, dont l'école en a une autre",
+    ),
+    "table_not_chosen": ("ligne du tableau que vous n'avez pas choisi", "lignes du tableau que vous n'avez pas choisi"),
+    "ignored": ("ligne hors du tableau (total, titre, note…)", "lignes hors du tableau (totaux, titres, notes…)"),
     "set_aside": ("ligne mise de côté", "lignes mises de côté"),
     "awaited": ("école attendue dans l'annuaire", "écoles attendues dans l'annuaire"),
 }

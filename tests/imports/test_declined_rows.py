@@ -197,6 +197,7 @@ def test_a_refused_row_gives_way_to_another_of_its_school():
     rows = [[UNUSED_UAIS[0], 10, "Refusé"], [UNUSED_UAIS[0], 8, "Accordé"], [UNUSED_UAIS[1], 4, "Accordé"]]
     parsed = parse(build_csv([[*TITLES, "Avis"], *rows]))
     assert [bool(row.ignored) for row in parsed.rows] == [True, False, False]
+    assert [note.code for note in parsed.rows[0].notes] == ["another_row_counts"]
     assert not parsed.remarks
 
 

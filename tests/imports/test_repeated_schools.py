@@ -9,6 +9,8 @@ from imports.enums import ImportState, Purpose, Verdict, Volume
 from imports.models import ImportRow
 from imports.operations import recheck
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
+from imports.remark_queries import count_remarks
+from imports.web.remark_lines import build_lines
 from licensing.pools.models import Allocation
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
@@ -196,6 +198,16 @@ def test_the_sum_outlives_edits_and_checks_of_the_whole_table(pool):
     assert (stored(3).verdict, stored(3).ticked) == (Verdict.IGNORED, False)
     confirm_and_apply(summed)
     assert dict(Allocation.objects.values_list("school_id", "units")) == {school.uai: 6 for school in schools}
+
+
+@pytest.mark.parametrize("option", ["sum", "count"])
+def test_rows_that_were_added_to_another_are_named_so_and_never_restored_together(pool, option):
+    _, content = list_by_level()
+    combined = answer(upload_and_parse(pool, content), option)
+    (line,) = build_lines(count_remarks(combined))[-1:]
+    assert (line.text, line.actions) == ("6\u00a0lignes comptées avec la première de leur école", {})
+    restored = operations.amend_row(import_id=combined.pk, number=3, set_aside=False, by=None, at=TERM)
+    assert restored.codes == ["conflicting_duplicate"]
 
 
 def test_a_typed_number_replaces_the_sum_even_the_one_of_the_cell(pool):
