@@ -8,8 +8,8 @@ from django import template
 
 from core import formatting
 from imports import wording
-from imports.checks.problem_codes import list_fixes
-from imports.enums import ConflictResolution, Verdict
+from imports.checks.problem_codes import Fix, list_fixes
+from imports.enums import ConflictResolution, RemarkState, Verdict
 from imports.meanings import Meaning
 from schools.wording import format_school_name
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from imports.models import ImportRow
     from imports.queries import Tally
-    from imports.web.filters import RowFilter
 
 #: Badge colour of a verdict, redundant with its label; grey where nothing is to be done.
 VERDICT_COLOURS: dict[str, str] = {
@@ -27,6 +26,10 @@ VERDICT_COLOURS: dict[str, str] = {
     Verdict.NEW: "green",
     Verdict.CHANGED: "green",
 }
+
+_BOX = frozenset({Fix.TICK, Fix.SET_ASIDE})
+#: Fixes that rows of an opened remark need not offer, by its state.
+_DOUBLED_FIXES: dict[str, frozenset[Fix]] = {RemarkState.UNTICKED: _BOX, RemarkState.TICKED: _BOX}
 
 register = template.Library()
 register.filter("match_text", wording.describe_match)
@@ -81,16 +84,19 @@ def original_units(row: ImportRow) -> str:
 
 
 @register.filter
-def visible_problems(row: ImportRow, shown: RowFilter) -> list[dict[str, Any]]:
-    """Return the problems that are shown neither elsewhere in the row nor above the rows."""
-    hidden = wording.SHOWN_SEPARATELY | ({shown.remark} if shown.told_above else set())
-    return [problem for problem in row.problems if problem["code"] not in hidden]
+def visible_problems(row: ImportRow, told: frozenset[str]) -> list[dict[str, Any]]:
+    """Return the problems that are not shown elsewhere in the row. `told`: codes that are told above the rows."""
+    return [problem for problem in row.problems if problem["code"] not in wording.SHOWN_SEPARATELY | told]
 
 
 @register.filter
-def fixes(row: ImportRow) -> list[str]:
-    """Return the fixes for the row's problems, the likeliest first."""
-    return [remedy.value for remedy in list_fixes(row.codes)]
+def fixes(row: ImportRow, state: str) -> list[str]:
+    """Return the fixes for the row's problems, the likeliest first. `state`: of the opened remark, "" for none.
+
+    Where a remark is open, its line and the row's box do what two buttons a row would double.
+    """
+    doubled = _DOUBLED_FIXES.get(state, frozenset())
+    return [remedy.value for remedy in list_fixes(row.codes) if remedy not in doubled]
 
 
 @register.filter

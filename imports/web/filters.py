@@ -14,6 +14,7 @@ from accounts.models import User
 from core.search_terms import cut_search
 from imports.enums import ImportState, Purpose, RemarkState, Verdict
 from imports.models import SpreadsheetImport
+from imports.remark_queries import REMARK_CODES
 from licensing.pools.models import Pool
 from schools.folding import fold
 from schools.models import Fold
@@ -46,7 +47,7 @@ class RowFilter:
     altered: bool = False
     #: Whether rows that share a remark are shown one by one. Bulk actions take them in either case.
     one_by_one: bool = False
-    #: Whether the page says above the rows what their remark is, and not in each of them.
+    #: Whether the page says above the rows what their remark is (of all rows: what their remarks are), and not in each.
     told_above: bool = False
 
     @classmethod
@@ -62,7 +63,7 @@ class RowFilter:
             sheet=int(sheet) if sheet.isascii() and sheet.isdecimal() and len(sheet) < 6 else None,  # noqa: PLR2004
             altered=parameters.get("modifiees") == "1",
             one_by_one=parameters.get("une_a_une") == "1",
-            told_above=bool(state) and parameters.get("dite_au_dessus") == "1",
+            told_above=parameters.get("dite_au_dessus") == "1",
         )
 
     def words(self) -> dict[str, str]:
@@ -88,6 +89,13 @@ class RowFilter:
     def narrows(self) -> bool:
         """Whether anything but the tab is filtered."""
         return bool(self.state or self.text or self.altered or self.sheet is not None)
+
+    @property
+    def told_codes(self) -> frozenset[str]:
+        """Codes of the remarks that the page tells above the rows."""
+        if not self.told_above:
+            return frozenset()
+        return frozenset({self.remark} if self.state else REMARK_CODES)
 
     def as_row_query(self) -> RowQuery:
         """Return the keyword arguments of `queries.filter_rows` and of bulk operations."""

@@ -62,6 +62,20 @@ def test_a_sentence_that_all_rows_share_stands_once_above_them(officer, mixed):
     assert page_text(officer.get(address, opened)).count("l'annuaire ne le connaît pas") == 3  # each its own UAI
 
 
+def test_a_table_that_is_ready_shows_its_ticked_rows_below_their_remarks(officer, pool):
+    """All of them have a remark, so that lines gather them all."""
+    rows = [(school, 1, f"a{school.pk}@b.example") for school in SchoolFactory.create_batch(3)]
+    nurseries = [(school, 1) for school in SchoolFactory.create_batch(3, has_elementary=False)]
+    spreadsheet_import = upload_and_parse(pool, schools_csv(*rows, *nurseries, titles=("UAI", "Licences", "E-mail")))
+    page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
+    assert "3 adresses inconnues de l'annuaire, cochées" in page
+    assert shown(page) == {2, 3, 4}
+    assert "Cette adresse n'est pas celle" not in page
+    one_by_one = {"onglet": "toutes", "une_a_une": "1"}
+    page = page_text(officer.get(import_url("detail", spreadsheet_import.pk), one_by_one))
+    assert page.count("Cette adresse n'est pas celle") == 3
+
+
 def test_what_is_left_aside_is_not_to_be_resolved(officer, mixed):
     to_resolve = queries.filter_rows(mixed, to_resolve=True)
     assert set(to_resolve.values_list("number", flat=True)) == {7, 8, 9, 10}
