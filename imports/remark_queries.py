@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db.models import Case, CharField, Count, Q, Value, When
+from django.db.models.fields.json import KT
 
 from imports.checks.problem_codes import FIXES
 from imports.enums import APPLICABLE, RemarkState, Verdict
 from imports.models import ImportRow
+from imports.parsing.declined_rows import DECLINED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +31,8 @@ class RemarkCount(NamedTuple):
     code: str
     state: RemarkState
     rows: int
+    #: Number of rows by sentence, where the sentence names one of several reasons.
+    sentences: tuple[tuple[str, int], ...] = ()
 
 
 def needs_decision_q() -> Q:
@@ -67,8 +71,20 @@ def count_remarks(spreadsheet_import: SpreadsheetImport) -> list[RemarkCount]:
         .order_by()
     )
     order = list(RemarkState)
-    counts = [RemarkCount(code, RemarkState(state), rows) for code, state, rows in found]
+    counts = [
+        RemarkCount(code, RemarkState(state), rows, _count_sentences(spreadsheet_import, code, state))
+        for code, state, rows in found
+    ]
     return sorted(counts, key=lambda one: (order.index(one.state), -one.rows, one.code))
+
+
+def _count_sentences(spreadsheet_import: SpreadsheetImport, code: str, state: str) -> tuple[tuple[str, int], ...]:
+    """Return the number of rows by the reason for which the file sets them apart, the most frequent first."""
+    if code != DECLINED:
+        return ()
+    rows = filter_remark(ImportRow.objects.filter(import_id=spreadsheet_import.pk), code, state)
+    said = rows.values_list(KT("notes__0__message")).annotate(n=Count("pk")).order_by("-n", "notes__0__message")
+    return tuple(said)
 
 
 def exclude_remarks(rows: QuerySet[ImportRow], remarks: Iterable[RemarkCount]) -> QuerySet[ImportRow]:

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from core import formatting
 from imports.meanings import Meaning, RowNote
 from imports.parsing.cells import cell_to_text
 from imports.parsing.coloured_rows import apply_legends
@@ -16,9 +17,10 @@ from imports.parsing.column_mapping import CRITICAL_MEANINGS, column_letters
 from schools.folding import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from imports.formats.sheet_types import CellRow, CellValue
+    from imports.parsing.rows import ParsedRow
     from imports.parsing.sheet_selection import DetectedSheet
     from imports.parsing.stacked_tables import ReadTable
 
@@ -63,6 +65,12 @@ _YES = frozenset({"oui", "o", "ok", "1", "vrai", "true", "yes", "y"})
 _NO = frozenset({"non", "n", "no", "0", "faux", "false"})
 _CROSSES = frozenset({"x", "xx", "xxx"})
 _MARKS = dict.fromkeys("×✕✖✗✘☒❌", "cross") | dict.fromkeys("✓✔☑✅", "check") | dict.fromkeys("☐□◻⬜", "no")
+
+
+#: In the notes of the rows: the column that says no, the sheet of refusals.
+_COLUMN_REASON = re.compile(r": la colonne (.+?) (?:dit|est vide)")
+_SHEET_REASON = re.compile(r": elle est dans la feuille (« .+ »)")
+_COLOUR_REASON = re.compile(r": elle (?:est (en [a-z]+), et le fichier dit|a (la couleur de « .+ ») dans le fichier)")
 
 
 class _Answer(NamedTuple):
@@ -154,14 +162,39 @@ def _find_declined_rows(
 
 
 def _note(reason: str) -> RowNote:
-    return RowNote("", DECLINED, f"Cette ligne n'est pas cochée : {reason}. Cochez-la si elle compte.")
+    return RowNote("", DECLINED, f"Le fichier semble écarter cette ligne : {reason}. Cochez-la si elle compte.")
 
 
-def describe_declined(count: int) -> str:
-    """Return the French remark about the declined rows of a table."""
-    if count == 1:
-        return "Une ligne n'est pas cochée, car le fichier semble l'écarter : la raison est sur la ligne."
-    return f"{count} lignes ne sont pas cochées, car le fichier semble les écarter : la raison est sur chaque ligne."
+def describe_declined(rows: Iterable[ParsedRow]) -> str:
+    """Return the French remark about the declined rows of a table, "" where there are none.
+
+    It stays true when a member ticks them.
+    """
+    sentences = Counter(note.message for row in rows for note in row.notes if note.code == DECLINED)
+    count = sentences.total()
+    reasons = summarize_reasons(sentences.most_common())
+    if count > 1:
+        return f"Le fichier semble écarter {count} lignes ({reasons}). Elles ne sont pas cochées d'office."
+    return f"Le fichier semble écarter une ligne ({reasons}). Elle n'est pas cochée d'office." if count else ""
+
+
+def summarize_reasons(sentences: Iterable[tuple[str, int]]) -> str:
+    """Return « 3 barrées, 2 masquées » from the number of rows by the sentence of their note."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for sentence, rows in sentences:
+        column = _COLUMN_REASON.search(sentence)
+        sheet = _SHEET_REASON.search(sentence)
+        colour = _COLOUR_REASON.search(sentence)
+        if column or sheet or colour:
+            where = f"par la colonne {column[1]}" if column else f"dans la feuille {sheet[1]}" if sheet else ""
+            if colour and not where:
+                where = colour[1] or f"de {colour[2]}"
+            counts[where, where] += rows
+        elif "barrée" in sentence:
+            counts["barrée", "barrées"] += rows
+        elif "masquée" in sentence:
+            counts["masquée", "masquées"] += rows
+    return ", ".join(formatting.pluralize(rows, *words) for words, rows in counts.items())
 
 
 def _find_struck_rows(detected: DetectedSheet, columns: Mapping[Meaning, int]) -> set[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from imports.meanings import ANOTHER_ROW_COUNTS
-from imports.parsing.declined_rows import DECLINED, describe_declined, list_declined_rows
+from imports.parsing.declined_rows import describe_declined, list_declined_rows
 from imports.parsing.repeated_schools import ask_repeated_schools, combine_rows
 from imports.parsing.rows import add_notes, ignore_row, leave_out_row
 from imports.parsing.school_keys import school_key
@@ -77,5 +77,5 @@ def _decline_rows(
             decided.append(leave_out_row(row, ANOTHER_ROW_COUNTS, reason))
         else:
             decided.append(add_notes(row, [note], source.column))
-    count = sum(note.code == DECLINED for row in decided for note in row.notes)
-    return decided, [describe_declined(count)] if count else []
+    remark = describe_declined(decided)
+    return decided, [remark] if remark else []

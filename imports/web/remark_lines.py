@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from core import formatting
 from imports.checks.problem_codes import FIXES, Fix
 from imports.enums import RemarkState
+from imports.parsing.declined_rows import summarize_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -161,7 +162,9 @@ def _describe(one: RemarkCount) -> str:
     if one.state is RemarkState.UNCHANGED and not one.code:
         return formatting.pluralize(one.rows, *_UNCHANGED_NOUNS)
     added = _STATES.get(one.state, ("", ""))
-    return formatting.pluralize(one.rows, *(noun + more for noun, more in zip(_NOUNS[one.code], added, strict=True)))
+    nouns = (noun + more for noun, more in zip(_NOUNS[one.code], added, strict=True))
+    reasons = summarize_reasons(one.sentences)
+    return formatting.pluralize(one.rows, *nouns) + (f" ({reasons})" if reasons else "")
 
 
 def _list_actions(one: RemarkCount) -> list[RemarkAction]:

@@ -25,6 +25,7 @@ from licensing.pools.models import Allocation
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import confirm_and_apply, upload_and_parse
+from tests.imports.pages import page_text
 from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx, replace_sheet_xml, save_workbook, schools_csv
 
 TITLES = ("UAI", "Licences")
@@ -101,7 +102,9 @@ def test_hidden_and_struck_rows_are_found_in_each_format(build):
     assert "masquée dans le fichier" in found[3]
     assert "barrée dans le fichier" in found[5]
     assert len(parsed.remarks) == 1
-    assert parsed.remarks[0].startswith("2 lignes ne sont pas cochées")
+    assert parsed.remarks[0].replace("\u00a0", " ") == (
+        "Le fichier semble écarter 2 lignes (1 masquée, 1 barrée). Elles ne sont pas cochées d'office."
+    )
     assert [row.units for row in parsed.rows] == [3] * 5
 
 
@@ -163,7 +166,10 @@ def test_answers_that_mean_no(title, cells, expected):
 def test_text_files_answer_in_columns_as_well():
     rows = [[*row, answer] for row, answer in zip(ROWS, ("oui", "non", "oui", "oui", "oui"), strict=True)]
     message = declined(parse(build_csv([[*TITLES, "Participe"], *rows])))[3]
-    assert message == "Cette ligne n'est pas cochée : la colonne « Participe » dit « non ». Cochez-la si elle compte."
+    assert (
+        message
+        == "Le fichier semble écarter cette ligne : la colonne « Participe » dit « non ». Cochez-la si elle compte."
+    )
 
 
 def build_sheets(*names):
@@ -184,7 +190,7 @@ def test_rows_of_a_sheet_of_refusals_are_set_apart(name):
     messages = [[p.message for p in row.problems if p.code == DECLINED] for row in parsed.rows]
     assert messages == [
         [],
-        [f"Cette ligne n'est pas cochée : elle est dans la feuille « {name} ». Cochez-la si elle compte."],
+        [f"Le fichier semble écarter cette ligne : elle est dans la feuille « {name} ». Cochez-la si elle compte."],
     ]
 
 
@@ -237,9 +243,9 @@ def test_declined_rows_of_a_portfolio_are_unticked_too(nimes):
 def test_one_button_ticks_all_declined_rows(pool, manager):
     _, spreadsheet_import = upload_refused(pool)
     address = f"/imports/{spreadsheet_import.pk}/"
-    page = manager.get(f"{address}?onglet=toutes").content.decode()
-    assert "2\u00a0lignes que le fichier écarte, laissées de côté" in page
-    assert page.count("2 lignes ne sont pas cochées") == 1
+    page = page_text(manager.get(f"{address}?onglet=toutes"))
+    assert "2 lignes que le fichier écarte, laissées de côté (2 par la colonne « Avis »)" in page
+    assert page.count("Elles ne sont pas cochées d'office.") == 1
     manager.post(f"{address}ensemble/", {"action": "tick", "onglet": "toutes", "probleme": DECLINED, "retour": address})
     assert ticks() == [True, True, True]
     assert "laissées de côté" not in manager.get(f"{address}?onglet=toutes").content.decode()
