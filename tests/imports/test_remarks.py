@@ -131,6 +131,19 @@ def test_rows_changed_with_htmx_change_the_lines(officer, mixed):
     assert "1 école sans classe du CP au CM2, cochée" in part
 
 
+def test_a_row_changed_with_htmx_changes_every_count_of_the_opened_remark(officer, mixed):
+    form = {"onglet": "toutes", "remarque": "no_elementary", "etat": "unticked", "action": "tick", "ticked": "1"}
+    for number, opened, scope in (
+        (4, "2 écoles sans classe du CP au CM2, laissées de côté", "ces 2 lignes"),
+        (5, "1 école sans classe du CP au CM2, laissée de côté", "cette ligne"),
+        (6, "Aucune ligne n’a plus cette remarque", "aucune ligne"),
+    ):
+        here = import_url("row", mixed.pk, 0, number)
+        part = page_text(officer.post(here, form, headers={"HX-Request": "true"}))
+        assert part.split('id="remarque-ouverte"')[1].split("</strong>")[0].endswith(f">{opened}")
+        assert part.split('id="portee"')[1].split("</span>")[0].endswith(f">Agir sur {scope}…")
+
+
 @pytest.mark.parametrize("state", RemarkState)
 def test_every_remark_has_words_in_every_state(state):
     for rows in (1, MIN_GATHERED):

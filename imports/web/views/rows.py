@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRefresh
 
-from imports import operations
+from imports import operations, queries
 from imports.enums import ConflictResolution, ImportState, Purpose
 from imports.meanings import EDITABLE_COLUMNS, LABELS, MAX_EDIT_LENGTH, Meaning
 from imports.models import ImportRow, SpreadsheetImport
@@ -66,10 +66,12 @@ def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> Ht
     if changed.others_changed:
         # They may be on this page.
         return HttpResponseClientRefresh()
+    chosen = get_row_filter(request)
     context = build_summary_context(
-        request, spreadsheet_import, get_row_filter(request), back=get_return_url(request.POST.get("retour", ""), pk)
+        request, spreadsheet_import, chosen, back=get_return_url(request.POST.get("retour", ""), pk)
     ) | {
         "row": changed,
+        "filtered": queries.filter_rows(spreadsheet_import, **chosen.as_row_query()).count(),
         "choices": load_choices(spreadsheet_import, [changed]),
         "out_of_band": True,
         "focused": request.POST.get("action") != "tick",

@@ -98,13 +98,15 @@ def build_summary_context(
     if remark_counts is None:
         remark_counts = count_remarks(spreadsheet_import)
     to_resolve = sum(one.rows for one in remark_counts if one.state is RemarkState.TO_RESOLVE)
+    lines = [_link(line, chosen) for line in build_lines(remark_counts)]
     return {
         "spreadsheet_import": spreadsheet_import,
         "is_allocation": spreadsheet_import.purpose == Purpose.ALLOCATION,
         "filter": chosen,
         "back": back,
         "opening": urlencode(chosen.words() | ({"retour": back} if back else {})),
-        "lines": [_link(line, chosen) for line in build_lines(remark_counts)],
+        "lines": lines,
+        "opened": next((each["line"].text for each in lines if each["current"]), ""),
         "tabs": _tabs(counts, to_resolve, reverse("imports:detail", args=[spreadsheet_import.pk]), chosen),
         "to_resolve": to_resolve,
         "total": sum(counts.values()),
