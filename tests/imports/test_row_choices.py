@@ -86,9 +86,32 @@ def test_the_form_shows_what_was_found(officer, pool):
     content = "\n".join([";".join(titles), "Les Platanes;Uzès;3"]).encode()
     spreadsheet_import = upload_and_parse(pool, content)
     fields = officer.get(import_url("row", spreadsheet_import.pk, 0, 2)).context["fields"]
-    assert {field["name"]: field["value"] for field in fields} == {
+    assert {field.name: field.value for field in fields} == {
         "uai": school.uai, "units": "3", "email": "ce@ac.example",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fault"),
+    [
+        ("units", "douze", "« douze » n'est pas un nombre."),
+        ("units", "", "Le nombre de licences manque."),
+        ("uai", "lac", "« lac » n'est pas un UAI (sept chiffres et une lettre"),
+        ("email", "dir@", "« dir@ » n'est pas une adresse e-mail"),
+    ],
+)
+def test_the_form_stays_open_with_what_was_typed_and_its_fault(officer, pool, name, text, fault):
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 3)))
+    here, form = import_url("row", spreadsheet_import.pk, 0, 2), {"action": "fix", "email": "a@b.fr"}
+    for headers in ({}, {"HX-Request": "true"}):
+        answer = officer.post(here, form | {name: text}, headers=headers)
+        fields = {field.name: field for field in answer.context["fields"]}
+        assert (answer.status_code, fields[name].value) == (422, text)
+        assert fields[name].fault.startswith(fault)
+        assert page_text(answer).count(f'id="{name}-0-2-faute"') == 1
+        if name != "email":
+            assert fields["email"].value == "a@b.fr"
+    assert (rows(spreadsheet_import)[2].edits, rows(spreadsheet_import)[2].units) == ({}, 3)
 
 
 def test_what_is_sent_back_as_it_was_shown_is_no_correction(officer, pool):

@@ -14,9 +14,10 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from imports import operations, queries
 from imports.enums import ConflictResolution, ImportState, Purpose
-from imports.meanings import EDITABLE_COLUMNS, LABELS, MAX_EDIT_LENGTH, Meaning
+from imports.meanings import EDITABLE_COLUMNS, MAX_EDIT_LENGTH, Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.web.row_choices import load_choices
+from imports.web.row_fields import build_fields, find_faults
 from imports.web.views import PREPARERS
 from imports.web.views.detail import build_common_context
 from imports.web.views.verification import build_summary_context, get_row_filter
@@ -25,12 +26,12 @@ from schools.queries import search
 from web.access import require_policy
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from django.http import HttpResponse
 
     from collectivities.access import OfficeHttpRequest
 
-#: Fields with a numeric keyboard.
-NUMERIC_COLUMNS = (Meaning.UNITS, Meaning.CLASSES)
 #: Maximum number of search results shown for a row.
 MAX_SEARCH_RESULTS = 10
 
@@ -44,6 +45,9 @@ def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> Ht
     if request.method == "GET":
         return _render_row(request, spreadsheet_import, found)
     by, at = request.member.user, timezone.now()
+    changes = _requested_changes(request, found)
+    if faults := find_faults(changes.get("edits", {})):
+        return _render_row(request, spreadsheet_import, found, typed=changes["edits"], faults=faults)
     try:
         if request.POST.get("action") == "add_to_portfolio":
             operations.add_all_to_portfolio(import_id=pk, text=found.uai, by=by, at=at)
@@ -55,9 +59,7 @@ def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> Ht
             changed = ImportRow.objects.get(pk=found.pk)
             changed.others_changed = bool(set_aside)
         else:
-            changed = operations.amend_row(
-                import_id=pk, sheet=sheet, number=number, **_requested_changes(request, found), by=by, at=at
-            )
+            changed = operations.amend_row(import_id=pk, sheet=sheet, number=number, **changes, by=by, at=at)
     except LicensingError as refusal:
         messages.error(request, refusal.sentence)
         return HttpResponseClientRefresh() if request.htmx else redirect_back(request, pk)
@@ -79,7 +81,15 @@ def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> Ht
     return render(request, "imports/_row_changed.html", context)
 
 
-def _render_row(request: OfficeHttpRequest, spreadsheet_import: SpreadsheetImport, found: ImportRow) -> HttpResponse:
+def _render_row(
+    request: OfficeHttpRequest,
+    spreadsheet_import: SpreadsheetImport,
+    found: ImportRow,
+    *,
+    typed: Mapping[str, str] | None = None,
+    faults: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    """Return the row with its editing form, which keeps what was `typed` where that was refused with `faults`."""
     if spreadsheet_import.state != ImportState.CHECKED:
         return HttpResponseClientRefresh() if request.htmx else redirect("imports:detail", pk=spreadsheet_import.pk)
     chosen = get_row_filter(request)
@@ -88,7 +98,7 @@ def _render_row(request: OfficeHttpRequest, spreadsheet_import: SpreadsheetImpor
         spreadsheet_import,
         # A page of this row alone has nothing above it.
         chosen if request.htmx else replace(chosen, told_above=False),
-        back=get_return_url(request.GET.get("retour", ""), spreadsheet_import.pk),
+        back=get_return_url((request.POST or request.GET).get("retour", ""), spreadsheet_import.pk),
     )
     context |= {"row": found, "choices": load_choices(spreadsheet_import, [found])}
     if "fermer" in request.GET:
@@ -97,29 +107,16 @@ def _render_row(request: OfficeHttpRequest, spreadsheet_import: SpreadsheetImpor
     schools = list(search(query)[: MAX_SEARCH_RESULTS + 1]) if query else []
     context |= {
         "open": True,
-        "fields": _fields(spreadsheet_import, found),
+        "fields": build_fields(Purpose(spreadsheet_import.purpose), found, typed or {}, faults or {}),
+        "faulty": next(iter(faults or {}), ""),
         "school_query": query,
         "found": schools[:MAX_SEARCH_RESULTS],
         "more": len(schools) > MAX_SEARCH_RESULTS,
     }
+    status = 422 if faults else 200
     if request.htmx:
-        return render(request, "imports/_row.html", context)
-    return render(request, "imports/row.html", build_common_context(spreadsheet_import) | context)
-
-
-def _fields(spreadsheet_import: SpreadsheetImport, found: ImportRow) -> list[dict[str, Any]]:
-    """Return the fields of the editing form, each with its value and where it comes from."""
-    values = found.initial_values
-    return [
-        {
-            "name": meaning.value,
-            "label": LABELS[meaning],
-            "value": values.get(meaning.value, ""),
-            "numeric": meaning in NUMERIC_COLUMNS,
-            "hint": "Adresse connue de l'école." if meaning is Meaning.EMAIL and found.recipient != found.email else "",
-        }
-        for meaning in EDITABLE_COLUMNS[Purpose(spreadsheet_import.purpose)]
-    ]
+        return render(request, "imports/_row.html", context, status=status)
+    return render(request, "imports/row.html", build_common_context(spreadsheet_import) | context, status=status)
 
 
 def _requested_changes(request: OfficeHttpRequest, found: ImportRow) -> dict[str, Any]:
