@@ -9,7 +9,7 @@ from imports.enums import RowMatchMethod, Verdict
 from imports.meanings import Meaning
 
 if TYPE_CHECKING:
-    from imports.models import ImportRow
+    from imports.models import ImportRow, SpreadsheetImport
 
 #: Tabs of « Vérification » by verdict, in display order.
 TABS = {
@@ -48,6 +48,23 @@ def describe_original(row: ImportRow) -> str:
     names = [row.cells[meaning] for meaning in (Meaning.NAME, Meaning.COMMUNE) if row.cells.get(meaning)]
     written: str = row.cells.get(Meaning.UAI, "")
     return written if row.match_method == RowMatchMethod.REPAIRED or not names else " – ".join(names)
+
+
+def describe_replaced_number(row: ImportRow, spreadsheet_import: SpreadsheetImport) -> str:
+    """Return the sentence about the number of licences that a correction replaces, "" where none does."""
+    if Meaning.UNITS not in row.edits:
+        return ""
+    combined = next((note["units"] for note in row.notes if note["column"] == Meaning.UNITS), None)
+    written = row.cells.get(Meaning.UNITS) or row.cells.get(Meaning.CLASSES, "")
+    if combined is not None:
+        sentence = f"Les lignes du fichier donnent {formatting.number(combined)}."
+    elif spreadsheet_import.units_for_all is not None:
+        sentence = f"Le nombre pour toutes les écoles est {formatting.number(spreadsheet_import.units_for_all)}."
+    elif written:
+        sentence = f"Le fichier dit « {written} »."
+    else:
+        sentence = "Le fichier ne dit pas ce nombre."
+    return formatting.add_nonbreaking_spaces(sentence)
 
 
 def describe_time_left(seconds: int) -> str:

@@ -25,7 +25,7 @@ from imports.operations.intake import (
     remember_layout,
     store_parsed,
 )
-from imports.operations.row_edits import amend_row, keep_row, tick_all
+from imports.operations.row_edits import amend_row, keep_row, list_written_values, tick_all
 from imports.operations.undo_import import get_undo_plan, request_undo, undo
 from imports.operations.upload import check_volume, store_upload, upload
 
@@ -49,6 +49,7 @@ __all__ = [
     "get_undo_plan",
     "keep_row",
     "list_arrivals",
+    "list_written_values",
     "load_parsing_context",
     "recover_abandoned",
     "reject",

@@ -137,6 +137,18 @@ def _check_resolution(row: ImportRow, conflict_resolution: str) -> None:
 
 def _merge_edits(row: ImportRow, edits: Mapping[str, str], spreadsheet_import: SpreadsheetImport) -> dict[str, str]:
     """Return the edits that differ from the original cells."""
+    written = list_written_values(row, spreadsheet_import)
+    wanted = row.edits | {Meaning(meaning).value: cell_to_text(text) for meaning, text in edits.items()}
+    corrected = {meaning: text for meaning, text in wanted.items() if text != written.get(meaning, "")}
+    chosen = uai.normalise(wanted.get(Meaning.UAI, ""))
+    if list(edits) == [Meaning.UAI] and uai.is_valid(chosen) and row.match_method != RowMatchMethod.UAI:
+        # The unconfirmed UAI of the row was confirmed by a member.
+        corrected[Meaning.UAI.value] = chosen
+    return corrected
+
+
+def list_written_values(row: ImportRow, spreadsheet_import: SpreadsheetImport) -> dict[str, str]:
+    """Return what a row says without corrections, by meaning: sent as an edit, it takes the correction away."""
     written = row.cells | (
         {Meaning.UNITS.value: str(spreadsheet_import.units_for_all)}
         if spreadsheet_import.units_for_all is not None
@@ -146,13 +158,7 @@ def _merge_edits(row: ImportRow, edits: Mapping[str, str], spreadsheet_import: S
     if combined is not None:
         # The page shows the number of the note, not the one of the cell.
         written |= {Meaning.UNITS.value: "" if combined["units"] is None else str(combined["units"])}
-    wanted = row.edits | {Meaning(meaning).value: cell_to_text(text) for meaning, text in edits.items()}
-    corrected = {meaning: text for meaning, text in wanted.items() if text != written.get(meaning, "")}
-    chosen = uai.normalise(wanted.get(Meaning.UAI, ""))
-    if list(edits) == [Meaning.UAI] and uai.is_valid(chosen) and row.match_method != RowMatchMethod.UAI:
-        # The unconfirmed UAI of the row was confirmed by a member.
-        corrected[Meaning.UAI.value] = chosen
-    return corrected
+    return written
 
 
 @transaction.atomic

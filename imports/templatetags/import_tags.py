@@ -35,6 +35,7 @@ register = template.Library()
 register.filter("match_text", wording.describe_match)
 register.filter("changes", wording.list_changes)
 register.filter("original_school", wording.describe_original)
+register.filter("replaced_number", wording.describe_replaced_number)
 register.filter("school_name", format_school_name)
 
 

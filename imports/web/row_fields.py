@@ -34,7 +34,7 @@ def build_fields(
     purpose: Purpose, row: ImportRow, typed: Mapping[str, str], faults: Mapping[str, str]
 ) -> list[RowField]:
     """Return the fields of a row. `typed`: values that were sent and not kept; `faults`: by name of the field."""
-    values = row.initial_values | typed
+    values = {**row.initial_values, **typed}
     return [
         RowField(
             meaning.value,

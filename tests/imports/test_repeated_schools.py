@@ -11,6 +11,7 @@ from imports.operations import recheck
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from imports.remark_queries import count_remarks
 from imports.web.remark_lines import build_lines
+from imports.wording import describe_replaced_number
 from licensing.pools.models import Allocation
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
@@ -215,6 +216,7 @@ def test_a_typed_number_replaces_the_sum_even_the_one_of_the_cell(pool):
     summed = answer(upload_and_parse(pool, content), "sum")
     row = operations.amend_row(import_id=summed.pk, number=2, edits={"units": "2"}, by=None, at=TERM)
     assert (row.units, row.edits, row.codes) == (2, {"units": "2"}, [])
+    assert describe_replaced_number(row, summed) == "Les lignes du fichier donnent 6."
     row = operations.amend_row(import_id=summed.pk, number=2, edits={"units": "6"}, by=None, at=TERM)
     assert (row.units, row.edits, row.codes) == (6, {}, ["rows_combined"])
 

@@ -114,6 +114,30 @@ def test_the_form_stays_open_with_what_was_typed_and_its_fault(officer, pool, na
     assert (rows(spreadsheet_import)[2].edits, rows(spreadsheet_import)[2].units) == ({}, 3)
 
 
+@pytest.mark.parametrize(
+    ("content", "units_for_all", "said"),
+    [
+        ("UAI;Licences\n{};-3", None, "Le fichier dit « -3 »."),
+        ("UAI;Nb classes\n{};6", None, "Le fichier dit « 6 »."),
+        ("UAI;Licences\n{};", None, "Le fichier ne dit pas ce nombre."),
+        ("UAI;École\n{};Zola", 5, "Le nombre pour toutes les écoles est 5."),
+    ],
+)
+def test_a_corrected_number_shows_the_one_it_replaces_and_a_way_back(officer, pool, content, units_for_all, said):
+    content = content.format(SchoolFactory().pk).encode()
+    spreadsheet_import = upload_and_parse(pool, content, units_for_all=units_for_all)
+    before = rows(spreadsheet_import)[2]
+    here = import_url("row", spreadsheet_import.pk, 0, 2)
+    part = page_text(officer.post(here, {"action": "fix", "units": "4"}, headers={"HX-Request": "true"}))
+    assert said in part
+    assert "Annuler la correction" in part
+    assert rows(spreadsheet_import)[2].units == 4
+    part = page_text(officer.post(here, {"action": "revert"}, headers={"HX-Request": "true"}))
+    assert "Annuler la correction" not in part
+    after = rows(spreadsheet_import)[2]
+    assert (after.edits, after.units, after.codes) == ({}, before.units, before.codes)
+
+
 def test_what_is_sent_back_as_it_was_shown_is_no_correction(officer, pool):
     school = SchoolFactory(name="Ecole Les Platanes", commune="Uzès", email="ce@ac.example")
     spreadsheet_import = upload_and_parse(pool, "École;Commune;Licences\nLes Platanes;Uzès;3".encode())

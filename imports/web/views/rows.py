@@ -45,8 +45,8 @@ def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> Ht
     if request.method == "GET":
         return _render_row(request, spreadsheet_import, found)
     by, at = request.member.user, timezone.now()
-    changes = _requested_changes(request, found)
-    if faults := find_faults(changes.get("edits", {})):
+    changes = _requested_changes(request, found, spreadsheet_import)
+    if request.POST.get("action") == "fix" and (faults := find_faults(changes.get("edits", {}))):
         return _render_row(request, spreadsheet_import, found, typed=changes["edits"], faults=faults)
     try:
         if request.POST.get("action") == "add_to_portfolio":
@@ -119,12 +119,17 @@ def _render_row(
     return render(request, "imports/row.html", build_common_context(spreadsheet_import) | context, status=status)
 
 
-def _requested_changes(request: OfficeHttpRequest, found: ImportRow) -> dict[str, Any]:
+def _requested_changes(
+    request: OfficeHttpRequest, found: ImportRow, spreadsheet_import: SpreadsheetImport
+) -> dict[str, Any]:
     """Return the keyword arguments of `operations.amend_row` for this request."""
     data = request.POST
     action = data.get("action")
     if action == "choose":
         return {"edits": {Meaning.UAI.value: data.get("uai", "")[:MAX_EDIT_LENGTH]}}
+    if action == "revert":
+        written = operations.list_written_values(found, spreadsheet_import)
+        return {"edits": {Meaning.UNITS.value: written.get(Meaning.UNITS, "")}}
     if action == "resolve":
         conflict_resolution = data.get("conflict_resolution", "")
         return {"conflict_resolution": conflict_resolution if conflict_resolution in ConflictResolution.values else ""}
