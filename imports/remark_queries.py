@@ -42,6 +42,8 @@ def needs_decision_q() -> Q:
 
 _REMARK = Case(
     When(codes=[], then=Value("")),
+    # Whatever else is noted, a row that can be applied waits for this answer first.
+    When(codes__contains=["other_pool"], verdict__in=APPLICABLE, then=Value("other_pool")),
     *(When(codes__contains=[code], then=Value(code)) for code in REMARK_CODES),
     default=Value(""),
     output_field=CharField(),

@@ -222,7 +222,7 @@ def build_check_request(row: ImportRow, checked_row: ParsedRow, school: Resolved
         set_aside=row.set_aside,
         awaited=row.awaited,
         conflict_resolution=row.conflict_resolution,
-        own_units=Meaning.UNITS.value in row.edits or checked_row.has_own_units,
+        own_units=Meaning.UNITS.value in row.edits,
     )
 
 

@@ -83,6 +83,7 @@ FIXES: dict[str, tuple[Fix, ...]] = {
     "outlier": _PLAUSIBILITY_FIXES,
     "not_in_portfolio": (Fix.ADD_TO_PORTFOLIO, Fix.SET_ASIDE),
     "added_to_other_pool": (),
+    "shared_number_given": (Fix.CORRECT,),
     "email_shared": (Fix.CORRECT,),
     "email_not_in_directory": (),
     "repaired": (),

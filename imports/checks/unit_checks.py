@@ -24,7 +24,7 @@ ROW_VOLUMES = frozenset({Volume.COLUMN, Volume.CLASSES})
 
 def get_requested_units(request: CheckRequest, context: CheckContext) -> int | Problem | None:
     """Return the licences a row requests, or a problem; None if its cell already has a problem."""
-    if request.own_units or context.volume in ROW_VOLUMES:
+    if request.own_units or request.row.has_noted_units or context.volume in ROW_VOLUMES:
         return request.row.units
     if context.volume is Volume.ALL:
         return context.units_for_all
@@ -88,7 +88,7 @@ def check_plausibility(
 def check_other_pools(request: CheckRequest, units: int, school: SchoolFacts) -> list[Problem]:
     """Return the question about a school that also holds licences of another pool: it would get a second key.
 
-    A number that a member typed for the row answers it.
+    A number that a member typed for the row answers it; one that the file notes does not.
     """
     if not school.elsewhere or units <= school.held:
         return []

@@ -173,10 +173,7 @@ def store_parsed(
     schools = resolve_schools(((row, {}) for row in parsed_sheet.rows), summaries_by_uai)
     on_progress("checking_rows", 0, len(parsed_sheet.rows))
     context = context_queries.load_context(spreadsheet_import, collect_uais(schools), summaries_by_uai)
-    requests = [
-        CheckRequest(row, school, own_units=row.has_own_units)
-        for row, school in zip(parsed_sheet.rows, schools, strict=True)
-    ]
+    requests = [CheckRequest(row, school) for row, school in zip(parsed_sheet.rows, schools, strict=True)]
     on_progress("storing", 0, len(parsed_sheet.rows))
     rows.insert_rows(spreadsheet_import.pk, check_rows(requests, context))
     spreadsheet_import.state = ImportState.READ if parsed_sheet.questions else ImportState.CHECKED

@@ -45,8 +45,8 @@ class ParsedRow(NamedTuple):
     notes: tuple[RowNote, ...] = ()
 
     @property
-    def has_own_units(self) -> bool:
-        """Whether a note gives the number of licences, in place of the cell and of the number for all."""
+    def has_noted_units(self) -> bool:
+        """Whether a note of the file gives the number of licences, in place of the cell and of the number for all."""
         return bool(self.notes) and any(note.column == Meaning.UNITS for note in self.notes)
 
 

@@ -105,7 +105,7 @@ def divide_shared_numbers(
                 continue
             if receiver is not None or answer == EACH:
                 message = f"{formatting.pluralize(one.units, 'licence')}, nombre commun aux {where}."
-                note = RowNote(Meaning.UNITS.value, "shared_number", message, units=one.units)
+                note = RowNote(Meaning.UNITS.value, "shared_number_given", message, units=one.units)
             else:
                 message = f"Le nombre {one.units} est commun aux {where} : indiquez celui de cette école."
                 note = RowNote(Meaning.UNITS.value, "shared_number", message, blocking=True)

@@ -63,6 +63,7 @@ _NOUNS: dict[str, tuple[str, str]] = {
         "école dont les lignes ne s'additionnent pas",
         "écoles dont les lignes ne s'additionnent pas",
     ),
+    "shared_number_given": ("école au nombre commun avec d'autres", "écoles au nombre commun avec d'autres"),
     "shared_number": ("ligne au nombre commun avec d'autres", "lignes au nombre commun avec d'autres"),
     "duplicate": ("école déjà citée plus haut", "écoles déjà citées plus haut"),
     "zero_units": ("école à 0 licence", "écoles à 0 licence"),

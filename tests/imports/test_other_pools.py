@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import io
 import json
@@ -13,8 +14,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from imports import operations, queries, tasks
-from imports.enums import ImportState, Verdict
+from imports.enums import ImportState, Verdict, Volume
 from imports.models import ImportRow
+from imports.operations.recheck import recheck_import
+from imports.remark_queries import count_remarks
 from licensing.entitlements.models import Entitlement
 from licensing.pools.models import Allocation
 from licensing.pools.operations.allocation import allocate
@@ -23,7 +26,7 @@ from tests.factories.licensing import PoolFactory, ProductFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import confirm_and_apply, upload_and_parse
 from tests.imports.pages import import_url, page_text
-from tests.imports.sample_files import schools_csv
+from tests.imports.sample_files import build_csv, build_xlsx, schools_csv
 
 NOW: dict[str, Any] = {"by": None, "at": TERM}
 ADDED = "added_to_other_pool"
@@ -153,3 +156,82 @@ def test_other_pools_take_as_many_queries_for_many_schools_as_for_few(officer, p
         return len(captured)
 
     assert statements(2) == statements(12)
+
+
+# Numbers that do not stand in the cell of their row: the file states them, and no member typed them
+
+#: The question and its answer, the rows as (school, level, number), and the area of merged cells.
+NOTED = {
+    "sum": ("repeated_schools", "sum", [(0, "CP", 6), (0, "CE1", 6), (1, "CP", 6), (1, "CE1", 6)], []),
+    "count": ("repeated_schools", "count", [(0, "CP", 2)] * 12 + [(1, "CP", 2)] * 12, []),
+    "shared to each": ("shared_numbers", "each", [(0, "élémentaire", 12), (1, "élémentaire", None)], ["C2:C3"]),
+    "shared to one": ("shared_numbers", "elementary", [(1, "maternelle", 12), (0, "élémentaire", None)], ["C2:C3"]),
+    "shared by the rows of one": ("", "", [(0, "CP", 12), (0, "CE1", None), (1, "CP", 12)], ["C2:C3"]),
+}
+noted = pytest.mark.parametrize("way", NOTED)
+
+
+def noted_list(way, schools):
+    _, _, rows, merged = NOTED[way]
+    lines = [[schools[place].uai, level, units] for place, level, units in rows]
+    return build_xlsx([["UAI", "Niveau", "Licences"], *lines], merged=merged)
+
+
+def read_noted(pool, way, schools):
+    """Read a list and answer its question, as the page does."""
+    spreadsheet_import = upload_and_parse(pool, noted_list(way, schools), filename="a.xlsx")
+    question, answer, *_ = NOTED[way]
+    if question:
+        assert [one.code for one in spreadsheet_import.layout.questions] == [question]
+        operations.choose_layout(
+            import_id=spreadsheet_import.pk, sheets=None, header_row=1, columns=spreadsheet_import.layout.columns,
+            answers={question: answer}, units_for_all=None, **NOW,
+        )  # fmt: skip
+        tasks.read(import_id=spreadsheet_import.pk)
+        spreadsheet_import.refresh_from_db()
+    assert spreadsheet_import.state == ImportState.CHECKED
+    return spreadsheet_import
+
+
+@noted
+def test_a_number_that_the_file_notes_does_not_answer_for_the_member(pool, grant, way):
+    schools = SchoolFactory.create_batch(2)
+    give(grant, schools[0], 3)
+    spreadsheet_import = read_noted(pool, way, schools)
+    asked = ImportRow.objects.exclude(verdict=Verdict.IGNORED).get(uai=schools[0].uai)
+    assert (asked.units, asked.ticked, "other_pool" in asked.codes) == (12, False, True)
+    assert [one.rows for one in count_remarks(spreadsheet_import) if one.code == "other_pool"] == [1]
+    recheck_import(spreadsheet_import)
+    asked.refresh_from_db()
+    assert (asked.units, asked.ticked, "other_pool" in asked.codes) == (12, False, True)
+    operations.amend_row(import_id=spreadsheet_import.pk, number=asked.number, edits={"units": "9"}, **NOW)
+    confirm_and_apply(spreadsheet_import)
+    assert Allocation.objects.get(pool=pool, school=schools[0]).units == 9
+
+
+@noted
+def test_the_command_gives_no_second_key_for_a_number_that_the_file_notes(pool, grant, tmp_path, way):
+    schools = SchoolFactory.create_batch(2)
+    give(grant, schools[0], 3)
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(noted_list(way, schools))
+    question, answer, *_ = NOTED[way]
+    answers = [f"--answer={question}={answer}"] if question else []
+    arguments = ["import_spreadsheet", str(path), "--collectivity=nimes", f"--pool={pool.pk}", "--apply", "--json"]
+    with contextlib.suppress(SystemExit):  # where no other school is left to give to
+        call_command(*arguments, *answers, stdout=io.StringIO())
+    assert not Allocation.objects.filter(pool=pool, school=schools[0]).exists()
+
+
+def test_counted_rows_of_one_number_for_all_ask_as_well(pool, grant):
+    school, *others = SchoolFactory.create_batch(3)
+    give(grant, school, 1)
+    content = build_csv([["UAI", "Classe"], *[[one.uai, "CP"] for one in (school, *others) for _ in range(3)]])
+    spreadsheet_import = upload_and_parse(pool, content, units_for_all=1)
+    operations.choose_layout(
+        import_id=spreadsheet_import.pk, sheets=None, header_row=1, columns=spreadsheet_import.layout.columns,
+        answers={"repeated_schools": "count"}, volume=Volume.ALL, units_for_all=1, **NOW,
+    )  # fmt: skip
+    tasks.read(import_id=spreadsheet_import.pk)
+    assert (row(spreadsheet_import).units, row(spreadsheet_import).ticked) == (3, False)
+    assert "other_pool" in row(spreadsheet_import).codes
