@@ -25,11 +25,13 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 
 from collectivities.models import AuditEntry
+from imports.checks.problem_codes import OTHER_POOL_CODES
 from imports.enums import APPLICABLE, APPLIED_ACTION, ConflictResolution, Purpose, RowEffect, Verdict
 from imports.models import ImportRow, SpreadsheetImport
 from imports.remark_queries import filter_remark, needs_decision_q
 from licensing.entitlements.models import usable_on
 from licensing.pools.models import Pool
+from licensing.pools.queries import list_holdings, list_sibling_pools
 from licensing.pools.wording import describe_allocation, describe_growth
 from schools.folding import fold
 
@@ -198,6 +200,30 @@ def count_effects(spreadsheet_import: SpreadsheetImport) -> dict[str, int]:
     counts = dict.fromkeys(RowEffect.values, 0)
     ticked = ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).order_by()
     return counts | dict(ticked.values_list("done").annotate(n=Count("pk")))
+
+
+class SecondKeys(NamedTuple):
+    """Schools that get a key besides one of another pool of the year, its licences, and those that they hold."""
+
+    schools: int
+    units: int
+    held: int
+
+
+def count_second_keys(spreadsheet_import: SpreadsheetImport) -> SecondKeys:
+    """Return how many second keys the ticked rows give. Three queries at most."""
+    rows = ImportRow.objects.filter(
+        import_id=spreadsheet_import.pk, done=RowEffect.CREATED, codes__overlap=list(OTHER_POOL_CODES)
+    )
+    units = dict(rows.order_by().values_list("uai", "units"))
+    if not units or spreadsheet_import.pool is None:
+        return SecondKeys(0, 0, 0)
+    held = list_holdings(list_sibling_pools(spreadsheet_import.pool), units)
+    return SecondKeys(
+        len(units),
+        sum(number or 0 for number in units.values()),
+        sum(holding.units for holdings in held.values() for holding in holdings),
+    )
 
 
 def count_unapplicable(spreadsheet_import: SpreadsheetImport) -> int:

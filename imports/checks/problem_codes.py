@@ -14,6 +14,10 @@ UNTICKING = frozenset(
     {"declined", "no_elementary", "units_exceed_classes", "probable_subtotal", "outlier", "other_pool"}
 )
 
+#: Codes of rows whose school holds licences of another pool of the year.
+OTHER_POOL = "other_pool"
+OTHER_POOL_CODES = (OTHER_POOL, "added_to_other_pool")
+
 #: Allowed resolutions by conflict code; other codes have none.
 RESOLUTIONS_BY_CODE = {
     "lower": frozenset({ConflictResolution.REDUCE, ConflictResolution.REVOKE}),

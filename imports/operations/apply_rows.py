@@ -14,6 +14,7 @@ from core import formatting
 from imports import queries
 from imports import rows as import_rows
 from imports.checks import check_row, context_queries
+from imports.checks.problem_codes import OTHER_POOL_CODES
 from imports.confirmation_guard import build_guard
 from imports.enums import APPLIED_ACTION, ConflictResolution, ImportState, Purpose, Verdict
 from imports.exceptions import (
@@ -191,7 +192,7 @@ def _check_other_pools(spreadsheet_import: SpreadsheetImport, rows: Sequence[Con
     if not held:
         return
     answered = ImportRow.objects.filter(
-        import_id=spreadsheet_import.pk, ticked=True, codes__overlap=["other_pool", "added_to_other_pool"]
+        import_id=spreadsheet_import.pk, ticked=True, codes__overlap=list(OTHER_POOL_CODES)
     )
     if held.keys() - set(answered.values_list("uai", flat=True)):
         raise Outdated(_OUTDATED_MESSAGE)

@@ -12,6 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.html import strip_tags
 
 from imports import operations, queries, tasks
 from imports.enums import ImportState, Verdict, Volume
@@ -156,6 +157,22 @@ def test_other_pools_take_as_many_queries_for_many_schools_as_for_few(officer, p
         return len(captured)
 
     assert statements(2) == statements(12)
+
+
+def test_the_confirmation_speaks_of_second_keys(manager, pool, grant):
+    first, second, plain = SchoolFactory.create_batch(3)
+    give(grant, first, 3)
+    give(grant, second, 5)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((first, 12), (second, 9), (plain, 4)))
+    confirmation = import_url("confirm", spreadsheet_import.pk)
+    assert "une seconde" not in page_text(manager.get(confirmation))
+    operations.amend_row(import_id=spreadsheet_import.pk, number=2, ticked=True, **NOW)
+    operations.amend_row(import_id=spreadsheet_import.pk, number=3, edits={"units": "4"}, **NOW)
+    text = " ".join(strip_tags(page_text(manager.get(confirmation))).split())
+    assert (
+        "3 écoles reçoivent une clé, par e-mail, dont 2 écoles qui ont déjà une clé d’un autre lot : elles en auront "
+        "une seconde, pour 16 licences en plus des 8 qu’elles ont."
+    ) in text
 
 
 # Numbers that do not stand in the cell of their row: the file states them, and no member typed them

@@ -97,6 +97,7 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         "form": form,
         "tally": tally,
         "plan": queries.count_effects(spreadsheet_import) | {"given_back": max(-tally.units, 0)},
+        "second_keys": queries.count_second_keys(spreadsheet_import),
         "errors": form_arguments["errors"],
         "conflicts": queries.count_unapplicable(spreadsheet_import) - form_arguments["errors"],
         "unticked": [line for line in build_lines(count_remarks(spreadsheet_import)) if line.state == "unticked"],
