@@ -65,28 +65,31 @@ def filter_remark(rows: QuerySet[ImportRow], code: str, state: str) -> QuerySet[
 
 def count_remarks(spreadsheet_import: SpreadsheetImport) -> list[RemarkCount]:
     """Return the number of rows by remark and state: first what needs a decision, then the most frequent."""
+    return count_remarks_of(ImportRow.objects.filter(import_id=spreadsheet_import.pk))
+
+
+def count_remarks_of(rows: QuerySet[ImportRow]) -> list[RemarkCount]:
+    """Return the number of these rows by remark and state, in the same order."""
     found = (
-        ImportRow.objects.filter(import_id=spreadsheet_import.pk)
-        .annotate(remark=_REMARK, remark_state=_STATE)
+        rows.annotate(remark=_REMARK, remark_state=_STATE)
         .values_list("remark", "remark_state")
         .annotate(n=Count("pk"))
         .order_by()
     )
     order = list(RemarkState)
     counts = [
-        RemarkCount(code, RemarkState(state), rows, _count_sentences(spreadsheet_import, code, state))
-        for code, state, rows in found
+        RemarkCount(code, RemarkState(state), count, _count_sentences(rows, code, state))
+        for code, state, count in found
     ]
     return sorted(counts, key=lambda one: (order.index(one.state), -one.rows, one.code))
 
 
-def _count_sentences(spreadsheet_import: SpreadsheetImport, code: str, state: str) -> tuple[tuple[str, int], ...]:
+def _count_sentences(rows: QuerySet[ImportRow], code: str, state: str) -> tuple[tuple[str, int], ...]:
     """Return the number of rows by the reason for which the file sets them apart, the most frequent first."""
     if code != DECLINED:
         return ()
-    rows = filter_remark(ImportRow.objects.filter(import_id=spreadsheet_import.pk), code, state)
-    said = rows.values_list(KT("notes__0__message")).annotate(n=Count("pk")).order_by("-n", "notes__0__message")
-    return tuple(said)
+    said = filter_remark(rows, code, state).values_list(KT("notes__0__message")).annotate(n=Count("pk"))
+    return tuple(said.order_by("-n", "notes__0__message"))
 
 
 def exclude_remarks(rows: QuerySet[ImportRow], remarks: Iterable[RemarkCount]) -> QuerySet[ImportRow]:

@@ -99,7 +99,7 @@ class RemarkAction(NamedTuple):
 
 
 _INCLUDE = RemarkAction("tick", "l'inclure", "les inclure")
-_ADD = RemarkAction("tick", "lui donner le nombre du tableau en plus", "leur donner le nombre du tableau en plus")
+_BESIDES = RemarkAction("besides", "lui donner ce nombre en plus", "leur donner le nombre du tableau en plus")
 _COMPLEMENT = RemarkAction("complement", "compléter jusqu'à ce nombre", "compléter jusqu'au nombre du tableau")
 _LEAVE_OUT = RemarkAction("untick", "la décocher", "les décocher")
 _FIX_ACTIONS = {
@@ -159,6 +159,11 @@ def _say_of_any_school(row: ImportRow, code: str) -> str:
     return said[:1].upper() + said[1:]
 
 
+def describe_rows(one: RemarkCount) -> str:
+    """Return how many rows there are of a remark, without their state: « 3 écoles fermées »."""
+    return formatting.pluralize(one.rows, *_NOUNS[one.code])
+
+
 def _describe(one: RemarkCount) -> str:
     if one.state is RemarkState.UNCHANGED and not one.code:
         return formatting.pluralize(one.rows, *_UNCHANGED_NOUNS)
@@ -172,7 +177,7 @@ def _list_actions(one: RemarkCount) -> list[RemarkAction]:
     fixes = FIXES.get(one.code, ())
     actions = [_FIX_ACTIONS[fix] for fix in fixes if fix in _FIX_ACTIONS]
     if one.state is RemarkState.UNTICKED and one.code == "other_pool":
-        return [_COMPLEMENT, _ADD]
+        return [_COMPLEMENT, _BESIDES]
     if one.state is RemarkState.UNTICKED:
         return [_INCLUDE, *(each for each in actions if each.action == "add_to_portfolio")]
     if one.state is RemarkState.TICKED:

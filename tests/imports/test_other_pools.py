@@ -110,10 +110,21 @@ def test_as_many_again_are_given_to_all_on_one_click(officer, pool, grant):
     school = SchoolFactory()
     give(grant, school, 3)
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 12)))
-    form = {"action": "tick", "onglet": "toutes", "remarque": "other_pool", "etat": "unticked"}
+    form = {"action": "besides", "onglet": "toutes", "remarque": "other_pool", "etat": "unticked"}
     officer.post(import_url("bulk", spreadsheet_import.pk), form)
     confirm_and_apply(spreadsheet_import)
     assert sorted(Allocation.objects.values_list("units", flat=True)) == [3, 12]
+
+
+@pytest.mark.parametrize("opened", [{}, {"remarque": "other_pool", "etat": "unticked"}], ids=["all", "its remark"])
+def test_ticking_all_rows_answers_for_no_school(officer, pool, grant, opened):
+    asked, plain = SchoolFactory.create_batch(2)
+    give(grant, asked, 3)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((asked, 12), (plain, 12)))
+    form = {"action": "tick", "onglet": "toutes", "retour": import_url("detail", spreadsheet_import.pk), **opened}
+    page = page_text(officer.post(import_url("bulk", spreadsheet_import.pk), form, follow=True))
+    assert "1 ligne reste décochée : 1 école qui a déjà des licences d'un autre lot" in page
+    assert (row(spreadsheet_import).ticked, row(spreadsheet_import, 3).ticked) == (False, True)
 
 
 def test_licences_of_another_pool_given_meanwhile_stop_the_application(pool, grant):

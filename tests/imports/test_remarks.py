@@ -113,6 +113,17 @@ def test_the_button_of_a_line_acts_on_its_rows_and_no_other(officer, mixed):
     assert counts(mixed)["no_elementary", "unticked"] == 3
 
 
+def test_ticking_all_leaves_what_has_a_line_of_its_own_and_says_so(officer, mixed):
+    ImportRow.objects.filter(import_id=mixed.pk, number=2).update(ticked=False)
+    form = {"action": "tick", "onglet": "toutes", "retour": import_url("detail", mixed.pk)}
+    page = page_text(officer.post(import_url("bulk", mixed.pk), form, follow=True))
+    assert "1 ligne cochée. 3 lignes restent décochées : 3 écoles sans classe du CP au CM2." in page
+    assert counts(mixed)["", "ticked"] == 2
+    assert counts(mixed)["no_elementary", "unticked"] == 3
+    page = page_text(officer.post(import_url("bulk", mixed.pk), form, follow=True))
+    assert "C’est fait" not in page
+
+
 def test_a_row_counts_for_its_weightiest_remark(pool):
     PortfolioSchoolFactory()
     nurseries = SchoolFactory.create_batch(2, has_elementary=False)

@@ -13,6 +13,7 @@ from django_tenants.utils import tenant_context
 
 from core import formatting
 from imports import operations, queries, tasks
+from imports.checks.problem_codes import OTHER_POOL
 from imports.confirmation_guard import build_guard
 from imports.enums import ImportState, Purpose, Verdict
 from imports.exceptions import NothingToApply
@@ -137,7 +138,7 @@ class Command(BaseCommand):
         try:
             if not ticked_only:
                 # Nobody was asked: a second key is never given in silence.
-                operations.tick_all(import_id=spreadsheet_import.pk, ticked=True, except_codes=[DECLINED, "other_pool"])
+                operations.tick_all(import_id=spreadsheet_import.pk, ticked=True, except_codes=[DECLINED, OTHER_POOL])
             # `--apply` counts as confirmation.
             confirmation_guard = build_guard(spreadsheet_import)
             operations.confirm(

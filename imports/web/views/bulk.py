@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from django.contrib import messages
 from django.shortcuts import get_object_or_404
@@ -11,8 +11,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from core import formatting
-from imports import operations
+from imports import operations, queries
+from imports.checks.problem_codes import OTHER_POOL, UNTICKING
 from imports.models import SpreadsheetImport
+from imports.remark_queries import count_remarks_of
+from imports.web.remark_lines import describe_rows
 from imports.web.views import PREPARERS
 from imports.web.views.rows import redirect_back
 from imports.web.views.verification import get_row_filter
@@ -25,12 +28,20 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from collectivities.access import OfficeHttpRequest
+    from imports.queries import RowQuery
+
+
+class BulkResult(NamedTuple):
+    """How many rows changed, and a sentence about those that were left as they are, "" if there are none."""
+
+    changed: int
+    left: str = ""
 
 
 class RowBulkAction(NamedTuple):
     """A bulk action: its operation, and the French nouns that count its result."""
 
-    does: Callable[..., int]
+    does: Callable[..., int | BulkResult]
     one: str
     several: str
     #: Message if nothing changed.
@@ -39,12 +50,41 @@ class RowBulkAction(NamedTuple):
     is_audited: bool = True
 
 
+def _tick(*, import_id: int, **filters: Unpack[RowQuery]) -> BulkResult:
+    """Tick the rows of a filter. Those left aside for a reason are ticked only by the line of their remark.
+
+    The question about other pools has answers of its own: a tick is none.
+    """
+    left_codes = {OTHER_POOL} if filters.get("state") else UNTICKING
+    changed = operations.tick_all(import_id=import_id, ticked=True, except_codes=left_codes, **filters)
+    spreadsheet_import = SpreadsheetImport.objects.get(pk=import_id)
+    rows = queries.filter_rows(spreadsheet_import, **filters).filter(queries.is_tickable_q(), ticked=False)
+    left = count_remarks_of(rows.order_by())
+    if not left:
+        return BulkResult(changed)
+    count = sum(one.rows for one in left)
+    which = formatting.join_words([describe_rows(one) for one in left])
+    return BulkResult(
+        changed,
+        f"{formatting.pluralize(count, 'ligne reste décochée', 'lignes restent décochées')} : {which}. Pour "
+        f"{'la' if count == 1 else 'les'} inclure, passez par {'sa' if count == 1 else 'leur'} remarque, au-dessus du "
+        "tableau.",
+    )
+
+
 ACTIONS = {
     "tick": RowBulkAction(
-        partial(operations.tick_all, ticked=True),
+        _tick,
         "ligne cochée",
         "lignes cochées",
         "toutes les lignes qui peuvent l'être étaient déjà cochées.",
+        is_audited=False,
+    ),
+    "besides": RowBulkAction(
+        partial(operations.tick_all, ticked=True, code=OTHER_POOL),
+        "école reçoit le nombre du tableau en plus",
+        "écoles reçoivent le nombre du tableau en plus",
+        "ces écoles le recevaient déjà en plus.",
         is_audited=False,
     ),
     "untick": RowBulkAction(
@@ -100,12 +140,14 @@ def bulk(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         return redirect_back(request, pk)
     signature = {"by": request.member.user, "at": timezone.now()} if action.is_audited else {}
     try:
-        changed = action.does(import_id=pk, **get_row_filter(request).as_row_query(), **signature)
+        done = action.does(import_id=pk, **get_row_filter(request).as_row_query(), **signature)
     except LicensingError as refusal:
         messages.error(request, refusal.sentence)
     else:
-        if changed:
-            messages.success(request, f"{formatting.pluralize(changed, action.one, action.several)}.")
+        result = done if isinstance(done, BulkResult) else BulkResult(done)
+        if result.changed:
+            sentence = f"{formatting.pluralize(result.changed, action.one, action.several)}."
+            messages.success(request, f"{sentence} {result.left}".rstrip())
         else:
-            messages.info(request, action.none)
+            messages.info(request, result.left or action.none)
     return redirect_back(request, pk)
