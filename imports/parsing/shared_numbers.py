@@ -101,7 +101,14 @@ def divide_shared_numbers(
             row = rows[index]
             if receiver is not None and index != receiver:
                 reason = f"Nombre commun aux {where}, donné à la ligne {rows[receiver].number}."
-                divided[index] = leave_out_row(row, NUMBER_GIVEN_ELSEWHERE, reason)
+                # Told once the row is restored: the number is not given a second time.
+                message = (
+                    f"Le nombre {one.units}, commun aux {where}, est déjà donné à la ligne {rows[receiver].number} : "
+                    "indiquez celui de cette école, ou mettez la ligne de côté."
+                )
+                given = RowNote(Meaning.UNITS.value, "shared_number", message, blocking=True)
+                noted = row._replace(notes=(*row.notes, given))
+                divided[index] = leave_out_row(noted, NUMBER_GIVEN_ELSEWHERE, reason)
                 continue
             if receiver is not None or answer == EACH:
                 message = f"{formatting.pluralize(one.units, 'licence')}, nombre commun aux {where}."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from imports import operations, tasks
-from imports.enums import ImportState
+from imports import operations, queries, tasks
+from imports.enums import ImportState, Verdict
 from imports.models import ImportRow
 from imports.operations import recheck
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
@@ -80,17 +80,45 @@ def test_other_merged_cells_ask_nothing(merged):
     assert not parse(merged=merged).questions
 
 
-def test_a_number_left_to_the_member_is_still_missing_when_all_is_checked_again(pool):
-    schools = SchoolFactory.create_batch(3)
-    rows = [[school.uai, units] for school, units in zip(schools, (8, None, 2), strict=True)]
-    spreadsheet_import = upload_and_parse(pool, build_xlsx([["UAI", "Licences"], *rows], merged=["B2:B3"]))
+def read_with_answer(pool, content, answer):
+    """Read a file and answer the question about its shared numbers."""
+    spreadsheet_import = upload_and_parse(pool, content)
     assert spreadsheet_import.state == ImportState.READ
     operations.choose_layout(
         import_id=spreadsheet_import.pk, sheets=None, header_row=1, columns=spreadsheet_import.layout.columns,
-        answers={"shared_numbers": "by_row"}, units_for_all=None, by=None, at=TERM,
+        answers={"shared_numbers": answer}, units_for_all=None, by=None, at=TERM,
     )  # fmt: skip
     tasks.read(import_id=spreadsheet_import.pk)
     spreadsheet_import.refresh_from_db()
+    return spreadsheet_import
+
+
+def test_a_restored_row_of_a_number_given_elsewhere_does_not_give_it_again(pool):
+    nursery, elementary = SchoolFactory(has_elementary=False), SchoolFactory()
+    content = build_xlsx(
+        [["UAI", "Niveau", "Licences"], [nursery.uai, "maternelle", 8], [elementary.uai, "élémentaire", None]],
+        merged=["C2:C3"],
+    )
+    spreadsheet_import = read_with_answer(pool, content, "elementary")
+    at = {"import_id": spreadsheet_import.pk, "by": None, "at": TERM}
+    operations.restore_all(**at)
+    operations.tick_all(import_id=spreadsheet_import.pk, ticked=True)
+    restored = ImportRow.objects.get(number=2)
+    assert (restored.verdict, restored.units, restored.ticked) == (Verdict.ERROR, None, False)
+    assert restored.problems[0]["message"] == (
+        "Le nombre 8, commun aux lignes 2 et 3, est déjà donné à la ligne 3 : indiquez celui de cette école, ou mettez "
+        "la ligne de côté."
+    )
+    assert queries.get_tally(spreadsheet_import).units == 8
+    typed = operations.amend_row(number=2, edits={"units": "2"}, **at)
+    assert (typed.verdict, typed.units, "shared_number" in typed.codes) == (Verdict.NEW, 2, False)
+
+
+def test_a_number_left_to_the_member_is_still_missing_when_all_is_checked_again(pool):
+    schools = SchoolFactory.create_batch(3)
+    rows = [[school.uai, units] for school, units in zip(schools, (8, None, 2), strict=True)]
+    content = build_xlsx([["UAI", "Licences"], *rows], merged=["B2:B3"])
+    spreadsheet_import = read_with_answer(pool, content, "by_row")
     recheck.recheck_import(spreadsheet_import)
     assert list(ImportRow.objects.order_by("number").values_list("units", "ticked")) == [
         (None, False), (None, False), (2, True)
