@@ -68,12 +68,24 @@ def ask_shared_numbers(rows: Sequence[ParsedRow], shared: Sequence[SharedNumber]
     between_schools = [one for one in shared if not _is_one_school(rows, one)]
     if not between_schools:
         return None
+    written = sum(one.units for one in between_schools)
+    multiplied = sum(one.units * len(one.indexes) for one in between_schools)
     options = [
-        AnswerOption(EACH, "À chacune de ces écoles"),
+        AnswerOption(
+            EACH,
+            f"À chacune de ces écoles, en entier : {formatting.pluralize(multiplied, 'licence')} en tout, au lieu de "
+            f"{formatting.number(written)}",
+        ),
         AnswerOption(BY_ROW, "Je l'indiquerai ligne par ligne"),
     ]
-    if any(one.elementary is not None for one in between_schools):
-        label = "À l'école élémentaire ou primaire, quand il n'y en a qu'une ; sinon, ligne par ligne"
+    with_elementary = [one.units for one in between_schools if one.elementary is not None]
+    if with_elementary:
+        licences = f"{formatting.pluralize(sum(with_elementary), 'licence')} en tout"
+        label = (
+            f"À l'école élémentaire ou primaire : {licences}"
+            if len(with_elementary) == len(between_schools)
+            else f"À l'école élémentaire ou primaire, quand il n'y en a qu'une : {licences} ; sinon, ligne par ligne"
+        )
         options.insert(0, AnswerOption(ELEMENTARY, label))
     first = between_schools[0]
     count = len(between_schools)

@@ -42,6 +42,21 @@ def test_a_number_shared_by_schools_is_asked_about():
     assert "Par exemple, 8, lignes 2 et 3" in question.message
 
 
+def labels(question):
+    return [option.label.replace("\u00a0", " ") for option in question.options]
+
+
+def test_each_answer_says_what_it_gives():
+    (question,) = parse().questions
+    assert labels(question) == [
+        "À l'école élémentaire ou primaire, quand il n'y en a qu'une : 8 licences en tout ; sinon, ligne par ligne",
+        "À chacune de ces écoles, en entier : 26 licences en tout, au lieu de 13",
+        "Je l'indiquerai ligne par ligne",
+    ]
+    (question,) = parse(rows=ROWS[:2], merged=["D2:D3"]).questions
+    assert labels(question)[0] == "À l'école élémentaire ou primaire : 8 licences en tout"
+
+
 def test_the_school_with_the_levels_gets_the_number_where_there_is_one():
     parsed = parse("elementary")
     assert not parsed.questions
