@@ -28,7 +28,7 @@ from collectivities.models import AuditEntry
 from imports.checks.problem_codes import OTHER_POOL_CODES
 from imports.enums import APPLICABLE, APPLIED_ACTION, ConflictResolution, Purpose, RowEffect, Verdict
 from imports.models import ImportRow, SpreadsheetImport
-from imports.remark_queries import filter_remark, needs_decision_q
+from imports.remark_queries import filter_remark, is_unapplicable_q, needs_decision_q
 from licensing.entitlements.models import usable_on
 from licensing.pools.models import Pool
 from licensing.pools.queries import list_holdings, list_sibling_pools
@@ -70,7 +70,7 @@ class BaseRowQuery(TypedDict, total=False):
     altered: bool
     #: Index of the sheet in the workbook.
     sheet: int | None
-    #: Only rows that need a decision: an error, an open conflict.
+    #: Only rows that need a decision: an error, an open conflict, a question about other pools.
     to_resolve: bool
     #: Only rows with this remark, "" for none, in this state of `RemarkState`; both or neither.
     remark: str
@@ -228,7 +228,7 @@ def count_second_keys(spreadsheet_import: SpreadsheetImport) -> SecondKeys:
 
 def count_unapplicable(spreadsheet_import: SpreadsheetImport) -> int:
     """Return the number of rows that cannot be applied: errors and open conflicts."""
-    return ImportRow.objects.filter(import_id=spreadsheet_import.pk).filter(needs_decision_q()).count()
+    return ImportRow.objects.filter(import_id=spreadsheet_import.pk).filter(is_unapplicable_q()).count()
 
 
 def compute_digest(spreadsheet_import: SpreadsheetImport) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db.models import Case, CharField, Count, Q, Value, When
 from django.db.models.fields.json import KT
 
-from imports.checks.problem_codes import FIXES
+from imports.checks.problem_codes import FIXES, OTHER_POOL
 from imports.enums import APPLICABLE, RemarkState, Verdict
 from imports.models import ImportRow
 from imports.parsing.declined_rows import DECLINED
@@ -35,15 +35,20 @@ class RemarkCount(NamedTuple):
     sentences: tuple[tuple[str, int], ...] = ()
 
 
-def needs_decision_q() -> Q:
-    """Return the condition on rows that need a decision: an error, or an open conflict."""
+def is_unapplicable_q() -> Q:
+    """Return the condition on rows that cannot be applied: an error, or an open conflict."""
     return Q(verdict=Verdict.ERROR) | Q(verdict=Verdict.CONFLICT, conflict_resolution="")
+
+
+def needs_decision_q() -> Q:
+    """Return the condition on rows that need a decision: they cannot be applied, or wait for an answer about pools."""
+    return is_unapplicable_q() | Q(codes__contains=[OTHER_POOL], verdict__in=APPLICABLE, ticked=False)
 
 
 _REMARK = Case(
     When(codes=[], then=Value("")),
     # Whatever else is noted, a row that can be applied waits for this answer first.
-    When(codes__contains=["other_pool"], verdict__in=APPLICABLE, then=Value("other_pool")),
+    When(codes__contains=[OTHER_POOL], verdict__in=APPLICABLE, then=Value(OTHER_POOL)),
     *(When(codes__contains=[code], then=Value(code)) for code in REMARK_CODES),
     default=Value(""),
     output_field=CharField(),
@@ -64,12 +69,15 @@ def filter_remark(rows: QuerySet[ImportRow], code: str, state: str) -> QuerySet[
 
 
 def count_remarks(spreadsheet_import: SpreadsheetImport) -> list[RemarkCount]:
-    """Return the number of rows by remark and state: first what needs a decision, then the most frequent."""
+    """Return the number of rows by remark and state, in the order of `count_remarks_of`."""
     return count_remarks_of(ImportRow.objects.filter(import_id=spreadsheet_import.pk))
 
 
 def count_remarks_of(rows: QuerySet[ImportRow]) -> list[RemarkCount]:
-    """Return the number of these rows by remark and state, in the same order."""
+    """Return the number of these rows by remark and state.
+
+    What needs a decision comes first, questions before errors; then the most frequent.
+    """
     found = (
         rows.annotate(remark=_REMARK, remark_state=_STATE)
         .values_list("remark", "remark_state")
@@ -81,7 +89,12 @@ def count_remarks_of(rows: QuerySet[ImportRow]) -> list[RemarkCount]:
         RemarkCount(code, RemarkState(state), count, _count_sentences(rows, code, state))
         for code, state, count in found
     ]
-    return sorted(counts, key=lambda one: (order.index(one.state), -one.rows, one.code))
+    return sorted(counts, key=lambda one: (order.index(one.state), one.code != OTHER_POOL, -one.rows, one.code))
+
+
+def count_unanswered(counts: Iterable[RemarkCount]) -> int:
+    """Return how many of the rows wait for an answer about licences of other pools: they get nothing without it."""
+    return sum(one.rows for one in counts if one.code == OTHER_POOL and one.state is RemarkState.TO_RESOLVE)
 
 
 def _count_sentences(rows: QuerySet[ImportRow], code: str, state: str) -> tuple[tuple[str, int], ...]:

@@ -79,7 +79,7 @@ FIXES: dict[str, tuple[Fix, ...]] = {
     "lower": (Fix.REDUCE, Fix.REVOKE, Fix.SET_ASIDE),
     "reduced_to_zero": (Fix.REVOKE, Fix.SET_ASIDE),
     "below_redeemed_units": (Fix.SET_ASIDE,),
-    "other_pool": (Fix.COMPLEMENT, Fix.TICK),
+    "other_pool": (Fix.COMPLEMENT, Fix.TICK, Fix.SET_ASIDE),
     "declined": (Fix.TICK, Fix.SET_ASIDE),
     "no_elementary": (Fix.TICK, Fix.SET_ASIDE),
     "units_exceed_classes": _PLAUSIBILITY_FIXES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from core import formatting
-from imports.checks.problem_codes import FIXES, Fix
+from imports.checks.problem_codes import FIXES, OTHER_POOL, Fix
 from imports.enums import RemarkState
 from imports.parsing.declined_rows import summarize_reasons
 
@@ -82,6 +82,10 @@ _NOUNS: dict[str, tuple[str, str]] = {
     "awaited": ("école attendue dans l'annuaire", "écoles attendues dans l'annuaire"),
 }
 _UNCHANGED_NOUNS = ("école qui a déjà son compte", "écoles qui ont déjà leur compte")
+_OTHER_POOL_QUESTION = (
+    "école a déjà des licences d'un autre lot : que faut-il lui donner\u00a0?",
+    "écoles ont déjà des licences d'un autre lot : que faut-il leur donner\u00a0?",
+)
 # What is added to the nouns; what needs a decision is told apart by the page.
 _STATES: dict[RemarkState, tuple[str, str]] = {
     RemarkState.UNTICKED: (", laissée de côté", ", laissées de côté"),
@@ -101,6 +105,7 @@ class RemarkAction(NamedTuple):
 _INCLUDE = RemarkAction("tick", "l'inclure", "les inclure")
 _BESIDES = RemarkAction("besides", "lui donner ce nombre en plus", "leur donner le nombre du tableau en plus")
 _COMPLEMENT = RemarkAction("complement", "compléter jusqu'à ce nombre", "compléter jusqu'au nombre du tableau")
+_GIVE_NOTHING = RemarkAction("ignore", "ne rien lui donner", "ne rien leur donner")
 _LEAVE_OUT = RemarkAction("untick", "la décocher", "les décocher")
 _FIX_ACTIONS = {
     Fix.ADD_TO_PORTFOLIO: RemarkAction("add_to_portfolio", "l'ajouter au périmètre", "les ajouter au périmètre"),
@@ -120,6 +125,11 @@ class RemarkLine(NamedTuple):
     text: str
     #: Labels by bulk action.
     actions: dict[str, str]
+
+    @property
+    def is_question(self) -> bool:
+        """Whether the rows wait for an answer, which the actions give for all of them."""
+        return self.code == OTHER_POOL and self.state is RemarkState.TO_RESOLVE
 
 
 def is_gathered(one: RemarkCount) -> bool:
@@ -167,6 +177,8 @@ def describe_rows(one: RemarkCount) -> str:
 def _describe(one: RemarkCount) -> str:
     if one.state is RemarkState.UNCHANGED and not one.code:
         return formatting.pluralize(one.rows, *_UNCHANGED_NOUNS)
+    if one.state is RemarkState.TO_RESOLVE and one.code == OTHER_POOL:
+        return formatting.pluralize(one.rows, *_OTHER_POOL_QUESTION)
     added = _STATES.get(one.state, ("", ""))
     nouns = (noun + more for noun, more in zip(_NOUNS[one.code], added, strict=True))
     reasons = summarize_reasons(one.sentences)
@@ -176,8 +188,8 @@ def _describe(one: RemarkCount) -> str:
 def _list_actions(one: RemarkCount) -> list[RemarkAction]:
     fixes = FIXES.get(one.code, ())
     actions = [_FIX_ACTIONS[fix] for fix in fixes if fix in _FIX_ACTIONS]
-    if one.state is RemarkState.UNTICKED and one.code == "other_pool":
-        return [_COMPLEMENT, _BESIDES]
+    if one.state is RemarkState.TO_RESOLVE and one.code == OTHER_POOL:
+        return [_COMPLEMENT, _BESIDES, _GIVE_NOTHING]
     if one.state is RemarkState.UNTICKED:
         return [_INCLUDE, *(each for each in actions if each.action == "add_to_portfolio")]
     if one.state is RemarkState.TICKED:

@@ -276,7 +276,7 @@ def test_two_questions_are_answered_where_they_stand(committing, walker):
     visit = walker("phone")
     page = visit.open(f"/imports/{spreadsheet_import.pk}/", slug="nimes")
     check_page(visit, "autre-lot")
-    page.get_by_role("link", name="les voir (3 écoles qui ont déjà des licences d'un autre lot").click()
+    page.get_by_role("link", name="les voir (3 écoles ont déjà des licences d'un autre lot").click()
     page.get_by_role("button", name="Donner 9, pour 12 en tout (ligne 2)").wait_for()
     check_page(visit, "autre-lot-ligne")
     page.get_by_role("button", name="compléter jusqu'au nombre du tableau").click()

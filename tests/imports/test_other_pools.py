@@ -24,7 +24,7 @@ from licensing.pools.models import Allocation
 from licensing.pools.operations.allocation import allocate
 from tests.conftest import TERM
 from tests.factories.licensing import PoolFactory, ProductFactory
-from tests.factories.schools import SchoolFactory
+from tests.factories.schools import SchoolFactory, next_uai
 from tests.imports.actions import confirm_and_apply, upload_and_parse
 from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import build_csv, build_xlsx, schools_csv
@@ -97,26 +97,50 @@ def test_the_whole_table_is_answered_at_once(officer, pool, grant):
         give(grant, school, units)
     spreadsheet_import = upload_and_parse(pool, schools_csv(*((school, 12) for school in schools)))
     page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
-    assert "3 écoles qui ont déjà des licences d'un autre lot, laissées de côté" in page
+    assert "3 écoles ont déjà des licences d'un autre lot : que faut-il leur donner ?" in page
     assert "leur donner le nombre du tableau en plus" in page
-    form = {"action": "complement", "onglet": "toutes", "remarque": "other_pool", "etat": "unticked"}
+    form = {"action": "complement", "onglet": "toutes", "remarque": "other_pool", "etat": "to_resolve"}
     officer.post(import_url("bulk", spreadsheet_import.pk), form)
     found = ImportRow.objects.order_by("number").values_list("units", "codes", "ticked", "set_aside")
     # The second has its twelve already.
     assert list(found) == [(9, [ADDED], True, False), (None, ["set_aside"], False, True), (7, [ADDED], True, False)]
 
 
+def test_a_school_that_waits_for_an_answer_is_to_be_settled_and_told_of_everywhere(manager, officer, pool, grant):
+    schools = SchoolFactory.create_batch(4)
+    for school in schools[:3]:
+        give(grant, school, 3)
+    spreadsheet_import = upload_and_parse(pool, schools_csv(*((school, 12) for school in schools), (next_uai(), 1)))
+    answer = officer.get(import_url("detail", spreadsheet_import.pk))
+    page = " ".join(strip_tags(page_text(answer)).split())
+    tabs = {tab["label"]: tab["count"] for tab in answer.context["tabs"]}
+    assert tabs["À régler"] == queries.filter_rows(spreadsheet_import, to_resolve=True).count() == 4
+    assert "4 lignes à régler, dont 1 erreur" in page
+    waiting = "3 écoles attendent une réponse (licences d’un autre lot) : elles ne recevront rien."
+    assert waiting in page
+    confirmation = " ".join(strip_tags(page_text(manager.get(import_url("confirm", spreadsheet_import.pk)))).split())
+    assert waiting in confirmation
+    assert "conflit" not in confirmation
+    form = {"action": "ignore", "remarque": "other_pool", "etat": "to_resolve"}
+    officer.post(import_url("bulk", spreadsheet_import.pk), form)
+    assert "attendent" not in page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
+    officer.post(
+        import_url("bulk", spreadsheet_import.pk), {"action": "restore", "remarque": "set_aside", "etat": "ignored"}
+    )
+    assert "3 écoles attendent" in page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
+
+
 def test_as_many_again_are_given_to_all_on_one_click(officer, pool, grant):
     school = SchoolFactory()
     give(grant, school, 3)
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 12)))
-    form = {"action": "besides", "onglet": "toutes", "remarque": "other_pool", "etat": "unticked"}
+    form = {"action": "besides", "onglet": "toutes", "remarque": "other_pool", "etat": "to_resolve"}
     officer.post(import_url("bulk", spreadsheet_import.pk), form)
     confirm_and_apply(spreadsheet_import)
     assert sorted(Allocation.objects.values_list("units", flat=True)) == [3, 12]
 
 
-@pytest.mark.parametrize("opened", [{}, {"remarque": "other_pool", "etat": "unticked"}], ids=["all", "its remark"])
+@pytest.mark.parametrize("opened", [{}, {"remarque": "other_pool", "etat": "to_resolve"}], ids=["all", "its remark"])
 def test_ticking_all_rows_answers_for_no_school(officer, pool, grant, opened):
     asked, plain = SchoolFactory.create_batch(2)
     give(grant, asked, 3)

@@ -15,7 +15,7 @@ from imports.confirmation_guard import build_guard
 from imports.enums import ImportState, Verdict
 from imports.exceptions import RowsInError
 from imports.models import SpreadsheetImport
-from imports.remark_queries import count_remarks
+from imports.remark_queries import count_remarks, count_unanswered
 from imports.web.forms import ImportConfirmForm
 from imports.web.layout_form import LayoutForm
 from imports.web.remark_lines import build_lines
@@ -93,6 +93,7 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
             initial={"digest": queries.compute_digest(spreadsheet_import), "when": ImportConfirmForm.NOW},
             **form_arguments,
         )
+    remark_counts = count_remarks(spreadsheet_import)
     context = build_common_context(spreadsheet_import) | {
         "form": form,
         "tally": tally,
@@ -100,7 +101,8 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         "second_keys": queries.count_second_keys(spreadsheet_import),
         "errors": form_arguments["errors"],
         "conflicts": queries.count_unapplicable(spreadsheet_import) - form_arguments["errors"],
-        "unticked": [line for line in build_lines(count_remarks(spreadsheet_import)) if line.state == "unticked"],
+        "unticked": [line for line in build_lines(remark_counts) if line.state == "unticked"],
+        "unanswered": count_unanswered(remark_counts),
         "step": 3,
     }
     return render(request, "imports/confirm.html", context, status=422 if form.errors else 200)

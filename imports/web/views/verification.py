@@ -13,7 +13,7 @@ from imports import queries, wording
 from imports.enums import Purpose, RemarkState, Verdict
 from imports.meanings import LABELS
 from imports.parsing.column_mapping import column_letters
-from imports.remark_queries import count_remarks, exclude_remarks
+from imports.remark_queries import count_remarks, count_unanswered, exclude_remarks
 from imports.web.filters import ALL_ROWS, TO_RESOLVE, RowFilter
 from imports.web.remark_lines import build_lines, find_shared_sentence, is_gathered
 from imports.web.row_choices import load_choices
@@ -109,6 +109,7 @@ def build_summary_context(
         "opened": next((each["line"].text for each in lines if each["current"]), ""),
         "tabs": _tabs(counts, to_resolve, reverse("imports:detail", args=[spreadsheet_import.pk]), chosen),
         "to_resolve": to_resolve,
+        "unanswered": count_unanswered(remark_counts),
         "total": sum(counts.values()),
         "errors": counts.get(Verdict.ERROR, 0),
         "tally": queries.get_tally(spreadsheet_import),
