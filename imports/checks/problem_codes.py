@@ -14,9 +14,10 @@ UNTICKING = frozenset(
     {"declined", "no_elementary", "units_exceed_classes", "probable_subtotal", "outlier", "other_pool"}
 )
 
-#: Codes of rows whose school holds licences of another pool of the year.
+#: Codes of rows whose school holds licences of another pool of the year: to be answered, and with a typed number.
 OTHER_POOL = "other_pool"
-OTHER_POOL_CODES = (OTHER_POOL, "added_to_other_pool")
+ADDED_TO_OTHER_POOL = "added_to_other_pool"
+OTHER_POOL_CODES = (OTHER_POOL, ADDED_TO_OTHER_POOL)
 
 #: Allowed resolutions by conflict code; other codes have none.
 RESOLUTIONS_BY_CODE = {

@@ -11,7 +11,6 @@ from imports.operations.bulk_edits import (
     accept_proposals,
     add_all_to_portfolio,
     await_all,
-    complement_all,
     restore_all,
     set_all_aside,
 )
@@ -25,6 +24,7 @@ from imports.operations.intake import (
     remember_layout,
     store_parsed,
 )
+from imports.operations.pool_answers import answer_all_pool_questions, answer_pool_question
 from imports.operations.row_edits import amend_row, keep_row, list_written_values, tick_all
 from imports.operations.undo_import import get_undo_plan, request_undo, undo
 from imports.operations.upload import check_volume, store_upload, upload
@@ -37,13 +37,14 @@ __all__ = [
     "accept_proposals",
     "add_all_to_portfolio",
     "amend_row",
+    "answer_all_pool_questions",
+    "answer_pool_question",
     "apply",
     "await_all",
     "cancel",
     "cancel_stopped",
     "check_volume",
     "choose_layout",
-    "complement_all",
     "confirm",
     "get_parsing_options",
     "get_undo_plan",

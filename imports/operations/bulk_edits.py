@@ -9,13 +9,10 @@ from django.db.models import Q
 
 from collectivities.operations.portfolio import add_to_portfolio as add_schools
 from imports import queries
-from imports.checks.unit_checks import get_complement
 from imports.enums import ImportState, Verdict
 from imports.meanings import Meaning
 from imports.operations.import_lock import lock_import
 from imports.operations.recheck import change_rows
-from licensing.pools.models import Pool
-from licensing.pools.queries import list_holdings, list_sibling_pools
 
 if TYPE_CHECKING:
     import datetime
@@ -58,31 +55,6 @@ def accept_proposals(
         row.edits = row.edits | {Meaning.UAI.value: row.proposals[0]["uai"]}
 
     change_rows(spreadsheet_import, rows, choose)
-    return len(rows)
-
-
-@transaction.atomic
-def complement_all(
-    *,
-    import_id: int,
-    by: User | None,  # noqa: ARG001 - only the application is audited
-    at: datetime.datetime,  # noqa: ARG001
-    **filters: Unpack[RowQuery],
-) -> int:
-    """Give the schools that hold licences of other pools only what they lack of the stated number; return how many."""
-    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
-    rows = list(queries.filter_rows(spreadsheet_import, **filters).filter(codes__contains=["other_pool"]))
-    pool = Pool.objects.select_related("entitlement").get(pk=spreadsheet_import.pool_id or 0) if rows else None
-    held = list_holdings(list_sibling_pools(pool), [row.uai for row in rows]) if pool else {}
-
-    def complement(row: ImportRow) -> None:
-        lacking = get_complement(row.units or 0, row.units_before, held.get(row.uai, ()))
-        if lacking == row.units_before:
-            row.set_aside = True
-        else:
-            row.edits = row.edits | {Meaning.UNITS.value: str(lacking)}
-
-    change_rows(spreadsheet_import, rows, complement)
     return len(rows)
 
 

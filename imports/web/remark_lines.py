@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from core import formatting
-from imports.checks.problem_codes import FIXES, OTHER_POOL, Fix
+from imports.checks.problem_codes import ADDED_TO_OTHER_POOL, FIXES, OTHER_POOL, Fix
 from imports.enums import RemarkState
 from imports.parsing.declined_rows import summarize_reasons
 
@@ -82,10 +82,21 @@ _NOUNS: dict[str, tuple[str, str]] = {
     "awaited": ("école attendue dans l'annuaire", "écoles attendues dans l'annuaire"),
 }
 _UNCHANGED_NOUNS = ("école qui a déjà son compte", "écoles qui ont déjà leur compte")
-_OTHER_POOL_QUESTION = (
-    "école a déjà des licences d'un autre lot : que faut-il lui donner\u00a0?",
-    "écoles ont déjà des licences d'un autre lot : que faut-il leur donner\u00a0?",
-)
+# The question about other pools, and its answers. A number that a member typed has the code of a completion.
+_OTHER_POOL_TEXTS = {
+    (OTHER_POOL, RemarkState.TO_RESOLVE): (
+        "école a déjà des licences d'un autre lot : que faut-il lui donner\u00a0?",
+        "écoles ont déjà des licences d'un autre lot : que faut-il leur donner\u00a0?",
+    ),
+    (OTHER_POOL, RemarkState.TICKED): (
+        "école a déjà des licences d'un autre lot : elle reçoit le nombre du tableau en plus",
+        "écoles ont déjà des licences d'un autre lot : elles reçoivent le nombre du tableau en plus",
+    ),
+    (ADDED_TO_OTHER_POOL, RemarkState.TICKED): (
+        "école a déjà des licences d'un autre lot : elle est complétée, ou reçoit le nombre indiqué ici",
+        "écoles ont déjà des licences d'un autre lot : elles sont complétées, ou reçoivent le nombre indiqué ici",
+    ),
+}
 # What is added to the nouns; what needs a decision is told apart by the page.
 _STATES: dict[RemarkState, tuple[str, str]] = {
     RemarkState.UNTICKED: (", laissée de côté", ", laissées de côté"),
@@ -107,6 +118,13 @@ _BESIDES = RemarkAction("besides", "lui donner ce nombre en plus", "leur donner 
 _COMPLEMENT = RemarkAction("complement", "compléter jusqu'à ce nombre", "compléter jusqu'au nombre du tableau")
 _GIVE_NOTHING = RemarkAction("ignore", "ne rien lui donner", "ne rien leur donner")
 _LEAVE_OUT = RemarkAction("untick", "la décocher", "les décocher")
+# The other answer can be given as long as the import is not applied.
+_OTHER_POOL_ACTIONS = {
+    (OTHER_POOL, RemarkState.TO_RESOLVE): [_COMPLEMENT, _BESIDES, _GIVE_NOTHING],
+    (OTHER_POOL, RemarkState.TICKED): [_COMPLEMENT, _LEAVE_OUT],
+    (ADDED_TO_OTHER_POOL, RemarkState.TICKED): [_BESIDES, _LEAVE_OUT],
+    (ADDED_TO_OTHER_POOL, RemarkState.UNTICKED): [_INCLUDE, _BESIDES],
+}
 _FIX_ACTIONS = {
     Fix.ADD_TO_PORTFOLIO: RemarkAction("add_to_portfolio", "l'ajouter au périmètre", "les ajouter au périmètre"),
     Fix.AWAIT: RemarkAction("await", "la garder jusqu'à l'annuaire", "les garder jusqu'à l'annuaire"),
@@ -177,8 +195,8 @@ def describe_rows(one: RemarkCount) -> str:
 def _describe(one: RemarkCount) -> str:
     if one.state is RemarkState.UNCHANGED and not one.code:
         return formatting.pluralize(one.rows, *_UNCHANGED_NOUNS)
-    if one.state is RemarkState.TO_RESOLVE and one.code == OTHER_POOL:
-        return formatting.pluralize(one.rows, *_OTHER_POOL_QUESTION)
+    if (one.code, one.state) in _OTHER_POOL_TEXTS:
+        return formatting.pluralize(one.rows, *_OTHER_POOL_TEXTS[one.code, one.state])
     added = _STATES.get(one.state, ("", ""))
     nouns = (noun + more for noun, more in zip(_NOUNS[one.code], added, strict=True))
     reasons = summarize_reasons(one.sentences)
@@ -188,8 +206,8 @@ def _describe(one: RemarkCount) -> str:
 def _list_actions(one: RemarkCount) -> list[RemarkAction]:
     fixes = FIXES.get(one.code, ())
     actions = [_FIX_ACTIONS[fix] for fix in fixes if fix in _FIX_ACTIONS]
-    if one.state is RemarkState.TO_RESOLVE and one.code == OTHER_POOL:
-        return [_COMPLEMENT, _BESIDES, _GIVE_NOTHING]
+    if (one.code, one.state) in _OTHER_POOL_ACTIONS:
+        return _OTHER_POOL_ACTIONS[one.code, one.state]
     if one.state is RemarkState.UNTICKED:
         return [_INCLUDE, *(each for each in actions if each.action == "add_to_portfolio")]
     if one.state is RemarkState.TICKED:

@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from collectivities.queries import get_contact_emails
 from core import formatting
-from imports.checks.unit_checks import get_complement
 from imports.enums import Purpose, Verdict
 from imports.meanings import Meaning
 from imports.models import ImportRow
 from imports.parsing.emails import is_email_address
-from licensing.pools.queries import list_holdings, list_sibling_pools
+from imports.pool_answers import list_pool_answers
 from schools.models import School
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from imports.models import SpreadsheetImport
-    from licensing.pools.queries import PoolHolding
+    from imports.pool_answers import PoolAnswers
 
 #: Problems that an address answers.
 _EMAIL_CODES = frozenset(
@@ -36,13 +35,18 @@ class RowChoice(NamedTuple):
 
     label: str
     fields: dict[str, str]
+    #: Whether this was chosen: it is shown, but no button.
+    chosen: bool = False
 
 
 def load_choices(spreadsheet_import: SpreadsheetImport, rows: Iterable[ImportRow]) -> dict[int, list[RowChoice]]:
-    """Return the choices of these rows, by primary key. Four queries at most, whatever the number of rows."""
+    """Return the choices of these rows, by primary key. Six queries at most, whatever the number of rows."""
     open_rows = [row for row in rows if row.codes and row.verdict != Verdict.IGNORED]
     choices: dict[int, list[RowChoice]] = defaultdict(list)
-    _add_pool_choices(choices, spreadsheet_import, [row for row in open_rows if "other_pool" in row.codes])
+    pool_answers = list_pool_answers(spreadsheet_import, open_rows)
+    for row in open_rows:
+        if row.pk in pool_answers:
+            choices[row.pk] += _list_pool_choices(row, pool_answers[row.pk])
     _add_duplicate_choices(
         choices, spreadsheet_import, [row for row in open_rows if "conflicting_duplicate" in row.codes]
     )
@@ -58,30 +62,19 @@ def _correct(label: str, meaning: Meaning, value: str) -> RowChoice:
     return RowChoice(label, {"action": "fix", meaning.value: value})
 
 
-def _add_pool_choices(
-    choices: dict[int, list[RowChoice]], spreadsheet_import: SpreadsheetImport, rows: Sequence[ImportRow]
-) -> None:
-    """Add what to give a school that also holds licences of another pool: the rest, or as many again."""
-    if not rows or spreadsheet_import.pool is None:
-        return
-    held = list_holdings(list_sibling_pools(spreadsheet_import.pool), [row.uai for row in rows])
-    for row in rows:
-        choices[row.pk] += _list_pool_choices(row, held.get(row.uai, ()))
-
-
-def _list_pool_choices(row: ImportRow, elsewhere: Sequence[PoolHolding]) -> list[RowChoice]:
-    units = row.units or 0
-    complement = get_complement(units, row.units_before, elsewhere)
-    total = units + sum(holding.units for holding in elsewhere)
-    if complement == row.units_before:
-        rest = RowChoice("ne rien donner de plus", {"action": "ignore"})
-    else:
-        label = f"donner {formatting.number(complement)}, pour {formatting.number(units)} en tout"
-        rest = _correct(label, Meaning.UNITS, str(complement))
-    if row.ticked:
-        return [rest]
-    again = f"donner {formatting.number(units)}, pour {formatting.number(total)} en tout"
-    return [rest, RowChoice(again, {"action": "tick", "ticked": "1"})]
+def _list_pool_choices(row: ImportRow, answers: PoolAnswers) -> list[RowChoice]:
+    """Return what to give a school that also holds licences of another pool: the rest, or as many again."""
+    completed, besides, elsewhere = answers
+    rest = (
+        "ne rien donner de plus"
+        if completed == row.units_before
+        else f"donner {formatting.number(completed)}, pour {formatting.number(besides)} en tout"
+    )
+    again = f"donner {formatting.number(besides)}, pour {formatting.number(besides + elsewhere)} en tout"
+    return [
+        RowChoice(rest, {"action": "answer"}, chosen=row.ticked and row.units == completed),
+        RowChoice(again, {"action": "answer", "besides": "1"}, chosen=row.ticked and row.units == besides),
+    ]
 
 
 def _add_duplicate_choices(

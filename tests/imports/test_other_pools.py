@@ -100,7 +100,9 @@ def test_the_whole_table_is_answered_at_once(officer, pool, grant):
     assert "3 écoles ont déjà des licences d'un autre lot : que faut-il leur donner ?" in page
     assert "leur donner le nombre du tableau en plus" in page
     form = {"action": "complement", "onglet": "toutes", "remarque": "other_pool", "etat": "to_resolve"}
-    officer.post(import_url("bulk", spreadsheet_import.pk), form)
+    form["retour"] = import_url("detail", spreadsheet_import.pk)
+    page = page_text(officer.post(import_url("bulk", spreadsheet_import.pk), form, follow=True))
+    assert "2 écoles complétées jusqu'au nombre du tableau. 1 école est mise de côté : elle a déjà ce nombre" in page
     found = ImportRow.objects.order_by("number").values_list("units", "codes", "ticked", "set_aside")
     # The second has its twelve already.
     assert list(found) == [(9, [ADDED], True, False), (None, ["set_aside"], False, True), (7, [ADDED], True, False)]
@@ -188,7 +190,7 @@ def test_other_pools_take_as_many_queries_for_many_schools_as_for_few(officer, p
         with CaptureQueriesContext(connection) as captured:
             spreadsheet_import = upload_and_parse(pool, schools_csv(*((school, 2) for school in schools)))
             officer.get(import_url("detail", spreadsheet_import.pk), {"onglet": "toutes", "une_a_une": "1"})
-            operations.complement_all(import_id=spreadsheet_import.pk, **NOW)
+            operations.answer_all_pool_questions(import_id=spreadsheet_import.pk, besides=False, **NOW)
         return len(captured)
 
     assert statements(2) == statements(12)

@@ -30,6 +30,11 @@ def choices(spreadsheet_import, number=2):
     return {choice.label: choice.fields for choice in load_choices(spreadsheet_import, [row]).get(row.pk, [])}
 
 
+def chosen(spreadsheet_import):
+    row = rows(spreadsheet_import)[2]
+    return [choice for choice in load_choices(spreadsheet_import, [row])[row.pk] if choice.chosen]
+
+
 def test_one_of_the_numbers_of_a_school_is_kept(officer, pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3), (school, 4), (school, 3)))
@@ -153,10 +158,16 @@ def test_a_school_with_licences_of_another_pool_gets_the_rest_or_as_many_again(o
     allocate(pool_id=grant.pk, uai=school.uai, units=3, recipient="a@b.fr", by=None, at=TERM)
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 12)))
     assert choices(spreadsheet_import) == {
-        "donner 9, pour 12 en tout": {"action": "fix", "units": "9"},
-        "donner 12, pour 15 en tout": {"action": "tick", "ticked": "1"},
+        "donner 9, pour 12 en tout": {"action": "answer"},
+        "donner 12, pour 15 en tout": {"action": "answer", "besides": "1"},
     }
     page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
     assert "Donner 9, pour 12 en tout" in page
-    officer.post(import_url("row", spreadsheet_import.pk, 0, 2), {"action": "fix", "units": "9"})
-    assert (rows(spreadsheet_import)[2].units, rows(spreadsheet_import)[2].ticked) == (9, True)
+    here = import_url("row", spreadsheet_import.pk, 0, 2)
+    for label, units in (("donner 9, pour 12 en tout", 9), ("donner 12, pour 15 en tout", 12)) * 2:
+        officer.post(here, choices(spreadsheet_import)[label])
+        assert (rows(spreadsheet_import)[2].units, rows(spreadsheet_import)[2].ticked) == (units, True)
+        assert [choice.label for choice in chosen(spreadsheet_import)] == [label]
+    page = page_text(officer.get(import_url("detail", spreadsheet_import.pk), {"une_a_une": "1"}))
+    assert "</span> Donner 12, pour 15 en tout <span" in page
+    assert "Donner 9, pour 12 en tout<span" in page

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from django.contrib import messages
 from django.shortcuts import get_object_or_404
@@ -72,6 +72,16 @@ def _tick(*, import_id: int, **filters: Unpack[RowQuery]) -> BulkResult:
     )
 
 
+def _answer_pool_questions(**arguments: Any) -> BulkResult:
+    """Answer for the rows of a filter; say how many schools are served already."""
+    answered = operations.answer_all_pool_questions(**arguments)
+    if not answered.served:
+        return BulkResult(answered.given)
+    left = formatting.pluralize(answered.served, "école est mise de côté", "écoles sont mises de côté")
+    has = "elle a déjà ce nombre" if answered.served == 1 else "elles ont déjà ce nombre"
+    return BulkResult(answered.given, f"{left} : {has} par un autre lot.")
+
+
 ACTIONS = {
     "tick": RowBulkAction(
         _tick,
@@ -81,11 +91,10 @@ ACTIONS = {
         is_audited=False,
     ),
     "besides": RowBulkAction(
-        partial(operations.tick_all, ticked=True, code=OTHER_POOL),
+        partial(_answer_pool_questions, besides=True),
         "école reçoit le nombre du tableau en plus",
         "écoles reçoivent le nombre du tableau en plus",
-        "ces écoles le recevaient déjà en plus.",
-        is_audited=False,
+        "aucune de ces écoles n'a de licences d'un autre lot.",
     ),
     "untick": RowBulkAction(
         partial(operations.tick_all, ticked=False),
@@ -119,7 +128,7 @@ ACTIONS = {
         "ces lignes étaient déjà de côté.",
     ),
     "complement": RowBulkAction(
-        operations.complement_all,
+        partial(_answer_pool_questions, besides=False),
         "école complétée jusqu'au nombre du tableau",
         "écoles complétées jusqu'au nombre du tableau",
         "aucune de ces écoles n'a de licences d'un autre lot.",

@@ -58,6 +58,10 @@ def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> Ht
             set_aside = operations.keep_row(import_id=pk, sheet=sheet, number=number, units=units, by=by, at=at)
             changed = ImportRow.objects.get(pk=found.pk)
             changed.others_changed = bool(set_aside)
+        elif request.POST.get("action") == "answer":
+            changed = operations.answer_pool_question(
+                import_id=pk, sheet=sheet, number=number, besides="besides" in request.POST, by=by, at=at
+            )
         else:
             changed = operations.amend_row(import_id=pk, sheet=sheet, number=number, **changes, by=by, at=at)
     except LicensingError as refusal:
