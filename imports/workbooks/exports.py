@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from core.calendar import PARIS
 from core.workbook import WorksheetContent, build_workbook
-from imports.enums import ConflictResolution, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
+from imports.enums import ConflictResolution, ImportState, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
 from imports.meanings import LABELS, Meaning
 from imports.parsing.column_mapping import column_letters
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from imports.models import ImportRow, SpreadsheetImport
 
@@ -24,7 +24,12 @@ _LIST_COLUMNS = {
 }  # fmt: skip
 _ROW_COLUMNS = {
     "UAI trouvé": 12, "Établissement": 44, "Trouvé": 20, "Confiance": 11, "Licences": 10, "Licences avant": 10,
-    "Adresse écrite": 36, "Verdict": 12, "Problèmes": 70, "Décision": 28, "Cochée": 9, "Fait": 22,
+    "Adresse écrite": 36, "Verdict": 12, "Problèmes": 70, "Décision": 28, "Cochée": 9, "Fait": 30,
+}  # fmt: skip
+#: What applying a row would do.
+_PLANS = {
+    RowEffect.CREATED: "attribuer", RowEffect.GROWN: "augmenter", RowEffect.REDUCED: "réduire",
+    RowEffect.REVOKED: "reprendre la clé", RowEffect.ADDED: "ajouter au périmètre", RowEffect.UPDATED: "mettre à jour",
 }  # fmt: skip
 
 
@@ -74,8 +79,14 @@ def build_import_report(
     meanings = sorted(layout.columns, key=lambda meaning: layout.columns[meaning])
     titles = ["Feuille", "Ligne", *(LABELS[meaning] for meaning in meanings), "Corrections", *_ROW_COLUMNS]
     widths = [16, 8, *[22] * len(meanings), 30, *_ROW_COLUMNS.values()]
+    describe_effect = _effect_describer(spreadsheet_import)
     return build_workbook(
-        WorksheetContent("Lignes", titles, widths, (_row(row, meanings, layout.sheets) for row in rows)),
+        WorksheetContent(
+            "Lignes",
+            titles,
+            widths,
+            ([*_row(row, meanings, layout.sheets), describe_effect(row)] for row in rows),
+        ),
         WorksheetContent("Import", ["", ""], [34, 80], _import_details(spreadsheet_import, people, corrects)),
     )
 
@@ -97,8 +108,30 @@ def _row(row: ImportRow, meanings: Sequence[Meaning], names: Sequence[str]) -> l
         "\n".join(problem["message"] for problem in row.problems),
         _decision(row),
         "oui" if row.ticked else "non",
-        RowEffect(row.done).label if row.done else "",
     ]
+
+
+def _effect_describer(spreadsheet_import: SpreadsheetImport) -> Callable[[ImportRow], str]:
+    """Return what tells the effect of a row so far: planned, made, undone or left by undoing; "" for none."""
+    state = ImportState(spreadsheet_import.state)
+    kept = {(one["sheet"], one["number"]) for one in spreadsheet_import.outcome.get("undone", {}).get("kept", ())}
+
+    def describe(row: ImportRow) -> str:
+        if not row.done:
+            return ""
+        effect = RowEffect(row.done)
+        match state:
+            case ImportState.CHECKED | ImportState.APPLYING:
+                return f"À faire : {_PLANS[effect]}"
+            case ImportState.APPLIED:
+                return effect.label
+            case ImportState.UNDONE:
+                outcome = "laissée telle quelle" if (row.sheet, row.number) in kept else "défaite"
+                return f"{effect.label}, puis {outcome}"
+            case _:
+                return ""
+
+    return describe
 
 
 def _decision(row: ImportRow) -> str:

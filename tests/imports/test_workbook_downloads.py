@@ -18,10 +18,12 @@ from imports.starter_workbook import build_starter_workbook
 from licensing.entitlements.queries import unseal_key
 from licensing.pools.operations import allocate
 from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.actions import upload_and_parse
+from tests.imports.actions import confirm_and_apply, upload_and_parse
 from tests.imports.sample_files import build_xlsx, save_workbook, schools_csv
+from tests.pools.actions import mark_redeemed
 
 
 def import_url(name, *args):
@@ -149,6 +151,34 @@ def test_the_report_contains_everything_but_the_key(officer, pool):
     everything = [str(cell) for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row]
     key = unseal_key(pool.allocations.get().key)
     assert not [cell for cell in everything if key in cell]
+
+
+def read_effects(officer, spreadsheet_import):
+    """Return what the report says was done, row by row."""
+    sheet = load(officer.get(import_url("report", spreadsheet_import.pk)).content)["Lignes"]
+    column = [cell.value for cell in sheet[1]].index("Fait")
+    return [row[column] for row in sheet.iter_rows(min_row=2, values_only=True)]
+
+
+def test_the_report_says_done_only_of_what_was_applied_and_not_undone(officer, pool):
+    redeemed, other = SchoolFactory.create_batch(2)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((redeemed, 3), (other, 4), ("0300000Z", 2)))
+    assert read_effects(officer, spreadsheet_import) == ["À faire : attribuer", "À faire : attribuer", None]
+    confirm_and_apply(spreadsheet_import, only_valid=True)
+    assert read_effects(officer, spreadsheet_import) == ["Attribuée", "Attribuée", None]
+    mark_redeemed(pool.allocations.get(school=redeemed), PrincipalFactory())
+    operations.undo(import_id=spreadsheet_import.pk, by=None, at=TERM)
+    assert read_effects(officer, spreadsheet_import) == [
+        "Attribuée, puis laissée telle quelle",
+        "Attribuée, puis défaite",
+        None,
+    ]
+
+
+def test_the_report_of_a_cancelled_import_says_that_nothing_was_done(officer, pool):
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 3)))
+    operations.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)
+    assert read_effects(officer, spreadsheet_import) == [None]
 
 
 def test_the_list_is_exported(officer, pool, member):
