@@ -1,4 +1,4 @@
-"""Rows that the file itself sets apart: hidden, struck through, refused, in a colour, or without a cross. Pure.
+"""Rows that the file sets apart: hidden, struck through, refused, in doubt, in a colour, or without a cross. Pure.
 
 They stay in the table, unticked, each with its reason: a filter may have been left on, and a cross forgotten.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from textwrap import shorten
 from typing import TYPE_CHECKING, NamedTuple
 
 from core import formatting
@@ -64,6 +65,21 @@ _REFUSED_SHEET = re.compile(
 _YES = frozenset({"oui", "o", "ok", "1", "vrai", "true", "yes", "y"})
 _NO = frozenset({"non", "n", "no", "0", "faux", "false"})
 _CROSSES = frozenset({"x", "xx", "xxx"})
+#: Beginnings of answers. What agrees without ticking says nothing about the empty cells beside it.
+_YES_START, _NO_START = re.compile(r"(oui|ok|d accord)\b"), re.compile(r"(non|pas)\b")
+_AGREED_START = re.compile(
+    r"((avis )?(tres )?(favorable|positif)|(accord|accept|valid|confirm|interess|engag|selectionn)e(e|es|s)?|retenue?s?"
+    r"|inscrite?s?|participe|participante?s?|volontaires?|adherente?s?|beneficiaires?)\b"
+)
+#: Words that turn such a beginning round.
+_NEGATED = re.compile(r"\b(ne|non|pas|plus|mais|refus\w*)\b")
+#: Words that leave an answer open, even after « oui ».
+_DOUBT = re.compile(
+    r"\b(reserves?|conditions?|attente|peut etre|eventuel\w*|provisoire\w*|incertain\w*|indecis\w*|hesit\w*|nsp"
+    r"|sais? pas"
+    r"|(a|reste a|restent a) (confirmer|voir|verifier|valider|preciser|definir|etudier|relancer|rappeler|recontacter)"
+    r"|(sans|pas de) (reponse|retour|nouvelles?)|en (cours|suspens))\b"
+)
 _MARKS = dict.fromkeys("×✕✖✗✘☒❌", "cross") | dict.fromkeys("✓✔☑✅", "check") | dict.fromkeys("☐□◻⬜", "no")
 
 
@@ -74,7 +90,10 @@ _COLOUR_REASON = re.compile(r": elle (?:est (en [a-z]+), et le fichier dit|a (la
 
 
 class _Answer(NamedTuple):
-    """What a cell answers, and its text: « yes », « check », « cross », « no », « blank », « refusal » or « other »."""
+    """What a cell answers, and its text.
+
+    `kind`: « yes », « check », « cross », « agreed », « no », « refusal », « doubt », « blank », « number », « other ».
+    """
 
     kind: str
     text: str
@@ -92,7 +111,8 @@ class _DecidingColumn(NamedTuple):
         answer = _read_answer(row, self.position)
         if answer.kind not in self.declining:
             return ""
-        return f"la colonne {self.name} " + (f"dit « {answer.text} »" if answer.text else "est vide")
+        text = shorten(answer.text, MAX_ANSWER_LENGTH, placeholder="…")
+        return f"la colonne {self.name} " + (f"dit « {text} »" if text else "est vide")
 
 
 class DeclinedRows(NamedTuple):
@@ -225,7 +245,7 @@ def _find_declining_answers(title: str, counts: Counter[str]) -> frozenset[str]:
     crosses_refuse = counts["check"] > 0
     ticks = counts["yes"] + counts["check"] + (0 if crosses_refuse else counts["cross"])
     if _NEGATIVE.search(title):
-        return refusals | {"yes", "check", "cross"}
+        return refusals | {"yes", "check", "cross", "doubt"}
     if not title:
         # Crosses under no title, and nothing else.
         rows = counts.total()
@@ -233,11 +253,16 @@ def _find_declining_answers(title: str, counts: Counter[str]) -> frozenset[str]:
         return refusals | ({"blank"} if alone else set())
     if not _PARTICIPATION.search(title) or _OTHER_SUBJECT.search(title):
         return refusals
-    declining = {"refusal", "no"} | ({"cross"} if crosses_refuse else set())
-    # Numbers and sentences are no answers, and an empty cell beside them is none.
-    if ticks and not counts["other"]:
+    unread = counts["other"] + counts["number"]
+    if unread > counts.total() - counts["blank"] - unread:
+        return frozenset({"refusal"})
+    declining = {"refusal", "no", "doubt"} | ({"cross"} if crosses_refuse else set())
+    # An empty cell beside sentences is no answer; numbers may count what takes part.
+    if ticks and not unread:
         declining.add("blank")
-    return frozenset(declining) if counts["other"] <= ticks + counts["no"] else frozenset({"refusal"})
+    if not counts["number"]:
+        declining.add("other")
+    return frozenset(declining)
 
 
 def _read_answer(row: CellRow, index: int) -> _Answer:
@@ -245,12 +270,23 @@ def _read_answer(row: CellRow, index: int) -> _Answer:
     if isinstance(cell, bool):
         return _Answer("yes" if cell else "no", "VRAI" if cell else "FAUX")
     text = cell_to_text(cell)
-    if not text or len(text) > MAX_ANSWER_LENGTH:
-        return _Answer("other" if text else "blank", text)
-    if text[0] in _MARKS:
+    if not text:
+        return _Answer("blank", text)
+    if text[0] in _MARKS and len(text) <= MAX_ANSWER_LENGTH:
         return _Answer(_MARKS[text[0]], text)
-    folded = fold(text)
+    return _Answer(_classify(fold(text)), text)
+
+
+def _classify(folded: str) -> str:
+    """Return the kind of an answer in words."""
     for kind, words in (("yes", _YES), ("no", _NO), ("cross", _CROSSES)):
         if folded in words:
-            return _Answer(kind, text)
-    return _Answer("refusal" if _REFUSAL.fullmatch(folded) else "other", text)
+            return kind
+    if folded.replace(" ", "").isdecimal():
+        return "number"
+    if _REFUSAL.fullmatch(folded) and len(folded) <= MAX_ANSWER_LENGTH:
+        return "refusal"
+    if _DOUBT.search(folded):
+        return "doubt"
+    starts = (("no", _NO_START),) if _NEGATED.search(folded) else (("yes", _YES_START), ("agreed", _AGREED_START))
+    return next((kind for kind, start in starts if start.match(folded)), "other")

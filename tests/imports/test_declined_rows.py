@@ -149,6 +149,17 @@ def test_only_rows_marked_as_hidden_are_hidden():
         ("Inscrite", ("☑", "☐", "☑", "☑", "☐"), [1, 4]),
         ("", ("x", "x", "", "x", "x"), [2]),
         ("Ne participe pas", ("", "x", "", "", ""), [1]),
+        # Neither yes nor no.
+        ("Participe ?", ("oui", "à confirmer", "peut-être", "non concernée", "en attente"), [1, 2, 3, 4]),
+        ("Participe", ("oui (sous réserve)", "oui par mail", "n", "ok, 3 classes", "?"), [0, 2, 4]),
+        ("Avis", ("Accordé", "voir avec la DSDEN", "Favorable", "Accordé pour 3 classes", "participe pas"), [1, 4]),
+        (
+            "Participe",
+            ("oui", "non", "sans réponse", "Oui, sous réserve de l'accord du conseil d'école", "oui"),
+            [1, 2, 3],
+        ),
+        ("Accordées", ("1", "2", "1", "0", "1"), [3]),
+        ("Observations", ("à confirmer", "", "en attente", "oui", ""), []),
         # Nothing is said about taking part.
         ("REP", ("oui", "non", "x", "", "oui"), []),
         ("Accord RGPD", ("oui", "non", "oui", "", "oui"), []),
