@@ -231,6 +231,24 @@ def count_unapplicable(spreadsheet_import: SpreadsheetImport) -> int:
     return ImportRow.objects.filter(import_id=spreadsheet_import.pk).filter(is_unapplicable_q()).count()
 
 
+class RowDecisions(NamedTuple):
+    """What members decided about the rows of an import, in rows."""
+
+    corrected: int
+    set_aside: int
+    conflicts: int
+
+
+def count_decisions(spreadsheet_import: SpreadsheetImport) -> RowDecisions:
+    """Return the number of rows that were corrected, set aside, or whose conflict was resolved."""
+    found = ImportRow.objects.filter(import_id=spreadsheet_import.pk).aggregate(
+        corrected=Count("pk", filter=~Q(edits={})),
+        set_aside=Count("pk", filter=Q(set_aside=True)),
+        conflicts=Count("pk", filter=~Q(conflict_resolution="")),
+    )
+    return RowDecisions(**found)
+
+
 def compute_digest(spreadsheet_import: SpreadsheetImport) -> str:
     """Return the digest of the effects of the ticked rows, which a manager confirms."""
     found = ImportRow.objects.filter(_TICKED, import_id=spreadsheet_import.pk).aggregate(

@@ -129,6 +129,7 @@ def walk_verification(walk, browser):
         walk.open(browser, import_url("row", spreadsheet_import.pk, 0, 7) + more, headers=HTMX)
     walk.open(browser, import_url("choose", spreadsheet_import.pk))
     walk.open(browser, import_url("confirm", spreadsheet_import.pk))
+    walk.open(browser, import_url("cancel", spreadsheet_import.pk))
 
 
 def walk_application_request(walk, officer):

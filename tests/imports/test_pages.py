@@ -186,9 +186,26 @@ def test_a_refused_file_says_why(officer, pool):
     assert "Ce fichier est une page web" in page_text(officer.get(import_url("list")))
 
 
+def test_cancelling_asks_first_and_says_what_is_lost(officer, pool):
+    spreadsheet_import = upload_and_parse(pool, schools_csv(*[(SchoolFactory(), 1) for _ in range(4)]))
+    changes = ({"edits": {Meaning.UNITS: "2"}}, {"edits": {Meaning.UNITS: "3"}}, {"set_aside": True})
+    for number, change in enumerate(changes, start=2):
+        operations.amend_row(import_id=spreadsheet_import.pk, number=number, by=None, at=TERM, **change)
+    address = import_url("cancel", spreadsheet_import.pk)
+    page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
+    assert f'action="{address}"' not in page
+    assert f'href="{address}"' in page
+    page = page_text(officer.get(address))
+    assert "<strong>2 lignes corrigées, 1 ligne mise de côté</strong>" in page
+    assert SpreadsheetImport.objects.get().state == ImportState.CHECKED
+
+
 def test_an_import_is_cancelled(officer, pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 1)))
     officer.post(import_url("cancel", spreadsheet_import.pk))
+    assert officer.get(import_url("cancel", spreadsheet_import.pk))["Location"] == import_url(
+        "detail", spreadsheet_import.pk
+    )
     assert SpreadsheetImport.objects.get().state == ImportState.CANCELLED
     assert "a été annulé" in page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
 

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
+from core import formatting
 from core.calendar import date_in_paris
 from imports import operations, queries
 from imports.confirmation_guard import build_guard
@@ -123,10 +124,16 @@ def request_application(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_policy(PREPARERS)
-@require_POST
+@require_http_methods(["GET", "POST"])
 def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
-    """Cancel the import."""
-    get_object_or_404(SpreadsheetImport, pk=pk)
+    """Show what cancelling loses, and cancel the import once confirmed."""
+    spreadsheet_import = get_object_or_404(SpreadsheetImport.objects.select_related("pool__entitlement"), pk=pk)
+    if request.method == "GET":
+        if spreadsheet_import.state not in operations.OPEN_STATES:
+            return redirect("imports:detail", pk=pk)
+        context = build_common_context(spreadsheet_import) | {"lost": _list_decisions(spreadsheet_import)}
+        # The page waits for an answer, not for the worker.
+        return render(request, "imports/cancel.html", context | {"busy": False})
     try:
         spreadsheet_import = operations.cancel(import_id=pk, by=request.member.user, at=timezone.now())
     except LicensingError as refusal:
@@ -137,6 +144,17 @@ def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         return redirect("imports:detail", pk=pk)
     messages.success(request, "ce tableau est annulé : rien n'en a été appliqué.")
     return redirect("imports:list")
+
+
+def _list_decisions(spreadsheet_import: SpreadsheetImport) -> list[str]:
+    """Return in French how many rows members decided about, by kind of decision."""
+    decisions = queries.count_decisions(spreadsheet_import)
+    words = (
+        (decisions.corrected, "ligne corrigée", "lignes corrigées"),
+        (decisions.set_aside, "ligne mise de côté", "lignes mises de côté"),
+        (decisions.conflicts, "conflit réglé", "conflits réglés"),
+    )
+    return [formatting.pluralize(*each) for each in words if each[0]]
 
 
 @require_policy(APPLIERS)
