@@ -161,13 +161,15 @@ class ImportProgress(models.Model):
 
 
 class RememberedLayout(models.Model):
-    """Meanings of the columns of a header row, remembered from an earlier import."""
+    """What a member decided about the columns of a header row, remembered from an earlier import."""
 
     purpose = models.CharField(max_length=12, choices=Purpose)
     # A digest of the folded titles.
     header_digest = models.CharField(max_length=64)
     titles = models.JSONField(default=list)
     columns = models.JSONField(default=dict)
+    # Answers to the questions which of several columns to read, by their code.
+    answers = models.JSONField(default=dict)
     volume = models.CharField(max_length=10, choices=Volume, blank=True)
     confirmed_at = models.DateTimeField()
     confirmed_by_id = models.BigIntegerField(null=True)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+#: The answer by which none of several columns is read.
+NO_COLUMN = "none"
+_COLUMNS = re.compile(r"[A-Z]+(\+[A-Z]+)*")
 
 
 class AnswerOption(NamedTuple):
@@ -34,6 +40,12 @@ class LayoutQuestion(NamedTuple):
     def is_open(self) -> bool:
         """Whether the question waits for its answer."""
         return not self.answer
+
+    @property
+    def names_columns(self) -> bool:
+        """Whether each answer is a column of the meaning in question, « D », a sum of several, « C+D », or none."""
+        values = [option.value for option in self.options]
+        return bool(values) and all(value == NO_COLUMN or _COLUMNS.fullmatch(value) for value in values)
 
     def answered_by(self, answers: Mapping[str, str]) -> Self:
         """Return the question with the member's answer; as it is, where there is none or it is no option any more."""

@@ -297,6 +297,7 @@ class Migration(migrations.Migration):
                 ("header_digest", models.CharField(max_length=64)),
                 ("titles", models.JSONField(default=list)),
                 ("columns", models.JSONField(default=dict)),
+                ("answers", models.JSONField(default=dict)),
                 (
                     "volume",
                     models.CharField(

@@ -21,10 +21,10 @@ from imports.operations.intake import (
     get_parsing_options,
     load_parsing_context,
     reject,
-    remember_layout,
     store_parsed,
 )
 from imports.operations.pool_answers import answer_all_pool_questions, answer_pool_question
+from imports.operations.remembered_layouts import remember_layout
 from imports.operations.row_edits import amend_row, keep_row, list_written_values, tick_all
 from imports.operations.undo_import import get_undo_plan, request_undo, undo
 from imports.operations.upload import check_volume, store_upload, upload

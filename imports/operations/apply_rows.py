@@ -28,8 +28,8 @@ from imports.exceptions import (
 )
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.import_lock import APPLY_TASK, lock_import, queue_task
-from imports.operations.intake import remember_layout
 from imports.operations.recheck import recheck_import
+from imports.operations.remembered_layouts import remember_layout
 from licensing.pools.checks import compute_due_at
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations.allocation import allocate_many

@@ -13,13 +13,13 @@ from imports.checks.school_resolution import collect_uais, resolve_schools
 from imports.checks.uai_columns import find_agreeing_column
 from imports.enums import ImportState, Purpose, Volume
 from imports.layout import Layout, LayoutChoices
-from imports.meanings import Meaning
-from imports.models import RememberedLayout, SpreadsheetImport
+from imports.models import SpreadsheetImport
 from imports.operations.carried_decisions import carry_over_decisions
 from imports.operations.corrected_file import lock_with_corrected, requeue_if_moved, requeue_without_choices
 from imports.operations.import_lock import READ_TASK, lock_import, queue_task
+from imports.operations.remembered_layouts import load_remembered, read_answers, remember_columns
 from imports.operations.upload import check_volume
-from imports.parsing.spreadsheet import ParsingContext, ParsingOptions, RememberedMapping
+from imports.parsing.spreadsheet import ParsingContext, ParsingOptions
 from imports.parsing.uai_columns import UAI_COLUMNS
 from licensing.pools.operations.demands import no_progress
 from schools.queries import list_communes
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from accounts.models import User
+    from imports.meanings import Meaning
     from imports.parsing.spreadsheet import ParsedSheet
     from licensing.pools.operations.demands import ProgressCallback
     from schools.recognition import SchoolSummary
@@ -49,13 +50,15 @@ def choose_layout(
 ) -> SpreadsheetImport:
     """Store layout choices and queue the file to be parsed again. `answers`: option by code of the question.
 
-    Edits, conflict resolutions, set-aside flags and ticks are lost. The meanings of the columns are remembered for the
-    next file with the same titles. Raises `UnknownImport`, `WrongImportState`, `WrongVolume`.
+    Edits, conflict resolutions, set-aside flags and ticks are lost. The columns, and the answers about them, are
+    remembered for the next file with the same titles. Raises `UnknownImport`, `WrongImportState`, `WrongVolume`.
     """
     check_volume(volume, units_for_all)
     spreadsheet_import = lock_import(import_id, ImportState.READ, ImportState.CHECKED)
+    answers = answers or {}
+    columns = read_answers(columns, spreadsheet_import.layout, answers)
     spreadsheet_import.choices = LayoutChoices(
-        sheets=sheets or None, header_row=header_row, columns=columns, answers=answers or {}
+        sheets=sheets or None, header_row=header_row, columns=columns, answers=answers
     )
     spreadsheet_import.volume, spreadsheet_import.units_for_all = volume, units_for_all
     spreadsheet_import.state = ImportState.UPLOADED
@@ -65,43 +68,9 @@ def choose_layout(
         update_fields=["choices", "volume", "units_for_all", "state", "refusal", "requested_at", "requested_by_id"]
     )
     if columns:
-        remember_columns(spreadsheet_import, columns, by=by, at=at)
+        remember_columns(spreadsheet_import, columns, answers, by=by, at=at)
     queue_task(READ_TASK, spreadsheet_import)
     return spreadsheet_import
-
-
-def remember_columns(
-    spreadsheet_import: SpreadsheetImport,
-    columns: Mapping[Meaning, int | None],
-    *,
-    by: User | None,
-    at: datetime.datetime,
-) -> None:
-    """Remember the meanings of these columns by header row; no-op without header row."""
-    layout = spreadsheet_import.layout
-    if not layout.header_digest:
-        return
-    RememberedLayout.objects.update_or_create(
-        purpose=spreadsheet_import.purpose,
-        header_digest=layout.header_digest,
-        defaults={
-            "titles": layout.titles,
-            # The column added to an annotated workbook is not part of the data.
-            "columns": {str(meaning): index for meaning, index in columns.items() if meaning != Meaning.CHOICE},
-            "volume": spreadsheet_import.volume or layout.volume or "",
-            "confirmed_at": at,
-            "confirmed_by_id": by.pk if by else None,
-        },
-    )
-
-
-def remember_layout(spreadsheet_import: SpreadsheetImport, *, by: User | None, at: datetime.datetime) -> None:
-    """Remember the detected layout, which the member confirmed by applying the import.
-
-    A meaning without a column stays open, unless the member removed it.
-    """
-    removed = {meaning: index for meaning, index in spreadsheet_import.choices.columns.items() if index is None}
-    remember_columns(spreadsheet_import, {**removed, **spreadsheet_import.layout.columns}, by=by, at=at)
 
 
 def get_parsing_options(spreadsheet_import: SpreadsheetImport) -> ParsingOptions:
@@ -120,15 +89,7 @@ def get_parsing_options(spreadsheet_import: SpreadsheetImport) -> ParsingOptions
 
 def load_parsing_context(spreadsheet_import: SpreadsheetImport) -> ParsingContext:
     """Return parsing hints: remembered layouts and names of communes."""
-    remembered = {
-        header_digest: RememberedMapping(
-            {Meaning(meaning): index for meaning, index in columns.items()}, Volume(volume) if volume else None
-        )
-        for header_digest, columns, volume in RememberedLayout.objects.filter(
-            purpose=spreadsheet_import.purpose
-        ).values_list("header_digest", "columns", "volume")
-    }
-    return ParsingContext(remembered, list_communes())
+    return ParsingContext(load_remembered(spreadsheet_import), list_communes())
 
 
 def answer_by_directory(options: ParsingOptions, parsed_sheet: ParsedSheet) -> ParsingOptions | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from openpyxl.utils import get_column_letter
+from openpyxl.utils import column_index_from_string, get_column_letter
 
 from imports.meanings import LABELS, Meaning, is_added_title
 from imports.parsing.cell_classification import DOMINANT_SHARE, MIN_SHARE, CellType, sample_columns
@@ -377,3 +377,8 @@ def _lowered(texts: Iterable[str]) -> list[str]:
 def column_letters(index: int) -> str:
     """Return the letters of a column, by index from 0: A for 0, AA for 26."""
     return get_column_letter(index + 1)
+
+
+def column_index(letters: str) -> int:
+    """Return the index of a column, from 0, by its letters."""
+    return column_index_from_string(letters) - 1

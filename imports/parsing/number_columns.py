@@ -21,7 +21,7 @@ from imports.parsing.number_titles import (
     may_be_number_of,
     names_total,
 )
-from imports.question import AnswerOption, LayoutQuestion
+from imports.question import NO_COLUMN, AnswerOption, LayoutQuestion
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 #: Of one level: more are pupils.
 MAX_LEVEL_CLASSES = 10
-NONE = "none"
+#: Code of the question whether levels are classes.
+LEVELS = "level_columns"
 
 
 class _Group(NamedTuple):
@@ -109,7 +110,10 @@ class _Chooser:
     def ask_levels(self) -> None:
         """Ask whether columns « CP » to « CM2 » without a common title count classes, where nothing else does."""
         asked = {question.column for question in self.mapping.questions}
-        if _NUMBERS & (asked | self.mapping.columns.keys() | {m for m, i in self._chosen.items() if i is not None}):
+        # The first of the columns that were added up was chosen by that answer.
+        first = self._answers.get(LEVELS, "").split("+")[0]
+        given = {meaning: index for meaning, index in self._chosen.items() if index is not None} | self.mapping.columns
+        if _NUMBERS & (asked | {meaning for meaning, index in given.items() if column_letters(index) != first}):
             return
         levels = [
             column
@@ -122,14 +126,14 @@ class _Chooser:
             return
         options = [
             *_sum_options(_Group(levels), None),
-            AnswerOption(NONE, "Ne pas les lire : elles comptent autre chose"),
+            AnswerOption(NO_COLUMN, "Ne pas les lire : elles comptent autre chose"),
         ]
         if all(part.described.counted is Meaning.CLASSES for part in levels) and _are_one_whole(levels):
             self._settle(Meaning.CLASSES, levels, options, options[0].value)
             return
         question = LayoutQuestion(
             Meaning.CLASSES,
-            "level_columns",
+            LEVELS,
             f"Les colonnes {_name_all(levels)} comptent-elles les classes de chaque niveau ?",
             tuple(options),
         )
@@ -221,7 +225,7 @@ class _Chooser:
         for number in _NUMBERS:
             if self.mapping.columns.get(number) in taken:
                 del self.mapping.columns[number]
-        if question.answer not in ("", NONE):
+        if question.answer not in ("", NO_COLUMN):
             letters = question.answer.split("+")
             self._take(meaning, [part for part in parts if column_letters(part.position) in letters])
 

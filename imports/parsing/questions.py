@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from imports.enums import Purpose, Volume
 from imports.meanings import LABELS, Meaning
 from imports.parsing import fill_down
-from imports.parsing.column_mapping import column_letters
+from imports.parsing.column_mapping import column_index, column_letters
 from imports.parsing.reshaped_sheets import find_origin
 from imports.parsing.school_keys import school_key
-from imports.question import LayoutQuestion
+from imports.question import NO_COLUMN, LayoutQuestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +55,34 @@ def ask_outdated_columns(
             )
         )
     return questions
+
+
+def describe_remembered(
+    questions: Sequence[LayoutQuestion], columns: Mapping[Meaning, int | None], titles: Sequence[str]
+) -> list[str]:
+    """Return remarks about numbers that are read as the last time, though other columns may give them as well."""
+    remarks = []
+    for question in questions:
+        if question.is_open or not question.names_columns or columns.get(Meaning(question.column)) is None:
+            continue
+        read = question.answer.split("+")
+        options = [letters for option in question.options for letters in option.value.split("+")]
+        others = [letters for letters in dict.fromkeys(options) if letters not in (*read, NO_COLUMN)]
+        if question.column in (Meaning.UNITS, Meaning.CLASSES) and others:
+            verbs = ("est lue", "ne l'est pas" if len(others) == 1 else "ne le sont pas")
+            if len(read) > 1:
+                verbs = ("sont additionnées", "n'est pas lue" if len(others) == 1 else "ne sont pas lues")
+            remarks.append(
+                f"Comme la dernière fois, {_name_columns(read, titles)} {verbs[0]} ; "
+                f"{_name_columns(others, titles)} {verbs[1]}."
+            )
+    return remarks
+
+
+def _name_columns(columns: Sequence[str], titles: Sequence[str]) -> str:
+    """Return « Licences demandées » (D) et « Licences accordées » (E), by the letters of columns."""
+    *others, last = [f"« {' '.join(titles[column_index(letters)].split())} » ({letters})" for letters in columns]
+    return f"{', '.join(others)} et {last}" if others else last
 
 
 def ask_volume(

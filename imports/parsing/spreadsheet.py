@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from imports.enums import Purpose, Volume
@@ -70,6 +70,8 @@ class RememberedMapping(NamedTuple):
 
     columns: Mapping[Meaning, int | None]
     volume: Volume | None
+    #: To the questions which of several columns to read.
+    answers: Mapping[str, str] = {}
 
 
 class ParsingContext(NamedTuple):
@@ -128,9 +130,9 @@ def parse_spreadsheet(
     header_digest = compute_header_digest(titles)
     same_titles = [detected for detected in detected_sheets if detected.header_digest == first.header_digest]
     sample = collect_sample(same_titles)
-    remembered_mapping = known.remembered.get(header_digest) if not choices.columns else None
-    outdated = find_outdated_meanings(remembered_mapping.columns, first.titles, sample) if remembered_mapping else []
-    remembered_mapping = None if outdated else remembered_mapping
+    remembered_mapping, outdated = _recall(choices, known.remembered.get(header_digest), first.titles, sample)
+    if remembered_mapping is not None:
+        choices = replace(choices, answers={**remembered_mapping.answers, **choices.answers})
     mapping = _map_sheet(
         first.titles,
         sample,
@@ -142,13 +144,11 @@ def parse_spreadsheet(
     )
     volume = _choose_volume(choices, remembered_mapping, mapping)
     questions = [*mapping.questions, *layout_questions.ask_outdated_columns(outdated, mapping.columns, titles)]
-    questions = [
-        question for question in questions if layout_questions.is_relevant(question.column, choices.purpose, volume)
-    ]
-    questions += layout_questions.ask_volume(choices.purpose, volume, volume_column(volume), mapping.columns, questions)
-    questions += ask_joined_tables(first.titles, sample)
-    questions = [question.answered_by(choices.answers) for question in questions]
+    questions = _list_column_questions(questions, choices, volume, mapping)
+    questions += [one.answered_by(choices.answers) for one in ask_joined_tables(first.titles, sample)]
     remarks = [*workbook.remarks, *layout_questions.describe_sheets(layout), *mapping.remarks]
+    if remembered_mapping is not None:
+        remarks += layout_questions.describe_remembered(questions, remembered_mapping.columns, titles)
     rows: list[ParsedRow] = []
     tables: list[ReadTable] = []
     if not any(question.is_open and question.column in BLOCKING_COLUMNS for question in questions):
@@ -210,6 +210,25 @@ def parse_spreadsheet(
 def volume_column(volume: Volume | str | None) -> Meaning | None:
     """Return the meaning that gives the number of licences, None where no column does."""
     return {Volume.COLUMN: Meaning.UNITS, Volume.CLASSES: Meaning.CLASSES}.get(Volume(volume)) if volume else None
+
+
+def _recall(
+    choices: ParsingOptions, remembered: RememberedMapping | None, titles: Sequence[Title], sample: Sequence[CellRow]
+) -> tuple[RememberedMapping | None, list[Meaning]]:
+    """Return the remembered mapping, None where columns were chosen or moved; and the meanings whose column moved."""
+    if remembered is None or choices.columns:
+        return None, []
+    outdated = find_outdated_meanings(remembered.columns, titles, sample)
+    return None if outdated else remembered, outdated
+
+
+def _list_column_questions(
+    questions: Sequence[LayoutQuestion], choices: ParsingOptions, volume: Volume | None, mapping: ColumnMapping
+) -> list[LayoutQuestion]:
+    """Return the questions about columns that matter for this volume, and the one where no column gives a number."""
+    asked = [one for one in questions if layout_questions.is_relevant(one.column, choices.purpose, volume)]
+    asked += layout_questions.ask_volume(choices.purpose, volume, volume_column(volume), mapping.columns, asked)
+    return [question.answered_by(choices.answers) for question in asked]
 
 
 def _choose_volume(
