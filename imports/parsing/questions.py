@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Sheets with fewer common schools are not versions of the same list.
 MIN_COMMON_SCHOOLS = 2
+#: Code of the question how many licences to give.
+SOURCE_MISSING = "units_source_missing"
 
 
 def is_relevant(column: str, purpose: Purpose, volume: Volume | None) -> bool:
@@ -108,7 +110,7 @@ def ask_volume(
         else f"Aucune colonne ne donne le nombre {what}."
     )
     ways = " Indiquez un même nombre pour toutes les écoles, ou choisissez la colonne."
-    return [LayoutQuestion(column or Meaning.UNITS, "units_source_missing", sentence + ways)]
+    return [LayoutQuestion(column or Meaning.UNITS, SOURCE_MISSING, sentence + ways)]
 
 
 def describe_sheets(layout: SheetSelection) -> list[str]:

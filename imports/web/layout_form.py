@@ -11,12 +11,12 @@ from imports.formats import limits
 from imports.meanings import LABELS, Meaning
 from imports.parsing.column_mapping import column_letters
 from imports.web.forms import build_units_field, build_volume_field, clean_volume
+from imports.web.layout_answers import SentAnswers
 
 if TYPE_CHECKING:
     from django.forms import BoundField
 
     from imports.models import SpreadsheetImport
-    from imports.question import LayoutQuestion
 
 #: Meanings of columns, in the option groups of the select.
 MEANING_GROUPS = {
@@ -123,12 +123,19 @@ class LayoutForm(forms.Form):
                 )
         if self.is_allocation:
             clean_volume(self, data)
-        if self.requires_answers and not self._is_moved(data):
-            for question in self.questions:
-                name = f"answer_{question.code}"
-                if not data.get(name) and name not in self.errors and not self._chooses_column(question, data):
-                    self.add_error(name, "Choisissez une réponse.")
+        if not self._is_moved(data):
+            self._check_answers(data)
         return data
+
+    def _check_answers(self, data: dict[str, Any]) -> None:
+        """Reject a question that is left open, and an answer that the list of columns contradicts."""
+        sent = self._read_answers(data)
+        for question in filter(sent.matters, self.questions):
+            name = f"answer_{question.code}"
+            if contradiction := sent.find_contradiction(question):
+                self.add_error(name, forms.ValidationError(contradiction, code="contradiction"))
+            elif self.requires_answers and name not in self.errors and not sent.is_answered(question):
+                self.add_error(name, "Choisissez une réponse.")
 
     def layout_choices(self) -> dict[str, Any]:
         """Return the keyword arguments of `operations.choose_layout`.
@@ -140,10 +147,11 @@ class LayoutForm(forms.Form):
         same_sheets = sheets == self.layout.parsed_sheets
         moved = self._is_moved(data)
         # Another column chosen for what the question is about replaces the answer that it came with.
+        sent = self._read_answers(data)
         answers = {
-            q.code: answer
-            for q in self.questions
-            if (answer := data.get(f"answer_{q.code}")) and not (answer == q.answer and self._chooses_column(q, data))
+            question.code: answer
+            for question in self.questions
+            if (answer := sent.answers[question.code]) and not sent.is_replaced(question)
         }
         chosen = {data[f"column_{index}"]: index for index in self.editable_columns if data[f"column_{index}"]}
         return {
@@ -155,11 +163,14 @@ class LayoutForm(forms.Form):
             "units_for_all": data.get("units_for_all"),
         }
 
-    def _chooses_column(self, question: LayoutQuestion, data: dict[str, Any]) -> bool:
-        """Whether another column is chosen for the meaning that a question is about."""
-        chosen = [index for index in self.editable_columns if data.get(f"column_{index}") == question.column]
-        before = [index for meaning, index in self.layout.columns.items() if meaning == question.column]
-        return bool(question.column and chosen) and chosen != before
+    def _read_answers(self, data: dict[str, Any]) -> SentAnswers:
+        return SentAnswers(
+            self.layout,
+            {Meaning(data[name]): index for index in self.editable_columns if data.get(name := f"column_{index}")},
+            {question.code: data.get(f"answer_{question.code}") or "" for question in self.questions},
+            data.get("volume") or "",
+            str(self.fields["volume"].initial or "") if self.is_allocation else "",
+        )
 
     def _is_moved(self, data: dict[str, Any]) -> bool:
         """Whether another sheet or header row is chosen."""

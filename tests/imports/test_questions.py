@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
+from dataclasses import replace
+
 import pytest
 
 from collectivities.models import Role
-from imports.enums import ImportState
+from imports.enums import ImportState, Volume
 from imports.layout import Layout, SheetRegion
 from imports.meanings import Meaning
 from imports.models import SpreadsheetImport
@@ -114,3 +117,58 @@ def test_the_page_names_the_columns_that_are_added_up(nimes, manager):
     page = manager.get(f"/imports/{one.pk}/lecture/").content.decode()
     assert "additionnée à la colonne B" in page
     assert "qui ne sont pas lues" not in page
+
+
+NUMBERS_QUESTION = LayoutQuestion(
+    "units",
+    "ambiguous_column",
+    "Plusieurs colonnes…",
+    (AnswerOption("C", "« accordées » (C)"), AnswerOption("B", "« demandées » (B)")),
+)
+
+
+@pytest.fixture
+def granted(pool):
+    """An allocation whose number of licences is in question."""
+    layout = Layout(
+        kind="xlsx", sheets=["A"], regions=[SheetRegion(0, 1)], titles=["UAI", "demandées", "accordées"],
+        columns={Meaning.UAI: 0}, volume=Volume.COLUMN, questions=[NUMBERS_QUESTION],
+    )  # fmt: skip
+    return SpreadsheetImport.objects.create(
+        pool=pool, filename="a.xlsx", size=1, created_at=TERM, layout=layout, state=ImportState.READ
+    )
+
+
+def send(manager, one, **fields):
+    return manager.post(f"/imports/{one.pk}/lecture/", {"header_row": 1, "column_0": "uai", **fields})
+
+
+def test_an_answer_that_the_list_of_columns_contradicts_is_refused(granted, manager):
+    response = send(manager, granted, answer_ambiguous_column="C", column_1="units")
+    assert response.status_code == 422
+    assert "vous répondez la colonne C" in html.unescape(response.content.decode())
+    assert send(manager, granted, answer_ambiguous_column="C", column_2="units").status_code == 302
+
+
+def test_of_an_answer_and_the_list_the_one_that_was_changed_counts(granted, manager):
+    granted.layout = replace(
+        granted.layout,
+        columns={Meaning.UAI: 0, Meaning.UNITS: 2},
+        questions=[],
+        answered=[NUMBERS_QUESTION._replace(answer="C")],
+    )
+    for fields, column, answers in (
+        ({"answer_ambiguous_column": "B", "column_2": "units"}, 1, {"ambiguous_column": "B"}),
+        ({"answer_ambiguous_column": "C", "column_1": "units"}, 1, {}),
+        ({"answer_ambiguous_column": "C"}, None, {}),
+    ):
+        granted.state = ImportState.READ
+        granted.save()
+        assert send(manager, granted, **fields).status_code == 302
+        stored = SpreadsheetImport.objects.get(pk=granted.pk).choices
+        assert (stored.columns[Meaning.UNITS], stored.answers) == (column, answers)
+
+
+def test_a_question_about_a_column_of_numbers_matters_no_more_with_one_number_for_all(granted, manager):
+    assert send(manager, granted).status_code == 422
+    assert send(manager, granted, volume="all", units_for_all=4).status_code == 302

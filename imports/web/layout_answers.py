@@ -1,0 +1,83 @@
+"""What a sent page of questions leaves open, and where an answer and the list of columns contradict each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imports.enums import Volume
+from imports.meanings import LABELS, Meaning
+from imports.parsing.column_mapping import column_letters
+from imports.parsing.questions import SOURCE_MISSING
+from imports.question import NO_COLUMN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from imports.layout import Layout
+    from imports.question import LayoutQuestion
+
+_NUMBERS = (Meaning.UNITS, Meaning.CLASSES)
+
+
+@dataclass(frozen=True)
+class SentAnswers:
+    """What was chosen on the page, beside the layout that it was asked about."""
+
+    layout: Layout
+    #: Index of the column that the list gives for a meaning.
+    columns: Mapping[Meaning, int]
+    #: Value of the chosen option, "" without one, by code of the question.
+    answers: Mapping[str, str]
+    #: "" where a column gives the number; the second is the one that the page was shown with.
+    volume: str
+    volume_before: str
+
+    def matters(self, question: LayoutQuestion) -> bool:
+        """Whether a question still matters: not one about a column of numbers, where another volume is chosen."""
+        if question.code == SOURCE_MISSING:
+            return self.volume in ("", Volume.CLASSES)
+        if question.column not in _NUMBERS or self.volume == self.volume_before:
+            return True
+        return self.volume == Volume.CLASSES and question.column == Meaning.CLASSES
+
+    def is_answered(self, question: LayoutQuestion) -> bool:
+        """Whether a question is answered, or the list of columns answers it."""
+        if question.options:
+            return bool(self.answers.get(question.code)) or self._is_chosen(question)
+        if question.code == SOURCE_MISSING:
+            return any(meaning in self.columns for meaning in _NUMBERS if self.volume in ("", meaning))
+        if question.column == "sheets":
+            return False
+        if question.code == "uai_column_missing":
+            return Meaning.UAI in self.columns or Meaning.NAME in self.columns
+        # Of an address, no column may be right.
+        return question.column in self.columns or question.column not in (*_NUMBERS, Meaning.UAI)
+
+    def is_replaced(self, question: LayoutQuestion) -> bool:
+        """Whether the answer that a question came with is left as it was, and another column chosen in the list."""
+        return self._is_changed_in_list(question) and self.answers.get(question.code, "") == question.answer
+
+    def find_contradiction(self, question: LayoutQuestion) -> str:
+        """Return a sentence where a new answer and a new choice in the list name different columns, else ""."""
+        answer = self.answers.get(question.code, "")
+        if not question.names_columns or not self._is_changed_in_list(question) or answer in ("", question.answer):
+            return ""
+        meaning = Meaning(question.column)
+        chosen, named = self.columns.get(meaning), [] if answer == NO_COLUMN else answer.split("+")
+        if chosen is None or column_letters(chosen) in named[:1]:
+            return ""
+        answered = f"la colonne {named[0]}" if len(named) == 1 else f"les colonnes {' et '.join(named)}"
+        return (
+            f"Ici, {f'vous répondez {answered}' if named else 'vous ne voulez lire aucune colonne'} ; dans la liste "
+            f"des colonnes, vous donnez « {LABELS[meaning]} » à {column_letters(chosen)}. Gardez l'un des deux."
+        )
+
+    def _is_chosen(self, question: LayoutQuestion) -> bool:
+        return self._is_changed_in_list(question) and question.column in self.columns
+
+    def _is_changed_in_list(self, question: LayoutQuestion) -> bool:
+        if question.column not in LABELS:
+            return False
+        meaning = Meaning(question.column)
+        return self.columns.get(meaning) != self.layout.columns.get(meaning)
