@@ -10,6 +10,8 @@ from imports.enums import Purpose, Volume
 from imports.meanings import LABELS, Meaning
 from imports.parsing import fill_down
 from imports.parsing.column_mapping import column_index, column_letters
+from imports.parsing.repeated_schools import COUNT
+from imports.parsing.repeated_schools import QUESTION as REPEATED_SCHOOLS
 from imports.parsing.reshaped_sheets import find_origin
 from imports.parsing.school_keys import school_key
 from imports.question import NO_COLUMN, LayoutQuestion
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 MIN_COMMON_SCHOOLS = 2
 #: Code of the question how many licences to give.
 SOURCE_MISSING = "units_source_missing"
+NO_NUMBER = "Aucune colonne ne dit combien de licences donner."
 
 
 def is_relevant(column: str, purpose: Purpose, volume: Volume | None) -> bool:
@@ -104,13 +107,22 @@ def ask_volume(
     if any(question.is_open and question.column == (column or Meaning.UNITS) for question in questions):
         return []
     what = "de classes" if volume is Volume.CLASSES else "de licences"
-    sentence = (
-        "Aucune colonne ne dit combien de licences donner."
-        if volume is None
-        else f"Aucune colonne ne donne le nombre {what}."
-    )
+    sentence = NO_NUMBER if volume is None else f"Aucune colonne ne donne le nombre {what}."
     ways = " Indiquez un même nombre pour toutes les écoles, ou choisissez la colonne."
     return [LayoutQuestion(column or Meaning.UNITS, SOURCE_MISSING, sentence + ways)]
+
+
+def find_missing_source(questions: Sequence[LayoutQuestion]) -> str:
+    """Return the sentence that no column gives the number of licences, "" where one does or is in question."""
+    return next((one.message.partition(".")[0] + "." for one in questions if one.code == SOURCE_MISSING), "")
+
+
+def add_row_questions(
+    questions: Sequence[LayoutQuestion], about_rows: Sequence[LayoutQuestion]
+) -> list[LayoutQuestion]:
+    """Return all questions; not the one how many licences, until it is known whether rows are counted for them."""
+    counted = any(one.code == REPEATED_SCHOOLS and one.answer in ("", COUNT) for one in about_rows)
+    return [*(one for one in questions if not (counted and one.code == SOURCE_MISSING)), *about_rows]
 
 
 def describe_sheets(layout: SheetSelection) -> list[str]:

@@ -30,11 +30,13 @@ class NumberSource(NamedTuple):
 
     column: Meaning | None
     units_for_all: int | None
+    #: The sentence that says so, where no column gives the number and it is asked for; else "".
+    missing: str = ""
 
     @classmethod
-    def of(cls, volume: Volume | None, column: Meaning | None, units_for_all: int | None) -> Self:
+    def of(cls, volume: Volume | None, column: Meaning | None, units_for_all: int | None, missing: str = "") -> Self:
         """Return the source of a volume. `column`: its column, None where the sheet has none."""
-        return cls(column, units_for_all if volume is Volume.ALL else None)
+        return cls(column, units_for_all if volume is Volume.ALL else None, missing)
 
     @property
     def is_known(self) -> bool:
@@ -74,7 +76,14 @@ def ask_repeated_schools(
         AnswerOption(COUNT, f"Compter leurs lignes, une licence par ligne : {licences} dans l'exemple"),
         AnswerOption(KEEP, f"Garder une seule ligne par école{_describe_kept(terms)}"),
     ]
-    if source.units_for_all == 1:
+    if source.missing:
+        options = [
+            AnswerOption(
+                COUNT, f"Compter les lignes de chaque école, une licence par ligne : {licences} dans l'exemple"
+            ),
+            AnswerOption(KEEP, "Garder une seule ligne par école : vous direz combien de licences"),
+        ]
+    elif source.units_for_all == 1:
         # One licence a row: the sum is the number of rows.
         del options[0]
     who = (
@@ -83,8 +92,14 @@ def ask_repeated_schools(
         else "Une seule école figure"
     )
     where = f"« {named[:80]} » : {_describe_rows(example, sheets)}"
-    message = f"{who} sur plusieurs lignes : que faire de leurs nombres ? Par exemple, {where}."
+    ask = "faut-il les compter ?" if source.missing else "que faire de leurs nombres ?"
+    message = f"{source.missing} {who} sur plusieurs lignes : {ask} Par exemple, {where}.".strip()
     return LayoutQuestion("", QUESTION, message, tuple(options)), groups
+
+
+def replaces_number(question: LayoutQuestion) -> bool:
+    """Whether rows were asked about because no column gives a number: then none is added up."""
+    return question.code == QUESTION and bool(question.options) and SUM not in {one.value for one in question.options}
 
 
 def combine_rows(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from imports.meanings import ANOTHER_ROW_COUNTS
 from imports.parsing.declined_rows import describe_declined, list_declined_rows
-from imports.parsing.repeated_schools import ask_repeated_schools, combine_rows
+from imports.parsing.repeated_schools import COUNT, ask_repeated_schools, combine_rows
 from imports.parsing.rows import add_notes, ignore_row, leave_out_row
 from imports.parsing.school_keys import school_key
 from imports.parsing.shared_numbers import ask_shared_numbers, divide_shared_numbers, find_shared_numbers
@@ -47,7 +47,7 @@ def decide_rows(
     decided, remarks = _decline_rows(kept, declined.notes, source)
     remarks += declined.remarks
     questions: list[LayoutQuestion] = []
-    if source.is_known:
+    if source.is_known or source.missing:
         shared = find_shared_numbers(decided, source, tables)
         question = ask_shared_numbers(decided, shared)
         if question is not None:
@@ -57,6 +57,8 @@ def decide_rows(
         if question is not None:
             questions.append(question.answered_by(answers))
             decided = combine_rows(decided, groups, questions[-1].answer, source, sheets)
+            if source.missing and questions[-1].answer == COUNT:
+                remarks.append("Les lignes de chaque école sont comptées : une licence par ligne.")
     return RowDecisions(decided, questions, remarks)
 
 

@@ -175,11 +175,16 @@ def parse_spreadsheet(
         several_versions = any(question.is_open for question in versions)
         rows = [] if unread_sheets else [row for body in bodies for row in body.rows]
         # The schools of several versions of a list are repeated for that reason alone.
-        source = NumberSource.of(volume, None if several_versions else units_column, choices.units_for_all)
+        source = NumberSource.of(
+            volume,
+            None if several_versions else units_column,
+            choices.units_for_all,
+            "" if several_versions else layout_questions.find_missing_source(questions),
+        )
         names = [sheet.name for sheet in workbook.sheets]
         decided = decide_rows(rows, source, choices.answers, names, tables)
         rows = decided.rows
-        questions += decided.questions
+        questions = layout_questions.add_row_questions(questions, decided.questions)
         if not unread_sheets:
             remarks += describe_tables(tables, units_column)
             remarks += layout_questions.describe_filled_values(bodies)

@@ -9,6 +9,7 @@ from imports.enums import Volume
 from imports.meanings import LABELS, Meaning
 from imports.parsing.column_mapping import column_letters
 from imports.parsing.questions import SOURCE_MISSING
+from imports.parsing.repeated_schools import COUNT, replaces_number
 from imports.question import NO_COLUMN
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from imports.layout import Layout
     from imports.question import LayoutQuestion
 
+_COUNTED_TWICE = (
+    "Vous comptez les lignes de chaque école, et dites autrement combien de licences donner : gardez l'un des deux."
+)
 _NUMBERS = (Meaning.UNITS, Meaning.CLASSES)
 
 
@@ -34,7 +38,9 @@ class SentAnswers:
     volume_before: str
 
     def matters(self, question: LayoutQuestion) -> bool:
-        """Whether a question still matters: not one about a column of numbers, where another volume is chosen."""
+        """Whether a question still matters: not one about numbers, where they are given in another way."""
+        if replaces_number(question):
+            return not self._gives_number()
         if question.code == SOURCE_MISSING:
             return self.volume in ("", Volume.CLASSES)
         if question.column not in _NUMBERS or self.volume == self.volume_before:
@@ -55,13 +61,18 @@ class SentAnswers:
         return question.column in self.columns or question.column not in (*_NUMBERS, Meaning.UAI)
 
     def is_replaced(self, question: LayoutQuestion) -> bool:
-        """Whether the answer that a question came with is left as it was, and another column chosen in the list."""
-        return self._is_changed_in_list(question) and self.answers.get(question.code, "") == question.answer
+        """Whether the answer that a question came with is left as it was, and another column or number chosen."""
+        changed = self._gives_number() if replaces_number(question) else self._is_changed_in_list(question)
+        return changed and self.answers.get(question.code, "") == question.answer
 
     def find_contradiction(self, question: LayoutQuestion) -> str:
         """Return a sentence where a new answer and a new choice in the list name different columns, else ""."""
         answer = self.answers.get(question.code, "")
-        if not question.names_columns or not self._is_changed_in_list(question) or answer in ("", question.answer):
+        if answer in ("", question.answer):
+            return ""
+        if replaces_number(question):
+            return _COUNTED_TWICE if answer == COUNT and self._gives_number() else ""
+        if not self.matters(question) or not question.names_columns or not self._is_changed_in_list(question):
             return ""
         meaning = Meaning(question.column)
         chosen, named = self.columns.get(meaning), [] if answer == NO_COLUMN else answer.split("+")
@@ -71,6 +82,13 @@ class SentAnswers:
         return (
             f"Ici, {f'vous répondez {answered}' if named else 'vous ne voulez lire aucune colonne'} ; dans la liste "
             f"des colonnes, vous donnez « {LABELS[meaning]} » à {column_letters(chosen)}. Gardez l'un des deux."
+        )
+
+    def _gives_number(self) -> bool:
+        """Whether another volume is chosen, or another column of a number in the list."""
+        before = self.layout.columns
+        return self.volume != self.volume_before or any(
+            meaning in self.columns and self.columns[meaning] != before.get(meaning) for meaning in _NUMBERS
         )
 
     def _is_chosen(self, question: LayoutQuestion) -> bool:

@@ -130,11 +130,13 @@ class LayoutForm(forms.Form):
     def _check_answers(self, data: dict[str, Any]) -> None:
         """Reject a question that is left open, and an answer that the list of columns contradicts."""
         sent = self._read_answers(data)
-        for question in filter(sent.matters, self.questions):
+        for question in self.questions:
             name = f"answer_{question.code}"
             if contradiction := sent.find_contradiction(question):
                 self.add_error(name, forms.ValidationError(contradiction, code="contradiction"))
-            elif self.requires_answers and name not in self.errors and not sent.is_answered(question):
+            elif not self.requires_answers or name in self.errors or not sent.matters(question):
+                continue
+            elif not sent.is_answered(question):
                 self.add_error(name, "Choisissez une réponse.")
 
     def layout_choices(self) -> dict[str, Any]:

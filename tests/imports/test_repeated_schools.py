@@ -6,6 +6,7 @@ import pytest
 
 from imports import operations, tasks
 from imports.enums import ImportState, Purpose, Verdict, Volume
+from imports.meanings import Meaning
 from imports.models import ImportRow
 from imports.operations import recheck
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
@@ -16,6 +17,7 @@ from licensing.pools.models import Allocation
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import confirm_and_apply, upload_and_parse
+from tests.imports.pages import import_url
 from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx
 
 TITLES = ["UAI", "École", "Niveau", "Licences"]
@@ -233,3 +235,67 @@ def test_added_classes_do_not_exceed_the_classes_of_one_row(pool):
     _, content = list_by_level(("UAI", "Nombre de classes"))
     answer(upload_and_parse(pool, content), "sum")
     assert (stored(2).units, stored(2).codes, stored(2).ticked) == (6, ["rows_combined"], True)
+
+
+# Where no column gives a number
+
+BY_CLASS = [[uai, f"École {uai}", "CP"] for uai in (ZOLA, HUGO, SAND) for _ in range(2 if uai == ZOLA else 3)]
+NO_NUMBER = ["UAI", "École", "Classe"]
+
+
+def test_a_list_by_class_without_a_number_offers_to_count_its_rows():
+    parsed = parse(BY_CLASS, NO_NUMBER)
+    assert codes(parsed) == ["repeated_schools"]
+    question = parsed.questions[0]
+    assert question.message.startswith("Aucune colonne ne dit combien de licences donner. 3 écoles sur 3")
+    assert [option.value for option in question.options] == ["count", "keep"]
+    assert question.options[0].label == (
+        "Compter les lignes de chaque école, une licence par ligne : 3\u00a0licences dans l'exemple"
+    )
+
+
+def test_so_does_one_for_a_licence_a_class_without_a_number_of_classes():
+    parsed = parse(BY_CLASS, NO_NUMBER, volume=Volume.CLASSES)
+    assert codes(parsed) == ["repeated_schools"]
+    assert parsed.questions[0].message.startswith("Aucune colonne ne donne le nombre de classes. 3 écoles sur 3")
+    assert units(answered(BY_CLASS, "count", NO_NUMBER, volume=Volume.CLASSES)) == [2, 3, 3]
+
+
+def test_rows_that_are_not_counted_leave_the_number_to_be_asked():
+    assert codes(parse(BY_CLASS, NO_NUMBER, answers={"repeated_schools": "keep"})) == ["units_source_missing"]
+    parsed = parse(BY_CLASS, NO_NUMBER, answers={"repeated_schools": "keep"}, volume=Volume.ALL, units_for_all=4)
+    assert codes(parsed) == []
+
+
+def test_counted_rows_are_applied_without_a_column_of_numbers(pool):
+    schools = SchoolFactory.create_batch(3)
+    content = build_csv([["UAI", "Classe"], *[[school.uai, "CP"] for school in schools for _ in range(2)]])
+    spreadsheet_import = upload_and_parse(pool, content)
+    operations.choose_layout(
+        import_id=spreadsheet_import.pk, sheets=None, header_row=1, columns={Meaning.UAI: 0},
+        answers={"repeated_schools": "count"}, units_for_all=None, by=None, at=TERM,
+    )  # fmt: skip
+    tasks.read(import_id=spreadsheet_import.pk)
+    spreadsheet_import.refresh_from_db()
+    assert spreadsheet_import.layout.remarks == ["Les lignes de chaque école sont comptées : une licence par ligne."]
+    confirm_and_apply(spreadsheet_import)
+    assert list(Allocation.objects.values_list("units", flat=True)) == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "answers"),
+    [
+        ({}, 422, None),
+        ({"answer_repeated_schools": "count"}, 302, {"repeated_schools": "count"}),
+        ({"answer_repeated_schools": "count", "volume": "all", "units_for_all": 4}, 422, None),
+        ({"volume": "all", "units_for_all": 4}, 302, {}),
+        ({"column_1": "units"}, 302, {}),
+    ],
+)
+def test_rows_are_counted_or_their_number_is_given_and_not_both(officer, pool, fields, status, answers):
+    content = build_csv([["UAI", "Classe"], *[[uai, "CP"] for uai in UNUSED_UAIS[:3] for _ in range(2)]])
+    spreadsheet_import = upload_and_parse(pool, content)
+    fields = {"header_row": 1, "column_0": "uai", **fields}
+    assert officer.post(import_url("choose", spreadsheet_import.pk), fields).status_code == status
+    spreadsheet_import.refresh_from_db()
+    assert answers is None or spreadsheet_import.choices.answers == answers
