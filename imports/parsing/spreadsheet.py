@@ -16,6 +16,7 @@ from imports.parsing.cell_classification import limit_sample
 from imports.parsing.column_mapping import find_outdated_meanings, map_columns
 from imports.parsing.doubtful_numbers import ask_doubtful_numbers
 from imports.parsing.duplicate_tables import resolve_duplicate_tables
+from imports.parsing.email_columns import choose_email_column
 from imports.parsing.headers import compute_header_digest
 from imports.parsing.joined_tables import ask_joined_tables
 from imports.parsing.legend_cells import find_legends_elsewhere
@@ -276,6 +277,7 @@ def _map_sheet(
     mapping = map_columns(titles, sample, chosen, communes=communes, titled=titled, hidden=hidden)
     sample = limit_sample(sample, len(titles))
     mapping = choose_uai_column(mapping, titles, sample, chosen, answers)
+    mapping = choose_email_column(mapping, titles, sample, answers)
     mapping = choose_number_columns(mapping, titles, sample, chosen, answers, hidden=hidden)
     return ask_doubtful_numbers(mapping, titles, sample, answers, banner, hidden=hidden)
 

@@ -167,11 +167,13 @@ def test_the_same_column_twice_asks_nothing():
 
 
 def test_two_email_columns_ask_a_question():
-    parsed_sheet = parse_spreadsheet(
-        build_csv([["UAI", "Mail école", "Mail directeur"], [UNUSED_UAIS[0], "a@b.fr", "c@d.fr"]]),
-        ParsingOptions(units_for_all=1),
-    )
-    assert question_codes(parsed_sheet) == ["ambiguous_column"]
+    content = build_csv([["UAI", "Mail école", "Mail directeur"], [UNUSED_UAIS[0], "a@b.fr", "c@d.fr"]])
+    parsed_sheet = parse_spreadsheet(content, ParsingOptions(units_for_all=1))
+    assert question_codes(parsed_sheet) == ["email_columns"]
+    assert parsed_sheet.questions[0].options[1] == ("C", "« Mail directeur » (C), par exemple c@d.fr")
+    for answer, addresses in (("C", ["c@d.fr"]), ("none", [""])):
+        parsed_sheet = parse_spreadsheet(content, ParsingOptions(units_for_all=1, answers={"email_columns": answer}))
+        assert (question_codes(parsed_sheet), [row.email for row in parsed_sheet.rows]) == ([], addresses)
 
 
 def test_without_a_number_it_is_asked_for():
