@@ -344,14 +344,9 @@ def _run_options(group: _Group) -> list[AnswerOption]:
 
 def _single_options(parts: Sequence[NumberColumn]) -> list[AnswerOption]:
     """Return each column alone: what is granted first, then the latest year."""
-    granted = [part for part in parts if part.described.part is Part.GRANTED]
     ordered = sorted(parts, key=lambda part: (part.described.part is not Part.GRANTED, -part.described.year))
     return [
-        AnswerOption(
-            column_letters(part.position),
-            f"{_name(part)}, par exemple {part.examples}{' (proposé)' if granted == [part] else ''}",
-        )
-        for part in ordered
+        AnswerOption(column_letters(part.position), f"{_name(part)}, par exemple {part.examples}") for part in ordered
     ]
 
 

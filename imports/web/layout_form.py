@@ -10,6 +10,7 @@ from imports.enums import Purpose, Volume
 from imports.formats import limits
 from imports.meanings import LABELS, Meaning
 from imports.parsing.column_mapping import column_letters
+from imports.parsing.questions import SOURCE_MISSING
 from imports.web.forms import build_units_field, build_volume_field, clean_volume
 from imports.web.layout_answers import SentAnswers
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from django.forms import BoundField
 
     from imports.models import SpreadsheetImport
+    from imports.question import LayoutQuestion
 
 #: Meanings of columns, in the option groups of the select.
 MEANING_GROUPS = {
@@ -44,6 +46,14 @@ class LayoutColumn(NamedTuple):
     field: BoundField
     #: Letters of the column that this one is added to, "" where it is read alone or not at all.
     added_to: str
+
+
+class LayoutFault(NamedTuple):
+    """An error of the form: the question that it is about, "" for the list of columns, and the id of its control."""
+
+    question: str
+    message: str
+    target: str
 
 
 class LayoutForm(forms.Form):
@@ -90,6 +100,7 @@ class LayoutForm(forms.Form):
                 initial=meanings.get(index, ""),
                 widget=forms.Select(attrs={"class": "form-select"}),
             )
+        self.open_questions = [question for question in self.layout.questions if not question.options]
         self.questions = [q for q in (*self.layout.questions, *self.layout.answered) if q.options]
         for question in self.questions:
             self.fields[f"answer_{question.code}"] = forms.ChoiceField(
@@ -100,7 +111,10 @@ class LayoutForm(forms.Form):
                 widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
             )
         if self.is_allocation:
-            self.fields["volume"] = build_volume_field("Une colonne du tableau le dit")
+            is_missing = any(question.code == SOURCE_MISSING for question in self.open_questions)
+            self.fields["volume"] = build_volume_field(
+                "Une colonne du tableau le dit" + ("\xa0: je la choisis plus bas" if is_missing else "")
+            )
             self.fields["volume"].initial = (
                 "" if spreadsheet_import.volume == Volume.COLUMN else spreadsheet_import.volume
             )
@@ -138,6 +152,18 @@ class LayoutForm(forms.Form):
                 continue
             elif not sent.is_answered(question):
                 self.add_error(name, "Choisissez une réponse.")
+        for question in self.open_questions if self.requires_answers else ():
+            if sent.matters(question) and not sent.is_answered(question):
+                self._add_open_question(question, data)
+
+    def _add_open_question(self, question: LayoutQuestion, data: dict[str, Any]) -> None:
+        """Add the error of a question without options to the field that answers it, or to the list of columns."""
+        if question.code == SOURCE_MISSING and data.get("volume") == Volume.CLASSES:
+            self.add_error("volume", "Choisissez la colonne du nombre de classes, ou une autre réponse.")
+        elif question.code == SOURCE_MISSING:
+            self.add_error("volume", "Choisissez une réponse, ou la colonne du nombre de licences.")
+        else:
+            self.add_error("sheets" if question.column == "sheets" else None, question.message)
 
     def layout_choices(self) -> dict[str, Any]:
         """Return the keyword arguments of `operations.choose_layout`.
@@ -179,9 +205,18 @@ class LayoutForm(forms.Form):
         sheets = data.get("sheets") or self.layout.parsed_sheets
         return sheets != self.layout.parsed_sheets or data.get("header_row") != (self.layout.header_row or 0)
 
-    def answer_fields(self) -> list[BoundField]:
-        """Return the fields of the questions with options, the open ones first."""
-        return [self[f"answer_{question.code}"] for question in self.questions]
+    def answer_fields(self, *, is_open: bool) -> list[BoundField]:
+        """Return the fields of the questions with options: of those that are open, or of those that came answered."""
+        return [self[f"answer_{question.code}"] for question in self.questions if question.is_open is is_open]
+
+    def list_faults(self) -> list[LayoutFault]:
+        """Return what is wrong with the page that was sent, in the order of its fields."""
+        faults = [LayoutFault("", error, "colonnes") for error in self.non_field_errors()]
+        for field in self:
+            several = isinstance(field.field.widget, forms.RadioSelect | forms.CheckboxSelectMultiple)
+            target = f"{field.auto_id}_0" if several else str(field.auto_id)
+            faults += [LayoutFault(str(field.label), error, target) for error in field.errors]
+        return faults
 
     def columns(self) -> tuple[list[LayoutColumn], list[LayoutColumn]]:
         """Return the columns of the file: those with a meaning, then the others."""

@@ -14,6 +14,7 @@ from accounts.models import User
 from imports import queries
 from imports.enums import ImportState, Purpose
 from imports.models import SpreadsheetImport
+from imports.parsing.questions import SOURCE_MISSING
 from imports.progress import get_current_progress
 from imports.web.layout_form import LayoutForm
 from imports.web.views import APPLIERS, PREPARERS
@@ -97,12 +98,22 @@ def build_progress_context(found: SpreadsheetImport) -> dict[str, Any] | None:
 def build_layout_context(form: LayoutForm) -> dict[str, Any]:
     """Return the template context of the layout form."""
     settled, others = form.columns()
+    asks_volume = any(question.code == SOURCE_MISSING for question in form.open_questions)
+    column_questions = [question for question in form.open_questions if question.code != SOURCE_MISSING]
+    open_fields = form.answer_fields(is_open=True)
+    shown_above = {field.name for field in open_fields} | ({"volume", "units_for_all"} if asks_volume else set())
     return {
         "layout_form": form,
         "settled": settled,
         "others": others,
-        "open_questions": [question for question in form.layout.questions if not question.options],
-        "answer_fields": form.answer_fields(),
+        "faults": form.list_faults() if form.is_bound else [],
+        "open_fields": open_fields,
+        "answered_fields": form.answer_fields(is_open=False),
+        "column_questions": column_questions,
+        "asks_volume": asks_volume,
+        "question_count": len(open_fields) + len(form.open_questions),
+        "asks_columns": asks_volume or bool(column_questions),
+        "has_folded_faults": form.is_bound and bool(form.errors.keys() - shown_above),
     }
 
 
