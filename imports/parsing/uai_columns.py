@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from imports.meanings import Meaning, is_added_title
@@ -10,6 +12,7 @@ from imports.parsing.cells import cell_to_text
 from imports.parsing.column_mapping import column_letters
 from imports.parsing.column_titles import is_unrelated, match_meanings
 from imports.question import AnswerOption, LayoutQuestion
+from schools.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +30,7 @@ MAX_COMPARED_ROWS = 50
 _MAX_EXAMPLES = 3
 #: From this tier on a title has other words beside « UAI »: « UAI tête de réseau ».
 _FIRST_DOUBTFUL_TIER = 2
+_NUMBER = re.compile(r"\b(n )?[0-9]+\b")
 _UAI_TYPES = CellType.UAI | CellType.DAMAGED_UAI
 
 
@@ -116,14 +120,24 @@ def _drop_groups(columns: Sequence[_UaiColumn], chosen: int | None, mapped: int 
 
 
 def _find_surest(columns: Sequence[_UaiColumn], titles: Sequence[Title]) -> str:
-    """Return the letters of the column whose title says « UAI » and no more, "" where several do as well, or none."""
+    """Return the letters of the column whose title says « UAI » and no more, "" where several do as well, or none.
+
+    « UAI 1 » and « UAI 2 » are equally sure, and so is « UAI » beside them.
+    """
     tiers = {
         column.letters: match_meanings(titles[column.position]).get(Meaning.UAI, _FIRST_DOUBTFUL_TIER)
         for column in columns
     }
     best = min(tiers.values())
-    surest = [letters for letters, tier in tiers.items() if tier == best]
-    return surest[0] if len(surest) == 1 and best < _FIRST_DOUBTFUL_TIER else ""
+    surest = [column for column in columns if tiers[column.letters] == best]
+    texts = Counter(_without_number(titles[column.position].text) for column in columns)
+    if len(surest) > 1 or best >= _FIRST_DOUBTFUL_TIER or texts[_without_number(titles[surest[0].position].text)] > 1:
+        return ""
+    return surest[0].letters
+
+
+def _without_number(text: str) -> str:
+    return " ".join(_NUMBER.sub(" ", fold(text)).split())
 
 
 def _take(mapping: ColumnMapping, column: _UaiColumn | None, remark: str) -> ColumnMapping:

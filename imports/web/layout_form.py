@@ -211,11 +211,11 @@ class LayoutForm(forms.Form):
 
     def list_faults(self) -> list[LayoutFault]:
         """Return what is wrong with the page that was sent, in the order of its fields."""
-        faults = [LayoutFault("", error, "colonnes") for error in self.non_field_errors()]
+        faults = [LayoutFault("", str(error), "colonnes") for error in self.non_field_errors()]
         for field in self:
             several = isinstance(field.field.widget, forms.RadioSelect | forms.CheckboxSelectMultiple)
             target = f"{field.auto_id}_0" if several else str(field.auto_id)
-            faults += [LayoutFault(str(field.label), error, target) for error in field.errors]
+            faults += [LayoutFault(str(field.label), str(error), target) for error in field.errors]
         return faults
 
     def columns(self) -> tuple[list[LayoutColumn], list[LayoutColumn]]:

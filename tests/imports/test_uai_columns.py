@@ -52,6 +52,13 @@ def test_two_columns_that_name_every_row_are_one_question_with_samples():
     assert [row.cells["uai"] for row in answered.rows] == UNUSED_UAIS[::-1]
 
 
+@pytest.mark.parametrize("titles", [("UAI 1", "UAI 2"), ("UAI", "UAI n° 2"), ("UAI n°1", "UAI n°2")])
+def test_numbered_columns_of_uai_are_asked_about(titles):
+    parsed = parse(titles, list(zip(UNUSED_UAIS, reversed(UNUSED_UAIS), strict=True)))
+    assert [question.code for question in parsed.questions] == ["uai_columns"]
+    assert Meaning.UAI not in parsed.columns
+
+
 def test_an_answer_is_kept_though_the_form_sends_no_column():
     rows = list(zip(UNUSED_UAIS, reversed(UNUSED_UAIS), strict=True))
     choices = ParsingOptions(units_for_all=1, columns={Meaning.UAI: None}, answers={"uai_columns": "B"})
