@@ -1,9 +1,10 @@
-"""Choose between columns of UAI by the directory: the one whose schools bear the names of the rows."""
+"""Between columns of UAI, by the directory: find the one whose schools bear the names of the rows; name examples."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imports.parsing.uai_columns import EXAMPLES, UAI_COLUMNS
 from schools import uai
 from schools.recognition import SchoolReference, fetch_summaries
 from schools.recognition.evidence import matches_summary
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from imports.parsing.uai_columns import ComparedRow
+    from imports.question import LayoutQuestion
 
 #: Share of the rows that the schools of a column must agree with.
 MIN_AGREEING_SHARE = 0.5
@@ -40,3 +42,25 @@ def find_agreeing_column(rows: Sequence[ComparedRow]) -> str:
     if not best or hits[best] < MIN_AGREEING_SHARE * len(rows) or others > MAX_OTHER_SHARE * hits[best]:
         return ""
     return best
+
+
+def name_examples(questions: Sequence[LayoutQuestion]) -> list[LayoutQuestion]:
+    """Return the questions, those between columns of UAI with the directory's name of each school that they show."""
+    return [_name_schools(question) if question.code == UAI_COLUMNS else question for question in questions]
+
+
+def _name_schools(question: LayoutQuestion) -> LayoutQuestion:
+    shown = {option.value: option.label.partition(EXAMPLES) for option in question.options}
+    codes = {code: uai.normalise(code) for _, _, examples in shown.values() for code in examples.split(", ") if code}
+    summaries = fetch_summaries({code for code in codes.values() if uai.is_valid(code)})
+
+    def describe(code: str) -> str:
+        school = summaries.get(codes[code])
+        return f"{code} ({school.label if school is not None else "pas dans l'annuaire"})"
+
+    options = []
+    for option in question.options:
+        title, separator, examples = shown[option.value]
+        named = ", ".join(describe(code) for code in examples.split(", ") if code)
+        options.append(option._replace(label=f"{title}{separator}{named}"))
+    return question._replace(options=tuple(options))

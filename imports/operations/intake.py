@@ -10,7 +10,7 @@ from django.db import transaction
 from imports import rows
 from imports.checks import CheckRequest, check_rows, context_queries
 from imports.checks.school_resolution import collect_uais, resolve_schools
-from imports.checks.uai_columns import find_agreeing_column
+from imports.checks.uai_columns import find_agreeing_column, name_examples
 from imports.enums import ImportState, Purpose, Volume
 from imports.layout import Layout, LayoutChoices
 from imports.models import SpreadsheetImport
@@ -124,8 +124,8 @@ def store_parsed(
         volume=parsed_sheet.volume,
         header_digest=parsed_sheet.header_digest,
         remembered=parsed_sheet.remembered,
-        questions=parsed_sheet.questions,
-        answered=parsed_sheet.answered,
+        questions=name_examples(parsed_sheet.questions),
+        answered=name_examples(parsed_sheet.answered),
         remarks=parsed_sheet.remarks,
         rows=len(parsed_sheet.rows),
     )

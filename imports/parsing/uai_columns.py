@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Code of the question.
 UAI_COLUMNS = "uai_columns"
+#: Stands before the UAI that an answer shows.
+EXAMPLES = ", par exemple "
 #: A column with fewer distinct UAI than this share of the best one's names groups of schools, or some of them.
 MIN_DISTINCT_SHARE = 0.5
 #: Rows compared with the directory.
@@ -180,7 +182,7 @@ def _add_compared_rows(mapping: ColumnMapping, kept: Sequence[_UaiColumn], sampl
 
 def _describe(column: _UaiColumn, titles: Sequence[Title]) -> str:
     examples = [uai for uai in dict.fromkeys(column.uais) if uai][:_MAX_EXAMPLES]
-    return f"{_name(column, titles)}, par exemple {', '.join(examples)}"
+    return f"{_name(column, titles)}{EXAMPLES}{', '.join(examples)}"
 
 
 def _name(column: _UaiColumn, titles: Sequence[Title]) -> str:

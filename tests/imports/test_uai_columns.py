@@ -100,6 +100,15 @@ def test_names_that_agree_with_no_column_leave_the_question_open(pool, schools):
     assert [question.code for question in spreadsheet_import.layout.questions] == ["uai_columns"]
 
 
+def test_the_answers_name_the_schools_of_their_examples(pool, schools):
+    content = build_csv(
+        [["UAI 1", "UAI 2"], *[[school.uai, uai] for school, uai in zip(schools, UNUSED_UAIS[:4], strict=True)]]
+    )
+    labels = [option.label for option in upload_and_parse(pool, content, units_for_all=1).layout.questions[0].options]
+    assert f"par exemple {schools[0].uai} (École élémentaire Zola – " in labels[0]
+    assert f"par exemple {UNUSED_UAIS[0]} (pas dans l'annuaire), " in labels[1]
+
+
 def test_the_directory_does_not_overrule_the_member(pool, schools):
     others = SchoolFactory.create_batch(4)
     rows = [[other.uai, school.uai, school.name] for school, other in zip(schools, others, strict=True)]
