@@ -21,10 +21,12 @@ def write_xlsb(
     *,
     merged: Sequence[tuple[int, int, int, int]] = (),
     hidden: Collection[str] = (),
+    hidden_columns: Collection[int] = (),
 ) -> bytes:
     """Return a workbook of rows of texts and numbers, by sheet name.
 
     `merged`: (top, bottom, left, right) in its first sheet, each from 0. `hidden`: names of sheets.
+    `hidden_columns`: of its first sheet, each from 0.
     """
     members: dict[str, str | bytes] = {"[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types"/>'}
     bundles, relations = b"", ""
@@ -33,7 +35,7 @@ def write_xlsb(
         bundles += write_record(156, state + _text(f"rId{number}") + _text(name))
         target = f"worksheets/sheet{number}.bin"
         relations += f'<Relationship Id="rId{number}" Type="{_RELATION}/worksheet" Target="{target}"/>'
-        members[f"xl/{target}"] = _sheet(rows, merged if number == 1 else ())
+        members[f"xl/{target}"] = _sheet(rows, merged if number == 1 else (), hidden_columns if number == 1 else ())
     members["xl/workbook.bin"] = b"".join(
         [write_record(131), write_record(143), bundles, write_record(144), write_record(132)]
     )
@@ -64,10 +66,16 @@ def _text(text: str) -> bytes:
     return struct.pack("<I", len(text)) + text.encode("utf-16-le")
 
 
-def _sheet(rows: Sequence[Sequence[Any]], merged: Sequence[tuple[int, int, int, int]]) -> bytes:
+def _sheet(
+    rows: Sequence[Sequence[Any]], merged: Sequence[tuple[int, int, int, int]], hidden_columns: Collection[int]
+) -> bytes:
     width = max(map(len, rows), default=0)
     size = struct.pack("<4I", 0, max(len(rows) - 1, 0), 0, max(width - 1, 0))
-    parts = [write_record(129), write_record(148, size), write_record(145)]
+    parts = [write_record(129), write_record(148, size)]
+    if hidden_columns:
+        columns = [write_record(60, struct.pack("<4IH", column, column, 2_560, 0, 1)) for column in hidden_columns]
+        parts += [write_record(390), *columns, write_record(391)]
+    parts.append(write_record(145))
     for number, row in enumerate(rows):
         parts.append(write_record(0, struct.pack("<I", number) + b"\0" * 13))
         parts += [_cell(column, value) for column, value in enumerate(row) if value not in ("", None)]

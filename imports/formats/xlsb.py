@@ -1,7 +1,7 @@
 """Open an .xlsb: calamine reads its cells, and its records are looked through for what calamine does not show.
 
-Those are errors and merged cells; a binary formula always has its result. The records are those of [MS-XLSB] 2.1.4: a
-number and a length, each in groups of seven bits, then as many bytes.
+Those are errors, merged cells and hidden columns; a binary formula always has its result. The records are those of
+[MS-XLSB] 2.1.4: a number and a length, each in groups of seven bits, then as many bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 #: Member names in lower case, as they are looked up.
 WORKBOOK, RELATIONS = "xl/workbook.bin", "xl/_rels/workbook.bin.rels"
 #: Numbers of the records that are read.
-_ROW, _CELL_ERROR, _FORMULA_ERROR, _SHEET, _MERGED = 0, 3, 11, 156, 176
+_ROW, _CELL_ERROR, _FORMULA_ERROR, _COLUMNS, _SHEET, _MERGED = 0, 3, 11, 60, 156, 176
+#: Columns of one width: the first, the last, the width, the style, and flags of which the lowest hides them.
+_COLUMN_LAYOUT, _HIDDEN_FLAG = struct.Struct("<4IH"), 1
 #: The most groups of seven bits in a record's number and in its length.
 _NUMBER_BYTES, _LENGTH_BYTES = 2, 4
 _NO_LENGTH = 0xFFFFFFFF
@@ -51,6 +53,7 @@ def _find_sheets(archive: WorkbookArchive) -> dict[str, str]:
 def _read_metadata(archive: WorkbookArchive, member: str) -> SheetMetadata:
     errors: set[tuple[int, int]] = set()
     merged: list[MergedRange] = []
+    hidden_columns: set[int] = set()
     row = 0
     for number, body in _read_records(b"".join(archive.read(member))):
         if number == _ROW:
@@ -63,7 +66,11 @@ def _read_metadata(archive: WorkbookArchive, member: str) -> SheetMetadata:
         elif number == _MERGED:
             top, bottom, left, right = _unpack("<4I", body)
             merged.append(MergedRange(top + 1, left, bottom + 1, right))
-    return SheetMetadata(merged, frozenset(), frozenset(errors))
+        elif number == _COLUMNS and len(body) >= _COLUMN_LAYOUT.size:
+            first, last, _, _, flags = _COLUMN_LAYOUT.unpack_from(body)
+            if flags & _HIDDEN_FLAG:
+                hidden_columns.update(range(first, min(last + 1, limits.MAX_COLUMNS)))
+    return SheetMetadata(merged, frozenset(), frozenset(errors), hidden_columns=frozenset(hidden_columns))
 
 
 def _read_records(content: bytes) -> Iterator[tuple[int, bytes]]:

@@ -11,6 +11,7 @@ from odf.opendocument import OpenDocumentSpreadsheet
 from odf.table import Table, TableCell, TableColumn, TableRow
 from odf.text import P
 
+from bench.damaged.xlsb_writer import write_xlsb
 from imports.formats.detection import open_workbook
 from imports.meanings import Meaning
 from imports.parsing.reshaped_sheets import take_columns, turn
@@ -66,6 +67,7 @@ FILES = {
     "xlsx": hide_in_xlsx([TITLES, *ROWS], "C"),
     "xls": hide_in_xls([TITLES, *ROWS], 2),
     "ods": hide_in_ods([TITLES, *ROWS], 2),
+    "xlsb": write_xlsb({"A": [list(TITLES), *ROWS]}, hidden_columns=[2]),
 }
 
 
