@@ -154,6 +154,17 @@ def test_a_legend_is_found_wherever_it_stands(where):
     assert [row.cells["uai"] for row in parsed.rows if not row.ignored] == [row[0] for row in ROWS]
 
 
+def test_a_legend_holds_for_all_sheets_that_are_read():
+    book = openpyxl.load_workbook(io.BytesIO(colour_xlsx(TITLES, *ROWS[:2], (), (LEGEND,))))
+    second = book.create_sheet("Secteur 2")
+    for row in [TITLES, *ROWS[2:]]:
+        second.append(list(row))
+    second["C3"].fill = PatternFill("solid", fgColor=RED)
+    parsed = parse(save_workbook(book))
+    assert [(row.sheet, row.number) for row in parsed.rows if row.notes] == [(1, 3)]
+    assert not unapplied(parsed)
+
+
 def test_a_legend_in_a_list_by_names_is_no_school():
     rows = [(f"École Jean Jaurès {n}", "Nîmes", 3) for n in range(5)]
     parsed = parse(colour_xlsx(("École", "Commune", "Licences"), *rows, (LEGEND,), fills={3: RED}))
