@@ -21,8 +21,11 @@ _ADDRESS = re.compile(
 _DISPLAY_NAME = re.compile(r"[^<>]*<\s*([^<>]+?)\s*>")
 _PREFIX = re.compile(r"mailto\s*:", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[\s,;/|]+(?:et\s+|ou\s+)?")
+_BETWEEN_ADDRESSES = re.compile(r"[\s,;/|<>]+")
 MAX_ADDRESS_LENGTH = 254
 MAX_LOCAL_PART_LENGTH = 64
+#: Characters of a wrong address, and addresses of a cell, that a sentence shows.
+MAX_SHOWN_LENGTH, MAX_NAMED = 80, 4
 
 
 def parse_email(cell: CellValue) -> str | Problem:
@@ -30,22 +33,33 @@ def parse_email(cell: CellValue) -> str | Problem:
     text = cell_to_text(cell)
     if not text or is_email_address(text):
         return text
-    parts = [_strip_address(part) for part in re.split(r"[;,]", text) if part.strip()]
+    parts = _split(text)
     if not parts:
         return ""
-    if len(parts) == 1 and not is_email_address(parts[0]) and parts[0].count("@") > 1:
+    wrong = next((part for part in parts if not is_email_address(part)), None)
+    if wrong is not None:
+        shown = wrong if len(parts) > 1 else text
+        shown = shown if len(shown) <= MAX_SHOWN_LENGTH else f"{shown[:MAX_SHOWN_LENGTH]}…"
+        message = f"« {shown} » n'est pas une adresse e-mail : {_describe_error(cell, wrong)}"
+        return Problem("email", "email_invalid", message)
+    if len({part.lower() for part in parts}) == 1:
+        return parts[0]
+    shown = ", ".join(parts[:MAX_NAMED]) + (", …" if len(parts) > MAX_NAMED else "")
+    return Problem("email", "multiple_emails", f"Cette case contient plusieurs adresses ({shown}) : gardez-en une.")
+
+
+def find_addresses(text: str) -> list[str]:
+    """Return the distinct valid addresses in the text of a cell, in order."""
+    return list(dict.fromkeys(part for part in _BETWEEN_ADDRESSES.split(text) if is_email_address(part)))
+
+
+def _split(text: str) -> list[str]:
+    """Return the addresses of a text, valid or not, without names and brackets around them."""
+    parts = [_strip_address(part) for part in re.split(r"[;,]", text) if part.strip()]
+    if text.count("@") > 1 and not all(map(is_email_address, parts)):
+        # « a@b.fr, c@d.fr / e@f.fr », « a@b.fr et c@d.fr ».
         parts = [_strip_address(part) for part in _SEPARATORS.split(text) if "@" in part]
-    if parts and all(map(is_email_address, parts)):
-        if len({part.lower() for part in parts}) == 1:
-            return parts[0]
-        return Problem(
-            "email",
-            "multiple_emails",
-            f"Cette case contient plusieurs adresses ({', '.join(parts[:3])}) : gardez-en une.",
-        )
-    return Problem(
-        "email", "email_invalid", f"« {text[:80]} » n'est pas une adresse e-mail : {_describe_error(cell, parts[0])}"
-    )
+    return parts
 
 
 def is_email_address(text: str) -> bool:

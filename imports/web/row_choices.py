@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,12 +10,12 @@ from core import formatting
 from imports.enums import Purpose, Verdict
 from imports.meanings import Meaning
 from imports.models import ImportRow
-from imports.parsing.emails import is_email_address
+from imports.parsing.emails import find_addresses
 from imports.pool_answers import list_pool_answers
 from schools.models import School
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from imports.models import SpreadsheetImport
     from imports.pool_answers import PoolAnswers
@@ -25,9 +24,8 @@ if TYPE_CHECKING:
 _EMAIL_CODES = frozenset(
     {"email_invalid", "multiple_emails", "email_missing", "email_shared", "email_not_in_directory"}
 )
-#: Addresses and numbers offered for a row at most.
+#: Addresses of the cell, and numbers, offered for a row at most.
 _MAX_CHOICES = 4
-_BETWEEN_ADDRESSES = re.compile(r"[\s,;/|<>]+")
 
 
 class RowChoice(NamedTuple):
@@ -113,14 +111,10 @@ def _add_email_choices(choices: dict[int, list[RowChoice]], rows: Sequence[Impor
 def _list_email_choices(row: ImportRow, mailboxes: Mapping[str, str], contacts: Mapping[str, str]) -> list[RowChoice]:
     mailbox, contact = mailboxes.get(row.uai, ""), contacts.get(row.uai, "")
     written = row.edits.get(Meaning.EMAIL) or row.cells.get(Meaning.EMAIL, "")
-    labels = {address: f"écrire à {address}" for address in _find_addresses(written)}
+    labels = {address: f"écrire à {address}" for address in find_addresses(written)[:_MAX_CHOICES]}
     if contact:
         labels[contact] = f"écrire à {contact}, le contact de votre périmètre"
     if mailbox:
         labels[mailbox] = f"écrire à l'adresse officielle, {mailbox}"
     labels.pop(row.email, None)
-    return [_correct(label, Meaning.EMAIL, address) for address, label in list(labels.items())[:_MAX_CHOICES]]
-
-
-def _find_addresses(text: str) -> Collection[str]:
-    return [part for part in _BETWEEN_ADDRESSES.split(text) if is_email_address(part)]
+    return [_correct(label, Meaning.EMAIL, address) for address, label in labels.items()]

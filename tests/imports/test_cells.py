@@ -81,6 +81,28 @@ def test_an_invalid_email_address_is_refused(cell, code):
     assert problem.code == code
 
 
+LONG = "direction.ecole.elementaire.jean.jaures"
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (f"{LONG}@a.fr, b@c.fr / d@e.fr", f"Cette case contient plusieurs adresses ({LONG}@a.fr, b@c.fr, d@e.fr)"),
+        ("Mme A <a@b.fr>, Mme C <c@d.fr> / e@f.fr", "Cette case contient plusieurs adresses (a@b.fr, c@d.fr, e@f.fr)"),
+        ("; ".join(f"{n}@b.fr" for n in "acdef"), "(a@b.fr, c@b.fr, d@b.fr, e@b.fr, …)"),
+        (
+            f"{LONG}@ac-montpellier.fr ; {LONG}@nimes",
+            f"« {LONG}@nimes » n'est pas une adresse e-mail : il manque la fin",
+        ),
+        (f"{LONG * 3}.fr", f"« {(LONG * 3)[:80]}… » n'est pas une adresse e-mail : il y manque le signe @."),
+    ],
+)
+def test_the_addresses_of_a_cell_are_told_apart_whatever_parts_them(cell, message):
+    """The one that is wrong is named, whole; what is too long to show says that it is cut."""
+    problem: Any = parse_email(cell)
+    assert message in problem.message
+
+
 @given(st.emails() | st.from_regex(r"[a-z0-9.@_-]{1,30}@[a-z0-9.-]{1,20}\.[a-z]{2,4}", fullmatch=True))
 def test_an_accepted_email_address_is_valid_for_django(text):
     address = parse_email(text)
