@@ -11,6 +11,7 @@ from imports.checks.problem_codes import FIXES, OTHER_POOL
 from imports.enums import APPLICABLE, RemarkState, Verdict
 from imports.models import ImportRow
 from imports.parsing.declined_rows import DECLINED
+from schools.models import School
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +26,10 @@ _PLAIN_CODES = frozenset({"repaired", "matched_by_name", "rows_combined", "chang
 REMARK_CODES = tuple(code for code in FIXES if code not in _PLAIN_CODES)
 
 
+#: Codes of rows whose address cannot be used as it is.
+ADDRESS_CODES = ("multiple_emails", "email_invalid")
+
+
 class RemarkCount(NamedTuple):
     """Number of the rows with one remark, "" for none, in one state."""
 
@@ -33,6 +38,8 @@ class RemarkCount(NamedTuple):
     rows: int
     #: Number of rows by sentence, where the sentence names one of several reasons.
     sentences: tuple[tuple[str, int], ...] = ()
+    #: Number of the rows whose school has an official address, where the remark is about the address of the row.
+    with_mailbox: int = 0
 
 
 def is_unapplicable_q() -> Q:
@@ -86,7 +93,13 @@ def count_remarks_of(rows: QuerySet[ImportRow]) -> list[RemarkCount]:
     )
     order = list(RemarkState)
     counts = [
-        RemarkCount(code, RemarkState(state), count, _count_sentences(rows, code, state))
+        RemarkCount(
+            code,
+            RemarkState(state),
+            count,
+            _count_reasons(rows, code, state) if code == DECLINED else (),
+            _count_mailboxes(rows, code, state) if code in ADDRESS_CODES else 0,
+        )
         for code, state, count in found
     ]
     return sorted(counts, key=lambda one: (order.index(one.state), one.code != OTHER_POOL, -one.rows, one.code))
@@ -97,12 +110,14 @@ def count_unanswered(counts: Iterable[RemarkCount]) -> int:
     return sum(one.rows for one in counts if one.code == OTHER_POOL and one.state is RemarkState.TO_RESOLVE)
 
 
-def _count_sentences(rows: QuerySet[ImportRow], code: str, state: str) -> tuple[tuple[str, int], ...]:
+def _count_reasons(rows: QuerySet[ImportRow], code: str, state: str) -> tuple[tuple[str, int], ...]:
     """Return the number of rows by the reason for which the file sets them apart, the most frequent first."""
-    if code != DECLINED:
-        return ()
-    said = filter_remark(rows, code, state).values_list(KT("notes__0__message")).annotate(n=Count("pk"))
-    return tuple(said.order_by("-n", "notes__0__message"))
+    messages = filter_remark(rows, code, state).values_list(KT("notes__0__message")).annotate(n=Count("pk"))
+    return tuple(messages.order_by("-n", "notes__0__message"))
+
+
+def _count_mailboxes(rows: QuerySet[ImportRow], code: str, state: str) -> int:
+    return filter_remark(rows, code, state).filter(uai__in=School.objects.exclude(email="").values("pk")).count()
 
 
 def exclude_remarks(rows: QuerySet[ImportRow], remarks: Iterable[RemarkCount]) -> QuerySet[ImportRow]:

@@ -13,6 +13,8 @@ from imports.operations.bulk_edits import (
     await_all,
     restore_all,
     set_all_aside,
+    write_to_first_addresses,
+    write_to_official_addresses,
 )
 from imports.operations.cancellation import cancel, cancel_stopped, recover_abandoned
 from imports.operations.import_lock import APPLY_TASK, OPEN_STATES, READ_TASK, UNDO_TASK
@@ -65,4 +67,6 @@ __all__ = [
     "tick_all",
     "undo",
     "upload",
+    "write_to_first_addresses",
+    "write_to_official_addresses",
 ]

@@ -13,12 +13,15 @@ from imports.enums import ImportState, Verdict
 from imports.meanings import Meaning
 from imports.operations.import_lock import lock_import
 from imports.operations.recheck import change_rows
+from imports.parsing.emails import find_addresses
+from imports.remark_queries import ADDRESS_CODES
+from schools.models import School
 
 if TYPE_CHECKING:
     import datetime
 
     from accounts.models import User
-    from imports.models import ImportRow
+    from imports.models import ImportRow, SpreadsheetImport
     from imports.queries import RowQuery
 
 #: Thresholds for accepting the first proposal in bulk: minimum score, and minimum lead over the second.
@@ -56,6 +59,45 @@ def accept_proposals(
 
     change_rows(spreadsheet_import, rows, choose)
     return len(rows)
+
+
+@transaction.atomic
+def write_to_first_addresses(
+    *,
+    import_id: int,
+    by: User | None,  # noqa: ARG001 - only the application is audited
+    at: datetime.datetime,  # noqa: ARG001
+    **filters: Unpack[RowQuery],
+) -> int:
+    """Choose the first address of each cell that has several; return how many."""
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    rows = queries.filter_rows(spreadsheet_import, **filters).filter(codes__contains=["multiple_emails"])
+    cells = {row: find_addresses((row.cells | row.edits).get(Meaning.EMAIL, "")) for row in rows}
+    return _write_to(spreadsheet_import, {row: addresses[0] for row, addresses in cells.items() if addresses})
+
+
+@transaction.atomic
+def write_to_official_addresses(
+    *,
+    import_id: int,
+    by: User | None,  # noqa: ARG001 - only the application is audited
+    at: datetime.datetime,  # noqa: ARG001
+    **filters: Unpack[RowQuery],
+) -> int:
+    """Choose the directory's address for the rows whose own cannot be used, where it has one; return how many."""
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    rows = list(queries.filter_rows(spreadsheet_import, **filters).filter(codes__overlap=list(ADDRESS_CODES)))
+    schools = School.objects.filter(pk__in_array=[row.uai for row in rows]).exclude(email="")
+    mailboxes = dict(schools.values_list("pk", "email"))
+    return _write_to(spreadsheet_import, {row: mailboxes[row.uai] for row in rows if row.uai in mailboxes})
+
+
+def _write_to(spreadsheet_import: SpreadsheetImport, addresses: dict[ImportRow, str]) -> int:
+    def correct(row: ImportRow) -> None:
+        row.edits = row.edits | {Meaning.EMAIL.value: addresses[row]}
+
+    change_rows(spreadsheet_import, list(addresses), correct)
+    return len(addresses)
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ from core import formatting
 from imports.checks.problem_codes import ADDED_TO_OTHER_POOL, FIXES, OTHER_POOL, Fix
 from imports.enums import RemarkState
 from imports.parsing.declined_rows import summarize_reasons
+from imports.remark_queries import ADDRESS_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -131,6 +132,10 @@ _FIX_ACTIONS = {
     Fix.SET_ASIDE: RemarkAction("ignore", "la mettre de côté", "les mettre de côté"),
     Fix.RESTORE: RemarkAction("restore", "la reprendre", "les reprendre"),
 }
+_FIRST_ADDRESS = RemarkAction("first_address", "écrire à la première de sa case", "écrire à la première de chaque case")
+_OFFICIAL_ADDRESS = RemarkAction(
+    "official_address", "écrire à son adresse officielle", "écrire à l'adresse officielle de chaque école"
+)
 _KEEP_HELD = RemarkAction("ignore", "lui laisser ce qu'elle a", "leur laisser ce qu'elles ont")
 
 
@@ -208,6 +213,8 @@ def _list_actions(one: RemarkCount) -> list[RemarkAction]:
     actions = [_FIX_ACTIONS[fix] for fix in fixes if fix in _FIX_ACTIONS]
     if (one.code, one.state) in _OTHER_POOL_ACTIONS:
         return _OTHER_POOL_ACTIONS[one.code, one.state]
+    if one.state is RemarkState.TO_RESOLVE and one.code in ADDRESS_CODES:
+        return [*_list_address_actions(one), *actions]
     if one.state is RemarkState.UNTICKED:
         return [_INCLUDE, *(each for each in actions if each.action == "add_to_portfolio")]
     if one.state is RemarkState.TICKED:
@@ -215,6 +222,15 @@ def _list_actions(one: RemarkCount) -> list[RemarkAction]:
     if one.state is RemarkState.TO_RESOLVE and one.code in _KEPT_CODES:
         return [_KEEP_HELD]
     return actions if one.state in (RemarkState.TO_RESOLVE, RemarkState.IGNORED) else []
+
+
+def _list_address_actions(one: RemarkCount) -> list[RemarkAction]:
+    """Return the answers for all addresses of a line; that of the directory says of how many schools it is known."""
+    actions = [_FIRST_ADDRESS] if one.code == "multiple_emails" else []
+    if one.with_mailbox:
+        known = f" ({one.with_mailbox} sur {one.rows})" if one.with_mailbox < one.rows else ""
+        actions.append(_OFFICIAL_ADDRESS._replace(several=_OFFICIAL_ADDRESS.several + known))
+    return actions
 
 
 #: Conflicts: setting the row aside leaves the school what it holds.

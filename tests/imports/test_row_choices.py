@@ -8,6 +8,8 @@ from imports import operations
 from imports.enums import Verdict
 from imports.exceptions import UnknownRow
 from imports.models import ImportRow
+from imports.remark_queries import count_remarks
+from imports.web.remark_lines import build_lines
 from imports.web.row_choices import load_choices
 from licensing.pools.operations.allocation import allocate
 from tests.conftest import TERM
@@ -77,6 +79,27 @@ def test_the_letter_goes_to_one_of_the_addresses_of_the_cell_or_to_the_official_
     assert "Écrire à l'adresse officielle, ce@ac.example" in page
     officer.post(import_url("row", spreadsheet_import.pk, 0, 2), {"action": "fix", "email": "c@d.example"})
     assert (rows(spreadsheet_import)[2].recipient, rows(spreadsheet_import)[2].ticked) == ("c@d.example", True)
+
+
+def test_several_addresses_are_answered_for_all_rows_at_once(officer, pool):
+    schools = [SchoolFactory(email="ce@ac.example"), SchoolFactory(email="")]
+    content = schools_csv(
+        *((school, 3, '"a@b.example, c@d.example / e@f.example"') for school in schools), titles=WITH_EMAIL
+    )
+    spreadsheet_import = upload_and_parse(pool, content)
+    (line,) = build_lines(count_remarks(spreadsheet_import))
+    assert list(line.actions.items())[:2] == [
+        ("first_address", "écrire à la première de chaque case"),
+        ("official_address", "écrire à l'adresse officielle de chaque école (1 sur 2)"),
+    ]
+    form = {"onglet": "toutes", "remarque": "multiple_emails", "etat": "to_resolve"}
+    bulk = import_url("bulk", spreadsheet_import.pk)
+    page = page_text(officer.post(bulk, form | {"action": "official_address"}, follow=True))
+    assert "1 adresse officielle choisie." in page
+    assert {number: row.email for number, row in rows(spreadsheet_import).items()} == {2: "ce@ac.example", 3: ""}
+    officer.post(bulk, form | {"action": "first_address"})
+    found = {row.email: row.ticked for row in rows(spreadsheet_import).values()}
+    assert found == {"ce@ac.example": True, "a@b.example": True}
 
 
 def test_one_licence_a_class_is_offered_where_there_are_more(pool):

@@ -133,6 +133,18 @@ ACTIONS = {
         "écoles complétées jusqu'au nombre du tableau",
         "aucune de ces écoles n'a de licences d'un autre lot.",
     ),
+    "first_address": RowBulkAction(
+        operations.write_to_first_addresses,
+        "adresse choisie",
+        "adresses choisies",
+        "aucune de ces cases ne contient plusieurs adresses.",
+    ),
+    "official_address": RowBulkAction(
+        operations.write_to_official_addresses,
+        "adresse officielle choisie",
+        "adresses officielles choisies",
+        "l'annuaire n'a l'adresse d'aucune de ces écoles.",
+    ),
     "restore": RowBulkAction(
         operations.restore_all, "ligne reprise", "lignes reprises", "aucune de ces lignes n'était de côté."
     ),
