@@ -54,5 +54,5 @@ def _list_file_units(spreadsheet_import: SpreadsheetImport, rows: Sequence[Impor
     if typed and spreadsheet_import.layout.volume is Volume.PORTFOLIO:
         known = PortfolioSchool.objects.filter(school_id__in=[row.uai for row in typed]).exclude(classes=None)
         classes = dict(known.values_list("school_id", "classes"))
-        numbers |= {row.pk: classes[row.uai] for row in typed if row.uai in classes}
+        numbers |= {row.pk: count for row in typed if (count := classes.get(row.uai)) is not None}
     return numbers

@@ -108,7 +108,7 @@ def test_the_whole_table_is_answered_at_once(officer, pool, grant):
     assert list(found) == [(9, [ADDED], True, False), (None, ["set_aside"], False, True), (7, [ADDED], True, False)]
 
 
-def test_a_school_that_waits_for_an_answer_is_to_be_settled_and_told_of_everywhere(manager, officer, pool, grant):
+def test_a_school_that_waits_for_an_answer_is_to_be_settled_and_counted(manager, officer, pool, grant):
     schools = SchoolFactory.create_batch(4)
     for school in schools[:3]:
         give(grant, school, 3)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from collectivities.access import OfficeHttpRequest
-    from imports.queries import RowQuery
+    from imports.queries import BaseRowQuery
 
 
 class BulkResult(NamedTuple):
@@ -50,7 +50,7 @@ class RowBulkAction(NamedTuple):
     is_audited: bool = True
 
 
-def _tick(*, import_id: int, **filters: Unpack[RowQuery]) -> BulkResult:
+def _tick(*, import_id: int, **filters: Unpack[BaseRowQuery]) -> BulkResult:
     """Tick the rows of a filter. Those left aside for a reason are ticked only by the line of their remark.
 
     The question about other pools has answers of its own: a tick is none.
