@@ -1,12 +1,13 @@
-"""French wording of rows: match method, portfolio changes, time left. Pure."""
+"""French wording of rows and of how they were read: match method, portfolio changes, numbers, time left. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from core import formatting
-from imports.enums import RowMatchMethod, Verdict
+from imports.enums import RowMatchMethod, Verdict, Volume
 from imports.meanings import Meaning
+from imports.parsing import repeated_schools, shared_numbers
 
 if TYPE_CHECKING:
     from imports.models import ImportRow, SpreadsheetImport
@@ -39,6 +40,39 @@ def describe_match(row: ImportRow) -> str:
     else:
         sure = "probablement"
     return f"trouvée {RowMatchMethod(row.match_method).label}, {sure}"
+
+
+#: What the answers about rows did, by code of the question and by answer.
+_DONE = {
+    repeated_schools.QUESTION: {
+        repeated_schools.SUM: "Les nombres des lignes d'une même école sont additionnés.",
+        repeated_schools.COUNT: "Une licence par ligne de chaque école.",
+        repeated_schools.KEEP: "Une seule ligne par école est gardée.",
+    },
+    shared_numbers.QUESTION: {
+        shared_numbers.ELEMENTARY: "Un nombre commun à plusieurs écoles va à l'élémentaire ou à la primaire.",
+        shared_numbers.EACH: "Un nombre commun à plusieurs écoles va en entier à chacune.",
+        shared_numbers.BY_ROW: "Un nombre commun à plusieurs écoles est à indiquer ligne par ligne.",
+    },
+}
+
+
+def describe_numbers(spreadsheet_import: SpreadsheetImport) -> list[str]:
+    """Return sentences on where the numbers of licences come from, and on what the answers about rows did to them."""
+    layout = spreadsheet_import.layout
+    answers = {question.code: question.answer for question in layout.answered}
+    done = [_DONE[code][answer] for code, answer in answers.items() if answer in _DONE.get(code, ())]
+    repeated = answers.get(repeated_schools.QUESTION)
+    if repeated == repeated_schools.COUNT:
+        # Neither the column nor the number for all counts then.
+        return done
+    units = formatting.pluralize(spreadsheet_import.units_for_all or 0, "licence")
+    volumes = {
+        Volume.ALL: f"{units} pour {'chaque ligne' if repeated == repeated_schools.SUM else 'chacune'}.",
+        Volume.CLASSES: "Une licence par classe.",
+        Volume.PORTFOLIO: "Une licence par classe de votre périmètre.",
+    }
+    return [*([volumes[layout.volume]] if layout.volume in volumes else []), *done]
 
 
 def describe_original(row: ImportRow) -> str:

@@ -7,7 +7,7 @@ import pytest
 from imports import operations, tasks
 from imports.enums import ImportState, Purpose, Verdict, Volume
 from imports.meanings import Meaning
-from imports.models import ImportRow
+from imports.models import ImportRow, SpreadsheetImport
 from imports.operations import recheck
 from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from imports.remark_queries import count_remarks
@@ -17,7 +17,7 @@ from licensing.pools.models import Allocation
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import confirm_and_apply, upload_and_parse
-from tests.imports.pages import import_url
+from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import UNUSED_UAIS, build_csv, build_xlsx
 
 TITLES = ["UAI", "École", "Niveau", "Licences"]
@@ -299,3 +299,26 @@ def test_rows_are_counted_or_their_number_is_given_and_not_both(officer, pool, f
     assert officer.post(import_url("choose", spreadsheet_import.pk), fields).status_code == status
     spreadsheet_import.refresh_from_db()
     assert answers is None or spreadsheet_import.choices.answers == answers
+
+
+@pytest.mark.parametrize(
+    ("option", "units_for_all", "told"),
+    [
+        ("sum", None, ["Les nombres des lignes d'une même école sont additionnés."]),
+        ("keep", None, ["Une seule ligne par école est gardée."]),
+        ("count", None, ["Une licence par ligne de chaque école."]),
+        ("count", 1, ["Une licence par ligne de chaque école."]),
+        ("keep", 4, ["4\u00a0licences pour chacune.", "Une seule ligne par école est gardée."]),
+        (
+            "sum",
+            4,
+            ["4\u00a0licences pour chaque ligne.", "Les nombres des lignes d'une même école sont additionnés."],
+        ),
+    ],
+)
+def test_the_page_recalls_what_became_of_the_rows(pool, officer, option, units_for_all, told):
+    _, content = list_by_level(("UAI", "Salle") if units_for_all else ("UAI", "Licences"))
+    answer(upload_and_parse(pool, content, units_for_all=units_for_all), option)
+    page = officer.get(import_url("detail", SpreadsheetImport.objects.get().pk))
+    assert page.context["numbers"] == told
+    assert all(sentence.replace("\u00a0", " ") in page_text(page) for sentence in told)

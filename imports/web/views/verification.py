@@ -68,6 +68,7 @@ def build_verification_context(request: OfficeHttpRequest, spreadsheet_import: S
         "rows": rows,
         "choices": load_choices(spreadsheet_import, rows),
         "columns": list_columns(spreadsheet_import),
+        "numbers": wording.describe_numbers(spreadsheet_import),
         "filtered": filtered,
         "gathered": filtered - page.paginator.count,
         "one_by_one": one_by_one,
