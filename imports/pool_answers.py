@@ -31,7 +31,7 @@ class PoolAnswers(NamedTuple):
 
 def list_pool_answers(spreadsheet_import: SpreadsheetImport, rows: Iterable[ImportRow]) -> dict[int, PoolAnswers]:
     """Return the answers for the rows that are or were asked about, by primary key. Three queries at most."""
-    asked = [row for row in rows if row.verdict in APPLICABLE and not set(OTHER_POOL_CODES).isdisjoint(row.codes)]
+    asked = [row for row in rows if row.verdict in APPLICABLE and not OTHER_POOL_CODES.isdisjoint(row.codes)]
     if not asked or spreadsheet_import.pool is None:
         return {}
     held = list_holdings(list_sibling_pools(spreadsheet_import.pool), [row.uai for row in asked])

@@ -131,6 +131,12 @@ def count_verdicts(import_ids: list[int]) -> dict[int, dict[str, int]]:
     return found
 
 
+def count_ticked(import_id: int) -> dict[str, int]:
+    """Return the number of ticked rows of each verdict, for those that have any."""
+    ticked = ImportRow.objects.filter(import_id=import_id, ticked=True).order_by()
+    return dict(ticked.values_list("verdict").annotate(n=Count("pk")))
+
+
 class ConfirmationSummary(NamedTuple):
     """Aggregates needed to confirm an import, from one query."""
 

@@ -17,7 +17,7 @@ UNTICKING = frozenset(
 #: Codes of rows whose school holds licences of another pool of the year: to be answered, and with a typed number.
 OTHER_POOL = "other_pool"
 ADDED_TO_OTHER_POOL = "added_to_other_pool"
-OTHER_POOL_CODES = (OTHER_POOL, ADDED_TO_OTHER_POOL)
+OTHER_POOL_CODES = frozenset({OTHER_POOL, ADDED_TO_OTHER_POOL})
 
 #: Allowed resolutions by conflict code; other codes have none.
 RESOLUTIONS_BY_CODE = {

@@ -8,7 +8,7 @@ from django import template
 
 from core import formatting
 from imports import wording
-from imports.checks.problem_codes import Fix, list_fixes
+from imports.checks.problem_codes import OTHER_POOL_CODES, Fix, list_fixes
 from imports.enums import ConflictResolution, RemarkState, Verdict
 from imports.meanings import Meaning
 from schools.wording import format_school_name
@@ -68,6 +68,14 @@ def resolution_label(value: str) -> str:
 def verdict_colour(verdict: str) -> str:
     """Return the badge colour of a verdict."""
     return VERDICT_COLOURS.get(verdict, "secondary")
+
+
+@register.filter
+def verdict_text(row: ImportRow) -> str:
+    """Return the label of the row's verdict: a school with a key of another pool is new to this one alone."""
+    if row.verdict == Verdict.NEW and not OTHER_POOL_CODES.isdisjoint(row.codes):
+        return "Nouvelle dans ce lot"
+    return Verdict(row.verdict).label
 
 
 @register.filter

@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -118,6 +119,7 @@ def test_a_school_that_waits_for_an_answer_is_to_be_settled_and_counted(manager,
     tabs = {tab["label"]: tab["count"] for tab in answer.context["tabs"]}
     assert tabs["À régler"] == queries.filter_rows(spreadsheet_import, to_resolve=True).count() == 4
     assert "4 lignes à régler, dont 1 erreur" in page
+    assert (tabs["Nouvelles"], "Nouvelles 4 · 1 cochée" in page) == (4, True)
     waiting = "3 écoles attendent une réponse (licences d’un autre lot) : elles ne recevront rien."
     assert waiting in page
     confirmation = " ".join(strip_tags(page_text(manager.get(import_url("confirm", spreadsheet_import.pk)))).split())
@@ -194,6 +196,18 @@ def test_other_pools_take_as_many_queries_for_many_schools_as_for_few(officer, p
         return len(captured)
 
     assert statements(2) == statements(12)
+
+
+def test_a_school_with_a_key_of_another_pool_is_new_in_this_pool(officer, pool, grant):
+    school, plain = SchoolFactory.create_batch(2)
+    give(grant, school, 3)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 12), (plain, 12)))
+    detail = import_url("detail", spreadsheet_import.pk)
+    page = page_text(officer.get(detail, {"onglet": "new"}))
+    badges = [" ".join(badge.split()) for badge in re.findall(r'bg-green-lt">([^<]*)<', page)]
+    assert badges == ["Nouvelle dans ce lot", "Nouvelle"]
+    operations.tick_all(import_id=spreadsheet_import.pk, ticked=True)
+    assert "cochée" not in page_text(officer.get(detail)).partition('id="onglets"')[2].partition("</nav>")[0]
 
 
 def test_the_confirmation_speaks_of_second_keys(manager, pool, grant):

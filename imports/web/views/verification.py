@@ -10,7 +10,7 @@ from django.core.paginator import Paginator
 from django.urls import reverse
 
 from imports import queries, wording
-from imports.enums import Purpose, RemarkState, Verdict
+from imports.enums import APPLICABLE, Purpose, RemarkState, Verdict
 from imports.meanings import LABELS
 from imports.parsing.column_mapping import column_letters
 from imports.remark_queries import count_remarks, count_unanswered, exclude_remarks
@@ -108,7 +108,13 @@ def build_summary_context(
         "opening": urlencode(chosen.words() | ({"retour": back} if back else {})),
         "lines": lines,
         "opened": next((each["line"].text for each in lines if each["current"]), ""),
-        "tabs": _tabs(counts, to_resolve, reverse("imports:detail", args=[spreadsheet_import.pk]), chosen),
+        "tabs": _tabs(
+            counts,
+            queries.count_ticked(spreadsheet_import.pk),
+            to_resolve,
+            reverse("imports:detail", args=[spreadsheet_import.pk]),
+            chosen,
+        ),
         "to_resolve": to_resolve,
         "unanswered": count_unanswered(remark_counts),
         "total": sum(counts.values()),
@@ -119,14 +125,22 @@ def build_summary_context(
     }
 
 
-def _tabs(counts: Mapping[str, int], to_resolve: int, address: str, chosen: RowFilter) -> list[dict[str, Any]]:
-    """Return the tabs. Their links keep the search, but not the open remark."""
+def _tabs(
+    counts: Mapping[str, int], ticked: Mapping[str, int], to_resolve: int, address: str, chosen: RowFilter
+) -> list[dict[str, Any]]:
+    """Return the tabs, with the number of ticked rows where not all are. Their links keep the search alone."""
     tabs = [(TO_RESOLVE, "À régler", to_resolve)]
     tabs += [(verdict.value, label, counts.get(verdict, 0)) for verdict, label in wording.TABS.items()]
     tabs.append((ALL_ROWS, "Toutes", sum(counts.values())))
     tab_filter = replace(chosen, remark="", state="", one_by_one=False, told_above=False)
     return [
-        {"label": label, "count": count, "url": address + tab_filter.query(tab=tab), "current": chosen.tab == tab}
+        {
+            "label": label,
+            "count": count,
+            "ticked": ticked.get(tab, 0) if tab in APPLICABLE and ticked.get(tab, 0) < count else None,
+            "url": address + tab_filter.query(tab=tab),
+            "current": chosen.tab == tab,
+        }
         for tab, label, count in tabs
     ]
 
