@@ -75,6 +75,8 @@ class RowMatchMethod(models.TextChoices):
 
 #: Kind of the e-mail that asks the managers to apply an import.
 APPLICATION_REQUESTED = "import_application"
+#: Kind of the e-mail that tells who asked what became of the import.
+APPLICATION_ANSWERED = "import_answer"
 #: Action of the audit entry of an applied import.
 APPLIED_ACTION = "import.applied"
 

@@ -77,9 +77,13 @@ class SpreadsheetImport(models.Model):
     outcome = models.JSONField(default=dict)
     created_at = models.DateTimeField("déposé le")
     created_by_id = models.BigIntegerField(null=True)
-    # When the managers were asked to apply it, and by whom; None again once it is read anew.
+    # When the managers were asked to apply it, and by whom; None again once it is read anew, or the request withdrawn.
     requested_at = models.DateTimeField("application demandée le", null=True, blank=True)
     requested_by_id = models.BigIntegerField(null=True)
+    # What the request said: schools and licences of the ticked rows (no licences for the portfolio), and their digest.
+    requested_schools = models.PositiveIntegerField(null=True)
+    requested_units = models.IntegerField(null=True)
+    requested_digest = models.CharField(max_length=64, blank=True)
     applied_at = models.DateTimeField("appliqué le", null=True, blank=True)
     applied_by_id = models.BigIntegerField(null=True)
     undone_at = models.DateTimeField("défait le", null=True, blank=True)

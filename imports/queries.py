@@ -50,7 +50,7 @@ _HASH = Func(
     output_field=DecimalField(max_digits=30, decimal_places=0),
 )  # fmt: skip
 #: Licences that a ticked row takes from the pool; negative if it returns some.
-_TAKEN = Case(
+TAKEN = Case(
     When(conflict_resolution=ConflictResolution.REVOKE, then=Value(0)), default=F("units"), output_field=IntegerField()
 ) - F("units_before")
 _TICKED = Q(ticked=True)
@@ -151,7 +151,7 @@ def get_confirmation_summary(spreadsheet_import: SpreadsheetImport) -> Confirmat
     found = ImportRow.objects.filter(import_id=spreadsheet_import.pk).aggregate(
         count=Count("pk", filter=_TICKED),
         hashed=Sum(_HASH, filter=_TICKED),
-        taken=Sum(_TAKEN, filter=_TICKED, default=0),
+        taken=Sum(TAKEN, filter=_TICKED, default=0),
         in_error=Count("pk", filter=Q(verdict=Verdict.ERROR)),
     )
     return ConfirmationSummary(f"{found['count']}-{found['hashed']}", found["count"], found["taken"], found["in_error"])
@@ -160,7 +160,7 @@ def get_confirmation_summary(spreadsheet_import: SpreadsheetImport) -> Confirmat
 def get_tally(spreadsheet_import: SpreadsheetImport) -> Tally:
     """Return the tally of the ticked rows."""
     taken = ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).aggregate(
-        schools=Count("pk"), units=Sum(_TAKEN, default=0)
+        schools=Count("pk"), units=Sum(TAKEN, default=0)
     )
     return build_tally(spreadsheet_import, taken["schools"], taken["units"])
 
@@ -190,7 +190,7 @@ def list_rows_beyond_pool(spreadsheet_import: SpreadsheetImport) -> QuerySet[Imp
     if spreadsheet_import.pool_id is None:
         return ImportRow.objects.none()
     running = Window(
-        Sum(_TAKEN),
+        Sum(TAKEN),
         order_by=[Case(When(conflict_resolution="", then=1), default=0).asc(), F("sheet").asc(), F("number").asc()],
     )
     return (

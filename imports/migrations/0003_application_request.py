@@ -1,4 +1,4 @@
-"""Who asked the managers to apply an import, and when."""
+"""Who asked the managers to apply an import, when, and what the request said."""
 
 from django.db import migrations, models
 
@@ -15,5 +15,20 @@ class Migration(migrations.Migration):
             model_name="spreadsheetimport",
             name="requested_by_id",
             field=models.BigIntegerField(null=True),
+        ),
+        migrations.AddField(
+            model_name="spreadsheetimport",
+            name="requested_schools",
+            field=models.PositiveIntegerField(null=True),
+        ),
+        migrations.AddField(
+            model_name="spreadsheetimport",
+            name="requested_units",
+            field=models.IntegerField(null=True),
+        ),
+        migrations.AddField(
+            model_name="spreadsheetimport",
+            name="requested_digest",
+            field=models.CharField(blank=True, max_length=64),
         ),
     ]

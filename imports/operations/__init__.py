@@ -4,7 +4,7 @@ Lock order: import → pool → what pools lock. Parsing and application run in 
 requests them; both are idempotent.
 """
 
-from imports.operations.application_request import request_application
+from imports.operations.application_request import list_managers_to_ask, request_application, withdraw_request
 from imports.operations.apply_rows import apply, confirm, return_to_review
 from imports.operations.awaited_rows import list_arrivals
 from imports.operations.bulk_edits import (
@@ -52,6 +52,7 @@ __all__ = [
     "get_undo_plan",
     "keep_row",
     "list_arrivals",
+    "list_managers_to_ask",
     "list_written_values",
     "load_parsing_context",
     "recover_abandoned",
@@ -67,6 +68,7 @@ __all__ = [
     "tick_all",
     "undo",
     "upload",
+    "withdraw_request",
     "write_to_first_addresses",
     "write_to_official_addresses",
 ]

@@ -30,6 +30,7 @@ from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.import_lock import APPLY_TASK, lock_import, queue_task
 from imports.operations.recheck import recheck_import
 from imports.operations.remembered_layouts import remember_layout
+from imports.operations.request_answers import RequestAnswer, answer_request
 from licensing.pools.checks import compute_due_at
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations.allocation import allocate_many
@@ -153,6 +154,7 @@ def apply(
     spreadsheet_import.state, spreadsheet_import.applied_at = ImportState.APPLIED, at
     spreadsheet_import.save(update_fields=["state", "applied_at", "outcome"])
     _mark_awaited(spreadsheet_import)
+    answer_request(spreadsheet_import, RequestAnswer.APPLIED, by=by, at=at)
     audit_log.record(
         action=APPLIED_ACTION,
         by=by,

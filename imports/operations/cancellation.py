@@ -16,6 +16,7 @@ from imports.models import ImportProgress, SpreadsheetImport
 from imports.operations.apply_rows import return_to_review
 from imports.operations.import_lock import OPEN_STATES, lock_import
 from imports.operations.intake import reject
+from imports.operations.request_answers import RequestAnswer, answer_request
 from tenants.cross_schema import query_all
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def _cancel_locked(spreadsheet_import: SpreadsheetImport, *, by: User | None, at
         None,
     )
     spreadsheet_import.save(update_fields=["state", "confirmed_digest", "applied_by_id"])
+    answer_request(spreadsheet_import, RequestAnswer.CANCELLED, by=by, at=at)
     _record("import.cancelled", spreadsheet_import, "annulé, rien n'en a été appliqué", by=by, at=at)
 
 

@@ -17,6 +17,7 @@ from imports.enums import APPLICABLE, ImportState
 from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.recheck import change_rows
+from imports.operations.request_answers import RequestAnswer, answer_request
 
 #: States in which an import is cancelled when a corrected file replaces it.
 _REPLACEABLE_STATES = (ImportState.UPLOADED, ImportState.READ, ImportState.CHECKED)
@@ -132,13 +133,13 @@ def _carry_decisions(spreadsheet_import: SpreadsheetImport, kept: dict[int, int]
 def _cancel_replaced(earlier: SpreadsheetImport, spreadsheet_import: SpreadsheetImport) -> None:
     if earlier.state not in _REPLACEABLE_STATES:
         return
+    by = User.objects.filter(pk=spreadsheet_import.created_by_id or 0).first()
     earlier.state = ImportState.CANCELLED
     earlier.save(update_fields=["state"])
+    answer_request(earlier, RequestAnswer.REPLACED, by=by, at=spreadsheet_import.created_at)
     audit_log.record(
         action="import.replaced",
-        by=User.objects.filter(pk=spreadsheet_import.created_by_id).first()
-        if spreadsheet_import.created_by_id
-        else None,
+        by=by,
         at=spreadsheet_import.created_at,
         summary=f"Tableau « {earlier.filename} » remplacé par « {spreadsheet_import.filename} » : rien n'en a été "
         "appliqué.",

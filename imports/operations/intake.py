@@ -18,6 +18,7 @@ from imports.operations.carried_decisions import carry_over_decisions
 from imports.operations.corrected_file import lock_with_corrected, requeue_if_moved, requeue_without_choices
 from imports.operations.import_lock import READ_TASK, lock_import, queue_task
 from imports.operations.remembered_layouts import load_remembered, read_answers, remember_columns
+from imports.operations.request_answers import REQUEST_FIELDS, RequestAnswer, end_request
 from imports.operations.upload import check_volume
 from imports.parsing.spreadsheet import ParsingContext, ParsingOptions
 from imports.parsing.uai_columns import UAI_COLUMNS
@@ -50,8 +51,9 @@ def choose_layout(
 ) -> SpreadsheetImport:
     """Store layout choices and queue the file to be parsed again. `answers`: option by code of the question.
 
-    Edits, conflict resolutions, set-aside flags and ticks are lost. The columns, and the answers about them, are
-    remembered for the next file with the same titles. Raises `UnknownImport`, `WrongImportState`, `WrongVolume`.
+    Edits, conflict resolutions, set-aside flags, ticks and the request to apply are lost. The columns, and the answers
+    about them, are remembered for the next file with the same titles. Raises `UnknownImport`, `WrongImportState`,
+    `WrongVolume`.
     """
     check_volume(volume, units_for_all)
     spreadsheet_import = lock_import(import_id, ImportState.READ, ImportState.CHECKED)
@@ -63,10 +65,8 @@ def choose_layout(
     spreadsheet_import.volume, spreadsheet_import.units_for_all = volume, units_for_all
     spreadsheet_import.state = ImportState.UPLOADED
     spreadsheet_import.refusal = ""
-    spreadsheet_import.requested_at = spreadsheet_import.requested_by_id = None
-    spreadsheet_import.save(
-        update_fields=["choices", "volume", "units_for_all", "state", "refusal", "requested_at", "requested_by_id"]
-    )
+    end_request(spreadsheet_import, RequestAnswer.READ_ANEW, by=by, at=at)
+    spreadsheet_import.save(update_fields=["choices", "volume", "units_for_all", "state", "refusal", *REQUEST_FIELDS])
     if columns:
         remember_columns(spreadsheet_import, columns, answers, by=by, at=at)
     queue_task(READ_TASK, spreadsheet_import)

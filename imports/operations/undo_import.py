@@ -13,6 +13,7 @@ from core import formatting
 from imports.enums import ImportState, Purpose
 from imports.models import ImportProgress, SpreadsheetImport
 from imports.operations.import_lock import UNDO_TASK, lock_import, queue_task
+from imports.operations.request_answers import RequestAnswer, answer_request
 from imports.undo_plan import KeptRow, UndoPlan, build_undo_plan
 from licensing.pools.models import Pool
 from licensing.pools.operations.demands import AllocationStage, no_progress
@@ -77,6 +78,7 @@ def undo(
     )
     spreadsheet_import.outcome = spreadsheet_import.outcome | {"undone": done}
     spreadsheet_import.save(update_fields=["state", "undone_at", "undone_by_id", "outcome"])
+    answer_request(spreadsheet_import, RequestAnswer.UNDONE, by=by, at=at)
     audit_log.record(
         action="import.undone",
         by=by,

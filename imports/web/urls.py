@@ -25,6 +25,7 @@ urlpatterns = [
     path("imports/<int:pk>/rapport/", workbooks.report, name="report"),
     path("imports/<int:pk>/appliquer/", actions.confirm, name="confirm"),
     path("imports/<int:pk>/demander/", actions.request_application, name="request_application"),
+    path("imports/<int:pk>/demander/retirer/", actions.withdraw_request, name="withdraw_request"),
     path("imports/<int:pk>/annuler/", actions.cancel, name="cancel"),
     path("imports/<int:pk>/reprendre/", arrivals.resume_arrived, name="take_up"),
     path("imports/<int:pk>/defaire/", actions.undo, name="undo"),

@@ -16,6 +16,7 @@ from collectivities.access import office
 from collectivities.models import ACCOUNT_ACTIONS, PORTFOLIO_LIST_ACTIONS, AuditEntry, PortfolioSchool, Role
 from core import formatting
 from core.calendar import date_in_paris
+from imports.application_requests import describe_requests
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from imports.operations import list_arrivals
@@ -107,18 +108,21 @@ def _list_allocation_problems(now: datetime.datetime) -> list[TodoItem]:
 def _list_imports_to_check(*, asks_for_application: bool) -> list[TodoItem]:
     """Return an item for each import that a manager is asked to apply, and one for all others to check."""
     checked = SpreadsheetImport.objects.filter(state=ImportState.CHECKED).order_by("requested_at", "pk")
-    imports = checked.values_list("pk", "filename", "requested_by_id")
-    requested = [one for one in imports if one[2] is not None] if asks_for_application else []
-    people = User.objects.in_bulk({by for _, _, by in requested}) if requested else {}
+    requested = list(checked.exclude(requested_by_id=None)[:MAX_REQUESTS]) if asks_for_application else []
+    people = User.objects.in_bulk({one.requested_by_id for one in requested}) if requested else {}
+    figures = describe_requests(requested) if requested else {}
     to_do = [
         TodoItem(
-            formatting.add_nonbreaking_spaces(f"{people.get(by, 'On vous')} demande d'appliquer « {filename} »."),
-            reverse("imports:detail", args=[pk]),
+            formatting.add_nonbreaking_spaces(
+                f"{people.get(one.requested_by_id or 0, 'On vous')} demande d'appliquer « {one.filename} » :"
+                f" {figures[one.pk]}."
+            ),
+            reverse("imports:detail", args=[one.pk]),
             "Vérifier et appliquer",
         )
-        for pk, filename, by in requested[:MAX_REQUESTS]
+        for one in requested
     ]
-    waiting = len(imports) - len(to_do)
+    waiting = checked.count() - len(to_do)
     if waiting:
         words = formatting.pluralize(waiting, "tableau attend", "tableaux attendent")
         to_do.append(TodoItem(f"{words} votre vérification.", reverse("imports:list"), "Vérifier et appliquer"))

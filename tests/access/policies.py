@@ -166,6 +166,7 @@ OFFICE = ACCOUNTS | {
     "imports:corrected": DATA_OFFICER_OR_MANAGER,
     "imports:report": DATA_OFFICER_OR_MANAGER,
     "imports:request_application": DATA_OFFICER_OR_MANAGER,
+    "imports:withdraw_request": DATA_OFFICER_OR_MANAGER,
     "imports:detail": DATA_OFFICER_OR_MANAGER,
     "imports:progress": DATA_OFFICER_OR_MANAGER,
     "imports:file": DATA_OFFICER_OR_MANAGER,

@@ -175,6 +175,7 @@ SAMPLES = {
     "imports:confirm": spreadsheet_import,
     "imports:cancel": spreadsheet_import,
     "imports:request_application": spreadsheet_import,
+    "imports:withdraw_request": spreadsheet_import,
     "imports:undo": spreadsheet_import,
     "tokens:revoke": token,
     "members:withdraw": invitation,

@@ -43,12 +43,12 @@ def browser(office, nimes):
 
 
 @pytest.fixture
-def officer(office, nimes):
+def officer(nimes):
     """A data officer, who cannot apply an import."""
-    return office("nimes", MemberFactory(roles=[Role.DATA_OFFICER]).user)
+    return MemberFactory(roles=[Role.DATA_OFFICER]).user
 
 
-def test_each_control_of_the_office_is_read(browser, officer):
+def test_each_control_of_the_office_is_read(office, browser, officer):
     walk = FormWalk()
     with marked_templates():
         walk_pages_of_members(walk, browser)
@@ -56,7 +56,7 @@ def test_each_control_of_the_office_is_read(browser, officer):
         walk_pools(walk, browser)
         walk_verification(walk, browser)
         walk_imports(walk, browser)
-        walk_application_request(walk, officer)
+        walk_application_request(walk, office("nimes", officer), officer)
         walk_purchases(walk, browser)
         walk_webhooks(walk, browser)
         walk_routes(walk, browser)
@@ -132,8 +132,11 @@ def walk_verification(walk, browser):
     walk.open(browser, import_url("cancel", spreadsheet_import.pk))
 
 
-def walk_application_request(walk, officer):
+def walk_application_request(walk, officer, by):
     checked = upload_and_parse(PoolFactory(), schools_csv((SchoolFactory(), 1)))
+    MemberFactory(roles=[Role.MANAGER])
+    walk.open(officer, import_url("request_application", checked.pk))
+    operations.request_application(import_id=checked.pk, by=by, at=TERM)
     walk.open(officer, import_url("detail", checked.pk))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from collectivities.models import AuditEntry, Member, Role
 from imports import operations, tasks
-from imports.enums import APPLICATION_REQUESTED
+from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED
 from imports.exceptions import NobodyToAsk, NotEnoughLicences, NothingToApply
 from imports.models import SpreadsheetImport
 from mailing import kinds
@@ -38,9 +38,22 @@ def request(spreadsheet_import, by):
     return operations.request_application(import_id=spreadsheet_import.pk, by=by, at=TERM)
 
 
+def read_email(message):
+    """Return the text of an e-mail, with plain spaces."""
+    return kinds.get(message.kind).render(message).text.replace("\u00a0", " ")
+
+
+def amend(spreadsheet_import, number, **changes):
+    operations.amend_row(import_id=spreadsheet_import.pk, number=number, by=None, at=TERM, **changes)
+
+
 def test_the_managers_are_asked_by_e_mail_and_at_home(office, checked, data_officer, boss):
     officer = office("nimes", data_officer)
     assert "Demander l’application" in page_text(officer.get(import_url("detail", checked.pk)))
+    first = page_text(officer.get(import_url("request_application", checked.pk)))
+    assert f"<strong>1 e-mail</strong> part aussitôt, à {boss}." in first
+    assert "<strong>2 écoles</strong> et <strong>7 licences</strong>" in first
+    assert not Message.objects.exists()
     page = page_text(officer.post(import_url("request_application", checked.pk), follow=True))
     assert "la demande est envoyée aux gestionnaires" in page
     assert "application demandée le" in page
@@ -52,7 +65,7 @@ def test_the_managers_are_asked_by_e_mail_and_at_home(office, checked, data_offi
     assert "7 licences" in rendered.text.replace("\u00a0", " ")
     assert f"/imports/{checked.pk}/" in rendered.text
     home = page_text(office("nimes", boss).get("/"))
-    assert "Nora Martin demande d'appliquer « écoles.csv »" in home
+    assert "Nora Martin demande d'appliquer « écoles.csv » : 7 licences." in home
     assert import_url("detail", checked.pk) in home
     assert "tableau attend" not in home
 
@@ -110,3 +123,107 @@ def test_an_import_applied_meanwhile_is_asked_about_no_more(checked, data_office
     with pytest.raises(kinds.NoLongerDue):
         kinds.get(APPLICATION_REQUESTED).render(message)
     assert kinds.get(APPLICATION_REQUESTED).preview(message).subject
+
+
+# After the request
+
+
+def test_a_change_after_the_request_is_told_everywhere_and_asked_for_anew(office, checked, data_officer, boss):
+    request(checked, data_officer)
+    officer, manager = office("nimes", data_officer), office("nimes", boss)
+    address = import_url("detail", checked.pk)
+    assert "l’un d’eux peut l’appliquer, pour 7 licences" in page_text(officer.get(address))
+    assert "Redemander" not in page_text(officer.get(address))
+    assert "qu’on vous l’a demandé" not in page_text(manager.get(import_url("confirm", checked.pk)))
+    amend(checked, 2, edits={"units": "10"})
+    changed = "demandé pour 7 licences, le tableau en compte maintenant 14"
+    page = page_text(officer.get(address))
+    assert changed in page
+    assert "Redemander l’application" in page
+    assert "Les gestionnaires sont prévenus" not in page
+    assert changed in page_text(manager.get(address))
+    assert changed in page_text(manager.get(import_url("confirm", checked.pk)))
+    assert changed in page_text(manager.get("/"))
+    request(checked, data_officer)
+    states = Message.objects.filter(kind=APPLICATION_REQUESTED).order_by("pk").values_list("state", flat=True)
+    assert list(states) == ["cancelled", "queued"]
+    text = read_email(Message.objects.latest("pk"))
+    assert "Il prendrait 14 licences" in text
+    assert "Cette demande remplace la précédente, qui portait sur 7 licences." in text
+    assert changed not in page_text(officer.get(address))
+
+
+def test_other_schools_for_the_same_number_are_a_change(office, checked, data_officer):
+    request(checked, data_officer)
+    amend(checked, 2, edits={"uai": SchoolFactory().uai})
+    page = page_text(office("nimes", data_officer).get(import_url("detail", checked.pk)))
+    assert "des lignes ont changé depuis la demande" in page
+
+
+def test_a_request_is_withdrawn(office, checked, data_officer, boss):
+    request(checked, data_officer)
+    officer = office("nimes", data_officer)
+    page = page_text(officer.post(import_url("withdraw_request", checked.pk), follow=True))
+    assert "la demande est retirée" in page
+    assert "Demander l’application" in page
+    assert "demande d'appliquer" not in page_text(office("nimes", boss).get("/"))
+    message = Message.objects.get()
+    assert message.state == "cancelled"
+    with pytest.raises(kinds.NoLongerDue):
+        kinds.get(APPLICATION_REQUESTED).render(message)
+    assert AuditEntry.objects.filter(action="import.request_withdrawn", actor_id=data_officer.pk).exists()
+
+
+def test_rows_in_error_are_told_with_the_request(office, pool, data_officer, boss):
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 3), ("0300000Z", 2)))
+    officer = office("nimes", data_officer)
+    page = page_text(officer.get(import_url("request_application", spreadsheet_import.pk)))
+    assert "<strong>1 ligne reste à régler</strong>" in page
+    request(spreadsheet_import, data_officer)
+    text = read_email(Message.objects.get())
+    assert "1 ligne reste à régler : rien n'y serait fait." in text
+    assert "vérifié" not in text
+    assert "3 licences ; 1 ligne reste à régler." in page_text(office("nimes", boss).get("/"))
+
+
+# What became of it
+
+
+def answers():
+    """Return the e-mails to who asked."""
+    return Message.objects.filter(kind=APPLICATION_ANSWERED).order_by("pk")
+
+
+def test_who_asked_learns_that_it_was_applied_and_undone(checked, data_officer, boss):
+    request(checked, data_officer)
+    amend(checked, 3, set_aside=True)
+    confirm_and_apply(checked)
+    assert [message.recipient for message in answers()] == [data_officer.email]
+    text = read_email(answers().get())
+    assert "dont vous aviez demandé l'application pour 7 licences, est appliqué. 3 licences attribuées" in text
+    operations.undo(import_id=checked.pk, by=boss, at=TERM)
+    text = read_email(answers().last())
+    assert "est défait" in text
+    assert f"C'est {boss} qui l'a fait." in text
+
+
+@pytest.mark.parametrize("act", [operations.cancel, operations.withdraw_request])
+def test_who_asked_learns_that_another_ended_the_request(checked, data_officer, boss, act):
+    request(checked, data_officer)
+    act(import_id=checked.pk, by=boss, at=TERM)
+    text = read_email(answers().get())
+    assert str(boss) in text
+    assert ("annulé" in text) == (act is operations.cancel)
+
+
+def test_who_ends_their_own_request_gets_no_e_mail(checked, data_officer):
+    request(checked, data_officer)
+    operations.cancel(import_id=checked.pk, by=data_officer, at=TERM)
+    assert not answers().exists()
+
+
+def test_who_left_the_office_gets_no_answer(checked, data_officer):
+    request(checked, data_officer)
+    Member.objects.filter(user=data_officer).update(left_at=TERM)
+    confirm_and_apply(checked)
+    assert not answers().exists()

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from core import formatting
 from core.calendar import date_in_paris
 from imports import operations, queries
+from imports.application_requests import describe_request_change, get_requested_figures
 from imports.confirmation_guard import build_guard
 from imports.enums import ImportState, Verdict
 from imports.exceptions import RowsInError
@@ -102,6 +103,7 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         "second_keys": queries.count_second_keys(spreadsheet_import),
         "errors": form_arguments["errors"],
         "conflicts": queries.count_unapplicable(spreadsheet_import) - form_arguments["errors"],
+        "request_change": describe_request_change(spreadsheet_import, tally),
         "unticked": [line for line in build_lines(remark_counts) if line.state == "unticked"],
         "unanswered": count_unanswered(remark_counts),
         "step": 3,
@@ -110,16 +112,43 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_policy(PREPARERS)
-@require_POST
+@require_http_methods(["GET", "POST"])
 def request_application(request: OfficeHttpRequest, pk: int) -> HttpResponse:
-    """Ask the managers to apply the import."""
+    """Show whom the request goes to and what it says, and ask the managers to apply the import."""
+    spreadsheet_import = get_object_or_404(SpreadsheetImport.objects.select_related("pool__entitlement"), pk=pk)
+    if request.method == "POST":
+        try:
+            operations.request_application(import_id=pk, by=request.member.user, at=timezone.now())
+        except LicensingError as refusal:
+            messages.error(request, refusal.sentence)
+        else:
+            messages.success(
+                request, "la demande est envoyée aux gestionnaires, par e-mail et sur leur page d'accueil."
+            )
+        return redirect("imports:detail", pk=pk)
+    if spreadsheet_import.state != ImportState.CHECKED:
+        return redirect("imports:detail", pk=pk)
+    context = build_common_context(spreadsheet_import) | {
+        "managers": operations.list_managers_to_ask(by=request.member.user),
+        "tally": queries.get_tally(spreadsheet_import),
+        "to_resolve": queries.count_unapplicable(spreadsheet_import),
+        "requested": get_requested_figures(spreadsheet_import),
+        "step": 3,
+    }
+    return render(request, "imports/request.html", context)
+
+
+@require_policy(PREPARERS)
+@require_POST
+def withdraw_request(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Withdraw the request to apply the import."""
     get_object_or_404(SpreadsheetImport, pk=pk)
     try:
-        operations.request_application(import_id=pk, by=request.member.user, at=timezone.now())
+        operations.withdraw_request(import_id=pk, by=request.member.user, at=timezone.now())
     except LicensingError as refusal:
         messages.error(request, refusal.sentence)
     else:
-        messages.success(request, "la demande est envoyée aux gestionnaires, par e-mail et sur leur page d'accueil.")
+        messages.success(request, "la demande est retirée : elle n'est plus sur la page d'accueil des gestionnaires.")
     return redirect("imports:detail", pk=pk)
 
 

@@ -10,6 +10,7 @@ from django.core.paginator import Paginator
 from django.urls import reverse
 
 from imports import queries, wording
+from imports.application_requests import describe_request_change, get_requested_figures
 from imports.enums import APPLICABLE, Purpose, RemarkState, Verdict
 from imports.meanings import LABELS
 from imports.parsing.column_mapping import column_letters
@@ -100,6 +101,7 @@ def build_summary_context(
         remark_counts = count_remarks(spreadsheet_import)
     to_resolve = sum(one.rows for one in remark_counts if one.state is RemarkState.TO_RESOLVE)
     lines = [_link(line, chosen) for line in build_lines(remark_counts)]
+    tally = queries.get_tally(spreadsheet_import)
     return {
         "spreadsheet_import": spreadsheet_import,
         "is_allocation": spreadsheet_import.purpose == Purpose.ALLOCATION,
@@ -119,7 +121,9 @@ def build_summary_context(
         "unanswered": count_unanswered(remark_counts),
         "total": sum(counts.values()),
         "errors": counts.get(Verdict.ERROR, 0),
-        "tally": queries.get_tally(spreadsheet_import),
+        "tally": tally,
+        "requested": get_requested_figures(spreadsheet_import),
+        "request_change": describe_request_change(spreadsheet_import, tally),
         "sheets": list_sheets(spreadsheet_import),
         "may_apply": bool(APPLIERS.roles & set(request.member.roles)),
     }

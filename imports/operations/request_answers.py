@@ -1,0 +1,73 @@
+"""Tell who asked for the application of an import what became of it, and end requests."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from collectivities.models import Member
+from imports.enums import APPLICATION_ANSWERED
+from mailing import operations as mailing
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+    from imports.models import SpreadsheetImport
+
+#: Topic of the messages about an import.
+IMPORT_TOPIC = "import"
+#: Fields of a request.
+REQUEST_FIELDS = ("requested_at", "requested_by_id", "requested_schools", "requested_units", "requested_digest")
+
+
+class RequestAnswer(StrEnum):
+    """What became of an import whose application was requested."""
+
+    APPLIED = "applied"
+    UNDONE = "undone"
+    CANCELLED = "cancelled"
+    #: By a corrected file.
+    REPLACED = "replaced"
+    #: Read anew with other settings.
+    READ_ANEW = "read_anew"
+    WITHDRAWN = "withdrawn"
+
+
+def answer_request(
+    spreadsheet_import: SpreadsheetImport, answer: RequestAnswer, *, by: User | None, at: datetime.datetime
+) -> None:
+    """Queue an e-mail to who asked for the application, unless they did this themselves or left the office."""
+    asker = spreadsheet_import.requested_by_id
+    if asker is None or (by is not None and by.pk == asker):
+        return
+    member = Member.objects.active().select_related("user").filter(user_id=asker, user__is_active=True).first()
+    if member is None or not member.user.email:
+        return
+    mailing.enqueue(
+        kind=APPLICATION_ANSWERED,
+        recipient=member.user.email,
+        topic=IMPORT_TOPIC,
+        topic_id=spreadsheet_import.pk,
+        about=spreadsheet_import.filename,
+        context={
+            "answer": answer.value,
+            "by": by.pk if by else None,
+            "schools": spreadsheet_import.requested_schools,
+            "units": spreadsheet_import.requested_units,
+        },
+        at=at,
+    )
+
+
+def end_request(
+    spreadsheet_import: SpreadsheetImport, answer: RequestAnswer, *, by: User | None, at: datetime.datetime
+) -> None:
+    """Forget the request, if any: e-mails that have not left are cancelled, who asked is told. Does not save."""
+    if spreadsheet_import.requested_at is None:
+        return
+    mailing.cancel(IMPORT_TOPIC, [spreadsheet_import.pk], at)
+    answer_request(spreadsheet_import, answer, by=by, at=at)
+    spreadsheet_import.requested_at = spreadsheet_import.requested_by_id = None
+    spreadsheet_import.requested_schools = spreadsheet_import.requested_units = None
+    spreadsheet_import.requested_digest = ""
