@@ -26,7 +26,7 @@ from django.db.models.functions import Cast, Coalesce
 
 from collectivities.models import AuditEntry
 from imports.checks.problem_codes import OTHER_POOL_CODES
-from imports.enums import APPLICABLE, APPLIED_ACTION, ConflictResolution, Purpose, RowEffect, Verdict
+from imports.enums import APPLICABLE, APPLIED_ACTION, ConflictResolution, ImportState, Purpose, RowEffect, Verdict
 from imports.models import ImportRow, SpreadsheetImport
 from imports.remark_queries import filter_remark, is_unapplicable_q, needs_decision_q
 from licensing.entitlements.models import usable_on
@@ -332,6 +332,12 @@ def find_same_file(spreadsheet_import: SpreadsheetImport) -> SpreadsheetImport |
         .order_by("-created_at")
         .first()
     )
+
+
+def find_successor(spreadsheet_import: SpreadsheetImport) -> SpreadsheetImport | None:
+    """Return the latest corrected file that was read in place of an import."""
+    corrections = SpreadsheetImport.objects.filter(corrects_id=spreadsheet_import.pk)
+    return corrections.exclude(state__in=[ImportState.UPLOADED, ImportState.REJECTED]).order_by("pk").last()
 
 
 class ImportGrant(NamedTuple):

@@ -6,7 +6,7 @@ import pytest
 
 from collectivities.models import AuditEntry, Member, Role
 from imports import operations, tasks
-from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED
+from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED, ImportState
 from imports.exceptions import NobodyToAsk, NotEnoughLicences, NothingToApply
 from imports.models import SpreadsheetImport
 from mailing import kinds
@@ -14,9 +14,9 @@ from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.actions import confirm_and_apply, upload_and_parse
+from tests.imports.actions import build_annotated, confirm_and_apply, upload_and_parse, upload_corrected
 from tests.imports.pages import import_url, page_text
-from tests.imports.sample_files import schools_csv
+from tests.imports.sample_files import build_xlsx, schools_csv
 
 
 @pytest.fixture
@@ -172,6 +172,38 @@ def test_a_request_is_withdrawn(office, checked, data_officer, boss):
     with pytest.raises(kinds.NoLongerDue):
         kinds.get(APPLICATION_REQUESTED).render(message)
     assert AuditEntry.objects.filter(action="import.request_withdrawn", actor_id=data_officer.pk).exists()
+
+
+def test_who_reads_a_requested_file_anew_is_told_that_the_request_ends(office, checked, data_officer):
+    officer, address = office("nimes", data_officer), import_url("choose", checked.pk)
+    assert "demande d’application" not in page_text(officer.get(address))
+    request(checked, data_officer)
+    assert "la demande d’application ne vaudra plus" in page_text(officer.get(address))
+    fields = {"header_row": "1", "volume": "", "column_0": "uai", "column_1": "units"}
+    page = page_text(officer.post(address, fields, follow=True))
+    assert "la demande d'application ne vaut plus" in page
+    checked.refresh_from_db()
+    assert (checked.state, checked.requested_at) == (ImportState.UPLOADED, None)
+
+
+def test_a_corrected_file_ends_the_request_says_so_and_is_linked_from_the_old_one(office, pool, data_officer, boss):
+    school = SchoolFactory()
+    first = upload_and_parse(
+        pool, build_xlsx([["UAI", "Licences"], [school.uai, 3], ["0300000Z", 2]]), filename="a.xlsx"
+    )
+    request(first, data_officer)
+    officer, book = office("nimes", data_officer), build_annotated(first)
+    assert "il faudra refaire la demande" in page_text(officer.get(import_url("detail", first.pk)))
+    book.active["B2"] = 5
+    second = upload_corrected(pool, book, by=data_officer)
+    page = page_text(officer.get(import_url("detail", second.pk)))
+    assert "cette demande ne vaut plus, il faut la refaire" in page
+    old = page_text(officer.get(import_url("detail", first.pk)))
+    assert "remplacé par un tableau corrigé" in old
+    assert f'href="{import_url("detail", second.pk)}"' in old
+    assert "demande d'appliquer" not in page_text(office("nimes", boss).get("/"))
+    request(second, data_officer)
+    assert "il faut la refaire" not in page_text(officer.get(import_url("detail", second.pk)))
 
 
 def test_rows_in_error_are_told_with_the_request(office, pool, data_officer, boss):

@@ -48,6 +48,11 @@ def choose(request: OfficeHttpRequest, pk: int) -> HttpResponse:
             operations.choose_layout(import_id=pk, **form.layout_choices(), by=request.member.user, at=timezone.now())
         except LicensingError as refusal:
             messages.error(request, refusal.sentence)
+        else:
+            if spreadsheet_import.requested_at is not None:
+                messages.info(
+                    request, "la demande d'application ne vaut plus : refaites-la quand le tableau sera relu."
+                )
         return redirect("imports:detail", pk=pk)
     context = build_common_context(spreadsheet_import) | build_layout_context(form)
     return render(request, "imports/layout.html", context, status=422 if form.errors else 200)

@@ -64,6 +64,8 @@ def import_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         context |= build_verification_context(request, found) | build_annotation_context(found)
     if state is ImportState.APPLIED:
         context["may_apply"] = bool(APPLIERS.roles & set(request.member.roles))
+    if state is ImportState.CANCELLED:
+        context["successor"] = queries.find_successor(found)
     if state is ImportState.UNDONE:
         kept = found.outcome.get("undone", {}).get("kept", [])
         context["page_obj"] = Paginator(kept, KEPT_ROWS_PER_PAGE).get_page(request.GET.get("page"))
