@@ -120,7 +120,7 @@ def _render_with(message: Message, key_of: Callable[[Allocation], str]) -> Rende
 def _render(message: Message, allocation: Allocation, presentation: OfficeSettings, key: str) -> RenderedEmail:
     giver = _giver(allocation)
     if message.kind == MessageKind.REVOKED:
-        email = _build_revoked(allocation, giver)
+        email = _build_revoked(allocation, giver, key)
     elif message.kind == MessageKind.REDUCED:
         email = _build_reduced(allocation, giver, key)
     elif message.kind == MessageKind.REMINDER:
@@ -300,20 +300,23 @@ def _build_reduced(allocation: Allocation, giver: str, key: str) -> KeyEmail:
     )
 
 
-def _build_revoked(allocation: Allocation, giver: str) -> KeyEmail:
+def _build_revoked(allocation: Allocation, giver: str, key: str) -> KeyEmail:
+    """Name the key by its last symbols: the school may have another one, which it must keep."""
     single, school = allocation.units == 1, name_with_article(allocation.school.name)
     licences = "la licence" if single else f"les {formatting.pluralize(allocation.units, 'licence')}"
+    given = formatting.long_date(date_in_paris(allocation.created_at))
     return KeyEmail(
         subject=_with_plain_spaces(f"La clé Pep's envoyée {school.to_the} n'est plus valable"),
         introduction=(
             (
-                f"{giver} a repris {licences} Pep's {'attribuée' if single else 'attribuées'} {school.to_the} "
-                f"{_place(allocation)}."
+                f"{giver} a repris {licences} Pep's {'attribuée' if single else 'attribuées'} le {given} "
+                f"{school.to_the} {_place(allocation)}."
             ),
             (
-                "La clé que vous avez reçue ne peut donc plus être activée. Vous n'avez rien à faire ; "
-                "vous pouvez supprimer le message qui la contenait."
+                f"La clé qui se termine par {key.rpartition('-')[2]} ne peut donc plus être activée. Vous n'avez rien "
+                "à faire ; vous pouvez supprimer le message qui la contenait."
             ),
+            "Cela ne change rien aux autres clés Pep's que vous auriez reçues : gardez-les.",
         ),
     )
 

@@ -147,6 +147,19 @@ def test_a_key_taken_back(pool, school, rendered):
     assert unseal_key(allocation.key) not in mail.text + mail.html
 
 
+def test_a_school_with_two_keys_learns_which_one_was_taken_back(pool, school, rendered):
+    allocation = allocate_units(pool, school, units=3)
+    mark_sent()
+    operations.revoke(allocation_id=allocation.pk, by=None, at=TERM)
+    key, text = unseal_key(allocation.key), collapse(rendered().text.replace("\u00a0", " "))
+    assert "Ville de Nîmes a repris les 3 licences Pep's attribuées le 24 novembre 2026 à l'École" in text
+    assert f"La clé qui se termine par {key[-4:]} ne peut donc plus être activée" in text
+    assert "aux autres clés Pep's que vous auriez reçues : gardez-les" in text
+    assert key[-9:] not in text
+    message = Message.objects.latest("pk")
+    assert "qui se termine par •••• ne peut" in kinds.get(message.kind).preview(message).text.replace("\u00a0", " ")
+
+
 def test_a_key_worth_less(pool, school, rendered):
     allocation = allocate_units(pool, school, units=3)
     mark_sent()
