@@ -237,7 +237,7 @@ def count_unapplicable(spreadsheet_import: SpreadsheetImport) -> int:
     return ImportRow.objects.filter(import_id=spreadsheet_import.pk).filter(is_unapplicable_q()).count()
 
 
-class RowDecisions(NamedTuple):
+class DecisionCounts(NamedTuple):
     """What members decided about the rows of an import, in rows."""
 
     corrected: int
@@ -245,14 +245,14 @@ class RowDecisions(NamedTuple):
     conflicts: int
 
 
-def count_decisions(spreadsheet_import: SpreadsheetImport) -> RowDecisions:
+def count_decisions(spreadsheet_import: SpreadsheetImport) -> DecisionCounts:
     """Return the number of rows that were corrected, set aside, or whose conflict was resolved."""
     found = ImportRow.objects.filter(import_id=spreadsheet_import.pk).aggregate(
         corrected=Count("pk", filter=~Q(edits={})),
         set_aside=Count("pk", filter=Q(set_aside=True)),
         conflicts=Count("pk", filter=~Q(conflict_resolution="")),
     )
-    return RowDecisions(**found)
+    return DecisionCounts(**found)
 
 
 def compute_digest(spreadsheet_import: SpreadsheetImport) -> str:

@@ -128,7 +128,7 @@ def test_an_import_applied_meanwhile_is_asked_about_no_more(checked, data_office
 # After the request
 
 
-def test_a_change_after_the_request_is_told_everywhere_and_asked_for_anew(office, checked, data_officer, boss):
+def test_a_change_after_the_request_is_shown_everywhere_and_asked_for_anew(office, checked, data_officer, boss):
     request(checked, data_officer)
     officer, manager = office("nimes", data_officer), office("nimes", boss)
     address = import_url("detail", checked.pk)
@@ -174,7 +174,7 @@ def test_a_request_is_withdrawn(office, checked, data_officer, boss):
     assert AuditEntry.objects.filter(action="import.request_withdrawn", actor_id=data_officer.pk).exists()
 
 
-def test_who_reads_a_requested_file_anew_is_told_that_the_request_ends(office, checked, data_officer):
+def test_the_page_says_that_reading_a_requested_file_anew_ends_the_request(office, checked, data_officer):
     officer, address = office("nimes", data_officer), import_url("choose", checked.pk)
     assert "demande d’application" not in page_text(officer.get(address))
     request(checked, data_officer)
@@ -206,7 +206,7 @@ def test_a_corrected_file_ends_the_request_says_so_and_is_linked_from_the_old_on
     assert "il faut la refaire" not in page_text(officer.get(import_url("detail", second.pk)))
 
 
-def test_rows_in_error_are_told_with_the_request(office, pool, data_officer, boss):
+def test_a_request_counts_the_rows_in_error(office, pool, data_officer, boss):
     spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 3), ("0300000Z", 2)))
     officer = office("nimes", data_officer)
     page = page_text(officer.get(import_url("request_application", spreadsheet_import.pk)))

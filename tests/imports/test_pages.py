@@ -189,7 +189,7 @@ def test_a_refused_file_says_why(officer, pool):
 def test_cancelling_asks_first_and_says_what_is_lost(officer, pool):
     spreadsheet_import = upload_and_parse(pool, schools_csv(*[(SchoolFactory(), 1) for _ in range(4)]))
     for number in (2, 3):
-        edits = {Meaning.UNITS: str(number)}
+        edits = {Meaning.UNITS.value: str(number)}
         operations.amend_row(import_id=spreadsheet_import.pk, number=number, edits=edits, by=None, at=TERM)
     operations.amend_row(import_id=spreadsheet_import.pk, number=4, set_aside=True, by=None, at=TERM)
     address = import_url("cancel", spreadsheet_import.pk)
