@@ -149,7 +149,7 @@ def _merge_edits(row: ImportRow, edits: Mapping[str, str], spreadsheet_import: S
 
 def list_written_values(row: ImportRow, spreadsheet_import: SpreadsheetImport) -> dict[str, str]:
     """Return what a row says without corrections, by meaning: sent as an edit, it takes the correction away."""
-    written = row.cells | (
+    written: dict[str, str] = row.cells | (
         {Meaning.UNITS.value: str(spreadsheet_import.units_for_all)}
         if spreadsheet_import.units_for_all is not None
         else {}
