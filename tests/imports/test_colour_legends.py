@@ -132,9 +132,10 @@ def test_rows_in_the_colour_of_the_legend_are_declined_in_each_format(build):
     found = declined(parsed)
     assert list(found) == [3, 5]
     assert found[3] == (
-        f"Cette ligne n'est pas cochée : elle est en rouge, et le fichier dit : « {LEGEND} ». Cochez-la si elle compte."
+        f"Le fichier semble écarter cette ligne : elle est en rouge, et le fichier dit : « {LEGEND} ». "
+        "Cochez-la si elle compte."
     )
-    assert [remark[:31] for remark in parsed.remarks] == ["2 lignes ne sont pas cochées, c"]
+    assert parsed.remarks == ["Le fichier semble écarter 2 lignes (2 en rouge). Elles ne sont pas cochées d'office."]
 
 
 @pytest.mark.parametrize("where", ["below", "above", "beside", "in the title", "another sheet", "two cells"])

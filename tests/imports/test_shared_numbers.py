@@ -62,7 +62,7 @@ def test_the_school_with_the_levels_gets_the_number_where_there_is_one():
     assert not parsed.questions
     assert units(parsed) == [None, 8, None, None, 3]
     assert parsed.rows[0].ignored == "Nombre commun aux lignes 2 et 3, donné à la ligne 3."
-    assert [note.code for note in parsed.rows[0].notes] == ["number_given_elsewhere"]
+    assert [note.code for note in parsed.rows[0].notes] == ["shared_number", "number_given_elsewhere"]
     assert parsed.rows[1].problems[0].message == "8\u00a0licences, nombre commun aux lignes 2 et 3."
     for row in parsed.rows[2:4]:
         assert [(problem.code, problem.blocking) for problem in row.problems] == [("shared_number", True)]
