@@ -104,13 +104,13 @@ def test_prices_are_no_number_of_licences():
 def parse_below(banner, titles, *numbers, **choices):
     """Parse a table with a banner, and titles in two rows where they have two lines."""
     parents = [title.rpartition("/")[0] for title in titles]
-    heads = (
+    titles_above = (
         [["UAI", *parents], ["", *(title.rpartition("/")[2] for title in titles)]]
         if any(parents)
         else [["UAI", *titles]]
     )
     rows = [[next_uai(), *line] for line in numbers]
-    return parse_spreadsheet(build_csv([*([[banner], []] if banner else []), *heads, *rows]), ParsingOptions(**choices))
+    return parse_spreadsheet(build_csv([*([[banner], []] if banner else []), *titles_above, *rows]), ParsingOptions(**choices))
 
 
 NUMBERS = [(6, 2), (9, 3), (7, 0), (5, 1)]
