@@ -29,6 +29,8 @@ MAX_LABEL_LENGTH = 80
 MIN_COMMENT_WORDS = 3
 #: Digits as in a UAI, and not as in a telephone number.
 _CODE_LIKE = re.compile(r"(?<![0-9])(?<![0-9][ .-])(?:[0-9OoIl][ .'-]?){5,8}[A-Za-z]?(?![ .-]?[0-9])")
+#: Of a heading such as « Rappel 2025-2026 », whose digits are no code.
+_SCHOOL_YEAR = re.compile(r"\b20[0-9]{2}\s*[-–/]\s*(?:20)?[0-9]{2}\b")
 #: A text with this beginning labels a total, whatever follows: « Sous-total Nîmes », « S/T Alès », « TOTAL 12 écoles ».
 _TOTAL = re.compile(r"(sous |ss |s )?(total|totaux)\b.*|sst( .*)?")
 _SHORT_TOTAL = re.compile(r"\s*(s\s*/\s*t|s\.\s*t\.)", re.IGNORECASE)
@@ -147,7 +149,7 @@ class IgnoredRowDetector:
         For rows without a valid UAI in the UAI column.
         """
         code = cells.cell_to_text(self._at(row, self._uai))
-        if len(code) >= MIN_CODE_LENGTH and _CODE_LIKE.search(code):
+        if len(code) >= MIN_CODE_LENGTH and _CODE_LIKE.search(_SCHOOL_YEAR.sub("", code)):
             return None
         filled = [index for index, cell in enumerate(row) if cell != "" and str(cell).strip()]
         texts = {index: cells.cell_to_text(row[index]) for index in filled if isinstance(row[index], str)}

@@ -19,6 +19,7 @@ from imports.question import NO_COLUMN, LayoutQuestion
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from imports.parsing.rows import ParsedRow
     from imports.parsing.sheet_body import SheetBody
     from imports.parsing.sheet_selection import SheetSelection
     from imports.parsing.stacked_tables import ReadTable
@@ -158,7 +159,7 @@ def ask_duplicate_sheets(tables: Sequence[ReadTable]) -> list[LayoutQuestion]:
         return []
     schools: dict[int, set[str]] = {index: set() for index in names}
     for table in tables:
-        schools[table.detected.index] |= list_schools(table.body)
+        schools[table.detected.index] |= list_schools(table.body.rows)
     overlapping: set[int] = set()
     for one, other in combinations(names, 2):
         if overlap(schools[one], schools[other]):
@@ -176,9 +177,9 @@ def ask_duplicate_sheets(tables: Sequence[ReadTable]) -> list[LayoutQuestion]:
     ]
 
 
-def list_schools(body: SheetBody) -> set[str]:
-    """Return a key of each school in a table: its UAI, else its name and place as written."""
-    return {key for row in body.rows if not row.ignored and (key := school_key(row))}
+def list_schools(rows: Sequence[ParsedRow]) -> set[str]:
+    """Return a key of each school in these rows: its UAI, else its name and place as written."""
+    return {key for row in rows if not row.ignored and (key := school_key(row))}
 
 
 def overlap(one: set[str], other: set[str]) -> bool:

@@ -142,6 +142,44 @@ def test_tables_with_the_same_schools_are_asked_about():
     assert len(units(parse(rows, answers={"duplicate_tables": "all"}))) == 2 * len(UNUSED_UAIS)
 
 
+def build_versions(heading="Rappel 2025-2026"):
+    titles = ["UAI", "École", "Licences"]
+    now, before = ([[uai, "Zola", number] for uai in UNUSED_UAIS] for number in (3, 4))
+    return [titles, *now, ["TOTAL", "", 15], [], [heading, "", ""], titles, *before]
+
+
+def test_tables_with_the_same_titles_and_schools_are_versions_too():
+    (question,) = parse(build_versions()).questions
+    assert (question.code, [option.value for option in question.options]) == (
+        "duplicate_tables",
+        ["0-1", "0-10", "all"],
+    )
+    assert question.options[1].label == (
+        "Seulement celui de la ligne 10, « Rappel 2025-2026 » : 5\u00a0écoles, 20\u00a0licences"
+    )
+    for answer, number in (("0-1", 3), ("0-10", 4)):
+        answered = parse(build_versions(), answers={"duplicate_tables": answer})
+        assert (answered.questions, set(units(answered).values())) == ([], {number})
+
+
+def test_all_versions_read_leave_the_question_about_their_rows():
+    parsed = parse(build_versions(), answers={"duplicate_tables": "all"})
+    assert [question.code for question in parsed.questions] == ["repeated_schools"]
+    assert "5 écoles sur 5" in parsed.questions[0].message
+
+
+@pytest.mark.parametrize("heading", ["Rappel 2025-2026", "Écoles en 2025/26", "Année 2025 – 2026"])
+def test_a_heading_with_a_school_year_is_no_school(heading):
+    row = next(row for row in parse(build_versions(heading)).rows if row.number == 9)
+    assert row.ignored == "Ligne sans école : une note ou un titre."
+
+
+def test_titles_repeated_on_each_page_of_a_list_are_no_versions():
+    rows = [["UAI", "Licences"], *[[uai, 3] for uai in UNUSED_UAIS]]
+    rows[3:3] = [["UAI", "Licences"]]
+    assert parse(rows).questions == []
+
+
 def test_too_many_tables_are_refused_by_name(monkeypatch):
     monkeypatch.setattr(stacked_tables, "MAX_TABLES", 2)
     swapped = [["École", "Commune", "Nb classes", "Licences"], ["Arago", "Alès", 14, 4]]
