@@ -302,7 +302,7 @@ def test_rows_are_counted_or_their_number_is_given_and_not_both(officer, pool, f
 
 
 @pytest.mark.parametrize(
-    ("option", "units_for_all", "told"),
+    ("option", "units_for_all", "recalled"),
     [
         ("sum", None, ["Les nombres des lignes d'une même école sont additionnés."]),
         ("keep", None, ["Une seule ligne par école est gardée."]),
@@ -316,9 +316,9 @@ def test_rows_are_counted_or_their_number_is_given_and_not_both(officer, pool, f
         ),
     ],
 )
-def test_the_page_recalls_what_became_of_the_rows(pool, officer, option, units_for_all, told):
+def test_the_page_recalls_what_became_of_the_rows(pool, officer, option, units_for_all, recalled):
     _, content = list_by_level(("UAI", "Salle") if units_for_all else ("UAI", "Licences"))
     answer(upload_and_parse(pool, content, units_for_all=units_for_all), option)
     page = officer.get(import_url("detail", SpreadsheetImport.objects.get().pk))
-    assert page.context["numbers"] == told
-    assert all(sentence.replace("\u00a0", " ") in page_text(page) for sentence in told)
+    assert page.context["numbers"] == recalled
+    assert all(sentence.replace("\u00a0", " ") in page_text(page) for sentence in recalled)

@@ -115,8 +115,8 @@ def test_a_restored_row_of_a_number_given_elsewhere_does_not_give_it_again(pool)
         merged=["C2:C3"],
     )
     spreadsheet_import = read_with_answer(pool, content, "elementary")
-    told = "Un nombre commun à plusieurs écoles va à l'élémentaire ou à la primaire."
-    assert wording.describe_numbers(spreadsheet_import) == [told]
+    recalled = "Un nombre commun à plusieurs écoles va à l'élémentaire ou à la primaire."
+    assert wording.describe_numbers(spreadsheet_import) == [recalled]
     at = {"import_id": spreadsheet_import.pk, "by": None, "at": TERM}
     operations.restore_all(**at)
     operations.tick_all(import_id=spreadsheet_import.pk, ticked=True)
