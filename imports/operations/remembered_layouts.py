@@ -41,7 +41,9 @@ def read_answers(
     for question in (*layout.questions, *layout.answered):
         answer = question.answered_by(answers).answer if question.code in answers else ""
         if columns and answer and question.names_columns:
-            read[Meaning(question.column)] = column_index(answer.split("+")[0]) if answer != NO_COLUMN else None
+            index = column_index(answer.split("+")[0]) if answer != NO_COLUMN else None
+            if index is None or index not in columns.values():
+                read[Meaning(question.column)] = index
     return read
 
 

@@ -13,7 +13,7 @@ from imports.parsing.repeated_schools import COUNT, replaces_number
 from imports.question import NO_COLUMN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from imports.layout import Layout
     from imports.question import LayoutQuestion
@@ -72,17 +72,28 @@ class SentAnswers:
             return ""
         if replaces_number(question):
             return _COUNTED_TWICE if answer == COUNT and self._gives_number() else ""
-        if not self.matters(question) or not question.names_columns or not self._is_changed_in_list(question):
+        if not self.matters(question) or not question.names_columns:
             return ""
-        meaning = Meaning(question.column)
-        chosen, named = self.columns.get(meaning), [] if answer == NO_COLUMN else answer.split("+")
-        if chosen is None or column_letters(chosen) in named[:1]:
+        named = [] if answer == NO_COLUMN else answer.split("+")
+        listed = self._find_listed(Meaning(question.column), named)
+        if listed is None:
             return ""
+        meaning, chosen = listed
         answered = f"la colonne {named[0]}" if len(named) == 1 else f"les colonnes {' et '.join(named)}"
         return (
             f"Ici, {f'vous répondez {answered}' if named else 'vous ne voulez lire aucune colonne'} ; dans la liste "
             f"des colonnes, vous donnez « {LABELS[meaning]} » à {column_letters(chosen)}. Gardez l'un des deux."
         )
+
+    def _find_listed(self, meaning: Meaning, named: Sequence[str]) -> tuple[Meaning, int] | None:
+        """Return the change in the list that goes against an answer: another column, or another use of its own."""
+        chosen, before = self.columns.get(meaning), self.layout.columns
+        if chosen is not None and chosen != before.get(meaning) and column_letters(chosen) not in named[:1]:
+            return meaning, chosen
+        for other, index in self.columns.items():
+            if other != meaning and before.get(other) != index and column_letters(index) in named:
+                return other, index
+        return None
 
     def _gives_number(self) -> bool:
         """Whether another volume is chosen, or another column of a number in the list."""

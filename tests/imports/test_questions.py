@@ -147,6 +147,8 @@ def test_an_answer_that_the_list_of_columns_contradicts_is_refused(granted, mana
     response = send(manager, granted, answer_ambiguous_column="C", column_1="units")
     assert response.status_code == 422
     assert "vous répondez la colonne C" in html.unescape(response.content.decode())
+    response = send(manager, granted, answer_ambiguous_column="C", column_2="email")
+    assert "vous donnez « Adresse e-mail » à C" in html.unescape(response.content.decode())
     assert send(manager, granted, answer_ambiguous_column="C", column_2="units").status_code == 302
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from imports import operations, tasks
+from imports.enums import ImportState
+from imports.layout import LayoutChoices
 from imports.models import SpreadsheetImport
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
@@ -55,16 +57,16 @@ def test_a_sum_that_was_asked_for_is_remembered_and_named(officer, pool, schools
     assert (again.questions, list(again.sums.values())) == ([], [[1, 2]])
 
 
-def test_an_answer_given_otherwise_is_remembered_once_applied(pool, schools, member):
-    content = build(schools)
+def test_a_sum_answered_otherwise_is_remembered_once_applied(pool, schools, member):
+    content = build(schools, ["UAI", "CP", "CE1"], ((1, 2), (2, 1), (3, 1)))
     first = upload_and_parse(pool, content)
-    first.choices = type(first.choices)(answers={"ambiguous_column": "B"})
-    first.state = "uploaded"
+    first.choices, first.state = LayoutChoices(answers={"level_columns": "B+C"}), ImportState.UPLOADED
     first.save()
     tasks.read(import_id=first.pk)
     first.refresh_from_db()
     operations.remember_layout(first, by=member(), at=TERM)
-    assert upload_and_parse(pool, content).layout.questions == []
+    again = upload_and_parse(pool, content).layout
+    assert (again.questions, list(again.sums.values())) == ([], [[1, 2]])
 
 
 def test_another_answer_replaces_the_remembered_one(officer, pool, schools):
