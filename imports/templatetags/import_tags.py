@@ -93,9 +93,9 @@ def original_units(row: ImportRow) -> str:
 
 
 @register.filter
-def visible_problems(row: ImportRow, told: frozenset[str]) -> list[dict[str, Any]]:
-    """Return the problems that are not shown elsewhere in the row. `told`: codes that are told above the rows."""
-    return [problem for problem in row.problems if problem["code"] not in wording.SHOWN_SEPARATELY | told]
+def visible_problems(row: ImportRow, codes_above: frozenset[str]) -> list[dict[str, Any]]:
+    """Return the problems that are not shown elsewhere in the row. `codes_above`: told above the rows."""
+    return [problem for problem in row.problems if problem["code"] not in wording.SHOWN_SEPARATELY | codes_above]
 
 
 @register.filter

@@ -48,7 +48,7 @@ class RowFilter:
     #: Whether rows that share a remark are shown one by one. Bulk actions take them in either case.
     one_by_one: bool = False
     #: Whether the page says above the rows what their remark is (of all rows: what their remarks are), and not in each.
-    told_above: bool = False
+    remark_above: bool = False
 
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> Self:
@@ -63,7 +63,7 @@ class RowFilter:
             sheet=int(sheet) if sheet.isascii() and sheet.isdecimal() and len(sheet) < 6 else None,  # noqa: PLR2004
             altered=parameters.get("modifiees") == "1",
             one_by_one=parameters.get("une_a_une") == "1",
-            told_above=parameters.get("dite_au_dessus") == "1",
+            remark_above=parameters.get("remarque_au_dessus") == "1",
         )
 
     def words(self) -> dict[str, str]:
@@ -76,7 +76,7 @@ class RowFilter:
             "feuille": "" if self.sheet is None else str(self.sheet),
             "modifiees": "1" if self.altered else "",
             "une_a_une": "1" if self.one_by_one else "",
-            "dite_au_dessus": "1" if self.told_above else "",
+            "remarque_au_dessus": "1" if self.remark_above else "",
         }
         return {name: word for name, word in values.items() if word}
 
@@ -91,9 +91,9 @@ class RowFilter:
         return bool(self.state or self.text or self.altered or self.sheet is not None)
 
     @property
-    def told_codes(self) -> frozenset[str]:
+    def codes_above(self) -> frozenset[str]:
         """Codes of the remarks that the page tells above the rows."""
-        if not self.told_above:
+        if not self.remark_above:
             return frozenset()
         return frozenset({self.remark} if self.state else REMARK_CODES)
 

@@ -181,15 +181,15 @@ def build_lines(counts: Iterable[RemarkCount]) -> list[RemarkLine]:
 
 
 def find_shared_sentence(rows: Collection[ImportRow], code: str) -> str:
-    """Return what the remark says in the same words of each of these rows, of their schools apart; "" if it differs."""
-    said = {_say_of_any_school(row, code) for row in rows}
-    return said.pop() if len(rows) > 1 and len(said) == 1 else ""
+    """Return the sentence of this remark if it is the same for all of these rows but for their schools, else ""."""
+    sentences = {_generalize(row, code) for row in rows}
+    return sentences.pop() if len(rows) > 1 and len(sentences) == 1 else ""
 
 
-def _say_of_any_school(row: ImportRow, code: str) -> str:
+def _generalize(row: ImportRow, code: str) -> str:
     message: str = next((problem["message"] for problem in row.problems if problem["code"] == code), "")
-    said = message.replace(f"« {row.label} »", "cette école") if row.label else message
-    return said[:1].upper() + said[1:]
+    sentence = message.replace(f"« {row.label} »", "cette école") if row.label else message
+    return sentence[:1].upper() + sentence[1:]
 
 
 def describe_rows(one: RemarkCount) -> str:

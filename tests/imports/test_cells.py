@@ -97,7 +97,7 @@ LONG = "direction.ecole.elementaire.jean.jaures"
         (f"{LONG * 3}.fr", f"« {(LONG * 3)[:80]}… » n'est pas une adresse e-mail : il y manque le signe @."),
     ],
 )
-def test_the_addresses_of_a_cell_are_told_apart_whatever_parts_them(cell, message):
+def test_the_addresses_of_a_cell_are_parted_whatever_stands_between(cell, message):
     """The one that is wrong is named, whole; what is too long to show says that it is cut."""
     problem: Any = parse_email(cell)
     assert message in problem.message

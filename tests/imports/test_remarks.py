@@ -49,12 +49,12 @@ def test_rows_with_one_remark_are_a_line_that_opens(officer, mixed):
 
 
 def test_a_sentence_that_all_rows_share_stands_once_above_them(officer, mixed):
-    address, said = import_url("detail", mixed.pk), "Cette école n'a pas de classe du CP au CM2 ; cochez"
+    address, sentence = import_url("detail", mixed.pk), "Cette école n'a pas de classe du CP au CM2 ; cochez"
     opened = {"onglet": "toutes", "remarque": "no_elementary", "etat": "unticked"}
     page = page_text(officer.get(address, opened))
-    assert page.count("n'a pas de classe du CP au CM2") == page.count(said) == 1
+    assert page.count("n'a pas de classe du CP au CM2") == page.count(sentence) == 1
     assert "C’est juste" not in page  # the box to tick says it
-    here, form = import_url("row", mixed.pk, 0, 4), opened | {"dite_au_dessus": "1"}
+    here, form = import_url("row", mixed.pk, 0, 4), opened | {"remarque_au_dessus": "1"}
     part = page_text(officer.post(here, form | {"action": "tick", "ticked": "1"}, headers={"HX-Request": "true"}))
     assert "n'a pas de classe" not in part.split("<template>")[0]
     assert "n'a pas de classe" in page_text(officer.get(here, form))  # a page of its own, without scripts

@@ -143,7 +143,7 @@ def test_the_form_stays_open_with_what_was_typed_and_its_fault(officer, pool, na
 
 
 @pytest.mark.parametrize(
-    ("content", "units_for_all", "said"),
+    ("content", "units_for_all", "sentence"),
     [
         ("UAI;Licences\n{};-3", None, "Le fichier dit « -3 »."),
         ("UAI;Nb classes\n{};6", None, "Le fichier dit « 6 »."),
@@ -151,13 +151,13 @@ def test_the_form_stays_open_with_what_was_typed_and_its_fault(officer, pool, na
         ("UAI;École\n{};Zola", 5, "Le nombre pour toutes les écoles est 5."),
     ],
 )
-def test_a_corrected_number_shows_the_one_it_replaces_and_a_way_back(officer, pool, content, units_for_all, said):
+def test_a_corrected_number_shows_the_one_it_replaces_and_a_way_back(officer, pool, content, units_for_all, sentence):
     content = content.format(SchoolFactory().pk).encode()
     spreadsheet_import = upload_and_parse(pool, content, units_for_all=units_for_all)
     before = rows(spreadsheet_import)[2]
     here = import_url("row", spreadsheet_import.pk, 0, 2)
     part = page_text(officer.post(here, {"action": "fix", "units": "4"}, headers={"HX-Request": "true"}))
-    assert said in part
+    assert sentence in part
     assert "Annuler la correction" in part
     assert rows(spreadsheet_import)[2].units == 4
     part = page_text(officer.post(here, {"action": "revert"}, headers={"HX-Request": "true"}))

@@ -48,20 +48,20 @@ def build_verification_context(request: OfficeHttpRequest, spreadsheet_import: S
         chosen = replace(chosen, tab=TO_RESOLVE if to_resolve and not chosen.narrows else ALL_ROWS)
     found = queries.filter_rows(spreadsheet_import, **chosen.as_row_query())
     filtered = found.count()
-    tells_ticked = False
+    shows_ticked = False
     if not chosen.narrows and not chosen.one_by_one:
         gathered = [one for one in remark_counts if is_gathered(one)]
         shown = exclude_remarks(found, gathered)
         if not shown.exists():
             # The table is ready: what will be applied is shown, below the lines that tell of it.
             shown = exclude_remarks(found, [one for one in gathered if one.state is not RemarkState.TICKED])
-            tells_ticked = True
+            shows_ticked = True
         found = shown
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     rows = list(page.object_list)
     one_by_one = chosen.query(one_by_one=True)
     sentence = find_shared_sentence(rows, chosen.remark) if chosen.state else ""
-    chosen = replace(chosen, told_above=bool(sentence) or tells_ticked)
+    chosen = replace(chosen, remark_above=bool(sentence) or shows_ticked)
     return build_summary_context(
         request, spreadsheet_import, chosen, back=request.get_full_path(), remark_counts=remark_counts
     ) | {
@@ -136,7 +136,7 @@ def _tabs(
     tabs = [(TO_RESOLVE, "À régler", to_resolve)]
     tabs += [(verdict.value, label, counts.get(verdict, 0)) for verdict, label in wording.TABS.items()]
     tabs.append((ALL_ROWS, "Toutes", sum(counts.values())))
-    tab_filter = replace(chosen, remark="", state="", one_by_one=False, told_above=False)
+    tab_filter = replace(chosen, remark="", state="", one_by_one=False, remark_above=False)
     return [
         {
             "label": label,
