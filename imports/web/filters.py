@@ -47,8 +47,8 @@ class RowFilter:
     altered: bool = False
     #: Whether rows that share a remark are shown one by one. Bulk actions take them in either case.
     one_by_one: bool = False
-    #: Whether the page says above the rows what their remark is (of all rows: what their remarks are), and not in each.
-    remark_above: bool = False
+    #: Codes of the remarks that the page tells above the rows, and not in each of them.
+    codes_above: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> Self:
@@ -63,7 +63,7 @@ class RowFilter:
             sheet=int(sheet) if sheet.isascii() and sheet.isdecimal() and len(sheet) < 6 else None,  # noqa: PLR2004
             altered=parameters.get("modifiees") == "1",
             one_by_one=parameters.get("une_a_une") == "1",
-            remark_above=parameters.get("remarque_au_dessus") == "1",
+            codes_above=frozenset(parameters.get("au_dessus", "").split(",")).intersection(REMARK_CODES),
         )
 
     def words(self) -> dict[str, str]:
@@ -76,7 +76,7 @@ class RowFilter:
             "feuille": "" if self.sheet is None else str(self.sheet),
             "modifiees": "1" if self.altered else "",
             "une_a_une": "1" if self.one_by_one else "",
-            "remarque_au_dessus": "1" if self.remark_above else "",
+            "au_dessus": ",".join(sorted(self.codes_above)),
         }
         return {name: word for name, word in values.items() if word}
 
@@ -89,13 +89,6 @@ class RowFilter:
     def narrows(self) -> bool:
         """Whether anything but the tab is filtered."""
         return bool(self.state or self.text or self.altered or self.sheet is not None)
-
-    @property
-    def codes_above(self) -> frozenset[str]:
-        """Codes of the remarks that the page tells above the rows."""
-        if not self.remark_above:
-            return frozenset()
-        return frozenset({self.remark} if self.state else REMARK_CODES)
 
     def as_row_query(self) -> RowQuery:
         """Return the keyword arguments of `queries.filter_rows` and of bulk operations."""

@@ -54,7 +54,7 @@ def test_a_sentence_that_all_rows_share_stands_once_above_them(officer, mixed):
     page = page_text(officer.get(address, opened))
     assert page.count("n'a pas de classe du CP au CM2") == page.count(sentence) == 1
     assert "C’est juste" not in page  # the box to tick says it
-    here, form = import_url("row", mixed.pk, 0, 4), opened | {"remarque_au_dessus": "1"}
+    here, form = import_url("row", mixed.pk, 0, 4), opened | {"au_dessus": "no_elementary"}
     part = page_text(officer.post(here, form | {"action": "tick", "ticked": "1"}, headers={"HX-Request": "true"}))
     assert "n'a pas de classe" not in part.split("<template>")[0]
     assert "n'a pas de classe" in page_text(officer.get(here, form))  # a page of its own, without scripts
@@ -62,14 +62,16 @@ def test_a_sentence_that_all_rows_share_stands_once_above_them(officer, mixed):
     assert page_text(officer.get(address, opened)).count("l'annuaire ne le connaît pas") == 3  # each its own UAI
 
 
-def test_a_table_that_is_ready_shows_its_ticked_rows_below_their_remarks(officer, pool):
-    """All of them have a remark, so that lines gather them all."""
+@pytest.mark.parametrize("plain", [0, 1])
+def test_a_table_that_is_ready_shows_its_ticked_rows_below_their_remarks(officer, pool, plain):
+    """Whether all of them have a remark, so that lines gather them all, or all but one."""
     rows = [(school, 1, f"a{school.pk}@b.example") for school in SchoolFactory.create_batch(3)]
-    nurseries = [(school, 1) for school in SchoolFactory.create_batch(3, has_elementary=False)]
-    spreadsheet_import = upload_and_parse(pool, schools_csv(*rows, *nurseries, titles=("UAI", "Licences", "E-mail")))
+    others = [(school, 1) for school in SchoolFactory.create_batch(3, has_elementary=False)]
+    others += [(SchoolFactory(), 1)] * plain
+    spreadsheet_import = upload_and_parse(pool, schools_csv(*rows, *others, titles=("UAI", "Licences", "E-mail")))
     page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
     assert "3 adresses inconnues de l'annuaire, cochées" in page
-    assert shown(page) == {2, 3, 4}
+    assert shown(page) == ({2, 3, 4, 8} if plain else {2, 3, 4})
     assert "Cette adresse n'est pas celle" not in page
     one_by_one = {"onglet": "toutes", "une_a_une": "1"}
     page = page_text(officer.get(import_url("detail", spreadsheet_import.pk), one_by_one))

@@ -101,7 +101,7 @@ def _render_row(
         request,
         spreadsheet_import,
         # A page of this row alone has nothing above it.
-        chosen if request.htmx else replace(chosen, remark_above=False),
+        chosen if request.htmx else replace(chosen, codes_above=frozenset()),
         back=get_return_url((request.POST or request.GET).get("retour", ""), spreadsheet_import.pk),
     )
     context |= {"row": found, "choices": load_choices(spreadsheet_import, [found])}

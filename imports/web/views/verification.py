@@ -43,25 +43,25 @@ def build_verification_context(request: OfficeHttpRequest, spreadsheet_import: S
     """
     chosen = get_row_filter(request)
     remark_counts = count_remarks(spreadsheet_import)
+    to_resolve = any(one.state is RemarkState.TO_RESOLVE for one in remark_counts)
     if not chosen.tab:
-        to_resolve = any(one.state is RemarkState.TO_RESOLVE for one in remark_counts)
         chosen = replace(chosen, tab=TO_RESOLVE if to_resolve and not chosen.narrows else ALL_ROWS)
     found = queries.filter_rows(spreadsheet_import, **chosen.as_row_query())
     filtered = found.count()
-    shows_ticked = False
+    above: set[str] = set()
     if not chosen.narrows and not chosen.one_by_one:
-        gathered = [one for one in remark_counts if is_gathered(one)]
-        shown = exclude_remarks(found, gathered)
-        if not shown.exists():
+        gathered = {one for one in remark_counts if is_gathered(one)}
+        ticked = {one for one in gathered if one.state is RemarkState.TICKED}
+        if not to_resolve or not exclude_remarks(found, gathered).exists():
             # The table is ready: what will be applied is shown, below the lines that tell of it.
-            shown = exclude_remarks(found, [one for one in gathered if one.state is not RemarkState.TICKED])
-            shows_ticked = True
-        found = shown
+            gathered -= ticked
+            above = {one.code for one in ticked}
+        found = exclude_remarks(found, gathered)
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     rows = list(page.object_list)
     one_by_one = chosen.query(one_by_one=True)
     sentence = find_shared_sentence(rows, chosen.remark) if chosen.state else ""
-    chosen = replace(chosen, remark_above=bool(sentence) or shows_ticked)
+    chosen = replace(chosen, codes_above=frozenset(above | ({chosen.remark} if sentence else set())))
     return build_summary_context(
         request, spreadsheet_import, chosen, back=request.get_full_path(), remark_counts=remark_counts
     ) | {
@@ -136,7 +136,7 @@ def _tabs(
     tabs = [(TO_RESOLVE, "À régler", to_resolve)]
     tabs += [(verdict.value, label, counts.get(verdict, 0)) for verdict, label in wording.TABS.items()]
     tabs.append((ALL_ROWS, "Toutes", sum(counts.values())))
-    tab_filter = replace(chosen, remark="", state="", one_by_one=False, remark_above=False)
+    tab_filter = replace(chosen, remark="", state="", one_by_one=False, codes_above=frozenset())
     return [
         {
             "label": label,
