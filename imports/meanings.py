@@ -39,9 +39,10 @@ LISTS_SHEET = "Pep_listes"
 #: Titles of the columns added to an annotated workbook: problems, proposed schools, chosen school. Only the last is
 #: parsed.
 ADDED_TITLES = ("Ce qui ne va pas", "Propositions", "Votre choix (UAI)")
-#: Fills of its cells: light red for errors and conflicts, light amber for warnings. In no standard palette, so that
-#: they can be recognised; the original fill is kept in the background colour, which a solid fill does not use.
-SEVERE_COLOUR, WARNING_COLOUR = "FFFFC9C4", "FFFFE7A3"
+#: Fills of its cells: light red for errors and conflicts, light amber for warnings, light green for what was decided on
+#: the page. In no standard palette, so that they can be recognised; the original fill is kept in the background colour,
+#: which a solid fill does not use.
+MARK_COLOURS = SEVERE_COLOUR, WARNING_COLOUR, DECIDED_COLOUR = "FFFFC9C4", "FFFFE7A3", "FFD3EBC9"
 
 LABELS = {
     Meaning.UAI: "UAI de l'école",

@@ -12,7 +12,7 @@ from imports.formats.exceptions import damaged
 from imports.formats.sheet_types import CellColour
 from imports.formats.workbook_palette import BLACK, THEME, WHITE, WorkbookPalette, parse_rgb, read_theme
 from imports.formats.xlsx_styles import STYLES
-from imports.meanings import SEVERE_COLOUR, WARNING_COLOUR
+from imports.meanings import MARK_COLOURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,7 +83,7 @@ class _ColourStyleScanner:
             self._is_solid = attributes.get("patternType") == "solid"
         elif element == "fgColor" and self._is_solid and self._fills:
             self._fills[-1] = attributes
-        elif element == "bgColor" and self._fills and self._fills[-1].get("rgb") in (SEVERE_COLOUR, WARNING_COLOUR):
+        elif element == "bgColor" and self._fills and self._fills[-1].get("rgb") in MARK_COLOURS:
             # Our own mark of a problem, which keeps the colour that the cell had.
             self._fills[-1] = attributes
 

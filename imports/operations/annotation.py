@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Q
 
 from core.tenant_connection import connection
-from imports.enums import ImportState, Verdict
+from imports.enums import ImportState, RowMatchMethod, Verdict
 from imports.foreign_files import annotate_foreign_file
+from imports.meanings import Meaning
 from imports.models import AnnotatedFile, ImportFile, ImportRow
 from imports.operations.import_lock import ANNOTATE_TASK, lock_import, queue_task
 from imports.workbooks import provenance
-from imports.workbooks.marks import TableLocation, build_mark
+from imports.workbooks.marks import RowDecision, TableLocation, build_mark, format_school
 
 if TYPE_CHECKING:
     from imports.models import SpreadsheetImport
@@ -24,12 +25,18 @@ if TYPE_CHECKING:
 
 #: Time after which building the workbook counts as failed, whatever its size.
 MAX_DURATION = datetime.timedelta(minutes=15)
+_MARKED_FIELDS = (
+    *("sheet", "number", "verdict", "problems", "proposals", "edits", "set_aside", "conflict_resolution"),
+    *("uai", "label", "match_method"),
+)
 _DIGEST_SQL = """
 SELECT encode(sha256(convert_to(coalesce(string_agg(
-           concat_ws('|', sheet, number, verdict, problems, proposals), E'\\n' ORDER BY sheet, number), ''), 'UTF8')),
+           concat_ws('|', sheet, number, verdict, problems, proposals, edits, set_aside, conflict_resolution),
+           E'\\n' ORDER BY sheet, number), ''), 'UTF8')),
        'hex')
 FROM imports_importrow
-WHERE import_id = %s AND verdict <> 'ignored' AND problems <> '[]' AND conflict_resolution = ''
+WHERE import_id = %s
+  AND (verdict <> 'ignored' AND problems <> '[]' OR edits <> '{}' OR set_aside OR conflict_resolution <> '')
 """
 
 
@@ -61,7 +68,7 @@ def get_annotation_state(spreadsheet_import: SpreadsheetImport, at: datetime.dat
 
 
 def compute_problem_digest(spreadsheet_import: SpreadsheetImport) -> str:
-    """Return the digest of the current problems of the rows."""
+    """Return the digest of the current problems of the rows, and of what was decided about them."""
     with connection.cursor() as cursor:
         cursor.execute(_DIGEST_SQL, [spreadsheet_import.pk])
         value: str = cursor.fetchone()[0]
@@ -102,27 +109,35 @@ def build_annotated_workbook(spreadsheet_import: SpreadsheetImport) -> tuple[Ann
 
 
 def build_marks(spreadsheet_import: SpreadsheetImport) -> list[RowMarks]:
-    """Return the marks of the rows with problems, in order."""
+    """Return the marks of the rows with problems or decisions, in order."""
     layout = spreadsheet_import.layout
-    faulty = (
-        ImportRow.objects.filter(import_id=spreadsheet_import.pk, conflict_resolution="")
-        .exclude(Q(verdict=Verdict.IGNORED) | Q(problems=[]))
+    problematic = ~Q(verdict=Verdict.IGNORED) & ~Q(problems=[])
+    decided = ~Q(edits={}) | Q(set_aside=True) | ~Q(conflict_resolution="")
+    found = (
+        ImportRow.objects.filter(problematic | decided, import_id=spreadsheet_import.pk)
         .order_by("sheet", "number")
-        .values_list("sheet", "number", "verdict", "problems", "proposals")
+        .values_list(*_MARKED_FIELDS, named=True)
     )
     marks = (
         build_mark(
-            sheet=sheet,
-            number=number,
-            verdict=verdict,
-            problems=problems,
-            proposals=proposals,
-            columns=layout.columns_at(sheet, number),
+            sheet=row.sheet,
+            number=row.number,
+            verdict=row.verdict,
+            problems=row.problems,
+            proposals=row.proposals,
+            decision=RowDecision(row.edits, _format_chosen(row), row.set_aside, row.conflict_resolution),
+            columns=layout.columns_at(row.sheet, row.number),
             volume=layout.volume,
         )
-        for sheet, number, verdict, problems, proposals in faulty.iterator(chunk_size=2_000)
+        for row in found.iterator(chunk_size=2_000)
     )
     return [made for made in marks if made is not None]
+
+
+def _format_chosen(row: Any) -> str:
+    """Return the school that a member chose for a row on the page, "" if none."""
+    chosen = row.edits.get(Meaning.UAI) and row.match_method == RowMatchMethod.CHOSEN
+    return format_school(row.uai, row.label) if chosen else ""
 
 
 @transaction.atomic

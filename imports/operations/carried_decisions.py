@@ -22,7 +22,8 @@ from imports.operations.request_answers import RequestAnswer, answer_request
 #: States in which an import is cancelled when a corrected file replaces it.
 _REPLACEABLE_STATES = (ImportState.UPLOADED, ImportState.READ, ImportState.CHECKED)
 # Each row of the corrected file with the earlier row that has the same cells, apart from the choice; duplicates are
-# paired in order; NULL if there is none. Then whether the choice differs.
+# paired in order; NULL if there is none. Then whether the choice differs, also from the school chosen on the page,
+# which the annotated workbook repeats.
 _PAIRS_SQL = """
 WITH sheets AS (SELECT * FROM unnest(%(now)s::int[], %(was)s::int[]) AS one (now, was)),
 later AS (
@@ -32,10 +33,12 @@ later AS (
 ),
 earlier AS (
     SELECT row.id, sheets.now AS sheet, row.cells, row.cells - 'choice' AS said,
-           row_number() OVER (PARTITION BY row.sheet, row.cells - 'choice' ORDER BY row.number) AS nth
+           row_number() OVER (PARTITION BY row.sheet, row.cells - 'choice' ORDER BY row.number) AS nth,
+           row.edits ->> 'uai' AS chosen
     FROM imports_importrow AS row JOIN sheets ON sheets.was = row.sheet WHERE row.import_id = %(earlier)s
 )
 SELECT later.id, earlier.id, later.cells -> 'choice' IS DISTINCT FROM earlier.cells -> 'choice'
+       AND split_part(later.cells ->> 'choice', ' ', 1) IS DISTINCT FROM earlier.chosen
 FROM later LEFT JOIN earlier USING (sheet, said, nth)
 """
 # A tick set or removed by a member is kept if the verdict is the same. Untick first: the database allows one ticked row

@@ -104,8 +104,7 @@ class _SheetWriter:
             cell = cells[column]
             if not isinstance(cell, Cell):
                 cell = WriteOnlyCell(self.page, cell)
-            colour = cell_marks.colour_severe if any(fault.severe for fault in faults) else cell_marks.colour_warning
-            self.styles.apply(colour, cell)
+            self.styles.apply(cell_marks.choose_colour(faults), cell)
             self.notes.add(cell, [fault.words for fault in faults])
             cells[column] = cell
         proposals = "\n".join(mark.proposals)
@@ -113,7 +112,8 @@ class _SheetWriter:
         for cell in texts:
             self.styles.apply(cell_marks.wrap_text, cell)
         self.offers.offer(proposals, mark.proposals)
-        return [*cells, *texts, build_cell(self.page, choice)]
+        chosen = build_text_cell(self.page, mark.choice) if mark.choice else build_cell(self.page, choice)
+        return [*cells, *texts, chosen]
 
     def _attach(self, top: int) -> None:
         rule = choice_lists.build_validation(get_column_letter(self.first + 2), top)

@@ -124,8 +124,7 @@ def _mark_row(sheet: Worksheet, mark: RowMarks, row_column: int, added: AddedCol
         by_cell[row_column if fault.column is None else fault.column].append(fault)
     for column, faults in by_cell.items():
         cell = _anchor(sheet, mark.number, column + 1)
-        colour = cell_marks.colour_severe if any(fault.severe for fault in faults) else cell_marks.colour_warning
-        added.styles.apply(colour, cell)
+        added.styles.apply(cell_marks.choose_colour(faults), cell)
         added.notes.add(cell, [fault.words for fault in faults])
     texts = ("\n".join(fault.words for fault in mark.faults), "\n".join(mark.proposals))
     for offset, text in enumerate(texts):
@@ -133,8 +132,11 @@ def _mark_row(sheet: Worksheet, mark: RowMarks, row_column: int, added: AddedCol
         set_text(beside, text)
         added.styles.apply(cell_marks.wrap_text, beside)
     added.offers.offer(texts[1], mark.proposals)
+    choice = _anchor(sheet, mark.number, added.first + 3)
+    if mark.choice:
+        set_text(choice, mark.choice)
     # Editable even in a protected sheet.
-    added.styles.apply(cell_marks.unlock_cell, _anchor(sheet, mark.number, added.first + 3))
+    added.styles.apply(cell_marks.unlock_cell, choice)
 
 
 def _anchor(sheet: Worksheet, row: int, column: int) -> Cell:

@@ -10,13 +10,15 @@ from openpyxl.styles import PatternFill, Protection
 from openpyxl.styles.colors import Color
 
 from core.workbook import WRAPPED
-from imports.meanings import SEVERE_COLOUR, WARNING_COLOUR
+from imports.meanings import DECIDED_COLOUR, MARK_COLOURS, SEVERE_COLOUR, WARNING_COLOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from openpyxl.cell import Cell
     from openpyxl.worksheet.worksheet import Worksheet
+
+    from imports.workbooks.marks import MarkedProblem
 
 AUTHOR = "Pep's"
 _SEPARATOR = "— Pep's —"
@@ -48,20 +50,32 @@ def build_note(sentences: Sequence[str], *, before: Comment | None = None) -> Co
     return Comment(f"{before.text}\n{_SEPARATOR}\n{text}", before.author, height=height + 60, width=300)
 
 
-def build_fill(*, severe: bool, before: Any = None) -> PatternFill:
-    """Return the fill of a cell with problems, which keeps the original colour."""
+def build_fill(colour: str, *, before: Any = None) -> PatternFill:
+    """Return the fill of a marked cell, which keeps the original colour."""
     previous = before.fgColor if before is not None and before.fill_type == "solid" else _NO_FILL
-    return PatternFill("solid", fgColor=SEVERE_COLOUR if severe else WARNING_COLOUR, bgColor=copy(previous))
+    return PatternFill("solid", fgColor=colour, bgColor=copy(previous))
 
 
 def colour_severe(cell: Cell) -> None:
     """Colour a cell with an error or a conflict."""
-    cell.fill = build_fill(severe=True, before=cell.fill)
+    cell.fill = build_fill(SEVERE_COLOUR, before=cell.fill)
 
 
 def colour_warning(cell: Cell) -> None:
     """Colour a cell with a warning."""
-    cell.fill = build_fill(severe=False, before=cell.fill)
+    cell.fill = build_fill(WARNING_COLOUR, before=cell.fill)
+
+
+def colour_decided(cell: Cell) -> None:
+    """Colour a cell that a member corrected on the page."""
+    cell.fill = build_fill(DECIDED_COLOUR, before=cell.fill)
+
+
+def choose_colour(faults: Sequence[MarkedProblem]) -> Callable[[Cell], None]:
+    """Return what colours a cell with these problems and decisions: the gravest counts."""
+    if any(fault.severe for fault in faults):
+        return colour_severe
+    return colour_decided if all(fault.decided for fault in faults) else colour_warning
 
 
 def wrap_text(cell: Cell) -> None:
@@ -77,11 +91,7 @@ def unlock_cell(cell: Cell) -> None:
 def remove_marks(sheet: Worksheet) -> None:
     """Remove the colours and notes of an earlier annotation."""
     for cell in sheet._cells.values():  # noqa: SLF001 - iterating rows would create cells
-        if (
-            cell.has_style
-            and cell.fill.fill_type == "solid"
-            and cell.fill.fgColor.rgb in (SEVERE_COLOUR, WARNING_COLOUR)
-        ):
+        if cell.has_style and cell.fill.fill_type == "solid" and cell.fill.fgColor.rgb in MARK_COLOURS:
             previous = cell.fill.bgColor
             is_default = (
                 previous.type == "indexed" and previous.indexed == _NO_FILL.indexed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imports.enums import Verdict, Volume
-from imports.meanings import Meaning
+from imports.enums import ConflictResolution, Verdict, Volume
+from imports.meanings import LABELS, Meaning
 from imports.parsing.spreadsheet import volume_column
 
 if TYPE_CHECKING:
@@ -21,12 +21,14 @@ _WILDCARDS = str.maketrans("*?~", "   ")
 
 
 class MarkedProblem(NamedTuple):
-    """A problem, and the column (from 0) of its cell; None for the whole row."""
+    """A problem or a decision, and the column (from 0) of its cell; None for the whole row."""
 
     column: int | None
     words: str
     #: An error or a conflict, not a warning.
     severe: bool
+    #: No problem, but what a member decided on the page.
+    decided: bool = False
 
 
 class RowMarks(NamedTuple):
@@ -37,6 +39,19 @@ class RowMarks(NamedTuple):
     faults: tuple[MarkedProblem, ...]
     #: For example « 0301234D – École Zola – Nîmes ».
     proposals: tuple[str, ...]
+    #: The school that a member chose on the page, as a proposal; "" to leave what the column says.
+    choice: str = ""
+
+
+class RowDecision(NamedTuple):
+    """What a member decided about a row on the page."""
+
+    #: New cell texts by meaning.
+    edits: Mapping[str, str]
+    #: The school they chose, as a proposal, "" if none.
+    chosen: str
+    set_aside: bool
+    conflict_resolution: str
 
 
 class TableLocation(NamedTuple):
@@ -79,14 +94,14 @@ def build_mark(
     verdict: str,
     problems: Iterable[Mapping[str, Any]],
     proposals: Iterable[Mapping[str, Any]],
+    decision: RowDecision,
     columns: Mapping[Meaning, int],
     volume: Volume | None,
 ) -> RowMarks | None:
-    """Return the mark of a row, None if it has no problem."""
-    if verdict == Verdict.IGNORED:
-        return None
-    faults = []
-    for problem in problems:
+    """Return the mark of a row, None if it has neither a problem nor a decision."""
+    faults = _mark_decision(decision, columns, volume)
+    settled = verdict == Verdict.IGNORED or bool(decision.conflict_resolution)
+    for problem in () if settled else problems:
         if problem["code"] in _INFORMATIVE_CODES:
             continue
         # In a conflict only the problem of the number is severe; others are warnings.
@@ -97,8 +112,37 @@ def build_mark(
         )
     if not faults:
         return None
-    labels = tuple(f"{proposal['uai']} – {proposal['label'].translate(_WILDCARDS)}" for proposal in proposals)
-    return RowMarks(sheet, number, tuple(faults), labels)
+    labels = () if settled else tuple(format_school(proposal["uai"], proposal["label"]) for proposal in proposals)
+    return RowMarks(sheet, number, tuple(faults), labels, decision.chosen)
+
+
+def format_school(uai: str, label: str) -> str:
+    """Return a school as the lists of proposals name it."""
+    return f"{uai} – {label.translate(_WILDCARDS)}"
+
+
+def _mark_decision(decision: RowDecision, columns: Mapping[Meaning, int], volume: Volume | None) -> list[MarkedProblem]:
+    """Return what was decided on the page, each at the cell that it is about."""
+    words = {
+        meaning: f"Corrigé ici : {text} ({_lower(LABELS[Meaning(meaning)])})"
+        if text
+        else f"Vidé ici ({_lower(LABELS[Meaning(meaning)])})"
+        for meaning, text in decision.edits.items()
+    }
+    if decision.chosen:
+        words[Meaning.UAI.value] = f"École choisie ici : {decision.chosen}"
+    if decision.set_aside:
+        words[""] = "Ligne mise de côté ici"
+    if decision.conflict_resolution:
+        words[Meaning.UNITS.value] = f"Décidé ici : {_lower(ConflictResolution(decision.conflict_resolution).label)}"
+    return [
+        MarkedProblem(_column(meaning, columns, volume), f"{text}.", severe=False, decided=True)
+        for meaning, text in words.items()
+    ]
+
+
+def _lower(label: str) -> str:
+    return label if label[:2].isupper() else label[0].lower() + label[1:]
 
 
 def _column(meaning: str, columns: Mapping[Meaning, int], volume: Volume | None) -> int | None:

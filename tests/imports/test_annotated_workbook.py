@@ -27,6 +27,7 @@ from imports.workbooks import annotated_workbook, provenance
 from imports.workbooks.annotated_original import annotate
 from imports.workbooks.marks import MarkedProblem, RowMarks, TableLocation
 from imports.workbooks.provenance import Provenance
+from licensing.pools.operations import allocate
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import build_annotated, upload_and_parse
@@ -252,11 +253,37 @@ def test_the_worker_builds_it_once_and_again_when_rows_changed(pool):
     assert annotation.request_annotation(import_id=spreadsheet_import.pk, at=TERM) is AnnotationState.READY
     operations.amend_row(import_id=spreadsheet_import.pk, number=2, edits={"units": "2"}, by=None, at=TERM)
     assert annotation.get_annotation_state(spreadsheet_import, TERM) is AnnotationState.OUT_OF_DATE
-    assert build_annotated(spreadsheet_import).worksheets[0]["C2"].value is None
+    assert build_annotated(spreadsheet_import).worksheets[0]["C2"].value == "Corrigé ici : 2 (nombre de licences)."
     assert (
         ProcrastinateJob.objects.filter(task_name="imports.annotate", args__import_id=spreadsheet_import.pk).count()
         == 2
     )
+
+
+@pytest.mark.parametrize("build", [build_xlsx, build_csv])
+def test_what_was_decided_on_the_page_is_written_beside_the_cells(pool, build):
+    """In the file as it came, and in one made anew from its values."""
+    named, other, held = SchoolFactory(name="Ecole Louis Pasteur"), *SchoolFactory.create_batch(2)
+    allocate(pool_id=pool.pk, uai=held.uai, units=5, recipient=held.email, by=None, at=TERM)
+    rows = [["", "Pasteur", 3], [other.uai, "", -3], [SchoolFactory().uai, "", 2], [held.uai, "", 2]]
+    spreadsheet_import = upload_and_parse(pool, build([["UAI", "École", "Licences"], *rows]), filename="a.xlsx")
+    changes: tuple[dict[str, Any], ...] = (
+        {"edits": {"uai": named.uai}},
+        {"edits": {"units": "12", "email": "direction@ville.fr"}},
+        {"set_aside": True},
+        {"conflict_resolution": "reduce"},
+    )
+    for number, change in enumerate(changes, start=2):
+        operations.amend_row(import_id=spreadsheet_import.pk, number=number, by=None, at=TERM, **change)
+    sheet = build_annotated(spreadsheet_import).worksheets[0]
+    school = f"{named.uai} – {named.name} – {named.commune}"
+    assert [sheet.cell(number, 6).value for number in range(2, 6)] == [school, None, None, None]
+    assert f"École choisie ici : {school}." in sheet["A2"].comment.text
+    assert sheet["C3"].comment.text.startswith("Corrigé ici : 12 (nombre de licences).")
+    assert "Corrigé ici : direction@ville.fr (adresse e-mail)." in sheet["D3"].value
+    assert sheet["D4"].value == "Ligne mise de côté ici."
+    assert (sheet["D5"].value, sheet["C5"].comment.text) == ("Décidé ici : réduire à ce nombre.",) * 2
+    assert sheet["C5"].fill.fgColor.rgb == cell_marks.DECIDED_COLOUR
 
 
 def test_a_stale_or_failed_workbook_job_is_shown_as_failed(pool, monkeypatch):

@@ -87,6 +87,20 @@ def test_a_school_chosen_in_the_workbook_overrides_the_page(pool, first):
     assert (row(spreadsheet_import, 4).set_aside, row(spreadsheet_import, 4).verdict) == (False, Verdict.NEW)
 
 
+def test_a_school_chosen_on_the_page_and_written_in_the_workbook_is_no_change(pool, first):
+    amend(first, 4, edits={"uai": first.schools[1].uai})
+    book = build_annotated(first)
+    assert book.active["F4"].value.startswith(first.schools[1].uai)
+    spreadsheet_import = upload_corrected(pool, book)
+    again = row(spreadsheet_import, 4)
+    assert (again.altered, again.uai, again.edits) == (False, first.schools[1].uai, {"uai": first.schools[1].uai})
+    book = build_annotated(spreadsheet_import)
+    other = SchoolFactory()
+    book.active["F4"] = other.uai
+    again = row(upload_corrected(pool, book, "encore.xlsx"), 4)
+    assert (again.altered, again.uai) == (True, other.uai)
+
+
 def test_the_last_of_several_rounds_counts(pool, first):
     book = build_annotated(first)
     second = upload_corrected(pool, book)
