@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from django.db import models
 
 
@@ -79,6 +81,19 @@ APPLICATION_REQUESTED = "import_application"
 APPLICATION_ANSWERED = "import_answer"
 #: Action of the audit entry of an applied import.
 APPLIED_ACTION = "import.applied"
+
+
+class RequestAnswer(StrEnum):
+    """What became of an import whose application was requested."""
+
+    APPLIED = "applied"
+    UNDONE = "undone"
+    CANCELLED = "cancelled"
+    #: By a corrected file.
+    REPLACED = "replaced"
+    #: Read anew with other settings.
+    READ_ANEW = "read_anew"
+    WITHDRAWN = "withdrawn"
 
 
 class RowEffect(models.TextChoices):

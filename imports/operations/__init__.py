@@ -4,6 +4,7 @@ Lock order: import → pool → what pools lock. Parsing and application run in 
 requests them; both are idempotent.
 """
 
+from imports.application_requests import describe_requests
 from imports.operations.application_request import list_managers_to_ask, request_application, withdraw_request
 from imports.operations.apply_rows import apply, confirm, return_to_review
 from imports.operations.awaited_rows import list_arrivals
@@ -48,6 +49,7 @@ __all__ = [
     "check_volume",
     "choose_layout",
     "confirm",
+    "describe_requests",
     "get_parsing_options",
     "get_undo_plan",
     "keep_row",

@@ -16,7 +16,7 @@ from imports.meanings import Meaning
 from imports.models import AnnotatedFile, ImportFile, ImportRow
 from imports.operations.import_lock import ANNOTATE_TASK, lock_import, queue_task
 from imports.workbooks import provenance
-from imports.workbooks.marks import RowDecision, TableLocation, build_mark, format_school
+from imports.workbooks.marks import PageDecision, TableLocation, build_mark, format_school
 
 if TYPE_CHECKING:
     from imports.models import SpreadsheetImport
@@ -125,7 +125,7 @@ def build_marks(spreadsheet_import: SpreadsheetImport) -> list[RowMarks]:
             verdict=row.verdict,
             problems=row.problems,
             proposals=row.proposals,
-            decision=RowDecision(row.edits, _format_chosen(row), row.set_aside, row.conflict_resolution),
+            decision=PageDecision(row.edits, _format_chosen(row), row.set_aside, row.conflict_resolution),
             columns=layout.columns_at(row.sheet, row.number),
             volume=layout.volume,
         )

@@ -10,10 +10,10 @@ from collectivities import audit_log
 from collectivities.models import Member, Role
 from core import formatting
 from imports import application_requests, queries
-from imports.enums import APPLICATION_REQUESTED, ImportState
+from imports.enums import APPLICATION_REQUESTED, ImportState, RequestAnswer
 from imports.exceptions import NobodyToAsk, NotEnoughLicences, NothingToApply
 from imports.operations.import_lock import lock_import
-from imports.operations.request_answers import IMPORT_TOPIC, REQUEST_FIELDS, RequestAnswer, end_request
+from imports.operations.request_answers import IMPORT_TOPIC, REQUEST_FIELDS, end_request
 from mailing import operations as mailing
 
 if TYPE_CHECKING:

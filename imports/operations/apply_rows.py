@@ -16,7 +16,7 @@ from imports import rows as import_rows
 from imports.checks import check_row, context_queries
 from imports.checks.problem_codes import OTHER_POOL_CODES
 from imports.confirmation_guard import build_guard
-from imports.enums import APPLIED_ACTION, ConflictResolution, ImportState, Purpose, Verdict
+from imports.enums import APPLIED_ACTION, ConflictResolution, ImportState, Purpose, RequestAnswer, Verdict
 from imports.exceptions import (
     ConfirmationRequired,
     NotEnoughLicences,
@@ -30,7 +30,7 @@ from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.import_lock import APPLY_TASK, lock_import, queue_task
 from imports.operations.recheck import recheck_import
 from imports.operations.remembered_layouts import remember_layout
-from imports.operations.request_answers import RequestAnswer, answer_request
+from imports.operations.request_answers import answer_request
 from licensing.pools.checks import compute_due_at
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations.allocation import allocate_many

@@ -11,12 +11,12 @@ from accounts.models import User
 from collectivities import audit_log
 from collectivities.models import AuditEntry
 from imports import progress
-from imports.enums import ImportState
+from imports.enums import ImportState, RequestAnswer
 from imports.models import ImportProgress, SpreadsheetImport
 from imports.operations.apply_rows import return_to_review
 from imports.operations.import_lock import OPEN_STATES, lock_import
 from imports.operations.intake import reject
-from imports.operations.request_answers import RequestAnswer, answer_request
+from imports.operations.request_answers import answer_request
 from tenants.cross_schema import query_all
 
 if TYPE_CHECKING:

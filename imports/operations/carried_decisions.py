@@ -13,11 +13,11 @@ from django.db.models import Q
 from accounts.models import User
 from collectivities import audit_log
 from core.workbook import clean_sheet_name
-from imports.enums import APPLICABLE, ImportState
+from imports.enums import APPLICABLE, ImportState, RequestAnswer
 from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.operations.recheck import change_rows
-from imports.operations.request_answers import RequestAnswer, answer_request
+from imports.operations.request_answers import answer_request
 
 #: States in which an import is cancelled when a corrected file replaces it.
 _REPLACEABLE_STATES = (ImportState.UPLOADED, ImportState.READ, ImportState.CHECKED)

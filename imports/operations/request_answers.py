@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from collectivities.models import Member
-from imports.enums import APPLICATION_ANSWERED
+from imports.enums import APPLICATION_ANSWERED, RequestAnswer
 from mailing import operations as mailing
 
 if TYPE_CHECKING:
@@ -19,19 +18,6 @@ if TYPE_CHECKING:
 IMPORT_TOPIC = "import"
 #: Fields of a request.
 REQUEST_FIELDS = ("requested_at", "requested_by_id", "requested_schools", "requested_units", "requested_digest")
-
-
-class RequestAnswer(StrEnum):
-    """What became of an import whose application was requested."""
-
-    APPLIED = "applied"
-    UNDONE = "undone"
-    CANCELLED = "cancelled"
-    #: By a corrected file.
-    REPLACED = "replaced"
-    #: Read anew with other settings.
-    READ_ANEW = "read_anew"
-    WITHDRAWN = "withdrawn"
 
 
 def answer_request(

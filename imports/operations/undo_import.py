@@ -10,10 +10,10 @@ from django.utils import timezone
 from collectivities import audit_log
 from collectivities.operations.portfolio_store import remove_from_portfolio, restore_contacts
 from core import formatting
-from imports.enums import ImportState, Purpose
+from imports.enums import ImportState, Purpose, RequestAnswer
 from imports.models import ImportProgress, SpreadsheetImport
 from imports.operations.import_lock import UNDO_TASK, lock_import, queue_task
-from imports.operations.request_answers import RequestAnswer, answer_request
+from imports.operations.request_answers import answer_request
 from imports.undo_plan import KeptRow, UndoPlan, build_undo_plan
 from licensing.pools.models import Pool
 from licensing.pools.operations.demands import AllocationStage, no_progress

@@ -43,7 +43,7 @@ class RowMarks(NamedTuple):
     choice: str = ""
 
 
-class RowDecision(NamedTuple):
+class PageDecision(NamedTuple):
     """What a member decided about a row on the page."""
 
     #: New cell texts by meaning.
@@ -94,7 +94,7 @@ def build_mark(
     verdict: str,
     problems: Iterable[Mapping[str, Any]],
     proposals: Iterable[Mapping[str, Any]],
-    decision: RowDecision,
+    decision: PageDecision,
     columns: Mapping[Meaning, int],
     volume: Volume | None,
 ) -> RowMarks | None:
@@ -121,7 +121,9 @@ def format_school(uai: str, label: str) -> str:
     return f"{uai} – {label.translate(_WILDCARDS)}"
 
 
-def _mark_decision(decision: RowDecision, columns: Mapping[Meaning, int], volume: Volume | None) -> list[MarkedProblem]:
+def _mark_decision(
+    decision: PageDecision, columns: Mapping[Meaning, int], volume: Volume | None
+) -> list[MarkedProblem]:
     """Return what was decided on the page, each at the cell that it is about."""
     words = {
         meaning: f"Corrigé ici : {text} ({_lower(LABELS[Meaning(meaning)])})"

@@ -16,10 +16,9 @@ from collectivities.access import office
 from collectivities.models import ACCOUNT_ACTIONS, PORTFOLIO_LIST_ACTIONS, AuditEntry, PortfolioSchool, Role
 from core import formatting
 from core.calendar import date_in_paris
-from imports.application_requests import describe_requests
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
-from imports.operations import list_arrivals
+from imports.operations import describe_requests, list_arrivals
 from licensing.billing.queries import has_rejected_invoice
 from licensing.entitlements.wording import countdown
 from licensing.orders.models import Order, OrderState

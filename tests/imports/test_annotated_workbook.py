@@ -263,7 +263,8 @@ def test_the_worker_builds_it_once_and_again_when_rows_changed(pool):
 @pytest.mark.parametrize("build", [build_xlsx, build_csv])
 def test_what_was_decided_on_the_page_is_written_beside_the_cells(pool, build):
     """In the file as it came, and in one made anew from its values."""
-    named, other, held = SchoolFactory(name="Ecole Louis Pasteur"), *SchoolFactory.create_batch(2)
+    named = SchoolFactory(name="Ecole Louis Pasteur")
+    other, held = SchoolFactory.create_batch(2)
     allocate(pool_id=pool.pk, uai=held.uai, units=5, recipient=held.email, by=None, at=TERM)
     rows = [["", "Pasteur", 3], [other.uai, "", -3], [SchoolFactory().uai, "", 2], [held.uai, "", 2]]
     spreadsheet_import = upload_and_parse(pool, build([["UAI", "École", "Licences"], *rows]), filename="a.xlsx")
