@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 from imports.meanings import TABLE_NOT_CHOSEN
-from imports.parsing.ignored_rows import GROUP, NOT_CHOSEN, NOTE, REPEATED_HEADER
+from imports.parsing.ignored_rows import GROUP, NOTE, REPEATED_HEADER
 from imports.parsing.questions import list_schools, overlap
 from imports.parsing.rows import leave_out_row
 from imports.question import AnswerOption, LayoutQuestion
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 CODE = "duplicate_tables"
 #: The answer that reads them all: schools that stand several times are then asked about, or reported row by row.
 ALL_TABLES = "all"
+#: Why the rows of the other tables are left out.
+NOT_CHOSEN = "Ligne d'un tableau que vous n'avez pas choisi."
 #: More sections are the pages of a printed list.
 MAX_SECTIONS = 100
 #: Enough of a heading to know the table by.
@@ -55,7 +57,7 @@ def resolve_duplicate_tables(tables: Sequence[ReadTable], answers: Mapping[str, 
     for section in found if question.answer not in ("", ALL_TABLES) else ():
         if section.option != question.answer:
             section.table.body.rows[section.start : section.stop] = [
-                row if row.ignored else leave_out_row(row, TABLE_NOT_CHOSEN, NOT_CHOSEN.reason) for row in section.rows
+                row if row.ignored else leave_out_row(row, TABLE_NOT_CHOSEN, NOT_CHOSEN) for row in section.rows
             ]
     return [question]
 
