@@ -19,7 +19,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from imports import on_demand_tasks, operations
 from imports.exceptions import WrongImportState
 from imports.formats.detection import open_workbook
-from imports.meanings import ADDED_TITLES, LISTS_SHEET, SEVERE_COLOUR, WARNING_COLOUR, Meaning
+from imports.meanings import ADDED_TITLES, DECIDED_COLOUR, LISTS_SHEET, SEVERE_COLOUR, WARNING_COLOUR, Meaning
 from imports.models import SpreadsheetImport
 from imports.operations import annotation
 from imports.operations.annotation import AnnotationState
@@ -284,7 +284,7 @@ def test_what_was_decided_on_the_page_is_written_beside_the_cells(pool, build):
     assert "Corrigé ici : direction@ville.fr (adresse e-mail)." in sheet["D3"].value
     assert sheet["D4"].value == "Ligne mise de côté ici."
     assert (sheet["D5"].value, sheet["C5"].comment.text) == ("Décidé ici : réduire à ce nombre.",) * 2
-    assert sheet["C5"].fill.fgColor.rgb == cell_marks.DECIDED_COLOUR
+    assert sheet["C5"].fill.fgColor.rgb == DECIDED_COLOUR
 
 
 def test_a_stale_or_failed_workbook_job_is_shown_as_failed(pool, monkeypatch):

@@ -12,6 +12,7 @@ from openpyxl.styles.colors import Color
 
 from bench.damaged.xlsb_writer import write_xlsb
 from imports.formats import limits
+from imports.meanings import SEVERE_COLOUR
 from imports.parsing.colour_legends import is_refusing_label, read_legend
 from imports.parsing.colour_names import name_colour
 from imports.parsing.column_titles import Title
@@ -208,7 +209,7 @@ def test_a_theme_colour_with_a_tint_is_resolved():
 
 
 def test_the_colours_of_an_annotated_workbook_are_those_that_its_cells_had():
-    marked, plain = build_fill(severe=True, before=PatternFill("solid", fgColor=RED)), build_fill(severe=True)
+    marked, plain = build_fill(SEVERE_COLOUR, before=PatternFill("solid", fgColor=RED)), build_fill(SEVERE_COLOUR)
     assert list(declined(parse(list_in_colour(LEGEND, fills={"A3": marked, "A4": plain})))) == [3]
     assert list(declined(parse(list_in_colour("En rose : refusé", fills={"A3": plain})))) == []
 

@@ -110,7 +110,9 @@ def parse_below(banner, titles, *numbers, **choices):
         else [["UAI", *titles]]
     )
     rows = [[next_uai(), *line] for line in numbers]
-    return parse_spreadsheet(build_csv([*([[banner], []] if banner else []), *titles_above, *rows]), ParsingOptions(**choices))
+    return parse_spreadsheet(
+        build_csv([*([[banner], []] if banner else []), *titles_above, *rows]), ParsingOptions(**choices)
+    )
 
 
 NUMBERS = [(6, 2), (9, 3), (7, 0), (5, 1)]
