@@ -105,7 +105,7 @@ def _render(spreadsheet_import: SpreadsheetImport, message: Message) -> Rendered
         units = formatting.pluralize(max(tally.units, 0), "licence")
         effect = f"Il prendrait {units} dans le lot « {spreadsheet_import.pool.name} », pour {schools}."
     asks = f"{by} demande" if by else "On vous demande"
-    to_resolve = queries.count_unapplicable(spreadsheet_import)
+    to_resolve = queries.count_to_resolve(spreadsheet_import)
     checked = (
         f"{describe_unresolved(to_resolve)} : rien n'y serait fait."
         if to_resolve

@@ -237,6 +237,11 @@ def count_unapplicable(spreadsheet_import: SpreadsheetImport) -> int:
     return ImportRow.objects.filter(import_id=spreadsheet_import.pk).filter(is_unapplicable_q()).count()
 
 
+def count_to_resolve(spreadsheet_import: SpreadsheetImport) -> int:
+    """Return the number of rows that need a decision: those that cannot be applied, and open questions about pools."""
+    return ImportRow.objects.filter(import_id=spreadsheet_import.pk).filter(needs_decision_q()).count()
+
+
 class DecisionCounts(NamedTuple):
     """What members decided about the rows of an import, in rows."""
 

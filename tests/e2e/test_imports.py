@@ -334,7 +334,7 @@ def test_the_bar_of_totals_hides_no_focused_control(committing, walker, width):
     content = build_xlsx([["UAI", "Licences"], *((school.uai, 1) for school in schools)])
     spreadsheet_import = upload_and_parse(PoolFactory(capacity=10), content)
     page = walker(width).open(f"/imports/{spreadsheet_import.pk}/", slug="nimes")
-    page.get_by_role("button", name="Annuler cet import").focus()
+    page.get_by_role("link", name="Annuler cet import").focus()
     covered = []
     for _ in range(30):
         page.keyboard.press("Shift+Tab")

@@ -9,10 +9,12 @@ from imports import operations, tasks
 from imports.enums import APPLICATION_ANSWERED, APPLICATION_REQUESTED, ImportState
 from imports.exceptions import NobodyToAsk, NotEnoughLicences, NothingToApply
 from imports.models import SpreadsheetImport
+from licensing.pools import operations as pools
 from mailing import kinds
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory
+from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import build_annotated, confirm_and_apply, upload_and_parse, upload_corrected
 from tests.imports.pages import import_url, page_text
@@ -215,6 +217,20 @@ def test_a_request_counts_the_rows_in_error(office, pool, data_officer, boss):
     text = read_email(Message.objects.get())
     assert "1 ligne reste à régler : rien n'y serait fait." in text
     assert "vérifié" not in text
+    assert "3 licences ; 1 ligne reste à régler." in page_text(office("nimes", boss).get("/"))
+
+
+def test_a_request_counts_the_schools_that_wait_for_an_answer(office, pool, data_officer, boss):
+    """They hold licences of another pool, and get nothing without the answer."""
+    held = SchoolFactory()
+    pools.allocate(
+        pool_id=PoolFactory(name="Dotation").pk, uai=held.uai, units=3, recipient=held.email, by=None, at=TERM
+    )
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 3), (held, 5)))
+    page = page_text(office("nimes", data_officer).get(import_url("request_application", spreadsheet_import.pk)))
+    assert "<strong>1 ligne reste à régler</strong>" in page
+    request(spreadsheet_import, data_officer)
+    assert "1 ligne reste à régler" in read_email(Message.objects.get(kind=APPLICATION_REQUESTED))
     assert "3 licences ; 1 ligne reste à régler." in page_text(office("nimes", boss).get("/"))
 
 

@@ -136,7 +136,7 @@ def request_application(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     context = build_common_context(spreadsheet_import) | {
         "managers": operations.list_managers_to_ask(by=request.member.user),
         "tally": queries.get_tally(spreadsheet_import),
-        "to_resolve": queries.count_unapplicable(spreadsheet_import),
+        "to_resolve": queries.count_to_resolve(spreadsheet_import),
         "requested": get_requested_figures(spreadsheet_import),
         "step": 3,
     }
