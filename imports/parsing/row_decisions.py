@@ -44,8 +44,8 @@ def decide_rows(
         ignore_row(row, LEGEND_REASON) if not row.ignored and row.number in declined.legends.get(row.sheet, ()) else row
         for row in rows
     ]
-    decided, remarks = _decline_rows(kept, declined.notes, source)
-    remarks += declined.remarks
+    decided = _decline_rows(kept, declined.notes, source)
+    remarks = list(declined.remarks)
     questions: list[LayoutQuestion] = []
     if source.is_known or source.missing:
         shared = find_shared_numbers(decided, source, tables)
@@ -59,15 +59,17 @@ def decide_rows(
             decided = combine_rows(decided, groups, questions[-1].answer, source, sheets)
             if source.missing and questions[-1].answer == COUNT:
                 remarks.append("Les lignes de chaque école sont comptées : une licence par ligne.")
-    return RowDecisions(decided, questions, remarks)
+    # Rows that were added up are one.
+    remark = describe_declined(row for row in decided if not row.ignored) if any(declined.notes.values()) else ""
+    return RowDecisions(decided, questions, [remark, *remarks] if remark else remarks)
 
 
 def _decline_rows(
     rows: Sequence[ParsedRow], declined: Mapping[int, Mapping[int, RowNote]], source: NumberSource
-) -> tuple[list[ParsedRow], list[str]]:
-    """Return the rows with their notes, and the remark; a declined row of a school that has another is ignored."""
+) -> list[ParsedRow]:
+    """Return the rows with their notes; a declined row of a school that has another is ignored."""
     if not any(declined.values()):
-        return list(rows), []
+        return list(rows)
     notes = [None if row.ignored else declined.get(row.sheet, {}).get(row.number) for row in rows]
     kept = {school_key(row) for row, note in zip(rows, notes, strict=True) if note is None and not row.ignored} - {""}
     decided = []
@@ -79,5 +81,4 @@ def _decline_rows(
             decided.append(leave_out_row(row, ANOTHER_ROW_COUNTS, reason))
         else:
             decided.append(add_notes(row, [note], source.column))
-    remark = describe_declined(decided)
-    return decided, [remark] if remark else []
+    return decided

@@ -136,7 +136,9 @@ def test_rows_in_the_colour_of_the_legend_are_declined_in_each_format(build):
         f"Le fichier semble écarter cette ligne : elle est en rouge, et le fichier dit : « {LEGEND} ». "
         "Cochez-la si elle compte."
     )
-    assert parsed.remarks == ["Le fichier semble écarter 2 lignes (2\u00a0en rouge). Elles ne sont pas cochées d'office."]
+    assert parsed.remarks == [
+        "Le fichier semble écarter 2 lignes (2\u00a0en rouge). Elles ne sont pas cochées d'office."
+    ]
 
 
 @pytest.mark.parametrize("where", ["below", "above", "beside", "in the title", "another sheet", "two cells"])
