@@ -113,7 +113,11 @@ def walk_verification(walk, browser):
     content = build_xlsx([titles, *rows], more={"Autres": [titles, [SchoolFactory().uai, 1]]})
     spreadsheet_import = upload_and_parse(pool, content, filename="a.xlsx")
     walk.open(browser, import_url("detail", spreadsheet_import.pk))
-    for changes in ({"number": 3, "conflict_resolution": "reduce"}, {"number": 4, "set_aside": True}):
+    for changes in (
+        {"number": 3, "conflict_resolution": "reduce"},
+        {"number": 4, "set_aside": True},
+        {"number": 6, "edits": {"units": "3"}},
+    ):
         operations.amend_row(import_id=spreadsheet_import.pk, by=None, at=TERM, **changes)
     ImportRow.objects.filter(import_id=spreadsheet_import.pk, number=8).update(
         proposals=[{"uai": SchoolFactory().uai, "label": "École Zola", "score": 0.7}]
