@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from typing import Any
 
 import pytest
 from facturx import get_facturx_xml_from_pdf
+from lxml import etree
 from pypdf import PdfReader
 
 from licensing.billing import invoicing
@@ -122,6 +124,27 @@ def test_the_pdf_is_pdf_a_3_with_embedded_xml():
         (descendant,) = font["/DescendantFonts"]
         assert "/FontFile2" in descendant["/FontDescriptor"]
         assert "/ToUnicode" in font
+
+
+def test_the_metadata_identify_the_archive_format_to_every_reader():
+    """veraPDF reads the PDF/A identification only from descriptions with `rdf:about`, under declared namespaces."""
+    invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
+    root: Any = pdf_of(invoice).trailer["/Root"]
+    metadata: Any = root["/Metadata"]
+    assert "/Filter" not in metadata, "PDF/A: a compressed packet is not found by a scan of the file"
+    packet = metadata.get_data()
+    assert packet.startswith(b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>')
+    assert packet.endswith(b'<?xpacket end="w"?>')
+    # As written, not as inherited: a reader that looks at one element must find them there.
+    rdf = re.search(r"<rdf:RDF[^>]*>", packet.decode())
+    assert rdf is not None
+    assert set(re.findall(r"xmlns:(\w+)=", rdf.group())) >= {
+        *("rdf", "dc", "pdf", "xmp", "fx", "pdfaid", "pdfaExtension", "pdfaSchema", "pdfaProperty")
+    }
+    descriptions = etree.fromstring(packet).findall(".//{*}Description")
+    assert len(descriptions) == 6
+    about = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}about"
+    assert all(description.get(about) == "" for description in descriptions)
 
 
 def test_a_character_missing_from_the_fonts_is_replaced_by_a_mark(caplog):

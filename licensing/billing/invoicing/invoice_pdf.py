@@ -14,6 +14,7 @@ from fpdf.fonts import FontFace
 
 from core import formatting
 from core.letterhead import BLUE, INK, MARGIN, PALE, SOFT, WIDTH, WINDOW_WIDTH, WINDOW_X, LetterheadPdf
+from licensing.billing.invoicing.xmp_metadata import repair_xmp
 from licensing.billing.models import InvoiceKind
 from licensing.orders import siret_numbers
 
@@ -63,7 +64,7 @@ def render_pdf(snapshot: InvoiceSnapshot, xml: str) -> bytes:
         afrelationship="alternative",
         xmp_compression=False,
     )
-    return embedded
+    return repair_xmp(embedded)
 
 
 class _InvoicePdf(LetterheadPdf):
