@@ -70,6 +70,7 @@ def test_mentions_differ_for_a_professional_an_individual_and_a_credit_note():
     assert f"Facture annulée {invoice.number} du 24/11/2026" in note
     assert "Motif : Rejetée : engagement inconnu" in note
     assert "Net à votre crédit 199,00 €" in note
+    assert "Compensé avec la facture annulée : rien n'est à régler ni à rembourser." in note
     assert "IBAN" not in note
 
 
@@ -100,6 +101,7 @@ def test_the_pdf_is_pdf_a_3_with_embedded_xml():
     assert get_facturx_xml_from_pdf(content, check_xsd=True) == ("factur-x.xml", invoice.xml.encode())
 
     reader: Any = pdf_of(invoice)
+    assert reader.pdf_header in ("%PDF-1.6", "%PDF-1.7"), "associated files came with them"
     root: Any = reader.trailer["/Root"]
     described = root["/Metadata"].get_data().decode()
     for text in (

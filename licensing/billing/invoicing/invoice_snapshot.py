@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict
 
 from core import formatting
 from core.calendar import date_in_paris
@@ -88,6 +88,9 @@ class CorrectedInvoiceSnapshot(TypedDict):
     number: str
     issued_on: str
     reason: str
+    #: How the amount goes back: a `PaymentMethod`, empty if it is set off; and in words.
+    refund_by: NotRequired[str]
+    refund_terms: NotRequired[str]
 
 
 class InvoiceSnapshot(TypedDict):
@@ -176,9 +179,12 @@ def build_invoice(order: Order, *, paid: PaidAmount, at: datetime.datetime) -> I
     )
 
 
-def build_credit_note(invoice: InvoiceSnapshot, *, reason: str) -> InvoiceSnapshot:
+def build_credit_note(
+    invoice: InvoiceSnapshot, *, reason: str, refund_by: str = "", replaced: bool = False
+) -> InvoiceSnapshot:
     """Build the snapshot of an invoice's credit note, without its number and date.
 
+    `refund_by`: the `PaymentMethod` of the refund, empty if nothing is to go back; `replaced`: another invoice follows.
     The seller's details are the current ones. Raises `NoSeller`.
     """
     snapshot = invoice.copy()
@@ -186,7 +192,11 @@ def build_credit_note(invoice: InvoiceSnapshot, *, reason: str) -> InvoiceSnapsh
     snapshot["received"], snapshot["paid_by"], snapshot["paid_on"] = "0.00", "", ""
     snapshot["seller"] = _seller_snapshot(_get_seller())
     snapshot["corrects"] = CorrectedInvoiceSnapshot(
-        number=invoice["number"], issued_on=invoice["issued_on"], reason=_clean(reason)
+        number=invoice["number"],
+        issued_on=invoice["issued_on"],
+        reason=_clean(reason),
+        refund_by=refund_by,
+        refund_terms=legal_notices.format_refund_terms(refund_by, replaced=replaced),
     )
     return snapshot
 

@@ -41,8 +41,11 @@ def issue_invoice(order: Order, *, at: datetime.datetime, paid_by_card: bool = F
     return _save(Invoice(kind=InvoiceKind.INVOICE, order=order), snapshot, day=day, at=at)
 
 
-def issue_credit_note(invoice: Invoice, *, at: datetime.datetime, reason: str) -> Invoice:
+def issue_credit_note(invoice: Invoice, *, at: datetime.datetime, reason: str, replaced: bool = False) -> Invoice:
     """Cancel an invoice by a full credit note and queue its PDF; return the credit note.
+
+    It says how the amount goes back: as it was paid, or not at all where nothing was or where another invoice follows
+    that takes what was paid (`replaced`).
 
     Raises `NotInvoiceable` or `AlreadyCredited`; no number is used then.
     """
@@ -53,9 +56,29 @@ def issue_credit_note(invoice: Invoice, *, at: datetime.datetime, reason: str) -
         raise AlreadyCredited(f"La facture {invoice.number} est déjà annulée par l'avoir {earlier.number}.")
     if not reason.strip():
         raise NotInvoiceable("Indiquez le motif de l'avoir : il y est écrit.")
-    snapshot = invoice_snapshot.build_credit_note(invoice.snapshot, reason=reason)
+    snapshot = invoice_snapshot.build_credit_note(
+        invoice.snapshot,
+        reason=reason,
+        refund_by="" if replaced else _refund_method(invoice.order),
+        replaced=replaced,
+    )
     note = Invoice(kind=InvoiceKind.CREDIT_NOTE, order=invoice.order, corrects=invoice)
     return _save(note, snapshot, day=max(date_in_paris(at), invoice.issued_on), at=at)
+
+
+def _refund_method(order: Order) -> str:
+    """Return how the last payment of an order was made, which is how it goes back; empty if nothing was received."""
+    # A card provider may have refunded it before we cancel: the note still says how the money went back.
+    refunded = order.payments.filter(refunds__isnull=False)
+    if get_amount_received(order) <= 0 and not refunded.exists():
+        return ""
+    return (
+        order.payments.filter(refunds__isnull=True)
+        .order_by("received_on", "pk")
+        .values_list("method", flat=True)
+        .last()
+        or ""
+    )
 
 
 def _paid_amount(order: Order, day: datetime.date, *, paid_by_card: bool) -> invoice_snapshot.PaidAmount:

@@ -24,6 +24,13 @@ _MEANS = {
 }
 
 
+_REFUNDS = {
+    PaymentMethod.CARD: "Remboursement sur la carte bancaire qui a réglé la facture.",
+    PaymentMethod.CHEQUE: "Remboursement par chèque.",
+    PaymentMethod.TRANSFER: "Remboursement par virement, sur le compte que vous indiquez.",
+}
+
+
 class LegalNotices(TypedDict):
     """The legal notices. The French rules look them up by code (BT-21): PMD, PMT, AAB."""
 
@@ -79,3 +86,17 @@ def format_paid_terms(means: str, on: datetime.date) -> str:
 def format_credit_note_terms(number: str, on: datetime.date) -> str:
     """Return the terms of a credit note: the invoice that it cancels."""
     return f"Avoir total sur la facture {number} du {formatting.long_date(on)}."
+
+
+def format_refund_terms(means: str, *, replaced: bool) -> str:
+    """Return how the amount of a credit note goes back; `means`: a `PaymentMethod`, empty if nothing is to go back.
+
+    `replaced`: another invoice follows, which takes what was paid.
+    """
+    if means:
+        return _REFUNDS[PaymentMethod(means)]
+    return (
+        "Compensé avec la facture qui remplace celle-ci : rien n'est à rembourser."
+        if replaced
+        else "Compensé avec la facture annulée : rien n'est à régler ni à rembourser."
+    )

@@ -30,6 +30,7 @@ def repair_xmp(pdf: bytes) -> bytes:
     if metadata is None:
         raise ValueError("the PDF has no XMP metadata to repair")
     writer = PdfWriter(clone_from=reader)
+    writer.pdf_header = reader.pdf_header
     writer.xmp_metadata = rewrite_packet(metadata.get_object().get_data())
     repaired = io.BytesIO()
     writer.write(repaired)

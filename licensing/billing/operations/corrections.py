@@ -70,7 +70,7 @@ def reissue_invoice(*, invoice_id: int, reason: str, by: User, at: datetime.date
     missing = preflight.check_order(order).missing
     if missing:
         raise IncompleteForInvoice(" ".join(one.sentence for one in missing))
-    credit = issue_credit_note(invoice, at=at, reason=reason)
+    credit = issue_credit_note(invoice, at=at, reason=reason, replaced=True)
     by_card = order.state == OrderState.PAID and order.method == SettlementMethod.CARD
     issued = issue_invoice(order, at=at, paid_by_card=by_card)
     if order.state == OrderState.CONFIRMED:
