@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Every commune's, intercommunality's, département's and région's SIREN begins with it.
 _LOCAL_AUTHORITY = "2"
+#: Longest name of a buyer or a seller that Chorus Pro accepts (BT-27, BT-44), in characters.
+MAX_NAME_LENGTH = 99
 #: A longer list of services is not shown.
 _MAX_SERVICES_SHOWN = 6
 
@@ -93,6 +95,16 @@ def find_missing(
     if error:
         return [MissingDetail(field="siret", sentence=error, wrong=True)]
     return _missing_references(body, service_code, engagement_number) if body else []
+
+
+def get_name_error(name: str) -> str:
+    """Return why a name cannot stand on an invoice, in a sentence; empty if it can."""
+    if len(name) <= MAX_NAME_LENGTH:
+        return ""
+    return (
+        f"Ce nom compte {len(name)} caractères, et Chorus Pro n'en accepte que {MAX_NAME_LENGTH} sur une facture : "
+        "abrégez-le."
+    )
 
 
 def _missing_siret(payer: str) -> MissingDetail:

@@ -42,6 +42,7 @@ SCHOOL_SIRET = "21300189400095"
         ("payer", {"payer": "collectivity"}),
         ("payer", {"payer": "school"}),
         ("name", {"name": " "}),
+        ("name", {"name": "x" * 100}),
         ("name", {"name": "x" * 201}),
         ("name", {"name": "Réclamez votre dû sur pirate.example"}),
         ("name", {"name": "Mairie\u200b de Nîmes"}),
@@ -65,6 +66,20 @@ def test_an_order_is_placed_for_somebody_who_can_be_invoiced(field, given):
         assert refusal.value.field == field
     order.refresh_from_db()
     assert (order.state, order.bill_name, order.method) == (OrderState.DRAFT, "", "")
+
+
+def test_a_name_may_have_as_many_letters_as_chorus_pro_accepts():
+    """99; the spaces that we remove do not count."""
+    order = OrderFactory(placed=True, billing__name=f" {'x' * 50}   {'y' * 48} ")
+    assert len(order.bill_name) == 99
+
+
+def test_a_name_that_is_too_long_is_refused_with_the_bound_and_its_own_length():
+    order = OrderFactory()
+    with pytest.raises(BadBilling, match="compte 120 caractères, et Chorus Pro n'en accepte que 99"):
+        operations.issue_quote(
+            order_id=order.pk, billing=BillingDetailsFactory(name="x" * 120), by=order.placed_by, at=TERM
+        )
 
 
 def test_a_name_that_we_propose_may_look_like_an_address():

@@ -146,7 +146,13 @@ def set_invoice_references(order: Order, *, siret: str, service_code: str, engag
 
 
 def _check_name(order: Order, billing: BillingDetails) -> None:
-    """Raise `BadBilling` where our e-mails would repeat an address; a name that we proposed ourselves passes."""
+    """Raise `BadBilling` where the name is too long for an invoice, or our e-mails would repeat an address.
+
+    A name that we proposed ourselves may look like an address.
+    """
+    error = preflight.get_name_error(" ".join(billing.name.split()))
+    if error:
+        raise BadBilling(error, "name")
     try:
         check_no_address(billing.name.strip())
     except ValidationError as refusal:

@@ -12,6 +12,7 @@ from stdnum.fr import siret, tva
 from unfold.admin import ModelAdmin
 
 from licensing.catalogue.models import Seller
+from licensing.orders import preflight
 from sites.back_office.sales.forms import RegistrationNumberField
 from web.generic_forms import ModelForm
 
@@ -43,6 +44,13 @@ class SellerForm(ModelForm[Seller]):
             "name", "legal_form", "address", "postal_code", "city", "siret", "vat_number", "rcs", "email", "phone",
             "iban", "bic", "vat_on_debits", "mediator",
         )  # fmt: skip
+
+    def clean_name(self) -> str:
+        """Return the name; refuse one that is too long for an invoice."""
+        name: str = self.cleaned_data["name"]
+        if error := preflight.get_name_error(name):
+            raise ValidationError(error)
+        return name
 
     def clean(self) -> dict[str, Any]:
         """Normalise the numbers; report those that are invalid or inconsistent with each other."""

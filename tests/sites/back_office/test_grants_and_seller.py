@@ -91,9 +91,10 @@ def test_the_seller_is_written_once_then_corrected(operator):
         ("vat_number", "FR12123456782"),
         # Another company's, well formed.
         ("vat_number", "FR40303265045"),
+        ("name", "x" * 100),
     ],
 )
-def test_a_number_that_would_have_invoices_rejected_is_refused(operator, field, typed):
+def test_a_seller_that_would_have_invoices_rejected_is_refused(operator, field, typed):
     operator.post("/admin/catalogue/seller/add/", SELLER | {field: typed})
     assert not Seller.objects.exists()
 

@@ -64,6 +64,7 @@ def test_the_address_is_proposed_and_what_is_typed_comes_back(buyer):
         ({"payer": "collectivity"}, "Sélectionnez un choix valide"),
         ({"postal_code": "7500"}, "Un code postal français compte cinq chiffres."),
         ({"siret": "12345678200011"}, "Ce SIRET comporte une faute de frappe"),
+        ({"name": "x" * 100}, "Ce nom compte 100 caractères"),
         ({"terms_version": "1999-01"}, "Les conditions générales de vente viennent de changer"),
     ],
 )
