@@ -10,9 +10,11 @@ from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, When
+from django.db.models.fields.json import KT
 
 from core.querysets import LockableQuerySet
+from licensing.orders.models import Payer, PublicBody
 
 
 class InvoiceSequence(models.Model):
@@ -34,10 +36,30 @@ class InvoiceKind(models.TextChoices):
     CREDIT_NOTE = "credit_note", "Avoir"
 
 
+class InvoiceRoute(models.TextChoices):
+    """Where an invoice is deposited. Read from its snapshot and Chorus Pro's directory, as `preflight` does."""
+
+    CHORUS_PRO = "chorus_pro", "Chorus Pro"
+    PLATFORM = "platform", "Plateforme agréée"
+
+
 class InvoiceQuerySet(LockableQuerySet["Invoice"]):
     def current(self) -> Self:
         """Keep invoices that no credit note cancels: an order has one at most."""
         return self.filter(kind=InvoiceKind.INVOICE, credit__isnull=True)
+
+    def by_route(self, route: InvoiceRoute) -> Self:
+        """Keep the invoices that go this way: those to public bodies through Chorus Pro, the others by a platform."""
+        # The same rule as `preflight.is_public_buyer`, over many invoices at once.
+        public = (
+            Q(snapshot__buyer__payer__in=[Payer.COLLECTIVITY, Payer.TOWN_HALL])
+            | Q(snapshot__buyer__payer=Payer.SCHOOL, order__school__sector="Public")
+            | Q(Exists(PublicBody.objects.filter(pk=OuterRef("buyer_siret"))))
+        )
+        invoices = self.alias(
+            buyer_siret=KT("snapshot__buyer__siret"), is_public=Case(When(public, True), default=False)
+        )
+        return invoices.filter(is_public=route == InvoiceRoute.CHORUS_PRO)
 
     def rejected(self) -> Self:
         """Keep current invoices whose latest status is a rejection: they are to be reissued."""

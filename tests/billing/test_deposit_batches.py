@@ -12,9 +12,10 @@ from django.db import ProgrammingError, transaction
 from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
 from licensing.billing.exceptions import BadStatus
-from licensing.billing.models import PlatformState, PlatformStatus
+from licensing.billing.models import InvoiceRoute, PlatformState, PlatformStatus
+from licensing.orders import preflight
 from licensing.orders.exceptions import NoReason
-from licensing.orders.models import OrderEvent
+from licensing.orders.models import OrderEvent, Payer, PublicBody
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.orders import StoredOrderFactory
@@ -37,9 +38,12 @@ def test_a_batch_holds_what_was_not_deposited_yet():
     file = io.BytesIO()
     invoicing.write_batch(file, invoicing.list_undeposited(), at=TERM)
     with zipfile.ZipFile(file) as archive:
-        assert archive.namelist() == [f"{bad_name.number}.pdf", f"{note.number}.pdf", "liste.csv"]
+        # A platform takes whatever is in there for an invoice: no list.
+        assert archive.namelist() == [f"{bad_name.number}.pdf", f"{note.number}.pdf"]
         assert archive.read(f"{note.number}.pdf") == bytes(note.document.content)
-        rows = list(csv.reader(io.StringIO(archive.read("liste.csv").decode("utf-8-sig")), delimiter=";"))
+    written = invoicing.build_batch_list(invoicing.list_undeposited()).decode("utf-8-sig")
+    rows = list(csv.reader(io.StringIO(written), delimiter=";"))
+    assert [row[0] for row in rows[1:]] == [f"{bad_name.number}.pdf", f"{note.number}.pdf"]
     assert rows[1][5:] == [
         "'=1+1",
         "21300189400012",
@@ -56,6 +60,36 @@ def test_a_batch_holds_what_was_not_deposited_yet():
     assert billing_operations.record_deposit(invoice_ids=both, by=operator, at=TERM) == 2
     assert billing_operations.record_deposit(invoice_ids=both, by=operator, at=TERM) == 0
     assert not invoicing.list_undeposited().exists()
+
+
+#: Payer, sector of the school, whether Chorus Pro's directory has the SIRET, and the route.
+ROUTES = [
+    (Payer.TOWN_HALL, "Public", False, InvoiceRoute.CHORUS_PRO),
+    (Payer.COLLECTIVITY, "Public", False, InvoiceRoute.CHORUS_PRO),
+    (Payer.SCHOOL, "Public", False, InvoiceRoute.CHORUS_PRO),
+    (Payer.SCHOOL, "Privé", False, InvoiceRoute.PLATFORM),
+    (Payer.COOPERATIVE, "Public", False, InvoiceRoute.PLATFORM),
+    (Payer.OTHER, "Public", False, InvoiceRoute.PLATFORM),
+    (Payer.OTHER, "Public", True, InvoiceRoute.CHORUS_PRO),
+]
+
+
+@pytest.mark.parametrize(("payer", "sector", "in_directory", "route"), ROUTES)
+def test_each_route_has_its_own_batch(payer, sector, in_directory, route):
+    """Public bodies are reached through Chorus Pro, everybody else by a platform; never both."""
+    order = StoredOrderFactory(five_classes=True, payer=payer, school__sector=sector)
+    body = PublicBody.objects.create(siret=order.siret, name="Syndicat", changed_at=TERM) if in_directory else None
+    invoice = invoicing.issue_invoice(order, at=TERM)
+    other = next(one for one in InvoiceRoute if one != route)
+    assert (list(invoicing.list_undeposited(route)), list(invoicing.list_undeposited(other))) == ([invoice], [])
+    # One rule in two forms: for one order, and for many invoices.
+    is_public = preflight.is_public_buyer(payer=payer, school=order.school, body=body)
+    assert is_public == (route == InvoiceRoute.CHORUS_PRO)
+
+
+def test_the_route_of_an_order_without_a_school_is_that_of_its_payer():
+    invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True, school=None, payer=Payer.SCHOOL), at=TERM)
+    assert list(invoicing.list_undeposited(InvoiceRoute.PLATFORM)) == [invoice]
 
 
 @pytest.mark.parametrize("state", [PlatformState.REJECTED, PlatformState.REFUSED])

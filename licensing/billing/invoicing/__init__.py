@@ -3,8 +3,15 @@
 `issue_invoice` and `issue_credit_note` are called by operations that hold the order's lock and record the event.
 """
 
-from licensing.billing.invoicing.batch import list_undeposited, write_batch
+from licensing.billing.invoicing.batch import build_batch_list, list_undeposited, write_batch
 from licensing.billing.invoicing.issuance import issue_credit_note, issue_invoice
 from licensing.billing.invoicing.stored_pdf import get_or_create_document
 
-__all__ = ["get_or_create_document", "issue_credit_note", "issue_invoice", "list_undeposited", "write_batch"]
+__all__ = [
+    "build_batch_list",
+    "get_or_create_document",
+    "issue_credit_note",
+    "issue_invoice",
+    "list_undeposited",
+    "write_batch",
+]

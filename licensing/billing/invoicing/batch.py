@@ -1,6 +1,6 @@
-"""Batches of invoices to deposit on Chorus Pro or an approved platform: a ZIP archive of PDFs with a CSV list.
+"""Batches of invoices to deposit, one a route: a ZIP archive of PDFs and nothing else, and a CSV list beside it.
 
-Read-only: `operations.record_deposit` records the deposit of a batch.
+A platform takes every file of an archive for an invoice. Read-only: `operations.record_deposit` records the deposit.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from licensing.billing.invoicing.invoice_snapshot import InvoiceSnapshot
+    from licensing.billing.models import InvoiceRoute
 
 #: Maximum number of invoices in an archive: the platforms' limit.
 MAX_BATCH_SIZE = 100
-LIST_NAME = "liste.csv"
 
 _HEADERS = (
     "Fichier",
@@ -47,40 +47,46 @@ _HEADERS = (
 _FORMULA_PREFIXES = ("=", "+", "-", "@")
 
 
-def list_undeposited() -> QuerySet[Invoice]:
+def list_undeposited(route: InvoiceRoute | None = None) -> QuerySet[Invoice]:
     """Return the invoices and credit notes to payers with a SIRET that have no platform status, the oldest first.
 
-    Excludes credit notes of rejected invoices: the payer never booked those invoices.
+    `route`: only those that go that way. Excludes credit notes of rejected invoices: the payer never booked those.
     """
     waiting = Invoice.objects.filter(statuses__isnull=True).exclude(snapshot__buyer__siret="")
     waiting = waiting.exclude(corrects__statuses__state__in=REJECTED_STATES)
+    if route is not None:
+        waiting = waiting.by_route(route)
     return waiting.order_by("year", "sequence")
 
 
 def write_batch(file: IO[bytes], invoices: Iterable[Invoice], *, at: datetime.datetime) -> None:
-    """Write a ZIP archive of the Factur-X PDFs and a CSV list of them into `file`."""
-    csv_list = io.StringIO()
-    rows = csv.writer(csv_list, delimiter=";", lineterminator="\r\n")
-    rows.writerow(_HEADERS)
+    """Write a ZIP archive of the Factur-X PDFs into `file`."""
     # PDFs are already compressed.
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for invoice in invoices:
-            name = f"{invoice.number}.pdf"
-            _add_file(archive, name, bytes(get_or_create_document(invoice, at=at).content), at)
-            rows.writerow(_row(name, invoice))
-        # With a BOM, so that spreadsheets decode it as UTF-8.
-        _add_file(archive, LIST_NAME, csv_list.getvalue().encode("utf-8-sig"), at)
+            content = bytes(get_or_create_document(invoice, at=at).content)
+            archive.writestr(zipfile.ZipInfo(_file_name(invoice), at.astimezone(PARIS).timetuple()[:6]), content)
 
 
-def _add_file(archive: zipfile.ZipFile, name: str, content: bytes, at: datetime.datetime) -> None:
-    archive.writestr(zipfile.ZipInfo(name, at.astimezone(PARIS).timetuple()[:6]), content)
+def build_batch_list(invoices: Iterable[Invoice]) -> bytes:
+    """Return the CSV list of a batch, one line a file of the archive, as spreadsheets read it."""
+    csv_list = io.StringIO()
+    rows = csv.writer(csv_list, delimiter=";", lineterminator="\r\n")
+    rows.writerow(_HEADERS)
+    rows.writerows(_row(invoice) for invoice in invoices)
+    # With a BOM, so that spreadsheets decode it as UTF-8.
+    return csv_list.getvalue().encode("utf-8-sig")
 
 
-def _row(name: str, invoice: Invoice) -> list[str]:
+def _file_name(invoice: Invoice) -> str:
+    return f"{invoice.number}.pdf"
+
+
+def _row(invoice: Invoice) -> list[str]:
     snapshot: InvoiceSnapshot = invoice.snapshot
     buyer, corrects = snapshot["buyer"], snapshot["corrects"]
     return [
-        name,
+        _file_name(invoice),
         invoice.get_kind_display(),
         invoice.number,
         formatting.short_date(invoice.issued_on),

@@ -1,15 +1,17 @@
-"""« À déposer »: download the invoices to deposit on a platform as one archive, then record their deposit.
+"""« À déposer »: download the invoices of each route as one archive, deposit it, then record the deposit.
 
 Downloading changes nothing: the operator records the deposit once the platform has accepted it.
 """
 
 from __future__ import annotations
 
+import io
 import tempfile
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
 
 from django.contrib import messages
-from django.http import FileResponse, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
@@ -21,11 +23,17 @@ from core.calendar import date_in_paris
 from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing.batch import MAX_BATCH_SIZE
+from licensing.billing.models import InvoiceRoute
 from sites.back_office.site import get_operator
 
 if TYPE_CHECKING:
+    import datetime
+
+    from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.urls import URLPattern
+
+    from licensing.billing.models import Invoice
 
 
 class DepositBatchActions(ModelAdmin):
@@ -39,7 +47,8 @@ class DepositBatchActions(ModelAdmin):
         urls: list[URLPattern] = super().get_urls()
         return [
             path("a-deposer/", view(self.batch_page), name="billing_invoice_batch"),
-            path("a-deposer/fichier/", view(self.batch_file), name="billing_invoice_batch_file"),
+            path("a-deposer/<str:route>/fichier/", view(self.batch_file), name="billing_invoice_batch_file"),
+            path("a-deposer/<str:route>/liste/", view(self.batch_list), name="billing_invoice_batch_list"),
             *urls,
         ]
 
@@ -49,7 +58,7 @@ class DepositBatchActions(ModelAdmin):
         return redirect("admin:billing_invoice_batch")
 
     def batch_page(self, request: HttpRequest) -> HttpResponse:
-        """List the invoices to deposit and link to their archive; by POST, record the deposit of those listed."""
+        """List the invoices to deposit by route, with their archives; by POST, record the deposit of those listed."""
         if request.method == "POST":
             done = billing_operations.record_deposit(
                 invoice_ids=_invoice_ids(request), by=get_operator(request), at=timezone.now()
@@ -57,29 +66,67 @@ class DepositBatchActions(ModelAdmin):
             counted = formatting.pluralize(done, "facture ou avoir noté", "factures ou avoirs notés")
             messages.success(request, f"{counted} comme déposés.")
             return redirect("admin:billing_invoice_batch")
-        waiting = invoicing.list_undeposited()
-        listed = list(waiting.select_related("order").defer("xml")[:MAX_BATCH_SIZE])
+        batches = [_list_batch(route) for route in InvoiceRoute]
         context = self.admin_site.each_context(request) | {
             "opts": self.opts,
             "title": "Factures à déposer",
-            "invoices": listed,
-            "more": waiting.count() - len(listed),
-            "numbers": "-".join(str(invoice.pk) for invoice in listed),
+            "batches": [batch for batch in batches if batch.invoices],
             "back": reverse("admin:billing_invoice_changelist"),
         }
         return render(request, "back_office/sales/batch.html", context)
 
-    def batch_file(self, request: HttpRequest) -> FileResponse:
+    def batch_file(self, request: HttpRequest, route: str) -> FileResponse:
         """Return the archive of the invoices that the page listed and that are still to be deposited."""
-        now = timezone.now()
+        now, listed = timezone.now(), _listed_invoices(request, route)
         file = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
-        invoicing.write_batch(
-            file, invoicing.list_undeposited().filter(pk__in=_invoice_ids(request))[:MAX_BATCH_SIZE], at=now
-        )
+        invoicing.write_batch(file, listed, at=now)
         file.seek(0)
-        response = FileResponse(file, as_attachment=True, filename=f"factures-a-deposer-{date_in_paris(now)}.zip")
-        response["Cache-Control"] = "no-store"
-        return response
+        return _as_attachment(file, f"{_file_stem(route, now)}.zip")
+
+    def batch_list(self, request: HttpRequest, route: str) -> FileResponse:
+        """Return the CSV list of the invoices of that archive: beside it, a platform would take it for an invoice."""
+        content = invoicing.build_batch_list(_listed_invoices(request, route))
+        return _as_attachment(io.BytesIO(content), f"{_file_stem(route, timezone.now())}.csv")
+
+
+@dataclass(frozen=True)
+class DepositBatch:
+    """What waits to be deposited by one route."""
+
+    route: InvoiceRoute
+    invoices: list[Invoice]
+    #: How many more wait for the next batch.
+    more: int
+
+    @property
+    def numbers(self) -> str:
+        """The ids of its invoices, as the page's links and form carry them."""
+        return "-".join(str(invoice.pk) for invoice in self.invoices)
+
+
+def _list_batch(route: InvoiceRoute) -> DepositBatch:
+    waiting = invoicing.list_undeposited(route)
+    listed = list(waiting.select_related("order").defer("xml")[:MAX_BATCH_SIZE])
+    more = waiting.count() - len(listed) if len(listed) == MAX_BATCH_SIZE else 0
+    return DepositBatch(route=route, invoices=listed, more=more)
+
+
+def _listed_invoices(request: HttpRequest, route: str) -> QuerySet[Invoice]:
+    """Return the invoices that the page listed, less those deposited since. Raises `Http404` for an unknown route."""
+    if route not in InvoiceRoute.values:
+        raise Http404("unknown route")
+    waiting = invoicing.list_undeposited(InvoiceRoute(route))
+    return waiting.filter(pk__in=_invoice_ids(request)).defer("xml")[:MAX_BATCH_SIZE]
+
+
+def _file_stem(route: str, at: datetime.datetime) -> str:
+    return f"factures-{route.replace('_', '-')}-{date_in_paris(at)}"
+
+
+def _as_attachment(file: IO[bytes], name: str) -> FileResponse:
+    response = FileResponse(file, as_attachment=True, filename=name)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def _invoice_ids(request: HttpRequest) -> list[int]:

@@ -267,7 +267,8 @@ def test_one_refused_order_does_not_block_the_others_of_a_bulk_action(operator):
     [
         "orders/order/1/faire/confirmer/", "orders/order/papiers/1/", "orders/purchaseorderscan/1/fichier/",
         "billing/invoice/1/document/",
-        "billing/invoice/a-deposer/", "billing/invoice/a-deposer/fichier/",
+        "billing/invoice/a-deposer/", "billing/invoice/a-deposer/chorus_pro/fichier/",
+        "billing/invoice/a-deposer/chorus_pro/liste/",
     ],
 )  # fmt: skip
 def test_only_the_operator_opens_the_back_office(portal, page):
@@ -280,11 +281,15 @@ def test_invoices_that_wait_are_downloaded_together_then_noted_as_deposited(oper
     first, second = OrderFactory(current=True, confirmed=True), OrderFactory(current=True, confirmed=True)
     assert "2 factures ou avoirs à déposer" in page_text(operator.get("/admin/"))
     page = operator.get("/admin/billing/invoice/a-deposer/")
-    numbers = page.context["numbers"]
-    archive = operator.get(f"/admin/billing/invoice/a-deposer/fichier/?factures={numbers}")
+    (batch,) = page.context["batches"]
+    numbers, route = batch.numbers, f"/admin/billing/invoice/a-deposer/{batch.route}"
+    archive = operator.get(f"{route}/fichier/?factures={numbers}")
+    invoices = [order.invoices.current().get().number for order in (first, second)]
     with zipfile.ZipFile(io.BytesIO(b"".join(archive))) as opened:
-        invoices = [order.invoices.current().get().number for order in (first, second)]
-        assert set(opened.namelist()) == {"liste.csv", *(f"{number}.pdf" for number in invoices)}
+        assert set(opened.namelist()) == {f"{number}.pdf" for number in invoices}
+    written = b"".join(operator.get(f"{route}/liste/?factures={numbers}")).decode()
+    assert all(number in written for number in invoices)
+    assert operator.get("/admin/billing/invoice/a-deposer/peppol/fichier/").status_code == 404
     # Issued after the archive was downloaded, so not in it.
     third = OrderFactory(current=True, confirmed=True).invoices.current().get()
     operator.post("/admin/billing/invoice/a-deposer/", {"factures": numbers})
