@@ -57,6 +57,7 @@ class Payer(models.TextChoices):
     TOWN_HALL = "town_hall", "La mairie"
     SCHOOL = "school", "L'établissement"
     COOPERATIVE = "cooperative", "La coopérative scolaire"
+    COMPANY = "company", "Une entreprise"
     OTHER = "other", "Autre"
 
 
@@ -98,6 +99,8 @@ class Order(models.Model):
     bill_country = models.CharField("pays", max_length=60, blank=True)
     bill_email = models.EmailField("adresse e-mail de facturation", blank=True)
     siret = models.CharField("SIRET", max_length=14, blank=True)
+    # Of a business that gave no SIRET, whose first nine digits it is.
+    siren = models.CharField("SIREN", max_length=9, blank=True)
     # Required by some public payers on Chorus Pro: BT-10 and BT-13.
     service_code = models.CharField("code service", max_length=100, blank=True)
     engagement_number = models.CharField("numéro d'engagement", max_length=50, blank=True)

@@ -28,7 +28,7 @@ _MAX_SERVICES_SHOWN = 6
 class MissingDetail:
     """A billing detail that is missing or wrong."""
 
-    #: Field of the order: `payer`, `siret`, `service_code` or `engagement_number`.
+    #: Field of the order: `payer`, `siret`, `siren`, `service_code` or `engagement_number`.
     field: str
     sentence: str
     #: Wrong rather than missing: it blocks the order. A missing detail can be completed until the invoice.
@@ -65,10 +65,16 @@ def is_public_buyer(*, payer: str, school: School | None, body: PublicBody | Non
     )
 
 
+def is_business(*, payer: str, school: School | None) -> bool:
+    """Return whether the payer is a business: a company, or the body that runs a private school."""
+    return payer == Payer.COMPANY or (payer == Payer.SCHOOL and school is not None and school.sector == "Privé")
+
+
 def find_missing(
     *,
     payer: str,
     siret: str,
+    siren: str = "",
     service_code: str,
     engagement_number: str,
     school: School | None = None,
@@ -89,8 +95,12 @@ def find_missing(
             )
         ]
     public = is_public_buyer(payer=payer, school=school, body=body)
+    if error := _siren_error(siren, siret):
+        return [MissingDetail(field="siren", sentence=error, wrong=True)]
     if not siret:
-        return [_missing_siret(payer)] if public else []
+        if public:
+            return [_missing_siret(payer)]
+        return [_missing_siren()] if is_business(payer=payer, school=school) and not siren else []
     error = siret_numbers.get_error(siret) or _school_siret_error(siret, owner or school)
     if error:
         return [MissingDetail(field="siret", sentence=error, wrong=True)]
@@ -114,6 +124,23 @@ def _missing_siret(payer: str) -> MissingDetail:
         sentence=f"Indiquez le SIRET {owners.get(Payer(payer), 'de votre établissement')} "
         f"({siret_numbers.LENGTH} chiffres) : sans lui, sa facture ne peut pas être déposée sur Chorus Pro.",
     )
+
+
+def _missing_siren() -> MissingDetail:
+    return MissingDetail(
+        field="siren",
+        sentence=f"Indiquez le SIREN de qui paie ({siret_numbers.SIREN_LENGTH} chiffres), ou son SIRET : la facture "
+        "d'une entreprise doit le porter.",
+    )
+
+
+def _siren_error(siren: str, siret: str) -> str:
+    if not siren:
+        return ""
+    error = siret_numbers.get_siren_error(siren)
+    if error or not siret or siret.startswith(siren):
+        return error
+    return "Ce SIREN n'est pas celui du SIRET que vous avez indiqué : le SIRET commence par le SIREN."
 
 
 def _school_siret_error(siret: str, school: School | None) -> str:
@@ -189,7 +216,7 @@ def describe_unknowns(*, payer: str, siret: str, complete: bool, school: School 
 
 
 def check_billing(
-    *, payer: str, siret: str, service_code: str, engagement_number: str, school: School | None
+    *, payer: str, siret: str, service_code: str, engagement_number: str, school: School | None, siren: str = ""
 ) -> Preflight:
     """Check billing details, looking up the body and the école with this SIRET. `school`: the order's, if any."""
     siret = siret_numbers.normalise(siret)
@@ -200,6 +227,7 @@ def check_billing(
         missing=find_missing(
             payer=payer,
             siret=siret,
+            siren=siret_numbers.normalise(siren),
             service_code=service_code.strip(),
             engagement_number=engagement_number.strip(),
             school=school,
@@ -222,6 +250,7 @@ def check_order(order: Order) -> Preflight:
     return check_billing(
         payer=order.payer or (Payer.COLLECTIVITY if order.collectivity_id else Payer.OTHER),
         siret=order.siret,
+        siren=order.siren,
         service_code=order.service_code,
         engagement_number=order.engagement_number,
         school=order.school,

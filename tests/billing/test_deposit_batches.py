@@ -47,6 +47,7 @@ def test_a_batch_holds_what_was_not_deposited_yet():
     assert rows[1][5:] == [
         "'=1+1",
         "21300189400012",
+        "213001894",
         "SCOLAIRE",
         "EJ-2026-0042",
         "165,83",
@@ -69,6 +70,7 @@ ROUTES = [
     (Payer.SCHOOL, "Public", False, InvoiceRoute.CHORUS_PRO),
     (Payer.SCHOOL, "Privé", False, InvoiceRoute.PLATFORM),
     (Payer.COOPERATIVE, "Public", False, InvoiceRoute.PLATFORM),
+    (Payer.COMPANY, "Public", False, InvoiceRoute.PLATFORM),
     (Payer.OTHER, "Public", False, InvoiceRoute.PLATFORM),
     (Payer.OTHER, "Public", True, InvoiceRoute.CHORUS_PRO),
 ]
@@ -85,6 +87,12 @@ def test_each_route_has_its_own_batch(payer, sector, in_directory, route):
     # One rule in two forms: for one order, and for many invoices.
     is_public = preflight.is_public_buyer(payer=payer, school=order.school, body=body)
     assert is_public == (route == InvoiceRoute.CHORUS_PRO)
+
+
+def test_a_company_known_by_its_siren_alone_is_deposited_too():
+    order = StoredOrderFactory(five_classes=True, payer=Payer.COMPANY, siret="", siren="213001894")
+    invoice = invoicing.issue_invoice(order, at=TERM)
+    assert list(invoicing.list_undeposited(InvoiceRoute.PLATFORM)) == [invoice]
 
 
 def test_the_route_of_an_order_without_a_school_is_that_of_its_payer():

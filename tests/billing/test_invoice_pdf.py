@@ -15,6 +15,7 @@ from pypdf import PdfReader
 from licensing.billing import invoicing
 from licensing.billing.documents import get_or_create_purchase_order
 from licensing.catalogue.models import Seller
+from licensing.orders.models import Payer
 from tests.conftest import TERM
 from tests.factories.orders import OrderFactory, StoredOrderFactory
 from tests.orders import actions
@@ -72,6 +73,13 @@ def test_mentions_differ_for_a_professional_an_individual_and_a_credit_note():
     assert "Net à votre crédit 199,00 €" in note
     assert "Compensé avec la facture annulée : rien n'est à régler ni à rembourser." in note
     assert "IBAN" not in note
+
+
+def test_a_company_is_known_by_its_siren_where_it_gave_no_siret():
+    company = {"payer": Payer.COMPANY, "siret": "", "siren": "213001894"}
+    text = text_of(invoicing.issue_invoice(StoredOrderFactory(five_classes=True, **company), at=TERM))
+    assert "SIREN du client 213 001 894" in text.replace("\u00a0", " ")
+    assert "SIRET du client" not in text
 
 
 def test_the_invoice_names_the_school_and_the_signed_purchase_order():

@@ -66,6 +66,18 @@ def test_to_a_collectivity_and_its_credit_note(gard):
     assert xml_texts(note.xml, "GrandTotalAmount") == ["48000.00"]
 
 
+def test_to_a_company_of_which_only_the_siren_is_known():
+    order = StoredOrderFactory(
+        five_classes=True, payer=Payer.COMPANY, siret="", siren="213001894", service_code="", engagement_number=""
+    )
+    xml = invoicing.issue_invoice(order, at=TERM).xml
+    assert list_violations(xml) == []
+    assert xml_texts(xml, "BuyerTradeParty/SpecifiedLegalOrganization/ID") == ["213001894"]
+    assert xml_texts(xml, "BuyerTradeParty/GlobalID") == []
+    # Its address in the directory of electronic invoicing: a platform delivers to it.
+    assert xml_texts(xml, "BuyerTradeParty/URIUniversalCommunication/URIID") == ["213001894"]
+
+
 def test_paid_by_card_without_a_siret():
     xml = invoicing.issue_invoice(StoredOrderFactory(card_purchase=True), at=TERM, paid_by_card=True).xml
     assert list_violations(xml) == []

@@ -54,6 +54,8 @@ SCHOOL_SIRET = "21300189400095"
         ("siret", {"siret": "21300189400013"}),
         ("siret", {"siret": COMMUNE_SIRET + "0"}),
         ("siret", {"siret": SCHOOL_SIRET}),
+        ("siren", {"payer": "company", "siret": "", "siren": "213 001 895"}),
+        ("siren", {"payer": "company", "siren": "123 456 782"}),
         ("service_code", {"service_code": "S" * 101}),
         ("engagement_number", {"engagement_number": "E" * 51}),
     ],
@@ -105,6 +107,30 @@ def test_a_siret_is_normalised_and_proposed_again_next_time():
     again = operations.prefill_billing_details(next_one)
     # An engagement number is valid for one order.
     assert (again.siret, again.service_code, again.engagement_number) == (COMMUNE_SIRET, "S", "")
+
+
+def test_a_company_gives_its_siren_at_the_latest_before_its_invoice():
+    order = OrderFactory(placed=True, billing__payer=Payer.COMPANY, billing__siret="")
+    with pytest.raises(IncompleteForInvoice, match="SIREN"):
+        actions.confirm(order)
+    billing_operations.complete_billing_details(
+        order_id=order.pk,
+        siret="",
+        siren="213 001 894",
+        service_code="",
+        engagement_number="",
+        by=order.placed_by,
+        at=TERM,
+    )
+    assert actions.confirm(order).snapshot["buyer"]["siren"] == "213001894"
+
+
+def test_by_card_a_company_gives_its_siren_before_it_pays():
+    """The invoice follows at once."""
+    order = OrderFactory()
+    with pytest.raises(BadBilling) as refusal:
+        actions.choose_card(order, billing=BillingDetailsFactory(payer=Payer.COMPANY, siret=""))
+    assert refusal.value.field == "siren"
 
 
 def test_the_terms_are_accepted_as_they_are_now():

@@ -55,6 +55,31 @@ def test_public_payers_need_a_siret_and_may_give_it_later(payer, needed):
     assert [(one.field, one.wrong) for one in found] == ([("siret", False)] if needed else [])
 
 
+def test_a_business_needs_a_siren_or_a_siret_and_may_give_it_later():
+    """A company, and the body that runs a private school: the norm asks for it on their invoices (BT-47)."""
+    private = build_ecole(sector="Privé", siret="")
+    for payer, school in ((Payer.COMPANY, None), (Payer.SCHOOL, private)):
+        (fault,) = list_missing(payer=payer, school=school, siret="")
+        assert (fault.field, fault.wrong) == ("siren", False)
+        assert list_missing(payer=payer, school=school, siret="", siren="213001894") == []
+        assert list_missing(payer=payer, school=school, siret="21300189400012") == []
+
+
+@pytest.mark.parametrize(
+    ("siren", "siret", "sentence"),
+    [
+        ("213001895", "", "ne se vérifient pas"),
+        ("21300189", "", "compte 9 chiffres"),
+        ("21300189A", "", "compte 9 chiffres"),
+        ("213001894", COMMUNE_SIRET, "n'est pas celui du SIRET"),
+    ],
+)
+def test_a_siren_that_does_not_check_is_wrong(siren, siret, sentence):
+    (fault,) = list_missing(payer=Payer.COMPANY, siret=siret, siren=siren)
+    assert (fault.field, fault.wrong) == ("siren", True)
+    assert sentence in fault.sentence
+
+
 @pytest.mark.parametrize("siret", ["2194002230001", "219400223000181", "2194002230001A", "21940022300017"])
 @pytest.mark.parametrize("payer", [Payer.TOWN_HALL, Payer.COOPERATIVE])
 def test_a_mistyped_siret_is_wrong_whoever_pays(siret, payer):
@@ -83,7 +108,8 @@ def test_a_public_ecole_cannot_pay_while_a_college_or_private_school_can():
     college = build_ecole(type="Collège", siret=COLLEGE_SIRET)
     assert list_missing(payer=Payer.SCHOOL, siret=COLLEGE_SIRET, school=college) == []
     assert [one.field for one in list_missing(payer=Payer.SCHOOL, siret="", school=college)] == ["siret"]
-    assert list_missing(payer=Payer.SCHOOL, siret="", school=build_ecole(sector="Privé")) == []
+    private = list_missing(payer=Payer.SCHOOL, siret="", school=build_ecole(sector="Privé"))
+    assert [one.field for one in private] == ["siren"]
 
 
 def test_a_body_asks_for_what_its_entry_in_chorus_pro_says():

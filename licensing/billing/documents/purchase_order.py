@@ -18,7 +18,7 @@ from licensing.billing.documents import storage
 from licensing.billing.documents.layout import OrderDocumentPdf, format_billing_address, format_seller_address
 from licensing.billing.models import BillingDocument, BillingDocumentKind
 from licensing.catalogue import terms
-from licensing.orders import siret_numbers
+from licensing.orders import preflight, siret_numbers
 from licensing.orders.models import Order, OrderState, Payer, SettlementMethod
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _render(order: Order, number: str, *, at: datetime.datetime) -> bytes:
     sheet.beneficiary(order)
     sheet.lines(lines)
     sheet.totals(order, lines)
-    if order.siret or order.payer != Payer.OTHER:
+    if order.siret or order.siren or order.payer != Payer.OTHER:
         _invoice_details(sheet, order)
     # Steps and signature stay on one page: a signature alone on a second page signs nothing.
     if sheet.will_page_break(_SIGNATURE_BLOCK_HEIGHT):
@@ -92,6 +92,9 @@ def _invoice_details(sheet: OrderDocumentPdf, order: Order) -> None:
     sheet.set_xy(MARGIN, sheet.get_y() + 0.5)
     siret = siret_numbers.format_with_spaces(order.siret) if order.siret else ""
     sheet.field("SIRET de l’organisme qui paie", siret, width=WIDTH)
+    if order.siren or preflight.is_business(payer=order.payer, school=order.school):
+        siren = order.siren or order.siret[: siret_numbers.SIREN_LENGTH]
+        sheet.field("SIREN de l’entreprise", siret_numbers.format_with_spaces(siren), width=WIDTH)
     sheet.field("Code service", order.service_code, width=WIDTH)
     sheet.field("Numéro d’engagement", order.engagement_number, width=WIDTH)
     sheet.set_x(MARGIN)

@@ -11,6 +11,8 @@ import zipfile
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING
 
+from django.db.models import Q
+
 from core import formatting
 from core.calendar import PARIS
 from licensing.billing.invoicing.stored_pdf import get_or_create_document
@@ -36,6 +38,7 @@ _HEADERS = (
     "Échéance",
     "Client",
     "SIRET",
+    "SIREN",
     "Code service",
     "Numéro d'engagement",
     "Total HT",
@@ -48,11 +51,12 @@ _FORMULA_PREFIXES = ("=", "+", "-", "@")
 
 
 def list_undeposited(route: InvoiceRoute | None = None) -> QuerySet[Invoice]:
-    """Return the invoices and credit notes to payers with a SIRET that have no platform status, the oldest first.
+    """Return the invoices and credit notes to payers with a SIRET or SIREN without a platform status, oldest first.
 
     `route`: only those that go that way. Excludes credit notes of rejected invoices: the payer never booked those.
     """
-    waiting = Invoice.objects.filter(statuses__isnull=True).exclude(snapshot__buyer__siret="")
+    identified = ~Q(snapshot__buyer__siret="") | Q(snapshot__buyer__siren__gt="")
+    waiting = Invoice.objects.filter(identified, statuses__isnull=True)
     waiting = waiting.exclude(corrects__statuses__state__in=REJECTED_STATES)
     if route is not None:
         waiting = waiting.by_route(route)
@@ -93,6 +97,7 @@ def _row(invoice: Invoice) -> list[str]:
         formatting.short_date(invoice.due_on),
         _escape_formula(buyer["name"]),
         _escape_formula(buyer["siret"]),
+        _escape_formula(buyer.get("siren", "")),
         _escape_formula(buyer["service_code"]),
         _escape_formula(buyer["engagement_number"]),
         *(str(Decimal(snapshot[total])).replace(".", ",") for total in ("total_ht", "total_vat", "total_ttc")),

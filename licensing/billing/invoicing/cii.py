@@ -157,16 +157,17 @@ def _buyer(buyer: BuyerSnapshot) -> dict[str, Any]:
         "einvoicing_addr": buyer["email"],
         "einvoicing_addr_schemeid": _EMAIL,
     }
-    if buyer["siret"]:
-        siren = buyer["siret"][:_SIREN_DIGITS]
+    siren = buyer.get("siren") or buyer["siret"][:_SIREN_DIGITS]
+    if siren:
         result |= {
-            "identifiers": {_SIRET: buyer["siret"]},
             "legal_identifier": siren,
             "legal_identifier_schemeid": _SIREN,
-            # Format of an establishment's address in the directory: SIREN_SIRET.
-            "einvoicing_addr": f"{siren}_{buyer['siret']}",
+            # Format of an establishment's address in the directory: SIREN_SIRET; of a company's, its SIREN.
+            "einvoicing_addr": f"{siren}_{buyer['siret']}" if buyer["siret"] else siren,
             "einvoicing_addr_schemeid": _DIRECTORY,
         }
+    if buyer["siret"]:
+        result["identifiers"] = {_SIRET: buyer["siret"]}
     return result
 
 

@@ -16,7 +16,7 @@ from licensing.billing.exceptions import NoSeller
 from licensing.billing.invoicing import legal_notices
 from licensing.billing.models import BillingDocumentKind, InvoiceKind
 from licensing.catalogue.models import Seller
-from licensing.orders import preflight
+from licensing.orders import preflight, siret_numbers
 from licensing.orders.countries import get_country_code
 from licensing.orders.exceptions import NotInvoiceable
 from licensing.orders.models import OrderKind, PublicBody
@@ -58,6 +58,8 @@ class BuyerSnapshot(TypedDict):
     country_code: str
     email: str
     siret: str
+    #: Also of those with a SIRET.
+    siren: NotRequired[str]
     service_code: str
     engagement_number: str
 
@@ -266,6 +268,7 @@ def _buyer_snapshot(order: Order) -> BuyerSnapshot:
         country_code=get_country_code(order.bill_country),
         email=_clean(email),
         siret=_remove_spaces(order.siret),
+        siren=_remove_spaces(order.siren) or _remove_spaces(order.siret)[: siret_numbers.SIREN_LENGTH],
         service_code=_clean(order.service_code),
         engagement_number=_clean(order.engagement_number),
     )

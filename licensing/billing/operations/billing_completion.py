@@ -20,11 +20,18 @@ if TYPE_CHECKING:
 
 @transaction.atomic
 def complete_billing_details(
-    *, order_id: int, siret: str, service_code: str, engagement_number: str, by: User, at: datetime.datetime
+    *,
+    order_id: int,
+    siret: str,
+    service_code: str,
+    engagement_number: str,
+    siren: str | None = None,
+    by: User,
+    at: datetime.datetime,
 ) -> Order:
     """Complete the references an invoice needs, before it is issued or after a rejection; return the order.
 
-    Raises `NotInThisState` or `BadBilling`.
+    `siren`: of a business without a SIRET; None to leave it as it is. Raises `NotInThisState` or `BadBilling`.
     """
     order = lock_order(order_id)
     if (
@@ -32,10 +39,13 @@ def complete_billing_details(
         and not order.invoices.rejected().exists()
     ):
         raise NotInThisState("La facture est émise : ce qu'elle dit ne change plus. Écrivez-nous s'il faut la refaire.")
-    before = (order.siret, order.service_code, order.engagement_number)
-    set_invoice_references(order, siret=siret, service_code=service_code, engagement_number=engagement_number)
-    if before == (order.siret, order.service_code, order.engagement_number):
+    columns = ("siret", "siren", "service_code", "engagement_number")
+    before = [getattr(order, column) for column in columns]
+    set_invoice_references(
+        order, siret=siret, siren=siren, service_code=service_code, engagement_number=engagement_number
+    )
+    if before == [getattr(order, column) for column in columns]:
         return order
-    order.save(update_fields=["siret", "service_code", "engagement_number"])
+    order.save(update_fields=columns)
     order_events.record(order, "completed", "informations de facturation complétées.", by=by, at=at)
     return order

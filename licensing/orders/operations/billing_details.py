@@ -42,6 +42,7 @@ class BillingDetails:
     country: str = FRANCE
     email: str
     siret: str = ""
+    siren: str = ""
     service_code: str = ""
     engagement_number: str = ""
 
@@ -57,6 +58,7 @@ _COLUMNS = {
     "country": "bill_country",
     "email": "bill_email",
     "siret": "siret",
+    "siren": "siren",
     "service_code": "service_code",
     "engagement_number": "engagement_number",
 }
@@ -126,9 +128,9 @@ def set_billing_details(order: Order, billing: BillingDetails) -> None:
         raise BadBilling("Un code postal français compte cinq chiffres.", "postal_code")
     _check_name(order, billing)
     for field, column in _COLUMNS.items():
-        if column != "siret":  # set below: it is entered with spaces
+        if column not in ("siret", "siren"):  # set below: they are entered with spaces
             _set_column(order, column, " ".join(getattr(billing, field).split()), field)
-    _write_codes(order, siret=billing.siret)
+    _write_codes(order, siret=billing.siret, siren=billing.siren)
 
 
 def update_billing_details(order: Order, billing: BillingDetails) -> bool:
@@ -138,11 +140,16 @@ def update_billing_details(order: Order, billing: BillingDetails) -> bool:
     return before != [getattr(order, column) for column in _COLUMNS.values()]
 
 
-def set_invoice_references(order: Order, *, siret: str, service_code: str, engagement_number: str) -> None:
-    """Validate the references of a public payer and set them on the order; the caller saves it. Raises `BadBilling`."""
+def set_invoice_references(
+    order: Order, *, siret: str, service_code: str, engagement_number: str, siren: str | None = None
+) -> None:
+    """Validate the references of a public payer or a business, and set them on the order; the caller saves it.
+
+    `siren`: None to leave it as it is. Raises `BadBilling`.
+    """
     for column, text in (("service_code", service_code), ("engagement_number", engagement_number)):
         _set_column(order, column, " ".join(text.split()), column)
-    _write_codes(order, siret=siret)
+    _write_codes(order, siret=siret, siren=order.siren if siren is None else siren)
 
 
 def _check_name(order: Order, billing: BillingDetails) -> None:
@@ -167,8 +174,8 @@ def _set_column(order: Order, column: str, text: str, field: str) -> None:
     setattr(order, column, text)
 
 
-def _write_codes(order: Order, *, siret: str) -> None:
-    order.siret = siret_numbers.normalise(siret)
+def _write_codes(order: Order, *, siret: str, siren: str) -> None:
+    order.siret, order.siren = siret_numbers.normalise(siret), siret_numbers.normalise(siren)
     wrong = preflight.check_order(order).wrong
     if wrong:
         raise BadBilling(wrong[0].sentence, wrong[0].field)

@@ -115,9 +115,12 @@ class PostedScanForm(forms.Form):
 
 
 class BillingReferencesForm(forms.Form):
-    """References that a public payer's invoice must carry, mostly found on the signed purchase order."""
+    """References that the invoice of a public payer or a business must carry, mostly found on the signed order."""
 
     siret = RegistrationNumberField(label="SIRET du payeur", required=False)
+    siren = RegistrationNumberField(
+        label="SIREN du payeur", required=False, help_text="D'une entreprise dont le SIRET n'est pas connu."
+    )
     service_code = forms.CharField(
         label="Code service", required=False, max_length=100, widget=UnfoldAdminTextInputWidget
     )

@@ -230,11 +230,12 @@ def _cancel(order: Order, *, reason: str, by: User, at: datetime.datetime) -> st
 
 
 def _complete(
-    order: Order, *, siret: str, service_code: str, engagement_number: str, by: User, at: datetime.datetime
+    order: Order, *, siret: str, siren: str, service_code: str, engagement_number: str, by: User, at: datetime.datetime
 ) -> str:
     billing_operations.complete_billing_details(
         order_id=order.pk,
         siret=siret,
+        siren=siren,
         service_code=service_code,
         engagement_number=engagement_number,
         by=by,
@@ -323,6 +324,7 @@ ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
         form=BillingReferencesForm,
         initial=lambda order, _at: {
             "siret": order.siret,
+            "siren": order.siren,
             "service_code": order.service_code,
             "engagement_number": order.engagement_number,
         },

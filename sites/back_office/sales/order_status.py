@@ -50,8 +50,13 @@ def describe_unknown_buyer(order: Order) -> list[str]:
 
 
 def list_references(order: Order) -> list[str]:
-    """Return the references of a public payer that the order has, each with its name."""
-    named = (("SIRET", order.siret), ("service", order.service_code), ("engagement", order.engagement_number))
+    """Return the references of a public payer or a business that the order has, each with its name."""
+    named = (
+        ("SIRET", order.siret),
+        ("SIREN", order.siren),
+        ("service", order.service_code),
+        ("engagement", order.engagement_number),
+    )
     return [f"{name} {value}" for name, value in named if value]
 
 

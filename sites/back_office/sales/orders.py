@@ -105,7 +105,7 @@ _FIELDSETS = {
     "Commande": ("state", "kind", "method", "collectivity", "school", "reason", "placed_by", "money"),
     "Facturation": (
         "payer", "bill_name", "bill_address", "bill_address_extra", "bill_postal_code", "bill_city", "bill_country",
-        "bill_email", "siret", "service_code", "engagement_number",
+        "bill_email", "siret", "siren", "service_code", "engagement_number",
     ),
     "Dates": (
         "created_at", "quote_number", "quoted_at", "quote_until", "placed_at", "terms_version", "received_at",

@@ -19,6 +19,7 @@ PAYERS = (
     (Payer.TOWN_HALL.value, "La mairie"),
     (Payer.SCHOOL.value, "L’établissement"),
     (Payer.COOPERATIVE.value, "La coopérative scolaire"),
+    (Payer.COMPANY.value, "Une entreprise"),
     (Payer.OTHER.value, "Autre (vous-même, une association…)"),
 )
 METHODS = (
@@ -26,7 +27,7 @@ METHODS = (
     (SettlementMethod.MANDATE.value, "Payer par chèque ou mandat administratif"),
 )
 _FIELDS = ("name", "address", "address_extra", "postal_code", "city", "country", "email")
-PUBLIC_FIELDS = ("siret", "service_code", "engagement_number")
+REFERENCE_FIELDS = ("siret", "siren", "service_code", "engagement_number")
 
 
 def _max_length(field: str) -> int:
@@ -34,8 +35,8 @@ def _max_length(field: str) -> int:
     return getattr(column, "max_length", None) or 0
 
 
-class PublicPayerForm(forms.Form):
-    """References that a public payer's invoice carries; all may be completed until the invoice is issued."""
+class PayerReferencesForm(forms.Form):
+    """References that the invoice of a public payer or a business carries; completed until it is issued."""
 
     siret = forms.CharField(
         label="SIRET de qui paie",
@@ -43,6 +44,13 @@ class PublicPayerForm(forms.Form):
         required=False,
         widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
         help_text="14 chiffres. Pour une école publique, c’est celui de sa commune.",
+    )
+    siren = forms.CharField(
+        label="SIREN de l’entreprise",
+        max_length=20,
+        required=False,
+        widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
+        help_text="9 chiffres : ceux par lesquels commence son SIRET, qui suffit si vous l’avez.",
     )
     service_code = forms.CharField(
         label="Code service",
@@ -63,8 +71,12 @@ class PublicPayerForm(forms.Form):
         """Return the digits only."""
         return siret_numbers.normalise(str(self.cleaned_data["siret"]))
 
+    def clean_siren(self) -> str:
+        """Return the digits only."""
+        return siret_numbers.normalise(str(self.cleaned_data["siren"]))
 
-class CheckoutForm(PublicPayerForm):
+
+class CheckoutForm(PayerReferencesForm):
     """Payer, billing details and payment method. Operations validate the business rules."""
 
     payer = forms.ChoiceField(
@@ -95,7 +107,7 @@ class CheckoutForm(PublicPayerForm):
     # The version that the page showed, which is the one accepted.
     terms_version = forms.CharField(widget=forms.HiddenInput, max_length=_max_length("terms_version"))
 
-    field_order = ("payer", *_FIELDS, *PUBLIC_FIELDS, "method", "terms", "terms_version")
+    field_order = ("payer", *_FIELDS, *REFERENCE_FIELDS, "method", "terms", "terms_version")
 
     def __init__(self, *args: Any, order: AnOrder, cards: bool, for_quote: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -112,7 +124,7 @@ class CheckoutForm(PublicPayerForm):
         data = super().clean() or self.cleaned_data
         if not data.get("terms") and not self.for_quote:
             self.add_error("terms", "Cochez cette case pour accepter les conditions générales de vente.")
-        if {"payer", *PUBLIC_FIELDS} <= data.keys():
+        if {"payer", *REFERENCE_FIELDS} <= data.keys():
             for one in self.preflight_result.wrong:
                 self.add_error(one.field, add_nonbreaking_spaces(one.sentence))
         return data
@@ -120,13 +132,13 @@ class CheckoutForm(PublicPayerForm):
     @property
     def preflight_result(self) -> preflight.Preflight:
         """The preflight check of the submitted references."""
-        values = {name: self.cleaned_data[name] for name in ("payer", *PUBLIC_FIELDS)}
+        values = {name: self.cleaned_data[name] for name in ("payer", *REFERENCE_FIELDS)}
         return preflight.check_billing(**values, school=self.order.school)
 
     @property
     def billing(self) -> BillingDetails:
         """The billing details of a valid form."""
-        return BillingDetails(**{name: self.cleaned_data[name] for name in ("payer", *_FIELDS, *PUBLIC_FIELDS)})
+        return BillingDetails(**{name: self.cleaned_data[name] for name in ("payer", *_FIELDS, *REFERENCE_FIELDS)})
 
 
 class ShopScanForm(forms.Form):

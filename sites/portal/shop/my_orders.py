@@ -19,7 +19,7 @@ from licensing.orders.exceptions import BadBilling
 from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
 from licensing.orders.queries import list_visible_orders
 from licensing.payments import card
-from sites.portal.shop.forms import PublicPayerForm, ShopScanForm
+from sites.portal.shop.forms import PayerReferencesForm, ShopScanForm
 from sites.portal.shop.order_progress import get_progress, list_progress
 from web.access import signed_in
 
@@ -78,18 +78,18 @@ def upload_scan(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 @signed_in
 @require_POST
 def complete(request: AuthenticatedRequest, pk: int) -> HttpResponse:
-    """Complete the references that a public payer's invoice will carry."""
+    """Complete the references that the invoice of a public payer or a business will carry."""
     order = _get_order(request, pk)
-    form = PublicPayerForm(request.POST)
+    form = PayerReferencesForm(request.POST)
     if not form.is_valid():
-        return _render(request, order, status=422, public_form=form)
+        return _render(request, order, status=422, references_form=form)
     try:
         billing_operations.complete_billing_details(
             order_id=order.pk, **form.cleaned_data, by=request.user, at=timezone.now()
         )
     except BadBilling as refusal:
         form.add_error(refusal.field, add_nonbreaking_spaces(refusal.sentence))
-        return _render(request, order, status=422, public_form=form)
+        return _render(request, order, status=422, references_form=form)
     except LicensingError as refusal:
         return _render(request, order, status=409, refusal=refusal)
     messages.success(request, "Les informations de facturation sont enregistrées.")
@@ -121,9 +121,10 @@ def _render(request: AuthenticatedRequest, order: Order, *, status: int = 200, *
         "line": progress.line,
         "terms_address": terms.get_terms_url(order.terms_version or terms.CURRENT),
         "scan_form": ShopScanForm(),
-        "public_form": PublicPayerForm(
+        "references_form": PayerReferencesForm(
             initial={
                 "siret": order.siret,
+                "siren": order.siren,
                 "service_code": order.service_code,
                 "engagement_number": order.engagement_number,
             }

@@ -36,7 +36,8 @@ class ShopBuyer:
         return {
             "payer": "school", "name": "Collège Belin", "address": "8 rue Férou", "address_extra": "",
             "postal_code": "75006", "city": "Paris", "country": "France", "email": "gestion@belin.example",
-            "siret": "", "service_code": "", "engagement_number": "",
+            "siret": "", "siren": "123456782" if self.school.sector == "Privé" else "",
+            "service_code": "", "engagement_number": "",
             "method": "mandate", "terms": "on", "terms_version": terms.CURRENT, "faire": "payer",
         } | changed  # fmt: skip
 

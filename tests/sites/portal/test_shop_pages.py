@@ -262,6 +262,17 @@ def test_what_the_invoice_lacks_is_listed_and_completed(db):
     assert Order.objects.get().siret == "12345678200010"
 
 
+def test_a_company_completes_its_siren_until_the_invoice(db):
+    buyer = ShopBuyer()
+    order = buyer.ordered(payer="company", name="Éditions du Mas", siren="")
+    path = f"/boutique/commandes/{order.pk}/"
+    assert "Indiquez le SIREN" in page_text(buyer.browser.get(path))
+    assert "ne se vérifient pas" in page_text(buyer.browser.post(f"{path}facturation/", {"siren": "123456783"}))
+    page = page_text(buyer.browser.post(f"{path}facturation/", {"siren": "123 456 782"}, follow=True))
+    assert "Rien ne manque à la facture" in page
+    assert Order.objects.get().siren == "123456782"
+
+
 def test_a_rejected_invoice_says_why_and_what_it_lacks_can_be_completed(db):
     buyer = ShopBuyer(sector="Public")
     order = buyer.ordered(siret="12345678200010")
