@@ -1,16 +1,20 @@
-"""« Rechercher partout »: search by UAI, e-mail address or key, across all collectivities.
+"""« Rechercher partout »: search by UAI, e-mail address, key or invoice, across all collectivities.
 
-A key is looked up by its sealed form; it is never stored, logged or shown again on the page.
+A key is looked up by its sealed form; it is never stored, logged or shown again on the page. What may be a mistyped key
+is searched among invoices by its number or amount alone, never as a name.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from django.db.models import Count, Q
 
 from accounts.models import User
+from licensing.billing import invoice_search
+from licensing.billing.models import Invoice
 from licensing.entitlements.keys import InvalidKey
 from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.queries import find_key
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 _MAX_RESULTS = 200
+#: A group of letters and digits, as those of a key are: no name goes into a query that has one.
+_MAY_BE_A_KEY = re.compile(r"[a-z][0-9]|[0-9][a-z]", re.IGNORECASE)
 
 _SCHOOL_SQL = """
 SELECT 'École du périmètre', concat_ws(' ', contact_name, contact_email)
@@ -71,16 +77,18 @@ class GlobalSearchResult:
     people: list[User] = field(default_factory=list)
     keys: list[ActivationKey] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
+    invoices: list[Invoice] = field(default_factory=list)
     lines: list[OfficeMatch] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         """Whether there are no results."""
-        return not (self.problem or self.schools or self.people or self.keys or self.orders or self.lines)
+        found = (self.schools, self.people, self.keys, self.orders, self.invoices, self.lines)
+        return not self.problem and not any(found)
 
 
 def search_everywhere(text: str) -> GlobalSearchResult:
-    """Search for `text` as a UAI, an e-mail address or a key, whichever it is."""
+    """Search for `text` as a UAI, an e-mail address, a key or what an invoice says, whichever it is."""
     text = text.strip()
     school_uai = uai.normalise(text)
     if uai.is_valid(school_uai):
@@ -88,7 +96,7 @@ def search_everywhere(text: str) -> GlobalSearchResult:
     if "@" in text:
         return _by_email(text.lower())
     if not text:
-        return GlobalSearchResult("", problem="Saisissez un UAI, une adresse e-mail ou une clé.")
+        return GlobalSearchResult("", problem="Saisissez un UAI, une adresse e-mail, une clé ou une facture.")
     return _by_key(text)
 
 
@@ -120,7 +128,8 @@ def _by_key(text: str) -> GlobalSearchResult:
     try:
         key = find_key(text)
     except InvalidKey as typo:
-        return GlobalSearchResult("clé", problem=str(typo))
+        found_sales = _by_sale(text)
+        return GlobalSearchResult("clé", problem=str(typo)) if found_sales.is_empty else found_sales
     if key is None:
         return GlobalSearchResult("clé", problem="Cette clé est bien formée, mais n'a jamais été émise.")
     (found,) = _find_keys(Q(pk=key.pk))
@@ -131,6 +140,22 @@ def _by_key(text: str) -> GlobalSearchResult:
         keys=[found],
         orders=list(_find_orders(Q(lines__entitlement=found.entitlement_id))),
         lines=_find_in_offices(_KEY_SQL, [found.pk]),
+    )
+
+
+def _by_sale(text: str) -> GlobalSearchResult:
+    """Search invoices by number, amount, order or client, and orders by number or amount."""
+    terms = invoice_search.parse(text)
+    invoices = invoice_search.search_invoices(Invoice.objects.all(), text, by_client=not _MAY_BE_A_KEY.search(text))
+    meant = Q(pk__in=invoices.values("order"))
+    if terms.order_id is not None:
+        meant |= Q(pk=terms.order_id)
+    if terms.amount is not None:
+        meant |= Q(total_ttc=terms.amount, total_ttc__gt=0)
+    return GlobalSearchResult(
+        "facture ou commande",
+        invoices=list(invoices.select_related("order").defer("xml").order_by("-year", "-sequence")[:_MAX_RESULTS]),
+        orders=list(_find_orders(meant)),
     )
 
 

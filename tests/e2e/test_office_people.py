@@ -84,7 +84,7 @@ def test_the_operator_finds_somebody_under_the_admins_policy(committing, site):
         visit.complaints.clear()
     assert_no_problems(found)
     page = visit.open("/admin/rechercher/")
-    page.get_by_label("UAI, adresse e-mail ou clé").fill(operator.email)
+    page.get_by_label("UAI, adresse e-mail, clé ou facture").fill(operator.email)
     page.get_by_role("button", name="Rechercher", exact=True).click()
     page.get_by_text(f"{operator.username} –").wait_for()
 

@@ -13,6 +13,7 @@ from unfold.admin import TabularInline
 from core import formatting
 from core.file_responses import build_file_response
 from licensing.billing import invoicing
+from licensing.billing.invoice_search import search_invoices
 from licensing.billing.models import Invoice, InvoiceKind, PlatformStatus, latest_platform_status
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.sales.admin_actions import ActionAdmin
@@ -55,8 +56,8 @@ class InvoiceAdmin(DepositBatchActions, ActionAdmin[Invoice]):
     list_display = ("number", "kind", "order", "payer", "money", "issued_on", "due_on", "platform")
     list_filter = (TurnedDownFilter, "kind", "year", "issued_on")
     list_select_related = ("order",)
-    search_fields = ("number__iexact", "order__id__exact", "order__bill_name", "order__siret__startswith")
-    search_help_text = "Numéro de facture ou de commande, nom ou SIRET du payeur"
+    search_fields = ("number",)  # enables the search field; `get_search_results` does the search
+    search_help_text = "Numéro de facture (P2026 000010) ou de commande, montant TTC (1 234,50), nom ou SIRET du payeur"
     ordering = ("-year", "-sequence")
     readonly_fields = ("ht", "vat", "money")
     inlines = (StatusInline,)
@@ -80,6 +81,12 @@ class InvoiceAdmin(DepositBatchActions, ActionAdmin[Invoice]):
         """Return the invoices annotated with their platform status, without their large columns."""
         invoices: QuerySet[Invoice] = super().get_queryset(request)
         return invoices.annotate(status=latest_platform_status()).defer("xml", "snapshot")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Invoice], search_term: str
+    ) -> tuple[QuerySet[Invoice], bool]:
+        """Search by number, amount, order or client, as they are typed."""
+        return (search_invoices(queryset, search_term) if search_term.strip() else queryset), False
 
     @admin.display(description="payeur")
     def payer(self, invoice: Invoice) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.db.models import Q
 from django.urls import path
 from django.utils import timezone
 from django.utils.text import capfirst
@@ -12,6 +13,8 @@ from unfold.admin import TabularInline
 
 from core import formatting
 from core.calendar import date_in_paris
+from licensing.billing.invoice_search import parse_amount, search_invoices
+from licensing.billing.models import Invoice
 from licensing.orders.models import Order, OrderEvent, OrderKind, OrderLine
 from licensing.payments.models import Payment
 from sites.back_office import work_queue
@@ -135,10 +138,12 @@ class OrderAdmin(GrantActions, ActionAdmin[Order]):
         "bill_name",
         "siret__startswith",
         "quote_number__iexact",
-        "invoices__number__iexact",
         "reason",
     )
-    search_help_text = "Numéro de commande, de devis ou de facture ; collectivité, établissement, UAI, SIRET, motif"
+    search_help_text = (
+        "Numéro de commande, de devis ou de facture (P2026 000010) ; montant TTC (1 234,50), collectivité, "
+        "établissement, UAI, SIRET, motif"
+    )
     ordering = ("-created_at", "-pk")
     inlines = (LineInline, PaymentInline, EventInline)
     readonly_fields = ("money",)
@@ -157,6 +162,19 @@ class OrderAdmin(GrantActions, ActionAdmin[Order]):
         """Return the fieldsets without empty fields: most dates of an order are still to come."""
         fieldsets = {title: [name for name in names if _has_value(obj, name)] for title, names in _FIELDSETS.items()}
         return tuple((title, {"fields": names}) for title, names in fieldsets.items() if names)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
+    ) -> tuple[QuerySet[Order], bool]:
+        """Search by the fields above, or by amount or invoice."""
+        found: tuple[QuerySet[Order], bool] = super().get_search_results(request, queryset, search_term)
+        if not search_term.strip():
+            return found
+        invoiced = search_invoices(Invoice.objects.all(), search_term)
+        meant = Q(pk__in=found[0].order_by().values("pk")) | Q(pk__in=invoiced.values("order"))
+        if (amount := parse_amount(search_term)) is not None:
+            meant |= Q(total_ttc=amount, total_ttc__gt=0)
+        return queryset.filter(meant), False
 
     @admin.display(description="n°", ordering="pk")
     def number(self, order: Order) -> str:

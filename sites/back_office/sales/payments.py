@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib import admin
+from django.db.models import Q
 
 from core import formatting
+from licensing.billing.invoice_search import parse_amount, search_invoices
+from licensing.billing.models import Invoice
 from licensing.billing.queries import get_amount_received
 from licensing.orders.models import OrderState
 from licensing.payments import card
@@ -89,12 +92,25 @@ class PaymentAdmin(ActionAdmin[Payment]):
     list_display = ("money", "order", "method", "received_on", "reference", "recorded_by")
     list_filter = (DirectionFilter, "method", "received_on")
     list_select_related = ("order", "recorded_by")
-    search_fields = ("order__id__exact", "reference", "order__invoices__number__iexact", "amount__exact")
-    search_help_text = "Numéro de commande ou de facture, montant (199.00), référence"
+    search_fields = ("order__id__exact", "reference")
+    search_help_text = "Numéro de commande ou de facture (P2026 000010), montant (1 234,50), référence, nom ou SIRET"
     ordering = ("-received_on", "-pk")
     fields = ("order", "method", "money", "received_on", "reference", "refunds", "recorded_at", "recorded_by")
     readonly_fields = ("money",)
     admin_actions = PAYMENT_ACTIONS
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Payment], search_term: str
+    ) -> tuple[QuerySet[Payment], bool]:
+        """Search by the fields above, or by amount, whichever way it went, or by the order's invoices."""
+        found: tuple[QuerySet[Payment], bool] = super().get_search_results(request, queryset, search_term)
+        if not search_term.strip():
+            return found
+        invoiced = search_invoices(Invoice.objects.all(), search_term)
+        meant = Q(pk__in=found[0].order_by().values("pk")) | Q(order__in=invoiced.values("order"))
+        if (amount := parse_amount(search_term)) is not None:
+            meant |= Q(amount__in=[amount, -amount])
+        return queryset.filter(meant), False
 
     @admin.display(description="montant", ordering="amount")
     def money(self, payment: Payment) -> str:

@@ -23,6 +23,53 @@ def test_an_order_is_found_by_its_school_its_buyer_and_its_billing_office(operat
         assert f'href="{order_url(order)}"' in page_text(operator.post("/admin/rechercher/", {"query": query})), query
 
 
+@pytest.mark.parametrize("page", ["billing/invoice", "orders/order", "payments/payment", "everywhere"])
+def test_a_sale_is_found_by_number_amount_and_client(operator, page):
+    """As a bank, an accountant and a letter write them, in the three lists and everywhere at once."""
+    order = OrderFactory(current=True, paid=True)
+    OrderFactory(current=True, paid=True, classes=1, billing__cooperative=True)
+    invoice = order.invoices.get()
+    for query in (
+        f"p{invoice.year} {invoice.sequence:06}",
+        f"P{invoice.year}-{invoice.sequence}",
+        f"{invoice.total_ttc}".replace(".", ","),
+        "mairie nimes",
+        "213 001 894 00012",
+    ):
+        if page == "everywhere":
+            found = operator.post("/admin/rechercher/", {"query": query}).context["found"]
+            assert (found.invoices, found.orders) == ([invoice], [order]), query
+        else:
+            (row,) = operator.get(f"/admin/{page}/", {"q": query}).context["cl"].result_list
+            assert getattr(row, "order", row) == order, query
+
+
+def test_a_mistyped_key_is_searched_as_no_name(operator):
+    """It goes into no statement, which a log may keep."""
+    with CaptureQueriesContext(connection) as captured:
+        page = page_text(operator.post("/admin/rechercher/", {"query": "NIMES-7K3M-9QTX-2HW2"}))
+    assert "faute de frappe" in page
+    assert "7k3m" not in str(captured.captured_queries).lower()
+
+
+def test_a_search_of_sales_takes_the_same_queries_whatever_it_finds(operator, django_assert_num_queries):
+    pages = ("billing/invoice", "orders/order", "payments/payment")
+    OrderFactory(current=True, paid=True)
+
+    def search():
+        for page in pages:
+            operator.get(f"/admin/{page}/", {"q": "mairie"})
+        operator.post("/admin/rechercher/", {"query": "mairie"})
+
+    search()  # what is cached once for all
+    with CaptureQueriesContext(connection) as few:
+        search()
+    for _ in range(2):
+        OrderFactory(current=True, paid=True)
+    with django_assert_num_queries(len(few)):
+        search()
+
+
 def test_an_order_s_number_is_written_as_on_its_documents(operator, gard):
     order = OrderRowFactory(pk=1_035_000, collectivity=gard)
     OrderLineFactory(order=order)

@@ -1,0 +1,10 @@
+"""Orders are found by their amount: what a bank statement has where it has no number."""
+
+from django.db import migrations
+
+CREATE = "CREATE INDEX orders_order_total ON public.orders_order (total_ttc) WHERE total_ttc > 0"
+
+
+class Migration(migrations.Migration):
+    dependencies = [("orders", "0003_entitlements_have_a_line")]
+    operations = [migrations.RunSQL(CREATE, "DROP INDEX public.orders_order_total")]
