@@ -125,6 +125,12 @@ def test_a_company_gives_its_siren_at_the_latest_before_its_invoice():
     assert actions.confirm(order).snapshot["buyer"]["siren"] == "213001894"
 
 
+def test_neither_name_nor_address_of_a_company_is_proposed():
+    """It is neither the buyer nor at the school."""
+    proposed = operations.prefill_billing_details(OrderFactory(), payer=Payer.COMPANY)
+    assert (proposed.name, proposed.address, proposed.postal_code, proposed.city) == ("", "", "", "")
+
+
 def test_by_card_a_company_gives_its_siren_before_it_pays():
     """The invoice follows at once."""
     order = OrderFactory()

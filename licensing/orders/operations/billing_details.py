@@ -199,9 +199,10 @@ def _prefilled_for_shop(order: Order, email: str, payer: str | None) -> BillingD
     names = {
         Payer.TOWN_HALL: f"Commune {town_with_preposition(town)}" if town else "",
         Payer.SCHOOL: school,
+        Payer.COMPANY: "",
         Payer.COOPERATIVE: f"Coopérative scolaire, {school}" if school else "",
     }
-    if payer == Payer.OTHER:
+    if payer in (Payer.OTHER, Payer.COMPANY):
         # A private payer does not live at the school.
         place = dict.fromkeys(place, "") | {"country": place["country"]}
     if payer == Payer.TOWN_HALL:

@@ -19,7 +19,7 @@ class ShopBuyer:
         self.year = open_shop()
         fields = {
             "name": "Collège Belin", "type": "Collège", "sector": "Privé", "address": "8 rue Férou",
-            "postal_code": "75006", "commune": "Paris",
+            "postal_code": "75006", "commune": "Paris", "siret": "12345678200010",
         }  # fmt: skip
         self.school = SchoolFactory(**fields | school)
         self.user = PrincipalFactory(first_name="Camille", last_name="Vidal")
