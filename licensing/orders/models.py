@@ -121,6 +121,8 @@ class Order(models.Model):
     received_at = models.DateTimeField("bon de commande reçu le", null=True, blank=True)
     confirmed_at = models.DateTimeField("confirmée le", null=True, blank=True)
     paid_at = models.DateTimeField("réglée le", null=True, blank=True)
+    # Inclusive. Kept once paid, for a payment that is reversed.
+    prolonged_until = models.DateField("droits prolongés jusqu'au", null=True, blank=True)
     lapsed_at = models.DateTimeField("droits suspendus le", null=True, blank=True)
     cancelled_at = models.DateTimeField("annulée le", null=True, blank=True)
     cancellation_reason = models.TextField("motif d'annulation", blank=True)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core import formatting
+from licensing.billing.queries import get_balance
 from licensing.entitlements.wording import format_long_date
 from licensing.orders.email_parts import (
+    SUSPENSION_NOTICE,
     build_email,
     describe_licences,
     describe_order,
     describe_reference,
     get_order,
+    get_reply_to,
+    get_today,
 )
 from licensing.orders.models import OrderState, PaymentMethod, SettlementMethod
 from licensing.orders.operations import notifications
@@ -73,5 +77,48 @@ def render_refunded(message: Message) -> RenderedEmail:
     )
 
 
+#: A payment that the bank returned, as shown to the buyer.
+_RETURNED = {
+    PaymentMethod.CHEQUE: "votre chèque est revenu impayé",
+    PaymentMethod.TRANSFER: "votre virement a été rejeté",
+}
+
+
+def render_payment_reversed(message: Message) -> RenderedEmail:
+    """Render the e-mail on a payment that bounced: what is due again, and how long rights run meanwhile."""
+    order = get_order(message, OrderState.CONFIRMED)
+    reversal = Payment.objects.get(pk=message.context["payment"])
+    entitlement, invoice = get_entitlement(order), order.invoices.current().get()
+    returned = _RETURNED[PaymentMethod(reversal.method)]
+    return build_email(
+        message,
+        order,
+        subject=f"{order} : {returned}",
+        paragraphs=[
+            (
+                f"{returned[0].upper()}{returned[1:]} ({reversal.reference}) : {formatting.euros(-reversal.amount)} ne"
+                " nous sont pas parvenus."
+            ),
+            (
+                f"{formatting.euros(get_balance(order))} restent à régler sur la facture {invoice.number}, qui ne"
+                " change pas : elle porte nos coordonnées bancaires."
+            ),
+            (
+                f"{SUSPENSION_NOTICE}."
+                if entitlement.suspended_on(get_today())
+                else "Dans l'attente du règlement, vos droits temporaires courent jusqu'au"
+                f" {format_long_date(entitlement.unpaid_until)} inclus."
+                if entitlement.unpaid_until is not None and entitlement.unpaid_until >= get_today()
+                else "Vos droits temporaires sont arrivés à leur terme : sans nouveau règlement, nous pouvons les"
+                " suspendre."
+            ),
+            f"Une question, une erreur de votre banque ? Écrivez-nous à {get_reply_to()}.",
+        ],
+        button="Ouvrir la commande",
+        notes=[describe_reference(order)],
+    )
+
+
+kinds.register(notifications.PAYMENT_REVERSED, label="Règlement impayé", render=render_payment_reversed)
 kinds.register(notifications.PAID, label="Commande réglée", render=render_paid)
 kinds.register(notifications.REFUNDED, label="Remboursement", render=render_refunded)

@@ -72,12 +72,27 @@ class CardPayment(BasePayment):
         return portal_url(self.get_process_url())
 
 
+class PaymentKind(models.TextChoices):
+    """What a payment records. The first is positive; the others take back a part of one."""
+
+    RECEIVED = "received", "Reçu"
+    REFUNDED = "refunded", "Remboursé"
+    REVERSED = "reversed", "Annulé"
+
+
+class ReversalReason(models.TextChoices):
+    UNPAID = "unpaid", "Impayé"
+    MISTAKE = "mistake", "Erreur de saisie"
+    OTHER = "other", "Autre"
+
+
 class Payment(models.Model):
-    """Money received for an order, or refunded. In euros; a refund is negative."""
+    """Money that came in for an order, or went back. In euros; what went back is negative. Append-only."""
 
     order = models.ForeignKey(
         "orders.Order", verbose_name="commande", on_delete=models.PROTECT, related_name="payments"
     )
+    kind = models.CharField("nature", max_length=10, choices=PaymentKind, default=PaymentKind.RECEIVED)
     method = models.CharField("règlement", max_length=10, choices=PaymentMethod)
     amount = models.DecimalField("montant", max_digits=12, decimal_places=2)
     received_on = models.DateField("reçu le")
@@ -85,10 +100,13 @@ class Payment(models.Model):
     card = models.ForeignKey(
         CardPayment, verbose_name="paiement par carte", on_delete=models.PROTECT, null=True, blank=True
     )
-    # The payment that this one refunds.
-    refunds = models.OneToOneField(
-        "self", verbose_name="rembourse", on_delete=models.PROTECT, null=True, blank=True, related_name="refund"
+    # The payment of which this one takes back a part: several may follow until nothing is left.
+    refunds = models.ForeignKey(
+        "self", verbose_name="reprend", on_delete=models.PROTECT, null=True, blank=True, related_name="taken_back"
     )
+    # Why it was reversed, and what the operator added.
+    reversal_reason = models.CharField("motif", max_length=10, choices=ReversalReason, blank=True)
+    explanation = models.CharField("précision", max_length=500, blank=True)
     recorded_at = models.DateTimeField("enregistré le")
     # None when the payment provider acts.
     recorded_by = models.ForeignKey(
@@ -105,10 +123,17 @@ class Payment(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="payment_comes_in_or_goes_back",
-                condition=Q(refunds__isnull=True, amount__gt=0) | Q(refunds__isnull=False, amount__lt=0),
+                condition=Q(kind="received", refunds__isnull=True, amount__gt=0)
+                | Q(kind__in=["refunded", "reversed"], refunds__isnull=False, amount__lt=0),
+            ),
+            models.CheckConstraint(
+                name="payment_reversed_says_why",
+                condition=Q(kind="reversed", card__isnull=True, reversal_reason__in=["unpaid", "mistake"])
+                | (Q(kind="reversed", card__isnull=True, reversal_reason="other") & ~Q(explanation=""))
+                | (~Q(kind="reversed") & Q(reversal_reason="")),
             ),
             models.UniqueConstraint(
-                name="payment_by_card_once", fields=["card"], condition=Q(refunds__isnull=True, card__isnull=False)
+                name="payment_by_card_once", fields=["card"], condition=Q(kind="received", card__isnull=False)
             ),
         ]
 

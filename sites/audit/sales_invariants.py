@@ -169,4 +169,16 @@ SALES_INVARIANTS = (
            OR (entitlement.cancelled_at IS NULL) = (sale.state = 'cancelled')
         """,
     ),
+    Invariant(
+        "taken_back",
+        "31. Un règlement n'est jamais repris au-delà de ce qui est venu, et toujours sur sa commande",
+        """
+        SELECT format('règlement n° %s : %s €, dont %s repris%s', payment.id, payment.amount, -sum(back.amount),
+                      CASE WHEN bool_or(back.order_id <> payment.order_id) THEN ', sur une autre commande' ELSE '' END)
+        FROM payments_payment AS payment JOIN payments_payment AS back ON back.refunds_id = payment.id
+        GROUP BY payment.id
+        HAVING payment.amount + sum(back.amount) < 0 OR bool_or(back.order_id <> payment.order_id)
+            OR bool_or(back.card_id IS DISTINCT FROM payment.card_id)
+        """,
+    ),
 )

@@ -15,7 +15,7 @@ from licensing.billing.invoicing import cii
 from licensing.catalogue import pricing
 from licensing.catalogue.models import SchoolTier, Seller
 from licensing.orders.models import Payer, PaymentMethod
-from licensing.payments.models import Payment
+from licensing.payments.models import Payment, PaymentKind
 from tests.billing.schematron import list_violations
 from tests.conftest import TERM
 from tests.factories.orders import StoredOrderFactory
@@ -34,6 +34,7 @@ def xml_texts(xml: str, path: str) -> list[str]:
 def create_payment(order, amount: str, method: str = PaymentMethod.TRANSFER, refunds: Payment | None = None) -> Payment:
     return Payment.objects.create(
         order=order,
+        kind=PaymentKind.RECEIVED if refunds is None else PaymentKind.REFUNDED,
         method=method,
         amount=Decimal(amount),
         received_on=datetime.date(2026, 11, 20),

@@ -9,6 +9,7 @@ from licensing.catalogue import terms
 from licensing.orders import operations
 from licensing.orders.models import PaymentMethod
 from licensing.payments import operations as payment_operations
+from licensing.payments.models import ReversalReason
 from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory
 from tests.factories.billing_details import BillingDetailsFactory
@@ -69,6 +70,19 @@ def pay(order, *, amount=None, reference="VIR 1", at=TERM, by=None):
         received_on=at.date(),
         reference=reference,
         by=by or OperatorFactory(),
+        at=at,
+    )
+
+
+def reverse(order, *, amount=None, reason=ReversalReason.UNPAID, text="", at=TERM):
+    """Reverse the order's first payment, or an amount of it; return the negative payment."""
+    payment = order.payments.earliest("pk")
+    return payment_operations.reverse_payment(
+        payment_id=payment.pk,
+        amount=payment.amount if amount is None else Decimal(amount),
+        reason=reason,
+        text=text,
+        by=OperatorFactory(),
         at=at,
     )
 

@@ -60,7 +60,7 @@ def test_emails_link_to_the_order_pages():
 
 
 def test_every_queued_kind_of_email_has_a_renderer():
-    assert len(EMAIL_KINDS) == 13
+    assert len(EMAIL_KINDS) == 14
     assert [kind for kind in EMAIL_KINDS if not kinds.is_known(kind)] == []
 
 
@@ -129,6 +129,20 @@ def test_the_suspension_email_says_how_to_restore_the_licences(clock):
     early = OrderFactory(placed=True)
     operations.suspend(order_id=early.pk, by=by, at=at_day(50))
     assert_email_contains(early, "suspended", "Nous avons suspendu les licences de votre commande.")
+
+
+def test_the_email_on_a_bounced_payment_says_what_is_owed_and_until_when(clock):
+    order = OrderFactory(paid=True)
+    actions.reverse(order)
+    assert_email_contains(
+        order, "payment_reversed", "votre virement a été rejeté", "Votre virement a été rejeté (VIR 1)",
+        "199,00 € restent à régler sur la facture P2026-000001", "jusqu'au 8 janvier 2027 inclus",
+    )  # fmt: skip
+    clock(50)
+    assert_email_contains(order, "payment_reversed", "arrivés à leur terme")
+    actions.pay(order, at=at_day(50))
+    with pytest.raises(NoLongerDue):
+        get_email_text(order, "payment_reversed")
 
 
 def test_resumed_licences_are_announced_once(clock):

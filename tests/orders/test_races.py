@@ -12,6 +12,7 @@ from django_tenants.utils import schema_context
 
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import InvoiceKind
+from licensing.billing.queries import get_balance
 from licensing.catalogue import terms
 from licensing.entitlements.models import Entitlement
 from licensing.exceptions import LicensingError
@@ -151,9 +152,30 @@ def test_four_workers_run_the_countdown_once(public):
     assert list_email_kinds(lapsing) == ["placed", "lapsed"]
 
 
+def test_a_payment_recorded_while_another_is_reversed_leaves_what_is_owed(public):
+    orders = [OrderFactory(confirmed=True) for _ in range(8)]
+    by = OperatorFactory()
+    for order in orders:
+        actions.pay(order, amount="99", reference="CHQ 1", by=by)
+    steps = [lambda order=order: actions.pay(order, amount="100", reference="CHQ 2", by=by) for order in orders]
+    steps += [lambda order=order: actions.reverse(order) for order in orders]
+    outcomes = at_once(*steps)
+    assert successes(outcomes) == outcomes
+    for order in Order.objects.all():
+        assert (order.state, get_balance(order), is_usable(order, TERM)) == (OrderState.CONFIRMED, 99, True)
+    assert list_violations() == set()
+
+
+def test_the_same_cheque_reversed_six_times_at_once_is_taken_back_once(public):
+    order = OrderFactory(paid=True)
+    outcomes = at_once(*[lambda: actions.reverse(order)] * 6)
+    assert len(successes(outcomes)) == 1
+    assert (get_balance(order), list_violations()) == (order.total_ttc, set())
+
+
 @pytest.mark.parametrize("number", range(2))
 def test_whatever_is_done_at_once_the_books_hold_and_rights_say_what_was_paid(number, committing):
-    """Five orders, eleven operations on each at once, in random order."""
+    """Five orders, twelve operations on each at once, in random order."""
     made = [PurchaseFactory()]
     by = OperatorFactory()
     with schema_context("public"):
@@ -188,6 +210,7 @@ def _steps(order, card, by):
         lambda: billing_operations.confirm(by=by, **named),
         lambda: actions.pay(order, by=by, at=at_day(48)),
         lambda: actions.pay(order, by=by, at=at_day(48), reference="VIR 2"),
+        lambda: actions.reverse(order, amount="50", at=at_day(48)) if order.payments.exists() else None,
         lambda: operations.prolong(until=YEAR_ENDS, by=by, **named),
         lambda: operations.suspend(by=by, **named),
         lambda: operations.remind_and_lapse(at_day(48)),

@@ -40,6 +40,7 @@ OPERATIONS = {
     "confirm": lambda order, by: billing_operations.confirm(order_id=order.pk, by=by, at=AT),
     "pay": lambda order, by: actions.pay(order, by=by, reference="VIR 2", at=AT),
     "refund": lambda order, by: payment_operations.refund(payment_id=order.payments.first().pk, by=by, at=AT),
+    "reverse": lambda order, _: actions.reverse(order, at=AT),
     "cancel": lambda order, by: billing_operations.cancel(order_id=order.pk, reason="Erreur.", by=by, at=AT),
     "prolong": lambda order, by: operations.prolong(order_id=order.pk, until=YEAR_ENDS, by=by, at=AT),
     "reinvoice": lambda order, by: billing_operations.reissue_invoice(
@@ -67,6 +68,7 @@ refuse      !nothing         !nothing  !nothing   placed     !nothing   lapsed  
 confirm     !state           !state    confirmed+ confirmed+ confirmed+ confirmed+     confirmed+ !state    !state
 pay         !state           !state    !state     !state     !state     !state         paid+      !state    !state
 refund      .                .         .          .          .          .              .          !state    cancelled
+reverse     .                .         .          .          .          .              .          confirmed+ cancelled
 cancel      cancelled        cancelled cancelled  cancelled  cancelled  cancelled      cancelled  cancelled cancelled
 prolong     !state           !state    placed+    placed+    placed+    placed+        confirmed+ !state    !state
 reinvoice   .                .         .          .          .          .              confirmed+ paid+     !state

@@ -9,6 +9,8 @@ import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from django.db.models import F, Sum
+from django.db.models.functions import Coalesce
 from django_tenants.utils import get_public_schema_name
 
 from core.calendar import date_in_paris
@@ -18,7 +20,7 @@ from licensing.billing.invoicing import cii, invoice_snapshot, numbering
 from licensing.billing.models import Invoice, InvoiceKind
 from licensing.billing.queries import get_amount_received
 from licensing.orders.exceptions import NotInvoiceable
-from licensing.orders.models import PaymentMethod
+from licensing.orders.models import ZERO, PaymentMethod
 
 if TYPE_CHECKING:
     from licensing.orders.models import Order
@@ -83,7 +85,10 @@ def _refund_method(order: Order) -> str:
 
 def _paid_amount(order: Order, day: datetime.date, *, paid_by_card: bool) -> invoice_snapshot.PaidAmount:
     received = get_amount_received(order)
-    last = order.payments.filter(refunds__isnull=True, refund__isnull=True).order_by("received_on", "pk").last()
+    # What was refunded or reversed in whole paid nothing.
+    left = F("amount") + Coalesce(Sum("taken_back__amount"), ZERO)
+    payments = order.payments.filter(refunds__isnull=True).alias(left=left).filter(left__gt=0)
+    last = payments.order_by("received_on", "pk").last()
     if last is not None and received >= order.total_ttc:
         return invoice_snapshot.PaidAmount(order.total_ttc, by=last.method, on=last.received_on)
     return (

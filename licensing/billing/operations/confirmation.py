@@ -64,5 +64,6 @@ def get_rights_end(order: Order, invoice: Invoice) -> datetime.date:
 
     Never shortens rights that the operator prolonged.
     """
-    until = rights.get_entitlement(order).temporary_until
-    return max(until or invoice.issued_on, invoice.issued_on + datetime.timedelta(days=PROVISIONAL_DAYS))
+    days = (rights.get_entitlement(order).temporary_until, order.prolonged_until)
+    until = invoice.issued_on + datetime.timedelta(days=PROVISIONAL_DAYS)
+    return max([until, *(day for day in days if day is not None)])

@@ -118,6 +118,10 @@ class Migration(migrations.Migration):
                 ("received_at", models.DateTimeField(blank=True, null=True, verbose_name="bon de commande reçu le")),
                 ("confirmed_at", models.DateTimeField(blank=True, null=True, verbose_name="confirmée le")),
                 ("paid_at", models.DateTimeField(blank=True, null=True, verbose_name="réglée le")),
+                (
+                    "prolonged_until",
+                    models.DateField(blank=True, null=True, verbose_name="droits prolongés jusqu'au"),
+                ),
                 ("lapsed_at", models.DateTimeField(blank=True, null=True, verbose_name="droits suspendus le")),
                 ("cancelled_at", models.DateTimeField(blank=True, null=True, verbose_name="annulée le")),
                 ("cancellation_reason", models.TextField(blank=True, verbose_name="motif d'annulation")),

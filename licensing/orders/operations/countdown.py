@@ -114,9 +114,10 @@ def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datet
     else:
         rights.start_countdown(order, until=until)
         order.reminders.all().delete()
+    order.prolonged_until = until
     if order.state == OrderState.LAPSED:
         order.state, order.lapsed_at = OrderState.PLACED, None
-        order.save(update_fields=["state", "lapsed_at"])
+    order.save(update_fields=["state", "lapsed_at", "prolonged_until"])
     order_events.record(
         order, "prolonged", f"droits temporaires prolongés jusqu'au {formatting.long_date(until)} inclus.", by=by, at=at
     )

@@ -25,7 +25,7 @@ from licensing.payments import operations
 from licensing.payments.card.attempts import OPEN_STATUSES
 from licensing.payments.card.provider_interface import REFUND_RETRIES, SessionState, to_cents, to_euros
 from licensing.payments.exceptions import NotToPay
-from licensing.payments.models import CardPayment, Payment, ProviderEvent
+from licensing.payments.models import CardPayment, Payment, PaymentKind, ProviderEvent
 
 if TYPE_CHECKING:
     import datetime
@@ -89,7 +89,7 @@ def retry_refund(*, card_payment_id: int, by: User, at: datetime.datetime) -> Ca
     Raises `NotToPay` if it is not to be refunded, or already is.
     """
     order, payment = _lock_order_and_payment(card_payment_id)
-    recorded_payment = Payment.objects.filter(card=payment, refunds__isnull=True).first()
+    recorded_payment = Payment.objects.filter(card=payment, kind=PaymentKind.RECEIVED).first()
     refundable = recorded_payment is None or Payment.objects.filter(refunds=recorded_payment).exists()
     if payment.status != PaymentStatus.CONFIRMED or not refundable:
         raise NotToPay("Ce paiement n'est pas à rendre : remboursez-le d'abord, depuis son règlement.")
@@ -150,7 +150,7 @@ def _record_charge(order: Order, payment: CardPayment, outcome: ProviderOutcome,
         _refund_undue(order, payment, "l'année scolaire de ces licences est terminée", at=at)
         return
     order.refresh_from_db()
-    recorded_payment = Payment.objects.get(card=payment, refunds__isnull=True)
+    recorded_payment = Payment.objects.get(card=payment, kind=PaymentKind.RECEIVED)
     if order.state == OrderState.CANCELLED or get_balance(order) < 0:
         refund(payment_id=recorded_payment.pk, by=None, at=at)
 
@@ -181,7 +181,7 @@ def _record_refund(order: Order, payment: CardPayment, outcome: ProviderOutcome,
     before = payment.captured_amount
     payment.captured_amount = to_euros(outcome.amount - outcome.refunded)
     payment.message = ""
-    recorded_payment = Payment.objects.filter(card=payment, refunds__isnull=True).first()
+    recorded_payment = Payment.objects.filter(card=payment, kind=PaymentKind.RECEIVED).first()
     refund_recorded = recorded_payment is not None and Payment.objects.filter(refunds=recorded_payment).exists()
     if outcome.refund_failure:
         payment.status = PaymentStatus.CONFIRMED

@@ -16,6 +16,7 @@ from unfold.widgets import (
 from licensing.billing.models import PlatformState
 from licensing.catalogue.pricing import MAX_UNITS
 from licensing.orders.models import PaymentMethod
+from licensing.payments.models import ReversalReason
 from tenants.models import Collectivity
 
 
@@ -137,6 +138,26 @@ class RefundForm(forms.Form):
         required=False,
         max_length=120,
         help_text="Libellé du virement ou numéro du chèque de remboursement.",
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+
+class ReversalForm(forms.Form):
+    """How much of a payment did not come in after all, and why."""
+
+    reason = forms.ChoiceField(label="Motif", choices=ReversalReason, widget=UnfoldAdminSelectWidget)
+    amount = forms.DecimalField(
+        label="Montant à annuler, en euros",
+        max_digits=12,
+        decimal_places=2,
+        localize=True,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+    )
+    text = forms.CharField(
+        label="Précision",
+        required=False,
+        max_length=500,
+        help_text="Elle reste dans les livres\xa0; obligatoire pour «\xa0Autre\xa0».",
         widget=UnfoldAdminTextInputWidget,
     )
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import Q
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.text import capfirst
 from unfold.admin import TabularInline
 
@@ -79,14 +80,15 @@ class LineInline(_Inline):
 
 class PaymentInline(_Inline):
     model = Payment
-    fields = ("received_on", "method", "money", "reference", "recorded_by")
+    fields = ("received_on", "kind", "method", "money", "reference", "recorded_by")
     readonly_fields = ("money",)
     ordering = ("pk",)
 
     @admin.display(description="montant")
     def money(self, payment: Payment) -> str:
-        """Return the amount; refunds are negative."""
-        return formatting.euros(payment.amount)
+        """Return the amount, negative if it went back, with a link to its page."""
+        url = reverse("admin:payments_payment_change", args=[payment.pk])
+        return format_html('<a class="underline" href="{}">{}</a>', url, formatting.euros(payment.amount))
 
 
 class EventInline(_Inline):

@@ -10,16 +10,18 @@ from django.db.models import Q
 from core import formatting
 from licensing.billing.invoice_search import parse_amount, search_invoices
 from licensing.billing.models import Invoice
-from licensing.billing.queries import get_amount_received
+from licensing.billing.queries import get_amount_received, get_balance
 from licensing.orders.models import OrderState
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import Payment
+from licensing.payments.queries import get_amount_left
 from sites.back_office.sales.admin_actions import ActionAdmin, AdminAction
-from sites.back_office.sales.forms import RefundForm
+from sites.back_office.sales.forms import RefundForm, ReversalForm
 
 if TYPE_CHECKING:
     import datetime
+    from decimal import Decimal
 
     from django.db.models import QuerySet
     from django.http import HttpRequest
@@ -28,16 +30,47 @@ if TYPE_CHECKING:
 
 
 def _is_refundable(payment: Payment) -> bool:
-    """Whether the payment is to be refunded: its order was cancelled, or paid twice."""
-    if payment.refunds_id is not None or Payment.objects.filter(refunds=payment).exists():
+    """Whether what is left of the payment is to be refunded: its order was cancelled, or paid twice."""
+    left = get_amount_left(payment)
+    if payment.amount < 0 or left == 0:
         return False
-    remaining = get_amount_received(payment.order) - payment.amount
+    remaining = get_amount_received(payment.order) - left
     return payment.order.state == OrderState.CANCELLED or remaining >= payment.order.total_ttc
 
 
+def _is_reversible(payment: Payment) -> bool:
+    """Whether the payment can be reversed: a cheque or a transfer of which something is left."""
+    return payment.card_id is None and payment.amount > 0 and get_amount_left(payment) > 0
+
+
+def _explain_reversal(payment: Payment, _at: datetime.datetime) -> list[str]:
+    order, left = payment.order, get_amount_left(payment)
+    sentences = [
+        f"{payment}, reçu le {formatting.long_date(payment.received_on)} sous la référence « {payment.reference} ».",
+        (
+            "Pour un chèque revenu impayé, un virement rejeté, ou une erreur de saisie. Rien n'est effacé : un "
+            "mouvement négatif s'inscrit en face, et la facture ne change pas."
+        ),
+    ]
+    if order.state == OrderState.PAID and get_amount_received(order) - left < order.total_ttc:
+        sentences.append(
+            f"{order} redevient à régler si ce qui reste ne la couvre plus : ses droits courent de nouveau jusqu'à leur"
+            " échéance, puis la décision vous revient."
+        )
+    return [*sentences, "L'acheteur reçoit un e-mail si le motif est « Impayé » ; rien ne lui est envoyé sinon."]
+
+
+def _reverse(payment: Payment, *, amount: Decimal, reason: str, text: str, by: User, at: datetime.datetime) -> str:
+    payment_operations.reverse_payment(payment_id=payment.pk, amount=amount, reason=reason, text=text, by=by, at=at)
+    due = get_balance(payment.order)
+    if payment.order.state == OrderState.CANCELLED or due <= 0:
+        return f"{formatting.euros(amount)} annulés."
+    return f"{formatting.euros(amount)} annulés : {formatting.euros(due)} restent à régler."
+
+
 def _record_refund(payment: Payment, *, reference: str, by: User, at: datetime.datetime) -> str:
-    payment_operations.refund(payment_id=payment.pk, reference=reference, by=by, at=at)
-    return f"Remboursement de {formatting.euros(payment.amount)} inscrit."
+    refunded = payment_operations.refund(payment_id=payment.pk, reference=reference, by=by, at=at)
+    return f"Remboursement de {formatting.euros(-refunded.amount)} inscrit."
 
 
 def _refund_card(payment: Payment, *, by: User, at: datetime.datetime) -> str:
@@ -51,7 +84,10 @@ PAYMENT_ACTIONS: tuple[AdminAction[Payment], ...] = (
         label="Inscrire le remboursement",
         is_available=lambda payment: payment.card_id is None and _is_refundable(payment),
         explanation=lambda payment, _at: [
-            f"Rien n'est viré d'ici : faites d'abord partir {formatting.euros(payment.amount)} de votre banque.",
+            (
+                f"Rien n'est viré d'ici : faites d'abord partir {formatting.euros(get_amount_left(payment))} de votre"
+                " banque."
+            ),
             "Inscrivez-le ensuite ici : l'acheteur reçoit un e-mail.",
         ],
         run=_record_refund,
@@ -67,6 +103,16 @@ PAYMENT_ACTIONS: tuple[AdminAction[Payment], ...] = (
         ],
         run=_refund_card,
     ),
+    AdminAction(
+        path="annuler",
+        label="Annuler ce règlement",
+        is_available=_is_reversible,
+        explanation=_explain_reversal,
+        run=_reverse,
+        form=ReversalForm,
+        initial=lambda payment, _at: {"amount": get_amount_left(payment)},
+        primary=False,
+    ),
 )
 
 
@@ -75,12 +121,12 @@ class DirectionFilter(admin.SimpleListFilter):
     parameter_name = "sens"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """Return « received » and « refunded »."""
-        return [("recus", "reçus"), ("rembourses", "remboursements")]
+        """Return « came in » and « went back »."""
+        return [("recus", "reçus"), ("rendus", "rendus ou annulés")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Payment]) -> QuerySet[Payment]:
-        """Keep the payments, or the refunds."""
-        if self.value() not in ("recus", "rembourses"):
+        """Keep what came in, or what went back."""
+        if self.value() not in ("recus", "rendus"):
             return queryset
         return queryset.filter(refunds__isnull=self.value() == "recus")
 
@@ -89,13 +135,16 @@ class DirectionFilter(admin.SimpleListFilter):
 class PaymentAdmin(ActionAdmin[Payment]):
     """Payments and refunds, with their order."""
 
-    list_display = ("money", "order", "method", "received_on", "reference", "recorded_by")
-    list_filter = (DirectionFilter, "method", "received_on")
+    list_display = ("money", "order", "kind", "method", "received_on", "reference", "recorded_by")
+    list_filter = (DirectionFilter, "kind", "method", "received_on")
     list_select_related = ("order", "recorded_by")
     search_fields = ("order__id__exact", "reference")
     search_help_text = "Numéro de commande ou de facture (P2026 000010), montant (1 234,50), référence, nom ou SIRET"
     ordering = ("-received_on", "-pk")
-    fields = ("order", "method", "money", "received_on", "reference", "refunds", "recorded_at", "recorded_by")
+    fields = (
+        "order", "kind", "method", "money", "received_on", "reference", "refunds", "reversal_reason", "explanation",
+        "recorded_at", "recorded_by",
+    )  # fmt: skip
     readonly_fields = ("money",)
     admin_actions = PAYMENT_ACTIONS
 
@@ -114,5 +163,5 @@ class PaymentAdmin(ActionAdmin[Payment]):
 
     @admin.display(description="montant", ordering="amount")
     def money(self, payment: Payment) -> str:
-        """Return the amount; refunds are negative."""
+        """Return the amount; what went back is negative."""
         return formatting.euros(payment.amount)

@@ -28,6 +28,7 @@ BOOKS = {
     "rights_opened",
     "rights_follow",
     "rights_stop",
+    "taken_back",
 }
 
 
@@ -43,6 +44,7 @@ def sold(nimes):
     OrderFactory(current=True, confirmed=True)
     get_or_create_document(Invoice.objects.get(), at=now)
     OrderFactory(current=True, paid=True)
+    actions.reverse(OrderFactory(current=True, paid=True), amount="99", at=now)
     OrderFactory(current=True, paid_by_card=True)
     OrderFactory(current=True, cancelled=True)
 
@@ -55,7 +57,7 @@ def test_the_books_are_sound_in_every_order_state(sold):
     assert set(Order.objects.values_list("state", flat=True)) == {
         "draft", "placed", "lapsed", "confirmed", "paid", "cancelled"
     }  # fmt: skip
-    assert Invoice.objects.count() == 5
+    assert Invoice.objects.count() == 6
     assert broken() == set()
 
 
@@ -83,6 +85,8 @@ BREACHES = [
     ("paid", "UPDATE public.orders_order SET state = 'confirmed', confirmed_at = now() WHERE state = 'paid'"),
     ("paid",
     "UPDATE public.payments_payment SET order_id = (SELECT id FROM public.orders_order WHERE state = 'lapsed')"),
+    ("taken_back", "UPDATE public.payments_payment SET amount = amount * 3 WHERE kind = 'reversed'"),
+    ("taken_back", "UPDATE public.payments_payment SET order_id = order_id - 1 WHERE kind = 'reversed'"),
     ("rights_opened", "UPDATE public.orders_order SET state = 'draft' WHERE state = 'lapsed'"),
     ("rights_opened", "DELETE FROM public.entitlements_subscription"),
     ("rights_opened", "DELETE FROM public.entitlements_entitlement WHERE suspended_at IS NULL"),

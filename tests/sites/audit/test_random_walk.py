@@ -107,6 +107,13 @@ class RandomWalk:
         for payment in order.payments.filter(refunds__isnull=True, card__isnull=True):
             payment_operations.refund(payment_id=payment.pk, **self.by())
 
+    def reverse(self, order):
+        for payment in order.payments.filter(amount__gt=0):
+            part = self.draw.choice([payment.amount, payment.amount / 2, 1])
+            payment_operations.reverse_payment(
+                payment_id=payment.pk, amount=round(part, 2), reason="unpaid", text="", **self.by()
+            )
+
     def follow(self, order):
         for invoice in order.invoices.all():
             billing_operations.record_platform_status(
@@ -119,8 +126,8 @@ class RandomWalk:
 
     BEGIN = (draft, place, purchase, clock)
     GO_ON = (
-        confirm, confirm, pay, pay, upload, refuse, pay_by_card, cancel, prolong, suspend, restore, refund, follow,
-        reinvoice,
+        confirm, confirm, pay, pay, upload, refuse, pay_by_card, cancel, prolong, suspend, restore, refund, reverse,
+        follow, reinvoice,
     )  # fmt: skip
 
 

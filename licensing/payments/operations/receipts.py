@@ -1,4 +1,4 @@
-"""Payments received and refunded. The order's rights are updated in the same transaction."""
+"""Payments received, by card or recorded by the operator. The order's rights are updated in the same transaction."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from django_tenants.utils import tenant_context
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.billing import invoicing
-from licensing.billing.queries import get_amount_received, get_balance
+from licensing.billing.queries import get_balance
 from licensing.orders import rights
 from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NotInThisState
 from licensing.orders.models import Order, OrderLine, OrderState, PaymentMethod, ScanState, SettlementMethod
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
-from licensing.payments.models import CardPayment, Payment
+from licensing.payments.models import CardPayment, Payment, PaymentKind
 from webhooks import operations as webhooks
 from webhooks.operations import EventType, NewEvent
 
@@ -37,7 +37,7 @@ def settle_by_card(*, card_payment_id: int, at: datetime.datetime) -> Order:
     order_id = CardPayment.objects.values_list("order_id", flat=True).get(pk=card_payment_id)
     order = lock_order(order_id)
     card = CardPayment.objects.locked().get(pk=card_payment_id)
-    if Payment.objects.filter(card=card, refunds__isnull=True).exists():
+    if Payment.objects.filter(card=card, kind=PaymentKind.RECEIVED).exists():
         return order
     if is_school_year_over(order, at=at):
         raise InvalidOrderDate(f"{order} : payée par carte une fois l'année scolaire de ses licences terminée.")
@@ -86,7 +86,8 @@ def record_payment(
         raise InvalidOrderDate(f"Le {formatting.long_date(received_on)} n'est pas encore venu.")
     order = lock_order(order_id)
     same = order.payments.filter(reference=reference, amount=amount, received_on=received_on)
-    known = same.filter(refunds__isnull=True).first()
+    # One that was reversed, such as a cheque that came back, may be presented and recorded anew.
+    known = same.filter(kind=PaymentKind.RECEIVED, taken_back__isnull=True).first()
     if known is not None:
         return known
     if order.state != OrderState.CONFIRMED:
@@ -109,38 +110,6 @@ def record_payment(
     return payment
 
 
-@transaction.atomic
-def refund(*, payment_id: int, by: User | None, at: datetime.datetime, reference: str = "") -> Payment:
-    """Record the refund of a payment of a cancelled or overpaid order; return the negative payment.
-
-    Idempotent. Raises `NotInThisState` if the order would no longer be fully paid.
-    """
-    order_id = Payment.objects.values_list("order_id", flat=True).get(pk=payment_id)
-    order = lock_order(order_id)
-    payment = Payment.objects.get(pk=payment_id)
-    if payment.refunds_id is not None:
-        raise NotInThisState("Ce mouvement est déjà un remboursement.")
-    known = Payment.objects.filter(refunds=payment).first()
-    if known is not None:
-        return known
-    if order.state != OrderState.CANCELLED and get_amount_received(order) - payment.amount < order.total_ttc:
-        raise NotInThisState(f"{order} n'est pas annulée : annulez-la d'abord, ce qui émet l'avoir.")
-    refund_payment = Payment.objects.create(
-        order=order,
-        method=payment.method,
-        amount=-payment.amount,
-        received_on=date_in_paris(at),
-        reference=reference,
-        card=payment.card,
-        refunds=payment,
-        recorded_at=at,
-        recorded_by=by,
-    )
-    order_events.record(order, "refunded", f"{formatting.euros(payment.amount)} remboursés.", by=by, at=at)
-    notifications.notify_buyer(order, notifications.REFUNDED, at=at, payment=refund_payment.pk)
-    return refund_payment
-
-
 def is_school_year_over(order: Order, *, at: datetime.datetime) -> bool:
     """Return whether the licences that a payment would open have expired. False once invoiced: it is still due."""
     if order.state not in (OrderState.DRAFT, OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED):
@@ -161,6 +130,7 @@ def _create_payment(
 ) -> Payment:
     payment = Payment.objects.create(
         order=order,
+        kind=PaymentKind.RECEIVED,
         method=method,
         amount=amount,
         received_on=received_on,
