@@ -17,7 +17,7 @@ from licensing.orders.email_parts import (
     get_reply_to,
     get_today,
 )
-from licensing.orders.models import OrderState, PaymentMethod, SettlementMethod
+from licensing.orders.models import ZERO, Order, OrderState, PaymentMethod, SettlementMethod
 from licensing.orders.operations import notifications
 from licensing.orders.rights import get_entitlement
 from licensing.payments.models import Payment
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: How a refund is paid, as shown to the buyer.
 _REFUND_MEANS = {
     PaymentMethod.CARD: "sur la carte qui avait payé ; votre banque l'affiche d'ordinaire sous quelques jours",
-    PaymentMethod.CHEQUE: "en retour de votre chèque",
+    PaymentMethod.CHEQUE: "par chèque",
     PaymentMethod.TRANSFER: "par virement, au compte qui avait payé",
 }
 
@@ -119,6 +119,29 @@ def render_payment_reversed(message: Message) -> RenderedEmail:
     )
 
 
+def render_surplus_moved(message: Message) -> RenderedEmail:
+    """Render the e-mail on an overpayment that now pays another order."""
+    order = get_order(message)
+    target = Order.objects.get(pk=message.context["target"])
+    moved = Payment.objects.filter(pk__in=message.context["payments"])
+    amount = formatting.euros(sum((one.amount for one in moved), ZERO))
+    return build_email(
+        message,
+        order,
+        subject=f"{order} : {amount} reportés sur la {str(target).lower()}",
+        paragraphs=[
+            (
+                f"Vous nous aviez versé plus que le prix de votre commande : {amount} sont reportés sur la"
+                f" {str(target).lower()}, que le même payeur avait à régler."
+            ),
+            f"Vous préfériez un remboursement ? Écrivez-nous à {get_reply_to()}.",
+        ],
+        button="Ouvrir la commande",
+        notes=[describe_reference(order)],
+    )
+
+
+kinds.register(notifications.SURPLUS_MOVED, label="Trop-perçu reporté", render=render_surplus_moved)
 kinds.register(notifications.PAYMENT_REVERSED, label="Règlement impayé", render=render_payment_reversed)
 kinds.register(notifications.PAID, label="Commande réglée", render=render_paid)
 kinds.register(notifications.REFUNDED, label="Remboursement", render=render_refunded)

@@ -73,11 +73,13 @@ class CardPayment(BasePayment):
 
 
 class PaymentKind(models.TextChoices):
-    """What a payment records. The first is positive; the others take back a part of one."""
+    """What a payment records. The first two are positive; the others take back a part of one."""
 
     RECEIVED = "received", "Reçu"
+    MOVED_IN = "moved_in", "Reporté d'une autre commande"
     REFUNDED = "refunded", "Remboursé"
     REVERSED = "reversed", "Annulé"
+    MOVED_OUT = "moved_out", "Reporté sur une autre commande"
 
 
 class ReversalReason(models.TextChoices):
@@ -104,6 +106,10 @@ class Payment(models.Model):
     refunds = models.ForeignKey(
         "self", verbose_name="reprend", on_delete=models.PROTECT, null=True, blank=True, related_name="taken_back"
     )
+    # The payment of another order that was moved here: its other half.
+    moved_from = models.OneToOneField(
+        "self", verbose_name="reporté de", on_delete=models.PROTECT, null=True, blank=True, related_name="moved_to"
+    )
     # Why it was reversed, and what the operator added.
     reversal_reason = models.CharField("motif", max_length=10, choices=ReversalReason, blank=True)
     explanation = models.CharField("précision", max_length=500, blank=True)
@@ -123,8 +129,14 @@ class Payment(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="payment_comes_in_or_goes_back",
-                condition=Q(kind="received", refunds__isnull=True, amount__gt=0)
-                | Q(kind__in=["refunded", "reversed"], refunds__isnull=False, amount__lt=0),
+                condition=Q(kind="received", refunds__isnull=True, moved_from__isnull=True, amount__gt=0)
+                | Q(kind="moved_in", refunds__isnull=True, moved_from__isnull=False, amount__gt=0)
+                | Q(
+                    kind__in=["refunded", "reversed", "moved_out"],
+                    refunds__isnull=False,
+                    moved_from__isnull=True,
+                    amount__lt=0,
+                ),
             ),
             models.CheckConstraint(
                 name="payment_reversed_says_why",

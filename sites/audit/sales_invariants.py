@@ -91,19 +91,14 @@ SALES_INVARIANTS = (
     ),
     Invariant(
         "paid",
-        "12. Une commande réglée a reçu ce qui a été facturé, une commande à régler moins ; ce qu'une carte a payé "
-        "de trop attend d'être rendu",
+        "12. Une commande réglée a reçu au moins ce qui a été facturé, une commande à régler moins",
         f"""
         SELECT format('commande n° %s (%s) : %s € reçus, %s € facturés', sale.id, sale.state,
                       coalesce(received.total, 0), coalesce(live.total, 0))
         FROM orders_order AS sale
         LEFT JOIN ({_LIVE}) AS live ON live.order_id = sale.id
         LEFT JOIN ({_RECEIVED}) AS received ON received.order_id = sale.id
-        WHERE (sale.state = 'paid' AND coalesce(received.total, 0) <> coalesce(live.total, 0) AND NOT EXISTS (
-                   SELECT FROM payments_payment AS twice
-                   WHERE twice.order_id = sale.id AND twice.card_id IS NOT NULL
-                     AND twice.amount = received.total - live.total
-                     AND NOT EXISTS (SELECT FROM payments_payment AS back WHERE back.refunds_id = twice.id)))
+        WHERE (sale.state = 'paid' AND coalesce(received.total, 0) < coalesce(live.total, 0))
            OR (sale.state = 'confirmed' AND coalesce(received.total, 0) >= coalesce(live.total, 0))
            OR (sale.state NOT IN ('paid', 'confirmed', 'cancelled') AND coalesce(received.total, 0) <> 0)
            OR coalesce(received.total, 0) < 0
@@ -171,7 +166,8 @@ SALES_INVARIANTS = (
     ),
     Invariant(
         "taken_back",
-        "31. Un règlement n'est jamais repris au-delà de ce qui est venu, et toujours sur sa commande",
+        "31. Un règlement n'est jamais repris au-delà de ce qui est venu, et toujours sur sa commande ; ce qui en est "
+        "reporté arrive tout entier sur une autre",
         """
         SELECT format('règlement n° %s : %s €, dont %s repris%s', payment.id, payment.amount, -sum(back.amount),
                       CASE WHEN bool_or(back.order_id <> payment.order_id) THEN ', sur une autre commande' ELSE '' END)
@@ -179,6 +175,11 @@ SALES_INVARIANTS = (
         GROUP BY payment.id
         HAVING payment.amount + sum(back.amount) < 0 OR bool_or(back.order_id <> payment.order_id)
             OR bool_or(back.card_id IS DISTINCT FROM payment.card_id)
+        UNION ALL
+        SELECT format('règlement n° %s : %s € reportés, %s € arrivés', gone.id, -gone.amount, coalesce(come.amount, 0))
+        FROM payments_payment AS gone LEFT JOIN payments_payment AS come ON come.moved_from_id = gone.id
+        WHERE (gone.kind = 'moved_out' OR come.id IS NOT NULL)
+          AND (gone.kind <> 'moved_out' OR come.amount IS DISTINCT FROM -gone.amount OR come.order_id = gone.order_id)
         """,
     ),
 )

@@ -5,18 +5,19 @@ Queries only; the changes are in `operations`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db.models import Exists, F, OuterRef, Q, Sum
+from django.db.models import Exists, F, OuterRef, Sum
 from payments import PaymentStatus
 
 from licensing.billing.queries import sum_received
-from licensing.orders.models import Order, OrderState, PurchaseOrderScan, ScanState
+from licensing.orders.models import ZERO, Order, OrderState, PurchaseOrderScan, ScanState
 from licensing.payments.models import CardPayment, Payment
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable
+    from decimal import Decimal
 
     from django.db.models import QuerySet
 
@@ -53,19 +54,20 @@ def _overdue(orders: QuerySet[Order], day: datetime.date) -> QuerySet[Order]:
 
 
 def _to_refund(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
-    """Keep orders with money to refund: cancelled, or overpaid."""
+    """Keep cancelled orders with money to refund."""
+    return orders.filter(pk__in=_with_received(OrderState.CANCELLED, ZERO))
+
+
+def _overpaid(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    """Keep paid orders that received more than they cost."""
+    return orders.filter(pk__in=_with_received(OrderState.PAID, F("order__total_ttc")))
+
+
+def _with_received(state: OrderState, more_than: Decimal | F) -> QuerySet[Payment, Any]:
+    """Return the ids of the orders in that state that received more than that, less what went back."""
     # One grouped sum: a subquery per order takes a second on tens of thousands of orders.
-    refundable = (
-        Payment.objects.filter(order__state__in=(OrderState.CANCELLED, OrderState.PAID))
-        .order_by()
-        .values("order")
-        .annotate(received=Sum("amount"))
-        .filter(
-            Q(order__state=OrderState.CANCELLED, received__gt=0)
-            | Q(order__state=OrderState.PAID, received__gt=F("order__total_ttc"))
-        )
-    )
-    return orders.filter(pk__in=refundable.values("order"))
+    received = Payment.objects.filter(order__state=state).order_by().values("order").annotate(received=Sum("amount"))
+    return received.filter(received__gt=more_than).values("order")
 
 
 def _with_card_to_reconcile(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
@@ -124,10 +126,17 @@ ORDER_QUEUES: dict[str, OrderQueue] = {
     ),
     "rembourser": OrderQueue(
         "à rembourser",
-        "commande annulée, ou réglée deux fois, à rembourser",
-        "commandes annulées, ou réglées deux fois, à rembourser",
+        "commande annulée à rembourser",
+        "commandes annulées à rembourser",
         urgent=True,
         select=_to_refund,
+    ),
+    "trop-percus": OrderQueue(
+        "trop-perçu à rendre",
+        "trop-perçu à rendre, ou à reporter sur une autre commande du même payeur",
+        "trop-perçus à rendre, ou à reporter sur d'autres commandes des mêmes payeurs",
+        urgent=True,
+        select=_overpaid,
     ),
     "partielles": OrderQueue(
         "réglée en partie",

@@ -87,6 +87,20 @@ def reverse(order, *, amount=None, reason=ReversalReason.UNPAID, text="", at=TER
     )
 
 
+def move(order, owed, *, amount, at=TERM):
+    """Move an amount of what was paid in excess to an order that is owed; return the payments there."""
+    return payment_operations.move_surplus(
+        order_id=order.pk, target_id=owed.pk, amount=Decimal(amount), by=OperatorFactory(), at=at
+    )
+
+
+def give_back(order, *, amount, method=PaymentMethod.TRANSFER, at=TERM):
+    """Give back an amount of what was paid in excess; return the negative payments."""
+    return payment_operations.give_back_surplus(
+        order_id=order.pk, amount=Decimal(amount), method=method, reference="REMB 1", by=OperatorFactory(), at=at
+    )
+
+
 def settle_by_card(order, *, at=TERM):
     """Settle a new card payment of the order, which the provider confirmed; return the order."""
     return payment_operations.settle_by_card(card_payment_id=CardPaymentFactory(order=order).pk, at=at)

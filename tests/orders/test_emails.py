@@ -60,7 +60,7 @@ def test_emails_link_to_the_order_pages():
 
 
 def test_every_queued_kind_of_email_has_a_renderer():
-    assert len(EMAIL_KINDS) == 14
+    assert len(EMAIL_KINDS) == 15
     assert [kind for kind in EMAIL_KINDS if not kinds.is_known(kind)] == []
 
 
@@ -143,6 +143,13 @@ def test_the_email_on_a_bounced_payment_says_what_is_owed_and_until_when(clock):
     actions.pay(order, at=at_day(50))
     with pytest.raises(NoLongerDue):
         get_email_text(order, "payment_reversed")
+
+
+def test_the_email_on_a_moved_overpayment_names_the_order_that_it_pays(clock):
+    order, owed = OrderFactory(confirmed=True), OrderFactory(confirmed=True)
+    actions.pay(order, amount="249")
+    actions.move(order, owed, amount="50")
+    assert_email_contains(order, "surplus_moved", f"50,00 € sont reportés sur la commande n° {owed.pk}")
 
 
 def test_resumed_licences_are_announced_once(clock):

@@ -112,7 +112,6 @@ def test_payments_are_recorded_once_and_rights_become_firm_when_paid_in_full():
     for code, given in (
         ("invalid_amount", {"amount": "0"}),
         ("invalid_amount", {"amount": "-1"}),
-        ("invalid_amount", {"amount": "199.01"}),
         ("invalid_reference", {"reference": "  "}),
     ):
         assert_refused(code, actions.pay, order, **given)
@@ -126,9 +125,6 @@ def test_payments_are_recorded_once_and_rights_become_firm_when_paid_in_full():
     assert actions.pay(order, amount="75", reference="CHQ 1") == first
     # A second instalment with the same reference as the first.
     assert actions.pay(order, amount="75", reference="CHQ 1", at=at_day(9)) != first
-    assert "49,00 € à régler" in assert_refused("invalid_amount", actions.pay, order, amount="49.01").replace(
-        "\u202f", " "
-    )
     assert get_deadlines(order)[1] is not None
     actions.pay(order, amount="49", reference="CHQ 2")
     order.refresh_from_db()

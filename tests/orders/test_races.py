@@ -18,6 +18,7 @@ from licensing.entitlements.models import Entitlement
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderState
+from licensing.orders.operations.locks import apply_if_unchanged, get_order_version
 from licensing.orders.operations.placement import MAX_UNSIGNED_ORDERS
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
@@ -161,9 +162,37 @@ def test_a_payment_recorded_while_another_is_reversed_leaves_what_is_owed(public
     steps += [lambda order=order: actions.reverse(order) for order in orders]
     outcomes = at_once(*steps)
     assert successes(outcomes) == outcomes
-    for order in Order.objects.all():
-        assert (order.state, get_balance(order), is_usable(order, TERM)) == (OrderState.CONFIRMED, 99, True)
+    for one in Order.objects.all():
+        assert (one.state, get_balance(one), is_usable(one, TERM)) == (OrderState.CONFIRMED, 99, True)
     assert list_violations() == set()
+
+
+def test_overpayments_moved_both_ways_at_once_are_not_moved_twice(public):
+    """Two orders are overpaid by what a third owes: pages lock both, in the order of their keys."""
+    by = OperatorFactory()
+    whose = AffiliationFactory(user=PrincipalFactory())
+    groups = [[OrderFactory(confirmed=True, affiliation=whose) for _ in range(3)] for _ in range(3)]
+    steps = []
+    for first, owed, second in groups:
+        for order in (first, second):
+            actions.pay(order, amount="398", by=by)
+            steps += [lambda order=order, owed=owed: _move_by_page(order, owed, by)] * 2
+    assert len(successes(at_once(*steps))) == len(groups)
+    assert list_violations() == set()
+    for _, owed, _ in groups:
+        owed.refresh_from_db()
+        assert (owed.state, get_balance(owed)) == (OrderState.PAID, 0)
+
+
+def _move_by_page(order, owed, by):
+    return apply_if_unchanged(
+        order_id=order.pk,
+        version=get_order_version(order.pk),
+        other_order_ids=[owed.pk],
+        operation=lambda: payment_operations.move_surplus(
+            order_id=order.pk, target_id=owed.pk, amount=owed.total_ttc, by=by, at=TERM
+        ),
+    )
 
 
 def test_the_same_cheque_reversed_six_times_at_once_is_taken_back_once(public):

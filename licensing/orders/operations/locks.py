@@ -14,7 +14,7 @@ from licensing.orders.exceptions import ChangedMeanwhile, UnknownOrder
 from licensing.orders.models import Order, OrderEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 def lock_order(order_id: int) -> Order:
@@ -25,18 +25,29 @@ def lock_order(order_id: int) -> Order:
     return order
 
 
+def lock_orders(*order_ids: int) -> dict[int, Order]:
+    """Lock several orders in the order of their keys, as all who lock several do; return them by id.
+
+    Raises `UnknownOrder`.
+    """
+    return {order_id: lock_order(order_id) for order_id in sorted(set(order_ids))}
+
+
 def get_order_version(order_id: int) -> str:
     """Return the id of the order's last event: every operation on an order records one."""
     return str(OrderEvent.objects.filter(order=order_id).aggregate(last=Max("pk"))["last"] or 0)
 
 
 @transaction.atomic
-def apply_if_unchanged[Result](*, order_id: int, version: str, operation: Callable[[], Result]) -> Result:
+def apply_if_unchanged[Result](
+    *, order_id: int, version: str, operation: Callable[[], Result], other_order_ids: Iterable[int] = ()
+) -> Result:
     """Run an operation on an order that is still at `version`, under its lock; return the operation's result.
 
-    A page is so applied once, however often its button is clicked. Raises `ChangedMeanwhile`.
+    A page is so applied once, however often its button is clicked. `other_order_ids`: orders that the operation locks
+    as well. Raises `ChangedMeanwhile`.
     """
-    lock_order(order_id)
+    lock_orders(order_id, *other_order_ids)
     if get_order_version(order_id) != version:
         raise ChangedMeanwhile(
             "Cette commande a changé depuis que la page est affichée : rien n'a été fait. "

@@ -13,7 +13,7 @@ from licensing.billing import invoicing
 from licensing.billing.queries import get_balance
 from licensing.orders import rights
 from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NotInThisState
-from licensing.orders.models import Order, OrderLine, OrderState, PaymentMethod, ScanState, SettlementMethod
+from licensing.orders.models import ZERO, Order, OrderLine, OrderState, PaymentMethod, ScanState, SettlementMethod
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
 from licensing.payments.models import CardPayment, Payment, PaymentKind
@@ -59,7 +59,7 @@ def settle_by_card(*, card_payment_id: int, at: datetime.datetime) -> Order:
     opened = OrderLine.objects.filter(order=order, entitlement__isnull=False).exists()
     order.placed_at = order.placed_at or at
     order.method = SettlementMethod.CARD
-    _mark_paid(order, by=None, at=at, opened=opened)
+    mark_paid(order, by=None, at=at, opened=opened)
     return order
 
 
@@ -76,7 +76,8 @@ def record_payment(
 ) -> Payment:
     """Record a cheque or a transfer for an invoiced order; once fully paid, its rights become firm.
 
-    Idempotent: amount, day and reference identify a payment.
+    What comes in beyond what is owed is recorded too, as an overpayment. Idempotent: amount, day and reference identify
+    a payment.
     Raises `NotInThisState`, `BadAmount`, `BadReference` or `InvalidOrderDate`.
     """
     reference = " ".join(reference.split())
@@ -90,7 +91,8 @@ def record_payment(
     known = same.filter(kind=PaymentKind.RECEIVED, taken_back__isnull=True).first()
     if known is not None:
         return known
-    if order.state != OrderState.CONFIRMED:
+    # Money for an order that is no longer owed is in the bank all the same: it is recorded, to be given back.
+    if order.state not in (OrderState.CONFIRMED, OrderState.PAID, OrderState.CANCELLED) or order.placed_at is None:
         raise NotInThisState(
             f"{order} : {order.get_state_display().lower()}. "
             + (
@@ -101,12 +103,15 @@ def record_payment(
                 else "Aucun règlement n'est attendu."
             )
         )
-    due = get_balance(order)
-    if not 0 < amount <= due:
-        raise BadAmount(f"Il reste {formatting.euros(due)} à régler ; vous avez saisi {formatting.euros(amount)}.")
+    if amount <= 0:
+        raise BadAmount(f"Indiquez ce qui est arrivé ; vous avez saisi {formatting.euros(amount)}.")
+    due = ZERO if order.state == OrderState.CANCELLED else max(ZERO, get_balance(order))
     payment = _create_payment(order, method, amount, received_on, reference, card=None, by=by, at=at)
-    if amount == due:
-        _mark_paid(order, by=by, at=at, opened=True)
+    if order.state == OrderState.CONFIRMED and amount >= due:
+        mark_paid(order, by=by, at=at, opened=True)
+    if amount > due:
+        surplus = f"{formatting.euros(amount - due)} de trop-perçu, à rendre ou à reporter sur une autre commande."
+        order_events.record(order, "paid_in_excess", surplus, by=by, at=at)
     return payment
 
 
@@ -144,7 +149,7 @@ def _create_payment(
     return payment
 
 
-def _mark_paid(order: Order, *, by: User | None, at: datetime.datetime, opened: bool) -> None:
+def mark_paid(order: Order, *, by: User | None, at: datetime.datetime, opened: bool) -> None:
     """Mark an order as paid and make its rights firm; open them if `opened` is False."""
     order.state, order.paid_at = OrderState.PAID, at
     order.save()

@@ -51,6 +51,8 @@ class AdminAction[Row: Model]:
     run: Callable[..., str]
     form: type[forms.Form] = ConfirmationForm
     initial: Callable[[Row, datetime.datetime], dict[str, Any]] = field(default=lambda _row, _at: {})
+    #: The ids of other orders that the operation locks, of the form's fields.
+    get_other_orders: Callable[[dict[str, Any]], tuple[int, ...]] = field(default=lambda _typed: ())
     #: Whether it may be the page's primary button: destructive actions never are.
     primary: bool = True
     #: Whether it is listed first, because the others depend on it.
@@ -132,6 +134,7 @@ class ActionAdmin[Row: Model](ReadOnlyAdminMixin, ModelAdmin):
                 message = apply_if_unchanged(
                     order_id=self.get_order_id(row),
                     version=request.POST.get("page_version", ""),
+                    other_order_ids=admin_action.get_other_orders(form.cleaned_data),
                     operation=functools.partial(
                         admin_action.run, row, by=get_operator(request), at=at, **form.cleaned_data
                     ),

@@ -11,6 +11,7 @@ from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
 )
 
 from licensing.billing.models import PlatformState
@@ -73,22 +74,27 @@ class ReasonForm(forms.Form):
     )
 
 
-class PaymentRecordForm(forms.Form):
-    """A payment received by cheque or transfer."""
+class MethodField(forms.ChoiceField):
+    """Cheque or transfer: card payments are recorded from the provider's events."""
 
-    method = forms.ChoiceField(
-        label="Règlement",
-        # Card payments are recorded from the provider's events.
-        choices=[one for one in PaymentMethod.choices if one[0] != PaymentMethod.CARD],
-        widget=UnfoldAdminSelectWidget,
-    )
-    amount = forms.DecimalField(
-        label="Montant reçu, en euros",
-        max_digits=12,
-        decimal_places=2,
-        localize=True,
-        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
-    )
+    def __init__(self, **options: Any) -> None:
+        methods = [one for one in PaymentMethod.choices if one[0] != PaymentMethod.CARD]
+        super().__init__(choices=methods, widget=UnfoldAdminSelectWidget, **options)
+
+
+class AmountField(forms.DecimalField):
+    """An amount in euros, typed with a comma or a point."""
+
+    def __init__(self, **options: Any) -> None:
+        widget = UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"})
+        super().__init__(max_digits=12, decimal_places=2, localize=True, widget=widget, **options)
+
+
+class ExcessPaymentForm(forms.Form):
+    """A payment received by cheque or transfer, for an order that awaits none."""
+
+    method = MethodField(label="Règlement")
+    amount = AmountField(label="Montant reçu, en euros")
     received_on = forms.DateField(label="Reçu le", widget=DayInput)
     reference = forms.CharField(
         label="Référence",
@@ -96,6 +102,43 @@ class PaymentRecordForm(forms.Form):
         help_text="Numéro du chèque, ou libellé du virement\xa0: ce qui permet de le retrouver sur le relevé.",
         widget=UnfoldAdminTextInputWidget,
     )
+
+
+class PaymentRecordForm(ExcessPaymentForm):
+    """A payment received by cheque or transfer."""
+
+    in_excess = forms.BooleanField(
+        label="Il est arrivé plus que ce qui est dû",
+        required=False,
+        help_text="Le trop-perçu sera à rendre, ou à reporter sur une autre commande du même payeur.",
+        widget=UnfoldBooleanSwitchWidget,
+    )
+
+
+class SurplusRefundForm(forms.Form):
+    """How an overpayment was given back."""
+
+    amount = AmountField(label="Montant rendu, en euros")
+    method = MethodField(label="Rendu par", initial=PaymentMethod.TRANSFER)
+    reference = forms.CharField(
+        label="Référence",
+        max_length=120,
+        help_text="Libellé du virement ou numéro du chèque de remboursement.",
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+
+class SurplusMoveForm(forms.Form):
+    """Which order an overpayment pays. `initial["targets"]`: the choices."""
+
+    target = forms.TypedChoiceField(label="Commande à régler", coerce=int, widget=UnfoldAdminSelectWidget)
+    amount = AmountField(label="Montant reporté, en euros")
+
+    def __init__(self, *positional: Any, **named: Any) -> None:
+        super().__init__(*positional, **named)
+        target = self.fields["target"]
+        assert isinstance(target, forms.TypedChoiceField)  # noqa: S101 - as declared above
+        target.choices = self.initial["targets"]
 
 
 class ProlongationForm(forms.Form):
@@ -146,13 +189,7 @@ class ReversalForm(forms.Form):
     """How much of a payment did not come in after all, and why."""
 
     reason = forms.ChoiceField(label="Motif", choices=ReversalReason, widget=UnfoldAdminSelectWidget)
-    amount = forms.DecimalField(
-        label="Montant à annuler, en euros",
-        max_digits=12,
-        decimal_places=2,
-        localize=True,
-        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
-    )
+    amount = AmountField(label="Montant à annuler, en euros")
     text = forms.CharField(
         label="Précision",
         required=False,

@@ -8,21 +8,20 @@ from typing import TYPE_CHECKING, Any
 from core.calendar import date_in_paris
 from core.formatting import euros, long_date, pluralize
 from licensing.billing import operations as billing_operations
-from licensing.billing.queries import get_amount_received, get_balance
+from licensing.billing.queries import get_amount_received
 from licensing.entitlements.models import Seat
 from licensing.orders import operations, preflight
-from licensing.orders.models import Order, OrderState, Payer, PaymentMethod
+from licensing.orders.models import Order, OrderState
 from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
 from licensing.orders.rights import PROVISIONAL_DAYS
-from licensing.payments import operations as payment_operations
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.forms import (
     BillingReferencesForm,
-    PaymentRecordForm,
     PostedScanForm,
     ProlongationForm,
     ReasonForm,
 )
+from sites.back_office.sales.money_actions import MONEY_ACTIONS
 from sites.back_office.sales.order_status import (
     describe_refusal_effect,
     describe_unknown_buyer,
@@ -32,16 +31,12 @@ from sites.back_office.sales.order_status import (
 )
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from django.core.files.uploadedfile import UploadedFile
 
     from accounts.models import User
 
 _AWAITING_PURCHASE_ORDER = (OrderState.PLACED, OrderState.LAPSED)
 _BEFORE_PAYMENT = (*_AWAITING_PURCHASE_ORDER, OrderState.CONFIRMED)
-#: Payers that most likely pay by mandat administratif; the others pay by cheque.
-_BY_MANDATE = (Payer.COLLECTIVITY, Payer.TOWN_HALL)
 #: Proposed prolongation of temporary rights.
 _PROLONGATION = datetime.timedelta(days=30)
 _SUSPENSION = "L'acheteur, ses enseignants et leurs élèves ne peuvent plus s'en servir. Rien n'est supprimé."
@@ -148,32 +143,6 @@ def _refuse_scan(order: Order, *, reason: str, by: User, at: datetime.datetime) 
     # Decided meanwhile: the operation raises for an unknown id.
     operations.refuse_scan(scan_id=scan.pk if scan else 0, reason=reason, by=by, at=at)
     return "Document refusé ; l'acheteur en reçoit le motif."
-
-
-def _record_payment(
-    order: Order,
-    *,
-    method: str,
-    amount: Decimal,
-    received_on: datetime.date,
-    reference: str,
-    by: User,
-    at: datetime.datetime,
-) -> str:
-    payment_operations.record_payment(
-        order_id=order.pk, method=method, amount=amount, received_on=received_on, reference=reference, by=by, at=at
-    )
-    left = get_balance(order)
-    if left > 0:
-        return f"{euros(amount)} enregistrés ; {euros(left)} restent à régler."
-    return f"{euros(amount)} enregistrés : la commande est réglée, ses droits sont fermes."
-
-
-def _explain_payment(order: Order, _at: datetime.datetime) -> list[str]:
-    return [
-        f"{euros(get_balance(order))} sont attendus pour cette commande.",
-        "Une fois tout reçu, elle est réglée, ses droits deviennent fermes et reprennent s'ils étaient suspendus.",
-    ]
 
 
 def _prolong(order: Order, *, until: datetime.date, by: User, at: datetime.datetime) -> str:
@@ -293,19 +262,7 @@ ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
         explanation=_explain_confirmation,
         run=_confirm,
     ),
-    AdminAction(
-        path="reglement",
-        label="Enregistrer un règlement",
-        is_available=lambda order: order.state == OrderState.CONFIRMED,
-        explanation=_explain_payment,
-        run=_record_payment,
-        form=PaymentRecordForm,
-        initial=lambda order, at: {
-            "amount": get_balance(order),
-            "received_on": date_in_paris(at),
-            "method": PaymentMethod.TRANSFER if order.payer in _BY_MANDATE else PaymentMethod.CHEQUE,
-        },
-    ),
+    *MONEY_ACTIONS,
     AdminAction(
         path="refuser-le-bon",
         label="Refuser le document déposé",

@@ -96,7 +96,9 @@ def _describe_step(order: Order) -> str:
         left = f" ; {euros(received)} reçus, {euros(order.total_ttc - received)} restent à régler" if received else ""
         return f"Facturée, {euros(order.total_ttc)} à régler{left}."
     if order.state == OrderState.PAID:
-        return f"Réglée : {euros(received)} reçus.{f' {redo}' if turned_down is not None else ''}"
+        excess = received - order.total_ttc
+        surplus = f" Trop-perçu : {euros(excess)}, à rendre ou à reporter." if excess > 0 else ""
+        return f"Réglée : {euros(received)} reçus.{surplus}{f' {redo}' if turned_down is not None else ''}"
     owed = f" {euros(received)} reçus restent à rembourser." if received > 0 else ""
     return f"Annulée. {order.cancellation_reason}{owed}".strip()
 

@@ -18,6 +18,7 @@ from licensing.orders.models import Order
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import CardPayment
+from licensing.payments.queries import get_surplus, list_owed_orders
 from sites.audit.checks import check_all
 from tests.factories.accounts import UserFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory
@@ -77,7 +78,7 @@ class RandomWalk:
 
     def pay(self, order):
         due = get_balance(order)
-        amount = self.draw.choice([due, due - 1])
+        amount = self.draw.choice([due, due - 1, due + 5])
         day, reference = self.at.date() - datetime.timedelta(days=1), f"VIR {self.draw.randrange(10**9)}"
         payment_operations.record_payment(
             order_id=order.pk, method="transfer", amount=amount, received_on=day, reference=reference, **self.by()
@@ -114,6 +115,14 @@ class RandomWalk:
                 payment_id=payment.pk, amount=round(part, 2), reason="unpaid", text="", **self.by()
             )
 
+    def give_back(self, order):
+        actions.give_back(order, amount=get_surplus(order), at=self.at)
+
+    def move(self, order):
+        owed = list_owed_orders(order).first()
+        if owed is not None:
+            actions.move(order, owed, amount=min(get_surplus(order), get_balance(owed)), at=self.at)
+
     def follow(self, order):
         for invoice in order.invoices.all():
             billing_operations.record_platform_status(
@@ -126,8 +135,8 @@ class RandomWalk:
 
     BEGIN = (draft, place, purchase, clock)
     GO_ON = (
-        confirm, confirm, pay, pay, upload, refuse, pay_by_card, cancel, prolong, suspend, restore, refund, reverse,
-        follow, reinvoice,
+        confirm, confirm, pay, pay, upload, refuse, pay_by_card, cancel, prolong, suspend, restore, refund,
+        reverse, give_back, move, follow, reinvoice,
     )  # fmt: skip
 
 
