@@ -100,7 +100,7 @@ def render_suspended(message: Message) -> RenderedEmail:
     entitlement = get_entitlement(order)
     if entitlement.suspended_at is None:
         raise NoLongerDue("Les licences ont été rétablies avant l'envoi.")
-    is_unpaid = order.state == OrderState.CONFIRMED
+    is_unpaid = order.state == OrderState.CONFIRMED and entitlement.resumes_when_paid
     is_overdue = is_unpaid and entitlement.unpaid_until is not None and entitlement.unpaid_until < get_today()
     return build_email(
         message,

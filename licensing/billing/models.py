@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, When
 from django.db.models.fields.json import KT
 
+from core.journal_seals import Seal, SealedJournal
 from core.querysets import LockableQuerySet
 from licensing.orders.models import Payer, PublicBody
 
@@ -194,3 +195,30 @@ class PlatformStatus(models.Model):
 def latest_platform_status() -> Subquery:
     """Return a subquery of each invoice's latest platform status; None if there is none."""
     return Subquery(PlatformStatus.objects.filter(invoice=OuterRef("pk")).order_by("-pk").values("state")[:1])
+
+
+class InvoiceSeal(Seal):
+    """A seal of the invoices and credit notes."""
+
+
+#: The invoices as `manage.py audit` and the sealing task read them: long columns by their hash.
+SEALED_INVOICES = SealedJournal(
+    entries=Invoice,
+    seals=InvoiceSeal,
+    columns=(
+        "kind",
+        "year",
+        "sequence",
+        "number",
+        "order_id",
+        "corrects_id",
+        "issued_at",
+        "issued_on",
+        "due_on",
+        "total_ht",
+        "total_vat",
+        "total_ttc",
+        "encode(sha256(convert_to(snapshot::text, 'UTF8')), 'hex')",
+        "encode(sha256(convert_to(xml, 'UTF8')), 'hex')",
+    ),
+)

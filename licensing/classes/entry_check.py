@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _TEACHER_SQL = """
 SELECT person.is_active, person.profile, seat.id, entitlement.last_day,
-       entitlement.provisional_until, entitlement.unpaid_until, entitlement.suspended_at, entitlement.cancelled_at,
+       entitlement.provisional_until, entitlement.unpaid_until, entitlement.suspended_at, entitlement.suspension_cause,
+       entitlement.cancelled_at,
        classroom.id, classroom.code, classroom.name
 FROM accounts_user AS person
 LEFT JOIN LATERAL (
@@ -44,7 +45,7 @@ WHERE person.id = %s
 _PUPIL_SQL = """
 SELECT pupil.number, pupil.word, classroom.purged_at, seat.holder_id,
        seat.id, entitlement.last_day, entitlement.provisional_until, entitlement.unpaid_until, entitlement.suspended_at,
-       entitlement.cancelled_at, classroom.id, classroom.code, classroom.name
+       entitlement.suspension_cause, entitlement.cancelled_at, classroom.id, classroom.code, classroom.name
 FROM classes_pupilaccount AS pupil
 JOIN classes_classroom AS classroom ON classroom.id = pupil.classroom_id
 JOIN entitlements_seat AS seat ON seat.id = classroom.seat_id
@@ -116,6 +117,7 @@ class _Licence(NamedTuple):
     provisional_until: datetime.date | None
     unpaid_until: datetime.date | None
     suspended_at: datetime.datetime | None
+    suspension_cause: str | None
     cancelled_at: datetime.datetime | None
     classroom: int | None
     code: str
@@ -129,6 +131,7 @@ class _Licence(NamedTuple):
             provisional_until=self.provisional_until,
             unpaid_until=self.unpaid_until,
             suspended_at=self.suspended_at,
+            suspension_cause=self.suspension_cause or "",
             cancelled_at=self.cancelled_at,
         )
 

@@ -100,7 +100,7 @@ def find_unusable_case(entitlement: Entitlement, day: datetime.date) -> Unusable
         return None
     if entitlement.status_on(day) is EntitlementStatus.LAPSED:
         return UnusableCase.PROVISIONAL_OVER
-    return UnusableCase.SUSPENDED if entitlement.temporary_until is None else UnusableCase.UNPAID
+    return UnusableCase.UNPAID if entitlement.resumes_when_paid else UnusableCase.SUSPENDED
 
 
 def check_unusable(entitlement: Entitlement, at: datetime.datetime) -> LicenceUnusable | None:

@@ -65,8 +65,8 @@ def check_usable(entitlement: Entitlement, by: User, at: datetime.datetime) -> N
             " faute de bon de commande signé : ses licences sont suspendues, et reprendront d'elles-mêmes dès qu'il"
             " sera reçu ou la commande réglée. Rien n'est perdu, il n'y a rien à ressaisir."
         )
-    if entitlement.temporary_until is None:
-        # A grant, or paid for: no payment is awaited.
+    if not entitlement.resumes_when_paid:
+        # A grant, paid for, or suspended for another cause.
         whose = f"Les licences {giver}" if entitlement.collectivity else "Ces licences"
         raise KeySuspended(
             f"{whose} sont suspendues, et reprendront d'elles-mêmes dès qu'elles seront rétablies. Rien n'est perdu, "

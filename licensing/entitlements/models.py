@@ -47,6 +47,13 @@ class EntitlementStatus(enum.Enum):
     ENDED = "ended"
 
 
+class SuspensionCause(models.TextChoices):
+    """Why the operator suspended rights. A payment lifts the first alone."""
+
+    UNPAID = "unpaid", "Règlement attendu"
+    OPERATOR = "operator", "Autre motif"
+
+
 def usable_on(day: datetime.date, path: str = "entitlement") -> Q:
     """Return the condition that licences may be used on a day; `path`: the lookup path to the entitlement.
 
@@ -81,6 +88,9 @@ class Entitlement(models.Model):
     last_day = models.DateField("valable jusqu'au")
     # Set by the operator, or with `cancelled_at`.
     suspended_at = models.DateTimeField("suspendue le", null=True, blank=True)
+    suspension_cause = models.CharField("cause de la suspension", max_length=10, choices=SuspensionCause, blank=True)
+    # Since when rights were suspended that a payment restored: they are again if it is reversed.
+    lifted_suspension_at = models.DateTimeField("suspension levée par un règlement", null=True, blank=True)
     # Final. Implies `suspended_at`, so that queries for usable rows test one column.
     cancelled_at = models.DateTimeField("annulée le", null=True, blank=True)
     # Inclusive. The last day of the provisional period, while the purchase order is awaited.
@@ -111,6 +121,10 @@ class Entitlement(models.Model):
                 name="entitlement_cancelled_is_suspended",
                 condition=Q(cancelled_at__isnull=True) | Q(suspended_at__isnull=False),
             ),
+            models.CheckConstraint(
+                name="entitlement_cause_is_of_a_suspension",
+                condition=Q(suspension_cause="") | Q(suspended_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -125,6 +139,11 @@ class Entitlement(models.Model):
     def temporary_until(self) -> datetime.date | None:
         """The deadline shown while the order is unpaid; None once the rights are firm."""
         return self.provisional_until or self.unpaid_until
+
+    @property
+    def resumes_when_paid(self) -> bool:
+        """Whether suspended rights resume by themselves with the payment."""
+        return self.temporary_until is not None and self.suspension_cause != SuspensionCause.OPERATOR
 
     def is_of_same_year(self, other: Entitlement) -> bool:
         """Whether both grant the same product until the same day, and this one was not cancelled."""

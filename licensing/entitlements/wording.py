@@ -94,7 +94,7 @@ def status_text(entitlement: Entitlement, day: datetime.date) -> str:
         EntitlementStatus.SUSPENDED: (
             "Licences suspendues : leur commande attend son règlement. Elles reprendront d'elles-mêmes dès qu'il sera "
             "reçu ; rien n'est perdu."
-            if temporary
+            if entitlement.resumes_when_paid
             else (
                 "Licences suspendues : elles reprendront où elles en étaient dès qu'elles seront rétablies ; rien "
                 "n'est perdu."

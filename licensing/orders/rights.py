@@ -17,7 +17,7 @@ from django_tenants.utils import tenant_context
 from collectivities import audit_log
 from core import formatting
 from core.calendar import date_in_paris
-from licensing.entitlements.models import Entitlement
+from licensing.entitlements.models import Entitlement, SuspensionCause
 from licensing.entitlements.shop_subscriptions import create_shop_subscription
 from licensing.pools.models import Pool
 
@@ -93,14 +93,27 @@ def await_payment(order: Order, *, until: datetime.date) -> None:
     _entitlements(order).update(provisional_until=None, unpaid_until=Least(Value(until), F("last_day")))
 
 
+def await_payment_again(order: Order, *, until: datetime.date) -> None:
+    """Undo `make_firm` once a payment is reversed: a suspension that it lifted is in force again."""
+    await_payment(order, until=until)
+    lifted = _entitlements(order).filter(lifted_suspension_at__isnull=False)
+    lifted.filter(suspended_at__isnull=True).update(
+        suspended_at=F("lifted_suspension_at"), suspension_cause=SuspensionCause.UNPAID
+    )
+    lifted.update(lifted_suspension_at=None)
+
+
 def start_countdown(order: Order, *, until: datetime.date) -> None:
     """Start the countdown: the rights end the day after `until` unless the purchase order is received."""
     _entitlements(order).update(provisional_until=Least(Value(until), F("last_day")), unpaid_until=None)
 
 
 def make_firm(order: Order) -> None:
-    """Make the rights of a paid order firm, and lift any suspension."""
-    _entitlements(order).update(provisional_until=None, unpaid_until=None, suspended_at=None)
+    """Make the rights of a paid order firm, and lift a suspension for want of payment; another stays in force."""
+    _entitlements(order).filter(suspension_cause=SuspensionCause.UNPAID).update(
+        lifted_suspension_at=F("suspended_at"), suspended_at=None, suspension_cause=""
+    )
+    _entitlements(order).update(provisional_until=None, unpaid_until=None)
 
 
 def is_suspended(order: Order, *, at: datetime.datetime) -> bool:

@@ -38,7 +38,8 @@ _REFUND_MEANS = {
 def render_paid(message: Message) -> RenderedEmail:
     """Render the e-mail that confirms full payment and firm rights."""
     order = get_order(message, OrderState.PAID)
-    last_day = format_long_date(get_entitlement(order).last_day)
+    entitlement = get_entitlement(order)
+    last_day = format_long_date(entitlement.last_day)
     invoice = order.invoices.current().first()
     return build_email(
         message,
@@ -49,6 +50,13 @@ def render_paid(message: Message) -> RenderedEmail:
             (f"{describe_licences(order)} " if order.method == SettlementMethod.CARD else "")
             + f"Vos droits sont définitifs, jusqu'au {last_day} inclus."
             + (" Ce qui était en pause a repris où il en était." if message.context.get("resumed") else ""),
+            *(
+                [
+                    "Vos licences restent suspendues, pour un autre motif que le règlement. Écrivez-nous.",
+                ]
+                if entitlement.suspended_at is not None
+                else []
+            ),
             *([f"La facture {invoice.number} se télécharge sur la page de la commande."] if invoice else []),
         ],
         button="Ouvrir la commande",

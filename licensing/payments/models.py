@@ -13,6 +13,7 @@ from payments import PurchasedItem
 from payments.models import BasePayment
 
 from core import formatting
+from core.journal_seals import Seal, SealedJournal
 from core.querysets import LockableQuerySet
 from core.urls import portal_url
 from licensing.orders.models import PaymentMethod
@@ -151,6 +152,32 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return f"{formatting.euros(self.amount)} ({self.get_method_display().lower()})"
+
+
+class PaymentSeal(Seal):
+    """A seal of the payments."""
+
+
+#: The payments as `manage.py audit` and the sealing task read them.
+SEALED_PAYMENTS = SealedJournal(
+    entries=Payment,
+    seals=PaymentSeal,
+    columns=(
+        "order_id",
+        "kind",
+        "method",
+        "amount",
+        "received_on",
+        "reference",
+        "card_id",
+        "refunds_id",
+        "moved_from_id",
+        "reversal_reason",
+        "explanation",
+        "recorded_at",
+        "recorded_by_id",
+    ),
+)
 
 
 class ProviderEvent(models.Model):

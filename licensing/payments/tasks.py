@@ -1,4 +1,4 @@
-"""Background tasks of card payments."""
+"""Background tasks of payments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from procrastinate import RetryStrategy
 from jobs.periodic_tasks import periodic_task
 from jobs.tasks import task
 from licensing.payments.card import provider_calls
-from licensing.payments.models import CardPayment
+from licensing.payments.models import SEALED_PAYMENTS, CardPayment
 
 # Over two days in total, to outlast an outage of the provider.
 _RETRY = RetryStrategy(max_attempts=12, exponential_wait=3)
@@ -32,3 +32,9 @@ def close_session(*, payment_id: int) -> None:
 def poll_open_payments() -> None:
     """Poll the provider for payments without a webhook event."""
     provider_calls.poll_open_payments(at=timezone.now(), after=datetime.timedelta(minutes=15))
+
+
+@periodic_task(every=datetime.timedelta(minutes=10))
+def seal_payments() -> None:
+    """Seal the new payments."""
+    SEALED_PAYMENTS.seal_new_entries(at=timezone.now())

@@ -11,7 +11,7 @@ from django.core.validators import validate_email
 from core import formatting
 from core.calendar import PARIS, date_in_paris
 from core.email_addresses import is_ordinary_address
-from licensing.entitlements.models import EntitlementStatus
+from licensing.entitlements.models import EntitlementStatus, SuspensionCause
 from licensing.pools.exceptions import BadAddress, BadSendDate, PoolClosed, PoolSuspended, UnknownPool
 from licensing.pools.models import Pool
 
@@ -35,6 +35,11 @@ def lock_pool(pool_id: int) -> Pool:
 def check_open(entitlement: Entitlement, at: datetime.datetime) -> None:
     """Raise `PoolSuspended` or `PoolClosed` where the entitlement forbids allocating and sending keys."""
     match entitlement.status_on(date_in_paris(at)):
+        case EntitlementStatus.SUSPENDED if entitlement.suspension_cause == SuspensionCause.OPERATOR:
+            raise PoolSuspended(
+                "Ce lot est suspendu : rien ne peut en être attribué ni envoyé. Il reprendra tel quel dès qu'il sera "
+                "rétabli ; écrivez-nous pour en savoir plus."
+            )
         case EntitlementStatus.SUSPENDED:
             raise PoolSuspended(
                 "Ce lot est suspendu dans l'attente de sa commande : rien ne peut en être attribué ni envoyé. "

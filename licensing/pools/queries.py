@@ -45,6 +45,7 @@ class PoolPosition(NamedTuple):
     provisional_until: datetime.date | None
     unpaid_until: datetime.date | None
     suspended_at: datetime.datetime | None
+    suspension_cause: str
     cancelled_at: datetime.datetime | None
     order_number: int
     #: Ordered by the collectivity, which has a page for the order; otherwise a grant of the operator.
@@ -66,6 +67,7 @@ class PoolPosition(NamedTuple):
             provisional_until=self.provisional_until,
             unpaid_until=self.unpaid_until,
             suspended_at=self.suspended_at,
+            suspension_cause=self.suspension_cause,
             cancelled_at=self.cancelled_at,
         )
 
@@ -92,6 +94,7 @@ SELECT
     entitlement.provisional_until,
     entitlement.unpaid_until,
     entitlement.suspended_at,
+    entitlement.suspension_cause,
     entitlement.cancelled_at,
     entitlement.number,
     entitlement.kind = 'purchase',

@@ -1,4 +1,4 @@
-"""Seals of append-only journals: a chain of hashes that shows what was changed, deleted or slipped in afterwards.
+"""Seals of append-only journals and books: chains of hashes that show what was changed, deleted or slipped in.
 
 A seal holds the digest of each entry that it covers and the hash of the seal before it. Entries are sealed some minutes
 after they were written, by a task that takes no lock on them: writers never wait. Why: docs/decisions/0092.
@@ -67,7 +67,8 @@ class SealedJournal:
 
     entries: type[models.Model]
     seals: type[Seal]
-    #: The columns that are sealed. A column that is added later is not in the digests of earlier entries.
+    #: The columns that are sealed, or SQL expressions of them, such as the hash of a long one. A column that is added
+    #: later is not in the digests of earlier entries.
     columns: tuple[str, ...]
     #: How long entries are kept; None: for ever. The chain then begins with the first seal that was kept.
     kept_for: datetime.timedelta | None = None

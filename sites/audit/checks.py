@@ -10,7 +10,9 @@ from django_tenants.utils import schema_context, tenant_context
 
 from accounts.models import SEALED_ACCOUNT_EVENTS
 from collectivities.models import SEALED_AUDIT_LOG
+from licensing.billing.models import SEALED_INVOICES
 from licensing.entitlements import code_sealing
+from licensing.payments.models import SEALED_PAYMENTS
 from licensing.pools.queries import list_pool_positions
 from sites.audit.invariants import Finding
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
@@ -28,6 +30,10 @@ CODES_RULE = (
     "5. Chaque clé se lit, et aucune n'existe deux fois, d'une collectivité ou d'une clé de scellement à l'autre",
 )
 ROLES_RULE = ("roles", "15. Les rôles de la base ont leurs droits, et aucun de plus")
+BOOKS_RULE = (
+    "books",
+    "32. Une facture ou un règlement scellé n'est ni modifié, ni supprimé, et aucun n'est inscrit après coup",
+)
 JOURNALS_RULE = ("journals", "14. Un journal scellé n'est ni modifié, ni raccourci, ni complété après coup")
 
 
@@ -43,6 +49,9 @@ def check_all() -> list[Finding]:
             findings["codes"].add(sentence)
         for sentence in SEALED_ACCOUNT_EVENTS.find_tampering(at=now):
             findings["journals"].add(f"comptes : {sentence}")
+        for name, books in (("factures", SEALED_INVOICES), ("règlements", SEALED_PAYMENTS)):
+            for sentence in books.find_tampering(at=now):
+                findings["books"].add(f"{name} : {sentence}")
         for sentence in privileges.find_faults():
             findings["roles"].add(sentence)
         collectivities = list(Collectivity.objects.order_by("pk"))
@@ -60,6 +69,7 @@ def list_rules() -> Iterator[tuple[str, str]]:
     yield POSITION_RULE
     yield CODES_RULE
     yield JOURNALS_RULE
+    yield BOOKS_RULE
     yield ROLES_RULE
 
 

@@ -182,4 +182,18 @@ SALES_INVARIANTS = (
           AND (gone.kind <> 'moved_out' OR come.amount IS DISTINCT FROM -gone.amount OR come.order_id = gone.order_id)
         """,
     ),
+    Invariant(
+        "suspensions",
+        "33. Une suspension dit sa cause, et aucune n'attend un règlement qui est venu",
+        """
+        SELECT format('commande n° %s (%s), provenance n° %s : suspendue le %s, cause « %s »', sale.id, sale.state,
+                      entitlement.id, entitlement.suspended_at, entitlement.suspension_cause)
+        FROM orders_order AS sale
+        JOIN orders_orderline AS line ON line.order_id = sale.id
+        JOIN entitlements_entitlement AS entitlement ON entitlement.id = line.entitlement_id
+        WHERE (entitlement.suspended_at IS NOT NULL AND entitlement.cancelled_at IS NULL
+               AND entitlement.suspension_cause = '')
+           OR (entitlement.suspension_cause = 'unpaid' AND sale.state IN ('paid', 'granted'))
+        """,
+    ),
 )

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import IntegrityError, ProgrammingError, transaction
+from django.db.models import F
 
 from jobs.models import Job
 from licensing.billing import invoicing
@@ -99,7 +100,7 @@ def test_the_database_refuses_a_gap_and_a_change():
     for statement in ("UPDATE public.billing_invoice SET total_ht = 0", "DELETE FROM public.billing_invoice"):
         with pytest.raises(IntegrityError, match="issued"), transaction.atomic():
             execute_as_administrator(statement, with_triggers=True)
-    InvoiceSequence.objects.update(last=7)
+    InvoiceSequence.objects.update(last=F("last") + 1)
     with pytest.raises(IntegrityError, match="does not follow"), transaction.atomic():
         invoicing.issue_invoice(StoredOrderFactory(five_classes=True), at=TERM)
 

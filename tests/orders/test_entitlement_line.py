@@ -12,6 +12,7 @@ from licensing.orders import rights
 from licensing.orders.models import OrderKind, OrderLine
 from tests.conftest import TERM
 from tests.factories.licensing import EntitlementFactory, OrderLineFactory, OrderRowFactory, ProductFactory
+from tests.factories.orders import OrderFactory
 from tests.races import run_concurrently
 
 
@@ -98,8 +99,8 @@ def test_a_line_keeps_its_entitlement(nimes, change):
     assert Entitlement.objects.get() == line.entitlement
 
 
-def test_a_line_without_entitlement_is_deleted_freely(nimes):
-    OrderLineFactory().delete()
+def test_a_draft_s_line_is_deleted_freely(nimes):
+    OrderFactory().lines.get().delete()
     assert not OrderLine.objects.exists()
 
 

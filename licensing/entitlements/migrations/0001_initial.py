@@ -38,6 +38,19 @@ class Migration(migrations.Migration):
                 ("first_day", models.DateField(verbose_name="valable à partir du")),
                 ("last_day", models.DateField(verbose_name="valable jusqu'au")),
                 ("suspended_at", models.DateTimeField(blank=True, null=True, verbose_name="suspendue le")),
+                (
+                    "suspension_cause",
+                    models.CharField(
+                        blank=True,
+                        choices=[("unpaid", "Règlement attendu"), ("operator", "Autre motif")],
+                        max_length=10,
+                        verbose_name="cause de la suspension",
+                    ),
+                ),
+                (
+                    "lifted_suspension_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="suspension levée par un règlement"),
+                ),
                 ("cancelled_at", models.DateTimeField(blank=True, null=True, verbose_name="annulée le")),
                 (
                     "provisional_until",
@@ -300,6 +313,13 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("cancelled_at__isnull", True), ("suspended_at__isnull", False), _connector="OR"),
                 name="entitlement_cancelled_is_suspended",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="entitlement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("suspension_cause", ""), ("suspended_at__isnull", False), _connector="OR"),
+                name="entitlement_cause_is_of_a_suspension",
             ),
         ),
         migrations.AddIndex(

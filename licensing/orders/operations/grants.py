@@ -17,7 +17,7 @@ from core.calendar import date_in_paris
 from licensing.catalogue.exceptions import BadQuantity
 from licensing.catalogue.operations import get_licence_product, get_school_year
 from licensing.catalogue.pricing import MAX_UNITS
-from licensing.entitlements.models import Entitlement
+from licensing.entitlements.models import Entitlement, SuspensionCause
 from licensing.orders import rights
 from licensing.orders.exceptions import ChangedMeanwhile, NameTooLong, NoReason, NotInThisState, UnknownCollectivity
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from licensing.catalogue.models import SchoolYear
 
 _NAME_LENGTH = Pool._meta.get_field("name").max_length or 0  # noqa: SLF001 - Django's documented access to fields
+
+
+#: States of an order that a payment is awaited for.
+OWED_STATES = (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
 
 
 def get_collectivity(slug: str) -> Collectivity:
@@ -114,13 +118,14 @@ def grant(
     return pool
 
 
-def suspend(*, order_id: int, by: User | None, at: datetime.datetime) -> int:
+def suspend(*, order_id: int, by: User | None, at: datetime.datetime, cause: SuspensionCause | None = None) -> int:
     """Suspend an order's entitlements: no allocation, no redemption, no use of its licences; return how many changed.
 
-    Updates one row per line, however many keys. Notifies the buyer. Idempotent. Raises `NotInThisState` for a
-    cancelled order.
+    Updates one row per line, however many keys. Notifies the buyer. Only a suspension for want of payment is lifted by
+    the payment; it is the cause of an order that is owed unless another is given. Idempotent. Raises `NotInThisState`
+    for a cancelled order, or where no payment is awaited.
     """
-    return _set_suspended(order_id, by=by, at=at, suspended_at=at)
+    return _set_suspended(order_id, by=by, at=at, suspended_at=at, cause=cause)
 
 
 def restore(*, order_id: int, by: User | None, at: datetime.datetime) -> int:
@@ -130,20 +135,30 @@ def restore(*, order_id: int, by: User | None, at: datetime.datetime) -> int:
 
 @transaction.atomic
 def _set_suspended(
-    order_id: int, *, by: User | None, at: datetime.datetime, suspended_at: datetime.datetime | None
+    order_id: int,
+    *,
+    by: User | None,
+    at: datetime.datetime,
+    suspended_at: datetime.datetime | None,
+    cause: SuspensionCause | None = None,
 ) -> int:
     order = lock_order(order_id)
     if order.state == OrderState.CANCELLED:
         raise NotInThisState(f"{order} est annulée : ses droits ne se suspendent ni ne se rétablissent plus.")
+    is_owed = order.state in OWED_STATES
+    if cause == SuspensionCause.UNPAID and not is_owed:
+        raise NotInThisState(f"{order} n'attend aucun règlement : choisissez un autre motif.")
+    cause = cause or (SuspensionCause.UNPAID if is_owed else SuspensionCause.OPERATOR)
     changing = Entitlement.objects.filter(order_line__order=order, suspended_at__isnull=suspended_at is not None)
     numbers = list(changing.order_by("pk").values_list("pk", flat=True))
     if not numbers:
         return 0
-    Entitlement.objects.filter(pk__in=numbers).update(suspended_at=suspended_at)
+    Entitlement.objects.filter(pk__in=numbers).update(
+        suspended_at=suspended_at, suspension_cause=cause if suspended_at else ""
+    )
     if suspended_at:
-        order_events.record(
-            order, "suspended", "suspendue : ses clés ne s'activent plus, ses licences sont en pause.", by=by, at=at
-        )
+        summary = f"suspendue ({cause.label.lower()}) : ses clés ne s'activent plus, ses licences sont en pause."
+        order_events.record(order, "suspended", summary, by=by, at=at)
     else:
         order_events.record(order, "restored", "rétablie : tout reprend où il en était.", by=by, at=at)
     if order.kind != OrderKind.GRANT:

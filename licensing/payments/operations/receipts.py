@@ -156,12 +156,14 @@ def mark_paid(order: Order, *, by: User | None, at: datetime.datetime, opened: b
     order.scans.filter(state=ScanState.WAITING).update(
         state=ScanState.REFUSED, reason="Commande réglée par carte.", decided_at=at, decided_by=by
     )
-    resumed = opened and rights.is_suspended(order, at=at)
+    was_suspended = opened and rights.is_suspended(order, at=at)
     if opened:
         rights.make_firm(order)
     else:
         assert order.placed_by is not None  # noqa: S101 - the database holds it for what is sold
         rights.open_rights(order, until=None, by=order.placed_by, at=at)
+    # A suspension for another cause stays in force.
+    resumed = was_suspended and not rights.is_suspended(order, at=at)
     order_events.record(order, "paid", "entièrement réglée : les droits sont définitifs.", by=by, at=at)
     notifications.notify_buyer(order, notifications.PAID, at=at, resumed=resumed)
     if order.collectivity is not None:

@@ -85,6 +85,6 @@ def _await_payment_again(order: Order, *, by: User, at: datetime.datetime) -> No
     # What is missing was not paid by card: a card payment is refunded, not reversed.
     order.method = SettlementMethod.MANDATE
     order.save(update_fields=["state", "paid_at", "method"])
-    rights.await_payment(order, until=get_rights_end(order, order.invoices.current().get()))
+    rights.await_payment_again(order, until=get_rights_end(order, order.invoices.current().get()))
     summary = f"de nouveau à régler : {formatting.euros(get_balance(order))} manquent ; la facture ne change pas."
     order_events.record(order, "unpaid_again", summary, by=by, at=at)

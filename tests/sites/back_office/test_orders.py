@@ -173,7 +173,7 @@ def test_a_cancelled_order_does_not_mention_the_end_of_the_year(operator):
 
 def test_rights_are_suspended_restored_and_prolonged(operator):
     order = OrderFactory(current=True, confirmed=True)
-    run_action(operator, order, "suspendre")
+    run_action(operator, order, "suspendre", cause="unpaid")
     assert Entitlement.objects.get().suspended_at is not None
     until = date_in_paris(timezone.now()) + datetime.timedelta(days=70)
     assert "prolonger ne les rétablit pas" in page_text(operator.get(action_url(order, "prolonger")))
@@ -245,7 +245,7 @@ def test_refusing_a_late_scan_warns_that_everything_stops(operator):
 def test_an_overdue_order_leaves_the_work_queue_once_handled(operator):
     late = OrderFactory(current=True, confirmed=True, at=timezone.now() - datetime.timedelta(days=60))
     for answer, listed in (("suspendre", False), ("retablir", True)):
-        run_action(operator, late, answer)
+        run_action(operator, late, answer, cause="unpaid")
         assert ("attend=echues" in page_text(operator.get("/admin/"))) is listed
     until = date_in_paris(timezone.now()) + datetime.timedelta(days=1)
     run_action(operator, late, "prolonger", until=until.isoformat())

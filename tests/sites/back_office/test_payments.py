@@ -29,7 +29,7 @@ def test_a_bounced_cheque_is_reversed_from_its_page(operator):
     assert "Provision insuffisante" in page
 
 
-def test_more_than_is_owed_is_recorded_once_it_is_said_so(operator):
+def test_more_than_is_owed_is_recorded_once_it_is_confirmed(operator):
     order = OrderFactory(current=True, confirmed=True)
     typed = {"method": "transfer", "amount": "250", "received_on": timezone.localdate().isoformat(), "reference": "V1"}
     page = action_url(order, "reglement")
