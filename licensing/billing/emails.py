@@ -94,6 +94,28 @@ def render_cancelled(message: Message) -> RenderedEmail:
     )
 
 
+def render_corrected(message: Message) -> RenderedEmail:
+    """Render the e-mail on billing details that another person corrected."""
+    order = get_order(message)
+    if order.state == OrderState.CANCELLED:
+        raise NoLongerDue("La commande a été annulée avant l'envoi.")
+    payer = Truncator(order.bill_name).chars(MAX_LENGTH)
+    return build_email(
+        message,
+        order,
+        subject=f"{order} : informations de facturation corrigées",
+        paragraphs=[
+            (
+                f"Les informations de facturation de votre commande ont été corrigées. La facture est établie au nom de"
+                f" « {payer} » : relisez son adresse et ses références sur la page de la commande."
+            ),
+            f"Ce n'est pas ce que vous attendiez ? Écrivez-nous à {get_reply_to()}.",
+        ],
+        button="Ouvrir la commande",
+        notes=[describe_reference(order)],
+    )
+
+
 def render_suspended(message: Message) -> RenderedEmail:
     """Render the e-mail on licences suspended by the operator, and how to restore them."""
     order = get_order(message, OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID)
@@ -153,4 +175,5 @@ def _payment_paragraphs(order: Order, invoice: Invoice) -> list[str]:
 
 kinds.register(notifications.INVOICED, label="Facture établie", render=render_invoiced)
 kinds.register(notifications.CANCELLED, label="Commande annulée", render=render_cancelled)
+kinds.register(notifications.CORRECTED, label="Facturation corrigée", render=render_corrected)
 kinds.register(notifications.SUSPENDED, label="Licences suspendues", render=render_suspended)

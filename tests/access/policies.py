@@ -75,6 +75,7 @@ PORTAL = (
         "orders_purchase_order": "signed in",
         "orders_scan": "signed in",
         "orders_complete": "signed in",
+        "orders_correct": "signed in",
         "billing_invoice": "signed in",
         "card_pay": "signed in",
         "card_result": "signed in",

@@ -60,7 +60,7 @@ def test_emails_link_to_the_order_pages():
 
 
 def test_every_queued_kind_of_email_has_a_renderer():
-    assert len(EMAIL_KINDS) == 15
+    assert len(EMAIL_KINDS) == 16
     assert [kind for kind in EMAIL_KINDS if not kinds.is_known(kind)] == []
 
 
@@ -317,6 +317,16 @@ def test_the_emails_say_plainly_what_is_open_and_until_when(clock):
     # What was not sent by then has nothing left to say.
     with pytest.raises(NoLongerDue):
         get_email_text(order, "in_review")
+
+
+def test_the_email_on_a_correction_names_the_payer(clock):
+    order = OrderFactory(placed=True)
+    billing = BillingDetailsFactory(name="Commune de Nîmes")
+    billing_operations.correct_billing_details(order_id=order.pk, billing=billing, by=OperatorFactory(), at=TERM)
+    assert_email_contains(order, "corrected", "au nom de « Commune de Nîmes »", "Écrivez-nous à")
+    actions.cancel(order)
+    with pytest.raises(NoLongerDue):
+        get_email_text(order, "corrected")
 
 
 def test_the_email_on_a_refusal_says_that_nothing_was_opened(clock):

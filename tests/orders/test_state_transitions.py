@@ -14,7 +14,7 @@ from licensing.payments import operations as payment_operations
 from licensing.payments.models import CardPayment, Payment
 from mailing.models import Message
 from tests.factories.accounts import OperatorFactory
-from tests.factories.billing_details import PAYER_SIRET
+from tests.factories.billing_details import PAYER_SIRET, BillingDetailsFactory
 from tests.factories.orders import OrderFactory
 from tests.factories.payments import CardPaymentFactory
 from tests.orders import actions
@@ -29,6 +29,9 @@ OPERATIONS = {
     "discard": lambda order, by: operations.discard_draft(order_id=order.pk, by=by, at=AT),
     "complete": lambda order, by: billing_operations.complete_billing_details(
         order_id=order.pk, siret=PAYER_SIRET, service_code="S", engagement_number="E", by=by, at=AT
+    ),
+    "correct": lambda order, by: billing_operations.correct_billing_details(
+        order_id=order.pk, billing=BillingDetailsFactory(name="Commune de Nîmes"), by=by, at=AT
     ),
     "place": lambda order, _: actions.place(order, at=AT),
     "choose_card": lambda order, _: actions.choose_card(order, at=AT),
@@ -60,6 +63,7 @@ TABLE = """
 quote       draft            draft     !draft     !draft     !draft     !draft         !draft     !draft    !draft
 discard     cancelled        cancelled !draft     !draft     !draft     !draft         !draft     !draft    !draft
 complete    draft            draft     placed     placed+    lapsed     lapsed         !state     !state    !state
+correct     !state           !state    placed     placed+    lapsed     lapsed         !state     !state    !state
 place       placed+          placed+   placed     placed+    !draft     !draft         !draft     !draft    !draft
 choose_card draft            draft     !draft     !draft     !draft     !draft         !draft     !draft    !draft
 settle      !not_invoiceable paid+     paid+      paid+      paid+      paid+          paid+      paid+     cancelled

@@ -1,4 +1,4 @@
-"""Completion of the references an invoice needs, until it is issued or after it was rejected."""
+"""Completion and correction of what an invoice says of its payer, until it is issued or after it was rejected."""
 
 from __future__ import annotations
 
@@ -8,14 +8,28 @@ from django.db import transaction
 
 from licensing.orders.exceptions import NotInThisState
 from licensing.orders.models import Order, OrderState
-from licensing.orders.operations import order_events
-from licensing.orders.operations.billing_details import set_invoice_references
+from licensing.orders.operations import notifications, order_events
+from licensing.orders.operations.billing_details import (
+    BILLING_COLUMNS,
+    read_billing_details,
+    set_billing_details,
+    set_invoice_references,
+)
 from licensing.orders.operations.locks import lock_order
 
 if TYPE_CHECKING:
     import datetime
 
     from accounts.models import User
+    from licensing.orders.operations import BillingDetails
+
+#: States of a placed order that has no invoice yet.
+_NOT_INVOICED = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
+
+
+def is_correctable(order: Order) -> bool:
+    """Return whether what the next invoice says can change: none is issued yet, or the current one was rejected."""
+    return order.state in _NOT_INVOICED or order.invoices.rejected().exists()
 
 
 @transaction.atomic
@@ -34,11 +48,8 @@ def complete_billing_details(
     `siren`: of a business without a SIRET; None to leave it as it is. Raises `NotInThisState` or `BadBilling`.
     """
     order = lock_order(order_id)
-    if (
-        order.state not in (OrderState.DRAFT, OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
-        and not order.invoices.rejected().exists()
-    ):
-        raise NotInThisState("La facture est émise : ce qu'elle dit ne change plus. Écrivez-nous s'il faut la refaire.")
+    if order.state != OrderState.DRAFT:
+        _check_correctable(order)
     columns = ("siret", "siren", "service_code", "engagement_number")
     before = [getattr(order, column) for column in columns]
     set_invoice_references(
@@ -49,3 +60,34 @@ def complete_billing_details(
     order.save(update_fields=columns)
     order_events.record(order, "completed", "informations de facturation complétées.", by=by, at=at)
     return order
+
+
+@transaction.atomic
+def correct_billing_details(*, order_id: int, billing: BillingDetails, by: User, at: datetime.datetime) -> Order:
+    """Correct who pays a placed order, before its invoice or after it was rejected; return the order.
+
+    Documents stay as issued: the quote is not made anew, and the purchase order gets another rank. Notifies the buyer
+    when another person corrects. Idempotent. Raises `NotInThisState` or `BadBilling`.
+    """
+    order = lock_order(order_id)
+    _check_correctable(order)
+    before = read_billing_details(order)
+    set_billing_details(order, billing)
+    after = read_billing_details(order)
+    changed = [column for column in BILLING_COLUMNS if before[column] != after[column]]
+    if not changed:
+        return order
+    order.save(update_fields=changed)
+    # Without the values: an account that is closed later must not leave its address here.
+    labels = ", ".join(str(Order._meta.get_field(column).verbose_name) for column in changed)  # type: ignore[union-attr]  # noqa: SLF001 - documented
+    order_events.record(order, "corrected", f"informations de facturation corrigées : {labels}.", by=by, at=at)
+    if by != order.placed_by:
+        notifications.notify_buyer(order, notifications.CORRECTED, at=at)
+    return order
+
+
+def _check_correctable(order: Order) -> None:
+    if order.state == OrderState.CANCELLED:
+        raise NotInThisState("Cette commande est annulée : il n'y a plus rien à facturer.")
+    if not is_correctable(order):
+        raise NotInThisState("La facture est émise : ce qu'elle dit ne change plus. Écrivez-nous s'il faut la refaire.")

@@ -1,6 +1,6 @@
 """Billing details: prefilled from known data, then entered by the buyer.
 
-`licensing.billing.operations.complete_billing_details` completes them later.
+`licensing.billing.operations` completes and corrects them later.
 """
 
 from __future__ import annotations
@@ -108,6 +108,11 @@ def clear_billing_details(order: Order) -> None:
         setattr(order, column, "")
 
 
+def read_billing_details(order: Order) -> dict[str, str]:
+    """Return the billing details of the order, by column."""
+    return {column: getattr(order, column) for column in BILLING_COLUMNS}
+
+
 def set_billing_details(order: Order, billing: BillingDetails) -> None:
     """Validate the details and set them on the order; the caller locks and saves it. Raises `BadBilling`."""
     for field, sentence in _REQUIRED.items():
@@ -135,9 +140,9 @@ def set_billing_details(order: Order, billing: BillingDetails) -> None:
 
 def update_billing_details(order: Order, billing: BillingDetails) -> bool:
     """Set the details as `set_billing_details` does; return whether the order changed. Raises `BadBilling`."""
-    before = [getattr(order, column) for column in _COLUMNS.values()]
+    before = read_billing_details(order)
     set_billing_details(order, billing)
-    return before != [getattr(order, column) for column in _COLUMNS.values()]
+    return before != read_billing_details(order)
 
 
 def set_invoice_references(

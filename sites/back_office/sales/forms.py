@@ -17,7 +17,7 @@ from unfold.widgets import (
 from licensing.billing.models import PlatformState
 from licensing.catalogue.pricing import MAX_UNITS
 from licensing.entitlements.models import SuspensionCause
-from licensing.orders.models import PaymentMethod
+from licensing.orders.models import Payer, PaymentMethod
 from licensing.payments.models import ReversalReason
 from tenants.models import Collectivity
 
@@ -183,6 +183,23 @@ class BillingReferencesForm(forms.Form):
     engagement_number = forms.CharField(
         label="Numéro d'engagement", required=False, max_length=50, widget=UnfoldAdminTextInputWidget
     )
+
+
+class PayerCorrectionForm(BillingReferencesForm):
+    """Whom the invoice is for, as it will say it."""
+
+    payer = forms.ChoiceField(label="Qui paie", choices=Payer, widget=UnfoldAdminSelectWidget)
+    name = forms.CharField(label="Nom", max_length=200, widget=UnfoldAdminTextInputWidget)
+    address = forms.CharField(label="Adresse", max_length=250, widget=UnfoldAdminTextInputWidget)
+    address_extra = forms.CharField(
+        label="Adresse suite", required=False, max_length=250, widget=UnfoldAdminTextInputWidget
+    )
+    postal_code = forms.CharField(label="Code postal", max_length=10, widget=UnfoldAdminTextInputWidget)
+    city = forms.CharField(label="Ville", max_length=120, widget=UnfoldAdminTextInputWidget)
+    country = forms.CharField(label="Pays", max_length=60, widget=UnfoldAdminTextInputWidget)
+    email = forms.EmailField(label="Adresse e-mail de facturation", widget=UnfoldAdminTextInputWidget)
+
+    field_order = ("payer", "name", "address", "address_extra", "postal_code", "city", "country", "email")
 
 
 class RefundForm(forms.Form):

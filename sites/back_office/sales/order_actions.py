@@ -17,7 +17,6 @@ from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
 from licensing.orders.rights import PROVISIONAL_DAYS
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.forms import (
-    BillingReferencesForm,
     PostedScanForm,
     ProlongationForm,
     ReasonForm,
@@ -31,22 +30,17 @@ from sites.back_office.sales.order_status import (
     list_entitlements,
     list_references,
 )
+from sites.back_office.sales.payer_actions import AWAITING_PURCHASE_ORDER, PAYER_ACTIONS, UNKNOWN_PAYER
 
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import UploadedFile
 
     from accounts.models import User
 
-_AWAITING_PURCHASE_ORDER = (OrderState.PLACED, OrderState.LAPSED)
-_BEFORE_PAYMENT = (*_AWAITING_PURCHASE_ORDER, OrderState.CONFIRMED)
+_BEFORE_PAYMENT = (*AWAITING_PURCHASE_ORDER, OrderState.CONFIRMED)
 #: Proposed prolongation of temporary rights.
 _PROLONGATION = datetime.timedelta(days=30)
 _SUSPENSION = "L'acheteur, ses enseignants et leurs élèves ne peuvent plus s'en servir. Rien n'est supprimé."
-
-_UNKNOWN_PAYER = (
-    "Ce payeur n'est pas parmi nos organismes publics : voyez sur son bon de commande s'il porte un code service ou un "
-    "numéro d'engagement."
-)
 
 
 def _explain_confirmation(order: Order, at: datetime.datetime) -> list[str]:
@@ -71,7 +65,7 @@ def _explain_confirmation(order: Order, at: datetime.datetime) -> list[str]:
         " de soi-même : la décision vous revient."
     )
     if checked.note:
-        sentences.append(_UNKNOWN_PAYER)
+        sentences.append(UNKNOWN_PAYER)
     return [*sentences, "L'acheteur reçoit un e-mail."]
 
 
@@ -200,29 +194,6 @@ def _cancel(order: Order, *, reason: str, by: User, at: datetime.datetime) -> st
     return f"{order} annulée."
 
 
-def _complete(
-    order: Order, *, siret: str, siren: str, service_code: str, engagement_number: str, by: User, at: datetime.datetime
-) -> str:
-    billing_operations.complete_billing_details(
-        order_id=order.pk,
-        siret=siret,
-        siren=siren,
-        service_code=service_code,
-        engagement_number=engagement_number,
-        by=by,
-        at=at,
-    )
-    return "Références enregistrées : la facture les portera."
-
-
-def _explain_missing_references(order: Order, _at: datetime.datetime) -> list[str]:
-    checked = preflight.check_order(order)
-    sentences = [one.sentence for one in checked.missing] or [
-        "Rien ne manque, d'après ce que nous savons de ce payeur."
-    ]
-    return [*sentences, _UNKNOWN_PAYER] if checked.note else sentences
-
-
 def _suspend(order: Order, *, cause: str, by: User, at: datetime.datetime) -> str:
     operations.suspend(order_id=order.pk, cause=SuspensionCause(cause), by=by, at=at)
     return "Droits suspendus. « Rétablir » les rend."
@@ -260,7 +231,7 @@ ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
     AdminAction(
         path="confirmer",
         label="Confirmer le bon de commande et facturer",
-        is_available=lambda order: order.state in _AWAITING_PURCHASE_ORDER,
+        is_available=lambda order: order.state in AWAITING_PURCHASE_ORDER,
         explanation=_explain_confirmation,
         run=_confirm,
     ),
@@ -268,32 +239,18 @@ ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
     AdminAction(
         path="refuser-le-bon",
         label="Refuser le document déposé",
-        is_available=lambda order: order.state in _AWAITING_PURCHASE_ORDER and get_waiting_scan(order) is not None,
+        is_available=lambda order: order.state in AWAITING_PURCHASE_ORDER and get_waiting_scan(order) is not None,
         explanation=_explain_scan_refusal,
         run=_refuse_scan,
         form=ReasonForm,
     ),
-    AdminAction(
-        path="completer",
-        label="Compléter les références du payeur",
-        is_available=lambda order: order.state in _AWAITING_PURCHASE_ORDER or order.invoices.rejected().exists(),
-        is_priority=lambda order: bool(preflight.check_order(order).missing) or order.invoices.rejected().exists(),
-        explanation=_explain_missing_references,
-        run=_complete,
-        form=BillingReferencesForm,
-        initial=lambda order, _at: {
-            "siret": order.siret,
-            "siren": order.siren,
-            "service_code": order.service_code,
-            "engagement_number": order.engagement_number,
-        },
-    ),
+    *PAYER_ACTIONS,
     AdminAction(
         path="recevoir",
         label="Enregistrer le bon reçu par courrier",
         # An order whose invoice lacks nothing is confirmed directly instead.
         is_available=lambda order: (
-            order.state in _AWAITING_PURCHASE_ORDER
+            order.state in AWAITING_PURCHASE_ORDER
             and get_waiting_scan(order) is None
             and bool(preflight.check_order(order).missing)
         ),

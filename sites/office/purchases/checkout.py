@@ -13,11 +13,11 @@ from core import formatting
 from licensing.billing import operations as billing_operations
 from licensing.catalogue import terms
 from licensing.exceptions import LicensingError
-from licensing.orders import operations, preflight, siret_numbers
+from licensing.orders import operations, preflight
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import OrderState, Payer
 from sites.office.purchases import BUYERS, get_purchase
-from sites.office.purchases.forms import BILLING_CODES, BillingCodesForm, OrderForm
+from sites.office.purchases.forms import BillingCodesForm, BillingForm, OrderForm
 from web.access import require_policy
 
 if TYPE_CHECKING:
@@ -83,11 +83,9 @@ def order(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 @require_policy(BUYERS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def complete(request: OfficeHttpRequest, pk: int) -> HttpResponse:
-    """Complete the billing codes of an order whose invoice is not issued yet."""
+    """Complete or correct the billing details of an order whose invoice is not issued yet, or was rejected."""
     placed_order = get_purchase(pk)
-    initial = {name: getattr(placed_order, name) for name in BILLING_CODES}
-    initial["siret"] = siret_numbers.format_with_spaces(placed_order.siret) if placed_order.siret else ""
-    form = BillingCodesForm(request.POST or None, initial=initial)
+    form = BillingForm.for_order(placed_order, request.POST or None)
     if request.htmx and request.method != "POST":
         return _render_preflight(request, BillingCodesForm(request.GET))
     status = 200
@@ -95,8 +93,8 @@ def complete(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         status = 422
         if form.is_valid():
             try:
-                billing_operations.complete_billing_details(
-                    order_id=placed_order.pk, **form.cleaned_data, by=request.member.user, at=timezone.now()
+                billing_operations.correct_billing_details(
+                    order_id=placed_order.pk, billing=form.billing(), by=request.member.user, at=timezone.now()
                 )
             except LicensingError as refusal:
                 _add_error(form, refusal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django import forms
 
@@ -73,8 +73,8 @@ class BillingCodesForm(forms.Form):
         return {name: str(self[name].value() or "") for name in BILLING_CODES}
 
 
-class OrderForm(BillingCodesForm):
-    """Billing details and acceptance of the general terms of sale."""
+class BillingForm(BillingCodesForm):
+    """Whom the invoice is for: editable until it is issued."""
 
     name = forms.CharField(label="Organisme facturé", max_length=200)
     address = forms.CharField(label="Adresse", max_length=250)
@@ -84,16 +84,11 @@ class OrderForm(BillingCodesForm):
     )
     city = forms.CharField(label="Ville", max_length=120)
     email = forms.EmailField(label="Adresse e-mail de la comptabilité", help_text="Elle figure sur la facture.")
-    terms_version = forms.CharField(required=False, widget=forms.HiddenInput)
-    accepted = forms.BooleanField(
-        required=True,
-        error_messages={"required": "Cochez cette case pour accepter les conditions générales de vente."},
-    )
 
     field_order = ("name", "address", "address_extra", "postal_code", "city", "email", *BILLING_CODES)
 
     @classmethod
-    def for_order(cls, order: Order, data: Any = None) -> OrderForm:
+    def for_order(cls, order: Order, data: Any = None) -> Self:
         """Return the form bound to `data`, or prefilled for this order."""
         billing = operations.prefill_billing_details(order)
         initial = {name: getattr(billing, name) for name in cls.base_fields if hasattr(billing, name)}
@@ -104,6 +99,16 @@ class OrderForm(BillingCodesForm):
         """Return the billing details as the operation expects them."""
         names = ("name", "address", "address_extra", "postal_code", "city", "email", *BILLING_CODES)
         return BillingDetails(payer=Payer.COLLECTIVITY, **{name: self.cleaned_data[name] for name in names})
+
+
+class OrderForm(BillingForm):
+    """Billing details and acceptance of the general terms of sale."""
+
+    terms_version = forms.CharField(required=False, widget=forms.HiddenInput)
+    accepted = forms.BooleanField(
+        required=True,
+        error_messages={"required": "Cochez cette case pour accepter les conditions générales de vente."},
+    )
 
 
 class OfficeScanForm(forms.Form):

@@ -75,9 +75,8 @@ class PayerReferencesForm(forms.Form):
         """Return the digits only."""
         return siret_numbers.normalise(str(self.cleaned_data["siren"]))
 
-
-class CheckoutForm(PayerReferencesForm):
-    """Payer, billing details and payment method. Operations validate the business rules."""
+class PayerForm(PayerReferencesForm):
+    """Payer and billing details. Operations validate the business rules."""
 
     payer = forms.ChoiceField(
         label="Qui paie\xa0?",
@@ -96,34 +95,16 @@ class CheckoutForm(PayerReferencesForm):
         help_text="Elle figure sur la facture, pour la comptabilité ou la plateforme de qui paie.",
         widget=forms.EmailInput({"autocomplete": "email"}),
     )
-    method = forms.ChoiceField(
-        label="Choisissez votre mode de paiement",
-        choices=METHODS,
-        widget=forms.RadioSelect,
-        error_messages={"required": "Choisissez votre mode de paiement."},
-    )
-    # Required by `clean`, with our own message.
-    terms = forms.BooleanField(required=False)
-    # The version that the page showed, which is the one accepted.
-    terms_version = forms.CharField(widget=forms.HiddenInput, max_length=_max_length("terms_version"))
 
-    field_order = ("payer", *_FIELDS, *REFERENCE_FIELDS, "method", "terms", "terms_version")
+    field_order: tuple[str, ...] = ("payer", *_FIELDS, *REFERENCE_FIELDS)
 
-    def __init__(self, *args: Any, order: AnOrder, cards: bool, for_quote: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, order: AnOrder, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.order = order
-        # A quote needs neither a payment method nor the acceptance of the terms.
-        self.for_quote = for_quote
-        self.fields["method"].required = not for_quote
-        if not cards:
-            method = cast("forms.ChoiceField", self.fields["method"])
-            method.choices = [one for one in METHODS if one[0] != SettlementMethod.CARD]
 
     def clean(self) -> dict[str, Any]:
         """Report invalid billing references; missing ones may be completed until the invoice is issued."""
         data = super().clean() or self.cleaned_data
-        if not data.get("terms") and not self.for_quote:
-            self.add_error("terms", "Cochez cette case pour accepter les conditions générales de vente.")
         if {"payer", *REFERENCE_FIELDS} <= data.keys():
             for one in self.preflight_result.wrong:
                 self.add_error(one.field, add_nonbreaking_spaces(one.sentence))
@@ -139,6 +120,39 @@ class CheckoutForm(PayerReferencesForm):
     def billing(self) -> BillingDetails:
         """The billing details of a valid form."""
         return BillingDetails(**{name: self.cleaned_data[name] for name in ("payer", *_FIELDS, *REFERENCE_FIELDS)})
+
+
+class CheckoutForm(PayerForm):
+    """Payer, billing details, payment method and acceptance of the general terms of sale."""
+
+    method = forms.ChoiceField(
+        label="Choisissez votre mode de paiement",
+        choices=METHODS,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choisissez votre mode de paiement."},
+    )
+    # Required by `clean`, with our own message.
+    terms = forms.BooleanField(required=False)
+    # The version that the page showed, which is the one accepted.
+    terms_version = forms.CharField(widget=forms.HiddenInput, max_length=_max_length("terms_version"))
+
+    field_order = ("payer", *_FIELDS, *REFERENCE_FIELDS, "method", "terms", "terms_version")
+
+    def __init__(self, *args: Any, order: AnOrder, cards: bool, for_quote: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, order=order, **kwargs)
+        # A quote needs neither a payment method nor the acceptance of the terms.
+        self.for_quote = for_quote
+        self.fields["method"].required = not for_quote
+        if not cards:
+            method = cast("forms.ChoiceField", self.fields["method"])
+            method.choices = [one for one in METHODS if one[0] != SettlementMethod.CARD]
+
+    def clean(self) -> dict[str, Any]:
+        """Require the acceptance of the terms, except for a quote."""
+        data = super().clean()
+        if not data.get("terms") and not self.for_quote:
+            self.add_error("terms", "Cochez cette case pour accepter les conditions générales de vente.")
+        return data
 
 
 class ShopScanForm(forms.Form):

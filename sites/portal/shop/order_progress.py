@@ -112,6 +112,11 @@ class OrderProgress:
         return preflight.check_order(self.order).missing if self.awaits_purchase_order or self.rejected else []
 
     @property
+    def is_correctable(self) -> bool:
+        """Whether who pays can still be corrected: no invoice yet, or a rejected one."""
+        return self.awaits_purchase_order or self.rejected is not None
+
+    @property
     def by_card(self) -> bool:
         """Whether the full price can be paid by card: nothing received, no rejection, licences not expired."""
         expired = self.entitlement is not None and self.entitlement.over_on(self.day)

@@ -34,7 +34,7 @@ def action_url(row, name):
     return f"/admin/{meta.app_label}/{meta.model_name}/{row.pk}/faire/{name}/"
 
 
-def run_action(operator, row, name, **typed):
+def run_action(operator, row, name, /, **typed):
     """Open the page of an admin action, confirm it, and return the text of the next page."""
     page = operator.get(action_url(row, name))
     assert page.status_code == 200, f"{name} is not possible"
@@ -62,6 +62,18 @@ def test_a_purchase_order_that_came_by_post_is_confirmed_then_paid(operator):
     order.refresh_from_db()
     assert order.state == OrderState.PAID
     assert Entitlement.objects.get().temporary_until is None
+
+
+def test_a_wrong_name_is_corrected_in_the_back_office_before_the_invoice_is_made_anew(operator):
+    order = OrderFactory(current=True, placed=True)
+    assert "restent tels quels" in page_text(operator.get(action_url(order, "corriger-le-payeur")))
+    typed = operator.get(action_url(order, "corriger-le-payeur")).context["form"].initial
+    assert "code postal français" in run_action(operator, order, "corriger-le-payeur", **typed | {"postal_code": "1"})
+    run_action(operator, order, "corriger-le-payeur", **typed | {"name": "Commune de Nîmes"})
+    run_action(operator, order, "confirmer")
+    invoice = Invoice.objects.get()
+    assert invoice.snapshot["buyer"]["name"] == "Commune de Nîmes"
+    assert operator.get(action_url(order, "corriger-le-payeur")).status_code == 302
 
 
 def test_the_second_of_two_clicks_does_nothing(operator):

@@ -172,7 +172,7 @@ def test_an_invalid_order_is_refused_with_the_reason(buyer, changed, status, mes
 def test_missing_invoice_data_is_shown_live_and_completed_after_ordering(buyer):
     PublicBody.objects.create(siret=PAYER_SIRET, name="COMMUNE DE NIMES", engagement_required=True, changed_at=TERM)
     order = PurchaseFactory(placed=True)
-    fields = {"siret": PAYER_SIRET, "service_code": "", "engagement_number": ""}
+    fields = billing_fields(siret=PAYER_SIRET)
 
     typing = page_text(buyer.get(purchase_url("complete", order.pk), fields, headers={"HX-Request": "true"}))
     waiting = page_text(buyer.get(purchase_url("detail", order.pk)))
@@ -293,9 +293,7 @@ def test_an_invoice_rejected_by_its_platform_is_shown_and_corrected(buyer):
 
     page = page_text(buyer.get(purchase_url("detail", order.pk)))
     listed = page_text(buyer.get(purchase_url("list")))
-    answer = buyer.post(
-        purchase_url("complete", order.pk), {"siret": PAYER_SIRET, "service_code": "EDUC", "engagement_number": ""}
-    )
+    answer = buyer.post(purchase_url("complete", order.pk), billing_fields(name="Nîmes Métropole", service_code="EDUC"))
 
     assert "Code service inconnu." in page
     assert "ne la réglez pas" in page

@@ -20,6 +20,7 @@ from schools.models import Verification
 from tests.factories.accounts import OperatorFactory, PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.guide.scenario import create_browser, page_text
+from tests.orders import actions
 from tests.sites.portal.shop_buyer import ShopBuyer
 
 #: A public école of Nîmes, as the directory has it: its SIRET begins with its commune's SIREN.
@@ -289,6 +290,24 @@ def test_a_rejected_invoice_says_why_and_what_it_lacks_can_be_completed(db):
         assert "À régler" not in page_text(buyer.browser.get(page))
     buyer.browser.post(f"{path}facturation/", {"siret": "12345678200010", "service_code": "ACHATS"})
     assert Order.objects.get().service_code == "ACHATS"
+
+
+def test_who_pays_is_corrected_on_the_page_until_the_invoice(buyer):
+    order = buyer.ordered()
+    path, page = f"/boutique/commandes/{order.pk}/", f"/boutique/commandes/{order.pk}/payeur/"
+    assert page in buyer.browser.get(path).content.decode()
+    assert 'value="Collège Belin"' in buyer.browser.get(page).content.decode()
+    refused = buyer.browser.post(page, buyer.fields(name=""))
+    assert (refused.status_code, "Rien n'a été enregistré" in page_text(refused)) == (422, True)
+    fields = buyer.fields(name="Lycée Belin", address="10 rue Férou")
+    corrected = page_text(buyer.browser.post(page, fields, follow=True))
+    assert "informations de facturation sont corrigées" in corrected
+    assert "10 rue Férou" in corrected
+    actions.confirm(order, at=timezone.now())
+    assert page not in buyer.browser.get(path).content.decode()
+    assert buyer.browser.get(page).status_code == 302
+    late = buyer.browser.post(page, buyer.fields())
+    assert (late.status_code, "ne change plus" in page_text(late)) == (422, True)
 
 
 def test_a_partly_paid_order_shows_the_balance_and_offers_no_card(buyer):
