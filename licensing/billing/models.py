@@ -65,7 +65,7 @@ class InvoiceQuerySet(LockableQuerySet["Invoice"]):
     def rejected(self) -> Self:
         """Keep current invoices whose latest status is a rejection: they are to be reissued."""
         # Narrows to invoices that were ever rejected, so that the latest status is not computed for the others.
-        rejections = PlatformStatus.objects.filter(state__in=REJECTED_STATES)
+        rejections = PlatformStatus.objects.effective().filter(state__in=REJECTED_STATES)
         return (
             self.current()
             .filter(pk__in=rejections.values("invoice"))
@@ -118,8 +118,8 @@ class Invoice(models.Model):
         return self.number
 
     def get_latest_status(self) -> PlatformStatus | None:
-        """Return the latest status on the platform, if any was recorded."""
-        return self.statuses.order_by("pk").last()
+        """Return the latest status on the platform that was not taken back, if any was recorded."""
+        return PlatformStatus.objects.effective().filter(invoice=self).order_by("pk").last()
 
     def get_rejection(self) -> PlatformStatus | None:
         """Return the latest status if it is a rejection: the invoice is then to be reissued."""
@@ -167,14 +167,28 @@ class PlatformState(models.TextChoices):
     REFUSED = "refused", "Refusée par le destinataire"
     APPROVED = "approved", "Approuvée"
     IN_PAYMENT = "in_payment", "Mise en paiement"
+    SUSPENDED = "suspended", "Suspendue"
+    COMPLETED = "completed", "Complétée"
+    TO_RECYCLE = "to_recycle", "À recycler"
+    COLLECTED = "collected", "Encaissée"
 
 
-#: Final states that need a reason: only a new invoice can follow.
+#: Final states: only a new invoice can follow.
 REJECTED_STATES = frozenset({PlatformState.REJECTED, PlatformState.REFUSED})
+#: States that say why.
+REASONED_STATES = REJECTED_STATES | {PlatformState.SUSPENDED, PlatformState.TO_RECYCLE}
+#: States of an invoice that is being paid, or was: no other invoice replaces it.
+PAYING_STATES = frozenset({PlatformState.IN_PAYMENT, PlatformState.COLLECTED})
+
+
+class PlatformStatusQuerySet(models.QuerySet["PlatformStatus"]):
+    def effective(self) -> Self:
+        """Keep the statuses that count: neither taken back, nor the taking back of another."""
+        return self.filter(takes_back__isnull=True, taken_back__isnull=True)
 
 
 class PlatformStatus(models.Model):
-    """A status of an invoice on its platform. Append-only."""
+    """A status of an invoice on its platform, or the taking back of one that was recorded by mistake. Append-only."""
 
     invoice = models.ForeignKey(Invoice, verbose_name="facture", on_delete=models.PROTECT, related_name="statuses")
     state = models.CharField("état", max_length=12, choices=PlatformState)
@@ -183,18 +197,34 @@ class PlatformStatus(models.Model):
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name="par", on_delete=models.PROTECT, related_name="+", null=True, blank=True
     )
+    # The status that this row takes back; `state` is then that one's.
+    takes_back = models.OneToOneField(
+        "self", verbose_name="reprend", on_delete=models.PROTECT, null=True, blank=True, related_name="taken_back"
+    )
+
+    objects = PlatformStatusQuerySet.as_manager()
 
     class Meta:
         verbose_name = "état de facture"
         verbose_name_plural = "états de facture"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="platform_status_says_why",
+                condition=(
+                    ~Q(state__in=["refused", "rejected", "suspended", "to_recycle"]) & Q(takes_back__isnull=True)
+                )
+                | ~Q(reason=""),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.invoice} : {self.get_state_display()}"
 
 
 def latest_platform_status() -> Subquery:
-    """Return a subquery of each invoice's latest platform status; None if there is none."""
-    return Subquery(PlatformStatus.objects.filter(invoice=OuterRef("pk")).order_by("-pk").values("state")[:1])
+    """Return a subquery of each invoice's latest platform status that was not taken back; None if there is none."""
+    statuses = PlatformStatus.objects.effective().filter(invoice=OuterRef("pk"))
+    return Subquery(statuses.order_by("-pk").values("state")[:1])
 
 
 class InvoiceSeal(Seal):

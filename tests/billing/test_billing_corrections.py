@@ -95,7 +95,7 @@ def test_the_quote_and_the_purchase_order_stay_as_issued():
     assert "Commune de Nîmes" in texts[1]
 
 
-def test_the_buyer_is_told_of_what_another_person_corrected():
+def test_a_correction_by_another_person_is_emailed_to_the_buyer():
     order = OrderFactory(placed=True)
     correct(order, name="Commune de Nîmes")
     assert list_email_kinds(order) == ["placed"]

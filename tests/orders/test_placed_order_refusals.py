@@ -107,6 +107,26 @@ def test_a_card_that_pays_leaves_no_scan_to_check():
 # --- Payments -------------------------------------------------------------------------------------------------------
 
 
+def test_a_payment_is_received_within_the_order_s_life():
+    order, by = OrderFactory(confirmed=True), OperatorFactory()
+
+    def pay(days):
+        return payment_operations.record_payment(
+            order_id=order.pk,
+            method="cheque",
+            amount=Decimal("99.00"),
+            received_on=at_day(days).date(),
+            reference="Chèque 7",
+            by=by,
+            at=at_day(3),
+        )
+
+    assert "n'est pas le sien" in assert_refused("invalid_date", pay, -1)
+    assert "n'est pas encore venu" in assert_refused("invalid_date", pay, 4)
+    for days in (0, 3):
+        pay(days)
+
+
 def test_payments_are_recorded_once_and_rights_become_firm_when_paid_in_full():
     order = OrderFactory(confirmed=True)
     for code, given in (

@@ -11,12 +11,12 @@ import zipfile
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from core import formatting
 from core.calendar import PARIS
 from licensing.billing.invoicing.stored_pdf import get_or_create_document
-from licensing.billing.models import REJECTED_STATES, Invoice
+from licensing.billing.models import REJECTED_STATES, Invoice, PlatformStatus
 
 if TYPE_CHECKING:
     import datetime
@@ -56,8 +56,10 @@ def list_undeposited(route: InvoiceRoute | None = None) -> QuerySet[Invoice]:
     `route`: only those that go that way. Excludes credit notes of rejected invoices: the payer never booked those.
     """
     identified = ~Q(snapshot__buyer__siret="") | Q(snapshot__buyer__siren__gt="")
-    waiting = Invoice.objects.filter(identified, statuses__isnull=True)
-    waiting = waiting.exclude(corrects__statuses__state__in=REJECTED_STATES)
+    statuses = PlatformStatus.objects.effective()
+    waiting = Invoice.objects.filter(identified).exclude(Exists(statuses.filter(invoice=OuterRef("pk"))))
+    rejected = Exists(statuses.filter(invoice=OuterRef("corrects"), state__in=REJECTED_STATES))
+    waiting = waiting.exclude(rejected)
     if route is not None:
         waiting = waiting.by_route(route)
     return waiting.order_by("year", "sequence")

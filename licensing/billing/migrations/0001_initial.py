@@ -144,6 +144,10 @@ class Migration(migrations.Migration):
                             ("refused", "Refusée par le destinataire"),
                             ("approved", "Approuvée"),
                             ("in_payment", "Mise en paiement"),
+                            ("suspended", "Suspendue"),
+                            ("completed", "Complétée"),
+                            ("to_recycle", "À recycler"),
+                            ("collected", "Encaissée"),
                         ],
                         max_length=12,
                         verbose_name="état",
@@ -169,6 +173,17 @@ class Migration(migrations.Migration):
                         related_name="statuses",
                         to="billing.invoice",
                         verbose_name="facture",
+                    ),
+                ),
+                (
+                    "takes_back",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="taken_back",
+                        to="billing.platformstatus",
+                        verbose_name="reprend",
                     ),
                 ),
             ],
@@ -215,5 +230,22 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="billingdocument",
             constraint=models.UniqueConstraint(fields=("kind", "number"), name="document_once"),
+        ),
+        migrations.AddConstraint(
+            model_name="platformstatus",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        models.Q(
+                            ("state__in", ["refused", "rejected", "suspended", "to_recycle"]),
+                            _negated=True,
+                        ),
+                        ("takes_back__isnull", True),
+                    ),
+                    models.Q(("reason", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="platform_status_says_why",
+            ),
         ),
     ]

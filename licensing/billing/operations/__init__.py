@@ -7,7 +7,12 @@ from licensing.billing.operations.billing_completion import (
 )
 from licensing.billing.operations.confirmation import confirm
 from licensing.billing.operations.corrections import cancel, reissue_invoice
-from licensing.billing.operations.platform_statuses import list_next_states, record_deposit, record_platform_status
+from licensing.billing.operations.platform_statuses import (
+    list_next_states,
+    record_deposit,
+    record_platform_status,
+    take_back_platform_status,
+)
 
 __all__ = [
     "cancel",
@@ -19,4 +24,5 @@ __all__ = [
     "record_deposit",
     "record_platform_status",
     "reissue_invoice",
+    "take_back_platform_status",
 ]

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from core import formatting
 from licensing.billing.invoicing import issue_credit_note, issue_invoice
-from licensing.billing.models import Invoice, InvoiceKind
+from licensing.billing.models import PAYING_STATES, Invoice, InvoiceKind
 from licensing.billing.operations.confirmation import get_rights_end
+from licensing.billing.queries import get_amount_received
 from licensing.orders import preflight, rights
 from licensing.orders.exceptions import IncompleteForInvoice, NoReason, NotInThisState
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, ScanState, SettlementMethod
@@ -22,11 +24,18 @@ if TYPE_CHECKING:
 
 
 @transaction.atomic
-def cancel(*, order_id: int, reason: str, by: User | None, at: datetime.datetime) -> Order:
+def cancel(
+    *,
+    order_id: int,
+    reason: str,
+    by: User | None,
+    at: datetime.datetime,
+    notification: str = notifications.CANCELLED,
+) -> Order:
     """Cancel an order: issue a credit note if it was invoiced, withdraw its rights; return it. Nothing is deleted.
 
-    `by` is None when the card provider refunded it. Payments are refunded separately. Idempotent. Raises `NoReason` or
-    `NotInThisState`.
+    `by` is None when the card provider refunded it. `notification`: the kind of the buyer's e-mail. Payments are
+    refunded separately. Idempotent. Raises `NoReason` or `NotInThisState`.
     """
     reason = reason.strip()
     if not reason:
@@ -48,7 +57,7 @@ def cancel(*, order_id: int, reason: str, by: User | None, at: datetime.datetime
     summary = f"annulée ({reason})" + (f" ; avoir {credit.number} émis." if credit is not None else ".")
     order_events.record(order, "cancelled", summary, by=by, at=at)
     if order.placed_at is not None:
-        notifications.notify_buyer(order, notifications.CANCELLED, at=at)
+        notifications.notify_buyer(order, notification, at=at)
     return order
 
 
@@ -67,6 +76,7 @@ def reissue_invoice(*, invoice_id: int, reason: str, by: User, at: datetime.date
         raise NotInThisState(f"{invoice} est déjà annulée par un avoir.")
     if order.state not in (OrderState.CONFIRMED, OrderState.PAID):
         raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Sa facture ne se refait pas.")
+    _check_not_being_paid(order, invoice)
     missing = preflight.check_order(order).missing
     if missing:
         raise IncompleteForInvoice(" ".join(one.sentence for one in missing))
@@ -84,3 +94,19 @@ def reissue_invoice(*, invoice_id: int, reason: str, by: User, at: datetime.date
     )
     notifications.notify_buyer(order, notifications.INVOICED, at=at, invoice=issued.pk)
     return issued
+
+
+def _check_not_being_paid(order: Order, invoice: Invoice) -> None:
+    """Raise `NotInThisState` where the payer pays this invoice, or has paid a part of it: under its number."""
+    last = invoice.get_latest_status()
+    if last is not None and last.state in PAYING_STATES:
+        raise NotInThisState(
+            f"{invoice} est « {last.get_state_display().lower()} » : elle ne se refait pas. Si cet état est faux, "
+            "reprenez-le d'abord."
+        )
+    received = get_amount_received(order)
+    if 0 < received < order.total_ttc:
+        raise NotInThisState(
+            f"{formatting.euros(received)} sont déjà reçus sous le numéro {invoice} : elle ne se refait pas avant "
+            "d'être entièrement réglée."
+        )

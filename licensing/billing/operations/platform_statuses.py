@@ -1,6 +1,7 @@
 """Statuses of invoices on Chorus Pro or an approved platform, as recorded by the operator.
 
-Append-only. A rejected invoice is replaced by `reissue_invoice`: a credit note, and an invoice under a new number.
+Append-only: a status recorded by mistake is taken back by another row. A rejected invoice is replaced by
+`reissue_invoice`: a credit note, and an invoice under a new number.
 """
 
 from __future__ import annotations
@@ -10,8 +11,17 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from licensing.billing.exceptions import BadStatus
-from licensing.billing.models import REJECTED_STATES, Invoice, PlatformState, PlatformStatus
+from licensing.billing.models import (
+    REASONED_STATES,
+    REJECTED_STATES,
+    Invoice,
+    InvoiceKind,
+    PlatformState,
+    PlatformStatus,
+    latest_platform_status,
+)
 from licensing.orders.exceptions import NoReason
+from licensing.orders.models import OrderState
 from licensing.orders.operations import order_events
 from licensing.orders.operations.locks import lock_order
 
@@ -21,21 +31,34 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-# Allowed transitions: steps may be skipped, never reverted; only a new invoice follows a rejection.
+_ANY = frozenset(PlatformState) - {PlatformState.COMPLETED}
+# Allowed transitions: steps may be skipped, never reverted; only a new invoice follows a rejection. A completed invoice
+# goes on from where it was when it was suspended.
 _TRANSITIONS: dict[str, frozenset[PlatformState]] = {
-    "": frozenset(PlatformState),
-    PlatformState.DEPOSITED: frozenset(PlatformState) - {PlatformState.DEPOSITED},
-    PlatformState.RECEIVED: frozenset({PlatformState.APPROVED, PlatformState.IN_PAYMENT}) | REJECTED_STATES,
-    PlatformState.APPROVED: frozenset({PlatformState.IN_PAYMENT, PlatformState.REFUSED}),
-    PlatformState.IN_PAYMENT: frozenset(),
+    "": _ANY,
+    PlatformState.DEPOSITED: _ANY - {PlatformState.DEPOSITED},
+    PlatformState.RECEIVED: _ANY - {PlatformState.DEPOSITED, PlatformState.RECEIVED},
+    PlatformState.APPROVED: frozenset(
+        {PlatformState.IN_PAYMENT, PlatformState.COLLECTED, PlatformState.REFUSED, PlatformState.SUSPENDED}
+    ),
+    PlatformState.IN_PAYMENT: frozenset({PlatformState.COLLECTED}),
+    PlatformState.SUSPENDED: REJECTED_STATES | {PlatformState.COMPLETED},
+    # Addressed anew on Chorus Pro, it is deposited again under its number.
+    PlatformState.TO_RECYCLE: REJECTED_STATES | {PlatformState.DEPOSITED},
+    PlatformState.COLLECTED: frozenset(),
     PlatformState.REJECTED: frozenset(),
     PlatformState.REFUSED: frozenset(),
 }
 
 
-def list_next_states(state: str) -> frozenset[PlatformState]:
-    """Return the states allowed after this one; all of them when there is none yet."""
-    return _TRANSITIONS[state]
+def list_next_states(invoice: Invoice) -> frozenset[PlatformState]:
+    """Return the states that may follow the invoice's latest one; nearly all when there is none yet."""
+    statuses = PlatformStatus.objects.effective().filter(invoice=invoice)
+    states = list(statuses.order_by("pk").values_list("state", flat=True))
+    while states and states[-1] == PlatformState.COMPLETED:
+        # It completes the suspension just before.
+        del states[-2:]
+    return _TRANSITIONS[states[-1] if states else ""]
 
 
 @transaction.atomic
@@ -44,7 +67,8 @@ def record_platform_status(
 ) -> PlatformStatus:
     """Record the status of an invoice or credit note on its platform; return it. Idempotent.
 
-    Raises `NoReason` for a rejection without a reason, or `BadStatus` for a transition that is not allowed.
+    Raises `NoReason` where the state needs one, or `BadStatus` for a transition that is not allowed, or for an invoice
+    « encaissée » that is not paid.
     """
     new_state, reason = PlatformState(state), " ".join(reason.split())
     order = lock_order(Invoice.objects.values_list("order_id", flat=True).get(pk=invoice_id))
@@ -52,13 +76,17 @@ def record_platform_status(
     last = invoice.get_latest_status()
     if last is not None and last.state == new_state:
         return last
-    if new_state in REJECTED_STATES and not reason:
+    if new_state in REASONED_STATES and not reason:
         raise NoReason("Recopiez le motif que donne la plateforme : il dit ce qu'il faut corriger.")
-    if new_state not in _TRANSITIONS[last.state if last else ""]:
+    if new_state not in list_next_states(invoice):
         raise BadStatus(
-            f"{invoice.number} est déjà « {last.get_state_display() if last else ''} » : "
-            f"elle ne peut plus être « {new_state.label} »."
+            f"{invoice.number} {f'est « {last.get_state_display()} »' if last else 'n’a pas encore d’état'} : "
+            f"elle ne peut pas être « {new_state.label} »."
         )
+    if new_state == PlatformState.COLLECTED and not (
+        invoice.kind == InvoiceKind.INVOICE and order.state == OrderState.PAID
+    ):
+        raise BadStatus(f"{invoice.number} n'est pas réglée : enregistrez d'abord son règlement.")
     status = PlatformStatus.objects.create(invoice=invoice, state=new_state, reason=reason, at=at, by=by)
     suffix = f" : {reason}" if reason else "."
     summary = f"{invoice.get_kind_display()} {invoice.number} – {new_state.label.lower()}{suffix}"
@@ -67,9 +95,44 @@ def record_platform_status(
 
 
 @transaction.atomic
+def take_back_platform_status(*, status_id: int, reason: str, by: User, at: datetime.datetime) -> PlatformStatus:
+    """Take back the latest status of an invoice, recorded by mistake; return the row that does. Idempotent.
+
+    The invoice is then as it was before. Raises `NoReason`, or `BadStatus` if another status followed, or if the
+    invoice was cancelled since.
+    """
+    reason = " ".join(reason.split())
+    if not reason:
+        raise NoReason("Dites pourquoi cet état est repris : il reste dans l'historique, avec ce motif.")
+    order = lock_order(PlatformStatus.objects.values_list("invoice__order_id", flat=True).get(pk=status_id))
+    status = (
+        PlatformStatus.objects.select_related("invoice").defer("invoice__xml", "invoice__snapshot").get(pk=status_id)
+    )
+    known = PlatformStatus.objects.filter(takes_back=status).first()
+    if known is not None:
+        return known
+    invoice = status.invoice
+    if invoice.get_latest_status() != status:
+        raise BadStatus(f"{invoice.number} : seul son dernier état se reprend.")
+    if status.state in REJECTED_STATES and Invoice.objects.filter(corrects=invoice).exists():
+        raise BadStatus(f"{invoice.number} est annulée par un avoir depuis ce rejet : il ne se reprend plus.")
+    taking_back = PlatformStatus.objects.create(
+        invoice=invoice, state=status.state, reason=reason, takes_back=status, at=at, by=by
+    )
+    summary = (
+        f"{invoice.get_kind_display()} {invoice.number} – état « {status.get_state_display().lower()} » repris, noté "
+        f"par erreur : {reason}"
+    )
+    order_events.record(order, "platform_taken_back", summary, by=by, at=at)
+    return taking_back
+
+
+@transaction.atomic
 def record_deposit(*, invoice_ids: Collection[int], by: User, at: datetime.datetime) -> int:
     """Record a batch of invoices as deposited; return how many had no status yet."""
-    waiting = Invoice.objects.filter(pk__in=invoice_ids, statuses__isnull=True)
+    waiting = Invoice.objects.alias(latest_status=latest_platform_status()).filter(
+        pk__in=invoice_ids, latest_status__isnull=True
+    )
     # Lock order: orders by primary key.
     numbers = list(waiting.order_by("order_id", "pk").values_list("pk", flat=True))
     for number in numbers:

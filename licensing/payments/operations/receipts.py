@@ -103,6 +103,12 @@ def record_payment(
                 else "Aucun règlement n'est attendu."
             )
         )
+    placed_on = date_in_paris(order.placed_at or at)
+    if received_on < placed_on:
+        raise InvalidOrderDate(
+            f"{order} a été passée le {formatting.long_date(placed_on)} : un règlement reçu le "
+            f"{formatting.long_date(received_on)} n'est pas le sien."
+        )
     if amount <= 0:
         raise BadAmount(f"Indiquez ce qui est arrivé ; vous avez saisi {formatting.euros(amount)}.")
     due = ZERO if order.state == OrderState.CANCELLED else max(ZERO, get_balance(order))

@@ -14,7 +14,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from licensing.billing.models import PlatformState
+from licensing.billing.models import REASONED_STATES, PlatformState
 from licensing.catalogue.pricing import MAX_UNITS
 from licensing.entitlements.models import SuspensionCause
 from licensing.orders.models import Payer, PaymentMethod
@@ -228,21 +228,33 @@ class ReversalForm(forms.Form):
     )
 
 
+class TakingBackForm(forms.Form):
+    """Why a status is taken back."""
+
+    reason = forms.CharField(
+        label="Motif",
+        max_length=500,
+        widget=UnfoldAdminTextareaWidget,
+        help_text="Il reste dans l'historique de la facture et de la commande.",
+    )
+
+
 class PlatformStatusForm(forms.Form):
-    """An invoice's status on its e-invoicing platform."""
+    """An invoice's status on its e-invoicing platform. The operation refuses what cannot follow the latest one."""
 
     state = forms.ChoiceField(label="État", choices=PlatformState, widget=UnfoldAdminSelectWidget)
     reason = forms.CharField(
         label="Motif",
         required=False,
         max_length=2000,
-        help_text="Tel que la plateforme ou le destinataire l'a donné\xa0; obligatoire pour un rejet ou un refus.",
+        help_text="Tel que la plateforme ou le destinataire l'a donné\xa0; obligatoire pour un rejet, un refus, une "
+        "suspension ou un recyclage.",
         widget=UnfoldAdminTextareaWidget,
     )
 
     def clean(self) -> dict[str, Any]:
-        """Require a reason for a rejection or a refusal."""
+        """Require a reason where the state says why."""
         cleaned: dict[str, Any] = super().clean() or {}
-        if cleaned.get("state") in (PlatformState.REJECTED, PlatformState.REFUSED) and not cleaned.get("reason"):
-            self.add_error("reason", "Recopiez le motif : il dit ce qui est à corriger avant la nouvelle facture.")
+        if cleaned.get("state") in REASONED_STATES and not cleaned.get("reason"):
+            self.add_error("reason", "Recopiez le motif : il dit ce qui est à corriger.")
         return cleaned

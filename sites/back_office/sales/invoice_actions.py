@@ -9,7 +9,7 @@ from licensing.billing.models import Invoice
 from licensing.billing.operations import list_next_states
 from licensing.orders import preflight
 from sites.back_office.sales.admin_actions import AdminAction
-from sites.back_office.sales.forms import PlatformStatusForm, ReasonForm
+from sites.back_office.sales.forms import PlatformStatusForm, ReasonForm, TakingBackForm
 
 if TYPE_CHECKING:
     import datetime
@@ -25,6 +25,24 @@ def is_turned_down(invoice: Invoice) -> bool:
 def _record_status(invoice: Invoice, *, state: str, reason: str, by: User, at: datetime.datetime) -> str:
     status = billing_operations.record_platform_status(invoice_id=invoice.pk, state=state, reason=reason, by=by, at=at)
     return f"{invoice} : {status.get_state_display().lower()}."
+
+
+def _take_back(invoice: Invoice, *, reason: str, by: User, at: datetime.datetime) -> str:
+    last = invoice.get_latest_status()
+    if last is None:
+        return f"{invoice} n'a pas d'état à reprendre."
+    billing_operations.take_back_platform_status(status_id=last.pk, reason=reason, by=by, at=at)
+    before = invoice.get_latest_status()
+    return f"État repris. {invoice} : {before.get_state_display().lower() if before else 'sans état'}."
+
+
+def _explain_taking_back(invoice: Invoice, _at: datetime.datetime) -> list[str]:
+    last = invoice.get_latest_status()
+    state = last.get_state_display().lower() if last else "sans état"
+    return [
+        f"{invoice} est « {state} ». Noté par erreur, cet état est repris : la facture revient à celui d'avant.",
+        "Rien ne s'efface : l'état et sa reprise restent dans l'historique.",
+    ]
 
 
 def _reissue(invoice: Invoice, *, reason: str, by: User, at: datetime.datetime) -> str:
@@ -55,11 +73,20 @@ INVOICE_ACTIONS: tuple[AdminAction[Invoice], ...] = (
     AdminAction(
         path="etat",
         label="Noter son état sur la plateforme",
-        is_available=lambda invoice: bool(list_next_states(getattr(invoice.get_latest_status(), "state", ""))),
+        is_available=lambda invoice: bool(list_next_states(invoice)),
         explanation=lambda _invoice, _at: [
-            "Recopiez ce que dit Chorus Pro, ou la plateforme agréée. Un état ne se reprend pas.",
+            "Recopiez ce que dit Chorus Pro, ou la plateforme agréée. Un état noté par erreur se reprend ensuite.",
         ],
         run=_record_status,
         form=PlatformStatusForm,
+    ),
+    AdminAction(
+        path="reprendre",
+        label="Reprendre le dernier état",
+        is_available=lambda invoice: invoice.get_latest_status() is not None,
+        explanation=_explain_taking_back,
+        run=_take_back,
+        form=TakingBackForm,
+        primary=False,
     ),
 )

@@ -45,8 +45,15 @@ class StatusInline(ReadOnlyAdminMixin, TabularInline):
     model = PlatformStatus
     extra = 0
     show_title = False
-    fields = ("at", "state", "reason", "by")
+    fields = ("at", "described", "reason", "by")
+    readonly_fields = ("described",)
     ordering = ("-at", "-pk")
+
+    @admin.display(description="état")
+    def described(self, status: PlatformStatus) -> str:
+        """Return the state in French, or which one is taken back."""
+        label = status.get_state_display()
+        return f"« {label} » repris" if status.takes_back_id else label
 
 
 @admin.register(Invoice)

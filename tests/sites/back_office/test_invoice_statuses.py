@@ -1,0 +1,21 @@
+"""The back office's admin actions on the platform status of an invoice."""
+
+from __future__ import annotations
+
+from tests.factories.orders import OrderFactory
+from tests.sites.back_office.pages import page_text
+from tests.sites.back_office.test_orders import action_url, run_action
+
+
+def test_a_status_typed_on_the_wrong_invoice_is_taken_back(operator):
+    invoice = OrderFactory(current=True, confirmed=True).invoices.current().get()
+    assert operator.get(action_url(invoice, "reprendre")).status_code == 302
+    run_action(operator, invoice, "etat", state="deposited", reason="")
+    run_action(operator, invoice, "etat", state="rejected", reason="Nom inconnu.")
+    assert "revient à celui d'avant" in page_text(operator.get(action_url(invoice, "reprendre")))
+    page = run_action(operator, invoice, "reprendre", reason="C'était la ligne d'à côté.")
+    assert "déposée" in page
+    assert "« Rejetée par la plateforme » repris" in page
+    assert operator.get(action_url(invoice, "refaire")).status_code == 302
+    assert "obligatoire" in page_text(operator.get(action_url(invoice, "etat")))
+    assert "Recopiez le motif" in run_action(operator, invoice, "etat", state="suspended", reason="")
