@@ -14,10 +14,13 @@ from django.urls import reverse
 from core.urls import portal_url
 
 #: Version → first day on which it is offered for acceptance, newest first.
-VERSIONS: dict[str, datetime.date] = {"2026-11": datetime.date(2026, 11, 1)}
+VERSIONS: dict[str, datetime.date] = {
+    "2026-11-27": datetime.date(2026, 11, 27),
+    "2026-11": datetime.date(2026, 11, 1),
+}
 
 #: The version offered for acceptance today.
-CURRENT = "2026-11"
+CURRENT = "2026-11-27"
 
 
 def render_terms(version: str) -> str:

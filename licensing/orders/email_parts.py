@@ -1,6 +1,7 @@
 """Parts shared by the e-mails about orders: the order as it is at sending time, and its wording.
 
-No e-mail has an attachment: it links to the order's page, where the documents are. Replies go to the seller.
+E-mails link to the order's page, where the documents are. Only the terms that a consumer accepted are attached: they
+are owed on a durable medium (docs/decisions/0111). Replies go to the seller.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from accounts.models import Profile, User
 from core import formatting
 from core.calendar import date_in_paris
 from core.urls import portal_url
+from licensing.catalogue import terms
 from licensing.catalogue.models import Seller
+from licensing.catalogue.terms_pdf import render_terms_pdf
 from licensing.orders import preflight
 from licensing.orders.models import Order, OrderKind, OrderState, Payer
 from licensing.orders.rights import get_entitlement
+from licensing.orders.withdrawal_period import get_last_withdrawal_day, is_consumer
 from mailing.email_template import format_salutation, render_email
-from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.kinds import EmailAttachment, NoLongerDue, RenderedEmail
 
 if TYPE_CHECKING:
     import datetime
@@ -117,6 +121,31 @@ def can_pay_by_card(order: Order) -> bool:
     return order.kind == OrderKind.SHOP and bool(settings.CARD_VARIANT)
 
 
+def describe_withdrawal(order: Order) -> list[str]:
+    """Return the note on a consumer's right to withdraw, with its page; empty if the buyer has none."""
+    last = get_last_withdrawal_day(order)
+    if last is None or last < get_today():
+        return []
+    return [
+        f"Jusqu'au {formatting.long_date(last)} inclus, vous pouvez renoncer à cette commande sans donner de motif.",
+        f"Renoncer au contrat ici : {_order_url(order)}renoncer/",
+        "Les conditions générales de vente que vous avez acceptées sont jointes, avec le formulaire de rétractation.",
+    ]
+
+
+def attach_terms(order: Order) -> tuple[EmailAttachment, ...]:
+    """Return the terms that a consumer accepted, with the model form of withdrawal; empty for other buyers."""
+    if not is_consumer(order) or order.terms_version not in terms.VERSIONS:
+        return ()
+    return (
+        EmailAttachment(
+            filename=f"conditions-generales-de-vente-{order.terms_version}.pdf",
+            content=render_terms_pdf(order.terms_version),
+            content_type="application/pdf",
+        ),
+    )
+
+
 def describe_missing(order: Order) -> list[str]:
     """Return a paragraph on the details the invoice still needs; empty if complete."""
     missing = preflight.check_order(order).missing
@@ -130,7 +159,14 @@ def describe_missing(order: Order) -> list[str]:
 
 
 def build_email(
-    message: Message, order: Order, *, subject: str, paragraphs: Sequence[str], button: str, notes: Sequence[str] = ()
+    message: Message,
+    order: Order,
+    *,
+    subject: str,
+    paragraphs: Sequence[str],
+    button: str,
+    notes: Sequence[str] = (),
+    attachments: tuple[EmailAttachment, ...] = (),
 ) -> RenderedEmail:
     reader = User.objects.filter(pk=message.context["user"], is_active=True).first()
     if reader is None:
@@ -143,7 +179,7 @@ def build_email(
         address=_order_url(order),
         notes=[_format_spaces(note) for note in notes],
     )
-    return dataclasses.replace(email, reply_to=get_reply_to())
+    return dataclasses.replace(email, reply_to=get_reply_to(), attachments=attachments)
 
 
 def _order_url(order: Order) -> str:

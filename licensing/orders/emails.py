@@ -9,6 +9,7 @@ from licensing.entitlements.wording import format_long_date
 from licensing.orders.email_parts import (
     STATE_CHANGED,
     SUSPENSION_NOTICE,
+    attach_terms,
     build_email,
     can_pay_by_card,
     describe_licences,
@@ -16,6 +17,7 @@ from licensing.orders.email_parts import (
     describe_order,
     describe_reference,
     describe_sending,
+    describe_withdrawal,
     format_day,
     get_awaited_order,
     get_order,
@@ -55,6 +57,8 @@ def render_placed(message: Message) -> RenderedEmail:
             *describe_missing(order),
         ],
         button="Télécharger le bon de commande",
+        notes=describe_withdrawal(order),
+        attachments=attach_terms(order),
     )
 
 
@@ -81,6 +85,8 @@ def render_in_review(message: Message) -> RenderedEmail:
             *describe_missing(order),
         ],
         button="Ouvrir la commande",
+        notes=describe_withdrawal(order),
+        attachments=attach_terms(order),
     )
 
 

@@ -300,6 +300,26 @@ class OrderEvent(models.Model):
         return self.summary
 
 
+class ContractWithdrawal(models.Model):
+    """A consumer's statement that they withdraw from the contract of an order, as confirmed. Append-only."""
+
+    order = models.OneToOneField(
+        Order, verbose_name="commande", on_delete=models.PROTECT, related_name="contract_withdrawal"
+    )
+    # As the consumer wrote it.
+    name = models.CharField("nom", max_length=150)
+    at = models.DateTimeField("le")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, verbose_name="par", on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        verbose_name = "renonciation au contrat"
+        verbose_name_plural = "renonciations au contrat"
+        constraints: ClassVar = [models.CheckConstraint(name="contract_withdrawal_has_a_name", condition=~Q(name=""))]
+
+    def __str__(self) -> str:
+        return f"Renonciation à la {str(self.order).lower()}"
+
+
 class PublicBody(models.Model):
     """A body of Chorus Pro's directory, with the references its invoices must carry. Loaded by the operator."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from licensing.orders.models import Order, OrderKind, OrderState, PurchaseOrderScan
+from licensing.orders.models import ContractWithdrawal, Order, OrderKind, OrderState, PurchaseOrderScan
 from licensing.orders.operations import order_events
 from licensing.orders.operations.billing_details import BILLING_COLUMNS
 
@@ -44,7 +44,7 @@ def list_unpaid_orders(user: User) -> list[Order]:
 
 
 def export_personal_data(user: User) -> dict[str, Any]:
-    """Return the user's orders, for themselves, a school or a collectivity, for the data export. Three queries."""
+    """Return the user's orders, for themselves, a school or a collectivity, for the data export. Four queries."""
     orders = (
         Order.objects.sales()
         .filter(placed_by=user)
@@ -53,6 +53,7 @@ def export_personal_data(user: User) -> dict[str, Any]:
         .order_by("pk")
     )
     scans = PurchaseOrderScan.objects.filter(uploaded_by=user).order_by("pk")
+    withdrawn = dict(ContractWithdrawal.objects.filter(by=user).values_list("order", "at"))
     return {
         "commandes": [
             {
@@ -65,6 +66,7 @@ def export_personal_data(user: User) -> dict[str, Any]:
                 "passée le": order.placed_at,
                 "réglée le": order.paid_at,
                 "conditions générales acceptées le": order.terms_accepted_at,
+                "renonciation au contrat le": withdrawn.get(order.pk),
                 "facturation": {
                     "qui paie": order.get_payer_display(),
                     "nom": order.bill_name,

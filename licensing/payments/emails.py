@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core import formatting
-from licensing.billing.queries import get_balance
+from core.calendar import PARIS
+from licensing.billing.models import InvoiceKind
+from licensing.billing.queries import get_amount_received, get_balance
 from licensing.entitlements.wording import format_long_date
 from licensing.orders.email_parts import (
     SUSPENSION_NOTICE,
+    attach_terms,
     build_email,
     describe_licences,
     describe_order,
     describe_reference,
+    describe_withdrawal,
     get_order,
     get_reply_to,
     get_today,
@@ -20,6 +24,7 @@ from licensing.orders.email_parts import (
 from licensing.orders.models import ZERO, Order, OrderState, PaymentMethod, SettlementMethod
 from licensing.orders.operations import notifications
 from licensing.orders.rights import get_entitlement
+from licensing.orders.withdrawal_period import get_refund_deadline
 from licensing.payments.models import Payment
 from mailing import kinds
 
@@ -58,6 +63,44 @@ def render_paid(message: Message) -> RenderedEmail:
                 else []
             ),
             *([f"La facture {invoice.number} se télécharge sur la page de la commande."] if invoice else []),
+        ],
+        button="Ouvrir la commande",
+        # By card it is the confirmation of the order, which nothing confirmed before.
+        notes=describe_withdrawal(order) if order.method == SettlementMethod.CARD else (),
+        attachments=attach_terms(order) if order.method == SettlementMethod.CARD else (),
+    )
+
+
+def render_withdrawn(message: Message) -> RenderedEmail:
+    """Render the receipt of a consumer's withdrawal: what was declared, its date and hour, and the refund."""
+    order = get_order(message, OrderState.CANCELLED)
+    withdrawal = order.contract_withdrawal
+    moment = withdrawal.at.astimezone(PARIS)
+    credit = order.invoices.filter(kind=InvoiceKind.CREDIT_NOTE).select_related("corrects").last()
+    owed = get_amount_received(order)
+    by_card = Payment.objects.filter(order=order, refunds__card__isnull=False).first()
+    refunds = []
+    if by_card is not None:
+        refunds.append(f"{formatting.euros(-by_card.amount)} vous sont rendus {_REFUND_MEANS[PaymentMethod.CARD]}.")
+    if owed > 0:
+        until = format_long_date(get_refund_deadline(withdrawal.at))
+        refunds.append(
+            f"{formatting.euros(owed)} vous sont rendus au plus tard le {until}, par le moyen qui avait servi à payer."
+        )
+    return build_email(
+        message,
+        order,
+        subject=f"{order} : accusé de réception de votre renonciation au contrat",
+        paragraphs=[
+            (
+                f"Nous avons reçu votre déclaration le {format_long_date(moment.date())} à {moment:%H h %M} (heure de"
+                " Paris). Gardez ce message : il en est la preuve."
+            ),
+            f"« Je renonce au contrat de la {str(order).lower()}. Nom : {withdrawal.name}. »",
+            describe_reference(order),
+            "La commande est annulée et ses licences ne donnent plus de droits. Les jours d'usage ne sont pas comptés.",
+            *([f"L'avoir {credit.number} annule la facture {credit.corrects}."] if credit else []),
+            *(refunds or ["Vous n'avez rien à payer."]),
         ],
         button="Ouvrir la commande",
     )
@@ -151,5 +194,6 @@ def render_surplus_moved(message: Message) -> RenderedEmail:
 
 kinds.register(notifications.SURPLUS_MOVED, label="Trop-perçu reporté", render=render_surplus_moved)
 kinds.register(notifications.PAYMENT_REVERSED, label="Règlement impayé", render=render_payment_reversed)
+kinds.register(notifications.WITHDRAWN, label="Renonciation au contrat", render=render_withdrawn)
 kinds.register(notifications.PAID, label="Commande réglée", render=render_paid)
 kinds.register(notifications.REFUNDED, label="Remboursement", render=render_refunded)

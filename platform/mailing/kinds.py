@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class EmailAttachment:
+    """A file attached to an e-mail: only what the law wants on a durable medium, everything else is linked to."""
+
+    #: In ASCII.
+    filename: str
+    content: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RenderedEmail:
     """A rendered e-mail."""
 
@@ -28,6 +38,7 @@ class RenderedEmail:
     # Display name of the sender; the address is always that of DEFAULT_FROM_EMAIL.
     from_name: str = ""
     reply_to: str = ""
+    attachments: tuple[EmailAttachment, ...] = ()
 
 
 class NoLongerDue(Exception):

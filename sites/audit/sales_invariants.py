@@ -105,6 +105,39 @@ SALES_INVARIANTS = (
         """,  # noqa: S608 - constants only
     ),
     Invariant(
+        "corrections",
+        "34. Ce qui se corrige laisse sa trace : un état repris est le dernier qui comptait, un règlement est reçu "
+        "après la commande et avant d'être inscrit, une renonciation annule sa commande",
+        """
+        SELECT format('état n° %s de la facture %s : reprend l''état n° %s', taking.id, invoice.number, taken.id)
+        FROM billing_platformstatus AS taking
+        JOIN billing_platformstatus AS taken ON taken.id = taking.takes_back_id
+        JOIN billing_invoice AS invoice ON invoice.id = taking.invoice_id
+        WHERE taken.invoice_id <> taking.invoice_id OR taken.state <> taking.state OR taken.takes_back_id IS NOT NULL
+           OR taken.id > taking.id
+           -- Another status counted at the time of the taking back.
+           OR EXISTS (
+               SELECT FROM billing_platformstatus AS between_them
+               LEFT JOIN billing_platformstatus AS earlier ON earlier.takes_back_id = between_them.id
+               WHERE between_them.invoice_id = taking.invoice_id AND between_them.takes_back_id IS NULL
+                 AND between_them.id > taken.id AND between_them.id < taking.id
+                 AND coalesce(earlier.id > taking.id, true)
+           )
+        UNION ALL
+        SELECT format('commande n° %s : %s € reçus le %s, passée le %s, inscrits le %s', sale.id, payment.amount,
+                      payment.received_on, (sale.placed_at AT TIME ZONE 'Europe/Paris')::date,
+                      (payment.recorded_at AT TIME ZONE 'Europe/Paris')::date)
+        FROM payments_payment AS payment JOIN orders_order AS sale ON sale.id = payment.order_id
+        WHERE payment.amount > 0
+          AND (payment.received_on < (sale.placed_at AT TIME ZONE 'Europe/Paris')::date
+               OR payment.received_on > (payment.recorded_at AT TIME ZONE 'Europe/Paris')::date)
+        UNION ALL
+        SELECT format('commande n° %s (%s) : son acheteur a renoncé au contrat', sale.id, sale.state)
+        FROM orders_contractwithdrawal AS withdrawal JOIN orders_order AS sale ON sale.id = withdrawal.order_id
+        WHERE sale.state <> 'cancelled' OR withdrawal.at < sale.placed_at OR sale.placed_at IS NULL
+        """,
+    ),
+    Invariant(
         "rights_opened",
         "12. Une commande passée a ouvert les droits de chacune de ses lignes, une commande en préparation ou à "
         "vérifier aucun",

@@ -76,6 +76,7 @@ PORTAL = (
         "orders_scan": "signed in",
         "orders_complete": "signed in",
         "orders_correct": "signed in",
+        "orders_withdraw": "signed in",
         "billing_invoice": "signed in",
         "card_pay": "signed in",
         "card_result": "signed in",

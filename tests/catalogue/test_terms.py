@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import html
+import io
+import re
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
 from licensing.catalogue import terms
+from licensing.catalogue.terms_pdf import render_terms_pdf
 from tests.html import collapse
 
 #: SHA-256 of each version. A published version never changes: a new text is a new version and a new line here.
-PINNED = {"2026-11": "c9ff9f397c58180012b290e9457cbaf7c5142a4cd1af544cfa4c2491e4a5e187"}
+PINNED = {
+    "2026-11-27": "487e8450082891d67e23700a8a2401d768743d2dce2c4915b4164c61a8309fc1",
+    "2026-11": "c9ff9f397c58180012b290e9457cbaf7c5142a4cd1af544cfa4c2491e4a5e187",
+}
 
 FOLDER = Path(terms.__file__).parent / "templates" / "catalogue" / "terms"
 
@@ -47,3 +55,12 @@ def test_a_replaced_version_says_so_and_stays_complete(portal, monkeypatch):
     assert "Une version plus récente l’a remplacée" in page
     assert collapse(terms.render_terms("2026-11")) in page
     assert 'href="/conditions-generales-de-vente/2027-06/"' in page
+
+
+@pytest.mark.parametrize("version", terms.VERSIONS)
+def test_a_version_as_pdf_says_all_that_its_page_says(version):
+    pages = PdfReader(io.BytesIO(render_terms_pdf(version))).pages
+    written = re.sub(r"\s+", "", " ".join(page.extract_text() for page in pages))
+    text = html.unescape(re.sub(r"<[^>]+>", " ", terms.render_terms(version)))
+    assert [word for word in text.split() if word not in written] == []
+    assert "Formulairederétractation" in written

@@ -14,6 +14,7 @@ import pytest
 from django.utils import timezone
 
 from licensing.billing import operations as billing_operations
+from licensing.catalogue import terms
 from licensing.entitlements.models import Subscription
 from licensing.orders.models import Order
 from tests.factories.accounts import UserFactory
@@ -153,7 +154,7 @@ def test_je_reconnais_avoir_pris_connaissance_des_cgv_et_les_accepte_sans_reserv
     assert sentence in basket_of(buyer, order)
     assert buyer.pays(order, terms="").status_code == 422
     order = buyer.ordered()
-    assert (order.terms_version, order.terms_accepted_at.date()) == ("2026-11", timezone.now().date())
+    assert (order.terms_version, order.terms_accepted_at.date()) == (terms.CURRENT, timezone.now().date())
 
 
 def test_retour_et_payer(buyer):

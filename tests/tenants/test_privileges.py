@@ -29,6 +29,7 @@ APPEND_ONLY = {
     "billing_platformstatus",
     "collectivities_auditentry",
     "collectivities_auditseal",
+    "orders_contractwithdrawal",
     "orders_orderevent",
     "payments_payment",
     "payments_paymentseal",

@@ -161,6 +161,41 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="ContractWithdrawal",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=150, verbose_name="nom")),
+                ("at", models.DateTimeField(verbose_name="le")),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="par",
+                    ),
+                ),
+                (
+                    "order",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="contract_withdrawal",
+                        to="orders.order",
+                        verbose_name="commande",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "renonciation au contrat",
+                "verbose_name_plural": "renonciations au contrat",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("name", ""), _negated=True), name="contract_withdrawal_has_a_name"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="OrderEvent",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),

@@ -9,7 +9,8 @@ from core.calendar import date_in_paris
 from core.formatting import euros, long_date, pluralize
 from licensing.billing.queries import get_amount_received
 from licensing.entitlements.models import Entitlement
-from licensing.orders.models import Order, OrderState, PurchaseOrderScan, ScanState
+from licensing.orders.models import ContractWithdrawal, Order, OrderState, PurchaseOrderScan, ScanState
+from licensing.orders.withdrawal_period import get_refund_deadline
 
 if TYPE_CHECKING:
     import datetime
@@ -99,8 +100,14 @@ def _describe_step(order: Order) -> str:
         excess = received - order.total_ttc
         surplus = f" Trop-perçu : {euros(excess)}, à rendre ou à reporter." if excess > 0 else ""
         return f"Réglée : {euros(received)} reçus.{surplus}{f' {redo}' if turned_down is not None else ''}"
-    owed = f" {euros(received)} reçus restent à rembourser." if received > 0 else ""
+    owed = f" {euros(received)} reçus restent à rembourser{_describe_refund_deadline(order)}." if received > 0 else ""
     return f"Annulée. {order.cancellation_reason}{owed}".strip()
+
+
+def _describe_refund_deadline(order: Order) -> str:
+    """Return until when a consumer who withdrew is refunded; empty for the other cancelled orders."""
+    withdrawal = ContractWithdrawal.objects.filter(order=order).first()
+    return f", au plus tard le {long_date(get_refund_deadline(withdrawal.at))}" if withdrawal else ""
 
 
 def _describe_rights(order: Order, today: datetime.date) -> list[str]:

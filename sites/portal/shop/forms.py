@@ -75,6 +75,7 @@ class PayerReferencesForm(forms.Form):
         """Return the digits only."""
         return siret_numbers.normalise(str(self.cleaned_data["siren"]))
 
+
 class PayerForm(PayerReferencesForm):
     """Payer and billing details. Operations validate the business rules."""
 

@@ -18,6 +18,7 @@ from licensing.orders import operations
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
 from licensing.orders.queries import list_visible_orders
+from licensing.orders.withdrawal_period import can_withdraw, get_last_withdrawal_day
 from licensing.payments import card
 from sites.portal.shop.forms import PayerReferencesForm, ShopScanForm
 from sites.portal.shop.order_progress import get_progress, list_progress
@@ -114,12 +115,15 @@ def _get_order(request: AuthenticatedRequest, pk: int) -> Order:
 
 def _render(request: AuthenticatedRequest, order: Order, *, status: int = 200, **overrides: Any) -> HttpResponse:
     order.refresh_from_db()
-    progress = get_progress(order, at=timezone.now())
+    now = timezone.now()
+    progress = get_progress(order, at=now)
+    withdrawable = order.placed_by_id == request.user.pk and can_withdraw(order, at=now)
     context = {
         "progress": progress,
         "order": order,
         "line": progress.line,
         "terms_address": terms.get_terms_url(order.terms_version or terms.CURRENT),
+        "withdrawal_until": get_last_withdrawal_day(order) if withdrawable else None,
         "scan_form": ShopScanForm(),
         "references_form": PayerReferencesForm(
             initial={

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from sites.portal.shop import billing_correction, checkout, documents, my_orders, storefront
+from sites.portal.shop import billing_correction, checkout, contract_withdrawal, documents, my_orders, storefront
 
 urlpatterns = [
     path("boutique/", storefront.storefront, name="shop"),
@@ -19,6 +19,7 @@ urlpatterns = [
     path("boutique/commandes/<int:pk>/bon-signe/", my_orders.upload_scan, name="orders_scan"),
     path("boutique/commandes/<int:pk>/facturation/", my_orders.complete, name="orders_complete"),
     path("boutique/commandes/<int:pk>/payeur/", billing_correction.correct, name="orders_correct"),
+    path("boutique/commandes/<int:pk>/renoncer/", contract_withdrawal.withdraw, name="orders_withdraw"),
     path("boutique/commandes/<int:pk>/factures/<slug:number>/", documents.invoice, name="billing_invoice"),
     path("", include("licensing.payments.urls")),
 ]

@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from core.calendar import date_in_paris
+from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing import get_or_create_document
 from licensing.billing.models import Invoice
 from licensing.orders import operations
@@ -25,6 +26,7 @@ BOOKS = {
     "totals",
     "one_invoice",
     "paid",
+    "corrections",
     "rights_opened",
     "rights_follow",
     "rights_stop",
@@ -44,6 +46,7 @@ def sold(nimes):
     PurchaseFactory(current=True, placed=True)
     OrderFactory(current=True, confirmed=True)
     get_or_create_document(Invoice.objects.get(), at=now)
+    billing_operations.record_platform_status(invoice_id=Invoice.objects.get().pk, state="deposited", by=None, at=now)
     OrderFactory(current=True, paid=True)
     actions.reverse(OrderFactory(current=True, paid=True), amount="99", at=now)
     overpaid, owed = OrderFactory(current=True, paid=True), OrderFactory(current=True, confirmed=True)
@@ -73,6 +76,10 @@ def _set(column, value, state):
     )
 
 
+WITHDRAWAL = """
+INSERT INTO public.orders_contractwithdrawal (order_id, name, at, by_id)
+SELECT id, 'Camille', now(), placed_by_id FROM public.orders_order WHERE state = 'confirmed'
+"""
 BREACHES = [
     ("invoice_numbers", "DELETE FROM public.billing_invoice WHERE sequence = 2"),
     ("invoice_numbers", "UPDATE public.billing_invoicesequence SET last = last + 1"),
@@ -92,6 +99,10 @@ BREACHES = [
     ("taken_back", "UPDATE public.payments_payment SET order_id = order_id - 1 WHERE kind = 'reversed'"),
     ("taken_back", "UPDATE public.payments_payment SET amount = amount - 1 WHERE kind = 'moved_in'"),
     ("taken_back", "DELETE FROM public.payments_payment WHERE kind = 'moved_in'"),
+    ("corrections", "UPDATE public.billing_platformstatus SET takes_back_id = id, reason = 'Erreur.'"),
+    ("corrections", "UPDATE public.payments_payment SET received_on = received_on - 400"),
+    ("corrections", "UPDATE public.payments_payment SET received_on = received_on + 400"),
+    ("corrections", WITHDRAWAL),
     ("rights_opened", "UPDATE public.orders_order SET state = 'draft' WHERE state = 'lapsed'"),
     ("rights_opened", "DELETE FROM public.entitlements_subscription"),
     ("rights_opened", "DELETE FROM public.entitlements_entitlement WHERE suspended_at IS NULL"),

@@ -18,10 +18,12 @@ from licensing.orders import operations
 from licensing.orders.models import Order
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
+from licensing.payments.contract_withdrawals import withdraw_from_contract
 from licensing.payments.models import CardPayment
 from licensing.payments.queries import get_surplus, list_owed_orders
 from sites.audit.checks import check_all
 from tests.factories.accounts import UserFactory
+from tests.factories.billing_details import BillingDetailsFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory
 from tests.factories.shop import open_shop
 from tests.orders import actions
@@ -131,14 +133,34 @@ class RandomWalk:
                 invoice_id=invoice.pk, state=self.draw.choice(PlatformState.values), reason="Rejet.", **self.by()
             )
 
+    def take_back(self, order):
+        for invoice in order.invoices.all():
+            last = invoice.get_latest_status()
+            if last is not None:
+                billing_operations.take_back_platform_status(status_id=last.pk, reason="Erreur.", **self.by())
+
+    def correct(self, order):
+        billing = BillingDetailsFactory(collectivity=order.collectivity_id is not None, city=f"Ville {order.pk}")
+        billing_operations.correct_billing_details(order_id=order.pk, billing=billing, **self.by())
+
+    def order_as_a_person(self):
+        OrderFactory(
+            current=True, placed=True, at=self.at,
+            billing__payer="other", billing__name="Camille Durand", billing__siret="",
+        )  # fmt: skip
+
+    def withdraw(self, order):
+        withdraw_from_contract(order_id=order.pk, name="Camille Durand", by=order.placed_by, at=self.at)
+
     def reinvoice(self, order):
         for invoice in order.invoices.all():
             billing_operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejet.", **self.by())
 
-    BEGIN = (draft, place, purchase, clock)
+    BEGIN = (draft, place, purchase, clock, order_as_a_person)
     GO_ON = (
         confirm, confirm, pay, pay, upload, refuse, pay_by_card, cancel, prolong, suspend, restore, refund,
         reverse, give_back, move, follow, reinvoice,
+        take_back, correct, withdraw,
     )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ KEPT = {
     # The seller's books are kept ten years.
     "orders.Order.placed_by",
     "orders.OrderEvent.by",
+    "orders.ContractWithdrawal.by",
     "payments.Payment.recorded_by",
     "billing.PlatformStatus.by",
     "orders.PurchaseOrderScan.decided_by",
