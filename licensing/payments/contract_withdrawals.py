@@ -48,7 +48,7 @@ def withdraw_from_contract(*, order_id: int, name: str, by: User, at: datetime.d
     moment = at.astimezone(PARIS)
     billing_operations.cancel(
         order_id=order.pk,
-        reason=f"Renonciation au contrat, reçue le {formatting.long_date(moment.date())} à {moment:%H h %M}.",
+        reason=f"renonciation au contrat, reçue le {formatting.long_date(moment.date())} à {moment:%Hh%M}",
         by=by,
         at=at,
         notification=notifications.WITHDRAWN,

@@ -93,7 +93,7 @@ def render_withdrawn(message: Message) -> RenderedEmail:
         subject=f"{order} : accusé de réception de votre renonciation au contrat",
         paragraphs=[
             (
-                f"Nous avons reçu votre déclaration le {format_long_date(moment.date())} à {moment:%H h %M} (heure de"
+                f"Nous avons reçu votre déclaration le {format_long_date(moment.date())} à {moment:%Hh%M} (heure de"
                 " Paris). Gardez ce message : il en est la preuve."
             ),
             f"« Je renonce au contrat de la {str(order).lower()}. Nom : {withdrawal.name}. »",

@@ -20,6 +20,7 @@ from tests.conftest import PASSWORD
 from tests.e2e.page_checks import find_problems, find_problems_at_both_widths
 from tests.e2e.sessions import create_session
 from tests.factories.accounts import UserFactory
+from tests.factories.orders import OrderFactory
 from tests.sites.portal.shop_buyer import ShopBuyer
 
 
@@ -129,3 +130,21 @@ def test_pages_of_a_pending_order_have_no_problems(buyer, site):
     visit.page.get_by_role("button", name="Déposer").click()
     expect(visit.page.locator("main")).to_contain_text("Choisissez le fichier")
     assert find_problems(visit) == []
+
+
+def test_a_teacher_corrects_who_pays_then_withdraws_in_two_steps(committing, site):
+    order = OrderFactory(current=True, placed=True, billing__payer="other", billing__name="Léa Roy", billing__siret="")
+    visit = site.person(session=create_session(site, order.placed_by))
+    page = visit.open(f"/boutique/commandes/{order.pk}/payeur/")
+    assert find_problems_at_both_widths(visit) == []
+    page.get_by_label("Ville").fill("Alès")
+    page.get_by_role("button", name="Enregistrer").click()
+    expect(page.locator("address").first).to_contain_text("Alès")
+    page.get_by_role("link", name="Renoncer au contrat ici").click()
+    assert find_problems_at_both_widths(visit) == []
+    page.get_by_role("button", name="Continuer").click()
+    page.get_by_role("heading", name="Confirmer la rétractation").wait_for()
+    assert find_problems_at_both_widths(visit) == []
+    page.get_by_role("button", name="Confirmer la rétractation").click()
+    expect(page.locator("main")).to_contain_text("Vous avez renoncé au contrat")
+    assert find_problems_at_both_widths(visit) == []

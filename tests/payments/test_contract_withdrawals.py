@@ -123,7 +123,7 @@ def test_a_cheque_waits_for_the_operator_who_has_fourteen_days():
     text = get_email_text(order, "withdrawn")
     for part in (
         "accusé de réception",
-        f"26 novembre 2026 à {TERM.astimezone(PARIS):%H h %M}",
+        f"26 novembre 2026 à {TERM.astimezone(PARIS):%Hh%M}",
         "Nom : Camille Durand",
         "199,00 € vous sont rendus au plus tard le 10 décembre 2026",
         f"L'avoir {order.invoices.get(kind='credit_note')}",
