@@ -71,16 +71,12 @@ def issue_credit_note(invoice: Invoice, *, at: datetime.datetime, reason: str, r
 def _refund_method(order: Order) -> str:
     """Return how the last payment of an order was made, which is how it goes back; empty if nothing was received."""
     # A card provider may have refunded it before we cancel: the note still says how the money went back.
-    refunded = order.payments.filter(refunds__isnull=False)
+    # What was reversed never came in: it does not go back.
+    refunded = order.payments.filter(kind="refunded")
     if get_amount_received(order) <= 0 and not refunded.exists():
         return ""
-    return (
-        order.payments.filter(refunds__isnull=True)
-        .order_by("received_on", "pk")
-        .values_list("method", flat=True)
-        .last()
-        or ""
-    )
+    received = order.payments.filter(refunds__isnull=True).order_by("received_on", "pk")
+    return received.values_list("method", flat=True).last() or ""
 
 
 def _paid_amount(order: Order, day: datetime.date, *, paid_by_card: bool) -> invoice_snapshot.PaidAmount:
