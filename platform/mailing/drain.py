@@ -153,6 +153,9 @@ class _Batch:
         except kinds.NoLongerDue as lapsed:
             reason = str(lapsed)
             self._record(lambda: leases.record_cancelled(message, reason=reason))
+        except kinds.OnHold as hold:
+            reason = str(hold)
+            self._record(lambda: leases.record_held(message, reason=reason))
         except (OperationalError, InterfaceError):
             # The message is not at fault: the job is retried.
             self._retry_on_lost_database(lambda: leases.release(self._remaining))

@@ -45,6 +45,10 @@ class NoLongerDue(Exception):
     """Raised by a renderer to cancel an obsolete message; the French message becomes its `reason`."""
 
 
+class OnHold(Exception):
+    """Raised by a renderer to hold a message until `operations.release_held`; the French message is its `reason`."""
+
+
 class UnknownMessageKind(LookupError):
     """No app registered this message kind."""
 

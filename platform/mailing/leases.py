@@ -193,3 +193,8 @@ def record_cancelled(message: Message, *, reason: str) -> bool:
     if message.unanswered:
         return _conclude_perhaps_accepted(message, reason=reason)
     return _conclude(message, MessageState.CANCELLED, reason=reason)
+
+
+def record_held(message: Message, *, reason: str) -> bool:
+    """Record that the message waits, unsent, until its owner releases it."""
+    return _conclude(message, MessageState.HELD, reason=reason)

@@ -3,7 +3,7 @@
 The table exists in the public schema (e-mails about accounts) and each tenant's (e-mails about keys). A message holds
 no text: the app that owns its kind renders it when it is sent, so no activation key is stored here.
 
-Written only by `operations` (enqueue, cancel), `leases` (outcomes) and `personal_data` (anonymisation).
+Written only by `operations` (enqueue, cancel, release), `leases` (outcomes) and `personal_data` (anonymisation).
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ class MessageState(models.TextChoices):
     SENT = "sent", "Envoyé"
     DELIVERED = "delivered", "Remis"
     DEFERRED = "deferred", "Différé"
+    # Until what it depends on is settled: see `kinds.OnHold`.
+    HELD = "held", "Retenu"
     BOUNCED = "bounced", "Rejeté"
     FAILED = "failed", "Échec"
     CANCELLED = "cancelled", "Annulé"
@@ -35,6 +37,8 @@ class MessageState(models.TextChoices):
 
 #: To be sent, now or later.
 PENDING = (MessageState.QUEUED, MessageState.DEFERRED, MessageState.SENDING)
+#: Not sent yet: pending, or held until its owner releases it.
+UNSENT = (*PENDING, MessageState.HELD)
 #: Failed for good: not retried without manual action.
 LOST = (MessageState.BOUNCED, MessageState.FAILED)
 
@@ -43,19 +47,25 @@ class MessageQuerySet(LockableQuerySet["Message"]):
     def pending(self) -> Self:
         return self.filter(state__in=PENDING)
 
+    def unsent(self) -> Self:
+        return self.filter(state__in=UNSENT)
+
+    def held(self) -> Self:
+        return self.filter(state=MessageState.HELD)
+
     def lost(self) -> Self:
         return self.filter(state__in=LOST)
 
     def unclaimed_at(self, moment: datetime.datetime | Now) -> Self:
-        """Filter pending messages that no worker has leased."""
-        return self.pending().exclude(state=MessageState.SENDING, lease_until__gt=moment)
+        """Filter out the messages that a worker has leased."""
+        return self.exclude(state=MessageState.SENDING, lease_until__gt=moment)
 
     def leaving_at(self, moment: datetime.datetime) -> Self:
         """Filter messages that are being sent, or due now."""
         return self.filter(Q(state=MessageState.SENDING) | Q(state=MessageState.QUEUED, due_at__lte=moment))
 
     def due_at(self, moment: datetime.datetime) -> Self:
-        return self.unclaimed_at(moment).filter(due_at__lte=moment)
+        return self.pending().unclaimed_at(moment).filter(due_at__lte=moment)
 
     def call_off(self, *, at: datetime.datetime) -> int:
         """Cancel these messages; those that a server may have accepted become `sent`, with a reason that says so."""
@@ -140,7 +150,7 @@ class Message(models.Model):
             models.Index(
                 name="message_stopped",
                 fields=["state", "-id"],
-                condition=Q(state__in=["deferred", "bounced", "failed", "cancelled"]),
+                condition=Q(state__in=["deferred", "bounced", "failed", "cancelled", "held"]),
             ),
         ]
 
@@ -163,8 +173,8 @@ class Message(models.Model):
         return self.due_at if self.state in (MessageState.QUEUED, MessageState.DEFERRED) else None
 
     @property
-    def is_pending(self) -> bool:
-        return self.state in PENDING
+    def is_unsent(self) -> bool:
+        return self.state in UNSENT
 
     @property
     def is_lost(self) -> bool:

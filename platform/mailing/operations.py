@@ -1,4 +1,4 @@
-"""Operations of the outbox: enqueue and cancel messages.
+"""Operations of the outbox: enqueue, cancel and release messages.
 
 They write to the outbox of the current schema and queue the drain job in the same transaction: the e-mail is sent if
 and only if the transaction commits.
@@ -108,7 +108,7 @@ def enqueue_many(
 
 @transaction.atomic
 def cancel(topic: str, topic_ids: Collection[int], at: datetime.datetime) -> int:
-    """Cancel the pending messages about these subjects; return how many.
+    """Cancel the messages about these subjects that are pending or held; return how many.
 
     A message leased by a worker is not changed: its renderer raises `kinds.NoLongerDue` if it is obsolete. One that a
     server may have accepted becomes `sent`.
@@ -117,7 +117,7 @@ def cancel(topic: str, topic_ids: Collection[int], at: datetime.datetime) -> int
 
 
 def hold_back(topic: str, topic_ids: Collection[int]) -> None:
-    """Keep workers from claiming the pending messages about these subjects until the current transaction ends.
+    """Keep the unsent messages about these subjects from being claimed or released until the transaction ends.
 
     For whoever decides by what has left: see `licensing.pools.queries.find_emailed_ids`.
     """
@@ -126,7 +126,22 @@ def hold_back(topic: str, topic_ids: Collection[int]) -> None:
 
 def _filter_unclaimed(topic: str, topic_ids: Collection[int]) -> MessageQuerySet:
     # By the database's clock, as the leases are.
-    return Message.objects.unclaimed_at(Now()).filter(topic_id__in_array=topic_ids, topic=topic)
+    return Message.objects.unsent().unclaimed_at(Now()).filter(topic_id__in_array=topic_ids, topic=topic)
+
+
+@transaction.atomic
+def release_held(held: MessageQuerySet, *, at: datetime.datetime) -> int:
+    """Queue those of the messages that are held, to be sent at once; return how many.
+
+    With one UPDATE, and a drain job for every 500. They are rendered anew, so what is obsolete is cancelled then.
+    """
+    ids = list(held.held().locked().values_list("pk", flat=True))
+    if not ids:
+        return 0
+    Message.objects.filter(pk__in_array=ids).update(state=MessageState.QUEUED, due_at=at, reason="")
+    priority = SINGLE_MESSAGE_PRIORITY if len(ids) == 1 else 0
+    _defer_drains(-(-len(ids) // MESSAGES_PER_JOB), at=at, due_at=at, priority=priority)
+    return len(ids)
 
 
 def _defer_drains(jobs: int, *, at: datetime.datetime, due_at: datetime.datetime, priority: int) -> None:

@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from mailing import kinds
-from mailing.models import PENDING, Message
+from mailing.models import UNSENT, Message
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -40,15 +40,15 @@ def filter_by_topic(topic: str, numbers: Collection[int]) -> Q:
 
 @transaction.atomic
 def anonymise(which: Q) -> int:
-    """Anonymise messages: cancel the pending ones, keep only kind, dates and state; return how many.
+    """Anonymise messages: cancel the unsent ones, keep only kind, dates and state; return how many.
 
     Recipient, content and the server's reply are erased; the Message-ID too, so that a late bounce finds no message.
     """
     messages = Message.objects.filter(which)
     # Also those being sent: clearing the lease keeps their worker from recording an outcome.
-    pending = messages.filter(state__in=PENDING)
-    list(pending.locked().values_list("pk"))
-    pending.call_off(at=timezone.now())
+    unsent = messages.unsent()
+    list(unsent.locked().values_list("pk"))
+    unsent.call_off(at=timezone.now())
     return messages.update(recipient="", about="", context={}, message_id="", reason=ERASED_REASON)
 
 
@@ -68,5 +68,5 @@ def export_personal_data(user_id: int) -> list[dict[str, Any]]:
 
 
 def anonymise_settled(topic: str) -> int:
-    """Anonymise the messages of a topic that are no longer pending; return how many."""
-    return anonymise(Q(topic=topic) & ~Q(state__in=PENDING) & ~Q(recipient=""))
+    """Anonymise the messages of a topic that are no longer to be sent; return how many."""
+    return anonymise(Q(topic=topic) & ~Q(state__in=UNSENT) & ~Q(recipient=""))

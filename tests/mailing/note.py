@@ -9,6 +9,8 @@ from mailing.kinds import RenderedEmail
 def render_note(message):
     if message.context.get("lapsed"):
         raise kinds.NoLongerDue("La clé a été reprise.")
+    if message.context.get("waits"):
+        raise kinds.OnHold("La clé attend le règlement.")
     if message.context.get("broken"):
         raise RuntimeError("a bug in the renderer")
     return RenderedEmail(

@@ -3,10 +3,12 @@ from __future__ import annotations
 import datetime
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from mailing import operations, queries
+from mailing import operations, personal_data, queries
+from mailing.drain import drain
 from mailing.models import Message, MessageState
 from mailing.operations import NewMessage
 from tests.conftest import TERM
@@ -69,6 +71,53 @@ def test_cancelling_affects_pending_messages_only(nimes):
     assert operations.cancel("allocation", [0, 1, 2], TERM) == 1
     assert list(Message.objects.order_by("pk").values_list("state", flat=True)) == [
         MessageState.CANCELLED, MessageState.SENT, MessageState.SENDING, MessageState.QUEUED]  # fmt: skip
+
+
+def test_a_message_that_its_renderer_holds_waits_until_it_is_released(nimes, sink, queue):
+    [held] = queue(1, waits=True)
+    queue(1)
+    assert drain() == 1
+    held.refresh_from_db()
+    assert (held.state, held.reason, held.attempts) == (MessageState.HELD, "La clé attend le règlement.", 0)
+    assert held.next_attempt_at is None
+    later = timezone.now() + HOUR
+    assert drain(clock=lambda: later) == 0
+    held.refresh_from_db()
+    assert held.state == MessageState.HELD
+    assert operations.release_held(Message.objects.all(), at=later) == 1
+    Message.objects.update(context={})
+    assert drain(clock=lambda: later) == 1
+    held.refresh_from_db()
+    assert (held.state, held.reason) == (MessageState.SENT, "")
+
+
+def test_a_thousand_and_one_held_messages_are_released_in_few_statements(nimes, django_assert_num_queries):
+    batch = [NewMessage(kind="note", recipient=f"{n}@exemple.example") for n in range(1001)]
+    operations.enqueue_many(batch, at=TERM)
+    planned = len(list_waiting_jobs("mailing.drain"))
+    assert operations.release_held(Message.objects.all(), at=TERM + HOUR) == 0
+    Message.objects.update(state=MessageState.HELD, reason="La clé attend le règlement.")
+    with django_assert_num_queries(5):  # savepoint, lock, UPDATE, the three jobs, release
+        assert operations.release_held(Message.objects.all(), at=TERM + HOUR) == 1001
+    assert len(list_waiting_jobs("mailing.drain")) == planned + 3
+    assert set(Message.objects.values_list("state", "due_at", "reason")) == {(MessageState.QUEUED, TERM + HOUR, "")}
+
+
+def test_a_held_message_is_cancelled_and_anonymised_as_a_pending_one(nimes):
+    cancelled, erased, kept = (
+        operations.enqueue(kind="note", recipient="a@exemple.example", at=TERM, topic="allocation", topic_id=n)
+        for n in range(3)
+    )
+    Message.objects.update(state=MessageState.HELD)
+    assert operations.cancel("allocation", [cancelled.pk, 0], TERM) == 1
+    personal_data.anonymise(Q(pk=erased.pk))
+    # Not settled yet.
+    personal_data.anonymise_settled("allocation")
+    assert list(Message.objects.order_by("pk").values_list("state", "recipient")) == [
+        (MessageState.CANCELLED, ""),
+        (MessageState.CANCELLED, ""),
+        (MessageState.HELD, kept.recipient),
+    ]
 
 
 def test_the_last_message_of_each_topic(nimes, django_assert_num_queries):

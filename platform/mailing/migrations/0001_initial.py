@@ -29,6 +29,7 @@ class Migration(migrations.Migration):
                             ("sent", "Envoyé"),
                             ("delivered", "Remis"),
                             ("deferred", "Différé"),
+                            ("held", "Retenu"),
                             ("bounced", "Rejeté"),
                             ("failed", "Échec"),
                             ("cancelled", "Annulé"),
@@ -64,7 +65,7 @@ class Migration(migrations.Migration):
                         name="message_to_an_account",
                     ),
                     models.Index(
-                        condition=models.Q(("state__in", ["deferred", "bounced", "failed", "cancelled"])),
+                        condition=models.Q(("state__in", ["deferred", "bounced", "failed", "cancelled", "held"])),
                         fields=["state", "-id"],
                         name="message_stopped",
                     ),
