@@ -19,6 +19,7 @@ from core import formatting
 from core.calendar import date_in_paris
 from licensing.entitlements.models import Entitlement, SuspensionCause
 from licensing.entitlements.shop_subscriptions import create_shop_subscription
+from licensing.pools import operations as pools
 from licensing.pools.models import Pool
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def await_payment(order: Order, *, until: datetime.date) -> None:
     `until`: the day shown to users, after which the operator decides. A suspension stays in force.
     """
     _entitlements(order).update(provisional_until=None, unpaid_until=Least(Value(until), F("last_day")))
+    release_emails(order)
 
 
 def await_payment_again(order: Order, *, until: datetime.date) -> None:
@@ -106,6 +108,7 @@ def await_payment_again(order: Order, *, until: datetime.date) -> None:
 def start_countdown(order: Order, *, until: datetime.date) -> None:
     """Start the countdown: the rights end the day after `until` unless the purchase order is received."""
     _entitlements(order).update(provisional_until=Least(Value(until), F("last_day")), unpaid_until=None)
+    release_emails(order)
 
 
 def make_firm(order: Order) -> None:
@@ -114,6 +117,7 @@ def make_firm(order: Order) -> None:
         lifted_suspension_at=F("suspended_at"), suspended_at=None, suspension_cause=""
     )
     _entitlements(order).update(provisional_until=None, unpaid_until=None)
+    release_emails(order)
 
 
 def is_suspended(order: Order, *, at: datetime.datetime) -> bool:
@@ -124,6 +128,16 @@ def is_suspended(order: Order, *, at: datetime.datetime) -> bool:
 def withdraw(order: Order, *, at: datetime.datetime) -> None:
     """End the rights of a cancelled order. Nothing is deleted: accounting rows and classes stay."""
     _entitlements(order).update(suspended_at=Coalesce("suspended_at", Value(at)), cancelled_at=at)
+    release_emails(order)
+
+
+def release_emails(order: Order) -> None:
+    """Queue the release of the key e-mails that were held while the order's rights were suspended, if they are not now.
+
+    The e-mails of a cancelled order are cancelled then.
+    """
+    if order.collectivity is not None:
+        pools.queue_release(order.collectivity)
 
 
 def _entitlements(order: Order) -> QuerySet[Entitlement]:

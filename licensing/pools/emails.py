@@ -25,9 +25,9 @@ from licensing.entitlements.models import EntitlementStatus
 from licensing.entitlements.queries import unseal_key
 from licensing.entitlements.wording import format_until
 from licensing.pools.models import REVEALED_ACTION, Allocation, MessageKind
-from licensing.pools.wording import name_with_article
+from licensing.pools.wording import describe_hold, name_with_article
 from mailing.email_template import render_email as render_message
-from mailing.kinds import NoLongerDue, RenderedEmail
+from mailing.kinds import NoLongerDue, OnHold, RenderedEmail
 from schools.wording import format_school_name
 from tenants.models import Collectivity
 
@@ -73,7 +73,7 @@ def build_renderer(messages: Sequence[Message]) -> Callable[[Message], RenderedE
 
 
 def render(message: Message) -> RenderedEmail:
-    """Render the message for sending. Raises `NoLongerDue`."""
+    """Render the message for sending. Raises `NoLongerDue` or `OnHold`."""
     return build_renderer([message])(message)
 
 
@@ -88,7 +88,7 @@ def render_with_key(message: Message) -> RenderedEmail:
 
 
 def check_due(message: Message, allocation: Allocation) -> None:
-    """Raise `NoLongerDue` where the content of the message is outdated."""
+    """Raise `NoLongerDue` where the content of the message is outdated, `OnHold` while the pool is suspended."""
     if message.kind == MessageKind.REVOKED:
         return
     if allocation.revoked_at is not None:
@@ -98,9 +98,10 @@ def check_due(message: Message, allocation: Allocation) -> None:
     if allocation.key.redeemed_at is not None and not volume_changed:
         raise NoLongerDue("La clé a été activée avant l'envoi.")
     entitlement = allocation.pool.entitlement
-    match entitlement.status_on(date_in_paris(timezone.now())):
+    today = date_in_paris(timezone.now())
+    match entitlement.status_on(today):
         case EntitlementStatus.SUSPENDED | EntitlementStatus.LAPSED:
-            raise NoLongerDue("Le lot a été suspendu avant l'envoi : renvoyez la clé quand il sera rétabli.")
+            raise OnHold(describe_hold(entitlement, today))
         case EntitlementStatus.CANCELLED:
             raise NoLongerDue("La commande du lot a été annulée avant l'envoi.")
         case EntitlementStatus.ENDED:

@@ -12,7 +12,12 @@ from django.utils import timezone
 
 from core.search_terms import cut_search
 from licensing.pools.models import Allocation, Pool
-from licensing.pools.queries import AllocationState, filter_lost_email, filter_not_redeemed_since
+from licensing.pools.queries import (
+    AllocationState,
+    filter_held_email,
+    filter_lost_email,
+    filter_not_redeemed_since,
+)
 from schools.folding import split_words
 from schools.uai import is_valid, normalise
 
@@ -21,13 +26,14 @@ if TYPE_CHECKING:
 
     from licensing.pools.queries import AnnotatedAllocation
 
-#: Days after which an unredeemed key is due for a reminder.
+#: Days after its sending from which an unredeemed key is due for a reminder.
 DORMANT_DAYS = 15
 
-_NO_STATE, DORMANT, LOST = "", "dormant", "lost"
+_NO_STATE, DORMANT, LOST, HELD = "", "dormant", "lost", "held"
 _STATES = (
-    (DORMANT, f"Non activée depuis {DORMANT_DAYS} jours"),
+    (DORMANT, f"Non activée {DORMANT_DAYS} jours après l'envoi"),
     (LOST, "E-mail en échec"),
+    (HELD, "E-mail retenu"),
     *AllocationState.choices,
 )
 
@@ -78,11 +84,13 @@ class AllocationFilter(django_filters.FilterSet):
         return filtered if state else filtered.filter(revoked_at__isnull=True)
 
     def in_state(self, queryset: QuerySet[AnnotatedAllocation], name: str, value: str) -> QuerySet[AnnotatedAllocation]:
-        """Filter by state, or by one of the two situations that need attention."""
+        """Filter by state, or by a situation of its e-mails."""
         if value == DORMANT:
             return filter_not_redeemed_since(timezone.now() - datetime.timedelta(days=DORMANT_DAYS), queryset)
         if value == LOST:
             return filter_lost_email(queryset)
+        if value == HELD:
+            return filter_held_email(queryset)
         return queryset.filter(state=value)
 
     def with_words(

@@ -1,4 +1,4 @@
-"""Tasks queued by the portal that run in a collectivity's schema: key events, and resending lost keys.
+"""Tasks that run in a collectivity's schema: key events, resending lost keys, releasing held e-mails.
 
 The audit log gets counts, never a name.
 """
@@ -13,6 +13,7 @@ from django.utils import timezone
 from collectivities import audit_log
 from collectivities.models import AuditEntry
 from core import formatting
+from jobs.periodic_tasks import periodic_task
 from jobs.tasks import task
 from licensing.pools import events, operations
 from licensing.pools.models import Allocation
@@ -67,3 +68,15 @@ def look_for_lost_keys(*, uai: str) -> None:
 def send_lost_keys(*, uai: str, asked_at: str) -> None:
     """Resend the school's unredeemed keys, in the schema of a collectivity that gave them."""
     operations.resend_lost_keys(uai=uai, at=datetime.datetime.fromisoformat(asked_at))
+
+
+@task(name="pools.release_held_emails")
+def release_held_emails() -> None:
+    """Release the held e-mails of the collectivity's pools that are not suspended."""
+    operations.release_held_emails(at=timezone.now())
+
+
+@periodic_task(every=datetime.timedelta(minutes=10))
+def sweep_held_emails() -> None:
+    """Queue the release in each collectivity where an e-mail is held without reason."""
+    operations.sweep_held_emails(at=timezone.now())

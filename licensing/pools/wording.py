@@ -7,9 +7,11 @@ import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
 from core import formatting
+from licensing.entitlements.models import EntitlementStatus
 from schools.wording import format_school_name
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Iterable
 
     from licensing.entitlements.models import Entitlement
@@ -86,6 +88,31 @@ def describe_pool(name: str, free: int, entitlement: Entitlement) -> str:
     """Return a pool's label for choices: « Achat 2026-2027 – 120 licences libres, droits temporaires »."""
     provisional = ", droits temporaires" if entitlement.temporary_until else ""
     return f"{name} – {formatting.pluralize(free, 'licence libre', 'licences libres')}{provisional}"
+
+
+def describe_hold(entitlement: Entitlement, day: datetime.date) -> str:
+    """Return why the e-mail of a key is held on a day when its pool is suspended."""
+    return f"La clé attend {_describe_awaited(entitlement, day)} : ce message partira ensuite de lui-même."
+
+
+def describe_held_keys(keys: int, pool_name: str, entitlement: Entitlement, day: datetime.date) -> str:
+    """Return « 15 clés du lot « … » attendent le règlement de la commande : leurs e-mails partiront ensuite… »."""
+    counted = formatting.pluralize(keys, "clé")
+    verb, will_leave = (
+        ("attend", "son e-mail partira ensuite de lui-même")
+        if keys == 1
+        else ("attendent", "leurs e-mails partiront ensuite d'eux-mêmes")
+    )
+    return formatting.add_nonbreaking_spaces(
+        f"{counted} du lot « {pool_name} » {verb} {_describe_awaited(entitlement, day)} : {will_leave}."
+    )
+
+
+def _describe_awaited(entitlement: Entitlement, day: datetime.date) -> str:
+    """Return what restores a pool that is suspended on that day."""
+    if entitlement.status_on(day) is EntitlementStatus.LAPSED:
+        return "le bon de commande signé ou le règlement"
+    return "le règlement de la commande" if entitlement.temporary_until is not None else "le rétablissement du lot"
 
 
 def describe_holdings(holdings: Iterable[PoolHolding]) -> str:

@@ -158,6 +158,26 @@ TENANT_INVARIANTS = (
         """,
     ),
     Invariant(
+        "held_emails",
+        "36. Un e-mail n'est retenu que tant que le lot de sa clé est suspendu, ou il est sur le point de partir",
+        """
+        SELECT format('e-mail n° %%s : retenu, alors que le lot n° %%s n''est pas suspendu', message.id, pool.id)
+        FROM mailing_message AS message
+        LEFT JOIN pools_allocation AS allocation
+            ON message.topic = 'allocation' AND allocation.id = message.topic_id
+        LEFT JOIN pools_pool AS pool ON pool.id = allocation.pool_id
+        LEFT JOIN public.entitlements_entitlement AS entitlement ON entitlement.id = pool.entitlement_id
+        WHERE message.state = 'held'
+          AND (entitlement.id IS NULL OR allocation.revoked_at IS NOT NULL OR entitlement.cancelled_at IS NOT NULL
+               OR (entitlement.suspended_at IS NULL
+                   AND (entitlement.provisional_until IS NULL
+                        OR entitlement.provisional_until >= (now() AT TIME ZONE 'Europe/Paris')::date)))
+          AND NOT EXISTS (SELECT FROM public.procrastinate_jobs AS job
+                          WHERE job.status IN ('todo', 'doing') AND job.task_name = 'pools.release_held_emails'
+                            AND job.args ->> 'schema' = current_schema())
+        """,
+    ),
+    Invariant(
         "allocated",
         "1. La somme des attributions d'un lot est ce qu'il a donné, et pas plus qu'il ne contient",
         """

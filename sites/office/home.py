@@ -22,15 +22,17 @@ from imports.operations import describe_requests, list_arrivals
 from licensing.billing.queries import has_rejected_invoice
 from licensing.entitlements.wording import countdown
 from licensing.orders.models import Order, OrderState
-from licensing.pools.filters import DORMANT, DORMANT_DAYS, LOST
+from licensing.pools.filters import DORMANT, DORMANT_DAYS, HELD, LOST
 from licensing.pools.models import BULK_ACTIONS, Allocation
 from licensing.pools.queries import (
     PoolPosition,
     filter_lost_email,
     filter_not_redeemed_since,
     list_allocations,
+    list_held_keys,
     list_pool_positions,
 )
+from licensing.pools.wording import describe_held_keys
 from schools.models import School
 from sites.office.territory import build_map
 
@@ -100,7 +102,12 @@ def _list_allocation_problems(now: datetime.datetime) -> list[TodoItem]:
                           "Corriger l'adresse et renvoyer"))  # fmt: skip
     if dormant := filter_not_redeemed_since(now - datetime.timedelta(days=DORMANT_DAYS), current).count():
         words = formatting.pluralize(dormant, "clé n'est pas activée", "clés ne sont pas activées")
-        to_do.append(TodoItem(f"{words} depuis {DORMANT_DAYS} jours.", f"{address}?state={DORMANT}", "Relancer"))
+        words += f" {DORMANT_DAYS} jours après {'son' if dormant == 1 else 'leur'} envoi."
+        to_do.append(TodoItem(words, f"{address}?state={DORMANT}", "Relancer"))
+    today = date_in_paris(now)
+    for pool, keys in list_held_keys(today):
+        words = describe_held_keys(keys, pool.name, pool.entitlement, today)
+        to_do.append(TodoItem(words, f"{address}?pool={pool.pk}&state={HELD}", "Voir ces clés"))
     return to_do
 
 

@@ -24,7 +24,7 @@ from licensing.orders.models import OrderKind
 from licensing.pools import emails
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation, Pool
-from mailing.kinds import NoLongerDue
+from mailing.kinds import OnHold
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
@@ -140,7 +140,7 @@ def test_on_day_46_everything_stops_and_a_payment_restores_it_all(world, monkeyp
     assert pools.queue_lost_keys(uai=world.waiting.school_id, at=DAY_46) == 0
     message = Message.objects.filter(topic_id=world.waiting.pk).latest("pk")
     monkeypatch.setattr("django.utils.timezone.now", lambda: DAY_46)
-    with pytest.raises(NoLongerDue, match="suspendu"):
+    with pytest.raises(OnHold, match="attend le bon de commande signé ou le règlement"):
         emails.render(message)
     assert world.counts() == before
 

@@ -218,7 +218,7 @@ def test_what_lost_its_reason_does_not_leave(pool, clock):
     assert outcomes == ["La clé a été activée avant l'envoi.", "L'attribution a été reprise avant l'envoi.", "sent"]
     pool.entitlement.suspended_at = TERM
     pool.entitlement.save()
-    with pytest.raises(kinds.NoLongerDue, match="suspendu"):
+    with pytest.raises(kinds.OnHold, match="rétablissement"):
         emails.render(Message.objects.order_by("pk").last())
 
 

@@ -46,7 +46,7 @@ def test_the_list_asks_as_much_for_one_as_for_thirty(pool, manager, now, count, 
     for _ in range(count):
         mark_redeemed(allocate_units(pool, SchoolFactory(), units=1, at=now), PrincipalFactory())
     manager.get("/attributions/")
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         manager.get("/attributions/")
     with django_assert_num_queries(7):
         manager.get("/lots/")
@@ -55,6 +55,7 @@ def test_the_list_asks_as_much_for_one_as_for_thirty(pool, manager, now, count, 
 def test_filters(pool, manager, now):
     old = now - datetime.timedelta(days=16)
     dormant = allocate_units(pool, SchoolFactory(name="Ecole Zola", commune="Alès"), units=1, at=old)
+    Message.objects.update(state=MessageState.SENT, sent_at=old)
     used = allocate_units(pool, SchoolFactory(name="École Hugo"), units=1, at=now)
     lost = allocate_units(pool, SchoolFactory(name="École Prévert"), units=1, at=now)
     Message.objects.filter(topic_id=lost.pk).update(state=MessageState.BOUNCED)

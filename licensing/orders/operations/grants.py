@@ -156,6 +156,8 @@ def _set_suspended(
     Entitlement.objects.filter(pk__in=numbers).update(
         suspended_at=suspended_at, suspension_cause=cause if suspended_at else ""
     )
+    if suspended_at is None:
+        rights.release_emails(order)
     if suspended_at:
         summary = f"suspendue ({cause.label.lower()}) : ses clés ne s'activent plus, ses licences sont en pause."
         order_events.record(order, "suspended", summary, by=by, at=at)

@@ -20,6 +20,7 @@ from licensing.pools.operations.demands import (
     TargetSchool,
     no_progress,
 )
+from licensing.pools.operations.held_emails import queue_release, release_held_emails, sweep_held_emails
 from licensing.pools.operations.key_emails import (
     queue_lost_keys,
     remind,
@@ -52,9 +53,11 @@ __all__ = [
     "allocate_rows",
     "no_progress",
     "queue_lost_keys",
+    "queue_release",
     "reduce",
     "reduce_many",
     "reduce_one",
+    "release_held_emails",
     "remind",
     "remind_many",
     "request_resend",
@@ -64,4 +67,5 @@ __all__ = [
     "reveal",
     "revoke",
     "revoke_many",
+    "sweep_held_emails",
 ]

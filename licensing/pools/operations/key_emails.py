@@ -243,15 +243,15 @@ def queue_lost_keys(*, uai: str, at: datetime.datetime) -> int:
 def resend_lost_keys(*, uai: str, at: datetime.datetime) -> list[AllocationActionResult]:
     """Resend each unredeemed key of the school in the current collectivity; return a result for each.
 
-    Skips keys with a pending e-mail, which may be scheduled for a later day. Idempotent: also those with an e-mail that
-    was enqueued `at` that moment, when it was asked for, or since.
+    Skips keys with an e-mail still to be sent, which may be scheduled for a later day. Idempotent: also those with an
+    e-mail that was enqueued `at` that moment, when it was asked for, or since.
     """
     keys = ActivationKey.objects.filter(_is_redeemable_q(uai, at)).values("pk")
     allocation_ids = list(Allocation.objects.active().filter(school=uai, key__in=keys).values_list("pk", flat=True))
     messages = Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id__in=allocation_ids)
     written = set(messages.filter(created_at__gte=at).values_list("topic_id", flat=True))
-    pending = set(messages.pending().values_list("topic_id", flat=True))
-    due = [allocation_id for allocation_id in allocation_ids if allocation_id not in pending | written]
+    unsent = set(messages.unsent().values_list("topic_id", flat=True))
+    due = [allocation_id for allocation_id in allocation_ids if allocation_id not in unsent | written]
     return resend_many(allocation_ids=due, by=None, at=at, summary=_LOST_SUMMARY)
 
 

@@ -17,8 +17,9 @@ from licensing.pools.exports import build_workbook
 from licensing.pools.filters import AllocationFilter
 from licensing.pools.forms import ResendForm
 from licensing.pools.models import ALLOCATION_TOPIC
-from licensing.pools.queries import AllocationState, list_allocations
+from licensing.pools.queries import AllocationState, list_allocations, list_held_keys
 from licensing.pools.tables import AllocationTable, render_state_badge
+from licensing.pools.wording import describe_held_keys
 from mailing import kinds
 from mailing.models import Message
 
@@ -41,7 +42,17 @@ def allocation_list(request: OfficeHttpRequest) -> HttpResponse:
     allocation_filter = build_filter(request.GET)
     table = AllocationTable(allocation_filter.qs, exclude=() if manages else ("pick",))
     RequestConfig(request, paginate={"per_page": _PAGE_SIZE}).configure(table)
-    context = {"filter": allocation_filter, "table": table, "manages": manages, "query": request.GET.urlencode()}
+    today = date_in_paris(timezone.now())
+    context = {
+        "filter": allocation_filter,
+        "table": table,
+        "manages": manages,
+        "query": request.GET.urlencode(),
+        "held": [
+            (describe_held_keys(held.keys, held.pool.name, held.pool.entitlement, today), held.pool.pk)
+            for held in list_held_keys(today)
+        ],
+    }
     return render(request, "pools/allocations.html", context)
 
 
@@ -66,6 +77,7 @@ def allocation_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         "allocation": allocation,
         "badge": render_state_badge(allocation.state),
         "issued": allocation.state == AllocationState.ISSUED,
+        "suspended": allocation.state == AllocationState.SUSPENDED and allocation.key.redeemed_at is None,
         "mails": [(message, kinds.get_label(message.kind)) for message in messages],
         "entries": AuditEntry.objects.filter(object_type="allocation", object_id=pk).order_by("-at", "-pk")[:50],
         "manages": Role.MANAGER in request.member.roles,

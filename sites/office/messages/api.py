@@ -62,7 +62,8 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
     state = serializers.ChoiceField(
         choices=MessageState.choices,
         help_text="En attente (`queued`), en cours d'envoi (`sending`), accepté par le serveur d'envoi (`sent`), remis "
-        "au destinataire (`delivered`), à réessayer (`deferred`), rejeté par le serveur du destinataire (`bounced`), "
+        "au destinataire (`delivered`), à réessayer (`deferred`), retenu tant que le lot de sa clé est suspendu "
+        "(`held`), rejeté par le serveur du destinataire (`bounced`), "
         "impossible à envoyer (`failed`), annulé avant son départ (`cancelled`). Après `bounced` et `failed`, rien ne "
         "repart de soi-même.",
     )

@@ -16,6 +16,7 @@ register = template.Library()
 #: Badge colour of a state, redundant with its label.
 STATE_COLOURS: dict[str, str] = {
     MessageState.DEFERRED: "warning",
+    MessageState.HELD: "orange",
     MessageState.SENT: "success",
     MessageState.DELIVERED: "success",
     MessageState.CANCELLED: "secondary",

@@ -7,7 +7,9 @@ import random
 from collections import Counter
 from typing import Any
 
+from django.db import connection
 from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import PlatformState
@@ -21,12 +23,18 @@ from licensing.payments import operations as payment_operations
 from licensing.payments.contract_withdrawals import withdraw_from_contract
 from licensing.payments.models import CardPayment
 from licensing.payments.queries import get_surplus, list_owed_orders
+from licensing.pools import operations as pools
+from licensing.pools.emails import check_due
+from licensing.pools.models import Allocation, Pool
+from mailing import kinds, leases
 from sites.audit.checks import check_all
 from tests.factories.accounts import UserFactory
 from tests.factories.billing_details import BillingDetailsFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory
+from tests.factories.schools import SchoolFactory
 from tests.factories.shop import open_shop
 from tests.orders import actions
+from tests.pools.actions import allocate_units
 
 STEPS = 60
 
@@ -108,6 +116,39 @@ class RandomWalk:
     def restore(self, order):
         operations.restore(order_id=order.pk, **self.by())
 
+    def announce(self):
+        """Give licences of a pool to a school, to be e-mailed now or within three weeks."""
+        for pool in Pool.objects.order_by("-pk")[self.draw.randrange(3) :][:1]:
+            send_on = self.at.date() + datetime.timedelta(days=self.draw.randrange(20))
+            allocate_units(pool, SchoolFactory(), units=1, at=self.at, send_on=send_on)
+
+    def revoke(self):
+        for allocation in Allocation.objects.active().order_by("pk")[self.draw.randrange(10) :][:1]:
+            pools.revoke(allocation_id=allocation.pk, **self.by())
+
+    def deliver(self):
+        """Record what a worker would of each e-mail about a key, and run the releases that wait."""
+        if ProcrastinateJob.objects.filter(task_name="pools.release_held_emails", status="todo").exists():
+            pools.release_held_emails(at=timezone.now())
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "UPDATE procrastinate_jobs SET status = 'succeeded'"
+                    " WHERE status = 'todo' AND task_name = 'pools.release_held_emails'"
+                )
+        for message in leases.claim(limit=50, at=self.at):
+            if message.topic != "allocation":
+                leases.record_cancelled(message, reason="")
+                continue
+            try:
+                check_due(message, Allocation.objects.get(pk=message.topic_id))
+            except kinds.OnHold as hold:
+                leases.record_held(message, reason=str(hold))
+                self.done["held"] += 1
+            except kinds.NoLongerDue as lapsed:
+                leases.record_cancelled(message, reason=str(lapsed))
+            else:
+                leases.record_accepted(message, message_id="", at=self.at)
+
     def refund(self, order):
         for payment in order.payments.filter(refunds__isnull=True, card__isnull=True):
             payment_operations.refund(payment_id=payment.pk, **self.by())
@@ -156,7 +197,10 @@ class RandomWalk:
         for invoice in order.invoices.all():
             billing_operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejet.", **self.by())
 
-    BEGIN = (draft, place, purchase, clock, order_as_a_person)
+    BEGIN = (
+        draft, place, purchase, purchase, clock, order_as_a_person, announce, announce, announce, revoke, deliver, deliver,
+        deliver,
+    )  # fmt: skip
     GO_ON = (
         confirm, confirm, pay, pay, upload, refuse, pay_by_card, cancel, prolong, suspend, restore, refund,
         reverse, give_back, move, follow, reinvoice,
