@@ -17,6 +17,8 @@ from licensing.orders.operations import notifications
 from licensing.orders.operations.locks import lock_order
 from licensing.orders.withdrawal_period import can_withdraw, get_last_withdrawal_day
 from licensing.payments import card
+from licensing.payments.models import PaymentKind
+from licensing.payments.queries import get_amount_left
 
 if TYPE_CHECKING:
     import datetime
@@ -53,8 +55,9 @@ def withdraw_from_contract(*, order_id: int, name: str, by: User, at: datetime.d
         at=at,
         notification=notifications.WITHDRAWN,
     )
-    for payment in order.payments.filter(card__isnull=False, refunds__isnull=True, refund__isnull=True):
-        card.refund(payment_id=payment.pk, by=None, at=at)
+    for payment in order.payments.filter(card__isnull=False, kind=PaymentKind.RECEIVED):
+        if get_amount_left(payment) > 0:
+            card.refund(payment_id=payment.pk, by=None, at=at)
     return withdrawal
 
 

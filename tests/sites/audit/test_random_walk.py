@@ -198,8 +198,8 @@ class RandomWalk:
             billing_operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejet.", **self.by())
 
     BEGIN = (
-        draft, place, purchase, purchase, clock, order_as_a_person, announce, announce, announce, revoke, deliver, deliver,
-        deliver,
+        draft, place, purchase, purchase, clock, order_as_a_person, announce, announce, announce, revoke,
+        deliver, deliver, deliver,
     )  # fmt: skip
     GO_ON = (
         confirm, confirm, pay, pay, upload, refuse, pay_by_card, cancel, prolong, suspend, restore, refund,
