@@ -74,9 +74,9 @@ def pay(order, *, amount=None, reference="VIR 1", at=TERM, by=None):
     )
 
 
-def reverse(order, *, amount=None, reason=ReversalReason.UNPAID, text="", at=TERM):
-    """Reverse the order's first payment, or an amount of it; return the negative payment."""
-    payment = order.payments.earliest("pk")
+def reverse(order, *, payment=None, amount=None, reason=ReversalReason.UNPAID, text="", at=TERM):
+    """Reverse the order's first payment unless another is given, or an amount of it; return the negative payment."""
+    payment = payment or order.payments.earliest("pk")
     return payment_operations.reverse_payment(
         payment_id=payment.pk,
         amount=payment.amount if amount is None else Decimal(amount),

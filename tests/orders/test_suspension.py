@@ -62,8 +62,7 @@ def test_a_suspension_that_a_payment_lifted_is_back_once_it_is_reversed(db):
     sales.reverse(order)
     assert (get_deadlines(order), list_violations()) == (before, set())
     operations.restore(order_id=order.pk, by=OperatorFactory(), at=LATER)
-    sales.pay(order)
-    sales.reverse(order)
+    sales.reverse(order, payment=sales.pay(order))
     assert get_deadlines(order)[2] is False
 
 

@@ -81,7 +81,7 @@ def test_what_the_operator_suspended_stays_suspended():
     assert get_deadlines(order)[2] is True
 
 
-def test_the_buyer_is_told_of_a_bounced_payment_and_not_of_a_mistake():
+def test_the_buyer_gets_an_email_on_a_bounced_payment_and_none_on_a_mistake():
     bounced, mistaken = OrderFactory(paid=True), OrderFactory(paid=True)
     actions.reverse(bounced)
     actions.reverse(mistaken, reason=ReversalReason.MISTAKE)
