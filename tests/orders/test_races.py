@@ -177,6 +177,8 @@ def test_overpayments_moved_both_ways_at_once_are_not_moved_twice(public):
         for order in (first, second):
             actions.pay(order, amount="398", by=by)
             steps += [lambda order=order, owed=owed: _move_by_page(order, owed, by)] * 2
+            # Refused, once both are locked.
+            steps += [lambda order=order, owed=owed: _move_by_page(owed, order, by)] * 2
     assert len(successes(at_once(*steps))) == len(groups)
     assert list_violations() == set()
     for _, owed, _ in groups:
