@@ -128,7 +128,7 @@ SALES_INVARIANTS = (
                       payment.received_on, (sale.placed_at AT TIME ZONE 'Europe/Paris')::date,
                       (payment.recorded_at AT TIME ZONE 'Europe/Paris')::date)
         FROM payments_payment AS payment JOIN orders_order AS sale ON sale.id = payment.order_id
-        WHERE payment.amount > 0
+        WHERE payment.kind = 'received'
           AND (payment.received_on < (sale.placed_at AT TIME ZONE 'Europe/Paris')::date
                OR payment.received_on > (payment.recorded_at AT TIME ZONE 'Europe/Paris')::date)
         UNION ALL

@@ -50,5 +50,5 @@ CREATE TRIGGER order_lines_are_not_emptied BEFORE TRUNCATE ON public.orders_orde
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orders", "0003_entitlements_have_a_line"), ("billing", "0002_triggers")]
+    dependencies = [("orders", "0004_contract_withdrawals_stay"), ("billing", "0002_triggers")]
     operations = [migrations.RunSQL(CREATE, "DROP FUNCTION public.orders_placed_line_stays() CASCADE")]

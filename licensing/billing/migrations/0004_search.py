@@ -24,5 +24,5 @@ DROP FUNCTION public.billing_invoice_client(jsonb);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0002_triggers"), ("tenants", "0001_extensions")]
+    dependencies = [("billing", "0003_books_stay"), ("tenants", "0001_extensions")]
     operations = [migrations.RunSQL(CREATE, DROP)]
