@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,15 @@ class PricedLine:
     unit_ht: Decimal
     vat_rate: Decimal
     amounts: Amounts
+    #: Whether the price is TTC, and stays so at another rate; HT for collectivities.
+    is_ttc: bool
+
+    def at_rate(self, rate: Decimal) -> PricedLine:
+        """Return the line at another VAT rate: a school pays the same, a collectivity the same HT."""
+        if self.is_ttc:
+            amounts = extract_vat(self.amounts.ttc, rate)
+            return dataclasses.replace(self, vat_rate=rate, amounts=amounts, unit_ht=amounts.ht)
+        return dataclasses.replace(self, vat_rate=rate, amounts=add_vat(self.amounts.ht, rate))
 
 
 def get_year_on_sale(day: datetime.date) -> SchoolYear | None:
@@ -97,6 +107,7 @@ def price_tier(tier: SchoolTier, classes: int) -> PricedLine:
         unit_ht=amounts.ht,
         vat_rate=tier.product.vat_rate,
         amounts=amounts,
+        is_ttc=True,
     )
 
 
@@ -119,4 +130,5 @@ def price_volume(units: int, day: datetime.date) -> PricedLine:
         unit_ht=band.unit_ht,
         vat_rate=band.product.vat_rate,
         amounts=add_vat(band.unit_ht * units, band.product.vat_rate),
+        is_ttc=False,
     )

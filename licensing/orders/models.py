@@ -16,6 +16,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from core.querysets import LockableQuerySet
+from licensing.orders.vat import VatCategory, VatTreatment
 
 ZERO = Decimal("0.00")
 
@@ -104,6 +105,12 @@ class Order(models.Model):
     # Required by some public payers on Chorus Pro: BT-10 and BT-13.
     service_code = models.CharField("code service", max_length=100, blank=True)
     engagement_number = models.CharField("numéro d'engagement", max_length=50, blank=True)
+    # Of a taxable payer of another member state of the European Union.
+    vat_number = models.CharField("numéro de TVA intracommunautaire", max_length=20, blank=True)
+    # How it is taxed; empty for a grant. Its rate and what documents state are those of the lines.
+    vat_treatment = models.CharField("régime de TVA", max_length=14, choices=VatTreatment, blank=True)
+    # Why the operator chose another treatment than that of the payer's place.
+    vat_correction = models.TextField("motif de la correction de TVA", blank=True)
     # Version of the general terms of sale that the buyer accepted.
     terms_version = models.CharField("version des CGV acceptée", max_length=20, blank=True)
     terms_accepted_at = models.DateTimeField("CGV acceptées le", null=True, blank=True)
@@ -201,6 +208,10 @@ class OrderLine(models.Model):
     unit_ht = models.DecimalField("prix unitaire HT", max_digits=12, decimal_places=2, default=ZERO)
     # In per cent.
     vat_rate = models.DecimalField("taux de TVA", max_digits=5, decimal_places=2, default=ZERO)
+    vat_category = models.CharField("catégorie de TVA", max_length=2, choices=VatCategory, default=VatCategory.STANDARD)
+    # Why no VAT is charged, as documents state it, and its code in the VATEX list: BT-120 and BT-121.
+    vat_reason = models.CharField("mention sans TVA", max_length=200, blank=True)
+    vat_reason_code = models.CharField("code de la mention", max_length=30, blank=True)
     total_ht = models.DecimalField("total HT", max_digits=12, decimal_places=2, default=ZERO)
     total_vat = models.DecimalField("TVA", max_digits=12, decimal_places=2, default=ZERO)
     total_ttc = models.DecimalField("total TTC", max_digits=12, decimal_places=2, default=ZERO)
@@ -213,6 +224,13 @@ class OrderLine(models.Model):
             models.CheckConstraint(
                 name="order_line_adds_up",
                 condition=Q(total_ht=F("billed_quantity") * F("unit_ht"), total_ttc=F("total_ht") + F("total_vat")),
+            ),
+            models.CheckConstraint(
+                name="order_line_without_vat_says_why",
+                # A grant has no price, and so no VAT.
+                condition=Q(total_ttc=0)
+                | Q(vat_category="S", vat_rate__gt=0, vat_reason="", vat_reason_code="")
+                | (~Q(vat_category="S") & Q(vat_rate=0, total_vat=0) & ~Q(vat_reason="")),
             ),
         ]
 

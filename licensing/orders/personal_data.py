@@ -75,6 +75,7 @@ def export_personal_data(user: User) -> dict[str, Any]:
                     "code postal": order.bill_postal_code,
                     "ville": order.bill_city,
                     "pays": order.bill_country,
+                    "numéro de TVA": order.vat_number,
                     "adresse e-mail": order.bill_email,
                 },
             }

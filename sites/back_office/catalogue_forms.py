@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable
 
-#: VAT rates of France, overseas included; any other would need an exemption reason on documents.
-VAT_RATES = tuple(Decimal(rate) for rate in ("20.00", "10.00", "8.50", "5.50", "2.10"))
+#: VAT rates of metropolitan France: that of each order follows from its payer's place (docs/decisions/0112).
+VAT_RATES = tuple(Decimal(rate) for rate in ("20.00", "10.00", "5.50", "2.10"))
 
 
 class ProductForm(ModelForm[Product]):
@@ -29,7 +29,8 @@ class ProductForm(ModelForm[Product]):
         model = Product
         fields = ("name", "for_elementary", "vat_rate")
         help_texts = {
-            "vat_rate": "Les commandes passées gardent le leur. Les prix des écoles sont TTC : ils ne changent pas."
+            "vat_rate": "Celui de la métropole : ailleurs, la commande a celui du lieu de qui paie. Les commandes "
+            "passées gardent le leur. Les prix des écoles sont TTC : ils ne changent pas."
         }
 
     def clean_vat_rate(self) -> Decimal:
@@ -37,7 +38,7 @@ class ProductForm(ModelForm[Product]):
         rate = Decimal(self.cleaned_data["vat_rate"])
         if rate not in VAT_RATES:
             valid_rates = formatting.join_words([formatting.percent(one) for one in VAT_RATES])
-            raise ValidationError(f"Ce taux n'existe pas en France : {valid_rates}.")
+            raise ValidationError(f"Ce taux n'existe pas en métropole : {valid_rates}.")
         return rate
 
 

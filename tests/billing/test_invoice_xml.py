@@ -10,6 +10,7 @@ import pytest
 from lxml import etree
 
 from core.calendar import date_in_paris
+from core.money import extract_vat
 from licensing.billing import invoicing
 from licensing.billing.invoicing import cii
 from licensing.catalogue import pricing
@@ -17,18 +18,13 @@ from licensing.catalogue.models import SchoolTier, Seller
 from licensing.orders.models import Payer, PaymentMethod
 from licensing.payments.models import Payment, PaymentKind
 from tests.billing.schematron import list_violations
+from tests.billing.xml_text import xml_texts
 from tests.conftest import TERM
 from tests.factories.orders import StoredOrderFactory
 from tests.factories.schools import SchoolFactory
 from tests.factories.shop import put_on_sale
 
 pytestmark = pytest.mark.django_db
-
-
-def xml_texts(xml: str, path: str) -> list[str]:
-    """Return the texts at a path of local names: `BuyerTradeParty/GlobalID`."""
-    steps = "/".join(f"*[local-name()='{step}']" for step in path.split("/"))
-    return [node.text for node in etree.fromstring(xml.encode()).xpath(f"//{steps}")]
 
 
 def create_payment(order, amount: str, method: str = PaymentMethod.TRANSFER, refunds: Payment | None = None) -> Payment:
@@ -175,7 +171,7 @@ def test_every_payer_and_method_gives_a_valid_invoice_and_credit_note(payer, pai
 
 def test_several_lines_names_with_signs_and_the_other_choice_for_vat():
     put_on_sale()
-    # VAT is what remains of the price, 33.17, while a fifth of 165.88 is rounded to 33.18: the norm allows a cent.
+    # VAT is what remains of the price, to the cent: the norm allows one.
     SchoolTier.objects.filter(to_classes=5).update(price_ttc=Decimal("199.05"))
     day = date_in_paris(TERM)
     reduced = pricing.price_classes(1, day)
@@ -184,21 +180,28 @@ def test_several_lines_names_with_signs_and_the_other_choice_for_vat():
         payer=Payer.SCHOOL,
         school=SchoolFactory(name="École « Les P'tits Loups » & Cie <élémentaire>"),
         bill_name="OGEC «\u00a0Saint-Jean\u00a0» & amis\x0b <Nîmes>",
+        bill_postal_code="97400",
         bill_country="La Réunion",
         service_code="",
         engagement_number="",
     )
-    order.lines.filter(quantity=1).update(vat_rate=Decimal("5.50"), total_vat="2.25", total_ttc="43.08")
-    order.total_vat = Decimal("33.17") + Decimal("80.00") + Decimal("2.25")
-    order.total_ttc = order.total_ht + order.total_vat
+    line = order.lines.get(quantity=1)
+    line.vat_rate, (line.total_ht, line.total_vat, line.total_ttc) = (
+        Decimal("2.10"),
+        extract_vat(line.total_ttc, Decimal("2.10")),
+    )
+    line.unit_ht = line.total_ht
+    line.save()
+    rows = order.lines.all()
+    order.total_ht, order.total_vat = sum(one.total_ht for one in rows), sum(one.total_vat for one in rows)
     Seller.objects.update(vat_on_debits=True)
     xml = invoicing.issue_invoice(order, at=TERM).xml
     assert list_violations(xml) == []
     assert xml_texts(xml, "BuyerTradeParty/Name") == ["OGEC «\u00a0Saint-Jean\u00a0» & amis <Nîmes>"]
     assert xml_texts(xml, "BuyerTradeParty/PostalTradeAddress/CountryID") == ["RE"]
     assert xml_texts(xml, "ApplicableHeaderTradeSettlement/ApplicableTradeTax/RateApplicablePercent") == [
-        "20.00",
-        "5.50",
+        "8.50",
+        "2.10",
     ]
 
 

@@ -12,7 +12,7 @@ import pytest
 from core.money import CENT, Amounts, add_vat, extract_vat, round_to_cents, sum_amounts, total_by_rate
 
 BASKETS = 10_000
-RATES = [Decimal(rate) for rate in ("20.00", "10.00", "8.50", "5.50", "2.10")]
+RATES = [Decimal(rate) for rate in ("20.00", "10.00", "8.50", "5.50", "2.10", "0.00")]
 
 
 def half_up(amount: Fraction) -> Decimal:

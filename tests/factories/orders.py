@@ -15,6 +15,7 @@ from core.tenant_connection import connection
 from licensing.catalogue import pricing
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderKind, OrderState, Payer, SettlementMethod
+from licensing.orders.operations.order_vat import apply_vat_of_payer
 from tests.conftest import TERM
 from tests.factories.billing_details import PAYER_SIRET, BillingDetailsFactory
 from tests.factories.collectivities import MemberFactory
@@ -217,4 +218,6 @@ class StoredOrderFactory(factory.django.DjangoModelFactory):
                 total_vat=line.amounts.vat,
                 total_ttc=line.amounts.ttc,
             )
+        apply_vat_of_payer(order)
+        order.save()
         return order

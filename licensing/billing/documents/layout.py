@@ -142,6 +142,9 @@ class OrderDocumentPdf(LetterheadPdf):
             self._total(f"TVA {formatting.percent(rate)}", formatting.euros(rate_amounts.vat))
         self._total("TOTAL TTC", formatting.euros(order.total_ttc), bold=True)
         self.set_xy(MARGIN, self.get_y() + 3)
+        for reason in dict.fromkeys(line.vat_reason for line in lines if line.vat_reason):
+            self.body(formatting.add_nonbreaking_spaces(reason), WIDTH, after=2)
+            self.set_x(MARGIN)
 
     def _total(self, label: str, amount: str, *, bold: bool = False) -> None:
         self.set_text_size(11.5 if bold else 10.5, bold=bold)

@@ -94,8 +94,10 @@ def _terms_of(snapshot: InvoiceSnapshot) -> dict[str, Any]:
             {
                 "BT-116": rate["total_ht"],
                 "BT-117": rate["total_vat"],
-                "BT-118": "S",
+                "BT-118": rate["category"],
                 "BT-119": rate["vat_rate"],
+                "BT-120": rate["reason"],
+                "BT-121": rate["reason_code"],
             }
             for rate in snapshot["rates"]
         ],
@@ -154,6 +156,7 @@ def _buyer(buyer: BuyerSnapshot) -> dict[str, Any]:
         "postcode": buyer["postal_code"],
         "city": buyer["city"],
         "country_code": buyer["country_code"],
+        "vat_identifier": buyer["vat_number"],
         "einvoicing_addr": buyer["email"],
         "einvoicing_addr_schemeid": _EMAIL,
     }
@@ -181,7 +184,7 @@ def _line(position: int, line: LineSnapshot) -> dict[str, Any]:
         "BT-134": _day(line["begins_on"]),
         "BT-135": _day(line["ends_on"]),
         "BT-146": line["unit_ht"],
-        "BT-151": "S",
+        "BT-151": line["vat_category"],
         "BT-152": line["vat_rate"],
         "BT-153": line["description"],
         "BT-154": line["detail"],

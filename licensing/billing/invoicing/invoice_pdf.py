@@ -128,6 +128,7 @@ class _InvoicePdf(LetterheadPdf):
             ("Bon de commande", snapshot["purchase_order"]),
             ("SIRET du client", siret_numbers.format_with_spaces(buyer["siret"]) if buyer["siret"] else ""),
             ("SIREN du client", "" if buyer["siret"] else siret_numbers.format_with_spaces(buyer.get("siren", ""))),
+            ("N° de TVA du client", buyer["vat_number"]),
             ("Code service", buyer["service_code"]),
             ("N° d'engagement", buyer["engagement_number"]),
         ]

@@ -62,6 +62,7 @@ class BuyerSnapshot(TypedDict):
     siren: NotRequired[str]
     service_code: str
     engagement_number: str
+    vat_number: str
 
 
 class LineSnapshot(TypedDict):
@@ -71,6 +72,7 @@ class LineSnapshot(TypedDict):
     quantity: int
     unit_ht: str
     vat_rate: str
+    vat_category: str
     total_ht: str
     total_vat: str
     total_ttc: str
@@ -80,6 +82,10 @@ class LineSnapshot(TypedDict):
 
 class VatRateSnapshot(TypedDict):
     vat_rate: str
+    category: str
+    #: Why no VAT is charged, and its code; empty where some is.
+    reason: str
+    reason_code: str
     total_ht: str
     total_vat: str
 
@@ -139,10 +145,7 @@ def build_invoice(order: Order, *, paid: PaidAmount, at: datetime.datetime) -> I
     ordered_on = date_in_paris(order.placed_at or at)
     if not lines or not order.total_ttc:
         raise NotInvoiceable("Cette commande n'a rien à facturer.")
-    if any(not line.vat_rate for line in lines):
-        raise NotInvoiceable(
-            "Une ligne est sans TVA : la facture devrait dire en vertu de quel article, et ne le peut pas."
-        )
+    at_rate = {line.vat_rate: line for line in lines}
     rates = total_by_rate(
         (line.vat_rate, Amounts(ht=line.total_ht, vat=line.total_vat, ttc=line.total_ttc)) for line in lines
     )
@@ -167,6 +170,9 @@ def build_invoice(order: Order, *, paid: PaidAmount, at: datetime.datetime) -> I
         rates=[
             VatRateSnapshot(
                 vat_rate=_decimal_string(one.rate),
+                category=at_rate[one.rate].vat_category,
+                reason=at_rate[one.rate].vat_reason,
+                reason_code=at_rate[one.rate].vat_reason_code,
                 total_ht=_decimal_string(one.amounts.ht),
                 total_vat=_decimal_string(one.amounts.vat),
             )
@@ -176,7 +182,11 @@ def build_invoice(order: Order, *, paid: PaidAmount, at: datetime.datetime) -> I
         total_vat=_decimal_string(order.total_vat),
         total_ttc=_decimal_string(order.total_ttc),
         terms="",
-        mentions=legal_notices.build_legal_notices(public=public, vat_on_debits=seller.vat_on_debits),
+        mentions=legal_notices.build_legal_notices(
+            public=public,
+            vat_on_debits=seller.vat_on_debits,
+            without_vat=" ".join(dict.fromkeys(line.vat_reason for line in lines if line.vat_reason)),
+        ),
         corrects=None,
     )
 
@@ -271,6 +281,7 @@ def _buyer_snapshot(order: Order) -> BuyerSnapshot:
         siren=_remove_spaces(order.siren) or _remove_spaces(order.siret)[: siret_numbers.SIREN_LENGTH],
         service_code=_clean(order.service_code),
         engagement_number=_clean(order.engagement_number),
+        vat_number=_remove_spaces(order.vat_number),
     )
 
 
@@ -282,6 +293,7 @@ def _line_snapshot(line: OrderLine, order: Order, *, begins_on: datetime.date) -
         quantity=line.billed_quantity,
         unit_ht=_decimal_string(line.unit_ht),
         vat_rate=_decimal_string(line.vat_rate),
+        vat_category=line.vat_category,
         total_ht=_decimal_string(line.total_ht),
         total_vat=_decimal_string(line.total_vat),
         total_ttc=_decimal_string(line.total_ttc),

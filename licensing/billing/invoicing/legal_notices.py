@@ -42,8 +42,11 @@ class LegalNotices(TypedDict):
     operation: str
 
 
-def build_legal_notices(*, public: bool, vat_on_debits: bool) -> LegalNotices:
-    """Return the legal notices of an invoice to a public body or another payer, consistent with the terms of sale."""
+def build_legal_notices(*, public: bool, vat_on_debits: bool, without_vat: str = "") -> LegalNotices:
+    """Return the legal notices of an invoice to a public body or another payer, consistent with the terms of sale.
+
+    `without_vat`: why no VAT is charged, as documents state it; empty where some is.
+    """
     if public:
         penalties = (
             "Tout retard de paiement fait courir de plein droit des intérêts moratoires au taux de refinancement de la "
@@ -59,12 +62,13 @@ def build_legal_notices(*, public: bool, vat_on_debits: bool) -> LegalNotices:
         )
         article = "due par un professionnel en cas de retard : 40 € (article D. 441-5 du code de commerce)"
     indemnity = f"Indemnité forfaitaire pour frais de recouvrement {article}."
+    # Exact wordings of CGI, annexe II, article 242 nonies A.
+    due = "Option pour le paiement de la taxe d'après les débits." if vat_on_debits else "TVA sur les encaissements."
     return LegalNotices(
         penalties=penalties,
         indemnity=indemnity.replace(" €", f"{formatting.NO_BREAK_SPACE}€"),
         discount="Pas d'escompte pour paiement anticipé.",
-        # Exact wording of CGI, annexe II, article 242 nonies A.
-        vat="Option pour le paiement de la taxe d'après les débits." if vat_on_debits else "TVA sur les encaissements.",
+        vat=without_vat or due,
         vat_on_debits=vat_on_debits,
         operation="Nature de l'opération : prestation de services.",
     )

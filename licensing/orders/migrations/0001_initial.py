@@ -94,6 +94,28 @@ class Migration(migrations.Migration):
                 ("siren", models.CharField(blank=True, max_length=9, verbose_name="SIREN")),
                 ("service_code", models.CharField(blank=True, max_length=100, verbose_name="code service")),
                 ("engagement_number", models.CharField(blank=True, max_length=50, verbose_name="numéro d'engagement")),
+                (
+                    "vat_number",
+                    models.CharField(blank=True, max_length=20, verbose_name="numéro de TVA intracommunautaire"),
+                ),
+                (
+                    "vat_treatment",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("metropolitan", "France métropolitaine, Corse, Monaco"),
+                            ("overseas", "Guadeloupe, Martinique, La Réunion"),
+                            ("not_applied", "Guyane, Mayotte"),
+                            ("outside_eu", "Hors de l'Union européenne, collectivités d'outre-mer comprises"),
+                            ("eu_consumer", "Autre État de l'Union européenne, non assujetti"),
+                            ("eu_taxable", "Autre État de l'Union européenne, assujetti"),
+                            ("exempt", "Exonération sur justificatif"),
+                        ],
+                        max_length=14,
+                        verbose_name="régime de TVA",
+                    ),
+                ),
+                ("vat_correction", models.TextField(blank=True, verbose_name="motif de la correction de TVA")),
                 ("terms_version", models.CharField(blank=True, max_length=20, verbose_name="version des CGV acceptée")),
                 ("terms_accepted_at", models.DateTimeField(blank=True, null=True, verbose_name="CGV acceptées le")),
                 (
@@ -247,6 +269,22 @@ class Migration(migrations.Migration):
                         decimal_places=2, default=Decimal("0.00"), max_digits=5, verbose_name="taux de TVA"
                     ),
                 ),
+                (
+                    "vat_category",
+                    models.CharField(
+                        choices=[
+                            ("S", "Soumise à la TVA"),
+                            ("E", "Sans TVA"),
+                            ("G", "Hors de l'Union européenne"),
+                            ("AE", "Autoliquidation"),
+                        ],
+                        default="S",
+                        max_length=2,
+                        verbose_name="catégorie de TVA",
+                    ),
+                ),
+                ("vat_reason", models.CharField(blank=True, max_length=200, verbose_name="mention sans TVA")),
+                ("vat_reason_code", models.CharField(blank=True, max_length=30, verbose_name="code de la mention")),
                 (
                     "total_ht",
                     models.DecimalField(
@@ -537,6 +575,23 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 name="order_line_adds_up",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="orderline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("total_ttc", 0),
+                    models.Q(("vat_category", "S"), ("vat_rate__gt", 0), ("vat_reason", ""), ("vat_reason_code", "")),
+                    models.Q(
+                        models.Q(("vat_category", "S"), _negated=True),
+                        ("total_vat", 0),
+                        ("vat_rate", 0),
+                        models.Q(("vat_reason", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="order_line_without_vat_says_why",
             ),
         ),
         migrations.AddConstraint(

@@ -12,6 +12,7 @@ from licensing.orders.operations.drafts import (
     issue_quote,
 )
 from licensing.orders.operations.grants import get_collectivity, grant, restore, suspend
+from licensing.orders.operations.order_vat import find_collectivity_vat, preview_vat
 from licensing.orders.operations.placement import place, prepare_card_payment
 from licensing.orders.operations.purchase_orders import receive_scan, refuse_scan
 from licensing.orders.operations.review import needs_review, open_reviewed_order
@@ -21,6 +22,7 @@ __all__ = [
     "create_collectivity_draft",
     "create_school_draft",
     "discard_draft",
+    "find_collectivity_vat",
     "get_collectivity",
     "grant",
     "issue_quote",
@@ -29,6 +31,7 @@ __all__ = [
     "place",
     "prefill_billing_details",
     "prepare_card_payment",
+    "preview_vat",
     "prolong",
     "receive_scan",
     "refuse_scan",

@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db.models import F
+from stdnum.eu import vat as eu_vat
 
 from accounts.models import Profile
 from core.plain_names import check_no_address
-from licensing.orders import countries, preflight, siret_numbers
+from licensing.orders import countries, postal_codes, preflight, siret_numbers
 from licensing.orders.exceptions import BadBilling, NotInvoiceable
 from licensing.orders.models import Order, OrderKind, Payer
 from schools.wording import format_school_name, town_with_preposition
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from schools.models import Affiliation
 
 FRANCE = "France"
-_FRENCH_POSTAL_CODE = re.compile(r"[0-9]{5}")
+#: Country → prefix of its VAT numbers, where it is another.
+_VAT_PREFIXES = {"GR": "EL"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,8 @@ class BillingDetails:
     siren: str = ""
     service_code: str = ""
     engagement_number: str = ""
+    #: Of a taxable payer of another member state of the European Union.
+    vat_number: str = ""
 
 
 #: Field of `BillingDetails` → column of `Order`.
@@ -61,6 +64,7 @@ _COLUMNS = {
     "siren": "siren",
     "service_code": "service_code",
     "engagement_number": "engagement_number",
+    "vat_number": "vat_number",
 }
 #: Columns of `Order` that hold billing details.
 BILLING_COLUMNS = tuple(_COLUMNS.values())
@@ -124,16 +128,11 @@ def set_billing_details(order: Order, billing: BillingDetails) -> None:
         validate_email(billing.email.strip())
     except ValidationError:
         raise BadBilling(f"« {billing.email} » n'est pas une adresse e-mail.", "email") from None
-    # Before anything is paid: VAT differs abroad, and no invoice can be issued.
-    try:
-        countries.get_country_code(billing.country)
-    except NotInvoiceable as refusal:
-        raise BadBilling(refusal.sentence, "country") from None
-    if not _FRENCH_POSTAL_CODE.fullmatch(billing.postal_code.replace(" ", "")):
-        raise BadBilling("Un code postal français compte cinq chiffres.", "postal_code")
+    vat_number = _check_place(billing)
     _check_name(order, billing)
+    order.vat_number = vat_number
     for field, column in _COLUMNS.items():
-        if column not in ("siret", "siren"):  # set below: they are entered with spaces
+        if column not in ("siret", "siren", "vat_number"):  # entered with spaces
             _set_column(order, column, " ".join(getattr(billing, field).split()), field)
     _write_codes(order, siret=billing.siret, siren=billing.siren)
 
@@ -155,6 +154,33 @@ def set_invoice_references(
     for column, text in (("service_code", service_code), ("engagement_number", engagement_number)):
         _set_column(order, column, " ".join(text.split()), column)
     _write_codes(order, siret=siret, siren=order.siren if siren is None else siren)
+
+
+def _check_place(billing: BillingDetails) -> str:
+    """Check what VAT depends on; return the VAT number without spaces. Raises `BadBilling`."""
+    try:
+        country = countries.get_country_code(billing.country)
+    except NotInvoiceable as refusal:
+        raise BadBilling(refusal.sentence, "country") from None
+    disagreement = postal_codes.find_disagreement(country, billing.postal_code)
+    if disagreement:
+        raise BadBilling(disagreement, "postal_code")
+    vat_number = "".join(billing.vat_number.split()).upper()
+    if not vat_number:
+        return ""
+    if country not in countries.OTHER_EU_STATES and country not in countries.FRENCH_POSTAL_AREA:
+        raise BadBilling(
+            "Un numéro de TVA intracommunautaire ne vaut que dans l'Union européenne : laissez ce champ vide.",
+            "vat_number",
+        )
+    prefix = "FR" if country in countries.FRENCH_POSTAL_AREA else _VAT_PREFIXES.get(country, country)
+    if not vat_number.startswith(prefix) or not eu_vat.is_valid(vat_number):
+        raise BadBilling(
+            f"« {billing.vat_number} » n'est pas un numéro de TVA de ce pays : il commence par {prefix}, et doit être "
+            "recopié en entier. Sans numéro, laissez ce champ vide.",
+            "vat_number",
+        )
+    return vat_number
 
 
 def _check_name(order: Order, billing: BillingDetails) -> None:

@@ -16,6 +16,8 @@ from licensing.orders.models import Order, OrderKind, OrderLine, OrderState
 from licensing.orders.operations import billing_details as bills
 from licensing.orders.operations import order_events
 from licensing.orders.operations.locks import lock_order
+from licensing.orders.operations.order_vat import apply_treatment, apply_vat_of_payer, find_expected_treatment
+from licensing.orders.vat import VatTreatment, get_vat
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -71,8 +73,8 @@ def issue_quote(*, order_id: int, by: User, at: datetime.datetime, billing: Bill
     """Issue a quote that holds the price of a draft for `QUOTE_DAYS`; return the order.
 
     `billing`: the addressee, if the buyer entered one. A valid quote is returned unchanged; with other billing details
-    it gets a new number, at the same price until the same day; an expired quote is replaced at today's price. Raises
-    `NotADraft`, `NotOnSale` or `BadBilling`.
+    it gets a new number, at the same price until the same day, with the VAT of the new address; an expired quote is
+    replaced at today's price. Raises `NotADraft`, `NotOnSale` or `BadBilling`.
     """
     order = lock_order(order_id)
     if order.state != OrderState.DRAFT:
@@ -88,6 +90,8 @@ def issue_quote(*, order_id: int, by: User, at: datetime.datetime, billing: Bill
         # Never later than the end of the licences it prices.
         last_day = order.lines.select_related("school_year").get().school_year.ends_on
         order.quote_until = min(day + datetime.timedelta(days=QUOTE_DAYS - 1), last_day)
+    elif readdressed:
+        apply_vat_of_payer(order)
     order.quote_number = _next_quote_number(order, previous_number, day.year)
     order.quoted_at = at
     order.save()
@@ -127,6 +131,8 @@ def check_price(order: Order, *, at: datetime.datetime) -> None:
         return
     line = order.lines.get()
     current = _current_price(order, line, day)
+    rate = get_vat(VatTreatment(order.vat_treatment), product_rate=current.product.vat_rate).rate
+    current = current.at_rate(rate)
     # The VAT rate and the licences of a tier may change under the same price.
     draft_amounts = (line.total_ht, line.total_vat, line.total_ttc)
     if (current.amounts, current.quantity, current.school_year.pk) != (
@@ -157,7 +163,7 @@ def _current_price(order: Order, line: OrderLine, day: datetime.date) -> PricedL
 
 
 def _set_price(order: Order, priced: PricedLine) -> Order:
-    """Replace the order's lines by one with this price; return the order."""
+    """Replace the order's lines by one with this price, taxed where its payer is likely to be; return the order."""
     order.total_ht, order.total_vat, order.total_ttc = priced.amounts
     order.save()
     order.lines.all().delete()
@@ -174,6 +180,8 @@ def _set_price(order: Order, priced: PricedLine) -> Order:
         total_vat=priced.amounts.vat,
         total_ttc=priced.amounts.ttc,
     )
+    apply_treatment(order, find_expected_treatment(order))
+    order.save()
     return order
 
 

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.locks import lock_account
+from core import formatting
 from core.calendar import date_in_paris
 from licensing.catalogue import terms
 from licensing.catalogue.exceptions import NotOnSale
@@ -21,11 +22,12 @@ from licensing.orders.exceptions import (
     PriceChanged,
     TermsNotAccepted,
 )
-from licensing.orders.models import Order, OrderKind, OrderState, SettlementMethod
+from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, SettlementMethod
 from licensing.orders.operations import billing_details as bills
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.drafts import check_price
 from licensing.orders.operations.locks import lock_order
+from licensing.orders.operations.order_vat import apply_vat_of_payer
 from licensing.orders.operations.review import needs_review
 from schools.models import Affiliation
 
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 #: Maximum number of a shop buyer's orders that await a purchase order: nobody leads more schools.
 MAX_UNSIGNED_ORDERS = 5
+#: Before the part of a fingerprint that depends on the payer's address.
+_VAT_SEPARATOR = " | "
 _AWAITED = (OrderState.IN_REVIEW, OrderState.PLACED)
 
 
@@ -62,6 +66,7 @@ def place(
     if order.state in (OrderState.PLACED, OrderState.IN_REVIEW):
         return order
     _accept_draft(order, SettlementMethod.MANDATE, billing, terms_version, at=at)
+    _check_vat(order, basket)
     _check_no_lapsed_order(order, date_in_paris(at))
     _check_open_orders(order)
     if needs_review(order):
@@ -100,25 +105,50 @@ def prepare_card_payment(
     if order.kind != OrderKind.SHOP:
         raise NotInThisState("Une collectivité règle par mandat administratif ou par virement.")
     _accept_draft(order, SettlementMethod.CARD, billing, terms_version, at=at)
+    _check_vat(order, basket)
     for detail in preflight.check_order(order).missing:
         raise BadBilling(detail.sentence, detail.field)
     order.save()
     return order
 
 
-def compute_basket_fingerprint(order: Order) -> str:
-    """Return a fingerprint of the basket (school, school year, quantity, total), to detect changes in another tab."""
-    line = order.lines.get()
-    return f"{order.school_id or ''} {line.school_year_id} {line.quantity} {line.total_ttc}"
+def compute_basket_fingerprint(order: Order, line: OrderLine | None = None) -> str:
+    """Return a fingerprint of what the page shows: school, school year, quantity, price; then VAT and total."""
+    line = line or order.lines.get()
+    price = line.total_ttc if order.kind == OrderKind.SHOP else line.total_ht
+    return (
+        f"{order.school_id or ''} {line.school_year_id} {line.quantity} {price}"
+        f"{_VAT_SEPARATOR}{line.vat_rate} {line.vat_category} {line.total_ttc}"
+    )
 
 
 def _check_basket(order: Order, basket: str | None) -> None:
-    """Raise `PriceChanged` if the basket differs from the one that the page showed."""
-    if basket is not None and compute_basket_fingerprint(order) != basket:
+    """Raise `PriceChanged` if the basket differs, VAT apart, from the one that the page showed."""
+    if basket is not None and _without_vat(compute_basket_fingerprint(order)) != _without_vat(basket):
         raise PriceChanged(
             "Votre panier a changé depuis que cette page est affichée, sans doute dans un autre onglet. Le voici tel "
             "qu'il est : relisez-le, puis recommencez. Rien n'a été commandé."
         )
+
+
+def _without_vat(fingerprint: str) -> str:
+    return fingerprint.partition(_VAT_SEPARATOR)[0]
+
+
+def _check_vat(order: Order, basket: str | None) -> None:
+    """Raise `PriceChanged` if the payer's address gives another VAT than the page showed."""
+    if basket is None or compute_basket_fingerprint(order) == basket:
+        return
+    line = order.lines.get()
+    vat = line.vat_reason or f"Elle y est de {formatting.percent(line.vat_rate)}."
+    raise PriceChanged(
+        f"La TVA dépend de l'adresse de facturation. {vat} Le prix est affiché ici avec elle : {_describe_sum(order)}. "
+        "Relisez-le, puis recommencez. Rien n'a été commandé."
+    )
+
+
+def _describe_sum(order: Order) -> str:
+    return f"{formatting.euros(order.total_ht)} HT, {formatting.euros(order.total_ttc)} TTC"
 
 
 def _accept_draft(
@@ -140,6 +170,7 @@ def _accept_draft(
         raise NotOnSale("La vente n'est pas encore ouverte : le vendeur n'est pas renseigné. Rien n'a été commandé.")
     check_price(order, at=at)
     bills.set_billing_details(order, billing)
+    apply_vat_of_payer(order)
     order.method, order.terms_version, order.terms_accepted_at = method, terms_version, at
 
 

@@ -16,6 +16,8 @@ from licensing.exceptions import LicensingError
 from licensing.orders import operations, preflight
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import OrderState, Payer
+from licensing.orders.operations.billing_details import FRANCE
+from licensing.orders.operations.placement import compute_basket_fingerprint
 from sites.office.purchases import BUYERS, get_purchase
 from sites.office.purchases.forms import BillingCodesForm, BillingForm, OrderForm
 from web.access import require_policy
@@ -61,6 +63,7 @@ def order(request: OfficeHttpRequest, pk: int) -> HttpResponse:
                     order_id=draft.pk,
                     billing=form.billing(),
                     terms_version=form.cleaned_data["terms_version"],
+                    basket=request.POST.get("panier"),
                     by=request.member.user,
                     at=timezone.now(),
                 )
@@ -70,9 +73,14 @@ def order(request: OfficeHttpRequest, pk: int) -> HttpResponse:
             else:
                 messages.success(request, _next_step_message(placed))
                 return redirect("purchases:detail", pk=pk)
+    # What the page shows is what its address will cost.
+    line = draft.lines.select_related("school_year", "product").get()
+    postal_code = str(form["postal_code"].value() or "")
+    operations.preview_vat(draft, line, country=FRANCE, postal_code=postal_code, vat_number="")
     context = {
         "order": draft,
-        "lines": draft.lines.select_related("school_year").order_by("pk"),
+        "lines": [line],
+        "basket_fingerprint": compute_basket_fingerprint(draft, line),
         "form": form,
         "preflight": _run_preflight(form),
         "terms": terms.get_terms_url(),

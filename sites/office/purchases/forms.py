@@ -80,7 +80,10 @@ class BillingForm(BillingCodesForm):
     address = forms.CharField(label="Adresse", max_length=250)
     address_extra = forms.CharField(label="Adresse (suite)", max_length=250, required=False)
     postal_code = forms.CharField(
-        label="Code postal", max_length=10, widget=forms.TextInput(attrs={"inputmode": "numeric"})
+        label="Code postal",
+        max_length=10,
+        help_text="La TVA en dépend.",
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
     )
     city = forms.CharField(label="Ville", max_length=120)
     email = forms.EmailField(label="Adresse e-mail de la comptabilité", help_text="Elle figure sur la facture.")

@@ -23,6 +23,7 @@ from web.access import require_policy
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
+    from decimal import Decimal
 
     from django.http import HttpResponse
 
@@ -86,13 +87,20 @@ def _create_draft(request: OfficeHttpRequest, form: VolumeForm, now: datetime.da
 
 def _price_context(units: int, day: datetime.date) -> dict[str, Any]:
     priced = pricing.price_volume(units, day)
-    return {"priced": priced, "better": _find_larger_volume(priced, pricing.list_bands(day), day)}
+    vat = operations.find_collectivity_vat(get_current_collectivity(), priced.product)
+    return {
+        "priced": priced.at_rate(vat.rate),
+        "vat_reason": vat.reason,
+        "better": _find_larger_volume(priced, pricing.list_bands(day), day, rate=vat.rate),
+    }
 
 
-def _find_larger_volume(priced: PricedLine, bands: Sequence[PriceBand], day: datetime.date) -> LargerVolume | None:
+def _find_larger_volume(
+    priced: PricedLine, bands: Sequence[PriceBand], day: datetime.date, *, rate: Decimal
+) -> LargerVolume | None:
     """Return the larger volume that costs less, so that nobody pays more for fewer licences; None if there is none."""
     next_band = next((band for band in bands if band.from_units > priced.quantity), None)
     if next_band is None:
         return None
     larger = pricing.price_volume(next_band.from_units, day)
-    return LargerVolume(larger) if larger.amounts.ht < priced.amounts.ht else None
+    return LargerVolume(larger.at_rate(rate)) if larger.amounts.ht < priced.amounts.ht else None

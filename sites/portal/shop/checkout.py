@@ -126,12 +126,15 @@ def _render(
     status: int = 200,
     refusal: LicensingError | None = None,
 ) -> HttpResponse:
-    line = order.lines.select_related("school_year").get()
+    line = order.lines.select_related("school_year", "product").get()
+    # What the page shows is what its address will cost.
+    place = {name: str(form[name].value() or "") for name in ("country", "postal_code", "vat_number")}
+    operations.preview_vat(order, line, **place)
     context = {
         "order": order,
         "line": line,
         "form": form,
-        "basket_fingerprint": compute_basket_fingerprint(order),
+        "basket_fingerprint": compute_basket_fingerprint(order, line),
         "refusal": refusal,
         "needs_review": operations.needs_review(order),
         "terms_address": terms.get_terms_url(terms.CURRENT),

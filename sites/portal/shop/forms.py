@@ -26,7 +26,7 @@ METHODS = (
     (SettlementMethod.CARD.value, "Payer par carte bancaire"),
     (SettlementMethod.MANDATE.value, "Payer par chèque ou mandat administratif"),
 )
-_FIELDS = ("name", "address", "address_extra", "postal_code", "city", "country", "email")
+_FIELDS = ("name", "address", "address_extra", "postal_code", "city", "country", "vat_number", "email")
 REFERENCE_FIELDS = ("siret", "siren", "service_code", "engagement_number")
 
 
@@ -90,7 +90,16 @@ class PayerForm(PayerReferencesForm):
     address_extra = forms.CharField(label="Adresse suite", max_length=_max_length("bill_address_extra"), required=False)
     postal_code = forms.CharField(label="Code postal", max_length=_max_length("bill_postal_code"))
     city = forms.CharField(label="Ville", max_length=_max_length("bill_city"))
-    country = forms.CharField(label="Pays", max_length=_max_length("bill_country"))
+    country = forms.CharField(
+        label="Pays", max_length=_max_length("bill_country"), help_text="La TVA dépend du code postal et du pays."
+    )
+    vat_number = forms.CharField(
+        label="Numéro de TVA intracommunautaire",
+        max_length=25,
+        required=False,
+        widget=forms.TextInput({"autocomplete": "off"}),
+        help_text="D’un organisme assujetti, dans un autre pays de l’Union européenne.",
+    )
     email = forms.EmailField(
         label="Adresse e-mail pour la facture",
         help_text="Elle figure sur la facture, pour la comptabilité ou la plateforme de qui paie.",

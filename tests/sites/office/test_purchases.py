@@ -2,6 +2,7 @@
 
 import datetime
 import html
+from decimal import Decimal
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -309,3 +310,18 @@ def test_an_invoice_rejected_by_its_platform_is_shown_and_corrected(buyer):
     assert answer.status_code == 302
     order.refresh_from_db()
     assert order.service_code == "EDUC"
+
+
+def test_an_address_that_changes_vat_is_answered_by_the_new_total(buyer):
+    order = PurchaseFactory()
+    shown = buyer.get(purchase_url("order", order.pk)).context["basket_fingerprint"]
+    asked = buyer.post(purchase_url("order", order.pk), billing_fields(postal_code="97110", panier=shown))
+    page = page_text(asked)
+    order.refresh_from_db()
+    assert (asked.status_code, order.state) == (409, OrderState.DRAFT)
+    assert "TVA 8,5 %" in page
+    assert "Commander, pour 43 400,00 € TTC" in page
+    again = billing_fields(postal_code="97110", panier=asked.context["basket_fingerprint"])
+    assert buyer.post(purchase_url("order", order.pk), again).status_code == 302
+    order.refresh_from_db()
+    assert (order.state, order.total_ttc) == (OrderState.PLACED, Decimal("43400.00"))
