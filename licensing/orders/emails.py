@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core import formatting
 from licensing.entitlements import wording
 from licensing.entitlements.wording import format_long_date
 from licensing.orders.email_parts import (
@@ -254,6 +255,26 @@ def render_restored(message: Message) -> RenderedEmail:
     )
 
 
+def render_vat_corrected(message: Message) -> RenderedEmail:
+    """Render the e-mail on a corrected VAT: the new total, and the purchase order to sign anew."""
+    order = get_order(message, OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
+    line = order.lines.get()
+    return build_email(
+        message,
+        order,
+        subject=f"{order} : TVA corrigée, {formatting.euros(order.total_ttc)} TTC",
+        paragraphs=[
+            (
+                f"La TVA de votre commande est désormais de {formatting.percent(line.vat_rate)} :"
+                f" {formatting.euros(order.total_ht)} HT, {formatting.euros(order.total_ttc)} TTC. {line.vat_reason}"
+            ).strip(),
+            f"Vos droits ne changent pas. Le bon de commande est établi de nouveau : {describe_sending(order)}",
+        ],
+        button="Ouvrir la commande",
+        notes=[describe_reference(order)],
+    )
+
+
 kinds.register(notifications.PLACED, label="Commande enregistrée", render=render_placed)
 kinds.register(notifications.IN_REVIEW, label="Commande à vérifier", render=render_in_review)
 kinds.register(notifications.RIGHTS_OPENED, label="Droits temporaires ouverts", render=render_rights_opened)
@@ -262,3 +283,4 @@ kinds.register(notifications.LAPSED, label="Droits temporaires échus", render=r
 kinds.register(notifications.SCAN_REFUSED, label="Bon de commande refusé", render=render_scan_refused)
 kinds.register(notifications.PROLONGED, label="Droits temporaires prolongés", render=render_prolonged)
 kinds.register(notifications.RESTORED, label="Licences rétablies", render=render_restored)
+kinds.register(notifications.VAT_CORRECTED, label="TVA corrigée", render=render_vat_corrected)

@@ -60,7 +60,7 @@ def test_emails_link_to_the_order_pages():
 
 
 def test_every_queued_kind_of_email_has_a_renderer():
-    assert len(EMAIL_KINDS) == 17
+    assert len(EMAIL_KINDS) == 18
     assert [kind for kind in EMAIL_KINDS if not kinds.is_known(kind)] == []
 
 
@@ -333,3 +333,12 @@ def test_the_email_on_a_refusal_says_that_nothing_was_opened(clock):
     order = OrderFactory(in_review=True)
     billing_operations.cancel(order_id=order.pk, reason="Établissement inconnu.", by=OperatorFactory(), at=TERM)
     assert_email_contains(order, "cancelled", "Établissement inconnu.", "Elle n'avait ouvert aucun droit.")
+
+
+def test_the_buyer_reads_the_corrected_total_and_why_there_is_no_vat(clock):
+    order = OrderFactory(placed=True)
+    mention = "Exonération de TVA, article 151 de la directive 2006/112/CE."
+    operations.correct_vat(
+        order_id=order.pk, treatment="exempt", exemption=mention, reason="Attestation.", by=OperatorFactory(), at=TERM
+    )
+    assert_email_contains(order, "vat_corrected", "de 0 %", "199,00 € HT, 199,00 € TTC", mention, "établi de nouveau")

@@ -1,8 +1,8 @@
 """Purchase order document (bon de commande) of orders paid by cheque or mandat administratif.
 
 The buyer prints, completes, signs and stamps it, then posts it to the address at its top right, or uploads it. When the
-buyer completes or corrects the order, or the operator prolongs it, a new document is issued under the next rank of its
-number; the earlier one is kept.
+buyer completes or corrects the order, or the operator prolongs it or corrects its VAT, a new document is issued under the
+next rank of its number; the earlier one is kept.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from licensing.orders.models import OrderLine
 
 #: Events that outdate a document still to be signed.
-_OUTDATING_EVENTS = ("completed", "corrected", "prolonged", "rights_opened")
+_OUTDATING_EVENTS = ("completed", "corrected", "prolonged", "rights_opened", "vat_corrected")
 _SIGNABLE_STATES = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
 _COLUMN_WIDTH = (WIDTH - 8) / 2
 _SIGNATURE_HEIGHT = 44.0

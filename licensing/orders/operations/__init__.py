@@ -16,9 +16,11 @@ from licensing.orders.operations.order_vat import find_collectivity_vat, preview
 from licensing.orders.operations.placement import place, prepare_card_payment
 from licensing.orders.operations.purchase_orders import receive_scan, refuse_scan
 from licensing.orders.operations.review import needs_review, open_reviewed_order
+from licensing.orders.operations.vat_correction import correct_vat
 
 __all__ = [
     "BillingDetails",
+    "correct_vat",
     "create_collectivity_draft",
     "create_school_draft",
     "discard_draft",

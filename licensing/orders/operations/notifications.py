@@ -36,6 +36,7 @@ SURPLUS_MOVED = "order.surplus_moved"
 PROLONGED = "order.prolonged"
 SUSPENDED = "order.suspended"
 RESTORED = "order.restored"
+VAT_CORRECTED = "order.vat_corrected"
 
 
 def notify_buyer(order: Order, kind: str, *, at: datetime.datetime, **context: object) -> None:

@@ -31,6 +31,7 @@ from sites.back_office.sales.order_status import (
     list_references,
 )
 from sites.back_office.sales.payer_actions import AWAITING_PURCHASE_ORDER, PAYER_ACTIONS, UNKNOWN_PAYER
+from sites.back_office.sales.vat_action import VAT_CORRECTION
 
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import UploadedFile
@@ -274,6 +275,7 @@ ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
         form=ProlongationForm,
         initial=_initial_prolongation,
     ),
+    VAT_CORRECTION,
     AdminAction(
         path="suspendre",
         label="Suspendre les droits",

@@ -25,6 +25,7 @@ from sites.back_office.sales.admin_actions import ActionAdmin
 from sites.back_office.sales.grants import GrantActions
 from sites.back_office.sales.order_actions import ORDER_ACTIONS
 from sites.back_office.sales.order_status import describe_order_status
+from sites.back_office.sales.vat_action import describe_vat
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -110,7 +111,8 @@ _FIELDSETS = {
     "Commande": ("state", "kind", "method", "collectivity", "school", "reason", "placed_by", "money"),
     "Facturation": (
         "payer", "bill_name", "bill_address", "bill_address_extra", "bill_postal_code", "bill_city", "bill_country",
-        "bill_email", "siret", "siren", "service_code", "engagement_number",
+        "bill_email", "siret", "siren", "service_code", "engagement_number", "vat_number", "vat_treatment",
+        "vat_correction",
     ),
     "Dates": (
         "created_at", "quote_number", "quoted_at", "quote_until", "placed_at", "terms_version", "received_at",
@@ -213,7 +215,7 @@ class OrderAdmin(GrantActions, ActionAdmin[Order]):
 
     def status_sentences(self, row: Order) -> list[str]:
         """Return the sentences that describe the order's status."""
-        return describe_order_status(row, timezone.now())
+        return [*describe_order_status(row, timezone.now()), *describe_vat(row)]
 
     def links(self, row: Order) -> list[tuple[str, str]]:
         """Return the links to the order's documents."""
