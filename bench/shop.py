@@ -202,7 +202,7 @@ def _order(state: OrderState, number: int, buyer: int, school: str, now: datetim
     by_card = state == OrderState.PAID and number % 2
     return {
         "kind": "shop", "state": state.value, "method": "card" if by_card else "mandate",
-        "placed_by_id": buyer, "school_id": school, "created_at": now,
+        "placed_by_id": buyer, "school_id": school, "created_at": now, "vat_treatment": "metropolitan",
         **placed, **({reached[state]: now} if state in reached else {}), **_SUMS,
     }  # fmt: skip
 

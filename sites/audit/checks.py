@@ -17,6 +17,7 @@ from licensing.pools.queries import list_pool_positions
 from sites.audit.invariants import Finding
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
 from sites.audit.sales_invariants import SALES_INVARIANTS
+from sites.audit.vat_checks import VAT_RULE, find_vat_violations
 from tenants import privileges
 from tenants.models import Collectivity
 
@@ -45,6 +46,8 @@ def check_all() -> list[Finding]:
         for invariant in (*LICENCE_INVARIANTS, *SALES_INVARIANTS):
             for sentence in _find_violations(invariant.sql, None):
                 findings[invariant.code].add(sentence)
+        for sentence in find_vat_violations():
+            findings["vat"].add(sentence)
         for sentence in _find_code_violations():
             findings["codes"].add(sentence)
         for sentence in SEALED_ACCOUNT_EVENTS.find_tampering(at=now):
@@ -71,6 +74,7 @@ def list_rules() -> Iterator[tuple[str, str]]:
     yield JOURNALS_RULE
     yield BOOKS_RULE
     yield ROLES_RULE
+    yield VAT_RULE
 
 
 def _find_violations_of(collectivity: Collectivity, now: datetime.datetime) -> Iterator[tuple[str, str]]:

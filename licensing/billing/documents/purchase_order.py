@@ -1,8 +1,8 @@
 """Purchase order document (bon de commande) of orders paid by cheque or mandat administratif.
 
 The buyer prints, completes, signs and stamps it, then posts it to the address at its top right, or uploads it. When the
-buyer completes or corrects the order, or the operator prolongs it or corrects its VAT, a new document is issued under the
-next rank of its number; the earlier one is kept.
+buyer completes or corrects the order, or the operator prolongs it or corrects its VAT, a new document is issued under
+the next rank of its number; the earlier one is kept.
 """
 
 from __future__ import annotations

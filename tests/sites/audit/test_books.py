@@ -32,6 +32,7 @@ BOOKS = {
     "rights_stop",
     "taken_back",
     "suspensions",
+    "vat",
 }
 
 
@@ -80,6 +81,10 @@ WITHDRAWAL = """
 INSERT INTO public.orders_contractwithdrawal (order_id, name, at, by_id)
 SELECT id, 'Camille', now(), placed_by_id FROM public.orders_order WHERE state = 'confirmed'
 """
+_LINES_OF_INVOICED = (
+    "UPDATE public.orders_orderline SET {} "
+    "WHERE order_id IN (SELECT id FROM public.orders_order WHERE state = 'confirmed')"
+)
 BREACHES = [
     ("invoice_numbers", "DELETE FROM public.billing_invoice WHERE sequence = 2"),
     ("invoice_numbers", "UPDATE public.billing_invoicesequence SET last = last + 1"),
@@ -117,6 +122,10 @@ BREACHES = [
     ("rights_stop", _set("provisional_until", "NULL", "lapsed")),
     ("rights_stop", _set("cancelled_at = NULL, suspended_at", "NULL", "cancelled")),
     ("rights_stop", _set("suspended_at = now(), cancelled_at", "now()", "paid")),
+    ("vat", "UPDATE public.orders_order SET vat_treatment = '' WHERE state = 'placed'"),
+    ("vat", "UPDATE public.orders_order SET bill_postal_code = '97110' WHERE state = 'paid'"),
+    ("vat", "UPDATE public.orders_order SET vat_treatment = 'exempt', vat_correction = 'M' WHERE state = 'lapsed'"),
+    ("vat", _LINES_OF_INVOICED.format("vat_rate = 10")),
 ]  # fmt: skip
 
 

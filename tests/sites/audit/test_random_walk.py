@@ -18,6 +18,7 @@ from licensing.entitlements.models import SuspensionCause
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.models import Order
+from licensing.orders.vat import VatTreatment
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
 from licensing.payments.contract_withdrawals import withdraw_from_contract
@@ -101,6 +102,17 @@ class RandomWalk:
         attempt = card.start_attempt(order_id=order.pk, by=order.placed_by, at=self.at)
         CardPayment.objects.filter(pk=attempt.pk).update(status="confirmed", transaction_id=f"pi_{attempt.pk}")
         payment_operations.settle_by_card(card_payment_id=attempt.pk, at=self.at)
+
+    def correct_vat(self, order):
+        treatment = self.draw.choice(VatTreatment.values)
+        operations.correct_vat(
+            order_id=order.pk,
+            treatment=treatment,
+            exemption="Exonération, article 262 du CGI.",
+            vat_number=self.draw.choice(["", "BE0403053608"]),
+            reason="Justificatif reçu.",
+            **self.by(),
+        )
 
     def cancel(self, order):
         billing_operations.cancel(order_id=order.pk, reason="Double.", **self.by())
@@ -204,7 +216,7 @@ class RandomWalk:
     GO_ON = (
         confirm, confirm, pay, pay, upload, refuse, pay_by_card, cancel, prolong, suspend, restore, refund,
         reverse, give_back, move, follow, reinvoice,
-        take_back, correct, withdraw,
+        take_back, correct, withdraw, correct_vat,
     )  # fmt: skip
 
 

@@ -1,0 +1,66 @@
+"""Whether each sale is taxed as its payer's place says, unless the operator corrected it with a reason."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.db import connection
+
+from licensing.orders.exceptions import NotInvoiceable
+from licensing.orders.models import Order, OrderKind, OrderLine
+from licensing.orders.vat import VatTreatment, find_treatment, get_vat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VAT_RULE = (
+    "vat",
+    "35. Une vente a la TVA du lieu de qui paie, ou celle que l'exploitant a choisie avec un motif ; sa facture aussi",
+)
+_NORMAL_RATE = Decimal("20.00")
+_OVERSEAS_RATES = (Decimal("8.50"), Decimal("2.10"))
+#: A rate of an invoice or credit note that no line of its order has.
+_FOREIGN_RATES = """
+    SELECT format('facture %s : TVA de %s %%, catégorie %s, que sa commande n''a pas', invoice.number,
+                  rate ->> 'vat_rate', rate ->> 'category')
+    FROM billing_invoice AS invoice CROSS JOIN LATERAL jsonb_array_elements(invoice.snapshot -> 'rates') AS rate
+    WHERE NOT EXISTS (
+        SELECT FROM orders_orderline AS line
+        WHERE line.order_id = invoice.order_id AND line.vat_rate = (rate ->> 'vat_rate')::numeric
+          AND line.vat_category = rate ->> 'category' AND line.vat_reason = rate ->> 'reason')
+"""
+
+
+def find_vat_violations() -> Iterator[str]:
+    """Yield a sentence for each placed sale or invoice with another VAT than it should have. In the public schema."""
+    placed = OrderLine.objects.exclude(order__kind=OrderKind.GRANT).filter(order__placed_at__isnull=False)
+    for line in placed.select_related("order").order_by("pk").iterator():
+        problem = _find_problem(line.order, line)
+        if problem:
+            yield f"{line.order} : {problem}"
+    with connection.cursor() as cursor:
+        cursor.execute(_FOREIGN_RATES)
+        for (sentence,) in cursor:
+            yield sentence
+
+
+def _find_problem(order: Order, line: OrderLine) -> str:
+    if order.vat_treatment not in VatTreatment.values:
+        return "sans régime de TVA"
+    treatment = VatTreatment(order.vat_treatment)
+    if not order.vat_correction:
+        try:
+            expected = find_treatment(
+                country=order.bill_country, postal_code=order.bill_postal_code, vat_number=order.vat_number
+            )
+        except NotInvoiceable:
+            return f"pays inconnu, « {order.bill_country} »"
+        if treatment != expected:
+            return f"{treatment.label}, là où l'adresse de facturation dit : {expected.label}"
+    vat = get_vat(treatment, product_rate=_NORMAL_RATE, exemption=line.vat_reason)
+    if (line.vat_category, line.vat_reason, line.vat_reason_code) != (vat.category, vat.reason, vat.reason_code):
+        return f"mention ou catégorie de TVA d'un autre régime que : {treatment.label}"
+    if treatment == VatTreatment.OVERSEAS and line.vat_rate not in _OVERSEAS_RATES:
+        return f"TVA de {line.vat_rate} %, qui n'est pas d'outre-mer"
+    return "" if bool(line.vat_rate) == bool(vat.rate) else f"TVA de {line.vat_rate} %"
