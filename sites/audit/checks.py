@@ -43,20 +43,8 @@ def check_all() -> list[Finding]:
     now = timezone.now()
     findings = {code: Finding(code, rule) for code, rule in list_rules()}
     with schema_context("public"):
-        for invariant in (*LICENCE_INVARIANTS, *SALES_INVARIANTS):
-            for sentence in _find_violations(invariant.sql, None):
-                findings[invariant.code].add(sentence)
-        for sentence in find_vat_violations():
-            findings["vat"].add(sentence)
-        for sentence in _find_code_violations():
-            findings["codes"].add(sentence)
-        for sentence in SEALED_ACCOUNT_EVENTS.find_tampering(at=now):
-            findings["journals"].add(f"comptes : {sentence}")
-        for name, books in (("factures", SEALED_INVOICES), ("règlements", SEALED_PAYMENTS)):
-            for sentence in books.find_tampering(at=now):
-                findings["books"].add(f"{name} : {sentence}")
-        for sentence in privileges.find_faults():
-            findings["roles"].add(sentence)
+        for code, sentence in _find_public_violations(now):
+            findings[code].add(sentence)
         collectivities = list(Collectivity.objects.order_by("pk"))
     for collectivity in collectivities:
         with tenant_context(collectivity):
@@ -75,6 +63,23 @@ def list_rules() -> Iterator[tuple[str, str]]:
     yield BOOKS_RULE
     yield ROLES_RULE
     yield VAT_RULE
+
+
+def _find_public_violations(now: datetime.datetime) -> Iterator[tuple[str, str]]:
+    """Yield the code and the sentence of each violation in the public schema, which is the current one."""
+    for invariant in (*LICENCE_INVARIANTS, *SALES_INVARIANTS):
+        for sentence in _find_violations(invariant.sql, None):
+            yield invariant.code, sentence
+    for code, found in (
+        ("vat", find_vat_violations()),
+        ("codes", _find_code_violations()),
+        ("journals", (f"comptes : {one}" for one in SEALED_ACCOUNT_EVENTS.find_tampering(at=now))),
+        ("books", (f"factures : {one}" for one in SEALED_INVOICES.find_tampering(at=now))),
+        ("books", (f"règlements : {one}" for one in SEALED_PAYMENTS.find_tampering(at=now))),
+        ("roles", privileges.find_faults()),
+    ):
+        for sentence in found:
+            yield code, sentence
 
 
 def _find_violations_of(collectivity: Collectivity, now: datetime.datetime) -> Iterator[tuple[str, str]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from django_tenants.utils import schema_context
 
 from licensing.billing import documents
 from licensing.billing import operations as billing_operations
 from licensing.exceptions import LicensingError
+from licensing.orders import operations as orders
 from licensing.orders.models import Order, Payer
 from tests.billing.pdf_text import extract_text
 from tests.conftest import TERM
@@ -123,3 +126,34 @@ def test_a_correction_and_the_invoice_at_once_never_disagree(committing):
     )
     order.refresh_from_db()
     assert order.invoices.get().snapshot["buyer"]["name"] == order.bill_name
+
+
+def test_the_vat_follows_the_new_place_until_the_invoice():
+    order = OrderFactory(placed=True)
+    net = order.total_ht
+    correct(order, postal_code="97400", city="Saint-Denis", country="La Réunion")
+    order.refresh_from_db()
+    assert order.lines.get().vat_rate == Decimal("8.5")
+    assert (order.total_ttc, order.total_ht > net) == (order.total_ht + order.total_vat, True)
+    assert "TVA" in order.events.get(action="corrected").summary
+
+
+def test_an_order_that_was_invoiced_keeps_its_vat():
+    order = OrderFactory(placed=True)
+    reject(actions.confirm(order))
+    refusal = assert_refused(
+        "invalid_billing", correct, order, postal_code="97400", city="Saint-Denis", country="La Réunion"
+    )
+    assert "changerait la TVA" in refusal
+    order.refresh_from_db()
+    assert (order.bill_postal_code, order.lines.get().vat_rate) == ("30000", Decimal(20))
+
+
+def test_a_vat_that_the_operator_chose_does_not_follow_the_place():
+    order = OrderFactory(placed=True)
+    orders.correct_vat(
+        order_id=order.pk, treatment="exempt", exemption="Exonération, article 261 du CGI", reason="Attestation.",
+        by=OperatorFactory(), at=TERM,
+    )  # fmt: skip
+    correct(order, postal_code="97400", city="Saint-Denis", country="La Réunion")
+    assert order.lines.get().vat_rate == 0

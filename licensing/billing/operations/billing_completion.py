@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from licensing.orders.exceptions import NotInThisState
+from licensing.orders.exceptions import BadBilling, NotInThisState
 from licensing.orders.models import Order, OrderState
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.billing_details import (
@@ -16,6 +16,7 @@ from licensing.orders.operations.billing_details import (
     set_invoice_references,
 )
 from licensing.orders.operations.locks import lock_order
+from licensing.orders.operations.order_vat import apply_vat_of_payer, find_expected_treatment
 
 if TYPE_CHECKING:
     import datetime
@@ -66,8 +67,8 @@ def complete_billing_details(
 def correct_billing_details(*, order_id: int, billing: BillingDetails, by: User, at: datetime.datetime) -> Order:
     """Correct who pays a placed order, before its invoice or after it was rejected; return the order.
 
-    Documents stay as issued: the quote is not made anew, and the purchase order gets another rank. Notifies the buyer
-    when another person corrects. Idempotent. Raises `NotInThisState` or `BadBilling`.
+    Documents stay as issued: the quote is not made anew, and the purchase order gets another rank. The VAT follows the
+    new place. Notifies the buyer when another person corrects. Idempotent. Raises `NotInThisState` or `BadBilling`.
     """
     order = lock_order(order_id)
     _check_correctable(order)
@@ -77,13 +78,28 @@ def correct_billing_details(*, order_id: int, billing: BillingDetails, by: User,
     changed = [column for column in BILLING_COLUMNS if before[column] != after[column]]
     if not changed:
         return order
-    order.save(update_fields=changed)
+    treatment = order.vat_treatment
+    _tax_by_new_place(order)
+    order.save(update_fields=[*changed, "vat_treatment", "total_ht", "total_vat", "total_ttc"])
     # Without the values: an account that is closed later must not leave its address here.
     labels = ", ".join(str(Order._meta.get_field(column).verbose_name) for column in changed)  # type: ignore[union-attr]  # noqa: SLF001 - documented
-    order_events.record(order, "corrected", f"informations de facturation corrigées : {labels}.", by=by, at=at)
+    vat = "" if order.vat_treatment == treatment else f" ; TVA : {order.get_vat_treatment_display()}"
+    order_events.record(order, "corrected", f"informations de facturation corrigées : {labels}{vat}.", by=by, at=at)
     if by != order.placed_by:
         notifications.notify_buyer(order, notifications.CORRECTED, at=at)
     return order
+
+
+def _tax_by_new_place(order: Order) -> None:
+    """Tax an order by its payer's place, unless the operator chose otherwise; never otherwise than it was invoiced."""
+    if order.vat_correction:
+        return
+    if order.invoices.exists() and find_expected_treatment(order) != order.vat_treatment:
+        raise BadBilling(
+            "Cette adresse changerait la TVA d'une commande déjà facturée : annulez-la, et passez-en une autre.",
+            "postal_code",
+        )
+    apply_vat_of_payer(order)
 
 
 def _check_correctable(order: Order) -> None:

@@ -196,10 +196,24 @@ class PayerCorrectionForm(BillingReferencesForm):
     )
     postal_code = forms.CharField(label="Code postal", max_length=10, widget=UnfoldAdminTextInputWidget)
     city = forms.CharField(label="Ville", max_length=120, widget=UnfoldAdminTextInputWidget)
-    country = forms.CharField(label="Pays", max_length=60, widget=UnfoldAdminTextInputWidget)
+    country = forms.CharField(
+        label="Pays",
+        max_length=60,
+        help_text="La TVA dépend du code postal et du pays\xa0; avant la facture, elle suit la nouvelle adresse.",
+        widget=UnfoldAdminTextInputWidget,
+    )
+    vat_number = forms.CharField(
+        label="Numéro de TVA du payeur",
+        required=False,
+        max_length=25,
+        help_text="D'un assujetti d'un autre État de l'Union.",
+        widget=UnfoldAdminTextInputWidget,
+    )
     email = forms.EmailField(label="Adresse e-mail de facturation", widget=UnfoldAdminTextInputWidget)
 
-    field_order = ("payer", "name", "address", "address_extra", "postal_code", "city", "country", "email")
+    field_order = (
+        "payer", "name", "address", "address_extra", "postal_code", "city", "country", "vat_number", "email",
+    )  # fmt: skip
 
 
 class RefundForm(forms.Form):
