@@ -99,6 +99,10 @@ def walk_pools(walk, browser):
     for name in ("relancer", "reprendre"):
         walk.post(browser, "/attributions/actions/", {"action": name, "ids": [allocation.pk], "query": ""})
     walk.open(browser, f"/messages/{message.pk}/")
+    suspended, kept = PoolFactory(capacity=10), SchoolFactory()
+    allocate(pool_id=suspended.pk, uai=kept.uai, units=1, recipient=kept.email, by=None, at=TERM)
+    Entitlement.objects.filter(pk=suspended.entitlement_id).update(suspended_at=TERM, suspension_cause="operator")
+    walk.open(browser, f"/attributions/{Allocation.objects.get(school=kept).pk}/")
 
 
 def walk_verification(walk, browser):
