@@ -145,6 +145,13 @@ def walk_shop(walk):
     walk.open(buyer.browser, f"/boutique/commandes/{order.pk}/")
     incomplete = OrderFactory(current=True, placed=True, billing__siret="")
     walk.open(create_browser(incomplete.placed_by), f"/boutique/commandes/{incomplete.pk}/")
+    corrected = OrderFactory(current=True, placed=True)
+    walk.open(create_browser(corrected.placed_by), f"/boutique/commandes/{corrected.pk}/payeur/")
+    person = {"payer": "other", "name": "Camille Durand", "siret": ""}
+    personal = OrderFactory(current=True, placed=True, **{f"billing__{name}": text for name, text in person.items()})
+    giving_up, address = create_browser(personal.placed_by), f"/boutique/commandes/{personal.pk}/renoncer/"
+    walk.open(giving_up, address)
+    walk.post(giving_up, address, {"name": "Camille Durand", "faire": "relire"})
     payment = StartedPaymentFactory()
     browser = create_browser(payment.order.placed_by)
     walk.open(browser, payment.get_process_url())

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("orders", "0005_placed_lines_stay"),
+        ("orders", "0004_contract_withdrawals_stay"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

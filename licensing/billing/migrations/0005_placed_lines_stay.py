@@ -50,5 +50,5 @@ CREATE TRIGGER order_lines_are_not_emptied BEFORE TRUNCATE ON public.orders_orde
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orders", "0004_contract_withdrawals_stay"), ("billing", "0002_triggers")]
+    dependencies = [("billing", "0004_search"), ("orders", "0004_contract_withdrawals_stay")]
     operations = [migrations.RunSQL(CREATE, "DROP FUNCTION public.orders_placed_line_stays() CASCADE")]

@@ -6,5 +6,5 @@ CREATE = "CREATE INDEX orders_order_total ON public.orders_order (total_ttc) WHE
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orders", "0005_placed_lines_stay")]
+    dependencies = [("orders", "0004_contract_withdrawals_stay")]
     operations = [migrations.RunSQL(CREATE, "DROP INDEX public.orders_order_total")]
