@@ -8,6 +8,7 @@ memory, in some tens of milliseconds per page.
 from __future__ import annotations
 
 import unicodedata
+import weakref
 from typing import TYPE_CHECKING
 
 import segno
@@ -54,6 +55,10 @@ class PdfDocument(FPDF):
         self._font_family = font_family
         for style, file in _FONTS[font_family].items():
             self.add_font(font_family, style, settings.PDF_FONTS / file)
+        for font in self.fonts.values():
+            if isinstance(font, TTFFont):
+                # `output` closes the files of fonts; of a document given up before, nothing else would.
+                weakref.finalize(self, font.ttfont.close)
         self.set_title(title)
         self.set_lang("fr")
         self.set_author("Pep's")
