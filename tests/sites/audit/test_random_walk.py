@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import os
 import random
 from collections import Counter
 from typing import Any
 
+import pytest
 from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -37,11 +39,13 @@ from tests.factories.shop import open_shop
 from tests.orders import actions
 from tests.pools.actions import allocate_units
 
-STEPS = 60
+#: Another length and other walks may be asked for: `WALK_STEPS=100 WALKS=100` is 10,000 steps.
+STEPS = int(os.environ.get("WALK_STEPS", "60"))
+SEEDS = range(17, 17 + int(os.environ.get("WALKS", "1")))
 
 
 class RandomWalk:
-    """A hundred days of sales, drawn from a seed: each step is one operation, on any order, at any state of it."""
+    """Months of sales, drawn from a seed: each step is one operation, on any order, at any state of it."""
 
     def __init__(self, seed, collectivity):
         self.draw = random.Random(seed)  # noqa: S311 - to be drawn again, not guessed
@@ -220,8 +224,9 @@ class RandomWalk:
     )  # fmt: skip
 
 
-def test_a_hundred_days_of_random_sales_keep_every_invariant(nimes):
-    walk = RandomWalk(17, nimes)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_sales_keep_every_invariant(nimes, seed):
+    walk = RandomWalk(seed, nimes)
     for number in range(STEPS):
         walk.step()
         broken = {found.code: found.examples for found in check_all() if found.broken}
