@@ -47,6 +47,15 @@ def add_vat(ht: Decimal, rate: Decimal) -> Amounts:
     return Amounts(ht=ht, vat=vat, ttc=ht + vat)
 
 
+def take_part(total: Amounts, taken: Amounts, ttc: Decimal) -> Amounts:
+    """Split a part of an amount of which some was taken before; `ttc`: the part, with VAT.
+
+    Parts whose TTC add up to the amount also add up to its HT and its VAT, however many there are.
+    """
+    ht = round_to_cents(total.ht * (taken.ttc + ttc) / total.ttc) - taken.ht
+    return Amounts(ht=ht, vat=ttc - ht, ttc=ttc)
+
+
 def sum_amounts(all_amounts: Iterable[Amounts]) -> Amounts:
     """Return the sum of the amounts."""
     ht = vat = Decimal("0.00")
@@ -54,6 +63,11 @@ def sum_amounts(all_amounts: Iterable[Amounts]) -> Amounts:
         ht += one.ht
         vat += one.vat
     return Amounts(ht=ht, vat=vat, ttc=ht + vat)
+
+
+def subtract(total: Amounts, part: Amounts) -> Amounts:
+    """Return what a part leaves of an amount."""
+    return Amounts(ht=total.ht - part.ht, vat=total.vat - part.vat, ttc=total.ttc - part.ttc)
 
 
 def total_by_rate(lines: Iterable[tuple[Decimal, Amounts]]) -> list[RateTotal]:

@@ -9,7 +9,17 @@ from math import floor
 
 import pytest
 
-from core.money import CENT, Amounts, add_vat, extract_vat, round_to_cents, sum_amounts, total_by_rate
+from core.money import (
+    CENT,
+    Amounts,
+    add_vat,
+    extract_vat,
+    round_to_cents,
+    subtract,
+    sum_amounts,
+    take_part,
+    total_by_rate,
+)
 
 BASKETS = 10_000
 RATES = [Decimal(rate) for rate in ("20.00", "10.00", "8.50", "5.50", "2.10", "0.00")]
@@ -31,6 +41,20 @@ def test_half_a_cent_goes_up():
     assert round_to_cents(Decimal("0.135")) == Decimal("0.14")
     # 0.03 / 1.2 = 0.025
     assert extract_vat(Decimal("0.03"), Decimal("20.00")).ht == Decimal("0.03")
+
+
+def test_parts_of_a_price_add_up_to_it_whatever_they_are():
+    chance = random.Random(7)  # noqa: S311 - the same parts each time
+    for _ in range(BASKETS // 10):
+        price = extract_vat(Decimal(chance.randint(2, 10**6)) / 100, chance.choice(RATES))
+        taken = Amounts(*[Decimal("0.00")] * 3)
+        while taken.ttc < price.ttc:
+            ttc = Decimal(chance.randint(1, int((price.ttc - taken.ttc) * 100))) / 100
+            part = take_part(price, taken, ttc)
+            assert min(part.ht, part.vat) >= 0
+            assert part.ht + part.vat == part.ttc == ttc
+            taken = sum_amounts([taken, part])
+        assert (taken, subtract(price, taken).ttc) == (price, 0)
 
 
 def test_ten_thousand_baskets_add_up_to_the_cent():
