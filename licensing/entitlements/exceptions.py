@@ -130,3 +130,9 @@ class TooManyGuesses(LicensingError):
     def __init__(self, sentence: str, retry_after: int) -> None:
         super().__init__(sentence)
         self.retry_after = retry_after
+
+
+class LicencesInUse(LicensingError):
+    """More licences would be taken back than are left unused."""
+
+    code = "licences_in_use"

@@ -12,6 +12,7 @@ from licensing.pools.operations.bulk_allocation import (
     BulkAllocationResult,
     allocate_rows,
 )
+from licensing.pools.operations.capacity import take_back_capacity
 from licensing.pools.operations.demands import (
     AllocationOutcome,
     AllocationStage,
@@ -68,4 +69,5 @@ __all__ = [
     "revoke",
     "revoke_many",
     "sweep_held_emails",
+    "take_back_capacity",
 ]
