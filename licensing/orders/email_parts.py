@@ -64,7 +64,8 @@ def describe_order(order: Order) -> str:
     """Return the product and price of an order, on one line."""
     line = order.lines.get()
     many = f"{formatting.number(line.billed_quantity)} × " if line.billed_quantity > 1 else ""
-    return f"{many}{line.description}, {formatting.euros(order.total_ttc)} TTC"
+    credited = f", dont {formatting.euros(order.credited)} repris par avoir" if order.credited else ""
+    return f"{many}{line.description}, {formatting.euros(order.total_ttc)} TTC{credited}"
 
 
 def describe_reference(order: Order) -> str:
@@ -76,17 +77,17 @@ def describe_licences(order: Order) -> str:
     """Return a sentence on where the order's licences are found."""
     line = order.lines.select_related("school_year").get()
     if order.kind == OrderKind.PURCHASE:
-        many = f"les {formatting.pluralize(line.quantity, 'licence')}" if line.quantity > 1 else "la licence"
+        many = f"les {formatting.pluralize(line.remaining, 'licence')}" if line.remaining > 1 else "la licence"
         return (
             f"Le lot « Achat {line.school_year} (commande n° {order.pk}) » est ouvert dans votre bureau : vous pouvez "
             f"en attribuer {many}."
         )
     if order.placed_by is not None and order.placed_by.profile == Profile.TEACHER:
         return "Votre licence est active : vous la retrouvez dans « Mon compte », avec votre classe."
-    if line.quantity == 1:
+    if line.remaining == 1:
         return "Votre licence est dans « Mon compte » : attribuez-la à un enseignant."
     return (
-        f"Vos {formatting.pluralize(line.quantity, 'licence')} sont dans « Mon compte » : attribuez-les à vos"
+        f"Vos {formatting.pluralize(line.remaining, 'licence')} sont dans « Mon compte » : attribuez-les à vos"
         " enseignants."
     )
 

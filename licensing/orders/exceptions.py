@@ -93,6 +93,10 @@ class BadAmount(LicensingError):
     code = "invalid_amount"
 
 
+class BadLicences(LicensingError):
+    code = "invalid_licences"
+
+
 class BadReference(LicensingError):
     code = "invalid_reference"
 

@@ -118,6 +118,8 @@ class Order(models.Model):
     total_ht = models.DecimalField("total HT", max_digits=12, decimal_places=2, default=ZERO)
     total_vat = models.DecimalField("TVA", max_digits=12, decimal_places=2, default=ZERO)
     total_ttc = models.DecimalField("total TTC", max_digits=12, decimal_places=2, default=ZERO)
+    # Sum of the partial credit notes of its invoice, VAT included.
+    credited = models.DecimalField("avoirs partiels", max_digits=12, decimal_places=2, default=ZERO)
 
     quote_number = models.CharField("devis", max_length=20, blank=True)
     quoted_at = models.DateTimeField("devis établi le", null=True, blank=True)
@@ -155,6 +157,10 @@ class Order(models.Model):
                 condition=Q(total_ttc=F("total_ht") + F("total_vat"), total_ht__gte=0, total_vat__gte=0),
             ),
             models.CheckConstraint(
+                name="order_credited_in_part",
+                condition=Q(credited=0) | Q(credited__gt=0, credited__lt=F("total_ttc")),
+            ),
+            models.CheckConstraint(
                 name="order_placed_says_when_and_how",
                 condition=Q(state__in=["granted", "draft", "cancelled"])
                 | (Q(placed_at__isnull=False, terms_accepted_at__isnull=False) & ~Q(method="")),
@@ -182,6 +188,11 @@ class Order(models.Model):
     def __str__(self) -> str:
         return f"Commande n° {self.pk}"
 
+    @property
+    def owed(self) -> Decimal:
+        """What is to be paid in all, VAT included: the price less its partial credit notes."""
+        return self.total_ttc - self.credited
+
 
 class OrderLine(models.Model):
     """A quantity of one product for one school year, with its price. Amounts in euros."""
@@ -201,6 +212,8 @@ class OrderLine(models.Model):
     )
     # Licences that the line credits.
     quantity = models.PositiveIntegerField("licences")
+    # How many of them partial credit notes took back.
+    taken_back = models.PositiveIntegerField("licences reprises", default=0)
     # As shown to the buyer; empty for a grant.
     description = models.CharField("désignation", max_length=200, blank=True)
     # A school's tier is billed as one unit at a flat price, however many licences it credits.
@@ -221,6 +234,7 @@ class OrderLine(models.Model):
         verbose_name_plural = "lignes de commande"
         constraints: ClassVar = [
             models.CheckConstraint(name="order_line_has_units", condition=Q(quantity__gt=0, billed_quantity__gt=0)),
+            models.CheckConstraint(name="order_line_keeps_a_licence", condition=Q(taken_back__lt=F("quantity"))),
             models.CheckConstraint(
                 name="order_line_adds_up",
                 condition=Q(total_ht=F("billed_quantity") * F("unit_ht"), total_ttc=F("total_ht") + F("total_vat")),
@@ -236,6 +250,11 @@ class OrderLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.product}"
+
+    @property
+    def remaining(self) -> int:
+        """Licences that are left of those ordered."""
+        return self.quantity - self.taken_back
 
 
 class ScanState(models.TextChoices):

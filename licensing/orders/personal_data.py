@@ -59,8 +59,12 @@ def export_personal_data(user: User) -> dict[str, Any]:
             {
                 "commande n°": order.pk,
                 "pour": str(order.collectivity or order.school or ""),
-                "licences": [{"désignation": line.description, "nombre": line.quantity} for line in order.lines.all()],
+                "licences": [
+                    {"désignation": line.description, "nombre": line.quantity, "reprises": line.taken_back}
+                    for line in order.lines.all()
+                ],
                 "montant TTC": order.total_ttc,
+                "avoirs partiels": order.credited,
                 "état": order.get_state_display(),
                 "commencée le": order.created_at,
                 "passée le": order.placed_at,

@@ -18,6 +18,7 @@ from collectivities import audit_log
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.entitlements.models import Entitlement, SuspensionCause
+from licensing.entitlements.seat_removal import list_unused_seats, remove_seats
 from licensing.entitlements.shop_subscriptions import create_shop_subscription
 from licensing.pools import operations as pools
 from licensing.pools.models import Pool
@@ -129,6 +130,32 @@ def withdraw(order: Order, *, at: datetime.datetime) -> None:
     """End the rights of a cancelled order. Nothing is deleted: accounting rows and classes stay."""
     _entitlements(order).update(suspended_at=Coalesce("suspended_at", Value(at)), cancelled_at=at)
     release_emails(order)
+
+
+def count_takeable(line: OrderLine) -> int:
+    """Return how many licences of a line can be taken back at most: those that nobody has, one of all staying."""
+    assert line.entitlement is not None  # noqa: S101 - an invoiced order
+    if line.entitlement.collectivity is None:
+        unused = list_unused_seats(line.entitlement.pk).count()
+    else:
+        with tenant_context(line.entitlement.collectivity):
+            unused = Pool.objects.get(entitlement=line.entitlement).free
+    return min(unused, line.remaining - 1)
+
+
+def take_back(line: OrderLine, licences: int, *, by: User, at: datetime.datetime) -> None:
+    """Take licences of a line back: out of its pool, or of its buyer's subscription.
+
+    Raises `LicencesInUse` if fewer are unused.
+    """
+    assert line.entitlement is not None  # noqa: S101 - an invoiced order
+    if line.entitlement.collectivity is None:
+        remove_seats(entitlement_id=line.entitlement.pk, units=licences)
+    else:
+        with tenant_context(line.entitlement.collectivity):
+            pools.take_back_capacity(entitlement_id=line.entitlement.pk, units=licences, by=by, at=at)
+    line.taken_back += licences
+    line.save(update_fields=["taken_back"])
 
 
 def release_emails(order: Order) -> None:
