@@ -1,4 +1,4 @@
-"""E-mails to the buyer about invoices, cancellation and suspension. Rendered at sending time, from current rows."""
+"""E-mails to the buyer about invoices, credit notes and suspension. Rendered at sending time, from current rows."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def render_invoiced(message: Message) -> RenderedEmail:
     """Render the e-mail that links to the invoice: who pays it, how, and how long rights run meanwhile."""
     order = get_order(message, OrderState.CONFIRMED, OrderState.PAID)
     invoice = Invoice.objects.get(pk=message.context["invoice"])
-    if Invoice.objects.filter(corrects=invoice).exists():
+    if invoice.get_cancelling_note() is not None:
         raise NoLongerDue("La facture a été annulée par un avoir avant l'envoi.")
-    replaced = order.invoices.filter(kind=InvoiceKind.INVOICE, credit__isnull=False).select_related("credit").last()
+    replacing = _get_cancelling_note(order)
     return build_email(
         message,
         order,
@@ -48,10 +48,10 @@ def render_invoiced(message: Message) -> RenderedEmail:
             (
                 f"Votre bon de commande nous est parvenu. La facture {invoice.number} est établie :"
                 f" {describe_order(order)}."
-                if replaced is None
+                if replacing is None
                 else (
-                    f"La facture {invoice.number} remplace la facture {replaced.number}, annulée par l'avoir "
-                    f"{replaced.credit.number} : {describe_order(order)}."
+                    f"La facture {invoice.number} remplace la facture {replacing.corrects}, annulée par l'avoir "
+                    f"{replacing.number} : {describe_order(order)}."
                 )
             ),
             *_payment_paragraphs(order, invoice),
@@ -68,7 +68,7 @@ def render_invoiced(message: Message) -> RenderedEmail:
 def render_cancelled(message: Message) -> RenderedEmail:
     """Render the e-mail on a cancelled order: reason, credit note, amount to be refunded."""
     order = get_order(message, OrderState.CANCELLED)
-    credit = order.invoices.filter(kind=InvoiceKind.CREDIT_NOTE).select_related("corrects").last()
+    credit = _get_cancelling_note(order)
     refund = get_amount_received(order)
     return build_email(
         message,
@@ -92,6 +92,45 @@ def render_cancelled(message: Message) -> RenderedEmail:
         button="Ouvrir la commande",
         notes=[describe_reference(order)],
     )
+
+
+def render_credited(message: Message) -> RenderedEmail:
+    """Render the e-mail on a partial credit note: why, what is left, and what is still to be paid or goes back."""
+    order = get_order(message, OrderState.CONFIRMED, OrderState.PAID)
+    note = Invoice.objects.select_related("corrects").get(pk=message.context["invoice"])
+    corrected, line = note.snapshot["corrects"], order.lines.get()
+    licences, balance = corrected["licences"], get_balance(order)
+    return build_email(
+        message,
+        order,
+        subject=f"{order} : avoir de {formatting.euros(note.total_ttc)}",
+        paragraphs=[
+            (
+                f"L'avoir {note.number}, de {formatting.euros(note.total_ttc)} TTC, est établi sur la facture"
+                f" {note.corrects}. Motif : {corrected['reason']}"
+            ),
+            (
+                f"{formatting.pluralize(licences, 'licence est reprise', 'licences sont reprises')} : la commande en"
+                f" compte désormais {formatting.number(line.remaining)}."
+                if licences
+                else "Vos licences ne changent pas."
+            ),
+            (
+                f"Il reste {formatting.euros(balance)} à régler sur la facture {note.corrects}."
+                if order.state == OrderState.CONFIRMED
+                else corrected["refund_terms"]
+            ),
+            f"Ce n'est pas ce que vous attendiez ? Écrivez-nous à {get_reply_to()}.",
+        ],
+        button="Ouvrir la commande",
+        notes=[describe_reference(order)],
+    )
+
+
+def _get_cancelling_note(order: Order) -> Invoice | None:
+    """Return the last credit note that cancels an invoice of the order."""
+    notes = order.invoices.filter(kind=InvoiceKind.CREDIT_NOTE, is_partial=False)
+    return notes.select_related("corrects").order_by("pk").last()
 
 
 def render_corrected(message: Message) -> RenderedEmail:
@@ -174,6 +213,7 @@ def _payment_paragraphs(order: Order, invoice: Invoice) -> list[str]:
 
 
 kinds.register(notifications.INVOICED, label="Facture établie", render=render_invoiced)
+kinds.register(notifications.CREDITED, label="Avoir établi", render=render_credited)
 kinds.register(notifications.CANCELLED, label="Commande annulée", render=render_cancelled)
 kinds.register(notifications.CORRECTED, label="Facturation corrigée", render=render_corrected)
 kinds.register(notifications.SUSPENDED, label="Licences suspendues", render=render_suspended)

@@ -46,8 +46,9 @@ class InvoiceRoute(models.TextChoices):
 
 class InvoiceQuerySet(LockableQuerySet["Invoice"]):
     def current(self) -> Self:
-        """Keep invoices that no credit note cancels: an order has one at most."""
-        return self.filter(kind=InvoiceKind.INVOICE, credit__isnull=True)
+        """Keep invoices that no credit note cancels: an order has one at most. Partial credit notes leave them so."""
+        cancelling = Invoice.objects.filter(corrects=OuterRef("pk"), is_partial=False)
+        return self.filter(~Exists(cancelling), kind=InvoiceKind.INVOICE)
 
     def by_route(self, route: InvoiceRoute) -> Self:
         """Keep the invoices that go this way: those to public bodies through Chorus Pro, the others by a platform."""
@@ -85,9 +86,16 @@ class Invoice(models.Model):
     order = models.ForeignKey(
         "orders.Order", verbose_name="commande", on_delete=models.PROTECT, related_name="invoices"
     )
-    corrects = models.OneToOneField(
-        "self", verbose_name="annule la facture", on_delete=models.PROTECT, null=True, blank=True, related_name="credit"
+    corrects = models.ForeignKey(
+        "self",
+        verbose_name="corrige la facture",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="credit_notes",
     )
+    # A credit note that leaves a part of the invoice. The one that does not takes all that is left, and cancels it.
+    is_partial = models.BooleanField("avoir partiel", default=False)
     issued_at = models.DateTimeField("émise le")
     # In Europe/Paris.
     issued_on = models.DateField("date")
@@ -110,12 +118,18 @@ class Invoice(models.Model):
             models.CheckConstraint(name="invoice_adds_up", condition=Q(total_ttc=F("total_ht") + F("total_vat"))),
             models.CheckConstraint(
                 name="invoice_credit_note_corrects_one",
-                condition=Q(kind="credit_note", corrects__isnull=False) | Q(kind="invoice", corrects__isnull=True),
+                condition=Q(kind="credit_note", corrects__isnull=False)
+                | Q(kind="invoice", corrects__isnull=True, is_partial=False),
             ),
+            models.UniqueConstraint(name="invoice_cancelled_once", fields=["corrects"], condition=Q(is_partial=False)),
         ]
 
     def __str__(self) -> str:
         return self.number
+
+    def get_cancelling_note(self) -> Invoice | None:
+        """Return the credit note that cancels the invoice; None while it is current, and for a credit note."""
+        return self.credit_notes.filter(is_partial=False).first()
 
     def get_latest_status(self) -> PlatformStatus | None:
         """Return the latest status on the platform that was not taken back, if any was recorded."""
@@ -242,6 +256,7 @@ SEALED_INVOICES = SealedJournal(
         "number",
         "order_id",
         "corrects_id",
+        "is_partial",
         "issued_at",
         "issued_on",
         "due_on",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from django.db.models import DecimalField, Exists, OuterRef, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
+from core.money import Amounts
 from licensing.billing.models import Invoice
 from licensing.orders.models import ZERO, Order, OrderKind
 
@@ -33,8 +34,14 @@ def get_amount_received(order: Order) -> Decimal:
 
 
 def get_balance(order: Order) -> Decimal:
-    """Return the amount still due for an order, in euros; negative if overpaid."""
-    return order.total_ttc - get_amount_received(order)
+    """Return the amount still due for an order, less its partial credit notes, in euros; negative if overpaid."""
+    return order.owed - get_amount_received(order)
+
+
+def sum_credited(invoice: Invoice) -> Amounts:
+    """Return what the credit notes of an invoice take back of it so far."""
+    totals = invoice.credit_notes.aggregate(ht=Sum("total_ht"), vat=Sum("total_vat"), ttc=Sum("total_ttc"))
+    return Amounts(*(totals[name] or ZERO for name in ("ht", "vat", "ttc")))
 
 
 def has_rejected_invoice() -> Exists:

@@ -52,7 +52,7 @@ def test_a_wrong_name_that_was_rejected_is_right_on_the_new_invoice():
         ("Commune de Nîmes", "30900"),
     ]
     assert "Commune de Nîmes" in issued.xml
-    assert invoice.credit.snapshot["buyer"]["name"] == "Mairie de Nîmes"
+    assert invoice.credit_notes.get().snapshot["buyer"]["name"] == "Mairie de Nîmes"
 
 
 def test_who_pays_changes_until_the_invoice_and_not_after_it():

@@ -44,7 +44,7 @@ _HEADERS = (
     "Total HT",
     "TVA",
     "Total TTC",
-    "Facture annulée",
+    "Facture corrigée",
 )
 #: First characters that a spreadsheet interprets as a formula.
 _FORMULA_PREFIXES = ("=", "+", "-", "@")

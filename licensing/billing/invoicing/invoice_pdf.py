@@ -14,6 +14,7 @@ from fpdf.fonts import FontFace
 
 from core import formatting
 from core.letterhead import BLUE, INK, MARGIN, PALE, SOFT, WIDTH, WINDOW_WIDTH, WINDOW_X, LetterheadPdf
+from licensing.billing.invoicing.invoice_snapshot import CreditScope
 from licensing.billing.invoicing.xmp_metadata import repair_xmp
 from licensing.billing.models import InvoiceKind
 from licensing.orders import siret_numbers
@@ -121,7 +122,10 @@ class _InvoicePdf(LetterheadPdf):
         snapshot, buyer = self._snapshot, self._snapshot["buyer"]
         corrects = snapshot["corrects"]
         labelled = [
-            ("Facture annulée", f"{corrects['number']} du {_short_day(corrects['issued_on'])}" if corrects else ""),
+            (
+                "Facture corrigée" if corrects and corrects.get("scope") == CreditScope.PART else "Facture annulée",
+                f"{corrects['number']} du {_short_day(corrects['issued_on'])}" if corrects else "",
+            ),
             ("Échéance", "" if corrects or snapshot["paid_on"] else _short_day(snapshot["due_on"])),
             ("Commande", f"n° {snapshot['order']} du {_short_day(snapshot['ordered_on'])}"),
             ("Devis", snapshot["quote"]),

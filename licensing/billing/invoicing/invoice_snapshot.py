@@ -6,6 +6,7 @@ JSON: amounts and rates are decimal strings, days are ISO dates. A stored snapsh
 from __future__ import annotations
 
 import datetime
+import enum
 import re
 from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict
 
@@ -90,8 +91,16 @@ class VatRateSnapshot(TypedDict):
     total_vat: str
 
 
+class CreditScope(enum.StrEnum):
+    """How much of its invoice a credit note takes back: all of it, a part, or what earlier ones left."""
+
+    TOTAL = "total"
+    PART = "part"
+    REST = "rest"
+
+
 class CorrectedInvoiceSnapshot(TypedDict):
-    """The invoice that a credit note cancels."""
+    """The invoice that a credit note cancels, or takes a part of back."""
 
     number: str
     issued_on: str
@@ -99,6 +108,9 @@ class CorrectedInvoiceSnapshot(TypedDict):
     #: How the amount goes back: a `PaymentMethod`, empty if it is set off; and in words.
     refund_by: NotRequired[str]
     refund_terms: NotRequired[str]
+    #: What it takes back, a `CreditScope`; and how many licences.
+    scope: NotRequired[str]
+    licences: NotRequired[int]
 
 
 class InvoiceSnapshot(TypedDict):
@@ -161,7 +173,7 @@ def build_invoice(order: Order, *, paid: PaidAmount, at: datetime.datetime) -> I
         ordered_on=ordered_on.isoformat(),
         quote=order.quote_number,
         purchase_order=_purchase_order_number(order),
-        received=_decimal_string(paid.received),
+        received=format_decimal(paid.received),
         paid_by=paid.by,
         paid_on=paid.on.isoformat() if paid.on else "",
         seller=_seller_snapshot(seller),
@@ -169,18 +181,18 @@ def build_invoice(order: Order, *, paid: PaidAmount, at: datetime.datetime) -> I
         lines=[_line_snapshot(line, order, begins_on=min(ordered_on, line.school_year.ends_on)) for line in lines],
         rates=[
             VatRateSnapshot(
-                vat_rate=_decimal_string(one.rate),
+                vat_rate=format_decimal(one.rate),
                 category=at_rate[one.rate].vat_category,
                 reason=at_rate[one.rate].vat_reason,
                 reason_code=at_rate[one.rate].vat_reason_code,
-                total_ht=_decimal_string(one.amounts.ht),
-                total_vat=_decimal_string(one.amounts.vat),
+                total_ht=format_decimal(one.amounts.ht),
+                total_vat=format_decimal(one.amounts.vat),
             )
             for one in rates
         ],
-        total_ht=_decimal_string(order.total_ht),
-        total_vat=_decimal_string(order.total_vat),
-        total_ttc=_decimal_string(order.total_ttc),
+        total_ht=format_decimal(order.total_ht),
+        total_vat=format_decimal(order.total_vat),
+        total_ttc=format_decimal(order.total_ttc),
         terms="",
         mentions=legal_notices.build_legal_notices(
             public=public,
@@ -191,34 +203,14 @@ def build_invoice(order: Order, *, paid: PaidAmount, at: datetime.datetime) -> I
     )
 
 
-def build_credit_note(
-    invoice: InvoiceSnapshot, *, reason: str, refund_by: str = "", replaced: bool = False
-) -> InvoiceSnapshot:
-    """Build the snapshot of an invoice's credit note, without its number and date.
-
-    `refund_by`: the `PaymentMethod` of the refund, empty if nothing is to go back; `replaced`: another invoice follows.
-    The seller's details are the current ones. Raises `NoSeller`.
-    """
-    snapshot = invoice.copy()
-    snapshot["kind"] = InvoiceKind.CREDIT_NOTE
-    snapshot["received"], snapshot["paid_by"], snapshot["paid_on"] = "0.00", "", ""
-    snapshot["seller"] = _seller_snapshot(_get_seller())
-    snapshot["corrects"] = CorrectedInvoiceSnapshot(
-        number=invoice["number"],
-        issued_on=invoice["issued_on"],
-        reason=_clean(reason),
-        refund_by=refund_by,
-        refund_terms=legal_notices.format_refund_terms(refund_by, replaced=replaced),
-    )
-    return snapshot
-
-
 def add_number(snapshot: InvoiceSnapshot, taken: InvoiceNumber) -> InvoiceSnapshot:
     """Return the snapshot with its number, issue date, due date and payment terms."""
     due_on = taken.issued_on
     if snapshot["corrects"] is not None:
         terms = legal_notices.format_credit_note_terms(
-            snapshot["corrects"]["number"], datetime.date.fromisoformat(snapshot["corrects"]["issued_on"])
+            snapshot["corrects"]["number"],
+            datetime.date.fromisoformat(snapshot["corrects"]["issued_on"]),
+            scope=snapshot["corrects"].get("scope", CreditScope.TOTAL),
         )
     elif snapshot["paid_on"]:
         due_on = datetime.date.fromisoformat(snapshot["paid_on"])
@@ -238,6 +230,11 @@ def _purchase_order_number(order: Order) -> str:
     return purchase_orders.values_list("number", flat=True).first() or ""
 
 
+def build_seller() -> SellerSnapshot:
+    """Build the snapshot of the seller as it is now. Raises `NoSeller`."""
+    return _seller_snapshot(_get_seller())
+
+
 def _get_seller() -> Seller:
     seller = Seller.objects.filter(pk=1).first()
     if seller is None:
@@ -247,16 +244,16 @@ def _get_seller() -> Seller:
 
 def _seller_snapshot(seller: Seller) -> SellerSnapshot:
     return SellerSnapshot(
-        name=_clean(seller.name),
-        legal_form=_clean(seller.legal_form),
-        address=_clean(seller.address),
-        postal_code=_clean(seller.postal_code),
-        city=_clean(seller.city),
+        name=clean_text(seller.name),
+        legal_form=clean_text(seller.legal_form),
+        address=clean_text(seller.address),
+        postal_code=clean_text(seller.postal_code),
+        city=clean_text(seller.city),
         siret=_remove_spaces(seller.siret),
         vat_number=_remove_spaces(seller.vat_number),
-        rcs=_clean(seller.rcs),
-        email=_clean(seller.email),
-        phone=_clean(seller.phone),
+        rcs=clean_text(seller.rcs),
+        email=clean_text(seller.email),
+        phone=clean_text(seller.phone),
         iban=_remove_spaces(seller.iban),
         bic=_remove_spaces(seller.bic),
     )
@@ -269,18 +266,18 @@ def _buyer_snapshot(order: Order) -> BuyerSnapshot:
     email = order.bill_email or (order.placed_by.email if order.placed_by else "")
     return BuyerSnapshot(
         payer=order.payer,
-        name=_clean(order.bill_name),
-        address=_clean(order.bill_address),
-        address_extra=_clean(order.bill_address_extra),
-        postal_code=_clean(order.bill_postal_code),
-        city=_clean(order.bill_city),
-        country=_clean(order.bill_country) or "France",
+        name=clean_text(order.bill_name),
+        address=clean_text(order.bill_address),
+        address_extra=clean_text(order.bill_address_extra),
+        postal_code=clean_text(order.bill_postal_code),
+        city=clean_text(order.bill_city),
+        country=clean_text(order.bill_country) or "France",
         country_code=get_country_code(order.bill_country),
-        email=_clean(email),
+        email=clean_text(email),
         siret=_remove_spaces(order.siret),
         siren=_remove_spaces(order.siren) or _remove_spaces(order.siret)[: siret_numbers.SIREN_LENGTH],
-        service_code=_clean(order.service_code),
-        engagement_number=_clean(order.engagement_number),
+        service_code=clean_text(order.service_code),
+        engagement_number=clean_text(order.engagement_number),
         vat_number=_remove_spaces(order.vat_number),
     )
 
@@ -288,15 +285,15 @@ def _buyer_snapshot(order: Order) -> BuyerSnapshot:
 def _line_snapshot(line: OrderLine, order: Order, *, begins_on: datetime.date) -> LineSnapshot:
     ends_on = line.school_year.ends_on
     return LineSnapshot(
-        description=f"{_clean(line.description)} – expiration au {formatting.short_date(ends_on)}",
+        description=f"{clean_text(line.description)} – expiration au {formatting.short_date(ends_on)}",
         detail=_beneficiary(order),
         quantity=line.billed_quantity,
-        unit_ht=_decimal_string(line.unit_ht),
-        vat_rate=_decimal_string(line.vat_rate),
+        unit_ht=format_decimal(line.unit_ht),
+        vat_rate=format_decimal(line.vat_rate),
         vat_category=line.vat_category,
-        total_ht=_decimal_string(line.total_ht),
-        total_vat=_decimal_string(line.total_vat),
-        total_ttc=_decimal_string(line.total_ttc),
+        total_ht=format_decimal(line.total_ht),
+        total_vat=format_decimal(line.total_vat),
+        total_ttc=format_decimal(line.total_ttc),
         begins_on=begins_on.isoformat(),
         ends_on=ends_on.isoformat(),
     )
@@ -307,21 +304,23 @@ def _beneficiary(order: Order) -> str:
     if order.school is not None:
         school = order.school
         uai = f"UAI{formatting.NO_BREAK_SPACE}{school.uai}"
-        return _clean(f"Pour {format_school_name(school.name)}, {school.postal_code} {school.commune} ({uai})")
+        return clean_text(f"Pour {format_school_name(school.name)}, {school.postal_code} {school.commune} ({uai})")
     if order.kind != OrderKind.SHOP or order.placed_by is None:
         return ""
     typed = order.placed_by.affiliations.filter(school__isnull=True).order_by("since", "pk").first()
     if typed is not None:
-        return _clean(f"Pour {typed.name}, {typed.postal_code} {typed.city}")
+        return clean_text(f"Pour {typed.name}, {typed.postal_code} {typed.city}")
     buyer = order.placed_by.get_full_name()
-    return "" if buyer == order.bill_name else _clean(f"Pour {buyer}")
+    return "" if buyer == order.bill_name else clean_text(f"Pour {buyer}")
 
 
-def _decimal_string(amount: Decimal) -> str:
+def format_decimal(amount: Decimal) -> str:
+    """Return an amount or a rate as snapshots have it."""
     return f"{amount:.2f}"
 
 
-def _clean(text: str) -> str:
+def clean_text(text: str) -> str:
+    """Return a text without control characters and surrounding spaces: XML refuses the first."""
     return _CONTROL_CHARACTERS.sub(" ", text).strip(" ")
 
 

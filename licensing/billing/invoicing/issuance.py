@@ -13,13 +13,16 @@ from django.db.models import F, Sum
 from django.db.models.functions import Coalesce
 from django_tenants.utils import get_public_schema_name
 
+from core import formatting
 from core.calendar import date_in_paris
+from core.money import Amounts, subtract, take_part
 from jobs.tasks import defer
 from licensing.billing.exceptions import AlreadyCredited, AlreadyInvoiced
 from licensing.billing.invoicing import cii, invoice_snapshot, numbering
+from licensing.billing.invoicing.credit_note_snapshot import build_credit_note, build_partial_credit_note
 from licensing.billing.models import Invoice, InvoiceKind
-from licensing.billing.queries import get_amount_received
-from licensing.orders.exceptions import NotInvoiceable
+from licensing.billing.queries import get_amount_received, sum_credited
+from licensing.orders.exceptions import BadAmount, NotInvoiceable
 from licensing.orders.models import ZERO, PaymentMethod
 
 if TYPE_CHECKING:
@@ -44,28 +47,66 @@ def issue_invoice(order: Order, *, at: datetime.datetime, paid_by_card: bool = F
 
 
 def issue_credit_note(invoice: Invoice, *, at: datetime.datetime, reason: str, replaced: bool = False) -> Invoice:
-    """Cancel an invoice by a full credit note and queue its PDF; return the credit note.
+    """Cancel an invoice by a credit note of all that is left of it, and queue its PDF; return the credit note.
 
     It says how the amount goes back: as it was paid, or not at all where nothing was or where another invoice follows
     that takes what was paid (`replaced`).
 
     Raises `NotInvoiceable` or `AlreadyCredited`; no number is used then.
     """
-    if invoice.kind != InvoiceKind.INVOICE:
-        raise NotInvoiceable(f"{invoice.number} est un avoir : seule une facture peut être annulée.")
-    earlier = Invoice.objects.filter(corrects=invoice).first()
-    if earlier is not None:
-        raise AlreadyCredited(f"La facture {invoice.number} est déjà annulée par l'avoir {earlier.number}.")
-    if not reason.strip():
-        raise NotInvoiceable("Indiquez le motif de l'avoir : il y est écrit.")
-    snapshot = invoice_snapshot.build_credit_note(
+    _check_creditable(invoice, reason)
+    credited = sum_credited(invoice)
+    snapshot = build_credit_note(
         invoice.snapshot,
         reason=reason,
         refund_by="" if replaced else _refund_method(invoice.order),
         replaced=replaced,
+        left=subtract(_get_amounts(invoice), credited) if credited.ttc else None,
     )
     note = Invoice(kind=InvoiceKind.CREDIT_NOTE, order=invoice.order, corrects=invoice)
     return _save(note, snapshot, day=max(date_in_paris(at), invoice.issued_on), at=at)
+
+
+def issue_partial_credit_note(
+    invoice: Invoice, *, ttc: Decimal, licences: int, reason: str, goes_back: bool, at: datetime.datetime
+) -> Invoice:
+    """Take back a part of an invoice and queue the credit note's PDF; return the credit note.
+
+    `ttc`: in euros, VAT included. `licences`: how many the part is for, 0 for a reduction of the price alone.
+    `goes_back`: whether money goes back; otherwise the invoice is to be paid less the part. Raises `NotInvoiceable`,
+    `AlreadyCredited`, or `BadAmount` for what is not a part of what is left; no number is used then.
+    """
+    _check_creditable(invoice, reason)
+    total, credited = _get_amounts(invoice), sum_credited(invoice)
+    left = total.ttc - credited.ttc
+    if not 0 < ttc < left:
+        raise BadAmount(
+            f"Il reste {formatting.euros(left)} sur la facture {invoice.number} ; vous voulez en reprendre "
+            f"{formatting.euros(ttc)}. Pour tout reprendre, annulez la commande."
+        )
+    snapshot = build_partial_credit_note(
+        invoice.snapshot,
+        amounts=take_part(total, credited, ttc),
+        licences=licences,
+        reason=reason,
+        refund_by=_refund_method(invoice.order) if goes_back else "",
+    )
+    note = Invoice(kind=InvoiceKind.CREDIT_NOTE, order=invoice.order, corrects=invoice, is_partial=True)
+    return _save(note, snapshot, day=max(date_in_paris(at), invoice.issued_on), at=at)
+
+
+def _check_creditable(invoice: Invoice, reason: str) -> None:
+    if invoice.kind != InvoiceKind.INVOICE:
+        raise NotInvoiceable(f"{invoice.number} est un avoir : seule une facture peut être annulée.")
+    earlier = invoice.get_cancelling_note()
+    if earlier is not None:
+        raise AlreadyCredited(f"La facture {invoice.number} est déjà annulée par l'avoir {earlier.number}.")
+    if not reason.strip():
+        raise NotInvoiceable("Indiquez le motif de l'avoir : il y est écrit.")
+
+
+def _get_amounts(invoice: Invoice) -> Amounts:
+    return Amounts(ht=invoice.total_ht, vat=invoice.total_vat, ttc=invoice.total_ttc)
 
 
 def _refund_method(order: Order) -> str:
@@ -81,7 +122,7 @@ def _refund_method(order: Order) -> str:
 
 def _paid_amount(order: Order, day: datetime.date, *, paid_by_card: bool) -> invoice_snapshot.PaidAmount:
     received = get_amount_received(order)
-    # What was refunded or reversed in whole paid nothing.
+    # What was refunded or reversed in total paid nothing.
     left = F("amount") + Coalesce(Sum("taken_back__amount"), ZERO)
     payments = order.payments.filter(refunds__isnull=True).alias(left=left).filter(left__gt=0)
     last = payments.order_by("received_on", "pk").last()

@@ -87,18 +87,21 @@ def format_paid_terms(means: str, on: datetime.date) -> str:
     return f"Réglée par {_MEANS[PaymentMethod(means)]} le {formatting.long_date(on)}."
 
 
-def format_credit_note_terms(number: str, on: datetime.date) -> str:
-    """Return the terms of a credit note: the invoice that it cancels."""
-    return f"Avoir total sur la facture {number} du {formatting.long_date(on)}."
+def format_credit_note_terms(number: str, on: datetime.date, *, scope: str = "total") -> str:
+    """Return the terms of a credit note: the invoice that it corrects, and how much of it (a `CreditScope`)."""
+    kind = {"total": "Avoir total", "part": "Avoir partiel", "rest": "Avoir pour le reste"}[scope]
+    return f"{kind} sur la facture {number} du {formatting.long_date(on)}."
 
 
-def format_refund_terms(means: str, *, replaced: bool) -> str:
+def format_refund_terms(means: str, *, replaced: bool = False, partial: bool = False) -> str:
     """Return how the amount of a credit note goes back; `means`: a `PaymentMethod`, empty if nothing is to go back.
 
-    `replaced`: another invoice follows, which takes what was paid.
+    `replaced`: another invoice follows, which takes what was paid. `partial`: the invoice is still to be paid.
     """
     if means:
         return _REFUNDS[PaymentMethod(means)]
+    if partial:
+        return "Déduit de la facture : ce qui en reste à régler diminue d'autant."
     return (
         "Compensé avec la facture qui remplace celle-ci : rien n'est à rembourser."
         if replaced

@@ -1,8 +1,8 @@
 """What was ordered stays as it was placed: its lines are neither changed nor deleted.
 
-Two things still come to a line: its entitlement, once; and, until the order is invoiced, another VAT of the same price. The
-triggers stand apart for UPDATE and DELETE: lines of drafts are changed, so that the table is not append-only as a whole
-(docs/decisions/0109).
+Three things still come to a line: its entitlement, once; until the order is invoiced, another VAT of the same price;
+afterwards, more licences that a credit note takes back. The triggers stand apart for UPDATE and DELETE: lines of drafts
+are changed, so that the table is not append-only as a whole (docs/decisions/0109).
 """
 
 from django.db import migrations
@@ -22,6 +22,12 @@ BEGIN
     IF TG_OP = 'UPDATE' THEN
         before := to_jsonb(OLD);
         after := to_jsonb(NEW);
+        IF NEW.taken_back > OLD.taken_back
+            AND EXISTS (SELECT FROM public.billing_invoice WHERE order_id = OLD.order_id)
+        THEN
+            before := before - 'taken_back';
+            after := after - 'taken_back';
+        END IF;
         IF OLD.entitlement_id IS NULL THEN
             before := before - 'entitlement_id';
             after := after - 'entitlement_id';
@@ -30,8 +36,10 @@ BEGIN
             RETURN NEW;
         END IF;
         IF NOT EXISTS (SELECT FROM public.billing_invoice WHERE order_id = OLD.order_id)
-            AND (OLD.order_id, OLD.product_id, OLD.school_year_id, OLD.quantity, OLD.billed_quantity, OLD.description)
-              = (NEW.order_id, NEW.product_id, NEW.school_year_id, NEW.quantity, NEW.billed_quantity, NEW.description)
+            AND (OLD.order_id, OLD.product_id, OLD.school_year_id, OLD.quantity, OLD.billed_quantity, OLD.description,
+                 OLD.taken_back)
+              = (NEW.order_id, NEW.product_id, NEW.school_year_id, NEW.quantity, NEW.billed_quantity, NEW.description,
+                 NEW.taken_back)
             AND before -> 'entitlement_id' IS NOT DISTINCT FROM after -> 'entitlement_id'
         THEN
             RETURN NEW;

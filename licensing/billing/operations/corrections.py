@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from core import formatting
-from licensing.billing.invoicing import issue_credit_note, issue_invoice
+from licensing.billing.invoicing import issue_credit_note, issue_invoice, issue_partial_credit_note
 from licensing.billing.models import PAYING_STATES, Invoice, InvoiceKind
 from licensing.billing.operations.confirmation import get_rights_end
 from licensing.billing.queries import get_amount_received
@@ -65,6 +65,8 @@ def cancel(
 def reissue_invoice(*, invoice_id: int, reason: str, by: User, at: datetime.datetime) -> Invoice:
     """Cancel an invoice rejected by a platform or its addressee, issue another under a new number; return it.
 
+    Its partial credit notes are issued anew on the other, to the cent.
+
     Raises `NoReason`, `NotInThisState` or `IncompleteForInvoice`.
     """
     reason = reason.strip()
@@ -72,7 +74,7 @@ def reissue_invoice(*, invoice_id: int, reason: str, by: User, at: datetime.date
         raise NoReason("Dites pourquoi la facture est refaite : l'avoir le porte.")
     order = lock_order(Invoice.objects.values_list("order_id", flat=True).get(pk=invoice_id))
     invoice = Invoice.objects.get(pk=invoice_id)
-    if invoice.kind != InvoiceKind.INVOICE or Invoice.objects.filter(corrects=invoice).exists():
+    if invoice.kind != InvoiceKind.INVOICE or invoice.get_cancelling_note() is not None:
         raise NotInThisState(f"{invoice} est déjà annulée par un avoir.")
     if order.state not in (OrderState.CONFIRMED, OrderState.PAID):
         raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Sa facture ne se refait pas.")
@@ -83,6 +85,16 @@ def reissue_invoice(*, invoice_id: int, reason: str, by: User, at: datetime.date
     credit = issue_credit_note(invoice, at=at, reason=reason, replaced=True)
     by_card = order.state == OrderState.PAID and order.method == SettlementMethod.CARD
     issued = issue_invoice(order, at=at, paid_by_card=by_card)
+    for note in invoice.credit_notes.filter(is_partial=True).order_by("pk"):
+        issue_partial_credit_note(
+            issued,
+            ttc=note.total_ttc,
+            licences=note.snapshot["corrects"]["licences"],
+            reason=note.snapshot["corrects"]["reason"],
+            # An invoice that states what was paid in all gives the part back.
+            goes_back=bool(issued.snapshot["paid_on"]),
+            at=at,
+        )
     if order.state == OrderState.CONFIRMED:
         rights.await_payment(order, until=get_rights_end(order, issued))
     order_events.record(
@@ -105,7 +117,7 @@ def _check_not_being_paid(order: Order, invoice: Invoice) -> None:
             "reprenez-le d'abord."
         )
     received = get_amount_received(order)
-    if 0 < received < order.total_ttc:
+    if 0 < received < order.owed:
         raise NotInThisState(
             f"{formatting.euros(received)} sont déjà reçus sous le numéro {invoice} : elle ne se refait pas avant "
             "d'être entièrement réglée."

@@ -114,7 +114,7 @@ def take_back_platform_status(*, status_id: int, reason: str, by: User, at: date
     invoice = status.invoice
     if invoice.get_latest_status() != status:
         raise BadStatus(f"{invoice.number} : seul son dernier état se reprend.")
-    if status.state in REJECTED_STATES and Invoice.objects.filter(corrects=invoice).exists():
+    if status.state in REJECTED_STATES and invoice.get_cancelling_note() is not None:
         raise BadStatus(f"{invoice.number} est annulée par un avoir depuis ce rejet : il ne se reprend plus.")
     taking_back = PlatformStatus.objects.create(
         invoice=invoice, state=status.state, reason=reason, takes_back=status, at=at, by=by
