@@ -25,10 +25,11 @@ from licensing.orders.models import ZERO, Order, OrderState, PaymentMethod, Sett
 from licensing.orders.operations import notifications
 from licensing.orders.rights import get_entitlement
 from licensing.orders.withdrawal_period import get_refund_deadline
-from licensing.payments.models import Payment
+from licensing.payments.models import Payment, PaymentKind
 from mailing import kinds
 
 if TYPE_CHECKING:
+    from licensing.entitlements.models import Entitlement
     from mailing.kinds import RenderedEmail
     from mailing.models import Message
 
@@ -76,12 +77,12 @@ def render_withdrawn(message: Message) -> RenderedEmail:
     order = get_order(message, OrderState.CANCELLED)
     withdrawal = order.contract_withdrawal
     moment = withdrawal.at.astimezone(PARIS)
-    credit = order.invoices.filter(kind=InvoiceKind.CREDIT_NOTE).select_related("corrects").last()
+    credit = order.invoices.filter(kind=InvoiceKind.CREDIT_NOTE, is_partial=False).select_related("corrects").last()
     owed = get_amount_received(order)
-    by_card = Payment.objects.filter(order=order, refunds__card__isnull=False).first()
+    by_card = order.payments.filter(kind=PaymentKind.REFUNDED, card__isnull=False, recorded_at=withdrawal.at)
     refunds = []
-    if by_card is not None:
-        refunds.append(f"{formatting.euros(-by_card.amount)} vous sont rendus {_REFUND_MEANS[PaymentMethod.CARD]}.")
+    if given_back := sum((-one.amount for one in by_card), ZERO):
+        refunds.append(f"{formatting.euros(given_back)} vous sont rendus {_REFUND_MEANS[PaymentMethod.CARD]}.")
     if owed > 0:
         until = format_long_date(get_refund_deadline(withdrawal.at))
         refunds.append(
@@ -116,16 +117,22 @@ def render_refunded(message: Message) -> RenderedEmail:
         subject=f"{order} : {formatting.euros(-refund.amount)} remboursés",
         paragraphs=[
             f"Nous vous remboursons {formatting.euros(-refund.amount)}, {_REFUND_MEANS[PaymentMethod(refund.method)]}.",
-            (
-                "La commande est annulée."
-                if order.state == OrderState.CANCELLED
-                else "C'était plus que le prix de la commande : elle reste réglée, et vos droits définitifs."
-            ),
+            _describe_refunded_order(order),
             *([f"Référence : {refund.reference}."] if refund.reference else []),
         ],
         button="Ouvrir la commande",
         notes=[describe_reference(order)],
     )
+
+
+def _describe_refunded_order(order: Order) -> str:
+    """Return a sentence on what becomes of an order of which something was refunded."""
+    if order.state == OrderState.CANCELLED:
+        return "La commande est annulée."
+    if get_balance(order) > 0:
+        return "Vos droits ne changent pas."
+    why = "Un avoir en donne le motif" if order.credited else "C'était plus que le prix de la commande"
+    return f"{why} : elle reste réglée, et vos droits définitifs."
 
 
 #: A payment that the bank returned, as shown to the buyer.
@@ -154,20 +161,46 @@ def render_payment_reversed(message: Message) -> RenderedEmail:
                 f"{formatting.euros(get_balance(order))} restent à régler sur la facture {invoice.number}, qui ne"
                 " change pas : elle porte nos coordonnées bancaires."
             ),
-            (
-                f"{SUSPENSION_NOTICE}."
-                if entitlement.suspended_on(get_today())
-                else "Dans l'attente du règlement, vos droits temporaires courent jusqu'au"
-                f" {format_long_date(entitlement.unpaid_until)} inclus."
-                if entitlement.unpaid_until is not None and entitlement.unpaid_until >= get_today()
-                else "Vos droits temporaires sont arrivés à leur terme : sans nouveau règlement, nous pouvons les"
-                " suspendre."
-            ),
+            _describe_rights_meanwhile(entitlement),
             f"Une question, une erreur de votre banque ? Écrivez-nous à {get_reply_to()}.",
         ],
         button="Ouvrir la commande",
         notes=[describe_reference(order)],
     )
+
+
+def render_owed_again(message: Message) -> RenderedEmail:
+    """Render the e-mail on what was refunded on the card, and is to be paid all the same."""
+    order = get_order(message, OrderState.CONFIRMED)
+    balance = formatting.euros(get_balance(order))
+    return build_email(
+        message,
+        order,
+        subject=f"{order} : {balance} restent à régler",
+        paragraphs=[
+            (
+                f"{balance} vous ont été rendus sur votre carte, alors que votre commande reste la même : ils restent à"
+                f" régler sur la facture {order.invoices.current().get()}, par virement ou par chèque. Elle porte nos"
+                " coordonnées bancaires."
+            ),
+            _describe_rights_meanwhile(get_entitlement(order)),
+            f"Ce n'est pas ce que vous attendiez ? Écrivez-nous à {get_reply_to()}.",
+        ],
+        button="Ouvrir la commande",
+        notes=[describe_reference(order)],
+    )
+
+
+def _describe_rights_meanwhile(entitlement: Entitlement) -> str:
+    """Return a sentence on the rights of an order that awaits its payment again."""
+    if entitlement.suspended_on(get_today()):
+        return f"{SUSPENSION_NOTICE}."
+    if entitlement.unpaid_until is not None and entitlement.unpaid_until >= get_today():
+        return (
+            "Dans l'attente du règlement, vos droits temporaires courent jusqu'au"
+            f" {format_long_date(entitlement.unpaid_until)} inclus."
+        )
+    return "Vos droits temporaires sont arrivés à leur terme : sans nouveau règlement, nous pouvons les suspendre."
 
 
 def render_surplus_moved(message: Message) -> RenderedEmail:
@@ -194,6 +227,7 @@ def render_surplus_moved(message: Message) -> RenderedEmail:
 
 kinds.register(notifications.SURPLUS_MOVED, label="Trop-perçu reporté", render=render_surplus_moved)
 kinds.register(notifications.PAYMENT_REVERSED, label="Règlement impayé", render=render_payment_reversed)
+kinds.register(notifications.OWED_AGAIN, label="Reste à régler", render=render_owed_again)
 kinds.register(notifications.WITHDRAWN, label="Renonciation au contrat", render=render_withdrawn)
 kinds.register(notifications.PAID, label="Commande réglée", render=render_paid)
 kinds.register(notifications.REFUNDED, label="Remboursement", render=render_refunded)

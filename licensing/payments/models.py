@@ -111,6 +111,8 @@ class Payment(models.Model):
     moved_from = models.OneToOneField(
         "self", verbose_name="reporté de", on_delete=models.PROTECT, null=True, blank=True, related_name="moved_to"
     )
+    # The provider's identifier of a refund that was made in its dashboard, and not asked for by us.
+    provider_refund = models.CharField("remboursement chez le prestataire", max_length=255, blank=True)
     # Why it was reversed, and what the operator added.
     reversal_reason = models.CharField("motif", max_length=10, choices=ReversalReason, blank=True)
     explanation = models.CharField("précision", max_length=500, blank=True)
@@ -146,6 +148,15 @@ class Payment(models.Model):
                 | (~Q(kind="reversed") & Q(reversal_reason="")),
             ),
             models.UniqueConstraint(
+                name="payment_provider_refund_once",
+                fields=["card", "provider_refund"],
+                condition=~Q(provider_refund=""),
+            ),
+            models.CheckConstraint(
+                name="payment_provider_refund_is_of_a_card",
+                condition=Q(provider_refund="") | Q(kind="refunded", card__isnull=False),
+            ),
+            models.UniqueConstraint(
                 name="payment_by_card_once", fields=["card"], condition=Q(kind="received", card__isnull=False)
             ),
         ]
@@ -172,6 +183,7 @@ SEALED_PAYMENTS = SealedJournal(
         "card_id",
         "refunds_id",
         "moved_from_id",
+        "provider_refund",
         "reversal_reason",
         "explanation",
         "recorded_at",

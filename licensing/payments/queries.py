@@ -15,13 +15,26 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-    from licensing.payments.models import Payment
+    from licensing.payments.models import CardPayment, Payment
 
 
 def get_amount_left(payment: Payment) -> Decimal:
     """Return what is left of a payment, in euros: its amount less what was refunded, reversed or moved."""
     taken_back: Decimal = payment.taken_back.aggregate(total=Sum("amount"))["total"] or ZERO
     return payment.amount + taken_back
+
+
+def get_refundable(payment: Payment) -> Decimal:
+    """Return how much of a payment may go back, in euros: what is left of it, and no more than the order can spare."""
+    left = get_amount_left(payment)
+    if payment.order.state == OrderState.CANCELLED:
+        return left
+    return max(ZERO, min(left, get_amount_received(payment.order) - payment.order.owed))
+
+
+def get_card_net(card: CardPayment) -> Decimal:
+    """Return what the books say came in by a card payment, less what went back, in euros."""
+    return card.payment_set.aggregate(total=Sum("amount"))["total"] or ZERO
 
 
 def list_payments_left(order: Order) -> list[tuple[Payment, Decimal]]:
@@ -38,7 +51,7 @@ def get_surplus(order: Order) -> Decimal:
     """
     if order.state not in (OrderState.PAID, OrderState.CANCELLED):
         return ZERO
-    owed = order.total_ttc if order.state == OrderState.PAID else ZERO
+    owed = order.owed if order.state == OrderState.PAID else ZERO
     excess = get_amount_received(order) - owed
     return max(ZERO, min(excess, sum((left for _, left in list_payments_left(order)), ZERO)))
 

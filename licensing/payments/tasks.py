@@ -16,10 +16,10 @@ from licensing.payments.models import SEALED_PAYMENTS, CardPayment
 _RETRY = RetryStrategy(max_attempts=12, exponential_wait=3)
 
 
-@task(name="payments.card.refund_in_full", retry=_RETRY)
-def refund_in_full(*, payment_id: int) -> None:
-    """Refund a card payment at the provider."""
-    provider_calls.refund_in_full(CardPayment.objects.get(pk=payment_id), at=timezone.now())
+@task(name="payments.card.send_refund", retry=_RETRY)
+def send_refund(*, payment_id: int, refund_id: int | None) -> None:
+    """Have the provider make a refund of a card payment that is in the books."""
+    provider_calls.send_refund(CardPayment.objects.get(pk=payment_id), refund_id=refund_id, at=timezone.now())
 
 
 @task(name="payments.card.close_session", retry=_RETRY)
@@ -32,6 +32,12 @@ def close_session(*, payment_id: int) -> None:
 def poll_open_payments() -> None:
     """Poll the provider for payments without a webhook event."""
     provider_calls.poll_open_payments(at=timezone.now(), after=datetime.timedelta(minutes=15))
+
+
+@periodic_task(every=datetime.timedelta(days=1))
+def poll_charges() -> None:
+    """Poll the provider for refunds of recent charges without a webhook event."""
+    provider_calls.poll_charges(at=timezone.now(), within=datetime.timedelta(days=180))
 
 
 @periodic_task(every=datetime.timedelta(minutes=10))

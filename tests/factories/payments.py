@@ -20,6 +20,7 @@ class CardPaymentFactory(factory.django.DjangoModelFactory):
     status = "confirmed"
     currency = "EUR"
     total = factory.SelfAttribute("order.total_ttc")
+    captured_amount = factory.SelfAttribute("total")
     transaction_id = factory.Sequence(lambda n: f"pi_{n}")
 
 

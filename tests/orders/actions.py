@@ -10,6 +10,7 @@ from licensing.orders import operations
 from licensing.orders.models import PaymentMethod
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import ReversalReason
+from licensing.payments.partial_credits import credit_in_part
 from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory
 from tests.factories.billing_details import BillingDetailsFactory
@@ -104,6 +105,20 @@ def give_back(order, *, amount, method=PaymentMethod.TRANSFER, at=TERM):
 def settle_by_card(order, *, at=TERM):
     """Settle a new card payment of the order, which the provider confirmed; return the order."""
     return payment_operations.settle_by_card(card_payment_id=CardPaymentFactory(order=order).pk, at=at)
+
+
+def credit(order, *, licences=0, amount=None, reason="Classes fermées", at=TERM):
+    """Credit the order in part as the operator; return the credit note, the order refreshed."""
+    note = credit_in_part(
+        order_id=order.pk,
+        licences=licences,
+        amount=None if amount is None else Decimal(amount),
+        reason=reason,
+        by=OperatorFactory(),
+        at=at,
+    )
+    order.refresh_from_db()
+    return note
 
 
 def cancel(order, *, at=TERM):

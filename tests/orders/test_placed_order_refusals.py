@@ -161,10 +161,10 @@ def test_a_payment_is_refunded_once_and_only_when_not_needed():
     payment = order.payments.get()
     assert_refused("not_in_this_state", payment_operations.refund, payment_id=payment.pk, by=by, at=TERM)
     # Also paid by card at the same time: one of the two is in excess.
-    card = actions.settle_by_card(order).payments.get(method="card")
-    back = payment_operations.refund(payment_id=card.pk, by=None, at=TERM)
-    assert payment_operations.refund(payment_id=card.pk, by=None, at=TERM) == back
-    assert (back.amount, back.card, get_balance(order)) == (-order.total_ttc, card.card, 0)
+    twice = actions.settle_by_card(order).payments.get(method="card")
+    back = card.refund(payment_id=twice.pk, by=None, at=TERM)
+    assert card.refund(payment_id=twice.pk, by=None, at=TERM) == back
+    assert (back.amount, back.card, get_balance(order)) == (-order.total_ttc, twice.card, 0)
     assert_refused("not_in_this_state", payment_operations.refund, payment_id=back.pk, by=by, at=TERM)
     assert_refused("not_in_this_state", payment_operations.refund, payment_id=payment.pk, by=by, at=TERM)
     actions.cancel(order)

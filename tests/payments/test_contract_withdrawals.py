@@ -111,7 +111,7 @@ def test_a_card_is_refunded_by_its_provider_with_a_credit_note():
     order.refresh_from_db()
     assert (order.state, get_amount_received(order), is_usable(order, at_day(2))) == (OrderState.CANCELLED, 0, False)
     assert order.invoices.filter(kind=InvoiceKind.CREDIT_NOTE).count() == 1
-    assert Job.objects.filter(task_name="payments.card.refund_in_full").count() == 1
+    assert Job.objects.filter(task_name="payments.card.send_refund").count() == 1
     assert list_email_kinds(order) == ["paid", "withdrawn", "refunded"]
     assert list_violations() == set()
 

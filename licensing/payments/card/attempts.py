@@ -105,7 +105,10 @@ def _check_payable(order: Order) -> None:
     elif order.state not in _UNPAID:
         raise NotToPay(f"{order} : {order.get_state_display().lower()}. Elle n'attend aucun paiement.")
     if not 0 < order.total_ttc == get_balance(order):
-        raise NotToPay("Une partie de cette commande est déjà réglée : le reste ne peut pas l'être par carte.")
+        raise NotToPay(
+            "Une partie de cette commande est déjà réglée, ou reprise par un avoir : le reste ne peut pas l'être par "
+            "carte."
+        )
     missing_details = preflight.check_order(order).missing if order.state != OrderState.CONFIRMED else []
     if missing_details:
         raise NotToPay(

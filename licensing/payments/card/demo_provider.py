@@ -11,14 +11,24 @@ from typing import TYPE_CHECKING, ClassVar
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
 from payments.dummy import DummyProvider
 
-from licensing.payments.card.provider_interface import EURO, ProviderOutcome, ProviderSession, SessionState, to_cents
+from licensing.payments.card.provider_interface import (
+    EURO,
+    ProviderOutcome,
+    ProviderRefund,
+    ProviderSession,
+    SessionState,
+    to_cents,
+)
 
 if TYPE_CHECKING:
     from licensing.payments.models import CardPayment
 
 ACCEPTED, DECLINED = "accepte", "refuse"
+#: Key in a payment's provider data: what was refunded, in cents, by number.
+_GIVEN_BACK = "given_back"
 
 
 class BankAnswerForm(forms.Form):
@@ -60,14 +70,24 @@ class DemoProvider(DummyProvider):
             stage=stages.get(answer, SessionState.OPEN),
             amount=to_cents(payment.total),
             currency=EURO,
-            refunded=payment.provider_data.get("given_back", 0),
+            refunds=tuple(
+                ProviderRefund(reference=f"demo-{number}", amount=amount, number=number)
+                for number, amount in payment.provider_data.get(_GIVEN_BACK, {}).items()
+            ),
         )
 
-    def refund_in_full(self, payment: CardPayment) -> None:
+    @transaction.atomic
+    def request_refund(self, payment: CardPayment, *, number: str, amount: int | None) -> None:
         """Record the refund on the payment itself: there is no real provider."""
-        type(payment).objects.filter(pk=payment.pk).update(
-            extra_data=json.dumps(payment.provider_data | {"given_back": to_cents(payment.total)})
-        )
+        locked = type(payment).objects.locked().get(pk=payment.pk)
+        outcome = self.fetch_outcome(locked)
+        left = outcome.amount - outcome.refunded
+        given_back = locked.provider_data.get(_GIVEN_BACK, {})
+        if left <= 0 or number in given_back:
+            return
+        given_back[number] = left if amount is None else min(amount, left)
+        locked.extra_data = json.dumps(locked.provider_data | {_GIVEN_BACK: given_back})
+        locked.save(update_fields=["extra_data"])
 
     def close(self, payment: CardPayment) -> None:
         """Do nothing: there is no session."""

@@ -13,10 +13,12 @@ from payments import PaymentStatus
 
 from licensing.exceptions import LicensingError
 from licensing.payments.card import attempts, settlement
-from licensing.payments.card.provider_interface import ProviderSession
+from licensing.payments.card.provider_interface import ProviderSession, to_cents, to_euros
 from licensing.payments.card.providers import get_provider
+from licensing.payments.card.refunds import has_unknown_refunds
 from licensing.payments.exceptions import CardsClosed, ProviderRefuses, ProviderSilent
-from licensing.payments.models import CardPayment
+from licensing.payments.models import CardPayment, Payment
+from licensing.payments.queries import get_card_net
 
 if TYPE_CHECKING:
     import datetime
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from licensing.payments.card.provider_interface import ProviderNotification
 
 logger = logging.getLogger(__name__)
+#: Number of the refund of a charge that was never due.
+UNDUE = "undue"
 _BY_TRANSFER = "Faites le remboursement par virement."
 _DISPUTED = (
     "Le porteur de la carte a contesté ce paiement, et sa banque le lui rend si elle lui donne raison : voyez ce "
@@ -75,14 +79,17 @@ def poll_payment(
         raise
 
 
-def refund_in_full(payment: CardPayment, *, at: datetime.datetime) -> CardPayment:
-    """Refund a payment in full at the provider, and record it. Idempotent.
+def send_refund(payment: CardPayment, *, refund_id: int | None, at: datetime.datetime) -> CardPayment:
+    """Have the provider make a refund that is in the books, and record its outcome. Idempotent.
 
-    If the provider rejects or does not answer, the payment's message tells the operator. Raises `CardsClosed` or
-    `ProviderSilent`.
+    `refund_id`: the negative payment; None for a charge that was never due, which goes back entirely. If the provider
+    rejects or does not answer, the payment's message tells the operator. Raises `CardsClosed` or `ProviderSilent`.
     """
+    number, amount = UNDUE, None
+    if refund_id is not None:
+        number, amount = str(refund_id), to_cents(-Payment.objects.get(pk=refund_id, card=payment).amount)
     try:
-        get_provider(payment).refund_in_full(payment)
+        get_provider(payment).request_refund(payment, number=number, amount=amount)
     except (CardsClosed, ProviderSilent):
         _set_message(payment, _REFUND_PENDING)
         raise
@@ -95,7 +102,7 @@ def refund_in_full(payment: CardPayment, *, at: datetime.datetime) -> CardPaymen
 
 
 def _already_refunded(payment: CardPayment, refusal: ProviderRefuses) -> bool:
-    """Return whether a rejected refund was already made in full at the provider; else set a message for the operator.
+    """Return whether all that the books gave back was refunded at the provider; else set a message for the operator.
 
     Otherwise the operator would refund it a second time by bank transfer.
     """
@@ -103,7 +110,7 @@ def _already_refunded(payment: CardPayment, refusal: ProviderRefuses) -> bool:
         outcome = get_provider(payment).fetch_outcome(payment)
     except ProviderRefuses:
         outcome = None
-    if outcome is not None and outcome.refunded >= outcome.amount:
+    if outcome is not None and to_euros(outcome.amount - outcome.refunded) <= get_card_net(payment):
         return True
     disputed = outcome is not None and outcome.disputed
     _set_message(payment, f"{refusal} {_DISPUTED if disputed else _BY_TRANSFER}")
@@ -136,3 +143,20 @@ def poll_open_payments(*, at: datetime.datetime, after: datetime.timedelta) -> i
         except Exception:  # a failure must not block the others; retried on the next run
             logger.exception("%s: nothing was learnt", payment)
     return len(waiting)
+
+
+def poll_charges(*, at: datetime.datetime, within: datetime.timedelta) -> int:
+    """Ask the provider about the refunds of recent charges, whose events may be lost; return how many had news."""
+    charges = CardPayment.objects.filter(
+        variant=settings.CARD_VARIANT, status=PaymentStatus.CONFIRMED, created__gt=at - within
+    )
+    count = 0
+    for payment in charges.order_by("pk"):
+        try:
+            outcome = get_provider(payment).fetch_outcome(payment)
+            if has_unknown_refunds(payment, outcome):
+                settlement.record_outcome(payment_id=payment.pk, outcome=outcome, at=at)
+                count += 1
+        except Exception:  # a failure must not block the others; asked again on the next run
+            logger.exception("%s: nothing was learnt of its refunds", payment)
+    return count

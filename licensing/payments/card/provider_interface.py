@@ -28,6 +28,20 @@ class SessionState(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRefund:
+    """One refund of a payment at the provider."""
+
+    # The provider's identifier.
+    reference: str
+    # In cents.
+    amount: int
+    # The number that we asked for it under; empty if it was made in the provider's dashboard.
+    number: str = ""
+    # Why it failed; empty if it did not.
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderOutcome:
     """Full state of a payment at the provider, so that the order and repetition of events do not matter."""
 
@@ -40,13 +54,15 @@ class ProviderOutcome:
     currency: str
     # Identifier of the charge, needed to refund it.
     charge: str = ""
-    # Refunded so far, in cents, by us or at the provider.
-    refunded: int = 0
-    # Identifier of the last refund, and why it failed, if it did.
-    refund: str = ""
-    refund_failure: str = ""
+    # By us or at the provider, those that failed as well.
+    refunds: tuple[ProviderRefund, ...] = ()
     # The cardholder disputed the payment with their bank.
     disputed: bool = False
+
+    @property
+    def refunded(self) -> int:
+        """Refunded so far, in cents."""
+        return sum(refund.amount for refund in self.refunds if not refund.failure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +102,11 @@ class CardProvider(Protocol):
     def fetch_outcome(self, payment: CardPayment) -> ProviderOutcome:
         """Fetch the state of the payment."""
 
-    def refund_in_full(self, payment: CardPayment) -> None:
-        """Refund the payment in full. Idempotent."""
+    def request_refund(self, payment: CardPayment, *, number: str, amount: int | None) -> None:
+        """Refund an amount of the payment, in cents, or what is left of it if that is less; None for all of that.
+
+        Idempotent by `number`, which is the refund's own.
+        """
 
     def close(self, payment: CardPayment) -> None:
         """Close the session so that it can no longer be paid. Idempotent."""

@@ -18,6 +18,7 @@ from licensing.payments.card.provider_interface import (
     REFUND_RETRIES,
     ProviderNotification,
     ProviderOutcome,
+    ProviderRefund,
     ProviderSession,
     SessionState,
     to_cents,
@@ -50,6 +51,7 @@ EVENT_TYPES = frozenset(
     }
 )
 _TOKEN = "payment"  # noqa: S105 - metadata key of our token at Stripe
+_NUMBER = "refund"  # metadata key of a refund's number
 _EXPAND = ["payment_intent.latest_charge.refunds"]
 _FAILED_STATUSES = ("failed", "canceled")
 #: Statuses of a PaymentIntent whose payment failed.
@@ -140,8 +142,6 @@ class StripeCheckout(StripeProviderV3):
         session = self._call(self.client.v1.checkout.sessions.retrieve, payment.transaction_id, {"expand": _EXPAND})
         intent = session.payment_intent
         charge = intent.latest_charge if intent else None
-        refunds = list(charge.refunds.data) if charge and charge.refunds else []
-        latest = max(refunds, key=lambda refund: refund.created, default=None)
         return ProviderOutcome(
             reference=session.id,
             token=session.client_reference_id or "",
@@ -150,27 +150,36 @@ class StripeCheckout(StripeProviderV3):
             currency=(session.currency or "").upper(),
             charge=intent.id if intent else "",
             # Not `charge.amount_refunded`, which may include a refund that failed afterwards.
-            refunded=sum(refund.amount for refund in refunds if refund.status not in _FAILED_STATUSES),
-            refund=latest.id if latest else "",
-            refund_failure=_failure_reason(latest) if latest and latest.status in _FAILED_STATUSES else "",
+            refunds=tuple(_read_refund(refund) for refund in self._list_refunds(charge)),
             disputed=bool(charge and charge.disputed),
         )
 
-    def refund_in_full(self, payment: CardPayment) -> None:
-        """Refund the remaining amount, if any."""
+    def _list_refunds(self, charge: Any) -> list[stripe.Refund]:
+        """Return all refunds of a charge: Stripe sends the last ten with it."""
+        if charge is None or not charge.refunds:
+            return []
+        if not charge.refunds.has_more:
+            return list(charge.refunds.data)
+        # A charge of ours is refunded a hundred times at most: each is a click of the operator.
+        page = self._call(self.client.v1.refunds.list, {"charge": charge.id, "limit": 100})
+        return list(page.data)
+
+    def request_refund(self, payment: CardPayment, *, number: str, amount: int | None) -> None:
+        """Ask for a refund, unless it was made already."""
         outcome = self.fetch_outcome(payment)
-        if outcome.refunded >= outcome.amount:
+        # The remainder at most: part of it may have been refunded in the dashboard.
+        left = outcome.amount - outcome.refunded
+        if left <= 0 or any(refund.number == number and not refund.failure for refund in outcome.refunds):
             return
         # Stripe replays its answer for a key, even a rejection. A retry after a failure has its own key; concurrent
         # requests share one.
-        key = f"refund-{payment.token}-{outcome.refund}-{payment.provider_data.get(REFUND_RETRIES, 0)}"
+        key = f"refund-{payment.token}-{number}-{payment.provider_data.get(REFUND_RETRIES, 0)}"
         self._call(
             self.client.v1.refunds.create,
             {
                 "payment_intent": outcome.charge,
-                # The remainder: part of it may have been refunded in the dashboard.
-                "amount": outcome.amount - outcome.refunded,
-                "metadata": {_TOKEN: payment.token, "order": str(payment.order_id)},
+                "amount": left if amount is None else min(amount, left),
+                "metadata": {_TOKEN: payment.token, "order": str(payment.order_id), _NUMBER: number},
             },
             {"idempotency_key": key},
         )
@@ -246,6 +255,16 @@ def _session_stage(session: stripe.checkout.Session) -> SessionState:
 
 def _token_from_metadata(subject: Any) -> str:
     return str(subject.metadata[_TOKEN]) if subject.metadata and _TOKEN in subject.metadata else ""
+
+
+def _read_refund(refund: stripe.Refund) -> ProviderRefund:
+    metadata: Any = refund.metadata
+    return ProviderRefund(
+        reference=refund.id,
+        amount=refund.amount,
+        number=str(metadata[_NUMBER]) if metadata and _NUMBER in metadata else "",
+        failure=_failure_reason(refund) if refund.status in _FAILED_STATUSES else "",
+    )
 
 
 def _failure_reason(refund: stripe.Refund) -> str:

@@ -21,7 +21,8 @@ from licensing.exceptions import LicensingError
 from licensing.orders.models import OrderState
 from licensing.payments.card import attempts, provider_calls
 from licensing.payments.card.providers import get_provider
-from licensing.payments.models import CardPayment, Payment
+from licensing.payments.models import CardPayment
+from licensing.payments.queries import get_card_net
 from web.access import signed_in
 
 if TYPE_CHECKING:
@@ -96,9 +97,8 @@ def _get_own_payment(request: AuthenticatedRequest, token: str) -> CardPayment:
 
 
 def _is_refunded(payment: CardPayment) -> bool:
-    """Return whether the payment is being refunded, or was never due."""
-    refunded = Payment.objects.filter(card=payment, refunds__isnull=False).exists()
-    return refunded or payment.status == PaymentStatus.REFUNDED or not payment.payment_set.exists()
+    """Return whether all of the payment is being refunded, or was never due."""
+    return get_card_net(payment) <= 0 or payment.status == PaymentStatus.REFUNDED
 
 
 def _subscription_context(payment: CardPayment, buyer: User) -> dict[str, object]:

@@ -73,18 +73,20 @@ def reverse_payment(
         at=at,
     )
     if order.state == OrderState.PAID and get_balance(order) > 0:
-        _await_payment_again(order, by=by, at=at)
+        await_payment_again(order, by=by, at=at)
     if reason == ReversalReason.UNPAID:
         notifications.notify_buyer(order, notifications.PAYMENT_REVERSED, at=at, payment=reversal.pk)
     return reversal
 
 
-def _await_payment_again(order: Order, *, by: User, at: datetime.datetime) -> None:
+def await_payment_again(order: Order, *, by: User, at: datetime.datetime) -> None:
     """Put a paid order back to what it was before the payment that completed it."""
+    # An order that was paid by card at once was never confirmed.
+    order.confirmed_at = order.confirmed_at or order.paid_at
     order.state, order.paid_at = OrderState.CONFIRMED, None
-    # What is missing was not paid by card: a card payment is refunded, not reversed.
+    # What is missing is not paid by card again: cards pay whole orders.
     order.method = SettlementMethod.MANDATE
-    order.save(update_fields=["state", "paid_at", "method"])
+    order.save(update_fields=["state", "confirmed_at", "paid_at", "method"])
     rights.await_payment_again(order, until=get_rights_end(order, order.invoices.current().get()))
     summary = f"de nouveau à régler : {formatting.euros(get_balance(order))} manquent ; la facture ne change pas."
     order_events.record(order, "unpaid_again", summary, by=by, at=at)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from django.db import connection
 
 from licensing.payments import tasks
@@ -22,9 +24,9 @@ def run_jobs():
         cursor.execute(
             "UPDATE procrastinate_jobs SET status = 'succeeded'"
             " WHERE status = 'todo' AND task_name LIKE 'payments.card.%'"
-            " RETURNING task_name, (args->>'payment_id')::bigint"
+            " RETURNING task_name, args - 'schema'"
         )
-        jobs = cursor.fetchall()
-    for name, number in jobs:
-        getattr(tasks, name.rpartition(".")[2])(payment_id=number)
+        jobs = [(name, json.loads(arguments)) for name, arguments in cursor]
+    for name, arguments in jobs:
+        getattr(tasks, name.rpartition(".")[2])(**arguments)
     return [name.rpartition(".")[2] for name, _ in jobs]

@@ -190,6 +190,8 @@ class FakeStripe:
             return self._create(parameters)
         if (method, path) == ("POST", "/v1/refunds"):
             return self._refund(parameters)
+        if (method, path) == ("GET", "/v1/refunds"):
+            return self._list_refunds(parameters["charge"], int(parameters.get("limit", 10)))
         if found := re.fullmatch(r"/v1/checkout/sessions/(\w+)(/expire)?", path):
             held = self.sessions.get(found[1])
             if held is None:
@@ -269,6 +271,10 @@ class FakeStripe:
         charge["refunded"] = charge["amount_refunded"] == charge["amount"]
         return refund
 
+    def _list_refunds(self, charge: str, limit: int) -> dict:
+        mine = [one for one in reversed(self.refunds) if one["charge"] == charge]
+        return {"object": "list", "url": "/v1/refunds", "data": mine[:limit], "has_more": len(mine) > limit}
+
     def _given_back(self, charge: dict) -> int:
         return sum(one["amount"] for one in self.refunds if one["charge"] == charge["id"] and one["status"] != "failed")
 
@@ -279,8 +285,8 @@ class FakeStripe:
         shown = {name: value for name, value in session.items() if not name.startswith("_")}
         if expanded and shown["payment_intent"]:
             charge = dict(self._charge_of(session["id"]))
-            mine = [one for one in reversed(self.refunds) if one["charge"] == charge["id"]]
-            charge["refunds"] = {"object": "list", "data": mine, "has_more": False}
+            # Ten at most come with a charge.
+            charge["refunds"] = self._list_refunds(charge["id"], 10)
             shown["payment_intent"] = {**self.intents[session["payment_intent"]], "latest_charge": charge}
         return shown
 

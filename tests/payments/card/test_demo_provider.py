@@ -63,7 +63,7 @@ def test_a_refund_gives_the_money_back_once(portal, db):
     operator = UserFactory(is_superuser=True)
     cancel(order_id=payment.order_id, reason="Essai.", by=operator, at=TERM)
     card.refund(payment_id=payment.order.payments.get().pk, by=operator, at=TERM)
-    assert run_jobs() == ["refund_in_full"]
+    assert run_jobs() == ["send_refund"]
     payment.refresh_from_db()
     assert (payment.status, payment.captured_amount) == (PaymentStatus.REFUNDED, 0)
     assert get_effects(payment.order)["payments"] == [PRICE, -PRICE]

@@ -133,7 +133,7 @@ def test_an_unexpected_payment_grants_nothing_and_is_refunded(stripe, opened, te
     stripe.sessions[session].update(wrong)
     assert tell(paid).status_code == 200
     assert get_effects(payment.order) == NO_EFFECTS
-    assert run_jobs() == ["refund_in_full"]
+    assert run_jobs() == ["send_refund"]
     payment.refresh_from_db()
     assert (payment.status, payment.message) == (PaymentStatus.REFUNDED, "")
     assert len(stripe.refunds) == 1
@@ -147,7 +147,7 @@ def test_an_order_paid_in_two_windows_is_paid_once(stripe, opened, portal, tell)
     other = open_checkout(second, portal)
     for event in (stripe.pay(session), stripe.pay(other)):
         assert tell(event).status_code == 200
-    assert run_jobs() == ["refund_in_full"]
+    assert run_jobs() == ["send_refund"]
     assert get_effects(first.order) == {"payments": [PRICE, PRICE, -PRICE], "invoices": ["invoice"], "licences": [5]}
     second.refresh_from_db()
     assert (second.status, len(stripe.refunds)) == (PaymentStatus.REFUNDED, 1)
@@ -166,9 +166,11 @@ def test_the_operator_s_refund_is_in_the_books_at_once_and_sent_once(stripe, ope
         card.refund(payment_id=money.pk, by=operator, at=TERM)
     assert get_effects(payment.order)["payments"] == [PRICE, -PRICE]
     assert stripe.refunds == []
-    assert set(run_jobs()) == {"refund_in_full"}
+    assert set(run_jobs()) == {"send_refund"}
     # As when a worker was killed before recording the refund.
-    provider_calls.refund_in_full(CardPayment.objects.get(), at=TERM)
+    provider_calls.send_refund(
+        CardPayment.objects.get(), refund_id=payment.order.payments.get(amount__lt=0).pk, at=TERM
+    )
     tell(stripe.event("charge.refunded", stripe.charges["ch_00000003"]))
     assert [refund["amount"] for refund in stripe.refunds] == [19900]
     assert get_effects(payment.order)["payments"] == [PRICE, -PRICE]
@@ -186,7 +188,7 @@ def test_a_failed_refund_waits_for_the_operator(stripe, opened, tell):
     assert payment.captured_amount == PRICE
     # A second request creates another refund.
     card.retry_refund(card_payment_id=payment.pk, by=UserFactory(is_superuser=True), at=TERM)
-    assert run_jobs() == ["refund_in_full"]
+    assert run_jobs() == ["send_refund"]
     payment.refresh_from_db()
     assert (payment.status, payment.message, len(stripe.refunds)) == (PaymentStatus.REFUNDED, "", 2)
 
@@ -208,16 +210,6 @@ def test_a_disputed_payment_is_shown_until_the_operator_acknowledges_it(stripe, 
     assert card.dismiss_message(card_payment_id=payment.pk, by=UserFactory(is_superuser=True), at=TERM).message == ""
 
 
-def test_a_partial_refund_is_shown_and_changes_nothing(stripe, opened, tell):
-    payment, session = opened
-    tell(stripe.pay(session))
-    tell(stripe.refund(session, 5000))
-    payment.refresh_from_db()
-    assert payment.message.startswith("50,00\u00a0€ remboursés chez le prestataire")
-    assert payment.captured_amount == Decimal("149.00")
-    assert get_effects(payment.order) == PAID_ONCE
-
-
 def test_while_stripe_is_down_nothing_is_lost(stripe, portal, tell):
     payment = StartedPaymentFactory()
     portal.force_login(payment.order.placed_by)
@@ -231,7 +223,7 @@ def test_while_stripe_is_down_nothing_is_lost(stripe, portal, tell):
     assert tell(paid).status_code == 503
     assert "ne payez pas une seconde fois" in portal.get(f"/paiement/{payment.token}/retour/").content.decode()
     with pytest.raises(ProviderSilent):
-        provider_calls.refund_in_full(payment, at=TERM)
+        provider_calls.send_refund(payment, refund_id=None, at=TERM)
     assert get_effects(payment.order) == NO_EFFECTS
     stripe.down = False
     assert tell(paid).status_code == 200

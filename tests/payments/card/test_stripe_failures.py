@@ -115,7 +115,7 @@ def test_a_pending_refund_says_so_until_it_is_sent(stripe, owed):
         run_jobs()
     assert get_status(payment)[1].startswith("Le remboursement n'est pas encore parti")
     stripe.down = False
-    provider_calls.refund_in_full(payment, at=TERM)
+    provider_calls.send_refund(payment, refund_id=None, at=TERM)
     assert get_status(payment) == (PaymentStatus.REFUNDED, "")
 
 
@@ -140,7 +140,7 @@ def test_a_refund_waits_while_our_api_key_is_rejected(stripe, owed, monkeypatch,
     assert tell(stripe.event("checkout.session.completed", stripe.sessions[session])).status_code == 503
     assert "does not accept our key" in caplog.text
     monkeypatch.undo()
-    provider_calls.refund_in_full(payment, at=TERM)
+    provider_calls.send_refund(payment, refund_id=None, at=TERM)
     assert get_status(payment) == (PaymentStatus.REFUNDED, "")
 
 
@@ -174,7 +174,7 @@ def test_stripe_is_never_called_inside_a_transaction(committing, stripe, portal,
     operator = UserFactory(is_superuser=True)
     cancel(order_id=payment.order_id, reason="Commandée deux fois.", by=operator, at=TERM)
     card.refund(payment_id=payment.order.payments.get(amount=PRICE).pk, by=operator, at=TERM)
-    assert run_jobs() == ["refund_in_full"]
+    assert run_jobs() == ["send_refund"]
     assert len(stripe.refunds) == 1
     silent = StartedPaymentFactory()
     open_checkout(silent, portal)
