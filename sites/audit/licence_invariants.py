@@ -98,14 +98,15 @@ LICENCE_INVARIANTS = (
         "9. Aucune licence sans ligne de commande, et pas plus que la ligne n'en compte",
         """
         SELECT format('provenance n° %s : %s licences en clés pour %s commandées', entitlement.id,
-                      coalesce(issued.units, 0), coalesce(line.quantity::text, 'aucune'))
+                      coalesce(issued.units, 0),
+                      coalesce((line.quantity - line.taken_back)::text, 'aucune'))
         FROM entitlements_entitlement AS entitlement
         LEFT JOIN orders_orderline AS line ON line.entitlement_id = entitlement.id
         LEFT JOIN (
             SELECT entitlement_id, sum(units) AS units FROM entitlements_activationkey
             WHERE revoked_at IS NULL GROUP BY entitlement_id
         ) AS issued ON issued.entitlement_id = entitlement.id
-        WHERE line.id IS NULL OR coalesce(issued.units, 0) > line.quantity
+        WHERE line.id IS NULL OR coalesce(issued.units, 0) > line.quantity - line.taken_back
         """,
     ),
     Invariant(
@@ -218,13 +219,13 @@ TENANT_INVARIANTS = (
         "9. Un lot contient ce que sa ligne de commande compte, et chaque ligne a son lot",
         """
         SELECT format('lot %%s : %%s licences, ligne de commande %%s', coalesce(pool.id::text, 'absent'),
-                      coalesce(pool.capacity, 0), coalesce(line.quantity, 0))
+                      coalesce(pool.capacity, 0), coalesce(line.quantity - line.taken_back, 0))
         FROM (
             SELECT * FROM public.entitlements_entitlement WHERE collectivity_id = %(collectivity)s
         ) AS entitlement
         FULL JOIN pools_pool AS pool ON pool.entitlement_id = entitlement.id
         LEFT JOIN public.orders_orderline AS line ON line.entitlement_id = entitlement.id
-        WHERE pool.id IS NULL OR entitlement.id IS NULL OR pool.capacity <> line.quantity
+        WHERE pool.id IS NULL OR entitlement.id IS NULL OR pool.capacity <> line.quantity - line.taken_back
         """,
     ),
     Invariant(

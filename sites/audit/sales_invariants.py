@@ -5,14 +5,18 @@ A unit is usable only if an order line counts it, its order's state allows it, a
 
 from __future__ import annotations
 
+from sites.audit.credit_invariants import CARD_REFUNDS, CREDIT_NOTES
 from sites.audit.invariants import Invariant
 
-#: Invoices without a credit note, by order; payments less refunds, by order.
+#: Invoices that no credit note cancels, less partial ones, by order; payments less refunds, by order.
 _LIVE = """
-    SELECT invoice.order_id, count(*) AS invoices, sum(invoice.total_ttc) AS total
+    SELECT invoice.order_id, count(*) AS invoices, sum(invoice.total_ttc - coalesce(partial.total, 0)) AS total
     FROM billing_invoice AS invoice
+    LEFT JOIN (
+        SELECT corrects_id, sum(total_ttc) AS total FROM billing_invoice WHERE is_partial GROUP BY corrects_id
+    ) AS partial ON partial.corrects_id = invoice.id
     WHERE invoice.kind = 'invoice'
-      AND NOT EXISTS (SELECT FROM billing_invoice AS note WHERE note.corrects_id = invoice.id)
+      AND NOT EXISTS (SELECT FROM billing_invoice AS note WHERE note.corrects_id = invoice.id AND NOT note.is_partial)
     GROUP BY invoice.order_id
 """
 _RECEIVED = "SELECT order_id, sum(amount) AS total FROM payments_payment GROUP BY order_id"
@@ -72,13 +76,12 @@ SALES_INVARIANTS = (
         SELECT format('facture %s : %s € HT, %s € TTC ; sa commande %s et %s', invoice.number, invoice.total_ht,
                       invoice.total_ttc, sale.total_ht, sale.total_ttc)
         FROM billing_invoice AS invoice JOIN orders_order AS sale ON sale.id = invoice.order_id
-        WHERE invoice.total_ht <> sale.total_ht OR invoice.total_ttc <> sale.total_ttc
-        UNION ALL
-        SELECT format('avoir %s et facture %s', note.number, invoice.number)
-        FROM billing_invoice AS note JOIN billing_invoice AS invoice ON invoice.id = note.corrects_id
-        WHERE note.order_id <> invoice.order_id OR note.total_ttc <> invoice.total_ttc OR invoice.kind <> 'invoice'
+        WHERE invoice.kind = 'invoice'
+          AND (invoice.total_ht <> sale.total_ht OR invoice.total_ttc <> sale.total_ttc)
         """,
     ),
+    CREDIT_NOTES,
+    CARD_REFUNDS,
     Invariant(
         "one_invoice",
         "12. Une commande facturée ou réglée a une facture et une seule qu'aucun avoir n'annule ; les autres n'en ont "
@@ -98,7 +101,11 @@ SALES_INVARIANTS = (
         FROM orders_order AS sale
         LEFT JOIN ({_LIVE}) AS live ON live.order_id = sale.id
         LEFT JOIN ({_RECEIVED}) AS received ON received.order_id = sale.id
-        WHERE (sale.state = 'paid' AND coalesce(received.total, 0) < coalesce(live.total, 0))
+        WHERE (sale.state = 'paid' AND coalesce(received.total, 0) < coalesce(live.total, 0)
+               -- Refunded in the card provider's dashboard: the operator decides what becomes of it.
+               AND coalesce(live.total, 0) - coalesce(received.total, 0) > coalesce((
+                   SELECT -sum(amount) FROM payments_payment
+                   WHERE order_id = sale.id AND provider_refund <> ''), 0))
            OR (sale.state = 'confirmed' AND coalesce(received.total, 0) >= coalesce(live.total, 0))
            OR (sale.state NOT IN ('paid', 'confirmed', 'cancelled') AND coalesce(received.total, 0) <> 0)
            OR coalesce(received.total, 0) < 0
@@ -151,7 +158,7 @@ SALES_INVARIANTS = (
            OR (sale.state NOT IN ('draft', 'in_review', 'cancelled') AND entitlement.id IS NULL)
         UNION ALL
         SELECT format('commande n° %s de la boutique : %s licences en abonnements pour %s commandées', sale.id,
-                      coalesce(sum(subscription.size), 0), line.quantity)
+                      coalesce(sum(subscription.size), 0), line.quantity - line.taken_back)
         FROM orders_order AS sale
         JOIN orders_orderline AS line ON line.order_id = sale.id
         JOIN entitlements_entitlement AS entitlement ON entitlement.id = line.entitlement_id
@@ -159,7 +166,7 @@ SALES_INVARIANTS = (
         LEFT JOIN entitlements_subscription AS subscription ON subscription.key_id = key.id
         WHERE sale.kind = 'shop'
         GROUP BY sale.id, line.id
-        HAVING coalesce(sum(subscription.size), 0) <> line.quantity
+        HAVING coalesce(sum(subscription.size), 0) <> line.quantity - line.taken_back
         """,
     ),
     Invariant(

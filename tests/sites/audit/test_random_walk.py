@@ -23,14 +23,18 @@ from licensing.orders.models import Order
 from licensing.orders.vat import VatTreatment
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
+from licensing.payments.card import settlement
+from licensing.payments.card.provider_interface import EURO, ProviderOutcome, ProviderRefund, SessionState, to_cents
 from licensing.payments.contract_withdrawals import withdraw_from_contract
 from licensing.payments.models import CardPayment
+from licensing.payments.partial_credits import credit_in_part, demand_refunded_part
 from licensing.payments.queries import get_surplus, list_owed_orders
 from licensing.pools import operations as pools
 from licensing.pools.emails import check_due
 from licensing.pools.models import Allocation, Pool
 from mailing import kinds, leases
 from sites.audit.checks import check_all
+from sites.back_office import work_queue
 from tests.factories.accounts import UserFactory
 from tests.factories.billing_details import BillingDetailsFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory
@@ -104,7 +108,9 @@ class RandomWalk:
         if order.state == "draft":
             actions.choose_card(order, at=self.at)
         attempt = card.start_attempt(order_id=order.pk, by=order.placed_by, at=self.at)
-        CardPayment.objects.filter(pk=attempt.pk).update(status="confirmed", transaction_id=f"pi_{attempt.pk}")
+        CardPayment.objects.filter(pk=attempt.pk).update(
+            status="confirmed", transaction_id=f"pi_{attempt.pk}", captured_amount=attempt.total
+        )
         payment_operations.settle_by_card(card_payment_id=attempt.pk, at=self.at)
 
     def correct_vat(self, order):
@@ -120,6 +126,35 @@ class RandomWalk:
 
     def cancel(self, order):
         billing_operations.cancel(order_id=order.pk, reason="Double.", **self.by())
+
+    def credit_in_part(self, order):
+        licences, amount = self.draw.choice([(0, 5), (1, None), (2, None), (1, 30), (0, order.total_ttc / 3)])
+        credit_in_part(
+            order_id=order.pk,
+            licences=licences,
+            amount=None if amount is None else round(amount, 2),
+            reason="Classes fermées.",
+            **self.by(),
+        )
+
+    def refund_in_dashboard(self):
+        """Have the provider say that a part of a card payment was refunded in its dashboard, or all of it."""
+        for payment in CardPayment.objects.filter(status="confirmed").order_by("pk")[self.draw.randrange(2) :][:1]:
+            amount = self.draw.choice([500, 2000, to_cents(payment.captured_amount)])
+            outcome = ProviderOutcome(
+                reference=payment.transaction_id,
+                token=payment.token,
+                stage=SessionState.PAID,
+                amount=to_cents(payment.total),
+                currency=EURO,
+                refunds=(ProviderRefund(reference=f"re_{self.draw.randrange(10**9)}", amount=amount),),
+            )
+            settlement.record_outcome(payment_id=payment.pk, outcome=outcome, at=self.at)
+
+    def demand_again(self):
+        for order in work_queue.list_waiting_orders("avoirs", self.at.date())[:1]:
+            demand_refunded_part(order_id=order.pk, **self.by())
+            self.done["demanded"] += 1
 
     def prolong(self, order):
         until = self.at.date() + datetime.timedelta(days=self.draw.randrange(90))
@@ -215,12 +250,12 @@ class RandomWalk:
 
     BEGIN = (
         draft, place, purchase, purchase, clock, order_as_a_person, announce, announce, announce, revoke,
-        deliver, deliver, deliver,
+        deliver, deliver, deliver, refund_in_dashboard, demand_again,
     )  # fmt: skip
     GO_ON = (
         confirm, confirm, pay, pay, upload, refuse, pay_by_card, cancel, prolong, suspend, restore, refund,
         reverse, give_back, move, follow, reinvoice,
-        take_back, correct, withdraw, correct_vat,
+        take_back, correct, withdraw, correct_vat, credit_in_part, credit_in_part,
     )  # fmt: skip
 
 
