@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from django.db.models import QuerySet
+    from django.db.models.expressions import CombinedExpression
 
 
 class OrderQueue(NamedTuple):
@@ -60,10 +61,20 @@ def _to_refund(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
 
 def _overpaid(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
     """Keep paid orders that received more than they cost."""
-    return orders.filter(pk__in=_with_received(OrderState.PAID, F("order__total_ttc")))
+    return orders.filter(pk__in=_with_received(OrderState.PAID, F("order__total_ttc") - F("order__credited")))
 
 
-def _with_received(state: OrderState, more_than: Decimal | F) -> QuerySet[Payment, Any]:
+def _to_credit(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    """Keep paid orders of which a part was refunded in the card provider's dashboard."""
+    refunded = Payment.objects.exclude(provider_refund="").values("order")
+    return (
+        orders.filter(pk__in=refunded, state=OrderState.PAID)
+        .alias(received=sum_received())
+        .filter(received__lt=F("total_ttc") - F("credited"))
+    )
+
+
+def _with_received(state: OrderState, more_than: Decimal | CombinedExpression) -> QuerySet[Payment, Any]:
     """Return the ids of the orders in that state that received more than that, less what went back."""
     # One grouped sum: a subquery per order takes a second on tens of thousands of orders.
     received = Payment.objects.filter(order__state=state).order_by().values("order").annotate(received=Sum("amount"))
@@ -123,6 +134,13 @@ ORDER_QUEUES: dict[str, OrderQueue] = {
         "commandes dont le paiement par carte est à rapprocher",
         urgent=True,
         select=_with_card_to_reconcile,
+    ),
+    "avoirs": OrderQueue(
+        "remboursée en partie : avoir à établir",
+        "commande remboursée en partie chez le prestataire : établir l'avoir, ou dire que le reste est dû",
+        "commandes remboursées en partie chez le prestataire : établir les avoirs, ou dire que le reste est dû",
+        urgent=True,
+        select=_to_credit,
     ),
     "rembourser": OrderQueue(
         "à rembourser",

@@ -106,6 +106,7 @@ def test_every_list_and_detail_page_of_the_admin_has_no_problems(committing, sit
         paths = [reverse("admin:index", urlconf=PORTAL), reverse("admin:tenants_collectivity_add", urlconf=PORTAL)]
         paths.append(reverse("admin:billing_invoice_batch", urlconf=PORTAL))
         paths.append(reverse("admin:orders_order_action", args=[sold.pk, "reglement"], urlconf=PORTAL))
+        paths.append(reverse("admin:orders_order_action", args=[sold.pk, "avoir-partiel"], urlconf=PORTAL))
         order_card = reverse("admin:orders_order_change", args=[Order.objects.first().pk], urlconf=PORTAL)
         # From the registry, so that a new list cannot be forgotten.
         for model in admin.site._registry:  # noqa: SLF001 - no public way to ask what is registered
@@ -115,7 +116,7 @@ def test_every_list_and_detail_page_of_the_admin_has_no_problems(committing, sit
                 paths.append(reverse(f"{base}_change", args=[first.pk], urlconf=PORTAL))
     visit = open_signed_in(site, "peps.localhost", operator)
     # At phone width the theme lays out each kind of page alike: one of each is enough.
-    on_a_telephone = {*paths[:4], reverse("admin:orders_order_changelist", urlconf=PORTAL), order_card}
+    on_a_telephone = {*paths[:5], reverse("admin:orders_order_changelist", urlconf=PORTAL), order_card}
     found = {}
     for path in paths:
         visit.open(path)

@@ -47,7 +47,7 @@ def _explain_taking_back(invoice: Invoice, _at: datetime.datetime) -> list[str]:
 
 def _reissue(invoice: Invoice, *, reason: str, by: User, at: datetime.datetime) -> str:
     issued = billing_operations.reissue_invoice(invoice_id=invoice.pk, reason=reason, by=by, at=at)
-    return f"{invoice} annulée par l'avoir {invoice.credit} ; facture {issued} émise."
+    return f"{invoice} annulée par l'avoir {invoice.get_cancelling_note()} ; facture {issued} émise."
 
 
 def _explain_reissue(invoice: Invoice, _at: datetime.datetime) -> list[str]:

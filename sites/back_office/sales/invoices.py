@@ -71,7 +71,7 @@ class InvoiceAdmin(DepositBatchActions, ActionAdmin[Invoice]):
     admin_actions = INVOICE_ACTIONS
 
     def get_fields(self, request: HttpRequest, obj: Invoice | None = None) -> tuple[str, ...]:
-        """Return the fields; a credit note shows the invoice it cancels instead of a due date."""
+        """Return the fields; a credit note shows the invoice it corrects instead of a due date."""
         is_credit_note = obj is not None and obj.kind == InvoiceKind.CREDIT_NOTE
         return (
             "kind",
@@ -122,9 +122,14 @@ class InvoiceAdmin(DepositBatchActions, ActionAdmin[Invoice]):
         return str(dict(PlatformStatus._meta.get_field("state").flatchoices).get(state, "–"))  # noqa: SLF001 - documented
 
     def status_sentences(self, row: Invoice) -> list[str]:
-        """Return whether the invoice is cancelled or turned down."""
-        credit = Invoice.objects.filter(corrects=row).first()
-        sentences = [f"Annulée par l'avoir {credit}."] if credit else []
+        """Return what credit notes took back of the invoice, and whether it was turned down."""
+        notes = row.credit_notes.defer("xml", "snapshot").order_by("pk")
+        sentences = [
+            f"{'Reprise en partie' if one.is_partial else 'Annulée'} par l'avoir {one}, de {self.money(one)}."
+            for one in notes
+        ]
+        if row.corrects is not None:
+            sentences = [f"{'Avoir partiel' if row.is_partial else 'Avoir'} sur la facture {row.corrects}."]
         last = row.get_latest_status()
         if is_turned_down(row) and last is not None:
             sentences.append(f"{last.get_state_display()} : {last.reason} Elle est à refaire sous un nouveau numéro.")

@@ -16,6 +16,7 @@ from licensing.orders.operations.grants import OWED_STATES
 from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
 from licensing.orders.rights import PROVISIONAL_DAYS
 from sites.back_office.sales.admin_actions import AdminAction
+from sites.back_office.sales.credit_actions import CREDIT_ACTIONS
 from sites.back_office.sales.forms import (
     PostedScanForm,
     ProlongationForm,
@@ -178,7 +179,8 @@ def _explain_cancellation(order: Order, _at: datetime.datetime) -> list[str]:
     if held:
         sentences.append(f"Ils servent aujourd'hui à {pluralize(held, 'enseignant')}.")
     if order.state in (OrderState.CONFIRMED, OrderState.PAID):
-        sentences.append(f"Un avoir annule la facture {order.invoices.current().get()}.")
+        rest = ", pour ce qu'il en reste" if order.credited else ""
+        sentences.append(f"Un avoir annule la facture {order.invoices.current().get()}{rest}.")
     received = get_amount_received(order)
     if received > 0:
         sentences.append(f"{euros(received)} reçus seront à rembourser, depuis « Règlements ».")
@@ -237,6 +239,7 @@ ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
         run=_confirm,
     ),
     *MONEY_ACTIONS,
+    *CREDIT_ACTIONS,
     AdminAction(
         path="refuser-le-bon",
         label="Refuser le document déposé",

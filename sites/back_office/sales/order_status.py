@@ -14,6 +14,7 @@ from licensing.orders.withdrawal_period import get_refund_deadline
 
 if TYPE_CHECKING:
     import datetime
+    from decimal import Decimal
 
 
 def list_entitlements(order: Order) -> list[Entitlement]:
@@ -86,22 +87,52 @@ def _describe_step(order: Order) -> str:
     if order.state in _STEP_SENTENCES:
         return _STEP_SENTENCES[OrderState(order.state)]
     received = get_amount_received(order)
+    if order.state == OrderState.CONFIRMED:
+        return _describe_owed_order(order, received)
+    if order.state == OrderState.PAID:
+        return _describe_paid_order(order, received)
+    owed = f" {euros(received)} reçus restent à rembourser{_describe_refund_deadline(order)}." if received > 0 else ""
+    return f"Annulée. {order.cancellation_reason}{owed}".strip()
+
+
+def _describe_owed_order(order: Order, received: Decimal) -> str:
+    if redo := _describe_turned_down(order):
+        return redo
+    left = f" ; {euros(received)} reçus, {euros(order.owed - received)} restent à régler" if received else ""
+    return f"Facturée, {euros(order.owed)} à régler{_describe_credited(order)}{left}."
+
+
+def _describe_paid_order(order: Order, received: Decimal) -> str:
+    if received < order.owed:
+        return _describe_missing_credit(order, received)
+    excess = received - order.owed
+    surplus = f" Trop-perçu : {euros(excess)}, à rendre ou à reporter." if excess > 0 else ""
+    redo = _describe_turned_down(order)
+    return f"Réglée : {euros(received)} reçus{_describe_credited(order)}.{surplus}{f' {redo}' if redo else ''}"
+
+
+def _describe_turned_down(order: Order) -> str:
+    """Return what is to be done of an invoice that was turned down; empty if it was not."""
     turned_down = order.invoices.rejected().first()
-    redo = (
+    if turned_down is None:
+        return ""
+    return (
         f"La facture {turned_down} a été rejetée ou refusée : complétez les références si le motif les met en cause, "
         "puis refaites-la sous un nouveau numéro, depuis sa fiche."
     )
-    if order.state == OrderState.CONFIRMED:
-        if turned_down is not None:
-            return redo
-        left = f" ; {euros(received)} reçus, {euros(order.total_ttc - received)} restent à régler" if received else ""
-        return f"Facturée, {euros(order.total_ttc)} à régler{left}."
-    if order.state == OrderState.PAID:
-        excess = received - order.total_ttc
-        surplus = f" Trop-perçu : {euros(excess)}, à rendre ou à reporter." if excess > 0 else ""
-        return f"Réglée : {euros(received)} reçus.{surplus}{f' {redo}' if turned_down is not None else ''}"
-    owed = f" {euros(received)} reçus restent à rembourser{_describe_refund_deadline(order)}." if received > 0 else ""
-    return f"Annulée. {order.cancellation_reason}{owed}".strip()
+
+
+def _describe_credited(order: Order) -> str:
+    """Return what partial credit notes took back of the price, in brackets; empty if there is none."""
+    return f" ({euros(order.total_ttc)} moins {euros(order.credited)} d'avoir)" if order.credited else ""
+
+
+def _describe_missing_credit(order: Order, received: Decimal) -> str:
+    """Return what is to be decided on a paid order of which a part was refunded in the provider's dashboard."""
+    return (
+        f"Réglée, puis remboursée en partie chez le prestataire de paiement : {euros(received)} restent reçus sur "
+        f"{euros(order.owed)} dus. Établissez l'avoir de {euros(order.owed - received)}, ou dites que le reste est dû."
+    )
 
 
 def _describe_refund_deadline(order: Order) -> str:

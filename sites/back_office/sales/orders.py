@@ -60,7 +60,17 @@ class _Inline(ReadOnlyAdminMixin, TabularInline):
 
 class LineInline(_Inline):
     model = OrderLine
-    fields = ("product", "school_year", "quantity", "description", "billed_quantity", "unit", "rate", "sum")
+    fields = (
+        "product",
+        "school_year",
+        "quantity",
+        "taken_back",
+        "description",
+        "billed_quantity",
+        "unit",
+        "rate",
+        "sum",
+    )
     readonly_fields = ("unit", "rate", "sum")
 
     @admin.display(description="prix unitaire HT")
@@ -193,7 +203,7 @@ class OrderAdmin(GrantActions, ActionAdmin[Order]):
     @admin.display(description="licences")
     def licences(self, order: Order) -> str:
         """Return the total quantity of the order's lines."""
-        return formatting.number(sum(line.quantity for line in order.lines.all()))
+        return formatting.number(sum(line.remaining for line in order.lines.all()))
 
     @admin.display(description="total TTC", ordering="total_ttc")
     def money(self, order: Order) -> str:

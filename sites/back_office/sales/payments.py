@@ -15,7 +15,7 @@ from licensing.orders.models import OrderState
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import Payment
-from licensing.payments.queries import get_amount_left
+from licensing.payments.queries import get_amount_left, get_refundable
 from sites.back_office.sales.admin_actions import ActionAdmin, AdminAction
 from sites.back_office.sales.forms import RefundForm, ReversalForm
 
@@ -30,12 +30,8 @@ if TYPE_CHECKING:
 
 
 def _is_refundable(payment: Payment) -> bool:
-    """Whether what is left of the payment is to be refunded: its order was cancelled, or paid twice."""
-    left = get_amount_left(payment)
-    if payment.amount < 0 or left == 0:
-        return False
-    remaining = get_amount_received(payment.order) - left
-    return payment.order.state == OrderState.CANCELLED or remaining >= payment.order.total_ttc
+    """Whether some of the payment is to be refunded: its order was cancelled, or costs less than it received."""
+    return payment.amount > 0 and get_refundable(payment) > 0
 
 
 def _is_reversible(payment: Payment) -> bool:
@@ -52,7 +48,7 @@ def _explain_reversal(payment: Payment, _at: datetime.datetime) -> list[str]:
             "mouvement négatif s'inscrit en face, et la facture ne change pas."
         ),
     ]
-    if order.state == OrderState.PAID and get_amount_received(order) - left < order.total_ttc:
+    if order.state == OrderState.PAID and get_amount_received(order) - left < order.owed:
         sentences.append(
             f"{order} redevient à régler si ce qui reste ne la couvre plus : ses droits courent de nouveau jusqu'à leur"
             " échéance, puis la décision vous revient."
@@ -74,8 +70,8 @@ def _record_refund(payment: Payment, *, reference: str, by: User, at: datetime.d
 
 
 def _refund_card(payment: Payment, *, by: User, at: datetime.datetime) -> str:
-    card.refund(payment_id=payment.pk, by=by, at=at)
-    return f"Remboursement de {formatting.euros(payment.amount)} demandé au prestataire."
+    refunded = card.refund(payment_id=payment.pk, by=by, at=at)
+    return f"Remboursement de {formatting.euros(-refunded.amount)} demandé au prestataire."
 
 
 PAYMENT_ACTIONS: tuple[AdminAction[Payment], ...] = (
@@ -85,7 +81,7 @@ PAYMENT_ACTIONS: tuple[AdminAction[Payment], ...] = (
         is_available=lambda payment: payment.card_id is None and _is_refundable(payment),
         explanation=lambda payment, _at: [
             (
-                f"Rien n'est viré d'ici : faites d'abord partir {formatting.euros(get_amount_left(payment))} de votre"
+                f"Rien n'est viré d'ici : faites d'abord partir {formatting.euros(get_refundable(payment))} de votre"
                 " banque."
             ),
             "Inscrivez-le ensuite ici : l'acheteur reçoit un e-mail.",
@@ -98,7 +94,7 @@ PAYMENT_ACTIONS: tuple[AdminAction[Payment], ...] = (
         label="Rembourser sur la carte",
         is_available=lambda payment: payment.card_id is not None and _is_refundable(payment),
         explanation=lambda payment, _at: [
-            f"{formatting.euros(payment.amount)} sont rendus sur la carte, par le prestataire.",
+            f"{formatting.euros(get_refundable(payment))} sont rendus sur la carte, par le prestataire.",
             "L'acheteur reçoit un e-mail.",
         ],
         run=_refund_card,
@@ -143,7 +139,7 @@ class PaymentAdmin(ActionAdmin[Payment]):
     ordering = ("-received_on", "-pk")
     fields = (
         "order", "kind", "method", "money", "received_on", "reference", "refunds", "reversal_reason", "explanation",
-        "recorded_at", "recorded_by",
+        "provider_refund", "recorded_at", "recorded_by",
     )  # fmt: skip
     readonly_fields = ("money",)
     admin_actions = PAYMENT_ACTIONS

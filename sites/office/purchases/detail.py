@@ -58,8 +58,9 @@ def render_purchase(
     entitlement = Entitlement.objects.filter(order_line__order=order).first()
     scans = list(order.scans.defer("content").order_by("-received_at", "-pk"))
     waiting = next((scan for scan in scans if scan.state == ScanState.WAITING), None)
-    invoices = list(order.invoices.select_related("corrects", "credit").order_by("pk"))
-    live = next((one for one in invoices if one.kind == InvoiceKind.INVOICE and not hasattr(one, "credit")), None)
+    invoices = list(order.invoices.select_related("corrects").order_by("pk"))
+    cancelled = {one.corrects_id for one in invoices if not one.is_partial}
+    live = next((one for one in invoices if one.kind == InvoiceKind.INVOICE and one.pk not in cancelled), None)
     awaited = order.state in COMPLETABLE
     turned_down = live.get_rejection() if live else None
     overdue = live is not None and order.state == OrderState.CONFIRMED and live.due_on < today

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import Exists, OuterRef, Sum
+from django.db.models import Exists, F, OuterRef, Sum
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -35,7 +35,11 @@ def purchase_list(request: OfficeHttpRequest) -> HttpResponse:
     orders = (
         list_purchases()
         .exclude(state="cancelled", placed_at=None)
-        .annotate(licences=Sum("lines__quantity"), scanned=Exists(waiting), turned_down=has_rejected_invoice())
+        .annotate(
+            licences=Sum(F("lines__quantity") - F("lines__taken_back")),
+            scanned=Exists(waiting),
+            turned_down=has_rejected_invoice(),
+        )
     )
     table = PurchaseTable(orders)
     RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)

@@ -92,7 +92,7 @@ class OrderProgress:
     @property
     def current_invoice(self) -> Invoice | None:
         """The invoice not cancelled by a credit note."""
-        cancelled = {one.corrects_id for one in self.invoices}
+        cancelled = {one.corrects_id for one in self.invoices if not one.is_partial}
         live = (one for one in self.invoices if one.kind == InvoiceKind.INVOICE and one.pk not in cancelled)
         return next(live, None)
 
@@ -120,13 +120,13 @@ class OrderProgress:
     def by_card(self) -> bool:
         """Whether the full price can be paid by card: nothing received, no rejection, licences not expired."""
         expired = self.entitlement is not None and self.entitlement.over_on(self.day)
-        fully_due = self.awaits_money and not self.received
+        fully_due = self.awaits_money and not self.received and not self.order.credited
         return fully_due and self.rejected is None and not (self.awaits_purchase_order and expired)
 
     @property
     def balance(self) -> Decimal:
         """Amount still due, in euros."""
-        return self.order.total_ttc - self.received
+        return self.order.owed - self.received
 
     @property
     def temporary(self) -> datetime.date | None:

@@ -310,7 +310,7 @@ def test_a_rejected_invoice_comes_first_and_is_reissued_under_a_new_number(opera
     assert issued.number > invoice.number
     assert "facture rejetée" not in page_text(operator.get("/admin/"))
     card_of_it = page_text(operator.get(f"/admin/billing/invoice/{invoice.pk}/change/"))
-    assert f"Annulée par l'avoir {invoice.credit}" in card_of_it
+    assert f"Annulée par l'avoir {invoice.get_cancelling_note()}" in card_of_it
     response = operator.get(f"/admin/billing/invoice/{issued.pk}/document/")
     assert response.content.startswith(b"%PDF")
     assert "EDUC" in operator.get(f"/admin/billing/invoice/{issued.pk}/donnees/").content.decode()
