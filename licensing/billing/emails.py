@@ -8,10 +8,9 @@ from django.utils.text import Truncator
 
 from core import formatting
 from core.plain_names import MAX_LENGTH
-from licensing.billing.models import Invoice, InvoiceKind
+from licensing.billing.models import Invoice, InvoiceKind, InvoiceRoute
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.entitlements.wording import format_long_date
-from licensing.orders import preflight
 from licensing.orders.email_parts import (
     SUSPENSION_NOTICE,
     build_email,
@@ -188,12 +187,11 @@ def _payment_paragraphs(order: Order, invoice: Invoice) -> list[str]:
         return ["Elle est déjà réglée : vous n'avez rien à payer, et vos droits ne changent pas."]
     due, entitlement = formatting.euros(get_balance(order)), get_entitlement(order)
     until = f"jusqu'au {format_long_date(entitlement.last_day)} inclus"
-    body = preflight.check_order(order).body
     # Whole on the invoice; no more of it in an e-mail than of any name that somebody typed.
     payer = Truncator(order.bill_name).chars(MAX_LENGTH)
     instructions = (
         f"Nous la déposons sur Chorus Pro, au nom de « {payer} »."
-        if order.siret and preflight.is_public_buyer(payer=order.payer, school=order.school, body=body)
+        if invoice.route == InvoiceRoute.CHORUS_PRO and order.siret
         else (
             "Réglez-la par virement ou par chèque : elle porte nos coordonnées bancaires."
             if is_paid_by_buyer(order)

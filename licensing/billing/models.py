@@ -10,12 +10,11 @@ from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, When
-from django.db.models.fields.json import KT
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 
 from core.journal_seals import Seal, SealedJournal
 from core.querysets import LockableQuerySet
-from licensing.orders.models import Payer, PublicBody
+from licensing.orders.buyer_kinds import BuyerKind
 
 
 class InvoiceSequence(models.Model):
@@ -38,10 +37,16 @@ class InvoiceKind(models.TextChoices):
 
 
 class InvoiceRoute(models.TextChoices):
-    """Where an invoice is deposited. Read from its snapshot and Chorus Pro's directory, as `preflight` does."""
+    """Where an invoice is deposited, by the kind of its buyer (`get_route`)."""
 
     CHORUS_PRO = "chorus_pro", "Chorus Pro"
     PLATFORM = "platform", "Plateforme agréée"
+
+
+def get_route(buyer_kind: str) -> InvoiceRoute | None:
+    """Return the way by which invoices reach buyers of this kind; None where no platform leads to them."""
+    routes = {BuyerKind.PUBLIC: InvoiceRoute.CHORUS_PRO, BuyerKind.TAXABLE: InvoiceRoute.PLATFORM}
+    return routes.get(BuyerKind(buyer_kind))
 
 
 class InvoiceQuerySet(LockableQuerySet["Invoice"]):
@@ -51,17 +56,8 @@ class InvoiceQuerySet(LockableQuerySet["Invoice"]):
         return self.filter(~Exists(cancelling), kind=InvoiceKind.INVOICE)
 
     def by_route(self, route: InvoiceRoute) -> Self:
-        """Keep the invoices that go this way: those to public bodies through Chorus Pro, the others by a platform."""
-        # The same rule as `preflight.is_public_buyer`, over many invoices at once.
-        public = (
-            Q(snapshot__buyer__payer__in=[Payer.COLLECTIVITY, Payer.TOWN_HALL])
-            | Q(snapshot__buyer__payer=Payer.SCHOOL, order__school__sector="Public")
-            | Q(Exists(PublicBody.objects.filter(pk=OuterRef("buyer_siret"))))
-        )
-        invoices = self.alias(
-            buyer_siret=KT("snapshot__buyer__siret"), is_public=Case(When(public, True), default=False)
-        )
-        return invoices.filter(is_public=route == InvoiceRoute.CHORUS_PRO)
+        """Keep the invoices that go this way."""
+        return self.filter(buyer_kind__in=[kind for kind in BuyerKind if get_route(kind) == route])
 
     def rejected(self) -> Self:
         """Keep current invoices whose latest status is a rejection: they are to be reissued."""
@@ -96,6 +92,8 @@ class Invoice(models.Model):
     )
     # A credit note that leaves a part of the invoice. The one that does not takes all that is left, and cancels it.
     is_partial = models.BooleanField("avoir partiel", default=False)
+    # As it was when the invoice was issued; a credit note has its invoice's.
+    buyer_kind = models.CharField("nature de l'acheteur", max_length=10, choices=BuyerKind)
     issued_at = models.DateTimeField("émise le")
     # In Europe/Paris.
     issued_on = models.DateField("date")
@@ -131,9 +129,14 @@ class Invoice(models.Model):
         """Return the credit note that cancels the invoice; None while it is current, and for a credit note."""
         return self.credit_notes.filter(is_partial=False).first()
 
+    @property
+    def route(self) -> InvoiceRoute | None:
+        """Where it is deposited; None for a consumer's."""
+        return get_route(self.buyer_kind)
+
     def get_latest_status(self) -> PlatformStatus | None:
         """Return the latest status on the platform that was not taken back, if any was recorded."""
-        return PlatformStatus.objects.effective().filter(invoice=self).order_by("pk").last()
+        return PlatformStatus.objects.effective().filter(invoice=self).in_order().last()
 
     def get_rejection(self) -> PlatformStatus | None:
         """Return the latest status if it is a rejection: the invoice is then to be reissued."""
@@ -173,7 +176,7 @@ class BillingDocument(models.Model):
 
 
 class PlatformState(models.TextChoices):
-    """State of an invoice on Chorus Pro or an approved platform, as recorded by the operator."""
+    """State of an invoice on Chorus Pro or an approved platform, recorded by the operator or told by the platform."""
 
     DEPOSITED = "deposited", "Déposée"
     RECEIVED = "received", "Mise à disposition du destinataire"
@@ -200,6 +203,10 @@ class PlatformStatusQuerySet(models.QuerySet["PlatformStatus"]):
         """Keep the statuses that count: neither taken back, nor the taking back of another."""
         return self.filter(takes_back__isnull=True, taken_back__isnull=True)
 
+    def in_order(self) -> Self:
+        """Sort by when they happened: what a platform tells may come late, and out of order."""
+        return self.order_by("at", "pk")
+
 
 class PlatformStatus(models.Model):
     """A status of an invoice on its platform, or the taking back of one that was recorded by mistake. Append-only."""
@@ -211,6 +218,8 @@ class PlatformStatus(models.Model):
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name="par", on_delete=models.PROTECT, related_name="+", null=True, blank=True
     )
+    # By what the platform's answer is known, so that it is recorded once; empty where the operator recorded it.
+    external_id = models.CharField("référence sur la plateforme", max_length=120, blank=True)
     # The status that this row takes back; `state` is then that one's.
     takes_back = models.OneToOneField(
         "self", verbose_name="reprend", on_delete=models.PROTECT, null=True, blank=True, related_name="taken_back"
@@ -229,6 +238,9 @@ class PlatformStatus(models.Model):
                 )
                 | ~Q(reason=""),
             ),
+            models.UniqueConstraint(
+                name="platform_status_told_once", fields=["invoice", "external_id"], condition=~Q(external_id="")
+            ),
         ]
 
     def __str__(self) -> str:
@@ -238,7 +250,7 @@ class PlatformStatus(models.Model):
 def latest_platform_status() -> Subquery:
     """Return a subquery of each invoice's latest platform status that was not taken back; None if there is none."""
     statuses = PlatformStatus.objects.effective().filter(invoice=OuterRef("pk"))
-    return Subquery(statuses.order_by("-pk").values("state")[:1])
+    return Subquery(statuses.order_by("-at", "-pk").values("state")[:1])
 
 
 class InvoiceSeal(Seal):
@@ -257,6 +269,7 @@ SEALED_INVOICES = SealedJournal(
         "order_id",
         "corrects_id",
         "is_partial",
+        "buyer_kind",
         "issued_at",
         "issued_on",
         "due_on",

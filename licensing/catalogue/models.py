@@ -168,6 +168,13 @@ class Seller(models.Model):
     bic = models.CharField("BIC", max_length=11)
     # Stated on every invoice. VAT on services is due on payment, unless the seller opted for debits.
     vat_on_debits = models.BooleanField("option pour la TVA d'après les débits", default=False)
+    # Where a platform is configured: what is to be deposited is sent without a click.
+    transmits_automatically = models.BooleanField(
+        "transmission automatique",
+        default=False,
+        help_text="Dès son émission, chaque facture ou avoir part vers Chorus Pro ou vers votre plateforme agréée, "
+        "sans confirmation. Sans effet là où aucune n'est configurée sur le serveur.",
+    )
     # Must be stated to consumers: a teacher who buys for themselves is one.
     mediator = models.CharField(
         "médiateur de la consommation", max_length=250, blank=True, help_text="Nom, adresse postale et site"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from licensing.orders import siret_numbers
+from licensing.orders.buyer_kinds import BuyerKind, find_buyer_kind, get_payer, is_business
 from licensing.orders.models import Payer, PublicBody
 from schools.models import School
 
@@ -56,20 +57,6 @@ def is_public_primary(school: School | None) -> bool:
     return school is not None and school.type == "Ecole" and school.sector == "Public"
 
 
-def is_public_buyer(*, payer: str, school: School | None, body: PublicBody | None) -> bool:
-    """Return whether the invoice goes to a public body, through Chorus Pro."""
-    return (
-        body is not None
-        or payer in (Payer.COLLECTIVITY, Payer.TOWN_HALL)
-        or (payer == Payer.SCHOOL and school is not None and school.sector == "Public")
-    )
-
-
-def is_business(*, payer: str, school: School | None) -> bool:
-    """Return whether the payer is a business: a company, or the body that runs a private school."""
-    return payer == Payer.COMPANY or (payer == Payer.SCHOOL and school is not None and school.sector == "Privé")
-
-
 def find_missing(
     *,
     payer: str,
@@ -94,11 +81,11 @@ def find_missing(
                 wrong=True,
             )
         ]
-    public = is_public_buyer(payer=payer, school=school, body=body)
+    kind = find_buyer_kind(payer=payer, school=school, siret=siret, siren=siren, body=body)
     if error := _siren_error(siren, siret):
         return [MissingDetail(field="siren", sentence=error, wrong=True)]
     if not siret:
-        if public:
+        if kind == BuyerKind.PUBLIC:
             return [_missing_siret(payer)]
         return [_missing_siren()] if is_business(payer=payer, school=school) and not siren else []
     error = siret_numbers.get_error(siret) or _school_siret_error(siret, owner or school)
@@ -207,7 +194,8 @@ def describe_unknowns(*, payer: str, siret: str, complete: bool, school: School 
 
     `complete`: every reference that a body may require is given.
     """
-    if complete or body is not None or not siret or not is_public_buyer(payer=payer, school=school, body=None):
+    kind = find_buyer_kind(payer=payer, school=school, siret=siret, body=body)
+    if complete or body is not None or not siret or kind != BuyerKind.PUBLIC:
         return ""
     return (
         "Nous ne savons pas si cet organisme demande un code service ou un numéro d'engagement : "
@@ -248,7 +236,7 @@ def check_billing(
 def check_order(order: Order) -> Preflight:
     """Check the current billing details of an order."""
     return check_billing(
-        payer=order.payer or (Payer.COLLECTIVITY if order.collectivity_id else Payer.OTHER),
+        payer=get_payer(order),
         siret=order.siret,
         siren=order.siren,
         service_code=order.service_code,

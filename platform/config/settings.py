@@ -9,7 +9,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from config import database, env, openapi, unfold
+from config import database, env, invoice_platforms, openapi, unfold
 from config.logs import build_logging
 from core import start_checks
 
@@ -63,6 +63,7 @@ SHARED_APPS = [
     "licensing.classes",
     "licensing.orders",
     "licensing.billing",
+    "licensing.billing.transmission",
     "licensing.payments",
     "sites.portal",
     "sites.office",
@@ -367,6 +368,7 @@ _providers: dict[str, tuple[str, dict[str, str]]] = {
     "demonstration": ("licensing.payments.card.demo_provider.DemoProvider", {}),
 }
 PAYMENT_VARIANTS = {CARD_VARIANT: _providers[CARD_VARIANT]} if CARD_VARIANT else {}
+INVOICE_PLATFORMS = invoice_platforms.read_platforms()
 
 # --- API ------------------------------------------------------------------------------------------------------------
 #: Requests per token and minute.

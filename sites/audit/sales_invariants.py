@@ -122,12 +122,12 @@ SALES_INVARIANTS = (
         JOIN billing_invoice AS invoice ON invoice.id = taking.invoice_id
         WHERE taken.invoice_id <> taking.invoice_id OR taken.state <> taking.state OR taken.takes_back_id IS NOT NULL
            OR taken.id > taking.id
-           -- Another status counted at the time of the taking back.
+           -- Another status counted at the time of the taking back, and happened later than the one taken back.
            OR EXISTS (
                SELECT FROM billing_platformstatus AS between_them
                LEFT JOIN billing_platformstatus AS earlier ON earlier.takes_back_id = between_them.id
                WHERE between_them.invoice_id = taking.invoice_id AND between_them.takes_back_id IS NULL
-                 AND between_them.id > taken.id AND between_them.id < taking.id
+                 AND (between_them.at, between_them.id) > (taken.at, taken.id) AND between_them.id < taking.id
                  AND coalesce(earlier.id > taking.id, true)
            )
         UNION ALL

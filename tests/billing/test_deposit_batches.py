@@ -13,7 +13,7 @@ from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
 from licensing.billing.exceptions import BadStatus
 from licensing.billing.models import InvoiceRoute, PlatformState, PlatformStatus
-from licensing.orders import preflight
+from licensing.orders.buyer_kinds import BuyerKind, get_buyer_kind
 from licensing.orders.exceptions import NoReason
 from licensing.orders.models import OrderEvent, Payer, PublicBody
 from tests.conftest import TERM
@@ -80,13 +80,33 @@ ROUTES = [
 def test_each_route_has_its_own_batch(payer, sector, in_directory, route):
     """Public bodies are reached through Chorus Pro, everybody else by a platform; never both."""
     order = StoredOrderFactory(five_classes=True, payer=payer, school__sector=sector)
-    body = PublicBody.objects.create(siret=order.siret, name="Syndicat", changed_at=TERM) if in_directory else None
+    if in_directory:
+        PublicBody.objects.create(siret=order.siret, name="Syndicat", changed_at=TERM)
     invoice = invoicing.issue_invoice(order, at=TERM)
     other = next(one for one in InvoiceRoute if one != route)
     assert (list(invoicing.list_undeposited(route)), list(invoicing.list_undeposited(other))) == ([invoice], [])
-    # One rule in two forms: for one order, and for many invoices.
-    is_public = preflight.is_public_buyer(payer=payer, school=order.school, body=body)
-    assert is_public == (route == InvoiceRoute.CHORUS_PRO)
+    assert (invoice.route, get_buyer_kind(order)) == (route, invoice.buyer_kind)
+
+
+def test_the_route_is_frozen_with_the_invoice():
+    """Chorus Pro's directory changes every day: an invoice that was issued keeps its way, and its credit note too."""
+    order = StoredOrderFactory(five_classes=True, payer=Payer.OTHER)
+    invoice = invoicing.issue_invoice(order, at=TERM)
+    PublicBody.objects.create(siret=order.siret, name="Syndicat", changed_at=TERM)
+    note = invoicing.issue_credit_note(invoice, at=TERM, reason="Erreur")
+    assert (invoice.buyer_kind, note.buyer_kind) == (BuyerKind.TAXABLE, BuyerKind.TAXABLE)
+    assert list(invoicing.list_undeposited(InvoiceRoute.PLATFORM)) == [invoice, note]
+    assert not invoicing.list_undeposited(InvoiceRoute.CHORUS_PRO).exists()
+    # The next invoice of that payer goes by the directory as it is then.
+    assert invoicing.issue_invoice(order, at=TERM).route == InvoiceRoute.CHORUS_PRO
+
+
+@pytest.mark.parametrize("payer", [Payer.OTHER, Payer.COOPERATIVE])
+def test_a_consumer_s_invoice_is_not_to_be_deposited(payer):
+    """Without a SIREN, and not a public body: no platform leads to them."""
+    invoice = invoicing.issue_invoice(StoredOrderFactory(five_classes=True, payer=payer, siret=""), at=TERM)
+    assert (invoice.buyer_kind, invoice.route) == (BuyerKind.CONSUMER, None)
+    assert not invoicing.list_undeposited().exists()
 
 
 def test_a_company_known_by_its_siren_alone_is_deposited_too():

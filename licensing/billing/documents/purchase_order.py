@@ -18,7 +18,8 @@ from licensing.billing.documents import storage
 from licensing.billing.documents.layout import OrderDocumentPdf, format_billing_address, format_seller_address
 from licensing.billing.models import BillingDocument, BillingDocumentKind
 from licensing.catalogue import terms
-from licensing.orders import preflight, siret_numbers
+from licensing.orders import siret_numbers
+from licensing.orders.buyer_kinds import is_business
 from licensing.orders.models import Order, OrderState, Payer, SettlementMethod
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _invoice_details(sheet: OrderDocumentPdf, order: Order) -> None:
     sheet.set_xy(MARGIN, sheet.get_y() + 0.5)
     siret = siret_numbers.format_with_spaces(order.siret) if order.siret else ""
     sheet.field("SIRET de l’organisme qui paie", siret, width=WIDTH)
-    if order.siren or preflight.is_business(payer=order.payer, school=order.school):
+    if order.siren or is_business(payer=order.payer, school=order.school):
         siren = order.siren or order.siret[: siret_numbers.SIREN_LENGTH]
         sheet.field("SIREN de l’entreprise", siret_numbers.format_with_spaces(siren), width=WIDTH)
     sheet.field("Code service", order.service_code, width=WIDTH)

@@ -17,6 +17,8 @@ from core import formatting
 from core.calendar import PARIS
 from licensing.billing.invoicing.stored_pdf import get_or_create_document
 from licensing.billing.models import REJECTED_STATES, Invoice, PlatformStatus
+from licensing.billing.transmission.models import Transmission
+from licensing.orders.buyer_kinds import BuyerKind
 
 if TYPE_CHECKING:
     import datetime
@@ -51,13 +53,16 @@ _FORMULA_PREFIXES = ("=", "+", "-", "@")
 
 
 def list_undeposited(route: InvoiceRoute | None = None) -> QuerySet[Invoice]:
-    """Return the invoices and credit notes to payers with a SIRET or SIREN without a platform status, oldest first.
+    """Return the invoices and credit notes to deposit that have no platform status, oldest first.
 
-    `route`: only those that go that way. Excludes credit notes of rejected invoices: the payer never booked those.
+    `route`: only those that go that way. Excludes those to consumers, which no platform takes; those on their way to a
+    platform; and credit notes of rejected invoices, which the payer never booked.
     """
     identified = ~Q(snapshot__buyer__siret="") | Q(snapshot__buyer__siren__gt="")
     statuses = PlatformStatus.objects.effective()
-    waiting = Invoice.objects.filter(identified).exclude(Exists(statuses.filter(invoice=OuterRef("pk"))))
+    waiting = Invoice.objects.exclude(buyer_kind=BuyerKind.CONSUMER).filter(identified)
+    waiting = waiting.exclude(Exists(statuses.filter(invoice=OuterRef("pk"))))
+    waiting = waiting.exclude(Exists(Transmission.objects.live().filter(invoice=OuterRef("pk"))))
     rejected = Exists(statuses.filter(invoice=OuterRef("corrects"), state__in=REJECTED_STATES))
     waiting = waiting.exclude(rejected)
     if route is not None:

@@ -17,10 +17,11 @@ from licensing.billing.exceptions import NoSeller
 from licensing.billing.invoicing import legal_notices
 from licensing.billing.models import BillingDocumentKind, InvoiceKind
 from licensing.catalogue.models import Seller
-from licensing.orders import preflight, siret_numbers
+from licensing.orders import siret_numbers
+from licensing.orders.buyer_kinds import BuyerKind
 from licensing.orders.countries import get_country_code
 from licensing.orders.exceptions import NotInvoiceable
-from licensing.orders.models import OrderKind, PublicBody
+from licensing.orders.models import OrderKind
 from schools.wording import format_school_name
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class PaidAmount(NamedTuple):
     on: datetime.date | None = None
 
 
-def build_invoice(order: Order, *, paid: PaidAmount, at: datetime.datetime) -> InvoiceSnapshot:
+def build_invoice(order: Order, *, buyer_kind: BuyerKind, paid: PaidAmount, at: datetime.datetime) -> InvoiceSnapshot:
     """Build the snapshot of an order's invoice, without its number and dates, which `add_number` adds.
 
     Raises `NoSeller` or `NotInvoiceable`.
@@ -160,9 +161,6 @@ def build_invoice(order: Order, *, paid: PaidAmount, at: datetime.datetime) -> I
     at_rate = {line.vat_rate: line for line in lines}
     rates = total_by_rate(
         (line.vat_rate, Amounts(ht=line.total_ht, vat=line.total_vat, ttc=line.total_ttc)) for line in lines
-    )
-    public = preflight.is_public_buyer(
-        payer=order.payer, school=order.school, body=PublicBody.objects.filter(pk=order.siret).first()
     )
     return InvoiceSnapshot(
         kind=InvoiceKind.INVOICE,
@@ -195,7 +193,7 @@ def build_invoice(order: Order, *, paid: PaidAmount, at: datetime.datetime) -> I
         total_ttc=format_decimal(order.total_ttc),
         terms="",
         mentions=legal_notices.build_legal_notices(
-            public=public,
+            public=buyer_kind == BuyerKind.PUBLIC,
             vat_on_debits=seller.vat_on_debits,
             without_vat=" ".join(dict.fromkeys(line.vat_reason for line in lines if line.vat_reason)),
         ),

@@ -22,6 +22,7 @@ from licensing.billing.invoicing import cii, invoice_snapshot, numbering
 from licensing.billing.invoicing.credit_note_snapshot import build_credit_note, build_partial_credit_note
 from licensing.billing.models import Invoice, InvoiceKind
 from licensing.billing.queries import get_amount_received, sum_credited
+from licensing.orders.buyer_kinds import get_buyer_kind
 from licensing.orders.exceptions import BadAmount, NotInvoiceable
 from licensing.orders.models import ZERO, PaymentMethod
 
@@ -42,8 +43,10 @@ def issue_invoice(order: Order, *, at: datetime.datetime, paid_by_card: bool = F
     if current is not None:
         raise AlreadyInvoiced(f"Cette commande est déjà facturée, sous le numéro {current.number}.")
     day = date_in_paris(at)
-    snapshot = invoice_snapshot.build_invoice(order, paid=_paid_amount(order, day, paid_by_card=paid_by_card), at=at)
-    return _save(Invoice(kind=InvoiceKind.INVOICE, order=order), snapshot, day=day, at=at)
+    buyer_kind = get_buyer_kind(order)
+    paid = _paid_amount(order, day, paid_by_card=paid_by_card)
+    snapshot = invoice_snapshot.build_invoice(order, buyer_kind=buyer_kind, paid=paid, at=at)
+    return _save(Invoice(kind=InvoiceKind.INVOICE, order=order, buyer_kind=buyer_kind), snapshot, day=day, at=at)
 
 
 def issue_credit_note(invoice: Invoice, *, at: datetime.datetime, reason: str, replaced: bool = False) -> Invoice:
@@ -63,7 +66,8 @@ def issue_credit_note(invoice: Invoice, *, at: datetime.datetime, reason: str, r
         replaced=replaced,
         left=subtract(_get_amounts(invoice), credited) if credited.ttc else None,
     )
-    note = Invoice(kind=InvoiceKind.CREDIT_NOTE, order=invoice.order, corrects=invoice)
+    # It goes where the invoice went.
+    note = Invoice(kind=InvoiceKind.CREDIT_NOTE, order=invoice.order, corrects=invoice, buyer_kind=invoice.buyer_kind)
     return _save(note, snapshot, day=max(date_in_paris(at), invoice.issued_on), at=at)
 
 
@@ -91,7 +95,13 @@ def issue_partial_credit_note(
         reason=reason,
         refund_by=_refund_method(invoice.order) if goes_back else "",
     )
-    note = Invoice(kind=InvoiceKind.CREDIT_NOTE, order=invoice.order, corrects=invoice, is_partial=True)
+    note = Invoice(
+        kind=InvoiceKind.CREDIT_NOTE,
+        order=invoice.order,
+        corrects=invoice,
+        is_partial=True,
+        buyer_kind=invoice.buyer_kind,
+    )
     return _save(note, snapshot, day=max(date_in_paris(at), invoice.issued_on), at=at)
 
 

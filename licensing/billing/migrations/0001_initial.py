@@ -52,6 +52,18 @@ class Migration(migrations.Migration):
                 ("sequence", models.PositiveIntegerField(verbose_name="rang")),
                 ("number", models.CharField(max_length=20, unique=True, verbose_name="numéro")),
                 ("is_partial", models.BooleanField(default=False, verbose_name="avoir partiel")),
+                (
+                    "buyer_kind",
+                    models.CharField(
+                        choices=[
+                            ("public", "Organisme public"),
+                            ("taxable", "Assujetti, connu par son SIREN"),
+                            ("consumer", "Particulier ou non assujetti"),
+                        ],
+                        max_length=10,
+                        verbose_name="nature de l'acheteur",
+                    ),
+                ),
                 ("issued_at", models.DateTimeField(verbose_name="émise le")),
                 ("issued_on", models.DateField(verbose_name="date")),
                 ("due_on", models.DateField(verbose_name="échéance")),
@@ -157,6 +169,10 @@ class Migration(migrations.Migration):
                 ("reason", models.TextField(blank=True, verbose_name="motif")),
                 ("at", models.DateTimeField(verbose_name="le")),
                 (
+                    "external_id",
+                    models.CharField(blank=True, max_length=120, verbose_name="référence sur la plateforme"),
+                ),
+                (
                     "by",
                     models.ForeignKey(
                         blank=True,
@@ -250,6 +266,14 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="platform_status_says_why",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="platformstatus",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("external_id", ""), _negated=True),
+                fields=("invoice", "external_id"),
+                name="platform_status_told_once",
             ),
         ),
     ]

@@ -54,7 +54,7 @@ _TRANSITIONS: dict[str, frozenset[PlatformState]] = {
 def list_next_states(invoice: Invoice) -> frozenset[PlatformState]:
     """Return the states that may follow the invoice's latest one; nearly all when there is none yet."""
     statuses = PlatformStatus.objects.effective().filter(invoice=invoice)
-    states = list(statuses.order_by("pk").values_list("state", flat=True))
+    states = list(statuses.in_order().values_list("state", flat=True))
     while states and states[-1] == PlatformState.COMPLETED:
         # It completes the suspension just before.
         del states[-2:]

@@ -1,0 +1,67 @@
+"""A platform without a network, whose answers a test writes: what it is asked, and in which order, is kept."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from licensing.billing.transmission.exceptions import PlatformSilent
+from licensing.billing.transmission.interface import DepositVerdict, PlatformStory, StoryEntry
+
+if TYPE_CHECKING:
+    import datetime
+
+    from licensing.billing.models import PlatformState
+
+#: What to put under a route in `INVOICE_PLATFORMS`.
+PATH = "tests.billing.transmission.scripted_platform.ScriptedPlatform"
+
+
+@dataclass(eq=False)
+class Script:
+    """What the platform answers; hashable by identity, as an account is."""
+
+    #: Raised by the next calls, one each; then it answers.
+    failures: list[Exception] = field(default_factory=list)
+    verdict: DepositVerdict = DepositVerdict.PENDING
+    message: str = ""
+    entries: tuple[StoryEntry, ...] = ()
+    #: Tracking ids of what was sent, each time; and of what it knows, with its number.
+    sent: list[str] = field(default_factory=list)
+    numbers: dict[str, str] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class ScriptedPlatform:
+    def __init__(self, script: Script):
+        self.script = script
+
+    def _take(self, tracking_id: str) -> str:
+        with self.script.lock:
+            self.script.sent.append(tracking_id)
+            if self.script.failures:
+                raise self.script.failures.pop(0)
+            return self.script.numbers.setdefault(tracking_id, f"D{len(self.script.numbers) + 1}")
+
+    def send(self, parcel) -> str:
+        assert parcel.pdf.startswith(b"%PDF")
+        return self._take(parcel.tracking_id)
+
+    def fetch_story(self, transmission) -> PlatformStory:
+        if self.script.failures:
+            raise self.script.failures.pop(0)
+        if transmission.reference not in self.script.numbers.values():
+            raise PlatformSilent("Inconnu.")
+        return PlatformStory(verdict=self.script.verdict, message=self.script.message, entries=self.script.entries)
+
+    def declare_state(self, transmission, declared) -> str:
+        return self._take(declared.tracking_id)
+
+    def report(self, declaration) -> str:
+        return self._take(declaration.tracking_id)
+
+
+def entry(state: PlatformState, at: datetime.datetime, *, reason: str = "", external_id: str = "") -> StoryEntry:
+    """Return an entry of a story; by default known by its state."""
+    return StoryEntry(state=state, reason=reason, at=at, external_id=external_id or str(state))

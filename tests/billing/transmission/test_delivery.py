@@ -1,0 +1,148 @@
+"""What is asked of a platform, and what of its answers is recorded."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from licensing.billing import invoicing
+from licensing.billing.models import InvoiceRoute, PlatformState, PlatformStatus
+from licensing.billing.transmission import automatic, delivery, operations
+from licensing.billing.transmission.exceptions import PlatformRefuses, PlatformSilent
+from licensing.billing.transmission.interface import DepositVerdict
+from licensing.billing.transmission.models import Transmission, TransmissionState
+from licensing.catalogue.models import Seller
+from licensing.orders.models import OrderEvent, Payer
+from tests.billing.transmission.scripted_platform import entry
+from tests.conftest import TERM
+from tests.factories.accounts import UserFactory
+from tests.factories.orders import StoredOrderFactory
+
+pytestmark = pytest.mark.django_db
+
+HOUR = datetime.timedelta(hours=1)
+DEPOSITED = entry(PlatformState.DEPOSITED, TERM + HOUR)
+RECEIVED = entry(PlatformState.RECEIVED, TERM + 2 * HOUR)
+REFUSED = entry(PlatformState.REFUSED, TERM + 3 * HOUR, reason="Engagement inconnu")
+
+
+def transmit(invoice) -> Transmission:
+    """Ask for the invoice to be transmitted, and ask the platform once."""
+    operations.request_transmissions(invoice_ids=[invoice.pk], by=UserFactory(), at=TERM)
+    delivery.deliver_due()
+    return Transmission.objects.latest("pk")
+
+
+def look(transmission: Transmission) -> Transmission:
+    """Ask the platform for the story, whether it is due or not."""
+    transmission.refresh_from_db()
+    delivery.deliver(transmission)
+    transmission.refresh_from_db()
+    return transmission
+
+
+def states(invoice) -> list[str]:
+    return list(invoice.statuses.in_order().values_list("state", flat=True))
+
+
+def test_what_is_transmitted_is_sent_once_and_no_longer_waits(script, invoice):
+    transmission = transmit(invoice)
+    assert (transmission.state, transmission.reference) == (TransmissionState.SENT, "D1")
+    assert transmission.tracking_id == f"{invoice.number}-1"
+    assert not invoicing.list_undeposited().exists()
+    # Neither a second request nor the next run sends it again.
+    transmit(invoice)
+    assert script.sent == [transmission.tracking_id]
+    assert "transmise à Chorus Pro, dépôt D1" in OrderEvent.objects.get(action="platform_sent").summary
+
+
+def test_the_story_is_recorded_once_in_the_order_of_its_dates(script, invoice):
+    transmission = transmit(invoice)
+    script.verdict, script.entries = DepositVerdict.ACCEPTED, (RECEIVED,)
+    assert look(transmission).state == TransmissionState.ACCEPTED
+    # What happened first is told last, and everything twice.
+    script.entries = (RECEIVED, DEPOSITED, DEPOSITED)
+    look(transmission)
+    assert states(invoice) == ["deposited", "received"]
+    assert invoice.get_latest_status().state == PlatformState.RECEIVED
+    assert set(PlatformStatus.objects.values_list("by", flat=True)) == {None}
+    script.entries = (REFUSED, DEPOSITED, RECEIVED)
+    assert look(transmission).next_try_at is None  # nothing follows a refusal
+    assert invoice.get_rejection().reason == "Engagement inconnu"
+    assert PlatformStatus.objects.count() == 3
+
+
+def test_a_platform_that_is_silent_is_asked_again_after_growing_delays(script, invoice):
+    script.failures = [PlatformSilent("Chorus Pro ne répond pas.") for _ in range(3)]
+    transmission = transmit(invoice)
+    delays = [transmission.next_try_at, *(look(transmission).next_try_at for _ in range(2))]
+    assert (transmission.state, transmission.failures) == (TransmissionState.TO_SEND, 3)
+    assert delays == sorted(delays)
+    assert delays[2] - delays[1] > datetime.timedelta(seconds=100)
+    assert look(transmission).state == TransmissionState.SENT
+    assert (transmission.failures, transmission.message) == (0, "")
+    # The same tracking id each time: the platform takes it once.
+    assert script.sent == [transmission.tracking_id] * 4
+    assert list(script.numbers) == [transmission.tracking_id]
+
+
+def test_what_is_silent_for_two_days_is_found(script, invoice):
+    transmit(invoice)
+    sent_at = Transmission.objects.get().sent_at
+    assert not Transmission.objects.silent(sent_at + 47 * HOUR).exists()
+    assert Transmission.objects.silent(sent_at + 48 * HOUR).exists()
+
+
+def test_what_a_platform_does_not_take_is_to_be_deposited_again(script, invoice):
+    """Nothing of it is on the platform: the operator sends it anew, under another tracking id."""
+    script.failures = [PlatformRefuses("Le fichier n'est pas lisible.")]
+    refused = transmit(invoice)
+    assert (refused.state, refused.message) == (TransmissionState.REJECTED, "Le fichier n'est pas lisible.")
+    assert list(invoicing.list_undeposited()) == [invoice]
+    assert not PlatformStatus.objects.exists()
+    again = transmit(invoice)
+    assert (again.state, again.tracking_id) == (TransmissionState.SENT, f"{invoice.number}-2")
+
+
+def test_a_question_that_is_refused_leaves_the_deposit_as_it_is(script, invoice):
+    transmission = transmit(invoice)
+    script.failures = [PlatformRefuses("Paramètre inconnu.")]
+    assert look(transmission).state == TransmissionState.SENT
+    assert transmission.next_try_at is not None
+
+
+def test_an_answer_that_cannot_be_read_does_not_block_the_others(script, invoice):
+    other = invoicing.issue_invoice(StoredOrderFactory(five_classes=True, school=None), at=TERM)
+    script.failures = [KeyError("numeroFluxDepot")]
+    operations.request_transmissions(invoice_ids=[invoice.pk, other.pk], by=None, at=TERM)
+    delivery.deliver_due()
+    assert sorted(Transmission.objects.values_list("state", flat=True)) == ["sent", "to_send"]
+
+
+def test_what_has_no_platform_is_still_to_be_deposited(script, invoice):
+    business = StoredOrderFactory(five_classes=True, school=None, payer=Payer.COMPANY)
+    by_platform = invoicing.issue_invoice(business, at=TERM)
+    both = [invoice.pk, by_platform.pk]
+    assert operations.request_transmissions(invoice_ids=both, by=None, at=TERM) == 1
+    assert list(invoicing.list_undeposited()) == [by_platform]
+
+
+def test_all_is_sent_without_a_click_only_where_the_seller_chose_so(script, invoice):
+    assert automatic.request_automatically(at=TERM) == 0
+    Seller.objects.update(transmits_automatically=True)
+    script.failures = [PlatformRefuses("Service inconnu.")]
+    assert automatic.request_automatically(at=TERM) == 1
+    delivery.deliver_due()
+    # What was refused waits for the operator: it is not sent for ever.
+    assert automatic.request_automatically(at=TERM) == 0
+    assert script.sent == [f"{invoice.number}-1"]
+
+
+def test_the_database_keeps_one_live_transmission_an_invoice(script, invoice):
+    transmit(invoice)
+    with pytest.raises(IntegrityError, match="transmission_of_an_invoice_once"), transaction.atomic():
+        Transmission.objects.create(
+            kind="invoice", tracking_id="other", invoice=invoice, route=InvoiceRoute.CHORUS_PRO, asked_at=TERM
+        )
