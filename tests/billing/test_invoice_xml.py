@@ -48,7 +48,26 @@ def test_to_a_town_hall():
     assert xml_texts(xml, "BuyerTradeParty/GlobalID") == ["21300189400012"]
     assert xml_texts(xml, "BuyerTradeParty/SpecifiedLegalOrganization/ID") == ["213001894"]
     assert xml_texts(xml, "GrandTotalAmount") == xml_texts(xml, "DuePayableAmount") == ["199.00"]
-    assert xml_texts(xml, "BusinessProcessSpecifiedDocumentContextParameter/ID") == ["S1"]
+
+
+#: Payer, whether paid before, and BT-23: Chorus Pro has a list of its own, France's rules another.
+PROCESSES = [
+    (Payer.TOWN_HALL, False, "A1"),
+    (Payer.TOWN_HALL, True, "A2"),
+    (Payer.COMPANY, False, "S1"),
+    (Payer.COMPANY, True, "S2"),
+]
+
+
+@pytest.mark.parametrize(("payer", "paid", "process"), PROCESSES)
+def test_each_route_has_its_own_list_of_business_processes(payer, paid, process):
+    order = StoredOrderFactory(five_classes=True, payer=payer)
+    invoice = invoicing.issue_invoice(order, at=TERM, paid_by_card=paid)
+    assert xml_texts(invoice.xml, "BusinessProcessSpecifiedDocumentContextParameter/ID") == [process]
+    assert list_violations(invoice.xml) == []
+    note = invoicing.issue_credit_note(invoice, at=TERM, reason="Erreur")
+    assert xml_texts(note.xml, "BusinessProcessSpecifiedDocumentContextParameter/ID") == [process[0] + "1"]
+    assert list_violations(note.xml) == []
 
 
 def test_to_a_collectivity_and_its_credit_note(gard):

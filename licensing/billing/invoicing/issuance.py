@@ -157,7 +157,7 @@ def _save(
     invoice.total_ht, invoice.total_vat, invoice.total_ttc = (
         Decimal(snapshot[name]) for name in ("total_ht", "total_vat", "total_ttc")
     )
-    invoice.snapshot, invoice.xml = snapshot, cii.render_xml(snapshot)
+    invoice.snapshot, invoice.xml = snapshot, cii.render_xml(snapshot, route=invoice.route)
     invoice.save(force_insert=True)
     defer(DOCUMENT_TASK, schema=get_public_schema_name(), invoice_id=invoice.pk)
     return invoice

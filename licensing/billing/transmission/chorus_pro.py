@@ -1,0 +1,174 @@
+"""Chorus Pro by its API: deposit of a Factur-X file, report of its integration, and history of the invoice.
+
+A second deposit of the same number is refused as a duplicate. What counts is then the first one: the story is that of
+the invoice with this number, whichever deposit brought it. Sources of the API and of its codes: docs/decisions/0116.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import logging
+from typing import TYPE_CHECKING, Any
+
+from core.calendar import PARIS
+from licensing.billing.models import REASONED_STATES, PlatformState
+from licensing.billing.transmission.exceptions import NotSupported
+from licensing.billing.transmission.interface import DepositVerdict, PlatformStory, StoryEntry
+from licensing.billing.transmission.piste_client import PisteClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from licensing.billing.transmission.accounts import ChorusProAccount
+    from licensing.billing.transmission.interface import Declaration, DeclaredState, InvoiceParcel, SentTransmission
+
+logger = logging.getLogger(__name__)
+
+DEPOSIT_PATH = "/cpro/factures/v1/deposer/flux"
+REPORT_PATH = "/cpro/transverses/v1/consulterCRDetaille"
+SEARCH_PATH = "/cpro/factures/v1/rechercher/fournisseur"
+HISTORY_PATH = "/cpro/factures/v1/consulter/historique"
+#: A Factur-X file.
+SYNTAX = "IN_DP_E2_CII_FACTURX"
+
+_INTEGRATED = ("INTEGRE", "INTEGRE_PARTIEL")
+_REJECTED = ("REJETE", "INCIDENTE", "IRRECEVABLE")
+#: Chorus Pro's state of an invoice → ours, and in words where several are one of ours.
+_STATES: dict[str, tuple[PlatformState, str]] = {
+    "DEPOSEE": (PlatformState.DEPOSITED, ""),
+    "MISE_A_DISPOSITION": (PlatformState.RECEIVED, ""),
+    "PRISE_EN_COMPTE_DESTINATAIRE": (PlatformState.RECEIVED, "Prise en compte par le destinataire."),
+    "A_RECYCLER": (PlatformState.TO_RECYCLE, ""),
+    "SUSPENDUE": (PlatformState.SUSPENDED, ""),
+    "COMPLETEE": (PlatformState.COMPLETED, ""),
+    # The addressee's own decision: the platform's is the rejection of the file.
+    "REJETEE": (PlatformState.REFUSED, ""),
+    "SERVICE_FAIT": (PlatformState.APPROVED, "Service fait."),
+    "MANDATEE": (PlatformState.APPROVED, "Mandatée."),
+    "MISE_A_DISPOSITION_COMPTABLE": (PlatformState.APPROVED, "Mise à disposition du comptable."),
+    "COMPTABILISEE": (PlatformState.APPROVED, "Comptabilisée."),
+    "MISE_EN_PAIEMENT": (PlatformState.IN_PAYMENT, ""),
+}
+#: On its way inside Chorus Pro: says nothing that the state before does not.
+_PASSING_STATES = frozenset({"EN_COURS_ACHEMINEMENT", "EN_COURS_TRAITEMENT_PIVOT_S", "INTERPRETEE_OCR", "BROUILLON"})
+#: Pages of a history that are read at most.
+_MAX_PAGES = 20
+_NO_REASON = "Chorus Pro ne donne pas de motif."
+
+
+class ChorusPro:
+    """Chorus Pro, as the supplier's technical account sees it."""
+
+    def __init__(self, account: ChorusProAccount) -> None:
+        self._client = PisteClient(account)
+
+    def send(self, parcel: InvoiceParcel) -> str:
+        """Deposit the Factur-X file; return the number of the deposit."""
+        answer = self._client.post(
+            DEPOSIT_PATH,
+            {
+                "fichierFlux": base64.b64encode(parcel.pdf).decode(),
+                "nomFichier": parcel.file_name,
+                "syntaxeFlux": SYNTAX,
+                "avecSignature": False,
+            },
+        )
+        return str(answer["numeroFluxDepot"])
+
+    def fetch_story(self, transmission: SentTransmission) -> PlatformStory:
+        """Fetch whether the file was integrated, and the history of the invoice."""
+        report = self._client.post(REPORT_PATH, {"numeroFluxDepot": transmission.reference})
+        state = str(report.get("etatCourantDepotFlux") or "").removeprefix("IN_")
+        if state not in _INTEGRATED + _REJECTED:
+            return PlatformStory(verdict=DepositVerdict.PENDING)
+        invoice = self._find_invoice(transmission.number)
+        if invoice is not None:
+            entries, unknown = self._fetch_history(int(invoice["identifiantFactureCPP"]))
+            message = f"Chorus Pro donne l'état « {', '.join(unknown)} », inconnu d'ici." if unknown else ""
+            return PlatformStory(verdict=DepositVerdict.ACCEPTED, message=message, entries=entries)
+        if state in _INTEGRATED and not _list_errors(report):
+            # Integrated, and not searchable yet.
+            return PlatformStory(verdict=DepositVerdict.PENDING)
+        reason = " ".join(_list_errors(report)) or _NO_REASON
+        rejection = StoryEntry(
+            state=PlatformState.REJECTED,
+            reason=reason,
+            at=_read_moment(report.get("dateHeureEtatCourantFlux")) or transmission.sent_at,
+            external_id=f"depot-{transmission.reference}",
+        )
+        return PlatformStory(verdict=DepositVerdict.REJECTED, message=reason, entries=(rejection,))
+
+    def declare_state(self, transmission: SentTransmission, declared: DeclaredState) -> str:
+        """Refuse: the payer's accountant tells Chorus Pro of the payment."""
+        raise NotSupported("Chorus Pro ne reçoit pas d'état du fournisseur : le comptable public y note le paiement.")
+
+    def report(self, declaration: Declaration) -> str:
+        """Refuse: Chorus Pro takes invoices to public bodies only."""
+        raise NotSupported("Chorus Pro ne reçoit pas d'e-reporting : il passe par une plateforme agréée.")
+
+    def _find_invoice(self, number: str) -> dict[str, Any] | None:
+        answer = self._client.post(
+            SEARCH_PATH,
+            {
+                "numeroFacture": number,
+                "rechercheFactureParFournisseur": {"pageResultatDemandee": 1, "nbResultatsParPage": 10},
+            },
+        )
+        found = [one for one in answer.get("listeFactures") or [] if one.get("numeroFacture") == number]
+        return found[0] if found else None
+
+    def _fetch_history(self, invoice_id: int) -> tuple[tuple[StoryEntry, ...], list[str]]:
+        """Return the states of an invoice, and the codes that are unknown here."""
+        entries, unknown = [], []
+        for line in self._list_history_lines(invoice_id):
+            code = str(line["histoStatutCode"])
+            at = _read_moment(line.get("histoStatutDatePassage"))
+            if code in _PASSING_STATES or at is None:
+                continue
+            if code not in _STATES:
+                logger.warning("Chorus Pro gives an invoice the unknown state %s", code)
+                unknown.append(code)
+                continue
+            state, words = _STATES[code]
+            comment = str(line.get("histoStatutCommentaire") or "")
+            entries.append(
+                StoryEntry(
+                    state=state,
+                    reason=comment or words or (_NO_REASON if state in REASONED_STATES else ""),
+                    at=at,
+                    external_id=f"statut-{line.get('histoStatutId') or f'{code}-{at.isoformat()}'}",
+                )
+            )
+        return tuple(entries), unknown
+
+    def _list_history_lines(self, invoice_id: int) -> Iterator[dict[str, Any]]:
+        for page in range(1, _MAX_PAGES + 1):
+            answer = self._client.post(
+                HISTORY_PATH,
+                {
+                    "idFacture": invoice_id,
+                    "paramRechercheHistoStatuts": {"pageResultatDemandeeListeHistoStatut": page},
+                },
+            )
+            history = answer.get("historiquesDesStatuts") or {}
+            yield from history.get("histoStatut") or []
+            if page >= int(history.get("pagesHistoStatut") or 1):
+                return
+
+
+def _list_errors(report: dict[str, Any]) -> list[str]:
+    """Return why a deposit was not integrated, in Chorus Pro's words."""
+    errors = [one.get("libelleErreurDP") for one in report.get("listeErreurDP") or []]
+    errors += [one.get("libelleErreur") for one in report.get("listeErreurTechnique") or []]
+    return [str(error) for error in errors if error]
+
+
+def _read_moment(value: object) -> datetime.datetime | None:
+    """Return a moment as Chorus Pro writes it: ISO with or without zone, or milliseconds; None if it has none."""
+    if isinstance(value, int):
+        return datetime.datetime.fromtimestamp(value / 1000, tz=datetime.UTC)
+    if not value:
+        return None
+    moment = datetime.datetime.fromisoformat(str(value))
+    return moment if moment.tzinfo else moment.replace(tzinfo=PARIS)
