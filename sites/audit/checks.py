@@ -17,6 +17,7 @@ from licensing.pools.queries import list_pool_positions
 from sites.audit.invariants import Finding
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
 from sites.audit.sales_invariants import SALES_INVARIANTS
+from sites.audit.transmission_invariants import TRANSMISSION_INVARIANTS
 from sites.audit.vat_checks import VAT_RULE, find_vat_violations
 from tenants import privileges
 from tenants.models import Collectivity
@@ -55,7 +56,7 @@ def check_all() -> list[Finding]:
 
 def list_rules() -> Iterator[tuple[str, str]]:
     """Yield the code and the sentence of every rule. Its number is that of `docs/invariants.md`."""
-    for invariant in (*LICENCE_INVARIANTS, *SALES_INVARIANTS, *TENANT_INVARIANTS):
+    for invariant in (*LICENCE_INVARIANTS, *SALES_INVARIANTS, *TRANSMISSION_INVARIANTS, *TENANT_INVARIANTS):
         yield invariant.code, invariant.rule
     yield POSITION_RULE
     yield CODES_RULE
@@ -67,7 +68,7 @@ def list_rules() -> Iterator[tuple[str, str]]:
 
 def _find_public_violations(now: datetime.datetime) -> Iterator[tuple[str, str]]:
     """Yield the code and the sentence of each violation in the public schema, which is the current one."""
-    for invariant in (*LICENCE_INVARIANTS, *SALES_INVARIANTS):
+    for invariant in (*LICENCE_INVARIANTS, *SALES_INVARIANTS, *TRANSMISSION_INVARIANTS):
         for sentence in _find_violations(invariant.sql, None):
             yield invariant.code, sentence
     for code, found in (

@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from config import invoice_platforms
+from licensing.billing.transmission.accounts import ChorusProAccount
 
 VARIABLES = ("CHORUS_PRO_CLIENT_ID", "CHORUS_PRO_CLIENT_SECRET", "CHORUS_PRO_LOGIN", "CHORUS_PRO_PASSWORD")
 
@@ -32,6 +33,7 @@ def test_without_an_account_nothing_is_sent(set_variables):
 def test_an_account_is_given_whole(set_variables):
     set_variables(*VARIABLES)
     path, account = invoice_platforms.read_platforms()["chorus_pro"]
+    assert isinstance(account, ChorusProAccount)
     assert account.password == "value of CHORUS_PRO_PASSWORD"
     assert "value of" not in repr(account)
     assert import_string(path)(account).send

@@ -95,7 +95,7 @@ class ChorusPro:
             state=PlatformState.REJECTED,
             reason=reason,
             at=_read_moment(report.get("dateHeureEtatCourantFlux")) or transmission.sent_at,
-            external_id=f"depot-{transmission.reference}",
+            external_id=f"deposit-{transmission.reference}",
         )
         return PlatformStory(verdict=DepositVerdict.REJECTED, message=reason, entries=(rejection,))
 

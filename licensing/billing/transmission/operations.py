@@ -10,10 +10,17 @@ from django_tenants.utils import get_public_schema_name
 
 from jobs.tasks import defer_once
 from licensing.billing.invoicing import list_undeposited
-from licensing.billing.models import PAYING_STATES, REASONED_STATES, REJECTED_STATES, Invoice, PlatformStatus
+from licensing.billing.models import (
+    PAYING_STATES,
+    REASONED_STATES,
+    REJECTED_STATES,
+    Invoice,
+    PlatformState,
+    PlatformStatus,
+)
 from licensing.billing.transmission import platforms
 from licensing.billing.transmission.exceptions import NotToTransmit
-from licensing.billing.transmission.interface import DepositVerdict
+from licensing.billing.transmission.interface import DepositVerdict, StoryEntry
 from licensing.billing.transmission.models import Transmission, TransmissionKind, TransmissionState
 from licensing.orders.operations import order_events
 from licensing.orders.operations.locks import lock_order
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from accounts.models import User
-    from licensing.billing.transmission.interface import PlatformStory, StoryEntry
+    from licensing.billing.transmission.interface import PlatformStory
 
 #: Background task that asks the platforms about what is due.
 DELIVERY_TASK = "billing.transmission.deliver"
@@ -175,13 +182,27 @@ def record_story(*, transmission_id: int, story: PlatformStory, at: datetime.dat
     if transmission.state not in (TransmissionState.SENT, TransmissionState.ACCEPTED):
         return transmission
     if transmission.invoice is not None:
-        _record_states(transmission.invoice, story.entries)
+        _record_states(transmission.invoice, [*story.entries, *_infer_rejection(transmission, story, at=at)])
     if not (story.verdict == DepositVerdict.PENDING and transmission.state == TransmissionState.ACCEPTED):
         transmission.state = _STATES[story.verdict]
     transmission.message, transmission.failures = story.message, 0
     transmission.next_try_at = None if _is_over(transmission, at=at) else at + _get_look_delay(transmission, at=at)
     transmission.save(update_fields=["state", "message", "failures", "next_try_at"])
     return transmission
+
+
+def _infer_rejection(
+    transmission: Transmission, story: PlatformStory, *, at: datetime.datetime
+) -> Iterable[StoryEntry]:
+    """Yield the rejection of a file that its story does not tell as a state: its invoice is to be made anew."""
+    is_in_story = any(entry.state in REJECTED_STATES for entry in story.entries)
+    if story.verdict == DepositVerdict.REJECTED and not is_in_story and transmission.kind == TransmissionKind.INVOICE:
+        yield StoryEntry(
+            state=PlatformState.REJECTED,
+            reason=story.message,
+            at=at,
+            external_id=f"deposit-{transmission.reference}"[:120],
+        )
 
 
 def _record_states(invoice: Invoice, entries: Iterable[StoryEntry]) -> None:

@@ -1,0 +1,73 @@
+"""`manage.py audit` detects a transmission that disagrees with its invoice, or that nobody follows."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from licensing.billing import invoicing
+from licensing.billing.models import PlatformState
+from licensing.billing.transmission import delivery, operations
+from licensing.billing.transmission.interface import DepositVerdict
+from licensing.billing.transmission.models import Transmission
+from sites.audit.checks import check_all
+from tests.billing.transmission.scripted_platform import PATH, Script, entry
+from tests.database_roles import execute_as_administrator
+from tests.factories.orders import OrderFactory
+
+
+@pytest.fixture
+def transmitted(nimes, settings):
+    """Three invoices at a platform: one rejected, one in payment, one without an answer."""
+    script = Script()
+    settings.INVOICE_PLATFORMS = {"chorus_pro": (PATH, script)}
+    now = timezone.now()
+    for _ in range(3):
+        OrderFactory(current=True, confirmed=True)
+    numbers = list(invoicing.list_undeposited().values_list("pk", flat=True))
+    operations.request_transmissions(invoice_ids=numbers, by=None, at=now)
+    delivery.deliver_due()
+    rejected, paid, _ = Transmission.objects.order_by("pk")
+    script.verdict, script.message = DepositVerdict.REJECTED, "SIRET inconnu"
+    delivery.deliver(rejected)
+    script.verdict, script.entries = DepositVerdict.ACCEPTED, (entry(PlatformState.IN_PAYMENT, now),)
+    delivery.deliver(paid)
+
+
+def broken():
+    return {found.code for found in check_all() if found.broken}
+
+
+def test_what_was_transmitted_is_sound(transmitted):
+    states = [(sent.state, sent.next_try_at is None) for sent in Transmission.objects.order_by("pk")]
+    assert states == [("rejected", True), ("accepted", True), ("sent", False)]
+    assert broken() == set()
+
+
+#: Past the constraints and the triggers.
+BREACHES = (
+    "UPDATE public.billing_invoice SET buyer_kind = 'consumer'",
+    "UPDATE public.billing_invoice SET buyer_kind = 'taxable'",
+    (
+        "DROP INDEX public.transmission_of_an_invoice_once; UPDATE public.transmission_transmission SET invoice_id = "
+        "(SELECT max(invoice_id) FROM public.transmission_transmission) WHERE state = 'accepted'"
+    ),
+    "UPDATE public.transmission_transmission SET next_try_at = NULL WHERE state = 'sent'",
+    "DELETE FROM public.billing_platformstatus WHERE state = 'rejected'",
+    "DELETE FROM public.billing_platformstatus WHERE state = 'in_payment'",
+    "DELETE FROM public.transmission_transmission",
+)
+
+
+def test_each_disagreement_of_a_transmission_is_detected(transmitted):
+    missed = []
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for breach in BREACHES:
+            cursor.execute("SAVEPOINT before")
+            execute_as_administrator(breach)
+            if "transmissions" not in broken():
+                missed.append(breach)
+            cursor.execute("ROLLBACK TO SAVEPOINT before")
+    assert missed == []
