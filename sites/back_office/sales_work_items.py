@@ -11,6 +11,7 @@ from core.calendar import date_in_paris
 from core.formatting import number, pluralize
 from licensing.billing import invoicing
 from licensing.billing.models import Invoice
+from licensing.billing.transmission import platforms, queries
 from licensing.catalogue.models import Seller
 from licensing.catalogue.price_lists import list_missing_prices
 from licensing.catalogue.pricing import get_year_on_sale
@@ -37,6 +38,7 @@ def list_sales_work_items(now: datetime.datetime) -> Iterator[WorkItem]:
     yield from _prices(day)
     yield from _orders(day)
     yield from _invoices()
+    yield from _transmissions(now)
 
 
 def _seller() -> Iterator[WorkItem]:
@@ -71,6 +73,18 @@ def _orders(day: datetime.date) -> Iterator[WorkItem]:
             yield WorkItem(sentence, f"{page}?attend={name}", urgent=kind.urgent)
 
 
+def _transmissions(now: datetime.datetime) -> Iterator[WorkItem]:
+    url = reverse("admin:billing_invoice_batch")
+    refused = queries.list_refused().count()
+    if refused:
+        counted = pluralize(refused, "document transmis n'a pas été pris", "documents transmis n'ont pas été pris")
+        yield WorkItem(f"{counted} par leur plateforme : lisez pourquoi", url, urgent=True)
+    silent = queries.list_silent(now).count()
+    if silent:
+        counted = pluralize(silent, "transmission reste", "transmissions restent")
+        yield WorkItem(f"{counted} sans réponse depuis deux jours", url, urgent=True)
+
+
 def _invoices() -> Iterator[WorkItem]:
     turned_down = Invoice.objects.rejected().count()
     if turned_down:
@@ -81,4 +95,5 @@ def _invoices() -> Iterator[WorkItem]:
     if waiting:
         counted = pluralize(waiting, "facture ou avoir", "factures ou avoirs")
         url = reverse("admin:billing_invoice_batch")
-        yield WorkItem(f"{counted} à déposer sur Chorus Pro ou sur votre plateforme agréée", url, urgent=False)
+        verb = "à transmettre ou à déposer" if platforms.list_configured_routes() else "à déposer"
+        yield WorkItem(f"{counted} {verb} sur Chorus Pro ou sur votre plateforme agréée", url, urgent=False)

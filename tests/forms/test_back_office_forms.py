@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib import admin
+from django.test import override_settings
 from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import schema_context
@@ -11,11 +12,13 @@ from django_tenants.utils import schema_context
 from accounts.models import User
 from collectivities.operations.office_requests import request_office
 from licensing.billing import operations as billing_operations
+from licensing.billing.invoicing import list_undeposited
 from licensing.billing.models import Invoice, PlatformState
 from licensing.catalogue.models import SchoolYear
 from licensing.classes import tokens
 from licensing.payments.models import CardPayment, ProviderEvent
 from tenants.models import OfficeRequest
+from tests.billing.transmission.scripted_platform import PATH, Script
 from tests.classes.taught_class import TaughtClass
 from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import OperatorFactory, UserFactory, enable_second_factor
@@ -89,6 +92,11 @@ def walk_other_pages(walk, operator):
         "billing_invoice_batch",
     ):
         walk.open(operator, admin_url(name))
+    # Its invoices are sent from here: another page asks for a confirmation.
+    with override_settings(INVOICE_PLATFORMS={"chorus_pro": (PATH, Script())}):
+        walk.open(operator, admin_url("billing_invoice_batch"))
+        numbers = "-".join(str(number) for number in list_undeposited().values_list("pk", flat=True))
+        walk.open(operator, f"{admin_url('billing_invoice_transmit', 'chorus_pro')}?factures={numbers}")
     walk.open(operator, admin_url("tenants_officerequest_accept", OfficeRequest.objects.get().pk))
     walk.open(operator, admin_url("tenants_officerequest_decline", OfficeRequest.objects.get().pk))
     walk.open(operator, admin_url("catalogue_schoolyear_renewal", SchoolYear.objects.first().pk))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from licensing.billing.exceptions import BadStatus
+from licensing.billing.invoicing import list_undeposited
 from licensing.billing.models import (
     REASONED_STATES,
     REJECTED_STATES,
@@ -18,7 +19,6 @@ from licensing.billing.models import (
     InvoiceKind,
     PlatformState,
     PlatformStatus,
-    latest_platform_status,
 )
 from licensing.orders.exceptions import NoReason
 from licensing.orders.models import OrderState
@@ -129,12 +129,14 @@ def take_back_platform_status(*, status_id: int, reason: str, by: User, at: date
 
 @transaction.atomic
 def record_deposit(*, invoice_ids: Collection[int], by: User, at: datetime.datetime) -> int:
-    """Record a batch of invoices as deposited; return how many had no status yet."""
-    waiting = Invoice.objects.alias(latest_status=latest_platform_status()).filter(
-        pk__in=invoice_ids, latest_status__isnull=True
-    )
+    """Record a batch of invoices as deposited; return how many were to be deposited still."""
+    recorded = 0
     # Lock order: orders by primary key.
-    numbers = list(waiting.order_by("order_id", "pk").values_list("pk", flat=True))
-    for number in numbers:
-        record_platform_status(invoice_id=number, state=PlatformState.DEPOSITED, by=by, at=at)
-    return len(numbers)
+    waiting = list_undeposited().filter(pk__in=invoice_ids).order_by("order_id", "pk")
+    for invoice_id, order_id in list(waiting.values_list("pk", "order_id")):
+        lock_order(order_id)
+        # Looked at again under the lock: it may be on its way to the platform by now.
+        if list_undeposited().filter(pk=invoice_id).exists():
+            record_platform_status(invoice_id=invoice_id, state=PlatformState.DEPOSITED, by=by, at=at)
+            recorded += 1
+    return recorded

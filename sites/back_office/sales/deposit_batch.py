@@ -1,4 +1,4 @@
-"""« À déposer »: download the invoices of each route as one archive, deposit it, then record the deposit.
+"""« À déposer »: what waits by route, to be transmitted or downloaded as one archive, whose deposit is then recorded.
 
 Downloading changes nothing: the operator records the deposit once the platform has accepted it.
 """
@@ -23,7 +23,9 @@ from core.calendar import date_in_paris
 from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing.batch import MAX_BATCH_SIZE
-from licensing.billing.models import InvoiceRoute
+from licensing.billing.models import Invoice, InvoiceRoute
+from licensing.billing.transmission import platforms
+from sites.back_office.sales.transmissions import describe_progress, list_chosen_invoices, read_invoice_ids
 from sites.back_office.site import get_operator
 
 if TYPE_CHECKING:
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.urls import URLPattern
-
-    from licensing.billing.models import Invoice
 
 
 class DepositBatchActions(ModelAdmin):
@@ -61,7 +61,7 @@ class DepositBatchActions(ModelAdmin):
         """List the invoices to deposit by route, with their archives; by POST, record the deposit of those listed."""
         if request.method == "POST":
             done = billing_operations.record_deposit(
-                invoice_ids=_invoice_ids(request), by=get_operator(request), at=timezone.now()
+                invoice_ids=read_invoice_ids(request), by=get_operator(request), at=timezone.now()
             )
             counted = formatting.pluralize(done, "facture ou avoir noté", "factures ou avoirs notés")
             messages.success(request, f"{counted} comme déposés.")
@@ -71,6 +71,8 @@ class DepositBatchActions(ModelAdmin):
             "opts": self.opts,
             "title": "Factures à déposer",
             "batches": [batch for batch in batches if batch.invoices],
+            **describe_progress(timezone.now()),
+            "rejected": Invoice.objects.rejected().count(),
             "back": reverse("admin:billing_invoice_changelist"),
         }
         return render(request, "back_office/sales/batch.html", context)
@@ -97,6 +99,8 @@ class DepositBatch:
     invoices: list[Invoice]
     #: How many more wait for the next batch.
     more: int
+    #: Whether they are sent from here; else the operator deposits them.
+    is_sent_from_here: bool
 
     @property
     def numbers(self) -> str:
@@ -108,15 +112,14 @@ def _list_batch(route: InvoiceRoute) -> DepositBatch:
     waiting = invoicing.list_undeposited(route)
     listed = list(waiting.select_related("order").defer("xml")[:MAX_BATCH_SIZE])
     more = waiting.count() - len(listed) if len(listed) == MAX_BATCH_SIZE else 0
-    return DepositBatch(route=route, invoices=listed, more=more)
+    return DepositBatch(route=route, invoices=listed, more=more, is_sent_from_here=platforms.is_configured(route))
 
 
 def _listed_invoices(request: HttpRequest, route: str) -> QuerySet[Invoice]:
     """Return the invoices that the page listed, less those deposited since. Raises `Http404` for an unknown route."""
     if route not in InvoiceRoute.values:
         raise Http404("unknown route")
-    waiting = invoicing.list_undeposited(InvoiceRoute(route))
-    return waiting.filter(pk__in=_invoice_ids(request)).defer("xml")[:MAX_BATCH_SIZE]
+    return list_chosen_invoices(request, InvoiceRoute(route))
 
 
 def _file_stem(route: str, at: datetime.datetime) -> str:
@@ -127,9 +130,3 @@ def _as_attachment(file: IO[bytes], name: str) -> FileResponse:
     response = FileResponse(file, as_attachment=True, filename=name)
     response["Cache-Control"] = "no-store"
     return response
-
-
-def _invoice_ids(request: HttpRequest) -> list[int]:
-    """Return the ids of the invoices that the page listed: later ones wait for the next batch."""
-    joined = request.POST.get("factures") or request.GET.get("factures") or ""
-    return [int(number) for number in joined.split("-")[:MAX_BATCH_SIZE] if number.isdecimal()]

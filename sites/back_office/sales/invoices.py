@@ -15,10 +15,12 @@ from core.file_responses import build_file_response
 from licensing.billing import invoicing
 from licensing.billing.invoice_search import search_invoices
 from licensing.billing.models import Invoice, InvoiceKind, PlatformStatus, latest_platform_status
+from licensing.billing.transmission.queries import get_latest_transmission
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.sales.admin_actions import ActionAdmin
 from sites.back_office.sales.deposit_batch import DepositBatchActions
 from sites.back_office.sales.invoice_actions import INVOICE_ACTIONS, is_turned_down
+from sites.back_office.sales.transmissions import TransmissionPages, describe_transmission
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -57,7 +59,7 @@ class StatusInline(ReadOnlyAdminMixin, TabularInline):
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(DepositBatchActions, ActionAdmin[Invoice]):
+class InvoiceAdmin(TransmissionPages, DepositBatchActions, ActionAdmin[Invoice]):
     """All invoices and credit notes, in one gapless series per year."""
 
     list_display = ("number", "kind", "order", "payer", "money", "issued_on", "due_on", "platform")
@@ -122,7 +124,7 @@ class InvoiceAdmin(DepositBatchActions, ActionAdmin[Invoice]):
         return str(dict(PlatformStatus._meta.get_field("state").flatchoices).get(state, "–"))  # noqa: SLF001 - documented
 
     def status_sentences(self, row: Invoice) -> list[str]:
-        """Return what credit notes took back of the invoice, and whether it was turned down."""
+        """Return what credit notes took back of the invoice, how its transmission went, and whether it was turned down."""
         notes = row.credit_notes.defer("xml", "snapshot").order_by("pk")
         sentences = [
             f"{'Reprise en partie' if one.is_partial else 'Annulée'} par l'avoir {one}, de {self.money(one)}."
@@ -130,6 +132,10 @@ class InvoiceAdmin(DepositBatchActions, ActionAdmin[Invoice]):
         ]
         if row.corrects is not None:
             sentences = [f"{'Avoir partiel' if row.is_partial else 'Avoir'} sur la facture {row.corrects}."]
+        sent = get_latest_transmission(row)
+        if sent is not None:
+            described = describe_transmission(sent)
+            sentences.append(f"{described[0].upper()}{described[1:]}")
         last = row.get_latest_status()
         if is_turned_down(row) and last is not None:
             sentences.append(f"{last.get_state_display()} : {last.reason} Elle est à refaire sous un nouveau numéro.")

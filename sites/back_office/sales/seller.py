@@ -43,6 +43,7 @@ class SellerForm(ModelForm[Seller]):
         fields = (
             "name", "legal_form", "address", "postal_code", "city", "siret", "vat_number", "rcs", "email", "phone",
             "iban", "bic", "vat_on_debits", "mediator",
+            "transmits_automatically",
         )  # fmt: skip
 
     def clean_name(self) -> str:
@@ -82,6 +83,7 @@ class SellerAdmin(ModelAdmin):
         ("Adresse, telle que les bons de commande la montrent", {"fields": ("address", "postal_code", "city")}),
         ("Pour être joint", {"fields": ("email", "phone", "mediator")}),
         ("Pour être payé", {"fields": ("iban", "bic")}),
+        ("Les factures", {"fields": ("transmits_automatically",)}),
     )
     show_full_result_count = False
 

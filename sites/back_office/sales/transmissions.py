@@ -1,0 +1,146 @@
+"""« Transmettre »: send the invoices of a route to its platform, and show what it did not take or does not answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from unfold.admin import ModelAdmin
+
+from core import formatting
+from core.formatting import add_nonbreaking_spaces
+from licensing.billing import invoicing
+from licensing.billing.invoicing.batch import MAX_BATCH_SIZE
+from licensing.billing.models import InvoiceKind, InvoiceRoute
+from licensing.billing.transmission import platforms, queries
+from licensing.billing.transmission.models import TransmissionState
+from licensing.billing.transmission.operations import request_transmissions
+from licensing.orders.models import ZERO
+from sites.back_office.sales.admin_actions import ConfirmationForm
+from sites.back_office.site import get_operator
+
+if TYPE_CHECKING:
+    import datetime
+
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+    from django.urls import URLPattern
+
+    from licensing.billing.models import Invoice
+    from licensing.billing.transmission.models import Transmission
+
+#: How each platform is named after « à ».
+PLATFORM_NAMES = {InvoiceRoute.CHORUS_PRO: "Chorus Pro", InvoiceRoute.PLATFORM: "la plateforme agréée"}
+#: How many transmissions a list of the page shows.
+_MAX_SHOWN = 50
+
+
+class TransmissionPages(ModelAdmin):
+    """The confirmation page of « Transmettre », under the page of what is to be deposited."""
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page before the model's own."""
+        urls: list[URLPattern] = super().get_urls()
+        view = self.admin_site.admin_view(self.transmit_page)
+        return [path("a-deposer/<str:route>/transmettre/", view, name="billing_invoice_transmit"), *urls]
+
+    def transmit_page(self, request: HttpRequest, route: str) -> HttpResponse:
+        """Ask for a confirmation; by POST, ask for the invoices to be sent."""
+        if not platforms.is_configured(route):
+            raise Http404("no platform for this route")
+        listed = list_chosen_invoices(request, InvoiceRoute(route))
+        name = PLATFORM_NAMES[InvoiceRoute(route)]
+        if request.method == "POST":
+            asked = request_transmissions(
+                invoice_ids=[invoice.pk for invoice in listed], by=get_operator(request), at=timezone.now()
+            )
+            messages.success(request, _describe_request(asked, name))
+            return redirect("admin:billing_invoice_batch")
+        if not listed:
+            messages.info(request, "Ces documents sont déjà partis : plus rien n'est à transmettre.")
+            return redirect("admin:billing_invoice_batch")
+        context = self.admin_site.each_context(request) | {
+            "opts": self.opts,
+            "title": f"Transmettre à {name}",
+            "explanation": [add_nonbreaking_spaces(sentence) for sentence in _explain(list(listed), name)],
+            "form": ConfirmationForm(),
+            "submit_label": f"Transmettre à {name}",
+            "page_version": "",
+            "back": reverse("admin:billing_invoice_batch"),
+        }
+        return render(request, "back_office/sales/ask.html", context)
+
+
+def list_chosen_invoices(request: HttpRequest, route: InvoiceRoute) -> QuerySet[Invoice]:
+    """Return the invoices that the page listed, less those deposited or transmitted since."""
+    waiting = invoicing.list_undeposited(route)
+    return waiting.filter(pk__in=read_invoice_ids(request)).defer("xml")[:MAX_BATCH_SIZE]
+
+
+def read_invoice_ids(request: HttpRequest) -> list[int]:
+    """Return the ids of the invoices that the page listed: later ones wait for the next batch."""
+    joined = request.POST.get("factures") or request.GET.get("factures") or ""
+    return [int(number) for number in joined.split("-")[:MAX_BATCH_SIZE] if number.isdecimal()]
+
+
+def describe_progress(at: datetime.datetime) -> dict[str, object]:
+    """Return the page's lists of what needs a look, and of what is on its way: « number, sentence, URL »."""
+    late = [*queries.list_refused()[:_MAX_SHOWN], *queries.list_silent(at)[:_MAX_SHOWN]]
+    under_way = queries.list_under_way(at)
+    return {
+        "problems": [_describe(one) for one in late],
+        "under_way": [_describe(one) for one in under_way[:_MAX_SHOWN]],
+        "under_way_count": under_way.count(),
+    }
+
+
+def describe_transmission(transmission: Transmission) -> str:
+    """Return how far a transmission is, in a sentence."""
+    name = PLATFORM_NAMES[InvoiceRoute(transmission.route)]
+    asked_on = date_format(timezone.localtime(transmission.asked_at), "DATE_FORMAT")
+    if transmission.state == TransmissionState.REJECTED:
+        return f"pas prise par {name} : {transmission.message}"
+    if transmission.state == TransmissionState.TO_SEND:
+        return f"à envoyer à {name}, demandé le {asked_on}. {transmission.message}".strip()
+    sent_on = date_format(timezone.localtime(transmission.sent_at or transmission.asked_at), "DATE_FORMAT")
+    deposit = f"transmise à {name} le {sent_on}, dépôt {transmission.reference}"
+    if transmission.state == TransmissionState.SENT:
+        return f"{deposit} : réponse attendue. {transmission.message}".strip()
+    return f"{deposit}. {transmission.message}".strip()
+
+
+def _describe(transmission: Transmission) -> tuple[str, str, str]:
+    invoice = transmission.invoice
+    sentence = add_nonbreaking_spaces(describe_transmission(transmission))
+    if invoice is None:
+        return str(transmission), sentence, ""
+    return invoice.number, sentence, reverse("admin:billing_invoice_change", args=[invoice.pk])
+
+
+def _describe_request(asked: int, name: str) -> str:
+    if not asked:
+        return "Rien n'est parti : ces documents sont déjà en chemin ou déposés."
+    counted = formatting.pluralize(asked, "document part", "documents partent")
+    return add_nonbreaking_spaces(f"{counted} vers {name}. Sa réponse s'affiche ici et sur chaque facture.")
+
+
+def _explain(listed: list[Invoice], name: str) -> list[str]:
+    totals = dict.fromkeys(InvoiceKind, ZERO)
+    for invoice in listed:
+        totals[InvoiceKind(invoice.kind)] += invoice.total_ttc
+    amounts = [
+        f"{formatting.euros(total)} {label}"
+        for kind, label in ((InvoiceKind.INVOICE, "de factures"), (InvoiceKind.CREDIT_NOTE, "d'avoirs"))
+        if (total := totals[kind])
+    ]
+    counted = formatting.pluralize(len(listed), "document part", "documents partent")
+    return [
+        f"{counted} vers {name} : {' et '.join(amounts)}, TTC. Le premier est {listed[0]}, le dernier {listed[-1]}.",
+        "Ce qui est transmis ne se reprend pas : une erreur se corrige par un avoir et une nouvelle facture.",
+        "Leur état revient ensuite de lui-même. Ce qui est rejeté ou reste sans réponse s'affiche en premier.",
+    ]

@@ -1,0 +1,123 @@
+"""« Transmettre »: its confirmation, what is shown of the platform's answers, and what waits for the operator."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.utils import timezone
+
+from licensing.billing import invoicing
+from licensing.billing import operations as billing_operations
+from licensing.billing.models import PlatformStatus
+from licensing.billing.transmission import delivery, operations
+from licensing.billing.transmission.exceptions import PlatformRefuses, PlatformSilent
+from licensing.billing.transmission.interface import DepositVerdict
+from licensing.billing.transmission.models import Transmission
+from licensing.catalogue.models import Seller
+from tests.billing.transmission.scripted_platform import PATH, Script
+from tests.factories.orders import OrderFactory
+from tests.sites.back_office.pages import page_text
+
+PAGE = "/admin/billing/invoice/a-deposer/"
+
+
+@pytest.fixture
+def script(settings):
+    script = Script()
+    settings.INVOICE_PLATFORMS = {"chorus_pro": (PATH, script)}
+    return script
+
+
+@pytest.fixture
+def invoice(db):
+    return OrderFactory(current=True, confirmed=True).invoices.current().get()
+
+
+def transmit_url(*invoices) -> str:
+    return f"{PAGE}chorus_pro/transmettre/?factures={'-'.join(str(one.pk) for one in invoices)}"
+
+
+def read_work_items(operator) -> str:
+    """Return what waits, as the home page lists it."""
+    return " ".join(page_text(operator.get("/admin/")).partition("Ce qui attend une main")[2].split())
+
+
+def test_transmitting_is_confirmed_before_anything_leaves(operator, script, invoice):
+    assert "Transmettre 1 document" in " ".join(page_text(operator.get(PAGE)).split())
+    confirmation = page_text(operator.get(transmit_url(invoice)))
+    assert "1 document part vers Chorus Pro : 199,00 € de factures" in confirmation
+    assert not Transmission.objects.exists()
+    page = page_text(operator.post(transmit_url(invoice), follow=True))
+    assert "1 document part vers Chorus Pro" in page
+    assert "En chemin (1)" in page
+    delivery.deliver_due()
+    assert script.sent == [f"{invoice.number}-1"]
+    shown = page_text(operator.get(f"/admin/billing/invoice/{invoice.pk}/change/"))
+    assert "dépôt D1 : réponse attendue" in shown
+
+
+def test_a_page_that_is_posted_twice_sends_once(operator, script, invoice):
+    operator.post(transmit_url(invoice))
+    assert "Rien n'est parti" in page_text(operator.post(transmit_url(invoice), follow=True))
+    assert "plus rien n'est à transmettre" in page_text(operator.get(transmit_url(invoice), follow=True))
+    assert Transmission.objects.count() == 1
+
+
+def test_what_is_on_its_way_is_not_recorded_as_deposited_by_hand(operator, script, invoice):
+    operator.post(transmit_url(invoice))
+    page = page_text(operator.post(PAGE, {"factures": str(invoice.pk)}, follow=True))
+    assert "0 facture ou avoir noté" in page
+    assert not PlatformStatus.objects.exists()
+
+
+def test_a_refusal_and_a_silence_come_first(operator, script, invoice):
+    script.failures = [PlatformRefuses("Le fichier est illisible.")]
+    operator.post(transmit_url(invoice))
+    delivery.deliver_due()
+    page = page_text(operator.get(PAGE))
+    assert page.index("Le fichier est illisible.") < page.index("lot-chorus_pro")
+    assert "1 document transmis n'a pas été pris" in read_work_items(operator)
+    # Sent anew, it is silent for two days.
+    script.failures = [PlatformSilent("Chorus Pro ne répond pas.")]
+    operator.post(transmit_url(invoice))
+    delivery.deliver_due()
+    assert "n'a pas été pris" not in read_work_items(operator)
+    Transmission.objects.update(asked_at=timezone.now() - datetime.timedelta(days=2))
+    page = page_text(operator.get(PAGE))
+    assert page.index("À voir d") < page.index("Chorus Pro ne répond pas.")
+    assert "En chemin" not in page
+    urgent, found, _ = read_work_items(operator).partition("1 transmission reste sans réponse depuis deux jours")
+    assert found
+    assert "À faire" in urgent[-150:]
+
+
+def test_a_rejected_invoice_is_led_to_from_the_page(operator, script, invoice):
+    operations.request_transmissions(invoice_ids=[invoice.pk], by=None, at=timezone.now())
+    delivery.deliver_due()
+    script.verdict, script.message = DepositVerdict.REJECTED, "SIRET inconnu"
+    delivery.deliver(Transmission.objects.get())
+    page = " ".join(page_text(operator.get(PAGE)).split())
+    assert "1 facture rejetée ou refusée" in page
+    assert "Refaire sous un nouveau numéro" in page_text(operator.get(f"/admin/billing/invoice/{invoice.pk}/change/"))
+
+
+def test_without_a_platform_the_page_offers_archives_alone(operator, invoice):
+    page = page_text(operator.get(PAGE))
+    assert "Télécharger l’archive" in page
+    assert "Transmettre" not in page
+    assert operator.get(transmit_url(invoice)).status_code == 404
+    assert "1 facture ou avoir à déposer sur Chorus Pro" in read_work_items(operator)
+
+
+def test_the_seller_chooses_to_send_without_a_click(operator, script, invoice):
+    seller = Seller.objects.get()
+    page = page_text(operator.get(f"/admin/catalogue/seller/{seller.pk}/change/"))
+    assert "Dès son émission, chaque facture ou avoir part" in page
+    assert not seller.transmits_automatically
+
+
+def test_what_was_noted_by_hand_is_not_transmitted(script, invoice):
+    billing_operations.record_deposit(invoice_ids=[invoice.pk], by=None, at=timezone.now())
+    assert operations.request_transmissions(invoice_ids=[invoice.pk], by=None, at=timezone.now()) == 0
+    assert not invoicing.list_undeposited().exists()
