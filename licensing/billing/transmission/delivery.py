@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
@@ -22,6 +23,9 @@ from licensing.billing.transmission.exceptions import (
 from licensing.billing.transmission.models import Transmission, TransmissionKind, TransmissionState
 from licensing.billing.transmission.platforms import get_platform
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 logger = logging.getLogger(__name__)
 #: For how long nobody else asks about a transmission: longer than its platform may take to answer.
 LEASE = datetime.timedelta(minutes=10)
@@ -29,21 +33,28 @@ _UNEXPECTED = "Ce qu'a répondu la plateforme n'a pas pu être lu. La demande es
 
 
 def deliver_due(*, most: int = 500) -> int:
-    """Send what is to be sent, and fetch the story of what is not over; return how many platforms' answers came."""
+    """Send what is to be sent, and fetch the story of what is not over; return for how many the platform answered.
+
+    A platform that does not answer is left alone until the next run: each question may take a minute.
+    """
     done = 0
+    silent_routes: set[str] = set()
     for _ in range(most):
-        transmission = claim_next(at=timezone.now())
+        transmission = claim_next(at=timezone.now(), except_routes=silent_routes)
         if transmission is None:
             break
-        done += deliver(transmission)
+        if deliver(transmission):
+            done += 1
+        else:
+            silent_routes.add(transmission.route)
     return done
 
 
 @transaction.atomic
-def claim_next(*, at: datetime.datetime) -> Transmission | None:
+def claim_next(*, at: datetime.datetime, except_routes: Collection[str] = ()) -> Transmission | None:
     """Return the transmission that is due for the longest, and hold it for `LEASE`; None if there is none."""
-    free = Transmission.objects.due(at).select_for_update(of=("self",), no_key=True, skip_locked=True)
-    transmission = free.first()
+    due = Transmission.objects.due(at).exclude(route__in=except_routes)
+    transmission = due.select_for_update(of=("self",), no_key=True, skip_locked=True).first()
     if transmission is not None:
         transmission.next_try_at = at + LEASE
         transmission.save(update_fields=["next_try_at"])
@@ -51,7 +62,7 @@ def claim_next(*, at: datetime.datetime) -> Transmission | None:
 
 
 def deliver(transmission: Transmission) -> bool:
-    """Ask the platform about one transmission, and record its answer; return whether there was one."""
+    """Ask the platform about one transmission, and record its answer; return whether the platform answered at all."""
     try:
         if transmission.state == TransmissionState.TO_SEND:
             reference = _send(transmission)
@@ -62,13 +73,15 @@ def deliver(transmission: Transmission) -> bool:
     except (PlatformRefuses, NotSupported) as refusal:
         if transmission.state != TransmissionState.TO_SEND:
             # What was sent is there: only the question was refused.
-            return _record_silence(transmission, str(refusal))
-        operations.record_refusal(transmission_id=transmission.pk, message=str(refusal), at=timezone.now())
+            _record_silence(transmission, str(refusal))
+        else:
+            operations.record_refusal(transmission_id=transmission.pk, message=str(refusal), at=timezone.now())
     except (PlatformSilent, PlatformNotConfigured) as silence:
-        return _record_silence(transmission, str(silence))
+        _record_silence(transmission, str(silence))
+        return False
     except Exception:  # a failure must not block the others; asked again later
         logger.exception("%s: nothing was learnt", transmission)
-        return _record_silence(transmission, _UNEXPECTED)
+        _record_silence(transmission, _UNEXPECTED)
     return True
 
 
@@ -84,6 +97,5 @@ def _send(transmission: Transmission) -> str:
     return platform.send(parcels.build_parcel(transmission, at=timezone.now()))
 
 
-def _record_silence(transmission: Transmission, message: str) -> bool:
+def _record_silence(transmission: Transmission, message: str) -> None:
     operations.record_silence(transmission_id=transmission.pk, message=message, at=timezone.now())
-    return False

@@ -134,8 +134,7 @@ class InvoiceAdmin(TransmissionPages, DepositBatchActions, ActionAdmin[Invoice])
             sentences = [f"{'Avoir partiel' if row.is_partial else 'Avoir'} sur la facture {row.corrects}."]
         sent = get_latest_transmission(row)
         if sent is not None:
-            described = describe_transmission(sent)
-            sentences.append(f"{described[0].upper()}{described[1:]}")
+            sentences.append(describe_transmission(sent))
         last = row.get_latest_status()
         if is_turned_down(row) and last is not None:
             sentences.append(f"{last.get_state_display()} : {last.reason} Elle est à refaire sous un nouveau numéro.")

@@ -102,16 +102,22 @@ def describe_progress(at: datetime.datetime) -> dict[str, object]:
 def describe_transmission(transmission: Transmission) -> str:
     """Return how far a transmission is, in a sentence."""
     name = PLATFORM_NAMES[InvoiceRoute(transmission.route)]
-    asked_on = date_format(timezone.localtime(transmission.asked_at), "DATE_FORMAT")
+    message = transmission.message
+    if transmission.sent_at is None:
+        if transmission.state == TransmissionState.REJECTED:
+            # In words of its own: « Chorus Pro a refusé … ».
+            return message
+        return f"Départ vers {name} demandé le {_format_day(transmission.asked_at)}. {message}".strip()
+    deposit = f"Transmission à {name} le {_format_day(transmission.sent_at)}, dépôt {transmission.reference}"
     if transmission.state == TransmissionState.REJECTED:
-        return f"pas prise par {name} : {transmission.message}"
-    if transmission.state == TransmissionState.TO_SEND:
-        return f"à envoyer à {name}, demandé le {asked_on}. {transmission.message}".strip()
-    sent_on = date_format(timezone.localtime(transmission.sent_at or transmission.asked_at), "DATE_FORMAT")
-    deposit = f"transmise à {name} le {sent_on}, dépôt {transmission.reference}"
-    if transmission.state == TransmissionState.SENT:
-        return f"{deposit} : réponse attendue. {transmission.message}".strip()
-    return f"{deposit}. {transmission.message}".strip()
+        return f"{deposit} : rejet. {message}"
+    return (
+        f"{deposit}{' : réponse attendue' if transmission.state == TransmissionState.SENT else ''}. {message}".strip()
+    )
+
+
+def _format_day(moment: datetime.datetime) -> str:
+    return date_format(timezone.localtime(moment), "DATE_FORMAT")
 
 
 def _describe(transmission: Transmission) -> tuple[str, str, str]:
@@ -139,8 +145,9 @@ def _explain(listed: list[Invoice], name: str) -> list[str]:
         if (total := totals[kind])
     ]
     counted = formatting.pluralize(len(listed), "document part", "documents partent")
+    numbers = f"{listed[0]}" if len(listed) == 1 else f"de {listed[0]} à {listed[-1]}"
     return [
-        f"{counted} vers {name} : {' et '.join(amounts)}, TTC. Le premier est {listed[0]}, le dernier {listed[-1]}.",
+        f"{counted} vers {name} ({numbers}) : {' et '.join(amounts)}, TTC.",
         "Ce qui est transmis ne se reprend pas : une erreur se corrige par un avoir et une nouvelle facture.",
         "Leur état revient ensuite de lui-même. Ce qui est rejeté ou reste sans réponse s'affiche en premier.",
     ]

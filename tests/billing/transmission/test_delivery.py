@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from licensing.billing import invoicing
 from licensing.billing.models import InvoiceRoute, PlatformState, PlatformStatus
-from licensing.billing.transmission import automatic, delivery, operations
+from licensing.billing.transmission import automatic, delivery, operations, tasks
 from licensing.billing.transmission.exceptions import PlatformRefuses, PlatformSilent
 from licensing.billing.transmission.interface import DepositVerdict
 from licensing.billing.transmission.models import Transmission, TransmissionState
@@ -19,6 +19,7 @@ from tests.billing.transmission.scripted_platform import entry
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.orders import StoredOrderFactory
+from tests.waiting_jobs import list_waiting_jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -119,6 +120,27 @@ def test_an_answer_that_cannot_be_read_does_not_block_the_others(script, invoice
     operations.request_transmissions(invoice_ids=[invoice.pk, other.pk], by=None, at=TERM)
     delivery.deliver_due()
     assert sorted(Transmission.objects.values_list("state", flat=True)) == ["sent", "to_send"]
+
+
+def test_an_outage_is_met_once_a_run(script, invoice):
+    """Each question to a server that is down may take a minute: a worker has other work."""
+    other = invoicing.issue_invoice(StoredOrderFactory(five_classes=True, school=None), at=TERM)
+    operations.request_transmissions(invoice_ids=[invoice.pk, other.pk], by=None, at=TERM)
+    script.failures = [PlatformSilent("Chorus Pro ne répond pas.")]
+    assert delivery.deliver_due() == 0
+    assert script.sent == [f"{invoice.number}-1"]
+    # The next run begins with the other one, which is due for longer.
+    assert delivery.deliver_due() == 1
+    assert script.sent[1:] == [f"{other.number}-1"]
+
+
+def test_the_worker_queues_one_delivery_whatever_is_due(script, invoice):
+    Seller.objects.update(transmits_automatically=True)
+    for _ in range(2):
+        tasks.queue_transmissions()
+    assert len(list_waiting_jobs(operations.DELIVERY_TASK, schema="public")) == 1
+    tasks.deliver_transmissions()
+    assert script.sent == [f"{invoice.number}-1"]
 
 
 def test_what_has_no_platform_is_still_to_be_deposited(script, invoice):

@@ -14,8 +14,14 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from licensing.billing import operations as billing_operations
+from licensing.billing.invoicing import list_undeposited
 from licensing.billing.models import PlatformState
 from licensing.billing.queries import get_balance
+from licensing.billing.transmission import delivery
+from licensing.billing.transmission.exceptions import PlatformRefuses, PlatformSilent
+from licensing.billing.transmission.interface import DepositVerdict
+from licensing.billing.transmission.models import Transmission
+from licensing.billing.transmission.operations import request_transmissions
 from licensing.entitlements.models import SuspensionCause
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
@@ -35,6 +41,7 @@ from licensing.pools.models import Allocation, Pool
 from mailing import kinds, leases
 from sites.audit.checks import check_all
 from sites.back_office import work_queue
+from tests.billing.transmission.scripted_platform import PATH, Script, entry
 from tests.factories.accounts import UserFactory
 from tests.factories.billing_details import BillingDetailsFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory
@@ -51,7 +58,8 @@ SEEDS = range(17, 17 + int(os.environ.get("WALKS", "1")))
 class RandomWalk:
     """Months of sales, drawn from a seed: each step is one operation, on any order, at any state of it."""
 
-    def __init__(self, seed, collectivity):
+    def __init__(self, seed, collectivity, script):
+        self.script = script
         self.draw = random.Random(seed)  # noqa: S311 - to be drawn again, not guessed
         self.collectivity = collectivity
         self.operator = UserFactory()
@@ -248,9 +256,25 @@ class RandomWalk:
         for invoice in order.invoices.all():
             billing_operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejet.", **self.by())
 
+    def transmit(self):
+        """Send what waits, to a platform that answers, refuses, is silent, or tells any state of an invoice."""
+        waiting = list_undeposited().order_by("-pk").values_list("pk", flat=True)[: self.draw.randrange(4)]
+        request_transmissions(invoice_ids=list(waiting), **self.by())
+        followed = Transmission.objects.exclude(next_try_at=None).order_by("-pk")
+        for transmission in followed[self.draw.randrange(5) :][:3]:
+            self.script.failures = self.draw.choice([[], [], [], [PlatformSilent("")], [PlatformRefuses("Non.")]])
+            self.script.verdict = self.draw.choice(list(DepositVerdict))
+            self.script.entries = tuple(
+                entry(state, self.at, external_id=f"{transmission.pk}-{state}")
+                for state in self.draw.choices(list(PlatformState), k=self.draw.randrange(3))
+            )
+            delivery.deliver(transmission)
+            transmission.refresh_from_db()
+            assert "n'a pas pu être lu" not in transmission.message  # an exception that nobody expected
+
     BEGIN = (
         draft, place, purchase, purchase, clock, order_as_a_person, announce, announce, announce, revoke,
-        deliver, deliver, deliver, refund_in_dashboard, demand_again,
+        deliver, deliver, deliver, refund_in_dashboard, demand_again, transmit, transmit,
     )  # fmt: skip
     GO_ON = (
         confirm, confirm, pay, pay, upload, refuse, pay_by_card, cancel, prolong, suspend, restore, refund,
@@ -260,8 +284,10 @@ class RandomWalk:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_random_sales_keep_every_invariant(nimes, seed):
-    walk = RandomWalk(seed, nimes)
+def test_random_sales_keep_every_invariant(nimes, settings, seed):
+    script = Script()
+    settings.INVOICE_PLATFORMS = {"chorus_pro": (PATH, script), "platform": (PATH, script)}
+    walk = RandomWalk(seed, nimes, script)
     for number in range(STEPS):
         walk.step()
         broken = {found.code: found.examples for found in check_all() if found.broken}

@@ -46,7 +46,7 @@ def read_work_items(operator) -> str:
 def test_transmitting_is_confirmed_before_anything_leaves(operator, script, invoice):
     assert "Transmettre 1 document" in " ".join(page_text(operator.get(PAGE)).split())
     confirmation = page_text(operator.get(transmit_url(invoice)))
-    assert "1 document part vers Chorus Pro : 199,00 € de factures" in confirmation
+    assert f"1 document part vers Chorus Pro ({invoice.number}) : 199,00 € de factures" in confirmation
     assert not Transmission.objects.exists()
     page = page_text(operator.post(transmit_url(invoice), follow=True))
     assert "1 document part vers Chorus Pro" in page

@@ -1,0 +1,45 @@
+"""The operator transmits what is to be deposited, and sees first what a platform did not take."""
+
+from __future__ import annotations
+
+import re
+
+from django.utils import timezone
+from django_tenants.utils import schema_context
+
+from licensing.billing import invoicing
+from licensing.billing.transmission import delivery, operations
+from licensing.billing.transmission.exceptions import PlatformRefuses
+from licensing.billing.transmission.models import Transmission
+from tests.billing.transmission.scripted_platform import PATH, Script
+from tests.e2e.page_checks import assert_no_problems, run_axe_at_both_widths
+from tests.e2e.sessions import open_signed_in
+from tests.factories.accounts import OperatorFactory
+from tests.factories.orders import OrderFactory
+
+PAGE = "/admin/billing/invoice/a-deposer/"
+
+
+def test_the_operator_transmits_and_reads_what_was_refused(committing, site, settings):
+    refusal = PlatformRefuses("Chorus Pro a refusé la demande : le fichier n'est pas un PDF/A-3.")
+    settings.INVOICE_PLATFORMS = {"chorus_pro": (PATH, Script(failures=[refusal]))}
+    with schema_context("public"):
+        operator = OperatorFactory()
+        for _ in range(3):
+            OrderFactory(current=True, confirmed=True)
+        first, second, _ = invoicing.list_undeposited().values_list("pk", flat=True)
+        operations.request_transmissions(invoice_ids=[first, second], by=None, at=timezone.now())
+        delivery.deliver_due()
+    visit = open_signed_in(site, "peps.localhost", operator)
+    page = visit.open(PAGE)
+    page.get_by_text("le fichier n'est pas un PDF/A-3").wait_for()
+    found = {"what waits": run_axe_at_both_widths(page)}
+    page.get_by_role("link", name=re.compile("Transmettre 2 documents")).click()
+    page.get_by_text("Ce qui est transmis ne se reprend pas").wait_for()
+    found["the confirmation"] = run_axe_at_both_widths(page)
+    page.get_by_role("button", name="Transmettre à Chorus Pro").click()
+    page.get_by_text("2 documents partent vers Chorus Pro").wait_for()
+    found["what is on its way"] = run_axe_at_both_widths(page)
+    assert_no_problems(found)
+    with schema_context("public"):
+        assert Transmission.objects.count() == 4
