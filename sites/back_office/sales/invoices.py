@@ -79,6 +79,7 @@ class InvoiceAdmin(TransmissionPages, DepositBatchActions, ActionAdmin[Invoice])
             "kind",
             "number",
             "order",
+            "buyer_kind",
             "corrects" if is_credit_note else "due_on",
             "issued_on",
             "ht",

@@ -15,6 +15,7 @@ from django_tenants.utils import schema_context
 
 from licensing.billing import invoicing
 from licensing.billing.models import PlatformState, PlatformStatus
+from licensing.billing.operations import record_deposit
 from licensing.billing.transmission import delivery, operations
 from licensing.billing.transmission.interface import DepositVerdict, PlatformStory
 from licensing.billing.transmission.models import Transmission
@@ -29,6 +30,7 @@ from tests.billing.transmission.fake_chorus_pro import (
 from tests.billing.transmission.scripted_platform import entry
 from tests.billing.transmission.test_chorus_pro import PATH as CHORUS_PRO_PATH
 from tests.conftest import TERM
+from tests.factories.accounts import UserFactory
 from tests.factories.orders import StoredOrderFactory
 from tests.races import run_concurrently
 from tests.workers import ROOT, build_environment
@@ -51,6 +53,24 @@ def test_simultaneous_requests_send_an_invoice_once(committing, script):
     run_concurrently("public", [delivery.deliver_due] * 4, expected_errors=())
     assert len(script.sent) == 2
     assert set(Transmission.objects.values_list("state", flat=True)) == {"sent"}
+
+
+def test_what_is_noted_by_hand_while_it_is_asked_for_goes_one_way(committing, script):
+    """« Noter comme déposés » in one window and « Transmettre » in another: never both."""
+    invoice = issue_invoice()
+    with schema_context("public"):
+        operator = UserFactory()
+    done = run_concurrently(
+        "public",
+        [
+            lambda: operations.request_transmissions(invoice_ids=[invoice.pk], by=None, at=timezone.now()),
+            lambda: record_deposit(invoice_ids=[invoice.pk], by=operator, at=timezone.now()),
+        ]
+        * 4,
+        expected_errors=(),
+    )
+    assert sum(done) == 1
+    assert Transmission.objects.count() + PlatformStatus.objects.count() == 1
 
 
 def test_simultaneous_stories_are_recorded_once(committing, script):
