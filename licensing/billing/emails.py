@@ -8,9 +8,10 @@ from django.utils.text import Truncator
 
 from core import formatting
 from core.plain_names import MAX_LENGTH
-from licensing.billing.models import Invoice, InvoiceKind, InvoiceRoute
+from licensing.billing.models import Invoice, InvoiceKind
 from licensing.billing.queries import get_amount_received, get_balance
 from licensing.entitlements.wording import format_long_date
+from licensing.orders.buyer_kinds import BuyerKind
 from licensing.orders.email_parts import (
     SUSPENSION_NOTICE,
     build_email,
@@ -191,7 +192,7 @@ def _payment_paragraphs(order: Order, invoice: Invoice) -> list[str]:
     payer = Truncator(order.bill_name).chars(MAX_LENGTH)
     instructions = (
         f"Nous la déposons sur Chorus Pro, au nom de « {payer} »."
-        if invoice.route == InvoiceRoute.CHORUS_PRO and order.siret
+        if invoice.buyer_kind == BuyerKind.PUBLIC and order.siret
         else (
             "Réglez-la par virement ou par chèque : elle porte nos coordonnées bancaires."
             if is_paid_by_buyer(order)

@@ -201,6 +201,16 @@ def test_a_buyer_who_pays_is_not_asked_to_forward_the_invoice(clock):
     assert "Transmettez" not in get_email_text(order, "invoiced")
 
 
+def test_the_email_on_an_invoice_says_the_way_that_was_frozen_with_it(clock):
+    """Chorus Pro's directory may know the payer since: the invoice goes where it was issued for."""
+    public, other = OrderFactory(confirmed=True), OrderFactory(confirmed=True, billing__payer="other")
+    PublicBody.objects.create(siret=other.siret, name="Syndicat", changed_at=TERM)
+    assert_email_contains(public, "invoiced", "Nous la déposons sur Chorus Pro, au nom de")
+    text = get_email_text(other, "invoiced")
+    assert "Chorus Pro" not in text
+    assert "elle porte nos coordonnées bancaires" in text
+
+
 def test_resumed_licences_are_announced_by_the_email_of_the_cause_alone(clock):
     by = OperatorFactory()
     lapsed = OrderFactory(lapsed=True)
