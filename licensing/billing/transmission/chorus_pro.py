@@ -54,6 +54,7 @@ _STATES: dict[str, tuple[PlatformState, str]] = {
 _PASSING_STATES = frozenset({"EN_COURS_ACHEMINEMENT", "EN_COURS_TRAITEMENT_PIVOT_S", "INTERPRETEE_OCR", "BROUILLON"})
 #: Pages of a history that are read at most.
 _MAX_PAGES = 20
+_INCIDENT = "Incident technique chez Chorus Pro : reprenez cet état, puis transmettez à nouveau."
 _NO_REASON = "Chorus Pro ne donne pas de motif."
 
 
@@ -90,7 +91,7 @@ class ChorusPro:
         if state in _INTEGRATED and not _list_errors(report):
             # Integrated, and not searchable yet.
             return PlatformStory(verdict=DepositVerdict.PENDING)
-        reason = " ".join(_list_errors(report)) or _NO_REASON
+        reason = " ".join(_list_errors(report)) or (_INCIDENT if state == "INCIDENTE" else _NO_REASON)
         rejection = StoryEntry(
             state=PlatformState.REJECTED,
             reason=reason,

@@ -22,6 +22,7 @@ from licensing.billing.transmission import platforms
 from licensing.billing.transmission.exceptions import NotToTransmit
 from licensing.billing.transmission.interface import DepositVerdict, StoryEntry
 from licensing.billing.transmission.models import Transmission, TransmissionKind, TransmissionState
+from licensing.orders.exceptions import NoReason
 from licensing.orders.operations import order_events
 from licensing.orders.operations.locks import lock_order
 
@@ -173,6 +174,30 @@ def record_refusal(*, transmission_id: int, message: str, at: datetime.datetime)
 
 
 @transaction.atomic
+def give_up(*, transmission_id: int, reason: str, by: User, at: datetime.datetime) -> Transmission:
+    """Stop waiting for a platform that has not answered for two days; return the transmission. Idempotent.
+
+    The invoice is then to be deposited again. Raises `NoReason`, or `NotToTransmit` where the platform did answer.
+    """
+    reason = " ".join(reason.split())
+    if not reason:
+        raise NoReason("Dites pourquoi cette transmission est abandonnée : l'historique de la commande le garde.")
+    transmission = _lock(transmission_id)
+    if transmission.state == TransmissionState.REJECTED:
+        return transmission
+    is_answered = transmission.invoice is None or transmission.invoice.statuses.exclude(external_id="").exists()
+    if is_answered or not Transmission.objects.silent(at).filter(pk=transmission.pk).exists():
+        raise NotToTransmit("La plateforme a répondu, ou a moins de deux jours de retard : attendez-la.")
+    deposit = f", dépôt {transmission.reference}" if transmission.reference else ""
+    _record_event(transmission, "platform_given_up", f"transmission abandonnée{deposit} : {reason}", by=by, at=at)
+    # As one that was never taken: nothing that is known of it is on the platform.
+    transmission.state, transmission.sent_at, transmission.next_try_at = TransmissionState.REJECTED, None, None
+    transmission.message = f"Transmission abandonnée : {reason}"
+    transmission.save(update_fields=["state", "sent_at", "next_try_at", "message"])
+    return transmission
+
+
+@transaction.atomic
 def record_story(*, transmission_id: int, story: PlatformStory, at: datetime.datetime) -> Transmission:
     """Record the whole story that a platform tells of what was sent; return the transmission. Idempotent.
 
@@ -253,8 +278,10 @@ def _name(transmission: Transmission) -> str:
     return "Chorus Pro" if transmission.route == "chorus_pro" else "la plateforme agréée"
 
 
-def _record_event(transmission: Transmission, action: str, what: str, *, at: datetime.datetime) -> None:
+def _record_event(
+    transmission: Transmission, action: str, what: str, *, at: datetime.datetime, by: User | None = None
+) -> None:
     invoice = transmission.invoice
     if invoice is not None:
         summary = f"{invoice.get_kind_display()} {invoice.number} – {what}"
-        order_events.record(invoice.order, action, summary, by=transmission.asked_by, at=at)
+        order_events.record(invoice.order, action, summary, by=by or transmission.asked_by, at=at)

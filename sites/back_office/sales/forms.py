@@ -243,7 +243,7 @@ class ReversalForm(forms.Form):
 
 
 class TakingBackForm(forms.Form):
-    """Why a status is taken back."""
+    """Why a status is taken back, or a transmission given up."""
 
     reason = forms.CharField(
         label="Motif",

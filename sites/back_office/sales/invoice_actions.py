@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.utils import timezone
+
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import Invoice
 from licensing.billing.operations import list_next_states
+from licensing.billing.transmission.models import TransmissionKind
+from licensing.billing.transmission.operations import give_up
+from licensing.billing.transmission.queries import get_latest_transmission, list_silent
 from licensing.orders import preflight
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.forms import PlatformStatusForm, ReasonForm, TakingBackForm
@@ -60,6 +65,20 @@ def _explain_reissue(invoice: Invoice, _at: datetime.datetime) -> list[str]:
     ]
 
 
+def _is_unanswered(invoice: Invoice) -> bool:
+    """Whether the platform has not answered the invoice's transmission for two days."""
+    silent = list_silent(timezone.now()).filter(invoice=invoice, kind=TransmissionKind.INVOICE)
+    return silent.exists() and not invoice.statuses.exclude(external_id="").exists()
+
+
+def _give_up(invoice: Invoice, *, reason: str, by: User, at: datetime.datetime) -> str:
+    sent = get_latest_transmission(invoice)
+    if sent is None:
+        return f"{invoice} n'a pas été transmise."
+    give_up(transmission_id=sent.pk, reason=reason, by=by, at=at)
+    return f"{invoice} est de nouveau à déposer."
+
+
 INVOICE_ACTIONS: tuple[AdminAction[Invoice], ...] = (
     AdminAction(
         path="refaire",
@@ -79,6 +98,18 @@ INVOICE_ACTIONS: tuple[AdminAction[Invoice], ...] = (
         ],
         run=_record_status,
         form=PlatformStatusForm,
+    ),
+    AdminAction(
+        path="ne-plus-attendre",
+        label="Ne plus attendre la plateforme",
+        is_available=_is_unanswered,
+        explanation=lambda invoice, _at: [
+            f"La plateforme n'a pas répondu depuis deux jours. {invoice} revient parmi les factures à déposer.",
+            "Demandez-lui d'abord ce qu'elle en a reçu. Une facture qu'elle aurait déjà ne sera pas prise deux fois.",
+        ],
+        run=_give_up,
+        form=TakingBackForm,
+        primary=False,
     ),
     AdminAction(
         path="reprendre",

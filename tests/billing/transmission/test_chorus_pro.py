@@ -8,6 +8,7 @@ import pytest
 
 from licensing.billing import invoicing
 from licensing.billing.models import Invoice, PlatformState
+from licensing.billing.operations import take_back_platform_status
 from licensing.billing.transmission import delivery, operations, piste_client
 from licensing.billing.transmission.chorus_pro import ChorusPro
 from licensing.billing.transmission.exceptions import NotSupported
@@ -97,6 +98,19 @@ def test_a_rejected_file_is_a_rejected_invoice(chorus_pro, case):
     # It is to be made anew, not deposited again.
     assert list(Invoice.objects.rejected()) == [invoice]
     assert not invoicing.list_undeposited().exists()
+
+
+def test_an_incident_at_chorus_pro_says_that_the_same_invoice_may_be_sent_again(chorus_pro, invoice):
+    (transmission,) = transmit(invoice)
+    chorus_pro.deposits[transmission.reference]["state"] = "IN_INCIDENTE"
+    look(transmission)
+    rejection = invoice.get_rejection()
+    assert "Incident technique" in rejection.reason
+    take_back_platform_status(status_id=rejection.pk, reason="Incident.", by=UserFactory(), at=TERM)
+    again = transmit(invoice)[-1]
+    chorus_pro.integrate()
+    assert look(again).state == TransmissionState.ACCEPTED
+    assert invoice.get_latest_status().state == PlatformState.DEPOSITED
 
 
 def test_the_addressee_s_refusal_is_theirs_and_not_the_platform_s(chorus_pro, invoice):

@@ -21,7 +21,7 @@ from licensing.billing.transmission import delivery
 from licensing.billing.transmission.exceptions import PlatformRefuses, PlatformSilent
 from licensing.billing.transmission.interface import DepositVerdict
 from licensing.billing.transmission.models import Transmission
-from licensing.billing.transmission.operations import request_transmissions
+from licensing.billing.transmission.operations import give_up, request_transmissions
 from licensing.entitlements.models import SuspensionCause
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
@@ -260,6 +260,8 @@ class RandomWalk:
         """Send what waits, to a platform that answers, refuses, is silent, or tells any state of an invoice."""
         waiting = list_undeposited().order_by("-pk").values_list("pk", flat=True)[: self.draw.randrange(4)]
         request_transmissions(invoice_ids=list(waiting), **self.by())
+        for transmission in Transmission.objects.silent(self.at).order_by("pk")[:1]:
+            give_up(transmission_id=transmission.pk, reason="Perdue.", **self.by())
         followed = Transmission.objects.exclude(next_try_at=None).order_by("-pk")
         for transmission in followed[self.draw.randrange(5) :][:3]:
             self.script.failures = self.draw.choice([[], [], [], [PlatformSilent("")], [PlatformRefuses("Non.")]])

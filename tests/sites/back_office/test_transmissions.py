@@ -11,13 +11,18 @@ from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import PlatformStatus
 from licensing.billing.transmission import delivery, operations
-from licensing.billing.transmission.exceptions import PlatformRefuses, PlatformSilent
+from licensing.billing.transmission.exceptions import NotToTransmit, PlatformRefuses, PlatformSilent
 from licensing.billing.transmission.interface import DepositVerdict
 from licensing.billing.transmission.models import Transmission
 from licensing.catalogue.models import Seller
+from licensing.orders.exceptions import NoReason
+from licensing.orders.models import OrderEvent
+from sites.audit.checks import check_all
 from tests.billing.transmission.scripted_platform import PATH, Script
+from tests.factories.accounts import UserFactory
 from tests.factories.orders import OrderFactory
 from tests.sites.back_office.pages import page_text
+from tests.sites.back_office.test_orders import action_url, run_action
 
 PAGE = "/admin/billing/invoice/a-deposer/"
 
@@ -90,6 +95,36 @@ def test_a_refusal_and_a_silence_come_first(operator, script, invoice):
     urgent, found, _ = read_work_items(operator).partition("1 transmission reste sans réponse depuis deux jours")
     assert found
     assert "À faire" in urgent[-150:]
+
+
+def test_a_platform_that_never_answers_is_given_up(operator, script, invoice):
+    operator.post(transmit_url(invoice))
+    delivery.deliver_due()
+    assert operator.get(action_url(invoice, "ne-plus-attendre")).status_code == 302  # it has two days
+    Transmission.objects.update(sent_at=timezone.now() - datetime.timedelta(days=2))
+    assert "revient parmi les factures à déposer" in page_text(operator.get(action_url(invoice, "ne-plus-attendre")))
+    page = run_action(operator, invoice, "ne-plus-attendre", reason="Dépôt perdu, dit Chorus Pro.")
+    assert "est de nouveau à déposer" in page
+    event = OrderEvent.objects.get(action="platform_given_up")
+    assert "dépôt D1 : Dépôt perdu" in event.summary
+    assert list(invoicing.list_undeposited()) == [invoice]
+    assert {found.code for found in check_all() if found.broken} == set()
+    operator.post(transmit_url(invoice))
+    delivery.deliver_due()
+    assert script.sent == [f"{invoice.number}-1", f"{invoice.number}-2"]
+
+
+def test_an_answer_that_comes_first_is_not_given_up(script, invoice):
+    operations.request_transmissions(invoice_ids=[invoice.pk], by=None, at=timezone.now())
+    delivery.deliver_due()
+    sent = Transmission.objects.get()
+    script.verdict = DepositVerdict.ACCEPTED
+    delivery.deliver(sent)
+    later = timezone.now() + datetime.timedelta(days=3)
+    with pytest.raises(NotToTransmit):
+        operations.give_up(transmission_id=sent.pk, reason="Perdu.", by=UserFactory(), at=later)
+    with pytest.raises(NoReason):
+        operations.give_up(transmission_id=sent.pk, reason=" ", by=UserFactory(), at=later)
 
 
 def test_a_rejected_invoice_is_led_to_from_the_page(operator, script, invoice):
