@@ -1,55 +1,31 @@
-"""Stream untrusted XML through Expat: no tree is built, and no entity is expanded."""
+"""The XML of workbooks, streamed by `core.xml_streaming`: what is not well-formed is a damaged workbook."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from xml.parsers import expat
 
+from core import xml_streaming
+from core.xml_streaming import MalformedXml, StartHandler, create_parser, local_name
 from imports.formats.exceptions import damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from xml.parsers import expat
 
-#: Called with an element's name, prefix included, and its attributes.
-type StartHandler = Callable[[str, dict[str, str]], None]
-
-#: What Expat raises; `LookupError` for an unknown encoding.
-_PARSE_ERRORS = (expat.ExpatError, ValueError, LookupError)
-
-
-def create_parser(start: StartHandler) -> expat.XMLParserType:
-    """Return a parser that calls `start` for each element and rejects document type declarations."""
-    expat_parser = expat.ParserCreate()
-    expat_parser.StartElementHandler = start
-    expat_parser.StartDoctypeDeclHandler = _reject_doctype
-    return expat_parser
+__all__ = ["StartHandler", "create_parser", "local_name", "parse", "parse_while"]
 
 
 def parse(expat_parser: expat.XMLParserType, pieces: Iterable[bytes]) -> None:
     """Parse a document. Raises `UnreadableFile` where it is not well-formed."""
     try:
-        for piece in pieces:
-            expat_parser.Parse(piece, False)
-        expat_parser.Parse(b"", True)
-    except _PARSE_ERRORS as error:
+        xml_streaming.parse(expat_parser, pieces)
+    except MalformedXml as error:
         raise damaged() from error
 
 
 def parse_while(expat_parser: expat.XMLParserType, pieces: Iterable[bytes], is_wanted: Callable[[], bool]) -> None:
     """Parse the beginning of a document, as long as more is wanted. Raises `UnreadableFile` as `parse` does."""
     try:
-        for piece in pieces:
-            expat_parser.Parse(piece, False)
-            if not is_wanted():
-                return
-    except _PARSE_ERRORS as error:
+        xml_streaming.parse_while(expat_parser, pieces, is_wanted)
+    except MalformedXml as error:
         raise damaged() from error
-
-
-def local_name(name: str) -> str:
-    """Return a name without its prefix: « row » for « x:row »."""
-    return name.rpartition(":")[2]
-
-
-def _reject_doctype(*_: object) -> None:
-    raise damaged()
