@@ -54,11 +54,20 @@ def parse(text: str) -> SearchTerms:
     text = text.strip()
     bare = _BARE_NUMBER.fullmatch(text)
     matches = [*_NUMBER.finditer(text), *([bare] if bare else [])]
-    numbers = [(int(match[1]), int(match[2])) for match in matches]
+    numbers = [_read_number(match) for match in matches]
     digits = "".join(text.split())
     order_id = int(digits) if digits.isascii() and digits.isdecimal() and int(digits) <= _MAX_ORDER_ID else None
     words = [digits] if _REGISTRATION.fullmatch(digits) else fold(text).split()
     return SearchTerms(numbers, parse_amount(text), order_id, words)
+
+
+def find_numbers(text: str) -> list[tuple[int, int]]:
+    """Return year and sequence of each invoice number in a text, in its order. Pure."""
+    return [_read_number(match) for match in _NUMBER.finditer(text)]
+
+
+def _read_number(match: re.Match[str]) -> tuple[int, int]:
+    return int(match[1]), int(match[2])
 
 
 def parse_amount(text: str) -> Decimal | None:

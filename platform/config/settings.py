@@ -65,6 +65,7 @@ SHARED_APPS = [
     "licensing.billing",
     "licensing.billing.transmission",
     "licensing.payments",
+    "licensing.bank",
     "sites.portal",
     "sites.office",
     "sites.back_office",

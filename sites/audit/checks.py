@@ -14,6 +14,7 @@ from licensing.billing.models import SEALED_INVOICES
 from licensing.entitlements import code_sealing
 from licensing.payments.models import SEALED_PAYMENTS
 from licensing.pools.queries import list_pool_positions
+from sites.audit.bank_invariants import BANK_INVARIANTS
 from sites.audit.invariants import Finding
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
 from sites.audit.sales_invariants import SALES_INVARIANTS
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterator
 
+#: The rules that the public schema alone can break.
+PUBLIC_INVARIANTS = (*LICENCE_INVARIANTS, *SALES_INVARIANTS, *TRANSMISSION_INVARIANTS, *BANK_INVARIANTS)
 POSITION_RULE = ("position", "8. Achetées = libres + envoyées + activées, libres + tenues par un enseignant")
 CODES_RULE = (
     "codes",
@@ -56,7 +59,7 @@ def check_all() -> list[Finding]:
 
 def list_rules() -> Iterator[tuple[str, str]]:
     """Yield the code and the sentence of every rule. Its number is that of `docs/invariants.md`."""
-    for invariant in (*LICENCE_INVARIANTS, *SALES_INVARIANTS, *TRANSMISSION_INVARIANTS, *TENANT_INVARIANTS):
+    for invariant in (*PUBLIC_INVARIANTS, *TENANT_INVARIANTS):
         yield invariant.code, invariant.rule
     yield POSITION_RULE
     yield CODES_RULE
@@ -68,7 +71,7 @@ def list_rules() -> Iterator[tuple[str, str]]:
 
 def _find_public_violations(now: datetime.datetime) -> Iterator[tuple[str, str]]:
     """Yield the code and the sentence of each violation in the public schema, which is the current one."""
-    for invariant in (*LICENCE_INVARIANTS, *SALES_INVARIANTS, *TRANSMISSION_INVARIANTS):
+    for invariant in PUBLIC_INVARIANTS:
         for sentence in _find_violations(invariant.sql, None):
             yield invariant.code, sentence
     for code, found in (

@@ -23,6 +23,7 @@ OWNER = settings.DATABASE_OWNER["USER"]
 APPEND_ONLY = {
     "accounts_accountevent",
     "accounts_accounteventseal",
+    "bank_bankstatement",
     "billing_billingdocument",
     "billing_invoice",
     "billing_invoiceseal",

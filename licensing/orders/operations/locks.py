@@ -1,6 +1,6 @@
 """The row lock that every operation on an order takes first, and the check that the order is still as it was shown.
 
-Lock order: order → pool → allocation → key → subscription → seat.
+Lock order: bank line → order → pool → allocation → key → subscription → seat.
 """
 
 from __future__ import annotations

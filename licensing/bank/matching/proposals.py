@@ -1,0 +1,265 @@
+"""Rules from a line to its proposals, the most certain first. Pure, over `books.OpenBooks`.
+
+In order: a payment recorded by hand; an invoice's number; the payer's SIRET, then the payer's name, with the amount;
+several invoices of one payer; at last the amount alone. Only an exact amount is sure: a person chooses the rest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.formatting import euros, join_words, pluralize, short_date
+from licensing.bank.matching.books import RECORDED_DAYS
+from licensing.bank.matching.invoice_numbers import find_invoice_numbers, find_registration_numbers
+from licensing.bank.matching.match_proposal import Certainty, MatchProposal, PaymentShare
+from licensing.bank.matching.returns import propose_reversals
+from licensing.bank.matching.subsets import find_subsets
+from licensing.orders.models import ZERO, OrderState, PaymentMethod
+from schools.folding import split_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from decimal import Decimal
+
+    from licensing.bank.matching.books import BookedOrder, OpenBooks, RecordedPayment
+    from licensing.bank.models import StatementLine
+
+#: Proposals of one line that a person chooses from; there is a search for the rest.
+MAX_PROPOSALS = 5
+
+
+def propose_for_lines(lines: Sequence[StatementLine], books: OpenBooks) -> dict[int, list[MatchProposal]]:
+    """Return the proposals of each line by its id, the most certain first; none for what nothing is like.
+
+    What a line is sure to pay is no longer owed for the lines below it.
+    """
+    found: dict[int, list[MatchProposal]] = {}
+    for line in lines:
+        proposals = _propose(line, books)
+        found[line.pk] = proposals
+        if proposals and proposals[0].certainty <= Certainty.PROBABLE:
+            for share in proposals[0].shares:
+                books.orders[share.order_id].promised += share.amount
+            for payment in books.recorded:
+                payment.is_promised = payment.is_promised or payment.pk in proposals[0].payment_ids
+    return found
+
+
+def _propose(line: StatementLine, books: OpenBooks) -> list[MatchProposal]:
+    if line.amount < 0:
+        return propose_reversals(line, books)
+    if line.is_return:
+        # Our own transfer that came back is nobody's payment.
+        return []
+    cited = _list_cited(line, books)
+    by_key: dict[str, MatchProposal] = {}
+    for rule in (_find_recorded, _match_number, _match_payer, _match_amount):
+        for proposal in rule(line, cited, books):
+            by_key.setdefault(proposal.key, proposal)
+        if by_key and min(one.certainty for one in by_key.values()) <= Certainty.PROBABLE:
+            break
+    return sorted(by_key.values(), key=lambda one: one.certainty)[:MAX_PROPOSALS]
+
+
+def _list_cited(line: StatementLine, books: OpenBooks) -> list[BookedOrder]:
+    """Return the orders whose invoices the line names, in its order, each once, that can receive money."""
+    ids = [books.by_number[number] for number in find_invoice_numbers(line.text) if number in books.by_number]
+    return [books.orders[pk] for pk in dict.fromkeys(ids) if pk in books.orders]
+
+
+# --- Payments recorded by hand ---------------------------------------------------------------------------------------
+
+
+def _find_recorded(line: StatementLine, cited: Sequence[BookedOrder], books: OpenBooks) -> Iterator[MatchProposal]:
+    """Yield payments recorded by hand that the line shows: nothing is added to the books for them."""
+    near = [
+        one
+        for one in books.recorded
+        if not one.is_promised
+        and one.method == line.method
+        and abs((one.received_on - line.booked_on).days) <= RECORDED_DAYS
+    ]
+    cited_ids = {order.pk for order in cited}
+    exact = [one for one in near if one.amount == line.open_amount]
+    named = [one for one in exact if one.order_id in cited_ids]
+    if named:
+        yield _describe_recorded(named[:1], Certainty.SURE)
+    elif line.method == PaymentMethod.CHEQUE:
+        for one in exact[:MAX_PROPOSALS]:
+            yield _describe_recorded([one], Certainty.PROBABLE if len(exact) == 1 else Certainty.TO_CHOOSE)
+        subsets = find_subsets(near, line.open_amount, lambda one: one.amount, limit=MAX_PROPOSALS)
+        for subset in subsets:
+            is_only = len(subsets) == 1 and not exact
+            yield _describe_recorded(list(subset), Certainty.PROBABLE if is_only else Certainty.TO_CHOOSE)
+    elif not cited:
+        for one in exact:
+            order = books.orders.get(one.order_id)
+            if order is not None and _is_named(line, order):
+                yield _describe_recorded([one], Certainty.PROBABLE)
+
+
+def _describe_recorded(payments: Sequence[RecordedPayment], certainty: Certainty) -> MatchProposal:
+    listed = join_words([f"{euros(one.amount)} le {short_date(one.received_on)}" for one in payments])
+    what = (
+        "Règlement déjà inscrit à la main"
+        if len(payments) == 1
+        else f"{pluralize(len(payments), 'règlement')} déjà inscrits à la main, dont la somme est celle de la ligne"
+    )
+    return MatchProposal(
+        certainty,
+        f"{what} : {listed}. Rien ne sera ajouté aux comptes.",
+        payment_ids=tuple(one.pk for one in payments),
+    )
+
+
+# --- An invoice's number ----------------------------------------------------------------------------------------------
+
+
+def _match_number(line: StatementLine, cited: Sequence[BookedOrder], _books: OpenBooks) -> Iterator[MatchProposal]:
+    """Yield what follows from the invoices that the line names."""
+    amount = line.open_amount
+    if len(cited) == 1:
+        yield _match_one_number(cited[0], amount)
+    elif cited:
+        listed = join_words([order.number or f"de la commande n° {order.pk}" for order in cited])
+        owed = [order for order in cited if order.is_owed]
+        if owed and sum((order.left for order in owed), ZERO) == amount:
+            yield MatchProposal(
+                Certainty.SURE,
+                f"Les factures {listed} sont citées, et la ligne est la somme de ce qui reste à régler.",
+                _share_exactly(owed),
+            )
+            return
+        for order in owed:
+            if order.left == amount:
+                reason = f"La facture {order.number} est citée avec d'autres, et il reste ce montant à régler."
+                yield MatchProposal(Certainty.TO_CHOOSE, reason, _share_exactly([order]))
+        shares = _share_in_turn(owed, amount)
+        if shares:
+            yield MatchProposal(
+                Certainty.TO_CHOOSE,
+                f"Les factures {listed} sont citées ; leur somme n'est pas celle de la ligne. Dans leur ordre.",
+                shares,
+            )
+
+
+def _match_one_number(order: BookedOrder, amount: Decimal) -> MatchProposal:
+    shares = (PaymentShare(order.pk, amount, order.left),)
+    cited = f"La facture {order.number} est citée" if order.number else "Sa facture, annulée par un avoir, est citée"
+    if order.state == OrderState.CANCELLED:
+        reason = f"{cited}, mais la commande est annulée : tout sera à rendre."
+        return MatchProposal(Certainty.TO_CHOOSE, reason, shares)
+    if order.left == amount:
+        return MatchProposal(Certainty.SURE, f"{cited}, et il reste exactement ce montant à régler.", shares)
+    if order.left == 0:
+        why = "une ligne plus haut la règle" if order.due > 0 else "elle est déjà réglée"
+        return MatchProposal(Certainty.TO_CHOOSE, f"{cited}, mais {why} : tout sera un trop-perçu.", shares)
+    if amount < order.left:
+        reason = f"{cited} ; il restera {euros(order.left - amount)} à régler."
+        return MatchProposal(Certainty.PROBABLE, reason, shares)
+    reason = f"{cited}, et il ne reste que {euros(order.left)} à régler."
+    return MatchProposal(Certainty.TO_CHOOSE, reason, shares)
+
+
+# --- The payer --------------------------------------------------------------------------------------------------------
+
+
+def _match_payer(line: StatementLine, cited: Sequence[BookedOrder], books: OpenBooks) -> Iterator[MatchProposal]:
+    """Yield what the payer owes, who is told by SIRET or SIREN, else by name: at this amount, or together."""
+    if cited:
+        return
+    registered = [
+        order
+        for number in sorted(find_registration_numbers(line.text), key=len, reverse=True)
+        for order in books.by_registration.get(number, ())
+    ]
+    orders, how_told = (
+        list({order.pk: order for order in registered}.values()),
+        "Le SIRET ou le SIREN du payeur est cité",
+    )
+    certainty = Certainty.SURE
+    if not orders:
+        orders, how_told, certainty = _list_named(line, books), "Le nom du payeur est cité", Certainty.PROBABLE
+    owed = [order for order in orders if order.is_owed and _was_placed(order, line)]
+    exact = [order for order in owed if order.left == line.open_amount]
+    for order in exact[:MAX_PROPOSALS]:
+        only = "c'est la seule commande" if len(exact) == 1 else f"c'est l'une de {len(exact)} commandes"
+        reason = f"{how_told}, et {only} de ce montant qu'il reste à régler."
+        yield MatchProposal(certainty if len(exact) == 1 else Certainty.TO_CHOOSE, reason, _share_exactly([order]))
+    if exact:
+        return
+    payers = {(order.siret, order.bill_name) for order in owed}
+    for siret, bill_name in sorted(payers):
+        own = [order for order in owed if (order.siret, order.bill_name) == (siret, bill_name)]
+        subsets = find_subsets(own, line.open_amount, lambda order: order.left, limit=MAX_PROPOSALS)
+        for subset in subsets:
+            reason = f"{how_told}, et {len(subset)} de ses factures font ensemble ce montant."
+            is_only = len(subsets) == 1 and len(payers) == 1
+            yield MatchProposal(Certainty.PROBABLE if is_only else Certainty.TO_CHOOSE, reason, _share_exactly(subset))
+    for order in owed[:MAX_PROPOSALS]:
+        yield _describe_other_amount(order, line.open_amount, how_told)
+
+
+def _describe_other_amount(order: BookedOrder, amount: Decimal, how_told: str) -> MatchProposal:
+    rest = order.left - amount
+    after = f"il en restera {euros(rest)}" if rest > 0 else "le reste sera un trop-perçu"
+    reason = f"{how_told} ; {euros(order.left)} restent à régler, {after}."
+    return MatchProposal(Certainty.TO_CHOOSE, reason, (PaymentShare(order.pk, amount, order.left),))
+
+
+def _list_named(line: StatementLine, books: OpenBooks) -> list[BookedOrder]:
+    """Return the owed orders all of whose payer's words stand in the line's texts."""
+    words = set(split_words(line.text))
+    return sorted(
+        (order for word in words for order in books.by_word.get(word, ()) if order.words <= words),
+        key=lambda order: order.pk,
+    )
+
+
+def _is_named(line: StatementLine, order: BookedOrder) -> bool:
+    return bool(order.words) and order.words <= set(split_words(line.text))
+
+
+# --- The amount alone -------------------------------------------------------------------------------------------------
+
+
+def _match_amount(line: StatementLine, cited: Sequence[BookedOrder], books: OpenBooks) -> Iterator[MatchProposal]:
+    """Yield owed orders of this amount; of a deposit of cheques, also those that make it up together."""
+    if cited:
+        return
+    is_cheque = line.method == PaymentMethod.CHEQUE
+    exact = [order for order in books.by_due.get(line.open_amount, ()) if order.is_owed and _was_placed(order, line)]
+    for order in sorted(exact, key=lambda order: order.pays_by_cheque != is_cheque)[:MAX_PROPOSALS]:
+        reason = f"Le montant est celui que doit {order.bill_name} ; rien d'autre ne le dit."
+        yield MatchProposal(Certainty.TO_CHOOSE, reason, _share_exactly([order]))
+    if is_cheque and not exact:
+        owed = [
+            order
+            for order in books.orders.values()
+            if order.is_owed and order.pays_by_cheque and _was_placed(order, line)
+        ]
+        for subset in find_subsets(owed, line.open_amount, lambda order: order.left, limit=MAX_PROPOSALS):
+            reason = (
+                f"Remise de chèques : ces {len(subset)} commandes font ensemble ce montant ; rien d'autre ne le dit."
+            )
+            yield MatchProposal(Certainty.TO_CHOOSE, reason, _share_exactly(subset))
+
+
+def _was_placed(order: BookedOrder, line: StatementLine) -> bool:
+    """Whether the order was there when the money came: a payment is not received before."""
+    return order.placed_on is not None and order.placed_on <= line.booked_on
+
+
+def _share_exactly(orders: Sequence[BookedOrder]) -> tuple[PaymentShare, ...]:
+    return tuple(PaymentShare(order.pk, order.left, order.left) for order in orders)
+
+
+def _share_in_turn(orders: Sequence[BookedOrder], amount: Decimal) -> tuple[PaymentShare, ...]:
+    """Return the amount shared out in turn, what is beyond all of them with the last."""
+    shares: list[PaymentShare] = []
+    for order in orders:
+        part = amount if order is orders[-1] else min(order.left, amount)
+        if part > 0:
+            shares.append(PaymentShare(order.pk, part, order.left))
+        amount -= part
+    return tuple(shares)
