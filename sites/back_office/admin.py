@@ -2,6 +2,7 @@
 
 from sites.back_office import (  # noqa: F401 - each registers its models
     accounts,
+    bank,
     catalogue,
     classes,
     collectivities,

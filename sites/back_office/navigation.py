@@ -21,6 +21,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Bons de commande signés", "orders_purchaseorderscan", "draw"),
         ("Factures et avoirs", "billing_invoice", "request_quote"),
         ("Règlements", "payments_payment", "payments"),
+        ("Relevés bancaires", "bank_statementline", "account_balance"),
         ("Paiements par carte", "payments_cardpayment", "credit_card"),
         ("Événements du prestataire", "payments_providerevent", "webhook"),
         ("Années scolaires et tarifs", "catalogue_schoolyear", "calendar_month"),

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from core.calendar import date_in_paris
 from core.formatting import number, pluralize
+from licensing.bank.models import LineState, StatementLine
 from licensing.billing import invoicing
 from licensing.billing.models import Invoice
 from licensing.billing.transmission import platforms, queries
@@ -39,6 +40,7 @@ def list_sales_work_items(now: datetime.datetime) -> Iterator[WorkItem]:
     yield from _orders(day)
     yield from _invoices()
     yield from _transmissions(now)
+    yield from _statement_lines()
 
 
 def _seller() -> Iterator[WorkItem]:
@@ -83,6 +85,14 @@ def _transmissions(now: datetime.datetime) -> Iterator[WorkItem]:
     if silent:
         counted = pluralize(silent, "transmission reste", "transmissions restent")
         yield WorkItem(f"{counted} sans réponse depuis deux jours", url, urgent=True)
+
+
+def _statement_lines() -> Iterator[WorkItem]:
+    waiting = StatementLine.objects.filter(state=LineState.WAITING).count()
+    if waiting:
+        counted = pluralize(waiting, "ligne de relevé bancaire", "lignes de relevé bancaire")
+        url = reverse("admin:bank_statementline_reconciliation")
+        yield WorkItem(f"{counted} à rapprocher", url, urgent=False)
 
 
 def _invoices() -> Iterator[WorkItem]:
