@@ -105,6 +105,7 @@ def test_every_list_and_detail_page_of_the_admin_has_no_problems(committing, sit
         operator = OperatorFactory()
         paths = [reverse("admin:index", urlconf=PORTAL), reverse("admin:tenants_collectivity_add", urlconf=PORTAL)]
         paths.append(reverse("admin:billing_invoice_batch", urlconf=PORTAL))
+        paths.append(reverse("admin:bank_statementline_reconciliation", urlconf=PORTAL))
         paths.append(reverse("admin:orders_order_action", args=[sold.pk, "reglement"], urlconf=PORTAL))
         paths.append(reverse("admin:orders_order_action", args=[sold.pk, "avoir-partiel"], urlconf=PORTAL))
         order_card = reverse("admin:orders_order_change", args=[Order.objects.first().pk], urlconf=PORTAL)

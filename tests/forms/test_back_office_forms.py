@@ -11,6 +11,8 @@ from django_tenants.utils import schema_context
 
 from accounts.models import User
 from collectivities.operations.office_requests import request_office
+from licensing.bank import operations as bank_operations
+from licensing.bank.models import StatementLine
 from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing import list_undeposited
 from licensing.billing.models import Invoice, PlatformState
@@ -18,6 +20,8 @@ from licensing.catalogue.models import SchoolYear
 from licensing.classes import tokens
 from licensing.payments.models import CardPayment, ProviderEvent
 from tenants.models import OfficeRequest
+from tests.bank.actions import receive
+from tests.bank.statement_files import FileLine
 from tests.billing.transmission.scripted_platform import PATH, Script
 from tests.classes.taught_class import TaughtClass
 from tests.entitlements.school_scenario import SchoolScenario
@@ -79,9 +83,23 @@ def create_rows():
             )
         card = OrderFactory(current=True, paid_by_card=True).payments.get().card
         CardPayment.objects.filter(pk=card.pk).update(message="Le remboursement a échoué.")
+        create_statement_lines()
         ProviderEvent.objects.create(
             variant="stripe", event_id="evt_1", kind="refund.failed", received_at=timezone.now()
         )
+
+
+def create_statement_lines():
+    """A line that may be one of two orders, one that names an invoice, and two that nothing is like, one set aside."""
+    invoice, now = Invoice.objects.current().filter(order__state="confirmed").first(), timezone.now()
+    amount = str(invoice.total_ttc)
+    texts = ((amount, "INCONNU"), (amount, invoice.number), ("12.00", "INTERETS"), ("13.00", "APPORT"))
+    lines = receive(
+        *(FileLine(amount, label, day=now.date()) for amount, label in texts),
+        opening_on=now.date(),
+        closing_on=now.date(),
+    )
+    bank_operations.set_line_aside(line_id=lines[-1].pk, reason="Apport", by=UserFactory(), at=now)
 
 
 def walk_other_pages(walk, operator):
@@ -97,6 +115,10 @@ def walk_other_pages(walk, operator):
         walk.open(operator, admin_url("billing_invoice_batch"))
         numbers = "-".join(str(number) for number in list_undeposited().values_list("pk", flat=True))
         walk.open(operator, f"{admin_url('billing_invoice_transmit', 'chorus_pro')}?factures={numbers}")
+    # First the page of all lines, while each has its proposals.
+    walk.open(operator, admin_url("bank_statementline_reconciliation"))
+    for line in StatementLine.objects.order_by("-pk"):
+        walk.open(operator, admin_url("bank_statementline_choice", line.pk))
     walk.open(operator, admin_url("tenants_officerequest_accept", OfficeRequest.objects.get().pk))
     walk.open(operator, admin_url("tenants_officerequest_decline", OfficeRequest.objects.get().pk))
     walk.open(operator, admin_url("catalogue_schoolyear_renewal", SchoolYear.objects.first().pk))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django import forms
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextInputWidget
 
 
 class StatementUploadForm(forms.Form):
@@ -13,7 +13,7 @@ class StatementUploadForm(forms.Form):
         label="Fichier de la banque",
         help_text="Relevé CAMT.053 (XML) ou CFONB 120. Le même fichier deux fois n'ajoute rien.",
         error_messages={"required": "Choisissez d'abord le fichier.", "empty": "Ce fichier est vide."},
-        widget=forms.FileInput(attrs={"accept": ".xml,.txt,.cfonb,.dat,text/xml,text/plain"}),
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".xml,.txt,.cfonb,.dat,text/xml,text/plain"}),
     )
 
 
