@@ -213,7 +213,7 @@ BREACHES = [
 
 
 @pytest.mark.parametrize("change", BREACHES)
-def test_the_database_keeps_what_the_bank_said_and_refuses_more_than_the_line(change):
+def test_the_database_keeps_the_bank_s_words_and_refuses_more_than_the_line(change):
     line = line_of()
     with pytest.raises(IntegrityError), transaction.atomic():
         StatementLine.objects.raw(f"UPDATE bank_statementline SET {change} RETURNING *")[0]  # noqa: S608 - our own words
@@ -230,7 +230,7 @@ def test_the_database_keeps_lines_and_their_payments(sold):
             change()
 
 
-def test_a_line_that_looks_like_another_is_told_by_its_number():
+def test_a_line_that_looks_like_another_is_known_by_its_number():
     lines = receive(FileLine("199.00", "VIR " + "X" * 130), replace(FileLine("199.00"), label="VIR"))
     references = [line.payment_reference for line in lines]
     assert all(len(reference) <= 120 for reference in references)

@@ -129,13 +129,13 @@ def test_an_entry_that_is_not_booked_is_left_out():
         (FileLine("199", "RETOUR MANDAT MAIRIE"), False, False),
     ],
 )
-def test_cheques_and_returns_are_told_by_the_label(line, is_cheque, is_return):
+def test_cheques_and_returns_are_known_by_the_label(line, is_cheque, is_return):
     for write in (write_camt, write_cfonb):
         [found] = read_one(write(StatementFile((line,)))).lines
         assert (found.is_cheque, found.is_return) == (is_cheque, is_return)
 
 
-def test_cheques_and_returns_are_told_by_the_codes_of_camt():
+def test_cheques_and_returns_are_known_by_the_codes_of_camt():
     lines = (FileLine("400", "DEPOT", codes=("RCHQ", "CCHQ")), FileLine("-49", "OPERATION", codes=("RCHQ", "UPCQ")))
     deposit, unpaid = read_one(write_camt(StatementFile(lines))).lines
     assert (deposit.is_cheque, deposit.is_return, unpaid.is_return) == (True, False, True)

@@ -101,7 +101,7 @@ def test_the_same_days_in_another_format_are_refused():
     assert upload(FILE.followed_by(ALIKE), write=write_cfonb).stored == 1
 
 
-def test_a_missing_statement_is_told_by_the_balances():
+def test_a_missing_statement_shows_in_the_balances():
     upload(FILE)
     later = replace(FILE.followed_by(ALIKE).followed_by(ALIKE), lines=(ALIKE,))
     [remark] = upload(later).remarks

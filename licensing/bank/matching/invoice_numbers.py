@@ -22,9 +22,9 @@ def find_invoice_numbers(text: str) -> list[tuple[int, int]]:
         for match in _CUT.finditer(text)
         if len(match[2] + match[3]) == _FULL_LENGTH
     ]
-    whole = _CUT.sub(lambda match: " " if len(match[2] + match[3]) == _FULL_LENGTH else match[0], text)
-    glued = [(int(match[1]), int(match[2])) for match in _GLUED.finditer(whole)]
-    return list(dict.fromkeys(number for number in [*find_numbers(whole), *glued, *cut] if number[1]))
+    rest = _CUT.sub(lambda match: " " if len(match[2] + match[3]) == _FULL_LENGTH else match[0], text)
+    glued = [(int(match[1]), int(match[2])) for match in _GLUED.finditer(rest)]
+    return list(dict.fromkeys(number for number in [*find_numbers(rest), *glued, *cut] if number[1]))
 
 
 def find_registration_numbers(text: str) -> set[str]:

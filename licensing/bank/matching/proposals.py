@@ -173,18 +173,18 @@ def _match_payer(line: StatementLine, cited: Sequence[BookedOrder], books: OpenB
         for number in sorted(find_registration_numbers(line.text), key=len, reverse=True)
         for order in books.by_registration.get(number, ())
     ]
-    orders, how_told = (
+    orders, evidence = (
         list({order.pk: order for order in registered}.values()),
         "Le SIRET ou le SIREN du payeur est cité",
     )
     certainty = Certainty.SURE
     if not orders:
-        orders, how_told, certainty = _list_named(line, books), "Le nom du payeur est cité", Certainty.PROBABLE
+        orders, evidence, certainty = _list_named(line, books), "Le nom du payeur est cité", Certainty.PROBABLE
     owed = [order for order in orders if order.is_owed and _was_placed(order, line)]
     exact = [order for order in owed if order.left == line.open_amount]
     for order in exact[:MAX_PROPOSALS]:
         only = "c'est la seule commande" if len(exact) == 1 else f"c'est l'une de {len(exact)} commandes"
-        reason = f"{how_told}, et {only} de ce montant qu'il reste à régler."
+        reason = f"{evidence}, et {only} de ce montant qu'il reste à régler."
         yield MatchProposal(certainty if len(exact) == 1 else Certainty.TO_CHOOSE, reason, _share_exactly([order]))
     if exact:
         return
@@ -193,17 +193,17 @@ def _match_payer(line: StatementLine, cited: Sequence[BookedOrder], books: OpenB
         own = [order for order in owed if (order.siret, order.bill_name) == (siret, bill_name)]
         subsets = find_subsets(own, line.open_amount, lambda order: order.left, limit=MAX_PROPOSALS)
         for subset in subsets:
-            reason = f"{how_told}, et {len(subset)} de ses factures font ensemble ce montant."
+            reason = f"{evidence}, et {len(subset)} de ses factures font ensemble ce montant."
             is_only = len(subsets) == 1 and len(payers) == 1
             yield MatchProposal(Certainty.PROBABLE if is_only else Certainty.TO_CHOOSE, reason, _share_exactly(subset))
     for order in owed[:MAX_PROPOSALS]:
-        yield _describe_other_amount(order, line.open_amount, how_told)
+        yield _describe_other_amount(order, line.open_amount, evidence)
 
 
-def _describe_other_amount(order: BookedOrder, amount: Decimal, how_told: str) -> MatchProposal:
+def _describe_other_amount(order: BookedOrder, amount: Decimal, evidence: str) -> MatchProposal:
     rest = order.left - amount
     after = f"il en restera {euros(rest)}" if rest > 0 else "le reste sera un trop-perçu"
-    reason = f"{how_told} ; {euros(order.left)} restent à régler, {after}."
+    reason = f"{evidence} ; {euros(order.left)} restent à régler, {after}."
     return MatchProposal(Certainty.TO_CHOOSE, reason, (PaymentShare(order.pk, amount, order.left),))
 
 

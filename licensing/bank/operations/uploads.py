@@ -202,8 +202,8 @@ def _store_lines(
 
 def _identify(line: ParsedLine) -> LineKey:
     """Return what tells a line from others: its day, the bank's reference, and a hash of amount and texts."""
-    said = "\0".join((str(line.amount), line.label, line.party, line.details))
-    return line.booked_on, line.reference, hashlib.sha256(said.encode()).hexdigest()
+    described = "\0".join((str(line.amount), line.label, line.party, line.details))
+    return line.booked_on, line.reference, hashlib.sha256(described.encode()).hexdigest()
 
 
 def _build_line(statement: BankStatement, line: ParsedLine, key: LineKey, rank: int) -> StatementLine:

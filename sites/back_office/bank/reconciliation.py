@@ -108,7 +108,7 @@ class ReconciliationPages(ModelAdmin):
             except LicensingError as refusal:
                 form.add_error("statement_file", add_nonbreaking_spaces(refusal.sentence))
             else:
-                _tell_upload(request, report)
+                _report_upload(request, report)
                 return redirect("admin:bank_statementline_reconciliation")
         return self._render(request, form)
 
@@ -189,7 +189,7 @@ def _is_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < len(str(2**63))
 
 
-def _tell_upload(request: HttpRequest, report: UploadReport) -> None:
+def _report_upload(request: HttpRequest, report: UploadReport) -> None:
     added = pluralize(report.stored, "ligne ajoutée", "lignes ajoutées")
     known = f" ; {number(report.known)} étaient déjà là" if report.known > 1 else " ; 1 était déjà là" * report.known
     messages.success(request, add_nonbreaking_spaces(f"{added}, dont {number(report.waiting)} à voir{known}."))
