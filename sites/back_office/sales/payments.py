@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from django.db.models import Q
+from django.urls import reverse
 
 from core import formatting
+from licensing.bank.models import LinePayment
 from licensing.billing.invoice_search import parse_amount, search_invoices
 from licensing.billing.models import Invoice
 from licensing.billing.queries import get_amount_received, get_balance
@@ -156,6 +158,15 @@ class PaymentAdmin(ActionAdmin[Payment]):
         if (amount := parse_amount(search_term)) is not None:
             meant |= Q(amount__in=[amount, -amount])
         return queryset.filter(meant), False
+
+    def links(self, row: Payment) -> list[tuple[str, str]]:
+        """Return the links to the order, and to the line of a bank statement that shows the payment."""
+        shown = LinePayment.objects.filter(payment=row, released_at__isnull=True).select_related("line")
+        lines = [
+            (f"{link.line}, au relevé", reverse("admin:bank_statementline_choice", args=[link.line_id]))
+            for link in shown
+        ]
+        return [(str(row.order), reverse("admin:orders_order_change", args=[row.order_id])), *lines]
 
     @admin.display(description="montant", ordering="amount")
     def money(self, payment: Payment) -> str:

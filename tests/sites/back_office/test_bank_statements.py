@@ -219,6 +219,7 @@ def test_a_line_says_what_became_of_its_payment(operator):
     book(line, choose(order))
     page = url("choice", line.pk)
     assert "Erreur de saisie" in page_text(operator.get(page))
+    assert page in operator.get(f"/admin/payments/payment/{order.payments.get().pk}/change/").content.decode()
     actions.reverse(order, reason="mistake", at=AFTERWARDS)
     shown = page_text(operator.get(page))
     assert "Annulé le 4 décembre 2026 : 199,00" in shown
