@@ -62,6 +62,13 @@ def test_a_statement_that_goes_on_from_another_repeats_none_of_its_lines(write):
     assert upload(both, write=write).stored == 0
 
 
+def test_the_last_day_alone_repeats_the_lines_of_its_month():
+    """It begins on the day where the month ends, as banks date opening balances, but not from its balance."""
+    upload(replace(FILE, lines=(FileLine("30.00"), replace(ALIKE, day=LAST))))
+    last_day = replace(FILE, lines=(replace(ALIKE, day=LAST),), opening="1030.00", opening_on=LAST, number="R-30")
+    assert upload(last_day).known == 1
+
+
 def test_several_days_of_one_file_are_stored_alike():
     last_day = replace(FILE, lines=(replace(ALIKE, day=LAST),))
     following = last_day.followed_by(replace(ALIKE, day=LAST))

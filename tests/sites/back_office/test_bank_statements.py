@@ -169,6 +169,15 @@ def test_300_mandats_take_ten_clicks(operator, monkeypatch):
     assert (clicks, Order.objects.filter(state=OrderState.PAID).count()) == (6, 6)
 
 
+def test_what_takes_too_long_is_left_for_another_click(operator, monkeypatch):
+    monkeypatch.setattr(reconciliation, "BOOKING_SECONDS", -1.0)
+    receive(*(mandate(OrderFactory(confirmed=True, classes=1)) for _ in range(3)))
+    page = page_text(confirm(operator))
+    assert "1 ligne enregistrée" in page
+    assert "2 lignes choisies attendent encore" in page
+    assert StatementLine.objects.filter(state=LineState.WAITING).count() == 2
+
+
 def test_lines_are_found_set_aside_and_taken_back(operator):
     [line] = receive(FileLine("12.00", "INTERETS"))
     page = url("choice", line.pk)
