@@ -33,6 +33,7 @@ _OF_NO_OFFICE = {
     AccountEvent.Action.OPERATOR_CREATED,
     AccountEvent.Action.ENROLMENT_CODE,
     AccountEvent.Action.KEY_REVEALED,
+    AccountEvent.Action.BOOKS_DOWNLOADED,
 }
 #: Seals are deleted with their entries, some time after the youngest of them may be.
 _SEAL_MARGIN = datetime.timedelta(days=1)

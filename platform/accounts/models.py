@@ -231,6 +231,7 @@ class AccountEvent(models.Model):
         OPERATOR_CREATED = "operator_created", "Compte d'exploitation créé"
         ENROLMENT_CODE = "enrolment_code", "Code du serveur émis pour une première double authentification"
         KEY_REVEALED = "key_revealed", "Clé affichée"
+        BOOKS_DOWNLOADED = "books_downloaded", "Écritures comptables téléchargées"
 
     at = models.DateTimeField("date")
     action = models.CharField("événement", max_length=20, choices=Action)

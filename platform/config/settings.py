@@ -66,6 +66,7 @@ SHARED_APPS = [
     "licensing.billing.transmission",
     "licensing.payments",
     "licensing.bank",
+    "licensing.accounting",
     "sites.portal",
     "sites.office",
     "sites.back_office",

@@ -21,6 +21,7 @@ OWNER = settings.DATABASE_OWNER["USER"]
 
 #: What is only added to. The journal of accounts lets rows go after a year: its trigger refuses the others.
 APPEND_ONLY = {
+    "accounting_balancetransaction",
     "accounts_accountevent",
     "accounts_accounteventseal",
     "bank_bankstatement",

@@ -24,6 +24,9 @@ from licensing.payments.card.provider_interface import (
 )
 
 if TYPE_CHECKING:
+    import datetime
+
+    from licensing.payments.card.provider_interface import BalanceMovement
     from licensing.payments.models import CardPayment
 
 ACCEPTED, DECLINED = "accepte", "refuse"
@@ -91,3 +94,7 @@ class DemoProvider(DummyProvider):
 
     def close(self, payment: CardPayment) -> None:
         """Do nothing: there is no session."""
+
+    def list_balance_movements(self, since: datetime.datetime, until: datetime.datetime) -> list[BalanceMovement]:
+        """Return nothing: no money moves."""
+        return []

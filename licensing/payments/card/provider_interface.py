@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import datetime
+
     from django import forms
 
     from licensing.payments.models import CardPayment
@@ -74,6 +76,23 @@ class ProviderSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceMovement:
+    """A movement of the balance that the provider keeps for the seller."""
+
+    # The provider's identifier of the movement, and its word for what it is.
+    reference: str
+    kind: str
+    # In cents; negative where the money leaves the balance. The net amount is what is left once the fee is paid.
+    amount: int
+    fee: int
+    net: int
+    created_at: datetime.datetime
+    # The provider's identifier of the charge that it concerns, and our token of that payment; empty if there is none.
+    charge: str = ""
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderNotification:
     """A webhook event of the provider."""
 
@@ -110,6 +129,9 @@ class CardProvider(Protocol):
 
     def close(self, payment: CardPayment) -> None:
         """Close the session so that it can no longer be paid. Idempotent."""
+
+    def list_balance_movements(self, since: datetime.datetime, until: datetime.datetime) -> list[BalanceMovement]:
+        """Return the movements in euros of the seller's balance from `since` on and before `until`, the first first."""
 
 
 def to_cents(amount: Decimal) -> int:

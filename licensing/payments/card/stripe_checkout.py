@@ -6,6 +6,7 @@ data, writes the status without a lock, truncates cents, and sets the API key gl
 
 from __future__ import annotations
 
+import datetime
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -15,7 +16,9 @@ from django.conf import settings
 from payments.stripe import StripeProviderV3
 
 from licensing.payments.card.provider_interface import (
+    EURO,
     REFUND_RETRIES,
+    BalanceMovement,
     ProviderNotification,
     ProviderOutcome,
     ProviderRefund,
@@ -28,6 +31,7 @@ from licensing.payments.exceptions import ProviderRefuses, ProviderSilent, Unsig
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from stripe.params import BalanceTransactionListParams
     from stripe.params.checkout import SessionCreateParams
 
     from licensing.payments.models import CardPayment
@@ -192,6 +196,16 @@ class StripeCheckout(StripeProviderV3):
         if session.status == "open":
             self._call(self.client.v1.checkout.sessions.expire, payment.transaction_id)
 
+    def list_balance_movements(self, since: datetime.datetime, until: datetime.datetime) -> list[BalanceMovement]:
+        """List the balance transactions in euros, fees and payouts included, oldest first."""
+        parameters: BalanceTransactionListParams = {
+            "created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())},
+            "expand": ["data.source"],
+            "limit": 100,
+        }
+        rows = self._call(lambda: list(self.client.v1.balance_transactions.list(parameters).auto_paging_iter()))
+        return [_read_movement(row) for row in reversed(rows) if row.currency.upper() == EURO]
+
     def parse_event(self, body: bytes, signature: str) -> ProviderNotification:
         """Parse a webhook event. Raises `UnsignedEvent` if its signature is invalid or too old."""
         if not signature.isascii():
@@ -251,6 +265,21 @@ def _session_stage(session: stripe.checkout.Session) -> SessionState:
     intent: Any = session.payment_intent
     failed = session.status == "complete" and intent is not None and intent.status in _FAILED_INTENT_STATUSES
     return SessionState.OVER if failed or session.status == "expired" else SessionState.OPEN
+
+
+def _read_movement(row: stripe.BalanceTransaction) -> BalanceMovement:
+    source: Any = row.source
+    charge = source.id if source and source.object == "charge" else getattr(source, "charge", None)
+    return BalanceMovement(
+        reference=row.id,
+        kind=row.type,
+        amount=row.amount,
+        fee=row.fee,
+        net=row.net,
+        created_at=datetime.datetime.fromtimestamp(row.created, tz=datetime.UTC),
+        charge=charge or "",
+        token=_token_from_metadata(source) if charge and hasattr(source, "metadata") else "",
+    )
 
 
 def _token_from_metadata(subject: Any) -> str:

@@ -254,6 +254,7 @@ class Migration(migrations.Migration):
                             ("operator_created", "Compte d'exploitation créé"),
                             ("enrolment_code", "Code du serveur émis pour une première double authentification"),
                             ("key_revealed", "Clé affichée"),
+                            ("books_downloaded", "Écritures comptables téléchargées"),
                         ],
                         max_length=20,
                         verbose_name="événement",

@@ -18,6 +18,8 @@ import urllib.request
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.payments.card.fake_balance import FakeBalance
+
 SECRET_KEY = "sk_test_notasecret0123456789"
 WEBHOOK_SECRET = "whsec_notasecret0123456789"
 
@@ -55,6 +57,7 @@ class FakeStripe:
     intents: dict[str, dict] = field(default_factory=dict)
     charges: dict[str, dict] = field(default_factory=dict)
     refunds: list[dict] = field(default_factory=list)
+    balance: FakeBalance = field(default_factory=FakeBalance)
     #: Each request: method, path, parameters.
     requests: list[tuple[str, str, dict]] = field(default_factory=list)
     #: True: answer every request as when Stripe is down.
@@ -100,6 +103,7 @@ class FakeStripe:
                 "status": "succeeded",
             }
             held.update(status="complete", payment_status="paid", payment_intent=intent, url=None)
+            self.balance.add("charge", held["amount_total"], source=self.charges[charge])
             return self.event("checkout.session.completed", self._shown(held))
 
     def expire(self, session: str) -> dict:
@@ -119,6 +123,7 @@ class FakeStripe:
         """Fail the last refund; return the event."""
         refund = self.refunds[-1]
         refund.update(status="failed", failure_reason=reason)
+        self.balance.add("refund_failure", refund["amount"], source=refund)
         return self.event("refund.failed", refund)
 
     def dispute(self, session: str, step: str = "created") -> dict:
@@ -127,6 +132,8 @@ class FakeStripe:
         # Stripe keeps the flag whatever the outcome.
         charge["disputed"] = True
         dispute = {"id": self._number("du"), "object": "dispute", "charge": charge["id"], "metadata": {}}
+        if step == "created":
+            self.balance.add("adjustment", -charge["amount"], fee=2000, source=dispute)
         return self.event(f"charge.dispute.{step}", dispute | {"payment_intent": charge["payment_intent"]})
 
     def fail_later(self, session: str) -> dict:
@@ -186,6 +193,8 @@ class FakeStripe:
             return answer
 
     def _answer(self, method: str, path: str, parameters: dict) -> dict:
+        if (method, path) == ("GET", "/v1/balance_transactions"):
+            return self.balance.answer(parameters, refuse=_bad)
         if (method, path) == ("POST", "/v1/checkout/sessions"):
             return self._create(parameters)
         if (method, path) == ("POST", "/v1/refunds"):
@@ -267,6 +276,7 @@ class FakeStripe:
             "failure_reason": None,
         }
         self.refunds.append(refund)
+        self.balance.add("refund", -amount, source=refund)
         charge["amount_refunded"] = self._given_back(charge)
         charge["refunded"] = charge["amount_refunded"] == charge["amount"]
         return refund

@@ -1,0 +1,150 @@
+"""What each document and each payment of an order does to its client's accounts, and what settles what. Pure.
+
+An order has few movements: they are replayed from the first on. An entry depends on nothing but those before it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+from licensing.accounting.journals import ClientAccount, EntryLine
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterable
+
+CUSTOMERS, OVERPAYMENTS = "customers", "overpayments"
+_ZERO = Decimal(0)
+
+
+class MovementKind(enum.IntEnum):
+    """What a movement is; documents come before the payments of the same day."""
+
+    DOCUMENT = 0
+    PAYMENT = 1
+
+
+class OrderMovement(NamedTuple):
+    """A document or a payment of an order."""
+
+    on: datetime.date
+    kind: MovementKind
+    pk: int
+    #: In euros. Of a document, what the client owes by it: negative for a credit note. Of a payment, what came in.
+    amount: Decimal
+    #: Of a document: its number and its client. Of a payment: none.
+    number: str = ""
+    client: ClientAccount | None = None
+
+
+class ClientPosting(NamedTuple):
+    """The lines of a movement in its client's accounts."""
+
+    lines: tuple[EntryLine, ...]
+    client: ClientAccount
+    #: The last invoice, and the last document, a credit note included; empty if there is none yet.
+    invoice: str
+    document: str
+
+
+@dataclass(slots=True)
+class _OpenLine:
+    """A line that is lettered once others have settled it."""
+
+    line: EntryLine
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """The accounts of one order's clients."""
+
+    order_id: int
+    balances: dict[tuple[str, str], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    open: dict[tuple[str, str], list[_OpenLine]] = field(default_factory=lambda: defaultdict(list))
+    #: How many groups of lines have settled each other.
+    settled: int = 0
+
+    def post(self, account: str, client: ClientAccount, amount: Decimal, on: datetime.date) -> list[_OpenLine]:
+        """Write a line, if there is an amount; letter what it settles. Return the lines written: one at most."""
+        if not amount:
+            return []
+        key = (account, client.number)
+        posted = _OpenLine(EntryLine(account, amount, client))
+        self.open[key].append(posted)
+        self.balances[key] += amount
+        if not self.balances[key]:
+            self.settled += 1
+            for one in self.open.pop(key):
+                one.line = one.line._replace(letter=f"{self.order_id}-{self.settled}", letter_on=on)
+        return [posted]
+
+    def move(
+        self, source: tuple[str, ClientAccount], target: tuple[str, ClientAccount], amount: Decimal, on: datetime.date
+    ) -> list[_OpenLine]:
+        """Move an amount that is in credit from one account to another."""
+        return [*self.post(*source, amount, on), *self.post(*target, -amount, on)]
+
+    def get_balance(self, account: str, client: ClientAccount) -> Decimal:
+        return self.balances[account, client.number]
+
+
+def replay_order(
+    order_id: int, movements: Iterable[OrderMovement], *, buyer: ClientAccount
+) -> dict[tuple[MovementKind, int], ClientPosting]:
+    """Return the posting of each movement of an order, by its kind and primary key.
+
+    What comes in pays what is owed, and the rest is an overpayment; what goes back is taken from the overpayment first.
+    `buyer`: the client of a payment that no document precedes.
+    """
+    ledger, client, invoice, document = _Ledger(order_id), buyer, "", ""
+    written: dict[tuple[MovementKind, int], tuple[list[_OpenLine], ClientPosting]] = {}
+    for one in sorted(movements):
+        lines: list[_OpenLine] = []
+        if one.kind == MovementKind.PAYMENT:
+            lines = _post_payment(ledger, client, one)
+        else:
+            former, client = client, one.client or client
+            document, invoice = one.number, one.number if one.amount > 0 else invoice
+            lines = ledger.post(CUSTOMERS, client, one.amount, one.on)
+            lines += _follow_client(ledger, former, client, one.on)
+            lines += _apply_overpayment(ledger, client, one.on)
+        written[one.kind, one.pk] = lines, ClientPosting((), client, invoice, document)
+    return {
+        key: posting._replace(lines=tuple(posted.line for posted in lines)) for key, (lines, posting) in written.items()
+    }
+
+
+def _post_payment(ledger: _Ledger, client: ClientAccount, payment: OrderMovement) -> list[_OpenLine]:
+    if payment.amount > 0:
+        first, account, other = max(_ZERO, ledger.get_balance(CUSTOMERS, client)), CUSTOMERS, OVERPAYMENTS
+    else:
+        first, account, other = max(_ZERO, -ledger.get_balance(OVERPAYMENTS, client)), OVERPAYMENTS, CUSTOMERS
+    part = min(first, abs(payment.amount))
+    rest = abs(payment.amount) - part
+    sign = -1 if payment.amount > 0 else 1
+    return [
+        *ledger.post(account, client, sign * part, payment.on),
+        *ledger.post(other, client, sign * rest, payment.on),
+    ]
+
+
+def _follow_client(ledger: _Ledger, former: ClientAccount, client: ClientAccount, on: datetime.date) -> list[_OpenLine]:
+    """Move to the client of a new document what the order's former client has paid."""
+    if former.number == client.number:
+        return []
+    return [
+        line
+        for account in (CUSTOMERS, OVERPAYMENTS)
+        for line in ledger.move((account, former), (account, client), -ledger.get_balance(account, former), on)
+    ]
+
+
+def _apply_overpayment(ledger: _Ledger, client: ClientAccount, on: datetime.date) -> list[_OpenLine]:
+    """Pay with an overpayment what a new document asks for."""
+    overpaid, owed = -ledger.get_balance(OVERPAYMENTS, client), ledger.get_balance(CUSTOMERS, client)
+    part = min(overpaid, owed)
+    return ledger.move((OVERPAYMENTS, client), (CUSTOMERS, client), part, on) if part > 0 else []
