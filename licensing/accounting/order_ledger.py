@@ -22,7 +22,7 @@ _ZERO = Decimal(0)
 
 
 class MovementKind(enum.IntEnum):
-    """What a movement is; documents come before the payments of the same day."""
+    """What a movement is; an invoice that a card has paid comes before the payment of the same moment."""
 
     DOCUMENT = 0
     PAYMENT = 1
@@ -31,7 +31,9 @@ class MovementKind(enum.IntEnum):
 class OrderMovement(NamedTuple):
     """A document or a payment of an order."""
 
+    #: The day of its entry, then the moment at which it was made.
     on: datetime.date
+    at: datetime.datetime
     kind: MovementKind
     pk: int
     #: In euros. Of a document, what the client owes by it: negative for a credit note. Of a payment, what came in.

@@ -37,14 +37,26 @@ def load_postings(
     """Return the postings of each order's movements up to the last day of a period. Three queries."""
     movements: dict[int, list[OrderMovement]] = defaultdict(list)
     invoices = Invoice.objects.filter(order__in=order_ids, issued_on__lte=until)
-    for row in invoices.values("pk", "order_id", "kind", "number", "issued_on", "total_ttc", **_CLIENT_OF_INVOICE):
+    for row in invoices.values(
+        "pk", "order_id", "kind", "number", "issued_on", "issued_at", "total_ttc", **_CLIENT_OF_INVOICE
+    ):
         amount = row["total_ttc"] if row["kind"] == InvoiceKind.INVOICE else -row["total_ttc"]
         movements[row["order_id"]].append(
-            OrderMovement(row["issued_on"], MovementKind.DOCUMENT, row["pk"], amount, row["number"], _build_client(row))
+            OrderMovement(
+                on=row["issued_on"],
+                at=row["issued_at"],
+                kind=MovementKind.DOCUMENT,
+                pk=row["pk"],
+                amount=amount,
+                number=row["number"],
+                client=_build_client(row),
+            )
         )
     payments = Payment.objects.filter(order__in=order_ids, recorded_at__lt=end_of_day(until))
     for pk, order_id, amount, recorded_at in payments.values_list("pk", "order_id", "amount", "recorded_at"):
-        movements[order_id].append(OrderMovement(date_in_paris(recorded_at), MovementKind.PAYMENT, pk, amount))
+        movements[order_id].append(
+            OrderMovement(date_in_paris(recorded_at), recorded_at, MovementKind.PAYMENT, pk, amount)
+        )
     buyers = Order.objects.filter(pk__in=order_ids).values(
         "pk", "siret", "siren", "vat_number",
         name=F("bill_name"), office=F("collectivity_id"), person=F("placed_by_id"),

@@ -58,6 +58,11 @@ def long_date(value: datetime.date) -> str:
     return f"{'1er' if value.day == 1 else value.day}{NO_BREAK_SPACE}{_MONTHS[value.month]} {value.year}"
 
 
+def month_name(value: datetime.date) -> str:
+    """Return « août »."""
+    return str(_MONTHS[value.month])
+
+
 _SPACE_BEFORE_PUNCTUATION = re.compile(r" (?=[:;!?»])")
 _SPACE_AFTER_QUOTE = re.compile(r"(?<=«) ")
 

@@ -12,10 +12,11 @@ from decimal import Decimal
 from itertools import groupby, pairwise
 
 #: VII, 1°: the first 18 pieces of information, in that order.
-NAMES = (
-    "JournalCode|JournalLib|EcritureNum|EcritureDate|CompteNum|CompteLib|CompAuxNum|CompAuxLib|PieceRef|PieceDate|"
-    "EcritureLib|Debit|Credit|EcritureLet|DateLet|ValidDate|Montantdevise|Idevise"
-).split("|")
+NAMES = [
+    "JournalCode", "JournalLib", "EcritureNum", "EcritureDate", "CompteNum", "CompteLib", "CompAuxNum", "CompAuxLib",
+    "PieceRef", "PieceDate", "EcritureLib", "Debit", "Credit", "EcritureLet", "DateLet", "ValidDate", "Montantdevise",
+    "Idevise",
+]  # fmt: skip
 #: « À blanc si non utilisé ».
 MAY_BE_EMPTY = {"CompAuxNum", "CompAuxLib", "EcritureLet", "DateLet", "Montantdevise", "Idevise"}
 DAYS = ("EcritureDate", "PieceDate", "ValidDate", "DateLet")
@@ -78,9 +79,8 @@ def _check_entries(lines: list[dict[str, str]], *, start: datetime.date, end: da
     for key, parts in entries.items():
         if sum(signed(line) for line in parts):
             faults.append(f"{key}: not balanced")
-        for name in ("EcritureDate", "PieceRef", "PieceDate", "EcritureLib", "ValidDate"):
-            if len({line[name] for line in parts}) != 1:
-                faults.append(f"{key}: several {name}")
+        same = ("EcritureDate", "PieceRef", "PieceDate", "EcritureLib", "ValidDate")
+        faults += [f"{key}: several {name}" for name in same if len({line[name] for line in parts}) != 1]
         if not f"{start:%Y%m%d}" <= parts[0]["EcritureDate"] <= f"{end:%Y%m%d}":
             faults.append(f"{key}: {parts[0]['EcritureDate']} is out of the period")
     together = [key for key, _ in groupby(lines, lambda line: (line["JournalCode"], line["EcritureNum"]))]
@@ -89,7 +89,9 @@ def _check_entries(lines: list[dict[str, str]], *, start: datetime.date, end: da
     numbers: dict[str, list[int]] = defaultdict(list)
     for journal, number in entries:
         numbers[journal].append(int(number))
-    faults += [f"{journal}: {a} then {b}" for journal, all_of in numbers.items() for a, b in pairwise(all_of) if b != a + 1]
+    faults += [
+        f"{journal}: {a} then {b}" for journal, all_of in numbers.items() for a, b in pairwise(all_of) if b != a + 1
+    ]
     faults += [
         f"{b['EcritureDate']} after {a['EcritureDate']}"
         for a, b in pairwise(lines)

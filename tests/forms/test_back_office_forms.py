@@ -108,6 +108,7 @@ def walk_other_pages(walk, operator):
         "orders_order_grant",
         "classes_applicationtoken_new",
         "billing_invoice_batch",
+        "accounting_accountingsettings_changelist",
     ):
         walk.open(operator, admin_url(name))
     # Its invoices are sent from here: another page asks for a confirmation.

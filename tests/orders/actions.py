@@ -62,13 +62,13 @@ def confirm(order, *, at=TERM):
     return invoice
 
 
-def pay(order, *, amount=None, reference="VIR 1", at=TERM, by=None):
-    """Record a payment by transfer, of all that the order costs unless an amount is given; return it."""
+def pay(order, *, amount=None, reference="VIR 1", method=PaymentMethod.TRANSFER, received_on=None, at=TERM, by=None):
+    """Record a payment of all that the order costs, unless an amount is given, by transfer; return it."""
     return payment_operations.record_payment(
         order_id=order.pk,
-        method=PaymentMethod.TRANSFER,
+        method=method,
         amount=order.total_ttc if amount is None else Decimal(amount),
-        received_on=at.date(),
+        received_on=received_on or at.date(),
         reference=reference,
         by=by or OperatorFactory(),
         at=at,
