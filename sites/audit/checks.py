@@ -14,6 +14,7 @@ from licensing.billing.models import SEALED_INVOICES
 from licensing.entitlements import code_sealing
 from licensing.payments.models import SEALED_PAYMENTS
 from licensing.pools.queries import list_pool_positions
+from sites.audit.accounting_invariants import ACCOUNTING_INVARIANTS
 from sites.audit.bank_invariants import BANK_INVARIANTS
 from sites.audit.invariants import Finding
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: The rules that the public schema alone can break.
-PUBLIC_INVARIANTS = (*LICENCE_INVARIANTS, *SALES_INVARIANTS, *TRANSMISSION_INVARIANTS, *BANK_INVARIANTS)
+PUBLIC_INVARIANTS = (
+    *LICENCE_INVARIANTS,
+    *SALES_INVARIANTS,
+    *TRANSMISSION_INVARIANTS,
+    *BANK_INVARIANTS,
+    *ACCOUNTING_INVARIANTS,
+)
 POSITION_RULE = ("position", "8. Achetées = libres + envoyées + activées, libres + tenues par un enseignant")
 CODES_RULE = (
     "codes",

@@ -122,6 +122,9 @@ def submit(
             path = f"{url.path}?{url.query}" if url.query else url.path
             answer = browser.post(path, {**values, **uploads}, headers=headers)
         transaction.set_rollback(True)
+    if answer.streaming:
+        # A file that nobody reads.
+        answer.close()
     browser.cookies = cookies
     connection.set_tenant(schema)
     return names, answer.status_code

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 from django.contrib import admin
 from django.test import override_settings
@@ -11,6 +13,7 @@ from django_tenants.utils import schema_context
 
 from accounts.models import User
 from collectivities.operations.office_requests import request_office
+from core.calendar import date_in_paris
 from licensing.bank import operations as bank_operations
 from licensing.bank.models import StatementLine
 from licensing.billing import operations as billing_operations
@@ -29,6 +32,9 @@ from tests.factories.accounts import OperatorFactory, UserFactory, enable_second
 from tests.factories.orders import OrderFactory, PurchaseFactory
 from tests.forms.template_tags import marked_templates
 from tests.forms.walk import FormWalk
+
+LONG_AGO_AT = timezone.now() - datetime.timedelta(days=40)
+LONG_AGO = date_in_paris(LONG_AGO_AT)
 
 
 @pytest.fixture
@@ -72,6 +78,8 @@ def create_rows():
     tokens.create(name="Application", by=None, at=timezone.now())
     enable_second_factor(UserFactory(username="avec-deux-facteurs"))
     with schema_context("public"):
+        # Of a period that is over.
+        OrderFactory(current=True, confirmed=True, at=LONG_AGO_AT)
         # Its invoice lacks what the buyer requires.
         OrderFactory(current=True, placed=True, billing__siret="")
         for state in ("in_review", "placed", "scanned", "confirmed", "paid"):
@@ -108,7 +116,6 @@ def walk_other_pages(walk, operator):
         "orders_order_grant",
         "classes_applicationtoken_new",
         "billing_invoice_batch",
-        "accounting_accountingsettings_changelist",
     ):
         walk.open(operator, admin_url(name))
     # Its invoices are sent from here: another page asks for a confirmation.
@@ -120,6 +127,7 @@ def walk_other_pages(walk, operator):
     walk.open(operator, admin_url("bank_statementline_reconciliation"))
     for line in StatementLine.objects.order_by("-pk"):
         walk.open(operator, admin_url("bank_statementline_choice", line.pk))
+    walk.open(operator, f"{admin_url('accounting_accountingsettings_changelist')}?du={LONG_AGO}&au={LONG_AGO}")
     walk.open(operator, admin_url("tenants_officerequest_accept", OfficeRequest.objects.get().pk))
     walk.open(operator, admin_url("tenants_officerequest_decline", OfficeRequest.objects.get().pk))
     walk.open(operator, admin_url("catalogue_schoolyear_renewal", SchoolYear.objects.first().pk))

@@ -132,9 +132,7 @@ class AccountingAdmin(ModelAdmin):
             messages.error(request, add_nonbreaking_spaces(refusal.sentence))
             return redirect(f"{page}?du={form.period.start}&au={form.period.end}")
         file.seek(0)
-        response = FileResponse(file, as_attachment=True, filename=name, content_type=f"text/plain; charset={ENCODING}")
-        response["Cache-Control"] = "no-store"
-        return response
+        return FileResponse(file, as_attachment=True, filename=name, content_type=f"text/plain; charset={ENCODING}")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Allow adding only while the accounts are the defaults."""

@@ -16,6 +16,7 @@ from licensing.orders import operations
 from licensing.orders.models import Order
 from sites.audit.checks import check_all
 from sites.back_office import work_queue
+from tests.accounting.provider_balance import record_movement, record_movements
 from tests.database_roles import execute_as_administrator
 from tests.factories.orders import OrderFactory, PurchaseFactory
 from tests.orders import actions
@@ -35,6 +36,7 @@ BOOKS = {
     "taken_back",
     "suspensions",
     "vat",
+    "provider_balance",
 }
 
 
@@ -58,6 +60,9 @@ def sold(nimes):
     # A refund on the card, that the provider was asked for.
     actions.credit(OrderFactory(current=True, paid_by_card=True), licences=1, at=now)
     actions.credit(OrderFactory(current=True, confirmed=True), licences=1, amount="10", at=now)
+    card = OrderFactory(current=True, paid_by_card=True).payments.get().card
+    record_movements(card)
+    record_movement("refund", "-50", card=card, at=now)
     OrderFactory(current=True, cancelled=True)
 
 
@@ -89,6 +94,7 @@ _LINES_OF_INVOICED = (
     "UPDATE public.orders_orderline SET {} "
     "WHERE order_id IN (SELECT id FROM public.orders_order WHERE state = 'confirmed')"
 )
+_MOVEMENTS = "UPDATE public.accounting_balancetransaction SET"
 BREACHES = [
     ("invoice_numbers", "DELETE FROM public.billing_invoice WHERE sequence = 2"),
     ("invoice_numbers", "UPDATE public.billing_invoicesequence SET last = last + 1"),
@@ -138,6 +144,9 @@ BREACHES = [
     ("vat", "UPDATE public.orders_order SET bill_postal_code = '97110' WHERE state = 'paid'"),
     ("vat", "UPDATE public.orders_order SET vat_treatment = 'exempt', vat_correction = 'M' WHERE state = 'lapsed'"),
     ("vat", _LINES_OF_INVOICED.format("vat_rate = 10")),
+    ("provider_balance", f"{_MOVEMENTS} amount = 198, net = 198 - fee WHERE kind = 'charge'"),
+    ("provider_balance", f"{_MOVEMENTS} kind = 'charge' WHERE kind = 'refund'"),
+    ("provider_balance", f"{_MOVEMENTS} amount = -200, net = -200 WHERE kind = 'refund'"),
 ]  # fmt: skip
 
 

@@ -35,7 +35,7 @@ from licensing.payments import operations as payment_operations
 from licensing.payments.card import settlement
 from licensing.payments.card.provider_interface import EURO, ProviderOutcome, ProviderRefund, SessionState, to_cents
 from licensing.payments.contract_withdrawals import withdraw_from_contract
-from licensing.payments.models import CardPayment
+from licensing.payments.models import CardPayment, Payment
 from licensing.payments.partial_credits import credit_in_part, demand_refunded_part
 from licensing.payments.queries import get_surplus, list_owed_orders
 from licensing.pools import operations as pools
@@ -44,6 +44,7 @@ from licensing.pools.models import Allocation, Pool
 from mailing import kinds, leases
 from sites.audit.checks import check_all
 from sites.back_office import work_queue
+from tests.accounting.provider_balance import record_movement, record_movements
 from tests.bank.actions import propose, upload
 from tests.bank.statement_files import FileLine, StatementFile
 from tests.billing.transmission.scripted_platform import PATH, Script, entry
@@ -125,6 +126,14 @@ class RandomWalk:
             status="confirmed", transaction_id=f"pi_{attempt.pk}", captured_amount=attempt.total
         )
         payment_operations.settle_by_card(card_payment_id=attempt.pk, at=self.at)
+
+    def list_movements(self):
+        """Store what the provider would list of the card payments: charges and payouts, then refunds."""
+        for payment in Payment.objects.filter(card__isnull=False, card__balancetransaction__isnull=True):
+            record_movements(payment.card, at=self.at)
+        for payment in Payment.objects.filter(card__isnull=False, kind="refunded"):
+            if not payment.card.balancetransaction_set.filter(kind="refund", amount=payment.amount).exists():
+                record_movement("refund", payment.amount, card=payment.card, at=self.at)
 
     def correct_vat(self, order):
         treatment = self.draw.choice(VatTreatment.values)
@@ -307,7 +316,7 @@ class RandomWalk:
     BEGIN = (
         read_statement, read_statement, decide_line, decide_line, decide_line,
         draft, place, purchase, purchase, clock, order_as_a_person, announce, announce, announce, revoke,
-        deliver, deliver, deliver, refund_in_dashboard, demand_again, transmit, transmit,
+        deliver, deliver, deliver, refund_in_dashboard, demand_again, transmit, transmit, list_movements,
     )  # fmt: skip
     GO_ON = (
         confirm, confirm, pay, pay, upload, refuse, pay_by_card, cancel, prolong, suspend, restore, refund,

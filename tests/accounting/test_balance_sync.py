@@ -1,0 +1,139 @@
+"""The provider's balance: asked from the last known on, stored once, and left as it is."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from licensing.accounting import balance_sync, tasks
+from licensing.accounting.balance_sync import retrieve_balance_transactions
+from licensing.accounting.models import BalanceTransaction
+from licensing.payments.card import provider_calls
+from licensing.payments.exceptions import ProviderSilent
+from tests.accounting.books import export_lines
+from tests.accounting.fec_checker import list_faults, sum_accounts
+from tests.conftest import TERM
+from tests.database_roles import execute_as_administrator
+
+SOON = datetime.timedelta(minutes=1)
+
+
+def retrieve():
+    return retrieve_balance_transactions(at=timezone.now() + SOON)
+
+
+def list_stored(*columns):
+    return list(BalanceTransaction.objects.order_by("pk").values_list(*columns))
+
+
+def test_charges_fees_refunds_and_payouts_are_stored_with_their_payment(stripe, opened, tell):
+    payment, session = opened
+    tell(stripe.pay(session))
+    stripe.refund(session, 5000)
+    stripe.balance.pay_out()
+    assert retrieve() == 3
+    # 1.5 % and 25 cents of 199.00.
+    fee = Decimal("3.23")
+    assert list_stored("kind", "amount", "card") == [
+        ("charge", payment.total, payment.pk),
+        ("refund", -50, payment.pk),
+        ("payout", 50 + fee - payment.total, None),
+    ]
+    assert [fee, 0, 0] == [one for (one,) in list_stored("fee")]
+
+
+def test_what_is_known_is_not_stored_again(stripe, opened, tell):
+    tell(stripe.pay(opened[1]))
+    assert retrieve() == 1
+    before = list_stored("pk", "recorded_at")
+    assert retrieve() == 0
+    # A refund in the dashboard says nothing of ours: it has the payment of its charge, which was stored before.
+    stripe.refund(opened[1], 5000)
+    assert retrieve() == 1
+    assert list_stored("pk", "recorded_at")[:1] == before
+    assert {card for (card,) in list_stored("card")} == {opened[0].pk}
+
+
+def test_all_pages_of_all_windows_are_asked_for(stripe, opened, monkeypatch):
+    monkeypatch.setattr(balance_sync, "WINDOW", datetime.timedelta(seconds=20))
+    for number in range(230):
+        stripe.balance.add("charge", 1000 + number, source={"id": f"ch_{number}", "object": "charge", "metadata": {}})
+    assert retrieve() == 230
+    assert [int(amount * 100) for (amount,) in list_stored("amount")] == list(range(1000, 1230))
+    asked = [parameters for method, path, parameters in stripe.requests if path == "/v1/balance_transactions"]
+    assert sum("starting_after" in parameters for parameters in asked) == 2
+    assert len(asked) > 3
+
+
+def test_another_currency_and_another_site_s_charges_are_told_apart(stripe, opened):
+    stripe.balance.add("charge", 900, source=None, currency="usd")
+    stripe.balance.add("charge", 1000, source={"id": "ch_x", "object": "charge", "metadata": {"payment": "another"}})
+    assert retrieve() == 1
+    assert list_stored("charge", "card") == [("ch_x", None)]
+
+
+def test_nothing_is_asked_before_the_first_card_payment_or_without_a_provider(stripe, db, settings):
+    assert retrieve() == 0
+    settings.CARD_VARIANT = ""
+    assert retrieve() == 0
+    assert stripe.requests == []
+
+
+def test_the_provider_is_asked_outside_a_transaction(stripe, opened, monkeypatch):
+    depths = []
+    real = balance_sync.get_provider_by_name
+
+    def watch(variant):
+        depths.append(len(connection.savepoint_ids))
+        return real(variant)
+
+    monkeypatch.setattr(balance_sync, "get_provider_by_name", watch)
+    before = len(connection.savepoint_ids)
+    retrieve()
+    assert depths == [before]
+
+
+def test_what_was_stored_before_an_outage_stays_and_the_rest_follows(stripe, opened, tell, monkeypatch):
+    tell(stripe.pay(opened[1]))
+    retrieve()
+    stripe.balance.pay_out()
+    stripe.down = True
+    with pytest.raises(ProviderSilent):
+        retrieve()
+    assert len(list_stored("pk")) == 1
+    stripe.down = False
+    monkeypatch.setattr(tasks.timezone, "now", lambda now=timezone.now: now() + SOON)
+    tasks.retrieve_provider_balance()
+    assert [kind for (kind,) in list_stored("kind")] == ["charge", "payout"]
+
+
+def test_a_movement_is_neither_changed_nor_deleted(stripe, opened, tell):
+    tell(stripe.pay(opened[1]))
+    retrieve()
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    for act in ("UPDATE {} SET amount = 1, net = 1, fee = 0", "DELETE FROM {}", "TRUNCATE {}"):
+        with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(act.format("accounting_balancetransaction"))
+        with pytest.raises(DatabaseError, match="is recorded"), transaction.atomic():
+            execute_as_administrator(act.format("public.accounting_balancetransaction"), with_triggers=True)
+
+
+def test_a_sale_by_card_is_settled_to_the_cent_from_the_card_to_the_bank(stripe, opened, tell):
+    """The account of the cards is empty, the provider's balance too, and the bank has what was paid out."""
+    payment, session = opened
+    tell(stripe.pay(session))
+    provider_calls.poll_payment(payment, at=TERM)
+    payout = stripe.balance.pay_out()
+    retrieve()
+    start = timezone.localdate() - datetime.timedelta(days=3)
+    lines = export_lines(start, timezone.localdate() + datetime.timedelta(days=3))
+    assert list_faults(lines, start=start, end=timezone.localdate() + datetime.timedelta(days=3)) == []
+    sums = sum_accounts(lines)
+    assert sums["511500"] == sums["467000"] == sums["411000"] == 0
+    assert sums["512000"] == Decimal(-payout["amount"]) / 100
+    assert sums["512000"] + sums["627000"] == payment.total
