@@ -95,8 +95,8 @@ class MoneyYear:
             PurchaseFactory(current=True, confirmed=True, collectivity=self.collectivity, units=200, at=self.at)
             return
         who = {f"billing__{name}": value for name, value in self.draw.choice(PAYERS).items()}
-        how = self.draw.choice(["confirmed", "confirmed", "confirmed", "paid_by_card"])
-        OrderFactory(current=True, at=self.at, affiliation=self.buyer, **{how: True}, **who)
+        settled = self.draw.choice(["confirmed", "confirmed", "confirmed", "paid_by_card"])
+        OrderFactory(current=True, at=self.at, affiliation=self.buyer, **{settled: True}, **who)
 
     def pay(self, order):
         due = get_balance(order)

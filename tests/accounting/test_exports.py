@@ -108,7 +108,7 @@ def remarks(period):
     return " ".join(list_remarks(period, sum_period(period), accounting)).replace("\u00a0", " ").replace("\u202f", " ")
 
 
-def test_what_an_accountant_would_ask_about_is_said_first(nimes):
+def test_what_an_accountant_would_ask_about_is_listed(nimes):
     order = OrderFactory(paid_by_card=True)
     assert "1 règlement par carte n'est pas encore dans les mouvements du prestataire, pour 199,00 €" in remarks(
         ONE_DAY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import copy
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -123,8 +124,8 @@ def submit(
             answer = browser.post(path, {**values, **uploads}, headers=headers)
         transaction.set_rollback(True)
     if answer.streaming:
-        # A file that nobody reads.
-        answer.close()
+        # Read to its end, it closes its file; closed before that, it would close the connection as well.
+        collections.deque(answer, maxlen=0)
     browser.cookies = cookies
     connection.set_tenant(schema)
     return names, answer.status_code

@@ -85,7 +85,7 @@ def test_a_period_that_is_not_over_has_totals_and_no_file(operator, sold):
     assert not AccountEvent.objects.filter(action="books_downloaded").exists()
 
 
-def test_books_that_do_not_balance_and_a_missing_seller_are_said(operator, sold):
+def test_books_that_do_not_balance_and_a_missing_seller_are_shown(operator, sold):
     Seller.objects.all().delete()
     assert "Le vendeur n'est pas renseigné" in page_text(operator.get(PAGE, PERIOD))
     assert "Le vendeur n'est pas renseigné" in page_text(operator.post(f"{PAGE}telecharger/", PERIOD, follow=True))
