@@ -22,28 +22,31 @@ if TYPE_CHECKING:
 
     from licensing.accounting.models import AccountingSettings
 
-#: Each document issued by the closing date whose lines run beyond it, with the deferred amount of each VAT category.
-_DEFERRED = """
-    SELECT invoice.id, invoice.kind, invoice.number, invoice.issued_on,
-           jsonb_object_agg(deferred.category, deferred.amount::text) AS amounts
-    FROM billing_invoice AS invoice
-    CROSS JOIN LATERAL (
-        SELECT line->>'vat_category' AS category,
-               sum(round(
-                   (line->>'total_ht')::numeric
-                   * ((line->>'ends_on')::date - greatest((line->>'begins_on')::date, %(closes_on)s::date + 1) + 1)
-                   / ((line->>'ends_on')::date - (line->>'begins_on')::date + 1),
-                   2
-               )) AS amount
-        FROM jsonb_array_elements(invoice.snapshot->'lines') AS line
-        WHERE (line->>'ends_on')::date > %(closes_on)s
-        GROUP BY line->>'vat_category'
-    ) AS deferred
-    WHERE invoice.issued_on <= %(closes_on)s AND deferred.amount <> 0
-    GROUP BY invoice.id
+#: What of the lines of an invoice is deferred, by VAT category: none, or rows without a zero.
+_AMOUNTS = """
+    SELECT line->>'vat_category' AS category,
+           sum(round(
+               (line->>'total_ht')::numeric
+               * ((line->>'ends_on')::date - greatest((line->>'begins_on')::date, %(closes_on)s::date + 1) + 1)
+               / ((line->>'ends_on')::date - (line->>'begins_on')::date + 1),
+               2
+           )) AS amount
+    FROM jsonb_array_elements(invoice.snapshot->'lines') AS line
+    WHERE (line->>'ends_on')::date > %(closes_on)s
+    GROUP BY line->>'vat_category'
 """
-_PAGE = f"SELECT * FROM ({_DEFERRED}) AS page WHERE page.id > %(after)s ORDER BY page.id LIMIT %(limit)s"  # noqa: S608 - our own words
-_COUNT = f"SELECT count(*) FROM ({_DEFERRED}) AS counted"  # noqa: S608 - our own words
+#: Some documents issued by the closing date, each with what is deferred of it; NULL for those with nothing to defer.
+_PAGE = f"""
+    SELECT invoice.id, invoice.kind, invoice.number, invoice.issued_on,
+           (SELECT jsonb_object_agg(category, amount::text) FROM ({_AMOUNTS}) AS part WHERE amount <> 0)
+    FROM billing_invoice AS invoice
+    WHERE invoice.issued_on <= %(closes_on)s AND invoice.id > %(after)s
+    ORDER BY invoice.id LIMIT %(limit)s
+"""  # noqa: S608 - our own words
+_COUNT = f"""
+    SELECT count(*) FROM billing_invoice AS invoice
+    WHERE invoice.issued_on <= %(closes_on)s AND EXISTS (SELECT FROM ({_AMOUNTS}) AS part WHERE amount <> 0)
+"""  # noqa: S608 - our own words
 
 
 def iterate_deferrals(period: Period, accounting: AccountingSettings) -> Iterator[AccountingEntry]:
@@ -87,7 +90,8 @@ def _list_deferred(closes_on: datetime.date) -> Iterator[dict[str, Any]]:
             rows = cursor.fetchall()
         for pk, kind, number, issued_on, amounts in rows:
             after = pk
-            yield {"kind": kind, "number": number, "issued_on": issued_on, "amounts": json.loads(amounts)}
+            if amounts is not None:
+                yield {"kind": kind, "number": number, "issued_on": issued_on, "amounts": json.loads(amounts)}
         if len(rows) < BATCH_SIZE:
             return
 
