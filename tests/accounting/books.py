@@ -145,15 +145,17 @@ class MoneyYear:
     def cancel(self, order):
         billing.cancel(order_id=order.pk, reason="Double.", **self.by())
 
-    def correct_and_reinvoice(self, order):
-        """Make an invoice anew, that the platform rejected, half of the time for another payer."""
-        invoice = order.invoices.current().get() if order.invoices.current().exists() else None
-        if invoice is None:
+    def correct_and_reinvoice(self, _order):
+        """Make an invoice anew, that its addressee rejected, mostly for another payer: paid or not."""
+        orders = list(Order.objects.filter(state=self.draw.choice(["confirmed", "paid"])).order_by("-pk")[:5])
+        if not orders:
             raise LicensingError("Rien à refaire.")
-        if order.state == "confirmed" and self.draw.random() < 0.7:
+        order = self.draw.choice(orders)
+        invoice = order.invoices.current().get()
+        if order.payer == "town_hall":
             billing.record_platform_status(invoice_id=invoice.pk, state="rejected", reason="SIRET", **self.by())
             payer = BillingDetailsFactory(
-                collectivity=order.collectivity_id is not None, siret="22300001900011", name="Département du Gard"
+                collectivity=order.collectivity_id is not None, siret="22300001900008", name="Département du Gard"
             )
             billing.correct_billing_details(order_id=order.pk, billing=payer, **self.by())
         billing.reissue_invoice(invoice_id=invoice.pk, reason="Rejet.", **self.by())

@@ -12,6 +12,7 @@ from licensing.accounting.exceptions import UnbalancedEntry
 from licensing.accounting.journals import Period
 from licensing.accounting.models import AccountingSettings
 from licensing.accounting.order_movements import load_postings
+from licensing.billing import operations as billing
 from licensing.orders import operations
 from licensing.payments.operations import refund
 from tests.accounting.books import export, export_lines
@@ -20,6 +21,7 @@ from tests.accounting.provider_balance import record_movement, record_movements
 from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator
 from tests.factories.accounts import OperatorFactory
+from tests.factories.billing_details import BillingDetailsFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory
 from tests.orders import actions
 from tests.orders.dates import DAY
@@ -172,3 +174,26 @@ def test_an_order_s_movements_after_the_period_are_not_read(nimes):
     actions.pay(order, at=TERM + DAY)
     posting = load_postings([order.pk], until=TERM.date())[order.pk]
     assert [line.letter for one in posting.values() for line in one.lines] == [""]
+
+
+def test_an_invoice_made_anew_for_another_payer_takes_what_was_paid_along(nimes):
+    order = OrderFactory(paid=True)
+    invoice, later = order.invoices.get(), {"by": OperatorFactory(), "at": TERM + DAY}
+    billing.record_platform_status(invoice_id=invoice.pk, state="rejected", reason="SIRET inconnu", **later)
+    payer = BillingDetailsFactory(name="Département du Gard", siret="22300001900008")
+    billing.correct_billing_details(order_id=order.pk, billing=payer, **later)
+    billing.reissue_invoice(invoice_id=invoice.pk, reason="SIRET inconnu", **later)
+    found = [
+        (line["PieceRef"], line["CompAuxNum"], signed(line), line["EcritureLet"])
+        for line in export_lines(START, END)
+        if line["CompteNum"] == "411000"
+    ]
+    one, two, three = (f"{order.pk}-{rank}" for rank in (1, 2, 3))
+    assert found == [
+        ("P2026-000001", "C21300189400012", 199, one),
+        ("P2026-000001", "C21300189400012", -199, one),
+        ("P2026-000002", "C21300189400012", -199, two),
+        ("P2026-000003", "C22300001900008", 199, three),
+        ("P2026-000003", "C21300189400012", 199, two),
+        ("P2026-000003", "C22300001900008", -199, three),
+    ]
