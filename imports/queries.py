@@ -29,7 +29,7 @@ from imports.checks.problem_codes import OTHER_POOL_CODES
 from imports.enums import APPLICABLE, APPLIED_ACTION, ConflictResolution, ImportState, Purpose, RowEffect, Verdict
 from imports.models import ImportRow, SpreadsheetImport
 from imports.remark_queries import filter_remark, is_unapplicable_q, needs_decision_q
-from licensing.entitlements.models import usable_on
+from licensing.entitlements.models import available_on
 from licensing.pools.models import Pool
 from licensing.pools.queries import list_holdings, list_sibling_pools
 from licensing.pools.wording import describe_allocation, describe_growth
@@ -112,7 +112,7 @@ def list_imports() -> QuerySet[SpreadsheetImport]:
 def list_open_pools(day: datetime.date) -> QuerySet[Pool]:
     """Return the pools that are valid on this day and have free licences."""
     return (
-        Pool.objects.filter(usable_on(day), allocated__lt=F("capacity"))
+        Pool.objects.filter(available_on(day), allocated__lt=F("capacity"))
         .select_related("entitlement")
         .order_by("entitlement__last_day", "pk")
     )

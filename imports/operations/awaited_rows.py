@@ -115,7 +115,7 @@ def _restore(row: ImportRow) -> None:
 
 def is_pool_open(pool: Pool | None, at: datetime.datetime) -> bool:
     """Return whether licences can still be allocated from a pool."""
-    return pool is not None and pool.entitlement.usable_on(date_in_paris(at))
+    return pool is not None and pool.entitlement.available_on(date_in_paris(at))
 
 
 def _open_pool_id(spreadsheet_import: SpreadsheetImport, chosen: int | None, at: datetime.datetime) -> int | None:

@@ -6,8 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils import timezone
 
 from core import formatting
+from core.calendar import date_in_paris
 from imports import queries
 from imports.enums import Purpose, Volume
 from imports.exceptions import PoolMissing, PoolNotOpen, WrongVolume
@@ -35,7 +37,7 @@ class PoolChoiceField(ModelChoiceField[Pool]):
     def label_from_instance(self, obj: Any) -> str:
         """Return « Lot 2026 – 120 licences libres »."""
         pool: Pool = obj
-        return describe_pool(pool.name, pool.free, pool.entitlement)
+        return describe_pool(pool.name, pool.free, pool.entitlement, date_in_paris(timezone.now()))
 
 
 def build_units_field() -> forms.IntegerField:

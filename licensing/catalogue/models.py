@@ -6,7 +6,7 @@ Orders copy their prices, so that the operator can change a price at any time.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
@@ -16,14 +16,23 @@ from django.db.models import F, Func, Q
 from core import formatting
 from core.querysets import LockableQuerySet
 
+if TYPE_CHECKING:
+    import datetime
+
 
 class SchoolYear(models.Model):
     """A school year; licences of it run until `ends_on`, 31 August inclusive."""
 
     starts_on = models.DateField("début")
     ends_on = models.DateField("fin", unique=True)
-    # From this day the shop sells this year and no earlier one. None: not on sale yet.
+    # None: not on sale yet.
     sold_from = models.DateField("en vente à partir du", null=True, blank=True)
+    # Inclusive. None: until a later year is on sale, or its own end.
+    sold_until = models.DateField("en vente jusqu'au", null=True, blank=True)
+    # Whether licences ordered before `starts_on` may be used from the order on.
+    usable_at_once = models.BooleanField("utilisable dès la commande", default=False)
+    # Whether the 45 days of provisional rights begin with the order, be it before the first day of the licences.
+    countdown_from_order = models.BooleanField("les 45 jours commencent à la commande", default=False)
 
     objects = LockableQuerySet["SchoolYear"].as_manager()
 
@@ -32,10 +41,20 @@ class SchoolYear(models.Model):
         verbose_name_plural = "années scolaires"
         constraints: ClassVar = [
             models.CheckConstraint(name="school_year_starts_before_it_ends", condition=Q(starts_on__lt=F("ends_on"))),
+            models.CheckConstraint(
+                name="school_year_sold_until_after_from",
+                condition=Q(sold_until__isnull=True) | Q(sold_from__isnull=False, sold_until__gte=F("sold_from")),
+                violation_error_message="Le dernier jour de vente suit le premier.",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.starts_on.year}-{self.ends_on.year}"
+
+    def get_first_day(self, ordered_on: datetime.date) -> datetime.date:
+        """Return the first day of use of licences that are ordered, or whose rights open, on a day."""
+        first = ordered_on if self.usable_at_once else max(ordered_on, self.starts_on)
+        return min(first, self.ends_on)
 
 
 class Product(models.Model):

@@ -82,6 +82,11 @@ def describe_prices(year: SchoolYear) -> str:
     ]
     bands = [f"{band} {formatting.euros(band.unit_ht)} HT" for band in year.bands.order_by("from_units")]
     sale = f"en vente à partir du {formatting.long_date(year.sold_from)}" if year.sold_from else "pas encore en vente"
+    if year.sold_until:
+        sale += f", jusqu'au {formatting.long_date(year.sold_until)} inclus"
+    use = "dès la commande" if year.usable_at_once else f"à partir du {formatting.long_date(year.starts_on)}"
+    start = "de la commande" if year.countdown_from_order else "du premier jour des licences"
+    sale += f". Utilisable {use}, 45 jours comptés {start}"
     return f"{year}, {sale}. Écoles : {', '.join(tiers) or 'rien'}. Collectivités : {', '.join(bands) or 'rien'}."
 
 

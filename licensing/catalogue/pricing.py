@@ -49,35 +49,48 @@ class PricedLine:
         return dataclasses.replace(self, vat_rate=rate, amounts=add_vat(self.amounts.ht, rate))
 
 
-def get_year_on_sale(day: datetime.date) -> SchoolYear | None:
-    """Return the school year on sale on that day: the latest whose sale has begun and that has not ended."""
-    return SchoolYear.objects.filter(sold_from__lte=day, ends_on__gte=day).order_by("-ends_on").first()
+def list_years_on_sale(day: datetime.date) -> list[SchoolYear]:
+    """Return the school years on sale on a day, the latest first.
+
+    The latest whose sale has begun, unless its last day of sale has passed, and each earlier one whose has not.
+    """
+    begun = SchoolYear.objects.filter(sold_from__lte=day, ends_on__gte=day).order_by("-ends_on")
+    return [
+        year for rank, year in enumerate(begun) if (rank == 0 if year.sold_until is None else day <= year.sold_until)
+    ]
 
 
-def list_tiers(day: datetime.date) -> list[SchoolTier]:
-    """Return the school tiers on sale, smallest first; empty if nothing is on sale."""
-    year = get_year_on_sale(day)
+def get_year_on_sale(day: datetime.date, ends_in: int | None = None) -> SchoolYear | None:
+    """Return the school year on sale that ends in the calendar year `ends_in`, else the latest; None if there is none.
+
+    `ends_in` identifies a school year: 2028 for 2027-2028.
+    """
+    years = list_years_on_sale(day)
+    return next((year for year in years if year.ends_on.year == ends_in), years[0] if years else None)
+
+
+def list_tiers(year: SchoolYear | None) -> list[SchoolTier]:
+    """Return the school tiers of a year, smallest first; empty without a year."""
     tiers = SchoolTier.objects.filter(school_year=year, product=get_licence_product()).select_related(
         "product", "school_year"
     )
     return list(tiers.order_by("from_classes")) if year else []
 
 
-def list_bands(day: datetime.date) -> list[PriceBand]:
-    """Return the collectivities' price bands on sale, smallest first; empty if nothing is on sale."""
-    year = get_year_on_sale(day)
+def list_bands(year: SchoolYear | None) -> list[PriceBand]:
+    """Return the collectivities' price bands of a year, smallest first; empty without a year."""
     bands = PriceBand.objects.filter(school_year=year, product=get_licence_product()).select_related(
         "product", "school_year"
     )
     return list(bands.order_by("from_units")) if year else []
 
 
-def price_classes(classes: int, day: datetime.date) -> PricedLine:
+def price_classes(classes: int, day: datetime.date, ends_in: int | None = None) -> PricedLine:
     """Price a number of classes for a school, by its tier, which credits the tier's upper bound.
 
-    Raises `BadQuantity` or `NotOnSale`.
+    `ends_in`: see `get_year_on_sale`. Raises `BadQuantity` or `NotOnSale`.
     """
-    return price_tier(find_tier(classes, list_tiers(day)), classes)
+    return price_tier(find_tier(classes, list_tiers(get_year_on_sale(day, ends_in))), classes)
 
 
 def find_tier(classes: int, tiers: list[SchoolTier]) -> SchoolTier:
@@ -111,14 +124,14 @@ def price_tier(tier: SchoolTier, classes: int) -> PricedLine:
     )
 
 
-def price_volume(units: int, day: datetime.date) -> PricedLine:
+def price_volume(units: int, day: datetime.date, ends_in: int | None = None) -> PricedLine:
     """Price a number of licences for a collectivity, all at the unit price of the band they reach.
 
-    Raises `BadQuantity` or `NotOnSale`.
+    `ends_in`: see `get_year_on_sale`. Raises `BadQuantity` or `NotOnSale`.
     """
     if not 0 < units <= MAX_UNITS:
         raise BadQuantity(f"Indiquez un nombre de licences, de 1 à {formatting.number(MAX_UNITS)}.")
-    band = next((one for one in reversed(list_bands(day)) if one.from_units <= units), None)
+    band = next((one for one in reversed(list_bands(get_year_on_sale(day, ends_in))) if one.from_units <= units), None)
     if band is None:
         raise NotOnSale("Aucun tarif n'est publié pour ce volume : écrivez-nous, nous établirons un devis.")
     return PricedLine(

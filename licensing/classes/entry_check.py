@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _TEACHER_SQL = """
-SELECT person.is_active, person.profile, seat.id, entitlement.last_day,
+SELECT person.is_active, person.profile, seat.id, entitlement.first_day, entitlement.last_day,
        entitlement.provisional_until, entitlement.unpaid_until, entitlement.suspended_at, entitlement.suspension_cause,
        entitlement.cancelled_at,
        classroom.id, classroom.code, classroom.name
@@ -44,8 +44,9 @@ WHERE person.id = %s
 """
 _PUPIL_SQL = """
 SELECT pupil.number, pupil.word, classroom.purged_at, seat.holder_id,
-       seat.id, entitlement.last_day, entitlement.provisional_until, entitlement.unpaid_until, entitlement.suspended_at,
-       entitlement.suspension_cause, entitlement.cancelled_at, classroom.id, classroom.code, classroom.name
+       seat.id, entitlement.first_day, entitlement.last_day, entitlement.provisional_until, entitlement.unpaid_until,
+       entitlement.suspended_at, entitlement.suspension_cause, entitlement.cancelled_at,
+       classroom.id, classroom.code, classroom.name
 FROM classes_pupilaccount AS pupil
 JOIN classes_classroom AS classroom ON classroom.id = pupil.classroom_id
 JOIN entitlements_seat AS seat ON seat.id = classroom.seat_id
@@ -113,6 +114,7 @@ class _Licence(NamedTuple):
     """A seat's entitlement, and its class if one was opened."""
 
     seat: int
+    first_day: datetime.date
     last_day: datetime.date
     provisional_until: datetime.date | None
     unpaid_until: datetime.date | None
@@ -127,6 +129,7 @@ class _Licence(NamedTuple):
     def entitlement(self) -> Entitlement:
         """An unsaved entitlement with the columns that the shared rules read."""
         return Entitlement(
+            first_day=self.first_day,
             last_day=self.last_day,
             provisional_until=self.provisional_until,
             unpaid_until=self.unpaid_until,
@@ -167,7 +170,11 @@ def check_user_entry(user_id: int, at: datetime.datetime) -> EntryDecision:
     unusable = [(one, case) for one in licences if (case := one.unusable_on(day)) is not None]
     running = sorted((one for one in licences if one.unusable_on(day) is None), key=lambda one: (one.until, one.seat))
     if not running:
-        last, case = max(unusable, key=lambda pair: (pair[0].last_day, pair[0].until, pair[0].seat))
+        # Next year's licence explains nothing while this year's is suspended.
+        last, case = max(
+            unusable,
+            key=lambda pair: (_is_suspended(pair[1]), pair[0].last_day, pair[0].until, pair[0].seat),
+        )
         return _deny("teacher", case.code, format_entry_refusal(case, last.entitlement))
     return EntryDecision(
         allowed=True,
@@ -175,6 +182,10 @@ def check_user_entry(user_id: int, at: datetime.datetime) -> EntryDecision:
         until=running[-1].until,
         classes=tuple(open_class for one in reversed(running) for open_class in one.open_classes()),
     )
+
+
+def _is_suspended(case: UnusableCase) -> bool:
+    return case not in (UnusableCase.CANCELLED, UnusableCase.ENDED, UnusableCase.NOT_BEGUN)
 
 
 def check_pupil_entry(pupil_id: int, at: datetime.datetime) -> EntryDecision:

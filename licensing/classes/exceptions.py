@@ -21,9 +21,9 @@ class NotSeatHolder(LicensingError):
 
 
 class LicenceNotRunning(LicensingError):
-    """The licence of the class has ended, is suspended, or its provisional period has lapsed.
+    """The licence of the class has ended or not begun, is suspended, or its provisional period has lapsed.
 
-    `reason` says which: `licence_ended`, `licence_suspended`, `provisional_over`.
+    `reason` says which: `licence_ended`, `licence_not_begun`, `licence_suspended`, `provisional_over`.
     """
 
     code = "licence_not_running"

@@ -23,6 +23,7 @@ class UnusableCase(enum.Enum):
     SUSPENDED = enum.auto()
     UNPAID = enum.auto()
     PROVISIONAL_OVER = enum.auto()
+    NOT_BEGUN = enum.auto()
 
     @property
     def code(self) -> str:
@@ -35,9 +36,10 @@ _CODES = {
     UnusableCase.SUSPENDED: "licence_suspended",
     UnusableCase.UNPAID: "licence_suspended",
     UnusableCase.PROVISIONAL_OVER: "provisional_over",
+    UnusableCase.NOT_BEGUN: "licence_not_begun",
 }
 
-#: For the page of the class; `last_day` and `open_until` are those of the entitlement.
+#: For the page of the class; `first_day`, `last_day` and `open_until` are those of the entitlement.
 _CLASS_SENTENCES = {
     UnusableCase.CANCELLED: (
         f"{CANCELLED_SENTENCE}. La classe et ses élèves sont conservés jusqu'à la fin de l'année scolaire."
@@ -59,6 +61,10 @@ _CLASS_SENTENCES = {
         "commande signé ou son règlement : la licence reprendra d'elle-même dès qu'il sera reçu. La classe et ses "
         "élèves sont conservés."
     ),
+    UnusableCase.NOT_BEGUN: (
+        "Cette licence s'utilise à partir du {first_day} : revenez ce jour-là ouvrir votre classe et créer les comptes "
+        "de vos élèves."
+    ),
 }
 #: For a teacher at the entry of the learning application.
 _ENTRY_SENTENCES = {
@@ -79,6 +85,7 @@ _ENTRY_SENTENCES = {
         "Les droits temporaires de votre licence ont pris fin le {open_until} : sa commande attend son règlement. "
         "Votre classe et vos élèves sont conservés, et tout reprendra de soi-même dès qu'il sera reçu."
     ),
+    UnusableCase.NOT_BEGUN: "Votre licence s'utilise à partir du {first_day} : l'application s'ouvrira ce jour-là.",
 }
 
 
@@ -97,7 +104,7 @@ def find_unusable_case(entitlement: Entitlement, day: datetime.date) -> Unusable
     if entitlement.over_on(day):
         return UnusableCase.ENDED if entitlement.cancelled_at is None else UnusableCase.CANCELLED
     if not entitlement.suspended_on(day):
-        return None
+        return None if entitlement.begun_on(day) else UnusableCase.NOT_BEGUN
     if entitlement.status_on(day) is EntitlementStatus.LAPSED:
         return UnusableCase.PROVISIONAL_OVER
     return UnusableCase.UNPAID if entitlement.resumes_when_paid else UnusableCase.SUSPENDED
@@ -116,5 +123,7 @@ def format_entry_refusal(case: UnusableCase, entitlement: Entitlement) -> str:
 
 def _fill(sentence: str, entitlement: Entitlement) -> str:
     return sentence.format(
-        last_day=format_long_date(entitlement.last_day), open_until=format_long_date(entitlement.open_until)
+        first_day=format_long_date(entitlement.first_day),
+        last_day=format_long_date(entitlement.last_day),
+        open_until=format_long_date(entitlement.open_until),
     )

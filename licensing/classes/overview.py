@@ -83,10 +83,10 @@ def list_classes(user: User, *, at: datetime.datetime) -> list[ClassView]:
 
 
 def list_seats_without_class(user: User, *, at: datetime.datetime) -> list[Seat]:
-    """Return the running seats of a user that have no class yet."""
-    running = Subscription.objects.running_on(date_in_paris(at))
+    """Return the seats of a user that have no class yet, those that have not begun included."""
+    available = Subscription.objects.available_on(date_in_paris(at))
     return list(
-        Seat.objects.filter(holder=user, classroom__isnull=True, subscription__in=running)
+        Seat.objects.filter(holder=user, classroom__isnull=True, subscription__in=available)
         .select_related(
             "subscription__school",
             "subscription__key__entitlement__product",

@@ -16,7 +16,7 @@ from core.urls import portal_url
 from licensing.entitlements import notifications
 from licensing.entitlements.models import Seat
 from licensing.entitlements.queries import may_see_teachers_of
-from licensing.entitlements.wording import describe_account, format_until, name_with_commune
+from licensing.entitlements.wording import describe_account, describe_start, format_until, name_with_commune
 from mailing import kinds
 from mailing.email_template import format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
@@ -35,18 +35,19 @@ def render_assigned(message: Message) -> RenderedEmail:
     seat = _SEATS.get(pk=message.context["seat"])
     if seat.holder_id != message.context["user"]:
         raise NoLongerDue("La licence a été retirée à l'enseignant avant l'envoi.")
-    entitlement = seat.subscription.key.entitlement
+    entitlement, today = seat.subscription.key.entitlement, date_in_paris(timezone.now())
+    start = describe_start(entitlement, today)
     return render_email(
         greeting=_greeting(message),
-        subject="Votre licence Pep's est active",
+        subject=f"Votre licence Pep's est utilisable {start}" if start else "Votre licence Pep's est active",
         paragraphs=[
             (
                 f"Votre chef d'établissement vous a attribué une licence « {entitlement.product} » pour votre classe "
                 f"({describe_account(seat.subscription)})."
             ),
             (
-                f"Elle est active dès maintenant, {format_until(entitlement, date_in_paris(timezone.now()))} : vous"
-                " n'avez rien à saisir."
+                f"Elle est {'utilisable' if start else 'active dès maintenant,'} {format_until(entitlement, today)} :"
+                " vous n'avez rien à saisir."
             ),
         ],
         button="Ouvrir Mon compte",

@@ -51,7 +51,7 @@ def check_not_revoked(key: ActivationKey, by: User) -> None:
     )
 
 
-def check_usable(entitlement: Entitlement, by: User, at: datetime.datetime) -> None:
+def check_available(entitlement: Entitlement, by: User, at: datetime.datetime) -> None:
     """Raise `KeyExpired` where the licences are over for good, `KeySuspended` where they are suspended."""
     day = date_in_paris(at)
     if entitlement.over_on(day):

@@ -29,7 +29,7 @@ class EntitlementKind(models.TextChoices):
 
 
 class EntitlementStatus(enum.Enum):
-    """Status of an entitlement on a day. The first four allow use."""
+    """Status of an entitlement on a day. The first four allow use, from its first day on."""
 
     FIRM = "firm"
     #: Awaiting the purchase order; expires automatically the day after `provisional_until`.
@@ -54,13 +54,21 @@ class SuspensionCause(models.TextChoices):
     OPERATOR = "operator", "Autre motif"
 
 
-def usable_on(day: datetime.date, path: str = "entitlement") -> Q:
-    """Return the condition that licences may be used on a day; `path`: the lookup path to the entitlement.
+def available_on(day: datetime.date, path: str = "entitlement") -> Q:
+    """Return the condition that licences may be allocated, redeemed and assigned on a day, perhaps before the first.
 
-    The SQL equivalent of `Entitlement.usable_on`.
+    `path`: the lookup path to the entitlement. The SQL equivalent of `Entitlement.available_on`.
     """
     provisional = Q(**{f"{path}__provisional_until__isnull": True}) | Q(**{f"{path}__provisional_until__gte": day})
     return provisional & Q(**{f"{path}__last_day__gte": day, f"{path}__suspended_at__isnull": True})
+
+
+def usable_on(day: datetime.date, path: str = "entitlement") -> Q:
+    """Return the condition that licences may be used in class on a day: available, and begun.
+
+    The SQL equivalent of `Entitlement.usable_on`.
+    """
+    return available_on(day, path) & Q(**{f"{path}__first_day__lte": day})
 
 
 class Entitlement(models.Model):
@@ -82,7 +90,7 @@ class Entitlement(models.Model):
         "tenants.Collectivity", on_delete=models.PROTECT, null=True, verbose_name="collectivité"
     )
     product = models.ForeignKey("catalogue.Product", on_delete=models.PROTECT, verbose_name="produit")
-    # The day it was granted, in Europe/Paris: it may be used at once.
+    # In Europe/Paris. Before it, licences are allocated, redeemed and assigned, but not used in class.
     first_day = models.DateField("valable à partir du")
     # Inclusive, in Europe/Paris.
     last_day = models.DateField("valable jusqu'au")
@@ -171,9 +179,17 @@ class Entitlement(models.Model):
         """Whether the licences are suspended; a purchase order, a payment or the operator may restore them."""
         return self.status_on(day) in (EntitlementStatus.LAPSED, EntitlementStatus.SUSPENDED)
 
-    def usable_on(self, day: datetime.date) -> bool:
-        """Whether keys may be redeemed, and seats assigned and used, on that day."""
+    def available_on(self, day: datetime.date) -> bool:
+        """Whether licences may be allocated, redeemed and assigned on that day, perhaps before the first."""
         return not self.over_on(day) and not self.suspended_on(day)
+
+    def begun_on(self, day: datetime.date) -> bool:
+        """Whether the first day has come."""
+        return self.first_day <= day
+
+    def usable_on(self, day: datetime.date) -> bool:
+        """Whether licences may be used in class on that day."""
+        return self.available_on(day) and self.begun_on(day)
 
 
 class ActivationKey(models.Model):
@@ -242,8 +258,12 @@ class SubscriptionQuerySet(LockableQuerySet["Subscription"]):
     def of_school(self, uai: str) -> Self:
         return self.filter(school_id=uai)
 
+    def available_on(self, day: datetime.date) -> Self:
+        """Filter those whose seats may be assigned on that day: neither over nor suspended, perhaps not begun."""
+        return self.filter(available_on(day, "key__entitlement"))
+
     def running_on(self, day: datetime.date) -> Self:
-        """Filter those usable on that day: neither over nor suspended, provisional period not expired."""
+        """Filter those usable on that day: begun, neither over nor suspended, provisional period not expired."""
         return self.filter(usable_on(day, "key__entitlement"))
 
 

@@ -66,7 +66,7 @@ def _redeem(*, symbols: str, by: User, at: datetime.datetime, school: str | None
     affiliation = _get_affiliation(key, by, school)
     if key.redeemed_at is not None:
         raise key_checks.already_redeemed_error(key, by)
-    key_checks.check_usable(key.entitlement, by, at)
+    key_checks.check_available(key.entitlement, by, at)
     key.redeemed_at, key.redeemed_by = at, by
     key.save(update_fields=["redeemed_at", "redeemed_by"])
     subscription = Subscription.objects.create(
@@ -103,7 +103,7 @@ def _claim(*, symbols: str, by: User, at: datetime.datetime) -> Seat:
     if key is None:
         raise key_checks.unknown_key_error(by)
     key_checks.check_not_revoked(key, by)
-    key_checks.check_usable(key.entitlement, by, at)
+    key_checks.check_available(key.entitlement, by, at)
     if key.redeemed_at is None:
         raise NotYetRedeemed(
             "Votre chef d'établissement n'a pas encore activé cette clé. Demandez-lui de la saisir dans son propre "

@@ -13,7 +13,7 @@ from licensing.catalogue.pricing import PUPILS_PER_CLASS
 from licensing.entitlements import code_sealing
 from licensing.entitlements.models import Seat, Subscription
 from licensing.entitlements.queries import administered_by, unseal_key
-from licensing.entitlements.wording import countdown, describe_account, format_validity, status_text
+from licensing.entitlements.wording import countdown, describe_account, format_short_date, format_validity, status_text
 from schools import matching
 from schools.folding import fold
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+    from licensing.entitlements.models import Entitlement
     from schools.matching import LikelyTeacher
     from schools.models import Affiliation, School
 
@@ -32,14 +33,19 @@ class SubscriptionCard:
 
     subscription: Subscription
     key: str
-    running: bool
+    # Whether its seats may be assigned, be it for a later first day.
+    available: bool
     suspended: bool
     cancelled: bool
+    # The first day of use, if it is to come.
+    begins_on: datetime.date | None
     # The last day, inclusive; while the order is unpaid, the provisional deadline first.
     validity: str
-    # What is awaited, and until when; empty where the licences are paid for.
+    # What is awaited, and until when; empty where the licences are paid for and have begun.
     status_text: str
-    # The holders of its seats; for the only current subscription, also the teachers of the school without one.
+    # Whether the order is unpaid.
+    temporary: bool
+    # The holders of its seats; for the only one of its year, also the teachers of the school without one.
     rows: list[TeacherRow] = field(default_factory=list)
     taken: int = 0
 
@@ -58,9 +64,25 @@ class SubscriptionCard:
         return f"Attribuée par {collectivity.name}" if collectivity else "Achetée en boutique"
 
     @property
+    def remarks(self) -> str:
+        """What distinguishes it in a choice of keys: « , à partir du 01/09/2027, droits temporaires », or nothing."""
+        start = f", à partir du {format_short_date(self.begins_on)}" if self.begins_on else ""
+        return f"{start}{', droits temporaires' if self.temporary else ''}"
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is available, or may become so again."""
+        return self.available or self.suspended
+
+    @property
+    def opens_classes(self) -> bool:
+        """Whether its seats open classes now."""
+        return self.available and self.begins_on is None
+
+    @property
     def can_assign(self) -> bool:
         """Whether a seat of it can be assigned now."""
-        return self.running and self.free > 0
+        return self.available and self.free > 0
 
     @property
     def offers(self) -> list[SubscriptionCard]:
@@ -103,9 +125,9 @@ class PrincipalOverview:
     affiliation: Affiliation | None
     affiliations: list[Affiliation]
     cards: list[SubscriptionCard]
-    # Teachers of the school without a usable seat, unless the only current subscription lists them.
+    # Teachers of the school without a seat of a year, unless the only subscription of that year lists them.
     waiting: list[TeacherRow]
-    # The principal holds a usable seat.
+    # The principal holds a seat of each year that has one to assign.
     own_unit: bool
     # « Ils pourraient être de votre école ».
     proposals: list[LikelyTeacher]
@@ -116,17 +138,20 @@ class PrincipalOverview:
 
     @property
     def current(self) -> list[SubscriptionCard]:
-        """The usable and suspended subscriptions, the next to expire first."""
-        return [card for card in self.cards if card.running or card.suspended]
+        """The available and suspended subscriptions, the next to expire first."""
+        return [card for card in self.cards if card.is_current]
 
     @property
     def past(self) -> list[SubscriptionCard]:
-        return [card for card in self.cards if not (card.running or card.suspended)]
+        return [card for card in self.cards if not card.is_current]
 
     @property
     def offers(self) -> list[SubscriptionCard]:
-        """The subscriptions to assign from, in order of preference: paid for, then the earliest to expire."""
-        return sorted((card for card in self.cards if card.can_assign), key=lambda card: bool(card.status_text))
+        """The subscriptions to assign from, in order of preference: begun, paid for, then the earliest to expire."""
+        return sorted(
+            (card for card in self.cards if card.can_assign),
+            key=lambda card: (card.begins_on is not None, card.temporary),
+        )
 
     @property
     def several(self) -> bool:
@@ -155,18 +180,7 @@ def of_principal(user: User, *, at: datetime.datetime, school: str = "") -> Prin
         )
         card.taken += 1
         card.rows.append(TeacherRow(seat.holder if may_see_name else None, seat))
-    holders_of_usable = {seat.holder_id for seat in seats if cards[seat.subscription_id].running}
-    waiting = [
-        TeacherRow(teacher)
-        for teacher in _list_teachers(verified_school)
-        if teacher.pk not in holders_of_usable | {user.pk}
-    ]
-    current = [card for card in cards.values() if card.running or card.suspended]
-    if len(current) == 1:
-        # As in the user guide: a single subscription lists all the teachers of the school.
-        listed = {row.person.pk for row in current[0].rows if row.person is not None}
-        current[0].rows += [row for row in waiting if row.person is not None and row.person.pk not in listed]
-        waiting = []
+    waiting, own_unit = _list_waiting(user, list(cards.values()), seats, list(_list_teachers(verified_school)))
     for card in cards.values():
         card.rows.sort(key=lambda row: row.name)
     # Holders of a seat of the school are already listed among its teachers.
@@ -176,9 +190,34 @@ def of_principal(user: User, *, at: datetime.datetime, school: str = "") -> Prin
         for likely in (matching.suggest_teachers(verified_school) if verified_school is not None else ())
         if likely.affiliation.user_id not in holders
     ]
-    return PrincipalOverview(
-        affiliation, affiliations, list(cards.values()), waiting, user.pk in holders_of_usable, proposals
-    )
+    return PrincipalOverview(affiliation, affiliations, list(cards.values()), waiting, own_unit, proposals)
+
+
+def _list_waiting(
+    user: User, cards: list[SubscriptionCard], seats: list[Seat], teachers: list[User]
+) -> tuple[list[TeacherRow], bool]:
+    """Return the teachers without a seat of a year that has several subscriptions, and whether the user needs none.
+
+    As in the user guide, the single subscription of a year lists all the teachers of the school: they are added to it.
+    """
+    years: dict[datetime.date, list[SubscriptionCard]] = {}
+    for card in cards:
+        if card.is_current:
+            years.setdefault(card.subscription.key.entitlement.last_day, []).append(card)
+    waiting: dict[int, TeacherRow] = {}
+    own_unit = True
+    for of_year in years.values() or [[]]:
+        available = {card.subscription.pk for card in of_year if card.available}
+        holders = {seat.holder_id for seat in seats if seat.subscription_id in available}
+        rows = [TeacherRow(teacher) for teacher in teachers if teacher.pk not in holders | {user.pk}]
+        if any(card.can_assign for card in of_year):
+            own_unit = own_unit and user.pk in holders
+        if len(of_year) == 1:
+            listed = {row.person.pk for row in of_year[0].rows if row.person is not None}
+            of_year[0].rows += [row for row in rows if row.person is not None and row.person.pk not in listed]
+        else:
+            waiting |= {row.person.pk: row for row in rows if row.person is not None}
+    return list(waiting.values()), own_unit
 
 
 def list_successors(seat: Seat) -> QuerySet[User]:
@@ -222,14 +261,20 @@ def _build_cards(user: User, affiliation: Affiliation | None, at: datetime.datet
             SubscriptionCard(
                 subscription,
                 key,
-                running=entitlement.usable_on(day),
+                available=entitlement.available_on(day),
                 suspended=entitlement.suspended_on(day),
                 cancelled=entitlement.cancelled_at is not None,
+                begins_on=_get_start_to_come(entitlement, day),
                 validity=format_validity(entitlement, day),
                 status_text=status_text(entitlement, day),
+                temporary=entitlement.temporary_until is not None,
             )
         )
     return cards
+
+
+def _get_start_to_come(entitlement: Entitlement, day: datetime.date) -> datetime.date | None:
+    return None if entitlement.begun_on(day) else entitlement.first_day
 
 
 @dataclass
@@ -239,9 +284,11 @@ class TeacherLicence:
     seat: Seat
     # « Compte de rattachement ».
     account: str
-    running: bool
+    available: bool
     suspended: bool
     cancelled: bool
+    # The first day of use, if it is to come.
+    begins_on: datetime.date | None
     validity: str
     # Time left in the provisional period; empty where the rights are firm.
     countdown: str
@@ -266,9 +313,10 @@ def of_teacher(user: User, *, at: datetime.datetime) -> list[TeacherLicence]:
             TeacherLicence(
                 seat,
                 describe_account(seat.subscription),
-                running=entitlement.usable_on(day),
+                available=entitlement.available_on(day),
                 suspended=entitlement.suspended_on(day),
                 cancelled=entitlement.cancelled_at is not None,
+                begins_on=_get_start_to_come(entitlement, day),
                 validity=format_validity(entitlement, day),
                 countdown=countdown(entitlement.temporary_until, day) if entitlement.temporary_until else "",
             )

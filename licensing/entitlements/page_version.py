@@ -39,6 +39,7 @@ def compute_version(user: User, *, school: str, at: datetime.datetime) -> str:
         _aggregate(subscriptions, Sum("size")),
         _aggregate(subscriptions, Count("key__entitlement__suspended_at")),
         _aggregate(subscriptions, Count("key__entitlement__cancelled_at")),
+        _aggregate(subscriptions, Max("key__entitlement__first_day")),
         _aggregate(subscriptions, Max("key__entitlement__provisional_until")),
         _aggregate(subscriptions, Count("key__entitlement__provisional_until")),
         _aggregate(subscriptions, Max("key__entitlement__unpaid_until")),

@@ -54,7 +54,7 @@ def assign_many(
     if not selected:
         raise NoTeacherSelected("Cochez au moins un enseignant, puis attribuez-lui la clé.")
     subscription = seat_holders.get_administered_subscription(subscription_id, by)
-    key_checks.check_usable(subscription.key.entitlement, by, at)
+    key_checks.check_available(subscription.key.entitlement, by, at)
     teachers = _get_eligible(selected, subscription, by)
     # Serialises concurrent principals. Teachers who claim a seat do not wait: they skip locked seats.
     Subscription.objects.locked().get(pk=subscription.pk)
@@ -74,7 +74,7 @@ def replace(*, seat_id: int, holder_id: int, successor_id: int, by: User, at: da
     """
     subscription_id = Seat.objects.filter(pk=seat_id).values_list("subscription_id", flat=True).first()
     subscription = seat_holders.get_administered_subscription(subscription_id, by)
-    key_checks.check_usable(subscription.key.entitlement, by, at)
+    key_checks.check_available(subscription.key.entitlement, by, at)
     [successor] = _get_eligible({successor_id}, subscription, by)
     Subscription.objects.locked().get(pk=subscription.pk)
     seat = Seat.objects.locked().select_related("holder").get(pk=seat_id)

@@ -54,14 +54,14 @@ def change_school(
 ) -> Affiliation:
     """Make this school, chosen or typed, the teacher's only one.
 
-    Notifies the principals of the schools left where the teacher holds a usable seat of theirs.
+    Notifies the principals of the schools left where the teacher holds an available seat of theirs.
     """
     before = set(teacher.affiliations.filter(school__isnull=False).values_list("school_id", flat=True))
     affiliation = affiliations.replace(user=teacher, school=school, typed=typed, at=at)
     left = before - {affiliation.school_id}
     if left:
-        running = Subscription.objects.running_on(date_in_paris(at)).filter(school__in=left)
-        for seat in Seat.objects.filter(holder=teacher, subscription__in=running).select_related(
+        available = Subscription.objects.available_on(date_in_paris(at)).filter(school__in=left)
+        for seat in Seat.objects.filter(holder=teacher, subscription__in=available).select_related(
             "subscription__principal"
         ):
             notifications.notify_principals_of_move(seat, at)

@@ -15,7 +15,7 @@ from core.urls import portal_url
 from licensing.entitlements import key_checks, seat_holders
 from licensing.entitlements.exceptions import NoSeatLeft
 from licensing.entitlements.queries import unseal_key
-from licensing.entitlements.wording import describe_account, format_until
+from licensing.entitlements.wording import describe_account, describe_start, format_until
 
 if TYPE_CHECKING:
     import datetime
@@ -32,7 +32,7 @@ _QR = 36.0
 _STEPS = (
     "1. Visez ce code avec l'appareil photo d'un téléphone, ou allez sur {portal}",
     "2. Connectez-vous à votre compte « Enseignant », ou créez-le.",
-    "3. Dans « Mon compte », saisissez la clé et validez : la licence est active.",
+    "3. Dans « Mon compte », saisissez la clé et validez : la licence est {state}.",
     "Majuscules, tirets et espaces n'ont pas d'importance.",
 )
 #: Ten pages. All vouchers are the same.
@@ -44,7 +44,7 @@ def render_vouchers(subscription: Subscription, *, by: User, at: datetime.dateti
 
     Raises a `LicensingError` where a teacher could not claim a seat: licences suspended or over, or no seat left.
     """
-    key_checks.check_usable(subscription.key.entitlement, by, at)
+    key_checks.check_available(subscription.key.entitlement, by, at)
     free = min(subscription.seats.free().count(), _MAX_VOUCHERS)
     if not free:
         raise NoSeatLeft(
@@ -71,6 +71,8 @@ class _Voucher:
         self.product = str(subscription.key.entitlement.product)
         self.key = unseal_key(subscription.key)
         self.until = format_until(subscription.key.entitlement, day)
+        start = describe_start(subscription.key.entitlement, day)
+        self.state = f"à vous, {start}" if start else "active"
         self.link = portal_url(f"mon-compte/#cle={self.key}")
         self.portal = portal_url("").removeprefix("https://").removeprefix("http://").rstrip("/")
 
@@ -95,7 +97,8 @@ class _Voucher:
         document.qr(self.link, x=left + (width - _QR) / 2, y=top + 19, side=_QR)
         document.set_xy(left, top + 19 + _QR + 3)
         for step in _STEPS:
-            document.write_paragraph(add_nonbreaking_spaces(step.format(portal=self.portal)), size=9.5, after=0.8)
+            text = add_nonbreaking_spaces(step.format(portal=self.portal, state=self.state))
+            document.write_paragraph(text, size=9.5, after=0.8)
 
 
 def _draw_cut_marks(document: PdfDocument) -> None:

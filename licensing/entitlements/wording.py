@@ -40,8 +40,19 @@ def countdown(last: datetime.date, day: datetime.date) -> str:
     return f"{'plus que' if left <= _SOON_DAYS else 'encore'} {formatting.pluralize(left, 'jour')}"
 
 
+def describe_start(entitlement: Entitlement, day: datetime.date) -> str:
+    """Return « à partir du 1er septembre 2027 » before the first day of the licences; empty from then on."""
+    return "" if entitlement.begun_on(day) else f"à partir du {format_long_date(entitlement.first_day)}"
+
+
 def format_validity(entitlement: Entitlement, day: datetime.date) -> str:
-    """Return the last day as a short date; while the order is unpaid, also the current deadline."""
+    """Return the last day as a short date; before the first day and while the order is unpaid, these days too."""
+    if entitlement.begun_on(day):
+        return _format_end(entitlement, day)
+    return f"{_format_end(entitlement, day)}, à partir du {format_short_date(entitlement.first_day)}"
+
+
+def _format_end(entitlement: Entitlement, day: datetime.date) -> str:
     temporary = entitlement.temporary_until
     if temporary is None or entitlement.over_on(day):
         return format_short_date(entitlement.last_day)
@@ -54,7 +65,15 @@ def format_validity(entitlement: Entitlement, day: datetime.date) -> str:
 
 
 def format_until(entitlement: Entitlement, day: datetime.date) -> str:
-    """Return « jusqu'au 31 août 2027 inclus »; while the order is unpaid, also what its payment changes."""
+    """Return « jusqu'au 31 août 2027 inclus », after the first day if it is to come.
+
+    While the order is unpaid, also what its payment changes.
+    """
+    start = describe_start(entitlement, day)
+    return f"{start}, {_format_until_end(entitlement, day)}" if start else _format_until_end(entitlement, day)
+
+
+def _format_until_end(entitlement: Entitlement, day: datetime.date) -> str:
     temporary, full = entitlement.temporary_until, f"jusqu'au {format_long_date(entitlement.last_day)} inclus"
     if temporary is None:
         return full
@@ -67,10 +86,18 @@ def format_until(entitlement: Entitlement, day: datetime.date) -> str:
 
 
 def status_text(entitlement: Entitlement, day: datetime.date) -> str:
-    """Describe a non-firm status: what is awaited, and by when; empty where the rights are firm.
+    """Describe what is awaited, and by when: the first day, and a payment; empty where firm rights have begun.
 
     For whoever allocates or administers the licences: it never names the payer.
     """
+    awaited = _describe_awaited(entitlement, day)
+    if entitlement.begun_on(day) or entitlement.over_on(day):
+        return awaited
+    start = f"Licences utilisables en classe {describe_start(entitlement, day)}"
+    return f"{start}. {awaited}" if awaited else f"{start}, jusqu'au {format_long_date(entitlement.last_day)} inclus."
+
+
+def _describe_awaited(entitlement: Entitlement, day: datetime.date) -> str:
     temporary = format_long_date(entitlement.temporary_until) if entitlement.temporary_until else ""
     last = format_long_date(entitlement.last_day)
     left = countdown(entitlement.temporary_until or entitlement.last_day, day)

@@ -19,6 +19,7 @@ from core.urls import portal_url
 from licensing.catalogue import terms
 from licensing.catalogue.models import Seller
 from licensing.catalogue.terms_pdf import render_terms_pdf
+from licensing.entitlements.wording import describe_start
 from licensing.orders import preflight
 from licensing.orders.models import Order, OrderKind, OrderState, Payer
 from licensing.orders.rights import get_entitlement
@@ -74,7 +75,16 @@ def describe_reference(order: Order) -> str:
 
 
 def describe_licences(order: Order) -> str:
-    """Return a sentence on where the order's licences are found."""
+    """Return a sentence on where the order's licences are found, and from when they are used if that is to come."""
+    start = describe_start(get_entitlement(order), get_today())
+    place = _describe_place(order, start)
+    if not start:
+        return place
+    used = "Elle s'utilise" if order.lines.get().quantity == 1 else "Elles s'utilisent"
+    return f"{place} {used} en classe {start}."
+
+
+def _describe_place(order: Order, start: str) -> str:
     line = order.lines.select_related("school_year").get()
     if order.kind == OrderKind.PURCHASE:
         many = f"les {formatting.pluralize(line.remaining, 'licence')}" if line.remaining > 1 else "la licence"
@@ -83,6 +93,8 @@ def describe_licences(order: Order) -> str:
             f"en attribuer {many}."
         )
     if order.placed_by is not None and order.placed_by.profile == Profile.TEACHER:
+        if start:
+            return "Votre licence est dans « Mon compte »."
         return "Votre licence est active : vous la retrouvez dans « Mon compte », avec votre classe."
     if line.remaining == 1:
         return "Votre licence est dans « Mon compte » : attribuez-la à un enseignant."

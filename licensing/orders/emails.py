@@ -76,7 +76,7 @@ def render_in_review(message: Message) -> RenderedEmail:
                 "Vos licences ne sont pas encore ouvertes. Votre établissement n'a pas été choisi dans l'annuaire :"
                 " pour ce nombre de classes, nous vérifions d'abord la commande. Un"
                 " e-mail vous dira que vos droits temporaires sont ouverts ; leurs"
-                f" {PROVISIONAL_DAYS} jours ne commencent qu'alors."
+                f" {PROVISIONAL_DAYS} jours ne commencent pas avant."
             ),
             f"Pour aller plus vite, le bon de commande signé nous suffit. {describe_sending(order)}",
             (
@@ -243,13 +243,34 @@ def render_restored(message: Message) -> RenderedEmail:
     """Render the e-mail on licences restored by the operator."""
     order = get_order(message, OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID)
     entitlement = get_entitlement(order)
-    if entitlement.suspended_at is not None or not entitlement.usable_on(get_today()):
+    if entitlement.suspended_at is not None or not entitlement.available_on(get_today()):
         raise NoLongerDue(STATE_CHANGED)
     return build_email(
         message,
         order,
         subject=f"{order} : vos licences sont rétablies",
         paragraphs=[f"Tout reprend où il en était, {wording.format_until(entitlement, get_today())}."],
+        button="Ouvrir la commande",
+        notes=[describe_reference(order)],
+    )
+
+
+def render_started(message: Message) -> RenderedEmail:
+    """Render the e-mail on licences that the operator lets be used before their first day."""
+    order = get_order(message, OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID)
+    entitlement = get_entitlement(order)
+    if not entitlement.usable_on(get_today()):
+        raise NoLongerDue(STATE_CHANGED)
+    return build_email(
+        message,
+        order,
+        subject=f"{order} : vos licences sont utilisables dès maintenant",
+        paragraphs=[
+            (
+                "Ce que vous avez commandé s'utilise en classe dès maintenant,"
+                f" {wording.format_until(entitlement, get_today())}."
+            )
+        ],
         button="Ouvrir la commande",
         notes=[describe_reference(order)],
     )
@@ -283,4 +304,5 @@ kinds.register(notifications.LAPSED, label="Droits temporaires échus", render=r
 kinds.register(notifications.SCAN_REFUSED, label="Bon de commande refusé", render=render_scan_refused)
 kinds.register(notifications.PROLONGED, label="Droits temporaires prolongés", render=render_prolonged)
 kinds.register(notifications.RESTORED, label="Licences rétablies", render=render_restored)
+kinds.register(notifications.STARTED, label="Licences utilisables", render=render_started)
 kinds.register(notifications.VAT_CORRECTED, label="TVA corrigée", render=render_vat_corrected)

@@ -12,7 +12,7 @@ from licensing.catalogue.pricing import PUPILS_PER_CLASS
 if TYPE_CHECKING:
     import datetime
 
-    from licensing.catalogue.models import SchoolTier
+    from licensing.catalogue.models import SchoolTier, SchoolYear
     from licensing.catalogue.pricing import PricedLine
 
 
@@ -40,11 +40,19 @@ class TierOffer:
         return self.tier.from_classes <= classes <= (self.tier.to_classes or classes)
 
 
-def list_offers(day: datetime.date) -> list[TierOffer]:
-    """Return the tiers on sale that day, the smallest first; empty if none, or without a seller."""
-    tiers = pricing.list_tiers(day)
-    if not (tiers and Seller.objects.exists()):
-        return []
+def list_years_to_order(day: datetime.date) -> list[SchoolYear]:
+    """Return the school years on sale that day, the latest first; empty without a seller."""
+    return pricing.list_years_on_sale(day) if Seller.objects.exists() else []
+
+
+def choose_year(years: list[SchoolYear], chosen: str) -> SchoolYear | None:
+    """Return the year that ends in the calendar year `chosen`, else the latest; None if there is none."""
+    return next((year for year in years if str(year.ends_on.year) == chosen), years[0] if years else None)
+
+
+def list_offers(year: SchoolYear | None) -> list[TierOffer]:
+    """Return the tiers of a school year, the smallest first; empty without a year."""
+    tiers = pricing.list_tiers(year)
     return [
         TierOffer(
             tier=tier,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
-from django.db.models import F, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, Least
 from django_tenants.utils import tenant_context
 
@@ -20,6 +20,7 @@ from core.calendar import date_in_paris
 from licensing.entitlements.models import Entitlement, SuspensionCause
 from licensing.entitlements.seat_removal import list_unused_seats, remove_seats
 from licensing.entitlements.shop_subscriptions import create_shop_subscription
+from licensing.entitlements.wording import describe_start
 from licensing.pools import operations as pools
 from licensing.pools.models import Pool
 
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from accounts.models import User
     from licensing.orders.models import Order, OrderLine
 
-#: Days of free use from the opening of the rights on (guide, section 3).
+#: Days of free use from the opening of the rights on, or from their first day (guide, section 3).
 PROVISIONAL_DAYS = 45
+_PROVISIONAL_PERIOD = datetime.timedelta(days=PROVISIONAL_DAYS)
 
 
 def open_rights(order: Order, *, until: datetime.date | None, by: User | None, at: datetime.datetime) -> None:
@@ -49,13 +51,29 @@ def open_rights(order: Order, *, until: datetime.date | None, by: User | None, a
 
 def open_provisional_rights(order: Order, *, by: User | None, at: datetime.datetime) -> datetime.date:
     """Open rights that end by themselves after `PROVISIONAL_DAYS`; return their last day."""
-    until = date_in_paris(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
+    until = get_provisional_end(order, date_in_paris(at))
     open_rights(order, until=until, by=by, at=at)
     return until
 
 
-def describe_provisional_rights() -> str:
+def get_provisional_end(order: Order, day: datetime.date) -> datetime.date:
+    """Return the last of the `PROVISIONAL_DAYS` of an order of one line that begin on a day.
+
+    They begin with the first day of its licences if that is later, unless the seller chose otherwise for the year.
+    """
+    line = order.lines.select_related("school_year", "entitlement").get()
+    year = line.school_year
+    first_day = line.entitlement.first_day if line.entitlement is not None else year.get_first_day(day)
+    start = day if year.countdown_from_order else max(day, first_day)
+    return min(start + _PROVISIONAL_PERIOD, year.ends_on)
+
+
+def describe_provisional_rights(order: Order, day: datetime.date) -> str:
     """Return the end of the order's event that opens provisional rights, such as « placed »."""
+    entitlement = get_entitlement(order)
+    start, until = describe_start(entitlement, day), entitlement.provisional_until
+    if start and until is not None:
+        return f"licences utilisables {start}, à titre temporaire jusqu'au {formatting.long_date(until)} au plus."
     return f"droits temporaires ouverts pour {formatting.pluralize(PROVISIONAL_DAYS, 'jour')} au plus."
 
 
@@ -74,7 +92,7 @@ def create_entitlement(
         reason=order.reason,
         collectivity=order.collectivity,
         product=line.product,
-        first_day=min(date_in_paris(at), last_day),
+        first_day=line.school_year.get_first_day(date_in_paris(at)),
         last_day=last_day,
         provisional_until=None if until is None else min(until, last_day),
     )
@@ -119,6 +137,19 @@ def make_firm(order: Order) -> None:
     )
     _entitlements(order).update(provisional_until=None, unpaid_until=None)
     release_emails(order)
+
+
+def has_start_to_come(order: Order, day: datetime.date) -> bool:
+    """Return whether the first day of the order's licences is after `day`."""
+    return _entitlements(order).filter(first_day__gt=day).exists()
+
+
+def start_on(order: Order, day: datetime.date) -> None:
+    """Move a first day to come to an earlier one; provisional rights that it began are counted from that day on."""
+    counted = Q(provisional_until__isnull=False) & Q(provisional_until=F("first_day") + _PROVISIONAL_PERIOD)
+    upcoming = _entitlements(order).filter(first_day__gt=day)
+    upcoming.filter(counted).update(provisional_until=Least(Value(day + _PROVISIONAL_PERIOD), F("last_day")))
+    upcoming.update(first_day=day)
 
 
 def is_suspended(order: Order, *, at: datetime.datetime) -> bool:
@@ -191,6 +222,8 @@ def _open_pool(
                 f" l'attente du bon de commande, puis jusqu'au {formatting.long_date(entitlement.last_day)}"
             )
         )
+        if start := describe_start(entitlement, date_in_paris(at)):
+            validity = f"utilisables {start}, {validity}"
         audit_log.record(
             action="pools.opened",
             by=by,

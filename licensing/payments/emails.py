@@ -8,7 +8,7 @@ from core import formatting
 from core.calendar import PARIS
 from licensing.billing.models import InvoiceKind
 from licensing.billing.queries import get_amount_received, get_balance
-from licensing.entitlements.wording import format_long_date
+from licensing.entitlements.wording import format_long_date, format_until
 from licensing.orders.email_parts import (
     SUSPENSION_NOTICE,
     attach_terms,
@@ -54,7 +54,7 @@ def render_paid(message: Message) -> RenderedEmail:
         paragraphs=[
             f"Votre règlement nous est parvenu : {describe_order(order)}.",
             (f"{describe_licences(order)} " if order.method == SettlementMethod.CARD else "")
-            + f"Vos droits sont définitifs, jusqu'au {last_day} inclus."
+            + f"Vos droits sont définitifs, {format_until(entitlement, get_today())}."
             + (" Ce qui était en pause a repris où il en était." if message.context.get("resumed") else ""),
             *(
                 [

@@ -23,7 +23,7 @@ from core.tenant_connection import connection
 from core.urls import portal_url
 from licensing.entitlements.models import EntitlementStatus
 from licensing.entitlements.queries import unseal_key
-from licensing.entitlements.wording import format_until
+from licensing.entitlements.wording import describe_start, format_until
 from licensing.pools.models import REVEALED_ACTION, Allocation, MessageKind
 from licensing.pools.wording import describe_hold, name_with_article
 from mailing.email_template import render_email as render_message
@@ -169,19 +169,25 @@ def _until(allocation: Allocation) -> str:
     return format_until(allocation.pool.entitlement, date_in_paris(timezone.now()))
 
 
+def _access(allocation: Allocation) -> str:
+    """Return from when a teacher who is assigned a licence uses it."""
+    return describe_start(allocation.pool.entitlement, date_in_paris(timezone.now())) or "aussitôt"
+
+
 def _provisional_notes(allocation: Allocation, giver: str) -> tuple[str, ...]:
     """Return the note that licences not paid for yet are provisional; empty where the order is settled."""
     if allocation.pool.entitlement.temporary_until is None:
         return ()
+    from_when = describe_start(allocation.pool.entitlement, date_in_paris(timezone.now())) or "dès maintenant"
     if allocation.units == 1:
         note = (
-            f"Cette licence est provisoire jusqu'au règlement de la commande de {giver}. Elle s'utilise dès "
-            "maintenant, et le règlement la prolongera sans que vous ayez rien à ressaisir."
+            f"Cette licence est provisoire jusqu'au règlement de la commande de {giver}. Elle s'utilise "
+            f"{from_when}, et le règlement la prolongera sans que vous ayez rien à ressaisir."
         )
         return (note,)
     note = (
-        f"Ces licences sont provisoires jusqu'au règlement de la commande de {giver}. Elles s'utilisent dès "
-        "maintenant, et le règlement les prolongera sans que vous ayez rien à ressaisir."
+        f"Ces licences sont provisoires jusqu'au règlement de la commande de {giver}. Elles s'utilisent "
+        f"{from_when}, et le règlement les prolongera sans que vous ayez rien à ressaisir."
     )
     return (note,)
 
@@ -230,9 +236,9 @@ def _build_with_key(
                 "Dans « Mes abonnements », la clé est déjà saisie (sinon, recopiez-la) : validez. "
                 f"Votre compte est crédité et affiche 0/{units}."
             ),
-            "Attribuez votre licence à l'enseignant de votre choix : il y accède aussitôt."
+            f"Attribuez votre licence à l'enseignant de votre choix : il y accède {_access(allocation)}."
             if single
-            else "Attribuez une licence à chaque enseignant de votre choix : il y accède aussitôt.",
+            else f"Attribuez une licence à chaque enseignant de votre choix : il y accède {_access(allocation)}.",
         ),
         notes=(
             *_provisional_notes(allocation, giver),
@@ -262,7 +268,7 @@ def _build_grown(allocation: Allocation, giver: str, added: int) -> KeyEmail:
         steps=(
             "Ouvrez « Mon compte » sur le portail Pep's par le lien ci-dessus, et connectez-vous.",
             f"Dans « Mes abonnements », vérifiez le nouveau total : {formatting.number(allocation.units)}.",
-            "Attribuez une licence à chaque enseignant de votre choix : il y accède aussitôt.",
+            f"Attribuez une licence à chaque enseignant de votre choix : il y accède {_access(allocation)}.",
         ),
         notes=(_ONE_LICENCE,),
     )

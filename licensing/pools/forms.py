@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Layout, Submit
 from django import forms
+from django.utils import timezone
 
+from core.calendar import date_in_paris
 from licensing.pools.wording import describe_holdings, describe_pool
 
 if TYPE_CHECKING:
@@ -57,8 +59,9 @@ class AllocateForm(forms.Form):
         self.holdings = holdings
         if not any(holdings.get(pool.pool_id) for pool in positions):
             del self.fields["second_key"]
+        today = date_in_paris(timezone.now())
         cast("forms.TypedChoiceField", self.fields["pool"]).choices = [
-            (pool.pool_id, describe_pool(pool.name, pool.free, pool.entitlement)) for pool in positions
+            (pool.pool_id, describe_pool(pool.name, pool.free, pool.entitlement, today)) for pool in positions
         ]
         self.helper = FormHelper()
         self.helper.layout = Layout(

@@ -8,7 +8,8 @@ from django.db import connection, models
 from django.db.models import Case, Count, Exists, Max, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
-from licensing.entitlements.models import Entitlement, Seat, usable_on
+from core.calendar import date_in_paris
+from licensing.entitlements.models import Entitlement, Seat, available_on
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind, Pool
 from mailing.models import LOST, Message, MessageState
 
@@ -43,6 +44,7 @@ class PoolPosition(NamedTuple):
     redeemed_free: int
     held: int
     opened_at: datetime.datetime
+    first_day: datetime.date
     last_day: datetime.date
     provisional_until: datetime.date | None
     unpaid_until: datetime.date | None
@@ -65,6 +67,7 @@ class PoolPosition(NamedTuple):
     def entitlement(self) -> Entitlement:
         """An unsaved entitlement with the columns read, for its status rules."""
         return Entitlement(
+            first_day=self.first_day,
             last_day=self.last_day,
             provisional_until=self.provisional_until,
             unpaid_until=self.unpaid_until,
@@ -92,6 +95,7 @@ SELECT
     coalesce(sum(subscription.size - coalesce(held.seats, 0)), 0)::bigint,
     coalesce(sum(held.seats), 0)::bigint,
     pool.opened_at,
+    entitlement.first_day,
     entitlement.last_day,
     entitlement.provisional_until,
     entitlement.unpaid_until,
@@ -230,7 +234,7 @@ def list_allocations(day: datetime.date) -> QuerySet[AnnotatedAllocation]:
             # The precedence of `Entitlement.status_on`.
             When(pool__entitlement__last_day__lt=day, then=Value(AllocationState.EXPIRED.value)),
             When(pool__entitlement__cancelled_at__isnull=False, then=Value(AllocationState.CANCELLED.value)),
-            When(~Q(usable_on(day, "pool__entitlement")), then=Value(AllocationState.SUSPENDED.value)),
+            When(~Q(available_on(day, "pool__entitlement")), then=Value(AllocationState.SUSPENDED.value)),
             When(key__redeemed_at__isnull=False, then=Value(AllocationState.REDEEMED.value)),
             default=Value(AllocationState.ISSUED.value),
         ),
@@ -242,7 +246,7 @@ def list_allocations(day: datetime.date) -> QuerySet[AnnotatedAllocation]:
 def filter_not_redeemed_since(
     moment: datetime.datetime, among: QuerySet[AnnotatedAllocation]
 ) -> QuerySet[AnnotatedAllocation]:
-    """Filter those whose key was sent before a moment, for the last time but for reminders, and is not redeemed."""
+    """Filter those usable and sent before a moment, for the last time but for reminders, and not redeemed."""
     # Grouped and not asked for each allocation: saves 2.4 s of 3.1 where 60,000 keys lie unused.
     last_sent = (
         Message.objects.filter(topic=ALLOCATION_TOPIC, kind=MessageKind.KEY, state__in=_ARRIVED_STATES)
@@ -251,7 +255,11 @@ def filter_not_redeemed_since(
         .annotate(last=Max("sent_at"))
         .filter(last__lte=moment)
     )
-    return among.filter(state=AllocationState.ISSUED, pk__in=last_sent.values("topic_id"))
+    return among.filter(
+        state=AllocationState.ISSUED,
+        pk__in=last_sent.values("topic_id"),
+        pool__entitlement__first_day__lte=date_in_paris(moment),
+    )
 
 
 def filter_lost_email(among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:

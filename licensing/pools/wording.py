@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from core import formatting
 from licensing.entitlements.models import EntitlementStatus
+from licensing.entitlements.wording import describe_start
 from schools.wording import format_school_name
 
 if TYPE_CHECKING:
@@ -84,10 +85,12 @@ def describe_bulk_allocation(units: int, schools: int, pool_name: str) -> str:
     )
 
 
-def describe_pool(name: str, free: int, entitlement: Entitlement) -> str:
+def describe_pool(name: str, free: int, entitlement: Entitlement, day: datetime.date) -> str:
     """Return a pool's label for choices: « Achat 2026-2027 – 120 licences libres, droits temporaires »."""
-    provisional = ", droits temporaires" if entitlement.temporary_until else ""
-    return f"{name} – {formatting.pluralize(free, 'licence libre', 'licences libres')}{provisional}"
+    parts = [formatting.pluralize(free, "licence libre", "licences libres"), describe_start(entitlement, day)]
+    if entitlement.temporary_until is not None:
+        parts.append("droits temporaires")
+    return f"{name} – {', '.join(filter(None, parts))}"
 
 
 def describe_hold(entitlement: Entitlement, day: datetime.date) -> str:

@@ -125,6 +125,24 @@ LICENCE_INVARIANTS = (
         """,
     ),
     Invariant(
+        "first_day",
+        "42. Rien ne sert en classe avant son premier jour : ni classe ouverte, ni compte d'élève créé",
+        """
+        SELECT format('classe n° %s : ouverte le %s, premier élève le %s, licence utilisable à partir du %s',
+                      classroom.id, classroom.opened_at, pupils.first, entitlement.first_day)
+        FROM classes_classroom AS classroom
+        JOIN entitlements_seat AS seat ON seat.id = classroom.seat_id
+        JOIN entitlements_subscription AS subscription ON subscription.id = seat.subscription_id
+        JOIN entitlements_activationkey AS key ON key.id = subscription.key_id
+        JOIN entitlements_entitlement AS entitlement ON entitlement.id = key.entitlement_id
+        LEFT JOIN LATERAL (
+            SELECT min(pupil.created_at) AS first FROM classes_pupilaccount AS pupil
+            WHERE pupil.classroom_id = classroom.id
+        ) AS pupils ON true
+        WHERE (least(classroom.opened_at, pupils.first) AT TIME ZONE 'Europe/Paris')::date < entitlement.first_day
+        """,
+    ),
+    Invariant(
         "erased_accounts",
         "11. Un compte supprimé ne tient plus rien : ni licence, ni classe, ni établissement, ni adresse, ni session",
         """

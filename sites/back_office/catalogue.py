@@ -80,9 +80,9 @@ class SchoolYearAdmin(ModelAdmin):
     """School years and their prices. Years are created automatically, with fixed dates."""
 
     form = catalogue_forms.SchoolYearForm
-    list_display = ("__str__", "starts_on", "ends_on", "sold_from", "tiers_count", "bands_count")
+    list_display = ("__str__", "starts_on", "ends_on", "sold_from", "sold_until", "tiers_count", "bands_count")
     ordering = ("-ends_on",)
-    fields = ("starts_on", "ends_on", "sold_from")
+    fields = ("starts_on", "ends_on", "sold_from", "sold_until", "usable_at_once", "countdown_from_order")
     readonly_fields = ("starts_on", "ends_on")
     inlines: ClassVar = [TierInline, BandInline]
     actions_detail: ClassVar = ["renew"]

@@ -43,14 +43,35 @@ class ProductForm(ModelForm[Product]):
 
 
 class SchoolYearForm(ModelForm[SchoolYear]):
-    """The first day of sale of a school year."""
+    """When a school year is sold, and from when its licences are used."""
 
     class Meta:
         model = SchoolYear
-        fields = ("sold_from",)
+        fields = ("sold_from", "sold_until", "usable_at_once", "countdown_from_order")
         help_texts = {
-            "sold_from": "Dès ce jour, la boutique vend cette année, et plus la précédente. Vide : pas encore en vente."
+            "sold_from": "Vide : pas encore en vente.",
+            "sold_until": "Inclus. Jusqu'à ce jour, elle est vendue à côté de l'année suivante. Vide : jusqu'à ce que "
+            "l'année suivante soit en vente.",
+            "usable_at_once": "Commandée avant la rentrée, elle s'utilise en classe dès la commande. Sinon, à partir "
+            "de son premier jour : d'ici là, ses licences s'attribuent, ses clés s'envoient et s'activent.",
+            "countdown_from_order": "Les droits temporaires sont comptés dès la commande. Sinon, dès le premier jour "
+            "des licences s'il vient après.",
         }
+
+    def clean_sold_until(self) -> datetime.date | None:
+        """Return the day. Raises `ValidationError` unless it lies between the first day of sale and the end."""
+        day: datetime.date | None = self.cleaned_data["sold_until"]
+        if day is None or "sold_from" in self.errors:
+            return day
+        first: datetime.date | None = self.cleaned_data["sold_from"]
+        if first is None:
+            raise ValidationError("Indiquez d'abord le premier jour de vente.")
+        if not first <= day <= self.instance.ends_on:
+            raise ValidationError(
+                f"Choisissez un jour entre le {formatting.long_date(first)} et le"
+                f" {formatting.long_date(self.instance.ends_on)}."
+            )
+        return day
 
     def clean_sold_from(self) -> datetime.date | None:
         """Return the day. Raises `ValidationError` unless it lies between a year before the start and the end."""

@@ -182,7 +182,7 @@ def _list_unpaid_orders(running: list[PoolPosition], today: datetime.date, *, se
 def _list_nearly_exhausted_pools(running: list[PoolPosition], today: datetime.date) -> list[TodoItem]:
     to_do = []
     for position in running:
-        if position.entitlement.usable_on(today) and position.free < position.bought * LOW_FREE_SHARE:
+        if position.entitlement.available_on(today) and position.free < position.bought * LOW_FREE_SHARE:
             left = (
                 f"n'a plus que {formatting.pluralize(position.free, 'licence libre', 'licences libres')}"
                 if position.free

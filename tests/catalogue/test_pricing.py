@@ -9,7 +9,7 @@ import pytest
 
 from licensing.catalogue import price_lists, pricing
 from licensing.catalogue.exceptions import BadQuantity, NotOnSale
-from licensing.catalogue.models import PriceBand, Product, SchoolTier
+from licensing.catalogue.models import PriceBand, Product, SchoolTier, SchoolYear
 from licensing.catalogue.price_lists import ClassRange
 from tests.factories.shop import put_on_sale
 
@@ -61,6 +61,22 @@ def test_from_its_day_on_the_next_year_is_sold_and_the_current_one_no_longer(db)
     assert pricing.price_volume(1, datetime.date(2028, 8, 31)).school_year == after
     with pytest.raises(NotOnSale):
         pricing.price_classes(1, datetime.date(2028, 9, 1))
+
+
+def test_a_year_is_sold_beside_the_next_until_the_day_that_the_seller_sets(db):
+    current = put_on_sale()
+    after = put_on_sale(ends_on=datetime.date(2028, 8, 31), sold_from=datetime.date(2027, 6, 1))
+    june, day = datetime.date(2027, 6, 10), datetime.timedelta(days=1)
+    assert pricing.list_years_on_sale(june) == [after]
+    SchoolYear.objects.filter(pk=current.pk).update(sold_until=june)
+    assert pricing.list_years_on_sale(june) == [after, current]
+    assert pricing.list_years_on_sale(june + day) == [after]
+    assert pricing.price_volume(1, june).school_year == after
+    assert pricing.price_volume(1, june, 2027).school_year == current
+    assert pricing.price_volume(1, june + day, 2027).school_year == after
+    SchoolYear.objects.filter(pk=after.pk).update(sold_until=june)
+    with pytest.raises(NotOnSale):
+        pricing.price_classes(1, june + day)
 
 
 def test_the_rate_is_the_product_s(db):

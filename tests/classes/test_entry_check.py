@@ -151,6 +151,7 @@ def test_a_pupil_enters_their_class_by_number_and_word():
         ({}, {"suspended_at": TERM}, "licence_suspended"),
         ({}, {"provisional_until": TERM.date() - DAY}, "provisional_over"),
         ({}, {"last_day": TERM.date() - DAY}, "licence_ended"),
+        ({}, {"first_day": TERM.date() + DAY}, "licence_not_begun"),
     ],
 )
 def test_a_pupil_is_kept_out_with_a_sentence_for_children(classroom, entitlement, reason):
@@ -218,6 +219,10 @@ def test_each_answer_is_one_query_by_indexes_alone():
         {"last_day": TERM.date() - DAY, "suspended_at": TERM},
         {"suspended_at": TERM, "cancelled_at": TERM},
         {"unpaid_until": TERM.date() - DAY},
+        {"first_day": TERM.date()},
+        {"first_day": TERM.date() + DAY},
+        {"first_day": TERM.date() + DAY, "suspended_at": TERM},
+        {"first_day": TERM.date() + DAY, "provisional_until": TERM.date() - DAY},
     ],
 )
 def test_every_check_of_a_running_licence_agrees(entitlement):

@@ -300,17 +300,21 @@ DAYS = [None, datetime.date(2026, 11, 23), datetime.date(2026, 11, 24), datetime
 
 
 @pytest.mark.parametrize(
-    ("last_day", "provisional_until", "suspended_at"),
+    ("first_day", "last_day", "provisional_until", "suspended_at"),
     [
-        (last_day, provisional, suspended)
+        (first_day, last_day, provisional, suspended)
+        for first_day in DAYS[1:]
         for last_day in DAYS[1:]
         for provisional in DAYS
         for suspended in (None, TERM)
-        if provisional is None or provisional <= last_day
+        if first_day <= last_day and (provisional is None or provisional <= last_day)
     ],
 )
-def test_operations_refuse_exactly_what_queries_exclude(classroom, last_day, provisional_until, suspended_at):
+def test_operations_refuse_exactly_what_queries_exclude(
+    classroom, first_day, last_day, provisional_until, suspended_at
+):
     fields = {"last_day": last_day, "provisional_until": provisional_until, "suspended_at": suspended_at}
+    fields["first_day"] = first_day
     stop_licence(classroom, **fields)
     runs = Subscription.objects.running_on(TERM.date()).exists()
     assert (licence_status.check_unusable(Entitlement.objects.get(), TERM) is None) == runs

@@ -47,4 +47,4 @@ STATUS_CASES: dict[EntitlementStatus, tuple[dict[str, Any], str, str]] = {
 
 
 def build_entitlement(**fields):
-    return Entitlement(**{"last_day": datetime.date(2027, 8, 31)} | fields)
+    return Entitlement(**{"first_day": TODAY, "last_day": datetime.date(2027, 8, 31)} | fields)

@@ -43,9 +43,9 @@ def list_email_kinds(order):
         return [kind.removeprefix("order.") for kind in list_messages(order).values_list("kind", flat=True)]
 
 
-def list_violations():
-    """Return the codes of the violated sales invariants."""
-    query = " UNION ALL ".join(f"SELECT '{rule.code}' WHERE EXISTS ({rule.sql})" for rule in SALES_INVARIANTS)
+def list_violations(invariants=SALES_INVARIANTS):
+    """Return the codes of the violated invariants, by default of sales."""
+    query = " UNION ALL ".join(f"SELECT '{rule.code}' WHERE EXISTS ({rule.sql})" for rule in invariants)
     with schema_context("public"), connection.cursor() as cursor:
         cursor.execute(query)
         return {code for (code,) in cursor.fetchall()}

@@ -312,7 +312,7 @@ def test_the_emails_say_plainly_what_is_open_and_until_when(clock):
         order, "in_review",
         "enregistrée, à vérifier avant d'ouvrir vos droits",
         "Vos licences ne sont pas encore ouvertes",
-        "leurs 45 jours ne commencent qu'alors",
+        "leurs 45 jours ne commencent pas avant",
     )  # fmt: skip
     scan = actions.upload(order)
     operations.refuse_scan(scan_id=scan.pk, reason="Illisible.", by=OperatorFactory(), at=TERM)

@@ -13,7 +13,8 @@ from django_tenants.utils import schema_context
 from licensing.billing import operations as billing_operations
 from licensing.billing.queries import get_balance
 from licensing.catalogue import terms
-from licensing.entitlements.models import Entitlement
+from licensing.classes import operations as classes
+from licensing.entitlements.models import Entitlement, Seat
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderState
@@ -22,16 +23,17 @@ from licensing.orders.operations.placement import MAX_UNSIGNED_ORDERS
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import Payment
+from sites.audit.licence_invariants import LICENCE_INVARIANTS
 from tests import races
 from tests.conftest import TERM
-from tests.factories.accounts import OperatorFactory, PrincipalFactory
+from tests.factories.accounts import OperatorFactory, PrincipalFactory, TeacherFactory
 from tests.factories.billing_details import BillingDetailsFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory
 from tests.factories.payments import CardPaymentFactory
 from tests.factories.schools import AffiliationFactory
 from tests.orders import actions
-from tests.orders.assertions import is_usable, list_email_kinds, list_violations
-from tests.orders.dates import YEAR_ENDS, at_day
+from tests.orders.assertions import get_deadlines, is_usable, list_email_kinds, list_violations
+from tests.orders.dates import DAY, YEAR_ENDS, at_day
 
 
 def at_once(*calls):
@@ -98,6 +100,30 @@ def test_orders_that_a_buyer_places_at_once_are_counted_one_after_the_other(publ
     assert len(successes(outcomes)) == MAX_UNSIGNED_ORDERS
     assert {one.code for one in outcomes if isinstance(one, LicensingError)} == {"previous_order_lapsed"}
     assert Order.objects.filter(state=OrderState.PLACED).count() == MAX_UNSIGNED_ORDERS
+
+
+def test_starting_confirming_and_teaching_at_once_uses_nothing_before_its_first_day(public):
+    """An order of next year is started early twice, confirmed, and its teacher opens a class."""
+    june = TERM.replace(year=2027, month=6)
+    teacher, by, steps = AffiliationFactory(user=TeacherFactory()), OperatorFactory(), []
+    orders = [
+        OrderFactory(placed=True, at=june, year_ends_on=YEAR_ENDS.replace(year=2028), affiliation=teacher, classes=1)
+        for _ in range(4)
+    ]
+    for order in orders:
+        seat = Seat.objects.get(subscription__key__entitlement__order_line__order=order)
+        steps += [
+            lambda pk=order.pk: operations.start_early(order_id=pk, by=by, at=june),
+            lambda pk=order.pk: operations.start_early(order_id=pk, by=by, at=june),
+            lambda pk=order.pk: billing_operations.confirm(order_id=pk, by=by, at=june),
+            lambda pk=seat.pk: classes.open_class(seat_id=pk, by=teacher.user, name="CE1 B", at=june),
+        ]
+    at_once(*steps)
+    assert list_violations() | list_violations(LICENCE_INVARIANTS) == set()
+    for order in orders:
+        assert order.events.filter(action="started").count() == 1
+        # Counted from the first day that the confirmation found: it shortens no time to pay.
+        assert get_deadlines(order)[1] in ((june + 45 * DAY).date(), june.date().replace(month=10, day=16))
 
 
 def test_opening_refusing_and_paying_an_order_at_once_leaves_the_books_sound(public):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from html import unescape
 
@@ -21,6 +22,7 @@ from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed
 
+TOMORROW = datetime.date(2026, 11, 25)
 USABLE = {EntitlementStatus.FIRM, EntitlementStatus.PROVISIONAL, EntitlementStatus.UNPAID, EntitlementStatus.OVERDUE}
 STATES = {
     EntitlementStatus.LAPSED: AllocationState.SUSPENDED,
@@ -69,6 +71,33 @@ def test_every_check_of_usable_licences_agrees(pool, status):
     assert answers == {status in USABLE}
     if status not in USABLE:
         assert set(states.values()) == {STATES[status]}
+
+
+def test_a_pool_that_has_not_begun_is_allocated_from_and_not_used(pool, office):
+    waiting, redeemed = allocate_units(pool, SchoolFactory()), allocate_units(pool, SchoolFactory())
+    mark_redeemed(redeemed, PrincipalFactory())
+    Entitlement.objects.update(first_day=TOMORROW)
+    assert list_open_pools(TODAY).get().entitlement.available_on(TODAY)
+    assert dict(list_allocations(TODAY).values_list("pk", "state")) == {waiting.pk: "issued", redeemed.pk: "redeemed"}
+    [position] = list_pool_positions()
+    for day, used in ((TODAY, False), (TOMORROW, True)):
+        running = Subscription.objects.running_on(day).exists()
+        assert (position.entitlement.usable_on(day), running) == (used, used)
+    browser = office("nimes", MemberFactory(roles=[Role.MANAGER]).user)
+    for page in ("/", "/lots/", f"/attributions/{waiting.pk}/"):
+        assert "à partir du 25 novembre 2026, jusqu'au 31 août 2027 inclus" in words(browser.get(page)), page
+    form = words(browser.get(f"/attributions/attribuer/?ecole={SchoolFactory().uai}"))
+    assert "Achat 2026-2027 – 94 licences libres, à partir du 25 novembre 2026" in form
+
+
+def test_the_email_of_a_key_that_has_not_begun_says_from_when_it_is_used(pool):
+    allocate_units(pool, SchoolFactory())
+    Entitlement.objects.update(first_day=TOMORROW, provisional_until=datetime.date(2027, 1, 9))
+    email_text = " ".join(emails.render(Message.objects.get()).text.split())
+    assert "Elles sont valables à partir du 25 novembre 2026, jusqu'au 9 janvier 2027 inclus" in email_text
+    assert "Elles s'utilisent à partir du 25 novembre 2026" in email_text
+    assert "il y accède à partir du 25 novembre 2026" in email_text
+    assert "dès maintenant" not in email_text
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from licensing.entitlements.models import Entitlement
 from licensing.orders import operations as orders
 from licensing.orders import rights
 from licensing.orders.models import OrderKind
@@ -225,6 +226,10 @@ def test_a_key_lies_unused_since_it_was_sent_not_since_it_was_given(order, clock
     assert work(clock, TERM + 36 * DAY) == 1
     assert list_dormant(37) == []
     assert list_dormant(51) == [allocation]
+    # Nobody is late with a key that cannot be used yet.
+    Entitlement.objects.update(first_day=(TERM + 60 * DAY).date())
+    assert list_dormant(74) == []
+    assert list_dormant(75) == [allocation]
 
 
 def test_revoking_meets_the_release_and_no_revoked_key_is_to_be_sent(committing):

@@ -54,6 +54,7 @@ def test_the_list_asks_as_much_for_one_as_for_thirty(pool, manager, now, count, 
 
 def test_filters(pool, manager, now):
     old = now - datetime.timedelta(days=16)
+    Entitlement.objects.update(first_day=old.date())
     dormant = allocate_units(pool, SchoolFactory(name="Ecole Zola", commune="Alès"), units=1, at=old)
     Message.objects.update(state=MessageState.SENT, sent_at=old)
     used = allocate_units(pool, SchoolFactory(name="École Hugo"), units=1, at=now)

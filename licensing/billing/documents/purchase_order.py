@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from licensing.orders.models import OrderLine
 
 #: Events that outdate a document still to be signed.
-_OUTDATING_EVENTS = ("completed", "corrected", "prolonged", "rights_opened", "vat_corrected")
+_OUTDATING_EVENTS = ("completed", "corrected", "prolonged", "rights_opened", "started", "vat_corrected")
 _SIGNABLE_STATES = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
 _COLUMN_WIDTH = (WIDTH - 8) / 2
 _SIGNATURE_HEIGHT = 44.0
@@ -179,8 +179,9 @@ def _validity_sentences(line: OrderLine, placed_on: datetime.date, *, at: dateti
             "signé, est reçu et vérifié ; rien n’a été effacé."
         )
     elif until is not None:
+        first_day = formatting.long_date(max(placed_on, line.entitlement.first_day))
         sentences.append(
-            f"Utilisables dès le {formatting.long_date(placed_on)}, à titre temporaire et gratuitement, jusqu’au "
+            f"Utilisables dès le {first_day}, à titre temporaire et gratuitement, jusqu’au "
             f"{formatting.long_date(until)} inclus : ce bon, signé, doit nous parvenir d’ici là."
         )
     subject = (

@@ -61,7 +61,7 @@ def _render(order: Order, *, at: datetime.datetime) -> bytes:
     sheet.beneficiary(order)
     sheet.lines(lines)
     sheet.totals(order, lines)
-    _conditions(sheet, order, lines[0], until)
+    _conditions(sheet, order, lines[0], quoted_on, until)
     return bytes(sheet.output())
 
 
@@ -79,7 +79,7 @@ def _buyer(order: Order) -> list[str]:
     return [line for line in lines if line]
 
 
-def _conditions(sheet: OrderDocumentPdf, order: Order, line: OrderLine, until: str) -> None:
+def _conditions(sheet: OrderDocumentPdf, order: Order, line: OrderLine, quoted_on: datetime.date, until: str) -> None:
     """Write the conditions: how to order, what is supplied, how it is paid."""
     last_day = formatting.long_date(line.school_year.ends_on)
     where = (
@@ -94,9 +94,9 @@ def _conditions(sheet: OrderDocumentPdf, order: Order, line: OrderLine, until: s
     supplied = (
         f"{formatting.pluralize(line.quantity, 'licence')}, une par classe : un enseignant et jusqu’à"
         f" {formatting.pluralize(PUPILS_PER_CLASS, 'compte élève', 'comptes élèves')}, du CP au CM2, jusqu’au"
-        f" {last_day} inclus. Utilisables dès la commande{' vérifiée par nos soins' if needs_review(order) else ''}, à"
-        " titre temporaire et gratuitement pendant"
-        f" {formatting.pluralize(PROVISIONAL_DAYS, 'jour')}, le temps du bon de commande."
+        f" {last_day} inclus. {_describe_first_use(order, line, quoted_on)}, à titre temporaire et gratuitement pendant"
+        f" {formatting.pluralize(PROVISIONAL_DAYS, 'jour')}"
+        f"{' à compter de la commande' if line.school_year.countdown_from_order else ''}, le temps du bon de commande."
     )
     payment = (
         "À réception du bon de commande signé, la facture est émise. Elle se règle à"
@@ -117,3 +117,10 @@ def _conditions(sheet: OrderDocumentPdf, order: Order, line: OrderLine, until: s
         sheet.set_x(MARGIN)
         sheet.body(formatting.add_nonbreaking_spaces(text), WIDTH, after=3)
         sheet.set_x(MARGIN)
+
+
+def _describe_first_use(order: Order, line: OrderLine, quoted_on: datetime.date) -> str:
+    first_day = line.school_year.get_first_day(quoted_on)
+    if first_day > quoted_on:
+        return f"Utilisables en classe à partir du {formatting.long_date(first_day)}"
+    return f"Utilisables dès la commande{' vérifiée par nos soins' if needs_review(order) else ''}"

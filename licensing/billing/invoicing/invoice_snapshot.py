@@ -154,7 +154,7 @@ def build_invoice(order: Order, *, buyer_kind: BuyerKind, paid: PaidAmount, at: 
     Raises `NoSeller` or `NotInvoiceable`.
     """
     seller = _get_seller()
-    lines = list(order.lines.select_related("school_year").order_by("pk"))
+    lines = list(order.lines.select_related("school_year", "entitlement").order_by("pk"))
     ordered_on = date_in_paris(order.placed_at or at)
     if not lines or not order.total_ttc:
         raise NotInvoiceable("Cette commande n'a rien à facturer.")
@@ -176,7 +176,7 @@ def build_invoice(order: Order, *, buyer_kind: BuyerKind, paid: PaidAmount, at: 
         paid_on=paid.on.isoformat() if paid.on else "",
         seller=_seller_snapshot(seller),
         buyer=_buyer_snapshot(order),
-        lines=[_line_snapshot(line, order, begins_on=min(ordered_on, line.school_year.ends_on)) for line in lines],
+        lines=[_line_snapshot(line, order, begins_on=_get_first_day(line, ordered_on)) for line in lines],
         rates=[
             VatRateSnapshot(
                 vat_rate=format_decimal(one.rate),
@@ -278,6 +278,13 @@ def _buyer_snapshot(order: Order) -> BuyerSnapshot:
         engagement_number=clean_text(order.engagement_number),
         vat_number=_remove_spaces(order.vat_number),
     )
+
+
+def _get_first_day(line: OrderLine, ordered_on: datetime.date) -> datetime.date:
+    """Return the first day of the period that a line bills: of the order, or of its licences if they begin later."""
+    if line.entitlement is None:
+        return line.school_year.get_first_day(ordered_on)
+    return min(max(ordered_on, line.entitlement.first_day), line.school_year.ends_on)
 
 
 def _line_snapshot(line: OrderLine, order: Order, *, begins_on: datetime.date) -> LineSnapshot:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -14,9 +13,10 @@ from licensing.orders.exceptions import IncompleteForInvoice, NotInThisState
 from licensing.orders.models import OrderState, ScanState
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
-from licensing.orders.rights import PROVISIONAL_DAYS
 
 if TYPE_CHECKING:
+    import datetime
+
     from accounts.models import User
     from licensing.billing.models import Invoice
     from licensing.orders.models import Order
@@ -65,5 +65,5 @@ def get_rights_end(order: Order, invoice: Invoice) -> datetime.date:
     Never shortens rights that the operator prolonged.
     """
     days = (rights.get_entitlement(order).temporary_until, order.prolonged_until)
-    until = invoice.issued_on + datetime.timedelta(days=PROVISIONAL_DAYS)
+    until = rights.get_provisional_end(order, invoice.issued_on)
     return max([until, *(day for day in days if day is not None)])

@@ -46,6 +46,12 @@ class Migration(migrations.Migration):
                 ("starts_on", models.DateField(verbose_name="début")),
                 ("ends_on", models.DateField(unique=True, verbose_name="fin")),
                 ("sold_from", models.DateField(blank=True, null=True, verbose_name="en vente à partir du")),
+                ("sold_until", models.DateField(blank=True, null=True, verbose_name="en vente jusqu'au")),
+                ("usable_at_once", models.BooleanField(default=False, verbose_name="utilisable dès la commande")),
+                (
+                    "countdown_from_order",
+                    models.BooleanField(default=False, verbose_name="les 45 jours commencent à la commande"),
+                ),
             ],
             options={
                 "verbose_name": "année scolaire",
@@ -54,7 +60,16 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("starts_on__lt", models.F("ends_on"))),
                         name="school_year_starts_before_it_ends",
-                    )
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("sold_until__isnull", True),
+                            models.Q(("sold_from__isnull", False), ("sold_until__gte", models.F("sold_from"))),
+                            _connector="OR",
+                        ),
+                        name="school_year_sold_until_after_from",
+                        violation_error_message="Le dernier jour de vente suit le premier.",
+                    ),
                 ],
             },
         ),

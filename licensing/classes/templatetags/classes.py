@@ -8,7 +8,7 @@ from django import template
 from django.utils import timezone
 
 from core.calendar import date_in_paris
-from licensing.entitlements.wording import format_long_date, format_until
+from licensing.entitlements.wording import describe_start, format_long_date, format_until
 
 if TYPE_CHECKING:
     import datetime
@@ -22,6 +22,12 @@ register = template.Library()
 def day(value: datetime.date) -> str:
     """Return « 31 août 2027 »; for a datetime, its day in Paris."""
     return format_long_date(value)
+
+
+@register.filter
+def start(entitlement: Entitlement) -> str:
+    """Return « à partir du 1er septembre 2027 » before the first day of a licence; empty from then on."""
+    return describe_start(entitlement, date_in_paris(timezone.now()))
 
 
 @register.filter

@@ -11,6 +11,7 @@ from licensing.orders.operations.drafts import (
     discard_draft,
     issue_quote,
 )
+from licensing.orders.operations.early_start import start_early
 from licensing.orders.operations.grants import get_collectivity, grant, restore, suspend
 from licensing.orders.operations.order_vat import find_collectivity_vat, preview_vat
 from licensing.orders.operations.placement import place, prepare_card_payment
@@ -39,5 +40,6 @@ __all__ = [
     "refuse_scan",
     "remind_and_lapse",
     "restore",
+    "start_early",
     "suspend",
 ]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: or shortened.
 REMINDER_DAYS = (30, 40, 44)
 #: Events whose e-mail already states the end of the rights: reminders due by then would repeat it.
-_STATES_END_OF_RIGHTS = ("placed", "rights_opened", "prolonged", "scan_refused")
+_STATES_END_OF_RIGHTS = ("placed", "rights_opened", "prolonged", "scan_refused", "started")
 
 
 def remind_and_lapse(at: datetime.datetime) -> tuple[int, int]:

@@ -31,11 +31,13 @@ QUOTE_DAYS = 30
 
 
 @transaction.atomic
-def create_school_draft(*, classes: int, affiliation: Affiliation | None, by: User, at: datetime.datetime) -> Order:
+def create_school_draft(
+    *, classes: int, affiliation: Affiliation | None, by: User, at: datetime.datetime, ends_in: int | None = None
+) -> Order:
     """Create a shop draft for a number of classes, or replace the buyer's current draft; return it.
 
-    A teacher buys one class, for themselves. A draft that is being paid by card is kept, and another created.
-    Raises `NotABuyer`, `BadQuantity` or `NotOnSale`.
+    `ends_in`: the school year, as `pricing.get_year_on_sale` takes it. A teacher buys one class, for themselves. A
+    draft that is being paid by card is kept, and another created. Raises `NotABuyer`, `BadQuantity` or `NotOnSale`.
     """
     if by.profile == Profile.AGENT:
         raise NotABuyer(
@@ -47,7 +49,7 @@ def create_school_draft(*, classes: int, affiliation: Affiliation | None, by: Us
             "Un enseignant achète pour sa propre classe : une licence. Pour plusieurs classes, c'est le chef "
             "d'établissement qui commande."
         )
-    priced = pricing.price_classes(classes, date_in_paris(at))
+    priced = pricing.price_classes(classes, date_in_paris(at), ends_in)
     order = _current_draft(by) or Order(kind=OrderKind.SHOP, state=OrderState.DRAFT, placed_by=by, created_at=at)
     # A teacher's licence is their own: their school does not manage it.
     school = affiliation.school if affiliation is not None and by.profile == Profile.PRINCIPAL else None
@@ -59,9 +61,14 @@ def create_school_draft(*, classes: int, affiliation: Affiliation | None, by: Us
 
 
 @transaction.atomic
-def create_collectivity_draft(*, collectivity: Collectivity, units: int, by: User, at: datetime.datetime) -> Order:
-    """Create a collectivity's draft for a number of licences; return it. Raises `BadQuantity` or `NotOnSale`."""
-    priced = pricing.price_volume(units, date_in_paris(at))
+def create_collectivity_draft(
+    *, collectivity: Collectivity, units: int, by: User, at: datetime.datetime, ends_in: int | None = None
+) -> Order:
+    """Create a collectivity's draft for a number of licences; return it. Raises `BadQuantity` or `NotOnSale`.
+
+    `ends_in`: the school year, as `pricing.get_year_on_sale` takes it.
+    """
+    priced = pricing.price_volume(units, date_in_paris(at), ends_in)
     order = Order(
         kind=OrderKind.PURCHASE, state=OrderState.DRAFT, collectivity=collectivity, placed_by=by, created_at=at
     )
@@ -157,9 +164,9 @@ def _current_draft(by: User) -> Order | None:
 
 
 def _current_price(order: Order, line: OrderLine, day: datetime.date) -> PricedLine:
-    if order.kind == OrderKind.SHOP:
-        return pricing.price_classes(line.quantity, day)
-    return pricing.price_volume(line.quantity, day)
+    """Return today's price of a draft, of the same school year while it is on sale, else of the latest."""
+    price = pricing.price_classes if order.kind == OrderKind.SHOP else pricing.price_volume
+    return price(line.quantity, day, line.school_year.ends_on.year)
 
 
 def _set_price(order: Order, priced: PricedLine) -> Order:

@@ -38,6 +38,7 @@ SURPLUS_MOVED = "order.surplus_moved"
 PROLONGED = "order.prolonged"
 SUSPENDED = "order.suspended"
 RESTORED = "order.restored"
+STARTED = "order.started"
 VAT_CORRECTED = "order.vat_corrected"
 
 

@@ -74,7 +74,7 @@ def place(
     order.state, order.placed_at = OrderState.PLACED, at
     order.save()
     rights.open_provisional_rights(order, by=by, at=at)
-    summary = f"bon de commande établi, {rights.describe_provisional_rights()}"
+    summary = f"bon de commande établi, {rights.describe_provisional_rights(order, date_in_paris(at))}"
     order_events.record(order, "placed", summary, by=by, at=at)
     notifications.notify_buyer(order, notifications.PLACED, at=at)
     return order

@@ -108,12 +108,12 @@ def refuse_scan(*, scan_id: int, reason: str, by: User, at: datetime.datetime) -
 
 
 def _countdown_end(order: Order) -> datetime.date:
-    """Return the last day of the order's provisional rights: as prolonged, else 45 days after it was placed."""
+    """Return the last day of the order's provisional rights: as they are, else as they were when it was placed."""
     entitlement = rights.get_entitlement(order)
     if entitlement.temporary_until is not None:
         return entitlement.temporary_until
     assert order.placed_at is not None  # noqa: S101 - the database holds it for a placed order
-    return date_in_paris(order.placed_at) + datetime.timedelta(days=rights.PROVISIONAL_DAYS)
+    return rights.get_provisional_end(order, date_in_paris(order.placed_at))
 
 
 def _detect_type(content: bytes) -> tuple[str, tuple[str, ...]]:

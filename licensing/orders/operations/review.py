@@ -76,7 +76,7 @@ def open_reviewed_order(*, order_id: int, by: User, at: datetime.datetime) -> Or
     until = rights.open_provisional_rights(order, by=by, at=at)
     if order.scans.filter(state=ScanState.WAITING).exists():
         rights.await_payment(order, until=until)
-    summary = f"commande vérifiée, {rights.describe_provisional_rights()}"
+    summary = f"commande vérifiée, {rights.describe_provisional_rights(order, date_in_paris(at))}"
     order_events.record(order, "rights_opened", summary, by=by, at=at)
     notifications.notify_buyer(order, notifications.RIGHTS_OPENED, at=at)
     return order

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django import template
+from django.utils import timezone
 
 from core import formatting
+from core.calendar import date_in_paris
 from licensing.entitlements.wording import format_long_date, format_short_date
+from licensing.orders.wording import describe_period
 from schools.wording import format_school_name
 
 if TYPE_CHECKING:
     import datetime
 
+    from licensing.catalogue.models import SchoolYear
     from schools.models import School
 
 register = template.Library()
@@ -34,6 +38,12 @@ def count(number: int, noun: str) -> str:
 def short_day(value: datetime.date) -> str:
     """Format a day as « 31/08/2027 »; a datetime is converted to Paris time."""
     return format_short_date(value)
+
+
+@register.filter
+def period(year: SchoolYear) -> str:
+    """Return when licences of a school year ordered today may be used: « jusqu'au 31 août 2027 inclus »."""
+    return describe_period(year, date_in_paris(timezone.now()))
 
 
 @register.filter

@@ -15,8 +15,10 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_GET, require_http_methods
 from payments import PaymentStatus
 
+from core.calendar import date_in_paris
 from core.formatting import pluralize
 from licensing.entitlements.models import Subscription
+from licensing.entitlements.wording import describe_start
 from licensing.exceptions import LicensingError
 from licensing.orders.models import OrderState
 from licensing.payments.card import attempts, provider_calls
@@ -110,7 +112,8 @@ def _subscription_context(payment: CardPayment, buyer: User) -> dict[str, object
     taken = subscription.seats.held().count()
     summary = pluralize(taken, "licence attribuée", "licences attribuées") if taken else "aucune n’est encore attribuée"
     is_own = subscription.size == 1 and subscription.seats.filter(holder=buyer).exists()
-    return {"subscription": subscription, "taken": taken, "words": summary, "own": is_own}
+    start = describe_start(subscription.key.entitlement, date_in_paris(timezone.now()))
+    return {"subscription": subscription, "taken": taken, "words": summary, "own": is_own, "start": start}
 
 
 def _render_page(request: HttpRequest, template: str, context: dict[str, object], *, status: int = 200) -> HttpResponse:

@@ -42,6 +42,10 @@ class PoolSerializer(serializers.Serializer[Any]):
         "attend une régularisation. `cancelled` ou `ended` : plus rien n'en reviendra.",
     )
     opened_at = UtcDateTimeField(help_text="Quand il a été ouvert.")
+    first_day = serializers.DateField(
+        help_text="Le premier jour où elles s'utilisent en classe : elles s'attribuent, s'activent et se distribuent"
+        " avant."
+    )
     last_day = serializers.DateField(help_text="Le dernier jour des licences, inclus.")
     provisional_until = serializers.DateField(
         allow_null=True, help_text="Le dernier jour des droits temporaires, tant que le bon de commande est attendu."
@@ -64,6 +68,7 @@ EXAMPLE = OpenApiExample(
         "redeemed_schools": 96,
         "status": "provisional",
         "opened_at": "2026-09-03T08:12:45.318204Z",
+        "first_day": "2026-09-03",
         "last_day": "2027-08-31",
         "provisional_until": "2026-10-18",
         "unpaid_until": None,

@@ -19,7 +19,7 @@ from collectivities import audit_log
 from core import formatting
 from core.calendar import date_in_paris, start_of_day
 from jobs.tasks import defer
-from licensing.entitlements.models import ActivationKey, usable_on
+from licensing.entitlements.models import ActivationKey, available_on
 from licensing.entitlements.queries import unseal_key
 from licensing.exceptions import LicensingError
 from licensing.pools import checks
@@ -257,5 +257,5 @@ def resend_lost_keys(*, uai: str, at: datetime.datetime) -> list[AllocationActio
 
 def _is_redeemable_q(uai: str, at: datetime.datetime) -> Q:
     """Return the condition that a key is for the school and can be redeemed."""
-    usable = usable_on(date_in_paris(at))
-    return usable & Q(school=uai, redeemed_at__isnull=True, revoked_at__isnull=True)
+    available = available_on(date_in_paris(at))
+    return available & Q(school=uai, redeemed_at__isnull=True, revoked_at__isnull=True)

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.entitlements.models import EntitlementStatus
-from licensing.entitlements.wording import format_until
+from licensing.entitlements.wording import describe_start, format_long_date, format_until
 from licensing.entitlements.wording import status_text as status_in_words
 from licensing.pools import wording
 from schools import wording as names
@@ -99,6 +99,13 @@ def status_text(position: PoolPosition) -> str:
 def valid_until(entitlement: Entitlement) -> str:
     """Return until when licences are valid; while the order is unpaid, both deadlines."""
     return format_until(entitlement, _today())
+
+
+@register.filter
+def valid_between(entitlement: Entitlement) -> str:
+    """Return the last day of the licences, after the first if it is to come; as if they were paid for."""
+    start = describe_start(entitlement, _today())
+    return f"{start + ', ' if start else ''}jusqu'au {format_long_date(entitlement.last_day)} inclus"
 
 
 def _today() -> datetime.date:

@@ -41,7 +41,7 @@ def allocate(request: OfficeHttpRequest) -> HttpResponse:
     if school is None:
         raise Http404("No such school.")
     today = date_in_paris(timezone.now())
-    pools = [pool for pool in list_pool_positions() if pool.free and pool.entitlement.usable_on(today)]
+    pools = [pool for pool in list_pool_positions() if pool.free and pool.entitlement.available_on(today)]
     initial = {
         "recipient": get_contact_emails([school.uai]).get(school.uai) or school.email,
         "pool": request.GET.get("lot"),

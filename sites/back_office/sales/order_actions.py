@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Any
 
+from django.utils import timezone
+
 from core.calendar import date_in_paris
 from core.formatting import euros, long_date, pluralize
 from licensing.billing import operations as billing_operations
 from licensing.billing.queries import get_amount_received
 from licensing.entitlements.models import Seat, SuspensionCause
-from licensing.orders import operations, preflight
+from licensing.orders import operations, preflight, rights
 from licensing.orders.models import Order, OrderState
 from licensing.orders.operations.grants import OWED_STATES
 from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
@@ -46,7 +48,7 @@ _SUSPENSION = "L'acheteur, ses enseignants et leurs élèves ne peuvent plus s'e
 
 
 def _explain_confirmation(order: Order, at: datetime.datetime) -> list[str]:
-    until = date_in_paris(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
+    until = rights.get_provisional_end(order, date_in_paris(at))
     scan, checked = get_waiting_scan(order), preflight.check_order(order)
     if checked.missing:
         # The rest of the explanation only holds once nothing is missing.
@@ -77,7 +79,7 @@ def _confirm(order: Order, *, by: User, at: datetime.datetime) -> str:
 
 
 def _explain_opening(order: Order, at: datetime.datetime) -> list[str]:
-    until = date_in_paris(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
+    until = rights.get_provisional_end(order, date_in_paris(at))
     licences = sum(line.quantity for line in order.lines.all())
     return [
         *describe_unknown_buyer(order),
@@ -202,6 +204,27 @@ def _suspend(order: Order, *, cause: str, by: User, at: datetime.datetime) -> st
     return "Droits suspendus. « Rétablir » les rend."
 
 
+def _explain_early_start(order: Order, _at: datetime.datetime) -> list[str]:
+    [first_day] = {entitlement.first_day for entitlement in list_entitlements(order)}
+    return [
+        f"Ses licences, utilisables en classe à partir du {long_date(first_day)}, le sont dès aujourd'hui.",
+        (
+            f"Si le bon de commande est attendu, ses {PROVISIONAL_DAYS} jours qui devaient commencer ce jour-là"
+            " commencent aujourd'hui."
+        ),
+        "L'acheteur reçoit un e-mail. Un premier jour ne se recule pas.",
+    ]
+
+
+def _has_start_to_come(order: Order) -> bool:
+    return order.state != OrderState.CANCELLED and rights.has_start_to_come(order, date_in_paris(timezone.now()))
+
+
+def _start_early(order: Order, *, by: User, at: datetime.datetime) -> str:
+    operations.start_early(order_id=order.pk, by=by, at=at)
+    return "Licences utilisables dès aujourd'hui ; l'acheteur en reçoit un e-mail."
+
+
 def _restore(order: Order, *, by: User, at: datetime.datetime) -> str:
     operations.restore(order_id=order.pk, by=by, at=at)
     return "Droits rétablis."
@@ -279,6 +302,14 @@ ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
         initial=_initial_prolongation,
     ),
     VAT_CORRECTION,
+    AdminAction(
+        path="commencer",
+        label="Rendre utilisable dès aujourd'hui",
+        is_available=_has_start_to_come,
+        explanation=_explain_early_start,
+        run=_start_early,
+        primary=False,
+    ),
     AdminAction(
         path="suspendre",
         label="Suspendre les droits",

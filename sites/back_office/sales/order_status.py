@@ -9,6 +9,7 @@ from core.calendar import date_in_paris
 from core.formatting import euros, long_date, pluralize
 from licensing.billing.queries import get_amount_received
 from licensing.entitlements.models import Entitlement
+from licensing.entitlements.wording import describe_start
 from licensing.orders.models import ContractWithdrawal, Order, OrderState, PurchaseOrderScan, ScanState
 from licensing.orders.withdrawal_period import get_refund_deadline
 
@@ -144,6 +145,8 @@ def _describe_refund_deadline(order: Order) -> str:
 def _describe_rights(order: Order, today: datetime.date) -> list[str]:
     sentences = []
     for entitlement in list_entitlements(order):
+        if not (entitlement.begun_on(today) or entitlement.over_on(today)):
+            sentences.append(f"Licences utilisables en classe {describe_start(entitlement, today)}.")
         if entitlement.cancelled_at is not None:
             sentences.append("Droits arrêtés : les licences ne servent plus.")
         elif entitlement.over_on(today):

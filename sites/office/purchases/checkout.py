@@ -10,10 +10,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core import formatting
+from core.calendar import date_in_paris
 from licensing.billing import operations as billing_operations
 from licensing.catalogue import terms
+from licensing.entitlements.wording import describe_start
 from licensing.exceptions import LicensingError
-from licensing.orders import operations, preflight
+from licensing.orders import operations, preflight, rights
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import OrderState, Payer
 from licensing.orders.operations.billing_details import FRANCE
@@ -149,5 +151,6 @@ def _add_error(form: BillingCodesForm, refusal: LicensingError) -> None:
 
 def _next_step_message(placed: Order) -> str:
     licences = sum(placed.lines.values_list("quantity", flat=True))
+    start = describe_start(rights.get_entitlement(placed), date_in_paris(timezone.now()))
     usable = formatting.pluralize(licences, "licence est utilisable", "licences sont utilisables")
-    return f"Commande passée : {usable} tout de suite. Il reste à nous adresser le bon de commande signé."
+    return f"Commande passée : {usable} {start or 'tout de suite'}. Il reste à nous adresser le bon de commande signé."

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods
 from collectivities.models import PortfolioSchool
 from core.calendar import date_in_paris
 from licensing.catalogue import pricing
-from licensing.catalogue.models import Seller
 from licensing.exceptions import LicensingError
+from licensing.orders import offers as order_offers
 from licensing.orders import operations
 from sites.office.purchases import BUYERS, get_current_collectivity
 from sites.office.purchases.forms import VolumeForm
@@ -22,13 +22,12 @@ from web.access import require_policy
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
     from decimal import Decimal
 
     from django.http import HttpResponse
 
     from collectivities.access import OfficeHttpRequest
-    from licensing.catalogue.models import PriceBand
+    from licensing.catalogue.models import SchoolYear
     from licensing.catalogue.pricing import PricedLine
 
 
@@ -46,9 +45,12 @@ class LargerVolume:
 @require_policy(BUYERS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_purchase(request: OfficeHttpRequest) -> HttpResponse:
-    """Show the price of a volume (`?licences=n`); by POST, draft the order."""
+    """Show the price of a volume (`?licences=n`) for a school year (`&annee=2028`); by POST, draft the order."""
     now = timezone.now()
     data = request.POST if request.method == "POST" else request.GET
+    # Nothing can be ordered before the seller is described: no price is shown until then.
+    years = order_offers.list_years_to_order(date_in_paris(now))
+    year = order_offers.choose_year(years, data.get("annee", ""))
     form = VolumeForm(data if "licences" in data else None)
     status = 200
     context: dict[str, Any] = {}
@@ -57,18 +59,17 @@ def new_purchase(request: OfficeHttpRequest) -> HttpResponse:
     elif form.is_bound:
         try:
             if request.method == "POST":
-                return redirect("purchases:detail", pk=_create_draft(request, form, now))
-            context = _price_context(form.cleaned_data["licences"], date_in_paris(now))
+                return redirect("purchases:detail", pk=_create_draft(request, form, year, now))
+            context = _price_context(form.cleaned_data["licences"], date_in_paris(now), year)
         except LicensingError as refusal:
             form.add_error("licences", str(refusal))
             status = 409
-    # Nothing can be ordered before the seller is described: no price is shown until then.
-    bands = pricing.list_bands(date_in_paris(now)) if Seller.objects.exists() else []
     context |= {
         "form": form,
         "htmx": bool(request.htmx),
-        "bands": bands,
-        "year": bands[0].school_year if bands else None,
+        "bands": pricing.list_bands(year),
+        "years": years,
+        "year": year,
     }
     if request.htmx:
         template = "office/purchases/_price.html"
@@ -78,29 +79,32 @@ def new_purchase(request: OfficeHttpRequest) -> HttpResponse:
     return render(request, template, context, status=status)
 
 
-def _create_draft(request: OfficeHttpRequest, form: VolumeForm, now: datetime.datetime) -> int:
+def _create_draft(request: OfficeHttpRequest, form: VolumeForm, year: SchoolYear | None, now: datetime.datetime) -> int:
     order = operations.create_collectivity_draft(
-        collectivity=get_current_collectivity(), units=form.cleaned_data["licences"], by=request.member.user, at=now
+        collectivity=get_current_collectivity(),
+        units=form.cleaned_data["licences"],
+        by=request.member.user,
+        at=now,
+        ends_in=year.ends_on.year if year else None,
     )
     return order.pk
 
 
-def _price_context(units: int, day: datetime.date) -> dict[str, Any]:
-    priced = pricing.price_volume(units, day)
+def _price_context(units: int, day: datetime.date, year: SchoolYear | None) -> dict[str, Any]:
+    priced = pricing.price_volume(units, day, year.ends_on.year if year else None)
     vat = operations.find_collectivity_vat(get_current_collectivity(), priced.product)
     return {
         "priced": priced.at_rate(vat.rate),
         "vat_reason": vat.reason,
-        "better": _find_larger_volume(priced, pricing.list_bands(day), day, rate=vat.rate),
+        "better": _find_larger_volume(priced, day, rate=vat.rate),
     }
 
 
-def _find_larger_volume(
-    priced: PricedLine, bands: Sequence[PriceBand], day: datetime.date, *, rate: Decimal
-) -> LargerVolume | None:
+def _find_larger_volume(priced: PricedLine, day: datetime.date, *, rate: Decimal) -> LargerVolume | None:
     """Return the larger volume that costs less, so that nobody pays more for fewer licences; None if there is none."""
-    next_band = next((band for band in bands if band.from_units > priced.quantity), None)
+    year = priced.school_year
+    next_band = next((band for band in pricing.list_bands(year) if band.from_units > priced.quantity), None)
     if next_band is None:
         return None
-    larger = pricing.price_volume(next_band.from_units, day)
+    larger = pricing.price_volume(next_band.from_units, day, year.ends_on.year)
     return LargerVolume(larger.at_rate(rate)) if larger.amounts.ht < priced.amounts.ht else None

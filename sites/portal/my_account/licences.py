@@ -16,12 +16,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.client_ip import get_client_ip
 from accounts.downloads import limit_downloads
+from core.calendar import date_in_paris
 from core.formatting import pluralize
 from licensing.entitlements import key_entry, operations, overview, teacher_affiliations
 from licensing.entitlements.exceptions import SchoolNotChosen, TooManyGuesses
 from licensing.entitlements.models import Seat, Subscription
 from licensing.entitlements.queries import administered_by, may_see_teachers_of
 from licensing.entitlements.vouchers import render_vouchers
+from licensing.entitlements.wording import describe_start
 from licensing.exceptions import LicensingError
 from sites.portal.my_account.page import SCHOOL_SESSION_KEY, get_licences_context, render_page
 from web.access import signed_in
@@ -62,7 +64,8 @@ def enter_key(request: AuthenticatedRequest) -> HttpResponse:
             " enseignants."
         )
     else:
-        sentence = "Votre licence est active."
+        start = _describe_start(entered)
+        sentence = f"La licence est à vous : utilisable {start}." if start else "Votre licence est active."
     return _respond_success(request, sentence)
 
 
@@ -99,18 +102,25 @@ def assign(request: AuthenticatedRequest) -> HttpResponse:
 
 
 def _describe_assignment(assigned: SeatAssignments, user: User) -> str:
+    start = _describe_start(assigned.seats[0])
     if len(assigned.seats) == 1:
         person = assigned.seats[0].holder
-        sentence = f"La clé est attribuée à {'vous-même' if person == user else person} : la licence est active."
+        active = f"utilisable {start}" if start else "active"
+        sentence = f"La clé est attribuée à {'vous-même' if person == user else person} : la licence est {active}."
     else:
+        active = f"utilisables {start}" if start else "actives"
         sentence = (
-            f"La clé est attribuée à {len(assigned.seats)} enseignants : leurs licences sont actives, et un e-mail "
+            f"La clé est attribuée à {len(assigned.seats)} enseignants : leurs licences sont {active}, et un e-mail "
             "informe chacun d'eux."
         )
     if not assigned.already:
         return sentence
     names = ", ".join(str(teacher) for teacher in assigned.already)
     return f"{sentence} {'Détenait' if len(assigned.already) == 1 else 'Détenaient'} déjà une licence : {names}."
+
+
+def _describe_start(seat: Seat) -> str:
+    return describe_start(seat.subscription.key.entitlement, date_in_paris(timezone.now()))
 
 
 @signed_in

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 _DIGITS = re.compile(r"[0-9]{1,6}")
 
 
-def parse_class_count(text: str) -> int | None:
-    """Return the number of classes in `text`; None if it is not a number."""
+def parse_number(text: str) -> int | None:
+    """Return the number in `text`, of classes or of a year; None if it is none."""
     digits = "".join(text.split())
     return int(digits) if _DIGITS.fullmatch(digits) else None
 
@@ -50,12 +50,21 @@ def storefront(request: HtmxRequest) -> HttpResponse:
 
 def _shop_context(request: HtmxRequest) -> dict[str, Any]:
     day = date_in_paris(timezone.now())
-    offers = order_offers.list_offers(day)
+    years = order_offers.list_years_to_order(day)
+    year = order_offers.choose_year(years, request.GET.get("annee", ""))
+    offers = order_offers.list_offers(year)
     typed = request.GET.get("classes", "")[:12]
-    context: dict[str, Any] = {"offers": offers, "typed": typed, "year": offers[0].tier.school_year if offers else None}
+    context: dict[str, Any] = {
+        "offers": offers,
+        "typed": typed,
+        "years": years,
+        "year": year,
+        # Kept by the links of the page.
+        "year_query": f"&annee={year.ends_on.year}" if year is not None and len(years) > 1 else "",
+    }
     if not (typed.strip() and offers):
         return context
-    classes = parse_class_count(typed) or 0
+    classes = parse_number(typed) or 0
     try:
         chosen, priced = order_offers.find_offer(offers, classes)
     except LicensingError as refusal:
@@ -83,21 +92,26 @@ def start_order(request: AuthenticatedRequest) -> HttpResponse:
     """Draft the order and redirect to it; after signing in (GET), return to the chosen number of classes."""
     user = request.user
     if request.method != "POST":
-        return _redirect_to_shop(request.GET.get("classes", ""))
-    typed = request.POST.get("classes", "")
+        return _redirect_to_shop(request.GET.get("classes", ""), request.GET.get("annee", ""))
+    typed, year = request.POST.get("classes", ""), request.POST.get("annee", "")
     try:
         affiliation = _find_affiliation(user, request.POST.get("etablissement", ""))
         order = operations.create_school_draft(
-            classes=parse_class_count(typed) or 0, affiliation=affiliation, by=user, at=timezone.now()
+            classes=parse_number(typed) or 0,
+            affiliation=affiliation,
+            by=user,
+            at=timezone.now(),
+            ends_in=parse_number(year),
         )
     except LicensingError as refusal:
         messages.error(request, refusal.sentence)
-        return _redirect_to_shop(typed)
+        return _redirect_to_shop(typed, year)
     return redirect("shop_order", pk=order.pk)
 
 
-def _redirect_to_shop(typed: str) -> HttpResponse:
-    return redirect(f"{reverse('shop')}?{urlencode({'classes': typed[:12]})}")
+def _redirect_to_shop(typed: str, year: str) -> HttpResponse:
+    query = {"classes": typed[:12]} | ({"annee": year[:6]} if year else {})
+    return redirect(f"{reverse('shop')}?{urlencode(query)}")
 
 
 def _find_affiliation(user: User, chosen: str) -> Affiliation | None:

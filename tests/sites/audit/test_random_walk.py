@@ -25,7 +25,10 @@ from licensing.billing.transmission.exceptions import PlatformRefuses, PlatformS
 from licensing.billing.transmission.interface import DepositVerdict
 from licensing.billing.transmission.models import Transmission
 from licensing.billing.transmission.operations import give_up, request_transmissions
-from licensing.entitlements.models import SuspensionCause
+from licensing.catalogue.models import SchoolYear
+from licensing.classes import operations as classes
+from licensing.entitlements import operations as entitlements
+from licensing.entitlements.models import Subscription, SuspensionCause
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.models import Order
@@ -93,6 +96,26 @@ class RandomWalk:
 
     def purchase(self):
         PurchaseFactory(current=True, placed=True, collectivity=self.collectivity, at=self.at)
+
+    def order_next_year(self):
+        """Order a year that begins after the walk, which is on sale for that order alone."""
+        ends_on = datetime.date(self.at.year + 2, 8, 31)
+        if self.draw.random() < 0.5:
+            OrderFactory(placed=True, at=self.at, year_ends_on=ends_on)
+        else:
+            PurchaseFactory(placed=True, collectivity=self.collectivity, at=self.at, year_ends_on=ends_on)
+        from_order = self.draw.choice([True, False])
+        SchoolYear.objects.filter(ends_on=ends_on).update(sold_from=None, countdown_from_order=from_order)
+
+    def start_early(self, order):
+        operations.start_early(order_id=order.pk, **self.by())
+
+    def teach(self, order):
+        """Open a class of the buyer's own, which is refused before the first day."""
+        for subscription in Subscription.objects.filter(key__entitlement__order_line__order=order):
+            buyer = order.placed_by
+            seat = entitlements.assign(subscription_id=subscription.pk, teacher=buyer, by=buyer, at=self.at)
+            classes.open_class(seat_id=seat.pk, by=buyer, name="CE1 B", at=self.at)
 
     def clock(self):
         operations.remind_and_lapse(self.at)
@@ -315,13 +338,13 @@ class RandomWalk:
 
     BEGIN = (
         read_statement, read_statement, decide_line, decide_line, decide_line,
-        draft, place, purchase, purchase, clock, order_as_a_person, announce, announce, announce, revoke,
-        deliver, deliver, deliver, refund_in_dashboard, demand_again, transmit, transmit, list_movements,
+        draft, place, purchase, purchase, clock, order_as_a_person, order_next_year, announce, announce, announce,
+        revoke, deliver, deliver, deliver, refund_in_dashboard, demand_again, transmit, transmit, list_movements,
     )  # fmt: skip
     GO_ON = (
         confirm, confirm, pay, pay, upload, refuse, pay_by_card, cancel, prolong, suspend, restore, refund,
         reverse, give_back, move, follow, reinvoice,
-        take_back, correct, withdraw, correct_vat, credit_in_part, credit_in_part,
+        take_back, correct, withdraw, correct_vat, credit_in_part, credit_in_part, start_early, teach,
     )  # fmt: skip
 
 

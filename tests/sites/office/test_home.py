@@ -10,6 +10,7 @@ from django.utils import timezone
 from collectivities.models import AuditEntry
 from imports.enums import ImportState
 from imports.models import ImportRow, SpreadsheetImport
+from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
 from licensing.pools.operations import Demand, allocate_many, revoke
@@ -66,7 +67,9 @@ def test_the_four_counters_add_up_to_the_licences_bought(pool, viewer):
 
 def test_pending_work_comes_first(pool, viewer):
     allocate_units(pool, SchoolFactory(), units=9, at=NOW)
-    Message.objects.update(state=MessageState.SENT, sent_at=NOW - datetime.timedelta(days=16))
+    long_ago = NOW - datetime.timedelta(days=16)
+    Entitlement.objects.update(first_day=long_ago.date())
+    Message.objects.update(state=MessageState.SENT, sent_at=long_ago)
     lost = allocate_units(pool, SchoolFactory(), units=10, at=NOW)
     Message.objects.filter(topic_id=lost.pk).update(state=MessageState.FAILED, reason="Boîte inconnue.")
     shown = page(viewer)

@@ -62,7 +62,7 @@ def test_paid_licences_are_offered_before_provisional_ones(bought, as_):
     paid = create_placed_order(
         by=bought.placed_by, units=2, kind=OrderKind.SHOP, collectivity=None, school=bought.school
     )
-    rights.open_rights(paid, until=None, by=bought.placed_by, at=TERM + DAY)
+    rights.open_rights(paid, until=None, by=bought.placed_by, at=TERM)
     page = visible_text(as_(bought.placed_by).get(PAGE))
     assert re.search(r"Clé à attribuer à vous-même PEPS-\S+ – 0/2 PEPS-\S+ – 0/5, droits temporaires", page)
 
