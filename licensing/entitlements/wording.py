@@ -46,13 +46,7 @@ def describe_start(entitlement: Entitlement, day: datetime.date) -> str:
 
 
 def format_validity(entitlement: Entitlement, day: datetime.date) -> str:
-    """Return the last day as a short date; before the first day and while the order is unpaid, these days too."""
-    if entitlement.begun_on(day):
-        return _format_end(entitlement, day)
-    return f"{_format_end(entitlement, day)}, à partir du {format_short_date(entitlement.first_day)}"
-
-
-def _format_end(entitlement: Entitlement, day: datetime.date) -> str:
+    """Return the last day as a short date; while the order is unpaid, also the current deadline."""
     temporary = entitlement.temporary_until
     if temporary is None or entitlement.over_on(day):
         return format_short_date(entitlement.last_day)

@@ -45,6 +45,12 @@ def put_on_sale(
     return year
 
 
+def sell_next_year(year: SchoolYear, *, sold_from: datetime.date) -> SchoolYear:
+    """Put the year after `year` on sale, and keep `year` on sale beside it; return the next year."""
+    SchoolYear.objects.filter(pk=year.pk).update(sold_until=year.ends_on)
+    return put_on_sale(ends_on=year.ends_on.replace(year=year.ends_on.year + 1), sold_from=sold_from)
+
+
 def get_seller() -> Seller:
     """Return the seller, created at the first call."""
     return Seller.objects.get_or_create(

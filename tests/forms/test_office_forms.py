@@ -22,6 +22,7 @@ from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.orders import PurchaseFactory
 from tests.factories.schools import SchoolFactory, next_uai
+from tests.factories.shop import sell_next_year
 from tests.forms.template_tags import marked_templates
 from tests.forms.walk import FormWalk
 from tests.host_client import HostClient
@@ -174,6 +175,8 @@ def walk_imports(walk, browser):
 
 def walk_purchases(walk, browser):
     draft = PurchaseFactory()
+    year = draft.lines.get().school_year
+    sell_next_year(year, sold_from=year.sold_from)
     walk.open(browser, "/achats/nouveau/?licences=40")
     for path in ("", "commander/", "abandonner/"):
         walk.open(browser, f"/achats/{draft.pk}/{path}")

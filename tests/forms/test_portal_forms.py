@@ -28,7 +28,7 @@ from tests.factories.accounts import (
 from tests.factories.orders import OrderFactory
 from tests.factories.payments import StartedPaymentFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.factories.shop import open_shop
+from tests.factories.shop import open_shop, sell_next_year
 from tests.forms.template_tags import marked_templates
 from tests.forms.walk import FormWalk
 from tests.guide.scenario import create_browser
@@ -136,6 +136,7 @@ def walk_my_account(walk, nimes):
 
 def walk_shop(walk):
     buyer = ShopBuyer()
+    sell_next_year(buyer.year, sold_from=buyer.year.sold_from)
     second = AffiliationFactory(user=buyer.user)
     walk.open(buyer.browser, "/boutique/?classes=3")
     second.delete()

@@ -11,9 +11,11 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from core.calendar import date_in_paris
 from core.formatting import add_nonbreaking_spaces
 from licensing.catalogue import terms
 from licensing.exceptions import LicensingError
+from licensing.orders import offers as order_offers
 from licensing.orders import operations
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Order, OrderKind, OrderState, SettlementMethod
@@ -130,6 +132,7 @@ def _render(
     # What the page shows is what its address will cost.
     place = {name: str(form[name].value() or "") for name in ("country", "postal_code", "vat_number")}
     operations.preview_vat(order, line, **place)
+    several_years = len(order_offers.list_years_to_order(date_in_paris(timezone.now()))) > 1
     context = {
         "order": order,
         "line": line,
@@ -138,5 +141,6 @@ def _render(
         "refusal": refusal,
         "needs_review": operations.needs_review(order),
         "terms_address": terms.get_terms_url(terms.CURRENT),
+        "back_query": f"&annee={line.school_year.ends_on.year}" if several_years else "",
     }
     return render(request, "portal/shop/checkout.html", context, status=status)
