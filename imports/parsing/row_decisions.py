@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from imports.meanings import ANOTHER_ROW_COUNTS
 from imports.parsing.declined_rows import describe_declined, list_declined_rows
-from imports.parsing.repeated_schools import COUNT, ask_repeated_schools, combine_rows
+from imports.parsing.repeated_schools import ask_repeated_schools, combine_rows
 from imports.parsing.rows import add_notes, ignore_row, leave_out_row
 from imports.parsing.school_keys import school_key
 from imports.parsing.shared_numbers import ask_shared_numbers, divide_shared_numbers, find_shared_numbers
@@ -57,8 +57,6 @@ def decide_rows(
         if question is not None:
             questions.append(question.answered_by(answers))
             decided = combine_rows(decided, groups, questions[-1].answer, source, sheets)
-            if source.missing and questions[-1].answer == COUNT:
-                remarks.append("Les lignes de chaque école sont comptées : une licence par ligne.")
     # Rows that were added up are one.
     remark = describe_declined(row for row in decided if not row.ignored) if any(declined.notes.values()) else ""
     return RowDecisions(decided, questions, [remark, *remarks] if remark else remarks)

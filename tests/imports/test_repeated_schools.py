@@ -277,7 +277,8 @@ def test_counted_rows_are_applied_without_a_column_of_numbers(pool):
     )  # fmt: skip
     tasks.read(import_id=spreadsheet_import.pk)
     spreadsheet_import.refresh_from_db()
-    assert spreadsheet_import.layout.remarks == ["Les lignes de chaque école sont comptées : une licence par ligne."]
+    # Said once, by the page: see `test_the_page_recalls_what_became_of_the_rows`.
+    assert spreadsheet_import.layout.remarks == []
     confirm_and_apply(spreadsheet_import)
     assert list(Allocation.objects.values_list("units", flat=True)) == [2, 2, 2]
 
