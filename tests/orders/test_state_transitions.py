@@ -70,7 +70,7 @@ settle      !not_invoiceable paid+     paid+      paid+      paid+      paid+   
 upload      !state           !state    lapsed     placed+    lapsed     lapsed         !state     !state    !state
 refuse      !nothing         !nothing  !nothing   placed     !nothing   lapsed         !nothing   !nothing  !nothing
 confirm     !state           !state    confirmed+ confirmed+ confirmed+ confirmed+     confirmed+ !state    !state
-pay         !state           !state    !state     !state     !state     !state         paid+      paid+     cancelled
+pay         !state           !state    paid+      paid+      paid+      paid+          paid+      paid+     cancelled
 refund      .                .         .          .          .          .              .          !state    cancelled
 reverse     .                .         .          .          .          .              .          confirmed+ cancelled
 cancel      cancelled        cancelled cancelled  cancelled  cancelled  cancelled      cancelled  cancelled cancelled

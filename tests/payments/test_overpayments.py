@@ -47,7 +47,6 @@ def test_what_comes_for_a_cancelled_order_is_recorded_to_be_given_back():
     actions.pay(order)
     order.refresh_from_db()
     assert (order.state, get_surplus(order), list_queue("rembourser")) == (OrderState.CANCELLED, 199, [order])
-    assert_refused("not_in_this_state", actions.pay, OrderFactory(placed=True))
 
 
 def test_a_surplus_is_given_back_from_the_latest_payments_first():

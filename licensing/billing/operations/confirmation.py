@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 
 @transaction.atomic
-def confirm(*, order_id: int, by: User, at: datetime.datetime) -> Invoice:
+def confirm(*, order_id: int, by: User, at: datetime.datetime, by_payment: bool = False) -> Invoice:
     """Confirm that the signed purchase order was received, by post or as a scan; issue the invoice and return it.
 
-    A lapsed order gets its rights back. Idempotent. Raises `NotInThisState` or `IncompleteForInvoice`.
+    `by_payment`: it was not, and a payment that has been recorded stands for it. A lapsed order gets its rights back.
+    Idempotent. Raises `NotInThisState` or `IncompleteForInvoice`.
     """
     order = lock_order(order_id)
     if order.state == OrderState.CONFIRMED:
@@ -41,7 +42,10 @@ def confirm(*, order_id: int, by: User, at: datetime.datetime) -> Invoice:
     scan = order.scans.defer("content").filter(state=ScanState.WAITING).first()
     order.scans.filter(state=ScanState.WAITING).update(state=ScanState.ACCEPTED, decided_at=at, decided_by=by)
     order.state, order.confirmed_at = OrderState.CONFIRMED, at
-    order.received_at = at if scan is None else scan.received_at
+    if scan is not None:
+        order.received_at = scan.received_at
+    elif not by_payment:
+        order.received_at = at
     order.save(update_fields=["state", "confirmed_at", "received_at"])
     invoice = issue_invoice(order, at=at)
     was_suspended = rights.is_suspended(order, at=at)
@@ -51,7 +55,8 @@ def confirm(*, order_id: int, by: User, at: datetime.datetime) -> Invoice:
     order_events.record(
         order,
         "confirmed",
-        f"bon de commande reçu, facture {invoice.number} émise ({formatting.euros(invoice.total_ttc)}).",
+        f"{'règlement' if by_payment else 'bon de commande'} reçu, facture {invoice.number} émise"
+        f" ({formatting.euros(invoice.total_ttc)}).",
         by=by,
         at=at,
     )

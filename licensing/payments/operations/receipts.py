@@ -10,6 +10,7 @@ from django_tenants.utils import tenant_context
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.billing import invoicing
+from licensing.billing import operations as billing_operations
 from licensing.billing.queries import get_balance
 from licensing.orders import rights
 from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NotInThisState
@@ -74,11 +75,12 @@ def record_payment(
     by: User,
     at: datetime.datetime,
 ) -> Payment:
-    """Record a cheque or a transfer for an invoiced order; once fully paid, its rights become firm.
+    """Record a cheque or a transfer for an order; once fully paid, its rights become firm.
 
-    What comes in beyond what is owed is recorded too, as an overpayment. Idempotent: amount, day and reference identify
-    a payment.
-    Raises `NotInThisState`, `BadAmount`, `BadReference` or `InvalidOrderDate`.
+    A payment stands for the signed purchase order, if that is awaited still: the invoice is issued, and rights that had
+    lapsed are restored. What comes in beyond what is owed is recorded too, as an overpayment. Idempotent: amount, day
+    and reference identify a payment. Raises `NotInThisState`, `IncompleteForInvoice`, `BadAmount`, `BadReference` or
+    `InvalidOrderDate`.
     """
     reference = " ".join(reference.split())
     if not reference:
@@ -91,18 +93,7 @@ def record_payment(
     known = same.filter(kind=PaymentKind.RECEIVED, taken_back__isnull=True).first()
     if known is not None:
         return known
-    # Money for an order that is no longer owed is in the bank all the same: it is recorded, to be given back.
-    if order.state not in (OrderState.CONFIRMED, OrderState.PAID, OrderState.CANCELLED) or order.placed_at is None:
-        raise NotInThisState(
-            f"{order} : {order.get_state_display().lower()}. "
-            + (
-                "Confirmez d'abord le bon de commande, qui émet la facture."
-                if order.state in (OrderState.PLACED, OrderState.LAPSED)
-                else "Ouvrez d'abord ses droits, puis confirmez son bon de commande."
-                if order.state == OrderState.IN_REVIEW
-                else "Aucun règlement n'est attendu."
-            )
-        )
+    _check_payable(order, at=at)
     placed_on = date_in_paris(order.placed_at or at)
     if received_on < placed_on:
         raise InvalidOrderDate(
@@ -113,12 +104,33 @@ def record_payment(
         raise BadAmount(f"Indiquez ce qui est arrivé ; vous avez saisi {formatting.euros(amount)}.")
     due = ZERO if order.state == OrderState.CANCELLED else max(ZERO, get_balance(order))
     payment = _create_payment(order, method, amount, received_on, reference, card=None, by=by, at=at)
+    if order.state in (OrderState.PLACED, OrderState.LAPSED):
+        # The invoice states what was received.
+        billing_operations.confirm(order_id=order.pk, by=by, at=at, by_payment=True)
+        order.refresh_from_db()
     if order.state == OrderState.CONFIRMED and amount >= due:
         mark_paid(order, by=by, at=at, opened=True)
     if amount > due:
         surplus = f"{formatting.euros(amount - due)} de trop-perçu, à rendre ou à reporter sur une autre commande."
         order_events.record(order, "paid_in_excess", surplus, by=by, at=at)
     return payment
+
+
+def _check_payable(order: Order, *, at: datetime.datetime) -> None:
+    """Raise `NotInThisState` for a draft, an order in review, and one whose licences expired before its invoice.
+
+    Money for an order that is no longer owed is in the bank all the same: it is recorded, to be given back.
+    """
+    if order.placed_at is None or order.state == OrderState.IN_REVIEW:
+        remedy = (
+            "Ouvrez d'abord ses droits." if order.state == OrderState.IN_REVIEW else "Aucun règlement n'est attendu."
+        )
+        raise NotInThisState(f"{order} : {order.get_state_display().lower()}. {remedy}")
+    if is_school_year_over(order, at=at):
+        raise NotInThisState(
+            f"{order} : l'année scolaire de ses licences est terminée. Annulez-la, puis enregistrez ce qui est arrivé :"
+            " il sera à rendre."
+        )
 
 
 def is_school_year_over(order: Order, *, at: datetime.datetime) -> bool:

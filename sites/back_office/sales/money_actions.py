@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from core.calendar import date_in_paris
 from core.formatting import euros
 from licensing.billing.queries import get_balance
+from licensing.orders import preflight
 from licensing.orders.exceptions import BadAmount
 from licensing.orders.models import Order, OrderState, Payer, PaymentMethod
 from licensing.payments import operations as payment_operations
 from licensing.payments.queries import get_surplus, list_owed_orders
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.forms import ExcessPaymentForm, PaymentRecordForm, SurplusMoveForm, SurplusRefundForm
+from sites.back_office.sales.payer_actions import AWAITING_PURCHASE_ORDER
 
 if TYPE_CHECKING:
     import datetime
@@ -23,12 +25,28 @@ if TYPE_CHECKING:
 #: Payers that most likely pay by mandat administratif; the others pay by cheque.
 _BY_MANDATE = (Payer.COLLECTIVITY, Payer.TOWN_HALL)
 
+_OWED = (*AWAITING_PURCHASE_ORDER, OrderState.CONFIRMED)
+
 
 def _explain_payment(order: Order, _at: datetime.datetime) -> list[str]:
     return [
+        *_explain_missing_purchase_order(order),
         f"{euros(get_balance(order))} sont attendus pour cette commande.",
         "Une fois tout reçu, elle est réglée et ses droits deviennent fermes.",
         "Ils reprennent s'ils étaient suspendus faute de règlement.",
+    ]
+
+
+def _explain_missing_purchase_order(order: Order) -> list[str]:
+    if order.state not in AWAITING_PURCHASE_ORDER:
+        return []
+    missing = [one.sentence for one in preflight.check_order(order).missing]
+    return [
+        (
+            "Son bon de commande signé n'est pas confirmé. Le règlement en tient lieu : la facture est émise, et les"
+            " droits reprennent s'ils avaient pris fin."
+        ),
+        *(["Il manque encore de quoi établir la facture : complétez-le d'abord.", *missing] if missing else []),
     ]
 
 
@@ -63,7 +81,7 @@ def _record_payment(
 
 def _initial_payment(order: Order, at: datetime.datetime) -> dict[str, Any]:
     return {
-        "amount": get_balance(order) if order.state == OrderState.CONFIRMED else None,
+        "amount": get_balance(order) if order.state in _OWED else None,
         "received_on": date_in_paris(at),
         "method": PaymentMethod.TRANSFER if order.payer in _BY_MANDATE else PaymentMethod.CHEQUE,
     }
@@ -124,7 +142,7 @@ MONEY_ACTIONS: tuple[AdminAction[Order], ...] = (
     AdminAction(
         path="reglement",
         label="Enregistrer un règlement",
-        is_available=lambda order: order.state == OrderState.CONFIRMED,
+        is_available=lambda order: order.state in _OWED,
         explanation=_explain_payment,
         run=_record_payment,
         form=PaymentRecordForm,
