@@ -128,7 +128,7 @@ def set_billing_details(order: Order, billing: BillingDetails) -> None:
         validate_email(billing.email.strip())
     except ValidationError:
         raise BadBilling(f"« {billing.email} » n'est pas une adresse e-mail.", "email") from None
-    vat_number = _check_place(billing)
+    vat_number = _check_place(order, billing)
     _check_name(order, billing)
     order.vat_number = vat_number
     for field, column in _COLUMNS.items():
@@ -156,7 +156,7 @@ def set_invoice_references(
     _write_codes(order, siret=siret, siren=order.siren if siren is None else siren)
 
 
-def _check_place(billing: BillingDetails) -> str:
+def _check_place(order: Order, billing: BillingDetails) -> str:
     """Check what VAT depends on; return the VAT number without spaces. Raises `BadBilling`."""
     try:
         country = countries.get_country_code(billing.country)
@@ -168,6 +168,9 @@ def _check_place(billing: BillingDetails) -> str:
     vat_number = "".join(billing.vat_number.split()).upper()
     if not vat_number:
         return ""
+    if (vat_number, billing.country.strip()) == (order.vat_number, order.bill_country):
+        # Perhaps another country's, which the operator set with a reason.
+        return vat_number
     if country not in countries.OTHER_EU_STATES and country not in countries.FRENCH_POSTAL_AREA:
         raise BadBilling(
             "Un numéro de TVA intracommunautaire ne vaut que dans l'Union européenne : laissez ce champ vide.",

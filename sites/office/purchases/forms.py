@@ -12,6 +12,7 @@ from licensing.catalogue.pricing import MAX_UNITS
 from licensing.orders import operations, siret_numbers
 from licensing.orders.models import Payer
 from licensing.orders.operations import BillingDetails
+from licensing.orders.operations.billing_details import FRANCE
 
 if TYPE_CHECKING:
     from licensing.orders.models import Order
@@ -88,6 +89,9 @@ class BillingForm(BillingCodesForm):
     city = forms.CharField(label="Ville", max_length=120)
     email = forms.EmailField(label="Adresse e-mail de la comptabilité", help_text="Elle figure sur la facture.")
 
+    #: Whose country and VAT number are kept: only the operator corrects them.
+    order: Order
+
     field_order = ("name", "address", "address_extra", "postal_code", "city", "email", *BILLING_CODES)
 
     @classmethod
@@ -96,12 +100,19 @@ class BillingForm(BillingCodesForm):
         billing = operations.prefill_billing_details(order)
         initial = {name: getattr(billing, name) for name in cls.base_fields if hasattr(billing, name)}
         initial["siret"] = siret_numbers.format_with_spaces(billing.siret) if billing.siret else ""
-        return cls(data, initial=initial | {"terms_version": terms.CURRENT})
+        form = cls(data, initial=initial | {"terms_version": terms.CURRENT})
+        form.order = order
+        return form
 
     def billing(self) -> BillingDetails:
         """Return the billing details as the operation expects them."""
         names = ("name", "address", "address_extra", "postal_code", "city", "email", *BILLING_CODES)
-        return BillingDetails(payer=Payer.COLLECTIVITY, **{name: self.cleaned_data[name] for name in names})
+        return BillingDetails(
+            payer=Payer.COLLECTIVITY,
+            country=self.order.bill_country or FRANCE,
+            vat_number=self.order.vat_number,
+            **{name: self.cleaned_data[name] for name in names},
+        )
 
 
 class OrderForm(BillingForm):

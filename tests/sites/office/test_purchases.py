@@ -312,6 +312,17 @@ def test_an_invoice_rejected_by_its_platform_is_shown_and_corrected(buyer):
     assert order.service_code == "EDUC"
 
 
+def test_saving_the_billing_page_keeps_the_vat_that_the_operator_corrected(buyer):
+    order = PurchaseFactory(placed=True)
+    operations.correct_vat(
+        order_id=order.pk, treatment="eu_taxable", vat_number="BE0403053608", reason="Siège en Belgique.",
+        by=order.placed_by, at=TERM,
+    )  # fmt: skip
+    assert buyer.post(purchase_url("complete", order.pk), billing_fields(name="Ville")).status_code == 302
+    order.refresh_from_db()
+    assert (order.bill_name, order.vat_number, order.total_vat) == ("Ville", "BE0403053608", 0)
+
+
 def test_an_address_that_changes_vat_is_answered_by_the_new_total(buyer):
     order = PurchaseFactory()
     shown = buyer.get(purchase_url("order", order.pk)).context["basket_fingerprint"]
