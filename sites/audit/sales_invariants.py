@@ -78,6 +78,10 @@ SALES_INVARIANTS = (
         FROM billing_invoice AS invoice JOIN orders_order AS sale ON sale.id = invoice.order_id
         WHERE invoice.kind = 'invoice'
           AND (invoice.total_ht <> sale.total_ht OR invoice.total_ttc <> sale.total_ttc)
+          -- One that was replaced may have had another VAT.
+          AND NOT EXISTS (
+              SELECT FROM billing_invoice AS note WHERE note.corrects_id = invoice.id AND NOT note.is_partial
+          )
         """,
     ),
     CREDIT_NOTES,

@@ -20,15 +20,26 @@ VAT_RULE = (
 )
 _NORMAL_RATE = Decimal("20.00")
 _OVERSEAS_RATES = (Decimal("8.50"), Decimal("2.10"))
-#: A rate of an invoice or credit note that no line of its order has.
+#: A rate of the invoice that counts and no line of its order has; or of a credit note, and not of its invoice.
 _FOREIGN_RATES = """
     SELECT format('facture %s : TVA de %s %%, catégorie %s, que sa commande n''a pas', invoice.number,
                   rate ->> 'vat_rate', rate ->> 'category')
     FROM billing_invoice AS invoice CROSS JOIN LATERAL jsonb_array_elements(invoice.snapshot -> 'rates') AS rate
-    WHERE NOT EXISTS (
+    WHERE invoice.kind = 'invoice'
+      AND NOT EXISTS (SELECT FROM billing_invoice AS note WHERE note.corrects_id = invoice.id)
+      AND NOT EXISTS (
         SELECT FROM orders_orderline AS line
         WHERE line.order_id = invoice.order_id AND line.vat_rate = (rate ->> 'vat_rate')::numeric
           AND line.vat_category = rate ->> 'category' AND line.vat_reason = rate ->> 'reason')
+    UNION ALL
+    SELECT format('avoir %s : TVA de %s %%, catégorie %s, que sa facture n''a pas', note.number, rate ->> 'vat_rate',
+                  rate ->> 'category')
+    FROM billing_invoice AS note JOIN billing_invoice AS invoice ON invoice.id = note.corrects_id
+    CROSS JOIN LATERAL jsonb_array_elements(note.snapshot -> 'rates') AS rate
+    WHERE NOT EXISTS (
+        SELECT FROM jsonb_array_elements(invoice.snapshot -> 'rates') AS invoiced
+        WHERE (invoiced ->> 'vat_rate', invoiced ->> 'category', invoiced ->> 'reason')
+            = (rate ->> 'vat_rate', rate ->> 'category', rate ->> 'reason'))
 """
 
 

@@ -1,8 +1,8 @@
 """What was ordered stays as it was placed: its lines are neither changed nor deleted.
 
-Three things still come to a line: its entitlement, once; until the order is invoiced, another VAT of the same price;
-afterwards, more licences that a credit note takes back. The triggers stand apart for UPDATE and DELETE: lines of drafts
-are changed, so that the table is not append-only as a whole (docs/decisions/0109).
+Three things still come to a line: its entitlement, once; while no invoice of the order counts, another VAT of the same
+price; after an invoice, more licences that a credit note takes back. The triggers stand apart for UPDATE and DELETE: lines
+of drafts are changed, so that the table is not append-only as a whole (docs/decisions/0109).
 """
 
 from django.db import migrations
@@ -35,7 +35,12 @@ BEGIN
         IF before = after THEN
             RETURN NEW;
         END IF;
-        IF NOT EXISTS (SELECT FROM public.billing_invoice WHERE order_id = OLD.order_id)
+        -- No invoice that credit notes do not cancel in whole.
+        IF NOT EXISTS (
+                SELECT FROM public.billing_invoice AS invoice
+                WHERE invoice.order_id = OLD.order_id AND invoice.kind = 'invoice' AND invoice.total_ttc > (
+                    SELECT coalesce(sum(note.total_ttc), 0) FROM public.billing_invoice AS note
+                    WHERE note.corrects_id = invoice.id))
             AND (OLD.order_id, OLD.product_id, OLD.school_year_id, OLD.quantity, OLD.billed_quantity, OLD.description,
                  OLD.taken_back)
               = (NEW.order_id, NEW.product_id, NEW.school_year_id, NEW.quantity, NEW.billed_quantity, NEW.description,

@@ -13,6 +13,7 @@ from licensing.billing.operations.platform_statuses import (
     record_platform_status,
     take_back_platform_status,
 )
+from licensing.billing.operations.vat_after_rejection import reissue_with_vat
 
 __all__ = [
     "cancel",
@@ -24,5 +25,6 @@ __all__ = [
     "record_deposit",
     "record_platform_status",
     "reissue_invoice",
+    "reissue_with_vat",
     "take_back_platform_status",
 ]

@@ -19,6 +19,7 @@ from licensing.orders.operations.locks import lock_order
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Callable
 
     from accounts.models import User
 
@@ -62,10 +63,18 @@ def cancel(
 
 
 @transaction.atomic
-def reissue_invoice(*, invoice_id: int, reason: str, by: User, at: datetime.datetime) -> Invoice:
+def reissue_invoice(
+    *,
+    invoice_id: int,
+    reason: str,
+    by: User,
+    at: datetime.datetime,
+    change: Callable[[Order], None] | None = None,
+) -> Invoice:
     """Cancel an invoice rejected by a platform or its addressee, issue another under a new number; return it.
 
-    Its partial credit notes are issued anew on the other, to the cent.
+    Its partial credit notes are issued anew on the other, to the cent. `change`: what is done to the order between both,
+    while no invoice of it counts.
 
     Raises `NoReason`, `NotInThisState` or `IncompleteForInvoice`.
     """
@@ -83,6 +92,8 @@ def reissue_invoice(*, invoice_id: int, reason: str, by: User, at: datetime.date
     if missing:
         raise IncompleteForInvoice(" ".join(one.sentence for one in missing))
     credit = issue_credit_note(invoice, at=at, reason=reason, replaced=True)
+    if change is not None:
+        change(order)
     by_card = order.state == OrderState.PAID and order.method == SettlementMethod.CARD
     issued = issue_invoice(order, at=at, paid_by_card=by_card)
     for note in invoice.credit_notes.filter(is_partial=True).order_by("pk"):

@@ -46,13 +46,34 @@ def correct_vat(
             f"{order} : {order.get_state_display().lower()}. La TVA se corrige entre la commande et sa facture ; "
             "après, seul un avoir la corrige."
         )
+    if apply_correction(
+        order, treatment=treatment, exemption=exemption, vat_number=vat_number, reason=reason, by=by, at=at
+    ):
+        notifications.notify_buyer(order, notifications.VAT_CORRECTED, at=at)
+    return order
+
+
+def apply_correction(
+    order: Order,
+    *,
+    treatment: str,
+    exemption: str,
+    vat_number: str,
+    reason: str,
+    by: User,
+    at: datetime.datetime,
+) -> bool:
+    """Tax a locked order as the operator chose, and record it; return whether anything changed.
+
+    Raises `NoReason` or `BadBilling`.
+    """
     if not reason.strip():
         raise NoReason("Dites pourquoi la TVA est corrigée : la commande le garde.")
     chosen = _check_treatment(treatment)
     exemption, vat_number = _check_proof(chosen, exemption, vat_number)
     line = order.lines.order_by("pk")[0]
     if (order.vat_treatment, order.vat_number) == (chosen, vat_number) and exemption in ("", line.vat_reason):
-        return order
+        return False
     before = _describe_vat(order, line)
     order.vat_number = vat_number
     apply_treatment(order, chosen, exemption=exemption)
@@ -62,8 +83,7 @@ def correct_vat(
     line.refresh_from_db()
     summary = f"TVA corrigée : {_describe_vat(order, line)}, au lieu de {before} ({reason.strip()})."
     order_events.record(order, "vat_corrected", summary, by=by, at=at)
-    notifications.notify_buyer(order, notifications.VAT_CORRECTED, at=at)
-    return order
+    return True
 
 
 def _check_treatment(treatment: str) -> VatTreatment:

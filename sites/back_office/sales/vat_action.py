@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from core.formatting import euros, percent
+from licensing.billing import operations as billing_operations
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderKind, OrderLine
 from licensing.orders.operations.order_vat import find_expected_treatment
@@ -63,11 +64,14 @@ def describe_vat(order: Order) -> list[str]:
 def _explain_vat_correction(order: Order, _at: datetime.datetime) -> list[str]:
     expected = find_expected_treatment(order)
     place = f"{order.bill_postal_code} {order.bill_city}, {order.bill_country}"
+    rejected = order.invoices.rejected().first()
     sentences = [
         *describe_vat(order),
         f"L'adresse de facturation ({place}) donne : {expected.label}.",
         "Une école paie le même TTC quel que soit le taux ; une collectivité paie le même HT.",
-        "Le bon de commande est établi de nouveau, et l'acheteur reçoit un e-mail.",
+        "Le bon de commande est établi de nouveau, et l'acheteur reçoit un e-mail."
+        if rejected is None
+        else f"Un avoir annule {rejected}, et une facture est émise avec cette TVA ; l'acheteur la reçoit.",
     ]
     if get_waiting_scan(order) is not None:
         sentences.append("Un bon de commande signé est déjà déposé : il porte l'ancien montant.")
@@ -84,22 +88,28 @@ def _correct_vat(
     by: User,
     at: datetime.datetime,
 ) -> str:
-    corrected = operations.correct_vat(
-        order_id=order.pk,
-        treatment=treatment,
-        exemption=exemption,
-        vat_number=vat_number,
-        reason=reason,
-        by=by,
-        at=at,
-    )
+    given: dict[str, Any] = {
+        "order_id": order.pk,
+        "treatment": treatment,
+        "exemption": exemption,
+        "vat_number": vat_number,
+        "reason": reason,
+        "by": by,
+        "at": at,
+    }
+    if order.invoices.rejected().exists():
+        issued = billing_operations.reissue_with_vat(**given)
+        return f"Facture {issued} émise avec cette TVA : {euros(issued.total_ht)} HT, {euros(issued.total_ttc)} TTC."
+    corrected = operations.correct_vat(**given)
     return f"TVA enregistrée : la commande est de {euros(corrected.total_ht)} HT, {euros(corrected.total_ttc)} TTC."
 
 
 VAT_CORRECTION = AdminAction[Order](
     path="tva",
     label="Corriger la TVA",
-    is_available=lambda order: order.kind != OrderKind.GRANT and order.state in VAT_CORRECTABLE,
+    is_available=lambda order: (
+        order.kind != OrderKind.GRANT and (order.state in VAT_CORRECTABLE or order.invoices.rejected().exists())
+    ),
     explanation=_explain_vat_correction,
     run=_correct_vat,
     form=VatCorrectionForm,
