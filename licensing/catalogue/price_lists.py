@@ -102,7 +102,7 @@ def get_next_year(year: SchoolYear) -> SchoolYear:
 
 @transaction.atomic
 def copy_to_next_year(*, school_year_id: int) -> SchoolYear:
-    """Copy a year's prices to the next year and return that year, which is not on sale yet.
+    """Copy a year's prices, and from when it is used, to the next year; return that year, which is not on sale yet.
 
     Raises `NothingToRenew` if there are no prices, `PricesAlreadyExist` if the next year already has some.
     """
@@ -113,6 +113,8 @@ def copy_to_next_year(*, school_year_id: int) -> SchoolYear:
         raise NothingToRenew(f"L'année {year} n'a pas de tarif à reconduire.")
     if after.tiers.exists() or after.bands.exists():
         raise PricesAlreadyExist(f"L'année {after} a déjà des tarifs : rien n'a été copié. Modifiez-les directement.")
+    after.usable_at_once, after.countdown_from_order = year.usable_at_once, year.countdown_from_order
+    after.save(update_fields=["usable_at_once", "countdown_from_order"])
     SchoolTier.objects.bulk_create(
         SchoolTier(
             product_id=tier.product_id,

@@ -144,6 +144,7 @@ def _describe_provenance(entitlement: Entitlement) -> dict[str, Any]:
     return {
         "licence": str(entitlement.product),
         "provenance": entitlement.collectivity.name if entitlement.collectivity else "achetée en boutique",
+        "valable à partir du": entitlement.first_day,
         "valable jusqu'au": entitlement.last_day,
     }
 

@@ -35,7 +35,15 @@ if TYPE_CHECKING:
 class EntitlementAdmin(ReadOnlyAdminMixin, ModelAdmin):
     """Entitlements, which keys are minted from."""
 
-    list_display = ("__str__", "collectivity", "last_day", "provisional_until", "unpaid_until", "suspended_at")
+    list_display = (
+        "__str__",
+        "collectivity",
+        "first_day",
+        "last_day",
+        "provisional_until",
+        "unpaid_until",
+        "suspended_at",
+    )
     list_filter = ("last_day", ("suspended_at", admin.EmptyFieldListFilter))
     list_select_related = ("collectivity", "product")
 

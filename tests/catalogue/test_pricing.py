@@ -126,7 +126,9 @@ def test_missing_prices_are_listed_for_the_operator(db):
     put_on_sale()
     june = datetime.date(2027, 6, 15)
     assert "reconduisez les tarifs" in missing(june)
+    SchoolYear.objects.filter(pk=current.pk).update(usable_at_once=True, countdown_from_order=True)
     after = price_lists.copy_to_next_year(school_year_id=current.pk)
+    assert (after.usable_at_once, after.countdown_from_order, after.sold_until) == (True, True, None)
     assert "n'a pas encore de date de vente" in missing(june)
     after.sold_from = june
     after.save()

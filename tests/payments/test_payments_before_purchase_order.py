@@ -29,7 +29,7 @@ def test_a_transfer_invoices_pays_and_restores_an_order_without_its_purchase_ord
     assert list_violations() == set()
 
 
-def test_the_purchase_order_of_a_paid_order_is_not_said_to_be_received():
+def test_a_purchase_order_that_never_came_is_not_recorded_as_received():
     order = OrderFactory(lapsed=True)
     actions.pay(order, at=at_day(60))
     order.refresh_from_db()

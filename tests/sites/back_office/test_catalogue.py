@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import html
 from decimal import Decimal
 from typing import Any
 
@@ -44,12 +45,12 @@ def formset_fields(prefix, listed, fields):
     return sent
 
 
-def post_year(operator, year, *, tiers=None, bands=None, sold_from="2026-06-01"):
+def post_year(operator, year, *, tiers=None, bands=None, sold_from="2026-06-01", **settings):
     """Post the year's page with these price lists; return the response."""
     tiers = tiers if tiers is not None else [(tier, values(tier)) for tier in year.tiers.order_by("from_classes")]
     if bands is None:
         bands = [(band, (band.from_units, band.unit_ht)) for band in year.bands.order_by("from_units")]
-    sent = {"sold_from": sold_from}
+    sent = {"sold_from": sold_from} | settings
     sent |= formset_fields("tiers", tiers, ("from_classes", "to_classes", "price_ttc"))
     sent |= formset_fields("bands", bands, ("from_units", "unit_ht"))
     return operator.post(f"/admin/catalogue/schoolyear/{year.pk}/change/", sent)
@@ -70,6 +71,31 @@ def test_the_bounds_of_all_tiers_are_moved_at_once(operator, year):
     assert post_year(operator, year, tiers=listed).status_code == 302
     assert bounds(year) == moved
     assert "2 à 6\u00a0classes 199,00\u00a0€ TTC" in LogEntry.objects.get().change_message
+
+
+def test_the_seller_says_until_when_a_year_is_sold_and_from_when_it_is_used(operator, year):
+    settings = {"sold_until": "2027-07-15", "usable_at_once": "on", "countdown_from_order": "on"}
+    assert post_year(operator, year, **settings).status_code == 302
+    year.refresh_from_db()
+    assert (year.sold_until, year.usable_at_once, year.countdown_from_order) == (datetime.date(2027, 7, 15), True, True)
+    history = LogEntry.objects.get().change_message.replace("\u00a0", " ")
+    assert "jusqu'au 15 juillet 2027 inclus. Utilisable dès la commande, 45 jours comptés de la commande." in history
+
+
+@pytest.mark.parametrize(
+    ("sold_from", "sold_until", "message"),
+    [
+        ("2026-06-01", "2026-05-31", "Choisissez un jour entre le 1er juin 2026 et le 31 août 2027."),
+        ("2026-06-01", "2027-09-01", "Choisissez un jour entre le 1er juin 2026 et le 31 août 2027."),
+        ("", "2027-07-15", "Indiquez d'abord le premier jour de vente."),
+    ],
+)
+def test_a_last_day_of_sale_outside_the_sale_is_refused(operator, year, sold_from, sold_until, message):
+    answer = post_year(operator, year, sold_from=sold_from, sold_until=sold_until)
+    assert answer.status_code == 200
+    assert message in html.unescape(answer.content.decode()).replace("\u00a0", " ")
+    year.refresh_from_db()
+    assert year.sold_until is None
 
 
 def test_a_list_is_typed_from_nothing(operator, year):
