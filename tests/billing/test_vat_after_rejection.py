@@ -57,6 +57,14 @@ def test_the_next_invoice_has_the_corrected_vat_and_the_first_stays_as_it_was(ni
     assert (list_violations(), list(find_vat_violations())) == (set(), [])
 
 
+def test_the_total_of_an_order_credited_in_part_stays(nimes):
+    """The partial credit note is issued anew to the cent: of another total it would be another part."""
+    order = PurchaseFactory(confirmed=True)
+    actions.credit(order, licences=10)
+    reject(order)
+    assert "repris par un avoir partiel" in assert_refused("not_in_this_state", reissue, order)
+
+
 def test_vat_stays_that_of_an_invoice_that_nothing_cancels(db):
     order = OrderFactory(confirmed=True)
     assert_refused("not_in_this_state", reissue, order)

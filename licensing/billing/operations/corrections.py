@@ -73,8 +73,8 @@ def reissue_invoice(
 ) -> Invoice:
     """Cancel an invoice rejected by a platform or its addressee, issue another under a new number; return it.
 
-    Its partial credit notes are issued anew on the other, to the cent. `change`: what is done to the order between both,
-    while no invoice of it counts.
+    Its partial credit notes are issued anew on the other, to the cent. `change`: what is done to the order between
+    both, while no invoice of it counts.
 
     Raises `NoReason`, `NotInThisState` or `IncompleteForInvoice`.
     """

@@ -35,7 +35,8 @@ def reissue_with_vat(
     """Reissue an order's rejected invoice with the VAT that `correct_vat` would give it; return the new invoice.
 
     Both happen at once: an order has never another VAT than its invoice. Raises what `correct_vat` and
-    `reissue_invoice` do; `NotInThisState` also where nothing would change, or the total of what was paid would.
+    `reissue_invoice` do; `NotInThisState` also where nothing would change, or the total would although something was
+    paid, or credited in part.
     """
     order = lock_order(order_id)
     rejected = order.invoices.rejected().first()
@@ -49,6 +50,11 @@ def reissue_with_vat(
         )
         if not applied:
             raise NotInThisState(f"{order} a déjà cette TVA : refaites sa facture telle quelle.")
+        if order.credited and order.total_ttc != before:
+            raise NotInThisState(
+                f"{formatting.euros(order.credited)} sont repris par un avoir partiel, et le total changerait : annulez"
+                " la commande, et passez-en une autre."
+            )
         if received > 0 and order.total_ttc != before:
             raise NotInThisState(
                 f"{formatting.euros(received)} sont reçus, et le total passerait de {formatting.euros(before)} à"

@@ -125,7 +125,7 @@ class InvoiceAdmin(TransmissionPages, DepositBatchActions, ActionAdmin[Invoice])
         return str(dict(PlatformStatus._meta.get_field("state").flatchoices).get(state, "–"))  # noqa: SLF001 - documented
 
     def status_sentences(self, row: Invoice) -> list[str]:
-        """Return what credit notes took back of the invoice, how its transmission went, and whether it was turned down."""
+        """Return what credit notes took back, how the transmission went, and whether the invoice was turned down."""
         notes = row.credit_notes.defer("xml", "snapshot").order_by("pk")
         sentences = [
             f"{'Reprise en partie' if one.is_partial else 'Annulée'} par l'avoir {one}, de {self.money(one)}."
