@@ -62,6 +62,20 @@ def test_a_statement_that_goes_on_from_another_repeats_none_of_its_lines(write):
     assert upload(both, write=write).stored == 0
 
 
+def test_a_statement_whose_movements_cancel_out_repeats_nothing_either():
+    """A cheque that came in and bounced: what the next statement has alike is another cheque."""
+    bounced = replace(FILE, lines=(replace(ALIKE, day=LAST), FileLine("-199.00", "IMPAYE", day=LAST)))
+    upload(bounced)
+    assert upload(bounced).known == 2
+    assert upload(bounced.followed_by(replace(ALIKE, day=LAST))).stored == 1
+
+
+def test_a_statement_without_movement_is_stored_once():
+    for expected in (1, 1):
+        assert upload(replace(FILE, lines=())).stored == 0
+        assert BankStatement.objects.count() == expected
+
+
 def test_the_last_day_alone_repeats_the_lines_of_its_month():
     """It begins on the day where the month ends, as banks date opening balances, but not from its balance."""
     upload(replace(FILE, lines=(FileLine("30.00"), replace(ALIKE, day=LAST))))

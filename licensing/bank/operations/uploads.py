@@ -134,19 +134,22 @@ def _format_account(account: str) -> str:
 
 
 def _is_apart(known: BankStatement, parsed: ParsedStatement) -> bool:
-    """Whether no line can be in both: one ends before the other begins, or the other goes on from its balance."""
-    for first, second in ((known, parsed), (parsed, known)):
-        if first.closing_on < second.opening_on:
-            return True
-        if (
-            first.closing_on == second.opening_on
-            and first.closing_balance == second.opening_balance
-            # Without movement in one of them, the balances would be the same in a statement and its repetition.
-            and first.closing_balance != first.opening_balance
-            and second.closing_balance != second.opening_balance
-        ):
-            return True
-    return False
+    """Whether no line can be in both: one ends before the other begins, or the other goes on from its balance.
+
+    In doubt they are apart: a line that is stored twice is seen, one that is left out is not.
+    """
+    if _summarize(known) == _summarize(parsed):
+        return False
+    return any(
+        first.closing_on < second.opening_on
+        or (first.closing_on == second.opening_on and first.closing_balance == second.opening_balance)
+        for first, second in ((known, parsed), (parsed, known))
+    )
+
+
+def _summarize(one: BankStatement | ParsedStatement) -> tuple[object, ...]:
+    """Return what two copies of one statement have in common."""
+    return one.opening_on, one.opening_balance, one.closing_on, one.closing_balance
 
 
 def _check_format(parsed: ParsedStatement, name: str, known: Iterable[BankStatement]) -> None:
