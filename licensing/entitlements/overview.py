@@ -142,6 +142,11 @@ class PrincipalOverview:
         return [card for card in self.cards if card.is_current]
 
     @property
+    def lists_teachers_by_card(self) -> bool:
+        """Whether each current subscription lists the teachers of the school: it is the only one of its year."""
+        return len({card.subscription.key.entitlement.last_day for card in self.current}) == len(self.current)
+
+    @property
     def past(self) -> list[SubscriptionCard]:
         return [card for card in self.cards if not card.is_current]
 

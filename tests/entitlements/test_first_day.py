@@ -106,7 +106,10 @@ def test_teachers_who_have_a_licence_this_year_are_listed_for_the_next(upcoming,
         (upcoming, TOMORROW, [False]),
     ]
     assert page.offers[0].subscription == current
-    assert not page.own_unit
+    assert (page.own_unit, page.waiting, page.lists_teachers_by_card) == (False, [], True)
+    create_subscription(size=3, school=school, principal=principal)
+    page = overview.of_principal(principal, at=TERM)
+    assert (page.waiting, page.lists_teachers_by_card) == ([], False)
 
 
 def test_a_principal_and_a_teacher_read_from_when_a_licence_is_used(upcoming, principal):
