@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -178,7 +179,8 @@ def test_an_order_s_movements_after_the_period_are_not_read(nimes):
 
 def test_an_invoice_made_anew_for_another_payer_takes_what_was_paid_along(nimes):
     order = OrderFactory(paid=True)
-    invoice, later = order.invoices.get(), {"by": OperatorFactory(), "at": TERM + DAY}
+    invoice = order.invoices.get()
+    later: dict[str, Any] = {"by": OperatorFactory(), "at": TERM + DAY}
     billing.record_platform_status(invoice_id=invoice.pk, state="rejected", reason="SIRET inconnu", **later)
     payer = BillingDetailsFactory(name="Département du Gard", siret="22300001900008")
     billing.correct_billing_details(order_id=order.pk, billing=payer, **later)
