@@ -63,9 +63,9 @@ def test_a_line_pays_several_orders_in_one_transaction(sold):
         (sold.pk, Decimal(199), "cheque"), (other.pk, Decimal(49), "cheque")
     ]  # fmt: skip
     # One that fails undoes the other.
-    third, draft = OrderFactory(confirmed=True), OrderFactory(placed=True)
-    chosen = ChosenMatch(shares=(share(third, "199.00"), share(draft, "199.00")))
-    assert "Confirmez d'abord" in assert_refused("not_in_this_state", book, line_of("398.00"), chosen)
+    third, unopened = OrderFactory(confirmed=True), OrderFactory(in_review=True)
+    chosen = ChosenMatch(shares=(share(third, "199.00"), share(unopened, "199.00")))
+    assert "Ouvrez d'abord ses droits" in assert_refused("not_in_this_state", book, line_of("398.00"), chosen)
     assert not third.payments.exists()
     assert line.state == LineState.BOOKED
 

@@ -74,7 +74,7 @@ def test_the_books_are_sound_in_every_order_state(sold):
     assert set(Order.objects.values_list("state", flat=True)) == {
         "draft", "placed", "lapsed", "confirmed", "paid", "cancelled"
     }  # fmt: skip
-    assert Invoice.objects.count() == 11
+    assert Invoice.objects.count() == 12
     assert broken() == set()
 
 
