@@ -6,6 +6,7 @@ import datetime
 import io
 import random
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
@@ -145,6 +146,12 @@ class MoneyYear:
     def cancel(self, order):
         billing.cancel(order_id=order.pk, reason="Double.", **self.by())
 
+    def credit(self, order):
+        """Take a part back: classes, money, or both; a card is refunded for it."""
+        licences, amount = self.draw.choice([(1, None), (1, 30), (0, order.total_ttc / 3)])
+        amount = None if amount is None else Decimal(amount).quantize(CENT)
+        actions.credit(order, licences=licences, amount=amount, at=self.at)
+
     def correct_and_reinvoice(self, _order):
         """Make an invoice anew, that its addressee rejected, mostly for another payer: paid or not."""
         orders = list(Order.objects.filter(state=self.draw.choice(["confirmed", "paid"])).order_by("-pk")[:5])
@@ -161,4 +168,4 @@ class MoneyYear:
         billing.reissue_invoice(invoice_id=invoice.pk, reason="Rejet.", **self.by())
 
     ACTS = (pay, pay, pay, pay, pay_by_card, refund_card, reverse, give_back, give_back, move, move, cancel,
-            correct_and_reinvoice)  # fmt: skip
+            credit, correct_and_reinvoice)  # fmt: skip
