@@ -44,8 +44,12 @@ class InvoiceRoute(models.TextChoices):
 
 
 def get_route(buyer_kind: str) -> InvoiceRoute | None:
-    """Return the way by which invoices reach buyers of this kind; None where no platform leads to them."""
-    routes = {BuyerKind.PUBLIC: InvoiceRoute.CHORUS_PRO, BuyerKind.TAXABLE: InvoiceRoute.PLATFORM}
+    """Return the way by which invoices reach buyers of this kind; None where no platform leads to them.
+
+    An approved platform may also take those of public bodies, and hands them to Chorus Pro.
+    """
+    to_public = InvoiceRoute.PLATFORM if settings.APPROVED_PLATFORM_TAKES_PUBLIC else InvoiceRoute.CHORUS_PRO
+    routes = {BuyerKind.PUBLIC: to_public, BuyerKind.TAXABLE: InvoiceRoute.PLATFORM}
     return routes.get(BuyerKind(buyer_kind))
 
 
@@ -61,13 +65,20 @@ class InvoiceQuerySet(LockableQuerySet["Invoice"]):
 
     def rejected(self) -> Self:
         """Keep current invoices whose latest status is a rejection: they are to be reissued."""
-        # Narrows to invoices that were ever rejected, so that the latest status is not computed for the others.
-        rejections = PlatformStatus.objects.effective().filter(state__in=REJECTED_STATES)
+        return self._currently_in(REJECTED_STATES)
+
+    def disputed(self) -> Self:
+        """Keep current invoices that their buyer disputes: they wait for an answer."""
+        return self._currently_in(frozenset({PlatformState.DISPUTED}))
+
+    def _currently_in(self, states: frozenset[PlatformState]) -> Self:
+        # Narrows to invoices that were ever so, so that the latest status is not computed for the others.
+        ever = PlatformStatus.objects.effective().filter(state__in=states)
         return (
             self.current()
-            .filter(pk__in=rejections.values("invoice"))
+            .filter(pk__in=ever.values("invoice"))
             .alias(latest_status=latest_platform_status())
-            .filter(latest_status__in=REJECTED_STATES)
+            .filter(latest_status__in=states)
         )
 
 
@@ -185,6 +196,7 @@ class PlatformState(models.TextChoices):
     APPROVED = "approved", "Approuvée"
     IN_PAYMENT = "in_payment", "Mise en paiement"
     SUSPENDED = "suspended", "Suspendue"
+    DISPUTED = "disputed", "En litige"
     COMPLETED = "completed", "Complétée"
     TO_RECYCLE = "to_recycle", "À recycler"
     COLLECTED = "collected", "Encaissée"
@@ -193,7 +205,7 @@ class PlatformState(models.TextChoices):
 #: Final states: only a new invoice can follow.
 REJECTED_STATES = frozenset({PlatformState.REJECTED, PlatformState.REFUSED})
 #: States that say why.
-REASONED_STATES = REJECTED_STATES | {PlatformState.SUSPENDED, PlatformState.TO_RECYCLE}
+REASONED_STATES = REJECTED_STATES | {PlatformState.DISPUTED, PlatformState.SUSPENDED, PlatformState.TO_RECYCLE}
 #: States of an invoice that is being paid, or was: no other invoice replaces it.
 PAYING_STATES = frozenset({PlatformState.IN_PAYMENT, PlatformState.COLLECTED})
 
@@ -234,7 +246,8 @@ class PlatformStatus(models.Model):
             models.CheckConstraint(
                 name="platform_status_says_why",
                 condition=(
-                    ~Q(state__in=["refused", "rejected", "suspended", "to_recycle"]) & Q(takes_back__isnull=True)
+                    ~Q(state__in=["refused", "rejected", "disputed", "suspended", "to_recycle"])
+                    & Q(takes_back__isnull=True)
                 )
                 | ~Q(reason=""),
             ),

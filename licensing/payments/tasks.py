@@ -9,6 +9,7 @@ from procrastinate import RetryStrategy
 
 from jobs.periodic_tasks import periodic_task
 from jobs.tasks import task
+from licensing.payments import collection_statements
 from licensing.payments.card import provider_calls
 from licensing.payments.models import SEALED_PAYMENTS, CardPayment
 
@@ -38,6 +39,12 @@ def poll_open_payments() -> None:
 def poll_charges() -> None:
     """Poll the provider for refunds of recent charges without a webhook event."""
     provider_calls.poll_charges(at=timezone.now(), within=datetime.timedelta(days=180))
+
+
+@periodic_task(every=datetime.timedelta(minutes=10))
+def declare_collections() -> None:
+    """Declare what businesses paid to the approved platform that took their invoices."""
+    collection_statements.declare_collections(at=timezone.now())
 
 
 @periodic_task(every=datetime.timedelta(minutes=10))

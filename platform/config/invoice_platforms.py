@@ -5,10 +5,15 @@ from __future__ import annotations
 from django.core.exceptions import ImproperlyConfigured
 
 from config import env
-from licensing.billing.transmission.accounts import ChorusProAccount
+from licensing.billing.transmission.accounts import ApprovedPlatformAccount, ChorusProAccount
 
 #: Route of an invoice → the class that sends it.
-_CLASSES = {"chorus_pro": "licensing.billing.transmission.chorus_pro.ChorusPro"}
+_CLASSES = {
+    "chorus_pro": "licensing.billing.transmission.chorus_pro.ChorusPro",
+    "platform": "licensing.billing.transmission.approved_platform.ApprovedPlatform",
+}
+# Of the number that the administration gives an approved platform.
+_NUMBER_LENGTH = 4
 
 
 def read_chorus_pro() -> ChorusProAccount | None:
@@ -30,7 +35,43 @@ def read_chorus_pro() -> ChorusProAccount | None:
     )
 
 
+def read_approved_platform() -> ApprovedPlatformAccount | None:
+    """Return the account at the approved platform; None without any. Raises `ImproperlyConfigured` as above."""
+    names = (
+        "APPROVED_PLATFORM_URL",
+        "APPROVED_PLATFORM_TOKEN_URL",
+        "APPROVED_PLATFORM_CLIENT_ID",
+        "APPROVED_PLATFORM_CLIENT_SECRET",
+    )
+    values = [env.text(name, "") for name in names]
+    if not any(values):
+        return None
+    if not all(values):
+        raise ImproperlyConfigured(f"{', '.join(names)} are set together, or not at all.")
+    base_url, token_url, client_id, client_secret = values
+    number, name = read_reporting_platform()
+    return ApprovedPlatformAccount(
+        client_id=client_id,
+        client_secret=client_secret,
+        token_url=token_url,
+        base_url=base_url,
+        organization=env.text("APPROVED_PLATFORM_ORGANIZATION", ""),
+        number=number,
+        name=name,
+    )
+
+
+def read_reporting_platform() -> tuple[str, str]:
+    """Return number and name of the platform that reports go through, also where files are given to it by hand."""
+    number, name = env.text("APPROVED_PLATFORM_NUMBER", ""), env.text("APPROVED_PLATFORM_NAME", "")
+    if bool(number) != bool(name) or len(number) not in (0, _NUMBER_LENGTH):
+        raise ImproperlyConfigured(
+            "APPROVED_PLATFORM_NUMBER (four characters) and APPROVED_PLATFORM_NAME are set together, or not at all."
+        )
+    return number, name
+
+
 def read_platforms() -> dict[str, tuple[str, object]]:
     """Return the class that sends and its account, by the route of invoices: those whose account is configured."""
-    accounts = {"chorus_pro": read_chorus_pro()}
+    accounts: dict[str, object] = {"chorus_pro": read_chorus_pro(), "platform": read_approved_platform()}
     return {route: (_CLASSES[route], account) for route, account in accounts.items() if account is not None}

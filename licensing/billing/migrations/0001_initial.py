@@ -158,6 +158,7 @@ class Migration(migrations.Migration):
                             ("approved", "Approuvée"),
                             ("in_payment", "Mise en paiement"),
                             ("suspended", "Suspendue"),
+                            ("disputed", "En litige"),
                             ("completed", "Complétée"),
                             ("to_recycle", "À recycler"),
                             ("collected", "Encaissée"),
@@ -259,7 +260,9 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(
-                        models.Q(("state__in", ["refused", "rejected", "suspended", "to_recycle"]), _negated=True),
+                        models.Q(
+                            ("state__in", ["refused", "rejected", "disputed", "suspended", "to_recycle"]), _negated=True
+                        ),
                         ("takes_back__isnull", True),
                     ),
                     models.Q(("reason", ""), _negated=True),

@@ -39,8 +39,16 @@ _TRANSITIONS: dict[str, frozenset[PlatformState]] = {
     PlatformState.DEPOSITED: _ANY - {PlatformState.DEPOSITED},
     PlatformState.RECEIVED: _ANY - {PlatformState.DEPOSITED, PlatformState.RECEIVED},
     PlatformState.APPROVED: frozenset(
-        {PlatformState.IN_PAYMENT, PlatformState.COLLECTED, PlatformState.REFUSED, PlatformState.SUSPENDED}
+        {
+            PlatformState.IN_PAYMENT,
+            PlatformState.COLLECTED,
+            PlatformState.DISPUTED,
+            PlatformState.REFUSED,
+            PlatformState.SUSPENDED,
+        }
     ),
+    # Settled between buyer and seller, or given up.
+    PlatformState.DISPUTED: _ANY - {PlatformState.DEPOSITED, PlatformState.RECEIVED, PlatformState.DISPUTED},
     PlatformState.IN_PAYMENT: frozenset({PlatformState.COLLECTED}),
     PlatformState.SUSPENDED: REJECTED_STATES | {PlatformState.COMPLETED},
     # Addressed anew on Chorus Pro, it is deposited again under its number.

@@ -20,8 +20,9 @@ class InvoiceParcel:
     # Ours, unique: the same parcel sent twice has the same.
     tracking_id: str
     number: str
-    # `InvoiceKind`.
+    # `InvoiceKind` and `BuyerKind`.
     kind: str
+    buyer_kind: str
     issued_on: datetime.date
     seller_siret: str
     # Empty where the buyer has none; the SIREN is also given of those with a SIRET.
@@ -92,7 +93,16 @@ class DeclaredState:
     tracking_id: str
     state: PlatformState
     at: datetime.datetime
+    made_at: datetime.datetime
     amounts: tuple[RateAmount, ...]
+    # Why an amount went back; empty where all came in.
+    comment: str
+    # `InvoiceKind` of the invoice, and its parties; the buyer's numbers are empty where it has none.
+    invoice_kind: str
+    seller_name: str
+    buyer_name: str
+    buyer_siret: str
+    buyer_siren: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,10 @@ from licensing.billing.transmission.interface import (
     RateAmount,
     SentTransmission,
 )
+from licensing.orders import siret_numbers
 
 if TYPE_CHECKING:
+    from licensing.billing.invoicing.invoice_snapshot import BuyerSnapshot
     from licensing.billing.models import Invoice
     from licensing.billing.transmission.models import Transmission
 
@@ -29,10 +31,11 @@ def build_parcel(transmission: Transmission, *, at: datetime.datetime) -> Invoic
         tracking_id=transmission.tracking_id,
         number=invoice.number,
         kind=invoice.kind,
+        buyer_kind=invoice.buyer_kind,
         issued_on=invoice.issued_on,
         seller_siret=invoice.snapshot["seller"]["siret"],
         buyer_siret=buyer["siret"],
-        buyer_siren=buyer["siren"],
+        buyer_siren=_get_siren(buyer),
         file_name=f"{invoice.number}.pdf",
         pdf=bytes(get_or_create_document(invoice, at=at).content),
         xml=invoice.xml,
@@ -55,15 +58,23 @@ def describe_sent(transmission: Transmission) -> SentTransmission:
 
 
 def build_declared_state(transmission: Transmission) -> DeclaredState:
-    """Return the state that a transmission declares, of its content: « state », « at », « amounts »."""
-    content = transmission.content
+    """Return the state that a transmission declares, of its content: « state », « at », « amounts », « comment »."""
+    content, invoice = transmission.content, _get_invoice(transmission)
+    buyer = invoice.snapshot["buyer"]
     return DeclaredState(
         tracking_id=transmission.tracking_id,
         state=PlatformState(content["state"]),
         at=datetime.datetime.fromisoformat(content["at"]),
+        made_at=transmission.asked_at,
         amounts=tuple(
             RateAmount(rate=Decimal(one["rate"]), amount=Decimal(one["amount"])) for one in content["amounts"]
         ),
+        comment=content.get("comment", ""),
+        invoice_kind=invoice.kind,
+        seller_name=invoice.snapshot["seller"]["name"],
+        buyer_name=buyer["name"],
+        buyer_siret=buyer["siret"],
+        buyer_siren=_get_siren(buyer),
     )
 
 
@@ -76,6 +87,11 @@ def build_declaration(transmission: Transmission) -> Declaration:
         ends_on=datetime.date.fromisoformat(content["ends_on"]),
         content=content,
     )
+
+
+def _get_siren(buyer: BuyerSnapshot) -> str:
+    # Older snapshots have it only where there is no SIRET.
+    return buyer.get("siren") or buyer["siret"][: siret_numbers.SIREN_LENGTH]
 
 
 def _get_invoice(transmission: Transmission) -> Invoice:

@@ -35,12 +35,14 @@ class TurnedDownFilter(admin.SimpleListFilter):
     parameter_name = "attend"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """Return the one choice."""
-        return [("rejetees", "rejetée ou refusée, à refaire")]
+        """Return the choices."""
+        return [("rejetees", "rejetée ou refusée, à refaire"), ("litiges", "en litige, à répondre")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
-        """Keep the invoices to reissue."""
-        return cast("InvoiceQuerySet", queryset).rejected() if self.value() == "rejetees" else queryset
+        """Keep the invoices to reissue, or those that their buyer disputes."""
+        invoices = cast("InvoiceQuerySet", queryset)
+        kept = {"rejetees": invoices.rejected, "litiges": invoices.disputed}.get(self.value() or "")
+        return kept() if kept else queryset
 
 
 class StatusInline(ReadOnlyAdminMixin, TabularInline):

@@ -1,0 +1,231 @@
+"""An approved platform, by the API that they all have: XP Z12-013, « Flow Service » 1.3 (docs/decisions/0117).
+
+What is sent is a « flow »: a Factur-X, a life-cycle message (CDAR) or a report (FRR), with our key as its tracking id.
+The platform acknowledges a flow or not; what becomes of an invoice arrives as life-cycle messages, flows of theirs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from licensing.billing.models import REASONED_STATES, InvoiceKind, PlatformState
+from licensing.billing.transmission import cdar, e_reporting_xml
+from licensing.billing.transmission.exceptions import NotSupported, PlatformRefuses
+from licensing.billing.transmission.interface import DepositVerdict, PlatformStory, StoryEntry
+from licensing.billing.transmission.lifecycle_inbox import LifecycleInbox
+from licensing.billing.transmission.platform_http import PlatformHttp
+from licensing.orders import siret_numbers
+from licensing.orders.buyer_kinds import BuyerKind
+
+if TYPE_CHECKING:
+    from licensing.billing.transmission.accounts import ApprovedPlatformAccount
+    from licensing.billing.transmission.interface import Declaration, DeclaredState, InvoiceParcel, SentTransmission
+
+_INVOICE, _LIFECYCLE, _REPORT = "Factur-X", "CDAR", "FRR"
+# Our Factur-X have the profile EN 16931.
+_PROFILE: Final = "CIUS"
+_NOT_APPLICABLE: Final = "NotApplicable"
+_RULES: Final = {BuyerKind.TAXABLE: "B2B", BuyerKind.PUBLIC: "B2G"}
+#: Largest page of a search that the norm allows.
+_PAGE: Final = 100
+# UNTDID 1001.
+_TYPES = {InvoiceKind.INVOICE: "380", InvoiceKind.CREDIT_NOTE: "381"}
+# Acknowledgement of a flow that the platform has already: our request was repeated.
+_REPEATED = "AlreadyExistingFlow"
+# Motive of a 213 where the invoice's number is known already.
+_KNOWN_NUMBER = ("(REJ_UNI)", "(DOUBLON)")
+#: Status of XP Z12-012 → ours. 201, 202 and 204 change nothing for the seller.
+_STATES: Final = {
+    200: PlatformState.DEPOSITED,
+    203: PlatformState.RECEIVED,
+    205: PlatformState.APPROVED,
+    206: PlatformState.DISPUTED,
+    207: PlatformState.DISPUTED,
+    208: PlatformState.SUSPENDED,
+    209: PlatformState.COMPLETED,
+    210: PlatformState.REFUSED,
+    211: PlatformState.IN_PAYMENT,
+    212: PlatformState.COLLECTED,
+    213: PlatformState.REJECTED,
+    501: PlatformState.REJECTED,
+}
+_PARTLY_APPROVED, _REJECTED = 206, 213
+
+
+#: Why no report is sent, in words for the operator.
+NO_NUMBER = (
+    "Le matricule de votre plateforme agréée n'est pas indiqué sur le serveur (APPROVED_PLATFORM_NUMBER) : "
+    "l'administration le demande dans chaque déclaration."
+)
+
+
+class ApprovedPlatform:
+    """The platform of invoices to businesses, and to public bodies where the operator chose so.
+
+    `InvoicePlatform` says what its methods do and raise.
+    """
+
+    def __init__(self, account: ApprovedPlatformAccount) -> None:
+        self.account = account
+        self.http = PlatformHttp(
+            base_url=account.base_url,
+            token_url=account.token_url,
+            client_id=account.client_id,
+            client_secret=account.client_secret,
+            organization=account.organization,
+        )
+        self.inbox = LifecycleInbox(search=self._search, download=self._download)
+
+    def send(self, parcel: InvoiceParcel) -> str:
+        """Send the Factur-X."""
+        return self._deposit(
+            parcel.tracking_id,
+            content=parcel.pdf,
+            name=parcel.file_name,
+            syntax=_INVOICE,
+            rule=_RULES[BuyerKind(parcel.buyer_kind)],
+            profile=_PROFILE,
+        )
+
+    def fetch_story(self, transmission: SentTransmission) -> PlatformStory:
+        """Fetch the acknowledgement, and for an invoice the life-cycle messages that name it."""
+        flows = self._find_own(transmission.tracking_id) or [self._fetch_metadata(transmission.reference)]
+        verdict, message = _read_acknowledgement(flows)
+        if flows[0].get("flowSyntax") != _INVOICE:
+            return PlatformStory(verdict=verdict, message=message)
+        statuses = self.inbox.list_statuses(transmission.number, since=transmission.sent_at)
+        if len(flows) > 1:
+            # Sent twice, since the first answer was lost: that the second one is known already is no rejection.
+            statuses = [one for one in statuses if not (one.code == _REJECTED and one.reason.endswith(_KNOWN_NUMBER))]
+        entries = tuple(_to_entry(one) for one in statuses if one.code in _STATES and not one.is_ours)
+        rejections = [one for one in entries if one.state == PlatformState.REJECTED]
+        if rejections:
+            return PlatformStory(verdict=DepositVerdict.REJECTED, message=rejections[-1].reason, entries=entries)
+        # A status says more than an acknowledgement that is still pending.
+        return PlatformStory(verdict=DepositVerdict.ACCEPTED if entries else verdict, message=message, entries=entries)
+
+    def declare_state(self, transmission: SentTransmission, declared: DeclaredState) -> str:
+        """Send « 212 encaissée »: the only state that a seller declares here."""
+        if declared.state != PlatformState.COLLECTED or not declared.buyer_siren:
+            raise NotSupported(
+                "Une plateforme agréée ne reçoit de nous que l'encaissement, d'un acheteur qui a un SIREN."
+            )
+        assert transmission.issued_on is not None  # noqa: S101 - an invoice has its day
+        content = cdar.write_collected(
+            cdar.CollectionStatement(
+                message_id=declared.tracking_id,
+                invoice_number=transmission.number,
+                invoice_type=_TYPES[InvoiceKind(declared.invoice_kind)],
+                invoice_date=transmission.issued_on,
+                seller_siren=transmission.seller_siret[: siret_numbers.SIREN_LENGTH],
+                seller_name=declared.seller_name,
+                buyer_siren=declared.buyer_siren,
+                buyer_name=declared.buyer_name,
+                buyer_address="_".join(filter(None, (declared.buyer_siren, declared.buyer_siret))),
+                at=declared.at,
+                made_at=declared.made_at,
+                amounts=[cdar.CollectedAmount(vat_rate=one.rate, amount=one.amount) for one in declared.amounts],
+                comment=declared.comment,
+            )
+        )
+        name = f"{transmission.number}-{cdar.COLLECTED}.xml"
+        return self._deposit(declared.tracking_id, content=content, name=name, syntax=_LIFECYCLE, rule=_NOT_APPLICABLE)
+
+    def report(self, declaration: Declaration) -> str:
+        """Send the report of a period, as the norm's flow 10."""
+        if not self.account.number:
+            raise NotSupported(NO_NUMBER)
+        try:
+            content = e_reporting_xml.write_report(
+                declaration,
+                platform_number=self.account.number,
+                platform_name=self.account.name,
+            )
+        except e_reporting_xml.UnreportableAmount:
+            raise NotSupported(e_reporting_xml.UNREPORTABLE) from None
+        name = f"{declaration.tracking_id}.xml"
+        return self._deposit(declaration.tracking_id, content=content, name=name, syntax=_REPORT, rule=_NOT_APPLICABLE)
+
+    def _deposit(
+        self, tracking_id: str, *, content: bytes, name: str, syntax: str, rule: str, profile: str = ""
+    ) -> str:
+        """Send a flow unless the platform has it; return its number. It does not compare tracking ids: we do."""
+        known = [one for one in self._find_own(tracking_id) if one["acknowledgement"]["status"] != "Error"]
+        if known:
+            return str(known[0]["flowId"])
+        information = {
+            "trackingId": tracking_id,
+            "name": name,
+            "flowSyntax": syntax,
+            "processingRule": rule,
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+        if profile:
+            information["flowProfile"] = profile
+        media_type = "application/pdf" if syntax == _INVOICE else "application/xml"
+        answer = self.http.call_json(
+            "POST",
+            "/v1/flows",
+            files={
+                "flowInfo": (None, json.dumps(information).encode(), "application/json"),
+                "file": (name, content, media_type),
+            },
+        )
+        number = answer.get("flowId")
+        if not number:
+            raise PlatformRefuses("La plateforme n'a pas donné de numéro à l'envoi.")
+        return str(number)
+
+    def _find_own(self, tracking_id: str) -> list[dict[str, Any]]:
+        """Return the flows that we sent under this tracking id, the first one first."""
+        return [one for one in self._search({"trackingId": tracking_id}) if one.get("flowDirection") != "In"]
+
+    def _search(self, where: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return all flows that match, in the order of their update."""
+        found: list[dict[str, Any]] = []
+        body: dict[str, Any] = {"limit": _PAGE, "where": where}
+        while True:
+            answer = self.http.call_json("POST", "/v1/flows/search", json=body)
+            found += answer.get("results", [])
+            cursor = answer.get("nextCursor")
+            if not cursor or cursor == body.get("cursor"):
+                return found
+            body["cursor"] = cursor
+
+    def _fetch_metadata(self, number: str) -> dict[str, Any]:
+        return self.http.call_json("GET", f"/v1/flows/{number}", params={"docType": "Metadata"})
+
+    def _download(self, number: str) -> bytes:
+        content: bytes = self.http.call("GET", f"/v1/flows/{number}", params={"docType": "Original"}).content
+        return content
+
+
+def _read_acknowledgement(flows: list[dict[str, Any]]) -> tuple[DepositVerdict, str]:
+    """Return the verdict over the flows of one tracking id, and why it was refused: one that is taken is enough."""
+    by_status = {one["acknowledgement"]["status"]: one["acknowledgement"] for one in flows}
+    if "Ok" in by_status:
+        return DepositVerdict.ACCEPTED, ""
+    if "Error" not in by_status or "Pending" in by_status:
+        return DepositVerdict.PENDING, ""
+    details = by_status["Error"].get("details", [])
+    if any(one.get("reasonCode") == _REPEATED for one in details):
+        # It has the flow, under a number that it does not show yet.
+        return DepositVerdict.PENDING, ""
+    lines = [f"{one.get('reasonMessage', '')} ({one.get('reasonCode', '')})" for one in details]
+    return DepositVerdict.REJECTED, "\n".join(lines) or "Refusée par la plateforme, sans motif."
+
+
+def _to_entry(status: cdar.LifecycleStatus) -> StoryEntry:
+    state, reason = _STATES[status.code], status.reason
+    if status.code == _PARTLY_APPROVED:
+        reason = f"Approuvée en partie seulement. {reason}".strip()
+    if not reason and state in REASONED_STATES:
+        reason = "La plateforme ne donne pas de motif."
+    return StoryEntry(state=state, reason=reason, at=status.at, external_id=_short_id(status.message_id))
+
+
+def _short_id(message_id: str) -> str:
+    # The norm sets no length.
+    return message_id if len(message_id) <= 120 else hashlib.sha256(message_id.encode()).hexdigest()  # noqa: PLR2004

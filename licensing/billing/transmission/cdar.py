@@ -1,0 +1,259 @@
+"""Life-cycle messages of invoices (CDAR, UN/CEFACT D22B), read and written as XP Z12-012 has them. Pure.
+
+An approved platform says by such a message what became of an invoice, and we say by one that it was collected. Fields
+carry the norm's names (MDT: message data term). Sources and open questions: docs/decisions/0117.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from core.calendar import PARIS
+from core.money import CENT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+_RSM = "urn:un:unece:uncefact:data:standard:CrossDomainAcknowledgementAndResponse:100"
+_RAM = "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100"
+_UDT = "urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100"
+_QDT = "urn:un:unece:uncefact:data:standard:QualifiedDataType:100"
+_NAMESPACES: Final = {"rsm": _RSM, "ram": _RAM, "udt": _UDT, "qdt": _QDT}
+
+#: Longest message that is read, in bytes: one invoice's status takes 5,000.
+MAX_SIZE: Final = 1_000_000
+#: « Encaissée ».
+COLLECTED: Final = 212
+# UNTDID 2379: a moment to the second, and a day.
+_SECOND, _DAY = "204", "102"
+_SECOND_FORMAT, _DAY_FORMAT = "%Y%m%d%H%M%S", "%Y%m%d"
+# MDT-3; MDT-2 of an invoice that the reform covers.
+_PROFILE, _PROCESS = "urn.cpro.gouv.fr:1p0:CDV:invoice", "REGULATED"
+# MDT-77: a message of the processing phase; MDT-88: paid (UNTDID 4405).
+_PROCESSING, _PAID = "23", "47"
+# UNTDID 3035: seller, buyer, platform, the public portal.
+_SELLER, _BUYER, _PLATFORM, _PORTAL = "SE", "BY", "WK", "DFH"
+# ICD: SIREN, address in the directory of electronic invoicing, approved platform (the public portal is 0000).
+_SIREN, _DIRECTORY, _PLATFORM_NUMBER, _PORTAL_NUMBER = "0002", "0225", "0238", "0000"
+# MDT-207: amount collected.
+_AMOUNT_COLLECTED = "MEN"
+
+
+class BadLifecycleMessage(Exception):
+    """The message is no CDAR that can be read: no well-formed XML, another document, or a field that is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifecycleStatus:
+    """A status that a message states of an invoice."""
+
+    #: MDT-4, the message's own identifier, and the rank of the invoice in it.
+    message_id: str
+    #: MDT-87.
+    invoice_number: str
+    #: MDT-105: 200 to 213, or another of the norm's list.
+    code: int
+    #: MDT-78, when the status was given.
+    at: datetime.datetime
+    #: MDT-40, the role of who gave it: seller, buyer or platform.
+    given_by: str
+    #: MDT-113 with MDT-114, and the comment MDT-126; one line for each.
+    reason: str = ""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the seller gave it: what we said ourselves, handed back."""
+        return self.given_by == _SELLER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectedAmount:
+    """What was collected at a VAT rate, in euros with VAT; negative where money went back. The rate is in per cent."""
+
+    vat_rate: Decimal
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionStatement:
+    """An amount collected for an invoice, as the seller states it to the buyer and to the administration."""
+
+    #: MDT-4: ours, unique.
+    message_id: str
+    invoice_number: str
+    #: UNTDID 1001: 380 an invoice, 381 a credit note.
+    invoice_type: str
+    invoice_date: datetime.date
+    seller_siren: str
+    seller_name: str
+    buyer_siren: str
+    buyer_name: str
+    #: The buyer's address in the directory of electronic invoicing.
+    buyer_address: str
+    #: When it was collected, and when the message is made.
+    at: datetime.datetime
+    made_at: datetime.datetime
+    amounts: Sequence[CollectedAmount]
+    #: MDT-126, required where an amount is negative.
+    comment: str = ""
+
+
+def read_statuses(content: bytes) -> list[LifecycleStatus]:
+    """Return the statuses that a message states, one for each invoice. Raises `BadLifecycleMessage`."""
+    root = _parse(content)
+    message_id = _text(root, "rsm:ExchangedDocument/ram:ID")
+    at = _moment(root, "rsm:AcknowledgementDocument/ram:IssueDateTime/udt:DateTimeString")
+    given_by = _text(root, "rsm:ExchangedDocument/ram:IssuerTradeParty/ram:RoleCode", required=False)
+    references = root.findall("rsm:AcknowledgementDocument/ram:ReferenceReferencedDocument", _NAMESPACES)
+    if not references:
+        raise BadLifecycleMessage("It names no invoice (MDG-32).")
+    return [
+        LifecycleStatus(
+            message_id=message_id if rank == 0 else f"{message_id}/{rank}",
+            invoice_number=_text(reference, "ram:IssuerAssignedID"),
+            code=_code(reference),
+            at=at,
+            given_by=given_by,
+            reason=_reason(reference),
+        )
+        for rank, reference in enumerate(references)
+    ]
+
+
+def write_collected(statement: CollectionStatement) -> bytes:
+    """Return the message « 212 encaissée ». Raises `ValueError` for an amount or a comment that the norm refuses."""
+    from lxml import etree  # noqa: PLC0415
+
+    amounts = [one for one in statement.amounts if one.amount]
+    if not amounts:
+        raise ValueError("Nothing was collected.")
+    if any(one.amount != one.amount.quantize(CENT) for one in amounts):
+        raise ValueError("An amount has a fraction of a cent.")
+    if any(one.amount < 0 for one in amounts) and not statement.comment:
+        raise ValueError("What went back needs a comment (P1.17).")
+    root = etree.Element(f"{{{_RSM}}}CrossDomainAcknowledgementAndResponse", nsmap=_NAMESPACES)
+    context = _add(root, "rsm:ExchangedDocumentContext")
+    _add(_add(context, "ram:BusinessProcessSpecifiedDocumentContextParameter"), "ram:ID", _PROCESS)
+    _add(_add(context, "ram:GuidelineSpecifiedDocumentContextParameter"), "ram:ID", _PROFILE)
+    _write_document(root, statement)
+    _write_acknowledgement(root, statement, amounts)
+    content: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return content
+
+
+def _write_document(root: Any, statement: CollectionStatement) -> None:
+    document = _add(root, "rsm:ExchangedDocument")
+    _add(document, "ram:ID", statement.message_id)
+    _write_moment(document, statement.made_at)
+    _add(_add(document, "ram:SenderTradeParty"), "ram:RoleCode", _PLATFORM)
+    issuer = _add(document, "ram:IssuerTradeParty")
+    _add(issuer, "ram:GlobalID", statement.seller_siren, schemeID=_SIREN)
+    _add(issuer, "ram:Name", statement.seller_name)
+    _add(issuer, "ram:RoleCode", _SELLER)
+    buyer = _add(document, "ram:RecipientTradeParty")
+    _add(buyer, "ram:GlobalID", statement.buyer_siren, schemeID=_SIREN)
+    _add(buyer, "ram:Name", statement.buyer_name)
+    _add(buyer, "ram:RoleCode", _BUYER)
+    _add(_add(buyer, "ram:URIUniversalCommunication"), "ram:URIID", statement.buyer_address, schemeID=_DIRECTORY)
+    portal = _add(document, "ram:RecipientTradeParty")
+    _add(portal, "ram:GlobalID", _PORTAL_NUMBER, schemeID=_PLATFORM_NUMBER)
+    _add(portal, "ram:RoleCode", _PORTAL)
+
+
+def _write_acknowledgement(root: Any, statement: CollectionStatement, amounts: Sequence[CollectedAmount]) -> None:
+    acknowledgement = _add(root, "rsm:AcknowledgementDocument")
+    _add(_add(acknowledgement, "ram:MultipleReferencesIndicator"), "udt:Indicator", "false")
+    _add(acknowledgement, "ram:TypeCode", _PROCESSING)
+    _write_moment(acknowledgement, statement.at)
+    reference = _add(acknowledgement, "ram:ReferenceReferencedDocument")
+    _add(reference, "ram:IssuerAssignedID", statement.invoice_number)
+    _add(reference, "ram:StatusCode", _PAID)
+    _add(reference, "ram:TypeCode", statement.invoice_type)
+    day = statement.invoice_date.strftime(_DAY_FORMAT)
+    _add(_add(reference, "ram:FormattedIssueDateTime"), "qdt:DateTimeString", day, format=_DAY)
+    _add(reference, "ram:ProcessConditionCode", str(COLLECTED))
+    _add(reference, "ram:ProcessCondition", "Encaissée")
+    _add(_add(reference, "ram:IssuerTradeParty"), "ram:GlobalID", statement.seller_siren, schemeID=_SIREN)
+    status = _add(reference, "ram:SpecifiedDocumentStatus")
+    _add(status, "ram:SequenceNumeric", "1")
+    if statement.comment:
+        _add(_add(status, "ram:IncludedNote"), "ram:Content", statement.comment)
+    for one in amounts:
+        characteristic = _add(status, "ram:SpecifiedDocumentCharacteristic")
+        _add(characteristic, "ram:TypeCode", _AMOUNT_COLLECTED)
+        _add(_add(characteristic, "ram:ValueChangedIndicator"), "udt:IndicatorString", "false")
+        _add(characteristic, "ram:ValueAmount", f"{one.amount:.2f}", currencyID="EUR")
+        _add(characteristic, "ram:ValuePercent", f"{one.vat_rate:.2f}")
+
+
+def _write_moment(parent: Any, moment: datetime.datetime) -> None:
+    _add(_add(parent, "ram:IssueDateTime"), "udt:DateTimeString", _seconds(moment), format=_SECOND)
+
+
+def _seconds(moment: datetime.datetime) -> str:
+    # The norm's moments have no zone: they are read in France.
+    return moment.astimezone(PARIS).strftime(_SECOND_FORMAT)
+
+
+def _add(parent: Any, name: str, text: str | None = None, **attributes: str) -> Any:
+    from lxml import etree  # noqa: PLC0415
+
+    prefix, _, local = name.partition(":")
+    element = etree.SubElement(parent, f"{{{_NAMESPACES[prefix]}}}{local}", attributes)
+    element.text = text
+    return element
+
+
+def _parse(content: bytes) -> Any:
+    from lxml import etree  # noqa: PLC0415
+
+    if len(content) > MAX_SIZE:
+        raise BadLifecycleMessage(f"It has {len(content)} bytes.")
+    # No entity, no DTD, no network: what a platform sends is foreign.
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        root = etree.fromstring(content, parser)
+    except etree.XMLSyntaxError as broken:
+        raise BadLifecycleMessage(f"It is no well-formed XML: {broken.msg}.") from None
+    if root.tag != f"{{{_RSM}}}CrossDomainAcknowledgementAndResponse":
+        raise BadLifecycleMessage(f"It is another document: {root.tag}.")
+    return root
+
+
+def _text(element: Any, path: str, *, required: bool = True) -> str:
+    text = " ".join((element.findtext(path, "", _NAMESPACES) or "").split())
+    if required and not text:
+        raise BadLifecycleMessage(f"{path} is missing.")
+    return text
+
+
+def _code(reference: Any) -> int:
+    text = _text(reference, "ram:ProcessConditionCode")
+    if not (text.isascii() and text.isdigit()):
+        raise BadLifecycleMessage(f"MDT-105 is no number: {text[:20]}.")
+    return int(text)
+
+
+def _moment(element: Any, path: str) -> datetime.datetime:
+    text = _text(element, path)
+    # Some platforms give the day only.
+    layout = _SECOND_FORMAT if len(text) > len("20260905") else _DAY_FORMAT
+    try:
+        return datetime.datetime.strptime(text, layout).replace(tzinfo=PARIS)
+    except ValueError:
+        raise BadLifecycleMessage(f"{path} is no moment: {text[:20]}.") from None
+
+
+def _reason(reference: Any) -> str:
+    """Return the reasons and comments of a status, one a line, each with its code."""
+    lines = []
+    for status in reference.findall("ram:SpecifiedDocumentStatus", _NAMESPACES):
+        code, reason = _text(status, "ram:ReasonCode", required=False), _text(status, "ram:Reason", required=False)
+        if code or reason:
+            lines.append(f"{reason} ({code})" if reason and code else reason or code)
+        for note in status.findall("ram:IncludedNote", _NAMESPACES):
+            lines += [" ".join(content.text.split()) for content in note.findall("ram:Content", _NAMESPACES)]
+    return "\n".join(dict.fromkeys(line for line in lines if line))

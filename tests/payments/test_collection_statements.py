@@ -1,0 +1,98 @@
+"""What a business paid is declared to the approved platform that took its invoice: each payment once, by rate."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from licensing.billing.models import PlatformState
+from licensing.billing.transmission import delivery, operations, parcels
+from licensing.billing.transmission.interface import DepositVerdict
+from licensing.billing.transmission.models import Transmission, TransmissionKind
+from licensing.catalogue.models import Seller
+from licensing.orders.models import Payer
+from licensing.payments.collection_statements import declare_collections
+from licensing.payments.models import ReversalReason
+from tests.billing.transmission.scripted_platform import PATH, Script
+from tests.conftest import TERM
+from tests.factories.orders import OrderFactory
+from tests.orders import actions
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def script(settings):
+    script = Script(verdict=DepositVerdict.ACCEPTED)
+    settings.INVOICE_PLATFORMS = {"platform": (PATH, script), "chorus_pro": (PATH, script)}
+    return script
+
+
+def make_order():
+    return OrderFactory(confirmed=True, billing__payer=Payer.COMPANY, billing__siret="", billing__siren="732829320")
+
+
+def deliver(order) -> None:
+    """Send the order's invoice, and let the platform take it."""
+    operations.request_transmissions(invoice_ids=list(order.invoices.values_list("pk", flat=True)), by=None, at=TERM)
+    delivery.deliver_due()
+    for transmission in Transmission.objects.filter(kind=TransmissionKind.INVOICE):
+        delivery.deliver(transmission)
+
+
+def list_declared() -> list[tuple[str, str, str]]:
+    states = [parcels.build_declared_state(one) for one in Transmission.objects.filter(kind="state").order_by("pk")]
+    assert {one.state for one in states} <= {PlatformState.COLLECTED}
+    return [(str(one.amounts[0].rate), str(one.amounts[0].amount), one.comment) for one in states]
+
+
+def test_each_payment_is_declared_once_and_what_went_back_with_its_reason(script):
+    order = make_order()
+    actions.pay(order, amount="50", reference="VIR 1")
+    deliver(order)
+    assert declare_collections(at=TERM) == 1
+    payment = actions.pay(order, amount="149", reference="VIR 2")
+    actions.reverse(order, payment=payment, reason=ReversalReason.UNPAID)
+
+    assert declare_collections(at=TERM) == 2
+    assert declare_collections(at=TERM) == 0
+
+    assert list_declared() == [
+        ("20.00", "50.00", ""),
+        ("20.00", "149.00", ""),
+        ("20.00", "-149.00", "Annulé – Impayé"),
+    ]
+    delivery.deliver_due()
+    assert f"{order.invoices.get().number}-212-{payment.pk}" in script.numbers
+    summaries = list(order.events.filter(action="collection_declared").values_list("summary", flat=True))
+    assert len(summaries) == 3
+    assert "décaissement de 149,00" in summaries[-1]
+
+
+def test_it_is_declared_at_noon_of_the_day_it_came(script):
+    order = make_order()
+    actions.pay(order, at=TERM + datetime.timedelta(hours=10))
+    deliver(order)
+    declare_collections(at=TERM)
+
+    (declared,) = [parcels.build_declared_state(one) for one in Transmission.objects.filter(kind="state")]
+    assert declared.at.isoformat() == "2026-11-24T12:00:00+01:00"
+
+
+@pytest.mark.parametrize("case", ["on debits", "not sent", "not taken", "public body", "not configured"])
+def test_nothing_is_declared_of_what_the_administration_does_not_ask(script, settings, case):
+    """VAT due on invoice; an invoice that no platform took, or not yet; a public body's, which pays by the State."""
+    settings.APPROVED_PLATFORM_TAKES_PUBLIC = True
+    order = OrderFactory(confirmed=True) if case == "public body" else make_order()
+    actions.pay(order)
+    if case == "not taken":
+        script.verdict = DepositVerdict.PENDING
+    if case != "not sent":
+        deliver(order)
+    if case == "on debits":
+        Seller.objects.update(vat_on_debits=True)
+    if case == "not configured":
+        settings.INVOICE_PLATFORMS = {}
+
+    assert declare_collections(at=TERM) == 0
