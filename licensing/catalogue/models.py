@@ -170,6 +170,15 @@ class PriceBand(models.Model):
         return f"à partir de {formatting.pluralize(self.from_units, 'licence')}"
 
 
+class VatRegime(models.TextChoices):
+    """How often the seller declares VAT."""
+
+    MONTHLY = "monthly", "Réel normal, par mois"
+    QUARTERLY = "quarterly", "Réel normal, par trimestre"
+    SIMPLIFIED = "simplified", "Réel simplifié"
+    EXEMPT = "exempt", "Franchise en base"
+
+
 class Seller(models.Model):
     """The seller's legal identity as printed on documents: a single row. Without it nothing is sold."""
 
@@ -197,6 +206,22 @@ class Seller(models.Model):
     # Must be stated to consumers: a teacher who buys for themselves is one.
     mediator = models.CharField(
         "médiateur de la consommation", max_length=250, blank=True, help_text="Nom, adresse postale et site"
+    )
+    # The periods of e-reporting follow from it (`e_reporting.periods`).
+    vat_regime = models.CharField(
+        "régime de TVA",
+        max_length=10,
+        choices=VatRegime,
+        default=VatRegime.MONTHLY,
+        help_text="Il fixe les périodes de l'e-reporting : vos ventes aux particuliers se déclarent par dizaines de "
+        "jours au réel normal mensuel, par mois sinon, tous les deux mois en franchise.",
+    )
+    e_reporting_from = models.DateField(
+        "e-reporting depuis le",
+        null=True,
+        blank=True,
+        help_text="Premier jour d'un mois : le 1er septembre 2026 pour une grande entreprise ou une entreprise de "
+        "taille intermédiaire, le 1er septembre 2027 pour les autres. Vide : rien n'est à déclarer.",
     )
 
     class Meta:

@@ -18,6 +18,7 @@ from sites.audit.accounting_invariants import ACCOUNTING_INVARIANTS
 from sites.audit.bank_invariants import BANK_INVARIANTS
 from sites.audit.invariants import Finding
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
+from sites.audit.report_checks import REPORT_RULE, find_report_violations
 from sites.audit.sales_invariants import SALES_INVARIANTS
 from sites.audit.transmission_invariants import TRANSMISSION_INVARIANTS
 from sites.audit.vat_checks import VAT_RULE, find_vat_violations
@@ -74,6 +75,7 @@ def list_rules() -> Iterator[tuple[str, str]]:
     yield BOOKS_RULE
     yield ROLES_RULE
     yield VAT_RULE
+    yield REPORT_RULE
 
 
 def _find_public_violations(now: datetime.datetime) -> Iterator[tuple[str, str]]:
@@ -83,6 +85,7 @@ def _find_public_violations(now: datetime.datetime) -> Iterator[tuple[str, str]]
             yield invariant.code, sentence
     for code, found in (
         ("vat", find_vat_violations()),
+        ("reports", find_report_violations()),
         ("codes", _find_code_violations()),
         ("journals", (f"comptes : {one}" for one in SEALED_ACCOUNT_EVENTS.find_tampering(at=now))),
         ("books", (f"factures : {one}" for one in SEALED_INVOICES.find_tampering(at=now))),

@@ -22,6 +22,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Factures et avoirs", "billing_invoice", "request_quote"),
         ("Règlements", "payments_payment", "payments"),
         ("Relevés bancaires", "bank_statementline", "account_balance"),
+        ("E-reporting", "e_reporting_periodreport", "campaign"),
         ("Paiements par carte", "payments_cardpayment", "credit_card"),
         ("Mouvements du prestataire", "accounting_balancetransaction", "currency_exchange"),
         ("Événements du prestataire", "payments_providerevent", "webhook"),

@@ -16,6 +16,7 @@ from licensing.billing.transmission import platforms, queries
 from licensing.catalogue.models import Seller
 from licensing.catalogue.price_lists import list_missing_prices
 from licensing.catalogue.pricing import get_year_on_sale
+from licensing.e_reporting.queries import RECENT, list_statements
 from sites.back_office import work_queue
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def list_sales_work_items(now: datetime.datetime) -> Iterator[WorkItem]:
     yield from _invoices()
     yield from _transmissions(now)
     yield from _statement_lines()
+    yield from _periods(day)
 
 
 def _seller() -> Iterator[WorkItem]:
@@ -101,9 +103,24 @@ def _invoices() -> Iterator[WorkItem]:
         url = reverse("admin:billing_invoice_changelist") + "?attend=rejetees"
         counted = pluralize(turned_down, "facture rejetée ou refusée", "factures rejetées ou refusées")
         yield WorkItem(f"{counted} : à refaire sous un nouveau numéro", url, urgent=True)
+    disputed = Invoice.objects.disputed().count()
+    if disputed:
+        url = reverse("admin:billing_invoice_changelist") + "?attend=litiges"
+        counted = pluralize(disputed, "facture en litige", "factures en litige")
+        yield WorkItem(f"{counted} : lisez pourquoi, et répondez à l'acheteur", url, urgent=True)
     waiting = invoicing.list_undeposited().count()
     if waiting:
         counted = pluralize(waiting, "facture ou avoir", "factures ou avoirs")
         url = reverse("admin:billing_invoice_batch")
         verb = "à transmettre ou à déposer" if platforms.list_configured_routes() else "à déposer"
         yield WorkItem(f"{counted} {verb} sur Chorus Pro ou sur votre plateforme agréée", url, urgent=False)
+
+
+def _periods(day: datetime.date) -> Iterator[WorkItem]:
+    waiting = [one for one in list_statements(day=day, since=day - RECENT) if one.waits]
+    if waiting:
+        late = sum(one.is_late for one in waiting)
+        counted = pluralize(len(waiting), "période", "périodes")
+        sentence = f"{counted} d'e-reporting à déclarer ou à rectifier"
+        sentence += f", dont {number(late)} en retard" if late else ""
+        yield WorkItem(sentence, reverse("admin:e_reporting_periodreport_changelist"), urgent=bool(late))

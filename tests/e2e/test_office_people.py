@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 from django.contrib import admin
 from django.urls import reverse
 from django.utils import timezone
@@ -10,8 +12,12 @@ from django_tenants.utils import schema_context, tenant_context
 from collectivities import audit_log
 from collectivities.models import Role
 from collectivities.operations import members as operations
+from core.calendar import date_in_paris
+from licensing.catalogue.models import Seller
 from licensing.classes import operations as classes
 from licensing.classes import tokens
+from licensing.e_reporting.queries import list_statements
+from licensing.e_reporting.reports import make_report
 from licensing.entitlements import operations as subscriptions
 from licensing.orders import operations as orders
 from licensing.orders.models import Order, PublicBody
@@ -89,6 +95,16 @@ def test_the_operator_finds_somebody_under_the_admins_policy(committing, site):
     page.get_by_text(f"{operator.username} –").wait_for()
 
 
+def make_period() -> str:
+    """Sell to a cooperative forty days ago, and declare it; return the page of its period."""
+    sold_at = timezone.now() - datetime.timedelta(days=40)
+    OrderFactory(current=True, confirmed=True, at=sold_at, billing__cooperative=True)
+    Seller.objects.update(e_reporting_from=date_in_paris(sold_at).replace(day=1))
+    period = next(one for one in list_statements(day=date_in_paris(timezone.now())) if one.to_declare)
+    make_report(kind=period.kind, begins_on=period.period.begins_on, by=None, at=timezone.now())
+    return reverse("admin:e_reporting_period", args=[period.kind, period.period.begins_on], urlconf=PORTAL)
+
+
 def test_every_list_and_detail_page_of_the_admin_has_no_problems(committing, site):
     with tenant_context(committing):
         pool = orders.grant(collectivity=committing, licences=10, reason="Essai", by=None, at=timezone.now())
@@ -98,6 +114,7 @@ def test_every_list_and_detail_page_of_the_admin_has_no_problems(committing, sit
         seat = subscriptions.assign(subscription_id=subscription.pk, teacher=principal, by=principal, at=timezone.now())
         classes.open_class(seat_id=seat.pk, by=principal, name="CE1 B", at=timezone.now())
         tokens.create(name="Application", by=None, at=timezone.now())
+        period = make_period()
         OrderFactory(current=True, scanned=True)
         OrderFactory(current=True, paid_by_card=True)
         sold = OrderFactory(current=True, confirmed=True)
@@ -106,6 +123,7 @@ def test_every_list_and_detail_page_of_the_admin_has_no_problems(committing, sit
         paths = [reverse("admin:index", urlconf=PORTAL), reverse("admin:tenants_collectivity_add", urlconf=PORTAL)]
         paths.append(reverse("admin:billing_invoice_batch", urlconf=PORTAL))
         paths.append(reverse("admin:bank_statementline_reconciliation", urlconf=PORTAL))
+        paths.append(period)
         paths.append(reverse("admin:orders_order_action", args=[sold.pk, "reglement"], urlconf=PORTAL))
         paths.append(reverse("admin:orders_order_action", args=[sold.pk, "avoir-partiel"], urlconf=PORTAL))
         order_card = reverse("admin:orders_order_change", args=[Order.objects.first().pk], urlconf=PORTAL)

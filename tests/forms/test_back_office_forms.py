@@ -19,8 +19,9 @@ from licensing.bank.models import StatementLine
 from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing import list_undeposited
 from licensing.billing.models import Invoice, PlatformState
-from licensing.catalogue.models import SchoolYear
+from licensing.catalogue.models import SchoolYear, Seller
 from licensing.classes import tokens
+from licensing.e_reporting.queries import list_statements
 from licensing.payments.models import CardPayment, ProviderEvent
 from tenants.models import OfficeRequest
 from tests.bank.actions import receive
@@ -80,6 +81,10 @@ def create_rows():
     with schema_context("public"):
         # Of a period that is over.
         OrderFactory(current=True, confirmed=True, at=LONG_AGO_AT)
+        # First: numbers follow the order of issue.
+        last_month = timezone.now() - datetime.timedelta(days=40)
+        OrderFactory(current=True, confirmed=True, at=last_month, billing__cooperative=True)
+        Seller.objects.update(e_reporting_from=date_in_paris(last_month))
         # Its invoice lacks what the buyer requires.
         OrderFactory(current=True, placed=True, billing__siret="")
         for state in ("in_review", "placed", "scanned", "confirmed", "paid"):
@@ -116,8 +121,11 @@ def walk_other_pages(walk, operator):
         "orders_order_grant",
         "classes_applicationtoken_new",
         "billing_invoice_batch",
+        "e_reporting_periodreport_changelist",
     ):
         walk.open(operator, admin_url(name))
+    period = next(one for one in list_statements(day=date_in_paris(timezone.now())) if one.to_declare)
+    walk.open(operator, admin_url("e_reporting_period", period.kind, period.period.begins_on))
     # Its invoices are sent from here: another page asks for a confirmation.
     with override_settings(INVOICE_PLATFORMS={"chorus_pro": (PATH, Script())}):
         walk.open(operator, admin_url("billing_invoice_batch"))

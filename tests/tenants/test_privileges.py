@@ -29,6 +29,7 @@ APPEND_ONLY = {
     "billing_invoice",
     "billing_invoiceseal",
     "billing_platformstatus",
+    "e_reporting_periodreport",
     "collectivities_auditentry",
     "collectivities_auditseal",
     "orders_contractwithdrawal",

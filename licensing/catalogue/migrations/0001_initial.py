@@ -112,6 +112,30 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "vat_regime",
+                    models.CharField(
+                        choices=[
+                            ("monthly", "Réel normal, par mois"),
+                            ("quarterly", "Réel normal, par trimestre"),
+                            ("simplified", "Réel simplifié"),
+                            ("exempt", "Franchise en base"),
+                        ],
+                        default="monthly",
+                        help_text="Il fixe les périodes de l'e-reporting : vos ventes aux particuliers se déclarent par dizaines de jours au réel normal mensuel, par mois sinon, tous les deux mois en franchise.",
+                        max_length=10,
+                        verbose_name="régime de TVA",
+                    ),
+                ),
+                (
+                    "e_reporting_from",
+                    models.DateField(
+                        blank=True,
+                        help_text="Premier jour d'un mois : le 1er septembre 2026 pour une grande entreprise ou une entreprise de taille intermédiaire, le 1er septembre 2027 pour les autres. Vide : rien n'est à déclarer.",
+                        null=True,
+                        verbose_name="e-reporting depuis le",
+                    ),
+                ),
+                (
                     "mediator",
                     models.CharField(
                         blank=True,

@@ -5,6 +5,7 @@ Rows are read-only; operations change them, each behind a confirmation page. One
 
 from sites.back_office.sales.accounting import AccountingAdmin, BalanceTransactionAdmin
 from sites.back_office.sales.card_payments import CardPaymentAdmin, ProviderEventAdmin
+from sites.back_office.sales.e_reporting import PeriodReportAdmin
 from sites.back_office.sales.invoices import InvoiceAdmin
 from sites.back_office.sales.orders import OrderAdmin
 from sites.back_office.sales.payments import PaymentAdmin
@@ -19,6 +20,7 @@ __all__ = [
     "InvoiceAdmin",
     "OrderAdmin",
     "PaymentAdmin",
+    "PeriodReportAdmin",
     "ProviderEventAdmin",
     "PublicBodyAdmin",
     "PurchaseOrderScanAdmin",

@@ -17,6 +17,7 @@ from sites.back_office.sales.forms import RegistrationNumberField
 from web.generic_forms import ModelForm
 
 if TYPE_CHECKING:
+    import datetime
     from types import ModuleType
 
     from django import forms
@@ -43,7 +44,7 @@ class SellerForm(ModelForm[Seller]):
         fields = (
             "name", "legal_form", "address", "postal_code", "city", "siret", "vat_number", "rcs", "email", "phone",
             "iban", "bic", "vat_on_debits", "mediator",
-            "transmits_automatically",
+            "transmits_automatically", "vat_regime", "e_reporting_from",
         )  # fmt: skip
 
     def clean_name(self) -> str:
@@ -52,6 +53,13 @@ class SellerForm(ModelForm[Seller]):
         if error := preflight.get_name_error(name):
             raise ValidationError(error)
         return name
+
+    def clean_e_reporting_from(self) -> datetime.date | None:
+        """Return the first day that is reported; refuse one in the midst of a period."""
+        day: datetime.date | None = self.cleaned_data["e_reporting_from"]
+        if day is not None and day.day != 1:
+            raise ValidationError("L'e-reporting commence le premier jour d'un mois.")
+        return day
 
     def clean(self) -> dict[str, Any]:
         """Normalise the numbers; report those that are invalid or inconsistent with each other."""
@@ -84,6 +92,7 @@ class SellerAdmin(ModelAdmin):
         ("Pour être joint", {"fields": ("email", "phone", "mediator")}),
         ("Pour être payé", {"fields": ("iban", "bic")}),
         ("Les factures", {"fields": ("transmits_automatically",)}),
+        ("Ventes aux particuliers, déclarées par période", {"fields": ("vat_regime", "e_reporting_from")}),
     )
     show_full_result_count = False
 

@@ -13,6 +13,7 @@ from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from core.calendar import date_in_paris
 from licensing.bank import operations as bank
 from licensing.bank.matching.match_proposal import parse_key
 from licensing.bank.models import StatementLine
@@ -25,8 +26,10 @@ from licensing.billing.transmission.exceptions import PlatformRefuses, PlatformS
 from licensing.billing.transmission.interface import DepositVerdict
 from licensing.billing.transmission.models import Transmission
 from licensing.billing.transmission.operations import give_up, request_transmissions
-from licensing.catalogue.models import SchoolYear
+from licensing.catalogue.models import SchoolYear, Seller
 from licensing.classes import operations as classes
+from licensing.e_reporting.queries import list_statements
+from licensing.e_reporting.reports import make_report
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import Subscription, SuspensionCause
 from licensing.exceptions import LicensingError
@@ -75,6 +78,7 @@ class RandomWalk:
         self.at = timezone.now() - datetime.timedelta(days=200)
         self.done = Counter()
         open_shop(self.at)
+        Seller.objects.update(e_reporting_from=date_in_paris(self.at))
 
     def step(self):
         self.at += datetime.timedelta(hours=self.draw.randrange(96))
@@ -293,6 +297,13 @@ class RandomWalk:
         for invoice in order.invoices.all():
             billing_operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejet.", **self.by())
 
+    def declare(self):
+        """Make the report of each period that waits: it is over, or changed since."""
+        for one in list_statements(day=date_in_paris(self.at)):
+            if one.waits:
+                make_report(kind=one.kind, begins_on=one.period.begins_on, **self.by())
+                self.done["corrected" if one.report else "declared"] += 1
+
     def transmit(self):
         """Send what waits, to a platform that answers, refuses, is silent, or tells any state of an invoice."""
         waiting = list_undeposited().order_by("-pk").values_list("pk", flat=True)[: self.draw.randrange(4)]
@@ -340,6 +351,7 @@ class RandomWalk:
         read_statement, read_statement, decide_line, decide_line, decide_line,
         draft, place, purchase, purchase, clock, order_as_a_person, order_next_year, announce, announce, announce,
         revoke, deliver, deliver, deliver, refund_in_dashboard, demand_again, transmit, transmit, list_movements,
+        declare,
     )  # fmt: skip
     GO_ON = (
         confirm, confirm, pay, pay, upload, refuse, pay_by_card, cancel, prolong, suspend, restore, refund,

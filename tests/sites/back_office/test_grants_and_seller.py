@@ -71,6 +71,7 @@ SELLER = {
     "phone": "01 02 03 04 05",
     "iban": "FR76 3000 6000 0112 3456 7890 189",
     "bic": "AGRIFRPP",
+    "vat_regime": "monthly",
 }
 
 

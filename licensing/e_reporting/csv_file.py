@@ -1,0 +1,49 @@
+"""A report as a CSV file, for platforms that take its figures by hand.
+
+One line for each day, category and rate; amounts in euros. Separator « ; », decimal comma, UTF-8 with a BOM.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+from core.formatting import short_date
+from licensing.e_reporting.periods import ReportKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from licensing.e_reporting.models import PeriodReport
+
+_HEADERS = (
+    "nature", "type", "période du", "au", "jour", "catégorie", "taux de TVA", "montant HT", "TVA", "encaissé TTC",
+    "devise",
+)  # fmt: skip
+
+
+def build_csv(report: PeriodReport) -> bytes:
+    """Return the file. Of sales it has « montant HT » and « TVA », of payments « encaissé TTC »."""
+    text = io.StringIO()
+    rows = csv.writer(text, delimiter=";", lineterminator="\r\n")
+    rows.writerow(_HEADERS)
+    rows.writerows(_list_lines(report))
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _list_lines(report: PeriodReport) -> Iterator[list[str]]:
+    begin = [
+        ReportKind(report.kind).label,
+        "rectificative" if report.rank else "initiale",
+        short_date(report.begins_on),
+        short_date(report.ends_on),
+    ]
+    for day in report.content["days"]:
+        for rate in day["rates"]:
+            amounts = [_comma(rate, name) for name in ("vat_rate", "ht", "vat", "ttc")]
+            yield [*begin, day["on"], day.get("category", ""), *amounts, "EUR"]
+
+
+def _comma(rate: dict[str, Any], name: str) -> str:
+    return str(rate.get(name, "")).replace(".", ",")
