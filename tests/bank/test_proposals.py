@@ -103,6 +103,14 @@ def test_two_lines_for_one_invoice_are_sure_once():
     assert "une ligne plus haut la règle" in second.reason
 
 
+def test_a_sure_line_goes_before_one_that_is_only_probable():
+    sold = order(billing__name="Mairie d'Uzès")
+    lines = receive(FileLine("199.00", "VIR MAIRIE UZES"), replace(TRANSFER, details=(number_of(sold),)))
+    guessed, [sure] = propose(*lines)
+    assert (sure.certainty, shares(sure)) == (Certainty.SURE, [(sold.pk, "199.00")])
+    assert guessed == []
+
+
 # --- The payer --------------------------------------------------------------------------------------------------------
 
 

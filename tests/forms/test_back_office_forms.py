@@ -104,6 +104,7 @@ def create_rows():
 
 def create_statement_lines():
     """A line that may be one of two orders, one that names an invoice, and two that nothing is like, one set aside."""
+    OrderFactory(current=True, confirmed=True)
     invoice, now = Invoice.objects.current().filter(order__state="confirmed").first(), timezone.now()
     amount = str(invoice.total_ttc)
     texts = ((amount, "INCONNU"), (amount, invoice.number), ("12.00", "INTERETS"), ("13.00", "APPORT"))

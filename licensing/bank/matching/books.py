@@ -54,13 +54,13 @@ class BookedOrder:
     siren: str
     placed_on: datetime.date | None
     due: Decimal
-    #: What lines above on the same page would pay of it.
+    #: What surer lines of the same page would pay of it.
     promised: Decimal = ZERO
     words: frozenset[str] = frozenset()
 
     @property
     def left(self) -> Decimal:
-        """What is due once the lines above are booked."""
+        """What is due once surer lines are booked."""
         return max(ZERO, self.due - self.promised)
 
     @property

@@ -31,18 +31,21 @@ MAX_PROPOSALS = 5
 def propose_for_lines(lines: Sequence[StatementLine], books: OpenBooks) -> dict[int, list[MatchProposal]]:
     """Return the proposals of each line by its id, the most certain first; none for what nothing is like.
 
-    What a line is sure to pay is no longer owed for the lines below it.
+    What one line would pay is no longer owed for the others: the surest first, whatever their order.
     """
-    found: dict[int, list[MatchProposal]] = {}
-    for line in lines:
-        proposals = _propose(line, books)
-        found[line.pk] = proposals
-        if proposals and proposals[0].certainty <= Certainty.PROBABLE:
+    found = {line.pk: _propose(line, books) for line in lines}
+    for line in sorted(lines, key=lambda line: _get_certainty(found[line.pk])):
+        proposals = found[line.pk] = _propose(line, books)
+        if _get_certainty(proposals) <= Certainty.PROBABLE:
             for share in proposals[0].shares:
                 books.orders[share.order_id].promised += share.amount
             for payment in books.recorded:
                 payment.is_promised = payment.is_promised or payment.pk in proposals[0].payment_ids
     return found
+
+
+def _get_certainty(proposals: Sequence[MatchProposal]) -> Certainty:
+    return proposals[0].certainty if proposals else Certainty.NONE
 
 
 def _propose(line: StatementLine, books: OpenBooks) -> list[MatchProposal]:
