@@ -11,10 +11,11 @@ from django.test.utils import CaptureQueriesContext
 
 from licensing.bank.matching import Certainty, load_books, propose_for_lines
 from licensing.bank.matching.match_proposal import ChosenMatch, parse_key
+from licensing.bank.matching.order_search import search_orders
 from licensing.bank.models import StatementLine
 from licensing.orders.models import PaymentMethod
 from licensing.payments import operations as payment_operations
-from tests.bank.actions import choose, propose, receive, upload
+from tests.bank.actions import book, choose, propose, receive, upload
 from tests.bank.statement_files import FileLine, StatementFile
 from tests.factories.accounts import OperatorFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory
@@ -159,6 +160,27 @@ def test_an_amount_alone_is_for_a_person_to_choose():
 def test_an_order_that_came_after_the_money_is_not_proposed():
     order(at=at_day(3))
     assert propose(line_for("199.00", "VIR MAIRIE DE NIMES")) == [[]]
+
+
+def test_what_a_credit_note_took_back_is_not_awaited():
+    sold = order()
+    actions.credit(sold, amount="50")
+    found = only(line_for("149.00", "VIR", sold.invoices.current().get().number))
+    assert (found.certainty, shares(found)) == (Certainty.SURE, [(sold.pk, "149.00")])
+
+
+@pytest.mark.parametrize("state", ["placed", "lapsed"])
+def test_money_that_comes_before_the_signed_purchase_order_is_probable_at_most(state):
+    """It stands for it: the invoice is issued, which a person has looked at."""
+    sold = OrderFactory(**{state: True})
+    line = line_for("199.00", f"VIR {sold.siret}")
+    found = only(line)
+    assert (found.certainty, shares(found)) == (Certainty.PROBABLE, [(sold.pk, "199.00")])
+    assert "le règlement en tient lieu, et la facture est émise" in found.reason
+    assert [one.pk for one in search_orders("mairie Nîmes")] == [one.pk for one in search_orders("199")] == [sold.pk]
+    book(line, parse_key(found.key))
+    sold.refresh_from_db()
+    assert (sold.state, sold.invoices.count()) == ("paid", 1)
 
 
 def test_nothing_is_proposed_for_what_nothing_is_like():

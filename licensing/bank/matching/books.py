@@ -20,6 +20,7 @@ from licensing.bank.matching.invoice_numbers import find_invoice_numbers
 from licensing.bank.models import LinePayment
 from licensing.billing.models import Invoice, InvoiceKind
 from licensing.orders.models import ZERO, Order, OrderState, Payer
+from licensing.orders.operations.grants import OWED_STATES
 from licensing.payments.models import Payment, PaymentKind
 from schools.folding import split_words
 
@@ -36,7 +37,7 @@ RECORDED_DAYS = 45
 #: A cheque or a transfer comes back within this many days.
 RETURN_DAYS = 100
 #: States of an order that money can be recorded for.
-PAYABLE_STATES = (OrderState.CONFIRMED, OrderState.PAID, OrderState.CANCELLED)
+PAYABLE_STATES = (*OWED_STATES, OrderState.PAID, OrderState.CANCELLED)
 #: Words of a payer's name that tell no payer from another.
 _COMMON_WORDS = {"mairie", "commune", "ville", "de", "du", "des", "le", "la", "les", "et", "d", "l", "a", "sur", "en"}
 
@@ -65,7 +66,12 @@ class BookedOrder:
 
     @property
     def is_owed(self) -> bool:
-        return self.state == OrderState.CONFIRMED and self.left > 0
+        return self.state in OWED_STATES and self.left > 0
+
+    @property
+    def awaits_purchase_order(self) -> bool:
+        """Whether it has no invoice yet: the payment stands for the signed purchase order, and has it issued."""
+        return self.state in (OrderState.PLACED, OrderState.LAPSED)
 
     @property
     def pays_by_cheque(self) -> bool:
@@ -124,10 +130,10 @@ def _list_invoices(numbers: Iterable[tuple[int, int]]) -> Iterable[tuple[int, in
 
 def _load_orders(books: OpenBooks, named: set[int]) -> None:
     """Load the owed orders, and those that lines name, with what is due; index them."""
-    payable = Q(state=OrderState.CONFIRMED) | Q(pk__in=named, state__in=PAYABLE_STATES)
+    payable = Q(state__in=OWED_STATES) | Q(pk__in=named, state__in=PAYABLE_STATES)
     for booked in build_booked_orders(Order.objects.sales().filter(payable)):
         books.orders[booked.pk] = booked
-        if booked.state == OrderState.CONFIRMED:
+        if booked.state in OWED_STATES:
             for registration in filter(None, {booked.siret, booked.siren}):
                 books.by_registration[registration].append(booked)
             # By its rarest word only: the others are compared afterwards.
@@ -138,7 +144,7 @@ def _load_orders(books: OpenBooks, named: set[int]) -> None:
 
 def build_booked_orders(orders: QuerySet[Order]) -> list[BookedOrder]:
     """Return the orders with what is due for each, in the order of their keys. Three queries."""
-    fields = ("state", "payer", "bill_name", "siret", "siren", "placed_at", "total_ttc")
+    fields = ("state", "payer", "bill_name", "siret", "siren", "placed_at", "total_ttc", "credited")
     found = list(orders.only(*fields).order_by("pk"))
     ids = [order.pk for order in found]
     # One grouped sum: a subquery for each order takes a second on tens of thousands.
@@ -155,9 +161,7 @@ def build_booked_orders(orders: QuerySet[Order]) -> list[BookedOrder]:
             siret=order.siret,
             siren=order.siren or order.siret[:9],
             placed_on=None if order.placed_at is None else date_in_paris(order.placed_at),
-            due=ZERO
-            if order.state == OrderState.CANCELLED
-            else max(ZERO, order.total_ttc - received.get(order.pk, ZERO)),
+            due=ZERO if order.state == OrderState.CANCELLED else max(ZERO, order.owed - received.get(order.pk, ZERO)),
             words=frozenset(split_words(order.bill_name)) - _COMMON_WORDS,
         )
         for order in found

@@ -187,13 +187,20 @@ def _match_payer(line: StatementLine, cited: Sequence[BookedOrder], books: OpenB
     exact = [order for order in owed if order.left == line.open_amount]
     for order in exact[:MAX_PROPOSALS]:
         only = "c'est la seule commande" if len(exact) == 1 else f"c'est l'une de {len(exact)} commandes"
-        reason = f"{evidence}, et {only} de ce montant qu'il reste à régler."
-        yield MatchProposal(certainty if len(exact) == 1 else Certainty.TO_CHOOSE, reason, _share_exactly([order]))
+        reason = f"{evidence}, et {only} de ce montant qu'il reste à régler.{_describe_missing_invoice(order)}"
+        found = certainty if len(exact) == 1 else Certainty.TO_CHOOSE
+        # An invoice is not issued without a look.
+        found = max(found, Certainty.PROBABLE) if order.awaits_purchase_order else found
+        yield MatchProposal(found, reason, _share_exactly([order]))
     if exact:
         return
     payers = {(order.siret, order.bill_name) for order in owed}
     for siret, bill_name in sorted(payers):
-        own = [order for order in owed if (order.siret, order.bill_name) == (siret, bill_name)]
+        own = [
+            order
+            for order in owed
+            if (order.siret, order.bill_name) == (siret, bill_name) and not order.awaits_purchase_order
+        ]
         subsets = find_subsets(own, line.open_amount, lambda order: order.left, limit=MAX_PROPOSALS)
         for subset in subsets:
             reason = f"{evidence}, et {len(subset)} de ses factures font ensemble ce montant."
@@ -206,8 +213,15 @@ def _match_payer(line: StatementLine, cited: Sequence[BookedOrder], books: OpenB
 def _describe_other_amount(order: BookedOrder, amount: Decimal, evidence: str) -> MatchProposal:
     rest = order.left - amount
     after = f"il en restera {euros(rest)}" if rest > 0 else "le reste sera un trop-perçu"
-    reason = f"{evidence} ; {euros(order.left)} restent à régler, {after}."
+    reason = f"{evidence} ; {euros(order.left)} restent à régler, {after}.{_describe_missing_invoice(order)}"
     return MatchProposal(Certainty.TO_CHOOSE, reason, (PaymentShare(order.pk, amount, order.left),))
+
+
+def _describe_missing_invoice(order: BookedOrder) -> str:
+    """Return the sentence that says what a payment does to an order without invoice; empty for the others."""
+    if not order.awaits_purchase_order:
+        return ""
+    return f" La commande n° {order.pk} attend son bon signé : le règlement en tient lieu, et la facture est émise."
 
 
 def _list_named(line: StatementLine, books: OpenBooks) -> list[BookedOrder]:
@@ -233,7 +247,8 @@ def _match_amount(line: StatementLine, cited: Sequence[BookedOrder], books: Open
     is_cheque = line.method == PaymentMethod.CHEQUE
     exact = [order for order in books.by_due.get(line.open_amount, ()) if order.is_owed and _was_placed(order, line)]
     for order in sorted(exact, key=lambda order: order.pays_by_cheque != is_cheque)[:MAX_PROPOSALS]:
-        reason = f"Le montant est celui que doit {order.bill_name} ; rien d'autre ne le dit."
+        missing = _describe_missing_invoice(order)
+        reason = f"Le montant est celui que doit {order.bill_name} ; rien d'autre ne le dit.{missing}"
         yield MatchProposal(Certainty.TO_CHOOSE, reason, _share_exactly([order]))
     if is_cheque and not exact:
         owed = [
