@@ -171,7 +171,8 @@ def _run(order: ChildOrder, data: socket.socket) -> None:
     try:
         _, size = FRAME_HEADER.unpack(_read_exactly(data, FRAME_HEADER.size))
         send(RESULT, order.function(send_message, *pickle.loads(_read_exactly(data, size))))  # noqa: S301 - our parent's
-    except MemoryError:
+    except (MemoryError, SystemError):
+        # The interpreter raises `SystemError` where no memory was left to make the `MemoryError`.
         # Sent below: until this clause ends, the traceback keeps the memory of the function, and none may be left.
         pass
     except BaseException:  # noqa: BLE001 - told to the parent, even a panic of Rust

@@ -42,6 +42,13 @@ def describe(send):
     }
 
 
+def fail_without_exception(send, size):
+    """Fail, beyond 1 MB, as the interpreter does where no memory is left to make an exception."""
+    if size > 1024 * 1024:
+        raise SystemError("error return without exception set")
+    return size
+
+
 def take_memory(send, size):
     return len(bytearray(size))
 

@@ -71,7 +71,7 @@ def test_the_child_holds_no_secret_and_no_connection(monkeypatch):
     assert len(sockets) == 1
 
 
-@pytest.mark.parametrize("name", ["take_memory", "take_memory_outside_python"])
+@pytest.mark.parametrize("name", ["take_memory", "take_memory_outside_python", "fail_without_exception"])
 def test_a_child_that_takes_too_much_memory_is_reported_as_such(name):
     assert run(name, 1024) == 1024
     assert get_failure(name, 1024 * 1024 * 1024) is ProcessFailure.MEMORY
