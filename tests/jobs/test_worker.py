@@ -91,8 +91,9 @@ def test_a_job_that_kills_its_worker_runs_twice_and_never_again(remembered):
         with connection.cursor() as cursor:
             # Where it was running beside the other when the first worker died, it starts again after a pause.
             cursor.execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE status = 'todo'")
-        expected = [("boom", "c_nimes"), ("boom", "c_nimes"), ("neighbour", "c_gard")]
-        assert wait_until(lambda: sorted(remembered()) == expected)
+        # At least once: it may have ended just before the worker died, and run again.
+        assert wait_until(lambda: ("neighbour", "c_gard") in remembered())
+        assert remembered().count(("boom", "c_nimes")) == 2
         assert process.poll() is None
 
 
