@@ -60,7 +60,7 @@ def test_emails_link_to_the_order_pages():
 
 
 def test_every_queued_kind_of_email_has_a_renderer():
-    assert len(EMAIL_KINDS) == 20
+    assert len(EMAIL_KINDS) == 21
     assert [kind for kind in EMAIL_KINDS if not kinds.is_known(kind)] == []
 
 

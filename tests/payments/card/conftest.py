@@ -9,6 +9,7 @@ from stripe import HTTPClient
 from tests.factories.payments import StartedPaymentFactory
 from tests.payments.card import fake_stripe
 from tests.payments.card.actions import open_checkout
+from tests.payments.card.fake_stripe_server import FakeStripeServer
 
 PROVIDER = "licensing.payments.card.stripe_checkout.StripeCheckout"
 
@@ -16,7 +17,7 @@ PROVIDER = "licensing.payments.card.stripe_checkout.StripeCheckout"
 @pytest.fixture
 def stripe(settings, monkeypatch):
     """Send payments to a server that answers as Stripe does."""
-    with fake_stripe.FakeStripeServer() as server:
+    with FakeStripeServer() as server:
         settings.STRIPE_SECRET_KEY = fake_stripe.SECRET_KEY
         settings.STRIPE_WEBHOOK_SECRET = fake_stripe.WEBHOOK_SECRET
         settings.STRIPE_API_BASE = settings.STRIPE_CHECKOUT_ORIGIN = server.url
