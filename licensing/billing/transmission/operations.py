@@ -72,6 +72,8 @@ def request_transmissions(*, invoice_ids: Collection[int], by: User | None, at: 
             at=at,
         )
         asked += 1
+    if asked:
+        defer_delivery()
     return asked
 
 
@@ -93,7 +95,7 @@ def request_declared_state(
     ).first()
     if sent is None or sent.invoice is None:
         raise NotToTransmit("Cette facture n'a pas été transmise d'ici : son état ne se déclare pas.")
-    return _create(
+    declared = _create(
         kind=TransmissionKind.STATE,
         tracking_id=tracking_id,
         route=sent.route,
@@ -102,6 +104,8 @@ def request_declared_state(
         by=by,
         at=at,
     )
+    defer_delivery()
+    return declared
 
 
 @transaction.atomic
@@ -114,19 +118,22 @@ def request_report(
     """
     platforms.get_platform(route)
     known = Transmission.objects.filter(tracking_id=tracking_id).first()
-    return known or _create(
-        kind=TransmissionKind.REPORT, tracking_id=tracking_id, route=route, content=content, by=by, at=at
-    )
+    if known is not None:
+        return known
+    report = _create(kind=TransmissionKind.REPORT, tracking_id=tracking_id, route=route, content=content, by=by, at=at)
+    defer_delivery()
+    return report
 
 
 def _create(*, by: User | None, at: datetime.datetime, **columns: Any) -> Transmission:
-    transmission = Transmission.objects.create(asked_by=by, asked_at=at, next_try_at=at, **columns)
-    defer_delivery()
-    return transmission
+    return Transmission.objects.create(asked_by=by, asked_at=at, next_try_at=at, **columns)
 
 
 def defer_delivery() -> None:
-    """Queue the task that asks the platforms, unless it waits already."""
+    """Queue the task that asks the platforms, unless it waits already.
+
+    After the last lock of an order: whoever queues it waits for another who has, until that transaction ends.
+    """
     defer_once(DELIVERY_TASK, schema=get_public_schema_name(), queueing_lock=DELIVERY_TASK)
 
 

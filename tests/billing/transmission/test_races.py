@@ -7,9 +7,11 @@ import random
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
@@ -20,6 +22,7 @@ from licensing.billing.transmission import delivery, operations
 from licensing.billing.transmission.interface import DepositVerdict, PlatformStory
 from licensing.billing.transmission.models import Transmission
 from licensing.orders.models import OrderEvent
+from licensing.orders.operations.locks import lock_order
 from tests.billing.transmission.fake_chorus_pro import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -53,6 +56,39 @@ def test_simultaneous_requests_send_an_invoice_once(committing, script):
     run_concurrently("public", [delivery.deliver_due] * 4, expected_errors=())
     assert len(script.sent) == 2
     assert set(Transmission.objects.values_list("state", flat=True)) == {"sent"}
+
+
+def test_requests_that_share_an_order_do_not_wait_for_each_other_in_a_circle(committing, script):
+    """One has the first order and awaits the second, whose holder queues the same job: that is queued last."""
+    first, second = issue_invoice(), issue_invoice()
+    is_held = threading.Event()
+
+    def ask_for_second():
+        with transaction.atomic():
+            lock_order(second.order_id)
+            is_held.set()
+            _await_blocked_connection()
+            return operations.request_transmissions(invoice_ids=[second.pk], by=None, at=timezone.now())
+
+    def ask_for_both():
+        assert is_held.wait(timeout=10)
+        invoices = [first.pk, second.pk]
+        return operations.request_transmissions(invoice_ids=invoices, by=None, at=timezone.now())
+
+    assert sum(run_concurrently("public", [ask_for_second, ask_for_both], expected_errors=())) == 2
+    assert Transmission.objects.count() == 2
+
+
+def _await_blocked_connection() -> None:
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    deadline = time.monotonic() + 10
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(waiting)
+            if cursor.rowcount:
+                return
+    raise AssertionError("Nobody waits for a lock.")
 
 
 def test_what_is_noted_by_hand_while_it_is_asked_for_goes_one_way(committing, script):
