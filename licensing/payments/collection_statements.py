@@ -1,7 +1,7 @@
 """« 212 encaissée »: what a business paid of an invoice is told to the approved platform that took it.
 
 The tax authority needs it of services whose VAT is due on payment (CGI 290 A): each payment is declared once, by VAT
-rate, and what went back as a negative one.
+rate, on an invoice that is not rejected. What went back is declared as a negative one, on the invoice on which it came.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.db.models.functions import Cast, Concat
 
 from core.calendar import PARIS
 from core.formatting import euros
-from licensing.billing.models import Invoice, InvoiceKind, InvoiceRoute, PlatformState
+from licensing.billing.models import REJECTED_STATES, Invoice, InvoiceKind, InvoiceRoute, PlatformState, PlatformStatus
 from licensing.billing.transmission.models import Transmission, TransmissionKind, TransmissionState
 from licensing.billing.transmission.operations import request_declared_state
 from licensing.billing.transmission.platforms import is_configured
@@ -36,16 +36,15 @@ def declare_collections(*, at: datetime.datetime) -> int:
     """Ask for what is not declared yet to be declared; return how many payments."""
     if not is_configured(InvoiceRoute.PLATFORM) or Seller.objects.filter(vat_on_debits=True).exists():
         return 0
-    payments = list(list_undeclared())
-    invoices = Invoice.objects.defer("xml").select_related("order").in_bulk({_invoice_id(one) for one in payments})
-    for payment in payments:
-        _declare(payment, invoices[_invoice_id(payment)], at=at)
-    return len(payments)
+    # What went back goes where it came, which may have been declared this moment.
+    return _declare_all(list_undeclared(), at=at) + _declare_all(list_undeclared_returns(), at=at)
 
 
 def list_undeclared() -> QuerySet[Payment]:
-    """Return the payments of businesses' invoices that the platform took, and that it was not told of."""
+    """Return what came in for businesses' invoices that the platform took, and that it was not told of."""
+    rejected = PlatformStatus.objects.effective().filter(invoice=OuterRef("invoice"), state__in=REJECTED_STATES)
     taken = Transmission.objects.filter(
+        ~Exists(rejected),
         kind=TransmissionKind.INVOICE,
         state=TransmissionState.ACCEPTED,
         route=InvoiceRoute.PLATFORM,
@@ -53,24 +52,46 @@ def list_undeclared() -> QuerySet[Payment]:
         invoice__kind=InvoiceKind.INVOICE,
         invoice__buyer_kind=BuyerKind.TAXABLE,
     ).order_by("-pk")
-    tracking_id = Concat(
-        OuterRef("invoice_number"), Value(f"-{_STATUS}-"), Cast(OuterRef("pk"), CharField()), output_field=CharField()
-    )
+    return _annotate_undeclared(Payment.objects.filter(refunds__isnull=True), taken)
+
+
+def list_undeclared_returns() -> QuerySet[Payment]:
+    """Return what went back, or never came in, of payments that the platform was told of."""
+    return _annotate_undeclared(Payment.objects.filter(refunds__isnull=False), _list_declarations("refunds"))
+
+
+def _annotate_undeclared(payments: QuerySet[Payment], transmissions: QuerySet[Transmission]) -> QuerySet[Payment]:
+    """Return those that are not declared, each with the `invoice_id` of the first of some transmissions."""
     return (
-        Payment.objects.annotate(
-            invoice_id=Subquery(taken.values("invoice")[:1]),
-            invoice_number=Subquery(taken.values("invoice__number")[:1]),
-        )
-        .filter(invoice_id__isnull=False)
-        .exclude(Exists(Transmission.objects.filter(tracking_id=tracking_id)))
+        payments.annotate(invoice_id=Subquery(transmissions.values("invoice")[:1]))
+        .filter(~Exists(_list_declarations("pk")), invoice_id__isnull=False)
         .order_by("pk")
     )
 
 
+def _list_declarations(payment: str) -> QuerySet[Transmission]:
+    """Return a subquery of what was declared of a payment, whichever invoice of its order it was declared on.
+
+    `payment`: the name of the column that has its primary key.
+    """
+    suffix = Concat(Value(f"-{_STATUS}-"), Cast(OuterRef(payment), CharField()), output_field=CharField())
+    return Transmission.objects.filter(
+        kind=TransmissionKind.STATE, invoice__order=OuterRef("order"), tracking_id__endswith=suffix
+    )
+
+
 def _invoice_id(payment: Payment) -> int:
-    # An annotation of `list_undeclared`.
+    # As `_annotate_undeclared` sets it.
     number: int = vars(payment)["invoice_id"]
     return number
+
+
+def _declare_all(payments: QuerySet[Payment], *, at: datetime.datetime) -> int:
+    found = list(payments)
+    invoices = Invoice.objects.defer("xml").select_related("order").in_bulk({_invoice_id(one) for one in found})
+    for payment in found:
+        _declare(payment, invoices[_invoice_id(payment)], at=at)
+    return len(found)
 
 
 def _declare(payment: Payment, invoice: Invoice, *, at: datetime.datetime) -> None:

@@ -6,16 +6,19 @@ import datetime
 
 import pytest
 
+from licensing.billing import operations as billing_operations
 from licensing.billing.models import PlatformState
 from licensing.billing.transmission import delivery, operations, parcels
 from licensing.billing.transmission.interface import DepositVerdict
 from licensing.billing.transmission.models import Transmission, TransmissionKind
 from licensing.catalogue.models import Seller
 from licensing.orders.models import Payer
+from licensing.payments import operations as payment_operations
 from licensing.payments.collection_statements import declare_collections
 from licensing.payments.models import ReversalReason
 from tests.billing.transmission.scripted_platform import PATH, Script
 from tests.conftest import TERM
+from tests.factories.accounts import OperatorFactory
 from tests.factories.orders import OrderFactory
 from tests.orders import actions
 
@@ -39,6 +42,12 @@ def deliver(order) -> None:
     delivery.deliver_due()
     for transmission in Transmission.objects.filter(kind=TransmissionKind.INVOICE):
         delivery.deliver(transmission)
+
+
+def reject(invoice) -> None:
+    billing_operations.record_platform_status(
+        invoice_id=invoice.pk, state=PlatformState.REJECTED, reason="SIREN inconnu.", by=OperatorFactory(), at=TERM
+    )
 
 
 def list_declared() -> list[tuple[str, str, str]]:
@@ -78,6 +87,41 @@ def test_it_is_declared_at_noon_of_the_day_it_came(script):
 
     (declared,) = [parcels.build_declared_state(one) for one in Transmission.objects.filter(kind="state")]
     assert declared.at.isoformat() == "2026-11-24T12:00:00+01:00"
+
+
+def test_a_payment_is_declared_once_although_its_invoice_is_made_anew(script):
+    """On the invoice that counts: what comes in while an invoice is rejected waits for the next one."""
+    order = make_order()
+    deliver(order)
+    rejected = order.invoices.get()
+    actions.pay(order, amount="50", reference="VIR 1")
+    declare_collections(at=TERM)
+    reject(rejected)
+    actions.pay(order, amount="149", reference="VIR 2")
+    assert declare_collections(at=TERM) == 0
+
+    billing_operations.reissue_invoice(invoice_id=rejected.pk, reason="Rejet.", by=OperatorFactory(), at=TERM)
+    deliver(order)
+    assert declare_collections(at=TERM) == 1
+    assert [amount for _, amount, _ in list_declared()] == ["50.00", "149.00"]
+
+
+def test_what_goes_back_is_declared_on_the_invoice_on_which_it_came(script):
+    """A rejected one too, once its order is cancelled: otherwise its VAT would stay declared."""
+    order = make_order()
+    deliver(order)
+    payment, rejected = actions.pay(order), order.invoices.get()
+    declare_collections(at=TERM)
+    reject(rejected)
+    actions.cancel(order)
+    payment_operations.refund(payment_id=payment.pk, by=OperatorFactory(), at=TERM)
+
+    assert declare_collections(at=TERM) == 1
+    declared = Transmission.objects.filter(kind="state").order_by("pk").values_list("invoice", "content__amounts")
+    assert list(declared) == [
+        (rejected.pk, [{"rate": "20.00", "amount": "199.00"}]),
+        (rejected.pk, [{"rate": "20.00", "amount": "-199.00"}]),
+    ]
 
 
 @pytest.mark.parametrize("case", ["on debits", "not sent", "not taken", "public body", "not configured"])
