@@ -94,6 +94,9 @@ def _send(transmission: Transmission) -> str:
             kind=TransmissionKind.INVOICE, invoice=transmission.invoice_id, state=TransmissionState.ACCEPTED
         )
         return platform.declare_state(parcels.describe_sent(sent), parcels.build_declared_state(transmission))
+    corrected = transmission.invoice and transmission.invoice.corrects
+    if corrected is not None and corrected.get_rejection() is not None:
+        raise NotSupported(f"La facture {corrected} a été rejetée ou refusée : son avoir ne se transmet pas.")
     return platform.send(parcels.build_parcel(transmission, at=timezone.now()))
 
 

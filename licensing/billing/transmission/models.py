@@ -7,11 +7,11 @@ from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 
 from core.querysets import LockableQuerySet
-from licensing.billing.models import InvoiceRoute
+from licensing.billing.models import InvoiceRoute, PlatformStatus
 
 #: A platform that has not answered for this long is told to the operator.
 SILENCE = datetime.timedelta(days=2)
@@ -40,8 +40,17 @@ class TransmissionQuerySet(LockableQuerySet["Transmission"]):
         return self.exclude(state=TransmissionState.REJECTED)
 
     def due(self, at: datetime.datetime) -> Self:
-        """Keep those about which the platform is to be asked, the longest due first."""
-        return self.filter(next_try_at__lte=at).order_by("next_try_at", "pk")
+        """Keep those about which the platform is to be asked, the longest due first.
+
+        A credit note waits for the platform to take its invoice, where that was asked for.
+        """
+        corrected = OuterRef("invoice__corrects")
+        sendings = Transmission.objects.filter(kind=TransmissionKind.INVOICE, invoice=corrected)
+        is_there = Exists(sendings.filter(state=TransmissionState.ACCEPTED)) | Exists(
+            PlatformStatus.objects.effective().filter(invoice=corrected)
+        )
+        awaits_its_invoice = Q(Exists(sendings), ~Q(is_there), state=TransmissionState.TO_SEND)
+        return self.filter(~awaits_its_invoice, next_try_at__lte=at).order_by("next_try_at", "pk")
 
     def silent(self, at: datetime.datetime) -> Self:
         """Keep those that the platform has not answered for two days."""

@@ -18,7 +18,8 @@ from licensing.orders.models import OrderEvent, Payer
 from tests.billing.transmission.scripted_platform import entry
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
-from tests.factories.orders import StoredOrderFactory
+from tests.factories.orders import OrderFactory, StoredOrderFactory
+from tests.orders import actions
 from tests.waiting_jobs import list_waiting_jobs
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +47,46 @@ def look(transmission: Transmission) -> Transmission:
 
 def states(invoice) -> list[str]:
     return list(invoice.statuses.in_order().values_list("state", flat=True))
+
+
+def ask_for_invoice_and_part(order) -> tuple[Transmission, Transmission]:
+    """Ask for the order's invoice and its partial credit note to be sent; return both transmissions."""
+    actions.credit(order, amount="50")
+    operations.request_transmissions(invoice_ids=list(order.invoices.values_list("pk", flat=True)), by=None, at=TERM)
+    invoice, note = Transmission.objects.order_by("invoice")
+    return invoice, note
+
+
+def test_a_credit_note_is_sent_once_the_platform_took_its_invoice(script):
+    """Even where the invoice is tried later: the platform would not know what the credit note is about."""
+    invoice, note = ask_for_invoice_and_part(OrderFactory(confirmed=True))
+    script.failures = [PlatformSilent("Panne.")]
+    delivery.deliver_due()
+    delivery.deliver_due()
+    assert script.sent == [invoice.tracking_id]
+
+    look(invoice)
+    delivery.deliver_due()
+    assert script.sent == [invoice.tracking_id] * 2
+    script.verdict = DepositVerdict.ACCEPTED
+    look(invoice)
+    delivery.deliver_due()
+    assert script.sent[2:] == [note.tracking_id]
+
+
+def test_a_credit_note_whose_invoice_is_rejected_is_not_sent(script):
+    """The payer never booked the invoice: the next one takes its place."""
+    invoice, note = ask_for_invoice_and_part(OrderFactory(confirmed=True))
+    delivery.deliver_due()
+    script.verdict, script.entries = DepositVerdict.REJECTED, (entry(PlatformState.REJECTED, TERM, reason="Doublon"),)
+    look(invoice)
+    delivery.deliver_due()
+    note.refresh_from_db()
+    assert (note.state, script.sent) == (TransmissionState.REJECTED, [invoice.tracking_id])
+    assert (
+        note.message == f"La facture {invoice.invoice.number} a été rejetée ou refusée : son avoir ne se transmet pas."
+    )
+    assert not invoicing.list_undeposited().exists()
 
 
 def test_what_is_transmitted_is_sent_once_and_no_longer_waits(script, invoice):
