@@ -159,6 +159,19 @@ def test_a_rejected_invoice_is_remade_with_its_partial_credit_notes():
     assert (get_balance(order), order.lines.get().taken_back, list_violations()) == (Decimal("149.20"), 1, set())
 
 
+def test_an_invoice_remade_after_a_card_was_refunded_in_part_states_what_is_left():
+    """Not that all of it was paid, on the day on which it is made anew."""
+    order = OrderFactory(paid_by_card=True, billing__payer="company", billing__siren="732829320", billing__siret="")
+    actions.credit(order, amount="50")
+    invoice = order.invoices.current().get()
+    by = {"by": order.placed_by, "at": TERM}
+    billing_operations.record_platform_status(invoice_id=invoice.pk, state="rejected", reason="SIREN inconnu", **by)
+    issued = billing_operations.reissue_invoice(invoice_id=invoice.pk, reason="SIREN inconnu", **by)
+    assert (issued.snapshot["received"], issued.snapshot["paid_on"]) == ("149.00", "")
+    assert issued.credit_notes.get().snapshot["corrects"]["refund_by"] == ""
+    assert list_violations() == set()
+
+
 def test_the_invoice_s_e_mail_leaves_after_a_partial_credit():
     order = OrderFactory(confirmed=True)
     message = list_messages(order).last()

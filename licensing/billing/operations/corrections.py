@@ -13,7 +13,7 @@ from licensing.billing.operations.confirmation import get_rights_end
 from licensing.billing.queries import get_amount_received
 from licensing.orders import preflight, rights
 from licensing.orders.exceptions import IncompleteForInvoice, NoReason, NotInThisState
-from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, ScanState, SettlementMethod
+from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, ScanState
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
 
@@ -94,8 +94,7 @@ def reissue_invoice(
     credit = issue_credit_note(invoice, at=at, reason=reason, replaced=True)
     if change is not None:
         change(order)
-    by_card = order.state == OrderState.PAID and order.method == SettlementMethod.CARD
-    issued = issue_invoice(order, at=at, paid_by_card=by_card)
+    issued = issue_invoice(order, at=at)
     for note in invoice.credit_notes.filter(is_partial=True).order_by("pk"):
         issue_partial_credit_note(
             issued,
