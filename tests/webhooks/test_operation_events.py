@@ -189,12 +189,15 @@ def test_emails_of_the_portal_emit_nothing(listening, sink):
 
 
 def test_a_paid_order_emits_an_event_to_its_collectivity(listening, nimes, gard):
+    """With its price, and what a partial credit note took of it."""
     order = PurchaseFactory(confirmed=True)
     assert "order.paid" not in [kind for kind, *_ in emitted_events()]
-    actions.pay(order)
+    with schema_context("public"):
+        actions.credit(order, amount="10")
+        actions.pay(order, amount=order.owed)
     [(_, subject, data)] = [one for one in emitted_events() if one[0] == "order.paid"]
     assert subject == f"order:{order.pk}"
-    assert data == {"order": order.pk, "total_ttc": str(order.total_ttc), "currency": "EUR"}
+    assert data == {"order": order.pk, "total_ttc": str(order.total_ttc), "credited_ttc": "10.00", "currency": "EUR"}
     with tenant_context(gard):
         assert not WebhookEvent.objects.exists()
 

@@ -185,6 +185,12 @@ def mark_paid(order: Order, *, by: User | None, at: datetime.datetime, opened: b
     order_events.record(order, "paid", "entièrement réglée : les droits sont définitifs.", by=by, at=at)
     notifications.notify_buyer(order, notifications.PAID, at=at, resumed=resumed)
     if order.collectivity is not None:
-        paid = {"order": order.pk, "total_ttc": str(order.total_ttc), "currency": "EUR"}
+        paid = {
+            "order": order.pk,
+            "total_ttc": str(order.total_ttc),
+            # By partial credit notes: what was to be paid is the total less that.
+            "credited_ttc": str(order.credited),
+            "currency": "EUR",
+        }
         with tenant_context(order.collectivity):
             webhooks.emit(events=[NewEvent(EventType.ORDER_PAID, f"order:{order.pk}", paid)], at=at)
