@@ -1,0 +1,72 @@
+"""Pages that show several sales, statements or transmissions: as many queries however many there are."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from core.calendar import date_in_paris
+from licensing.billing.transmission import delivery
+from licensing.billing.transmission.exceptions import PlatformRefuses
+from licensing.billing.transmission.operations import request_transmissions
+from licensing.catalogue.models import Seller
+from licensing.e_reporting.queries import list_statements
+from licensing.e_reporting.reports import make_report
+from tests.accounting.provider_balance import record_movements
+from tests.bank.actions import upload
+from tests.bank.statement_files import FileLine, StatementFile
+from tests.billing.transmission.scripted_platform import PATH, Script
+from tests.factories.orders import OrderFactory
+from tests.orders import actions
+from tests.orders.dates import DAY
+
+PAGES = (
+    "/admin/",
+    "/admin/accounting/balancetransaction/",
+    "/admin/bank/statementline/",
+    "/admin/bank/statementline/a-rapprocher/",
+    "/admin/billing/invoice/a-deposer/",
+    "/admin/e_reporting/periodreport/",
+)
+
+
+@pytest.fixture
+def script(settings):
+    script = Script()
+    settings.INVOICE_PLATFORMS = {"chorus_pro": (PATH, script), "platform": (PATH, script)}
+    return script
+
+
+def sell(script, rank):
+    """Add to each page: orders credited in part, paid, refused by the platform or to deposit, a line, a declaration."""
+    at = timezone.now() - (70 + 31 * rank) * DAY
+    actions.credit(OrderFactory(current=True, confirmed=True), amount="10")
+    record_movements(OrderFactory(current=True, paid_by_card=True).payments.get().card)
+    consumer = OrderFactory(current=True, confirmed=True, at=at, billing__payer="other", billing__siret="")
+    actions.pay(consumer, amount="50", at=at)
+    refused = OrderFactory(current=True, confirmed=True).invoices.get()
+    request_transmissions(invoice_ids=[refused.pk], by=None, at=timezone.now())
+    script.failures = [PlatformRefuses("Non.")]
+    delivery.deliver_due()
+    line = FileLine("199.00", f"VIR {rank}", (OrderFactory(current=True, confirmed=True).invoices.get().number,))
+    upload(StatementFile((line,), number=str(rank), opening=str(rank)))
+
+
+def count_queries(operator, page):
+    with CaptureQueriesContext(connection) as captured:
+        assert operator.get(page).status_code == 200
+    return len(captured)
+
+
+def test_every_page_takes_as_many_queries_for_two_sales_as_for_one(operator, script):
+    sell(script, 0)
+    day = date_in_paris(timezone.now())
+    Seller.objects.update(e_reporting_from=day - 300 * DAY)
+    for statement in list_statements(day=day):
+        if statement.waits:
+            make_report(kind=statement.kind, begins_on=statement.period.begins_on, by=None, at=timezone.now())
+    before = {page: count_queries(operator, page) for page in PAGES}
+    sell(script, 1)
+    assert {page: count_queries(operator, page) for page in PAGES} == before
