@@ -263,6 +263,9 @@ def _is_over(transmission: Transmission, *, at: datetime.datetime) -> bool:
         return True
     if transmission.kind != TransmissionKind.INVOICE or transmission.invoice is None:
         return transmission.state == TransmissionState.ACCEPTED
+    if transmission.state == TransmissionState.SENT:
+        # Whatever was noted by hand meanwhile: the platform has yet to say whether it takes it.
+        return False
     last = transmission.invoice.get_latest_status()
     if last is not None and last.state in REJECTED_STATES | PAYING_STATES:
         return True

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 
 from licensing.billing import invoicing
 from licensing.billing.models import InvoiceRoute, PlatformState, PlatformStatus
+from licensing.billing.operations import record_platform_status
 from licensing.billing.transmission import automatic, delivery, operations, tasks
 from licensing.billing.transmission.exceptions import PlatformRefuses, PlatformSilent
 from licensing.billing.transmission.interface import DepositVerdict
@@ -87,6 +88,15 @@ def test_a_credit_note_whose_invoice_is_rejected_is_not_sent(script):
         note.message == f"La facture {invoice.invoice.number} a été rejetée ou refusée : son avoir ne se transmet pas."
     )
     assert not invoicing.list_undeposited().exists()
+
+
+def test_what_the_platform_has_not_taken_yet_is_followed_whatever_was_noted_by_hand(script, invoice):
+    """It may be rejected still, although the operator noted that it is being paid."""
+    transmission = transmit(invoice)
+    record_platform_status(invoice_id=invoice.pk, state=PlatformState.IN_PAYMENT, by=UserFactory(), at=TERM)
+    assert look(transmission).next_try_at is not None
+    script.verdict = DepositVerdict.ACCEPTED
+    assert (look(transmission).state, transmission.next_try_at) == (TransmissionState.ACCEPTED, None)
 
 
 def test_what_is_transmitted_is_sent_once_and_no_longer_waits(script, invoice):
