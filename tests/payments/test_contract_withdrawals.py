@@ -104,6 +104,18 @@ def test_only_a_person_who_pays_withdraws(nimes):
     assert not ContractWithdrawal.objects.exists()
 
 
+def test_who_was_credited_in_part_is_given_back_the_rest():
+    """The card gets what is left of it, and the last credit note is of the rest of the invoice."""
+    order = OrderFactory(paid_by_card=True, **PERSON)
+    actions.credit(order, licences=1)
+    withdraw(order, at=TERM + datetime.timedelta(hours=1))
+    refunds = order.payments.filter(kind="refunded").order_by("pk").values_list("amount", flat=True)
+    notes = order.invoices.filter(kind=InvoiceKind.CREDIT_NOTE).order_by("pk").values_list("total_ttc", flat=True)
+    assert [f"{-amount}" for amount in refunds] == [f"{total}" for total in notes] == ["39.80", "159.20"]
+    assert "159,20 € vous sont rendus" in get_email_text(order, "withdrawn")
+    assert list_violations() == set()
+
+
 def test_a_card_is_refunded_by_its_provider_with_a_credit_note():
     order = OrderFactory(paid_by_card=True, **PERSON)
     withdrawal = withdraw(order, at=at_day(2))
