@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import pytest
 from django_tenants.utils import schema_context
@@ -79,7 +80,7 @@ def test_what_a_platform_tells_while_its_orders_are_credited_paid_and_cancelled(
         PlatformStory(verdict=DepositVerdict.ACCEPTED, entries=(entry(state, TERM, reason="Doublon"),))
         for state in (PlatformState.RECEIVED, PlatformState.REFUSED)
     ]
-    steps = [partial(operations.request_transmissions, invoice_ids=invoices, by=by, at=TERM)]
+    steps: list[Any] = [partial(operations.request_transmissions, invoice_ids=invoices, by=by, at=TERM)]
     steps += [partial(declare_collections, at=TERM)] * 2
     for rank, order in enumerate(orders):
         sent = Transmission.objects.get(kind="invoice", invoice__order=order)
@@ -103,7 +104,7 @@ def test_a_period_declared_while_its_sales_are_credited_and_cancelled(script):
         partial(make_report, kind=kind, begins_on=datetime.date(2026, 11, day), by=None, at=over)
         for kind, day in (("sales", 21), ("payments", 1))
     ]
-    steps = [*declare]
+    steps: list[Any] = [*declare]
     for rank, order in enumerate(orders):
         steps += [partial(credit, order, by, amount=Decimal(30)), partial(actions.pay, order, amount="100", by=by)]
         if rank > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import random
 from collections import Counter
+from typing import Any
 
 from django.utils import timezone
 
@@ -15,6 +16,10 @@ from tests.factories.shop import open_shop
 
 
 class WalkSteps:
+    #: Steps that begin something, and those that go on with an order; one that stands twice is drawn twice as often.
+    BEGIN: tuple[Any, ...] = ()
+    GO_ON: tuple[Any, ...] = ()
+
     def __init__(self, seed, collectivity, script):
         self.script = script
         self.draw = random.Random(seed)  # noqa: S311 - to be drawn again, not guessed
