@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +18,9 @@ from tests.sites.audit.walk_of_orders import WalkOfOrders
 from tests.sites.audit.walk_of_payments import WalkOfPayments
 from tests.sites.audit.walk_of_statements import WalkOfStatements
 
+if TYPE_CHECKING:
+    from tests.sites.audit.walk_steps import Steps
+
 #: Another length and other walks may be asked for: `WALK_STEPS=100 WALKS=100` is 10,000 steps.
 STEPS = int(os.environ.get("WALK_STEPS", "60"))
 SEEDS = range(17, 17 + int(os.environ.get("WALKS", "1")))
@@ -26,14 +29,14 @@ SEEDS = range(17, 17 + int(os.environ.get("WALKS", "1")))
 class RandomWalk(WalkOfOrders, WalkOfPayments, WalkOfStatements, WalkOfLicences, WalkOfInvoices):
     """Months of sales, drawn from a seed: each step is one operation, on any order, at any state of it."""
 
-    BEGIN = (
+    BEGIN: Steps = (
         *WalkOfOrders.BEGIN,
         *WalkOfPayments.BEGIN,
         *WalkOfStatements.BEGIN,
         *WalkOfLicences.BEGIN,
         *WalkOfInvoices.BEGIN,
     )
-    GO_ON = (*WalkOfOrders.GO_ON, *WalkOfPayments.GO_ON, *WalkOfLicences.GO_ON, *WalkOfInvoices.GO_ON)
+    GO_ON: Steps = (*WalkOfOrders.GO_ON, *WalkOfPayments.GO_ON, *WalkOfLicences.GO_ON, *WalkOfInvoices.GO_ON)
 
     def step(self):
         self.at += datetime.timedelta(hours=self.draw.randrange(96))

@@ -14,7 +14,7 @@ from licensing.billing.transmission.operations import give_up, request_transmiss
 from licensing.e_reporting.queries import list_statements
 from licensing.e_reporting.reports import make_report
 from tests.billing.transmission.scripted_platform import entry
-from tests.sites.audit.walk_steps import WalkSteps
+from tests.sites.audit.walk_steps import Steps, WalkSteps
 
 
 class WalkOfInvoices(WalkSteps):
@@ -59,5 +59,5 @@ class WalkOfInvoices(WalkSteps):
             transmission.refresh_from_db()
             assert "n'a pas pu être lu" not in transmission.message  # an exception that nobody expected
 
-    BEGIN = (transmit, transmit, declare)
-    GO_ON = (follow, reinvoice, take_back)
+    BEGIN: Steps = (transmit, transmit, declare)
+    GO_ON: Steps = (follow, reinvoice, take_back)

@@ -17,7 +17,7 @@ from licensing.pools.models import Allocation, Pool
 from mailing import kinds, leases
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units
-from tests.sites.audit.walk_steps import WalkSteps
+from tests.sites.audit.walk_steps import Steps, WalkSteps
 
 
 class WalkOfLicences(WalkSteps):
@@ -61,5 +61,5 @@ class WalkOfLicences(WalkSteps):
             else:
                 leases.record_accepted(message, message_id="", at=self.at)
 
-    BEGIN = (announce, announce, announce, revoke, deliver, deliver, deliver)
-    GO_ON = (teach,)
+    BEGIN: Steps = (announce, announce, announce, revoke, deliver, deliver, deliver)
+    GO_ON: Steps = (teach,)

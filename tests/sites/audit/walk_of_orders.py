@@ -12,7 +12,7 @@ from licensing.orders.vat import VatTreatment
 from tests.factories.billing_details import BillingDetailsFactory
 from tests.factories.orders import OrderFactory, PurchaseFactory
 from tests.orders import actions
-from tests.sites.audit.walk_steps import WalkSteps
+from tests.sites.audit.walk_steps import Steps, WalkSteps
 
 
 class WalkOfOrders(WalkSteps):
@@ -86,7 +86,7 @@ class WalkOfOrders(WalkSteps):
     def restore(self, order):
         operations.restore(order_id=order.pk, **self.by())
 
-    BEGIN = (draft, place, purchase, purchase, order_as_a_person, order_next_year, clock)
-    GO_ON = (
+    BEGIN: Steps = (draft, place, purchase, purchase, order_as_a_person, order_next_year, clock)
+    GO_ON: Steps = (
         confirm, confirm, upload, refuse, cancel, prolong, suspend, restore, correct, correct_vat, start_early,
     )  # fmt: skip

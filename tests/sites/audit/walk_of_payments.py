@@ -16,7 +16,7 @@ from licensing.payments.queries import get_surplus, list_owed_orders
 from sites.back_office import work_queue
 from tests.accounting.provider_balance import record_movement, record_movements
 from tests.orders import actions
-from tests.sites.audit.walk_steps import WalkSteps
+from tests.sites.audit.walk_steps import Steps, WalkSteps
 
 
 class WalkOfPayments(WalkSteps):
@@ -97,5 +97,5 @@ class WalkOfPayments(WalkSteps):
         withdraw_from_contract(order_id=order.pk, name="Camille Durand", by=order.placed_by, at=self.at)
 
     #: Steps that begin something, then those that go on with an order; as often as they stand.
-    BEGIN = (refund_in_dashboard, demand_again, list_movements)
-    GO_ON = (pay, pay, pay_by_card, credit_in_part, credit_in_part, refund, reverse, give_back, move, withdraw)
+    BEGIN: Steps = (refund_in_dashboard, demand_again, list_movements)
+    GO_ON: Steps = (pay, pay, pay_by_card, credit_in_part, credit_in_part, refund, reverse, give_back, move, withdraw)

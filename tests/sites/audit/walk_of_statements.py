@@ -9,7 +9,7 @@ from licensing.billing.models import Invoice
 from licensing.billing.queries import get_balance
 from tests.bank.actions import propose, upload
 from tests.bank.statement_files import FileLine, StatementFile
-from tests.sites.audit.walk_steps import WalkSteps
+from tests.sites.audit.walk_steps import Steps, WalkSteps
 
 
 class WalkOfStatements(WalkSteps):
@@ -38,4 +38,4 @@ class WalkOfStatements(WalkSteps):
                 bank.book_line(line_id=line.pk, chosen=chosen, **self.by())
                 self.done["booked"] += 1
 
-    BEGIN = (read_statement, read_statement, decide_line, decide_line, decide_line)
+    BEGIN: Steps = (read_statement, read_statement, decide_line, decide_line, decide_line)

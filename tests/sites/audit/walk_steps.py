@@ -14,11 +14,13 @@ from licensing.catalogue.models import Seller
 from tests.factories.accounts import UserFactory
 from tests.factories.shop import open_shop
 
+type Steps = tuple[Any, ...]
+
 
 class WalkSteps:
     #: Steps that begin something, and those that go on with an order; one that stands twice is drawn twice as often.
-    BEGIN: tuple[Any, ...] = ()
-    GO_ON: tuple[Any, ...] = ()
+    BEGIN: Steps = ()
+    GO_ON: Steps = ()
 
     def __init__(self, seed, collectivity, script):
         self.script = script
