@@ -80,3 +80,8 @@ def short_date(value: datetime.date) -> str:
 def join_words(words: Sequence[str]) -> str:
     """Return « a », « a et b », « a, b et c »."""
     return format_list(words, locale=_FRENCH)
+
+
+def end_sentence(text: str) -> str:
+    """Return a text that a person typed with a full stop, unless it ends as a sentence does."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."

@@ -68,3 +68,8 @@ def test_short_dates():
 )
 def test_enumerations(words, read):
     assert formatting.join_words(words) == read
+
+
+@pytest.mark.parametrize(("typed", "read"), [("Doublon", "Doublon."), ("Doublon.", "Doublon."), ("Vu ?", "Vu ?")])
+def test_what_a_person_typed_ends_as_a_sentence(typed, read):
+    assert formatting.end_sentence(typed) == read
