@@ -81,8 +81,8 @@ def _transmissions(now: datetime.datetime) -> Iterator[WorkItem]:
     url = reverse("admin:billing_invoice_batch")
     refused = queries.list_refused().count()
     if refused:
-        counted = pluralize(refused, "document transmis n'a pas été pris", "documents transmis n'ont pas été pris")
-        yield WorkItem(f"{counted} par leur plateforme : lisez pourquoi", url, urgent=True)
+        counted = pluralize(refused, "document n'a pas été pris", "documents n'ont pas été pris")
+        yield WorkItem(f"{counted} par la plateforme : lisez pourquoi", url, urgent=True)
     silent = queries.list_silent(now).count()
     if silent:
         counted = pluralize(silent, "transmission reste", "transmissions restent")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Exists, OuterRef
 
 from licensing.billing.invoicing import list_undeposited
+from licensing.billing.models import PlatformStatus
 from licensing.billing.transmission.models import (
     PENDING_STATES,
     Transmission,
@@ -32,13 +33,20 @@ def list_refused() -> QuerySet[Transmission]:
 
 def list_silent(at: datetime.datetime) -> QuerySet[Transmission]:
     """Return what a platform has not answered for two days, the longest first."""
-    return Transmission.objects.silent(at).select_related("invoice").order_by("asked_at", "pk")
+    return _list_awaited(Transmission.objects.silent(at))
 
 
 def list_under_way(at: datetime.datetime) -> QuerySet[Transmission]:
     """Return what is to be sent, or awaits its platform's answer, for less than two days."""
     pending = Transmission.objects.filter(state__in=PENDING_STATES)
-    return pending.exclude(pk__in=Transmission.objects.silent(at)).select_related("invoice").order_by("asked_at", "pk")
+    return _list_awaited(pending.exclude(pk__in=Transmission.objects.silent(at)))
+
+
+def _list_awaited(transmissions: QuerySet[Transmission]) -> QuerySet[Transmission]:
+    """Leave out invoices of which the operator noted what the platform said: nothing is awaited from here."""
+    noted = PlatformStatus.objects.effective().filter(invoice=OuterRef("invoice"))
+    awaited = transmissions.exclude(Exists(noted), kind=TransmissionKind.INVOICE)
+    return awaited.select_related("invoice").order_by("asked_at", "pk")
 
 
 def get_latest_transmission(invoice: Invoice) -> Transmission | None:

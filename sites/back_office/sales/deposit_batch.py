@@ -24,7 +24,7 @@ from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing.batch import MAX_BATCH_SIZE
 from licensing.billing.models import Invoice, InvoiceRoute
-from licensing.billing.transmission import platforms
+from licensing.billing.transmission import platforms, queries
 from sites.back_office.sales.transmissions import describe_progress, list_chosen_invoices, read_invoice_ids
 from sites.back_office.site import get_operator
 
@@ -63,8 +63,8 @@ class DepositBatchActions(ModelAdmin):
             done = billing_operations.record_deposit(
                 invoice_ids=read_invoice_ids(request), by=get_operator(request), at=timezone.now()
             )
-            counted = formatting.pluralize(done, "facture ou avoir noté", "factures ou avoirs notés")
-            messages.success(request, f"{counted} comme déposés.")
+            counted = formatting.pluralize(done, "document noté comme déposé", "documents notés comme déposés")
+            messages.success(request, f"{counted}.")
             return redirect("admin:billing_invoice_batch")
         batches = [_list_batch(route) for route in InvoiceRoute]
         context = self.admin_site.each_context(request) | {
@@ -97,6 +97,8 @@ class DepositBatch:
 
     route: InvoiceRoute
     invoices: list[Invoice]
+    #: Those that the platform refused: sent anew one by one.
+    refused: frozenset[int]
     #: How many more wait for the next batch.
     more: int
     #: Whether they are sent from here; else the operator deposits them.
@@ -105,14 +107,34 @@ class DepositBatch:
     @property
     def numbers(self) -> str:
         """The ids of its invoices, as the page's links and form carry them."""
-        return "-".join(str(invoice.pk) for invoice in self.invoices)
+        return _join_ids(self.invoices)
+
+    @property
+    def to_send(self) -> list[Invoice]:
+        """Those that one click sends."""
+        return [invoice for invoice in self.invoices if invoice.pk not in self.refused]
+
+    @property
+    def numbers_to_send(self) -> str:
+        """The ids of those that one click sends."""
+        return _join_ids(self.to_send)
+
+
+def _join_ids(invoices: list[Invoice]) -> str:
+    return "-".join(str(invoice.pk) for invoice in invoices)
 
 
 def _list_batch(route: InvoiceRoute) -> DepositBatch:
     waiting = invoicing.list_undeposited(route)
     listed = list(waiting.select_related("order").defer("xml")[:MAX_BATCH_SIZE])
     more = waiting.count() - len(listed) if len(listed) == MAX_BATCH_SIZE else 0
-    return DepositBatch(route=route, invoices=listed, more=more, is_sent_from_here=platforms.is_configured(route))
+    return DepositBatch(
+        route=route,
+        invoices=listed,
+        refused=frozenset(queries.list_refused().values_list("invoice_id", flat=True)),
+        more=more,
+        is_sent_from_here=platforms.is_configured(route),
+    )
 
 
 def _listed_invoices(request: HttpRequest, route: str) -> QuerySet[Invoice]:

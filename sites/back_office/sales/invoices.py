@@ -15,7 +15,8 @@ from core.file_responses import build_file_response
 from licensing.billing import invoicing
 from licensing.billing.invoice_search import search_invoices
 from licensing.billing.models import Invoice, InvoiceKind, PlatformStatus, latest_platform_status
-from licensing.billing.transmission.queries import get_latest_transmission
+from licensing.billing.transmission.models import PENDING_STATES
+from licensing.billing.transmission.queries import get_latest_transmission, list_silent
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.sales.admin_actions import ActionAdmin
 from sites.back_office.sales.deposit_batch import DepositBatchActions
@@ -135,12 +136,16 @@ class InvoiceAdmin(TransmissionPages, DepositBatchActions, ActionAdmin[Invoice])
         ]
         if row.corrects is not None:
             sentences = [f"{'Avoir partiel' if row.is_partial else 'Avoir'} sur la facture {row.corrects}."]
-        sent = get_latest_transmission(row)
-        if sent is not None:
-            sentences.append(describe_transmission(sent))
-        last = row.get_latest_status()
+        sent, last = get_latest_transmission(row), row.get_latest_status()
+        # What was noted by hand is no longer awaited.
+        if sent is not None and not (last is not None and sent.state in PENDING_STATES):
+            is_late = list_silent(timezone.now()).contains(sent)
+            sentences.append(describe_transmission(sent, is_late=is_late))
         if is_turned_down(row) and last is not None:
-            sentences.append(f"{last.get_state_display()} : {last.reason} Elle est à refaire sous un nouveau numéro.")
+            sentences.append(f"{last.get_state_display()} : {formatting.end_sentence(last.reason)}")
+            sentences.append(
+                "Elle est à refaire sous un nouveau numéro : corrigez d'abord le payeur, depuis la commande."
+            )
         return sentences
 
     def links(self, row: Invoice) -> list[tuple[str, str]]:

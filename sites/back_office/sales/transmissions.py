@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
@@ -38,6 +39,17 @@ if TYPE_CHECKING:
 PLATFORM_NAMES = {InvoiceRoute.CHORUS_PRO: "Chorus Pro", InvoiceRoute.PLATFORM: "la plateforme agréée"}
 #: How many transmissions a list of the page shows.
 _MAX_SHOWN = 50
+
+
+@dataclass(frozen=True)
+class TransmissionLine:
+    """A transmission as the page lists it."""
+
+    number: str
+    sentence: str
+    #: The page of its invoice, and that which sends it anew; empty where there is none.
+    url: str = ""
+    again_url: str = ""
 
 
 class TransmissionPages(ModelAdmin):
@@ -89,18 +101,21 @@ def read_invoice_ids(request: HttpRequest) -> list[int]:
 
 
 def describe_progress(at: datetime.datetime) -> dict[str, object]:
-    """Return the page's lists of what needs a look, and of what is on its way: « number, sentence, URL »."""
-    late = [*queries.list_refused()[:_MAX_SHOWN], *queries.list_silent(at)[:_MAX_SHOWN]]
+    """Return the page's lists of what needs a look, and of what is on its way."""
+    refused = [_describe(one) for one in queries.list_refused()[:_MAX_SHOWN]]
+    silent = [_describe(one, is_late=True) for one in queries.list_silent(at)[:_MAX_SHOWN]]
     under_way = queries.list_under_way(at)
     return {
-        "problems": [_describe(one) for one in late],
+        "problems": [*refused, *silent],
+        "has_refused": bool(refused),
+        "has_silent": bool(silent),
         "under_way": [_describe(one) for one in under_way[:_MAX_SHOWN]],
         "under_way_count": under_way.count(),
     }
 
 
-def describe_transmission(transmission: Transmission) -> str:
-    """Return how far a transmission is, in a sentence."""
+def describe_transmission(transmission: Transmission, *, is_late: bool = False) -> str:
+    """Return how far a transmission is, in a sentence; `is_late`: its platform has not answered for two days."""
     name = PLATFORM_NAMES[InvoiceRoute(transmission.route)]
     message = transmission.message
     if transmission.sent_at is None:
@@ -111,21 +126,27 @@ def describe_transmission(transmission: Transmission) -> str:
     deposit = f"Transmission à {name} le {_format_day(transmission.sent_at)}, dépôt {transmission.reference}"
     if transmission.state == TransmissionState.REJECTED:
         return f"{deposit} : rejet. {message}"
-    return (
-        f"{deposit}{' : réponse attendue' if transmission.state == TransmissionState.SENT else ''}. {message}".strip()
-    )
+    awaited = "sans réponse depuis" if is_late else "réponse attendue"
+    return f"{deposit}{f' : {awaited}' if transmission.state == TransmissionState.SENT else ''}. {message}".strip()
 
 
 def _format_day(moment: datetime.datetime) -> str:
     return date_format(timezone.localtime(moment), "DATE_FORMAT")
 
 
-def _describe(transmission: Transmission) -> tuple[str, str, str]:
+def _describe(transmission: Transmission, *, is_late: bool = False) -> TransmissionLine:
     invoice = transmission.invoice
-    sentence = add_nonbreaking_spaces(describe_transmission(transmission))
+    sentence = add_nonbreaking_spaces(describe_transmission(transmission, is_late=is_late))
     if invoice is None:
-        return str(transmission), sentence, ""
-    return invoice.number, sentence, reverse("admin:billing_invoice_change", args=[invoice.pk])
+        return TransmissionLine(str(transmission), sentence)
+    is_refused = transmission.state == TransmissionState.REJECTED and platforms.is_configured(transmission.route)
+    again = reverse("admin:billing_invoice_transmit", args=[transmission.route])
+    return TransmissionLine(
+        invoice.number,
+        sentence,
+        url=reverse("admin:billing_invoice_change", args=[invoice.pk]),
+        again_url=f"{again}?factures={invoice.pk}" if is_refused else "",
+    )
 
 
 def _describe_request(asked: int, name: str) -> str:

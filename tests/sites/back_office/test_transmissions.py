@@ -72,7 +72,7 @@ def test_a_page_that_is_posted_twice_sends_once(operator, script, invoice):
 def test_what_is_on_its_way_is_not_recorded_as_deposited_by_hand(operator, script, invoice):
     operator.post(transmit_url(invoice))
     page = page_text(operator.post(PAGE, {"factures": str(invoice.pk)}, follow=True))
-    assert "0 facture ou avoir noté" in page
+    assert "0 document noté comme déposé" in page
     assert not PlatformStatus.objects.exists()
 
 
@@ -82,7 +82,7 @@ def test_a_refusal_and_a_silence_come_first(operator, script, invoice):
     delivery.deliver_due()
     page = page_text(operator.get(PAGE))
     assert page.index("Le fichier est illisible.") < page.index("lot-chorus_pro")
-    assert "1 document transmis n'a pas été pris" in read_work_items(operator)
+    assert "1 document n'a pas été pris par la plateforme" in read_work_items(operator)
     # Sent anew, it is silent for two days.
     script.failures = [PlatformSilent("Chorus Pro ne répond pas.")]
     operator.post(transmit_url(invoice))
@@ -95,6 +95,33 @@ def test_a_refusal_and_a_silence_come_first(operator, script, invoice):
     urgent, found, _ = read_work_items(operator).partition("1 transmission reste sans réponse depuis deux jours")
     assert found
     assert "À faire" in urgent[-150:]
+
+
+def test_what_was_refused_is_sent_anew_by_itself(operator, script, invoice):
+    script.failures = [PlatformRefuses("Le service destinataire n'existe pas.")]
+    operator.post(transmit_url(invoice))
+    delivery.deliver_due()
+    page = " ".join(page_text(operator.get(PAGE)).split())
+    assert f'href="{transmit_url(invoice)}"' in page
+    assert "Notez-la rejetée depuis sa fiche" in page
+    assert "Transmettre 1 document" not in page
+    OrderFactory(current=True, confirmed=True)
+    # One click sends the others alone.
+    page = " ".join(page_text(operator.get(PAGE)).split())
+    assert "Transmettre 1 document" in page
+    assert f'href="{transmit_url(invoice.order.invoices.model.objects.latest("pk"))}"' in page
+
+
+def test_what_was_noted_by_hand_is_no_longer_awaited(operator, script, invoice):
+    operator.post(transmit_url(invoice))
+    delivery.deliver_due()
+    Transmission.objects.update(sent_at=timezone.now() - datetime.timedelta(days=2))
+    assert "dépôt D1 : sans réponse depuis" in page_text(operator.get(PAGE))
+    page = run_action(operator, invoice, "etat", state="rejected", reason="SIRET inconnu")
+    assert "Rejetée par la plateforme : SIRET inconnu." in page
+    assert "dépôt D1" not in page
+    assert "dépôt D1" not in page_text(operator.get(PAGE))
+    assert "sans réponse depuis deux jours" not in read_work_items(operator)
 
 
 def test_a_platform_that_never_answers_is_given_up(operator, script, invoice):
