@@ -67,7 +67,8 @@ class LineView:
     @property
     def further_text(self) -> str:
         """What else the bank says of it."""
-        return " – ".join(filter(None, (self.line.party, self.line.details)))
+        party = "" if self.line.party in self.line.details else self.line.party
+        return " – ".join(filter(None, (party, self.line.details)))
 
     @property
     def url(self) -> str:

@@ -249,6 +249,14 @@ def test_an_unpaid_cheque_is_reversed_from_its_line(operator):
     assert payment.taken_back.get().amount == -payment.amount
 
 
+def test_an_unpaid_line_without_proposal_says_what_to_do(operator):
+    [line] = receive(FileLine("-199.00", "VIREMENT REJETE", ("DUPONT 12",), "DUPONT"))
+    page = " ".join(page_text(operator.get(PAGE)).split())
+    assert "Ouvrir la ligne" in page
+    assert "DUPONT – DUPONT" not in page  # named once
+    assert "Annulez-le depuis sa commande, avec le motif « Impayé »" in page_text(operator.get(url("choice", line.pk)))
+
+
 def test_what_waits_is_on_the_home_page_and_in_the_list(operator):
     receive(FileLine("12.00", "INTERETS"), FileLine("-5.00", "FRAIS"))
     assert "1 ligne de relevé bancaire à rapprocher" in page_text(operator.get("/admin/"))
