@@ -22,13 +22,16 @@ from licensing.orders.email_parts import (
     get_today,
     is_paid_by_buyer,
 )
-from licensing.orders.models import OrderState
+from licensing.orders.models import OrderState, PaymentMethod
 from licensing.orders.operations import notifications
 from licensing.orders.rights import get_entitlement
 from mailing import kinds
 from mailing.kinds import NoLongerDue, RenderedEmail
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from licensing.billing.invoicing.invoice_snapshot import CorrectedInvoiceSnapshot
     from licensing.orders.models import Order
     from mailing.models import Message
 
@@ -75,7 +78,7 @@ def render_cancelled(message: Message) -> RenderedEmail:
         order,
         subject=f"{order} : annulée",
         paragraphs=[
-            f"Votre commande est annulée. Motif : {order.cancellation_reason}",
+            f"Votre commande est annulée. Motif : {formatting.end_sentence(order.cancellation_reason)}",
             (
                 "Les licences qu'elle avait ouvertes ne donnent plus de droits."
                 if order.lines.filter(entitlement__isnull=False).exists()
@@ -107,7 +110,7 @@ def render_credited(message: Message) -> RenderedEmail:
         paragraphs=[
             (
                 f"L'avoir {note.number}, de {formatting.euros(note.total_ttc)} TTC, est établi sur la facture"
-                f" {note.corrects}. Motif : {corrected['reason']}"
+                f" {note.corrects}. Motif : {formatting.end_sentence(corrected['reason'])}"
             ),
             (
                 f"{formatting.pluralize(licences, 'licence est reprise', 'licences sont reprises')} : la commande en"
@@ -118,12 +121,22 @@ def render_credited(message: Message) -> RenderedEmail:
             (
                 f"Il reste {formatting.euros(balance)} à régler sur la facture {note.corrects}."
                 if order.state == OrderState.CONFIRMED
-                else corrected["refund_terms"]
+                else _describe_surplus(corrected, -balance)
             ),
             f"Ce n'est pas ce que vous attendiez ? Écrivez-nous à {get_reply_to()}.",
         ],
         button="Ouvrir la commande",
         notes=[describe_reference(order)],
+    )
+
+
+def _describe_surplus(corrected: CorrectedInvoiceSnapshot, surplus: Decimal) -> str:
+    """Return what becomes of what a credit note leaves paid in excess: by card it is on its way already."""
+    if surplus <= 0 or corrected["refund_by"] == PaymentMethod.CARD:
+        return corrected["refund_terms"]
+    return (
+        f"{formatting.euros(surplus)} sont donc payés en trop. Nous vous les rendons, au compte qui avait payé ; "
+        "répondez à ce message pour un autre compte, ou pour régler une autre commande."
     )
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _REFUND_MEANS = {
     PaymentMethod.CARD: "sur la carte qui avait payé ; votre banque l'affiche d'ordinaire sous quelques jours",
     PaymentMethod.CHEQUE: "par chèque",
-    PaymentMethod.TRANSFER: "par virement, au compte qui avait payé",
+    PaymentMethod.TRANSFER: "par virement",
 }
 
 
@@ -131,8 +131,8 @@ def _describe_refunded_order(order: Order) -> str:
         return "La commande est annulée."
     if get_balance(order) > 0:
         return "Vos droits ne changent pas."
-    why = "Un avoir en donne le motif" if order.credited else "C'était plus que le prix de la commande"
-    return f"{why} : elle reste réglée, et vos droits définitifs."
+    why = "Un avoir a réduit le prix de la commande" if order.credited else "C'était plus que le prix de la commande"
+    return f"{why}, qui reste réglée. Vos droits restent définitifs."
 
 
 #: A payment that the bank returned, as shown to the buyer.

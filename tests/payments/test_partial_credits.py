@@ -73,10 +73,11 @@ def test_what_was_paid_beyond_the_reduced_price_is_an_overpayment():
     order = OrderFactory(paid=True)
     actions.credit(order, licences=1)
     assert (order.state, get_surplus(order), list_queue("trop-percus")) == (OrderState.PAID, Decimal("39.80"), [order])
-    assert "Remboursement par virement" in read_email(order)
+    assert "Motif : Classes fermées. " in read_email(order).replace("\n", " ")
+    assert "39,80 € sont donc payés en trop. Nous vous les rendons, au compte qui avait payé" in read_email(order)
     actions.give_back(order, amount="39.80")
     assert (get_surplus(order), list_queue("trop-percus"), list_violations()) == (0, [], set())
-    assert "Un avoir en donne le motif : elle reste réglée" in read_email(order)
+    assert "Un avoir a réduit le prix de la commande, qui reste réglée." in read_email(order)
 
 
 def test_a_credit_of_what_is_left_to_pay_settles_the_order():

@@ -57,7 +57,12 @@ def _explain_credit(order: Order, _at: datetime.datetime) -> list[str]:
     line = order.lines.select_related("entitlement__collectivity").get()
     takeable = rights.count_takeable(line)
     invoice = order.invoices.current().get()
-    sentences = [
+    sentences = (
+        [f"{euros(get_balance(order))} ont été rendus sur la carte, chez le prestataire : l'avoir dit pourquoi."]
+        if lacks_credit(order)
+        else []
+    )
+    sentences += [
         f"La facture {invoice} est de {euros(invoice.total_ttc)} TTC"
         + (f", dont {euros(order.credited)} déjà repris." if order.credited else ".")
     ]

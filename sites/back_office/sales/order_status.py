@@ -109,7 +109,8 @@ def _describe_paid_order(order: Order, received: Decimal) -> str:
     excess = received - order.owed
     surplus = f" Trop-perçu : {euros(excess)}, à rendre ou à reporter." if excess > 0 else ""
     redo = _describe_turned_down(order)
-    return f"Réglée : {euros(received)} reçus{_describe_credited(order)}.{surplus}{f' {redo}' if redo else ''}"
+    due = f", pour {euros(order.owed)} dus{_describe_credited(order)}" if order.credited else ""
+    return f"Réglée : {euros(received)} reçus{due}.{surplus}{f' {redo}' if redo else ''}"
 
 
 def _describe_turned_down(order: Order) -> str:

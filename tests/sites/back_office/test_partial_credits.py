@@ -26,7 +26,7 @@ def test_licences_are_taken_back_from_the_order_s_page(operator):
     note = order.invoices.get(kind="credit_note")
     assert f"Avoir {note} établi : 39,80 €" in done
     page = page_text(operator.get(order_url(order)))
-    assert "Réglée : 199,00 € reçus (199,00 € moins 39,80 € d'avoir). Trop-perçu : 39,80 €" in page
+    assert "Réglée : 199,00 € reçus, pour 159,20 € dus (199,00 € moins 39,80 € d'avoir). Trop-perçu : 39,80 €" in page
     invoice = page_text(operator.get(f"/admin/billing/invoice/{note.corrects_id}/change/"))
     assert f"Reprise en partie par l'avoir {note}, de 39,80 €" in invoice
     assert "Avoir partiel" in page_text(operator.get(f"/admin/billing/invoice/{note.pk}/change/"))
@@ -52,7 +52,9 @@ def test_a_part_refunded_at_the_provider_waits_for_a_credit_note_or_is_owed(oper
     page = page_text(operator.get(order_url(credited)))
     assert "149,00 € restent reçus sur 199,00 € dus. Établissez l'avoir de 50,00 €" in page
     assert "Établir un avoir partiel" not in page
-    form = operator.get(action_url(credited, "etablir-l-avoir")).context["form"]
+    question = operator.get(action_url(credited, "etablir-l-avoir"))
+    assert "50,00 € ont été rendus sur la carte, chez le prestataire" in page_text(question)
+    form = question.context["form"]
     run_action(operator, credited, "etablir-l-avoir", **form.initial)
     assert credited.invoices.get(kind="credit_note").total_ttc == 50
     assert "50,00 € sont de nouveau à régler" in run_action(operator, owed, "reste-du")
