@@ -10,6 +10,7 @@ from django_tenants.utils import schema_context
 
 from tests.accounting.fec_checker import list_faults, read_fec
 from tests.accounting.provider_balance import record_movements
+from tests.e2e.guide_pictures import keep_picture
 from tests.e2e.page_checks import assert_no_problems, find_problems_at_both_widths
 from tests.e2e.sessions import open_signed_in
 from tests.factories.accounts import OperatorFactory
@@ -33,6 +34,7 @@ def test_the_operator_looks_at_a_period_and_downloads_it(committing, site):
     page.get_by_label("Au (inclus)").fill(str(end))
     page.get_by_role("button", name="Voir cette période").click()
     page.get_by_role("rowheader", name="706100 Prestations de services sans TVA").wait_for()
+    keep_picture(page, "comptabilite", whole=True)
     assert_no_problems({PAGE: find_problems_at_both_widths(visit)})
     with page.expect_download() as download:
         page.get_by_role("button", name="Télécharger").click()

@@ -7,6 +7,7 @@ from django_tenants.utils import schema_context
 
 from licensing.bank.models import StatementLine
 from tests.bank.statement_files import FileLine, StatementFile, write_camt
+from tests.e2e.guide_pictures import keep_picture
 from tests.e2e.page_checks import assert_no_problems, run_axe_at_both_widths
 from tests.e2e.sessions import open_signed_in
 from tests.factories.accounts import OperatorFactory
@@ -47,6 +48,7 @@ def test_a_statement_is_uploaded_and_confirmed(committing, site):
     page.get_by_role("button", name="Déposer le relevé").click()
     page.get_by_text("7 lignes ajoutées, dont 7 à voir.").wait_for()
     page.get_by_text("Sûres : 1 ligne").wait_for()
+    keep_picture(page, "releve-bancaire")
     found = {"lines": run_axe_at_both_widths(page)}
     page.get_by_role("button", name="Enregistrer les lignes choisies").click()
     page.get_by_text("1 ligne enregistrée").wait_for()

@@ -15,6 +15,7 @@ from collectivities.models import Role
 from licensing.orders.models import Order
 from licensing.orders.rights import get_entitlement
 from tenants.models import Collectivity
+from tests.e2e.guide_pictures import keep_picture
 from tests.e2e.page_checks import find_problems_at_both_widths
 from tests.e2e.sessions import create_session, open_signed_in
 from tests.factories.accounts import OperatorFactory
@@ -85,6 +86,7 @@ def test_the_pages_of_next_year_have_no_problems(buyer, next_year, site, look):
     order = Order.objects.get()
     operator = open_signed_in(site, "peps.localhost", OperatorFactory())
     operator.open(f"/admin/catalogue/schoolyear/{buyer.year.pk}/change/")
+    keep_picture(operator.page, "annee-scolaire")
     look(operator, "school_year")
     page = operator.open(action_url(order, "commencer"))
     look(operator, "start_early")

@@ -12,6 +12,7 @@ from licensing.billing.transmission import delivery, operations
 from licensing.billing.transmission.exceptions import PlatformRefuses
 from licensing.billing.transmission.models import Transmission
 from tests.billing.transmission.scripted_platform import PATH, Script
+from tests.e2e.guide_pictures import keep_picture
 from tests.e2e.page_checks import assert_no_problems, run_axe_at_both_widths
 from tests.e2e.sessions import open_signed_in
 from tests.factories.accounts import OperatorFactory
@@ -33,6 +34,7 @@ def test_the_operator_transmits_and_reads_what_was_refused(committing, site, set
     visit = open_signed_in(site, "peps.localhost", operator)
     page = visit.open(PAGE)
     page.get_by_text("le fichier n'est pas un PDF/A-3").wait_for()
+    keep_picture(page, "factures-a-deposer")
     found = {"what waits": run_axe_at_both_widths(page)}
     page.get_by_role("link", name=re.compile("Transmettre 1 document")).click()
     page.get_by_text("Ce qui est transmis ne se reprend pas").wait_for()

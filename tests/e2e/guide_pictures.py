@@ -1,0 +1,30 @@
+"""Pictures of the operator's guide, taken by the tests that open its pages, where `PICTURES` names a folder."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageChops
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+FOLDER = os.environ.get("PICTURES")
+
+
+def keep_picture(page: Page, name: str, *, whole: bool = False) -> None:
+    """Save what the window shows as `ventes-<name>.png`, without the blank below; nothing without a folder.
+
+    `whole`: the page below the window too.
+    """
+    if FOLDER is None:
+        return
+    page.evaluate("scrollTo(0, 0)")
+    picture = Image.open(io.BytesIO(page.screenshot(full_page=whole))).convert("RGB")
+    box = ImageChops.difference(picture, Image.new("RGB", picture.size, "white")).getbbox()
+    bottom = box[3] if box else picture.height
+    picture = picture.crop((0, 0, picture.width, min(bottom + 24, picture.height)))
+    picture.quantize(32).save(Path(FOLDER) / f"ventes-{name}.png", optimize=True)
