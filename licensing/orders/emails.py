@@ -269,7 +269,17 @@ def render_started(message: Message) -> RenderedEmail:
             (
                 "Ce que vous avez commandé s'utilise en classe dès maintenant,"
                 f" {wording.format_until(entitlement, get_today())}."
-            )
+            ),
+            *(
+                [
+                    (
+                        f"Le bon de commande signé est attendu jusqu'au {format_long_date(entitlement.provisional_until)}."
+                        " Sans lui, les droits s'arrêtent le lendemain, sans que rien ne soit supprimé."
+                    )
+                ]
+                if entitlement.provisional_until is not None
+                else []
+            ),
         ],
         button="Ouvrir la commande",
         notes=[describe_reference(order)],

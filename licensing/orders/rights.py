@@ -152,6 +152,14 @@ def start_on(order: Order, day: datetime.date) -> None:
     upcoming.update(first_day=day)
 
 
+def get_end_once_started(entitlement: Entitlement, day: datetime.date) -> datetime.date | None:
+    """Return the end of provisional rights once `start_on` moved their first day to a day; None if they are not."""
+    until = entitlement.provisional_until
+    if until != entitlement.first_day + _PROVISIONAL_PERIOD:
+        return until
+    return min(day + _PROVISIONAL_PERIOD, entitlement.last_day)
+
+
 def is_suspended(order: Order, *, at: datetime.datetime) -> bool:
     """Return whether the order's rights are suspended at `at`, and may resume."""
     return any(entitlement.suspended_on(date_in_paris(at)) for entitlement in _entitlements(order))

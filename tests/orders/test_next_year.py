@@ -12,7 +12,7 @@ from accounts.models import Profile
 from collectivities.models import AuditEntry
 from core.calendar import PARIS
 from licensing.catalogue.models import SchoolYear
-from licensing.orders import email_parts, emails, operations
+from licensing.orders import email_parts, emails, operations, rights
 from licensing.orders.exceptions import PriceChanged
 from licensing.orders.models import OrderState
 from licensing.orders.rights import get_entitlement
@@ -166,6 +166,7 @@ def test_an_order_started_early_has_its_days_from_then_on(settings, prolonged, l
     order = order_next_year(placed=True)
     if prolonged:
         operations.prolong(order_id=order.pk, until=last_provisional, by=OperatorFactory(), at=JUNE)
+    assert rights.get_end_once_started(get_entitlement(order), JUNE.date()) == last_provisional
     start_early(order)
     assert get_entitlement(order).first_day == JUNE.date()
     assert get_deadlines(order) == (last_provisional, None, False)
@@ -182,6 +183,7 @@ def test_an_early_start_notifies_the_buyer_and_is_in_the_journal(nimes, monkeypa
     with schema_context("public"):
         text = emails.render_started(list_messages(order).get(kind="order.started")).text.replace("\xa0", " ")
     assert "dès maintenant, jusqu'au 25 juillet 2027 inclus" in " ".join(text.split())
+    assert "Le bon de commande signé est attendu jusqu'au 25 juillet 2027." in text
 
 
 @pytest.mark.parametrize("trait", ["begun", "cancelled", "draft"])

@@ -204,15 +204,19 @@ def _suspend(order: Order, *, cause: str, by: User, at: datetime.datetime) -> st
     return "Droits suspendus. « Rétablir » les rend."
 
 
-def _explain_early_start(order: Order, _at: datetime.datetime) -> list[str]:
-    [first_day] = {entitlement.first_day for entitlement in list_entitlements(order)}
+def _explain_early_start(order: Order, at: datetime.datetime) -> list[str]:
+    [entitlement] = list_entitlements(order)
+    until, sooner = entitlement.provisional_until, rights.get_end_once_started(entitlement, date_in_paris(at))
+    countdown = (
+        f"Ses {PROVISIONAL_DAYS} jours commencent aujourd'hui : le bon de commande signé, attendu jusqu'au "
+        f"{long_date(until)}, ne l'est plus que jusqu'au {long_date(sooner)}. L'acheteur le lit dans l'e-mail."
+        if until is not None and sooner is not None and sooner < until
+        else "L'acheteur reçoit un e-mail."
+    )
     return [
-        f"Ses licences, utilisables en classe à partir du {long_date(first_day)}, le sont dès aujourd'hui.",
-        (
-            f"Si le bon de commande est attendu, ses {PROVISIONAL_DAYS} jours qui devaient commencer ce jour-là"
-            " commencent aujourd'hui."
-        ),
-        "L'acheteur reçoit un e-mail. Un premier jour ne se recule pas.",
+        f"Ses licences, utilisables en classe à partir du {long_date(entitlement.first_day)}, le sont dès aujourd'hui.",
+        countdown,
+        "Un premier jour ne se recule pas.",
     ]
 
 

@@ -1,9 +1,15 @@
-"""The back office's admin actions that correct an order: who pays, and its VAT."""
+"""The back office's admin actions that correct an order: who pays, its VAT, and its first day."""
 
 from __future__ import annotations
 
+import datetime
+
+from django.utils import timezone
+
+from core.formatting import long_date
 from licensing.billing.models import Invoice
 from tests.factories.orders import OrderFactory
+from tests.factories.shop import sell_next_year
 from tests.sites.back_office.pages import order_url, page_text
 from tests.sites.back_office.test_orders import action_url, run_action
 
@@ -34,3 +40,14 @@ def test_vat_is_corrected_from_the_order_s_page_until_it_is_invoiced(operator):
     assert "Corrigée à la main. Motif : Attestation reçue." in shown
     run_action(operator, order, "confirmer")
     assert operator.get(action_url(order, "tva")).status_code == 302
+
+
+def test_an_early_start_says_until_when_the_purchase_order_is_awaited_then(operator):
+    this_year = OrderFactory(current=True, confirmed=True).lines.get().school_year
+    sell_next_year(this_year, sold_from=timezone.localdate())
+    order = OrderFactory(current=True, placed=True)
+    question = page_text(operator.get(action_url(order, "commencer")))
+    until = long_date(timezone.localdate() + datetime.timedelta(days=45)).replace("\xa0", " ")
+    assert f"ne l'est plus que jusqu'au {until}" in question
+    run_action(operator, order, "commencer")
+    assert f"Droits temporaires jusqu'au {until} inclus" in page_text(operator.get(order_url(order)))
