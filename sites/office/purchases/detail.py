@@ -85,6 +85,7 @@ def render_purchase(
         "invoice": live,
         "overdue": overdue,
         "to_pay": get_balance(order) if live else None,
+        "surplus": -get_balance(order),
         "payments": order.payments.order_by("pk"),
         "seller": Seller.objects.first(),
         "siret": siret_numbers.format_with_spaces(order.siret) if order.siret else "",

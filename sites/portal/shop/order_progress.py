@@ -129,6 +129,11 @@ class OrderProgress:
         return self.order.owed - self.received
 
     @property
+    def surplus(self) -> Decimal:
+        """Amount paid in excess, in euros; negative where some is still due."""
+        return -self.balance
+
+    @property
     def temporary(self) -> datetime.date | None:
         """The last day of temporary rights; None if they are firm or suspended."""
         return self.entitlement.temporary_until if self.entitlement is not None and not self.is_suspended else None
