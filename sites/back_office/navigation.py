@@ -59,6 +59,9 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
 }
 
+#: Models whose list is not where work begins, with the page that is.
+FIRST_PAGES = {"bank_statementline": "bank_statementline_reconciliation"}
+
 
 def build_sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups in django-unfold's format."""
@@ -70,7 +73,11 @@ def build_sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
             {
                 "title": title,
                 "items": [
-                    {"title": label, "icon": icon, "link": reverse(f"admin:{model}_changelist")}
+                    {
+                        "title": label,
+                        "icon": icon,
+                        "link": reverse(f"admin:{FIRST_PAGES.get(model, f'{model}_changelist')}"),
+                    }
                     for label, model, icon in items
                 ],
             }

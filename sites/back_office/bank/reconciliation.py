@@ -13,7 +13,7 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
-from core.formatting import add_nonbreaking_spaces, euros, number, pluralize
+from core.formatting import add_nonbreaking_spaces, euros, join_words, number, pluralize
 from licensing.bank import matching, operations
 from licensing.bank.matching.match_proposal import parse_key
 from licensing.bank.models import BankStatement, LineState, StatementLine
@@ -61,8 +61,12 @@ class CertaintyGroup:
 
     @property
     def total(self) -> str:
-        """The sum of the lines, in French."""
-        return euros(sum((view.line.open_amount for view in self.lines), ZERO))
+        """The sums of what came in and of what went out, in French."""
+        amounts = [view.line.open_amount for view in self.lines]
+        came_in = sum((one for one in amounts if one > 0), ZERO)
+        went_out = -sum((one for one in amounts if one < 0), ZERO)
+        sums = ([euros(came_in)] if came_in else []) + ([f"{euros(went_out)} au débit"] if went_out else [])
+        return join_words(sums)
 
 
 class ReconciliationPages(ModelAdmin):

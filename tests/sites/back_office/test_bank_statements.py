@@ -159,7 +159,7 @@ def test_300_mandats_take_ten_clicks(operator, monkeypatch):
     assert reconciliation.PAGE_LINES * 3 >= 300
     monkeypatch.setattr(reconciliation, "PAGE_LINES", 2)
     lines = tuple(mandate(OrderFactory(confirmed=True, classes=1)) for _ in range(6))
-    assert f'href="{PAGE}"' not in operator.get("/admin/").content.decode()
+    assert "relevé bancaire à rapprocher" not in page_text(operator.get("/admin/"))
     upload(StatementFile(lines))
     assert f'href="{PAGE}"' in operator.get("/admin/").content.decode()
     clicks = 3
@@ -255,6 +255,16 @@ def test_an_unpaid_line_without_proposal_says_what_to_do(operator):
     assert "Ouvrir la ligne" in page
     assert "DUPONT – DUPONT" not in page  # named once
     assert "Annulez-le depuis sa commande, avec le motif « Impayé »" in page_text(operator.get(url("choice", line.pk)))
+
+
+def test_the_menu_leads_to_the_lines_to_look_at(operator):
+    assert f'href="{PAGE}"' in page_text(operator.get("/admin/"))
+
+
+def test_what_went_out_is_not_taken_off_what_came_in(operator):
+    receive(FileLine("-199.00", "VIREMENT REJETE"), FileLine("300.00", "VIR SEPA"))
+    page = " ".join(page_text(operator.get(PAGE)).split())
+    assert "2 lignes, 300,00 € et 199,00 € au débit" in page
 
 
 def test_what_waits_is_on_the_home_page_and_in_the_list(operator):
