@@ -259,6 +259,7 @@ def render_started(message: Message) -> RenderedEmail:
     """Render the e-mail on licences that the operator lets be used before their first day."""
     order = get_order(message, OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID)
     entitlement = get_entitlement(order)
+    until = entitlement.provisional_until
     if not entitlement.usable_on(get_today()):
         raise NoLongerDue(STATE_CHANGED)
     return build_email(
@@ -273,11 +274,11 @@ def render_started(message: Message) -> RenderedEmail:
             *(
                 [
                     (
-                        f"Le bon de commande signé est attendu jusqu'au {format_long_date(entitlement.provisional_until)}."
+                        f"Le bon de commande signé est attendu jusqu'au {format_long_date(until)}."
                         " Sans lui, les droits s'arrêtent le lendemain, sans que rien ne soit supprimé."
                     )
                 ]
-                if entitlement.provisional_until is not None
+                if until is not None
                 else []
             ),
         ],
