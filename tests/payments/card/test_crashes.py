@@ -40,7 +40,7 @@ def create_accepted_payment():
 def settling(committing):
     """Settle a payment in a process that is killed at a point; return the process's result."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.payments.card.crashing_process"],
+        [sys.executable, "-m", "tests.payments.card.crashing_settlement"],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}", "DATABASE_URL": database_url()},
         stdin=subprocess.PIPE,

@@ -1,0 +1,21 @@
+"""`python -m tests.payments.card.crashing_settlement`: settle payments in processes that are killed midway."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tests import crashing_process
+
+
+def prepare(payment_id: int) -> partial:
+    """Return the settlement of a payment, as the webhook does it."""
+    from django.utils import timezone  # noqa: PLC0415 - after the set-up
+
+    from licensing.payments.card import provider_calls  # noqa: PLC0415 - after the set-up
+    from licensing.payments.models import CardPayment  # noqa: PLC0415 - after the set-up
+
+    return partial(provider_calls.poll_payment, CardPayment.objects.get(pk=payment_id), at=timezone.now())
+
+
+if __name__ == "__main__":
+    crashing_process.serve(prepare)
