@@ -173,6 +173,17 @@ def test_an_invoice_remade_after_a_card_was_refunded_in_part_states_what_is_left
     assert list_violations() == set()
 
 
+def test_nothing_goes_back_of_what_bounced_after_a_part_was_given_back():
+    order = OrderFactory(confirmed=True)
+    cheque = actions.pay(order, method="cheque")
+    actions.credit(order, amount="50")
+    actions.give_back(order, amount="50")
+    actions.reverse(order, payment=cheque, amount="149")
+    actions.cancel(order)
+    note = order.invoices.filter(kind="credit_note").latest("pk")
+    assert (note.total_ttc, note.snapshot["corrects"]["refund_by"]) == (Decimal(149), "")
+
+
 def test_the_invoice_s_e_mail_leaves_after_a_partial_credit():
     order = OrderFactory(confirmed=True)
     message = list_messages(order).last()

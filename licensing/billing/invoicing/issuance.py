@@ -122,8 +122,8 @@ def _get_amounts(invoice: Invoice) -> Amounts:
 def _refund_method(order: Order) -> str:
     """Return how the last payment of an order was made, which is how it goes back; empty if nothing was received."""
     # A card provider may have refunded it before we cancel: the note still says how the money went back.
-    # What was reversed never came in: it does not go back.
-    refunded = order.payments.filter(kind="refunded")
+    # What was reversed never came in, and what partial credit notes gave back is not given back again.
+    refunded = order.payments.filter(kind="refunded").exclude(provider_refund="")
     if get_amount_received(order) <= 0 and not refunded.exists():
         return ""
     received = order.payments.filter(refunds__isnull=True).order_by("received_on", "pk")
