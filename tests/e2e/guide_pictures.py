@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 FOLDER = os.environ.get("PICTURES")
 
 
-def keep_picture(page: Page, name: str, *, whole: bool = False) -> None:
+def keep_picture(page: Page, name: str, *, full_page: bool = False) -> None:
     """Save what the window shows as `ventes-<name>.png`, without the blank below; nothing without a folder.
 
-    `whole`: the page below the window too.
+    `full_page`: the page below the window too.
     """
     if FOLDER is None:
         return
     page.evaluate("scrollTo(0, 0)")
-    picture = Image.open(io.BytesIO(page.screenshot(full_page=whole))).convert("RGB")
+    picture = Image.open(io.BytesIO(page.screenshot(full_page=full_page))).convert("RGB")
     box = ImageChops.difference(picture, Image.new("RGB", picture.size, "white")).getbbox()
     bottom = box[3] if box else picture.height
     picture = picture.crop((0, 0, picture.width, min(bottom + 24, picture.height)))
