@@ -161,7 +161,7 @@ def test_300_mandats_take_ten_clicks(operator, monkeypatch):
     lines = tuple(mandate(OrderFactory(confirmed=True, classes=1)) for _ in range(6))
     assert "relevé bancaire à rapprocher" not in page_text(operator.get("/admin/"))
     upload(StatementFile(lines))
-    assert f'href="{PAGE}"' in operator.get("/admin/").content.decode()
+    assert "6 lignes de relevé bancaire à rapprocher" in page_text(operator.get("/admin/"))
     clicks = 3
     while StatementLine.objects.filter(state=LineState.WAITING).exists():
         confirm(operator)
