@@ -66,7 +66,7 @@ class FakePlatform:
         self.tokens: set[str] = set()
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
-        self._clock = datetime.datetime.now(datetime.UTC)
+        self.clock = datetime.datetime.now(datetime.UTC)
 
     # --- what a test does -------------------------------------------------------------------------------------------
     def give_status(self, number: str, code: int, **details) -> str:
@@ -259,8 +259,8 @@ class FakePlatform:
 
     def _now(self) -> datetime.datetime:
         # Strictly growing, as the norm asks of `updatedAt`.
-        self._clock += datetime.timedelta(milliseconds=1)
-        return self._clock
+        self.clock += datetime.timedelta(milliseconds=1)
+        return self.clock
 
 
 def read_factur_x(content: bytes) -> str | None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PARAMETERS = {"created", "currency", "ending_before", "expand", "limit", "payout", "source", "starting_after", "type"}
 
@@ -14,6 +18,8 @@ class FakeBalance:
     """What moved on the balance, oldest first."""
 
     transactions: list[dict] = field(default_factory=list)
+    #: Its clock, in seconds.
+    now: Callable[[], float] = time.time
     _numbers: itertools.count = field(default_factory=lambda: itertools.count(1))
 
     def add(self, kind: str, amount: int, *, source: dict | None, fee: int | None = None, currency="eur") -> dict:
@@ -24,9 +30,9 @@ class FakeBalance:
             "id": f"txn_{next(self._numbers):08d}",
             "object": "balance_transaction",
             "amount": amount,
-            "available_on": int(time.time()),
+            "available_on": int(self.now()),
             "balance_type": "payments",
-            "created": int(time.time()),
+            "created": int(self.now()),
             "currency": currency,
             "description": None,
             "fee": fee,
