@@ -21,13 +21,16 @@ from tests.billing.schematron import list_violations
 from tests.billing.xml_text import xml_texts
 from tests.conftest import TERM
 from tests.factories.orders import StoredOrderFactory
+from tests.factories.payments import CardPaymentFactory
 from tests.factories.schools import SchoolFactory
 from tests.factories.shop import put_on_sale
 
 pytestmark = pytest.mark.django_db
 
 
-def create_payment(order, amount: str, method: str = PaymentMethod.TRANSFER, refunds: Payment | None = None) -> Payment:
+def create_payment(
+    order, amount: str, method: str = PaymentMethod.TRANSFER, refunds: Payment | None = None, **fields: Any
+) -> Payment:
     return Payment.objects.create(
         order=order,
         kind=PaymentKind.RECEIVED if refunds is None else PaymentKind.REFUNDED,
@@ -37,6 +40,7 @@ def create_payment(order, amount: str, method: str = PaymentMethod.TRANSFER, ref
         reference=f"VIR {amount}",
         refunds=refunds,
         recorded_at=TERM,
+        **fields,
     )
 
 
@@ -163,7 +167,8 @@ def test_a_credit_note_after_the_refund_says_how_it_went_back():
     order = StoredOrderFactory(five_classes=True)
     invoice = invoicing.issue_invoice(order, at=TERM)
     paid = create_payment(order, "199.00", PaymentMethod.CARD)
-    create_payment(order, "-199.00", PaymentMethod.CARD, refunds=paid)
+    card = CardPaymentFactory(order=order)
+    create_payment(order, "-199.00", PaymentMethod.CARD, refunds=paid, card=card, provider_refund="re_1")
     note = invoicing.issue_credit_note(invoice, at=TERM, reason="Remboursée par le prestataire")
     assert xml_texts(note.xml, "SpecifiedTradeSettlementPaymentMeans/TypeCode") == ["48"]
 
