@@ -16,14 +16,23 @@ _CLASSES = {
 _NUMBER_LENGTH = 4
 
 
-def read_chorus_pro() -> ChorusProAccount | None:
-    """Return the account at Chorus Pro; None without any. Raises `ImproperlyConfigured` where a part is missing."""
-    names = ("CHORUS_PRO_CLIENT_ID", "CHORUS_PRO_CLIENT_SECRET", "CHORUS_PRO_LOGIN", "CHORUS_PRO_PASSWORD")
+def _read_together(*names: str) -> list[str] | None:
+    """Return the variables' values; None if none is set. Raises `ImproperlyConfigured` where only some are."""
     values = [env.text(name, "") for name in names]
     if not any(values):
         return None
     if not all(values):
         raise ImproperlyConfigured(f"{', '.join(names)} are set together, or not at all.")
+    return values
+
+
+def read_chorus_pro() -> ChorusProAccount | None:
+    """Return the account at Chorus Pro; None without any. Raises `ImproperlyConfigured` where a part is missing."""
+    values = _read_together(
+        "CHORUS_PRO_CLIENT_ID", "CHORUS_PRO_CLIENT_SECRET", "CHORUS_PRO_LOGIN", "CHORUS_PRO_PASSWORD"
+    )
+    if values is None:
+        return None
     client_id, client_secret, login, password = values
     return ChorusProAccount(
         client_id=client_id,
@@ -37,17 +46,14 @@ def read_chorus_pro() -> ChorusProAccount | None:
 
 def read_approved_platform() -> ApprovedPlatformAccount | None:
     """Return the account at the approved platform; None without any. Raises `ImproperlyConfigured` as above."""
-    names = (
+    values = _read_together(
         "APPROVED_PLATFORM_URL",
         "APPROVED_PLATFORM_TOKEN_URL",
         "APPROVED_PLATFORM_CLIENT_ID",
         "APPROVED_PLATFORM_CLIENT_SECRET",
     )
-    values = [env.text(name, "") for name in names]
-    if not any(values):
+    if values is None:
         return None
-    if not all(values):
-        raise ImproperlyConfigured(f"{', '.join(names)} are set together, or not at all.")
     base_url, token_url, client_id, client_secret = values
     number, name = read_reporting_platform()
     return ApprovedPlatformAccount(
