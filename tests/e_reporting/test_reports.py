@@ -18,7 +18,7 @@ from licensing.e_reporting import queries, reports
 from licensing.e_reporting.models import PeriodReport
 from licensing.e_reporting.periods import ReportKind
 from licensing.payments.models import Payment
-from tests.billing.transmission.scripted_platform import PATH, Script
+from tests.billing.transmission.scripted_platform import follow_script
 from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator
 from tests.factories.accounts import OperatorFactory
@@ -210,9 +210,7 @@ def test_declared_totals_are_those_of_the_books_to_the_cent(seller):
 class TestSending:
     @pytest.fixture
     def script(self, settings):
-        script = Script()
-        settings.INVOICE_PLATFORMS = {"platform": (PATH, script)}
-        return script
+        return follow_script(settings, "platform")
 
     def send(self, report):
         sending = reports.send_report(report_id=report.pk, by=OperatorFactory(), at=TERM)

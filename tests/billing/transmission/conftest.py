@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from licensing.billing import invoicing
-from tests.billing.transmission.scripted_platform import PATH, Script
+from tests.billing.transmission.scripted_platform import follow_script
 from tests.conftest import TERM
 from tests.factories.orders import StoredOrderFactory
 
@@ -11,9 +11,7 @@ from tests.factories.orders import StoredOrderFactory
 @pytest.fixture
 def script(settings):
     """The script of a platform that stands for Chorus Pro."""
-    script = Script()
-    settings.INVOICE_PLATFORMS = {"chorus_pro": (PATH, script)}
-    return script
+    return follow_script(settings, "chorus_pro")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from licensing.billing.transmission.exceptions import PlatformSilent
 from licensing.billing.transmission.interface import DepositVerdict, PlatformStory, StoryEntry
@@ -31,6 +31,13 @@ class Script:
     sent: list[str] = field(default_factory=list)
     numbers: dict[str, str] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def follow_script(settings: Any, *routes: str) -> Script:
+    """Have one script answer on these routes; return it."""
+    script = Script()
+    settings.INVOICE_PLATFORMS = dict.fromkeys(routes, (PATH, script))
+    return script
 
 
 class ScriptedPlatform:

@@ -24,7 +24,7 @@ from licensing.payments.collection_statements import declare_collections
 from licensing.payments.partial_credits import credit_in_part
 from tests.bank.actions import book, receive
 from tests.bank.statement_files import FileLine
-from tests.billing.transmission.scripted_platform import PATH, Script, entry
+from tests.billing.transmission.scripted_platform import entry, follow_script
 from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory
 from tests.factories.orders import OrderFactory
@@ -35,8 +35,7 @@ from tests.sites.audit.violations import list_all_violations
 
 @pytest.fixture
 def script(committing, settings):
-    script = Script()
-    settings.INVOICE_PLATFORMS = {"chorus_pro": (PATH, script), "platform": (PATH, script)}
+    script = follow_script(settings, "chorus_pro", "platform")
     with schema_context("public"):
         yield script
 

@@ -11,7 +11,7 @@ import pytest
 from licensing.exceptions import LicensingError
 from licensing.orders.models import Order
 from sites.audit.checks import check_all
-from tests.billing.transmission.scripted_platform import PATH, Script
+from tests.billing.transmission.scripted_platform import follow_script
 from tests.sites.audit.walk_of_invoices import WalkOfInvoices
 from tests.sites.audit.walk_of_licences import WalkOfLicences
 from tests.sites.audit.walk_of_orders import WalkOfOrders
@@ -53,8 +53,7 @@ class RandomWalk(WalkOfOrders, WalkOfPayments, WalkOfStatements, WalkOfLicences,
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_sales_keep_every_invariant(nimes, settings, seed):
-    script = Script()
-    settings.INVOICE_PLATFORMS = {"chorus_pro": (PATH, script), "platform": (PATH, script)}
+    script = follow_script(settings, "chorus_pro", "platform")
     walk = RandomWalk(seed, nimes, script)
     for number in range(STEPS):
         walk.step()

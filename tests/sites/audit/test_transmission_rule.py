@@ -12,7 +12,7 @@ from licensing.billing.transmission import delivery, operations
 from licensing.billing.transmission.interface import DepositVerdict
 from licensing.billing.transmission.models import Transmission
 from sites.audit.checks import check_all
-from tests.billing.transmission.scripted_platform import PATH, Script, entry
+from tests.billing.transmission.scripted_platform import entry, follow_script
 from tests.database_roles import execute_as_administrator
 from tests.factories.orders import OrderFactory
 
@@ -20,8 +20,7 @@ from tests.factories.orders import OrderFactory
 @pytest.fixture
 def transmitted(nimes, settings):
     """Three invoices at a platform: one rejected, one in payment, one without an answer."""
-    script = Script()
-    settings.INVOICE_PLATFORMS = {"chorus_pro": (PATH, script)}
+    script = follow_script(settings, "chorus_pro")
     now = timezone.now()
     for _ in range(3):
         OrderFactory(current=True, confirmed=True)

@@ -17,7 +17,7 @@ from licensing.e_reporting.reports import make_report
 from tests.accounting.provider_balance import record_movements
 from tests.bank.actions import upload
 from tests.bank.statement_files import FileLine, StatementFile
-from tests.billing.transmission.scripted_platform import PATH, Script
+from tests.billing.transmission.scripted_platform import follow_script
 from tests.factories.orders import OrderFactory
 from tests.orders import actions
 from tests.orders.dates import DAY
@@ -34,9 +34,7 @@ PAGES = (
 
 @pytest.fixture
 def script(settings):
-    script = Script()
-    settings.INVOICE_PLATFORMS = {"chorus_pro": (PATH, script), "platform": (PATH, script)}
-    return script
+    return follow_script(settings, "chorus_pro", "platform")
 
 
 def sell(script, rank):

@@ -18,7 +18,7 @@ from licensing.catalogue.models import Seller
 from licensing.orders.exceptions import NoReason
 from licensing.orders.models import OrderEvent
 from sites.audit.checks import check_all
-from tests.billing.transmission.scripted_platform import PATH, Script
+from tests.billing.transmission.scripted_platform import follow_script
 from tests.factories.accounts import UserFactory
 from tests.factories.orders import OrderFactory
 from tests.sites.back_office.pages import page_text
@@ -29,9 +29,7 @@ PAGE = "/admin/billing/invoice/a-deposer/"
 
 @pytest.fixture
 def script(settings):
-    script = Script()
-    settings.INVOICE_PLATFORMS = {"chorus_pro": (PATH, script)}
-    return script
+    return follow_script(settings, "chorus_pro")
 
 
 @pytest.fixture
