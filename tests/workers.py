@@ -28,7 +28,8 @@ def database_url() -> str:
     host, port = settings["HOST"], f":{settings['PORT']}" if settings["PORT"] else ""
     if host.startswith("/"):
         options["host"], host = host, ""
-    query = urllib.parse.urlencode(options)
+    # libpq takes a "+" as it stands: a space is %20.
+    query = urllib.parse.urlencode(options, quote_via=urllib.parse.quote)
     return f"postgresql://{user}{password}@{host}{port}/{settings['NAME']}?{query}"
 
 
