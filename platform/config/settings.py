@@ -9,7 +9,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from config import card_providers, database, env, invoice_platforms, openapi, unfold
+from config import card_providers, database, env, invoice_platforms, openapi, packaged_assets, unfold
 from config.logs import build_logging
 from core import start_checks
 
@@ -328,13 +328,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = DATA / "static"
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.AppDirectoriesFinder", "web.assets.PackagedAssets"]
-# Prefix under STATIC_URL → folder of an npm package, and its files that are served.
-PACKAGED_ASSETS: dict[str, tuple[Path, tuple[str, ...]]] = {
-    "tabler": (ROOT / "node_modules" / "@tabler" / "core" / "dist", ("css/tabler.min.css",)),
-    "htmx": (ROOT / "node_modules" / "htmx.org" / "dist", ("htmx.min.js",)),
-}
-# Fonts of the PDF documents; not served.
-PDF_FONTS = ROOT / "node_modules" / "@expo-google-fonts"
+PACKAGED_ASSETS, PDF_FONTS = packaged_assets.SERVED, packaged_assets.PDF_FONTS
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -20,10 +20,26 @@ def test_only_listed_files_are_served():
     assert finder.find("htmx/htmx.min.js")
     assert not finder.find("tabler/js/tabler.min.js")
     assert not finder.find("htmx/../../../manage.py")
-    assert {name for name, _ in finder.list(None)} == {"css/tabler.min.css", "htmx.min.js"}
+    assert {name for name, _ in finder.list(None)} == {
+        "css/tabler.min.css",
+        "htmx.min.js",
+        "atkinson-hyperlegible-next-latin-wght-normal.woff2",
+        "atkinson-hyperlegible-next-latin-ext-wght-normal.woff2",
+    }
 
 
-@pytest.mark.parametrize("path", ["web/peps.css", "web/peps.js", "web/icon.svg", "tabler/css/tabler.min.css"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "web/tokens.css",
+        "web/peps.css",
+        "web/frame.css",
+        "web/office.css",
+        "web/peps.js",
+        "web/icon.svg",
+        "tabler/css/tabler.min.css",
+    ],
+)
 def test_files_used_by_the_base_template_exist(path):
     assert finders.find(path)
 

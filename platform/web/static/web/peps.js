@@ -6,6 +6,18 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (token) event.detail.headers["X-CSRFToken"] = token.content;
 });
 
+// What an act did is in view, and the keyboard goes on from there: `data-focus` marks the control that comes next,
+// `data-notice` the message. Without either the focus stays where it is.
+function showOutcome(part) {
+  const find = (mark) => (part.matches?.(mark) ? part : part.querySelector(mark));
+  const notice = find("[data-notice]");
+  const next = find("[data-focus]");
+  for (const place of [next, notice]) place?.scrollIntoView({ block: "nearest" });
+  (next ?? notice)?.focus({ preventScroll: true });
+}
+document.addEventListener("DOMContentLoaded", () => showOutcome(document.body));
+document.addEventListener("htmx:afterSettle", (event) => showOutcome(event.detail.elt));
+
 // Report responses that htmx does not swap.
 function showError(sentence) {
   const place = document.getElementById("messages");
@@ -13,9 +25,11 @@ function showError(sentence) {
   const box = document.createElement("div");
   box.className = "alert alert-danger";
   box.setAttribute("role", "alert");
+  box.setAttribute("data-notice", "");
+  box.tabIndex = -1;
   box.textContent = sentence;
   place.replaceChildren(box);
-  box.scrollIntoView({ block: "nearest" });
+  showOutcome(place);
 }
 
 document.addEventListener("htmx:responseError", (event) => {

@@ -1,0 +1,22 @@
+"""Files of npm packages that we serve or draw with; `package.json` pins the packages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGES = Path(__file__).resolve().parents[2] / "node_modules"
+
+#: Prefix under STATIC_URL → folder of a package, and its files that are served.
+SERVED: dict[str, tuple[Path, tuple[str, ...]]] = {
+    "tabler": (_PACKAGES / "@tabler" / "core" / "dist", ("css/tabler.min.css",)),
+    "htmx": (_PACKAGES / "htmx.org" / "dist", ("htmx.min.js",)),
+    "atkinson": (
+        _PACKAGES / "@fontsource-variable" / "atkinson-hyperlegible-next" / "files",
+        (
+            "atkinson-hyperlegible-next-latin-wght-normal.woff2",
+            "atkinson-hyperlegible-next-latin-ext-wght-normal.woff2",
+        ),
+    ),
+}
+#: Fonts of the PDF documents; not served.
+PDF_FONTS = _PACKAGES / "@expo-google-fonts"
