@@ -27,9 +27,9 @@ _FOOTER_HEIGHT = 24.0
 
 INK = (27, 37, 54)
 SOFT = (76, 90, 110)
-LINE = (213, 219, 228)
-PALE = (240, 243, 248)
-BLUE = (29, 79, 145)
+LINE = (221, 216, 204)
+PALE = (245, 242, 234)
+BLUE = (31, 78, 150)
 
 
 class LetterheadPdf(PdfDocument):

@@ -91,6 +91,11 @@ def get_stylesheet_url(_request: HttpRequest) -> str:
     return static("web/admin.css")
 
 
+def get_icon_url(_request: HttpRequest) -> str:
+    """Return the URL of the mark of Pep's, beside the title."""
+    return static("web/icon.svg")
+
+
 def get_script_url(_request: HttpRequest) -> str:
     """Return the URL of the script that labels django-unfold's unlabelled controls."""
     return static("web/admin.js")
