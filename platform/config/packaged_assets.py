@@ -8,7 +8,7 @@ _PACKAGES = Path(__file__).resolve().parents[2] / "node_modules"
 
 #: Prefix under STATIC_URL → folder of a package, and its files that are served.
 SERVED: dict[str, tuple[Path, tuple[str, ...]]] = {
-    "tabler": (_PACKAGES / "@tabler" / "core" / "dist", ("css/tabler.min.css",)),
+    "bootstrap": (_PACKAGES / "bootstrap" / "dist", ("css/bootstrap.min.css",)),
     "htmx": (_PACKAGES / "htmx.org" / "dist", ("htmx.min.js",)),
     "atkinson": (
         _PACKAGES / "@fontsource-variable" / "atkinson-hyperlegible-next" / "files",

@@ -207,7 +207,7 @@ SECURE_CSP = {
     "default-src": [CSP.NONE],
     "script-src": [CSP.SELF],
     "style-src": [CSP.SELF],
-    # Tabler draws select arrows and check marks with data: images.
+    # Bootstrap draws select arrows and check marks with data: images.
     "img-src": [CSP.SELF, "data:"],
     "font-src": [CSP.SELF],
     "connect-src": [CSP.SELF],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.apps import apps
 from django.contrib import admin
 from django.urls import include, path
 
@@ -18,6 +19,8 @@ urlpatterns = [
     path("", include("licensing.classes.urls")),
     path("", include("sites.portal.urls")),
 ]
+if apps.is_installed("sites.demo"):
+    urlpatterns.append(path("", include("sites.demo.urls")))
 
 handler400 = "web.outage.bad_request"
 handler500 = "web.outage.server_error"

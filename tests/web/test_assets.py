@@ -16,12 +16,12 @@ from web.assets import PackagedAssets
 
 def test_only_listed_files_are_served():
     finder = PackagedAssets()
-    assert finder.find("tabler/css/tabler.min.css")
+    assert finder.find("bootstrap/css/bootstrap.min.css")
     assert finder.find("htmx/htmx.min.js")
-    assert not finder.find("tabler/js/tabler.min.js")
+    assert not finder.find("bootstrap/js/bootstrap.min.js")
     assert not finder.find("htmx/../../../manage.py")
     assert {name for name, _ in finder.list(None)} == {
-        "css/tabler.min.css",
+        "css/bootstrap.min.css",
         "htmx.min.js",
         "atkinson-hyperlegible-next-latin-wght-normal.woff2",
         "atkinson-hyperlegible-next-latin-ext-wght-normal.woff2",
@@ -37,7 +37,7 @@ def test_only_listed_files_are_served():
         "web/office.css",
         "web/peps.js",
         "web/icon.svg",
-        "tabler/css/tabler.min.css",
+        "bootstrap/css/bootstrap.min.css",
     ],
 )
 def test_files_used_by_the_base_template_exist(path):
@@ -51,7 +51,7 @@ def test_collectstatic_hashes_everything_and_references_no_source_map(tmp_path, 
     with override_settings(STATIC_ROOT=tmp_path, STORAGES=storages):
         call_command("collectstatic", interactive=False, verbosity=0)
     hashed = json.loads((tmp_path / "staticfiles.json").read_text())["paths"]
-    style = tmp_path / hashed["tabler/css/tabler.min.css"]
+    style = tmp_path / hashed["bootstrap/css/bootstrap.min.css"]
     assert "sourceMappingURL" not in style.read_text()
     assert style.with_name(style.name + ".br").exists()
-    assert not list((tmp_path / "tabler").rglob("*.map"))
+    assert not list((tmp_path / "bootstrap").rglob("*.map"))
