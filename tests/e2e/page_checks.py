@@ -85,12 +85,12 @@ def find_problems(visit: Visit) -> list[str]:
 
 def find_problems_at_both_widths(visit: Visit) -> list[str]:
     """Return the problems of the open page at desktop and phone width."""
-    return _judge(visit, lambda page: _at_widths(page, _page_problems, *WIDTHS))
+    return _judge(visit, lambda page: at_widths(page, _page_problems, *WIDTHS))
 
 
 def find_problems_and_overflow(visit: Visit) -> list[str]:
     """Return the problems of the open page at desktop width, and its overflow at phone width."""
-    return _judge(visit, lambda page: [*_page_problems(page), *_at_widths(page, find_overflow, "phone")])
+    return _judge(visit, lambda page: [*_page_problems(page), *at_widths(page, find_overflow, "phone")])
 
 
 def _judge(visit: Visit, check: Callable[[Page], list[str]]) -> list[str]:
@@ -112,10 +112,10 @@ def _judge(visit: Visit, check: Callable[[Page], list[str]]) -> list[str]:
 
 def run_axe_at_both_widths(page: Page) -> list[str]:
     """Return axe's violations at desktop and phone width."""
-    return _at_widths(page, run_axe, *WIDTHS)
+    return at_widths(page, run_axe, *WIDTHS)
 
 
-def _at_widths(page: Page, check: Callable[[Page], list[str]], *widths: str) -> list[str]:
+def at_widths(page: Page, check: Callable[[Page], list[str]], *widths: str) -> list[str]:
     """Check the page at each width.
 
     The window is resized rather than the page reloaded: layout follows at once, and the page is set up only once.
