@@ -177,7 +177,9 @@ def test_a_viewer_sees_counts_and_does_nothing(pool, viewer, now):
     page = text(viewer.get("/attributions/"))
     assert allocation.school.name in page
     assert "checkbox" not in page
-    assert text(viewer.get(f"/attributions/{allocation.pk}/")).count("<form") == 1  # the sign-out form
+    assert (
+        text(viewer.get(f"/attributions/{allocation.pk}/")).count("<form") == 2
+    )  # to sign out, in the bar and in its menu
     for path in ("attribuer/", "actions/", f"{allocation.pk}/cle/", f"{allocation.pk}/renvoyer/"):
         assert viewer.post(f"/attributions/{path}").status_code == 403
     assert viewer.get("/attributions/attribuer/").status_code == 403
