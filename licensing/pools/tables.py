@@ -12,7 +12,7 @@ from licensing.pools.models import Allocation
 from licensing.pools.queries import AllocationState
 from mailing.models import MessageState
 from schools.wording import format_school_name
-from web.number_column import NumberColumn
+from web.figure_column import FigureColumn
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
@@ -42,9 +42,9 @@ class AllocationTable(tables.Table):
     pick = tables.Column(verbose_name="Cocher", empty_values=(), orderable=False)
     school = tables.Column(verbose_name="Établissement", order_by=("school__name_folded", "pk"))
     pool = tables.Column(verbose_name="Lot", accessor="pool__name", order_by=("pool__name", "pk"))
-    units = NumberColumn(verbose_name="Licences", order_by=("units", "pk"))
+    units = FigureColumn(verbose_name="Licences", order_by=("units", "pk"))
     state = tables.Column(verbose_name="État", order_by=("state", "pk"))
-    held = NumberColumn(verbose_name="Utilisées", order_by=("held", "pk"))
+    held = FigureColumn(verbose_name="Utilisées", order_by=("held", "pk"))
     message_state = tables.Column(verbose_name="E‑mail", order_by=("message_state", "pk"), default="–")
     created_at = tables.DateColumn(verbose_name="Depuis le", format="j F Y", order_by=("created_at", "pk"))
 

@@ -22,7 +22,7 @@ def test_vous_pourrez_vous_connecter_et_aller_dans_l_onglet_mon_compte_pour_admi
         {"login": story.principal.username, "password": "trois-petits-chats-2026"},
         follow=True,
     )
-    tabs = re.search(r'<nav class="tabs".*?</nav>', signed_in.content.decode(), re.DOTALL)[0]
+    tabs = re.search(r'<nav class="menu menu-wide".*?</nav>', signed_in.content.decode(), re.DOTALL)[0]
     assert f'href="{ACCOUNT}" aria-current="page"' in tabs
     assert "Mes abonnements" in page_text(signed_in)
 

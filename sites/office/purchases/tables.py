@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from core import formatting
 from licensing.entitlements.wording import format_long_date
 from licensing.orders.models import Order, OrderState
-from web.number_column import NumberColumn
+from web.figure_column import FigureColumn
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -58,8 +58,8 @@ class PurchaseTable(tables.Table):
     """One row per order, with its state and the status of its rights."""
 
     number = tables.Column(verbose_name="Commande", accessor="pk", order_by=("pk",))
-    licences = NumberColumn(verbose_name="Licences", order_by=("licences", "pk"))
-    total_ttc = NumberColumn(verbose_name="Total TTC", order_by=("total_ttc", "pk"))
+    licences = FigureColumn(verbose_name="Licences", order_by=("licences", "pk"))
+    total_ttc = FigureColumn(verbose_name="Total TTC", order_by=("total_ttc", "pk"))
     state = tables.Column(verbose_name="État", order_by=("state", "pk"))
     day = tables.Column(verbose_name="Date", accessor="placed_at", order_by=("placed_at", "pk"), empty_values=())
 

@@ -9,7 +9,7 @@ import django_tables2 as tables
 from core import formatting
 
 
-class NumberColumn(tables.Column):
+class FigureColumn(tables.Column):
     """Shows whole numbers with French thousands, and anything else as it is, on the right."""
 
     def __init__(self, **kwargs: Any) -> None:
