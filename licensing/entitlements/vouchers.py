@@ -29,6 +29,7 @@ _COLUMNS, _ROWS = 2, 2
 _WIDTH, _HEIGHT = A4_WIDTH / _COLUMNS, 297 / _ROWS
 _MARGIN = 10.0
 _QR = 36.0
+_MARK = 9.0
 _STEPS = (
     "1. Visez ce code avec l'appareil photo d'un téléphone, ou allez sur {portal}",
     "2. Connectez-vous à votre compte « Enseignant », ou créez-le.",
@@ -82,6 +83,7 @@ class _Voucher:
         document.set_left_margin(left)
         document.set_right_margin(A4_WIDTH - left - width)
         document.set_xy(left, y + _MARGIN)
+        document.mark(x=left + width - _MARK, y=y + _HEIGHT - _MARGIN - _MARK, side=_MARK)
         document.write_paragraph("Votre licence Pep's pour votre classe", size=12.5, bold=True, after=1)
         document.write_paragraph(self.school, size=11, after=0.5)
         document.write_paragraph(f"{self.product}, {self.until}.", size=9, after=3)

@@ -24,6 +24,7 @@ WIDTH = A4_WIDTH - 2 * MARGIN
 WINDOW_X, WINDOW_Y = 112.0, 46.0
 WINDOW_WIDTH = A4_WIDTH - MARGIN - WINDOW_X
 _FOOTER_HEIGHT = 24.0
+_MARK = 11.0
 
 INK = (27, 37, 54)
 SOFT = (76, 90, 110)
@@ -45,6 +46,12 @@ class LetterheadPdf(PdfDocument):
         self.set_draw_color(*LINE)
         self.set_line_width(0.25)
         self.add_page()
+
+    def header(self) -> None:
+        """Draw the mark in the upper right corner of the first page."""
+        if self.page_no() == 1:
+            self.mark(x=MARGIN + WIDTH - _MARK, y=MARGIN - 6, side=_MARK)
+            self.set_xy(MARGIN, MARGIN)
 
     def write_line(self, text: str, *, height: float = 5, width: float = 0, x: float = MARGIN) -> None:
         """Write a text from `x`, over as many lines as it takes, and move below it."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import unicodedata
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import segno
 from django.conf import settings
+from django.contrib.staticfiles import finders
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 from fpdf.fonts import TTFFont
@@ -87,6 +89,11 @@ class PdfDocument(FPDF):
         self.set_text_size(size, bold=bold)
         self.multi_cell(0, size * 0.55, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self.ln(after)
+
+    def mark(self, *, x: float, y: float, side: float) -> None:
+        """Draw the mark of Pep's, as the pages show it."""
+        # Its path, not a URL: `finders` knows the file without `collectstatic`.
+        self.image(Path(finders.find("web/icon.svg")), x=x, y=y, w=side, h=side)
 
     def qr(self, content: str, *, x: float, y: float, side: float) -> None:
         """Draw a QR code as filled rectangles; the caller leaves the quiet zone around it."""
