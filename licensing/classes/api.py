@@ -169,7 +169,7 @@ class EntrySerializer(serializers.Serializer[Any]):
     number = serializers.IntegerField(
         source="entry.number", allow_null=True, help_text="A pupil's number in the class, 1 to 30."
     )
-    nickname = serializers.CharField(source="entry.nickname", help_text="A pupil's word in the class: `lapin`.")
+    nickname = serializers.CharField(source="entry.nickname", help_text="A pupil's word in the class: `léopard`.")
     reason = serializers.CharField(source="entry.reason", help_text="Why not, for programs.")
     detail = serializers.CharField(source="entry.sentence", help_text="Why not, in French, to be shown as it stands.")
 

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from core.formatting import NO_BREAK_SPACE, number
+from licensing.classes import words
 from licensing.classes.models import DeletionCertificate
 from licensing.entitlements.queries import at_verified_schools
 from licensing.entitlements.wording import format_long_date, name_with_commune
@@ -51,7 +52,8 @@ class ReadableCertificate(NamedTuple):
     @property
     def class_label(self) -> str:
         classroom = self.certificate.classroom
-        return f"{classroom.name} ({classroom.code})" if self.named else classroom.code
+        code = words.spell(classroom.code)
+        return f"{classroom.name} ({code})" if self.named else code
 
     @property
     def school_label(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from accounts.models import User
 from core.formatting import pluralize
 from core.urls import portal_url
-from licensing.classes import certificates, notifications, pupil_erasure
+from licensing.classes import certificates, notifications, pupil_erasure, words
 from licensing.classes.models import Classroom
 from licensing.classes.queries import taught_by
 from licensing.entitlements.wording import format_long_date
@@ -37,7 +37,7 @@ def render_erasure_warning(message: Message) -> RenderedEmail:
     last_day = max(one.seat.subscription.key.entitlement.last_day for one in classes)
     day = format_long_date(pupil_erasure.get_erasure_date(last_day))
     # Only the teacher may see the name of the class; others get its code.
-    labels = [f"{one.name} ({one.code})" if one.seat.holder_id == person.pk else one.code for one in classes]
+    labels = [str(one) if one.seat.holder_id == person.pk else words.spell(one.code) for one in classes]
     label = f"de la classe {labels[0]}" if len(labels) == 1 else f"des classes {', '.join(labels)}"
     return render_email(
         greeting=format_salutation(person.first_name),
@@ -101,7 +101,7 @@ def render_tries(message: Message) -> RenderedEmail:
         paragraphs=[
             (
                 "Beaucoup de mots de passe faux ont été essayés depuis hier dans votre classe "
-                f"« {classroom.name} » ({classroom.code}), sans que le bon soit trouvé ensuite."
+                f"« {classroom.name} » ({words.spell(classroom.code)}), sans que le bon soit trouvé ensuite."
             ),
             (
                 "Rien n'est fermé : vos élèves entrent comme avant. Qui essaie doit attendre de plus en plus longtemps"

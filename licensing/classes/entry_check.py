@@ -12,6 +12,7 @@ from django.db import connection
 
 from accounts.models import Profile
 from core.calendar import date_in_paris
+from licensing.classes import words
 from licensing.classes.licence_status import UnusableCase, find_unusable_case, format_entry_refusal
 from licensing.entitlements.models import Entitlement
 from licensing.exceptions import LicensingError
@@ -97,7 +98,8 @@ class OpenClass:
 class EntryDecision:
     """The decision. `until` is inclusive, in Paris; `reason` (a code) and `sentence` (French) say why not.
 
-    A teacher may enter without a class, before opening one. `number` and `nickname` are a pupil's.
+    A teacher may enter without a class, before opening one. `number` and `nickname`, their word with its accents, are a
+    pupil's.
     """
 
     allowed: bool
@@ -214,7 +216,7 @@ def check_pupil_entry(pupil_id: int, at: datetime.datetime) -> EntryDecision:
         until=licence.until,
         classes=licence.open_classes(),
         number=number,
-        nickname=word,
+        nickname=words.spell(word),
     )
 
 

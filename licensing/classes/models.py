@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import Q
 
 from core.querysets import LockableQuerySet
+from licensing.classes import words
 
 #: One licence unit = one class = one teacher + 30 pupil accounts.
 MAX_PUPILS = 30
@@ -74,7 +75,7 @@ class Classroom(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.code})"
+        return f"{self.name} ({words.spell(self.code)})"
 
     @property
     def has_unread_tries(self) -> bool:
@@ -113,7 +114,7 @@ class PupilAccount(models.Model):
 
     classroom = models.ForeignKey(Classroom, on_delete=models.PROTECT, related_name="pupils", verbose_name="classe")
     number = models.PositiveSmallIntegerField("numéro")
-    # `lapin`; the login is the word and the class's code, `lapin-tulipe-5830`.
+    # `leopard`; the login is the word and the class's code, `leopard-tulipe-5830`. `words.spell` adds the accents.
     word = models.CharField("mot", max_length=16)
     password = models.CharField(max_length=128)
     created_at = models.DateTimeField("créé le")

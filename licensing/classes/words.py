@@ -1,8 +1,9 @@
 """Generate and parse pupils' logins and passwords, made of words that six-year-olds can type.
 
-A login is the pupil's own word, an animal, and the code of the class: `lapin-tulipe-5837`. A password is three words:
-`bateau-soleil-pomme`. All are short French nouns without accents, inoffensive even when combined; within a list their
-edit distance is at least 2, so that a typing mistake never gives a classmate's word. Pure.
+A login is the pupil's own word, an animal, and the code of the class: `leopard-harpe-2894`. A password is three words:
+`bateau-foret-ecole`. All are short French nouns, inoffensive even when combined; within a list their edit distance is
+at least 2, so that a typing mistake never gives a classmate's word. They are stored, hashed and compared without
+accents; people are shown their spelling, `léopard-harpe-2894`. Pure.
 """
 
 from __future__ import annotations
@@ -29,20 +30,28 @@ _draw = secrets.SystemRandom()
 
 @cache
 def list_pupil_words() -> tuple[str, ...]:
-    """Return the animals from which pupils' words are drawn."""
-    return _load_words("pupils")
+    """Return the animals from which pupils' words are drawn, without accents as all lists here."""
+    return tuple(_load_words("pupils"))
 
 
 @cache
 def list_class_words() -> tuple[str, ...]:
     """Return the flowers, fruits and things with which class codes begin."""
-    return _load_words("classes")
+    return tuple(_load_words("classes"))
 
 
 @cache
 def list_password_words() -> tuple[str, ...]:
     """Return the words of passwords; three of them give more than 27 bits."""
-    return _load_words("passwords")
+    return tuple(_load_words("passwords"))
+
+
+def spell(text: str) -> str:
+    """Return a word, a class code, a login or a password with its accents: `léopard-forêt-2894`.
+
+    `text`: as stored, words joined by hyphens; what is not in the lists stays as it is.
+    """
+    return "-".join(_spellings().get(word, word) for word in text.split("-"))
 
 
 def generate_code() -> str:
@@ -66,29 +75,34 @@ def parse_login(text: str) -> tuple[str, str] | None:
     Case, accents and separators are ignored: `Lapin Tulipe 5837` and `lapintulipe5837` give
     `("lapin", "tulipe-5837")`.
     """
-    parts = re.findall(r"[a-z]+|[0-9]+", _normalize(text))
+    parts = re.findall(r"[a-z]+|[0-9]+", fold(text))
     if len(parts) < 2 or not re.fullmatch(rf"[0-9]{{{_CODE_DIGITS}}}", parts[-1]):  # noqa: PLR2004 - letters, digits
         return None
     letters = "".join(parts[:-1])
     for split_at in range(1, len(letters)):
         word, class_word = letters[:split_at], letters[split_at:]
-        if word in _pupils() and class_word in _classes():
+        if word in _load_words("pupils") and class_word in _load_words("classes"):
             return word, f"{class_word}-{parts[-1]}"
     return None
 
 
 def normalize_password(text: str) -> str:
     """Normalise a password to lower-case letters and digits without accents; may return an empty string."""
-    return "".join(re.findall(r"[a-z0-9]", _normalize(text)))
+    return "".join(re.findall(r"[a-z0-9]", fold(text)))
 
 
-def is_password(text: str) -> bool:
-    """Return whether the text has the form of `generate_password`: three words of the list, joined by hyphens."""
-    words = text.split("-")
-    return len(words) == _PASSWORD_WORDS and all(word in _passwords() for word in words)
+def parse_password(text: str) -> str | None:
+    """Return a password as `generate_password` does; None where the text is not three words of the list with hyphens.
+
+    Case and accents are ignored.
+    """
+    words = fold(text).split("-")
+    is_ours = len(words) == _PASSWORD_WORDS and all(word in _load_words("passwords") for word in words)
+    return "-".join(words) if is_ours else None
 
 
-def _normalize(text: str) -> str:
+def fold(text: str) -> str:
+    """Return the text in lower case without accents, as words are stored; truncated where it is long."""
     # NFKD does not decompose œ and æ, which auto-correcting keyboards insert.
     text = text[:_MAX_LENGTH].lower().replace("œ", "oe").replace("æ", "ae")
     return "".join(
@@ -96,20 +110,12 @@ def _normalize(text: str) -> str:
     )
 
 
-def _load_words(name: str) -> tuple[str, ...]:
-    return tuple((_FOLDER / f"{name}.txt").read_text(encoding="ascii").split())
+@cache
+def _load_words(name: str) -> dict[str, str]:
+    """Return the spelling of each word of a list, by the word without accents."""
+    return {fold(word): word for word in (_FOLDER / f"{name}.txt").read_text(encoding="utf-8").split()}
 
 
 @cache
-def _pupils() -> frozenset[str]:
-    return frozenset(list_pupil_words())
-
-
-@cache
-def _classes() -> frozenset[str]:
-    return frozenset(list_class_words())
-
-
-@cache
-def _passwords() -> frozenset[str]:
-    return frozenset(list_password_words())
+def _spellings() -> dict[str, str]:
+    return _load_words("classes") | _load_words("passwords") | _load_words("pupils")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.utils import timezone
 
 from accounts.known_origins import Origin
-from licensing.classes import operations
+from licensing.classes import operations, words
 from licensing.classes.entry_check import check_pupil_entry, check_user_entry
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ def run_class(teacher: User) -> DemoClass:
     now = timezone.now()
     seat = teacher.seats.get()
     classroom = operations.open_class(seat_id=seat.pk, by=teacher, name=NAME, at=now)
-    cards = operations.add_pupils(classroom_id=classroom.pk, count=PUPILS, by=teacher, at=now)
+    created = operations.add_pupils(classroom_id=classroom.pk, count=PUPILS, by=teacher, at=now)
+    # As their cards show them.
+    cards = [one._replace(login=words.spell(one.login), password=words.spell(one.password)) for one in created]
     first = cards[0]
     pupil, _ = operations.sign_in(
         login=first.login.replace("-", " ").upper(), password=first.password, origin=Origin("127.0.0.1"), at=now

@@ -154,7 +154,7 @@ def test_accounts_are_made_with_logins_and_passwords_that_let_in(classroom, teac
     credentials = operations.add_pupils(classroom_id=classroom.pk, count=30, by=teacher, at=TERM)
     assert [pupil.number for pupil in credentials] == list(range(1, 31))
     assert len({pupil.login for pupil in credentials}) == 30
-    assert all(words.is_password(pupil.password) for pupil in credentials)
+    assert all(words.parse_password(pupil.password) for pupil in credentials)
     assert all(words.parse_login(pupil.login)[1] == classroom.code for pupil in credentials)
     one = credentials[7]
     pupil = PupilAccount.objects.select_related("classroom").get(classroom=classroom, number=8)
