@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.account import views as allauth_views
 from django.contrib import messages
+from django.db import connection
 from django.shortcuts import redirect
 from django.utils import timezone
+from django_tenants.utils import get_public_schema_name
 
 from accounts import password_resets, throttling
 from accounts.client_ip import get_client_ip
@@ -59,7 +61,10 @@ class NewPasswordView(allauth_views.PasswordResetFromKeyView):
 
 
 class SignOutView(allauth_views.LogoutView):
-    """Ends the session, and has the browser clear what pages of this host stored in it.
+    """Ends the session, and has the browser clear what pages of an office stored in it.
+
+    Not what the portal's stored: the first names that a teacher keeps on their device stay there, encrypted under a key
+    that only a signed-in teacher of the class is given (docs/decisions/0125).
 
     Not « cookies », which a browser clears for the whole registered domain: for the other offices, and for whatever
     else the operator serves there. The session's own cookie is deleted by name. Not « cache »: no page of a session is
@@ -69,7 +74,8 @@ class SignOutView(allauth_views.LogoutView):
     def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
         """Sign out, then redirect."""
         response: HttpResponse = super().post(*args, **kwargs)
-        response["Clear-Site-Data"] = '"storage"'
+        if connection.schema_name != get_public_schema_name():
+            response["Clear-Site-Data"] = '"storage"'
         return response
 
 

@@ -94,6 +94,14 @@ def test_signing_out_clears_what_the_browser_stored_of_this_host_alone(office, n
     assert answer.cookies["session"].value == ""
 
 
+def test_signing_out_of_the_portal_leaves_the_encrypted_first_names_of_a_device(portal, db):
+    portal.force_login(UserFactory())
+    answer = portal.post("/deconnexion/")
+    assert "Clear-Site-Data" not in answer
+    assert "no-store" in answer["Cache-Control"]
+    assert answer.cookies["session"].value == ""
+
+
 # --- Messages ---------------------------------------------------------------------------------------------------------
 
 
