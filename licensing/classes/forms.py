@@ -21,6 +21,29 @@ class ClassNameForm(forms.Form):
     )
 
 
+_COUNT_ATTRS = {"autocomplete": "off", "inputmode": "numeric"}
+_COUNT_MESSAGES = {
+    "required": "Indiquez combien de comptes il faut créer.",
+    "invalid": "Indiquez un nombre entier, par exemple 24.",
+    "min_value": "Indiquez au moins 1 compte.",
+    "max_value": f"Une classe compte au plus {MAX_PUPILS} comptes élèves.",
+}
+
+
+class OpenClassForm(ClassNameForm):
+    """The name of a new class, and how many pupils' accounts to create at once, if any."""
+
+    count = forms.IntegerField(
+        label="Nombre d’élèves",
+        required=False,
+        min_value=1,
+        max_value=MAX_PUPILS,
+        help_text="Leurs comptes sont créés aussitôt, et leurs cartes s’impriment. Cela peut aussi se faire plus tard.",
+        widget=forms.NumberInput(attrs=_COUNT_ATTRS),
+        error_messages=_COUNT_MESSAGES,
+    )
+
+
 class NewPupilsForm(forms.Form):
     """How many accounts to create."""
 
@@ -28,13 +51,8 @@ class NewPupilsForm(forms.Form):
         label="Nombre de comptes à créer",
         min_value=1,
         max_value=MAX_PUPILS,
-        widget=forms.NumberInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
-        error_messages={
-            "required": "Indiquez combien de comptes il faut créer.",
-            "invalid": "Indiquez un nombre entier, par exemple 24.",
-            "min_value": "Indiquez au moins 1 compte.",
-            "max_value": f"Une classe compte au plus {MAX_PUPILS} comptes élèves.",
-        },
+        widget=forms.NumberInput(attrs=_COUNT_ATTRS),
+        error_messages=_COUNT_MESSAGES,
     )
 
 

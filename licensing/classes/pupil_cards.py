@@ -6,14 +6,18 @@ knows them.
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
+import segno
+from django.utils.safestring import SafeString, mark_safe
 from fpdf.enums import XPos, YPos
 
 from core.formatting import long_date
 from core.pdf import A4_WIDTH, PdfDocument
 from core.urls import portal_url
+from licensing.classes import animals, words
 
 if TYPE_CHECKING:
     import datetime
@@ -26,15 +30,23 @@ PAGE_MARGIN = 8
 WIDTH, HEIGHT = (A4_WIDTH - 2 * PAGE_MARGIN) / COLUMNS, (A4_HEIGHT - 2 * PAGE_MARGIN) / ROWS
 #: Padding of a card.
 PADDING = 6
-QR_SIZE = 27
+QR_SIZE, ANIMAL_SIZE = 26, 20
+#: Between animal, text and QR code.
+GAP = 3
 
 
 class PupilCard(NamedTuple):
-    """A pupil's credentials, as printed on their card."""
+    """A pupil's credentials, as stored: they are printed with their accents."""
 
     number: int
     login: str
     password: str
+
+    @property
+    def qr(self) -> SafeString:
+        """The QR code as an SVG that a page inlines, without style or size of its own."""
+        code = segno.make(build_sign_in_url(self), error="m", micro=False)
+        return mark_safe(code.svg_inline(border=0, omitsize=True, svgclass="qr", lineclass=None))  # noqa: S308 - drawn here
 
 
 def build_sign_in_url(card: PupilCard) -> str:
@@ -42,7 +54,12 @@ def build_sign_in_url(card: PupilCard) -> str:
 
     Login and password are in the fragment, which is sent to no server, log or referrer.
     """
-    return portal_url(f"eleve/#{quote(card.login)}/{quote(card.password)}")
+    return portal_url(f"eleve/#{quote(words.spell(card.login))}/{quote(words.spell(card.password))}")
+
+
+def build_printed_address() -> str:
+    """Return the address of the sign-in page as a card shows it, to be typed: `peps.example/eleve`."""
+    return portal_url("eleve/").partition("://")[2].rstrip("/")
 
 
 def render_cards(*, class_name: str, pupils: Sequence[PupilCard], at: datetime.datetime) -> PdfDocument:
@@ -85,20 +102,24 @@ def _draw_cut_marks(document: PdfDocument) -> None:
 
 
 def _draw_card(document: PdfDocument, card: PupilCard, class_name: str, *, x: float, y: float) -> None:
-    left, right = x + PADDING, x + WIDTH - PADDING
-    narrow, full = WIDTH - 2 * PADDING - QR_SIZE - 4, WIDTH - 2 * PADDING
-    _draw_text(document, f"{card.number}. {class_name}", x=left, y=y + 6, size=11, max_width=narrow)
-    _draw_text(document, "Prénom", x=left, y=y + 15, size=9, max_width=20, grey=True)
+    left, right, top = x + PADDING, x + WIDTH - PADDING, y + PADDING
+    full = WIDTH - 2 * PADDING
+    narrow = full - QR_SIZE - GAP
+    beside = narrow - ANIMAL_SIZE - GAP
+    if drawing := animals.read_drawing(card.login.partition("-")[0]):
+        document.image(BytesIO(drawing.encode()), x=left, y=top, w=ANIMAL_SIZE, h=ANIMAL_SIZE)
+    middle = left + ANIMAL_SIZE + GAP
+    _draw_text(document, f"{card.number}. {class_name}", x=middle, y=top, size=11, max_width=beside)
+    _draw_text(document, "Prénom", x=middle, y=top + 9, size=9, max_width=beside, grey=True)
     document.set_draw_color(130)
-    document.line(left + 14, y + 19, left + narrow, y + 19)
-    _draw_text(document, "J’entre ici", x=left, y=y + 24, size=9, max_width=narrow, grey=True)
-    address = portal_url("eleve/").partition("://")[2].rstrip("/")
-    _draw_text(document, address, x=left, y=y + 28, size=12, max_width=narrow)
-    document.qr(build_sign_in_url(card), x=right - QR_SIZE, y=y + 6, side=QR_SIZE)
-    _draw_text(document, "Mon identifiant", x=left, y=y + 37, size=9, max_width=full, grey=True)
-    _draw_text(document, card.login, x=left, y=y + 41, size=20, max_width=full, bold=True)
-    _draw_text(document, "Mon mot de passe", x=left, y=y + 51, size=9, max_width=full, grey=True)
-    _draw_text(document, card.password, x=left, y=y + 55, size=20, max_width=full, bold=True)
+    document.line(middle, top + 19, middle + beside, top + 19)
+    _draw_text(document, "J’entre ici", x=left, y=y + 29, size=9, max_width=narrow, grey=True)
+    _draw_text(document, build_printed_address(), x=left, y=y + 32.5, size=12, max_width=full)
+    document.qr(build_sign_in_url(card), x=right - QR_SIZE, y=top, side=QR_SIZE)
+    _draw_text(document, "Mon identifiant", x=left, y=y + 40, size=9, max_width=full, grey=True)
+    _draw_text(document, words.spell(card.login), x=left, y=y + 43.5, size=20, max_width=full, bold=True)
+    _draw_text(document, "Mon mot de passe", x=left, y=y + 53, size=9, max_width=full, grey=True)
+    _draw_text(document, words.spell(card.password), x=left, y=y + 56.5, size=20, max_width=full, bold=True)
 
 
 def _draw_text(
@@ -137,7 +158,7 @@ def render_roster(*, class_name: str, pupils: Sequence[PupilCard], at: datetime.
     widths = (12.0, 60.0, 54.0, 54.0)
     _draw_row(document, ("N°", "Prénom", "Identifiant", "Mot de passe"), widths, bold=True)
     for card in pupils:
-        _draw_row(document, (str(card.number), "", card.login, card.password), widths)
+        _draw_row(document, (str(card.number), "", words.spell(card.login), words.spell(card.password)), widths)
     return document
 
 

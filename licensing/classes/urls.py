@@ -24,6 +24,7 @@ urlpatterns = [
     path("mes-classes/<int:pk>/invitation/accepter/", sharing.accept, name="accept"),
     path("mes-classes/<int:pk>/invitation/refuser/", sharing.decline, name="decline"),
     path("eleve/", pupil_pages.sign_in, name="pupil_sign_in"),
+    path("eleve/animaux/<slug:word>.svg", pupil_pages.animal, name="animal"),
     path("eleve/classe/", pupil_pages.my_class, name="pupil_class"),
     path("eleve/quitter/", pupil_pages.sign_out, name="pupil_sign_out"),
 ]

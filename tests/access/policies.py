@@ -51,6 +51,7 @@ CLASSES = {
     "classes:accept": "signed in",
     "classes:decline": "signed in",
     "classes:pupil_sign_in": "public",
+    "classes:animal": "public",
     "classes:pupil_class": "pupil",
     "classes:pupil_sign_out": "public",
 }
@@ -103,6 +104,8 @@ PORTAL = (
         "my_account_leave": "signed in",
         "application": "public",
         "application_entry": "application: token",
+        # Only where this is no server.
+        "demo_application": "public",
         "principal_verification_request": "signed in",
         "principal_verification": "public",
         "principal_verification_confirm": "public",

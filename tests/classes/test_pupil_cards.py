@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.pdf import PdfDocument
-from licensing.classes import pupil_cards
+from licensing.classes import animals, pupil_cards
 from tests.conftest import TERM
 
 PUPILS = [
@@ -47,6 +47,20 @@ def test_a_card_shows_the_credentials_and_a_line_for_the_first_name(drawn):
         "Mon mot de passe",
         "bateau-soleil-pomme",
     ]
+
+
+def test_a_card_shows_words_with_their_accents_and_the_animal(drawn, monkeypatch):
+    pictures = []
+    monkeypatch.setattr(PdfDocument, "image", lambda _self, name, **_: pictures.append(name.read().decode()))
+    card = pupil_cards.PupilCard(1, "leopard-foret-2894", "bateau-foret-ecole")
+    pupil_cards.render_cards(class_name="CE1 B", pupils=[card], at=TERM)
+    texts = [text for _, text in drawn]
+    assert {"léopard-forêt-2894", "bateau-forêt-école"} <= set(texts)
+    # What the scanned code fills in is what the card shows.
+    assert "http://peps.localhost/eleve/#l%C3%A9opard-for%C3%AAt-2894/bateau-for%C3%AAt-%C3%A9cole" in texts
+    assert pictures == [animals.read_drawing("leopard")]
+    pupil_cards.render_roster(class_name="CE1 B", pupils=[card], at=TERM)
+    assert [text for _, text in drawn][-2:] == ["léopard-forêt-2894", "bateau-forêt-école"]
 
 
 def test_the_code_holds_login_and_password_in_the_fragment_alone():

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.known_origins import COOKIE_NAME
-from licensing.classes import operations
+from licensing.classes import animals, operations, words
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.entitlements import operations as seats
 from licensing.entitlements.models import Entitlement
@@ -40,9 +40,10 @@ def inside(taught, portal):
 
 def test_a_pupil_signs_in_and_sees_their_class(inside, taught):
     page = read(inside.get(CLASS))
-    assert f"Bonjour, {taught.pupil().word}" in page
+    assert f"Bonjour {words.spell(taught.pupil().word).capitalize()}" in page
     assert "CE1 B" in page
-    assert "Accéder à l’application" in page
+    assert "C’est parti" in page
+    assert animals.read_drawing(taught.pupil().word) in inside.get(CLASS).content.decode()
     answer = inside.get("/application/")
     assert (answer.status_code, "ticket=" in answer["Location"]) == (302, True)
 
@@ -65,6 +66,24 @@ def test_one_short_error_for_any_wrong_credential(taught, portal, wrong):
     assert f'value="{wrong.get("password", first.password)}"' in answer.content.decode()
 
 
+def test_the_animal_of_a_typed_login_shows_whether_or_not_anybody_has_it(taught, portal):
+    own = taught.pupil().word
+    for word in (own, next(other for other in words.list_pupil_words() if other not in (own, taught.pupil(2).word))):
+        answer = portal.post(PAGE, {"login": f"{word} {taught.classroom.code}", "password": "rien"})
+        assert animals.read_drawing(word) in answer.content.decode()
+        assert words.spell(word).capitalize() in read(answer)
+    assert "<svg" not in portal.post(PAGE, {"login": "leopard", "password": "rien"}).content.decode().split("<main")[1]
+
+
+def test_the_drawing_of_each_animal_has_an_address_and_no_other_word_has_one(portal, db):
+    answer = portal.get("/eleve/animaux/leopard.svg")
+    assert answer["Content-Type"] == "image/svg+xml"
+    assert answer["Cache-Control"] == "public, max-age=86400"
+    assert answer.content.decode() == animals.read_drawing("leopard")
+    for other in ("licornes", "animal", "tulipe"):
+        assert portal.get(f"/eleve/animaux/{other}.svg").status_code == 404
+
+
 def test_an_empty_field_is_asked_for(taught, portal):
     assert "Écris ton mot de passe" in read(portal.post(PAGE, {"login": "lapin", "password": ""}))
 
@@ -80,7 +99,7 @@ def test_a_signed_in_pupil_is_informed_when_the_licence_stops(inside):
     Entitlement.objects.update(suspended_at=TERM)
     page = read(inside.get(CLASS))
     assert "fermée pour le moment" in page
-    assert "Accéder à l’application" not in page
+    assert "C’est parti" not in page
 
 
 def test_a_pupil_who_tries_too_often_reads_how_many_seconds_to_wait(taught, portal):
@@ -169,10 +188,10 @@ def test_the_pupil_sign_out_keeps_an_adult_signed_in(taught, portal):
 
 def test_a_signed_in_pupil_is_asked_to_confirm_their_identity(inside, taught):
     page = read(inside.get(PAGE))
-    assert f"Tu es {taught.pupil().word} ?" in page.replace("\u00a0", " ")
+    assert f"Tu es {words.spell(taught.pupil().word)} ?" in page.replace("\u00a0", " ")
     # Another child takes the tablet.
     enter(inside, taught.credentials[1])
-    assert taught.pupil(2).word in read(inside.get(CLASS))
+    assert words.spell(taught.pupil(2).word).capitalize() in read(inside.get(CLASS))
 
 
 def test_nothing_of_a_pupil_is_kept_by_a_browser(inside):

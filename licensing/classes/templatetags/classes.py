@@ -1,4 +1,4 @@
-"""Filters that format days on the pages of classes."""
+"""Filters of the pages of classes: days, the accents of logins, drawings of animals."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from django import template
 from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
 
 from core.calendar import date_in_paris
+from licensing.classes import animals, words
 from licensing.entitlements.wording import describe_start, format_long_date, format_until
 
 if TYPE_CHECKING:
@@ -22,6 +24,18 @@ register = template.Library()
 def day(value: datetime.date) -> str:
     """Return « 31 août 2027 »; for a datetime, its day in Paris."""
     return format_long_date(value)
+
+
+@register.filter
+def spelled(text: str) -> str:
+    """Return a login, a word, a class code or a password with its accents."""
+    return words.spell(text)
+
+
+@register.filter
+def animal(word: str) -> SafeString:
+    """Return the drawing of a pupil's animal, hidden from screen readers; empty for another word."""
+    return mark_safe(animals.read_drawing(word))  # noqa: S308 - a file of ours
 
 
 @register.filter

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from licensing.classes import overview
+from licensing.classes.device_names import derive_name_keys
 from licensing.classes.exceptions import ClassNotTaught
 from licensing.classes.forms import ClassNameForm, ColleagueForm, NewPupilsForm
 from licensing.classes.queries import get_taught_class
@@ -48,6 +49,7 @@ def render_class_page(
         "view": view,
         "classroom": view.classroom,
         "pupils": pupils,
+        "name_keys": derive_name_keys(classroom.pk),
         "state": overview.compute_roster_version(pupils),
         "new_form": NewPupilsForm(initial={"count": view.free_places if not pupils else 1}),
         "name_form": ClassNameForm(initial={"name": view.classroom.name}),

@@ -11,13 +11,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from licensing.classes import operations, overview, queries
-from licensing.classes.forms import ClassNameForm
+from licensing.classes.forms import ClassNameForm, OpenClassForm
 from licensing.classes.models import Classroom
 from licensing.classes.views.class_page import (
     get_taught_class_or_404,
     redirect_to_class,
     render_class_page,
 )
+from licensing.classes.views.credentials import show_credentials
 from licensing.entitlements.models import Seat
 from licensing.exceptions import LicensingError
 from web.access import signed_in
@@ -48,7 +49,10 @@ def my_classes(request: AuthenticatedRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @never_cache
 def open_class(request: AuthenticatedRequest, seat: int) -> HttpResponse:
-    """Open the class of a seat that the user holds; redirect to it where it is already open."""
+    """Open the class of a seat that the user holds, with its pupils' accounts where a number of them is given.
+
+    Redirect to the class where it is already open.
+    """
     held = get_object_or_404(
         Seat.objects.select_related("subscription__school", "subscription__key__entitlement__product"),
         pk=seat,
@@ -57,7 +61,7 @@ def open_class(request: AuthenticatedRequest, seat: int) -> HttpResponse:
     existing = Classroom.objects.filter(seat=held).first()
     if existing is not None:
         return redirect_to_class(existing)
-    form = ClassNameForm(request.POST if request.method == "POST" else None)
+    form = OpenClassForm(request.POST if request.method == "POST" else None)
     refusal = None
     if form.is_valid():
         try:
@@ -67,12 +71,24 @@ def open_class(request: AuthenticatedRequest, seat: int) -> HttpResponse:
         except LicensingError as error:
             refusal = error
         else:
-            messages.success(
-                request, f"La classe « {classroom.name} » est ouverte. Créez maintenant ses comptes élèves."
-            )
-            return redirect_to_class(classroom)
+            return _fill_new_class(request, classroom, form.cleaned_data["count"])
     status = 409 if refusal else 422 if form.errors else 200
     return render(request, "classes/open.html", {"seat": held, "form": form, "refusal": refusal}, status=status)
+
+
+def _fill_new_class(request: AuthenticatedRequest, classroom: Classroom, count: int | None) -> HttpResponse:
+    """Create the accounts and show their passwords; without a number, show the class."""
+    if count and not classroom.pupils.exists():
+        try:
+            credentials = operations.add_pupils(
+                classroom_id=classroom.pk, count=count, by=request.user, at=timezone.now()
+            )
+        except LicensingError as refusal:
+            messages.error(request, refusal.sentence)
+            return redirect_to_class(classroom)
+        return show_credentials(request, get_taught_class_or_404(request, classroom.pk), credentials, created=True)
+    messages.success(request, f"La classe « {classroom.name} » est ouverte. Créez maintenant ses comptes élèves.")
+    return redirect_to_class(classroom)
 
 
 @signed_in
@@ -92,6 +108,7 @@ def mark_tries_read(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         operations.mark_tries_read(classroom_id=pk, by=request.user, at=timezone.now())
     except LicensingError as refusal:
         return render_class_page(request, classroom, status=409, refusal=refusal)
+    messages.success(request, "L’avertissement est retiré ; un autre viendra si l’on essaie encore.")
     return redirect_to_class(classroom)
 
 

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.downloads import limit_downloads
 from core.formatting import pluralize
 from licensing.classes import operations, overview, pupil_cards, words
+from licensing.classes.device_names import derive_name_keys
 from licensing.classes.forms import NewPupilsForm
 from licensing.classes.models import MAX_PUPILS
 from licensing.classes.views.class_page import STALE_PAGE, get_taught_class_or_404, render_class_page
@@ -57,7 +58,7 @@ def add(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         )
     except LicensingError as refusal:
         return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=refusal, new_form=form)
-    return _show_credentials(request, classroom, credentials, created=True)
+    return show_credentials(request, classroom, credentials, created=True)
 
 
 @signed_in
@@ -81,11 +82,11 @@ def reset(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         credentials = operations.reset_passwords(classroom_id=pk, numbers=numbers, by=request.user, at=timezone.now())
     except LicensingError as refusal:
         return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=refusal)
-    return _show_credentials(request, classroom, credentials, created=False)
+    return show_credentials(request, classroom, credentials, created=False)
 
 
 @sensitive_variables("credentials", "known", "content")
-def _show_credentials(
+def show_credentials(
     request: AuthenticatedRequest, classroom: Classroom, credentials: Sequence[Credential], *, created: bool
 ) -> HttpResponse:
     """Show the new passwords once, among the logins of the class."""
@@ -99,6 +100,7 @@ def _show_credentials(
         "summary": summary,
         "credentials": credentials,
         "rows": [(pupil, known.get(pupil.number, "")) for pupil in pupils],
+        "name_keys": derive_name_keys(classroom.pk),
     }
     return _set_no_store(render(request, "classes/credentials.html", content))
 
@@ -109,7 +111,11 @@ def _show_credentials(
 def sheet(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Show the sheet of first names, which the teacher fills in in the browser only."""
     view, pupils = overview.get_class(get_taught_class_or_404(request, pk), request.user, at=timezone.now())
-    content = {"classroom": view.classroom, "rows": [(pupil, "") for pupil in pupils]}
+    content = {
+        "classroom": view.classroom,
+        "rows": [(pupil, "") for pupil in pupils],
+        "name_keys": derive_name_keys(pk),
+    }
     return _set_no_store(render(request, "classes/sheet.html", content))
 
 
@@ -119,17 +125,39 @@ def sheet(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 @sensitive_variables("parsed_cards", "document")
 @limit_downloads
 def print_cards(request: AuthenticatedRequest, pk: int) -> HttpResponse:
-    """Return the PDF of the cards, or of the list, for the credentials that the page posts back."""
+    """Return the PDF of the cards, or of the list, for the credentials that the page posts back.
+
+    Or the page on which the browser adds the first names that it keeps, and prints the cards itself.
+    """
     classroom = get_taught_class_or_404(request, pk)
     view, pupils = overview.get_class(classroom, request.user, at=timezone.now())
     try:
         parsed_cards = _parse_cards(view.classroom, pupils, request.POST.getlist("carte"))
     except UnreadableCard as refusal:
         return render_class_page(request, classroom, status=422, loaded=(view, pupils), refusal=refusal)
+    if request.POST.get("document") == "prenoms":
+        return _show_cards(request, view.classroom, parsed_cards, pupils)
     is_list = request.POST.get("document") == "liste"
     render_pdf = pupil_cards.render_roster if is_list else pupil_cards.render_cards
     document = render_pdf(class_name=view.classroom.name, pupils=parsed_cards, at=timezone.localtime())
     return document.answer(f"{'liste' if is_list else 'cartes'}-{view.classroom.code}.pdf")
+
+
+@sensitive_variables("cards", "content")
+def _show_cards(
+    request: AuthenticatedRequest,
+    classroom: Classroom,
+    cards: Sequence[pupil_cards.PupilCard],
+    pupils: Sequence[PupilAccount],
+) -> HttpResponse:
+    by_number = {pupil.number: pupil for pupil in pupils}
+    content = {
+        "classroom": classroom,
+        "cards": [(card, by_number[card.number]) for card in cards],
+        "name_keys": derive_name_keys(classroom.pk),
+        "address": pupil_cards.build_printed_address(),
+    }
+    return _set_no_store(render(request, "classes/cards.html", content))
 
 
 @sensitive_variables("lines", "password", "login", "line", "parsed_cards")
@@ -143,8 +171,8 @@ def _parse_cards(
     parsed_cards = {}
     for line in lines:
         login, _, password = line.partition(" ")
-        parsed = words.parse_login(login)
-        if parsed is None or parsed[1] != classroom.code or parsed[0] not in numbers or not words.is_password(password):
+        parsed, password = words.parse_login(login), words.parse_password(password)
+        if parsed is None or parsed[1] != classroom.code or parsed[0] not in numbers or password is None:
             raise UnreadableCard(
                 "Une des cartes n'est pas de cette classe, ou son mot de passe ne se lit pas : rien n'a été imprimé. "
                 "Rouvrez la feuille d'origine, ou donnez de nouveaux mots de passe."

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.cache import patch_cache_control
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from accounts import known_origins
-from licensing.classes import operations, pupil_session
+from licensing.classes import animals, operations, pupil_session, words
 from licensing.classes.access import PupilRequest, pupil_page
 from licensing.classes.entry_check import check_pupil_entry
 from licensing.classes.exceptions import TooManyAttempts
@@ -20,7 +22,10 @@ from licensing.exceptions import LicensingError
 from web.access import public_page
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
+
+#: A day: a drawing is the same for everybody.
+_DRAWING_SECONDS = 24 * 60 * 60
 
 
 @public_page
@@ -50,7 +55,16 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             return entered
     wait = refusal.retry_after if isinstance(refusal, TooManyAttempts) else None
     status = 429 if wait else 422 if refusal or form.errors else 200
-    content = {"form": form, "refusal": refusal, "wait": wait, "present": pupil_session.get_pupil(request)}
+    typed = words.parse_login(form["login"].value() or "") if form.is_bound else None
+    content = {
+        "form": form,
+        "refusal": refusal,
+        "wait": wait,
+        "present": pupil_session.get_pupil(request),
+        "animals": " ".join(words.spell(word) for word in words.list_pupil_words()),
+        # Of the text alone, whether or not the account exists.
+        "typed_word": typed[0] if typed else "",
+    }
     response = render(request, "classes/pupil_sign_in.html", content, status=status)
     response["Cache-Control"] = "no-store"
     if wait:
@@ -75,3 +89,15 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     if pupil_session.get_pupil(request) is not None:
         pupil_session.end(request)
     return redirect("classes:pupil_sign_in")
+
+
+@public_page
+@require_safe
+def animal(request: HttpRequest, word: str) -> HttpResponse:  # noqa: ARG001 - Django's signature
+    """Return the drawing of an animal of the list: what the sign-in page shows as soon as a login is typed."""
+    drawing = animals.read_drawing(word)
+    if not drawing:
+        raise Http404("No pupil is called by this word.")
+    response = HttpResponse(drawing, content_type="image/svg+xml")
+    patch_cache_control(response, public=True, max_age=_DRAWING_SECONDS)
+    return response

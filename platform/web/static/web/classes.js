@@ -1,5 +1,6 @@
-// A class page: pupils' first names exist only in this page and in a file on the teacher's disk. They are never sent:
-// their fields have no name and belong to no form, and nothing here makes a request.
+// Pages of a class: menus of rows, and the sheet of first names. These exist only in the page, in a file on the
+// teacher's disk and, if wanted, in this browser (first-names.js). They are never sent: their fields have no name and
+// belong to no form, and nothing here makes a request.
 // Optional: without scripts the server prints the cards and the list to complete by hand.
 "use strict";
 
@@ -14,6 +15,26 @@
     for (const form of document.querySelectorAll("[data-once]")) delete form.dataset.sent;
   });
 
+  // Menus: one at a time; Escape, or a click elsewhere, closes them.
+  const menus = () => document.querySelectorAll("details[data-menu][open]");
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of menus()) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+  for (const act of ["click", "focusin"]) {
+    document.addEventListener(act, (event) => {
+      for (const menu of menus()) if (!menu.contains(event.target)) menu.open = false;
+    });
+  }
+
+  for (const button of document.querySelectorAll("[data-print-page]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => window.print());
+  }
+
   const sheet = document.querySelector("[data-sheet]");
   if (!sheet) return;
 
@@ -25,7 +46,14 @@
   let kept = !fresh; // whether the passwords known only to this page were printed or saved
   let printing = false;
 
-  const say = (sentence) => { said.textContent = sentence; };
+  const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+  const isKeeping = () => Boolean(document.querySelector("[data-names][data-keeping]"));
+
+  function say(sentence) {
+    said.textContent = sentence;
+    said.focus({ preventScroll: true });
+    said.scrollIntoView({ block: "nearest" });
+  }
   const nameOf = (row) => row.querySelector("[data-first-name]");
   const passwordOf = (row) => row.querySelector("[data-password] .login")?.textContent ?? "";
   const count = (number, one, several) => `${number}\u00a0${number > 1 ? several : one}`;
@@ -41,7 +69,7 @@
   function offerCards() {
     const known = rows.filter(passwordOf);
     cards.hidden = fresh && known.length === rows.filter((row) => "new" in row.dataset).length || !known.length;
-    cards.querySelector("button").textContent = `Imprimer ${count(known.length, "carte", "cartes")} (PDF)`;
+    cards.querySelector("[data-sheet-count]").textContent = `Imprimer ${count(known.length, "carte", "cartes")} (PDF)`;
   }
   cards.addEventListener("submit", () => {
     for (const field of cards.querySelectorAll("[name=carte]")) field.remove();
@@ -59,7 +87,7 @@
       // A download does not leave the page, but the browser fires beforeunload all the same.
       printing = true;
       setTimeout(() => { printing = false; }, 5000);
-      if (rows.every((row) => !nameOf(row).value)) kept = true;
+      if (isKeeping() || rows.every((row) => !nameOf(row).value)) kept = true;
     });
   }
 
@@ -73,7 +101,7 @@
   function save() {
     const lines = rows.map((row) => {
       const password = passwordOf(row);
-      return [row.dataset.number, nameOf(row).value.trim(), row.dataset.login, password, password ? row.dataset.stamp : ""];
+      return [row.dataset.number, nameOf(row).value.trim(), row.querySelector("th").textContent.trim(), password, password ? row.dataset.stamp : ""];
     });
     // The BOM makes spreadsheet programs read the file as UTF-8.
     const text = "\ufeff" + [TITLES, ...lines].map((line) => line.map(written).join(";")).join("\r\n") + "\r\n";
@@ -124,14 +152,15 @@
       return;
     }
     const byLogin = new Map(rows.map((row) => [row.dataset.login, row]));
-    const found = lines.slice(1).filter((line) => byLogin.has((line[login] ?? "").trim()));
+    const loginIn = (line) => fold((line[login] ?? "").trim());
+    const found = lines.slice(1).filter((line) => byLogin.has(loginIn(line)));
     if (!found.length) {
       say("Cette feuille est celle d’une autre classe : aucun de ses identifiants n’est ici. Rien n’a été changé.");
       return;
     }
     let outdated = 0;
     for (const line of found) {
-      const row = byLogin.get(line[login].trim());
+      const row = byLogin.get(loginIn(line));
       const first = (line[name] ?? "").trim().replace(/^'(?=[=+\-@])/, "");
       // Values typed since then are newer than the file.
       if (first && !nameOf(row).value) nameOf(row).value = first;
@@ -144,6 +173,7 @@
     const strangers = lines.length - 1 - found.length;
     if (strangers) sentences.push(`${count(strangers, "ligne n’est plus", "lignes ne sont plus")} de cette classe.`);
     if (outdated) sentences.push(`${count(outdated, "mot de passe a changé", "mots de passe ont changé")} depuis : ${outdated > 1 ? "ils ne sont pas repris" : "il n’est pas repris"}.`);
+    document.dispatchEvent(new Event("names:filled"));
     say(sentences.join(" "));
     offerCards();
   }
@@ -158,7 +188,7 @@
     window.print();
     kept = true;
   });
-  sheet.addEventListener("input", (event) => { if ("firstName" in event.target.dataset) kept = false; });
+  sheet.addEventListener("input", (event) => { if ("firstName" in event.target.dataset && !isKeeping()) kept = false; });
   window.addEventListener("beforeunload", (event) => { if (!kept && !printing) event.preventDefault(); });
 
   // Reloading this page must not generate other passwords: replace its URL by that of the class.
