@@ -10,6 +10,11 @@ _PACKAGES = Path(__file__).resolve().parents[2] / "node_modules"
 SERVED: dict[str, tuple[Path, tuple[str, ...]]] = {
     "bootstrap": (_PACKAGES / "bootstrap" / "dist", ("css/bootstrap.min.css",)),
     "htmx": (_PACKAGES / "htmx.org" / "dist", ("htmx.min.js",)),
+    # For pupils: designed for beginning readers, as on their cards.
+    "andika": (
+        _PACKAGES / "@fontsource" / "andika" / "files",
+        ("andika-latin-400-normal.woff2", "andika-latin-700-normal.woff2"),
+    ),
     "atkinson": (
         _PACKAGES / "@fontsource-variable" / "atkinson-hyperlegible-next" / "files",
         (

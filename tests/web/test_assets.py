@@ -23,6 +23,8 @@ def test_only_listed_files_are_served():
     assert {name for name, _ in finder.list(None)} == {
         "css/bootstrap.min.css",
         "htmx.min.js",
+        "andika-latin-400-normal.woff2",
+        "andika-latin-700-normal.woff2",
         "atkinson-hyperlegible-next-latin-wght-normal.woff2",
         "atkinson-hyperlegible-next-latin-ext-wght-normal.woff2",
     }
