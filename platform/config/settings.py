@@ -341,8 +341,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 # Larger files are written to disk as they come, and read from there in chunks.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 
-# Link target of « Accéder à l'application ».
-APPLICATION_URL = env.text("APPLICATION_URL", "https://application.peps.example/")
+# Link target of « Accéder à l'application »; elsewhere than on a server, a page of the demonstration.
+APPLICATION_URL = env.text(
+    "APPLICATION_URL", "https://application.peps.example/" if PRODUCTION else "/demonstration/application/"
+)
 # Days after 31 August until the pupils of a class are erased.
 PUPILS_KEPT_DAYS = env.number("PUPILS_KEPT_DAYS", 60)
 
