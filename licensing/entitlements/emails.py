@@ -49,9 +49,11 @@ def render_assigned(message: Message) -> RenderedEmail:
                 f"Elle est {'utilisable' if start else 'active dès maintenant,'} {format_until(entitlement, today)} :"
                 " vous n'avez rien à saisir."
             ),
+            *([] if start else ["Il vous reste à ouvrir votre classe, et à imprimer les cartes de vos élèves."]),
         ],
-        button="Ouvrir Mon compte",
-        address=portal_url("mon-compte/"),
+        button="Ouvrir Mon compte" if start else "Ouvrir ma classe",
+        # The class of the seat, once it is open. By path: classes are above licences.
+        address=portal_url("mon-compte/" if start else f"mes-classes/ouvrir/{seat.pk}/"),
     )
 
 
