@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 _LOCAL_AUTHORITY = "2"
 #: Longest name of a buyer or a seller that Chorus Pro accepts (BT-27, BT-44), in characters.
 MAX_NAME_LENGTH = 99
+#: Why a public école is never invoiced, and who pays instead.
+PUBLIC_PRIMARY_SENTENCE = (
+    "Une école publique n'a pas de personnalité juridique : aucune facture ne peut lui être adressée. Choisissez « La "
+    "mairie », ou « La coopérative scolaire » si c'est elle qui paie."
+)
 #: A longer list of services is not shown.
 _MAX_SERVICES_SHOWN = 6
 
@@ -76,8 +81,7 @@ def find_missing(
         return [
             MissingDetail(
                 field="payer",
-                sentence="Une école publique n'a pas de personnalité juridique : aucune facture ne peut lui être "
-                "adressée. Choisissez « La mairie », ou « La coopérative scolaire » si c'est elle qui paie.",
+                sentence=PUBLIC_PRIMARY_SENTENCE,
                 wrong=True,
             )
         ]

@@ -161,7 +161,7 @@ def test_retour_et_payer(buyer):
     order = buyer.draft()
     page = buyer.browser.get(f"/boutique/commandes/{order.pk}/preparer/").content.decode()
     assert re.search(r'href="/boutique/\?classes=5">Retour</a>', page)
-    assert re.search(r'value="payer">Payer</button>', page)
+    assert re.search(r'value="payer">\s*<span class="shop-by-card">Payer 199,00\xa0€</span>', page)
     assert buyer.pays(order).status_code == 302
 
 

@@ -10,20 +10,16 @@ from typing import TYPE_CHECKING, cast
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db.models import F
 from stdnum.eu import vat as eu_vat
 
-from accounts.models import Profile
 from core.plain_names import check_no_address
-from licensing.orders import countries, postal_codes, preflight, siret_numbers
+from licensing.orders import countries, payers, postal_codes, preflight, siret_numbers
 from licensing.orders.exceptions import BadBilling, NotInvoiceable
 from licensing.orders.models import Order, OrderKind, Payer
 from schools.wording import format_school_name, town_with_preposition
 
 if TYPE_CHECKING:
     from django.db import models
-
-    from schools.models import Affiliation
 
 FRANCE = "France"
 #: Country → prefix of its VAT numbers, where it is another.
@@ -124,6 +120,9 @@ def set_billing_details(order: Order, billing: BillingDetails) -> None:
             raise BadBilling(sentence, field)
     if billing.payer not in Payer.values or (billing.payer == Payer.COLLECTIVITY) != (order.kind == OrderKind.PURCHASE):
         raise BadBilling(_REQUIRED["payer"], "payer")
+    if billing.payer == Payer.SCHOOL and preflight.is_public_primary(payers.find_paying_school(order)):
+        # A teacher's order is for no school: theirs pays all the same.
+        raise BadBilling(preflight.PUBLIC_PRIMARY_SENTENCE, "payer")
     try:
         validate_email(billing.email.strip())
     except ValidationError:
@@ -227,7 +226,7 @@ def _previous_order(order: Order) -> Order | None:
 
 
 def _prefilled_for_shop(order: Order, email: str, payer: str | None) -> BillingDetails:
-    payer = payer or _likely_payer(order)
+    payer = payer or payers.find_likely_payer(order)
     place = _school_address(order)
     town, school = place["city"], place["name"]
     names = {
@@ -253,8 +252,8 @@ def _prefilled_for_shop(order: Order, email: str, payer: str | None) -> BillingD
 
 def _school_address(order: Order) -> dict[str, str]:
     """Return the name and address of the buyer's school, from the directory or as entered by the buyer."""
-    affiliation = _affiliation(order)
-    school = order.school or (affiliation.school if affiliation is not None else None)
+    affiliation = payers.find_affiliation(order)
+    school = payers.find_paying_school(order)
     if school is not None:
         return {
             "name": format_school_name(school.name),
@@ -269,18 +268,3 @@ def _school_address(order: Order) -> dict[str, str]:
         for field in ("name", "address", "address_extra", "postal_code", "city", "country")
     }
     return typed | {"country": typed["country"] or FRANCE}
-
-
-def _likely_payer(order: Order) -> str:
-    """Return the most likely payer: the commune for a public école, else the school, else the teacher."""
-    if order.placed_by is not None and order.placed_by.profile == Profile.TEACHER:
-        return Payer.OTHER
-    return Payer.TOWN_HALL if preflight.is_public_primary(order.school) else Payer.SCHOOL
-
-
-def _affiliation(order: Order) -> Affiliation | None:
-    if order.placed_by is None:
-        return None
-    # Without a directory school, the order is for the one its buyer entered by hand, if any.
-    found = order.placed_by.affiliations.select_related("school")
-    return found.order_by(F("school").asc(nulls_first=True), "since", "pk").first()

@@ -17,7 +17,7 @@ from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.queries import list_visible_orders
-from sites.portal.shop.forms import PayerForm
+from sites.portal.shop.forms import PROPOSE, PayerForm
 from web.access import signed_in
 
 if TYPE_CHECKING:
@@ -36,17 +36,21 @@ def correct(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         return redirect("orders_detail", pk=pk)
     initial = asdict(operations.prefill_billing_details(order))
     form = PayerForm(request.POST if request.method == "POST" else None, order=order, initial=initial)
-    if request.method == "POST" and form.is_valid():
+    proposed = request.POST.get("faire") == PROPOSE
+    if proposed:
+        form = PayerForm(order=order, initial=form.propose_details())
+    elif request.method == "POST" and form.is_valid():
         try:
             billing_operations.correct_billing_details(
                 order_id=order.pk, billing=form.billing, by=request.user, at=timezone.now()
             )
         except LicensingError as refusal:
-            field = refusal.field if isinstance(refusal, BadBilling) else None
-            form.add_error(field, add_nonbreaking_spaces(refusal.sentence))
+            if isinstance(refusal, BadBilling):
+                form.add_refusal(refusal)
+            else:
+                form.add_error(None, add_nonbreaking_spaces(refusal.sentence))
         else:
             messages.success(request, "Les informations de facturation sont corrigées.")
             return redirect("orders_detail", pk=pk)
-    return render(
-        request, "portal/shop/correct.html", {"order": order, "form": form}, status=422 if form.is_bound else 200
-    )
+    context = {"order": order, "form": form, "proposed": proposed}
+    return render(request, "portal/shop/correct.html", context, status=422 if form.is_bound else 200)

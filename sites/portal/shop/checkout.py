@@ -12,7 +12,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core.calendar import date_in_paris
-from core.formatting import add_nonbreaking_spaces
 from licensing.catalogue import terms
 from licensing.exceptions import LicensingError
 from licensing.orders import offers as order_offers
@@ -21,7 +20,7 @@ from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Order, OrderKind, OrderState, SettlementMethod
 from licensing.orders.operations.placement import compute_basket_fingerprint
 from licensing.payments import card
-from sites.portal.shop.forms import PAYERS, CheckoutForm
+from sites.portal.shop.forms import PROPOSE, CheckoutForm
 from web.access import signed_in
 
 if TYPE_CHECKING:
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     from accounts.models import User
     from accounts.requests import AuthenticatedRequest
 
-#: Buttons that place no order: fill in the chosen payer's address, create a quote.
-_ADDRESS, _QUOTE = "adresse", "devis"
+#: What places no order: the button that creates a quote, and the page's question what an address costs.
+_QUOTE, _TOTAL = "devis", "total"
 
 
 @signed_in
@@ -46,9 +45,11 @@ def checkout(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         return _render(request, order, _prefilled_form(order))
     button = request.POST.get("faire")
-    form = CheckoutForm(request.POST, order=order, cards=card.is_available(), for_quote=button == _QUOTE)
-    if button == _ADDRESS:
-        return _render(request, order, _form_with_address(form, order))
+    form = CheckoutForm(request.POST, order=order, initial={}, cards=card.is_available(), for_quote=button == _QUOTE)
+    if button == PROPOSE:
+        return _render(request, order, _build_form(order, form.propose_details()), proposed=True)
+    if button == _TOTAL:
+        return _render(request, order, _build_form(order, form.typed))
     if not form.is_valid():
         return _render(request, order, form, status=422)
     return (_create_quote if button == _QUOTE else _place)(request, order, form, user)
@@ -59,7 +60,7 @@ def _create_quote(request: AuthenticatedRequest, order: Order, form: CheckoutFor
     try:
         operations.issue_quote(order_id=order.pk, billing=form.billing, by=user, at=timezone.now())
     except BadBilling as refusal:
-        form.add_error(refusal.field, add_nonbreaking_spaces(refusal.sentence))
+        form.add_refusal(refusal)
         return _render(request, order, form, status=422)
     except LicensingError as refusal:
         return _render(request, order, form, status=409, refusal=refusal)
@@ -82,7 +83,7 @@ def _place(request: AuthenticatedRequest, order: Order, form: CheckoutForm, user
             return redirect("orders_detail", pk=order.pk)
         payment = card.pay_draft(**arguments)
     except BadBilling as refusal:
-        form.add_error(refusal.field, add_nonbreaking_spaces(refusal.sentence))
+        form.add_refusal(refusal)
         return _render(request, order, form, status=422)
     except LicensingError as refusal:
         return _render(request, order, form, status=409, refusal=refusal)
@@ -108,14 +109,6 @@ def _prefilled_form(order: Order) -> CheckoutForm:
     return _build_form(order, {**asdict(operations.prefill_billing_details(order)), **method})
 
 
-def _form_with_address(form: CheckoutForm, order: Order) -> CheckoutForm:
-    """Return the form with the chosen payer's address and all other input unchanged."""
-    typed = {name: form[name].value() for name in form.fields}
-    payer = str(typed["payer"] or "")
-    found = asdict(operations.prefill_billing_details(order, payer=payer if payer in dict(PAYERS) else None))
-    return _build_form(order, {**typed, **found, "email": typed["email"]})
-
-
 def _build_form(order: Order, initial: dict[str, Any]) -> CheckoutForm:
     return CheckoutForm(order=order, cards=card.is_available(), initial={**initial, "terms_version": terms.CURRENT})
 
@@ -127,6 +120,7 @@ def _render(
     *,
     status: int = 200,
     refusal: LicensingError | None = None,
+    proposed: bool = False,
 ) -> HttpResponse:
     line = order.lines.select_related("school_year", "product").get()
     # What the page shows is what its address will cost.
@@ -139,6 +133,7 @@ def _render(
         "form": form,
         "basket_fingerprint": compute_basket_fingerprint(order, line),
         "refusal": refusal,
+        "proposed": proposed,
         "needs_review": operations.needs_review(order),
         "terms_address": terms.get_terms_url(terms.CURRENT),
         "back_query": f"&annee={line.school_year.ends_on.year}" if several_years else "",

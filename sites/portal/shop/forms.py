@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 
 from core.formatting import add_nonbreaking_spaces
-from licensing.orders import preflight, siret_numbers
+from licensing.orders import payers, preflight, siret_numbers
+from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Order, Payer, SettlementMethod
-from licensing.orders.operations.billing_details import BillingDetails
+from licensing.orders.operations.billing_details import FRANCE, BillingDetails, prefill_billing_details
 
 if TYPE_CHECKING:
+    from django.forms.boundfield import BoundWidget
+
     from licensing.orders.models import Order as AnOrder
 
-#: In the order of the user guide. A collectivity buys from its office.
-PAYERS = (
-    (Payer.TOWN_HALL.value, "La mairie"),
-    (Payer.SCHOOL.value, "L’établissement"),
-    (Payer.COOPERATIVE.value, "La coopérative scolaire"),
-    (Payer.COMPANY.value, "Une entreprise"),
-    (Payer.OTHER.value, "Autre (vous-même, une association…)"),
-)
+PAYER_LABELS = {
+    Payer.TOWN_HALL: "La mairie",
+    Payer.SCHOOL: "L’établissement",
+    Payer.COOPERATIVE: "La coopérative scolaire",
+    Payer.COMPANY: "Une entreprise, ou une association qui a un SIREN",
+    Payer.OTHER: "Autre (vous-même, une association…)",
+}
 METHODS = (
     (SettlementMethod.CARD.value, "Payer par carte bancaire"),
     (SettlementMethod.MANDATE.value, "Payer par chèque ou mandat administratif"),
 )
+#: The button that fills in the name and address of the chosen payer.
+PROPOSE = "adresse"
 _FIELDS = ("name", "address", "address_extra", "postal_code", "city", "country", "vat_number", "email")
-REFERENCE_FIELDS = ("siret", "siren", "service_code", "engagement_number")
+REFERENCE_FIELDS = (*payers.PUBLIC_REFERENCES, *payers.BUSINESS_REFERENCES)
 
 
 def _max_length(field: str) -> int:
@@ -35,8 +40,19 @@ def _max_length(field: str) -> int:
     return getattr(column, "max_length", None) or 0
 
 
+class LinkedRadioSelect(forms.RadioSelect):
+    """Radio buttons of which a summary of errors links to the first."""
+
+    def id_for_label(self, id_: str, index: str | None = None) -> str:
+        """Return the id of a radio button; of the first for the whole group."""
+        return super().id_for_label(id_, index or "0")
+
+
 class PayerReferencesForm(forms.Form):
-    """References that the invoice of a public payer or a business carries; completed until it is issued."""
+    """References that the invoice of a public body or a business carries; completed until it is issued.
+
+    `shown`: those of the payer, as fields of the order; the others are dropped.
+    """
 
     siret = forms.CharField(
         label="SIRET de qui paie",
@@ -44,13 +60,6 @@ class PayerReferencesForm(forms.Form):
         required=False,
         widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
         help_text="14 chiffres. Pour une école publique, c’est celui de sa commune.",
-    )
-    siren = forms.CharField(
-        label="SIREN de l’entreprise",
-        max_length=20,
-        required=False,
-        widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
-        help_text="9 chiffres : ceux par lesquels commence son SIRET, qui suffit si vous l’avez.",
     )
     service_code = forms.CharField(
         label="Code service",
@@ -66,14 +75,39 @@ class PayerReferencesForm(forms.Form):
         widget=forms.TextInput({"autocomplete": "off"}),
         help_text="Si sa comptabilité en demande un.",
     )
+    siren = forms.CharField(
+        label="SIREN ou SIRET de qui paie",
+        max_length=20,
+        required=False,
+        widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
+        help_text="9 ou 14 chiffres : la facture d’une entreprise, ou d’une école privée, doit le porter.",
+    )
 
-    def clean_siret(self) -> str:
-        """Return the digits only."""
-        return siret_numbers.normalise(str(self.cleaned_data["siret"]))
+    def __init__(self, data: Any = None, *, shown: tuple[str, ...], initial: dict[str, Any]) -> None:
+        if "siret" not in shown:
+            # One field for both numbers of a business.
+            initial = {**initial, "siren": initial.get("siret") or initial.get("siren", "")}
+        super().__init__(data, initial=initial)
+        self.shown = shown
 
-    def clean_siren(self) -> str:
-        """Return the digits only."""
-        return siret_numbers.normalise(str(self.cleaned_data["siren"]))
+    def clean(self) -> dict[str, Any]:
+        """Drop what the payer's invoice does not carry; return the digits of its numbers only."""
+        data = super().clean() or self.cleaned_data
+        for name in REFERENCE_FIELDS:
+            if name not in self.shown:
+                self.errors.pop(name, None)
+                data[name] = ""
+        data |= {name: siret_numbers.normalise(str(data[name])) for name in ("siret", "siren") if name in data}
+        if len(data.get("siren", "")) > siret_numbers.SIREN_LENGTH:
+            data |= {"siret": data["siren"], "siren": ""}
+        return data
+
+    def add_refusal(self, refusal: BadBilling) -> None:
+        """Add the error of an operation to its field; to the other number if only that is shown."""
+        hidden = refusal.field in REFERENCE_FIELDS and refusal.field not in self.shown
+        self.add_error(
+            (self.shown or ("payer",))[0] if hidden else refusal.field, add_nonbreaking_spaces(refusal.sentence)
+        )
 
 
 class PayerForm(PayerReferencesForm):
@@ -81,8 +115,7 @@ class PayerForm(PayerReferencesForm):
 
     payer = forms.ChoiceField(
         label="Qui paie\xa0?",
-        choices=PAYERS,
-        widget=forms.RadioSelect,
+        widget=LinkedRadioSelect,
         error_messages={"required": "Dites qui paie : la facture lui sera adressée."},
     )
     name = forms.CharField(label="Nom", max_length=_max_length("bill_name"))
@@ -90,15 +123,13 @@ class PayerForm(PayerReferencesForm):
     address_extra = forms.CharField(label="Adresse suite", max_length=_max_length("bill_address_extra"), required=False)
     postal_code = forms.CharField(label="Code postal", max_length=_max_length("bill_postal_code"))
     city = forms.CharField(label="Ville", max_length=_max_length("bill_city"))
-    country = forms.CharField(
-        label="Pays", max_length=_max_length("bill_country"), help_text="La TVA dépend du code postal et du pays."
-    )
+    country = forms.CharField(label="Pays", max_length=_max_length("bill_country"))
     vat_number = forms.CharField(
         label="Numéro de TVA intracommunautaire",
         max_length=25,
         required=False,
         widget=forms.TextInput({"autocomplete": "off"}),
-        help_text="D’un organisme assujetti, dans un autre pays de l’Union européenne.",
+        help_text="D’un organisme assujetti. Laissez vide s’il ne l’est pas.",
     )
     email = forms.EmailField(
         label="Adresse e-mail pour la facture",
@@ -106,18 +137,54 @@ class PayerForm(PayerReferencesForm):
         widget=forms.EmailInput({"autocomplete": "email"}),
     )
 
-    field_order: tuple[str, ...] = ("payer", *_FIELDS, *REFERENCE_FIELDS)
+    field_order: tuple[str, ...] = ("payer", *REFERENCE_FIELDS, *_FIELDS)
 
-    def __init__(self, *args: Any, order: AnOrder, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, data: Any = None, *, order: AnOrder, initial: dict[str, Any]) -> None:
         self.order = order
+        self.school = payers.find_paying_school(order)
+        self.school_absence = payers.explain_school_absence(order)
+        chosen = initial.get("payer", "") if data is None else data.get("payer", "")
+        super().__init__(data, shown=payers.list_references(payer=str(chosen), school=self.school), initial=initial)
+        payer = cast("forms.ChoiceField", self.fields["payer"])
+        payer.choices = [(one.value, PAYER_LABELS[one]) for one in payers.list_offered_payers(order)]
+        if self.school_absence:
+            payer.error_messages["invalid_choice"] = add_nonbreaking_spaces(self.school_absence)
+
+    @property
+    def payer_radios(self) -> list[tuple[BoundWidget, str]]:
+        """Each payer's radio button, and the class of the references that it shows."""
+        return [(radio, self._group(str(radio.data["value"]))) for radio in self["payer"]]
+
+    def _group(self, payer: str) -> str:
+        references = payers.list_references(payer=payer, school=self.school)
+        return "public" if "siret" in references else "business" if references else ""
+
+    @property
+    def abroad(self) -> bool:
+        """Whether the field that only payers of other states fill in is open."""
+        return bool(self["vat_number"].value() or self["vat_number"].errors) or (
+            str(self["country"].value() or FRANCE).strip().casefold() != FRANCE.casefold()
+        )
+
+    @property
+    def typed(self) -> dict[str, Any]:
+        """The input as it came."""
+        return {name: self[name].value() for name in self.fields}
+
+    def propose_details(self) -> dict[str, Any]:
+        """Return the input, with the details known of the chosen payer in place of those of another."""
+        typed = self.typed
+        chosen = str(typed["payer"] or "")
+        offered = payers.list_offered_payers(self.order)
+        found = asdict(prefill_billing_details(self.order, payer=chosen if chosen in offered else None))
+        return {**typed, **found, "email": typed["email"]}
 
     def clean(self) -> dict[str, Any]:
         """Report invalid billing references; missing ones may be completed until the invoice is issued."""
-        data = super().clean() or self.cleaned_data
+        data = super().clean()
         if {"payer", *REFERENCE_FIELDS} <= data.keys():
             for one in self.preflight_result.wrong:
-                self.add_error(one.field, add_nonbreaking_spaces(one.sentence))
+                self.add_refusal(BadBilling(one.sentence, one.field))
         return data
 
     @property
@@ -138,18 +205,20 @@ class CheckoutForm(PayerForm):
     method = forms.ChoiceField(
         label="Choisissez votre mode de paiement",
         choices=METHODS,
-        widget=forms.RadioSelect,
+        widget=LinkedRadioSelect,
         error_messages={"required": "Choisissez votre mode de paiement."},
     )
     # Required by `clean`, with our own message.
-    terms = forms.BooleanField(required=False)
+    terms = forms.BooleanField(label="Conditions générales de vente", required=False)
     # The version that the page showed, which is the one accepted.
     terms_version = forms.CharField(widget=forms.HiddenInput, max_length=_max_length("terms_version"))
 
-    field_order = ("payer", *_FIELDS, *REFERENCE_FIELDS, "method", "terms", "terms_version")
+    field_order = ("payer", *REFERENCE_FIELDS, *_FIELDS, "method", "terms", "terms_version")
 
-    def __init__(self, *args: Any, order: AnOrder, cards: bool, for_quote: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, order=order, **kwargs)
+    def __init__(
+        self, data: Any = None, *, order: AnOrder, initial: dict[str, Any], cards: bool, for_quote: bool = False
+    ) -> None:
+        super().__init__(data, order=order, initial=initial)
         # A quote needs neither a payment method nor the acceptance of the terms.
         self.for_quote = for_quote
         self.fields["method"].required = not for_quote

@@ -17,6 +17,7 @@ from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
+from licensing.orders.payers import list_order_references
 from licensing.orders.queries import list_visible_orders
 from licensing.orders.withdrawal_period import can_withdraw, get_last_withdrawal_day
 from licensing.payments import card
@@ -81,7 +82,7 @@ def upload_scan(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 def complete(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Complete the references that the invoice of a public payer or a business will carry."""
     order = _get_order(request, pk)
-    form = PayerReferencesForm(request.POST)
+    form = PayerReferencesForm(request.POST, shown=list_order_references(order), initial={})
     if not form.is_valid():
         return _render(request, order, status=422, references_form=form)
     try:
@@ -89,7 +90,7 @@ def complete(request: AuthenticatedRequest, pk: int) -> HttpResponse:
             order_id=order.pk, **form.cleaned_data, by=request.user, at=timezone.now()
         )
     except BadBilling as refusal:
-        form.add_error(refusal.field, add_nonbreaking_spaces(refusal.sentence))
+        form.add_refusal(refusal)
         return _render(request, order, status=422, references_form=form)
     except LicensingError as refusal:
         return _render(request, order, status=409, refusal=refusal)
@@ -126,12 +127,13 @@ def _render(request: AuthenticatedRequest, order: Order, *, status: int = 200, *
         "withdrawal_until": get_last_withdrawal_day(order) if withdrawable else None,
         "scan_form": ShopScanForm(),
         "references_form": PayerReferencesForm(
+            shown=list_order_references(order),
             initial={
                 "siret": order.siret,
                 "siren": order.siren,
                 "service_code": order.service_code,
                 "engagement_number": order.engagement_number,
-            }
+            },
         ),
         "by_card": progress.by_card and order.placed_by_id == request.user.pk and card.is_available(),
         **overrides,
