@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db import transaction
 
 from core import formatting
+from licensing.catalogue.cheapest import TierPrice, find_dearer_tiers
 from licensing.catalogue.exceptions import NothingToRenew, PricesAlreadyExist
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear
 from licensing.catalogue.operations import get_school_year
@@ -61,6 +62,13 @@ def _find_tier_error(before: ClassRange, after: ClassRange) -> str:
             " prix."
         )
     return ""
+
+
+def list_price_warnings(year: SchoolYear) -> list[str]:
+    """Return a French sentence for each tier of a year that is dearer than smaller ones together."""
+    tiers = year.tiers.order_by("from_classes")
+    prices = [TierPrice(tier.from_classes, tier.to_classes, tier.price_ttc) for tier in tiers]
+    return [formatting.add_nonbreaking_spaces(sentence) for sentence in find_dearer_tiers(prices)]
 
 
 def check_bands(starts: Sequence[int]) -> str:

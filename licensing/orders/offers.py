@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.money import round_to_cents
 from licensing.catalogue import pricing
+from licensing.catalogue.cheapest import TierPrice, find_cheapest
 from licensing.catalogue.models import Seller
 from licensing.catalogue.pricing import PUPILS_PER_CLASS
 
 if TYPE_CHECKING:
     import datetime
+    from decimal import Decimal
 
+    from licensing.catalogue.cheapest import Combination
     from licensing.catalogue.models import SchoolTier, SchoolYear
     from licensing.catalogue.pricing import PricedLine
 
@@ -30,6 +34,11 @@ class TierOffer:
     def is_per_class(self) -> bool:
         """Whether the price is per class."""
         return self.tier.to_classes is None
+
+    @property
+    def price_per_licence(self) -> Decimal:
+        """Price of each licence that a flat price credits, in euros, VAT included."""
+        return round_to_cents(self.minimum_price.amounts.ttc / self.minimum_price.quantity)
 
     @property
     def pupils(self) -> int:
@@ -67,3 +76,9 @@ def find_offer(on_offer: list[TierOffer], classes: int) -> tuple[TierOffer, Pric
     """Return the offer for a number of classes, and their price. Raises `BadQuantity` or `NotOnSale`."""
     tier = pricing.find_tier(classes, [offer.tier for offer in on_offer])
     return next(offer for offer in on_offer if offer.tier == tier), pricing.price_tier(tier, classes)
+
+
+def find_cheapest_orders(on_offer: list[TierOffer], classes: int) -> Combination | None:
+    """Return the cheapest orders that cover a number of classes; None without offers."""
+    prices = [TierPrice(one.tier.from_classes, one.tier.to_classes, one.tier.price_ttc) for one in on_offer]
+    return find_cheapest(classes, prices)

@@ -80,10 +80,10 @@ class SchoolYearAdmin(ModelAdmin):
     """School years and their prices. Years are created automatically, with fixed dates."""
 
     form = catalogue_forms.SchoolYearForm
-    list_display = ("__str__", "starts_on", "ends_on", "sold_from", "sold_until", "tiers_count", "bands_count")
+    list_display = ("__str__", "first_day", "last_day", "sale_begins", "sale_ends", "tiers_count", "bands_count")
     ordering = ("-ends_on",)
-    fields = ("starts_on", "ends_on", "sold_from", "sold_until", "usable_at_once", "countdown_from_order")
-    readonly_fields = ("starts_on", "ends_on")
+    fields = ("first_day", "last_day", "sold_from", "sold_until", "usable_at_once", "countdown_from_order")
+    readonly_fields = ("first_day", "last_day")
     inlines: ClassVar = [TierInline, BandInline]
     actions_detail: ClassVar = ["renew"]
     show_full_result_count = False
@@ -99,6 +99,32 @@ class SchoolYearAdmin(ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         """Return the years with their prices prefetched, in three queries."""
         return super().get_queryset(request).prefetch_related("tiers", "bands")
+
+    @admin.display(description="début", ordering="starts_on")
+    def first_day(self, year: SchoolYear) -> str:
+        """Return its first day, « 1er septembre 2026 »: Django's own format has no « 1er »."""
+        return formatting.long_date(year.starts_on)
+
+    @admin.display(description="fin", ordering="ends_on")
+    def last_day(self, year: SchoolYear) -> str:
+        """Return its last day."""
+        return formatting.long_date(year.ends_on)
+
+    @admin.display(description="en vente à partir du", ordering="sold_from", empty_value="–")
+    def sale_begins(self, year: SchoolYear) -> str | None:
+        """Return its first day of sale."""
+        return formatting.long_date(year.sold_from) if year.sold_from else None
+
+    @admin.display(description="en vente jusqu'au", ordering="sold_until", empty_value="–")
+    def sale_ends(self, year: SchoolYear) -> str | None:
+        """Return its last day of sale."""
+        return formatting.long_date(year.sold_until) if year.sold_until else None
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 - Django's
+        """Save the price lists; warn of tiers that are dearer than smaller ones together."""
+        super().save_related(request, form, formsets, change)
+        for sentence in price_lists.list_price_warnings(form.instance):
+            messages.warning(request, sentence)
 
     @admin.display(description="paliers")
     def tiers_count(self, year: SchoolYear) -> str:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import ValidationError
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from core import formatting
 from licensing.catalogue import price_lists
@@ -86,10 +87,14 @@ class SchoolYearForm(ModelForm[SchoolYear]):
 
 
 class _PriceForm(ModelForm[Any]):
-    """A row of a price list, always of the only product."""
+    """A row of a price list, always of the only product. Its price reads « 199,00 »."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name in self.Meta.localized_fields:
+            # A field for numbers shows no comma.
+            self.fields[name].widget = UnfoldAdminTextInputWidget({"inputmode": "decimal"})
+            self.fields[name].widget.is_localized = True
         # Column headers are not labels, and are hidden on narrow screens.
         for name in self.Meta.fields:
             label = str(self.fields[name].label)
@@ -98,6 +103,7 @@ class _PriceForm(ModelForm[Any]):
 
     class Meta:
         fields: ClassVar[tuple[str, ...]] = ()
+        localized_fields: ClassVar[tuple[str, ...]] = ()
 
     def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002 - Django's signature
         """Save the row."""
@@ -109,6 +115,7 @@ class TierForm(_PriceForm):
     class Meta:
         model = SchoolTier
         fields = ("from_classes", "to_classes", "price_ttc")
+        localized_fields = ("price_ttc",)
         help_texts = {
             "to_classes": "Vide au dernier palier.",
             "price_ttc": "Du palier entier ; au dernier palier, de chaque classe.",
@@ -119,6 +126,7 @@ class BandForm(_PriceForm):
     class Meta:
         model = PriceBand
         fields = ("from_units", "unit_ht")
+        localized_fields = ("unit_ht",)
 
 
 class _PriceList(BaseInlineFormSet[Any, SchoolYear, Any]):

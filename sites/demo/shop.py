@@ -47,7 +47,7 @@ SELLER = {
     "iban": "FR7630006000011234567890189", "bic": "AGRIFRPP",
 }  # fmt: skip
 #: (first, last, price with VAT of a school); the last tier is open-ended, priced per class. The 2nd is the guide's.
-TIERS = ((1, 1, "49.00"), (2, 5, "199.00"), (6, 10, "349.00"), (11, 15, "479.00"), (16, None, "30.00"))
+TIERS = ((1, 1, "109.00"), (2, 5, "199.00"), (6, 10, "299.00"), (11, 15, "399.00"), (16, None, "26.00"))
 #: (minimum licences, unit price without VAT of a collectivity)
 PRICE_BANDS = ((1, "35.00"), (100, "30.00"), (500, "25.00"), (1000, "20.00"))
 CLASSES, UNITS = 5, 2000

@@ -69,6 +69,8 @@ def _shop_context(request: HtmxRequest) -> dict[str, Any]:
         chosen, priced = order_offers.find_offer(offers, classes)
     except LicensingError as refusal:
         return context | {"refusal": refusal}
+    cheapest = order_offers.find_cheapest_orders(offers, classes)
+    context |= {"cheapest": cheapest, "cheaper": cheapest is not None and cheapest.total < priced.amounts.ttc}
     return context | {"classes": classes, "priced": priced, "chosen": chosen, **_buyer_context(request, classes)}
 
 

@@ -185,3 +185,29 @@ def test_the_list_of_years_takes_constant_queries(operator, year):
     for last in (2028, 2029, 2030):
         put_on_sale(ends_on=datetime.date(last, 8, 31), sold_from=datetime.date(last - 1, 6, 1))
     assert count_queries() == once
+
+
+def test_prices_are_read_and_typed_with_a_comma_and_days_say_1er(operator, year):
+    page = operator.get(f"/admin/catalogue/schoolyear/{year.pk}/change/").content.decode()
+    assert 'value="199,00"' in page
+    assert 'value="35,00"' in page
+    assert "1er\u00a0septembre 2026" in page
+    assert "1 septembre 2026" not in page
+    assert "1er\u00a0septembre 2026" in operator.get("/admin/catalogue/schoolyear/").content.decode()
+    [second] = year.tiers.filter(from_classes=2)
+    listed = [
+        (tier, (tier.from_classes, tier.to_classes, "189,50" if tier == second else tier.price_ttc))
+        for tier in year.tiers.order_by("from_classes")
+    ]
+    assert post_year(operator, year, tiers=listed).status_code == 302
+    second.refresh_from_db()
+    assert second.price_ttc == Decimal("189.50")
+
+
+def test_the_operator_is_warned_of_a_tier_dearer_than_smaller_ones_and_may_keep_it(operator, year):
+    saved = post_year(operator, year, sold_from="2026-06-02")
+    assert saved.status_code == 302
+    page = operator.get(saved["Location"]).content.decode().replace("\u00a0", " ")
+    assert "Pour 2 classes, le palier coûte 199,00 € ; 2 commandes de 1 classe coûtent 98,00 €." in page
+    year.refresh_from_db()
+    assert year.sold_from == datetime.date(2026, 6, 2)

@@ -120,3 +120,30 @@ def test_with_htmx_the_tiers_alone_come_back(portal, year, django_assert_max_num
     with django_assert_max_num_queries(5):
         page = portal.get("/boutique/", {"classes": "3"}, headers={"HX-Request": "true"}).content.decode()
     assert page.lstrip().startswith('<div id="paliers">')
+
+
+@pytest.mark.parametrize(
+    ("classes", "sentence"),
+    [
+        # The test's prices are incoherent: 49 € for one class, 199 € for two to five.
+        ("3", "Pour 3 classes : le moins cher est de passer 3 commandes de 1 classe, 147,00 € TTC en tout."),
+        ("7", "le moins cher est de passer 1 commande de 5 classes et 2 commandes de 1 classe, 297,00 € TTC en tout."),
+        ("5", "Pour 5 classes : le moins cher est le niveau « 2 à 5 classes », 199,00 € TTC."),
+        ("1", "Pour 1 classe : le moins cher est le niveau « 1 classe », 49,00 € TTC."),
+        ("200", "Pour 200 classes : le moins cher est le niveau « 16 classes et plus », 6 000,00 € TTC."),
+    ],
+)
+def test_the_cheapest_orders_are_shown_combinations_included(portal, year, classes, sentence):
+    page = page_text(portal.get("/boutique/", {"classes": classes})).replace("\u202f", " ")
+    assert sentence in page
+
+
+def test_each_order_of_the_cheapest_combination_is_a_click_away(portal, year):
+    page = portal.get("/boutique/", {"classes": "7"}).content.decode()
+    parts = re.search(r'<ul class="shop-parts">(.*?)</ul>', page, re.DOTALL)[1]
+    assert re.findall(r'href="([^"]*)"', parts) == ["/boutique/?classes=5#paliers", "/boutique/?classes=1#paliers"]
+
+
+def test_a_teacher_who_buys_one_class_sees_no_combination(year):
+    page = page_text(create_browser(TeacherFactory()).get("/boutique/", {"classes": "3"}))
+    assert "moins cher" not in page
