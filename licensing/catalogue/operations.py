@@ -15,7 +15,7 @@ _SEPTEMBER = 9
 def get_licence_product() -> Product:
     """Return the « TOUS NIVEAUX » product, creating it at first use."""
     return Product.objects.get_or_create(
-        code=LICENCE_CODE, defaults={"name": "Licence Pep's TOUS NIVEAUX", "for_elementary": True}
+        code=LICENCE_CODE, defaults={"name": "Licences Pep's (annuelles) TOUS NIVEAUX", "for_elementary": True}
     )[0]
 
 

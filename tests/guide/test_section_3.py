@@ -59,6 +59,25 @@ def test_la_boutique_propose_une_offre_simplifiee_en_licence_globale_a_cinq_nive
     assert "licence globale TOUS NIVEAUX , en cinq niveaux" in page_text(page)
 
 
+def test_licences_peps_annuelles_tous_niveaux(buyer):
+    assert "Licences Pep's (annuelles) TOUS NIVEAUX" in page_text(buyer.browser.get(BOUTIQUE))
+    buyer.ordered()
+    assert "Licences Pep's (annuelles) TOUS NIVEAUX" in account_text(buyer.user)
+
+
+def test_mon_panier_dans_le_menu_mene_a_la_commande_en_cours(buyer, portal):
+    menu = re.search(r'<nav[^>]*aria-label="Rubriques".*?</nav>', portal.get(BOUTIQUE).content.decode(), re.DOTALL)[0]
+    assert "Mon panier" not in menu
+    page = buyer.browser.get("/mon-compte/").content.decode()
+    menu = re.search(r'<nav[^>]*aria-label="Rubriques".*?</nav>', page, re.DOTALL)[0]
+    address = re.search(r'href="([^"]*)"[^>]*>\s*Mon panier', menu)[1]
+    assert "Votre panier est vide" in page_text(buyer.browser.get(address))
+    order = buyer.draft()
+    assert buyer.browser.get(address)["Location"] == f"/boutique/commandes/{order.pk}/preparer/"
+    buyer.pays(order)
+    assert "Votre panier est vide" in page_text(buyer.browser.get(address))
+
+
 def test_commander_une_licence_1_3_puis_2_3(buyer):
     assert "Commander une licence (1/3)" in page_text(buyer.browser.get(BOUTIQUE))
     assert "Commander une licence (2/3)" in basket_of(buyer, buyer.draft())

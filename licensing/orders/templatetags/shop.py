@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import datetime
 
     from licensing.catalogue.models import SchoolYear
-    from schools.models import School
+    from schools.models import Affiliation, School
 
 register = template.Library()
 
@@ -52,6 +52,14 @@ def school_label(school: School) -> str:
     return (
         f"{format_school_name(school.name)} ({school.commune})" if school.commune else format_school_name(school.name)
     )
+
+
+@register.filter
+def affiliation_label(affiliation: Affiliation) -> str:
+    """Return the name and town of a person's school, chosen in the directory or typed by hand."""
+    if affiliation.school is not None:
+        return school_label(affiliation.school)
+    return f"{affiliation.name} ({affiliation.city})" if affiliation.city else affiliation.name
 
 
 @register.filter

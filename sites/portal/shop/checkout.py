@@ -9,8 +9,9 @@ from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.models import Profile
 from core.calendar import date_in_paris
 from licensing.catalogue import terms
 from licensing.exceptions import LicensingError
@@ -31,6 +32,18 @@ if TYPE_CHECKING:
 
 #: What places no order: the button that creates a quote, and the page's question what an address costs.
 _QUOTE, _TOTAL = "devis", "total"
+
+
+@signed_in
+@require_safe
+@never_cache
+def basket(request: AuthenticatedRequest) -> HttpResponse:
+    """Redirect to the order that the user prepares; without one, say that nothing is in the basket."""
+    drafts = Order.objects.filter(kind=OrderKind.SHOP, state=OrderState.DRAFT, placed_by=request.user)
+    order = drafts.order_by("pk").last()
+    if order is not None:
+        return redirect("shop_order", pk=order.pk)
+    return render(request, "portal/shop/empty_basket.html", {"agent": request.user.profile == Profile.AGENT})
 
 
 @signed_in
@@ -80,6 +93,7 @@ def _place(request: AuthenticatedRequest, order: Order, form: CheckoutForm, user
     try:
         if form.cleaned_data["method"] == SettlementMethod.MANDATE:
             operations.place(**arguments)
+            messages.success(request, "Votre commande est enregistrée. Reste à faire signer le bon de commande.")
             return redirect("orders_detail", pk=order.pk)
         payment = card.pay_draft(**arguments)
     except BadBilling as refusal:

@@ -146,4 +146,4 @@ def test_each_order_of_the_cheapest_combination_is_a_click_away(portal, year):
 
 def test_a_teacher_who_buys_one_class_sees_no_combination(year):
     page = page_text(create_browser(TeacherFactory()).get("/boutique/", {"classes": "3"}))
-    assert "moins cher" not in page
+    assert "de passer" not in page
