@@ -12,6 +12,7 @@ from imports.checks.problem_codes import OTHER_POOL_CODES, Fix, list_fixes
 from imports.enums import ConflictResolution, RemarkState, Verdict
 from imports.meanings import Meaning
 from schools.wording import format_school_name
+from web.templatetags.french import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,19 +38,13 @@ register.filter("changes", wording.list_changes)
 register.filter("original_school", wording.describe_original)
 register.filter("replaced_number", wording.describe_replaced_number)
 register.filter("school_name", format_school_name)
+register.filter("counted", counted)
 
 
 @register.filter
 def french_number(value: int | None) -> str:
     """Return a number in French format; None counts as 0."""
     return formatting.number(value or 0)
-
-
-@register.filter
-def counted(value: int | None, forms: str) -> str:
-    """Return « 3 écoles » from 3 and « école,écoles »; a regular plural may be omitted."""
-    singular, _, plural = forms.partition(",")
-    return formatting.pluralize(value or 0, singular, plural)
 
 
 @register.filter

@@ -19,13 +19,14 @@ from collectivities.models import AuditEntry
 from collectivities.queries import get_office_settings
 from core import formatting
 from core.calendar import date_in_paris
+from core.french import school_forms
 from core.tenant_connection import connection
 from core.urls import portal_url
 from licensing.entitlements.models import EntitlementStatus
 from licensing.entitlements.queries import unseal_key
 from licensing.entitlements.wording import describe_start, format_until
 from licensing.pools.models import REVEALED_ACTION, Allocation, MessageKind
-from licensing.pools.wording import describe_hold, name_with_article
+from licensing.pools.wording import describe_hold
 from mailing.email_template import render_email as render_message
 from mailing.kinds import NoLongerDue, OnHold, RenderedEmail
 from schools.wording import format_school_name
@@ -198,7 +199,7 @@ def _build_with_key(
     units = allocation.units
     licences, school, single = (
         formatting.pluralize(units, "licence"),
-        name_with_article(allocation.school.name),
+        school_forms(allocation.school.name),
         units == 1,
     )
     validity = "Elle est valable" if single else "Elles sont valables"
@@ -252,7 +253,7 @@ def _build_with_key(
 
 
 def _build_grown(allocation: Allocation, giver: str, added: int) -> KeyEmail:
-    licences, school = formatting.pluralize(added, "licence"), name_with_article(allocation.school.name)
+    licences, school = formatting.pluralize(added, "licence"), school_forms(allocation.school.name)
     credited = "déjà créditée sur votre compte" if added == 1 else "déjà créditées sur votre compte"
     return KeyEmail(
         subject=_with_plain_spaces(f"{giver} vous attribue {licences} Pep's de plus pour {school.the}"),
@@ -275,7 +276,7 @@ def _build_grown(allocation: Allocation, giver: str, added: int) -> KeyEmail:
 
 
 def _build_reduced(allocation: Allocation, giver: str, key: str) -> KeyEmail:
-    units, school = allocation.units, name_with_article(allocation.school.name)
+    units, school = allocation.units, school_forms(allocation.school.name)
     licences = formatting.pluralize(units, "licence")
     subject = _with_plain_spaces(f"Votre clé Pep's vaut désormais {licences} pour {school.the}")
     reduction = (
@@ -309,7 +310,7 @@ def _build_reduced(allocation: Allocation, giver: str, key: str) -> KeyEmail:
 
 def _build_revoked(allocation: Allocation, giver: str, key: str) -> KeyEmail:
     """Name the key by its last symbols: the school may have another one, which it must keep."""
-    single, school = allocation.units == 1, name_with_article(allocation.school.name)
+    single, school = allocation.units == 1, school_forms(allocation.school.name)
     licences = "la licence" if single else f"les {formatting.pluralize(allocation.units, 'licence')}"
     given = formatting.long_date(date_in_paris(allocation.created_at))
     return KeyEmail(

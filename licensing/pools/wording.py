@@ -1,10 +1,9 @@
-"""French texts about school names, with articles, and about allocations. Pure."""
+"""French texts about allocations. Pure."""
 
 from __future__ import annotations
 
 import functools
-import unicodedata
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from core import formatting
 from licensing.entitlements.models import EntitlementStatus
@@ -17,41 +16,6 @@ if TYPE_CHECKING:
 
     from licensing.entitlements.models import Entitlement
     from licensing.pools.queries import PoolHolding
-
-#: Article by first word of a school's name, folded.
-_ARTICLES = {
-    "l'": "ecole etablissement ensemble externat internat institut institution annexe antenne unite ime itep erea iem",
-    "le": "college lycee groupe centre cours pensionnat rpi regroupement petit jardin seminaire",
-    "la": "maternelle section maison cite fondation classe micro-ecole primaire",
-}
-_ARTICLE_OF = {word: article for article, words in _ARTICLES.items() for word in words.split()}
-
-
-class SchoolNameForms(NamedTuple):
-    """A school's name with its article, and after the prepositions « de » and « à »."""
-
-    the: str
-    of_the: str
-    to_the: str
-
-
-def _fold(word: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFD", word.lower()) if not unicodedata.combining(c))
-
-
-def name_with_article(name: str) -> SchoolNameForms:
-    """Return the name with its article: « l'École Jean Jaurès », « le Collège Belin ».
-
-    A name without a known first word (« Saint-Joseph ») is prefixed: « l'établissement Saint-Joseph ».
-    """
-    proper = format_school_name(" ".join(name.split()))
-    article = _ARTICLE_OF.get(_fold(proper.split(" ")[0].rstrip(",")) if proper else "")
-    if article is None:
-        article, proper = "l'", f"établissement {proper}"
-    if article == "le":
-        return SchoolNameForms(f"le {proper}", f"du {proper}", f"au {proper}")
-    with_article = f"{article}{proper}" if article == "l'" else f"{article} {proper}"
-    return SchoolNameForms(with_article, f"de {with_article}", f"à {with_article}")
 
 
 @functools.cache

@@ -115,6 +115,8 @@ MIDDLEWARE = [
     "web.response_headers.ResponseHeadersMiddleware",
     "web.middleware.HostBoundSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    # Inside of the one that counts the bytes of a response.
+    "web.typography.TypographyMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -138,6 +140,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "web.context.site",
             ],
+            "builtins": ["web.templatetags.french_dates"],
         },
     },
 ]

@@ -20,6 +20,7 @@ from fpdf.enums import XPos, YPos
 from fpdf.fonts import TTFFont
 
 from core.file_responses import build_file_response
+from core.french import curl_apostrophes
 
 if TYPE_CHECKING:
     import datetime
@@ -70,12 +71,12 @@ class PdfDocument(FPDF):
         self.set_text_size(11)
 
     def normalize_text(self, text: str) -> str:
-        """Replace characters missing in the font, such as emoji in a name, by « ? ».
+        """Curl apostrophes, and replace characters missing in the font, such as emoji in a name, by « ? ».
 
         fpdf would draw a missing glyph and log a warning, and PDF/A forbids such glyphs.
         """
         supported = self.current_font.cmap if isinstance(self.current_font, TTFFont) else {}
-        normalized = unicodedata.normalize("NFC", super().normalize_text(text))
+        normalized = unicodedata.normalize("NFC", curl_apostrophes(super().normalize_text(text)))
         return "".join(
             character if ord(character) in supported or character in "\n\r" else "?" for character in normalized
         )

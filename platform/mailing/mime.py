@@ -23,6 +23,7 @@ from django.core.validators import validate_email
 from django.utils import timezone
 from django.utils.encoding import punycode
 
+from core.french import curl_apostrophes, curl_apostrophes_in_html
 from core.tenant_connection import connection
 
 if TYPE_CHECKING:
@@ -117,8 +118,8 @@ def compose(message: Message, rendered: RenderedEmail, *, at: datetime.datetime)
     default_name, sender_address = parseaddr(settings.DEFAULT_FROM_EMAIL)
     schema = connection.schema_name.replace("_", "-")
     outgoing_email = MimeEmail(
-        subject=" ".join(rendered.subject.split()),
-        body=rendered.text,
+        subject=curl_apostrophes(" ".join(rendered.subject.split())),
+        body=curl_apostrophes(rendered.text),
         from_email=str(Address(" ".join(rendered.from_name.split()) or default_name, addr_spec=sender_address)),
         to=[message.recipient],
         reply_to=[rendered.reply_to] if rendered.reply_to else None,
@@ -133,7 +134,7 @@ def compose(message: Message, rendered: RenderedEmail, *, at: datetime.datetime)
         },
     )
     if rendered.html:
-        outgoing_email.attach_alternative(rendered.html, "text/html")
+        outgoing_email.attach_alternative(curl_apostrophes_in_html(rendered.html), "text/html")
     for one in rendered.attachments:
         outgoing_email.attach(one.filename, one.content, one.content_type)
     return outgoing_email

@@ -96,7 +96,7 @@ def test_confirmation_shows_the_username(portal):
     [email] = list_emails("account.confirm")
     path = re.search(r"http://[^/\s]+(/\S+)", render_email(email).text)[1]
     page = portal.post(path, follow=True).content.decode()
-    assert "l&#x27;identifiant «\u00a0pris2\u00a0»" in page
+    assert "l’identifiant «\u00a0pris2\u00a0»" in page
     assert sign_in(portal, User.objects.get(username="pris2"), PERSON["password1"])["Location"] == "/mon-compte/"
 
 

@@ -68,7 +68,7 @@ def test_a_confirmed_address_replaces_the_old_one_which_is_notified(browser, per
 
 def test_it_needs_the_password(browser, person):
     answer = change(browser, person, old_password="")
-    assert "pour changer d&#x27;adresse e-mail" in answer.content.decode()
+    assert "pour changer d’adresse e-mail" in answer.content.decode()
     assert list_emails("account.confirm_new") == []
 
 

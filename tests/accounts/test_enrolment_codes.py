@@ -73,7 +73,7 @@ def test_a_code_ends_after_an_hour(operator, elapsed):
 
 def test_the_code_of_another_operator_is_refused_and_journaled(browser, operator):
     code = print_code(OperatorFactory())
-    assert "n&#x27;est pas le bon" in browser.post(ASK, {"code": code}).content.decode()
+    assert "n’est pas le bon" in browser.post(ASK, {"code": code}).content.decode()
     refused = AccountEvent.objects.filter(action=AccountEvent.Action.CODE_REFUSED, account_id=operator.pk)
     assert refused.count() == 1
 
@@ -81,7 +81,7 @@ def test_the_code_of_another_operator_is_refused_and_journaled(browser, operator
 def test_wrong_codes_are_limited(browser, operator):
     for _ in range(10):
         browser.post(ASK, {"code": "BBBB"})
-    assert "Trop d&#x27;essais" in browser.post(ASK, {"code": print_code(operator)}).content.decode()
+    assert "Trop d’essais" in browser.post(ASK, {"code": print_code(operator)}).content.decode()
 
 
 def test_a_later_code_replaces_the_earlier_one(operator):

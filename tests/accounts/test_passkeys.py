@@ -110,7 +110,7 @@ def test_what_no_browser_sends_is_refused_and_adds_nothing(portal, person, crede
 def test_a_passkey_of_another_site_is_not_accepted(portal, person):
     stolen = SoftwarePasskey("ailleurs.example")
     _, answer = add_passkey(portal, person, stolen)
-    assert "n&#x27;a pas été reconnue" in answer.content.decode()
+    assert "n’a pas été reconnue" in answer.content.decode()
     assert not second_factor.is_enabled(person)
 
 
@@ -148,7 +148,7 @@ def test_a_forged_signature_is_refused_and_journaled(portal, person):
     other = json.loads(SoftwarePasskey().sign(read_options(portal.get(CODE), "request_options")))
     forged["response"]["signature"] = other["response"]["signature"]
     answer = portal.post(CODE, {"credential": json.dumps(forged)})
-    assert "n&#x27;a pas été reconnue" in answer.content.decode()
+    assert "n’a pas été reconnue" in answer.content.decode()
     assert "_auth_user_id" not in portal.session
     assert list_actions(person)[-1] == Action.CODE_REFUSED
 

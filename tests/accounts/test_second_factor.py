@@ -94,7 +94,7 @@ def test_a_wrong_code_activates_nothing_and_keeps_the_qr_code(portal, person):
     mark_reauthenticated(portal, person)
     before = secret_on(portal.get("/securite/activer/").content.decode())
     answer = portal.post("/securite/activer/", {"code": "000000"})
-    assert "n&#x27;est pas le bon" in answer.content.decode()
+    assert "n’est pas le bon" in answer.content.decode()
     assert secret_on(answer.content.decode()) == before
     assert not operations.is_enabled(person)
 
@@ -150,7 +150,7 @@ def test_the_password_alone_signs_in_nowhere(request, signs_in, host):
     assert "_auth_user_id" not in browser.session
     assert "6 chiffres" in browser.get("/securite/code/").content.decode()
     wrong = browser.post("/securite/code/", {"code": "000000"})
-    assert "n&#x27;est pas le bon" in wrong.content.decode()
+    assert "n’est pas le bon" in wrong.content.decode()
     browser.post("/securite/code/", {"code": get_totp_code(signs_in.secret)})
     assert browser.session["_auth_user_id"] == str(signs_in.pk)
 

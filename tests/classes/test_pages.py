@@ -214,7 +214,7 @@ def test_a_page_that_is_sent_twice_creates_once(taught, teacher):
     shown = get_state_token(teacher.get(taught.url()))
     first, second = (teacher.post(taught.url("eleves/"), {"count": 2, "etat": shown}) for _ in range(2))
     assert (first.status_code, second.status_code) == (200, 409)
-    assert "Rien n'a été fait cette fois-ci" in read(second)
+    assert "Rien n’a été fait cette fois-ci" in read(second)
     assert PupilAccount.objects.count() == 5
 
 

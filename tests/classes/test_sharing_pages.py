@@ -45,7 +45,7 @@ def test_inviting_answers_the_same_whether_or_not_the_identifiant_exists(taught,
         for username in (colleague.username, "personne-de-ce-nom")
     ]
     assert pages[0] == pages[1]
-    assert "Si cet identifiant est celui d'un enseignant" in pages[0]
+    assert "Si cet identifiant est celui d’un enseignant" in pages[0]
     assert colleague.last_name not in pages[0]
 
 
@@ -77,13 +77,13 @@ def test_a_declined_invitation_is_gone(taught, colleague):
     browser = browser_of(colleague)
     browser.post(taught.url("invitation/refuser/"))
     answer = browser.post(taught.url("invitation/accepter/"), follow=True)
-    assert "n'est plus valable" in read(answer)
+    assert "n’est plus valable" in read(answer)
     assert Classroom.objects.get().second_teacher is None
 
 
 def test_a_teacher_who_was_not_invited_gets_no_access(taught, colleague):
     answer = browser_of(colleague).post(taught.url("invitation/accepter/"), follow=True)
-    assert "n'est plus valable" in read(answer)
+    assert "n’est plus valable" in read(answer)
     assert Classroom.objects.get().second_teacher is None
 
 
@@ -91,7 +91,7 @@ def test_a_second_teacher_shares_the_class_with_nobody(taught, colleague):
     Classroom.objects.update(second_teacher=colleague, second_invited_by=taught.teacher)
     answer = browser_of(colleague).post(taught.url("collegue/"), {"username": "x"})
     assert answer.status_code == 409
-    assert "Seul l'enseignant qui détient la licence" in read(answer)
+    assert "Seul l’enseignant qui détient la licence" in read(answer)
 
 
 def test_the_holder_ends_it(taught, colleague):

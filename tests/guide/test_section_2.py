@@ -66,7 +66,7 @@ def test_premiere_etape_creer_un_compte(portal):
 def test_creez_votre_profil_en_choisissant_chef_d_etablissement_dans_le_menu_deroulant(portal):
     page = portal.get(SIGN_UP).content.decode()
     menu = re.search(r'<select[^>]*name="profile".*?</select>', page, re.DOTALL)[0]
-    assert "Chef d&#x27;établissement" in menu
+    assert "Chef d’établissement" in menu
     assert "Enseignant" in menu
     assert "Agent" not in menu
 

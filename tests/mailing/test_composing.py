@@ -14,7 +14,7 @@ from mailing.models import Message
 from tests.conftest import TERM
 
 MESSAGE = Message(pk=7, kind="note", recipient="ce.0300001a@ac-exemple.example", created_at=TERM)
-LONG = "Syndicat intercommunal à vocation scolaire « Vallée de l'Érieux », du Haut-Vivarais et de l'Eyrieux réunis"
+LONG = "Syndicat intercommunal à vocation scolaire « Vallée de l’Érieux », du Haut-Vivarais et de l’Eyrieux réunis"
 
 
 def sent(**fields):

@@ -9,6 +9,7 @@ from html import unescape
 import pytest
 
 from collectivities.models import Role
+from core.french import curl_apostrophes
 from imports.queries import list_open_pools
 from licensing.entitlements.models import Entitlement, EntitlementStatus, Subscription
 from licensing.pools import emails
@@ -85,7 +86,7 @@ def test_a_pool_that_has_not_begun_is_allocated_from_and_not_used(pool, office):
         assert (position.entitlement.usable_on(day), running) == (used, used)
     browser = office("nimes", MemberFactory(roles=[Role.MANAGER]).user)
     for page in ("/", "/lots/", f"/attributions/{waiting.pk}/"):
-        assert "à partir du 25 novembre 2026, jusqu'au 31 août 2027 inclus" in words(browser.get(page)), page
+        assert "à partir du 25 novembre 2026, jusqu’au 31 août 2027 inclus" in words(browser.get(page)), page
     form = words(browser.get(f"/attributions/attribuer/?ecole={SchoolFactory().uai}"))
     assert "Achat 2026-2027 – 94 licences libres, à partir du 25 novembre 2026" in form
 
@@ -117,7 +118,7 @@ def test_the_office_shows_the_countdown_and_both_dates(pool, office, status, bad
     assert f"Lot « Achat 2026-2027 » : {to_do}" in home
     for page in (home, lots):
         assert f"Achat 2026-2027 {badge}" in page
-        assert STATUS_CASES[status][2] in page
+        assert curl_apostrophes(STATUS_CASES[status][2]) in page
 
 
 def test_an_email_with_a_key_says_until_when_licences_are_provisional(pool):
@@ -139,4 +140,4 @@ def test_a_provisional_pool_can_be_allocated_from(pool, office):
     assert "Achat 2026-2027 – 100 licences libres, droits temporaires" in page
     given = allocate_units(pool, school)
     page = words(browser.get(f"/attributions/{given.pk}/"))
-    assert "jusqu'au 6 décembre 2026 inclus (droits temporaires), puis jusqu'au 31 août 2027 inclus" in page
+    assert "jusqu’au 6 décembre 2026 inclus (droits temporaires), puis jusqu’au 31 août 2027 inclus" in page

@@ -181,7 +181,7 @@ def test_keys_whose_emails_are_held_are_counted_by_pool(held, order, django_asse
 
 def test_home_and_list_say_what_the_keys_wait_for(held, manager, clock):
     sentence = "clés du lot « Achat"
-    awaited = "attendent le bon de commande signé ou le règlement : leurs e-mails partiront ensuite d'eux-mêmes."
+    awaited = "attendent le bon de commande signé ou le règlement : leurs e-mails partiront ensuite d’eux-mêmes."
     for address in ("/", "/attributions/", "/attributions/?state=held"):
         shown = manager.get(address).content.decode().replace("\u00a0", " ").replace("&#x27;", "'")
         assert f"3 {sentence}" in shown, address

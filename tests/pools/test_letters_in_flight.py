@@ -53,7 +53,7 @@ def test_a_revocation_shows_it_as_sent_and_the_corrective_letter_follows(interru
     assert drain() == 1
     revoked.refresh_from_db()
     assert (revoked.kind, revoked.state) == ("key_revoked", MessageState.SENT)
-    assert "n'est plus valable" in sink.received[-1].email["Subject"]
+    assert "n’est plus valable" in sink.received[-1].email["Subject"]
 
 
 def test_a_reduction_corrects_what_may_have_been_accepted(interrupted, sink):

@@ -93,7 +93,7 @@ def test_allocating_without_scripts(pool, manager, now):
         {"pool": pool.pk, "units": 3, "recipient": "contact@exemple.example", "send_on": ""},
         follow=True,
     )
-    assert "3\u00a0licences attribuées à l&#x27;École Jean Jaurès" in text(answer)
+    assert "3\u00a0licences attribuées à l’École Jean Jaurès" in text(answer)
     assert Allocation.objects.get().units == 3
 
 
@@ -215,7 +215,7 @@ def test_the_form_says_what_an_import_says_of_the_school(pool, manager, now):
     school = SchoolFactory(has_elementary=False)
     allocate_units(PoolFactory(name="Dotation 2026"), school, units=3, at=now)
     page = text(manager.get(f"/attributions/attribuer/?ecole={school.uai}"))
-    assert "n'est pas dans votre périmètre" in page
+    assert "n’est pas dans votre périmètre" in page
     assert "pas de classe du CP au CM2" in page
     assert "a déjà 3 licences" in page
     assert "Dotation 2026" in page

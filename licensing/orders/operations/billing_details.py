@@ -12,11 +12,12 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from stdnum.eu import vat as eu_vat
 
+from core.french import of_town
 from core.plain_names import check_no_address
 from licensing.orders import countries, payers, postal_codes, preflight, siret_numbers
 from licensing.orders.exceptions import BadBilling, NotInvoiceable
 from licensing.orders.models import Order, OrderKind, Payer
-from schools.wording import format_school_name, town_with_preposition
+from schools.wording import format_school_name
 
 if TYPE_CHECKING:
     from django.db import models
@@ -230,7 +231,7 @@ def _prefilled_for_shop(order: Order, email: str, payer: str | None) -> BillingD
     place = _school_address(order)
     town, school = place["city"], place["name"]
     names = {
-        Payer.TOWN_HALL: f"Commune {town_with_preposition(town)}" if town else "",
+        Payer.TOWN_HALL: f"Commune {of_town(town)}" if town else "",
         Payer.SCHOOL: school,
         Payer.COMPANY: "",
         Payer.COOPERATIVE: f"Coopérative scolaire, {school}" if school else "",

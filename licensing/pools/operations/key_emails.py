@@ -18,6 +18,7 @@ from accounts.throttling import RateLimit
 from collectivities import audit_log
 from core import formatting
 from core.calendar import date_in_paris, start_of_day
+from core.french import school_forms
 from jobs.tasks import defer
 from licensing.entitlements.models import ActivationKey, available_on
 from licensing.entitlements.queries import unseal_key
@@ -29,7 +30,6 @@ from licensing.pools.models import ALLOCATION_TOPIC, REVEALED_ACTION, Allocation
 from licensing.pools.operations import reveal_notices
 from licensing.pools.operations.results import AllocationActionResult, lock_allocations, revoked_error
 from licensing.pools.queries import find_emailed_ids, find_reminded_ids
-from licensing.pools.wording import name_with_article
 from mailing import operations as mailing
 from mailing.models import Message
 from mailing.queries import latest_by_topic
@@ -125,7 +125,7 @@ def reveal(*, allocation_id: int, by: User, at: datetime.datetime) -> str:
         action=REVEALED_ACTION,
         by=by,
         at=at,
-        summary=f"Clé {name_with_article(allocation.school.name).of_the} affichée.",
+        summary=f"Clé {school_forms(allocation.school.name).of_the} affichée.",
         school_id=allocation.school_id,
         object_type="allocation",
         object_id=allocation.pk,

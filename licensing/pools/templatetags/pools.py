@@ -13,7 +13,6 @@ from core.calendar import date_in_paris
 from licensing.entitlements.models import EntitlementStatus
 from licensing.entitlements.wording import describe_start, format_long_date, format_until
 from licensing.entitlements.wording import status_text as status_in_words
-from licensing.pools import wording
 from schools import wording as names
 
 if TYPE_CHECKING:
@@ -122,18 +121,6 @@ def french_number(value: int) -> str:
 def school_name(value: str) -> str:
     """Return a school's name with accents."""
     return names.format_school_name(value)
-
-
-@register.filter
-def to_school(value: str) -> str:
-    """Return « à l'École Jean Jaurès »."""
-    return wording.name_with_article(value).to_the
-
-
-@register.filter
-def of_school(value: str) -> str:
-    """Return « de l'École Jean Jaurès »."""
-    return wording.name_with_article(value).of_the
 
 
 @register.filter

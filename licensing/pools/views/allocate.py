@@ -14,11 +14,11 @@ from collectivities.models import Role
 from collectivities.queries import get_contact_emails, is_outside_portfolio
 from core import formatting
 from core.calendar import date_in_paris
+from core.french import school_forms
 from licensing.exceptions import LicensingError
 from licensing.pools import operations
 from licensing.pools.forms import AllocateForm
 from licensing.pools.queries import list_allocations, list_holdings_beside, list_pool_positions
-from licensing.pools.wording import name_with_article
 from schools.queries import find_by_uai, search
 from schools.wording import format_school_name
 
@@ -100,6 +100,6 @@ def _allocate(request: OfficeHttpRequest, school: School, form: AllocateForm) ->
     units = formatting.pluralize(data["units"], "licence attribuée", "licences attribuées")
     when = f" le {formatting.long_date(data['send_on'])} à 8 heures" if data["send_on"] else ""
     messages.success(
-        request, f"{units} {name_with_article(school.name).to_the}. L'e-mail part{when} pour {data['recipient']}."
+        request, f"{units} {school_forms(school.name).to_the}. L'e-mail part{when} pour {data['recipient']}."
     )
     return allocation.pk

@@ -10,6 +10,7 @@ from django import template
 from django.urls import NoReverseMatch, resolve, reverse
 
 from core import formatting
+from core import french as french_words
 from web.access import get_policy
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ def office_menu(request: HttpRequest) -> list[MenuEntry]:
 
 @register.filter
 def french(sentence: object) -> str:
-    """Return the sentence with French non-breaking spaces."""
-    return formatting.add_nonbreaking_spaces(str(sentence))
+    """Return the sentence with French apostrophes and non-breaking spaces."""
+    return french_words.curl_apostrophes(formatting.add_nonbreaking_spaces(str(sentence)))
 
 
 @register.filter

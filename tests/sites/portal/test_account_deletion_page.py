@@ -52,7 +52,7 @@ def test_a_wrong_password_is_reported_at_the_field_and_guesses_are_limited(nimes
     user = identifiable_person.create_person()
     browser = as_(user)
     answer = browser.post(PAGE, {"password": "autre-chose"})
-    assert (answer.status_code, "Ce n'est pas votre mot de passe." in visible_text(answer)) == (422, True)
+    assert (answer.status_code, "Ce n’est pas votre mot de passe." in visible_text(answer)) == (422, True)
     assert browser.post(PAGE, {}).status_code == 422
     for _ in range(4):
         browser.post(PAGE, {"password": "autre-chose"})
@@ -66,7 +66,7 @@ def test_the_old_username_is_unknown_and_may_be_chosen_again(nimes, portal):
     user = identifiable_person.create_person()
     identifiable_person.delete_account(user)
     answer = portal.post("/connexion/", {"login": "zquenouille", "password": identifiable_person.PASSWORD})
-    assert "L'identifiant ou le mot de passe n'est pas le bon." in visible_text(answer)
+    assert "L’identifiant ou le mot de passe n’est pas le bon." in visible_text(answer)
     answer = portal.post("/connexion/", {"login": f"supprime-{user.pk}", "password": identifiable_person.PASSWORD})
     assert "L'identifiant ou le mot de passe n'est pas le bon." in visible_text(answer)
     assert UserFactory(username="zquenouille").pk != user.pk

@@ -53,7 +53,7 @@ def test_redeeming_a_key_sent_elsewhere_offers_the_confirmation_link(jaures, unv
     assert "Envoyer le lien à cette adresse" in page
     assert jaures.school.email in page
     page = visible_text(browser.post(ASK, {"uai": jaures.school.pk}, follow=True))
-    assert f"Un lien vient d'être envoyé à {jaures.school.email}" in page
+    assert f"Un lien vient d’être envoyé à {jaures.school.email}" in page
     assert "Envoyer de nouveau le lien" in page
     assert Message.objects.get(kind="principal.verification_requested").recipient == jaures.school.email
 
@@ -76,7 +76,7 @@ def test_without_key_or_predecessor_the_page_explains_how_to_be_verified(jaures,
     page = visible_text(browser.get(PAGE))
     assert "Vous serez vérifié en activant une clé" in page
     assert ASK not in browser.get(PAGE).content.decode()
-    assert "n'a pas encore d'abonnement" in visible_text(browser.post(ASK, {"uai": jaures.school.pk}, follow=True))
+    assert "n’a pas encore d’abonnement" in visible_text(browser.post(ASK, {"uai": jaures.school.pk}, follow=True))
 
 
 def test_a_school_without_a_mailbox_links_to_the_contact_page(jaures, unverified, as_):

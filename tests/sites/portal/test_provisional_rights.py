@@ -45,7 +45,7 @@ def test_a_buyer_sees_the_licences_and_both_dates_from_the_order_on(bought, as_)
     assert "0/5" in page
     assert "Achetée en boutique" in page
     assert BOTH_DAYS in page
-    assert "(encore 45 jours), dans l'attente du bon de commande signé" in page
+    assert "(encore 45 jours), dans l’attente du bon de commande signé" in page
     assert f"Voir la commande n° {bought.pk}" in page
 
 
@@ -111,7 +111,7 @@ def test_the_teacher_sees_both_dates(bought, as_):
     operations.assign(subscription_id=subscription.pk, teacher=teacher, by=bought.placed_by, at=TERM)
     browser = as_(teacher)
     assert f"{BOTH_DAYS} encore 45 jours" in visible_text(browser.get(PAGE))
-    both = "8 janvier 2027 inclus (droits temporaires), puis jusqu'au 31 août 2027 inclus"
+    both = "8 janvier 2027 inclus (droits temporaires), puis jusqu’au 31 août 2027 inclus"
     assert both in visible_text(browser.get(CLASSES))
     seat = Seat.objects.get(holder=teacher)
     opened = classes.open_class(seat_id=seat.pk, by=teacher, name="CE1", at=TERM)

@@ -48,7 +48,7 @@ def test_the_principal_s_tables_are_those_of_the_guide(jaures, as_):
     ]
     page = visible_text(answer)
     assert "Ajouter une licence avec un code d’activation" in page
-    assert re.search(r"Licence Pep's TOUS NIVEAUX 3 90 \d\d/\d\d/\d{4} 31/08/2027 NIMES-\S+ Copier .* 1/3", page)
+    assert re.search(r"Licence Pep’s TOUS NIVEAUX 3 90 \d\d/\d\d/\d{4} 31/08/2027 NIMES-\S+ Copier .* 1/3", page)
     key = queries.unseal_key(subscription.key)
     assert f"{served.last_name} {served.first_name} {served.email} {key}" in page
     assert f"{waiting.last_name} {waiting.first_name} {waiting.email} Attribuer la clé" in page

@@ -1,0 +1,67 @@
+"""Template filters for French: articles before names, counts and dates in words."""
+
+from __future__ import annotations
+
+import datetime
+
+from django import template
+from django.utils import timezone
+
+from core import formatting, french
+
+register = template.Library()
+
+
+@register.filter
+def the_school(name: str) -> str:
+    """Return « l’École Jean Jaurès »."""
+    return french.school_forms(name).the
+
+
+@register.filter
+def of_school(name: str) -> str:
+    """Return « de l’École Jean Jaurès », « du Collège Belin »."""
+    return french.school_forms(name).of_the
+
+
+@register.filter
+def to_school(name: str) -> str:
+    """Return « à l’École Jean Jaurès », « au Collège Belin »."""
+    return french.school_forms(name).to_the
+
+
+@register.filter
+def the_collectivity(name: str) -> str:
+    """Return « la Ville d’Alès », « Alès Agglomération »."""
+    return french.collectivity_forms(name).the
+
+
+@register.filter
+def of_collectivity(name: str) -> str:
+    """Return « de la Ville d’Alès », « du Département du Gard »."""
+    return french.collectivity_forms(name).of_the
+
+
+@register.filter
+def to_collectivity(name: str) -> str:
+    """Return « à la Ville d’Alès », « au Département du Gard »."""
+    return french.collectivity_forms(name).to_the
+
+
+@register.filter
+def of_name(name: str) -> str:
+    """Return « de Nîmes », « d’Alès », « d’École Jean Jaurès »."""
+    return french.of_name(name)
+
+
+@register.filter
+def counted(value: int | None, forms: str) -> str:
+    """Return « 3 écoles » from 3 and « école,écoles »; « 0 école » and « 1 école ». A regular plural may be omitted."""
+    singular, _, plural = forms.partition(",")
+    return formatting.pluralize(value or 0, singular, plural)
+
+
+@register.filter
+def long_date(value: datetime.date) -> str:
+    """Return « 1er septembre 2026 »; for a datetime, the date where the site is."""
+    return formatting.long_date(timezone.localtime(value) if isinstance(value, datetime.datetime) else value)
