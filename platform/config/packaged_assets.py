@@ -1,10 +1,12 @@
-"""Files of npm packages that we serve or draw with; `package.json` pins the packages."""
+"""Files of npm packages that we serve or draw with, pinned by `package.json`; and the pictures of the guides."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-_PACKAGES = Path(__file__).resolve().parents[2] / "node_modules"
+_ROOT = Path(__file__).resolve().parents[2]
+_PACKAGES = _ROOT / "node_modules"
+_PICTURES = _ROOT / "docs" / "images"
 
 #: Prefix under STATIC_URL → folder of a package, and its files that are served.
 SERVED: dict[str, tuple[Path, tuple[str, ...]]] = {
@@ -22,6 +24,8 @@ SERVED: dict[str, tuple[Path, tuple[str, ...]]] = {
             "atkinson-hyperlegible-next-latin-ext-wght-normal.woff2",
         ),
     ),
+    # Pictures of the guides.
+    "guides": (_PICTURES, tuple(path.name for path in sorted(_PICTURES.glob("*.png")))),
 }
 #: Fonts of the PDF documents; not served.
 PDF_FONTS = _PACKAGES / "@expo-google-fonts"

@@ -68,6 +68,7 @@ SHARED_APPS = [
     "licensing.bank",
     "licensing.accounting",
     "licensing.e_reporting",
+    "sites.help",
     "sites.portal",
     "sites.office",
     "sites.back_office",
@@ -115,8 +116,7 @@ MIDDLEWARE = [
     "web.response_headers.ResponseHeadersMiddleware",
     "web.middleware.HostBoundSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    # Inside of the one that counts the bytes of a response.
-    "web.typography.TypographyMiddleware",
+    "web.typography.TypographyMiddleware",  # inside of the one that counts bytes
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",

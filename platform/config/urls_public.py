@@ -17,6 +17,7 @@ urlpatterns = [
     path("", include("sites.portal.shop.urls")),
     path("", include("licensing.classes.urls_application")),
     path("", include("licensing.classes.urls")),
+    path("", include("sites.help.urls")),
     path("", include("sites.portal.urls")),
 ]
 if apps.is_installed("sites.demo"):

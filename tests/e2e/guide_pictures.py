@@ -1,4 +1,4 @@
-"""Pictures of the operator's guide, taken by the tests that open its pages, where `PICTURES` names a folder."""
+"""Pictures of the guides, taken by the tests that open its pages, where `PICTURES` names a folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FOLDER = os.environ.get("PICTURES")
 
 
 def keep_picture(page: Page, name: str, *, full_page: bool = False) -> None:
-    """Save what the window shows as `ventes-<name>.png`, without the blank below; nothing without a folder.
+    """Save what the window shows as a PNG of that name, without the blank below; nothing without a folder.
 
     `full_page`: the page below the window too.
     """
@@ -27,4 +27,4 @@ def keep_picture(page: Page, name: str, *, full_page: bool = False) -> None:
     box = ImageChops.difference(picture, Image.new("RGB", picture.size, "white")).getbbox()
     bottom = box[3] if box else picture.height
     picture = picture.crop((0, 0, picture.width, min(bottom + 24, picture.height)))
-    picture.quantize(32).save(Path(FOLDER) / f"ventes-{name}.png", optimize=True)
+    picture.quantize(32).save(Path(FOLDER) / f"{name}.png", optimize=True)

@@ -34,7 +34,7 @@ def test_the_operator_looks_at_a_period_and_downloads_it(committing, site):
     page.get_by_label("Au (inclus)").fill(str(end))
     page.get_by_role("button", name="Voir cette période").click()
     page.get_by_role("rowheader", name="706100 Prestations de services sans TVA").wait_for()
-    keep_picture(page, "comptabilite", full_page=True)
+    keep_picture(page, "ventes-comptabilite", full_page=True)
     assert_no_problems({PAGE: find_problems_at_both_widths(visit)})
     with page.expect_download() as download:
         page.get_by_role("button", name="Télécharger").click()

@@ -48,7 +48,7 @@ def test_a_statement_is_uploaded_and_confirmed(committing, site):
     page.get_by_role("button", name="Déposer le relevé").click()
     page.get_by_text("7 lignes ajoutées, dont 7 à voir.").wait_for()
     page.get_by_text("Sûres : 1 ligne").wait_for()
-    keep_picture(page, "releve-bancaire")
+    keep_picture(page, "ventes-releve-bancaire")
     found = {"lines": run_axe_at_both_widths(page)}
     page.get_by_role("button", name="Enregistrer les lignes choisies").click()
     page.get_by_text("1 ligne enregistrée").wait_for()

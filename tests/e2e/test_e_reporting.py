@@ -27,7 +27,7 @@ def test_a_late_period_is_opened_from_the_list_and_declared(committing, site):
     page = visit.open("/admin/e_reporting/periodreport/")
     page.get_by_role("link", name="Ventes aux particuliers").first.click()
     page.get_by_text("D’après les livres : 398,00 € TTC").wait_for()
-    keep_picture(page, "e-reporting")
+    keep_picture(page, "ventes-e-reporting")
     found = {"to declare": find_problems_at_both_widths(visit)}
     page.get_by_role("button", name="Établir la déclaration").click()
     page.get_by_text("Déclaration initiale").wait_for()

@@ -86,7 +86,7 @@ def test_the_pages_of_next_year_have_no_problems(buyer, next_year, site, look):
     order = Order.objects.get()
     operator = open_signed_in(site, "peps.localhost", OperatorFactory())
     operator.open(f"/admin/catalogue/schoolyear/{buyer.year.pk}/change/")
-    keep_picture(operator.page, "annee-scolaire")
+    keep_picture(operator.page, "ventes-annee-scolaire")
     look(operator, "school_year")
     page = operator.open(action_url(order, "commencer"))
     look(operator, "start_early")

@@ -116,6 +116,6 @@ def test_the_page_of_every_action_has_no_problems(committing, site, settings):
         found[name] += find_overflow(page)
         page.set_viewport_size(WIDTHS["wide"])
         if name in IN_THE_GUIDE:
-            keep_picture(page, IN_THE_GUIDE[name])
+            keep_picture(page, f"ventes-{IN_THE_GUIDE[name]}")
         visit.complaints.clear()
     assert_no_problems(found)

@@ -1,0 +1,46 @@
+"""Pages of the help: the guides and their PDFs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.http import Http404
+from django.shortcuts import render
+
+from core.file_responses import build_file_response
+from sites.help import guides
+from sites.help.markdown import render_guide
+from sites.help.pdf import render_pdf
+from web.access import public_page
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+def _find(slug: str) -> guides.Guide:
+    try:
+        return guides.BY_SLUG[slug]
+    except KeyError:
+        raise Http404 from None
+
+
+@public_page
+def list_guides(request: HttpRequest) -> HttpResponse:
+    """List the guides by profile."""
+    return render(request, "help/guides.html", {"guides": guides.GUIDES})
+
+
+@public_page
+def show_guide(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show a guide with its contents."""
+    guide = _find(slug)
+    return render(request, "help/guide.html", {"guide": guide, "page": render_guide(guide.read())})
+
+
+@public_page
+def download_guide(_request: HttpRequest, slug: str) -> HttpResponse:
+    """Return a guide as a PDF."""
+    guide = _find(slug)
+    return build_file_response(
+        render_pdf(guide.slug), name=f"{guide.path.stem}.pdf", content_type="application/pdf", inline=True
+    )

@@ -1,0 +1,85 @@
+"""The help in a real browser: guides, questions as one types, and the pictures of the portal's guides."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from licensing.entitlements import operations
+from sites.help.guides import GUIDES
+from tests.classes.taught_class import TaughtClass
+from tests.conftest import TERM
+from tests.e2e.guide_pictures import keep_picture
+from tests.e2e.page_checks import find_problems_at_both_widths
+from tests.e2e.sessions import create_session
+from tests.entitlements.school_scenario import SchoolScenario
+from tests.factories.accounts import TeacherFactory
+from tests.factories.schools import AffiliationFactory
+from tests.sites.portal.shop_buyer import ShopBuyer
+
+WINDOW = {"width": 1040, "height": 760}
+
+
+@pytest.fixture
+def jaures(committing):
+    """A school with three teachers, one of whom has a licence."""
+    school = SchoolScenario()
+    _, subscription = school.subscription(units=3)
+    names = [("Léa", "Martin"), ("Hugo", "Bernard"), ("Inès", "Petit")]
+    teachers = [TeacherFactory(first_name=first, last_name=last) for first, last in names]
+    for teacher in teachers:
+        AffiliationFactory(user=teacher, school=school.school)
+    operations.assign(subscription_id=subscription.pk, teacher=teachers[0], by=school.principal, at=TERM)
+    return school
+
+
+@pytest.fixture
+def taught(committing):
+    return TaughtClass(SchoolScenario(), pupils=6)
+
+
+@pytest.fixture
+def buyer(committing):
+    return ShopBuyer()
+
+
+def test_the_pages_of_the_help_have_no_problems(committing, site):
+    visit = site.person()
+    for path in ("/aide/", *(f"/aide/{guide.slug}/" for guide in GUIDES)):
+        visit.open(path)
+        assert find_problems_at_both_widths(visit) == [], path
+
+
+def test_a_contents_entry_leads_to_its_section(committing, site):
+    page = site.person().open("/aide/enseignant/")
+    page.get_by_role("navigation", name="Sommaire").get_by_role("link", name="7. Enseigner à deux").click()
+    expect(page.get_by_role("heading", name="7. Enseigner à deux")).to_be_in_viewport()
+
+
+def test_the_guides_show_mon_compte_as_it_is(jaures, site):
+    visit = site.person(session=create_session(site, jaures.principal))
+    visit.page.set_viewport_size(WINDOW)
+    page = visit.open("/mon-compte/")
+    expect(page.get_by_text("Martin").first).to_be_visible()
+    keep_picture(page, "direction-mon-compte")
+
+
+def test_the_guides_show_the_shop_as_it_is(buyer, site):
+    visit = site.person()
+    visit.page.set_viewport_size(WINDOW)
+    page = visit.open("/boutique/?classes=3")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    keep_picture(page, "direction-boutique")
+
+
+def test_the_guides_show_a_class_and_the_pupils_entry_as_they_are(taught, site):
+    visit = site.person(session=create_session(site, taught.teacher))
+    visit.page.set_viewport_size(WINDOW)
+    page = visit.open(taught.url())
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    keep_picture(page, "enseignant-classe")
+    pupil = site.person()
+    pupil.page.set_viewport_size(WINDOW)
+    page = pupil.open("/eleve/")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    keep_picture(page, "eleve-connexion")
