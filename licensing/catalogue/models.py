@@ -207,6 +207,13 @@ class Seller(models.Model):
     mediator = models.CharField(
         "médiateur de la consommation", max_length=250, blank=True, help_text="Nom, adresse postale et site"
     )
+    # Must be stated by whoever publishes a site: article 1-1 of the law of 21 June 2004 (LCEN).
+    publication_director = models.CharField(
+        "direction de la publication", max_length=200, blank=True, help_text="Prénom et nom de la personne responsable"
+    )
+    host = models.CharField(
+        "hébergeur", max_length=250, blank=True, help_text="Dénomination, adresse et téléphone de qui héberge le site"
+    )
     # The periods of e-reporting follow from it (`e_reporting.periods`).
     vat_regime = models.CharField(
         "régime de TVA",

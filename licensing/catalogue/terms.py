@@ -7,9 +7,11 @@ A published version never changes, since buyers may have accepted it. To publish
 from __future__ import annotations
 
 import datetime
+import re
 
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.text import slugify
 
 from core.urls import portal_url
 
@@ -28,6 +30,20 @@ def render_terms(version: str) -> str:
     if version not in VERSIONS:
         raise KeyError(version)
     return render_to_string(f"catalogue/terms/{version}.html")
+
+
+def add_contents(html: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return a rendered version with an anchor at each heading, and the anchor and text of each.
+
+    The anchors are added where the page is shown: the text of the version stays as it was accepted.
+    """
+    contents: list[tuple[str, str]] = []
+
+    def add_anchor(found: re.Match[str]) -> str:
+        contents.append((slugify(found[1].replace("’", " ")), found[1]))
+        return f'<h2 id="{contents[-1][0]}">{found[1]}</h2>'
+
+    return re.sub(r"<h2>(.*?)</h2>", add_anchor, html), contents
 
 
 def get_terms_url(version: str = CURRENT) -> str:

@@ -21,11 +21,13 @@ def terms_of_sale(request: HttpRequest, version: str = "") -> HttpResponse:
     version = version or terms.CURRENT
     if version not in terms.VERSIONS:
         raise Http404
+    text, contents = terms.add_contents(terms.render_terms(version))
     context = {
         "version": version,
         "since": formatting.long_date(terms.VERSIONS[version]),
         "current": version == terms.CURRENT,
-        "text": terms.render_terms(version),
+        "text": text,
+        "contents": contents,
         "others": [(one, formatting.long_date(since)) for one, since in terms.VERSIONS.items() if one != version],
     }
     return render(request, "catalogue/terms.html", context)

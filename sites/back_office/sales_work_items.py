@@ -8,7 +8,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from core.calendar import date_in_paris
-from core.formatting import number, pluralize
+from core.formatting import join_words, number, pluralize
 from licensing.bank.models import LineState, StatementLine
 from licensing.billing import invoicing
 from licensing.billing.models import Invoice
@@ -46,9 +46,15 @@ def list_sales_work_items(now: datetime.datetime) -> Iterator[WorkItem]:
 
 
 def _seller() -> Iterator[WorkItem]:
-    if not Seller.objects.exists():
+    seller = Seller.objects.first()
+    if seller is None:
         url = reverse("admin:catalogue_seller_add")
         yield WorkItem("Le vendeur n'est pas décrit : rien ne peut être facturé", url, urgent=True)
+        return
+    notices = {"direction de la publication": seller.publication_director, "hébergeur": seller.host}
+    if missing := [name for name, value in notices.items() if not value]:
+        url = reverse("admin:catalogue_seller_change", args=[seller.pk])
+        yield WorkItem(f"Mentions légales à compléter : {join_words(missing)}", url, urgent=False)
 
 
 def _test_mode() -> Iterator[WorkItem]:

@@ -45,6 +45,8 @@ SELLER = {
     "postal_code": "75005", "city": "Paris", "siret": "12345678200010", "vat_number": "FR11123456782",
     "rcs": "RCS Paris 123 456 782", "email": "factures@preau-demo.example", "phone": "01 02 03 04 05",
     "iban": "FR7630006000011234567890189", "bic": "AGRIFRPP",
+    "publication_director": "Dominique Exemple",
+    "host": "Hébergement de démonstration, 1 rue du Serveur, 75001 Paris, 01 02 03 04 06",
 }  # fmt: skip
 #: (first, last, price with VAT of a school); the last tier is open-ended, priced per class. The 2nd is the guide's.
 TIERS = ((1, 1, "109.00"), (2, 5, "199.00"), (6, 10, "299.00"), (11, 15, "399.00"), (16, None, "26.00"))

@@ -77,6 +77,11 @@ def render_guide(text: str) -> RenderedGuide:
     return RenderedGuide(title, SafeString(_PARSER.renderer.render(tokens, _PARSER.options, {})), sections)
 
 
+def render_blocks(text: str) -> SafeString:
+    """Return paragraphs and lists in HTML."""
+    return SafeString(_PARSER.render(text))
+
+
 def _render_text(
     _renderer: RendererProtocol, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: Any
 ) -> str:

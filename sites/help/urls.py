@@ -9,5 +9,6 @@ from sites.help import views
 urlpatterns = [
     path("aide/", views.list_guides, name="help"),
     path("aide/<slug:slug>/", views.show_guide, name="guide"),
+    path("faq/", views.list_questions, name="faq"),
     path("aide/<slug:slug>.pdf", views.download_guide, name="guide_pdf"),
 ]

@@ -1,4 +1,4 @@
-"""Pages of the help: the guides and their PDFs."""
+"""Pages of the help: the guides, their PDFs, and the frequent questions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from django.http import Http404
 from django.shortcuts import render
 
 from core.file_responses import build_file_response
+from core.search_terms import cut_search
 from sites.help import guides
 from sites.help.markdown import render_guide
 from sites.help.pdf import render_pdf
+from sites.help.questions import find_sections
 from web.access import public_page
 
 if TYPE_CHECKING:
@@ -44,3 +46,12 @@ def download_guide(_request: HttpRequest, slug: str) -> HttpResponse:
     return build_file_response(
         render_pdf(guide.slug), name=f"{guide.path.stem}.pdf", content_type="application/pdf", inline=True
     )
+
+
+@public_page
+def list_questions(request: HttpRequest) -> HttpResponse:
+    """Show the frequent questions; with `q`, those that have all its words."""
+    search = cut_search(request.GET.get("q", ""))
+    sections = find_sections(search)
+    count = sum(len(section.questions) for section in sections)
+    return render(request, "help/questions.html", {"search": search, "sections": sections, "count": count})

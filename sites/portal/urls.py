@@ -31,7 +31,6 @@ urlpatterns = [
     path("cle-non-recue/", lost_key.lost_key, name="lost_key"),
     path("mon-compte/mes-donnees/", views.download_personal_data, name="my_account_data"),
     path("mon-compte/supprimer/", views.close_account_page, name="my_account_close"),
-    path("faq/", home.static_page("faq"), name="faq"),
     path("contact/", contact.contact, name="contact"),
     path("credits/", home.static_page("credits"), name="credits"),
     path("mentions-legales/", home.legal, name="legal"),

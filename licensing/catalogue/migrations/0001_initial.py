@@ -127,6 +127,24 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "host",
+                    models.CharField(
+                        blank=True,
+                        help_text="Dénomination, adresse et téléphone de qui héberge le site",
+                        max_length=250,
+                        verbose_name="hébergeur",
+                    ),
+                ),
+                (
+                    "publication_director",
+                    models.CharField(
+                        blank=True,
+                        help_text="Prénom et nom de la personne responsable",
+                        max_length=200,
+                        verbose_name="direction de la publication",
+                    ),
+                ),
+                (
                     "e_reporting_from",
                     models.DateField(
                         blank=True,

@@ -43,7 +43,7 @@ class SellerForm(ModelForm[Seller]):
         model = Seller
         fields = (
             "name", "legal_form", "address", "postal_code", "city", "siret", "vat_number", "rcs", "email", "phone",
-            "iban", "bic", "vat_on_debits", "mediator",
+            "iban", "bic", "vat_on_debits", "mediator", "publication_director", "host",
             "transmits_automatically", "vat_regime", "e_reporting_from",
         )  # fmt: skip
 
@@ -90,6 +90,7 @@ class SellerAdmin(ModelAdmin):
         ("Identité", {"fields": ("name", "legal_form", "siret", "vat_number", "rcs", "vat_on_debits")}),
         ("Adresse, telle que les bons de commande la montrent", {"fields": ("address", "postal_code", "city")}),
         ("Pour être joint", {"fields": ("email", "phone", "mediator")}),
+        ("Mentions légales du site", {"fields": ("publication_director", "host")}),
         ("Pour être payé", {"fields": ("iban", "bic")}),
         ("Les factures", {"fields": ("transmits_automatically",)}),
         ("Ventes aux particuliers, déclarées par période", {"fields": ("vat_regime", "e_reporting_from")}),

@@ -87,7 +87,7 @@ def test_the_seller_says_until_when_a_year_is_sold_and_from_when_it_is_used(oper
     [
         ("2026-06-01", "2026-05-31", "Choisissez un jour entre le 1er juin 2026 et le 31 août 2027."),
         ("2026-06-01", "2027-09-01", "Choisissez un jour entre le 1er juin 2026 et le 31 août 2027."),
-        ("", "2027-07-15", "Indiquez d'abord le premier jour de vente."),
+        ("", "2027-07-15", "Indiquez d’abord le premier jour de vente."),
     ],
 )
 def test_a_last_day_of_sale_outside_the_sale_is_refused(operator, year, sold_from, sold_until, message):
@@ -168,7 +168,7 @@ def test_vat_is_a_rate_that_exists(operator, db):
     product = get_licence_product()
     page = f"/admin/catalogue/product/{product.pk}/change/"
     sent = {"name": product.name, "for_elementary": "on"}
-    assert "Ce taux n&#x27;existe pas" in operator.post(page, sent | {"vat_rate": "19.60"}).content.decode()
+    assert "Ce taux n’existe pas" in operator.post(page, sent | {"vat_rate": "19.60"}).content.decode()
     assert operator.post(page, sent | {"vat_rate": "5.50"}).status_code == 302
     product.refresh_from_db()
     assert product.vat_rate == Decimal("5.50")

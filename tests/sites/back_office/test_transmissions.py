@@ -62,7 +62,7 @@ def test_transmitting_is_confirmed_before_anything_leaves(operator, script, invo
 
 def test_a_page_that_is_posted_twice_sends_once(operator, script, invoice):
     operator.post(transmit_url(invoice))
-    assert "Rien n'est parti" in page_text(operator.post(transmit_url(invoice), follow=True))
+    assert "Rien n’est parti" in page_text(operator.post(transmit_url(invoice), follow=True))
     assert "plus rien n'est à transmettre" in page_text(operator.get(transmit_url(invoice), follow=True))
     assert Transmission.objects.count() == 1
 
@@ -80,7 +80,7 @@ def test_a_refusal_and_a_silence_come_first(operator, script, invoice):
     delivery.deliver_due()
     page = page_text(operator.get(PAGE))
     assert page.index("Le fichier est illisible.") < page.index("lot-chorus_pro")
-    assert "1 document n'a pas été pris par la plateforme" in read_work_items(operator)
+    assert "1 document n’a pas été pris par la plateforme" in read_work_items(operator)
     # Sent anew, it is silent for two days.
     script.failures = [PlatformSilent("Chorus Pro ne répond pas.")]
     operator.post(transmit_url(invoice))

@@ -69,5 +69,12 @@ def test_the_legal_notices_name_the_seller(portal, db):
     one.mediator = "Médiation exemple, 1 rue du Pont, 75001 Paris"
     one.save()
     page = portal.get("/mentions-legales/").content.decode()
+    assert "Hébergement" not in page
+    assert "Direction de la publication" not in page
+    one.host, one.publication_director = "Nuage, 2 rue du Pont, 75001 Paris, 01 02 03 04 05", "Camille Durand"
+    one.save()
+    page = portal.get("/mentions-legales/").content.decode()
+    assert "Direction de la publication&nbsp;: Camille Durand." in page
+    assert f"<p>{one.host}.</p>" in page
     for words in (one.name, one.legal_form, one.rcs, one.vat_number, "123\u00a0456\u00a0782", one.mediator):
         assert words in page
