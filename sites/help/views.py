@@ -1,4 +1,4 @@
-"""Pages of the help: the guides, their PDFs, and the frequent questions."""
+"""Pages of the help: the guides, their PDFs, frequent questions, accessibility, and the site map."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 from core.file_responses import build_file_response
 from core.search_terms import cut_search
-from sites.help import guides
+from sites.help import accessibility, guides
 from sites.help.markdown import render_guide
 from sites.help.pdf import render_pdf
 from sites.help.questions import find_sections
@@ -55,3 +55,26 @@ def list_questions(request: HttpRequest) -> HttpResponse:
     sections = find_sections(search)
     count = sum(len(section.questions) for section in sections)
     return render(request, "help/questions.html", {"search": search, "sections": sections, "count": count})
+
+
+@public_page
+def show_declaration(request: HttpRequest) -> HttpResponse:
+    """Show the accessibility declaration."""
+    grid = accessibility.read_grid()
+    counts = {
+        "compliant": grid.count(accessibility.COMPLIANT),
+        "not_applicable": grid.count(accessibility.NOT_APPLICABLE),
+    }
+    return render(request, "help/accessibility.html", {"grid": grid} | counts)
+
+
+@public_page
+def show_grid(request: HttpRequest) -> HttpResponse:
+    """Show the RGAA's criteria as they were checked."""
+    return render(request, "help/accessibility_grid.html", {"grid": accessibility.read_grid()})
+
+
+@public_page
+def show_site_map(request: HttpRequest) -> HttpResponse:
+    """List the pages of the portal."""
+    return render(request, "help/site_map.html", {"guides": guides.GUIDES})

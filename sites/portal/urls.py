@@ -34,5 +34,4 @@ urlpatterns = [
     path("contact/", contact.contact, name="contact"),
     path("credits/", home.static_page("credits"), name="credits"),
     path("mentions-legales/", home.legal, name="legal"),
-    path("accessibilite/", home.static_page("accessibility"), name="accessibility"),
 ]

@@ -92,6 +92,8 @@ PORTAL = (
         "credits": "public",
         "legal": "public",
         "accessibility": "public",
+        "accessibility_grid": "public",
+        "site_map": "public",
         "school_choices": "public",
         "my_account": "signed in",
         "my_account_licences": "signed in",

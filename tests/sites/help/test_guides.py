@@ -18,7 +18,7 @@ from web.help_places import HELP_PATH, find_help_path
 #: Views of the portal whose help is the list of guides: public pages that explain themselves, and files.
 WITHOUT_PLACE = {
     "home", "security_txt", "stripe_webhook", "faq", "contact", "terms_of_sale", "terms_of_sale_version", "credits",
-    "legal", "accessibility", "accessibility_grid", "help", "guide", "guide_pdf", "application_entry",
+    "legal", "accessibility", "accessibility_grid", "site_map", "help", "guide", "guide_pdf", "application_entry",
     "billing_invoice", "logo", "enrolment_code",
 }  # fmt: skip
 
