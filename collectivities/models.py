@@ -154,6 +154,9 @@ class OfficeSettings(models.Model):
     id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
     sender_name = models.CharField("nom de l'expéditeur", max_length=100, blank=True)
     reply_to = models.EmailField("adresse de réponse", blank=True)
+    # Whom a school calls about its key; until they are set, e-mails name who manages the office.
+    contact_name = models.CharField("personne à joindre", max_length=60, blank=True)
+    contact_phone = models.CharField("téléphone", max_length=30, blank=True)
     signature = models.TextField("signature", max_length=600, blank=True)
     logo = models.BinaryField(null=True, editable=False)
     # None: the office has not decided, and the setting OFFICE_SECOND_FACTOR applies.

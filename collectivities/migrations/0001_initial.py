@@ -97,6 +97,8 @@ class Migration(migrations.Migration):
                 ("id", models.SmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
                 ("sender_name", models.CharField(blank=True, max_length=100, verbose_name="nom de l'expéditeur")),
                 ("reply_to", models.EmailField(blank=True, max_length=254, verbose_name="adresse de réponse")),
+                ("contact_name", models.CharField(blank=True, max_length=60, verbose_name="personne à joindre")),
+                ("contact_phone", models.CharField(blank=True, max_length=30, verbose_name="téléphone")),
                 ("signature", models.TextField(blank=True, max_length=600, verbose_name="signature")),
                 ("logo", models.BinaryField(null=True)),
                 (

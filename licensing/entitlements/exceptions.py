@@ -62,6 +62,12 @@ class KeyAlreadyRedeemed(LicensingError):
     code = "already_redeemed"
 
 
+class MailboxNotProven(LicensingError):
+    """The link of the key's e-mail proves no mailbox: it expired, or the e-mail went to another address since."""
+
+    code = "mailbox_not_proven"
+
+
 class NotYetRedeemed(LicensingError):
     """A teacher types a key that no principal has redeemed."""
 

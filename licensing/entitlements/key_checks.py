@@ -1,28 +1,52 @@
 """Checks on a key before it is used, and the error message of each failure.
 
-Whether the key is meant for the principal's school is checked in `operations.redeem`. Messages differ by profile: a
-principal is referred to whoever gave the key, a teacher to their principal.
+Messages differ by profile: a principal is referred to whoever gave the key, a teacher to their principal. `by` is None
+where a key's page is shown to somebody who is not signed in.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from django.views.decorators.debug import sensitive_variables
+
 from accounts.models import Profile
 from core.calendar import date_in_paris
-from licensing.entitlements.exceptions import KeyAlreadyRedeemed, KeyExpired, KeyRevoked, KeySuspended, UnknownKey
+from licensing.entitlements import keys
+from licensing.entitlements.exceptions import (
+    KeyAlreadyRedeemed,
+    KeyExpired,
+    KeyOfAnotherSchool,
+    KeyRevoked,
+    KeySuspended,
+    MistypedKey,
+    NotForThisProfile,
+    NotYetRedeemed,
+    SchoolNotChosen,
+    UnknownKey,
+)
 from licensing.entitlements.models import EntitlementStatus
 from licensing.entitlements.queries import may_see_teachers_of
-from licensing.entitlements.wording import CANCELLED_SENTENCE, format_long_date
+from licensing.entitlements.wording import CANCELLED_SENTENCE, format_long_date, name_with_commune
 
 if TYPE_CHECKING:
     import datetime
 
     from accounts.models import User
     from licensing.entitlements.models import ActivationKey, Entitlement
+    from schools.models import Affiliation
 
 
-def unknown_key_error(by: User) -> UnknownKey:
+@sensitive_variables("code")
+def parse_code(code: str) -> str:
+    """Return the twelve symbols of a typed key. Raises `MistypedKey`."""
+    try:
+        return keys.parse(code)
+    except keys.InvalidKey as typo:
+        raise MistypedKey(str(typo)) from None
+
+
+def unknown_key_error(by: User | None) -> UnknownKey:
     """Return the error for a well-formed key that does not exist."""
     if _is_teacher(by):
         return UnknownKey(
@@ -35,7 +59,7 @@ def unknown_key_error(by: User) -> UnknownKey:
     )
 
 
-def check_not_revoked(key: ActivationKey, by: User) -> None:
+def check_not_revoked(key: ActivationKey, by: User | None) -> None:
     """Raise `KeyRevoked` where the collectivity revoked the key."""
     if key.revoked_at is None:
         return
@@ -51,7 +75,7 @@ def check_not_revoked(key: ActivationKey, by: User) -> None:
     )
 
 
-def check_available(entitlement: Entitlement, by: User, at: datetime.datetime) -> None:
+def check_available(entitlement: Entitlement, by: User | None, at: datetime.datetime) -> None:
     """Raise `KeyExpired` where the licences are over for good, `KeySuspended` where they are suspended."""
     day = date_in_paris(at)
     if entitlement.over_on(day):
@@ -78,7 +102,7 @@ def check_available(entitlement: Entitlement, by: User, at: datetime.datetime) -
     )
 
 
-def _describe_expiry(entitlement: Entitlement, by: User, day: datetime.date) -> str:
+def _describe_expiry(entitlement: Entitlement, by: User | None, day: datetime.date) -> str:
     if entitlement.status_on(day) is EntitlementStatus.CANCELLED:
         remedy = (
             "Voyez avec votre chef d'établissement."
@@ -104,9 +128,14 @@ def _describe_expiry(entitlement: Entitlement, by: User, day: datetime.date) -> 
     )
 
 
-def already_redeemed_error(key: ActivationKey, by: User) -> KeyAlreadyRedeemed:
+def already_redeemed_error(key: ActivationKey, by: User | None) -> KeyAlreadyRedeemed:
     """Return the error for a key redeemed before; only verified principals of the school learn by whom."""
     when = format_long_date(cast("datetime.datetime", key.redeemed_at))
+    if by is None:
+        return KeyAlreadyRedeemed(
+            f"Cette clé a déjà été activée le {when} : une clé ne s'active qu'une fois. Si c'est par vous, "
+            "connectez-vous : ses licences sont dans « Mon compte »."
+        )
     if key.redeemed_by_id == by.pk:
         return KeyAlreadyRedeemed(
             f"Vous avez déjà activé cette clé le {when} : ses licences sont dans vos abonnements."
@@ -123,5 +152,60 @@ def already_redeemed_error(key: ActivationKey, by: User) -> KeyAlreadyRedeemed:
     )
 
 
-def _is_teacher(person: User) -> bool:
-    return person.profile == Profile.TEACHER
+def check_key(key: ActivationKey, by: User | None, at: datetime.datetime, *, school: str | None = None) -> None:
+    """Raise what redeeming or claiming the key now would raise, or creating an account with it where `by` is None.
+
+    `school`: the UAI that a principal of several would credit. At most two queries. The operations check again.
+    """
+    check_not_revoked(key, by)
+    if by is not None and by.profile not in {Profile.PRINCIPAL, Profile.TEACHER}:
+        raise NotForThisProfile(
+            "Une clé s'active depuis un compte « Chef d'établissement » : ce compte n'en est pas un."
+        )
+    if _is_teacher(by):
+        check_available(key.entitlement, by, at)
+        if key.redeemed_at is None:
+            raise not_yet_redeemed_error()
+        return
+    if key.redeemed_at is not None:
+        raise already_redeemed_error(key, by)
+    check_available(key.entitlement, by, at)
+    if by is not None:
+        get_credited_affiliation(key, by, school)
+
+
+def not_yet_redeemed_error() -> NotYetRedeemed:
+    """Return the error for a teacher whose key no principal has redeemed."""
+    return NotYetRedeemed(
+        "Votre chef d'établissement n'a pas encore activé cette clé. Demandez-lui de la saisir dans son propre compte, "
+        "puis revenez : elle vous attendra."
+    )
+
+
+def get_credited_affiliation(key: ActivationKey, by: User, school: str | None) -> Affiliation:
+    """Return the principal's affiliation that the key credits. Raises `SchoolNotChosen` or `KeyOfAnotherSchool`."""
+    candidates = list(by.affiliations.select_related("school").order_by("since", "pk"))
+    if key.school is None:
+        matching = [one for one in candidates if school is None or one.school_id == school]
+        if not matching:
+            raise SchoolNotChosen("Indiquez d'abord votre établissement : la clé sera créditée pour lui.", None)
+        return matching[0]
+    for one in candidates:
+        if one.school_id == key.school_id:
+            return one
+    if all(one.school is None for one in candidates):
+        raise SchoolNotChosen(
+            f"Cette clé est destinée à l'établissement {name_with_commune(key.school)}. Le vôtre n'a pas été choisi"
+            " dans l'annuaire : s'il s'agit de celui-ci, rejoignez-le, et la clé sera activée.",
+            key.school,
+        )
+    schools = ", ".join(name_with_commune(one.school) for one in candidates if one.school is not None)
+    raise KeyOfAnotherSchool(
+        f"Cette clé est destinée à l'établissement {name_with_commune(key.school)} ; votre compte est rattaché à"
+        f" {schools}. Si vous dirigez aussi cet établissement, ajoutez-le à votre compte ; sinon, transmettez-lui"
+        " l'e-mail. La clé reste utilisable."
+    )
+
+
+def _is_teacher(person: User | None) -> bool:
+    return person is not None and person.profile == Profile.TEACHER

@@ -1,4 +1,4 @@
-"""Key entry in « Mon compte », rate-limited against guessing.
+"""Key entry in « Mon compte » and on the page of a key, rate-limited against guessing.
 
 Ten wrong keys an hour per account, thirty per network, as whole schools share an address. Only well-formed keys that do
 not exist count.
@@ -6,6 +6,7 @@ not exist count.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,15 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts import throttling
 from accounts.models import Profile
-from licensing.entitlements import keys, operations
-from licensing.entitlements.exceptions import MistypedKey, TooManyGuesses, UnknownKey
+from licensing.entitlements import key_checks, operations
+from licensing.entitlements.exceptions import TooManyGuesses, UnknownKey
+from licensing.entitlements.queries import get_key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from accounts.models import User
-    from licensing.entitlements.models import Seat, Subscription
+    from licensing.entitlements.models import ActivationKey, Seat, Subscription
 
 _HOUR = datetime.timedelta(hours=1)
 _ACCOUNT_LIMIT = throttling.RateLimit("key/account", 10, _HOUR)
@@ -33,11 +37,34 @@ def enter_key(
 
     Raises what these operations raise, `MistypedKey` before any count or look-up, and `TooManyGuesses`.
     """
-    try:
-        symbols = keys.parse(code)
-    except keys.InvalidKey as typo:
-        raise MistypedKey(str(typo)) from None
-    counters = [(_ACCOUNT_LIMIT, str(by.pk)), (_NETWORK_LIMIT, throttling.get_network(address))]
+    symbols = key_checks.parse_code(code)
+    with _limit_guesses(by, address, at):
+        if by.profile == Profile.PRINCIPAL:
+            return operations.redeem(code=symbols, by=by, at=at, school=school)
+        return operations.claim(code=symbols, by=by, at=at)
+
+
+@sensitive_variables("code", "symbols")
+def look_up(*, code: str, by: User | None, address: str, at: datetime.datetime) -> ActivationKey:
+    """Return the key that a visitor typed or whose link they opened, for a page that changes nothing.
+
+    `by`: None for whoever is not signed in. Raises `UnknownKey`, `MistypedKey` before any count or look-up, and
+    `TooManyGuesses`.
+    """
+    symbols = key_checks.parse_code(code)
+    with _limit_guesses(by, address, at):
+        key = get_key(symbols)
+        if key is None:
+            raise key_checks.unknown_key_error(by)
+        return key
+
+
+@contextlib.contextmanager
+def _limit_guesses(by: User | None, address: str, at: datetime.datetime) -> Iterator[None]:
+    """Count the key that is looked up in the block where it does not exist. Raises `TooManyGuesses`."""
+    counters = [(_NETWORK_LIMIT, throttling.get_network(address))]
+    if by is not None:
+        counters.insert(0, (_ACCOUNT_LIMIT, str(by.pk)))
     try:
         # Counted first, so that concurrent requests cannot all pass before the first is counted.
         throttling.count_attempts(counters, at=at)
@@ -48,9 +75,7 @@ def enter_key(
             throttled.retry_after,
         ) from None
     try:
-        if by.profile == Profile.PRINCIPAL:
-            return operations.redeem(code=symbols, by=by, at=at, school=school)
-        return operations.claim(code=symbols, by=by, at=at)
+        yield
     except UnknownKey:
         counters = []
         raise

@@ -217,6 +217,8 @@ class ActivationKey(models.Model):
     issued_at = models.DateTimeField("émise le")
     # Since when somebody besides the school's official mailbox may know the code: redeeming it then verifies nobody.
     exposed_at = models.DateTimeField("connue d'autres depuis le", null=True, blank=True)
+    # How often its e-mail was addressed anew: links sent to another mailbox prove nothing any more (`mailbox_proof`).
+    recipient_changes = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     redeemed_at = models.DateTimeField("activée le", null=True, blank=True)
     redeemed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

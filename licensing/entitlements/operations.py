@@ -12,25 +12,19 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import Profile, User
-from licensing.entitlements import code_sealing, key_checks, keys, notifications, seat_holders
+from licensing.entitlements import code_sealing, key_checks, notifications, seat_holders
 from licensing.entitlements.exceptions import (
-    KeyOfAnotherSchool,
-    MistypedKey,
     NotForThisProfile,
-    NotYetRedeemed,
-    SchoolNotChosen,
     SeatHasChangedHands,
 )
 from licensing.entitlements.models import ActivationKey, Seat, SeatEvent, Subscription
 from licensing.entitlements.seat_assignment import assign, assign_many, replace
-from licensing.entitlements.wording import name_with_commune
 from schools import affiliations
 from schools.models import Verification
 
 if TYPE_CHECKING:
     import datetime
 
-    from schools.models import Affiliation
 
 __all__ = ["assign", "assign_many", "claim", "expose", "redeem", "release", "replace"]
 
@@ -43,7 +37,7 @@ def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = N
     only the school's official mailbox could know also verifies the principal. Raises a `LicensingError`;
     `MistypedKey` before any look-up.
     """
-    symbols = _parse_code(code)
+    symbols = key_checks.parse_code(code)
     if by.profile != Profile.PRINCIPAL:
         raise NotForThisProfile("Seul un compte « Chef d'établissement » peut activer une clé pour son établissement.")
     return _redeem(symbols=symbols, by=by, at=at, school=school)
@@ -63,7 +57,7 @@ def _redeem(*, symbols: str, by: User, at: datetime.datetime, school: str | None
     if key is None:
         raise key_checks.unknown_key_error(by)
     key_checks.check_not_revoked(key, by)
-    affiliation = _get_affiliation(key, by, school)
+    affiliation = key_checks.get_credited_affiliation(key, by, school)
     if key.redeemed_at is not None:
         raise key_checks.already_redeemed_error(key, by)
     key_checks.check_available(key.entitlement, by, at)
@@ -86,7 +80,7 @@ def claim(*, code: str, by: User, at: datetime.datetime) -> Seat:
     Teachers of any school may. The principals are notified. Raises a `LicensingError`; `MistypedKey` before any
     look-up.
     """
-    symbols = _parse_code(code)
+    symbols = key_checks.parse_code(code)
     if by.profile != Profile.TEACHER:
         raise NotForThisProfile("Seul un compte « Enseignant » peut recevoir une licence en saisissant sa clé.")
     return _claim(symbols=symbols, by=by, at=at)
@@ -105,10 +99,7 @@ def _claim(*, symbols: str, by: User, at: datetime.datetime) -> Seat:
     key_checks.check_not_revoked(key, by)
     key_checks.check_available(key.entitlement, by, at)
     if key.redeemed_at is None:
-        raise NotYetRedeemed(
-            "Votre chef d'établissement n'a pas encore activé cette clé. Demandez-lui de la saisir dans son propre "
-            "compte, puis revenez : elle vous attendra."
-        )
+        raise key_checks.not_yet_redeemed_error()
     seat = seat_holders.take_free_seat(key.subscription, by, at)
     notifications.notify_principals_of_claim(seat, at)
     notifications.notify_collectivity(key, "held", at)
@@ -151,36 +142,3 @@ def expose(*, key_id: int, at: datetime.datetime) -> ActivationKey:
         key.exposed_at = at
         key.save(update_fields=["exposed_at"])
     return key
-
-
-@sensitive_variables("code")
-def _parse_code(code: str) -> str:
-    try:
-        return keys.parse(code)
-    except keys.InvalidKey as typo:
-        raise MistypedKey(str(typo)) from None
-
-
-def _get_affiliation(key: ActivationKey, by: User, school: str | None) -> Affiliation:
-    """Return the affiliation that the key credits. Raises `SchoolNotChosen` or `KeyOfAnotherSchool`."""
-    candidates = list(by.affiliations.select_related("school").order_by("since", "pk"))
-    if key.school is None:
-        matching = [one for one in candidates if school is None or one.school_id == school]
-        if not matching:
-            raise SchoolNotChosen("Indiquez d'abord votre établissement : la clé sera créditée pour lui.", None)
-        return matching[0]
-    for one in candidates:
-        if one.school_id == key.school_id:
-            return one
-    if all(one.school is None for one in candidates):
-        raise SchoolNotChosen(
-            f"Cette clé est destinée à l'établissement {name_with_commune(key.school)}. Le vôtre n'a pas été choisi"
-            " dans l'annuaire : s'il s'agit de celui-ci, rejoignez-le, et la clé sera activée.",
-            key.school,
-        )
-    schools = ", ".join(name_with_commune(one.school) for one in candidates if one.school is not None)
-    raise KeyOfAnotherSchool(
-        f"Cette clé est destinée à l'établissement {name_with_commune(key.school)} ; votre compte est rattaché à"
-        f" {schools}. Si vous dirigez aussi cet établissement, ajoutez-le à votre compte ; sinon, transmettez-lui"
-        " l'e-mail. La clé reste utilisable."
-    )

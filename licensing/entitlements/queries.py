@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db.models import Q
+from django.views.decorators.debug import sensitive_variables
 
 from licensing.entitlements import code_sealing, keys
 from licensing.entitlements.models import ActivationKey, Subscription
@@ -25,6 +26,16 @@ def unseal_key(key: ActivationKey) -> str:
 def find_key(text: str) -> ActivationKey | None:
     """Return the key of a typed or pasted code, or None. For the operator's search. Raises `keys.InvalidKey`."""
     return ActivationKey.objects.filter(sealed_code__in=code_sealing.seal_under_all_keys(keys.parse(text))).first()
+
+
+@sensitive_variables("symbols")
+def get_key(symbols: str) -> ActivationKey | None:
+    """Return the key of twelve symbols, with its giver, school and subscription; None where there is none."""
+    return (
+        ActivationKey.objects.filter(sealed_code__in=code_sealing.seal_under_all_keys(symbols))
+        .select_related("entitlement__collectivity", "school", "subscription")
+        .first()
+    )
 
 
 def at_verified_schools(user: User) -> Q:

@@ -22,6 +22,7 @@ from core.calendar import date_in_paris
 from core.french import school_forms
 from core.tenant_connection import connection
 from core.urls import portal_url
+from licensing.entitlements import mailbox_proof
 from licensing.entitlements.models import EntitlementStatus
 from licensing.entitlements.queries import unseal_key
 from licensing.entitlements.wording import describe_start, format_until
@@ -68,7 +69,12 @@ def build_renderer(messages: Sequence[Message]) -> Callable[[Message], RenderedE
         if allocation is None:
             raise NoLongerDue("L'attribution dont parlait ce message n'existe pas.")
         check_due(message, allocation)
-        return _render(message, allocation, presentation, unseal_key(allocation.key))
+        key = unseal_key(allocation.key)
+        # In what is sent, and only there: whoever reads the office's copy does not read the school's mailbox.
+        proof = (
+            mailbox_proof.sign(allocation.key, message.recipient) if message.recipient == allocation.recipient else ""
+        )
+        return _render(message, allocation, presentation, key, proof=proof)
 
     return render_one
 
@@ -119,18 +125,23 @@ def _render_with(message: Message, key_of: Callable[[Allocation], str]) -> Rende
     return _render(message, allocation, get_office_settings(), key_of(allocation))
 
 
-def _render(message: Message, allocation: Allocation, presentation: OfficeSettings, key: str) -> RenderedEmail:
+def _render(
+    message: Message, allocation: Allocation, presentation: OfficeSettings, key: str, *, proof: str = ""
+) -> RenderedEmail:
+    """Render the message. `proof`: the token that lets its link prove the mailbox; empty in previews."""
     giver = _giver(allocation)
+    # In the fragment, which reaches no server log and no referrer.
+    link = portal_url(f"/cle/#cle={key}{f'&jeton={proof}' if proof else ''}")
     if message.kind == MessageKind.REVOKED:
         email = _build_revoked(allocation, giver, key)
     elif message.kind == MessageKind.REDUCED:
-        email = _build_reduced(allocation, giver, key)
+        email = _build_reduced(allocation, giver, key, link)
     elif message.kind == MessageKind.REMINDER:
-        email = _build_with_key(allocation, giver, key, reminder=True)
+        email = _build_with_key(allocation, giver, key, link, reminder=True)
     elif message.context.get("added") and allocation.key.redeemed_at is not None:
         email = _build_grown(allocation, giver, int(message.context["added"]))
     else:
-        email = _build_with_key(allocation, giver, key, grown=bool(message.context.get("added")))
+        email = _build_with_key(allocation, giver, key, link, grown=bool(message.context.get("added")))
     context = {
         "subject": email.subject,
         "email": email,
@@ -194,7 +205,7 @@ def _provisional_notes(allocation: Allocation, giver: str) -> tuple[str, ...]:
 
 
 def _build_with_key(
-    allocation: Allocation, giver: str, key: str, *, reminder: bool = False, grown: bool = False
+    allocation: Allocation, giver: str, key: str, link: str, *, reminder: bool = False, grown: bool = False
 ) -> KeyEmail:
     units = allocation.units
     licences, school, single = (
@@ -226,16 +237,15 @@ def _build_with_key(
         introduction=introduction,
         key=key,
         button="Activer ma licence" if single else f"Activer mes {licences}",
-        # In the fragment, which reaches no server log and no referrer.
-        address=portal_url(f"/mon-compte/#cle={key}"),
+        address=link,
         steps=(
             (
-                "Ouvrez « Mon compte » sur le portail Pep's par le lien ci-dessus, et connectez-vous ; "
-                "si vous n'avez pas encore de compte, créez-en un avec le profil « Chef d'établissement »."
+                "Ouvrez le lien ci-dessus : créez votre compte avec votre nom et un mot de passe, ou connectez-vous si "
+                "vous en avez un."
             ),
             (
-                "Dans « Mes abonnements », la clé est déjà saisie (sinon, recopiez-la) : validez. "
-                f"Votre compte est crédité et affiche 0/{units}."
+                f"Activez : votre compte est crédité et affiche 0/{units}. Sans ce lien, recopiez la clé dans « Mon "
+                "compte », à « Mes abonnements »."
             ),
             f"Attribuez votre licence à l'enseignant de votre choix : il y accède {_access(allocation)}."
             if single
@@ -275,7 +285,7 @@ def _build_grown(allocation: Allocation, giver: str, added: int) -> KeyEmail:
     )
 
 
-def _build_reduced(allocation: Allocation, giver: str, key: str) -> KeyEmail:
+def _build_reduced(allocation: Allocation, giver: str, key: str, link: str) -> KeyEmail:
     units, school = allocation.units, school_forms(allocation.school.name)
     licences = formatting.pluralize(units, "licence")
     subject = _with_plain_spaces(f"Votre clé Pep's vaut désormais {licences} pour {school.the}")
@@ -296,13 +306,10 @@ def _build_reduced(allocation: Allocation, giver: str, key: str) -> KeyEmail:
         introduction=(reduction, "Ce total remplace celui de notre message précédent ; votre clé reste la même :"),
         key=key,
         button="Activer ma licence" if units == 1 else f"Activer mes {licences}",
-        address=portal_url(f"/mon-compte/#cle={key}"),
+        address=link,
         steps=(
-            "Ouvrez « Mon compte » sur le portail Pep's par le lien ci-dessus, et connectez-vous.",
-            (
-                "Dans « Mes abonnements », la clé est déjà saisie (sinon, recopiez-la) : validez. "
-                f"Votre compte est crédité et affiche 0/{units}."
-            ),
+            "Ouvrez le lien ci-dessus : créez votre compte, ou connectez-vous si vous en avez un.",
+            f"Activez : votre compte est crédité et affiche 0/{units}.",
         ),
         notes=(_ONE_LICENCE,),
     )

@@ -83,8 +83,21 @@ def record_renaming(user: User, *, former_name: str, at: datetime.datetime, by: 
 
 
 def find_account(credentials: dict[str, Any]) -> User | None:
-    """Return the account whose username was typed."""
-    return User.objects.filter(username=str(credentials.get("username", "")).strip().lower()).first()
+    """Return the account whose username was typed, or the only one whose confirmed address was.
+
+    One query, whatever exists. A username comes first: it may look like somebody's address.
+    """
+    typed = str(credentials.get("username", "")).strip().lower()
+    by_username = User.objects.filter(username=typed)
+    if "@" not in typed:
+        return by_username.first()
+    by_address = User.objects.filter(
+        email__iexact=typed, is_active=True, emailaddress__email=typed, emailaddress__verified=True
+    )
+    # A union, so that each branch uses its index. Two of an address are enough to know that it is not one account's.
+    found = list(by_username.union(by_address)[:3])
+    named = next((user for user in found if user.username == typed), None)
+    return named or (found[0] if len(found) == 1 else None)
 
 
 @transaction.atomic

@@ -19,6 +19,7 @@ from accounts.models import AccountEvent, Profile
 from accounts.outbox import is_confirmation_allowed, queue_email
 from core.formatting import add_nonbreaking_spaces, pluralize
 from core.plain_names import MAX_LENGTH
+from web.pending_page import get_pending_page
 
 if TYPE_CHECKING:
     from allauth.account.models import EmailAddress, EmailConfirmationHMAC
@@ -71,7 +72,9 @@ class AccountAdapter(DefaultAccountAdapter):
         return saved
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
-        """Return « Mon compte » for principals and teachers, the home page for others."""
+        """Return the page that waits for the visitor, else « Mon compte », or the home page for others than schools."""
+        if is_portal(request) and (pending := get_pending_page(request)) is not None:
+            return pending.path
         profile = getattr(request.user, "profile", None)
         if is_portal(request) and profile in {Profile.PRINCIPAL, Profile.TEACHER}:
             return reverse("my_account")
@@ -96,9 +99,13 @@ class AccountAdapter(DefaultAccountAdapter):
     @sensitive_variables("credentials")
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
         """Check a password. Raises `ValidationError` where the account, the device or the network has to wait."""
+        typed = str(credentials.get("username", ""))
         account = account_journal.find_account(credentials)
+        if account is not None:
+            # By its address, perhaps: the password is checked under the username.
+            credentials = {**credentials, "username": account.username}
         try:
-            attempt = sign_in_delays.begin(request, str(credentials.get("username", "")), account)
+            attempt = sign_in_delays.begin(request, typed, account)
         except attempt_delays.AttemptTooEarly as refusal:
             request.retry_after = refusal.retry_after  # type: ignore[attr-defined]
             advice = "Mot de passe perdu ? « Mot de passe oublié » vous en fait choisir un autre par e-mail."

@@ -11,6 +11,7 @@ from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 
 from accounts.models import Profile, User
+from accounts.password_rules import describe_password_rules
 from core.plain_names import check_person_name
 from web.generic_forms import ModelForm
 
@@ -82,6 +83,7 @@ class AccountSignUpForm(allauth_forms.SignupForm):
         self.fields["email"].label = "Adresse e-mail"
         self.fields["email"].help_text = "Elle peut servir à plusieurs comptes, comme celle d'une école."
         self.fields["password1"].label = "Mot de passe"
+        self.fields["password1"].help_text = describe_password_rules("password1")
         self.fields["password2"].label = "Confirmation du mot de passe"
         _remove_placeholders(self)
 
@@ -97,11 +99,12 @@ class AccountSignUpForm(allauth_forms.SignupForm):
 
 
 class SignInForm(allauth_forms.LoginForm):
-    """Username and password."""
+    """Username or e-mail address, and password."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["login"].label = "Identifiant"
+        self.fields["login"].help_text = "Ou votre adresse e-mail, si elle n'est celle que d'un seul compte."
         self.fields["login"].widget.attrs |= {"autocapitalize": "none", "spellcheck": "false"}
         self.fields["password"].label = "Mot de passe"
         self.fields["password"].help_text = ""
@@ -116,6 +119,7 @@ class ChangePasswordForm(allauth_forms.ChangePasswordForm):
         super().__init__(*args, **kwargs)
         self.fields["oldpassword"].label = "Mot de passe actuel"
         self.fields["password1"].label = "Nouveau mot de passe"
+        self.fields["password1"].help_text = describe_password_rules("password1")
         self.fields["password2"].label = "Confirmation du nouveau mot de passe"
         _remove_placeholders(self)
 

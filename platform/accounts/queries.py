@@ -32,6 +32,13 @@ def list_confirmed_addresses(user_id: int | None) -> list[str]:
     return list(EmailAddress.objects.filter(user=user_id, verified=True).values_list("email", flat=True))
 
 
+def has_account_with_address(address: str) -> bool:
+    """Return whether an active account has this confirmed address. For whoever proved that they read its mailbox."""
+    return User.objects.filter(
+        email__iexact=address, is_active=True, emailaddress__email=address.lower(), emailaddress__verified=True
+    ).exists()
+
+
 def get_account_state(user: User) -> AccountState:
     """Return the state of an account, in one query."""
     pending = list_pending_addresses().filter(user_id=OuterRef("pk")).values("email")[:1]

@@ -6,11 +6,14 @@ Never an error: « déjà pris » would reveal which accounts exist (docs/decisi
 from __future__ import annotations
 
 import itertools
+import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
+from core.plain_names import MAX_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 #: Usernames per lookup, constant so that timing does not reveal whether the first is free.
 _BATCH_SIZE = 20
 _MAX_LENGTH = 150
+#: As Django validates usernames, and no longer than those that our e-mails repeat.
+_USERNAME = re.compile(rf"[\w.@+-]{{1,{MAX_LENGTH}}}", re.ASCII)
 #: Prefix of the usernames of erased accounts.
 RESERVED_PREFIX = "supprime-"
 
@@ -34,6 +39,19 @@ def generate_variations(requested: str) -> Iterator[str]:
 def is_reserved(requested: str) -> bool:
     """Return whether the username is reserved for erased accounts."""
     return requested.strip().lower().startswith(RESERVED_PREFIX)
+
+
+def propose_username(address: str, first_name: str, last_name: str) -> str:
+    """Return the address as the username of a new account, or « prenom.nom » where another account has it.
+
+    Whoever learns the answer must have proved that the address is theirs.
+    """
+    address = address.strip().lower()
+    if _USERNAME.fullmatch(address) and not User.objects.filter(username=address).exists():
+        return address
+    words = unicodedata.normalize("NFKD", f"{first_name} {last_name}".lower())
+    plain = "".join(letter for letter in words if letter.isascii() and (letter.isalnum() or letter in " -"))
+    return ".".join(plain.split()) or "direction"
 
 
 @transaction.atomic

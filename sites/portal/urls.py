@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from sites.portal import contact, home, lost_key, school_fields, sign_up
+from sites.portal.key_start import views as key_start
 from sites.portal.my_account import licences, page, profile, verification
 from sites.portal.privacy import views
 
@@ -13,6 +14,11 @@ urlpatterns = [
     path("collectivites/", home.office_search, name="office_search"),
     path("inscription/", sign_up.sign_up, name="account_signup"),
     path("inscription/etablissements/", school_fields.school_choices, name="school_choices"),
+    path("cle/", key_start.key_start, name="key_start"),
+    path("cle/ouvrir/", key_start.open_key, name="key_open"),
+    path("cle/compte/", key_start.create_account, name="key_create_account"),
+    path("cle/activer/", key_start.activate_key, name="key_activate"),
+    path("cle/oublier/", key_start.forget, name="key_forget"),
     path("mon-compte/", page.my_account, name="my_account"),
     path("mon-compte/licences/", page.licences_fragment, name="my_account_licences"),
     path("mon-compte/cle/", licences.enter_key, name="my_account_key"),

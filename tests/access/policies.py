@@ -118,6 +118,11 @@ PORTAL = (
         "certificate": "signed in",
         "certificate_print": "signed in",
         "lost_key": "public",
+        "key_start": "public",
+        "key_open": "public",
+        "key_create_account": "public",
+        "key_activate": "signed in",
+        "key_forget": "public",
         "my_account_data": "signed in",
         "my_account_close": "signed in",
     }

@@ -90,6 +90,7 @@ class Migration(migrations.Migration):
                 ("units", models.PositiveIntegerField(verbose_name="licences")),
                 ("issued_at", models.DateTimeField(verbose_name="émise le")),
                 ("exposed_at", models.DateTimeField(blank=True, null=True, verbose_name="connue d'autres depuis le")),
+                ("recipient_changes", models.PositiveSmallIntegerField(db_default=0, default=0, editable=False)),
                 ("redeemed_at", models.DateTimeField(blank=True, null=True, verbose_name="activée le")),
                 ("revoked_at", models.DateTimeField(blank=True, null=True, verbose_name="reprise le")),
                 (

@@ -119,7 +119,8 @@ def get_target_schools(uais: Collection[str], known: Sequence[TargetSchool] = ()
 def lock_existing_allocations(pool: Pool, uais: Collection[str]) -> dict[str, ExistingAllocation]:
     """Lock the active allocations of the schools from the pool, and return them by UAI."""
     locked = Allocation.objects.active().locked().filter(school_id__in_array=uais, pool=pool)
-    return {uai: ExistingAllocation(*rest) for uai, *rest in locked.values_list("school_id", "pk", "key_id", "units")}
+    rows = locked.values_list("school_id", "pk", "key_id", "units", "recipient")
+    return {row[0]: ExistingAllocation(*row[1:]) for row in rows}
 
 
 def pool_exhausted_error(pool: Pool, free: int, units: int, consequence: str) -> PoolExhausted:

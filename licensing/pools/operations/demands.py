@@ -33,6 +33,7 @@ class ExistingAllocation(NamedTuple):
     allocation_id: int
     key_id: int
     units: int
+    recipient: str
 
 
 class CheckedDemand(NamedTuple):

@@ -20,6 +20,7 @@ from core import formatting
 from core.calendar import date_in_paris, start_of_day
 from core.french import school_forms
 from jobs.tasks import defer
+from licensing.entitlements import mailbox_proof
 from licensing.entitlements.models import ActivationKey, available_on
 from licensing.entitlements.queries import unseal_key
 from licensing.exceptions import LicensingError
@@ -144,11 +145,14 @@ def _resend(
         results.append(AllocationActionResult(allocation.pk, refusal))
         if refusal is None:
             due.append(allocation)
+    readdressed = []
     for allocation in due:
         corrected = recipients[allocation.pk]
         if corrected is not None and corrected != allocation.recipient:
             allocation.recipient = corrected
             allocation.save(update_fields=["recipient"])
+            readdressed.append(allocation.key_id)
+    mailbox_proof.void_tokens(readdressed)
     exposed = [one.key_id for one in due if not checks.is_official_mailbox(one.recipient, one.school.email)]
     ActivationKey.objects.filter(pk__in=exposed, exposed_at=None).update(exposed_at=at)
     mailing.cancel(ALLOCATION_TOPIC, [allocation.pk for allocation in due], at)

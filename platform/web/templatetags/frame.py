@@ -12,11 +12,15 @@ from django.urls import NoReverseMatch, resolve, reverse
 from core import formatting
 from core import french as french_words
 from web.access import get_policy
+from web.pending_page import get_pending_page
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from django.http import HttpRequest
+    from django.template import Context
+
+    from web.pending_page import PendingPage
 
 register = template.Library()
 
@@ -75,6 +79,12 @@ def office_menu(request: HttpRequest) -> list[MenuEntry]:
 def french(sentence: object) -> str:
     """Return the sentence with French apostrophes and non-breaking spaces."""
     return french_words.curl_apostrophes(formatting.add_nonbreaking_spaces(str(sentence)))
+
+
+@register.inclusion_tag("web/_pending_page.html", takes_context=True)
+def pending_page_notice(context: Context) -> dict[str, PendingPage | None]:
+    """Show what waits for the visitor once they are signed in; nothing where nothing does."""
+    return {"pending": get_pending_page(context["request"]) if "request" in context else None}
 
 
 @register.filter

@@ -1,3 +1,13 @@
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.http import HttpRequest, HttpResponse
+
 from accounts.models import User
 
+def complete_signup(
+    request: HttpRequest, user: User, email_verification: str | None, success_url: str, signal_kwargs: Any = None
+) -> HttpResponse: ...
+def perform_login(request: HttpRequest, user: User, *, redirect_url: str | None = None) -> HttpResponse: ...
+def setup_user_email(request: HttpRequest, user: User, addresses: list[EmailAddress]) -> EmailAddress | None: ...
 def user_pk_to_url_str(user: User) -> str: ...
