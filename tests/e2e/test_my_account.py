@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from playwright.sync_api import expect
 
@@ -41,22 +39,6 @@ def test_a_full_page_has_no_problems(jaures, site):
     teacher = site.person(session=create_session(site, seat.holder))
     teacher.open("/mon-compte/")
     assert find_problems_at_both_widths(teacher) == []
-
-
-def test_a_mistyped_key_is_reported_at_once_and_a_valid_key_is_grouped(jaures, site):
-    code, _ = jaures.key()
-    page = site.person(session=create_session(site, jaures.principal)).open("/mon-compte/")
-    field = page.get_by_label("Clé d’activation", exact=True)
-    wrong = code[:-1] + next(symbol for symbol in keys.ALPHABET if symbol != code[-1])
-    field.press_sequentially(f"nimes {wrong}".lower())
-    expect(page.locator("[data-key-typo]")).to_contain_text("faute de frappe")
-    field.press("Backspace")
-    field.press_sequentially(code[-1].lower())
-    expect(page.locator("[data-key-typo]")).to_be_hidden()
-    expect(field).to_have_value(shown(code))
-    page.get_by_role("button", name="Activer la clé").click()
-    expect(page.locator("#licences")).to_contain_text("0/3")
-    expect(page.get_by_role("button", name=re.compile("^Copier"))).to_be_visible()
 
 
 def test_a_teacher_is_given_the_key_in_one_click_without_leaving_the_page(jaures, site):

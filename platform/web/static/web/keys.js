@@ -1,4 +1,4 @@
-// The activation key field: groups the key while typing, reports typos at once, and reads the key from a link.
+// The activation key field: reports a typo once the field is left, and reads the key from a link.
 // Optional: the server normalises and checks keys in the same way.
 "use strict";
 
@@ -28,7 +28,7 @@
   const readable = (text) => text.normalize("NFKC").toUpperCase().replace(/[^\p{L}\p{N}]/gu, "");
   const lookalikes = (text) => text.replace(/O/g, "0").replace(/[IL]/g, "1");
 
-  // Return the error of the key typed so far, or an empty text. Not before enough of it is typed.
+  // Return the error of a typed key, or an empty text.
   function typo(text) {
     const written = readable(text);
     if (written.length < LENGTH) return written ? `Il manque des caractères : la clé en compte ${LENGTH} après son préfixe.` : "";
@@ -37,34 +37,25 @@
     return checks(code) ? "" : "Cette clé comporte une faute de frappe : comparez-la à celle de l’e-mail, groupe par groupe.";
   }
 
-  // Group a complete key only; an incomplete one is left alone to keep the caret. An O stays an O: one key in 32 looks
-  // complete one symbol too early, and the letters of the prefix must not become digits.
-  function grouped(text) {
-    const written = readable(text);
-    if (written.length < LENGTH || typo(text)) return text;
-    const prefix = written.slice(0, -LENGTH);
-    const code = written.slice(-LENGTH);
-    return [prefix, code.slice(0, 4), code.slice(4, 8), code.slice(8)].filter(Boolean).join("-");
-  }
-
   function say(field, sentence) {
     const place = field.form.querySelector("[data-key-typo]");
     if (!place) return;
     place.textContent = sentence;
     place.hidden = !sentence;
     field.classList.toggle("is-invalid", Boolean(sentence));
+    if (sentence) field.setAttribute("aria-invalid", "true");
+    else field.removeAttribute("aria-invalid");
   }
 
+  const isKey = (field) => field instanceof HTMLInputElement && "key" in field.dataset;
+
+  // While typing nothing is reported, as what is typed so far is no key yet, and nothing is rewritten: neither dashes nor
+  // the caret move. An error that was reported goes with the next letter.
   document.addEventListener("input", (event) => {
-    const field = event.target;
-    if (!(field instanceof HTMLInputElement) || !("key" in field.dataset)) return;
-    if (field.selectionStart === field.value.length) field.value = grouped(field.value);
-    // While typing, report only certain errors: 12 symbols or more that cannot be a key.
-    say(field, readable(field.value).length < LENGTH ? "" : typo(field.value));
+    if (isKey(event.target)) say(event.target, "");
   });
   document.addEventListener("change", (event) => {
-    const field = event.target;
-    if (field instanceof HTMLInputElement && "key" in field.dataset) say(field, typo(field.value));
+    if (isKey(event.target)) say(event.target, typo(event.target.value));
   });
 
   document.addEventListener("click", async (event) => {
@@ -84,7 +75,9 @@
 
   // A link holds its key in the URL fragment, which is not sent to the server or logged. It is removed from the address
   // bar at once and kept in sessionStorage, to survive a sign-in.
+  // The page of a key posts its link instead (key-start.js).
   function takeFromLink() {
+    if (document.querySelector("[data-key-link]")) return;
     const match = /^#cle=([^&]+)$/.exec(window.location.hash);
     if (match) {
       sessionStorage.setItem(STASH, decodeURIComponent(match[1]));
@@ -95,7 +88,7 @@
     if (!field || !waiting) return;
     sessionStorage.removeItem(STASH);
     if (field.value) return;
-    field.value = grouped(waiting);
+    field.value = waiting;
     say(field, typo(waiting));
     field.focus();
   }
