@@ -14,7 +14,7 @@ import operator
 from typing import TYPE_CHECKING
 
 from django.db import connection
-from django.db.models import DateTimeField, F, Func, Q
+from django.db.models import Case, DateTimeField, F, Func, Q, When
 
 from core.search_terms import cut_search
 from schools import uai
@@ -41,6 +41,8 @@ class _Unindexed(Func):
 # The same order, without an index: PostgreSQL must filter first and sort afterwards.
 _ORDER_BY_SORT = (_Unindexed(F("closed_at")).asc(nulls_first=True), "name_folded", "uai")
 _SORT_LIMIT = 2_500
+#: Rank of a school's level, by its type in the directory.
+_LEVEL = Case(When(type="Ecole", then=0), When(type="Collège", then=1), When(type="Lycée", then=2), default=3)
 
 # Words below three letters have no trigram: they match word prefixes only, where the leading space counts.
 _MAX_SHORT = 2
@@ -58,8 +60,10 @@ def find_by_uai(text: str) -> School | None:
     return School.objects.filter(pk=code).first() if uai.is_valid(code) else None
 
 
-def search(text: str, *, among: QuerySet[School] | None = None) -> QuerySet[School]:
+def search(text: str, *, among: QuerySet[School] | None = None, by_level: bool = False) -> QuerySet[School]:
     """Return the schools that match `text`, ordered; within `among`, or within all.
+
+    `by_level`: écoles before collèges, and these before lycées; only where few enough match to be sorted.
 
     A UAI, even in lower case or without its leading zero, matches that school only. Otherwise every word must match
     name, commune, postal code or UAI: by prefix; where that finds nothing, by substring; then with spelling correction.
@@ -76,17 +80,17 @@ def search(text: str, *, among: QuerySet[School] | None = None) -> QuerySet[Scho
     if not terms:
         return schools.none()
     with _index_scans_only():
-        found = _first_match(terms, schools)
+        found = _first_match(terms, schools, by_level=by_level)
     return schools.none() if found is None else found
 
 
-def _first_match(terms: list[str], schools: QuerySet[School]) -> QuerySet[School] | None:
+def _first_match(terms: list[str], schools: QuerySet[School], *, by_level: bool) -> QuerySet[School] | None:
     for condition in (_all_words(terms, _prefix_filter), _all_words(terms, _substring_filter)):
-        found = _order_by_size(schools.filter(condition))
+        found = _order_by_size(schools.filter(condition), by_level=by_level)
         if found is not None:
             return found
     corrected = _corrected_filter(terms)
-    return None if corrected is None else _order_by_size(schools.filter(corrected))
+    return None if corrected is None else _order_by_size(schools.filter(corrected), by_level=by_level)
 
 
 @contextlib.contextmanager
@@ -118,12 +122,14 @@ def list_communes() -> frozenset[str]:
     return frozenset(School.objects.exclude(commune_folded="").values_list("commune_folded", flat=True).distinct())
 
 
-def _order_by_size(schools: QuerySet[School]) -> QuerySet[School] | None:
+def _order_by_size(schools: QuerySet[School], *, by_level: bool) -> QuerySet[School] | None:
     """Order the schools by the expression that is fast for their number; None where there is none."""
     number = schools.values("pk")[: _SORT_LIMIT + 1].count()
     if not number:
         return None
-    return schools.order_by(*(_ORDER_BY_SORT if number <= _SORT_LIMIT else DEFAULT_ORDER))
+    if number > _SORT_LIMIT:
+        return schools.order_by(*DEFAULT_ORDER)
+    return schools.order_by(*([_LEVEL] if by_level else []), *_ORDER_BY_SORT)
 
 
 def _prefix_filter(word: str) -> Q:

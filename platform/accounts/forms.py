@@ -131,6 +131,15 @@ class ChangePasswordForm(allauth_forms.ChangePasswordForm):
         return password
 
 
+class NewPasswordForm(allauth_forms.ResetPasswordKeyForm):
+    """The new password of a reset, twice."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password1"].help_text = describe_password_rules("password1")
+        _remove_placeholders(self)
+
+
 class PasswordResetRequestForm(forms.Form):
     """Accept any address: the page does not reveal whether an account has it."""
 

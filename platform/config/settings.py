@@ -250,6 +250,7 @@ ACCOUNT_FORMS = {
     "login": "accounts.forms.SignInForm",
     "signup": "sites.portal.sign_up.SignUpForm",
     "change_password": "accounts.forms.ChangePasswordForm",
+    "reset_password_from_key": "accounts.forms.NewPasswordForm",
 }
 
 # None: counted in the database instead, by accounts.sign_in_delays and accounts.rate_limits. The other gives a 429.

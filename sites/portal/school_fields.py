@@ -28,7 +28,11 @@ MAX_CANDIDATES = 12
 
 def find_candidates(text: str, chosen: str = "") -> list[School]:
     """Return the schools that match `text`, preceded by the one already chosen."""
-    found = list(queries.search(text).exclude(state=SchoolState.CLOSED)[: MAX_CANDIDATES + 1]) if text.strip() else []
+    found = (
+        list(queries.search(text, by_level=True).exclude(state=SchoolState.CLOSED)[: MAX_CANDIDATES + 1])
+        if text.strip()
+        else []
+    )
     if chosen and all(school.pk != chosen for school in found):
         found = [*School.objects.filter(pk=chosen), *found]
     return found

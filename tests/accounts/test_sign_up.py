@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from allauth.account.models import EmailAddress
 from django.urls import reverse
@@ -89,6 +91,39 @@ def test_the_school_list_follows_the_typed_text(portal):
     assert f'value="{school.uai}"' in page
     assert "<html" not in page
     assert "Aucun établissement" in portal.get("/inscription/etablissements/", {"school_query": "zzz"}).content.decode()
+
+
+def test_schools_are_listed_before_colleges_and_lycees(portal):
+    for kind, name in (("Lycée", "A Jaurès"), ("Collège", "B Jaurès"), ("EREA", "C Jaurès"), ("Ecole", "D Jaurès")):
+        SchoolFactory(type=kind, name=name)
+    page = portal.get("/inscription/etablissements/", {"school_query": "jaures"}).content.decode()
+    assert re.findall(r"[ABCD] Jaurès", page) == ["D Jaurès", "B Jaurès", "A Jaurès", "C Jaurès"]
+
+
+def test_the_guide_s_sentence_stands_beside_the_list_of_schools(portal):
+    page = portal.get("/inscription/").content.decode()
+    assert "Les professeurs qui auront renseigné le même établissement dans leur compte « Enseignant »" in page
+
+
+def test_an_invalid_form_begins_with_a_summary_that_links_to_each_field(portal):
+    page = sign_up(portal, first_name="", uai="").content.decode()
+    summary = page[page.index("error-summary") : page.index("<form", page.index("error-summary"))]
+    assert re.findall(r'href="#(\w+)"', summary) == ["id_first_name", "id_school_query"]
+    assert all(f'id="{name}"' in page for name in ("id_first_name", "id_school_query"))
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("/connexion/", {"login": "personne", "password": "faux"}),
+        ("/contact/", {"name": ""}),
+        ("/cle-non-recue/", {"uai": ""}),
+    ],
+)
+def test_the_other_forms_of_visitors_begin_with_a_summary_too(portal, path, data):
+    page = portal.post(path, data).content.decode()
+    assert page.count("error-summary") == 1
+    assert page.index("error-summary") < page.index("<form", page.index("<main"))
 
 
 def test_an_email_may_serve_several_accounts_without_revealing_them(portal):

@@ -72,7 +72,7 @@ def test_a_principal_with_a_typed_school_joins_the_directorys_by_activating(jaur
     code, _ = jaures.key()
     browser = as_(principal)
     answer = browser.post(f"{PAGE}cle/", {"cle": code})
-    assert "le rejoindre et activer la clé" in visible_text(answer)
+    assert "la choisir et activer" in visible_text(answer)
     answer = browser.post(f"{PAGE}etablissement/rejoindre/", {"uai": jaures.school.uai, "cle": code}, follow=True)
     assert "0/3" in visible_text(answer)
     assert [(a.school, a.verified_by) for a in principal.affiliations.all()] == [(jaures.school, "key")]
