@@ -17,6 +17,7 @@ from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
 from api.tokens import MAX_NAME_LENGTH
 from collectivities.models import OfficeSettings, PortfolioSchool, Role
 from core.calendar import date_in_paris
+from core.phone_numbers import clean_phone
 from core.plain_names import check_no_address, check_person_name
 from schools import uai
 from tenants import identifiers
@@ -166,13 +167,28 @@ class SettingsForm(ModelForm[OfficeSettings]):
 
     class Meta:
         model = OfficeSettings
-        fields: ClassVar = ["sender_name", "reply_to", "signature"]
+        fields: ClassVar = ["sender_name", "contact_name", "contact_phone", "reply_to", "signature"]
         help_texts: ClassVar = {
             "sender_name": "Ce que le chef d'établissement lit comme expéditeur : « Ville de Nîmes – Éducation ».",
-            "reply_to": "Où arrivent les réponses aux e-mails qui portent les clés.",
-            "signature": "En bas de chaque e-mail : service, nom, téléphone.",
+            "contact_name": "Chaque e-mail qui porte une clé dit qui répond aux questions, et à quel numéro.",
+            "reply_to": "Où arrivent les réponses à ces e-mails. Vide : chez le premier gestionnaire du bureau.",
+            "signature": "En bas de chaque e-mail : le service, son adresse.",
         }
-        widgets: ClassVar = {"signature": forms.Textarea(attrs={"rows": 4})}
+        widgets: ClassVar = {
+            "contact_name": forms.TextInput(attrs={"autocomplete": "off"}),
+            "contact_phone": forms.TextInput(attrs={"type": "tel", "autocomplete": "off"}),
+            "signature": forms.Textarea(attrs={"rows": 4}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("contact_name", "contact_phone"):
+            self.fields[name].required = True
+        self.fields["contact_name"].validators.append(check_person_name)
+
+    def clean_contact_phone(self) -> str:
+        """Return the number in its usual form. Raises `ValidationError`."""
+        return clean_phone(self.cleaned_data["contact_phone"])
 
 
 class SchoolContactForm(ModelForm[PortfolioSchool]):

@@ -81,6 +81,8 @@ def accept_request(
         slug=slug,
         key_prefix=key_prefix,
         manager_email=request.email,
+        contact_name=request.applicant,
+        contact_phone=request.phone,
         by=by,
         at=at,
     )

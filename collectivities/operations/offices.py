@@ -30,10 +30,13 @@ def open_office(
     at: datetime.datetime,
     slug: str = "",
     key_prefix: str = "",
+    contact_name: str = "",
+    contact_phone: str = "",
 ) -> Collectivity:
     """Open a collectivity's office and invite its first manager, all or nothing; return the collectivity.
 
-    `slug` and `key_prefix` are derived from the name where they are empty. Each attempt waits at most a second for
+    `contact_name` and `contact_phone`: whom schools ask about their keys, until the settings say otherwise. `slug` and
+    `key_prefix` are derived from the name where they are empty. Each attempt waits at most a second for
     locks; there are a few attempts. Raises `OpeningRefused`.
     """
     problems: dict[str, str] = {}
@@ -52,7 +55,9 @@ def open_office(
     def open_once() -> Collectivity:
         collectivity = provisioning.provision(planned, snapshot, at=at)
         with tenant_context(collectivity):
-            OfficeSettings.objects.create(sender_name=collectivity.name[:100])
+            OfficeSettings.objects.create(
+                sender_name=collectivity.name[:100], contact_name=contact_name[:60], contact_phone=contact_phone
+            )
             audit_log.record(
                 action="office.opened",
                 by=by,

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-_LABELS = {"sender_name": "nom de l'expéditeur", "reply_to": "adresse de réponse", "signature": "signature"}
+_LABELS = {
+    "sender_name": "nom de l'expéditeur",
+    "reply_to": "adresse de réponse",
+    "contact_name": "personne à joindre",
+    "contact_phone": "téléphone",
+    "signature": "signature",
+}
 
 
 @transaction.atomic
@@ -24,8 +30,10 @@ def set_presentation(
     sender_name: str,
     reply_to: str,
     signature: str,
-    by: User,
+    by: User | None,
     at: datetime.datetime,
+    contact_name: str = "",
+    contact_phone: str = "",
     logo: bytes | None = None,
     without_logo: bool = False,
 ) -> OfficeSettings:
@@ -36,6 +44,8 @@ def set_presentation(
     values = {
         "sender_name": " ".join(sender_name.split()),
         "reply_to": clean_email(reply_to) if reply_to.strip() else "",
+        "contact_name": " ".join(contact_name.split()),
+        "contact_phone": contact_phone.strip(),
         "signature": signature.strip().replace("\r\n", "\n"),
     }
     # Before the lock: it takes some tenths of a second.

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from collectivities.models import AuditEntry
+from collectivities.office_contact import describe_contact, get_office_contact
 from collectivities.queries import get_office_settings
 from core import formatting
 from core.calendar import date_in_paris
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from collectivities.models import OfficeSettings
+    from collectivities.office_contact import OfficeContact
     from mailing.models import Message
 
 #: Shown instead of the key in previews.
@@ -63,6 +65,7 @@ def build_renderer(messages: Sequence[Message]) -> Callable[[Message], RenderedE
     """Load the allocations of all these messages in two queries, and return a function that renders each."""
     allocations = _load_allocations(messages)
     presentation = get_office_settings()
+    contact = get_office_contact(presentation)
 
     def render_one(message: Message) -> RenderedEmail:
         allocation = allocations.get(message.topic_id or 0)
@@ -74,7 +77,7 @@ def build_renderer(messages: Sequence[Message]) -> Callable[[Message], RenderedE
         proof = (
             mailbox_proof.sign(allocation.key, message.recipient) if message.recipient == allocation.recipient else ""
         )
-        return _render(message, allocation, presentation, key, proof=proof)
+        return _render(message, allocation, presentation, contact, key, proof=proof)
 
     return render_one
 
@@ -122,11 +125,18 @@ def _load_allocations(messages: Sequence[Message]) -> dict[int, Allocation]:
 
 def _render_with(message: Message, key_of: Callable[[Allocation], str]) -> RenderedEmail:
     allocation = _load_allocations([message])[message.topic_id or 0]
-    return _render(message, allocation, get_office_settings(), key_of(allocation))
+    presentation = get_office_settings()
+    return _render(message, allocation, presentation, get_office_contact(presentation), key_of(allocation))
 
 
 def _render(
-    message: Message, allocation: Allocation, presentation: OfficeSettings, key: str, *, proof: str = ""
+    message: Message,
+    allocation: Allocation,
+    presentation: OfficeSettings,
+    contact: OfficeContact,
+    key: str,
+    *,
+    proof: str = "",
 ) -> RenderedEmail:
     """Render the message. `proof`: the token that lets its link prove the mailbox; empty in previews."""
     giver = _giver(allocation)
@@ -148,7 +158,7 @@ def _render(
         "giver": giver,
         # The same URL for all recipients: it cannot be used for tracking.
         "logo": _logo(allocation, presentation),
-        "reply_to": presentation.reply_to,
+        "contact": describe_contact(contact, giver),
         "signature": presentation.signature.strip(),
         "portal": portal_url(),
     }
@@ -157,7 +167,7 @@ def _render(
         text=render_to_string("pools/emails/email.txt", context).strip() + "\n",
         html=render_to_string("pools/emails/email.html", context),
         from_name=presentation.sender_name or giver,
-        reply_to=presentation.reply_to,
+        reply_to=contact.email,
     )
 
 

@@ -120,7 +120,8 @@ class DemoScenario:
         self._create_operator()
         for collectivity, username, first_name in ((NIMES, "nora", "Nora"), (GARD, "gilles", "Gilles")):
             email = f"{username}@{collectivity['slug']}-demo.example"
-            office = open_office(**collectivity, manager_email=email, by=None, at=timezone.now())
+            contact = {"contact_name": f"{first_name} Delmas", "contact_phone": "04 66 00 00 00"}
+            office = open_office(**collectivity, **contact, manager_email=email, by=None, at=timezone.now())
             self.offices[office.slug] = office
             self._join(office, email, username, first_name, "Delmas")
             self.print_line(f"   {office.name} : {office.slug}.{settings.BASE_DOMAIN}, gestionnaire « {username} ».")

@@ -130,7 +130,8 @@ def test_htmx_leads_the_whole_page_to_the_confirmation(browser):
 
 def test_only_another_reply_address_asks_for_confirmation(browser):
     assert browser.get("/reglages/").status_code == 200
-    fields = {"sender_name": "Ville de Nîmes", "reply_to": "", "signature": ""}
+    fields = {"sender_name": "Ville de Nîmes", "contact_name": "Nora Delmas", "contact_phone": "0466000000"}
+    fields |= {"reply_to": "", "signature": ""}
     assert browser.post("/reglages/", fields)["Location"] == "/reglages/"
     page = browser.post("/reglages/", fields | {"reply_to": "voleur@exemple.example", "signature": "Le service"})
     assert asks_for_confirmation(page)

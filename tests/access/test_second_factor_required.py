@@ -229,7 +229,9 @@ def test_requiring_it_twice_is_recorded_once(nimes):
 def test_changing_the_email_settings_keeps_the_requirement(office, asked):
     manager = create_member(Role.MANAGER)
     enable_second_factor(manager.user)
-    office("nimes", manager.user).post("/reglages/", {"sender_name": "Ville de Nîmes"})
+    office("nimes", manager.user).post(
+        "/reglages/", {"sender_name": "Ville de Nîmes", "contact_name": "Nora", "contact_phone": "0466000000"}
+    )
     assert OfficeSettings.objects.get().second_factor_required
 
 

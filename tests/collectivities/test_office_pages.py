@@ -187,6 +187,26 @@ def test_the_invitation_does_not_reveal_accounts_with_the_same_email(office, lin
 # --- Settings --------------------------------------------------------------------------------------------------------
 
 
+CONTACT = {"contact_name": "Nora Delmas", "contact_phone": "+33 (0)4.66.00.00.00"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("contact_name", ""), ("contact_phone", ""), ("contact_phone", "au standard"), ("contact_name", "www.exemple.fr")],
+)
+def test_the_settings_ask_whom_schools_may_call(bureau, field, value):
+    answer = bureau.post("/reglages/", CONTACT | {"sender_name": "Ville de Nîmes", field: value})
+    assert answer.context["form"].errors.keys() == {field}
+    assert not OfficeSettings.objects.filter(contact_name="Nora Delmas").exists()
+
+
+def test_the_number_is_stored_as_it_is_usually_written(bureau):
+    bureau.post("/reglages/", CONTACT | {"sender_name": "Ville de Nîmes"})
+    stored = OfficeSettings.objects.get()
+    assert (stored.contact_name, stored.contact_phone) == ("Nora Delmas", "04 66 00 00 00")
+    assert "personne à joindre, téléphone" in AuditEntry.objects.get(action="settings.changed").summary
+
+
 def picture(size=(1200, 900), form="JPEG"):
     out = io.BytesIO()
     Image.effect_noise(size, 90).convert("RGB").save(out, form)
@@ -194,7 +214,7 @@ def picture(size=(1200, 900), form="JPEG"):
 
 
 def test_a_logo_is_reencoded_and_served_publicly(bureau, office):
-    fields = {"sender_name": "Ville de Nîmes", "reply_to": "ecoles@nimes.example", "signature": "Le service"}
+    fields = CONTACT | {"sender_name": "Ville de Nîmes", "reply_to": "ecoles@nimes.example", "signature": "Le service"}
     bureau.post("/reglages/", fields | {"logo": SimpleUploadedFile("logo.jpg", picture())})
     stored = bytes(OfficeSettings.objects.get().logo)
     assert len(stored) <= 200 * 1024
@@ -210,7 +230,7 @@ def test_a_logo_is_reencoded_and_served_publicly(bureau, office):
 
 @pytest.mark.parametrize("upload", [b"<svg onload='alert(1)'/>", b"\x89PNG\r\n\x1a\n tronqu\xc3\xa9", picture()[:400]])
 def test_an_invalid_image_is_refused_and_nothing_is_saved(bureau, upload):
-    answer = bureau.post("/reglages/", {"sender_name": "N", "logo": SimpleUploadedFile("logo.png", upload)})
+    answer = bureau.post("/reglages/", CONTACT | {"sender_name": "N", "logo": SimpleUploadedFile("logo.png", upload)})
     assert "pas une image lisible" in answer.content.decode()
     assert not OfficeSettings.objects.filter(sender_name="N").exists()
 

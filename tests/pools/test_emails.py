@@ -19,6 +19,7 @@ from mailing import kinds
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory
+from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory
 from tests.html import collapse
 from tests.pools.actions import allocate_units, mark_redeemed, mark_sent
@@ -31,6 +32,8 @@ def pool(nimes):
         defaults={
             "sender_name": "Éducation – Ville de Nîmes",
             "reply_to": "education@nimes.example",
+            "contact_name": "Nora Delmas",
+            "contact_phone": "04 66 00 00 00",
             "signature": "Le service de l'éducation\n04 66 00 00 00",
         },
     )
@@ -86,7 +89,8 @@ def test_the_key_in_the_order_of_the_screen(pool, school, rendered):
         "2. Activez",
         "0/3",
         "3. Attribuez une licence à chaque enseignant",
-        "Répondez à cet e-mail : Ville de Nîmes vous lira (education@nimes.example)",
+        "Une question ? Nora Delmas (Ville de Nîmes) vous répond au 04 66 00 00 00, ou en réponse à cet e-mail",
+        "(education@nimes.example).",
         "Le service de l'éducation\n04 66 00 00 00",
     ]
     assert sorted(in_order, key=text.index) == in_order
@@ -258,3 +262,45 @@ def test_what_people_wrote_is_escaped(pool, rendered):
     mail = rendered()
     assert "<b>Jean" not in mail.html
     assert "École <b>Jean</b> & Fils" in mail.text
+
+
+# --- Whom to ask ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["key", "reminder", "revoked", "reduced", "grown"])
+def test_every_letter_names_a_contact_with_a_telephone_and_is_answered_by_them(pool, school, rendered, kind):
+    allocation = allocate_units(pool, school, units=3)
+    if kind == "reminder":
+        mark_sent()
+        operations.remind(allocation_id=allocation.pk, by=None, at=TERM)
+    elif kind == "revoked":
+        mark_sent()
+        operations.revoke(allocation_id=allocation.pk, by=None, at=TERM)
+    elif kind == "reduced":
+        mark_sent()
+        operations.reduce(pool_id=pool.pk, uai=school.pk, units=2, by=None, at=TERM)
+    elif kind == "grown":
+        mark_redeemed(allocation, PrincipalFactory())
+        allocate_units(pool, school, units=2)
+    mail = rendered()
+    for part in (mail.text, unescape(mail.html)):
+        text = " ".join(part.replace("\u00a0", " ").split())
+        assert "Nora Delmas (Ville de Nîmes) vous répond au 04 66 00 00 00" in text
+    assert mail.reply_to == "education@nimes.example"
+
+
+def test_an_office_without_settings_is_answered_for_by_its_first_manager(nimes, school, rendered):
+    pool = orders.grant(collectivity=nimes, licences=100, reason="Essai", by=None, at=TERM)
+    user = UserFactory(first_name="Awa", last_name="Diop", email="awa@nimes.example", phone="04 66 11 11 11")
+    MemberFactory(user=UserFactory(), roles=["viewer"])
+    MemberFactory(user=user, roles=["manager"])
+    allocate_units(pool, school, units=3)
+    mail = rendered()
+    assert "Awa Diop (Ville de Nîmes) vous répond au 04 66 11 11 11" in mail.text
+    assert mail.reply_to == "awa@nimes.example"
+
+
+def test_a_letter_without_any_number_gives_that_of_pep_s(nimes, school, rendered):
+    pool = orders.grant(collectivity=nimes, licences=100, reason="Essai", by=None, at=TERM)
+    allocate_units(pool, school, units=3)
+    assert "Adressez-vous à Ville de Nîmes. Le service Pep's répond au 08 25 82 01 11." in rendered().text
