@@ -64,6 +64,8 @@ def list_doors(world: SecretWorld) -> list[Door]:
         Door("session", ("accounts_session",), thief.is_signed_in, tuple(world.open_sessions)),
         Door("password", ("accounts_user.password",), thief.signs_in, (world.get("password of operator"),)),
         Door("pupil", ("classes_pupilaccount.password",), thief.signs_in_as_pupil, (world.pupil.password,)),
+        # Before the key, which is redeemed at the next door.
+        Door("mailbox", ("accounts_session", "entitlements_activationkey"), thief.proves_mailbox, (world.proof,)),
         Door("key", ("entitlements_activationkey",), thief.redeems, (world.unredeemed, world.unsent)),
         Door("invitation", ("collectivities_invitation",), thief.joins, (world.invitation,)),
         Door("hand-over", ("schools_principalrequest",), thief.takes_school_over, (world.handover,)),
@@ -102,6 +104,12 @@ class Thief:
     def signs_in_as_pupil(self, value: str) -> bool:
         form = {"login": self.world.pupil.login, "password": value}
         return browse().post("/eleve/", form).status_code == 302
+
+    def proves_mailbox(self, value: str) -> bool:
+        """The value as the token of the letter, by somebody who knows the key itself."""
+        browser = browse()
+        browser.post("/cle/ouvrir/", {"cle": self.world.unredeemed, "jeton": value})
+        return "Créer mon compte et activer" in browser.get("/cle/").content.decode()
 
     def asks_as_program(self, value: str) -> bool:
         headers = {"Authorization": f"Bearer {value}"}

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _API_TOKEN = re.compile(r"peps_api_[\w-]{43}")
 _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]+")
 _TOTP_SECRET = re.compile(r'second-factor-secret">([A-Z2-7 ]+)<')
+_KEY_LINK = re.compile(r"/cle/#cle=([\w-]+)&jeton=(\S+)")
 _PUPIL = re.compile(r'name="etat" value="([0-9a-f]+)"')
 
 
@@ -90,6 +91,7 @@ class SecretWorld:
         self.teach()
         self.forget_a_password()
         self.run_worker()
+        self.open_a_letter()
         self.queue_one_more_key()
         self.enter_the_application()
 
@@ -268,6 +270,17 @@ class SecretWorld:
         assert process.returncode == 0, self.log
         assert self.unredeemed[-4:] in str([message.content for message in self.sink.received])
         assert self.receiver.received
+
+    def open_a_letter(self) -> None:
+        """Somebody who reads the school's mailbox opens the link of its key, and leaves it there."""
+        letters = [sent.email.get_body(("plain",)).get_content() for sent in self.sink.received]
+        links = [_KEY_LINK.search(text) for text in letters]
+        self.proof = next(link[2] for link in links if link and link[1].replace("-", "").endswith(self.unredeemed))
+        self.keep("proof of a mailbox", self.proof)
+        browser = HostClient(settings.BASE_DOMAIN)
+        browser.post("/cle/ouvrir/", {"cle": self.unredeemed, "jeton": self.proof})
+        assert "Créer mon compte et activer" in browser.get("/cle/").content.decode()
+        self.keep_session(browser, "reader of the mailbox")
 
     def queue_one_more_key(self) -> None:
         """An e-mail with a key that has not left yet."""
