@@ -10,21 +10,9 @@ import functools
 import threading
 
 import pytest
-from allauth.account.models import EmailAddress
-from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 
-from accounts.models import User
-from licensing.entitlements import (
-    code_sealing,
-    exceptions,
-    first_activation,
-    key_minting,
-    keys,
-    mailbox_proof,
-    operations,
-    seat_holders,
-)
+from licensing.entitlements import code_sealing, exceptions, key_minting, keys, operations, seat_holders
 from licensing.entitlements.key_units import grow_many
 from licensing.entitlements.models import ActivationKey, Seat, SeatEvent, Subscription
 from licensing.exceptions import LicensingError
@@ -365,40 +353,3 @@ def test_a_refused_claim_says_why(committing, committed_jaures):
     operations.claim(code=code, by=TeacherFactory(), at=TERM)
     with pytest.raises(exceptions.NoSeatLeft, match="La seule licence de cet abonnement est déjà attribuée"):
         operations.claim(code=code, by=TeacherFactory(), at=TERM)
-
-
-# --- The letter's link ----------------------------------------------------------------------------------------------
-
-
-def create_from_letter(code, key, number):
-    person = first_activation.NewPrincipal(f"Camille {number}", "Martin", make_password("trois-petits-chats"))
-    return first_activation.create_account_and_redeem(
-        code=code, token=mailbox_proof.sign(key, "ce.0300001a@exemple.example"), person=person, host="h", at=TERM
-    )
-
-
-def test_eight_people_who_use_one_letter_at_once_make_one_account(committing, committed_jaures):
-    code, key = committed_jaures.key()
-    outcomes = run_concurrently(
-        committing.schema_name,
-        [functools.partial(create_from_letter, code, key, number) for number in range(8)],
-        expected_errors=LicensingError,
-    )
-    assert refusals(outcomes) == ["KeyAlreadyRedeemed"] * 7
-    assert Subscription.objects.count() == 1
-    # Who came late left nothing: no account, no address, no school.
-    assert User.objects.filter(last_name="Martin").count() == 1
-    assert EmailAddress.objects.count() == 1
-    assert Affiliation.objects.filter(user__last_name="Martin").count() == 1
-
-
-def test_a_letter_and_two_tabs_of_an_account_redeem_its_key_once(committing, committed_jaures):
-    code, key = committed_jaures.key()
-    redeem = functools.partial(operations.redeem, code=code, by=committed_jaures.principal, at=TERM)
-    outcomes = run_concurrently(
-        committing.schema_name,
-        [redeem, functools.partial(create_from_letter, code, key, 1), redeem],
-        expected_errors=LicensingError,
-    )
-    assert refusals(outcomes) == ["KeyAlreadyRedeemed"] * 2
-    assert Subscription.objects.get().seats.count() == 3

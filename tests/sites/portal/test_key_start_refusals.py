@@ -111,7 +111,7 @@ def test_another_account_learns_not_who_redeemed_the_key(as_, letter, jaures):
     assert "par un autre compte" in get_text(open_link(browser, letter[1]))
 
 
-def test_the_principal_of_another_school_is_told_to_pass_the_letter_on(as_, letter):
+def test_the_principal_of_another_school_is_asked_to_pass_the_letter_on(as_, letter):
     user = PrincipalFactory()
     AffiliationFactory(user=user, school=SchoolFactory(name="École Pagnol", commune="Alès"))
     browser = as_(user)
@@ -123,11 +123,11 @@ def test_the_principal_of_another_school_is_told_to_pass_the_letter_on(as_, lett
     assert user.affiliations.count() == 1
 
 
-def test_a_teacher_is_told_that_the_school_s_head_activates_first(as_, letter):
+def test_a_teacher_reads_that_the_school_s_head_activates_first(as_, letter):
     assert "n'a pas encore activé cette clé" in get_text(open_link(as_(TeacherFactory()), letter[1]))
 
 
-def test_an_agent_is_told_which_account_a_key_needs(as_, letter):
+def test_an_agent_reads_which_account_a_key_needs(as_, letter):
     assert "Une clé s'active depuis un compte « Chef d'établissement »" in get_text(
         open_link(as_(UserFactory()), letter[1])
     )
