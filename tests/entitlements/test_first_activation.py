@@ -1,4 +1,4 @@
-"""Invariant 2 under real threads: however many use one letter at once, it makes one account and redeems its key once."""
+"""Invariant 2 under real threads: one letter, however many use it at once, makes one account."""
 
 from __future__ import annotations
 

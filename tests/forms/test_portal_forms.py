@@ -34,6 +34,7 @@ from tests.forms.walk import FormWalk
 from tests.guide.scenario import create_browser
 from tests.host_client import HostClient
 from tests.schools import principals
+from tests.sites.portal.key_letter import send_key
 from tests.sites.portal.shop_buyer import ShopBuyer
 
 ACCOUNT = "/mon-compte/"
@@ -52,6 +53,7 @@ def test_each_control_of_the_portal_is_read(nimes, can_sign_in):
     with marked_templates():
         walk_public_pages(walk)
         walk_accounts(walk, can_sign_in)
+        walk_letters(walk, nimes, can_sign_in)
         walk_my_account(walk, nimes)
         walk_shop(walk)
         walk_classes(walk, nimes)
@@ -67,6 +69,24 @@ def walk_public_pages(walk):
     walk.open(visitor, "/boutique/?classes=3")
     walk.post(visitor, "/inscription/", {"school_query": "jaures", "rechercher": "1"})
     walk.post(visitor, "/cle-non-recue/", {"school_query": "jaures", "rechercher": "1"})
+
+
+def walk_letters(walk, nimes, can_sign_in):
+    """The page of a key: to a visitor, to one whose mailbox has an account, to principals with and without school."""
+    school = SchoolFactory(email="ce.0300001a@exemple.example")
+    member = PrincipalFactory()
+    AffiliationFactory(user=member, school=school)
+    _walk_letter(walk, HostClient(settings.BASE_DOMAIN), nimes, school)
+    for user in (PrincipalFactory(), member):
+        _walk_letter(walk, create_browser(user), nimes, school)
+    can_sign_in(PrincipalFactory(email=school.email))
+    _walk_letter(walk, HostClient(settings.BASE_DOMAIN), nimes, school)
+
+
+def _walk_letter(walk, browser, nimes, school):
+    # A key of its own: forms that are sent may redeem it.
+    _, link = send_key(nimes, school)
+    walk.post(browser, "/cle/ouvrir/", {"cle": link.code, "jeton": link.token})
 
 
 def walk_accounts(walk, can_sign_in):
