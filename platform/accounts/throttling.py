@@ -63,9 +63,9 @@ def get_network(address: str) -> str:
     return str(parsed)
 
 
-def count_attempts(subjects: Sequence[tuple[RateLimit, str]], *, at: datetime.datetime) -> None:
-    """Count one attempt for each subject. Raises `RateLimitExceeded` where one is over its limit."""
-    waits = [counter.resets_in for counter in increment_counters(subjects, at=at) if counter.is_over]
+def count_attempts(subjects: Sequence[tuple[RateLimit, str]], *, at: datetime.datetime, tries: int = 1) -> None:
+    """Count attempts for each subject, one by default. Raises `RateLimitExceeded` where one is over its limit."""
+    waits = [counter.resets_in for counter in increment_counters(subjects, at=at, tries=tries) if counter.is_over]
     if waits:
         raise RateLimitExceeded(max(waits))
 
@@ -83,10 +83,12 @@ class AttemptCounter(NamedTuple):
         return self.tries > self.limit.tries
 
 
-def increment_counters(subjects: Sequence[tuple[RateLimit, str]], *, at: datetime.datetime) -> list[AttemptCounter]:
-    """Count one attempt for each subject, and return their counters."""
+def increment_counters(
+    subjects: Sequence[tuple[RateLimit, str]], *, at: datetime.datetime, tries: int = 1
+) -> list[AttemptCounter]:
+    """Count attempts for each subject, one by default, and return their counters."""
     rows = _hash_subjects(subjects)
-    values = ", ".join(["(%s, %s, %s, 1)"] * len(rows))
+    values = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
     # An expired window is reset. Parameters are positional, in the order of the statement.
     windows = " ".join(["WHEN %s THEN make_interval(secs => %s::float8)"] * len(rows))
     with connection.cursor() as cursor:
@@ -95,13 +97,13 @@ def increment_counters(subjects: Sequence[tuple[RateLimit, str]], *, at: datetim
             INSERT INTO {_TABLE} AS throttle (scope, subject, opened_at, tries) VALUES {values}
             ON CONFLICT (scope, subject) DO UPDATE SET
                 tries = CASE WHEN throttle.opened_at + (CASE throttle.scope {windows} END) <= excluded.opened_at
-                             THEN 1 ELSE throttle.tries + 1 END,
+                             THEN excluded.tries ELSE throttle.tries + excluded.tries END,
                 opened_at = CASE WHEN throttle.opened_at + (CASE throttle.scope {windows} END) <= excluded.opened_at
                              THEN excluded.opened_at ELSE throttle.opened_at END
             RETURNING scope, tries, opened_at
             """,  # noqa: S608 - the table's name and placeholders
             [
-                *(value for limit, subject in rows for value in (limit.scope, subject, at)),
+                *(value for limit, subject in rows for value in (limit.scope, subject, at, tries)),
                 *(
                     value
                     for _ in range(2)
