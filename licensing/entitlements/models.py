@@ -305,7 +305,11 @@ class SeatMode(models.TextChoices):
 
 class SeatQuerySet(LockableQuerySet["Seat"]):
     def free(self) -> Self:
-        return self.filter(holder__isnull=True)
+        """Filter those that may be given: neither held nor reserved."""
+        return self.filter(holder__isnull=True, reserved_at__isnull=True)
+
+    def reserved(self) -> Self:
+        return self.filter(reserved_at__isnull=False)
 
     def held(self) -> Self:
         return self.filter(holder__isnull=False)
@@ -317,7 +321,7 @@ class SeatQuerySet(LockableQuerySet["Seat"]):
 
 
 class Seat(models.Model):
-    """One unit of a subscription, free or held by a teacher. A row per seat: assigning takes a free row."""
+    """One unit of a subscription: free, reserved, or held by a teacher. A row per seat: assigning takes a free row."""
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="seats")
     number = models.PositiveIntegerField("numéro")
@@ -331,6 +335,8 @@ class Seat(models.Model):
     )
     held_since = models.DateTimeField("attribuée le", null=True, blank=True)
     mode = models.CharField("manière", max_length=10, choices=SeatMode, blank=True)
+    # Since when it waits for a teacher who was invited: see `licensing.invitations`.
+    reserved_at = models.DateTimeField("réservée le", null=True, blank=True)
 
     objects = SeatQuerySet.as_manager()
 
@@ -343,6 +349,9 @@ class Seat(models.Model):
                 name="seat_once_a_teacher", fields=["subscription", "holder"], condition=Q(holder__isnull=False)
             ),
             models.CheckConstraint(name="seat_number_from_one", condition=Q(number__gt=0)),
+            models.CheckConstraint(
+                name="seat_held_or_reserved", condition=Q(holder__isnull=True) | Q(reserved_at__isnull=True)
+            ),
             models.CheckConstraint(
                 name="seat_held_says_since_when_and_how",
                 condition=Q(holder__isnull=True, held_since__isnull=True, mode="")

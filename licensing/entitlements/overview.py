@@ -48,10 +48,12 @@ class SubscriptionCard:
     # The holders of its seats; for the only one of its year, also the teachers of the school without one.
     rows: list[TeacherRow] = field(default_factory=list)
     taken: int = 0
+    # Seats that wait for teachers who were invited.
+    reserved: int = 0
 
     @property
     def free(self) -> int:
-        return self.subscription.size - self.taken
+        return self.subscription.size - self.taken - self.reserved
 
     @property
     def pupils(self) -> int:
@@ -177,9 +179,14 @@ def of_principal(user: User, *, at: datetime.datetime, school: str = "") -> Prin
     )
     cards = {card.subscription.pk: card for card in _build_cards(user, affiliation, at)}
     verified_school = affiliation.school if affiliation is not None and affiliation.verified_at is not None else None
-    seats = list(Seat.objects.held().filter(subscription__in=cards).select_related("holder"))
-    for seat in seats:
+    in_use = Seat.objects.filter(Q(holder__isnull=False) | Q(reserved_at__isnull=False), subscription__in=cards)
+    seats = []
+    for seat in in_use.select_related("holder"):
         card = cards[seat.subscription_id]
+        if seat.reserved_at is not None:
+            card.reserved += 1
+            continue
+        seats.append(seat)
         may_see_name = seat.holder_id == user.pk or (
             verified_school is not None and card.subscription.school_id is not None
         )

@@ -13,7 +13,7 @@ from django.db.models import Count, Max, Subquery, Sum, Value
 
 from accounts.models import Profile, User
 from core.calendar import date_in_paris
-from licensing.entitlements.models import SeatEvent, Subscription
+from licensing.entitlements.models import Seat, SeatEvent, Subscription
 from licensing.entitlements.queries import administered_by
 from schools.models import Affiliation
 
@@ -31,6 +31,7 @@ def compute_version(user: User, *, school: str, at: datetime.datetime) -> str:
     else:
         subscriptions = Subscription.objects.filter(seats__holder=user)
         events = SeatEvent.objects.filter(teacher=user)
+    reserved = Seat.objects.reserved().filter(subscription__in=subscriptions.values("pk"))
     affiliations = Affiliation.objects.filter(user=user)
     colleagues = Affiliation.objects.filter(school__in=affiliations.filter(verified_at__isnull=False).values("school"))
     figures = User.objects.filter(pk=user.pk).values_list(
@@ -44,6 +45,8 @@ def compute_version(user: User, *, school: str, at: datetime.datetime) -> str:
         _aggregate(subscriptions, Count("key__entitlement__provisional_until")),
         _aggregate(subscriptions, Max("key__entitlement__unpaid_until")),
         _aggregate(subscriptions, Count("key__entitlement__unpaid_until")),
+        _aggregate(reserved, Count("pk")),
+        _aggregate(reserved, Max("reserved_at")),
         _aggregate(affiliations, Max("verified_at")),
         _aggregate(affiliations, Max("pk")),
         _aggregate(colleagues, Max("pk")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
+from django.db.models import Count
 
 from accounts.models import Profile, User
 from licensing.entitlements.exceptions import (
@@ -20,6 +21,17 @@ from licensing.entitlements.queries import administered_by, may_see_teachers_of
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Callable, Sequence
+
+    #: Called with the teachers who have just received a seat of a subscription, in the same transaction.
+    type SeatListener = Callable[[Subscription, Sequence[User], datetime.datetime], None]
+
+_listeners: list[SeatListener] = []
+
+
+def register_listener(listener: SeatListener) -> None:
+    """Have a function called after every assignment: for the apps above, whose models are not known here."""
+    _listeners.append(listener)
 
 
 def get_administered_subscription(subscription_id: int | None, by: User) -> Subscription:
@@ -100,10 +112,11 @@ def take_free_seat(subscription: Subscription, teacher: User, at: datetime.datet
 
 def no_seat_left_message(subscription: Subscription) -> str:
     """Return the message that no seat is left."""
-    size = subscription.seats.count()
-    if size == 1:
-        return "La seule licence de cet abonnement est déjà attribuée."
-    return f"Les {size} licences de cet abonnement sont déjà attribuées."
+    counts = subscription.seats.aggregate(size=Count("pk"), reserved=Count("reserved_at"))
+    if counts["size"] == 1:
+        return f"La seule licence de cet abonnement est déjà {'réservée' if counts['reserved'] else 'attribuée'}."
+    reserved = ", ou réservées à des personnes invitées" if counts["reserved"] else ""
+    return f"Les {counts['size']} licences de cet abonnement sont déjà attribuées{reserved}."
 
 
 def assign_seats(
@@ -115,10 +128,10 @@ def assign_seats(
     subscription: the unique index decides between a concurrent assignment and claim.
     """
     for seat, teacher in zip(seats, teachers, strict=True):
-        seat.holder, seat.held_since, seat.mode = teacher, at, mode
+        seat.holder, seat.held_since, seat.mode, seat.reserved_at = teacher, at, mode, None
     try:
         with transaction.atomic():
-            Seat.objects.bulk_update(seats, ["holder", "held_since", "mode"])
+            Seat.objects.bulk_update(seats, ["holder", "held_since", "mode", "reserved_at"])
     except IntegrityError as error:
         if "seat_once_a_teacher" not in str(error):
             raise
@@ -128,6 +141,8 @@ def assign_seats(
         SeatEvent(seat=seat, kind=kind, teacher=teacher, by=by, at=at)
         for seat, teacher in zip(seats, teachers, strict=True)
     )
+    for listener in _listeners if seats else ():
+        listener(seats[0].subscription, teachers, at)
 
 
 def was_withdrawn(subscription: Subscription, teacher: User) -> bool:

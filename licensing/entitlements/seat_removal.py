@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def list_unused_seats(entitlement_id: int) -> SeatQuerySet:
-    """Return the seats of an entitlement that nobody holds or held: a class may hang on the others."""
+    """Return the seats of an entitlement that are free and that nobody held: a class may hang on the others."""
     held_before = Exists(SeatEvent.objects.filter(seat=OuterRef("pk")))
     return Seat.objects.free().filter(~held_before, subscription__key__entitlement=entitlement_id)
 
@@ -33,12 +33,11 @@ def remove_seats(*, entitlement_id: int, units: int) -> None:
     unused = list(list_unused_seats(entitlement_id).locked())
     if units > len(unused):
         used = formatting.pluralize(
-            subscription.size - len(unused), "licence est déjà utilisée", "licences sont déjà utilisées"
+            subscription.size - len(unused),
+            "licence est déjà utilisée par un enseignant, réservée à un invité, ou garde une classe",
+            "licences sont déjà utilisées par des enseignants, réservées à des invités, ou gardent une classe",
         )
-        raise LicencesInUse(
-            f"{used} par des enseignants, ou garde la classe de l'un d'eux"
-            f" : {formatting.number(len(unused))} au plus peuvent être reprises."
-        )
+        raise LicencesInUse(f"{used} : {formatting.number(len(unused))} au plus peuvent être reprises.")
     removed = sorted(unused, key=lambda seat: seat.number)[-units:]
     Seat.objects.filter(pk__in=[seat.pk for seat in removed]).delete()
     size = subscription.size - units

@@ -60,6 +60,7 @@ SHARED_APPS = [
     "schools",
     "licensing.catalogue",
     "licensing.entitlements",
+    "licensing.invitations",
     "licensing.classes",
     "licensing.orders",
     "licensing.billing",

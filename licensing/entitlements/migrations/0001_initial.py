@@ -149,6 +149,7 @@ class Migration(migrations.Migration):
                         verbose_name="manière",
                     ),
                 ),
+                ("reserved_at", models.DateTimeField(blank=True, null=True, verbose_name="réservée le")),
                 (
                     "holder",
                     models.ForeignKey(
@@ -378,6 +379,13 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="seat",
             constraint=models.CheckConstraint(condition=models.Q(("number__gt", 0)), name="seat_number_from_one"),
+        ),
+        migrations.AddConstraint(
+            model_name="seat",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("holder__isnull", True), ("reserved_at__isnull", True), _connector="OR"),
+                name="seat_held_or_reserved",
+            ),
         ),
         migrations.AddConstraint(
             model_name="seat",

@@ -1,0 +1,146 @@
+"""E-mails of invitations, rendered when they are sent from the current rows. Links are built then, too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+from core.calendar import date_in_paris
+from core.formatting import pluralize
+from core.urls import portal_url
+from licensing.entitlements.queries import may_see_teachers_of
+from licensing.entitlements.wording import format_long_date, format_until
+from licensing.invitations import notifications
+from licensing.invitations.exceptions import InvitationRefused
+from licensing.invitations.models import TeacherInvitation
+from licensing.invitations.person_names import split_name
+from licensing.invitations.queries import check_usable
+from mailing import kinds
+from mailing.email_template import format_salutation, render_email
+from mailing.kinds import NoLongerDue, RenderedEmail
+from schools.wording import format_school, format_school_name
+
+if TYPE_CHECKING:
+    from mailing.models import Message
+
+_MASKED = "●●●●●●●●"
+_INVITATIONS = TeacherInvitation.objects.select_related(
+    "invited_by",
+    "accepted_by",
+    "subscription__school",
+    "subscription__principal",
+    "subscription__key__entitlement__product",
+)
+
+
+def render_invited(message: Message) -> RenderedEmail:
+    """Invite a teacher. Raises `NoLongerDue` where the link would open nothing."""
+    invitation = _get_usable(message)
+    return _render(invitation, invitation.link_token, is_reminder=False)
+
+
+def render_reminded(message: Message) -> RenderedEmail:
+    """Remind an invited teacher. Raises `NoLongerDue` where the link would open nothing."""
+    invitation = _get_usable(message)
+    return _render(invitation, invitation.link_token, is_reminder=True)
+
+
+def render_preview(message: Message) -> RenderedEmail:
+    """Render an invitation with the token of its link masked."""
+    invitation = _INVITATIONS.get(pk=_topic_id(message))
+    return _render(invitation, _MASKED, is_reminder=message.kind == notifications.REMINDED)
+
+
+def _topic_id(message: Message) -> int:
+    """Return the number of the invitation; every letter to an invited person has one."""
+    if message.topic_id is None:
+        raise ValueError(f"A message of kind {message.kind} needs a topic_id.")
+    return message.topic_id
+
+
+def _get_usable(message: Message) -> TeacherInvitation:
+    invitation = _INVITATIONS.filter(pk=_topic_id(message)).first()
+    if invitation is None:
+        raise NoLongerDue("L'invitation a été effacée avant l'envoi.")
+    try:
+        check_usable(invitation, timezone.now())
+    except InvitationRefused as refusal:
+        raise NoLongerDue(str(refusal)) from None
+    return invitation
+
+
+def _render(invitation: TeacherInvitation, token: str, *, is_reminder: bool) -> RenderedEmail:
+    subscription, inviter = invitation.subscription, invitation.invited_by
+    if subscription.school is None:
+        raise ValueError("Only principals of a school of the directory invite.")
+    entitlement, today = subscription.key.entitlement, date_in_paris(timezone.now())
+    school = format_school(subscription.school)
+    who = str(inviter) if inviter.is_active else "La direction"
+    path = reverse("teacher_invitation", args=[token], urlconf=settings.PUBLIC_SCHEMA_URLCONF)
+    rendered = render_email(
+        greeting=format_salutation(split_name(invitation.name).first),
+        subject=(
+            f"Rappel : une licence Pep’s vous attend, {school}"
+            if is_reminder
+            else f"Une licence Pep’s vous attend, {school}"
+        ),
+        paragraphs=[
+            f"{who}, de la direction de votre école ({school}), vous invite sur Pep’s.",
+            (
+                f"Une licence « {entitlement.product} » vous est réservée pour votre classe et ses élèves. Elle est"
+                f" valable {format_until(entitlement, today)}."
+            ),
+            "Il vous suffit de dire votre nom et de choisir un mot de passe : vous n’avez pas de clé à saisir.",
+        ],
+        button="Accepter ma licence",
+        address=portal_url(path),
+        notes=[
+            (
+                f"L’invitation vaut jusqu’au {format_long_date(invitation.expires_at)}. Ce lien est le vôtre : ne le "
+                "transférez pas."
+            ),
+            "Vous n’enseignez pas dans cette école ? Ignorez cet e-mail : il ne se passera rien.",
+        ],
+    )
+    return replace(
+        rendered,
+        from_name=f"Pep’s – {format_school_name(subscription.school.name)}",
+        reply_to=inviter.email if inviter.is_active else "",
+    )
+
+
+def render_accepted(message: Message) -> RenderedEmail:
+    """Tell the principal who invited that the invitation was accepted."""
+    invitation = _INVITATIONS.filter(pk=message.context["invitation"]).first()
+    recipient = User.objects.get(pk=message.context["user"])
+    teacher = invitation.accepted_by if invitation is not None else None
+    if invitation is None or teacher is None:
+        raise NoLongerDue("L'invitation a été effacée avant l'envoi.")
+    if not may_see_teachers_of(recipient, invitation.subscription) or teacher.erased_at is not None:
+        raise NoLongerDue("La direction ou l'enseignant a quitté l'établissement avant l'envoi.")
+    subscription = invitation.subscription
+    held = subscription.seats.held().count()
+    return render_email(
+        greeting=format_salutation(recipient.first_name),
+        subject=f"{teacher} a accepté votre invitation : {held}/{subscription.size}",
+        paragraphs=[
+            f"{teacher} ({teacher.email}) a accepté votre invitation et bénéficie désormais d’une licence.",
+            (
+                f"Votre abonnement « {subscription.key.entitlement.product} » a désormais {held} de ses"
+                f" {pluralize(subscription.size, 'licence')} en usage."
+            ),
+            "Ce n’est pas la personne que vous avez invitée ? Retirez-lui la licence depuis votre compte.",
+        ],
+        button="Voir mes enseignants",
+        address=portal_url("mon-compte/"),
+    )
+
+
+kinds.register(notifications.INVITED, label="Invitation d'un enseignant", render=render_invited, preview=render_preview)
+kinds.register(notifications.REMINDED, label="Rappel d'une invitation", render=render_reminded, preview=render_preview)
+kinds.register(notifications.ACCEPTED, label="Invitation acceptée", render=render_accepted)

@@ -1,0 +1,104 @@
+"""Refusals of the operations on teachers' invitations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from licensing.exceptions import LicensingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from licensing.invitations.address_list import BadLine
+
+
+class NobodyToInvite(LicensingError):
+    """No address was given."""
+
+    code = "nobody_to_invite"
+
+
+class BadAddresses(LicensingError):
+    """Some lines hold no valid address; nobody was invited. `lines` says which."""
+
+    code = "bad_addresses"
+
+    def __init__(self, sentence: str, lines: Sequence[BadLine]) -> None:
+        super().__init__(sentence)
+        self.lines = lines
+
+
+class TooManyTeachersInvited(LicensingError):
+    """The limit of letters per principal, or per school, is reached."""
+
+    code = "too_many_letters"
+
+    def __init__(self, sentence: str, retry_after: int) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
+
+
+class AlreadyReminded(LicensingError):
+    """The letter, or its reminder, left less than a day ago."""
+
+    code = "already_reminded"
+
+
+class InvitationEnded(LicensingError):
+    """A principal acts on an invitation that was accepted, recalled or has expired."""
+
+    code = "invitation_ended"
+
+
+class InvitationRefused(LicensingError):
+    """The link of an invitation opens nothing: the page says why."""
+
+    code = "invitation_refused"
+
+
+class UnknownInvitation(InvitationRefused):
+    """No invitation has this token."""
+
+    code = "unknown_invitation"
+
+
+class InvitationSpent(InvitationRefused):
+    """The invitation was accepted, or the person holds a licence of the subscription."""
+
+    code = "invitation_spent"
+
+
+class InvitationRecalled(InvitationRefused):
+    """A principal took the invitation back."""
+
+    code = "invitation_recalled"
+
+
+class InvitationExpired(InvitationRefused):
+    """Its date has passed."""
+
+    code = "invitation_expired"
+
+
+class LicencesOver(InvitationRefused):
+    """The licences ended, or their order was cancelled."""
+
+    code = "licences_over"
+
+
+class LicencesSuspended(InvitationRefused):
+    """The licences are suspended; the invitation waits for them."""
+
+    code = "licences_suspended"
+
+
+class SchoolWithoutPrincipal(InvitationRefused):
+    """Nobody is verified to lead the school any more."""
+
+    code = "school_without_principal"
+
+
+class MeantForAnotherAccount(InvitationRefused):
+    """Somebody is signed in whose account is not that of the invited person."""
+
+    code = "meant_for_another_account"

@@ -1,0 +1,116 @@
+"""Invitations of teachers by the principals of their school. Written by `operations` alone."""
+
+from __future__ import annotations
+
+import datetime
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from core.link_tokens import derive_token
+from core.querysets import LockableQuerySet
+
+#: Between two letters to the same person.
+MIN_PAUSE = datetime.timedelta(days=1)
+
+
+class InvitationEnd(models.TextChoices):
+    """How an invitation ended."""
+
+    ACCEPTED = "accepted", "acceptée"
+    RECALLED = "recalled", "reprise par la direction"
+    EXPIRED = "expired", "restée sans réponse"
+    #: The person got a licence of the same subscription in another way.
+    SERVED = "served", "devenue inutile"
+    #: The licences ended, or their order was cancelled.
+    OVER = "over", "licences terminées"
+
+
+class TeacherInvitationQuerySet(LockableQuerySet["TeacherInvitation"]):
+    def pending(self) -> Self:
+        """Filter those that hold a seat; their date may have passed."""
+        return self.filter(ended_at__isnull=True)
+
+
+class TeacherInvitation(models.Model):
+    """A licence that waits for a teacher, whose address the principal gave: it reserves a seat until it ends.
+
+    The token of its link is derived from `nonce` when the e-mail is sent, so that the outbox does not hold it.
+    """
+
+    subscription = models.ForeignKey(
+        "entitlements.Subscription", on_delete=models.PROTECT, related_name="invitations", verbose_name="abonnement"
+    )
+    # The seat that is reserved; None once the invitation ended.
+    seat = models.OneToOneField(
+        "entitlements.Seat",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="invitation",
+        verbose_name="licence réservée",
+    )
+    email = models.EmailField("adresse e-mail")
+    # As the principal gave it, first name first; empty where they gave the address alone.
+    name = models.CharField("prénom et nom", max_length=60, blank=True)
+    nonce = models.CharField(max_length=32)
+    token_hash = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name="invitée par"
+    )
+    created_at = models.DateTimeField("envoyée le")
+    reminded_at = models.DateTimeField("relancée le", null=True, blank=True)
+    expires_at = models.DateTimeField("valable jusqu'au")
+    ended_at = models.DateTimeField("terminée le", null=True, blank=True)
+    outcome = models.CharField("issue", max_length=10, choices=InvitationEnd, blank=True)
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", verbose_name="acceptée par"
+    )
+
+    objects = TeacherInvitationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "invitation d'enseignant"
+        verbose_name_plural = "invitations d'enseignants"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="teacher_invitation_reserves_until_it_ends",
+                condition=Q(ended_at__isnull=True, outcome="", seat__isnull=False)
+                | (Q(ended_at__isnull=False, seat__isnull=True) & ~Q(outcome="")),
+            ),
+            models.CheckConstraint(
+                name="teacher_invitation_accepted_says_by_whom",
+                condition=Q(outcome="accepted", accepted_by__isnull=False)
+                | (~Q(outcome="accepted") & Q(accepted_by__isnull=True)),
+            ),
+            # A school's mailbox may be that of several teachers, whom the names tell apart.
+            models.UniqueConstraint(
+                "subscription",
+                Lower("email"),
+                Lower("name"),
+                name="teacher_invitation_once_a_person",
+                condition=Q(ended_at__isnull=True),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="teacher_invitation_pending", fields=["expires_at"], condition=Q(ended_at__isnull=True)),
+            models.Index(name="teacher_invitation_ended", fields=["ended_at"], condition=Q(ended_at__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @property
+    def link_token(self) -> str:
+        """The secret token of its link."""
+        return derive_token(self.nonce, salt="licensing.teacher_invitation", stored_hash=self.token_hash)
+
+    def is_pending_at(self, at: datetime.datetime) -> bool:
+        """Whether the link still works, as far as the invitation itself is concerned."""
+        return self.ended_at is None and at < self.expires_at
+
+    def may_be_reminded_at(self, at: datetime.datetime) -> bool:
+        """Whether the last letter left a day ago or more."""
+        return at - (self.reminded_at or self.created_at) >= MIN_PAUSE

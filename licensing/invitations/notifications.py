@@ -1,0 +1,46 @@
+"""Queue the e-mails of invitations, in the portal's outbox. A message holds the invitation's number only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django_tenants.utils import get_public_schema_name, schema_context
+
+from mailing.operations import NewMessage, cancel, enqueue, enqueue_many
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection
+
+    from licensing.invitations.models import TeacherInvitation
+
+#: Topic of the e-mails to invited persons.
+TOPIC = "teacher_invitation"
+INVITED = "teacher.invited"
+REMINDED = "teacher.reminded"
+ACCEPTED = "teacher.accepted"
+
+
+def notify_invited(invitations: Collection[TeacherInvitation], at: datetime.datetime, *, kind: str = INVITED) -> None:
+    """E-mail the invited persons, for the first time or (`REMINDED`) again."""
+    emails = [NewMessage(kind, one.email, topic=TOPIC, topic_id=one.pk, about=one.name[:300]) for one in invitations]
+    with schema_context(get_public_schema_name()):
+        enqueue_many(emails, at=at)
+
+
+def cancel_emails(invitation_ids: Collection[int], at: datetime.datetime) -> None:
+    """Cancel the e-mails to invited persons that have not left."""
+    with schema_context(get_public_schema_name()):
+        cancel(TOPIC, invitation_ids, at)
+
+
+def notify_inviter(invitation: TeacherInvitation, at: datetime.datetime) -> None:
+    """Tell the principal who invited that the invitation was accepted, if their account is open."""
+    if invitation.invited_by.is_active:
+        with schema_context(get_public_schema_name()):
+            enqueue(
+                kind=ACCEPTED,
+                recipient=invitation.invited_by.email,
+                at=at,
+                context={"user": invitation.invited_by_id, "invitation": invitation.pk},
+            )

@@ -1,0 +1,23 @@
+"""Periodic tasks of invitations, each over one set in the public schema."""
+
+from __future__ import annotations
+
+import datetime
+
+from django.utils import timezone
+
+from jobs.periodic_tasks import periodic_task
+from licensing.invitations import operations
+
+
+@periodic_task(every=datetime.timedelta(hours=1))
+def end_invitations() -> None:
+    """Free the licences of invitations that nobody answered in time, and delete those that ended long ago."""
+    operations.expire_invitations(at=timezone.now())
+    operations.delete_old_invitations(at=timezone.now())
+
+
+@periodic_task(every=datetime.timedelta(hours=1))
+def remind_teachers() -> None:
+    """Remind the invited teachers who have not answered for a week."""
+    operations.send_due_reminders(at=timezone.now())
