@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db.models import OuterRef, Subquery
+from allauth.account.models import EmailAddress
+from django.db.models import Exists, OuterRef, Q, Subquery
 
+from accounts.models import Profile, User
 from core.calendar import date_in_paris
 from core.link_tokens import hash_token
 from licensing.entitlements.models import EntitlementStatus
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-    from accounts.models import User
     from licensing.entitlements.models import Entitlement
 
 _ASK_AGAIN = "Demandez à la direction de l’école de vous inviter de nouveau : un clic lui suffit."
@@ -139,4 +140,28 @@ def list_accepted_by(user: User) -> list[TeacherInvitation]:
         TeacherInvitation.objects.filter(accepted_by=user)
         .select_related("subscription__school")
         .order_by("ended_at", "pk")
+    )
+
+
+class MailboxAccounts(NamedTuple):
+    """The accounts at the address of an invitation, as its page needs them."""
+
+    #: Whether a teacher has an account with that confirmed address.
+    of_teacher: bool
+    #: Whether the address is the school's too, or any account's: a new account then has a sign-in name of its own.
+    is_shared: bool
+
+
+def get_mailbox_accounts(invitation: TeacherInvitation) -> MailboxAccounts:
+    """Return what is known of the address. For who has opened the link, and so reads the mailbox. One query."""
+    address = invitation.email.lower()
+    accounts = list(
+        User.objects.filter(Q(email__iexact=address) | Q(username=address))
+        .annotate(confirmed=Exists(EmailAddress.objects.filter(user=OuterRef("pk"), email=address, verified=True)))
+        .values_list("profile", "is_active", "confirmed")
+    )
+    school = invitation.subscription.school
+    return MailboxAccounts(
+        of_teacher=any(profile == Profile.TEACHER and active and confirmed for profile, active, confirmed in accounts),
+        is_shared=bool(accounts) or (school is not None and address == school.email.lower()),
     )

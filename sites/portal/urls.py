@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sites.portal import contact, home, lost_key, school_fields, sign_up
+from sites.portal import contact, home, lost_key, school_fields, sign_up, teacher_invitation
 from sites.portal.key_start import views as key_start
 from sites.portal.my_account import licences, page, profile, verification
 from sites.portal.privacy import views
@@ -34,6 +34,11 @@ urlpatterns = [
     path("mon-compte/direction/", verification.request_verification, name="principal_verification_request"),
     path("direction/<str:token>/", verification.open_link, name="principal_verification"),
     path("direction/demande/<int:pk>/", verification.confirm_verification, name="principal_verification_confirm"),
+    path("invitation/<int:pk>/", teacher_invitation.accept, name="teacher_invitation_accept"),
+    path("invitation/<int:pk>/connexion/", teacher_invitation.sign_in, name="teacher_invitation_sign_in"),
+    path("invitation/<int:pk>/deconnexion/", teacher_invitation.sign_out, name="teacher_invitation_sign_out"),
+    path("invitation/<str:token>/", teacher_invitation.open_link, name="teacher_invitation"),
+    path("bienvenue/<int:seat>/", teacher_invitation.welcome, name="teacher_welcome"),
     path("cle-non-recue/", lost_key.lost_key, name="lost_key"),
     path("mon-compte/mes-donnees/", views.download_personal_data, name="my_account_data"),
     path("mon-compte/supprimer/", views.close_account_page, name="my_account_close"),

@@ -111,6 +111,11 @@ PORTAL = (
         "application_entry": "application: token",
         # Only where this is no server.
         "demo_application": "public",
+        "teacher_invitation": "public",
+        "teacher_invitation_accept": "public",
+        "teacher_invitation_sign_in": "public",
+        "teacher_invitation_sign_out": "public",
+        "teacher_welcome": "signed in",
         "principal_verification_request": "signed in",
         "principal_verification": "public",
         "principal_verification_confirm": "public",

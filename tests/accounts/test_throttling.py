@@ -26,7 +26,6 @@ def test_an_attempt_over_the_limit_is_refused_with_the_time_to_wait(db):
     assert throttled.value.retry_after == 50 * 60
 
 
-
 def test_several_attempts_are_counted_at_once(db):
     throttling.count_attempts([(BY_ACCOUNT, "1")], at=TERM, tries=BY_ACCOUNT.tries - 1)
     throttling.count_attempts([(BY_ACCOUNT, "1")], at=TERM)
@@ -34,6 +33,7 @@ def test_several_attempts_are_counted_at_once(db):
         throttling.count_attempts([(BY_ACCOUNT, "1")], at=TERM)
     with pytest.raises(throttling.RateLimitExceeded):
         throttling.count_attempts([(BY_ACCOUNT, "2")], at=TERM, tries=BY_ACCOUNT.tries + 1)
+
 
 def test_other_subjects_are_not_limited(db):
     for _ in range(3):

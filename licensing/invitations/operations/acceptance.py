@@ -9,7 +9,6 @@ from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import email_kinds, usernames
@@ -25,7 +24,7 @@ from licensing.invitations.exceptions import MeantForAnotherAccount
 from licensing.invitations.models import InvitationEnd
 from licensing.invitations.operations.endings import end, lock_seat_and_invitation
 from licensing.invitations.person_names import split_name, suggest_username
-from licensing.invitations.queries import check_usable, get_invitation_by_token
+from licensing.invitations.queries import check_usable, get_invitation_by_token, get_mailbox_accounts
 from schools import affiliations
 
 if TYPE_CHECKING:
@@ -99,11 +98,7 @@ def _clean_person(name: str) -> PersonName:
 def _choose_username(invitation: TeacherInvitation, person: PersonName) -> str:
     """Return the invited address; `lea.martin` where the mailbox is the school's or another account's as well."""
     address = invitation.email.lower()
-    school = invitation.subscription.school
-    is_shared = (school is not None and address == school.email.lower()) or User.objects.filter(
-        Q(email__iexact=address) | Q(username=address)
-    ).exists()
-    if not is_shared and len(address) <= MAX_LENGTH:
+    if not get_mailbox_accounts(invitation).is_shared and len(address) <= MAX_LENGTH:
         try:
             User.username_validator(address)
         except ValidationError:

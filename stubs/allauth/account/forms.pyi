@@ -3,13 +3,14 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from accounts.models import User
 
 default_token_generator: PasswordResetTokenGenerator
 
-class LoginForm(forms.Form): ...
+class LoginForm(forms.Form):
+    def login(self, request: HttpRequest, redirect_url: str | None = None) -> HttpResponse: ...
 
 class SignupForm(forms.Form):
     field_order: Iterable[str] | None
