@@ -134,15 +134,6 @@ def _check_licences(entitlement: Entitlement, day: datetime.date) -> None:
         )
 
 
-def list_accepted_by(user: User) -> list[TeacherInvitation]:
-    """Return the invitations that a user accepted, for the export of their data. One query."""
-    return list(
-        TeacherInvitation.objects.filter(accepted_by=user)
-        .select_related("subscription__school")
-        .order_by("ended_at", "pk")
-    )
-
-
 class MailboxAccounts(NamedTuple):
     """The accounts at the address of an invitation, as its page needs them."""
 

@@ -143,6 +143,35 @@ LICENCE_INVARIANTS = (
         """,
     ),
     Invariant(
+        "reserved_seats",
+        "43. Une licence est réservée par une invitation en cours du même abonnement, et par une seule",
+        """
+        SELECT format('place n° %s : %s, %s, invitation %s', seat.id,
+                      CASE WHEN seat.reserved_at IS NULL THEN 'libre' ELSE 'réservée' END,
+                      CASE WHEN seat.holder_id IS NULL THEN 'sans titulaire' ELSE 'tenue' END,
+                      coalesce(string_agg(invitation.id::text, ', '), 'absente'))
+        FROM entitlements_seat AS seat
+        LEFT JOIN invitations_teacherinvitation AS invitation ON invitation.seat_id = seat.id
+        WHERE seat.reserved_at IS NOT NULL OR invitation.id IS NOT NULL
+        GROUP BY seat.id
+        HAVING seat.reserved_at IS NULL OR seat.holder_id IS NOT NULL OR count(invitation.id) <> 1
+            OR bool_or(invitation.subscription_id <> seat.subscription_id)
+        """,
+    ),
+    Invariant(
+        "ended_invitations",
+        "43. Une invitation terminée ne réserve rien, dit comment, et aucune ne survit d'un jour à sa date",
+        """
+        SELECT format('invitation n° %s : valable jusqu''au %s, issue « %s », place %s', invitation.id,
+                      invitation.expires_at, invitation.outcome, coalesce(invitation.seat_id::text, 'aucune'))
+        FROM invitations_teacherinvitation AS invitation
+        WHERE (invitation.ended_at IS NULL) <> (invitation.seat_id IS NOT NULL)
+           OR (invitation.ended_at IS NULL) <> (invitation.outcome = '')
+           OR (invitation.outcome = 'accepted') <> (invitation.accepted_by_id IS NOT NULL)
+           OR (invitation.ended_at IS NULL AND invitation.expires_at < now() - interval '1 day')
+        """,
+    ),
+    Invariant(
         "erased_accounts",
         "11. Un compte supprimé ne tient plus rien : ni licence, ni classe, ni établissement, ni adresse, ni session",
         """

@@ -18,6 +18,7 @@ from accounts.queries import list_confirmed_addresses
 from core.plain_names import MAX_LENGTH, check_person_name
 from licensing.entitlements import notifications as seat_notifications
 from licensing.entitlements import seat_holders
+from licensing.entitlements.exceptions import AlreadyHoldsSeat
 from licensing.entitlements.models import SeatMode
 from licensing.invitations import notifications
 from licensing.invitations.exceptions import MeantForAnotherAccount
@@ -30,7 +31,7 @@ from schools import affiliations
 if TYPE_CHECKING:
     import datetime
 
-    from licensing.entitlements.models import Seat
+    from licensing.entitlements.models import Seat, Subscription
     from licensing.invitations.models import TeacherInvitation
     from licensing.invitations.person_names import PersonName
 
@@ -115,19 +116,32 @@ def _take_seat(invitation: TeacherInvitation, teacher: User, at: datetime.dateti
     subscription = related.subscription
     if subscription.school is not None:
         affiliations.choose(user=teacher, school=subscription.school, at=at)
-    held = subscription.seats.filter(holder=teacher).first()
-    if held is not None:
-        end([invitation], InvitationEnd.SERVED, at)
-        return held
+    seat = subscription.seats.filter(holder=teacher).first()
+    if seat is None:
+        try:
+            return _hold_reserved_seat(invitation, subscription, teacher, at)
+        except AlreadyHoldsSeat:
+            # They typed the key at the same moment.
+            seat = subscription.seats.get(holder=teacher)
+            invitation = lock_seat_and_invitation(related)
+    end([invitation], InvitationEnd.SERVED, at)
+    return seat
+
+
+@transaction.atomic
+def _hold_reserved_seat(
+    invitation: TeacherInvitation, subscription: Subscription, teacher: User, at: datetime.datetime
+) -> Seat:
+    """Raise `AlreadyHoldsSeat`, having changed nothing, where the teacher took another seat meanwhile."""
     seat = invitation.seat
     if seat is None:
         raise ValueError("An invitation that waits has a seat.")
     seat.subscription = subscription
+    # First: the listeners of the assignment end the invitations that wait for this teacher.
     invitation.seat, invitation.ended_at = None, at
     invitation.outcome, invitation.accepted_by = InvitationEnd.ACCEPTED, teacher
     invitation.save(update_fields=["seat", "ended_at", "outcome", "accepted_by"])
-    served = "Vous détenez déjà une licence de cet abonnement : elle est active, il n’y a rien à accepter."
-    seat_holders.assign_seats([seat], [teacher], SeatMode.AUTOMATIC, by=invitation.invited_by, at=at, message=served)
+    seat_holders.assign_seats([seat], [teacher], SeatMode.AUTOMATIC, by=invitation.invited_by, at=at, message="")
     seat_notifications.notify_collectivity(subscription.key, "held", at)
     notifications.cancel_emails([invitation.pk], at)
     notifications.notify_inviter(invitation, at)

@@ -109,7 +109,10 @@ def end_served(subscription: Subscription, teachers: Sequence[User], at: datetim
         if not invitation.name or (invitation.email.lower(), tuple(sorted(fold(invitation.name).split()))) in names
     ]
     if served:
-        end(_lock_pending(Q(pk__in=served)), InvitationEnd.SERVED, at)
+        # Not those being accepted: that transaction may wait for this one, whose seat the same teacher holds.
+        seats = Seat.objects.filter(invitation__in=served)
+        free = seats.select_for_update(of=("self",), no_key=True, skip_locked=True).values_list("pk", flat=True)
+        end(list(TeacherInvitation.objects.pending().filter(seat__in=list(free)).locked()), InvitationEnd.SERVED, at)
 
 
 def _lock_pending(condition: Q) -> list[TeacherInvitation]:

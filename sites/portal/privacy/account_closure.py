@@ -16,6 +16,7 @@ from jobs.tasks import defer
 from licensing.billing.queries import has_invoiced_orders
 from licensing.classes import personal_data as classes
 from licensing.entitlements import personal_data as subscriptions
+from licensing.invitations import personal_data as invitations
 from licensing.orders import personal_data as orders
 from licensing.payments import personal_data as payments
 from mailing.operations import enqueue
@@ -108,6 +109,7 @@ def _close(user_id: int, at: datetime.datetime) -> User:
     was_shared = classes.list_shared_classes(user)
     subscriptions.release_all_seats(user, at=at)
     classes.leave_all(user, was_shared=was_shared, at=at)
+    invitations.erase_addresses(user, addresses=addresses)
     orders.cancel_drafts(user, addresses=addresses, at=at)
     payments.erase_billing_emails(user)
     schools.delete_affiliations(user, at=at)

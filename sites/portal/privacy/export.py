@@ -16,6 +16,7 @@ from collectivities import personal_data as offices
 from core.urls import portal_url
 from licensing.classes import personal_data as classes
 from licensing.entitlements import personal_data as subscriptions
+from licensing.invitations import personal_data as invitations
 from licensing.orders import personal_data as orders
 from mailing import personal_data as outbox
 from schools import personal_data as schools
@@ -39,6 +40,7 @@ def export_personal_data(user: User, *, at: datetime.datetime) -> dict[str, Any]
         "compte": accounts.export_personal_data(user),
         **schools.export_personal_data(user),
         **subscriptions.export_personal_data(user),
+        **invitations.export_personal_data(user),
         **classes.export_personal_data(user),
         **orders.export_personal_data(user),
         "bureaux de collectivités": offices.export_personal_data(user),

@@ -68,6 +68,12 @@ def list_doors(world: SecretWorld) -> list[Door]:
         Door("mailbox", ("accounts_session", "entitlements_activationkey"), thief.proves_mailbox, (world.proof,)),
         Door("key", ("entitlements_activationkey",), thief.redeems, (world.unredeemed, world.unsent)),
         Door("invitation", ("collectivities_invitation",), thief.joins, (world.invitation,)),
+        Door(
+            "teacher's invitation",
+            ("invitations_teacherinvitation",),
+            thief.begins_as_teacher,
+            (world.teacher_invitation,),
+        ),
         Door("hand-over", ("schools_principalrequest",), thief.takes_school_over, (world.handover,)),
         Door("reset", ("accounts_user.password",), thief.resets_password, (world.get("reset link, unopened"),)),
         Door("second factor", ("accounts_enrolmentcode",), thief.enrols, (world.enrolment,)),
@@ -137,6 +143,9 @@ class Thief:
 
     def joins(self, value: str) -> bool:
         return browse(OFFICE).get(f"/invitation/{quote(value, safe='')}/").status_code == 302
+
+    def begins_as_teacher(self, value: str) -> bool:
+        return browse().get(f"/invitation/{quote(value, safe='')}/").status_code == 302
 
     def takes_school_over(self, value: str) -> bool:
         return browse().get(f"/direction/{quote(value, safe='')}/").status_code == 302

@@ -19,8 +19,9 @@ from accounts import enrolment_codes
 from accounts.known_origins import COOKIE_NAME
 from collectivities.models import Invitation, Role
 from licensing.classes import tokens as application_tokens
-from licensing.entitlements.models import ActivationKey, Seat
+from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from licensing.entitlements.queries import unseal_key
+from licensing.invitations import operations as invitations
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation
 from tests.accounts.emails import answer_resets, find_link
@@ -89,6 +90,7 @@ class SecretWorld:
         self.allocate_keys()
         self.redeem_and_lead()
         self.teach()
+        self.invite_teachers()
         self.forget_a_password()
         self.run_worker()
         self.open_a_letter()
@@ -231,6 +233,24 @@ class SecretWorld:
             if name == "opened":
                 HostClient(settings.BASE_DOMAIN).open_link(f"/direction/{self.handover}/")
         HostClient(settings.BASE_DOMAIN).get(f"/direction/{self.handover}x/")
+
+    def invite_teachers(self) -> None:
+        """The principal invites two teachers, one of whom opens the letter's link."""
+        subscription = Subscription.objects.get(key__school=self.school)
+        addresses = {name: f"enseignante-{name}@exemple.example" for name in ("opened", "unopened")}
+        with schema_context("public"):
+            invitations.invite_teachers(
+                subscription_id=subscription.pk,
+                addresses="\n".join(addresses.values()),
+                by=subscription.principal,
+                at=timezone.now(),
+            )
+        for name, email in addresses.items():
+            link = self.read_link("teacher.invited", recipient=email)
+            self.teacher_invitation = self.keep(f"teacher's invitation, {name}", link.rstrip("/").rpartition("/")[2])
+            if name == "opened":
+                HostClient(settings.BASE_DOMAIN).open_link(f"/invitation/{self.teacher_invitation}/")
+        HostClient(settings.BASE_DOMAIN).get(f"/invitation/{self.teacher_invitation}x/")
 
     def teach(self) -> None:
         """A teacher opens a class; a pupil signs in."""

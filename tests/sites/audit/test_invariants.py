@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 import re
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.utils import timezone
 
 from collectivities.models import SEALED_AUDIT_LOG
 from config.settings import ROOT
 from licensing.entitlements import code_sealing
 from licensing.entitlements.models import ActivationKey, Seat
+from licensing.invitations.models import TeacherInvitation
 from licensing.orders import operations as orders
 from licensing.pools.tasks import note_key_event
 from sites.audit.checks import list_rules
@@ -29,7 +32,7 @@ from tests.pools.actions import allocate_units, mark_redeemed
 
 @pytest.fixture
 def sound(nimes):
-    """A pool of ten: three issued, two redeemed of which one is held, the rest free."""
+    """A pool of ten: three issued, two redeemed of which one is held and one reserved, the rest free."""
     pool = orders.grant(collectivity=nimes, licences=10, reason="Essai", by=None, at=TERM)
     allocate_units(pool, SchoolFactory(), units=3, by=PrincipalFactory())
     redeemed = allocate_units(pool, SchoolFactory(), units=2)
@@ -40,11 +43,24 @@ def sound(nimes):
     seat = subscription.seats.order_by("number").first()
     holder = TeacherFactory()
     Seat.objects.filter(pk=seat.pk).update(holder=holder, held_since=TERM, mode="manual")
+    reserve_seat(subscription)
     classroom = ClassroomFactory(seat=seat, second_teacher=TeacherFactory(), second_invited_by=holder)
     PupilFactory.create_batch(2, classroom=classroom)
     create_token()
     SEALED_AUDIT_LOG.seal_new_entries(at=TERM)
     return pool
+
+
+def reserve_seat(subscription):
+    """Reserve the free seat for an invited teacher, as `invite_teachers` does; recall another invitation."""
+    fields = {
+        "subscription": subscription, "email": "lea@exemple.example", "invited_by": subscription.principal,
+        "created_at": TERM, "expires_at": timezone.now() + datetime.timedelta(days=30),
+    }  # fmt: skip
+    TeacherInvitation.objects.create(token_hash="1", ended_at=TERM, outcome="recalled", **fields)
+    seat = subscription.seats.free().get()
+    TeacherInvitation.objects.create(token_hash="2", seat=seat, **fields)
+    Seat.objects.filter(pk=seat.pk).update(reserved_at=TERM)
 
 
 def audit(capsys):
@@ -82,6 +98,10 @@ BREACHES = {
     "redemptions_noted": "DELETE FROM collectivities_auditentry",
     "seats": "DELETE FROM public.entitlements_seat WHERE holder_id IS NULL",
     "units": "UPDATE public.entitlements_activationkey SET units = units + 1 WHERE redeemed_at IS NOT NULL",
+    "reserved_seats": "UPDATE public.entitlements_seat SET reserved_at = NULL",
+    "ended_invitations": "ALTER TABLE public.invitations_teacherinvitation"
+    " DROP CONSTRAINT teacher_invitation_reserves_until_it_ends;"
+    "UPDATE public.invitations_teacherinvitation SET outcome = ''",
     "erased_accounts": "UPDATE public.accounts_user SET erased_at = now(), is_active = false, first_name = '', "
     "last_name = '', email = '', phone = '', last_login = NULL "
     "WHERE id = (SELECT max(holder_id) FROM public.entitlements_seat)",
@@ -132,6 +152,10 @@ def test_broken_references_without_a_foreign_key_are_detected(sound, breach, cap
 @pytest.mark.parametrize(
     ("breach", "code"),
     [
+        (
+            "UPDATE public.invitations_teacherinvitation SET expires_at = now() - interval '25 hours'",
+            "ended_invitations",
+        ),
         ("UPDATE public.classes_classroom SET purged_at = now()", "pupils"),
         ("UPDATE public.entitlements_entitlement SET number = number + 1", "provenance"),
         ("UPDATE public.entitlements_entitlement SET bought_on = bought_on - 1", "provenance"),

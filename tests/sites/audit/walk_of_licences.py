@@ -1,4 +1,4 @@
-"""Acts on licences: given to schools, e-mailed, revoked, taught with."""
+"""Acts on licences: given to schools, e-mailed, revoked, taught with, reserved for teachers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from licensing.classes import operations as classes
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import Subscription
+from licensing.invitations import operations as invitations
+from licensing.invitations.models import TeacherInvitation
 from licensing.pools import operations as pools
 from licensing.pools.emails import check_due
 from licensing.pools.models import Allocation, Pool
 from mailing import kinds, leases
+from schools import affiliations
+from schools.models import Affiliation, Verification
+from tests.conftest import PASSWORD
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units
 from tests.sites.audit.walk_steps import Steps, WalkSteps
@@ -61,5 +66,35 @@ class WalkOfLicences(WalkSteps):
             else:
                 leases.record_accepted(message, message_id="", at=self.at)
 
-    BEGIN: Steps = (announce, announce, announce, revoke, deliver, deliver, deliver)
-    GO_ON: Steps = (teach,)
+    def invite(self, order):
+        """Invite teachers to the buyer's school, which they are shown to lead."""
+        for affiliation in Affiliation.objects.filter(user=order.placed_by, school__isnull=False, verified_at=None):
+            affiliations.verify(affiliation=affiliation, means=Verification.OPERATOR, at=self.at, by=self.operator)
+        for subscription in Subscription.objects.filter(key__entitlement__order_line__order=order):
+            addresses = "\n".join(f"a{self.draw.randrange(10**9)}@exemple.example" for _ in range(2))
+            invitations.invite_teachers(
+                # Now: an invitation of the walk's day would have expired.
+                subscription_id=subscription.pk, addresses=addresses, by=order.placed_by, at=timezone.now()
+            )  # fmt: skip
+
+    def _draw_invitation(self):
+        return TeacherInvitation.objects.pending().order_by("pk")[self.draw.randrange(4) :][:1]
+
+    def accept_invitation(self):
+        for invitation in self._draw_invitation():
+            invitations.accept_with_new_account(
+                token=invitation.link_token, name="Léa Martin", password=PASSWORD, at=timezone.now()
+            )
+
+    def recall_invitation(self):
+        for invitation in self._draw_invitation():
+            invitations.recall_invitation(invitation_id=invitation.pk, by=invitation.invited_by, at=timezone.now())
+
+    def end_invitations(self):
+        invitations.expire_invitations(at=timezone.now())
+
+    BEGIN: Steps = (
+        *(announce, announce, announce, revoke, deliver, deliver, deliver),
+        *(accept_invitation, accept_invitation, recall_invitation, end_invitations),
+    )
+    GO_ON: Steps = (teach, invite, invite)

@@ -14,6 +14,8 @@ from collectivities import audit_log
 from collectivities.models import Invitation, Member, Role
 from licensing.classes.models import ClassInvitation, Classroom, DeletionCertificate, EntryTicket, PupilAccount
 from licensing.entitlements import operations
+from licensing.invitations.models import TeacherInvitation
+from licensing.invitations.notifications import notify_invited
 from licensing.orders.models import Order, OrderKind, OrderState
 from mailing.models import MessageState
 from mailing.operations import enqueue
@@ -80,6 +82,13 @@ def create_person_with_all_data(jaures, nimes):
         kind=OrderKind.SHOP, state=OrderState.DRAFT, placed_by=user, created_at=TERM, bill_name=str(user),
         bill_email=user.email,
     )  # fmt: skip
+    for outcome, accepted_by in (("accepted", user), ("recalled", None)):
+        ended = TeacherInvitation.objects.create(
+            subscription=subscription, email=user.email, name=str(user), nonce="n", token_hash=outcome,
+            invited_by=jaures.principal, created_at=TERM, expires_at=TERM, ended_at=TERM, outcome=outcome,
+            accepted_by=accepted_by,
+        )  # fmt: skip
+        notify_invited([ended], TERM)
     EntryTicket.objects.create(token_hash="ticket", user=user, created_at=TERM)
     PrincipalEvent.objects.create(school=jaures.school, kind=PrincipalEvent.Kind.REQUESTED, user=user, by=user, at=TERM)
     PrincipalRequest.objects.create(

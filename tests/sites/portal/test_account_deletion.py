@@ -58,6 +58,8 @@ KEPT = {
     "entitlements.Subscription.principal",
     "entitlements.SeatEvent.teacher",
     "entitlements.SeatEvent.by",
+    "invitations.TeacherInvitation.invited_by",
+    "invitations.TeacherInvitation.accepted_by",
     "classes.DeletionCertificate.teacher",
     "classes.ApplicationToken.created_by",
     "admin.LogEntry.user",

@@ -52,6 +52,8 @@ def test_every_app_contributes_its_data(jaures, nimes, as_):
     assert data["demandes à l'adresse officielle"][0]["établissement"] == "École Jean Jaurès (Nîmes)"
     assert data["licences détenues"][0]["valable jusqu'au"] == "2027-08-31"
     assert [one["mouvement"] for one in data["mouvements de licences"]] == ["attribuée"]
+    [accepted] = data["invitations acceptées"]
+    assert (accepted["établissement"], accepted["issue"]) == ("École Jean Jaurès (Nîmes)", "acceptée")
     assert {(one["nom"], one["rôle"], one["comptes élèves"]) for one in data["classes"]} == {
         ("CE1 B", "titulaire", 1),
         ("CE1 B", "second enseignant", 1),
