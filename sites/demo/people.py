@@ -42,6 +42,8 @@ TEACHERS = (
     DemoPerson("aicha", "Aïcha", "Bensaïd", Profile.TEACHER),
 )
 TEACHER_BY_HAND = DemoPerson("nadine", "Nadine", "Roux", Profile.TEACHER)
+#: Invited, and yet to answer.
+INVITED_TEACHER = DemoPerson("lea.martin", "Léa", "Martin", Profile.TEACHER)
 OPERATOR = DemoPerson("exploitant", "Dominique", "Lambert", Profile.AGENT)
 
 

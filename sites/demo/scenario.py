@@ -25,6 +25,7 @@ from imports import queries as import_queries
 from imports.enums import ImportState, Purpose, Verdict
 from imports.models import SpreadsheetImport
 from licensing.entitlements import operations as subscriptions
+from licensing.invitations import operations as invitations
 from licensing.orders.operations import grant
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
@@ -34,7 +35,7 @@ from schools.directory.operations import synchronise
 from schools.models import School
 from sites.audit.checks import check_all
 from sites.demo import classroom, directory, people, workbook
-from sites.demo.people import OPERATOR, PASSWORD, PRINCIPAL, TEACHER_BY_HAND, TEACHERS
+from sites.demo.people import INVITED_TEACHER, OPERATOR, PASSWORD, PRINCIPAL, TEACHER_BY_HAND, TEACHERS
 from sites.demo.shop import ShopSteps
 from sites.demo.sink_folder import list_latest
 from tenants.models import CollectivityKind
@@ -234,6 +235,19 @@ class DemoScenario:
         self._check_held(
             subscription, 2, f"{by_hand}, qui a écrit son école à la main, saisit la même clé en minuscules"
         )
+        self._invite_a_teacher(subscription, principal)
+
+    def _invite_a_teacher(self, subscription: Subscription, principal: User) -> None:
+        """Invite a teacher who waits in the demo, so that their letter can be opened."""
+        invitations.invite_teachers(
+            subscription_id=subscription.pk,
+            addresses=f"{INVITED_TEACHER.first_name} {INVITED_TEACHER.last_name} <{INVITED_TEACHER.email}>",
+            by=principal,
+            at=timezone.now(),
+        )
+        self._expect(INVITATION.search(self._wait_for_email(INVITED_TEACHER.email)) is not None, "la lettre a un lien")
+        self._expect(subscription.seats.reserved().count() == 1, "une licence est réservée")
+        self.print_line(f"   {principal} invite {INVITED_TEACHER.email} : une licence attend sa réponse.")
 
     def open_a_class(self) -> None:
         teacher = User.objects.get(username=TEACHERS[0].username)

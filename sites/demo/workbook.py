@@ -19,7 +19,7 @@ ELIGIBLE_PREFIXES = ("École élémentaire", "École primaire")
 HEADER = ("N° UAI", "École", "Nb de licences", "Adresse e-mail", "Observations")
 SCHOOLS = 42
 #: Licences of the first school, whose principal and teachers sign up in the demo.
-FOLLOWED_SCHOOL_UNITS = 3
+FOLLOWED_SCHOOL_UNITS = 4
 BLANK_AFTER = (9, 30)
 
 

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from sites.demo import database, processes
-from sites.demo.people import PASSWORD, PRINCIPAL, TEACHER_BY_HAND, TEACHERS
+from sites.demo.people import INVITED_TEACHER, PASSWORD, PRINCIPAL, TEACHER_BY_HAND, TEACHERS
 from sites.demo.scenario import DemoScenario, list_unsent_messages
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ class Command(BaseCommand):
             f"\nLe portail               {portal}\n"
             f"  cheffe d'établissement : {PRINCIPAL.username}\n"
             f"  enseignants :            {teachers}\n"
+            f"  invitée :                {INVITED_TEACHER.email}, par le lien de sa lettre\n"
             f"  un élève, à {portal}eleve/ : {scenario.card.login if scenario.card else ''}, "
             f"mot de passe {scenario.card.password if scenario.card else ''}\n"
             f"Le bureau de Nîmes       http://nimes.{settings.BASE_DOMAIN}:{port}/\n"
