@@ -94,7 +94,7 @@ class PdfDocument(FPDF):
     def mark(self, *, x: float, y: float, side: float) -> None:
         """Draw the mark of Pep's, as the pages show it."""
         # Its path, not a URL: `finders` knows the file without `collectstatic`.
-        self.image(Path(finders.find("web/icon.svg")), x=x, y=y, w=side, h=side)
+        self.image(Path(str(finders.find("web/icon.svg"))), x=x, y=y, w=side, h=side)
 
     def qr(self, content: str, *, x: float, y: float, side: float) -> None:
         """Draw a QR code as filled rectangles; the caller leaves the quiet zone around it."""
