@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 UV := .tools/bin/uv
 BIN := .venv/bin
 
-.PHONY: setup demo test fuzz check lint types imports-contracts migrations advisories bench requirements clean
+.PHONY: setup demo test fuzz check lint types imports-contracts migrations advisories bench pictures requirements clean
 
 setup: .venv/ready node_modules/ready
 
@@ -71,6 +71,10 @@ advisories: setup
 
 bench: setup
 	$(BIN)/python -m bench $(ARGS)
+
+# The pictures of docs/images, made by the browser tests that open the pages.
+pictures: setup
+	PICTURES=docs/images REQUIRE_BROWSER=1 $(BIN)/pytest tests/e2e -n 0 -q
 
 # After a change of pyproject.toml.
 requirements: $(UV)

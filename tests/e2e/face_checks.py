@@ -8,13 +8,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from django.contrib.staticfiles import finders
 from PIL import Image
 from whitenoise import compress
 
 from tests.e2e.site import WIDTHS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Response
+    from playwright.sync_api import Page, Request
 
     from tests.e2e.site import Visit
 
@@ -41,30 +42,33 @@ _SMALL_TEXT = """(smallest) => {
 
 
 @functools.cache
-def _compress(body: bytes) -> int:
-    """Return the length that WhiteNoise serves: it compresses with brotli at its best."""
-    return len(compress.brotli.compress(body))
+def _measure_asset(name: str) -> int:
+    """Return the bytes of a static file as they are served: WhiteNoise compresses text with brotli at its best."""
+    file = finders.find(name)
+    assert file is not None, name
+    body = Path(str(file)).read_bytes()
+    return len(compress.brotli.compress(body)) if name.endswith((".css", ".js")) else len(body)
 
 
 def measure_transfer(visit: Visit, path: str, *, slug: str = "") -> tuple[int, dict[str, int]]:
     """Open the page with an empty cache; return the bytes of its transfer, and those of each part."""
-    responses: list[Response] = []
+    finished: list[Request] = []
 
-    def note(response: Response) -> None:
-        responses.append(response)
+    def note(request: Request) -> None:
+        finished.append(request)
 
-    visit.page.on("response", note)
+    visit.page.on("requestfinished", note)
     visit.open(path, slug=slug)
+    visit.page.wait_for_load_state("networkidle")
     visit.settle()
-    visit.page.remove_listener("response", note)
+    visit.page.remove_listener("requestfinished", note)
     parts = {}
-    for response in responses:
-        kind = response.headers.get("content-type", "")
-        if kind.startswith("image/"):
+    for request in finished:
+        name = request.url.partition("/static/")[2].partition("?")[0]
+        if request.resource_type == "image" or name.endswith(".svg"):
             continue
         # Pages are not compressed: what they hold of a session could be guessed from their length.
-        packed = kind.startswith(("text/css", "text/javascript", "application/javascript"))
-        parts[response.url] = _compress(response.body()) if packed else len(response.body())
+        parts[request.url] = _measure_asset(name) if name else request.sizes()["responseBodySize"]
     return sum(parts.values()), parts
 
 
