@@ -109,7 +109,7 @@ class ApplicationScheme(OpenApiAuthenticationExtension):
 
 
 class HasApplicationToken(BasePermission):
-    message = "Montrez le jeton de l'application : « Authorization: Bearer … »."
+    message = "Montrez le jeton de l’application : « Authorization: Bearer … »."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Return whether a valid token was sent."""
@@ -230,7 +230,7 @@ def _find_person(query: dict[str, str], at: datetime.datetime) -> tickets.Applic
         return tickets.spend(secret=query["ticket"], at=at)
     person = tickets.parse_person(query["person"])
     if person is None:
-        raise entry_check.UnknownPerson("Ce nom n'est pas de ceux que le portail donne.")
+        raise entry_check.UnknownPerson("Ce nom n’est pas de ceux que le portail donne.")
     return person
 
 

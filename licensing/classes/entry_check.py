@@ -64,15 +64,15 @@ _CLASS_CLOSED = f"Ta classe est fermée pour le moment. {_ASK_TEACHER}"
 #: For users who never had a licence.
 _NO_LICENCE = {
     Profile.TEACHER: (
-        "Aucune licence ne vous est attribuée pour le moment. Demandez-en une à votre chef d'établissement ; s'il vous "
+        "Aucune licence ne vous est attribuée pour le moment. Demandez-en une à votre chef d’établissement ; s’il vous "
         "a transmis une clé, saisissez-la dans « Mon compte »."
     ),
     Profile.PRINCIPAL: (
-        "L'application s'ouvre avec une licence. Si vous avez une classe, attribuez-vous une licence de vos "
+        "L’application s’ouvre avec une licence. Si vous avez une classe, attribuez-vous une licence de vos "
         "abonnements dans « Mon compte »."
     ),
     Profile.AGENT: (
-        "L'application est faite pour les enseignants et leurs élèves : votre compte est celui d'un agent, et n'a pas "
+        "L’application est faite pour les enseignants et leurs élèves : votre compte est celui d’un agent, et n’a pas "
         "de licence."
     ),
 }
@@ -161,7 +161,7 @@ def check_user_entry(user_id: int, at: datetime.datetime) -> EntryDecision:
     """
     rows = _fetch_rows(_TEACHER_SQL, user_id)
     if not rows:
-        raise UnknownPerson("Ce compte n'existe pas.")
+        raise UnknownPerson("Ce compte n’existe pas.")
     active, profile = rows[0][:2]
     if not active:
         return _deny("teacher", "account_closed", "Ce compte est fermé.")
@@ -200,7 +200,7 @@ def check_pupil_entry(pupil_id: int, at: datetime.datetime) -> EntryDecision:
     """
     rows = _fetch_rows(_PUPIL_SQL, pupil_id)
     if not rows:
-        raise UnknownPerson("Ce compte d'élève n'existe pas, ou n'existe plus.")
+        raise UnknownPerson("Ce compte d’élève n’existe pas, ou n’existe plus.")
     number, word, purged, holder = rows[0][:4]
     licence = _Licence(*rows[0][4:])
     case = licence.unusable_on(date_in_paris(at))

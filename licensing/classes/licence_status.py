@@ -42,50 +42,50 @@ _CODES = {
 #: For the page of the class; `first_day`, `last_day` and `open_until` are those of the entitlement.
 _CLASS_SENTENCES = {
     UnusableCase.CANCELLED: (
-        f"{CANCELLED_SENTENCE}. La classe et ses élèves sont conservés jusqu'à la fin de l'année scolaire."
+        f"{CANCELLED_SENTENCE}. La classe et ses élèves sont conservés jusqu’à la fin de l’année scolaire."
     ),
     UnusableCase.ENDED: (
-        "La licence de cette classe était valable jusqu'au {last_day} inclus. Demandez à votre chef d'établissement une"
-        " clé de la nouvelle année scolaire : elle ouvre une nouvelle classe."
+        "La licence de cette classe était valable jusqu’au {last_day} inclus. Demandez à votre chef d’établissement une"
+        " licence de la nouvelle année scolaire : elle ouvre une nouvelle classe."
     ),
     UnusableCase.SUSPENDED: (
-        "La licence de cette classe est suspendue, et reprendra d'elle-même dès qu'elle sera rétablie. La classe et ses"
+        "La licence de cette classe est suspendue, et reprendra d’elle-même dès qu’elle sera rétablie. La classe et ses"
         " élèves sont conservés."
     ),
     UnusableCase.UNPAID: (
-        "La commande de cette licence attend son règlement : la licence est suspendue, et reprendra d'elle-même dès "
-        "qu'il sera reçu. La classe et ses élèves sont conservés."
+        "La commande de cette licence attend son règlement : la licence est suspendue, et reprendra d’elle-même dès "
+        "qu’il sera reçu. La classe et ses élèves sont conservés."
     ),
     UnusableCase.PROVISIONAL_OVER: (
         "Les droits temporaires de cette licence ont pris fin le {open_until}, et sa commande attend son bon de "
-        "commande signé ou son règlement : la licence reprendra d'elle-même dès qu'il sera reçu. La classe et ses "
+        "commande signé ou son règlement : la licence reprendra d’elle-même dès qu’il sera reçu. La classe et ses "
         "élèves sont conservés."
     ),
     UnusableCase.NOT_BEGUN: (
-        "Cette licence s'utilise à partir du {first_day} : revenez ce jour-là ouvrir votre classe et créer les comptes "
+        "Cette licence s’utilise à partir du {first_day} : revenez ce jour-là ouvrir votre classe et créer les comptes "
         "de vos élèves."
     ),
 }
 #: For a teacher at the entry of the learning application.
 _ENTRY_SENTENCES = {
-    UnusableCase.CANCELLED: f"{CANCELLED_SENTENCE}. Voyez avec votre chef d'établissement.",
+    UnusableCase.CANCELLED: f"{CANCELLED_SENTENCE}. Voyez avec votre chef d’établissement.",
     UnusableCase.ENDED: (
-        "Votre licence était valable jusqu'au {last_day} inclus. Demandez à votre chef d'établissement une licence de "
+        "Votre licence était valable jusqu’au {last_day} inclus. Demandez à votre chef d’établissement une licence de "
         "la nouvelle année scolaire."
     ),
     UnusableCase.SUSPENDED: (
         "Votre licence est suspendue. Votre classe et vos élèves sont conservés, et tout reprendra de soi-même dès "
-        "qu'elle sera rétablie."
+        "qu’elle sera rétablie."
     ),
     UnusableCase.UNPAID: (
         "Votre licence est suspendue : sa commande attend son règlement. Votre classe et vos élèves sont conservés, et "
-        "tout reprendra de soi-même dès qu'il sera reçu."
+        "tout reprendra de soi-même dès qu’il sera reçu."
     ),
     UnusableCase.PROVISIONAL_OVER: (
         "Les droits temporaires de votre licence ont pris fin le {open_until} : sa commande attend son règlement. "
-        "Votre classe et vos élèves sont conservés, et tout reprendra de soi-même dès qu'il sera reçu."
+        "Votre classe et vos élèves sont conservés, et tout reprendra de soi-même dès qu’il sera reçu."
     ),
-    UnusableCase.NOT_BEGUN: "Votre licence s'utilise à partir du {first_day} : l'application s'ouvrira ce jour-là.",
+    UnusableCase.NOT_BEGUN: "Votre licence s’utilise à partir du {first_day} : l’application s’ouvrira ce jour-là.",
 }
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 INVITATION_DAYS = 7
 
 NOT_TAUGHT_MESSAGE = (
-    "Cette classe n'est pas la vôtre, ou ne l'est plus : sa licence a pu être attribuée à un autre enseignant. "
+    "Cette classe n’est pas la vôtre, ou ne l’est plus : sa licence a pu être attribuée à un autre enseignant. "
     "Revenez à la liste de vos classes."
 )
 

@@ -29,7 +29,7 @@ def render_invitation(message: Message) -> RenderedEmail:
         .first()
     )
     if invitation is None or invitation.classroom.seat.holder_id != invitation.by_id:
-        raise NoLongerDue("L'invitation a été reprise, ou la licence a changé de main, avant l'envoi.")
+        raise NoLongerDue("L’invitation a été reprise, ou la licence a changé de main, avant l’envoi.")
     return render_email(
         greeting=_build_greeting(message),
         subject=f"{invitation.by} vous invite à partager une classe",
@@ -37,13 +37,13 @@ def render_invitation(message: Message) -> RenderedEmail:
             (
                 f"{invitation.by} ({describe_account(invitation.classroom.seat.subscription)}) vous propose de partager"
                 f" sa classe « {invitation.classroom.name} » : vous pourrez y gérer les comptes des élèves, et entrer"
-                " dans l'application."
+                " dans l’application."
             ),
             (
                 f"Pour accepter, ouvrez « Mes classes » avec votre identifiant {_get_username(message)} dans les "
                 f"{INVITATION_DAYS} jours."
             ),
-            "Vous ne connaissez pas cette personne ? Il n'y a rien à faire : rien ne change sans votre accord.",
+            "Vous ne connaissez pas cette personne ? Il n’y a rien à faire : rien ne change sans votre accord.",
         ],
         button=_BUTTON,
         address=portal_url(_PATH),
@@ -55,7 +55,7 @@ def render_acceptance(message: Message) -> RenderedEmail:
     classroom = _get_classroom(message)
     second = get_second_teacher(classroom)
     if second is None or second.pk != message.context["second"]:
-        raise NoLongerDue("Le partage de la classe a pris fin avant l'envoi.")
+        raise NoLongerDue("Le partage de la classe a pris fin avant l’envoi.")
     return render_email(
         greeting=_build_greeting(message),
         subject=f"{second} partage désormais la classe « {classroom.name} »",
@@ -79,10 +79,10 @@ def render_removal(message: Message) -> RenderedEmail:
         raise NoLongerDue("La classe est de nouveau partagée avec cet enseignant.")
     return render_email(
         greeting=_build_greeting(message),
-        subject=f"La classe « {classroom.name} » n'est plus partagée avec vous",
+        subject=f"La classe « {classroom.name} » n’est plus partagée avec vous",
         paragraphs=[
             (
-                f"L'enseignant qui détient la licence de la classe « {classroom.name} » "
+                f"L’enseignant qui détient la licence de la classe « {classroom.name} » "
                 f"({describe_account(classroom.seat.subscription)}) a mis fin au partage avec vous."
             ),
             "Votre compte et vos autres classes demeurent. La classe et les comptes de ses élèves aussi.",
@@ -97,7 +97,7 @@ def render_departure(message: Message) -> RenderedEmail:
     classroom = _get_classroom(message)
     second = User.objects.get(pk=message.context["second"])
     if get_second_teacher(classroom) == second:
-        raise NoLongerDue("L'enseignant partage de nouveau la classe.")
+        raise NoLongerDue("L’enseignant partage de nouveau la classe.")
     name = "Votre second enseignant" if second.erased_at is not None else str(second)
     return render_email(
         greeting=_build_greeting(message),
@@ -127,5 +127,5 @@ def _build_greeting(message: Message) -> str:
 
 kinds.register(notifications.INVITED, label="Invitation à partager une classe", render=render_invitation)
 kinds.register(notifications.ACCEPTED, label="Classe partagée", render=render_acceptance)
-kinds.register(notifications.TEACHER_REMOVED, label="Partage d'une classe terminé", render=render_removal)
+kinds.register(notifications.TEACHER_REMOVED, label="Partage d’une classe terminé", render=render_removal)
 kinds.register(notifications.LEFT, label="Second enseignant parti", render=render_departure)

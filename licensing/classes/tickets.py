@@ -83,11 +83,11 @@ def spend(*, secret: str, at: datetime.datetime) -> ApplicationUser:
         row = cursor.fetchone()
     if row is None:
         raise UnknownTicket(
-            "Ce ticket n'existe pas, ou a déjà servi : demandez à la personne de revenir par le portail."
+            "Ce ticket n’existe pas, ou a déjà servi : demandez à la personne de revenir par le portail."
         )
     user_id, pupil_id, created_at = row
     if created_at + LIFETIME <= at:
-        raise TicketExpired("Ce ticket a plus d'une minute : demandez à la personne de revenir par le portail.")
+        raise TicketExpired("Ce ticket a plus d’une minute : demandez à la personne de revenir par le portail.")
     return ApplicationUser("teacher", user_id) if user_id is not None else ApplicationUser("pupil", pupil_id)
 
 

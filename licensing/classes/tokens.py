@@ -73,9 +73,9 @@ def authenticate(secret: str, *, at: datetime.datetime) -> ApplicationToken:
     """
     token = ApplicationToken.objects.filter(token_hash=hash_token(secret)).first()
     if token is None:
-        raise UnknownApplicationToken("Ce jeton n'existe pas : demandez-en un à l'exploitant du portail.")
+        raise UnknownApplicationToken("Ce jeton n’existe pas : demandez-en un à l’exploitant du portail.")
     if token.revoked_at is not None:
-        raise TokenRevoked("Ce jeton a été révoqué : demandez-en un autre à l'exploitant du portail.")
+        raise TokenRevoked("Ce jeton a été révoqué : demandez-en un autre à l’exploitant du portail.")
     if token.last_used_at is None or token.last_used_at <= at - _LAST_USED_PRECISION:
         # Of concurrent requests only one updates the row.
         ApplicationToken.objects.filter(pk=token.pk, last_used_at=token.last_used_at).update(last_used_at=at)

@@ -12,7 +12,7 @@ LATER = TERM + datetime.timedelta(hours=1)
 
 #: Entitlement fields that stop a licence, and the message, by code.
 STOP_CASES = {
-    "licence_ended": ({"last_day": datetime.date(2026, 11, 23)}, "valable jusqu'au 23\u00a0novembre 2026 inclus"),
+    "licence_ended": ({"last_day": datetime.date(2026, 11, 23)}, "valable jusqu’au 23\u00a0novembre 2026 inclus"),
     "licence_suspended": ({"suspended_at": TERM, "unpaid_until": datetime.date(2026, 11, 23)}, "attend son règlement"),
     "provisional_over": ({"provisional_until": datetime.date(2026, 11, 23)}, "droits temporaires .* ont pris fin"),
 }

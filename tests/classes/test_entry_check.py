@@ -104,7 +104,7 @@ def test_a_withdrawn_teacher_does_not_enter():
 
 @pytest.mark.parametrize(
     ("profile", "sentence"),
-    [(Profile.TEACHER, "chef d'établissement"), (Profile.PRINCIPAL, "attribuez-vous"), (Profile.AGENT, "agent")],
+    [(Profile.TEACHER, "chef d’établissement"), (Profile.PRINCIPAL, "attribuez-vous"), (Profile.AGENT, "agent")],
 )
 def test_each_profile_without_a_licence_gets_instructions(profile, sentence):
     answer = check_access(UserFactory(profile=profile))

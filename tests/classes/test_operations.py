@@ -173,7 +173,7 @@ def test_the_lowest_free_numbers_are_taken(classroom, teacher):
 @pytest.mark.parametrize(
     ("present", "count", "message"),
     [
-        (29, 2, "il en reste 1 à créer, et vous en demandez 2. Aucun n'a été créé"),
+        (29, 2, "il en reste 1 à créer, et vous en demandez 2. Aucun n’a été créé"),
         (0, 31, "il en reste 30 à créer, et vous en demandez 31"),
         (30, 1, "celle-ci les a tous"),
     ],

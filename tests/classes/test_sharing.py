@@ -194,7 +194,7 @@ def test_the_holder_removes_the_second_teacher(classroom, holder, colleague):
         get_taught_class(colleague, classroom.pk)
     recipient, rendered = render_latest_email("class.teacher_removed")
     assert (recipient, len(list_emails("class.teacher_removed"))) == (colleague.email, 1)
-    assert "n'est plus partagée avec vous" in rendered.subject
+    assert "n’est plus partagée avec vous" in rendered.subject
     with pytest.raises(NoLongerDue):
         render_latest_email("class.accepted")
 

@@ -47,9 +47,9 @@ def test_both_teachers_are_emailed_what_to_do(taught):
     emails = list_emails(KIND)
     assert {email.recipient for email in emails} == {taught.teacher.email, second.email}
     rendered = render_email(emails[0])
-    assert rendered.subject.startswith("Quelqu'un essaie les mots de passe de la classe")
+    assert rendered.subject.startswith("Quelqu’un essaie les mots de passe de la classe")
     assert "CE1 B" in rendered.subject
-    assert "Rien n'est fermé" in rendered.text
+    assert "Rien n’est fermé" in rendered.text
     assert "nouveaux mots de passe" in rendered.text
     assert taught.url() in rendered.text
 

@@ -185,6 +185,8 @@ def walk_classes(walk, nimes):
     taught = TaughtClass(school, pupils=2)
     teacher = create_browser(taught.teacher)
     walk.open(teacher, taught.url())
+    empty = TaughtClass(school)
+    walk.open(create_browser(empty.teacher), empty.url())
     # A script adds the cards that the teacher's own sheet keeps.
     credential = taught.credentials[0]
     walk.open(teacher, taught.url("feuille/"), typed={"carte": f"{credential.login} {credential.password}"})

@@ -32,7 +32,7 @@ def open_class(*, seat_id: int, by: User, name: str, at: datetime.datetime) -> C
     seat = lock_seat(seat_id)
     if seat is None or seat.holder_id != by.pk:
         raise ClassNotTaught(
-            "Cette licence n'est pas la vôtre, ou ne l'est plus. Revenez à « Mon compte » : vos licences y sont."
+            "Cette licence n’est pas la vôtre, ou ne l’est plus. Revenez à « Mon compte » : vos licences y sont."
         )
     classroom = Classroom.objects.filter(seat=seat).first()
     if classroom is not None:

@@ -37,7 +37,7 @@ def lock_held_class(classroom_id: int, by: User) -> Classroom:
     classroom = lock_taught_class(classroom_id, by)
     if classroom.seat.holder_id != by.pk:
         raise NotSeatHolder(
-            "Seul l'enseignant qui détient la licence de cette classe choisit avec qui elle est partagée. "
+            "Seul l’enseignant qui détient la licence de cette classe choisit avec qui elle est partagée. "
             "Demandez-le-lui."
         )
     return classroom

@@ -39,7 +39,7 @@ OF_NETWORK = DelayRule("pupil/network", 1_000, 15 * _SECONDS, first=_SECONDS, lo
 #: Nobody waits for it: sixty failures in a day, that no success followed, are told to the teachers.
 OF_CLASS = DelayRule("pupil/class", 60, 24 * _MINUTE)
 
-_WRONG = "Ce n'est pas cela. Regarde bien ta carte, et recommence."
+_WRONG = "Ce n’est pas cela. Regarde bien ta carte, et recommence."
 _CLOSED = "Ta classe est fermée pour le moment. Dis-le à ton maître ou à ta maîtresse."
 
 

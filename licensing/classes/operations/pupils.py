@@ -146,11 +146,11 @@ def _filter_pupils(classroom: Classroom, numbers: set[int] | None) -> LockableQu
 def _class_full(left: int, requested: int) -> ClassFull:
     rule = f"Une classe compte {MAX_PUPILS} comptes élèves au plus"
     if left < 1:
-        return ClassFull(f"{rule}, et celle-ci les a tous : supprimez d'abord celui d'un élève parti.")
-    return ClassFull(f"{rule} : il en reste {left} à créer, et vous en demandez {requested}. Aucun n'a été créé.")
+        return ClassFull(f"{rule}, et celle-ci les a tous : supprimez d’abord celui d’un élève parti.")
+    return ClassFull(f"{rule} : il en reste {left} à créer, et vous en demandez {requested}. Aucun n’a été créé.")
 
 
 def _no_such_pupil(number: int) -> NoSuchPupil:
     return NoSuchPupil(
-        f"Le compte élève n° {number} n'existe pas, ou plus, dans cette classe : relisez la liste, puis recommencez."
+        f"Le compte élève n° {number} n’existe pas, ou plus, dans cette classe : relisez la liste, puis recommencez."
     )

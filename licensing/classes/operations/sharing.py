@@ -46,7 +46,7 @@ def _queue_invitation(*, classroom_id: int, username: str, by: User, at: datetim
     except throttling.RateLimitExceeded as throttled:
         raise TooManyInvitations(
             f"Vous avez invité trop de fois : patientez {throttling.format_wait(throttled.wait)}, puis recommencez avec"
-            " l'identifiant exact de votre collègue.",
+            " l’identifiant exact de votre collègue.",
             throttled.retry_after,
         ) from None
     defer(
@@ -136,9 +136,9 @@ def _check_not_shared(classroom: Classroom) -> None:
     second = get_second_teacher(classroom)
     if second is not None:
         raise AlreadyShared(
-            f"{second} partage déjà cette classe. Mettez d'abord fin à ce partage pour inviter quelqu'un d'autre."
+            f"{second} partage déjà cette classe. Mettez d’abord fin à ce partage pour inviter quelqu’un d’autre."
         )
 
 
 def _no_invitation() -> NoInvitation:
-    return NoInvitation("Cette invitation n'est plus valable : demandez à votre collègue de vous inviter de nouveau.")
+    return NoInvitation("Cette invitation n’est plus valable : demandez à votre collègue de vous inviter de nouveau.")

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 #: Error where the class changed since the form was displayed: submitted twice, or from two tabs.
 STALE_PAGE = (
-    "La classe a changé depuis que cette page s'est affichée : la demande a peut-être été envoyée deux fois. "
-    "Rien n'a été fait cette fois-ci ; relisez la liste, puis recommencez s'il le faut."
+    "La classe a changé depuis que cette page s’est affichée : la demande a peut-être été envoyée deux fois. "
+    "Rien n’a été fait cette fois-ci ; relisez la liste, puis recommencez s’il le faut."
 )
 
 

@@ -167,15 +167,15 @@ def _parse_cards(
     """Parse cards posted as « login password »; return them by number. Raises `UnreadableCard`."""
     numbers = {pupil.word: pupil.number for pupil in pupils}
     if not lines or len(lines) > MAX_PUPILS:
-        raise UnreadableCard("Il n'y a aucune carte à imprimer : créez des comptes, ou de nouveaux mots de passe.")
+        raise UnreadableCard("Il n’y a aucune carte à imprimer : créez des comptes, ou de nouveaux mots de passe.")
     parsed_cards = {}
     for line in lines:
         login, _, password = line.partition(" ")
         parsed, password = words.parse_login(login), words.parse_password(password)
         if parsed is None or parsed[1] != classroom.code or parsed[0] not in numbers or password is None:
             raise UnreadableCard(
-                "Une des cartes n'est pas de cette classe, ou son mot de passe ne se lit pas : rien n'a été imprimé. "
-                "Rouvrez la feuille d'origine, ou donnez de nouveaux mots de passe."
+                "Une des cartes n’est pas de cette classe, ou son mot de passe ne se lit pas : rien n’a été imprimé. "
+                "Rouvrez la feuille d’origine, ou donnez de nouveaux mots de passe."
             )
         number = numbers[parsed[0]]
         parsed_cards[number] = pupil_cards.PupilCard(number, f"{parsed[0]}-{parsed[1]}", password)

@@ -41,8 +41,8 @@ def invite(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         return render_class_page(request, classroom, status=409, refusal=refusal, colleague_form=form)
     messages.success(
         request,
-        "Si cet identifiant est celui d'un enseignant, il reçoit votre invitation par e-mail et la trouve dans "
-        "« Mes classes ». Il a une semaine pour l'accepter ; vous en serez informé.",
+        "Si cet identifiant est celui d’un enseignant, il reçoit votre invitation par e-mail et la trouve dans "
+        "« Mes classes ». Il a une semaine pour l’accepter ; vous en serez informé.",
     )
     return redirect_to_class(classroom)
 
@@ -82,5 +82,5 @@ def accept(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 def decline(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Decline a colleague's invitation."""
     operations.decline(classroom_id=pk, by=request.user, at=timezone.now())
-    messages.success(request, "L'invitation est écartée.")
+    messages.success(request, "L’invitation est écartée.")
     return redirect("classes:list")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Command(BaseCommand):
-    help = "Crée un jeton par lequel l'application interroge le portail, et l'affiche : il ne se lit plus ensuite."
+    help = "Crée un jeton par lequel l’application interroge le portail, et l’affiche : il ne se lit plus ensuite."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", metavar="NOM", help="à quoi il sert, p. ex. « Application, production »")

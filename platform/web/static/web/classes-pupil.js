@@ -9,7 +9,8 @@
   const place = form.querySelector("[data-animal]");
   const fold = (text) => text.toLowerCase().replaceAll("œ", "oe").normalize("NFKD").replace(/\p{M}/gu, "");
   const animals = new Map(form.dataset.animals.split(" ").map((animal) => [fold(animal), animal]));
-  let current = fold(place.textContent.trim());
+  let current = fold(place.querySelector("strong")?.textContent ?? "");
+  const awaited = current ? [] : [...place.childNodes];
 
   // The longest animal that begins the letters: « lionceau » before « lion ».
   function findAnimal(login) {
@@ -23,7 +24,7 @@
     const animal = findAnimal(form.elements.login.value);
     if (animal === current) return;
     current = animal;
-    place.replaceChildren();
+    place.replaceChildren(...awaited);
     if (!animal) return;
     const spelling = animals.get(animal);
     const picture = document.createElement("img");
@@ -34,7 +35,7 @@
     box.append(picture);
     const name = document.createElement("strong");
     name.textContent = spelling[0].toUpperCase() + spelling.slice(1);
-    place.append(box, name);
+    place.replaceChildren(box, name);
   }
 
   function takeFromLink() {

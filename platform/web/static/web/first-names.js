@@ -110,8 +110,7 @@
       return;
     }
     say("C’est fait : ce que vous écrivez dans la colonne « Prénom » est gardé sur cet appareil, au fur et à mesure.");
-    fieldOf(fields[0])?.focus({ preventScroll: true });
-    message.scrollIntoView({ block: "nearest" });
+    message.focus();
   });
 
   place.querySelector("[data-names-erase]")?.addEventListener("click", async () => {
@@ -121,8 +120,7 @@
     shown.querySelector("details").open = false;
     show(null);
     say("C’est fait : les prénoms de cette classe sont effacés de cet appareil.");
-    message.focus({ preventScroll: true });
-    message.scrollIntoView({ block: "nearest" });
+    message.focus();
   });
 
   document.addEventListener("input", (event) => { if (isKeeping() && "firstName" in event.target.dataset) save(typed()); });
