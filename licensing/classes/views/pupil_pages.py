@@ -53,6 +53,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             entered = redirect("classes:pupil_class")
             known_origins.set_cookie(entered, signed_in.device)
             return entered
+    for name in list(form.errors)[:1]:
+        form.fields[name].widget.attrs["data-focus"] = True
     wait = refusal.retry_after if isinstance(refusal, TooManyAttempts) else None
     status = 429 if wait else 422 if refusal or form.errors else 200
     typed = words.parse_login(form["login"].value() or "") if form.is_bound else None
