@@ -107,7 +107,7 @@ def test_a_name_goes_with_its_pupil_and_is_not_given_to_the_next(taught, visit):
     # The animal may be drawn again.
     taught.classroom.pupils.filter(number=2).update(word=word)
     page = visit.open(taught.url())
-    expect(page.get_by_role("button", name="Oui, les effacer")).to_be_attached()
+    expect(page.locator("summary", has_text="Effacer les prénoms de cet appareil")).to_be_visible()
     expect(page.locator(".roster")).not_to_have_class(re.compile("has-names"))
     assert NAME not in page.content()
 
