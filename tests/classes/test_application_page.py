@@ -132,3 +132,20 @@ def test_unused_tickets_are_deleted(classroom):
         )
     assert tickets.prune(at=now) == 1
     assert EntryTicket.objects.count() == 2
+
+
+def test_in_a_demonstration_the_application_says_who_arrived(portal, classroom, settings):
+    settings.APPLICATION_URL = "/demonstration/application/"
+    pupil = sign_in_as_pupil(portal, classroom)
+    PupilAccount.objects.filter(pk=pupil.pk).update(word="leopard")
+    arrival = portal.get(URL)["Location"]
+    page = portal.get(arrival).content.decode()
+    assert "Ici commence Pep’s" in page
+    assert "Léopard" in page
+    assert classroom.name in page
+    # The ticket is spent, as the application would have spent it.
+    again = portal.get(arrival).content.decode()
+    assert "Ici commence Pep’s" in again
+    assert "Léopard" not in again
+    portal.force_login(classroom.seat.holder)
+    assert "avec votre licence" in portal.get(portal.get(URL)["Location"]).content.decode()

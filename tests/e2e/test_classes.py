@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import expect
 
+from licensing.classes import words
 from licensing.classes.models import Classroom, PupilAccount
+from licensing.entitlements import emails
 from licensing.entitlements import operations as seats
 from tests.classes.taught_class import TaughtClass
 from tests.conftest import TERM
@@ -39,19 +43,19 @@ def test_a_class_of_thirty_its_cards_and_its_first_names(school, site, tmp_path)
     seats.claim(code=code, by=teacher, at=TERM)
     visit = site.person(session=create_session(site, teacher))
     sent = listen(visit)
-    page = visit.open("/mon-compte/")
-    page.get_by_role("link", name="Ma classe").click()
+    page = visit.open("/mes-classes/")
+    page.get_by_role("link", name="Ouvrir ma classe").click()
     page.get_by_label("Nom de la classe").fill("CE1 B")
-    page.get_by_role("button", name="Ouvrir la classe").click()
+    page.get_by_role("button", name="Ouvrir ma classe").click()
     expect(page.get_by_label("Nombre de comptes à créer")).to_have_value("30")
     page.get_by_role("button", name="Créer les comptes").click()
     expect(page.get_by_role("heading", name="30 comptes créés")).to_be_visible()
     with page.expect_download() as cards:
-        page.get_by_role("button", name="Imprimer les cartes (PDF)").click()
+        page.get_by_role("button", name="Imprimer toutes les cartes (PDF)").click()
     assert cards.value.path().read_bytes().startswith(b"%PDF-")
 
     # First names: typed, saved, lost with the page, found again in the file.
-    logins = page.locator("tr[data-login]").evaluate_all("rows => rows.map(row => row.dataset.login)")
+    logins = page.locator("tr[data-login] th").all_inner_texts()
     page.get_by_label(f"Prénom de {logins[4]}").fill(FIRST_NAME)
     passwords = page.locator("[data-password]").all_inner_texts()
     with page.expect_download() as saved:
@@ -65,7 +69,9 @@ def test_a_class_of_thirty_its_cards_and_its_first_names(school, site, tmp_path)
     assert PupilAccount.objects.count() == 30
 
     # One pupil loses their card meanwhile: only their password in the file is out of date.
-    page.get_by_role("link", name=f"Nouveau mot de passe pour {logins[0].split('-')[0]}").click()
+    word = logins[0].split("-")[0]
+    page.locator("summary", has_text=f"pour {word}").first.click()
+    page.get_by_role("link", name=f"Nouveau mot de passe pour {word}").first.click()
     page.get_by_role("button", name="Donner un nouveau mot de passe").click()
     page.get_by_role("link", name="Retour à la classe").click()
     page.get_by_role("link", name="Feuille des prénoms").click()
@@ -84,7 +90,7 @@ def test_a_class_of_thirty_its_cards_and_its_first_names(school, site, tmp_path)
 
 def test_a_resaved_name_sheet_is_read_and_another_classs_is_refused(school, site):
     taught = TaughtClass(school, pupils=2)
-    first, second = (credential.login for credential in taught.credentials)
+    first, second = (words.spell(credential.login) for credential in taught.credentials)
     page = site.person(session=create_session(site, taught.teacher)).open(taught.url("feuille/"))
 
     def hand(text):
@@ -97,7 +103,8 @@ def test_a_resaved_name_sheet_is_read_and_another_classs_is_refused(school, site
     expect(result).to_contain_text("d’une autre classe")
     hand("Nom;Classe\r\nX;Y\r\n")
     expect(result).to_contain_text("Rien n’a été changé")
-    hand(f'Identifiant,Prénom\n{first},"Noël, dit ""No"""\n{second},\'=Zoé\nparti-tulipe-1234,X\n')
+    # Accents may have been lost on the way.
+    hand(f'Identifiant,Prénom\n{words.fold(first)},"Noël, dit ""No"""\n{second},\'=Zoé\nparti-tulipe-1234,X\n')
     expect(page.get_by_label(f"Prénom de {first}")).to_have_value('Noël, dit "No"')
     expect(page.get_by_label(f"Prénom de {second}")).to_have_value("=Zoé")
     expect(result).to_contain_text("1 ligne n’est plus de cette classe")
@@ -125,15 +132,24 @@ def test_a_pupil_scans_their_card(school, site, width):
     card = taught.credentials[0]
     visit = site.person(width=width)
     sent = listen(visit)
-    page = visit.open(f"/eleve/#{card.login}/{card.password}")
-    expect(page.get_by_label("Mon identifiant")).to_have_value(card.login)
-    expect(page.get_by_label("Mon mot de passe")).to_have_value(card.password)
+    login, password, word = (words.spell(text) for text in (card.login, card.password, taught.pupil().word))
+    page = visit.open(f"/eleve/#{login}/{password}")
+    expect(page.get_by_label("Mon identifiant")).to_have_value(login)
+    expect(page.get_by_label("Mon mot de passe")).to_have_value(password)
+    expect(page.locator("[data-animal]")).to_have_text(word.capitalize())
+    expect(page.locator("[data-animal] img")).to_have_js_property("complete", True)
     assert page.url.endswith("/eleve/")
     assert find_problems(visit) == []
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name=re.compile(taught.pupil().word))).to_be_visible()
+    expect(page.get_by_role("heading", name=f"Bonjour {word.capitalize()}")).to_be_visible()
     assert find_problems(visit) == []
-    assert not [request for request in sent if card.password in request.split(" ", 1)[0]]
+    assert not [request for request in sent if card.password in words.fold(unquote(request.split(" ", 1)[0]))]
+    # One button, which has the focus, leads to the application; back, and out.
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Ici commence Pep’s")).to_be_visible()
+    expect(page.locator("main")).to_contain_text(f"Bravo {word.capitalize()}")
+    assert find_problems(visit) == []
+    page.get_by_role("link", name="Retour").click()
     page.get_by_role("button", name="Quitter").click()
     expect(page.get_by_label("Mon identifiant")).to_have_value("")
 
@@ -151,4 +167,69 @@ def test_the_main_path_without_scripts(school, site):
     pupil.get_by_label("Mon identifiant").fill(login.upper().replace("-", " "))
     pupil.get_by_label("Mon mot de passe").fill(password)
     pupil.get_by_role("button", name="J’entre").click()
-    expect(pupil.get_by_role("link", name="Accéder à l’application")).to_be_visible()
+    expect(pupil.get_by_role("link", name="C’est parti")).to_be_visible()
+
+
+def test_the_animal_shows_once_a_login_is_well_formed_and_tells_nothing_of_who_exists(school, site):
+    taught = TaughtClass(school, pupils=1)
+    page = site.person().open("/eleve/")
+    field, place = page.get_by_label("Mon identifiant"), page.locator("[data-animal]")
+    expect(place).to_contain_text("Ton animal viendra ici")
+    field.press_sequentially("léopard forêt 289")
+    expect(place).to_contain_text("Ton animal viendra ici")
+    # Nobody has this login.
+    field.press_sequentially("4")
+    expect(place).to_have_text("Léopard")
+    for typed in (taught.credentials[0].login, "LIONCEAU-TULIPE-5837", "lion tulipe 5837"):
+        field.fill(typed)
+        expect(place).to_have_text(words.spell(words.parse_login(typed)[0]).capitalize())
+    field.fill("girafe-tulipe-5837")
+    expect(place).to_contain_text("Ton animal viendra ici")
+
+
+def test_a_row_s_menu_opens_by_keyboard_and_escape_gives_the_focus_back(school, site):
+    taught = TaughtClass(school, pupils=2)
+    page = site.person(width="phone", session=create_session(site, taught.teacher)).open(taught.url())
+    first, second = page.locator("details[data-menu]").all()
+    first.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(first.get_by_role("link", name=re.compile("^Nouveau mot de passe"))).to_be_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Escape")
+    expect(first).not_to_have_attribute("open", "")
+    expect(first.locator("summary")).to_be_focused()
+    # Leaving a menu closes it.
+    page.keyboard.press("Enter")
+    second.locator("summary").focus()
+    expect(first).not_to_have_attribute("open", "")
+    # A pupil is one line of a telephone.
+    heights = page.locator(".roster tbody tr").evaluate_all("rows => rows.map((row) => row.offsetHeight)")
+    assert max(heights) <= 60
+
+
+def test_the_cards_stay_in_view_while_the_class_is_read(school, site):
+    taught = TaughtClass(school, pupils=30)
+    for width in ("wide", "phone"):
+        page = site.person(width=width, session=create_session(site, taught.teacher)).open(taught.url("mots-de-passe/"))
+        page.get_by_role("button", name="Donner 30 nouveaux mots de passe").click()
+        printing = page.get_by_role("button", name="Imprimer toutes les cartes")
+        expect(printing).to_be_focused()
+        page.get_by_role("link", name="Retour à la classe").scroll_into_view_if_needed()
+        expect(printing).to_be_in_viewport(ratio=1)
+
+
+def test_from_the_letter_to_the_cards_are_two_clicks_and_two_fields(school, site):
+    """The letter's button, and « Ouvrir ma classe »; who is not signed in signs in on the way."""
+    _, subscription = school.subscription()
+    teacher = school.teacher()
+    seat = seats.assign(subscription_id=subscription.pk, teacher=teacher, by=school.principal, at=TERM)
+    letter = emails.render_assigned(SimpleNamespace(context={"seat": seat.pk, "user": teacher.pk}))
+    assert "Ouvrir ma classe" in letter.html
+    path = re.search(r"https?://[^/\s]+(/mes-classes/ouvrir/\d+/)", letter.text)[1]
+    page = site.person(session=create_session(site, teacher)).open(path)
+    page.get_by_label("Nom de la classe").fill("CE1 B")
+    page.get_by_label("Nombre d’élèves").fill("24")
+    page.get_by_role("button", name="Ouvrir ma classe").click()
+    expect(page.get_by_role("heading", name="24 comptes créés")).to_be_visible()
+    expect(page.get_by_role("button", name="Imprimer toutes les cartes")).to_be_focused()
+    assert page.locator("main .btn-primary").count() == 1

@@ -87,9 +87,7 @@ def test_nobody_reads_a_name_in_the_same_browser_without_the_class(taught, visit
     assert "Wxq" not in stored
     # A colleague at the same computer, with a class of their own.
     other = TaughtClass(taught.school, pupils=1)
-    page.context.add_cookies(
-        [{"name": "session", "value": create_session(site, other.teacher), "url": site.url("/")}]
-    )
+    page.context.add_cookies([{"name": "session", "value": create_session(site, other.teacher), "url": site.url("/")}])
     page = visit.open(other.url())
     expect(page.get_by_role("button", name="Garder les prénoms sur cet appareil")).to_be_visible()
     assert "Wxq" not in page.content()
