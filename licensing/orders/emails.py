@@ -41,7 +41,7 @@ def render_placed(message: Message) -> RenderedEmail:
     return build_email(
         message,
         order,
-        subject=f"{order} : bon de commande signé à nous envoyer avant le {format_long_date(until)}",
+        subject=f"{order} : bon de commande signé à nous envoyer, au plus tard le {format_long_date(until)}",
         paragraphs=[
             f"Votre commande est enregistrée : {describe_order(order)}.",
             (

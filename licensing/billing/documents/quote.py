@@ -82,14 +82,9 @@ def _buyer(order: Order) -> list[str]:
 def _conditions(sheet: OrderDocumentPdf, order: Order, line: OrderLine, quoted_on: datetime.date, until: str) -> None:
     """Write the conditions: how to order, what is supplied, how it is paid."""
     last_day = formatting.long_date(line.school_year.ends_on)
-    where = (
-        "depuis le bureau de votre collectivité, page « Achats »"
-        if order.collectivity
-        else "sur le portail, dans « Mes commandes »"
-    )
     ordering = (
-        f"Passez la commande {where}, au plus tard le {until} : le prix de ce devis vous est garanti jusque-là. Le bon "
-        "de commande à signer vous est alors remis ; il n’y a rien à nous renvoyer avec ce devis."
+        f"{_describe_ordering(order)}, au plus tard le {until} : le prix de ce devis est garanti jusque-là. Le bon de"
+        " commande à signer est alors remis ; il n’y a rien à nous renvoyer avec ce devis."
     )
     supplied = (
         f"{formatting.pluralize(line.quantity, 'licence')}, une par classe : un enseignant et jusqu’à"
@@ -98,13 +93,12 @@ def _conditions(sheet: OrderDocumentPdf, order: Order, line: OrderLine, quoted_o
         f" {formatting.pluralize(PROVISIONAL_DAYS, 'jour')}"
         f"{' à compter de la commande' if line.school_year.countdown_from_order else ''}, le temps du bon de commande."
     )
+    card = "Par carte bancaire à la commande, ou sur facture" if order.kind == OrderKind.SHOP else "Sur facture"
     payment = (
-        "À réception du bon de commande signé, la facture est émise. Elle se règle à"
+        f"{card} : elle est émise à réception du bon de commande signé, et se règle à"
         f" {formatting.pluralize(DAYS_TO_PAY, 'jour')}, par mandat administratif, virement ou chèque. Pas d’escompte"
         " pour paiement anticipé."
     )
-    if order.kind == OrderKind.SHOP:
-        payment = f"Par carte bancaire à la commande ; ou bien : {payment[0].lower()}{payment[1:]}"
     parts = {
         "Pour commander": ordering,
         "Ce qui est fourni": supplied,
@@ -117,6 +111,16 @@ def _conditions(sheet: OrderDocumentPdf, order: Order, line: OrderLine, quoted_o
         sheet.set_x(MARGIN)
         sheet.body(formatting.add_nonbreaking_spaces(text), WIDTH, after=3)
         sheet.set_x(MARGIN)
+
+
+def _describe_ordering(order: Order) -> str:
+    """Return who orders and where: the quote of a school is read by the accounts office of another payer."""
+    if order.collectivity:
+        return "Passez la commande depuis le bureau de votre collectivité, page « Achats »"
+    buyer = order.placed_by.get_full_name() if order.placed_by else ""
+    if not buyer or buyer == order.bill_name:
+        return "Passez la commande sur le portail, dans « Mes commandes »"
+    return f"{buyer}, qui a demandé ce devis, passe la commande sur le portail, dans « Mes commandes »"
 
 
 def _describe_first_use(order: Order, line: OrderLine, quoted_on: datetime.date) -> str:

@@ -27,7 +27,8 @@ _MEANS = {
 _REFUNDS = {
     PaymentMethod.CARD: "Remboursement sur la carte bancaire qui a réglé la facture.",
     PaymentMethod.CHEQUE: "Remboursement par chèque.",
-    PaymentMethod.TRANSFER: "Remboursement par virement, sur le compte que vous indiquez.",
+    PaymentMethod.TRANSFER: "Remboursement par virement, sur le compte qui a réglé la facture. Pour un autre compte, "
+    "écrivez-nous à l'adresse e-mail ci-dessus.",
 }
 
 
