@@ -17,8 +17,10 @@ from licensing.entitlements.models import Subscription
 from licensing.orders.models import Order, OrderState, PaymentMethod, ScanState
 from licensing.payments import operations as payment_operations
 from tests.conftest import PASSWORD
-from tests.e2e.page_checks import find_problems, find_problems_at_both_widths
+from tests.e2e.face_checks import MAX_TRANSFER, find_faults_of_identity, measure_transfer
+from tests.e2e.page_checks import at_widths, find_problems, find_problems_at_both_widths
 from tests.e2e.sessions import create_session
+from tests.e2e.site import WIDTHS
 from tests.factories.accounts import UserFactory
 from tests.factories.orders import OrderFactory
 from tests.sites.portal.shop_buyer import ShopBuyer
@@ -65,7 +67,7 @@ def test_a_principal_buys_five_licences_by_card_and_has_them_at_once(buyer, site
     expect(page.get_by_label("La coopérative scolaire")).to_be_focused()
     page.get_by_label("Payer par carte bancaire").check()
     assert find_problems_at_both_widths(visit) == []
-    page.get_by_role("button", name="Payer", exact=True).click()
+    page.get_by_role("button", name="Payer 199,00").click()
     expect(page.get_by_role("heading", name="Paiement par carte")).to_be_visible()
     assert not Subscription.objects.exists()
     page.get_by_role("button", name=re.compile("^Payer 199,00")).click()
@@ -83,11 +85,11 @@ def test_a_principal_buys_by_cheque_without_scripts(buyer, site, tmp_path):
     page = visit.open("/boutique/")
     page.get_by_role("link", name="2 à 5 classes").click()
     page.get_by_role("button", name="Commander").click()
-    page.get_by_role("button", name="Payer", exact=True).click()
+    page.get_by_role("button", name="Payer 199,00").click()
     expect(page.get_by_role("alert").first).to_contain_text("Rien n’est encore commandé")
     page.get_by_label("Payer par chèque ou mandat administratif").check()
     page.get_by_label("Je reconnais avoir pris connaissance").check()
-    page.get_by_role("button", name="Payer", exact=True).click()
+    page.get_by_role("button", name="Recevoir le bon de commande").click()
     expect(page.locator("main")).to_contain_text("Droits temporaires jusqu'au")
     order = Order.objects.get()
     text = download_text(page, "Télécharger le bon de commande")
@@ -148,3 +150,23 @@ def test_a_teacher_corrects_who_pays_then_withdraws_in_two_steps(committing, sit
     page.get_by_role("button", name="Confirmer la rétractation").click()
     expect(page.locator("main")).to_contain_text("Vous avez renoncé au contrat")
     assert find_problems_at_both_widths(visit) == []
+
+
+def test_pages_of_the_shop_load_little_and_keep_the_identity_and_large_text(buyer, site):
+    """At 200 % of the text's size a telephone shows all of a page without moving it sideways."""
+    order, draft = buyer.ordered(), buyer.draft()
+    base = "/boutique/commandes/"
+    pages = (
+        "/boutique/?classes=7", base, f"{base}{draft.pk}/preparer/", f"{base}{order.pk}/",
+        f"{base}{order.pk}/payeur/",
+    )  # fmt: skip
+    for path in pages:
+        visit = site.person(session=create_session(site, buyer.user))
+        transfer, parts = measure_transfer(visit, path)
+        print(f"{path}: {transfer} bytes")  # noqa: T201
+        assert transfer <= MAX_TRANSFER, parts
+        assert at_widths(visit.page, find_faults_of_identity, *WIDTHS) == [], path
+        visit.page.set_viewport_size(WIDTHS["phone"])
+        # Through the debugger: the CSP allows no style in the page.
+        visit.page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert visit.page.locator("main").evaluate("(main) => main.scrollWidth - main.clientWidth") <= 0, path

@@ -141,7 +141,10 @@ def test_the_cheapest_orders_are_shown_combinations_included(portal, year, class
 def test_each_order_of_the_cheapest_combination_is_a_click_away(portal, year):
     page = portal.get("/boutique/", {"classes": "7"}).content.decode()
     parts = re.search(r'<ul class="shop-parts">(.*?)</ul>', page, re.DOTALL)[1]
-    assert re.findall(r'href="([^"]*)"', parts) == ["/boutique/?classes=5#paliers", "/boutique/?classes=1#paliers"]
+    assert re.findall(r'href="([^"]*)"', parts) == [
+        "/boutique/?classes=5#moins-cher",
+        "/boutique/?classes=1#moins-cher",
+    ]
 
 
 def test_a_teacher_who_buys_one_class_sees_no_combination(year):
