@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from tests.e2e.page_checks import find_overflow
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, ViewportSize
 
 #: The narrowest window in which nothing may be lost (10.11): 1,280 px at 400 %.
-NARROW = {"width": 320, "height": 640}
+NARROW: ViewportSize = {"width": 320, "height": 640}
 #: What a reader may set without losing anything (10.12).
 TEXT_SPACING = """
     * { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important; }

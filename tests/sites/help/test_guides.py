@@ -106,4 +106,5 @@ def test_a_page_links_to_its_place(portal, office, nimes):
         "/aide/chef-etablissement/#acheter-des-licences-en-boutique"
     )
     page = office("nimes", manager).get("/messages/").content.decode()
+    assert link.search(portal.get("/aide/").content.decode()) is None
     assert link.search(page)[1] == "http://peps.localhost/aide/collectivite/#suivre-les-e-mails"
