@@ -122,7 +122,7 @@ def test_an_apostrophe_between_two_words_is_curly(typed, read):
         ("<input value=\"l'or\" placeholder='d\"or > l'>l'or", "<input value=\"l'or\" placeholder='d\"or > l'>l’or"),
         ('<textarea rows="2">l\'or</textarea>', '<textarea rows="2">l\'or</textarea>'),
         ("<code>l'or</code><script>a='b';l'c</script>", "<code>l'or</code><script>a='b';l'c</script>"),
-        ("<!-- l'or --><PRE>l'or</PRE>", "<!-- l'or --><PRE>l'or</PRE>"),
+        ("<!-- l'or --><pre>l'or</pre>", "<!-- l'or --><pre>l'or</pre>"),
         ("l'or < l'argent", "l’or < l’argent"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Checks for every page: accessibility, no horizontal overflow, no stray spaces, no console errors."""
+"""Checks for every page: accessibility, no horizontal overflow, no typing faults, no console errors."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 
 #: A space that a person would not type: before a comma, a full stop or a closing bracket, or after an opening one.
 STRAY_SPACE = re.compile(r"(?<=\S)[ \xa0\u202f][,.)](?=\s|$)|\([ \xa0\u202f]")
+
+#: Between two words French has « ’ ».
+STRAIGHT_APOSTROPHE = re.compile(r"(?<=[^\W\d_])'(?=[^\W_])")
 
 #: Only violations are requested: serialising the passes takes longer than finding them. No rule needs style sheets
 #: (`preload`), and frames are skipped: the e-mails shown in them are separate documents.
@@ -67,15 +70,19 @@ def find_overflow(page: Page) -> list[str]:
     return [f"too wide: {element}" for element in found]
 
 
-def find_stray_spaces(page: Page) -> list[str]:
-    """Return the text around each stray space that the page shows, samples of code excepted."""
+def find_typing_faults(page: Page) -> list[str]:
+    """Return the text around each stray space and straight apostrophe that the page shows, samples of code excepted."""
     text: str = page.evaluate(
         """() => {
             const code = [...document.querySelectorAll("pre, code, textarea")].map((one) => one.innerText);
             return code.filter(Boolean).reduce((text, one) => text.replace(one, "x"), document.body.innerText);
         }"""
     )
-    return [f"stray space: {text[max(0, at.start() - 30) : at.end() + 20]!r}" for at in STRAY_SPACE.finditer(text)]
+    return [
+        f"{fault}: {text[max(0, at.start() - 30) : at.end() + 20]!r}"
+        for fault, pattern in (("stray space", STRAY_SPACE), ("straight apostrophe", STRAIGHT_APOSTROPHE))
+        for at in pattern.finditer(text)
+    ]
 
 
 def find_problems(visit: Visit) -> list[str]:
@@ -131,7 +138,7 @@ def at_widths(page: Page, check: Callable[[Page], list[str]], *widths: str) -> l
 
 
 def _page_problems(page: Page) -> list[str]:
-    return [*run_axe(page), *find_overflow(page), *find_stray_spaces(page)]
+    return [*run_axe(page), *find_overflow(page), *find_typing_faults(page)]
 
 
 def _complaints(visit: Visit) -> list[str]:

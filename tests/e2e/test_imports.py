@@ -146,7 +146,7 @@ def resolve_rows(visit):
     row = page.locator("#ligne-0-4")  # has 5 licences, and the list says 3
     row.get_by_role("button", name="Réduire à 3 licences").click()
     row.get_by_text("Réduire à ce nombre").wait_for()
-    page.get_by_role("button", name="l'inclure").click()  # a nursery school
+    page.get_by_role("button", name="l’inclure").click()  # a nursery school
     page.get_by_text("1 ligne cochée.").wait_for()
     row = page.locator("#ligne-0-11")  # two schools of that name, and half an address
     row.get_by_role("link", name="Corriger").click()
@@ -163,10 +163,10 @@ def resolve_rows(visit):
     row = page.locator("#ligne-0-12")  # two UAI in one cell
     row.get_by_role("button", name="Mettre de côté").click()
     row.get_by_role("button", name="Reprendre").wait_for()
-    page.get_by_role("link", name="les voir (1 000 écoles inconnues de l'annuaire)").click()
+    page.get_by_role("link", name="les voir (1 000 écoles inconnues de l’annuaire)").click()
     page.get_by_text("École neuve n° 0").first.wait_for()
     check_page(visit, "remarque")
-    page.get_by_role("button", name="les garder jusqu'à l'annuaire").click()
+    page.get_by_role("button", name="les garder jusqu’à l’annuaire").click()
     page.get_by_text("gardées jusqu").first.wait_for()
 
 
@@ -279,11 +279,11 @@ def test_two_questions_are_answered_where_they_stand(committing, walker):
     visit = walker("phone")
     page = visit.open(f"/imports/{spreadsheet_import.pk}/", slug="nimes")
     check_page(visit, "autre-lot")
-    page.get_by_role("link", name="les voir (3 écoles ont déjà des licences d'un autre lot").click()
+    page.get_by_role("link", name="les voir (3 écoles ont déjà des licences d’un autre lot").click()
     page.get_by_role("button", name="Donner 9, pour 12 en tout (ligne 2)").wait_for()
     check_page(visit, "autre-lot-ligne")
-    page.get_by_role("button", name="compléter jusqu'au nombre du tableau").click()
-    page.get_by_text("3 écoles complétées jusqu'au nombre du tableau.").wait_for()
+    page.get_by_role("button", name="compléter jusqu’au nombre du tableau").click()
+    page.get_by_text("3 écoles complétées jusqu’au nombre du tableau.").wait_for()
     page = visit.open(f"/imports/{spreadsheet_import.pk}/", slug="nimes")
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     check_page(visit, "adresses")

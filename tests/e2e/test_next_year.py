@@ -57,7 +57,7 @@ def test_a_principal_buys_next_year_beside_the_current_one_without_scripts(buyer
     years = page.get_by_role("navigation", name="Année scolaire")
     expect(years.locator("[aria-current]")).to_contain_text(f"Année {next_year}")
     years.get_by_role("link", name=f"Année {buyer.year}").click()
-    expect(years.locator("[aria-current]")).to_contain_text(f"jusqu'au 31 août {buyer.year.ends_on.year} inclus")
+    expect(years.locator("[aria-current]")).to_contain_text(f"jusqu’au 31 août {buyer.year.ends_on.year} inclus")
     years.get_by_role("link", name=f"Année {next_year}").click()
     page.get_by_role("link", name="2 à 5 classes").click()
     first_day = f"à partir du 1er septembre {next_year.starts_on.year}"
@@ -91,7 +91,7 @@ def test_the_pages_of_next_year_have_no_problems(buyer, next_year, site, look):
     page = operator.open(action_url(order, "commencer"))
     look(operator, "start_early")
     page.get_by_role("button", name=re.compile("Rendre utilisable")).click()
-    expect(page.locator("body")).to_contain_text("Licences utilisables dès aujourd'hui")
+    expect(page.locator("body")).to_contain_text("Licences utilisables dès aujourd’hui")
     assert get_entitlement(order).first_day == timezone.localdate()
 
 

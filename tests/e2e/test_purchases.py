@@ -169,7 +169,7 @@ def test_a_departement_buys_by_mandat_is_suspended_on_day_46_and_restored_by_pay
     visit.open(f"/achats/{bought.pk}/", slug="gard")
     expect(page.locator("main")).to_contain_text("Suspendue")
     recorder.look("suspendue")
-    assert "Aucun lot n'a de licence libre" in give(visit, schools[1], 3)
+    assert "Aucun lot n’a de licence libre" in give(visit, schools[1], 3)
 
     visit.open(f"/achats/{bought.pk}/", slug="gard")
     send_signed(page, tmp_path / "bon signé.pdf")

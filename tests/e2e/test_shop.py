@@ -90,7 +90,7 @@ def test_a_principal_buys_by_cheque_without_scripts(buyer, site, tmp_path):
     page.get_by_label("Payer par chèque ou mandat administratif").check()
     page.get_by_label("Je reconnais avoir pris connaissance").check()
     page.get_by_role("button", name="Recevoir le bon de commande").click()
-    expect(page.locator("main")).to_contain_text("Droits temporaires jusqu'au")
+    expect(page.locator("main")).to_contain_text("Droits temporaires jusqu’au")
     order = Order.objects.get()
     text = download_text(page, "Télécharger le bon de commande")
     for result in ("BON DE COMMANDE", "Collège Belin", "5 classes - 150 élèves", "199,00 €", "Signature et tampon"):
@@ -98,7 +98,7 @@ def test_a_principal_buys_by_cheque_without_scripts(buyer, site, tmp_path):
     assert not order.invoices.exists()
     page.goto(site.url("/mon-compte/"))
     expect(page.locator("#licences")).to_contain_text("0/5")
-    expect(page.locator("#licences")).to_contain_text("Droits temporaires jusqu'au")
+    expect(page.locator("#licences")).to_contain_text("Droits temporaires jusqu’au")
     page.goto(site.url(f"/boutique/commandes/{order.pk}/"))
     signed = tmp_path / "bon signé.pdf"
     signed.write_bytes(b"%PDF-1.7 signed")
@@ -118,8 +118,8 @@ def test_a_principal_buys_by_cheque_without_scripts(buyer, site, tmp_path):
     )  # fmt: skip
     page.reload()
     expect(page.locator("main")).to_contain_text("Commande réglée")
-    expect(page.locator("main")).to_contain_text(f"jusqu'au 31 août {buyer.year.ends_on.year} inclus")
-    expect(page.locator("main")).not_to_contain_text("Droits temporaires jusqu'au")
+    expect(page.locator("main")).to_contain_text(f"jusqu’au 31 août {buyer.year.ends_on.year} inclus")
+    expect(page.locator("main")).not_to_contain_text("Droits temporaires jusqu’au")
 
 
 def test_pages_of_a_pending_order_have_no_problems(buyer, site):

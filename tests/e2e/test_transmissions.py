@@ -33,7 +33,7 @@ def test_the_operator_transmits_and_reads_what_was_refused(committing, site, set
         delivery.deliver_due()
     visit = open_signed_in(site, "peps.localhost", operator)
     page = visit.open(PAGE)
-    page.get_by_text("le fichier n'est pas un PDF/A-3").wait_for()
+    page.get_by_text("le fichier n’est pas un PDF/A-3").wait_for()
     keep_picture(page, "ventes-factures-a-deposer")
     found = {"what waits": run_axe_at_both_widths(page)}
     page.get_by_role("link", name=re.compile("Transmettre 1 document")).click()
