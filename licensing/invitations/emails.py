@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from core.calendar import date_in_paris
 from core.formatting import pluralize
+from core.french import school_forms
 from core.urls import portal_url
 from licensing.entitlements.queries import may_see_teachers_of
 from licensing.entitlements.wording import format_long_date, format_until
@@ -23,7 +24,7 @@ from licensing.invitations.queries import check_usable
 from mailing import kinds
 from mailing.email_template import format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
-from schools.wording import format_school, format_school_name
+from schools.wording import format_school_name
 
 if TYPE_CHECKING:
     from mailing.models import Message
@@ -79,22 +80,23 @@ def _render(invitation: TeacherInvitation, token: str, *, is_reminder: bool) -> 
     if subscription.school is None:
         raise ValueError("Only principals of a school of the directory invite.")
     entitlement, today = subscription.key.entitlement, date_in_paris(timezone.now())
-    school = format_school(subscription.school)
-    who = str(inviter) if inviter.is_active else "La direction"
+    school = school_forms(subscription.school.name)
+    town = f" ({subscription.school.commune})" if subscription.school.commune else ""
+    who = f"{inviter}, de la direction {school.of_the}{town}," if inviter.is_active else f"{school.the}{town}"
     path = reverse("teacher_invitation", args=[token], urlconf=settings.PUBLIC_SCHEMA_URLCONF)
     rendered = render_email(
         greeting=format_salutation(split_name(invitation.name).first),
         subject=(
-            f"Rappel : une licence Pep’s vous attend, {school}"
+            f"Rappel : votre licence Pep’s vous attend {school.to_the}"
             if is_reminder
-            else f"Une licence Pep’s vous attend, {school}"
+            else f"Une licence Pep’s vous attend {school.to_the}"
         ),
         paragraphs=[
-            f"{who}, de la direction de votre école ({school}), vous invite sur Pep’s.",
             (
-                f"Une licence « {entitlement.product} » vous est réservée pour votre classe et ses élèves. Elle est"
-                f" valable {format_until(entitlement, today)}."
+                f"{who[:1].upper()}{who[1:]} vous a réservé une licence Pep’s, pour l’entraînement personnalisé de vos"
+                f" élèves. Elle est valable {format_until(entitlement, today)}."
             ),
+            *(["Cette licence vous attend toujours : personne d’autre ne peut la prendre."] if is_reminder else []),
             "Il vous suffit de dire votre nom et de choisir un mot de passe : vous n’avez pas de clé à saisir.",
         ],
         button="Accepter ma licence",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from allauth.account.utils import perform_login
 from allauth.core.exceptions import ImmediateHttpResponse
 from django import forms
-from django.contrib.auth import logout, password_validation
+from django.contrib.auth import logout
 from django.core.exceptions import ValidationError
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -21,6 +21,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.forms import SignInForm
+from accounts.password_rules import describe_password_rules
 from core.calendar import date_in_paris
 from core.plain_names import MAX_LENGTH
 from licensing.entitlements.models import Seat
@@ -51,12 +52,11 @@ class NewTeacherForm(forms.Form):
         label="Prénom et nom", max_length=MAX_LENGTH, widget=forms.TextInput({"autocomplete": "name"})
     )
     password = forms.CharField(
-        label="Mot de passe", strip=False, widget=forms.PasswordInput({"autocomplete": "new-password"})
+        label="Mot de passe",
+        strip=False,
+        help_text=describe_password_rules("password"),
+        widget=forms.PasswordInput({"autocomplete": "new-password"}),
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["password"].help_text = password_validation.password_validators_help_text_html()
 
 
 @public_page
@@ -185,6 +185,8 @@ def welcome(request: AuthenticatedRequest, seat: int) -> HttpResponse:
     entitlement, today = held.subscription.key.entitlement, date_in_paris(timezone.now())
     content = {
         "seat": held,
+        # The account was made by the invitation: its sign-in name is news.
+        "is_new": held.held_since is not None and request.user.date_joined >= held.held_since,
         "opens_class": entitlement.usable_on(today),
         "start": describe_start(entitlement, today),
         "until": format_until(entitlement, today),

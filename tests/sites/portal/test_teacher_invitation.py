@@ -105,7 +105,7 @@ def test_the_class_is_opened_later_where_the_licences_have_not_begun(invitation,
         ({"name": "Léa Martin", "password": "123456"}, "trop court"),
     ],
 )
-def test_what_is_wrong_is_said_at_the_field_and_on_top(invitation, portal, fields, sentence):
+def test_each_error_stands_at_its_field_and_on_top(invitation, portal, fields, sentence):
     response = portal.post_link(path_of(invitation), fields)
     assert response.status_code == 422
     page = response.content.decode()
@@ -114,7 +114,7 @@ def test_what_is_wrong_is_said_at_the_field_and_on_top(invitation, portal, field
     assert TeacherInvitation.objects.get().ended_at is None
 
 
-def test_a_mailbox_of_the_school_is_said_to_be_shared_and_gives_a_name_of_its_own(jaures, portal):
+def test_a_shared_mailbox_is_announced_and_gives_a_sign_in_name_of_its_own(jaures, portal):
     mailbox = jaures.principal.email
     invitation = jaures.invite_one(f"Léa Martin <{mailbox}>", at=timezone.now())
     page = portal.get(portal.open_link(path_of(invitation)))
@@ -131,6 +131,9 @@ def test_an_account_of_the_address_signs_in_there_and_has_the_seat(invitation, p
     response = portal.post(f"{page}connexion/", {"login": teacher.username, "password": PASSWORD})
     [seat] = seats_of(teacher)
     assert response["Location"].endswith(f"/bienvenue/{seat}/")
+    # Their sign-in name is no news, and no e-mail repeats it.
+    assert "Votre identifiant" not in read(portal.get(response["Location"]))
+    assert list_emails("account.created") == []
 
 
 def test_another_account_takes_the_seat_by_signing_in_at_the_page(invitation, portal):

@@ -1,0 +1,94 @@
+"""The letter to an invited teacher: who, which school, until when, one button; none where the link is dead."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.utils import timezone
+from django_tenants.utils import schema_context
+
+from accounts.models import User
+from licensing.entitlements.models import Entitlement
+from licensing.invitations import notifications, operations
+from licensing.invitations.models import TeacherInvitation
+from mailing import kinds
+from tests.conftest import PASSWORD
+from tests.emails import list_emails, render_email, render_only_email
+
+LEA = "lea.martin@ac-nimes.example"
+
+
+@pytest.fixture
+def invitation(jaures):
+    Entitlement.objects.update(first_day=timezone.localdate(), last_day=timezone.localdate() + datetime.timedelta(60))
+    return jaures.invite_one(f"Léa Martin <{LEA}>", at=timezone.now())
+
+
+def remind(jaures, invitation):
+    at = timezone.now() + datetime.timedelta(days=1)
+    operations.remind_invitation(invitation_id=invitation.pk, by=jaures.principal, at=at)
+
+
+def test_the_letter_says_who_invites_which_school_and_until_when(jaures, invitation):
+    letter = render_only_email(notifications.INVITED)
+    assert letter.subject == "Une licence Pep’s vous attend à l’École Jean Jaurès"
+    assert letter.reply_to == jaures.principal.email
+    assert letter.from_name == "Pep’s – École Jean Jaurès"
+    for text in (letter.text, letter.html):
+        assert "Bonjour Léa" in text
+        assert f"{jaures.principal}, de la direction de l’École Jean Jaurès (Nîmes), vous a réservé" in text
+        assert invitation.link_token in text
+    assert letter.html.count(f'{invitation.link_token}/"') == 1  # one button
+
+
+def test_the_reminder_leads_to_the_same_link(jaures, invitation):
+    remind(jaures, invitation)
+    letter = render_only_email(notifications.REMINDED)
+    assert letter.subject.startswith("Rappel : ")
+    assert invitation.link_token in letter.text
+
+
+def test_a_principal_who_left_is_not_named(jaures, invitation):
+    colleague = jaures.add_principal(verified=True)
+    User.objects.filter(pk=jaures.principal.pk).update(is_active=False)
+    letter = render_only_email(notifications.INVITED)
+    assert letter.text.splitlines()[2].startswith("L’École Jean Jaurès (Nîmes) vous a réservé")
+    assert letter.reply_to == ""
+    assert str(colleague) not in letter.text
+
+
+def test_a_letter_with_a_dead_link_is_not_sent(jaures, invitation):
+    [message] = list_emails(notifications.INVITED)
+    operations.recall_invitation(invitation_id=invitation.pk, by=jaures.principal, at=timezone.now())
+    with pytest.raises(kinds.NoLongerDue, match="a repris cette invitation"):
+        render_email(message)
+    TeacherInvitation.objects.all().delete()
+    with pytest.raises(kinds.NoLongerDue, match="effacée"):
+        render_email(message)
+
+
+def test_the_preview_shows_no_token(invitation):
+    [message] = list_emails(notifications.INVITED)
+    with schema_context("public"):
+        preview = kinds.get(message.kind).preview(message)
+    assert invitation.link_token not in preview.text + preview.html
+
+
+def test_the_principal_reads_who_accepted(jaures, invitation):
+    operations.accept_with_new_account(
+        token=invitation.link_token, name="Léa Martin", password=PASSWORD, at=timezone.now()
+    )
+    letter = render_only_email(notifications.ACCEPTED)
+    assert letter.subject == "Léa Martin a accepté votre invitation : 1/3"
+    assert LEA in letter.text
+
+
+def test_a_principal_who_leads_no_more_reads_no_name(jaures, invitation):
+    operations.accept_with_new_account(
+        token=invitation.link_token, name="Léa Martin", password=PASSWORD, at=timezone.now()
+    )
+    jaures.principal.affiliations.update(verified_at=None, verified_by="")
+    [message] = list_emails(notifications.ACCEPTED)
+    with pytest.raises(kinds.NoLongerDue):
+        render_email(message)
