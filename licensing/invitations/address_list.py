@@ -38,7 +38,7 @@ class InvitedPerson(NamedTuple):
 
 
 class BadLine(NamedTuple):
-    """A line without a valid address: its number from 1, its text, and a French sentence that says why."""
+    """A line without a valid address: its number from 1, its text, and why, in French, without a final period."""
 
     number: int
     text: str
@@ -63,7 +63,7 @@ def parse_addresses(text: str) -> AddressList:
         if not line.strip(_EDGES):
             continue
         found, reasons = _read_line(line)
-        bad_lines += [BadLine(number, raw.strip(), f"ligne {number} : {reason}") for reason in reasons]
+        bad_lines += [BadLine(number, raw.strip(), reason) for reason in reasons]
         for person in found:
             repeated += not _add(people.setdefault(person.email.lower(), []), person)
     return AddressList([person for same in people.values() for person in same], bad_lines, repeated)
@@ -85,7 +85,7 @@ def _read_line(line: str) -> tuple[list[InvitedPerson], list[str]]:
     """Return the people of a line, and why what is not one of them could not be read."""
     matches = list(_ADDRESS.finditer(line))
     if not matches:
-        return [], [f"« {_shorten(line)} » n’est pas une adresse e-mail."]
+        return [], ["il y manque l’adresse e-mail"]
     names = _find_names(line, matches)
     people, reasons = [], []
     for match, name in zip(matches, names, strict=True):
@@ -93,7 +93,7 @@ def _read_line(line: str) -> tuple[list[InvitedPerson], list[str]]:
         if _is_address(address):
             people.append(InvitedPerson(address, name))
         else:
-            reasons.append(f"« {_shorten(address or match.group())} » n’est pas une adresse e-mail.")
+            reasons.append(f"« {_shorten(address or match.group())} » n’est pas une adresse e-mail")
     return people, reasons
 
 

@@ -106,7 +106,7 @@ class SeatInline(ReadOnlyAdminMixin, TabularInline):
     """The seats of a subscription."""
 
     model = Seat
-    fields = ("number", "holder", "held_since", "mode")
+    fields = ("number", "holder", "held_since", "mode", "reserved_at")
     extra = 0
     ordering = ("number",)
 

@@ -75,6 +75,9 @@ def test_a_bad_line_invites_nobody_unless_bad_lines_are_skipped(jaures):
     with pytest.raises(exceptions.BadAddresses) as refusal:
         jaures.invite(LEA, "Paul Durand", INES)
     assert [line.number for line in refusal.value.lines] == [2]
+    assert str(refusal.value) == (
+        "La ligne 2 n’a pas été comprise : il y manque l’adresse e-mail. Rien n’a été envoyé."
+    )
     assert jaures.count_seats() == (3, 0, 0)
     result = jaures.invite(LEA, "Paul Durand", INES, skip_bad_lines=True)
     assert [one.email for one in result.invitations] == [LEA, INES]

@@ -10,7 +10,7 @@ from django.db.models.functions import Lower
 
 from accounts.models import Profile, User
 from core.calendar import end_of_day, start_of_day
-from core.formatting import pluralize
+from core.formatting import join_words, pluralize
 from core.link_tokens import generate_nonce, hash_token
 from licensing.entitlements import key_checks, seat_holders
 from licensing.entitlements import notifications as seat_notifications
@@ -180,6 +180,8 @@ def _reserve(
 
 
 def _describe_bad_lines(lines: Sequence[BadLine]) -> str:
-    if len(lines) == 1:
-        return f"Une ligne n’a pas été comprise ({lines[0].reason.rstrip('.')}). Rien n’a été envoyé."
-    return f"{len(lines)} lignes n’ont pas été comprises. Rien n’a été envoyé."
+    numbers = sorted({line.number for line in lines})
+    if len(numbers) == 1:
+        reasons = join_words([line.reason for line in lines])
+        return f"La ligne {numbers[0]} n’a pas été comprise : {reasons}. Rien n’a été envoyé."
+    return f"Les lignes {join_words([str(number) for number in numbers])} n’ont pas été comprises. Rien n’a été envoyé."
