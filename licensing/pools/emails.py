@@ -254,8 +254,8 @@ def _build_with_key(
                 "vous en avez un."
             ),
             (
-                f"Activez : votre compte est crédité et affiche 0/{units}. Sans ce lien, recopiez la clé dans « Mon "
-                "compte », à « Mes abonnements »."
+                f"Activez : votre compte est crédité et affiche 0/{units}. Si le lien ne s'ouvre pas, recopiez la clé "
+                "dans « Mon compte », à « Mes abonnements »."
             ),
             f"Attribuez votre licence à l'enseignant de votre choix : il y accède {_access(allocation)}."
             if single

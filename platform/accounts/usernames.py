@@ -41,14 +41,19 @@ def is_reserved(requested: str) -> bool:
     return requested.strip().lower().startswith(RESERVED_PREFIX)
 
 
+def is_free(address: str) -> bool:
+    """Return whether an address can be the username of a new account. For whoever proved that it is theirs."""
+    address = address.strip().lower()
+    return _USERNAME.fullmatch(address) is not None and not User.objects.filter(username=address).exists()
+
+
 def propose_username(address: str, first_name: str, last_name: str) -> str:
     """Return the address as the username of a new account, or « prenom.nom » where another account has it.
 
     Whoever learns the answer must have proved that the address is theirs.
     """
-    address = address.strip().lower()
-    if _USERNAME.fullmatch(address) and not User.objects.filter(username=address).exists():
-        return address
+    if is_free(address):
+        return address.strip().lower()
     words = unicodedata.normalize("NFKD", f"{first_name} {last_name}".lower())
     plain = "".join(letter for letter in words if letter.isascii() and (letter.isalnum() or letter in " -"))
     return ".".join(plain.split()) or "direction"

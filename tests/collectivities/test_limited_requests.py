@@ -60,7 +60,7 @@ def test_a_logo_that_costs_too_much_is_refused_and_nothing_is_saved(bureau, monk
     upload = io.BytesIO()
     Image.new("RGB", (4_900, 5_000)).save(upload, "PNG")
     fields = {"sender_name": "N", "contact_name": "Nora", "contact_phone": "0466000000"}
-    fields |= {"logo": SimpleUploadedFile("logo.png", upload.getvalue())}
-    answer = bureau.post("/reglages/", fields)
+    logo = SimpleUploadedFile("logo.png", upload.getvalue())
+    answer = bureau.post("/reglages/", {**fields, "logo": logo})
     assert words in answer.content.decode()
     assert not OfficeSettings.objects.filter(sender_name="N").exists()

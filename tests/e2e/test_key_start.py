@@ -9,7 +9,7 @@ from django_tenants.utils import tenant_context
 from playwright.sync_api import expect
 
 from accounts.models import User
-from licensing.entitlements.models import Subscription
+from licensing.entitlements.models import ActivationKey, Subscription
 from licensing.orders import operations as orders
 from mailing.models import Message
 from tests.conftest import PASSWORD, TERM
@@ -98,3 +98,38 @@ def test_a_link_that_was_cut_or_altered_is_refused_once_and_can_be_corrected(sit
     expect(page.locator("#refus-cle")).to_be_visible()
     expect(page.locator("#cle")).to_be_focused()
     assert find_problems_at_both_widths(visit) == []
+
+
+@pytest.mark.parametrize("width", ["wide", "phone"])
+def test_after_each_act_the_message_is_in_view_and_has_the_focus(site, letter, width):
+    visit = site.person(width=width)
+    page = visit.open(letter)
+    page.locator("[name=password]").first.fill("court")
+    page.get_by_role("button", name="Créer mon compte et activer").click()
+    expect(page.locator(".error-summary")).to_be_focused()
+    expect(page.locator(".error-summary")).to_be_in_viewport()
+    page.locator(".error-summary a", has_text="Prénom").click()
+    expect(page.get_by_label("Prénom")).to_be_focused()
+    ActivationKey.objects.update(revoked_at=TERM)
+    page.get_by_role("button", name="Créer mon compte et activer").click()
+    expect(page.locator("[data-notice]")).to_be_focused()
+    expect(page.locator("[data-notice]")).to_be_in_viewport()
+    expect(page.locator("h1")).to_have_text("Cette clé ne peut pas être activée")
+    assert find_problems_at_both_widths(visit) == []
+
+
+def test_the_form_is_filled_and_sent_with_the_keyboard_at_twice_the_text(site, letter, school):
+    visit = site.person(width="phone")
+    page = visit.open(letter)
+    expect(page.locator("h1")).to_contain_text("3 licences")
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert page.evaluate("document.querySelector('main').scrollWidth <= innerWidth")
+    page.get_by_label("Prénom").focus()
+    page.keyboard.type("Camille")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Martin")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text("Mon compte")
+    assert Subscription.objects.get().school == school

@@ -20,7 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import throttling
+from accounts import throttling, usernames
 from accounts.client_ip import get_client_ip
 from accounts.queries import has_account_with_address
 from accounts.rate_limits import SIGN_UP_BY_NETWORK
@@ -211,7 +211,7 @@ def _render_key(
             forget_key(request)
             messages.info(request, str(reason))
             return redirect("my_account")
-        content["refusal"] = reason
+        content |= {"refusal": reason, "is_refused": True, "is_redeemed": isinstance(reason, KeyAlreadyRedeemed)}
     else:
         is_usable = True
     if is_usable and user is None and key.school is not None:
@@ -219,6 +219,7 @@ def _render_key(
         content["form"] = form if form is not None else KeyAccountForm(proven=proven)
         content["proven"] = proven
         content["has_account"] = bool(proven) and has_account_with_address(proven)
+        content["is_username_free"] = bool(proven) and usernames.is_free(proven)
     content["is_usable"] = is_usable
     if content["refusal"] is not None and status == HTTPStatus.OK and request.method == "POST":
         status = HTTPStatus.CONFLICT

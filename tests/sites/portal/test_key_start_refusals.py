@@ -70,6 +70,8 @@ def test_a_revoked_key_says_by_whom_and_whom_to_ask(portal, letter, nimes):
     with tenant_context(nimes):
         pools.revoke(allocation_id=letter[0].pk, by=None, at=TERM)
     page = get_text(open_link(portal, letter[1]))
+    assert "Cette clé ne peut pas être activée" in page
+    assert "vous donne" not in page
     assert "Cette clé a été reprise le 24 novembre 2026 par Ville de Nîmes" in page
     assert create_account(portal).status_code == 409
     assert not User.objects.exists()
