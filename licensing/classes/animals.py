@@ -7,7 +7,7 @@ from pathlib import Path
 
 from licensing.classes import words
 
-_FOLDER = Path(__file__).parent / "templates" / "web" / "drawings" / "animals"
+_FOLDER = Path(__file__).parent / "static" / "classes" / "animals"
 
 
 @cache

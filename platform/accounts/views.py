@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.account import views as allauth_views
 from django.contrib import messages
-from django.db import connection
 from django.shortcuts import redirect
 from django.utils import timezone
 from django_tenants.utils import get_public_schema_name
@@ -16,6 +15,7 @@ from accounts import password_resets, throttling
 from accounts.client_ip import get_client_ip
 from accounts.forms import PasswordResetRequestForm
 from accounts.rate_limits import RESET_BY_NETWORK
+from core.tenant_connection import connection
 from web.link_sessions import forget_link_token, get_link_token, keep_link_token
 
 if TYPE_CHECKING:

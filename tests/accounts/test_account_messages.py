@@ -30,7 +30,7 @@ MESSAGES = [
 
 @pytest.mark.parametrize("name", sorted(set(MESSAGES) - NOT_OFFERED))
 def test_each_message_of_the_library_is_ours(name):
-    assert Path(get_template(name).origin.name).is_relative_to(OURS)
+    assert Path(vars(get_template(name))["template"].origin.name).is_relative_to(OURS)
     sentence = render_to_string(name, {"email": "a@exemple.example"}).strip()
     assert sentence == "" or (sentence[0].islower() and sentence.endswith("."))
     assert "'" not in sentence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from types import SimpleNamespace
 from urllib.parse import unquote
 
 import pytest
@@ -13,6 +12,7 @@ from licensing.classes import words
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.entitlements import emails
 from licensing.entitlements import operations as seats
+from mailing.models import Message
 from tests.classes.taught_class import TaughtClass
 from tests.conftest import TERM
 from tests.e2e.page_checks import find_problems
@@ -223,7 +223,7 @@ def test_from_the_letter_to_the_cards_are_two_clicks_and_two_fields(school, site
     _, subscription = school.subscription()
     teacher = school.teacher()
     seat = seats.assign(subscription_id=subscription.pk, teacher=teacher, by=school.principal, at=TERM)
-    letter = emails.render_assigned(SimpleNamespace(context={"seat": seat.pk, "user": teacher.pk}))
+    letter = emails.render_assigned(Message(context={"seat": seat.pk, "user": teacher.pk}))
     assert "Ouvrir ma classe" in letter.html
     path = re.search(r"https?://[^/\s]+(/mes-classes/ouvrir/\d+/)", letter.text)[1]
     page = site.person(session=create_session(site, teacher)).open(path)

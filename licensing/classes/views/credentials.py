@@ -171,14 +171,14 @@ def _parse_cards(
     parsed_cards = {}
     for line in lines:
         login, _, password = line.partition(" ")
-        parsed, password = words.parse_login(login), words.parse_password(password)
-        if parsed is None or parsed[1] != classroom.code or parsed[0] not in numbers or password is None:
+        parsed, spoken = words.parse_login(login), words.parse_password(password)
+        if parsed is None or parsed[1] != classroom.code or parsed[0] not in numbers or spoken is None:
             raise UnreadableCard(
                 "Une des cartes n’est pas de cette classe, ou son mot de passe ne se lit pas : rien n’a été imprimé. "
                 "Rouvrez la feuille d’origine, ou donnez de nouveaux mots de passe."
             )
         number = numbers[parsed[0]]
-        parsed_cards[number] = pupil_cards.PupilCard(number, f"{parsed[0]}-{parsed[1]}", password)
+        parsed_cards[number] = pupil_cards.PupilCard(number, f"{parsed[0]}-{parsed[1]}", spoken)
     return [parsed_cards[number] for number in sorted(parsed_cards)]
 
 
