@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from licensing.orders.models import Order, OrderState
+from licensing.orders.operations import order_events
 from tests.factories.accounts import TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.guide.scenario import create_browser, page_text
@@ -123,3 +127,25 @@ def test_the_total_follows_the_place_before_anything_is_ordered(buyer):
     assert "À corriger" not in page_text(page)
     order.refresh_from_db()
     assert order.total_vat > 0
+
+
+@pytest.mark.parametrize(("school", "queries"), [({}, 11), (ECOLE, 12)])
+def test_the_checkout_takes_a_fixed_number_of_queries(db, django_assert_num_queries, school, queries):
+    buyer = ShopBuyer(**school)
+    order = buyer.draft()
+    for _ in range(2):
+        with django_assert_num_queries(queries):
+            buyer.browser.get(buyer.basket(order))
+        AffiliationFactory(user=buyer.user)
+
+
+def test_an_order_s_page_takes_as_many_queries_whatever_happened(db, django_assert_num_queries):
+    buyer = ShopBuyer(**ECOLE)
+    order = buyer.ordered(payer="town_hall", name="Commune de Nîmes", siret="21300189400012")
+    with CaptureQueriesContext(connection) as once:
+        buyer.browser.get(f"/boutique/commandes/{order.pk}/")
+    for _ in range(3):
+        order_events.record(order, "completed", "informations complétées.", by=buyer.user, at=timezone.now())
+    with django_assert_num_queries(len(once)):
+        buyer.browser.get(f"/boutique/commandes/{order.pk}/")
+    assert len(once) <= 17
