@@ -135,12 +135,20 @@ def _close_table(
     return "</table></div>\n"
 
 
+def _render_sample(
+    _renderer: RendererProtocol, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: Any
+) -> str:
+    """Render a sample of code, which the keyboard can scroll."""
+    return format_html('<pre tabindex="0"><code>{}</code></pre>\n', tokens[index].content)
+
+
 def _build_parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     for name, rule in (
         ("text", _render_text),
         ("image", _render_picture),
         ("link_open", _render_link),
+        ("fence", _render_sample),
         ("table_open", _open_table),
         ("table_close", _close_table),
     ):

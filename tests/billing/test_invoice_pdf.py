@@ -39,10 +39,10 @@ def test_the_pdf_has_every_mandatory_mention():
         "Facture n° P2026-000001 du 24 novembre 2026",
         f"{seller.name}, {seller.legal_form} – {seller.address}, {seller.postal_code} {seller.city}",
         f"SIRET 123 456 782 00010 – {seller.rcs} – TVA {seller.vat_number}",
-        "Mairie de Nîmes Place de l'Hôtel de Ville 30000 Nîmes",
+        "Mairie de Nîmes Place de l’Hôtel de Ville 30000 Nîmes",
         "SIRET du client 213 001 894 00012",
         "Code service SCOLAIRE",
-        "N° d'engagement EJ-2026-0042",
+        "N° d’engagement EJ-2026-0042",
         "Licence globale TOUS NIVEAUX (5 classes - 150 élèves) – expiration au 31/08/2027",
         "Droits ouverts du 24/11/2026 au 31/08/2027",
         "1 165,83 € 20 % 165,83 €",
@@ -52,7 +52,7 @@ def test_the_pdf_has_every_mandatory_mention():
         "prestation de services. TVA sur les encaissements.",
         "majoré de 8 points (articles L. 2192-13 et R. 2192-31",
         "40 € (article D. 2192-35",
-        "Pas d'escompte pour paiement anticipé.",
+        "Pas d’escompte pour paiement anticipé.",
         "page 1 sur 1",
     ):
         assert wanted in text, wanted
@@ -62,7 +62,7 @@ def test_mentions_differ_for_a_professional_an_individual_and_a_credit_note():
     own = text_of(invoicing.issue_invoice(StoredOrderFactory(card_purchase=True), at=TERM, paid_by_card=True))
     assert "Réglée par carte bancaire le 24 novembre 2026." in own
     assert "Déjà réglé 49,00 € Net à payer 0,00 €" in own
-    assert "d'un professionnel" in own
+    assert "d’un professionnel" in own
     assert "majoré de 10 points (article L. 441-10" in own
     assert "IBAN" not in own
     assert "SIRET du client" not in own
@@ -71,7 +71,7 @@ def test_mentions_differ_for_a_professional_an_individual_and_a_credit_note():
     assert f"Facture annulée {invoice.number} du 24/11/2026" in note
     assert "Motif : Rejetée : engagement inconnu" in note
     assert "Net à votre crédit 199,00 €" in note
-    assert "Compensé avec la facture annulée : rien n'est à régler ni à rembourser." in note
+    assert "Compensé avec la facture annulée : rien n’est à régler ni à rembourser." in note
     assert "IBAN" not in note
 
 
@@ -97,7 +97,7 @@ def test_vat_on_debits_is_stated_in_the_legal_wording():
     order = StoredOrderFactory(five_classes=True)
     Seller.objects.update(vat_on_debits=True)
     text = text_of(invoicing.issue_invoice(order, at=TERM))
-    assert "Option pour le paiement de la taxe d'après les débits" in text
+    assert "Option pour le paiement de la taxe d’après les débits" in text
     assert "encaissements" not in text
 
 
@@ -161,5 +161,5 @@ def test_a_character_missing_from_the_fonts_is_replaced_by_a_mark(caplog):
     invoice = invoicing.issue_invoice(
         StoredOrderFactory(five_classes=True, bill_name="Coopérative 🎒 de l'e\u0301cole"), at=TERM
     )
-    assert "Coopérative ? de l'école" in text_of(invoice)
+    assert "Coopérative ? de l’école" in text_of(invoice)
     assert not caplog.records, "archives refuse a glyph that is missing"

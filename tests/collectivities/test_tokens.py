@@ -81,7 +81,7 @@ def test_the_form_explains_each_scope(browser):
     page = shown(browser, NEW)
     for scope in TokenScope:
         assert scope.label in page
-        assert SCOPE_DESCRIPTIONS[scope].replace("'", "&#x27;") in page
+        assert SCOPE_DESCRIPTIONS[scope].replace("'", "’") in page
 
 
 def test_the_secret_appears_in_the_response_only(browser, caplog):
@@ -302,8 +302,8 @@ def test_the_home_names_a_token_that_ends_soon_to_managers(browser, office):
     assert "Jeton «" not in shown(browser, "/")
     Token.objects.update(expires_at=timezone.now() + datetime.timedelta(days=12))
     page = shown(browser, "/")
-    assert "Jeton «\u00a0SI\u00a0» de l&#x27;API" in page
-    assert "le programme qui s&#x27;en sert s&#x27;arrêtera" in page
+    assert "Jeton «\u00a0SI\u00a0» de l’API" in page
+    assert "le programme qui s’en sert s’arrêtera" in page
     assert "Jeton «" not in shown(office("nimes", MemberFactory(roles=[Role.VIEWER]).user), "/")
     Token.objects.update(revoked_at=timezone.now())
     assert "Jeton «" not in shown(browser, "/")

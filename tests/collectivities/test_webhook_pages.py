@@ -63,7 +63,7 @@ def test_a_webhook_is_added_and_its_secret_is_shown_once(manager):
 
 @pytest.mark.parametrize(
     ("url", "result"),
-    [("", "Indiquez l'adresse"), ("https://10.0.0.1/", "réseau privé"), ("si.ville.example", "adresse complète")],
+    [("", "Indiquez l’adresse"), ("https://10.0.0.1/", "réseau privé"), ("si.ville.example", "adresse complète")],
 )
 def test_an_invalid_url_is_reported_at_its_field(manager, url, result):
     answer = post(manager, "webhooks:new", data={"url": url})
@@ -93,7 +93,7 @@ def test_a_double_click_rotates_the_secret_once(manager, endpoint):  # noqa: F81
     assert "whsec_" in text(first)
     second = post(manager, "webhooks:rotate", endpoint.pk, data={"vu": seen[1]})
     assert "whsec_" not in text(second)
-    assert "vient d'être renouvelé" in text(second)
+    assert "vient d’être renouvelé" in text(second)
     assert "Le secret précédent signe aussi" in text(second)
 
 

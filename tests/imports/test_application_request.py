@@ -168,7 +168,7 @@ def test_a_request_is_withdrawn(office, checked, data_officer, boss):
     page = page_text(officer.post(import_url("withdraw_request", checked.pk), follow=True))
     assert "la demande est retirée" in page
     assert "Demander l’application" in page
-    assert "demande d'appliquer" not in page_text(office("nimes", boss).get("/"))
+    assert "demande d’appliquer" not in page_text(office("nimes", boss).get("/"))
     message = Message.objects.get()
     assert message.state == "cancelled"
     with pytest.raises(kinds.NoLongerDue):
@@ -203,7 +203,7 @@ def test_a_corrected_file_ends_the_request_says_so_and_is_linked_from_the_old_on
     old = page_text(officer.get(import_url("detail", first.pk)))
     assert "remplacé par un tableau corrigé" in old
     assert f'href="{import_url("detail", second.pk)}"' in old
-    assert "demande d'appliquer" not in page_text(office("nimes", boss).get("/"))
+    assert "demande d’appliquer" not in page_text(office("nimes", boss).get("/"))
     request(second, data_officer)
     assert "il faut la refaire" not in page_text(officer.get(import_url("detail", second.pk)))
 

@@ -84,7 +84,7 @@ def test_a_suspension_for_another_cause_awaits_no_payment(db):
 def test_the_operator_confirms_before_anything_is_suspended(nimes, pool, portal):
     portal.force_login(OperatorFactory())
     chosen = {"action": "suspend", "_selected_action": [pool.entitlement.order_line.order_id]}
-    assert "Rien n&#x27;est perdu" in portal.post("/admin/orders/order/", chosen).content.decode()
+    assert "Rien n’est perdu" in portal.post("/admin/orders/order/", chosen).content.decode()
     assert Entitlement.objects.get().suspended_at is None
     portal.post("/admin/orders/order/", chosen | {"confirmed": "1"})
     assert Entitlement.objects.get().suspended_at is not None

@@ -221,7 +221,7 @@ def test_the_form_says_what_an_import_says_of_the_school(pool, manager, now):
     assert "Dotation 2026" in page
     known = PortfolioSchoolFactory().school
     page = text(manager.get(f"/attributions/attribuer/?ecole={known.uai}"))
-    assert "n'est pas dans votre périmètre" not in page
+    assert "n’est pas dans votre périmètre" not in page
     assert "seconde clé" not in page
 
 

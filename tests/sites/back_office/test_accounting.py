@@ -35,7 +35,7 @@ def test_a_period_s_totals_are_shown_by_account(operator, sold):
     assert "411000 Clients" in text
     assert "Journal VE, ventes : 1 écriture<" in text
     assert "398,00 €" in text
-    assert "1 règlement par carte n'est pas encore dans les mouvements du prestataire" in text
+    assert "1 règlement par carte n’est pas encore dans les mouvements du prestataire" in text
 
 
 def test_the_last_month_is_shown_first(operator, db):
@@ -87,14 +87,14 @@ def test_a_period_that_is_not_over_has_totals_and_no_file(operator, sold):
 
 def test_books_that_do_not_balance_and_a_missing_seller_are_shown(operator, sold):
     Seller.objects.all().delete()
-    assert "Le vendeur n'est pas renseigné" in page_text(operator.get(PAGE, PERIOD))
-    assert "Le vendeur n'est pas renseigné" in page_text(operator.post(f"{PAGE}telecharger/", PERIOD, follow=True))
+    assert "Le vendeur n’est pas renseigné" in page_text(operator.get(PAGE, PERIOD))
+    assert "Le vendeur n’est pas renseigné" in page_text(operator.post(f"{PAGE}telecharger/", PERIOD, follow=True))
     execute_as_administrator(
         "UPDATE public.billing_invoice SET snapshot = jsonb_set(snapshot, '{rates,0,total_ht}', '\"1.00\"')"
     )
     answer = operator.get(PAGE, PERIOD)
     assert answer.status_code == 422
-    assert "n'est pas équilibrée : rien n'est exporté" in page_text(answer)
+    assert "n’est pas équilibrée : rien n’est exporté" in page_text(answer)
 
 
 def test_the_accounts_are_chosen_once_and_then_edited(operator, db):

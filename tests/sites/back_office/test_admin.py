@@ -235,5 +235,5 @@ def test_the_portals_lost_emails_are_shown_with_their_reason(operator):
     assert "/admin/mailing/message/?arrivee=non" in operator.get("/admin/").content.decode()
     shown = operator.get("/admin/mailing/message/?arrivee=non").content.decode()
     assert "perdu@exemple.example" in shown
-    assert "Cette adresse n&#x27;existe pas." in shown
+    assert "Cette adresse n’existe pas." in shown
     assert "recu@exemple.example" not in shown

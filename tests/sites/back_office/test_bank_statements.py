@@ -113,7 +113,7 @@ def test_nothing_is_booked_that_is_not_ticked(operator):
     receive(FileLine("199.00", "VIR MAIRIE UZES"))
     page = page_text(operator.get(PAGE))
     assert "Probables : 1 ligne" in page
-    assert "Rien n'était coché" in page_text(confirm(operator))
+    assert "Rien n’était coché" in page_text(confirm(operator))
     assert not Payment.objects.exists()
 
 
@@ -145,7 +145,7 @@ def test_a_line_that_cannot_be_booked_says_why_and_stays_and_the_rest_is_booked(
     page = page_text(answer)
     assert answer.status_code == 422
     assert "1 ligne enregistrée" in page
-    assert "1 ligne n'a pas pu l'être" in page
+    assert "1 ligne n’a pas pu l’être" in page
     assert "il restait 199,00" in page
     assert page.index("il restait 199,00") < page.index("Chercher une autre commande")
     assert list(StatementLine.objects.order_by("pk").values_list("state", flat=True)) == ["waiting", "booked"]
@@ -219,7 +219,7 @@ def test_a_typed_amount_that_is_none_is_refused(operator, amount):
     sent = {"faire": "enregistrer", "commande": order.pk, f"montant_{order.pk}": amount, f"reste_{order.pk}": "199.00"}
     answer = operator.post(url("choice", line.pk), sent)
     assert answer.status_code == 422
-    assert "n'est pas un montant" in page_text(answer)
+    assert "n’est pas un montant" in page_text(answer)
 
 
 def test_a_line_says_what_became_of_its_payment(operator):

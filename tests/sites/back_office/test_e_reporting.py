@@ -65,12 +65,12 @@ def record_late_payment(order):
 
 
 def test_what_waits_comes_first_and_stands_on_the_home_page(operator, sale):
-    assert "2 périodes d'e-reporting à déclarer ou à rectifier, dont 2 en retard" in page_text(operator.get("/admin/"))
+    assert "2 périodes d’e-reporting à déclarer ou à rectifier, dont 2 en retard" in page_text(operator.get("/admin/"))
 
     text = page_text(operator.get(ADDRESS))
 
     waiting, _, others = text.partition("Les autres périodes")
-    assert waiting.count("en retard : était à déclarer jusqu'au") == 2
+    assert waiting.count("en retard : était à déclarer jusqu’au") == 2
     # What is empty is not listed.
     assert "rien à déclarer" not in others
     assert "en cours : se déclare ensuite" in others
@@ -123,7 +123,7 @@ def test_a_period_in_which_more_went_back_has_no_such_file(operator, sale, setti
 
     answer = operator.get(f"{ADDRESS}{PeriodReport.objects.get().pk}/fichier.xml", follow=True)
 
-    assert "Plus d'argent est reparti qu'il n'en est venu" in page_text(answer)
+    assert "Plus d’argent est reparti qu’il n’en est venu" in page_text(answer)
 
 
 def test_what_changed_is_corrected_with_the_complete_period(operator, sale):
@@ -149,7 +149,7 @@ def test_by_a_platform_a_declaration_is_sent_and_a_refusal_waits(operator, sale,
 
     assert "Déclaration confiée à la plateforme" in page_text(operator.post(address, follow=True))
 
-    assert "en cours d'envoi" in page_text(operator.get(address))
+    assert "en cours d’envoi" in page_text(operator.get(address))
     delivery.deliver_due()
     text = page_text(operator.get(address))
     assert "Refusée par la plateforme : Déclarant inconnu." in text
@@ -181,4 +181,4 @@ def test_the_first_day_of_reporting_begins_a_month(operator, sale):
         f"/admin/catalogue/seller/{seller.pk}/change/", values | {"e_reporting_from": datetime.date(2026, 9, 2)}
     )
 
-    assert "commence le premier jour d'un mois" in page_text(answer)
+    assert "commence le premier jour d’un mois" in page_text(answer)

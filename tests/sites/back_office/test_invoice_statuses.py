@@ -12,7 +12,7 @@ def test_a_status_typed_on_the_wrong_invoice_is_taken_back(operator):
     assert operator.get(action_url(invoice, "reprendre")).status_code == 302
     run_action(operator, invoice, "etat", state="deposited", reason="")
     run_action(operator, invoice, "etat", state="rejected", reason="Nom inconnu.")
-    assert "revient à celui d'avant" in page_text(operator.get(action_url(invoice, "reprendre")))
+    assert "revient à celui d’avant" in page_text(operator.get(action_url(invoice, "reprendre")))
     page = run_action(operator, invoice, "reprendre", reason="C'était la ligne d'à côté.")
     assert "déposée" in page
     assert "« Rejetée par la plateforme » repris" in page

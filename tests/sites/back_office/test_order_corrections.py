@@ -30,7 +30,7 @@ def test_vat_is_corrected_from_the_order_s_page_until_it_is_invoiced(operator):
     order = OrderFactory(current=True, placed=True)
     assert "TVA : 20 % (France métropolitaine, Corse, Monaco)." in page_text(operator.get(order_url(order)))
     question = page_text(operator.get(action_url(order, "tva")))
-    assert "L'adresse de facturation (30000 Nîmes, France) donne : France métropolitaine" in question
+    assert "L’adresse de facturation (30000 Nîmes, France) donne : France métropolitaine" in question
     typed = {"treatment": "exempt", "reason": "Attestation reçue."}
     assert "Écrivez la mention" in run_action(operator, order, "tva", **typed)
     exemption = "Exonération de TVA, article 151 de la directive 2006/112/CE."
@@ -48,6 +48,6 @@ def test_an_early_start_says_until_when_the_purchase_order_is_awaited_then(opera
     order = OrderFactory(current=True, placed=True)
     question = page_text(operator.get(action_url(order, "commencer")))
     until = long_date(timezone.localdate() + datetime.timedelta(days=45)).replace("\xa0", " ")
-    assert f"ne l'est plus que jusqu'au {until}" in question
+    assert f"ne l’est plus que jusqu’au {until}" in question
     run_action(operator, order, "commencer")
-    assert f"Droits temporaires jusqu'au {until} inclus" in page_text(operator.get(order_url(order)))
+    assert f"Droits temporaires jusqu’au {until} inclus" in page_text(operator.get(order_url(order)))

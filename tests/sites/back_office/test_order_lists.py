@@ -78,8 +78,8 @@ def test_an_order_s_number_is_written_as_on_its_documents(operator, gard):
 
 def test_the_home_page_lists_the_work_queue(operator):
     page = page_text(operator.get("/admin/"))
-    assert "Le vendeur n'est pas décrit" in page
-    assert "Rien n'est en vente" in page
+    assert "Le vendeur n’est pas décrit" in page
+    assert "Rien n’est en vente" in page
     now = timezone.now()
     long_ago = now - datetime.timedelta(days=60)
     OrderFactory(current=True, scanned=True)
@@ -90,12 +90,12 @@ def test_the_home_page_lists_the_work_queue(operator):
     page = page_text(operator.get("/admin/"))
     for sentence in (
         "1 bon de commande signé à vérifier",
-        "1 commande facturée n'est pas réglée quarante-cinq jours après sa facture",
+        "1 commande facturée n’est pas réglée quarante-cinq jours après sa facture",
         "1 commande passée, bon de commande attendu par la poste",
         "1 commande restée sans bon de commande",
     ):
         assert sentence in page
-    assert "Le vendeur n'est pas décrit" not in page
+    assert "Le vendeur n’est pas décrit" not in page
     (found,) = operator.get("/admin/orders/order/?attend=echues").context["cl"].result_list
     assert found == late
 

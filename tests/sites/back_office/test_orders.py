@@ -86,7 +86,7 @@ def test_a_completed_action_leaves_the_work_queue(operator):
     last_event = operator.get(action_url(order, "confirmer")).context["page_version"]
     operator.post(action_url(order, "confirmer"), {"page_version": last_event})
     again = operator.post(action_url(order, "confirmer"), {"page_version": last_event}, follow=True)
-    assert "n'est plus à faire" in page_text(again)
+    assert "n’est plus à faire" in page_text(again)
     assert Invoice.objects.count() == 1
 
 
@@ -121,7 +121,7 @@ def test_missing_invoice_data_is_listed_and_completed_in_the_back_office(operato
 
 def test_a_posted_purchase_order_with_missing_codes_stops_the_countdown(operator):
     order = OrderFactory(current=True, placed=True, billing__siret="")
-    assert "n'est ni un PDF ni une photo" in run_action(
+    assert "n’est ni un PDF ni une photo" in run_action(
         operator, order, "recevoir", scan=SimpleUploadedFile("bon.pdf", b"MZ")
     )
     assert "Choisissez le fichier" in run_action(operator, order, "recevoir")
@@ -168,7 +168,7 @@ def test_a_cancelled_order_does_not_mention_the_end_of_the_year(operator):
     order = OrderFactory(current=True, cancelled=True)
     page = page_text(operator.get(order_url(order)))
     assert "Droits arrêtés" in page
-    assert "L'année scolaire est finie" not in page
+    assert "L’année scolaire est finie" not in page
 
 
 def test_rights_are_suspended_restored_and_prolonged(operator):
@@ -213,9 +213,9 @@ def test_the_order_page_says_why_rights_stopped_and_how_to_restore_them(operator
     billing_operations.cancel(order_id=cancelled.pk, reason="Double.", by=UserFactory(), at=timezone.now())
     page = page_text(operator.get(order_url(cancelled)))
     assert "Annulée. Double." in page
-    assert "L'année scolaire est finie" not in page
+    assert "L’année scolaire est finie" not in page
     lapsed = OrderFactory(current=True, placed=True, at=timezone.now() - datetime.timedelta(days=60))
-    assert "tant que le bon de commande signé, ou le règlement, n'est pas venu" in page_text(
+    assert "tant que le bon de commande signé, ou le règlement, n’est pas venu" in page_text(
         operator.get(order_url(lapsed))
     )
 
@@ -231,7 +231,7 @@ def test_cancelling_an_invoiced_order_mentions_no_late_purchase_order(operator):
 def test_refusing_a_late_scan_warns_that_everything_stops(operator):
     long_ago = timezone.now() - datetime.timedelta(days=60)
     fresh, late = OrderFactory(current=True, scanned=True), OrderFactory(current=True, scanned=True, at=long_ago)
-    assert "fait reprendre le compte à rebours, jusqu'au" in page_text(
+    assert "fait reprendre le compte à rebours, jusqu’au" in page_text(
         operator.get(action_url(fresh, "refuser-le-bon"))
     )
     for page in (order_url(late), action_url(late, "refuser-le-bon")):
@@ -310,7 +310,7 @@ def test_a_rejected_invoice_comes_first_and_is_reissued_under_a_new_number(opera
     assert issued.number > invoice.number
     assert "facture rejetée" not in page_text(operator.get("/admin/"))
     card_of_it = page_text(operator.get(f"/admin/billing/invoice/{invoice.pk}/change/"))
-    assert f"Annulée par l'avoir {invoice.get_cancelling_note()}" in card_of_it
+    assert f"Annulée par l’avoir {invoice.get_cancelling_note()}" in card_of_it
     response = operator.get(f"/admin/billing/invoice/{issued.pk}/document/")
     assert response.content.startswith(b"%PDF")
     assert "EDUC" in operator.get(f"/admin/billing/invoice/{issued.pk}/donnees/").content.decode()
@@ -327,8 +327,8 @@ def test_a_card_payment_is_refunded_by_the_provider(operator):
     assert attempt.token not in page_text(operator.get(f"/admin/payments/cardpayment/{attempt.pk}/change/"))
     CardPayment.objects.filter(pk=attempt.pk).update(message="Le prestataire n'a pas pu rendre l'argent.")
     assert "attend=cartes" in page_text(operator.get("/admin/"))
-    assert "n'a pas pu rendre" in page_text(operator.get(action_url(attempt, "rendre-encore")))
-    assert "n'attend plus" in run_action(operator, attempt, "vu")
+    assert "n’a pas pu rendre" in page_text(operator.get(action_url(attempt, "rendre-encore")))
+    assert "n’attend plus" in run_action(operator, attempt, "vu")
     assert "attend=cartes" not in page_text(operator.get("/admin/"))
     assert operator.get(action_url(attempt, "vu")).status_code == 302
 
@@ -358,7 +358,7 @@ def test_two_clicks_at_the_same_moment_record_one_payment(committing):
 def test_the_rights_of_an_unknown_buyer_are_opened_from_the_work_queue(operator):
     order = OrderFactory(current=True, in_review=True)
     home = page_text(operator.get("/admin/"))
-    assert "1 commande d'un établissement hors annuaire à vérifier : ouvrir ses droits, ou la refuser" in home
+    assert "1 commande d’un établissement hors annuaire à vérifier : ouvrir ses droits, ou la refuser" in home
     assert str(order.pk) in page_text(operator.get("/admin/orders/order/?attend=ouvrir"))
     buyer = f"Acheteur : {order.placed_by.get_full_name()}, {order.placed_by.email} (adresse non confirmée)."
     # On the order's own page too, where the operator decides between opening and refusing.

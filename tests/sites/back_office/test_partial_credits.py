@@ -26,18 +26,18 @@ def test_licences_are_taken_back_from_the_order_s_page(operator):
     note = order.invoices.get(kind="credit_note")
     assert f"Avoir {note} établi : 39,80 €" in done
     page = page_text(operator.get(order_url(order)))
-    assert "Réglée : 199,00 € reçus, pour 159,20 € dus (199,00 € moins 39,80 € d'avoir). Trop-perçu : 39,80 €" in page
+    assert "Réglée : 199,00 € reçus, pour 159,20 € dus (199,00 € moins 39,80 € d’avoir). Trop-perçu : 39,80 €" in page
     invoice = page_text(operator.get(f"/admin/billing/invoice/{note.corrects_id}/change/"))
-    assert f"Reprise en partie par l'avoir {note}, de 39,80 €" in invoice
+    assert f"Reprise en partie par l’avoir {note}, de 39,80 €" in invoice
     assert "Avoir partiel" in page_text(operator.get(f"/admin/billing/invoice/{note.pk}/change/"))
 
 
 def test_a_price_is_reduced_by_an_amount_typed_with_a_comma(operator):
     order = OrderFactory(current=True, confirmed=True)
     run_action(operator, order, "avoir-partiel", amount="12,50", reason="Interruption de trois jours")
-    assert "186,50 € à régler (199,00 € moins 12,50 € d'avoir)" in page_text(operator.get(order_url(order)))
+    assert "186,50 € à régler (199,00 € moins 12,50 € d’avoir)" in page_text(operator.get(order_url(order)))
     # Cancelled, the rest is credited.
-    assert "pour ce qu'il en reste" in page_text(operator.get(action_url(order, "annuler")))
+    assert "pour ce qu’il en reste" in page_text(operator.get(action_url(order, "annuler")))
 
 
 def test_a_part_refunded_at_the_provider_waits_for_a_credit_note_or_is_owed(operator):
@@ -50,7 +50,7 @@ def test_a_part_refunded_at_the_provider_waits_for_a_credit_note_or_is_owed(oper
     assert "2 commandes remboursées en partie chez le prestataire" in home
     credited, owed = orders
     page = page_text(operator.get(order_url(credited)))
-    assert "149,00 € restent reçus sur 199,00 € dus. Établissez l'avoir de 50,00 €" in page
+    assert "149,00 € restent reçus sur 199,00 € dus. Établissez l’avoir de 50,00 €" in page
     assert "Établir un avoir partiel" not in page
     question = operator.get(action_url(credited, "etablir-l-avoir"))
     assert "50,00 € ont été rendus sur la carte, chez le prestataire" in page_text(question)

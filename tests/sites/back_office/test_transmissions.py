@@ -63,7 +63,7 @@ def test_transmitting_is_confirmed_before_anything_leaves(operator, script, invo
 def test_a_page_that_is_posted_twice_sends_once(operator, script, invoice):
     operator.post(transmit_url(invoice))
     assert "Rien n’est parti" in page_text(operator.post(transmit_url(invoice), follow=True))
-    assert "plus rien n'est à transmettre" in page_text(operator.get(transmit_url(invoice), follow=True))
+    assert "plus rien n’est à transmettre" in page_text(operator.get(transmit_url(invoice), follow=True))
     assert Transmission.objects.count() == 1
 
 
@@ -85,7 +85,7 @@ def test_a_refusal_and_a_silence_come_first(operator, script, invoice):
     script.failures = [PlatformSilent("Chorus Pro ne répond pas.")]
     operator.post(transmit_url(invoice))
     delivery.deliver_due()
-    assert "n'a pas été pris" not in read_work_items(operator)
+    assert "n’a pas été pris" not in read_work_items(operator)
     Transmission.objects.update(asked_at=timezone.now() - datetime.timedelta(days=2))
     page = page_text(operator.get(PAGE))
     assert page.index("À voir d") < page.index("Chorus Pro ne répond pas.")

@@ -44,7 +44,7 @@ def page(client, path="/"):
 
 
 def test_an_office_without_a_pool_sees_the_next_steps(nimes, viewer):
-    assert "Aucun lot de licences n'est ouvert" in page(viewer)
+    assert "Aucun lot de licences n’est ouvert" in page(viewer)
     assert "Un acheteur de votre collectivité peut en commander un" in page(viewer)
 
 
@@ -60,7 +60,7 @@ def test_the_four_counters_add_up_to_the_licences_bought(pool, viewer):
     seat.save()
     shown = page(viewer)
     assert "20\u00a0licences achetées : 13 libres, 3 envoyées, 3 activées, libres, 1 attribuées" in shown
-    assert "Rien n'attend de vous" in shown
+    assert "Rien n’attend de vous" in shown
     assert "Zzyzx" not in shown
     assert "style=" not in shown
 
@@ -73,9 +73,9 @@ def test_pending_work_comes_first(pool, viewer):
     lost = allocate_units(pool, SchoolFactory(), units=10, at=NOW)
     Message.objects.filter(topic_id=lost.pk).update(state=MessageState.FAILED, reason="Boîte inconnue.")
     shown = page(viewer)
-    assert "1\u00a0clé n&#x27;est pas activée 15 jours après son envoi." in shown
-    assert "1\u00a0e-mail n&#x27;est pas arrivé à son école." in shown
-    assert "Le lot «\u00a0Lot A\u00a0» n&#x27;a plus que 1\u00a0licence libre." in shown
+    assert "1\u00a0clé n’est pas activée 15 jours après son envoi." in shown
+    assert "1\u00a0e-mail n’est pas arrivé à son école." in shown
+    assert "Le lot «\u00a0Lot A\u00a0» n’a plus que 1\u00a0licence libre." in shown
     assert shown.index("À faire") < shown.index("position-bar")
 
 
@@ -141,7 +141,7 @@ def test_the_timeline_of_a_school_is_in_order(pool, viewer, django_assert_num_qu
     revoke(allocation_id=allocation.pk, by=None, at=NOW - datetime.timedelta(days=1))
     allocate_units(pool, school, units=1, at=NOW)
     shown = page(viewer, f"/ecoles/{school.uai}/")
-    for words in ("École Jean Jaurès", "Mme Martin", school.email, "Clé d&#x27;activation, pour"):
+    for words in ("École Jean Jaurès", "Mme Martin", school.email, "Clé d’activation, pour"):
         assert words in shown
     story = shown[shown.index("Son histoire") :]
     assert story.index("1\u00a0licence attribuée") < story.index("reprises") < story.index("3\u00a0licences attribuées")

@@ -89,7 +89,7 @@ def test_the_list_shows_states_counts_and_reasons(viewer, message):
     assert "École Jean Jaurès (0300001A)" in page
     assert "<strong>1</strong> Échec" in page
     assert "<strong>0</strong> Envoyé" in page
-    assert "Cette adresse n&#x27;existe pas" in page
+    assert "Cette adresse n’existe pas" in page
     assert "550 5.1.1" not in page
 
 

@@ -179,12 +179,12 @@ def test_missing_invoice_data_is_shown_live_and_completed_after_ordering(buyer):
     waiting = page_text(buyer.get(purchase_url("detail", order.pk)))
     buyer.post(purchase_url("complete", order.pk), fields | {"engagement_number": "2026-118"})
 
-    assert "demande un numéro d'engagement" in typing
+    assert "demande un numéro d’engagement" in typing
     assert "<html" not in typing
-    assert "demande un numéro d'engagement" in waiting
+    assert "demande un numéro d’engagement" in waiting
     order.refresh_from_db()
     assert order.engagement_number == "2026-118"
-    assert "demande un numéro d'engagement" not in page_text(buyer.get(purchase_url("detail", order.pk)))
+    assert "demande un numéro d’engagement" not in page_text(buyer.get(purchase_url("detail", order.pk)))
 
 
 def test_the_signed_purchase_order_is_uploaded_found_again_and_replaced(buyer):
@@ -207,7 +207,7 @@ def test_the_signed_purchase_order_is_uploaded_found_again_and_replaced(buyer):
     assert "en cours de vérification" in received
     for page in (received, page_text(buyer.get(purchase_url("list")))):
         assert "est arrêté le temps que nous vérifiions votre bon de commande" in page
-        assert "dans l'attente du règlement" not in page
+        assert "dans l’attente du règlement" not in page
     assert (kept.content, kept["X-Content-Type-Options"]) == (actions.SCAN, "nosniff")
     assert kept["Content-Disposition"].startswith("attachment")
     send(actions.SCAN + b" again", "le bon.pdf")
@@ -219,7 +219,7 @@ def test_a_refused_scan_says_why_and_an_invoiced_order_what_to_pay_and_how(buyer
     by = order.placed_by
     scan = actions.upload(order)
     operations.refuse_scan(scan_id=scan.pk, reason="Il n'est pas signé.", by=by, at=TERM)
-    assert "n'est pas signé" in page_text(buyer.get(purchase_url("detail", order.pk)))
+    assert "n’est pas signé" in page_text(buyer.get(purchase_url("detail", order.pk)))
 
     invoice = billing_operations.confirm(order_id=order.pk, by=by, at=TERM)
     page = page_text(buyer.get(purchase_url("detail", order.pk)))

@@ -68,7 +68,7 @@ def test_the_old_username_is_unknown_and_may_be_chosen_again(nimes, portal):
     answer = portal.post("/connexion/", {"login": "zquenouille", "password": identifiable_person.PASSWORD})
     assert "L’identifiant ou le mot de passe n’est pas le bon." in visible_text(answer)
     answer = portal.post("/connexion/", {"login": f"supprime-{user.pk}", "password": identifiable_person.PASSWORD})
-    assert "L'identifiant ou le mot de passe n'est pas le bon." in visible_text(answer)
+    assert "L’identifiant ou le mot de passe n’est pas le bon." in visible_text(answer)
     assert UserFactory(username="zquenouille").pk != user.pk
 
 

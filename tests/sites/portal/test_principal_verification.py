@@ -99,7 +99,7 @@ def test_a_verified_principal_is_offered_nothing_and_costs_no_query_more(jaures,
 def test_a_link_for_a_school_one_did_not_choose_is_refused(jaures, as_, factory):
     jaures.add_principal(verified=True)
     page = visible_text(as_(factory()).post(ASK, {"uai": jaures.school.pk}, follow=True))
-    assert "Un lien vient d'être envoyé" not in page
+    assert "Un lien vient d’être envoyé" not in page
     assert not Message.objects.filter(kind="principal.verification_requested").exists()
 
 
