@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime
 import functools
+import threading
 
+from django.db import transaction
 from django_tenants.utils import schema_context
 
 from accounts.models import User
 from licensing.entitlements import operations as seats
+from licensing.entitlements.models import SeatEvent
 from licensing.exceptions import LicensingError
 from licensing.invitations import notifications, operations
 from licensing.invitations.models import InvitationEnd, TeacherInvitation
@@ -31,6 +34,12 @@ def run(collectivity, *actions):
 def accepting(invitation, name="Léa Martin"):
     return functools.partial(
         operations.accept_with_new_account, token=invitation.link_token, name=name, password=PASSWORD, at=LATER
+    )
+
+
+def accepting_with_account(invitation, teacher):
+    return functools.partial(
+        operations.accept_invitation, token=invitation.link_token, by=teacher, at=LATER, deliberate=True
     )
 
 
@@ -65,18 +74,29 @@ def test_eight_clicks_on_one_link_make_one_account(committing, committed_jaures)
     assert committed_jaures.count_seats() == (2, 0, 1)
 
 
+def test_eight_accounts_that_accept_one_invitation_are_one_teacher(committing, committed_jaures):
+    invitation = committed_jaures.invite_one()
+    teachers = TeacherFactory.create_batch(8)
+    refusals = run(committing, *[accepting_with_account(invitation, teacher) for teacher in teachers])
+    assert refusals == ["InvitationSpent"] * 7
+    assert committed_jaures.count_seats() == (2, 0, 1)
+    invitation.refresh_from_db()
+    assert [invitation.accepted_by_id] == list(committed_jaures.licences.seats.held().values_list("holder", flat=True))
+    assert SeatEvent.objects.count() == 1
+
+
 def test_an_invitation_is_accepted_or_recalled_and_never_both(committing, committed_jaures):
     for turn in range(4):
-        invitation = committed_jaures.invite_one(f"a{turn}@x.example")
+        invitation, teacher = committed_jaures.invite_one(f"a{turn}@x.example"), TeacherFactory()
         recall = functools.partial(
             operations.recall_invitation, invitation_id=invitation.pk, by=committed_jaures.principal, at=LATER
         )
-        expire = functools.partial(operations.expire_invitations, at=LATER)
-        [refusal] = run(committing, accepting(invitation), recall, recall, expire)[:1]
+        expire = functools.partial(operations.expire_invitations, at=invitation.expires_at)
+        refusals = run(committing, accepting_with_account(invitation, teacher), recall, recall, expire)
         invitation.refresh_from_db()
         is_accepted = invitation.outcome == InvitationEnd.ACCEPTED
-        assert refusal == ("InvitationEnded" if is_accepted else "InvitationRecalled")
-        assert User.objects.filter(email=invitation.email).exists() == is_accepted
+        assert refusals == (["InvitationEnded"] * 2 if is_accepted else [f"Invitation{invitation.outcome.title()}"])
+        assert committed_jaures.licences.seats.filter(holder=teacher).exists() == is_accepted
         committed_jaures.licences.seats.held().update(holder=None, held_since=None, mode="")
 
 
@@ -87,6 +107,27 @@ def test_a_teacher_who_accepts_and_types_the_key_at_once_holds_one_seat(committi
     accept = functools.partial(operations.accept_invitation, token=invitation.link_token, by=teacher, at=LATER)
     claim = functools.partial(seats.claim, code=committed_jaures.code, by=teacher, at=LATER)
     run(committing, accept, claim, accept, claim)
+    assert committed_jaures.count_seats() == (2, 0, 1)
+
+
+def test_a_teacher_who_accepts_while_their_claim_commits_frees_the_reserved_seat(committing, committed_jaures):
+    """The claim does not know the invitation for the teacher's: it bears another name."""
+    invitation, teacher = committed_jaures.invite_one("Léa Martin <lea@x.example>"), TeacherFactory()
+    claimed = threading.Event()
+
+    def claim():
+        with transaction.atomic():
+            seat = seats.claim(code=committed_jaures.code, by=teacher, at=LATER)
+            claimed.set()
+            threading.Event().wait(0.3)  # long enough for the acceptance to be waiting for this transaction
+            return seat
+
+    def accept():
+        claimed.wait(10)
+        return accepting_with_account(invitation, teacher)()
+
+    claimed_seat, accepted_seat = run_concurrently(committing.schema_name, [claim, accept], expected_errors=())
+    assert accepted_seat == claimed_seat
     assert committed_jaures.count_seats() == (2, 0, 1)
 
 
