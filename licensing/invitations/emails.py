@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from core.calendar import date_in_paris
-from core.formatting import pluralize
+from core.formatting import join_words, pluralize
 from core.french import school_forms
 from core.urls import portal_url
 from licensing.entitlements.queries import may_see_teachers_of
@@ -143,6 +143,33 @@ def render_accepted(message: Message) -> RenderedEmail:
     )
 
 
+def render_expired(message: Message) -> RenderedEmail:
+    """Tell a principal which of their invitations nobody answered."""
+    recipient = User.objects.get(pk=message.context["user"])
+    unanswered = list(_INVITATIONS.filter(pk__in=message.context["invitations"]).order_by("pk"))
+    if not unanswered:
+        raise NoLongerDue("Les invitations ont été effacées avant l'envoi.")
+    if not may_see_teachers_of(recipient, unanswered[0].subscription):
+        raise NoLongerDue("La direction n'était plus vérifiée à l'envoi.")
+    names = join_words([f"{one.name} ({one.email})" if one.name else one.email for one in unanswered])
+    if len(unanswered) == 1:
+        subject = "Une invitation est restée sans réponse"
+        answer = f"{names} n’a pas répondu à votre invitation, qui a pris fin."
+        licences = "La licence qui attendait est de nouveau disponible."
+    else:
+        subject = f"{len(unanswered)} invitations sont restées sans réponse"
+        answer = f"{names} n’ont pas répondu à votre invitation, qui a pris fin."
+        licences = "Les licences qui attendaient sont de nouveau disponibles."
+    return render_email(
+        greeting=format_salutation(recipient.first_name),
+        subject=subject,
+        paragraphs=[answer, f"{licences} Vérifiez les adresses : vous pouvez inviter de nouveau."],
+        button="Voir mes enseignants",
+        address=portal_url("mon-compte/"),
+    )
+
+
 kinds.register(notifications.INVITED, label="Invitation d'un enseignant", render=render_invited, preview=render_preview)
 kinds.register(notifications.REMINDED, label="Rappel d'une invitation", render=render_reminded, preview=render_preview)
 kinds.register(notifications.ACCEPTED, label="Invitation acceptée", render=render_accepted)
+kinds.register(notifications.EXPIRED, label="Invitations sans réponse", render=render_expired)

@@ -19,6 +19,7 @@ TOPIC = "teacher_invitation"
 INVITED = "teacher.invited"
 REMINDED = "teacher.reminded"
 ACCEPTED = "teacher.accepted"
+EXPIRED = "teacher.expired"
 
 
 def notify_invited(invitations: Collection[TeacherInvitation], at: datetime.datetime, *, kind: str = INVITED) -> None:
@@ -44,3 +45,21 @@ def notify_inviter(invitation: TeacherInvitation, at: datetime.datetime) -> None
                 at=at,
                 context={"user": invitation.invited_by_id, "invitation": invitation.pk},
             )
+
+
+def notify_inviters_of_expiry(invitations: Collection[TeacherInvitation], at: datetime.datetime) -> None:
+    """Tell the principals which of their invitations nobody answered: one e-mail a subscription."""
+    unanswered: dict[tuple[int, int], list[TeacherInvitation]] = {}
+    for invitation in invitations:
+        if invitation.invited_by.is_active:
+            unanswered.setdefault((invitation.invited_by_id, invitation.subscription_id), []).append(invitation)
+    emails = [
+        NewMessage(
+            EXPIRED,
+            same[0].invited_by.email,
+            context={"user": user_id, "subscription": subscription_id, "invitations": [one.pk for one in same]},
+        )
+        for (user_id, subscription_id), same in unanswered.items()
+    ]
+    with schema_context(get_public_schema_name()):
+        enqueue_many(emails, at=at)

@@ -92,3 +92,22 @@ def test_a_principal_who_leads_no_more_reads_no_name(jaures, invitation):
     [message] = list_emails(notifications.ACCEPTED)
     with pytest.raises(kinds.NoLongerDue):
         render_email(message)
+
+
+def test_the_principal_reads_once_who_did_not_answer(jaures, invitation):
+    second = jaures.invite_one("paul@x.example", at=invitation.created_at)
+    operations.expire_invitations(at=second.expires_at)
+    letter = render_only_email(notifications.EXPIRED)
+    assert letter.subject == "2 invitations sont restées sans réponse"
+    assert f"Léa Martin ({LEA}) et paul@x.example n’ont pas répondu" in letter.text
+    jaures.principal.affiliations.update(verified_at=None, verified_by="")
+    with pytest.raises(kinds.NoLongerDue):
+        render_only_email(notifications.EXPIRED)
+
+
+def test_recalled_invitations_and_those_of_ended_licences_are_no_unanswered_ones(jaures, invitation):
+    operations.recall_invitation(invitation_id=invitation.pk, by=jaures.principal, at=timezone.now())
+    jaures.invite_one("paul@x.example", at=timezone.now())
+    Entitlement.objects.update(suspended_at=timezone.now(), cancelled_at=timezone.now())
+    operations.expire_invitations(at=timezone.now() + datetime.timedelta(days=40))
+    assert list_emails(notifications.EXPIRED) == []

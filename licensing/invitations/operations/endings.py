@@ -89,6 +89,8 @@ def _end_batch(condition: Q, outcome: InvitationEnd, at: datetime.datetime) -> i
     ids = list(pending.filter(condition).order_by("pk").values_list("pk", flat=True)[:_BATCH_SIZE])
     invitations = _lock_pending(Q(pk__in=ids))
     end(invitations, outcome, at)
+    if outcome == InvitationEnd.EXPIRED:
+        notifications.notify_inviters_of_expiry(invitations, at)
     return len(ids)
 
 
@@ -119,7 +121,7 @@ def _lock_pending(condition: Q) -> list[TeacherInvitation]:
     """Lock the reserved seats, then the invitations, and return those that still wait."""
     ids = list(TeacherInvitation.objects.pending().filter(condition).values_list("pk", flat=True))
     list(Seat.objects.filter(invitation__in=ids).locked())
-    return list(TeacherInvitation.objects.pending().filter(pk__in=ids).locked())
+    return list(TeacherInvitation.objects.pending().filter(pk__in=ids).select_related("invited_by").locked())
 
 
 def end(invitations: Collection[TeacherInvitation], outcome: InvitationEnd, at: datetime.datetime) -> None:
