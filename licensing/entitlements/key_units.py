@@ -9,27 +9,31 @@ from django.db import connection, transaction
 from licensing.entitlements.models import ActivationKey, Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 
 @transaction.atomic
-def grow_many(additions: Mapping[int, int]) -> None:
+def grow_many(additions: Mapping[int, int], *, readdressed: Collection[int] = ()) -> None:
     """Add units to keys that the caller has locked, and seats to the subscriptions of redeemed ones.
 
-    `additions`: units to add, at least one, by primary key of the key.
+    `additions`: units to add, at least one, by primary key of the key. `readdressed`: those whose e-mail goes to
+    another address from now on, so that links of before prove nothing.
     """
     if not additions:
         return
     if min(additions.values()) < 1:
         raise ValueError("A key grows by at least one unit.")
+    changed = frozenset(readdressed)
     arrays = [list(additions.keys()), list(additions.values())]
     # Lock order: key → subscription → seat.
     list(Subscription.objects.locked().filter(key_id__in_array=arrays[0]).values_list("pk", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE public.{ActivationKey._meta.db_table} AS key SET units = key.units + grown.units"  # noqa: S608, SLF001
-            " FROM unnest(%s::bigint[], %s::int[]) AS grown (key_id, units) WHERE key.id = grown.key_id",
-            arrays,
+            f"UPDATE public.{ActivationKey._meta.db_table} AS key SET units = key.units + grown.units,"  # noqa: S608, SLF001
+            " recipient_changes = key.recipient_changes + grown.changes"
+            " FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS grown (key_id, units, changes)"
+            " WHERE key.id = grown.key_id",
+            [*arrays, [int(key_id in changed) for key_id in additions]],
         )
         cursor.execute(
             "WITH grown AS ("

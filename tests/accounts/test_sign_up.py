@@ -102,7 +102,7 @@ def test_schools_are_listed_before_colleges_and_lycees(portal):
 
 def test_the_guide_s_sentence_stands_beside_the_list_of_schools(portal):
     page = portal.get("/inscription/").content.decode()
-    assert "Les professeurs qui auront renseigné le même établissement dans leur compte « Enseignant »" in page
+    assert "Les professeurs qui auront renseigné le même établissement dans leur compte «\xa0Enseignant\xa0»" in page
 
 
 def test_an_invalid_form_begins_with_a_summary_that_links_to_each_field(portal):

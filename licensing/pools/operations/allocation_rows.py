@@ -11,7 +11,6 @@ from django.db import connection
 from django.db.models import Q
 
 from core.copy_rows import copy_rows, reserve_ids
-from licensing.entitlements import mailbox_proof
 from licensing.entitlements.key_minting import mint
 from licensing.entitlements.key_units import grow_many
 from licensing.entitlements.models import ActivationKey
@@ -92,11 +91,11 @@ def grow_allocations(demands: Sequence[CheckedDemand], *, at: datetime.datetime)
                 [checked.demand.recipient for _, checked in grown],
             ],
         )
-    grow_many({existing.key_id: checked.added for existing, checked in grown})
+    grow_many(
+        {existing.key_id: checked.added for existing, checked in grown},
+        readdressed=[existing.key_id for existing, checked in grown if existing.recipient != checked.demand.recipient],
+    )
     exposed = Q(pk__in_array=[existing.key_id for existing, checked in grown if checked.exposes_key])
     ActivationKey.objects.filter(exposed, exposed_at=None).update(exposed_at=at)
-    mailbox_proof.void_tokens(
-        [existing.key_id for existing, checked in grown if existing.recipient != checked.demand.recipient]
-    )
     # The new e-mail states the total: pending e-mails about these keys are cancelled.
     mailing.cancel(ALLOCATION_TOPIC, [existing.allocation_id for existing, _ in grown], at)
