@@ -66,6 +66,7 @@ PORTAL = (
         "office_request": "public",
         "office_request_sent": "public",
         "shop": "public",
+        "shop_basket": "signed in",
         "shop_begin": "signed in",
         "shop_order": "signed in",
         "shop_discard": "signed in",
@@ -111,6 +112,7 @@ PORTAL = (
         "application_entry": "application: token",
         # Only where this is no server.
         "demo_application": "public",
+        "components": "public",
         "teacher_invitation": "public",
         "teacher_invitation_accept": "public",
         "teacher_invitation_sign_in": "public",

@@ -76,7 +76,7 @@ def test_what_was_typed_is_kept_and_sent_with_the_password(browser, manager):
     page = browser.post(url, {"roles": ["buyer", "data_officer"]})
     wrong = send_confirmation(browser, page, url, **{"confirmation-password": "pas le bon"})
     assert wrong.status_code == 422
-    assert "Ce n&#x27;est pas votre mot de passe." in wrong.content.decode()
+    assert "Ce n’est pas votre mot de passe." in wrong.content.decode()
     assert Member.objects.get(pk=member.pk).roles == ["viewer"]
     done = send_confirmation(browser, wrong, url, **{"confirmation-password": PASSWORD})
     assert "sont enregistrés" in done.content.decode()
@@ -89,7 +89,7 @@ def test_wrong_passwords_are_limited_as_at_the_sign_in(browser):
     for _ in range(10):
         browser.post("/reglages/api/creer/", {"confirmation-password": "pas le bon"})
     refused = browser.post("/reglages/api/creer/", {"confirmation-password": PASSWORD}).content.decode()
-    assert "Trop d&#x27;essais" in refused
+    assert "Trop d’essais" in refused
     assert not Token.objects.exists()
 
 

@@ -249,7 +249,7 @@ def test_the_operator_without_a_second_factor_is_sent_to_set_it_up(portal, opera
     portal.force_login(operator)
     answer = portal.get(path, follow=True)
     assert answer.redirect_chain[1][0] == f"/securite/?next={path}"
-    assert "l&#x27;exploitation demande" in answer.content.decode()
+    assert "l’exploitation demande" in answer.content.decode()
 
 
 def test_the_operator_with_a_second_factor_enters_the_admin(portal, operator):
