@@ -160,7 +160,7 @@ def _show_cards(
     return _set_no_store(render(request, "classes/cards.html", content))
 
 
-@sensitive_variables("lines", "password", "login", "line", "parsed_cards")
+@sensitive_variables("lines", "password", "typed", "login", "line", "parsed_cards")
 def _parse_cards(
     classroom: Classroom, pupils: Sequence[PupilAccount], lines: Sequence[str]
 ) -> list[pupil_cards.PupilCard]:
@@ -170,15 +170,15 @@ def _parse_cards(
         raise UnreadableCard("Il n’y a aucune carte à imprimer : créez des comptes, ou de nouveaux mots de passe.")
     parsed_cards = {}
     for line in lines:
-        login, _, password = line.partition(" ")
-        parsed, spoken = words.parse_login(login), words.parse_password(password)
-        if parsed is None or parsed[1] != classroom.code or parsed[0] not in numbers or spoken is None:
+        login, _, typed = line.partition(" ")
+        parsed, password = words.parse_login(login), words.parse_password(typed)
+        if parsed is None or parsed[1] != classroom.code or parsed[0] not in numbers or password is None:
             raise UnreadableCard(
                 "Une des cartes n’est pas de cette classe, ou son mot de passe ne se lit pas : rien n’a été imprimé. "
                 "Rouvrez la feuille d’origine, ou donnez de nouveaux mots de passe."
             )
         number = numbers[parsed[0]]
-        parsed_cards[number] = pupil_cards.PupilCard(number, f"{parsed[0]}-{parsed[1]}", spoken)
+        parsed_cards[number] = pupil_cards.PupilCard(number, f"{parsed[0]}-{parsed[1]}", password)
     return [parsed_cards[number] for number in sorted(parsed_cards)]
 
 
