@@ -139,6 +139,8 @@ def test_a_pupil_scans_their_card(school, site, width):
     expect(page.locator("[data-animal]")).to_have_text(word.capitalize())
     expect(page.locator("[data-animal] img")).to_have_js_property("complete", True)
     assert page.url.endswith("/eleve/")
+    expect(page.get_by_role("button", name="J’entre")).to_have_css("font-family", re.compile("^Andika"))
+    assert page.evaluate("[...document.fonts].some((one) => one.family === 'Andika' && one.status === 'loaded')")
     assert find_problems(visit) == []
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=f"Bonjour {word.capitalize()}")).to_be_visible()
