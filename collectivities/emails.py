@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
-from django.utils.formats import date_format
 
 from accounts.models import User
 from collectivities.models import SECOND_FACTOR_RULE_TOPIC, Invitation, Role
 from collectivities.queries import get_office_settings
+from core.formatting import long_moment
 from core.tenant_connection import connection
 from core.urls import portal_url
 from mailing import kinds
@@ -35,14 +35,14 @@ def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
     invitation = Invitation.objects.get(pk=_topic_id(message))
     collectivity = Collectivity.objects.get(schema_name=connection.schema_name)
     inviter = User.objects.filter(pk=invitation.invited_by_id).first() if invitation.invited_by_id else None
-    expires_at = date_format(timezone.localtime(invitation.expires_at), "j F Y à H:i")
+    expires_at = long_moment(timezone.localtime(invitation.expires_at))
     roles = [Role(role).label for role in invitation.roles]
     token = _MASKED if masked else invitation.link_token
     rendered = render_email(
         subject=f"{collectivity.name} vous invite dans son bureau Pep's",
         paragraphs=[
             (
-                f"{f'{inviter} vous invite' if inviter else 'Vous êtes invité(e)'} à rejoindre le bureau Pep's "
+                f"{f'{inviter} vous invite' if inviter else 'Vous avez une invitation'} à rejoindre le bureau Pep's "
                 f"« {collectivity.name} », avec {'le rôle' if len(roles) == 1 else 'les rôles'} : {', '.join(roles)}."
             ),
             (

@@ -13,8 +13,8 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
-from django.utils.formats import date_format
 
+from core.formatting import long_moment
 from core.link_tokens import derive_token
 from core.querysets import LockableQuerySet
 
@@ -254,7 +254,7 @@ class PrincipalEvent(models.Model):
         indexes: ClassVar = [models.Index(name="principal_event_of_school", fields=["school", "-at"])]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} le {date_format(timezone.localtime(self.at), 'j F Y à H:i')}"
+        return f"{self.get_kind_display()} le {long_moment(timezone.localtime(self.at))}"
 
 
 class PrincipalRequest(models.Model):

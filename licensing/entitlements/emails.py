@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from core.calendar import date_in_paris
 from core.formatting import pluralize
+from core.french import school_forms
 from core.urls import portal_url
 from licensing.entitlements import notifications
 from licensing.entitlements.models import Seat
@@ -88,13 +89,13 @@ def render_joined(message: Message) -> RenderedEmail:
         raise NoLongerDue("L'enseignant n'est plus rattaché à cet établissement.")
     return render_email(
         greeting=_greeting(message),
-        subject=f"Votre compte est rattaché à {affiliation.school.name}",
+        subject=f"Votre compte est rattaché {school_forms(affiliation.school.name).to_the}",
         paragraphs=[
             (
-                f"Le chef d'établissement de {name_with_commune(affiliation.school)} a rattaché votre compte à son"
-                " établissement."
+                f"La direction {school_forms(name_with_commune(affiliation.school)).of_the} a rattaché votre compte à "
+                "son établissement."
             ),
-            "Il peut désormais vous attribuer une licence sans que vous ayez de clé à saisir.",
+            "Elle peut désormais vous attribuer une licence sans que vous ayez de clé à saisir.",
             "Ce n'est pas votre école ? Choisissez la vôtre dans « Mon compte ».",
         ],
         button="Ouvrir Mon compte",

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
-from django.utils.formats import date_format
 
+from core.formatting import long_moment
 from core.querysets import LockableQuerySet
 
 if TYPE_CHECKING:
@@ -388,4 +388,4 @@ class SeatEvent(models.Model):
         indexes: ClassVar = [models.Index(name="seat_event_of_teacher", fields=["teacher", "seat", "-at"])]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} le {date_format(timezone.localtime(self.at), 'j F Y à H:i')}"
+        return f"{self.get_kind_display()} le {long_moment(timezone.localtime(self.at))}"

@@ -52,7 +52,7 @@ def assign_many(
     """
     selected = set(teacher_ids)
     if not selected:
-        raise NoTeacherSelected("Cochez au moins un enseignant, puis attribuez-lui la clé.")
+        raise NoTeacherSelected("Cochez au moins un enseignant, puis attribuez-lui une licence.")
     subscription = seat_holders.get_administered_subscription(subscription_id, by)
     key_checks.check_available(subscription.key.entitlement, by, at)
     teachers = _get_eligible(selected, subscription, by)

@@ -94,8 +94,8 @@ def take_free_seat(subscription: Subscription, teacher: User, at: datetime.datet
         raise AlreadyHoldsSeat(served)
     if was_withdrawn(subscription, teacher):
         raise WithdrawnFromTeacher(
-            "Votre chef d'établissement vous a retiré cette licence : la clé ne peut pas être saisie à nouveau. "
-            "Voyez avec lui s'il souhaite vous l'attribuer."
+            "La direction de votre établissement vous a retiré cette licence : la clé ne peut pas être saisie à "
+            "nouveau. Voyez avec elle si elle souhaite vous l'attribuer."
         )
     free = subscription.seats.free().by_assignment_priority()
     seat = free.select_for_update(skip_locked=True).first()

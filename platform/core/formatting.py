@@ -58,6 +58,11 @@ def long_date(value: datetime.date) -> str:
     return f"{'1er' if value.day == 1 else value.day}{NO_BREAK_SPACE}{_MONTHS[value.month]} {value.year}"
 
 
+def long_moment(value: datetime.datetime) -> str:
+    """Return « 1er septembre 2026 à 08:05 », in the time zone of the value."""
+    return f"{long_date(value)} à {value:%H:%M}"
+
+
 def month_name(value: datetime.date) -> str:
     """Return « août »."""
     return str(_MONTHS[value.month])

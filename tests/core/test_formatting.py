@@ -33,6 +33,8 @@ def test_a_noun_with_a_plural_of_its_own():
 def test_dates():
     assert formatting.long_date(datetime.date(2027, 8, 31)) == "31\u00a0août 2027"
     assert formatting.long_date(datetime.date(2026, 9, 1)) == "1er\u00a0septembre 2026"
+    moment = datetime.datetime(2026, 9, 1, 8, 5, tzinfo=datetime.UTC)
+    assert formatting.long_moment(moment) == "1er\u00a0septembre 2026 à 08:05"
 
 
 @pytest.mark.parametrize(

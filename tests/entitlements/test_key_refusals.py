@@ -202,7 +202,7 @@ TEACHER = {
     ),
     "served already": RefusalCase(with_claimed_seat, "already_served", "Vous détenez déjà", "il n'y a rien à saisir"),
     "withdrawn": RefusalCase(
-        withdrawn, "withdrawn", "vous a retiré cette licence", "Voyez avec lui", at=LATER,
+        withdrawn, "withdrawn", "vous a retiré cette licence", "Voyez avec elle", at=LATER,
     ),
 }  # fmt: skip
 
