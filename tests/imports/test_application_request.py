@@ -67,7 +67,7 @@ def test_the_managers_are_asked_by_e_mail_and_at_home(office, checked, data_offi
     assert "7 licences" in rendered.text.replace("\u00a0", " ")
     assert f"/imports/{checked.pk}/" in rendered.text
     home = page_text(office("nimes", boss).get("/"))
-    assert "Nora Martin demande d'appliquer « écoles.csv » : 7 licences." in home
+    assert "Nora Martin demande d’appliquer « écoles.csv » : 7 licences." in home
     assert import_url("detail", checked.pk) in home
     assert "tableau attend" not in home
 
@@ -183,7 +183,7 @@ def test_the_page_says_that_reading_a_requested_file_anew_ends_the_request(offic
     assert "la demande d’application ne vaudra plus" in page_text(officer.get(address))
     fields = {"header_row": "1", "volume": "", "column_0": "uai", "column_1": "units"}
     page = page_text(officer.post(address, fields, follow=True))
-    assert "la demande d'application ne vaut plus" in page
+    assert "la demande d’application ne vaut plus" in page
     checked.refresh_from_db()
     assert (checked.state, checked.requested_at) == (ImportState.UPLOADED, None)
 

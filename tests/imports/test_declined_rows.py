@@ -256,7 +256,7 @@ def test_one_button_ticks_all_declined_rows(pool, manager):
     address = f"/imports/{spreadsheet_import.pk}/"
     page = page_text(manager.get(f"{address}?onglet=toutes"))
     assert "2 lignes que le fichier écarte, laissées de côté (2 par la colonne « Avis »)" in page
-    assert page.count("Elles ne sont pas cochées d'office.") == 1
+    assert page.count("Elles ne sont pas cochées d’office.") == 1
     manager.post(f"{address}ensemble/", {"action": "tick", "remarque": DECLINED, "etat": "unticked", "retour": address})
     assert ticks() == [True, True, True]
     assert "laissées de côté" not in manager.get(f"{address}?onglet=toutes").content.decode()

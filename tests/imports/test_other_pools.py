@@ -98,12 +98,12 @@ def test_the_whole_table_is_answered_at_once(officer, pool, grant):
         give(grant, school, units)
     spreadsheet_import = upload_and_parse(pool, schools_csv(*((school, 12) for school in schools)))
     page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
-    assert "3 écoles ont déjà des licences d'un autre lot : que faut-il leur donner ?" in page
+    assert "3 écoles ont déjà des licences d’un autre lot : que faut-il leur donner ?" in page
     assert "leur donner le nombre du tableau en plus" in page
     form = {"action": "complement", "onglet": "toutes", "remarque": "other_pool", "etat": "to_resolve"}
     form["retour"] = import_url("detail", spreadsheet_import.pk)
     page = page_text(officer.post(import_url("bulk", spreadsheet_import.pk), form, follow=True))
-    assert "2 écoles complétées jusqu'au nombre du tableau. 1 école est mise de côté : elle a déjà ce nombre" in page
+    assert "2 écoles complétées jusqu’au nombre du tableau. 1 école est mise de côté : elle a déjà ce nombre" in page
     found = ImportRow.objects.order_by("number").values_list("units", "codes", "ticked", "set_aside")
     # The second has its twelve already.
     assert list(found) == [(9, [ADDED], True, False), (None, ["set_aside"], False, True), (7, [ADDED], True, False)]
@@ -151,7 +151,7 @@ def test_ticking_all_rows_answers_for_no_school(officer, pool, grant, opened):
     spreadsheet_import = upload_and_parse(pool, schools_csv((asked, 12), (plain, 12)))
     form = {"action": "tick", "onglet": "toutes", "retour": import_url("detail", spreadsheet_import.pk), **opened}
     page = page_text(officer.post(import_url("bulk", spreadsheet_import.pk), form, follow=True))
-    assert "1 ligne reste décochée : 1 école qui a déjà des licences d'un autre lot" in page
+    assert "1 ligne reste décochée : 1 école qui a déjà des licences d’un autre lot" in page
     assert (row(spreadsheet_import).ticked, row(spreadsheet_import, 3).ticked) == (False, True)
 
 

@@ -65,7 +65,7 @@ def test_a_file_that_is_too_big_and_no_file_are_refused_on_the_spot(manager, poo
     assert "dépasse 20 Mo" in page_text(answer)
     assert "Il faudra choisir de nouveau le fichier." in page_text(answer)
     assert "Choisissez un fichier." in page_text(manager.post(import_url("upload"), fields))
-    assert "Dites d'abord à quoi sert ce tableau." in page_text(manager.post(import_url("upload"), {"pool": pool.pk}))
+    assert "Dites d’abord à quoi sert ce tableau." in page_text(manager.post(import_url("upload"), {"pool": pool.pk}))
     assert not SpreadsheetImport.objects.exists()
 
 
@@ -129,14 +129,14 @@ def test_a_question_is_answered_column_by_column(officer, pool):
     assert "<td>UAI</td>" in page  # the rows as in the file
     fields = {"header_row": 1, "volume": "all", "units_for_all": "2"}
     both = officer.post(import_url("choose", spreadsheet_import.pk), fields | {"column_0": "uai", "column_1": "uai"})
-    assert "Les colonnes A et B sont toutes deux « UAI de l'école »" in page_text(both)
+    assert "Les colonnes A et B sont toutes deux « UAI de l’école »" in page_text(both)
     officer.post(import_url("choose", spreadsheet_import.pk), fields | {"column_0": "", "column_1": "uai"})
     tasks.read(import_id=spreadsheet_import.pk)
     assert ImportRow.objects.get().uai == two.uai
     page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
     read = re.sub(r"<[^>]+>", "", page.partition('<div class="import-read">')[2].partition("</p>")[0])
     assert " ".join(read.split()) == (
-        "Lu : titres en ligne 1 — UAI de l'école : « RNE » (B). 2 licences pour chacune. Changer la lecture…"
+        "Lu : titres en ligne 1 — UAI de l’école : « RNE » (B). 2 licences pour chacune. Changer la lecture…"
     )
     assert officer.post(import_url("choose", spreadsheet_import.pk), fields | {"header_row": "-1"}).status_code == 422
     assert SpreadsheetImport.objects.get().state == ImportState.CHECKED
@@ -285,7 +285,7 @@ def test_schools_that_the_directory_now_knows_are_taken_up_from_the_list(officer
     row = ImportRow.objects.get()
     assert (row.uai, row.verdict, row.set_aside) == (uai, "new", False)
     again = page_text(officer.post(import_url("take_up", spreadsheet_import.pk), follow=True))
-    assert "un autre membre l'a déjà fait" in again
+    assert "un autre membre l’a déjà fait" in again
 
 
 def test_the_pages_link_templates_and_the_upload_of_a_corrected_file(officer, pool):

@@ -146,7 +146,7 @@ def test_rows_are_found_by_tab_words_and_problem_and_acted_on_together(officer, 
     page = page_text(officer.get(import_url("detail", spreadsheet_import.pk), {"onglet": "new", "q": "JAURES"}))
     assert "Jean-Jaurès" in page
     assert "Zola" not in page
-    assert "1 école inconnue de l'annuaire" in page
+    assert "1 école inconnue de l’annuaire" in page
     unknown = {"remarque": "unknown_school", "etat": "to_resolve"}
     only = page_text(officer.get(import_url("detail", spreadsheet_import.pk), {"onglet": "toutes"} | unknown))
     assert 'id="ligne-0-4"' in only
@@ -159,7 +159,7 @@ def test_rows_are_found_by_tab_words_and_problem_and_acted_on_together(officer, 
     assert "1 ligne décochée." in act("untick", onglet="new", q="jaures")
     assert list(ImportRow.objects.filter(ticked=True).values_list("number", flat=True)) == [3]
     assert "1 ligne cochée." in act("tick", onglet="new")
-    assert "aucune de ces lignes n'a de proposition assez sûre" in act("choose", onglet="error")
+    assert "aucune de ces lignes n’a de proposition assez sûre" in act("choose", onglet="error")
     assert "1 ligne gardée" in act("await", **unknown)
     kept = row(spreadsheet_import, 4)
     assert (kept.set_aside, kept.awaited) == (True, True)

@@ -107,10 +107,10 @@ def test_the_line_names_the_answer_and_offers_the_other(officer, pool, asked):
     spreadsheet_import = upload_and_parse(pool, schools_csv((asked, 12), (SchoolFactory(), 2)))
     detail, bulk = import_url("detail", spreadsheet_import.pk), import_url("bulk", spreadsheet_import.pk)
     page = page_text(officer.post(bulk, {"action": "complement", "retour": detail}, follow=True))
-    assert "1 école a déjà des licences d'un autre lot : elle est complétée" in page
+    assert "1 école a déjà des licences d’un autre lot : elle est complétée" in page
     assert 'value="besides"' in page
     assert 'value="complement"' not in page
     page = page_text(officer.post(bulk, {"action": "besides", "retour": detail}, follow=True))
-    assert "1 école a déjà des licences d'un autre lot : elle reçoit le nombre du tableau en plus" in page
+    assert "1 école a déjà des licences d’un autre lot : elle reçoit le nombre du tableau en plus" in page
     assert 'value="complement"' in page
     assert 'value="besides"' not in page

@@ -40,7 +40,7 @@ def test_rows_with_one_remark_are_a_line_that_opens(officer, mixed):
     address = import_url("detail", mixed.pk)
     page = page_text(officer.get(address, {"onglet": "toutes"}))
     assert "3 écoles sans classe du CP au CM2, laissées de côté" in page
-    assert "3 écoles inconnues de l'annuaire" in page
+    assert "3 écoles inconnues de l’annuaire" in page
     assert "6 lignes sont réunies" in page
     assert shown(page) == {2, 3, 10}
     opened = {"onglet": "toutes", "remarque": "no_elementary", "etat": "unticked"}
@@ -49,17 +49,17 @@ def test_rows_with_one_remark_are_a_line_that_opens(officer, mixed):
 
 
 def test_a_sentence_that_all_rows_share_stands_once_above_them(officer, mixed):
-    address, sentence = import_url("detail", mixed.pk), "Cette école n'a pas de classe du CP au CM2 ; cochez"
+    address, sentence = import_url("detail", mixed.pk), "Cette école n’a pas de classe du CP au CM2 ; cochez"
     opened = {"onglet": "toutes", "remarque": "no_elementary", "etat": "unticked"}
     page = page_text(officer.get(address, opened))
-    assert page.count("n'a pas de classe du CP au CM2") == page.count(sentence) == 1
+    assert page.count("n’a pas de classe du CP au CM2") == page.count(sentence) == 1
     assert "C’est juste" not in page  # the box to tick says it
     here, form = import_url("row", mixed.pk, 0, 4), opened | {"au_dessus": "no_elementary"}
     part = page_text(officer.post(here, form | {"action": "tick", "ticked": "1"}, headers={"HX-Request": "true"}))
-    assert "n'a pas de classe" not in part.split("<template>")[0]
-    assert "n'a pas de classe" in page_text(officer.get(here, form))  # a page of its own, without scripts
+    assert "n’a pas de classe" not in part.split("<template>")[0]
+    assert "n’a pas de classe" in page_text(officer.get(here, form))  # a page of its own, without scripts
     opened = {"onglet": "toutes", "remarque": "unknown_school", "etat": "to_resolve"}
-    assert page_text(officer.get(address, opened)).count("l'annuaire ne le connaît pas") == 3  # each its own UAI
+    assert page_text(officer.get(address, opened)).count("l’annuaire ne le connaît pas") == 3  # each its own UAI
 
 
 @pytest.mark.parametrize("plain", [0, 1])
@@ -70,12 +70,12 @@ def test_a_table_that_is_ready_shows_its_ticked_rows_below_their_remarks(officer
     others += [(SchoolFactory(), 1)] * plain
     spreadsheet_import = upload_and_parse(pool, schools_csv(*rows, *others, titles=("UAI", "Licences", "E-mail")))
     page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
-    assert "3 adresses inconnues de l'annuaire, cochées" in page
+    assert "3 adresses inconnues de l’annuaire, cochées" in page
     assert shown(page) == ({2, 3, 4, 8} if plain else {2, 3, 4})
-    assert "Cette adresse n'est pas celle" not in page
+    assert "Cette adresse n’est pas celle" not in page
     one_by_one = {"onglet": "toutes", "une_a_une": "1"}
     page = page_text(officer.get(import_url("detail", spreadsheet_import.pk), one_by_one))
-    assert page.count("Cette adresse n'est pas celle") == 3
+    assert page.count("Cette adresse n’est pas celle") == 3
 
 
 def test_what_is_left_aside_is_not_to_be_resolved(officer, mixed):

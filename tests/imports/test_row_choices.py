@@ -76,7 +76,7 @@ def test_the_letter_goes_to_one_of_the_addresses_of_the_cell_or_to_the_official_
         "écrire à l'adresse officielle, ce@ac.example": {"action": "fix", "email": "ce@ac.example"},
     }
     page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
-    assert "Écrire à l'adresse officielle, ce@ac.example" in page
+    assert "Écrire à l’adresse officielle, ce@ac.example" in page
     officer.post(import_url("row", spreadsheet_import.pk, 0, 2), {"action": "fix", "email": "c@d.example"})
     assert (rows(spreadsheet_import)[2].recipient, rows(spreadsheet_import)[2].ticked) == ("c@d.example", True)
 
