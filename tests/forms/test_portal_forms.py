@@ -33,6 +33,7 @@ from tests.forms.template_tags import marked_templates
 from tests.forms.walk import FormWalk
 from tests.guide.scenario import create_browser
 from tests.host_client import HostClient
+from tests.invitations.inviting_school import InvitingSchool
 from tests.schools import principals
 from tests.sites.portal.key_letter import send_key
 from tests.sites.portal.shop_buyer import ShopBuyer
@@ -55,6 +56,7 @@ def test_each_control_of_the_portal_is_read(nimes, can_sign_in):
         walk_accounts(walk, can_sign_in)
         walk_letters(walk, nimes, can_sign_in)
         walk_my_account(walk, nimes)
+        walk_teacher_invitation(walk, nimes, can_sign_in)
         walk_shop(walk)
         walk_classes(walk, nimes)
     faults = walk.list_faults("portal")
@@ -152,6 +154,16 @@ def walk_my_account(walk, nimes):
     changing = create_browser(TeacherFactory())
     changing.post(f"{ACCOUNT}informations/", {"first_name": "A", "last_name": "B", "email": "autre@exemple.example"})
     walk.open(changing, ACCOUNT)
+
+
+def walk_teacher_invitation(walk, nimes, can_sign_in):
+    with tenant_context(nimes):
+        invitation = InvitingSchool().invite_one(at=timezone.now())
+    link = f"/invitation/{invitation.link_token}/"
+    walk.open(HostClient(settings.BASE_DOMAIN), link)
+    # Somebody else's account, then the invited person's.
+    walk.open(create_browser(TeacherFactory()), link)
+    walk.open(create_browser(can_sign_in(TeacherFactory(email=invitation.email))), link)
 
 
 def walk_shop(walk):
