@@ -32,7 +32,11 @@ def letter(nimes, school):
 
 
 def get_text(answer):
-    return collapse(answer.content.decode()).replace("\xa0", " ").replace("&nbsp;", " ").replace("&#x27;", "'")
+    """Return the page with plain spaces and straight apostrophes."""
+    text = collapse(answer.content.decode())
+    for shown, plain in (("\xa0", " "), ("&nbsp;", " "), ("&#x27;", "'"), ("\u2019", "'")):
+        text = text.replace(shown, plain)
+    return text
 
 
 def proves(link, key):
