@@ -122,6 +122,12 @@ class SeatHasChangedHands(LicensingError):
     code = "seat_reassigned"
 
 
+class UndoTooLate(LicensingError):
+    """The assignment cannot be undone any more: seconds have passed, or somebody else acted since."""
+
+    code = "undo_too_late"
+
+
 class NotForThisProfile(LicensingError):
     """The profile of the account does not use keys."""
 

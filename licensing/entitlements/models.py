@@ -364,7 +364,7 @@ class Seat(models.Model):
 
 
 class SeatEvent(models.Model):
-    """An assignment, claim or withdrawal of a seat. Append-only.
+    """An assignment, claim or withdrawal of a seat, or an assignment undone at once. Append-only.
 
     A teacher's last event in a subscription says whether a principal withdrew their seat.
     """
@@ -373,6 +373,8 @@ class SeatEvent(models.Model):
         ASSIGNED = "assigned", "attribuée"
         CLAIMED = "claimed", "saisie par l'enseignant"
         WITHDRAWN = "withdrawn", "retirée"
+        # Within seconds, by the principal who assigned it: as if it had not been.
+        UNDONE = "undone", "annulée aussitôt"
 
     seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="events", verbose_name="clé attribuée")
     kind = models.CharField("mouvement", max_length=10, choices=Kind)

@@ -5,6 +5,7 @@ Queued in the transaction that causes them. A message holds primary keys only: n
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING
 
 from django.db.models import Count
@@ -12,11 +13,10 @@ from django_tenants.utils import get_public_schema_name, schema_context
 from procrastinate.contrib.django import app
 
 from licensing.entitlements.models import Seat
-from mailing.operations import NewMessage, enqueue, enqueue_many
+from mailing.operations import NewMessage, cancel, enqueue, enqueue_many
 from schools.models import Affiliation
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Sequence
 
     from accounts.models import User
@@ -28,6 +28,11 @@ SEAT_CLAIMED = "seat.claimed"
 TEACHER_JOINED = "teacher.joined"
 TEACHER_MOVED = "teacher.moved"
 SEAT_LEFT = "seat.left"
+
+#: `Message.topic` of the e-mails about an assignment; their `topic_id` is the primary key of the seat.
+SEAT_TOPIC = "seat"
+#: How long an assignment can be undone: the ten seconds that the page offers it, and five for the way of the answers.
+UNDO_PERIOD = datetime.timedelta(seconds=15)
 
 
 def notify_collectivity(key: ActivationKey, event: str, at: datetime.datetime) -> None:
@@ -46,15 +51,29 @@ def notify_collectivity(key: ActivationKey, event: str, at: datetime.datetime) -
     )
 
 
-def notify_teachers_of_assignment(seats: Sequence[Seat], at: datetime.datetime) -> None:
-    """E-mail the holder of each of these seats."""
+def notify_teachers_of_assignment(
+    seats: Sequence[Seat], at: datetime.datetime, *, due_at: datetime.datetime | None = None
+) -> None:
+    """E-mail the holder of each of these seats, at once or at `due_at`."""
     emails = [
-        NewMessage(SEAT_ASSIGNED, seat.holder.email, context={"user": seat.holder.pk, "seat": seat.pk})
+        NewMessage(
+            SEAT_ASSIGNED,
+            seat.holder.email,
+            topic=SEAT_TOPIC,
+            topic_id=seat.pk,
+            context={"user": seat.holder.pk, "seat": seat.pk},
+        )
         for seat in seats
         if seat.holder is not None
     ]
     with schema_context(get_public_schema_name()):
-        enqueue_many(emails, at=at)
+        enqueue_many(emails, at=at, due_at=due_at)
+
+
+def cancel_assignment_emails(seats: Sequence[Seat], at: datetime.datetime) -> None:
+    """Cancel the e-mails about the assignment of these seats that have not left."""
+    with schema_context(get_public_schema_name()):
+        cancel(SEAT_TOPIC, [seat.pk for seat in seats], at)
 
 
 def notify_teacher_of_withdrawal(seat: Seat, teacher: User, at: datetime.datetime) -> None:

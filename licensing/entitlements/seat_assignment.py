@@ -45,14 +45,14 @@ def assign(*, subscription_id: int, teacher: User, by: User, at: datetime.dateti
 def assign_many(
     *, subscription_id: int, teacher_ids: Collection[int], by: User, at: datetime.datetime
 ) -> SeatAssignments:
-    """Assign one seat to each of these teachers and notify them by e-mail.
+    """Assign one seat to each of these teachers and notify them by e-mail, once it is too late to undo.
 
     Those who hold one already are skipped, and returned. Raises a `LicensingError`, having changed nothing:
     `NoSeatLeft` where too few seats are free, `AlreadyHoldsSeat` where all the teachers hold one.
     """
     selected = set(teacher_ids)
     if not selected:
-        raise NoTeacherSelected("Cochez au moins un enseignant, puis attribuez-lui une licence.")
+        raise NoTeacherSelected("Cochez au moins une personne, puis donnez-lui une licence.")
     subscription = seat_holders.get_administered_subscription(subscription_id, by)
     key_checks.check_available(subscription.key.entitlement, by, at)
     teachers = _get_eligible(selected, subscription, by)
@@ -61,7 +61,9 @@ def assign_many(
     result = _assign_free_seats(subscription, teachers, by, at)
     for seat in result.seats:
         seat.subscription = subscription
-    notifications.notify_teachers_of_assignment([seat for seat in result.seats if seat.holder_id != by.pk], at)
+    notifications.notify_teachers_of_assignment(
+        [seat for seat in result.seats if seat.holder_id != by.pk], at, due_at=at + notifications.UNDO_PERIOD
+    )
     notifications.notify_collectivity(subscription.key, "held", at)
     return result
 

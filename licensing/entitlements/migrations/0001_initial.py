@@ -178,6 +178,7 @@ class Migration(migrations.Migration):
                             ("assigned", "attribuée"),
                             ("claimed", "saisie par l'enseignant"),
                             ("withdrawn", "retirée"),
+                            ("undone", "annulée aussitôt"),
                         ],
                         max_length=10,
                         verbose_name="mouvement",
