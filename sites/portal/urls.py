@@ -6,7 +6,7 @@ from django.urls import path
 
 from sites.portal import contact, home, lost_key, school_fields, sign_up, teacher_invitation
 from sites.portal.key_start import views as key_start
-from sites.portal.my_account import licences, page, profile, verification
+from sites.portal.my_account import invitations, licences, page, profile, verification
 from sites.portal.privacy import views
 
 urlpatterns = [
@@ -20,9 +20,13 @@ urlpatterns = [
     path("cle/activer/", key_start.activate_key, name="key_activate"),
     path("cle/oublier/", key_start.forget, name="key_forget"),
     path("mon-compte/", page.my_account, name="my_account"),
-    path("mon-compte/licences/", page.licences_fragment, name="my_account_licences"),
+    path("mon-compte/licences/", page.licences_page, name="my_account_licences"),
     path("mon-compte/cle/", licences.enter_key, name="my_account_key"),
     path("mon-compte/attribuer/", licences.assign, name="my_account_assign"),
+    path("mon-compte/annuler/", licences.undo, name="my_account_undo"),
+    path("mon-compte/inviter/", invitations.invite, name="my_account_invite"),
+    path("mon-compte/inviter/relancer/", invitations.remind, name="my_account_remind"),
+    path("mon-compte/inviter/reprendre/", invitations.recall, name="my_account_recall"),
     path("mon-compte/bons/<int:pk>/", licences.print_vouchers, name="my_account_vouchers"),
     path("mon-compte/enseignants/", licences.join_teacher, name="my_account_teacher"),
     path("mon-compte/retirer/<int:pk>/", licences.release, name="my_account_release"),

@@ -94,24 +94,6 @@ def test_a_pupil_does_not_sign_in_before_the_first_day(upcoming):
     assert classes.sign_in(**typed, at=ON_FIRST_DAY).pupil.classroom == classroom
 
 
-def test_teachers_who_have_a_licence_this_year_are_listed_for_the_next(upcoming, school, principal):
-    """With one subscription of each year, each lists all the teachers of the school, as the guide does for one."""
-    teacher = AffiliationFactory(user=TeacherFactory(), school=school).user
-    current = create_subscription(size=3, school=school, principal=principal)
-    Entitlement.objects.filter(pk=upcoming.key.entitlement_id).update(last_day=datetime.date(2028, 8, 31))
-    hold_seat(current, by=teacher)
-    page = overview.of_principal(principal, at=TERM)
-    assert [(card.subscription, card.begins_on, [bool(row.seat) for row in card.rows]) for card in page.current] == [
-        (current, None, [True]),
-        (upcoming, TOMORROW, [False]),
-    ]
-    assert page.offers[0].subscription == current
-    assert (page.own_unit, page.waiting, page.lists_teachers_by_card) == (False, [], True)
-    create_subscription(size=3, school=school, principal=principal)
-    page = overview.of_principal(principal, at=TERM)
-    assert (page.waiting, page.lists_teachers_by_card) == ([], False)
-
-
 def test_a_principal_and_a_teacher_read_from_when_a_licence_is_used(upcoming, principal):
     teacher = hold_seat(upcoming).holder
     [card] = overview.of_principal(principal, at=TERM).current

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 
 from allauth.account.models import EmailConfirmationHMAC
@@ -12,6 +13,7 @@ from django_tenants.utils import tenant_context
 from licensing.classes import operations as classes
 from licensing.classes.models import Classroom
 from licensing.entitlements import operations as seats
+from licensing.invitations.models import TeacherInvitation
 from tests.access import routes
 from tests.access.routes import build_url
 from tests.accounts.emails import answer_resets, find_link, mark_reauthenticated, sign_in
@@ -125,7 +127,8 @@ def walk_my_account(walk, nimes):
     principal = create_browser(jaures.principal)
     # Verification of who redeemed a key that was sent elsewhere.
     jaures.subscription(exposed_at=TERM)
-    walk.open(principal, ACCOUNT)
+    for path in (ACCOUNT, f"{ACCOUNT}etablissement/"):
+        walk.open(principal, path)
     token = principals.send_link(jaures.principal, jaures.school, at=timezone.now())
     jaures.add_principal(verified=True)
     walk.open(HostClient(settings.BASE_DOMAIN), f"/direction/{token}/")
@@ -140,6 +143,16 @@ def walk_my_account(walk, nimes):
     AffiliationFactory(user=jaures.principal)
     seat = seats.claim(code=code, by=holder, at=TERM)
     walk.open(principal, f"{ACCOUNT}?etablissement={jaures.school.pk}")
+    _, subscription = jaures.subscription(units=5)
+    given = {"abonnement": str(subscription.pk), "enseignant": str(jaures.teacher().pk)}
+    walk.post(principal, f"{ACCOUNT}attribuer/", given)
+    walk.open(principal, ACCOUNT)
+    # Invited teachers: one who may be reminded, and a list with a line that cannot be read.
+    inviting = {"abonnement": str(subscription.pk), "adresses": "lea.martin@exemple.example"}
+    walk.post(principal, f"{ACCOUNT}inviter/", inviting)
+    TeacherInvitation.objects.update(created_at=timezone.now() - datetime.timedelta(days=2))
+    walk.open(principal, ACCOUNT)
+    walk.post(principal, f"{ACCOUNT}inviter/", {**inviting, "adresses": "sans adresse"})
     walk.open(principal, f"{ACCOUNT}retirer/{seat.pk}/?enseignant={holder.pk}")
     walk.open(principal, f"{ACCOUNT}etablissement/{jaures.principal.affiliations.first().pk}/quitter/")
     # A key of a school that was not chosen yet.
@@ -150,10 +163,11 @@ def walk_my_account(walk, nimes):
     AffiliationFactory(
         user=typed, school=None, name="École Jean Jaurès", address="1 rue du Stade", postal_code="30000", city="Nîmes"
     )
-    walk.open(create_browser(typed), ACCOUNT)
+    for path in (ACCOUNT, f"{ACCOUNT}etablissement/"):
+        walk.open(create_browser(typed), path)
     changing = create_browser(TeacherFactory())
     changing.post(f"{ACCOUNT}informations/", {"first_name": "A", "last_name": "B", "email": "autre@exemple.example"})
-    walk.open(changing, ACCOUNT)
+    walk.open(changing, f"{ACCOUNT}informations/")
 
 
 def walk_teacher_invitation(walk, nimes, can_sign_in):

@@ -37,9 +37,14 @@ def create_browser(user) -> HostClient:
     return browser
 
 
+#: The tabs of « Mon compte »: Enseignants or Ma licence, Licences, Mon école, Mon profil.
+TABS = (ACCOUNT, f"{ACCOUNT}licences/", f"{ACCOUNT}etablissement/", f"{ACCOUNT}informations/")
+
+
 def account_text(user) -> str:
-    """Return the text of the user's « Mon compte »."""
-    return page_text(create_browser(user).get(ACCOUNT))
+    """Return the text of the user's « Mon compte », tab after tab."""
+    browser = create_browser(user)
+    return " ".join(page_text(browser.get(tab, follow=True)) for tab in TABS)
 
 
 def list_emails(user_or_address, kind="") -> list:
@@ -101,6 +106,6 @@ class GuideScenario:
         return subscription
 
     def assign_seat(self, subscription, teacher):
-        """Press « Attribuer la clé » beside a teacher as the principal; return the text of the next page."""
+        """Press « Donner une licence » beside a teacher as the principal; return the text of the next page."""
         fields = {"abonnement": subscription.pk, "enseignant": teacher.pk}
         return page_text(create_browser(self.principal).post(f"{ACCOUNT}attribuer/", fields, follow=True))

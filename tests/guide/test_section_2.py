@@ -137,10 +137,10 @@ def test_dans_les_champs_en_haut_a_droite_de_la_page_d_accueil_puis_le_recapitul
     assert 'name="password"' in header
     answer = portal.post(reverse("account_login"), {"login": "testchefetab", "password": PASSWORD}, follow=True)
     assert answer.redirect_chain[-1][0] == ACCOUNT
-    page = answer.content.decode()
+    page = portal.get(f"{ACCOUNT}informations/").content.decode()
     for expected in ("testchefetab", 'value="Colas"', 'value="Benoît"', f'value="{person.email}"', "01 45 72 00 00"):
         assert expected in page
-    assert "Chef d'établissement" in page_text(answer)
+    assert "Chef d'établissement" in page_text(portal.get(f"{ACCOUNT}informations/"))
 
 
 def test_mot_de_passe_oublie(portal, can_sign_in):
@@ -163,7 +163,7 @@ def test_ne_rien_saisir_si_vous_ne_souhaitez_pas_changer_votre_mot_de_passe(can_
     person = can_sign_in(PrincipalFactory())
     browser = create_browser(person)
     kept = {"last_name": "Colas", "first_name": "Benoît", "email": person.email, "phone": ""}
-    assert "si vous ne souhaitez pas changer votre mot de passe" in page_text(browser.get(ACCOUNT))
+    assert "si vous ne souhaitez pas changer votre mot de passe" in page_text(browser.get(f"{ACCOUNT}informations/"))
     browser.post(f"{ACCOUNT}informations/", {**kept, "new_password": ""})
     person.refresh_from_db()
     assert (person.last_name, person.check_password(PASSWORD)) == ("Colas", True)
@@ -190,6 +190,7 @@ def test_ancien_mot_de_passe(can_sign_in):
 
 def test_choisir_mon_etablissement(story):
     teacher = TeacherFactory()
+    assert "Choisir mon établissement" in account_text(story.principal)
     assert "Choisir mon établissement" in account_text(teacher)
     create_browser(teacher).post(f"{ACCOUNT}etablissement/", {"uai": story.school.uai})
     page = account_text(teacher)

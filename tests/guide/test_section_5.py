@@ -39,7 +39,8 @@ def test_vous_pouvez_leur_envoyer_une_cle_en_cliquant_sur_le_bouton_attribuer_la
     subscription = story.redeem_key()
     teacher = story.teacher()
     page = create_browser(story.principal).get(ACCOUNT)
-    assert f"Attribuer la clé à {teacher}" in page_text(page)
+    assert "Vos enseignants Attribuer la clé" in page_text(page)
+    assert f"Donner une licence à {teacher}" in page_text(page)
     story.assign_seat(subscription, teacher)
     [email] = list_emails(teacher, "seat.assigned")
     assert "active" in email.subject
@@ -63,7 +64,7 @@ def test_envoi_d_une_cle_a_un_contact_remontant_dans_votre_compte(story):
     subscription = story.redeem_key(units=3)
     colas = story.teacher(last_name="Colas", first_name="Benjamin")
     page = story.assign_seat(subscription, colas)
-    assert f"Colas Benjamin {colas.email} {queries.unseal_key(subscription.key)}" in page
+    assert f"Colas Benjamin {colas.email} licence active {queries.unseal_key(subscription.key)}" in page
 
 
 def test_suivi_immediat_du_nombre_de_licences_attribuees_et_des_beneficiaires(story):
@@ -77,8 +78,8 @@ def test_suivi_immediat_du_nombre_de_licences_attribuees_et_des_beneficiaires(st
     page = page_text(answer)
     assert "1/3" in page
     key = queries.unseal_key(subscription.key)
-    assert re.search(rf"{colas.email} {key}", page)
-    assert not re.search(rf"{other.email} {key}", page)
+    assert f"{colas.email} licence active {key}" in page
+    assert f"{other.email} sans licence Donner une licence" in page
 
 
 def test_si_un_enseignant_n_apparait_pas_vous_pouvez_lui_communiquer_librement_la_cle(story):
@@ -110,7 +111,7 @@ def test_veuillez_bien_faire_attention_a_la_casse_dans_la_suite_alphanumerique_d
 
 def test_transmettez_a_l_enseignant_la_cle_que_vous_recopiez_de_votre_espace_mon_compte(story):
     subscription = story.redeem_key()
-    page = create_browser(story.principal).get(ACCOUNT).content.decode()
+    page = create_browser(story.principal).get(f"{ACCOUNT}licences/").content.decode()
     assert queries.unseal_key(subscription.key) in page
     assert "data-copy" in page
 
@@ -129,8 +130,8 @@ def test_des_validation_sa_cle_apparait_avec_la_mention_de_la_provenance(story):
     story.enter_key(key)
     teacher = story.teacher_with_typed_school()
     page = story.enter_key(key, teacher)
-    assert "Licence Date d'achat Date d'expiration Compte de rattachement" in page
-    assert re.search(r"TOUS NIVEAUX .*?31/08/2027 École Jean Jaurès", page)
+    assert "Licence Date d'achat Date d'expiration Clé d'activation Compte de rattachement" in page
+    assert re.search(rf"TOUS NIVEAUX .*?31/08/2027 {key} École Jean Jaurès", page)
 
 
 def test_dans_votre_compte_le_nombre_de_cles_est_mis_a_jour_et_la_liste_est_completee(story):
@@ -141,5 +142,5 @@ def test_dans_votre_compte_le_nombre_de_cles_est_mis_a_jour_et_la_liste_est_comp
     story.enter_key(key, typist)
     page = account_text(story.principal)
     assert "2/3" in page
-    assert f"Colas Benoît {typist.email} {key}" in page
+    assert f"Colas Benoît {typist.email} licence active {key}" in page
     assert "2/3" in list_emails(story.principal, "seat.claimed")[0].subject

@@ -1,4 +1,4 @@
-"""Template filters of « Mon compte »: dates and counters."""
+"""Template filters of « Mon compte »: dates, counters and titles."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from django import template
 
 from core.formatting import pluralize
-from licensing.entitlements.wording import format_short_date
+from licensing.entitlements.wording import format_long_date, format_short_date
 
 if TYPE_CHECKING:
     import datetime
 
-    from licensing.entitlements.overview import SubscriptionCard
+    from licensing.entitlements.overview import SubscriptionCard, TeacherLicence
 
 register = template.Library()
 
@@ -28,3 +28,44 @@ def seats_in_words(card: SubscriptionCard) -> str:
     """Return « 1 clé attribuée sur 3, 2 disponibles »."""
     assigned = pluralize(card.taken, "clé attribuée", "clés attribuées")
     return f"{assigned} sur {card.subscription.size}, {pluralize(card.free, 'disponible')}"
+
+
+@register.filter
+def given_by(card: SubscriptionCard) -> str:
+    """Return « 3 licences attribuées par Ville de Nîmes, jusqu'au 31 août 2027 inclus », without a full stop."""
+    collectivity = card.subscription.key.entitlement.collectivity
+    plural = "" if card.subscription.size == 1 else "s"
+    origin = f"attribuée{plural} par {collectivity.name}" if collectivity else f"achetée{plural} en boutique"
+    return f"{pluralize(card.subscription.size, 'licence')} {origin}, {card.until}"
+
+
+@register.filter
+def missing_in_words(count: int) -> str:
+    """Return « Il manque 2 licences »."""
+    return f"Il manque {pluralize(count, 'licence')}"
+
+
+@register.filter
+def school_year(ends_in: int) -> str:
+    """Return « Année 2026-2027 » for 2027."""
+    return f"Année {ends_in - 1}-{ends_in}"
+
+
+@register.filter
+def opening_classes(licences: list[TeacherLicence]) -> list[TeacherLicence]:
+    """Return the licences that open a class now."""
+    return [licence for licence in licences if licence.opens_class]
+
+
+@register.filter
+def class_in_words(licences: list[TeacherLicence]) -> str:
+    """Return a teacher's title: « Votre classe a Pep's jusqu'au 31 août 2027 », or what they wait for."""
+    if usable := opening_classes(licences):
+        until = format_long_date(max(licence.seat.subscription.key.entitlement.open_until for licence in usable))
+        have = "Votre classe a Pep's" if len(usable) == 1 else f"Vos {len(usable)} classes ont Pep's"
+        return f"{have} jusqu'au {until}"
+    if coming := [licence.begins_on for licence in licences if licence.available and licence.begins_on]:
+        return f"Votre classe aura Pep's à partir du {format_long_date(min(coming))}"
+    if any(licence.suspended for licence in licences):
+        return "Votre licence est suspendue"
+    return "Aucune licence pour le moment"

@@ -1,6 +1,7 @@
-"""Views that redeem keys and assign or release licences; each makes one operation call.
+"""Views that redeem keys and give or take back licences; each makes one operation call.
 
-htmx requests get the licences fragment; others are redirected to the page.
+htmx requests get the part of the page that changed, with the message beside the person it is about; others are
+redirected to the page, which says the same.
 """
 
 from __future__ import annotations
@@ -8,24 +9,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
-from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.client_ip import get_client_ip
 from accounts.downloads import limit_downloads
 from core.calendar import date_in_paris
-from core.formatting import pluralize
-from licensing.entitlements import key_entry, operations, overview, teacher_affiliations
+from core.formatting import join_words, pluralize
+from licensing.entitlements import key_entry, operations, overview, seat_undo, teacher_affiliations
 from licensing.entitlements.exceptions import SchoolNotChosen, TooManyGuesses
 from licensing.entitlements.models import Seat, Subscription
 from licensing.entitlements.queries import administered_by, may_see_teachers_of
 from licensing.entitlements.vouchers import render_vouchers
 from licensing.entitlements.wording import describe_start
 from licensing.exceptions import LicensingError
-from sites.portal.my_account.page import SCHOOL_SESSION_KEY, get_licences_context, render_page
+from sites.portal.my_account import notices
+from sites.portal.my_account.notices import Notice
+from sites.portal.my_account.page import (
+    SCHOOL_SESSION_KEY,
+    get_overview_context,
+    render_licences_page,
+    render_page,
+)
+from sites.portal.my_account.responses import parse_pk, refuse, respond
 from web.access import signed_in
 
 if TYPE_CHECKING:
@@ -59,14 +69,12 @@ def enter_key(request: AuthenticatedRequest) -> HttpResponse:
     if isinstance(entered, Subscription):
         if entered.school_id:
             request.session[SCHOOL_SESSION_KEY] = entered.school_id
-        sentence = (
-            f"{pluralize(entered.size, 'licence')} pour votre établissement : il reste à les attribuer à vos"
-            " enseignants."
-        )
+        sentence = f"{pluralize(entered.size, 'licence')} pour votre établissement : donnez-les à vos enseignants."
     else:
         start = _describe_start(entered)
         sentence = f"La licence est à vous : utilisable {start}." if start else "Votre licence est active."
-    return _respond_success(request, sentence)
+    messages.success(request, sentence)
+    return HttpResponseClientRedirect(reverse("my_account")) if request.htmx else redirect("my_account")
 
 
 def _respond_key_error(
@@ -76,7 +84,7 @@ def _respond_key_error(
     status = 429 if isinstance(refusal, TooManyGuesses) else 409
     if request.htmx:
         # htmx only swaps 409 in, so a rate limit is a 409 too.
-        response = render(request, "portal/_licences.html", {**get_licences_context(request), **content}, status=409)
+        response = render(request, "portal/_key_field.html", {**get_overview_context(request), **content}, status=409)
     else:
         response = render_page(request, status=status, **content)
     if isinstance(refusal, TooManyGuesses):
@@ -87,36 +95,62 @@ def _respond_key_error(
 @signed_in
 @require_POST
 def assign(request: AuthenticatedRequest) -> HttpResponse:
-    """Assign a unit of the subscription to the teacher of the row, or to all ticked teachers."""
+    """Give a licence of the subscription to the teacher of the row, or to all ticked teachers."""
     user = request.user
-    subscription_id = _parse_pk(request.POST.get("abonnement", ""))
     row = request.POST.get("enseignant")
-    chosen = [_parse_pk(row)] if row is not None else [_parse_pk(one) for one in request.POST.getlist("enseignants")]
+    subscription_id = parse_pk(request.POST.get("abonnement", ""))
+    chosen = [parse_pk(row)] if row is not None else [parse_pk(one) for one in request.POST.getlist("enseignants")]
+    person = chosen[0] if row is not None else None
     try:
         assigned = operations.assign_many(
             subscription_id=subscription_id, teacher_ids=chosen, by=user, at=timezone.now()
         )
     except LicensingError as refusal:
-        return _respond_error(request, refusal, ticked=set(chosen) if row is None else set(), chosen=subscription_id)
-    return _respond_success(request, _describe_assignment(assigned, user))
+        ticked = set(chosen) if row is None else set()
+        return refuse(request, refusal, row=_row_of(person), ticked=ticked, chosen=subscription_id)
+    return respond(
+        request,
+        Notice(
+            sentence=_describe_assignment(assigned, user),
+            row=_row_of(assigned.seats[0].holder_id if len(assigned.seats) == 1 else None),
+            seats=tuple(seat.pk for seat in assigned.seats),
+            focus=notices.NEXT,
+        ),
+    )
+
+
+@signed_in
+@require_POST
+def undo(request: AuthenticatedRequest) -> HttpResponse:
+    """Take back licences given a moment ago: « Annuler »."""
+    seat_ids = [parse_pk(one) for one in request.POST.get("annuler", "").split(",")]
+    person = Seat.objects.filter(pk__in=seat_ids[:1]).values_list("holder", flat=True).first()
+    try:
+        teachers = seat_undo.undo_assignments(seat_ids=seat_ids, by=request.user, at=timezone.now())
+    except LicensingError as refusal:
+        return refuse(request, refusal, row=_row_of(person if len(seat_ids) == 1 else None))
+    names = join_words([str(teacher) for teacher in teachers])
+    if len(teachers) > 1:
+        sentence = f"C'est annulé pour {names} : les licences sont de nouveau disponibles, aucun e-mail n'est parti."
+    else:
+        sentence = f"C'est annulé{f' pour {names}' if names else ''} : la licence est de nouveau disponible."
+    one = teachers[0].pk if len(teachers) == 1 else None
+    return respond(request, Notice(sentence=sentence, row=_row_of(one), focus=notices.SAME if one else notices.NEXT))
 
 
 def _describe_assignment(assigned: SeatAssignments, user: User) -> str:
     start = _describe_start(assigned.seats[0])
     if len(assigned.seats) == 1:
         person = assigned.seats[0].holder
-        active = f"utilisable {start}" if start else "active"
-        sentence = f"La clé est attribuée à {'vous-même' if person == user else person} : la licence est {active}."
+        given = f"La licence est donnée à {'vous-même' if person == user else person}"
+        sentence = f"{given}, utilisable {start}." if start else f"{given}."
     else:
         active = f"utilisables {start}" if start else "actives"
-        sentence = (
-            f"La clé est attribuée à {len(assigned.seats)} enseignants : leurs licences sont {active}, et un e-mail "
-            "informe chacun d'eux."
-        )
+        sentence = f"{len(assigned.seats)} licences sont données, {active} : un e-mail en informe chaque personne."
     if not assigned.already:
         return sentence
-    names = ", ".join(str(teacher) for teacher in assigned.already)
-    return f"{sentence} {'Détenait' if len(assigned.already) == 1 else 'Détenaient'} déjà une licence : {names}."
+    names = join_words([str(teacher) for teacher in assigned.already])
+    return f"{sentence} {'Avait' if len(assigned.already) == 1 else 'Avaient'} déjà une licence : {names}."
 
 
 def _describe_start(seat: Seat) -> str:
@@ -137,26 +171,22 @@ def print_vouchers(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     try:
         return render_vouchers(subscription, by=request.user, at=timezone.now())
     except LicensingError as refusal:
-        return _respond_error(request, refusal)
+        return render_licences_page(request, status=409, refusal=refusal)
 
 
 @signed_in
 @require_POST
 def join_teacher(request: AuthenticatedRequest) -> HttpResponse:
     """Affiliate a suggested teacher with the school, so that a licence can be assigned to them."""
-    user = request.user
+    teacher_id = parse_pk(request.POST.get("ajouter", ""))
     try:
         affiliation = teacher_affiliations.attach_proposed_teacher(
-            teacher_id=_parse_pk(request.POST.get("enseignant", "")),
-            uai=request.POST.get("uai", ""),
-            by=user,
-            at=timezone.now(),
+            teacher_id=teacher_id, uai=request.POST.get("uai", ""), by=request.user, at=timezone.now()
         )
     except LicensingError as refusal:
-        return _respond_error(request, refusal)
-    return _respond_success(
-        request, f"{affiliation.user} fait partie de vos enseignants, et en est informé par e-mail."
-    )
+        return refuse(request, refusal, row=_row_of(teacher_id))
+    sentence = f"{affiliation.user} fait partie de vos enseignants : un e-mail l'en informe."
+    return respond(request, Notice(sentence=sentence, row=_row_of(teacher_id), focus=notices.SAME))
 
 
 @signed_in
@@ -166,17 +196,19 @@ def release(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     user = request.user
     if request.method == "GET":
         return _render_release_page(request, user, pk)
-    holder, successor = _parse_pk(request.POST.get("enseignant", "")), request.POST.get("successeur", "")
+    holder, successor = parse_pk(request.POST.get("enseignant", "")), request.POST.get("successeur", "")
     try:
         if successor:
             seat = operations.replace(
-                seat_id=pk, holder_id=holder, successor_id=_parse_pk(successor), by=user, at=timezone.now()
+                seat_id=pk, holder_id=holder, successor_id=parse_pk(successor), by=user, at=timezone.now()
             )
-            return _respond_success(request, f"La licence et sa classe passent à {seat.holder}.")
+            sentence = f"La licence et sa classe passent à {seat.holder}."
+            return respond(request, Notice(sentence=sentence, row=_row_of(seat.holder_id)))
         operations.release(seat_id=pk, holder_id=holder, by=user, at=timezone.now())
     except LicensingError as refusal:
-        return _respond_error(request, refusal)
-    return _respond_success(request, "La licence est retirée et redevient disponible.")
+        return refuse(request, refusal, row=_row_of(holder))
+    sentence = "La licence est retirée et redevient disponible."
+    return respond(request, Notice(sentence=sentence, row=_row_of(holder)))
 
 
 def _render_release_page(request: AuthenticatedRequest, user: User, pk: int) -> HttpResponse:
@@ -192,22 +224,5 @@ def _render_release_page(request: AuthenticatedRequest, user: User, pk: int) -> 
     return render(request, "portal/my_account_release.html", content)
 
 
-def _respond_success(request: AuthenticatedRequest, sentence: str) -> HttpResponse:
-    if request.htmx:
-        return render(request, "portal/_licences.html", {**get_licences_context(request), "done": sentence})
-    messages.success(request, sentence)
-    return redirect("my_account")
-
-
-def _respond_error(request: AuthenticatedRequest, refusal: LicensingError, **context: object) -> HttpResponse:
-    content = {"refusal": refusal, **context}
-    if request.htmx:
-        return render(request, "portal/_licences.html", {**get_licences_context(request), **content}, status=409)
-    # No redirect, to keep the ticked boxes.
-    return render_page(request, status=409, **content)
-
-
-def _parse_pk(value: str) -> int:
-    if not (value.isascii() and value.isdigit() and len(value) < 19):  # noqa: PLR2004 - what a bigint holds
-        raise Http404("No number.")
-    return int(value)
+def _row_of(person_id: int | None) -> str:
+    return f"t{person_id}" if person_id is not None else ""

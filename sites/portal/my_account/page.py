@@ -1,4 +1,7 @@
-"""The page « Mon compte », whose content depends on the user's profile."""
+"""The pages of « Mon compte », one a tab, whose content depends on the user's profile.
+
+The first tab is the dashboard: a principal's teachers and licences, a teacher's licence.
+"""
 
 from __future__ import annotations
 
@@ -8,59 +11,126 @@ from django.http import HttpResponseNotModified
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
 from accounts.forms import PersonForm
 from accounts.models import Profile
 from accounts.queries import get_account_state
-from licensing.entitlements import overview, page_version
-from sites.portal.my_account import verification_offers
+from core.calendar import date_in_paris
+from licensing.entitlements import overview, page_version, seat_undo
+from sites.portal.my_account import givers, notices, roster, verification_offers, wording
 from sites.portal.school_fields import SchoolFields
 from web.access import signed_in
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from django.http import HttpResponse
 
     from accounts.requests import AuthenticatedRequest
+    from licensing.entitlements.overview import PrincipalOverview
+    from sites.portal.my_account.notices import Notice
+    from sites.portal.my_account.roster import SchoolRoster
 
 #: Session key of the school displayed to a principal of several.
 SCHOOL_SESSION_KEY = "school"
+#: Query parameter of the school year displayed, where there are several.
+YEAR = "annee"
+#: `Notice.row` of a message about the form that invites teachers.
+INVITE_FORM = "inviter"
 
 
 @signed_in
+@require_safe
+@vary_on_headers("HX-Request")
 def my_account(request: AuthenticatedRequest) -> HttpResponse:
-    """Show « Mon compte », or select the displayed school."""
+    """Show the dashboard, or select the displayed school; answer 304 to an open page that is unchanged."""
     if "etablissement" in request.GET:
         request.session[SCHOOL_SESSION_KEY] = request.GET["etablissement"]
         return redirect("my_account")
-    return render_page(request)
+    if request.htmx:
+        return _refresh(request, dashboard=True)
+    return render_page(request, notice=notices.take_notice(request))
+
+
+@signed_in
+@require_safe
+@vary_on_headers("HX-Request")
+def licences_page(request: AuthenticatedRequest) -> HttpResponse:
+    """Show a principal's subscriptions and their keys; answer 304 to an open page that is unchanged."""
+    if request.user.profile != Profile.PRINCIPAL:
+        return redirect("my_account")
+    if request.htmx:
+        return _refresh(request, dashboard=False)
+    return render_licences_page(request)
+
+
+def _refresh(request: AuthenticatedRequest, *, dashboard: bool) -> HttpResponse:
+    if request.headers.get("If-None-Match") == f'"{get_version(request)}"':
+        return HttpResponseNotModified()
+    if not dashboard:
+        return render(request, "portal/_licences.html", get_overview_context(request))
+    return render_dashboard(request)
 
 
 def render_page(request: AuthenticatedRequest, *, status: int = 200, **changed: Any) -> HttpResponse:
-    """Return the page; `changed` overrides its context, e.g. with a bound form or an error."""
-    user = request.user
-    content: dict[str, Any] = {
-        "person_form": PersonForm(instance=user),
-        "account": get_account_state(user),
+    """Return the first tab; `changed` adds to its context, e.g. an error or the ticked teachers."""
+    content = {"tab": "dashboard", **get_dashboard_context(request, **changed)}
+    template = {
+        Profile.PRINCIPAL: "portal/my_account.html",
+        Profile.TEACHER: "portal/my_account_teacher.html",
+    }.get(Profile(request.user.profile), "portal/my_account_agent.html")
+    return render(request, template, content, status=status)
+
+
+def render_dashboard(request: AuthenticatedRequest, *, status: int = 200, **changed: Any) -> HttpResponse:
+    """Return the part of the first tab that an act or somebody else changes, for htmx."""
+    is_principal = request.user.profile == Profile.PRINCIPAL
+    template = "portal/_dashboard.html" if is_principal else "portal/_teacher_licences.html"
+    return render(request, template, get_dashboard_context(request, **changed), status=status)
+
+
+def render_licences_page(request: AuthenticatedRequest, *, status: int = 200, **changed: Any) -> HttpResponse:
+    """Return the tab « Licences »."""
+    content = {"tab": "licences", **get_overview_context(request), **changed}
+    return render(request, "portal/my_account_licences.html", content, status=status)
+
+
+def render_school_page(request: AuthenticatedRequest, *, status: int = 200, **changed: Any) -> HttpResponse:
+    """Return the tab « Mon école »; `changed` overrides its context, e.g. with a bound form."""
+    content = {
+        "tab": "school",
         "school_form": SchoolFields(initial={"country": "France"}),
-        **get_licences_context(request),
+        **get_overview_context(request),
         **changed,
     }
     content["likely_schools"] = verification_offers.find_likely_schools(content)
-    return render(request, "portal/my_account.html", content, status=status)
+    return render(request, "portal/my_account_school.html", content, status=status)
 
 
-def get_licences_context(request: AuthenticatedRequest) -> dict[str, Any]:
-    """Return the context of the licences fragment, which htmx replaces."""
+def render_profile_page(request: AuthenticatedRequest, *, status: int = 200, **changed: Any) -> HttpResponse:
+    """Return the tab « Mon profil »; `changed` overrides its context, e.g. with a bound form."""
+    content = {
+        "tab": "profile",
+        "person_form": PersonForm(instance=request.user),
+        "account": get_account_state(request.user),
+        **changed,
+    }
+    return render(request, "portal/my_account_profile.html", content, status=status)
+
+
+def get_overview_context(request: AuthenticatedRequest) -> dict[str, Any]:
+    """Return what the user's schools and licences are, for any tab."""
     user = request.user
     now = timezone.now()
     if user.profile == Profile.PRINCIPAL:
         # Read before the data: a change in between is then detected at the next poll.
         current_version = get_version(request)
-        principal_overview = overview.of_principal(user, at=now, school=request.session.get(SCHOOL_SESSION_KEY, ""))
+        found = overview.of_principal(user, at=now, school=request.session.get(SCHOOL_SESSION_KEY, ""))
         return {
             "version": current_version,
-            "overview": principal_overview,
-            "verification_offer": verification_offers.get_verification_offer(user, principal_overview, at=now),
+            "overview": found,
+            "verification_offer": verification_offers.get_verification_offer(user, found, at=now),
         }
     if user.profile == Profile.TEACHER:
         return {
@@ -71,16 +141,55 @@ def get_licences_context(request: AuthenticatedRequest) -> dict[str, Any]:
     return {}
 
 
+def get_dashboard_context(
+    request: AuthenticatedRequest, *, notice: Notice | None = None, ticked: Collection[int] = (), **changed: Any
+) -> dict[str, Any]:
+    """Return the context of the first tab.
+
+    `notice`: what an act did, beside the person it is about. `ticked`: the teachers who stay selected.
+    """
+    content = {**get_overview_context(request), "notice": notice, "ticked": ticked, **changed}
+    found: PrincipalOverview | None = content.get("overview")
+    if found is None:
+        return content
+    now = timezone.now()
+    years = roster.list_school_years(found)
+    shown = roster.build_roster(request.user, found, school_year=_choose_year(request, found, years), at=now)
+    return {
+        **content,
+        "years": years if len(years) > 1 else [],
+        # Of the acts, too: their answer shows the same school year.
+        "year_query": f"?{YEAR}={shown.school_year}" if len(years) > 1 else "",
+        "roster": shown,
+        "undo_seconds": int(seat_undo.UNDO_OFFERED_FOR.total_seconds()),
+        "title": wording.describe_classes(found, shown),
+        "givers": givers.list_givers(shown) if shown.missing or shown.exhausted else [],
+        **_place_notice(notice, shown),
+    }
+
+
+def _place_notice(notice: Notice | None, shown: SchoolRoster) -> dict[str, Any]:
+    """Return beside which row the message stands, if it is listed, and whose button the focus goes to."""
+    listed = {row.key for row in shown.rows} | {INVITE_FORM}
+    row = notice.row if notice is not None and notice.row in listed else ""
+    focused = ""
+    if notice is not None and notice.focus:
+        focused = row if notice.focus == notices.SAME else shown.find_next(row)
+    return {"notice_row": row, "focused": focused, "next_row": focused or shown.find_next("")}
+
+
+def _choose_year(request: AuthenticatedRequest, found: PrincipalOverview, years: list[int]) -> int:
+    """Return the requested school year if it has subscriptions, else the one that has begun, else the first."""
+    requested = request.GET.get(YEAR, "")
+    for year in years:
+        if str(year) == requested:
+            return year
+    begun = (card.school_year for card in found.current if card.opens_classes)
+    today = date_in_paris(timezone.now())
+    return min(begun, default=min(years, default=today.year))
+
+
 def get_version(request: AuthenticatedRequest) -> str:
     """Return the ETag of the licences fragment, in one query, as every open page polls it."""
     user = request.user
     return page_version.compute_version(user, school=request.session.get(SCHOOL_SESSION_KEY, ""), at=timezone.now())
-
-
-@signed_in
-@require_safe
-def licences_fragment(request: AuthenticatedRequest) -> HttpResponse:
-    """Return the current licences fragment, or 304 where it is unchanged."""
-    if request.headers.get("If-None-Match") == f'"{get_version(request)}"':
-        return HttpResponseNotModified()
-    return render(request, "portal/_licences.html", get_licences_context(request))

@@ -1,4 +1,4 @@
-"""Views that change personal details and school affiliations."""
+"""The tabs « Mon profil » and « Mon école », and the views that change personal details and school affiliations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import email_change, sign_in_delays, throttling
 from accounts.forms import PersonForm
@@ -21,7 +21,7 @@ from licensing.entitlements import teacher_affiliations
 from schools import affiliations
 from schools.queries import find_by_uai
 from sites.portal.my_account.licences import enter_key
-from sites.portal.my_account.page import SCHOOL_SESSION_KEY, render_page
+from sites.portal.my_account.page import SCHOOL_SESSION_KEY, render_profile_page, render_school_page
 from sites.portal.school_fields import SchoolFields, is_search
 from web.access import signed_in
 
@@ -32,15 +32,17 @@ if TYPE_CHECKING:
 
 
 @signed_in
-@require_POST
+@require_http_methods(["GET", "POST"])
 @sensitive_post_parameters()
 def update_profile(request: AuthenticatedRequest) -> HttpResponse:
-    """Save the personal details; a new address has to be confirmed, a new password requires the old one."""
+    """Show or save the personal details; a new address has to be confirmed, a new password requires the old one."""
+    if request.method == "GET":
+        return render_profile_page(request)
     # A copy: an invalid form must not change the name in the page's header.
     user = get_object_or_404(User, pk=request.user.pk)
     form = PersonForm(request.POST, instance=user)
     if not form.is_valid():
-        return render_page(request, status=422, person_form=form)
+        return render_profile_page(request, status=422, person_form=form)
     password = form.cleaned_data["new_password"]
     try:
         update_personal_details(
@@ -51,7 +53,7 @@ def update_profile(request: AuthenticatedRequest) -> HttpResponse:
         )
     except throttling.RateLimitExceeded as throttled:
         form.add_error("email", str(throttled))
-        return render_page(request, status=422, person_form=form)
+        return render_profile_page(request, status=422, person_form=form)
     if password:
         # This session stays signed in; all others end.
         update_session_auth_hash(request, user)
@@ -59,7 +61,7 @@ def update_profile(request: AuthenticatedRequest) -> HttpResponse:
     messages.success(request, "Vos informations sont enregistrées.")
     if form.changes_email:
         messages.info(request, _build_confirmation_notice(form.cleaned_data["email"], user))
-    return redirect("my_account")
+    return redirect("my_account_person")
 
 
 @signed_in
@@ -77,7 +79,7 @@ def update_pending_address(request: AuthenticatedRequest) -> HttpResponse:
             messages.success(request, _build_confirmation_notice(pending, user))
     elif request.POST.get("faire") == "garder" and email_change.cancel_change(user=user):
         messages.success(request, f"Votre adresse reste {user.email}.")
-    return redirect("my_account")
+    return redirect("my_account_person")
 
 
 def _build_confirmation_notice(email: str, user: User) -> str:
@@ -88,15 +90,17 @@ def _build_confirmation_notice(email: str, user: User) -> str:
 
 
 @signed_in
-@require_POST
+@require_http_methods(["GET", "POST"])
 def choose_school(request: AuthenticatedRequest) -> HttpResponse:
-    """Affiliate the account with a school: teachers have one, principals may have several."""
+    """Show the account's schools, or affiliate it with one: teachers have one, principals may have several."""
     user = request.user
+    if request.method == "GET":
+        return render_school_page(request) if user.profile != Profile.AGENT else redirect("my_account")
     if is_search(request.POST):
-        return render_page(request, school_form=SchoolFields(initial=request.POST.dict()), school_open=True)
+        return render_school_page(request, school_form=SchoolFields(initial=request.POST.dict()), school_open=True)
     form = SchoolFields(request.POST)
     if not form.is_valid():
-        return render_page(request, status=422, school_form=form, school_open=True)
+        return render_school_page(request, status=422, school_form=form, school_open=True)
     now = timezone.now()
     if user.profile == Profile.TEACHER:
         teacher_affiliations.change_school(teacher=user, school=form.school, typed=form.typed, at=now)
@@ -106,7 +110,7 @@ def choose_school(request: AuthenticatedRequest) -> HttpResponse:
     elif form.typed is not None:
         affiliations.set_typed(user=user, typed=form.typed, at=now)
     messages.success(request, "Votre établissement est enregistré.")
-    return redirect("my_account")
+    return redirect("my_account_school")
 
 
 @signed_in
@@ -124,7 +128,7 @@ def join_school(request: AuthenticatedRequest) -> HttpResponse:
         affiliations.choose(user=user, school=school, at=timezone.now())
         request.session[SCHOOL_SESSION_KEY] = school.pk
     messages.success(request, f"Votre compte est rattaché à {school}.")
-    return enter_key(request) if request.POST.get("cle") else redirect("my_account")
+    return enter_key(request) if request.POST.get("cle") else redirect("my_account_school")
 
 
 @signed_in
@@ -137,4 +141,4 @@ def leave_school(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     affiliations.leave(user=user, affiliation_id=pk, at=timezone.now())
     request.session.pop(SCHOOL_SESSION_KEY, None)
     messages.success(request, f"Votre compte n'est plus rattaché à {affiliation}.")
-    return redirect("my_account")
+    return redirect("my_account_school")

@@ -47,6 +47,7 @@ def request_verification(request: AuthenticatedRequest) -> HttpResponse:
     """Send the link to the official mailbox of one of the user's schools."""
     user = request.user
     uai = request.POST.get("uai", "")
+    page = "my_account_school" if request.POST.get("page") == "school" else "my_account"
     try:
         sent = principals.request_verification(
             uai=uai,
@@ -56,7 +57,7 @@ def request_verification(request: AuthenticatedRequest) -> HttpResponse:
         )
     except PrincipalError as refusal:
         messages.error(request, str(refusal))
-        response = redirect("my_account")
+        response = redirect(page)
         if isinstance(refusal, TooManyVerificationRequests):
             response["Retry-After"] = str(refusal.retry_after)
         return response
@@ -65,7 +66,7 @@ def request_verification(request: AuthenticatedRequest) -> HttpResponse:
         f"Un lien vient d'être envoyé à {sent.school.email} : ouvrez-le depuis cette boîte, ou demandez à qui la "
         "relève de le faire. Il vaut sept jours.",
     )
-    return redirect("my_account")
+    return redirect(page)
 
 
 class CurrentPrincipalsForm(forms.Form):

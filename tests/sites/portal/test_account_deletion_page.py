@@ -81,7 +81,7 @@ def test_a_forgotten_password_of_a_deleted_account_writes_to_nobody(nimes, porta
 
 
 def test_my_account_links_to_both_pages(jaures, as_):
-    page = as_(jaures.principal).get("/mon-compte/").content.decode()
+    page = as_(jaures.principal).get("/mon-compte/informations/").content.decode()
     assert 'href="/mon-compte/mes-donnees/"' in page
     assert f'href="{PAGE}"' in page
 

@@ -8,7 +8,7 @@ from licensing.entitlements import operations
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import SchoolFactory
-from tests.sites.portal.my_account_page import PAGE, visible_text
+from tests.sites.portal.my_account_page import PAGE, SCHOOL, visible_text
 
 JOIN = f"{PAGE}etablissement/rejoindre/"
 
@@ -18,7 +18,7 @@ def test_likely_schools_are_proposed_with_a_reason_and_joined_in_one_click(jaure
     SchoolFactory(name="École Émile Zola")
     user = elsewhere(factory)
     browser = as_(user)
-    page = visible_text(browser.get(PAGE))
+    page = visible_text(browser.get(SCHOOL))
     assert "École Jean Jaurès" in page
     assert "même code postal, nom proche" in page
     assert "Zola" not in page
@@ -42,10 +42,10 @@ def test_joining_verifies_nobody(jaures, elsewhere, as_):
 
 
 def test_nothing_is_proposed_for_a_chosen_school_or_without_a_match(jaures, elsewhere, as_):
-    assert "Est-ce l’un de ces établissements" not in visible_text(as_(jaures.principal).get(PAGE))
+    assert "Est-ce l’un de ces établissements" not in visible_text(as_(jaures.principal).get(SCHOOL))
     user = elsewhere(TeacherFactory)
     user.affiliations.update(name="Les Petits Ruisseaux")
-    assert "Est-ce l’un de ces établissements" not in visible_text(as_(user).get(PAGE))
+    assert "Est-ce l’un de ces établissements" not in visible_text(as_(user).get(SCHOOL))
 
 
 def test_a_principal_of_another_school_still_gets_proposals(jaures, elsewhere, as_):
@@ -54,19 +54,19 @@ def test_a_principal_of_another_school_still_gets_proposals(jaures, elsewhere, a
     first = SchoolFactory(name="École des Garrigues")
     browser = as_(user)
     user.affiliations.create(school=first, since=TERM)
-    assert "même code postal, nom proche" in visible_text(browser.get(PAGE))
+    assert "même code postal, nom proche" in visible_text(browser.get(SCHOOL))
     browser.post(JOIN, {"uai": jaures.school.pk})
     assert {one.school for one in user.affiliations.all()} == {first, jaures.school}
 
 
 def test_proposals_cost_a_fixed_number_of_queries(jaures, elsewhere, as_, django_assert_num_queries):
     browser = as_(elsewhere(TeacherFactory))
-    browser.get(PAGE)
+    browser.get(SCHOOL)
     with django_assert_num_queries(12, exact=False) as one:
-        browser.get(PAGE)
+        browser.get(SCHOOL)
     SchoolFactory.create_batch(8, name="École Jean Jaurès")
     with django_assert_num_queries(len(one)):
-        browser.get(PAGE)
+        browser.get(SCHOOL)
 
 
 def test_subscriptions_of_a_typed_school_stay_with_their_principal(jaures, elsewhere, as_):

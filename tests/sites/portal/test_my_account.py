@@ -15,7 +15,7 @@ from tests.conftest import PASSWORD, TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.licensing import KeyFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.sites.portal.my_account_page import HTMX, PAGE, visible_text
+from tests.sites.portal.my_account_page import HTMX, LICENCES, PAGE, SCHOOL, visible_text
 
 # --- The principal's key --------------------------------------------------------------------------------------------
 
@@ -28,8 +28,8 @@ def test_a_principal_types_the_key_and_sees_no_seat_taken_of_three(jaures, as_):
     code, _ = jaures.key(units=3)
     browser = as_(jaures.principal)
     answer = browser.post(f"{PAGE}cle/", {"cle": keys.display("NIMES", code).lower()}, follow=True)
-    page = visible_text(answer)
-    assert "0/3" in page
+    assert "0/3" in visible_text(answer)
+    page = visible_text(browser.get(LICENCES))
     assert keys.display("NIMES", code) in page
     assert "31/08/2027" in page
     assert "Attribuée par Ville de Nîmes" in page
@@ -38,12 +38,15 @@ def test_a_principal_types_the_key_and_sees_no_seat_taken_of_three(jaures, as_):
     assert re.search(r"TOUS NIVEAUX 3 90 ", page)
 
 
-def test_with_htmx_the_part_about_licences_comes_back_alone(jaures, as_):
+def test_with_htmx_a_redeemed_key_leads_to_the_dashboard_and_a_refused_one_stays_at_its_field(jaures, as_):
     code, _ = jaures.key(units=3)
-    answer = as_(jaures.principal).post(f"{PAGE}cle/", {"cle": code}, headers=HTMX)
-    assert answer.status_code == 200
-    assert answer.content.decode().startswith('<div id="licences" ')
-    assert "0/3" in visible_text(answer)
+    browser = as_(jaures.principal)
+    answer = browser.post(f"{PAGE}cle/", {"cle": code}, headers=HTMX)
+    assert (answer.status_code, answer["HX-Redirect"]) == (200, PAGE)
+    assert "0/3" in visible_text(browser.get(PAGE))
+    answer = browser.post(f"{PAGE}cle/", {"cle": code}, headers=HTMX)
+    assert answer.status_code == 409
+    assert answer.content.decode().strip().startswith('<section class="tile mb-4" id="cle-recue"')
 
 
 def test_a_refusal_is_shown_at_the_field_and_keeps_the_input(jaures, as_):
@@ -116,7 +119,7 @@ def test_an_unverified_principal_sees_no_teacher_and_is_shown_why(jaures, as_):
         assert str(teacher) not in page  # whole: a first name or a name alone may stand in the school's
     assert "1/3" in page
     assert "mode manuel" in page
-    assert "Un enseignant qui a saisi la clé lui-même" in page
+    assert "Une personne qui a saisi la clé elle-même" in page
 
 
 def test_a_collectivity_that_gives_its_own_address_sees_no_teacher(jaures, as_):
@@ -168,7 +171,7 @@ def test_with_several_subscriptions_the_first_to_expire_is_offered_first(jaures,
 def test_a_principal_who_teaches_takes_a_seat(jaures, as_):
     _, subscription = jaures.subscription()
     browser = as_(jaures.principal)
-    assert "M’attribuer la clé" in visible_text(browser.get(PAGE))
+    assert "Donner une licence à vous-même" in visible_text(browser.get(PAGE))
     answer = browser.post(
         f"{PAGE}attribuer/", {"abonnement": subscription.pk, "enseignant": jaures.principal.pk}, follow=True
     )
@@ -230,14 +233,14 @@ def test_a_teacher_who_typed_a_similar_school_is_proposed_and_joined_in_one_clic
     AffiliationFactory(user=far, school=SchoolFactory(name="École des Garrigues", postal_code="48000", commune="Mende"))
     browser = as_(jaures.principal)
     page = visible_text(browser.get(PAGE))
-    assert "Ils pourraient être de votre école" in page
-    assert teacher.last_name in page
+    assert f"{teacher.last_name} {teacher.first_name} a saisi « Ecole J. Jaurès » à la main à reconnaître" in page
+    assert f"Ajouter à mes enseignants : {teacher}" in page
     assert teacher.email not in page
-    answer = browser.post(f"{PAGE}enseignants/", {"enseignant": teacher.pk, "uai": jaures.school.uai}, headers=HTMX)
+    answer = browser.post(f"{PAGE}enseignants/", {"ajouter": teacher.pk, "uai": jaures.school.uai}, headers=HTMX)
     assert teacher.email in visible_text(answer)
     assert [one.school for one in teacher.affiliations.all()] == [jaures.school]
     for someone in (far, teacher):
-        answer = browser.post(f"{PAGE}enseignants/", {"enseignant": someone.pk, "uai": jaures.school.uai}, headers=HTMX)
+        answer = browser.post(f"{PAGE}enseignants/", {"ajouter": someone.pk, "uai": jaures.school.uai}, headers=HTMX)
         assert answer.status_code == 409
     assert not far.affiliations.filter(school=jaures.school).exists()
 
@@ -246,8 +249,8 @@ def test_nobody_is_proposed_to_a_principal_who_is_not_verified(jaures, as_, else
     jaures.subscription(exposed_at=TERM)
     teacher = elsewhere(TeacherFactory)
     browser = as_(jaures.principal)
-    assert "Ils pourraient" not in visible_text(browser.get(PAGE))
-    browser.post(f"{PAGE}enseignants/", {"enseignant": teacher.pk, "uai": jaures.school.uai})
+    assert "Ajouter à mes enseignants" not in visible_text(browser.get(PAGE))
+    browser.post(f"{PAGE}enseignants/", {"ajouter": teacher.pk, "uai": jaures.school.uai})
     assert not teacher.affiliations.filter(school=jaures.school).exists()
 
 
@@ -263,7 +266,8 @@ def test_a_principal_of_two_schools_switches_between_them(jaures, as_):
     assert colleague.email in visible_text(browser.get(PAGE))
     page = visible_text(browser.get(PAGE, {"etablissement": other.uai}, follow=True))
     assert colleague.email not in page
-    assert "Aucun abonnement en cours" in page
+    assert "Vous avez reçu une clé ?" in page
+    assert "Aucun abonnement en cours" in visible_text(browser.get(LICENCES))
 
 
 def test_only_verified_colleagues_see_the_subscriptions_of_the_school(jaures, as_):
@@ -350,8 +354,8 @@ def test_a_teacher_moves_to_another_school(teacher, as_):
 
 def test_a_teacher_whose_school_is_not_listed_reads_who_hands_over_the_key(teacher, jaures, as_):
     sentence = "Votre chef d’établissement vous transmettra alors la clé, que vous saisirez vous-même."
-    assert sentence in visible_text(as_(teacher).get(PAGE))
-    assert sentence not in visible_text(as_(jaures.principal).get(PAGE))
+    assert sentence in visible_text(as_(teacher).get(SCHOOL))
+    assert sentence not in visible_text(as_(jaures.principal).get(SCHOOL))
 
 
 def test_a_principal_adds_a_school_and_leaves_it(jaures, as_):
@@ -381,7 +385,7 @@ def test_the_page_takes_at_most_twelve_queries(jaures, as_, subscriptions, teach
         served = people[number * 3 : number * 3 + 3] if subscriptions > 1 else people[:1]
         operations.assign_many(subscription_id=subscription.pk, teacher_ids=served, by=jaures.principal, at=TERM)
     browser = as_(jaures.principal)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         answer = browser.get(PAGE)
     assert answer.status_code == 200
 

@@ -19,7 +19,7 @@ from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.host_client import HostClient
 from tests.schools import principals
 from tests.schools.principals import get_token, is_verified
-from tests.sites.portal.my_account_page import PAGE, visible_text
+from tests.sites.portal.my_account_page import LICENCES, PAGE, get_page, visible_text
 
 ASK = f"{PAGE}direction/"
 
@@ -59,9 +59,8 @@ def test_redeeming_a_key_sent_elsewhere_offers_the_confirmation_link(jaures, unv
 
 
 def test_the_offer_is_part_of_the_htmx_fragment(jaures, as_):
-    code, _ = jaures.key(exposed_at=TERM)
-    answer = as_(jaures.principal).post(f"{PAGE}cle/", {"cle": code}, headers={"HX-Request": "true"})
-    assert "Envoyer le lien à cette adresse" in visible_text(answer)
+    jaures.subscription(exposed_at=TERM)
+    assert "Envoyer le lien à cette adresse" in visible_text(get_page(as_(jaures.principal)))
 
 
 def test_a_school_with_a_principal_can_be_taken_over(jaures, as_):
@@ -74,7 +73,7 @@ def test_a_school_with_a_principal_can_be_taken_over(jaures, as_):
 def test_without_key_or_predecessor_the_page_explains_how_to_be_verified(jaures, as_):
     browser = as_(jaures.principal)
     page = visible_text(browser.get(PAGE))
-    assert "Vous serez vérifié en activant une clé" in page
+    assert "Votre direction sera vérifiée en activant une clé" in page
     assert ASK not in browser.get(PAGE).content.decode()
     assert "n’a pas encore d’abonnement" in visible_text(browser.post(ASK, {"uai": jaures.school.pk}, follow=True))
 
@@ -290,7 +289,7 @@ def test_one_account_leads_several_schools_each_verified_for_itself(jaures, as_,
     browser.post_link(page_of(get_token(jaures.principal, other)), answers(instead=[head_of_other]))
     assert is_verified(jaures.principal, other)
     assert is_verified(jaures.principal, jaures.school)
-    assert "Aucun abonnement en cours" in visible_text(browser.get(PAGE))
+    assert "Aucun abonnement en cours" in visible_text(browser.get(LICENCES))
     assert "0/3" in visible_text(browser.get(PAGE, {"etablissement": jaures.school.pk}, follow=True))
 
 

@@ -15,7 +15,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.licensing import EntitlementFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.sites.portal.my_account_page import HTMX, PAGE, get_page, get_version, visible_text
+from tests.sites.portal.my_account_page import HTMX, LICENCES, PAGE, get_page, get_version, visible_text
 
 
 def give(browser, subscription, teachers, **more):
@@ -41,26 +41,40 @@ def test_the_principal_s_tables_are_those_of_the_guide(jaures, as_):
     _, subscription = jaures.subscription()
     served, waiting = jaures.teacher(), jaures.teacher()
     operations.assign(subscription_id=subscription.pk, teacher=served, by=jaures.principal, at=TERM)
-    answer = as_(jaures.principal).get(PAGE)
+    browser = as_(jaures.principal)
+    answer = browser.get(LICENCES)
     assert headings(answer) == [
         ["Licence", "Classes", "Élèves", "Date d’achat", "Date d’expiration", "Clé d’activation", "Clés attribuées"],
-        ["Nom", "Prénom", "E-mail", "Clé d’activation"],
     ]
     page = visible_text(answer)
     assert "Ajouter une licence avec un code d’activation" in page
     assert re.search(r"Licence Pep’s TOUS NIVEAUX 3 90 \d\d/\d\d/\d{4} 31/08/2027 NIMES-\S+ Copier .* 1/3", page)
+    page = visible_text(browser.get(PAGE))
     key = queries.unseal_key(subscription.key)
-    assert f"{served.last_name} {served.first_name} {served.email} {key}" in page
-    assert f"{waiting.last_name} {waiting.first_name} {waiting.email} Attribuer la clé" in page
+    assert f"{served.last_name} {served.first_name} {served.email} licence active {key}" in page
+    assert f"{waiting.last_name} {waiting.first_name} {waiting.email} sans licence Donner une licence" in page
 
 
 def test_the_teacher_s_table_is_that_of_the_guide(jaures, as_):
-    code, _ = jaures.subscription()
+    code, subscription = jaures.subscription()
     teacher = TeacherFactory()
     operations.claim(code=code, by=teacher, at=TERM)
     answer = as_(teacher).get(PAGE)
-    assert headings(answer) == [["Licence", "Date d’achat", "Date d’expiration", "Compte de rattachement"]]
-    assert re.search(r"Active .*?\d\d/\d\d/\d{4} 31/08/2027 École Jean Jaurès", visible_text(answer))
+    assert headings(answer) == [
+        ["Licence", "Date d’achat", "Date d’expiration", "Clé d’activation", "Compte de rattachement"]
+    ]
+    key = queries.unseal_key(subscription.key)
+    assert re.search(rf"Active \d\d/\d\d/\d{{4}} 31/08/2027 {key} École Jean Jaurès", visible_text(answer))
+
+
+def test_a_teacher_who_was_given_a_licence_reads_no_key(jaures, as_):
+    """It opens the licences of colleagues too; who typed it knows it."""
+    _, subscription = jaures.subscription()
+    teacher = jaures.teacher()
+    operations.assign(subscription_id=subscription.pk, teacher=teacher, by=jaures.principal, at=TERM)
+    page = visible_text(as_(teacher).get(PAGE))
+    assert queries.unseal_key(subscription.key) not in page
+    assert "donnée par votre direction" in page
 
 
 def test_provisional_rights_show_both_dates_to_both(jaures, as_):
@@ -69,8 +83,8 @@ def test_provisional_rights_show_both_dates_to_both(jaures, as_):
     operations.claim(code=code, by=teacher, at=TERM)
     jaures.entitlement.provisional_until = datetime.date(2027, 1, 15)
     jaures.entitlement.save()
-    for reader in (jaures.principal, teacher):
-        assert "15/01/2027 (droits temporaires), puis 31/08/2027 dès règlement" in visible_text(as_(reader).get(PAGE))
+    for reader, path in ((jaures.principal, LICENCES), (teacher, PAGE)):
+        assert "15/01/2027 (droits temporaires), puis 31/08/2027 dès règlement" in visible_text(as_(reader).get(path))
 
 
 def test_once_provisional_rights_have_run_out_the_page_says_so_and_gives_nothing(jaures, as_):
@@ -82,7 +96,7 @@ def test_once_provisional_rights_have_run_out_the_page_says_so_and_gives_nothing
     page = visible_text(browser.get(PAGE))
     assert "Suspendu" in page
     assert "faute de bon de commande signé" in page
-    assert "Attribuer la clé" not in page
+    assert "Donner une licence" not in page
     assert "ont pris fin" in visible_text(give(browser, subscription, [teacher]))
 
 
@@ -97,8 +111,8 @@ def test_a_teacher_of_last_year_waits_for_this_year_s_key(jaures, as_):
     _, current = jaures.subscription()
     browser = as_(jaures.principal)
     page = visible_text(browser.get(PAGE))
-    assert f"Attribuer la clé à {teacher}" in page
-    assert "Abonnements terminés (1)" in page
+    assert f"Donner une licence à {teacher}" in page
+    assert "Abonnements terminés (1)" in visible_text(browser.get(LICENCES))
     give(browser, current, [teacher])
     assert teacher.seats.count() == 2
 
@@ -109,9 +123,10 @@ def test_an_unverified_principal_takes_at_most_twelve_queries(jaures, as_, count
         code, _ = jaures.subscription(exposed_at=TERM)
         operations.claim(code=code, by=TeacherFactory(), at=TERM)
     browser = as_(jaures.principal)
-    with django_assert_max_num_queries(12):
-        answer = browser.get(PAGE)
-    assert visible_text(answer).count("NIMES-") >= count
+    for path in (PAGE, LICENCES):
+        with django_assert_max_num_queries(12):
+            answer = browser.get(path)
+        assert visible_text(answer).count("NIMES-") >= count
 
 
 # --- Several at once ------------------------------------------------------------------------------------------------
@@ -123,10 +138,10 @@ def test_selected_teachers_get_seats_in_one_request(jaures, as_):
     browser = as_(jaures.principal)
     assert sorted(boxes(browser.get(PAGE))[0]) == sorted(teacher.pk for teacher in teachers)
     answer = give(browser, subscription, teachers[:2], headers=HTMX)
-    assert "La clé est attribuée à 2 enseignants" in visible_text(answer)
+    assert "2 licences sont données, actives" in visible_text(answer)
     assert "2/5" in visible_text(answer)
     assert boxes(answer)[0] == []  # one is left: its row button is enough
-    assert f"Attribuer la clé à {teachers[2]}" in visible_text(answer)
+    assert f"Donner une licence à {teachers[2]}" in visible_text(answer)
 
 
 def test_too_many_selected_teachers_stay_selected(jaures, as_):
@@ -142,7 +157,7 @@ def test_too_many_selected_teachers_stay_selected(jaures, as_):
 
 def test_an_empty_selection_is_reported(jaures, as_):
     _, subscription = jaures.subscription()
-    assert "Cochez au moins un enseignant" in visible_text(give(as_(jaures.principal), subscription, []))
+    assert "Cochez au moins une personne" in visible_text(give(as_(jaures.principal), subscription, []))
 
 
 def test_a_row_button_assigns_to_that_teacher_only(jaures, as_):
@@ -154,21 +169,20 @@ def test_a_row_button_assigns_to_that_teacher_only(jaures, as_):
     assert [seat.holder for seat in Seat.objects.held()] == [one]
 
 
-def test_with_several_subscriptions_each_lists_its_holders(jaures, as_):
+def test_with_several_subscriptions_one_list_says_whose_key_each_holds(jaures, as_):
     _, first = jaures.subscription()
     _, second = jaures.subscription()
     served, waiting = jaures.teacher(), jaures.teacher()
     browser = as_(jaures.principal)
     give(browser, second, [served])
     page = visible_text(browser.get(PAGE))
-    assert "Enseignants sans licence" in page
-    assert f"{served.email} {queries.unseal_key(second.key)}" in page
+    assert f"{served.email} licence active {queries.unseal_key(second.key)}" in page
     for subscription, count in ((first, 0), (second, 1)):
         assert f"{queries.unseal_key(subscription.key)} – {count}/3" in page
-    assert f"Attribuer la clé à {waiting}" in page
-    answer = give(browser, second, [waiting])
+    assert f"Donner une licence à {waiting}" in page
+    give(browser, second, [waiting])
     assert waiting.seats.get().subscription == second
-    assert "Tous vos enseignants ont une licence" in visible_text(browser.get(answer["Location"]))
+    assert f"{waiting.email} licence active {queries.unseal_key(second.key)}" in visible_text(browser.get(PAGE))
 
 
 def test_the_only_key_with_seats_left_is_named(jaures, as_):
@@ -197,14 +211,12 @@ def test_joining_answers_alike_for_teachers_who_are_no_proposal_and_for_nobody(j
     far = AffiliationFactory(user=TeacherFactory(), school=SchoolFactory(postal_code="48000", commune="Mende")).user
     browser = as_(jaures.principal)
     answers = {
-        visible_text(
-            browser.post(f"{PAGE}enseignants/", {"enseignant": number, "uai": jaures.school.uai}, headers=HTMX)
-        )
+        visible_text(browser.post(f"{PAGE}enseignants/", {"ajouter": number, "uai": jaures.school.uai}, headers=HTMX))
         for number in (10**9, far.pk, PrincipalFactory().pk)
     }
     assert len(answers) == 1
     schools = {
-        visible_text(browser.post(f"{PAGE}enseignants/", {"enseignant": far.pk, "uai": uai}, headers=HTMX))
+        visible_text(browser.post(f"{PAGE}enseignants/", {"ajouter": far.pk, "uai": uai}, headers=HTMX))
         for uai in (SchoolFactory().uai, "0000000A", "")
     }
     assert len(schools) == 1

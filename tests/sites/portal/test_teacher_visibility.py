@@ -137,7 +137,7 @@ def test_a_collectivity_that_gives_its_own_address_sees_no_teacher(nimes, school
     # Actions for verified principals are refused.
     for address, typed in (
         ("attribuer/", {"abonnement": subscription.pk, "enseignant": listed.pk}),
-        ("enseignants/", {"uai": school.pk, "enseignant": near.pk}),
+        ("enseignants/", {"uai": school.pk, "ajouter": near.pk}),
         (f"retirer/{seat.pk}/", {"enseignant": listed.pk}),
     ):
         answer = portal.post(f"{PAGE}{address}", typed, headers={"HX-Request": "true"})
@@ -184,7 +184,7 @@ def test_guessed_ids_reveal_no_teacher_or_pupil(school, teachers, portal):
     portal.force_login(AffiliationFactory(user=PrincipalFactory(), school=school).user)
     for teacher in teachers:
         answer = portal.post(
-            f"{PAGE}enseignants/", {"uai": school.pk, "enseignant": teacher.pk}, headers={"HX-Request": "true"}
+            f"{PAGE}enseignants/", {"uai": school.pk, "ajouter": teacher.pk}, headers={"HX-Request": "true"}
         )
         assert answer.status_code == 409
         assert find_teachers(answer.content.decode()) == []
