@@ -126,7 +126,7 @@ class Scenario:
         header.get_by_label("Identifiant").fill(username)
         header.get_by_label("Mot de passe").fill(PASSWORD)
         header.get_by_role("button", name="Connexion").click()
-        expect(page.locator("h1")).to_have_text("Mon compte")
+        expect(page.get_by_role("navigation", name="Mon compte")).to_be_visible()
         expect(header).to_contain_text(f"Bonjour {first_name}")
 
     def redeem(self, code):
@@ -137,14 +137,14 @@ class Scenario:
 
     def assign(self, teacher, counter):
         page = self.principal.open("/mon-compte/")
-        page.get_by_role("button", name=f"Attribuer la clé à {teacher}").click()
+        page.get_by_role("button", name=f"Donner une licence à {teacher}").click()
         expect(page.locator("#licences")).to_contain_text(counter)
         self.look(self.principal)
 
     def count_among_the_teachers(self, proposed):
         page = self.principal.page
         page.get_by_role("button", name=f"Ajouter à mes enseignants : {proposed}").click()
-        expect(page.get_by_role("button", name=f"Attribuer la clé à {proposed}")).to_be_visible()
+        expect(page.get_by_role("button", name=f"Donner une licence à {proposed}")).to_be_visible()
 
     def claim(self, code, by_hand):
         page = self.teacher.open("/mon-compte/")

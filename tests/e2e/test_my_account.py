@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -33,7 +35,8 @@ def test_a_full_page_has_no_problems(jaures, site):
     for _ in range(2):
         jaures.teacher()
     visit = site.person(session=create_session(site, jaures.principal))
-    for path in ("/mon-compte/", f"/mon-compte/retirer/{seat.pk}/"):
+    tabs = ("/mon-compte/", "/mon-compte/licences/", "/mon-compte/etablissement/", "/mon-compte/informations/")
+    for path in (*tabs, f"/mon-compte/retirer/{seat.pk}/"):
         visit.open(path)
         assert find_problems_at_both_widths(visit) == []
     teacher = site.person(session=create_session(site, seat.holder))
@@ -45,7 +48,7 @@ def test_a_teacher_is_given_the_key_in_one_click_without_leaving_the_page(jaures
     jaures.subscription()
     teacher = jaures.teacher()
     page = site.person(session=create_session(site, jaures.principal)).open("/mon-compte/")
-    page.get_by_role("button", name=f"Attribuer la clé à {teacher}").click()
+    page.get_by_role("button", name=f"Donner une licence à {teacher}").click()
     expect(page.locator("#licences")).to_contain_text("1/3")
     assert teacher.seats.count() == 1
 
@@ -56,20 +59,25 @@ def test_all_are_selected_at_once_and_the_page_refreshes_itself(jaures, site):
         jaures.teacher()
     page = site.person(session=create_session(site, jaures.principal)).open("/mon-compte/")
     page.get_by_label("Tout cocher").check()
-    page.get_by_role("button", name="Attribuer la clé aux enseignants cochés (3)").click()
-    expect(page.locator("#licences")).to_contain_text("La clé est attribuée à 3 enseignants")
+    page.get_by_role("button", name="Donner une licence aux personnes cochées (3)").click()
+    expect(page.locator("#licences")).to_contain_text("3 licences sont données")
     stranger = TeacherFactory()
     operations.claim(code=code, by=stranger, at=TERM)
-    # The page does not refresh while someone types; on focus it does.
-    field = page.get_by_label("Clé d’activation", exact=True)
-    field.fill("NIMES")
+    # The page does not refresh while an assignment can be undone, or while someone types; on focus it does.
+    page.evaluate("document.querySelector('[data-undo]').remove()")
+    page.get_by_text("Inviter des enseignants par leur adresse").click()
+    field = page.get_by_label("Adresses e-mail")
+    field.fill("lea.martin@")
     page.evaluate("window.dispatchEvent(new Event('focus'))")
-    expect(field).to_have_value("NIMES")
+    expect(field).to_have_value("lea.martin@")
     field.fill("")
-    field.blur()
+    page.get_by_text("Inviter des enseignants par leur adresse").click()
+    page.get_by_role("link", name=re.compile("^Retirer")).last.focus()
     page.evaluate("window.dispatchEvent(new Event('focus'))")
     expect(page.locator("#licences")).to_contain_text("4/5")
     expect(page.locator("#licences")).to_contain_text(stranger.email)
+    # What had the focus has it still.
+    expect(page.locator(":focus")).to_have_text(re.compile("^Retirer"))
 
 
 def test_the_key_of_a_link_survives_sign_in_and_never_appears_in_a_url(jaures, site):
@@ -96,7 +104,7 @@ def test_the_main_path_without_scripts(jaures, site):
     page = site.person(scripts=False, session=create_session(site, jaures.principal)).open("/mon-compte/")
     page.get_by_label("Clé d’activation", exact=True).fill(shown(code).lower())
     page.get_by_role("button", name="Activer la clé").click()
-    page.get_by_role("button", name=f"Attribuer la clé à {teacher}").click()
+    page.get_by_role("button", name=f"Donner une licence à {teacher}").click()
     expect(page.locator("#licences")).to_contain_text("1/3")
     page.get_by_role("link", name=f"Retirer la licence de {teacher}").click()
     page.get_by_role("button", name="Retirer la licence").click()
