@@ -18,6 +18,7 @@ from collectivities.models import Role
 from licensing.orders.operations import grant
 from tests.conftest import PASSWORD
 from tests.e2e.page_checks import find_problems
+from tests.e2e.site import WIDTHS
 from tests.factories.accounts import TeacherFactory, UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
@@ -123,9 +124,14 @@ class Scenario:
         page.goto(re.search(r"https?://\S+/adresse/confirmer/\S+", wait_for_email(self.mail, address))[0])
         page.get_by_role("button", name="Oui, la confirmer").click()
         header = visit.open("/").locator("header")
-        header.get_by_label("Identifiant").fill(username)
-        header.get_by_label("Mot de passe").fill(PASSWORD)
-        header.get_by_role("button", name="Connexion").click()
+        if page.viewport_size == WIDTHS["phone"]:
+            header.get_by_text("Menu", exact=True).click()
+            header.get_by_role("link", name="Connexion").click()
+            sign_in(page, username)
+        else:
+            header.get_by_label("Identifiant").fill(username)
+            header.get_by_label("Mot de passe").fill(PASSWORD)
+            header.get_by_role("button", name="Connexion").click()
         expect(page.get_by_role("navigation", name="Mon compte")).to_be_visible()
         expect(header).to_contain_text(f"Bonjour {first_name}")
 
