@@ -159,3 +159,35 @@ def test_who_gives_more_is_named_when_licences_are_missing_and_when_all_are_give
     page = read_page(jaures.principal)
     assert "Il manque 1 licence" in page
     assert "Demandez à Ville de Nîmes" in page
+
+
+def test_giving_for_next_year_stays_at_next_year(jaures, as_):
+    jaures.subscription()
+    coming = create_subscription(size=2, school=jaures.school, principal=jaures.principal)
+    Entitlement.objects.filter(pk=coming.key.entitlement_id).update(
+        first_day=datetime.date(2027, 9, 1), last_day=datetime.date(2028, 8, 31)
+    )
+    asked = {"abonnement": coming.pk, "enseignant": jaures.teacher().pk}
+    browser = as_(jaures.principal)
+    answer = browser.post(f"{PAGE}attribuer/?annee=2028", asked)
+    assert answer["Location"] == f"{PAGE}?annee=2028"
+    page = visible_text(browser.get(answer["Location"]))
+    assert "1/2" in page
+    assert "La licence est donnée à" in page
+
+
+def test_invited_persons_wait_in_the_list_and_on_a_seat(jaures, as_, django_assert_num_queries):
+    _, subscription = jaures.subscription(units=12)
+    browser = as_(jaures.principal)
+    asked = {"abonnement": subscription.pk, "adresses": "Léa Martin <lea.martin@ac-nimes.example>"}
+    browser.post(f"{PAGE}inviter/", asked)
+    browser.get(PAGE)
+    with django_assert_num_queries(12, exact=False) as one:
+        page = visible_text(browser.get(PAGE))
+    queries = len(one)
+    assert "Léa Martin lea.martin@ac-nimes.example invitée" in page
+    assert "réservée à Léa Martin" in page
+    browser.post(f"{PAGE}inviter/", {**asked, "adresses": "\n".join(f"a{n}@ac-nimes.example" for n in range(9))})
+    browser.get(PAGE)
+    with django_assert_num_queries(queries):
+        browser.get(PAGE)
