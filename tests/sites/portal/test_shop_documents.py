@@ -35,7 +35,7 @@ def test_the_accounts_office_reads_on_the_quote_who_orders_and_how_it_is_paid(bu
     assert "Par carte bancaire à la commande, ou sur facture : elle est émise à réception du bon" in text
 
 
-def test_the_quote_of_who_pays_for_themselves_says_to_order(buyer):
+def test_whoever_pays_for_themselves_reads_how_to_order(buyer):
     quoted = buyer.fields(faire="devis", payer="other", name="Camille Vidal")
     answer = buyer.browser.post(buyer.basket(buyer.draft()), quoted, follow=True)
     assert "Passez la commande sur le portail, dans « Mes commandes »" in read_pdf(answer.content)
