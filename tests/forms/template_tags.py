@@ -32,6 +32,7 @@ WALKS = {
     "platform/web/templates/web/portal.html": "portal",
     "sites/back_office/": "back office",
     "sites/office/": "office",
+    "sites/help/": "portal",
     "sites/portal/": "portal",
 }
 _TAG = re.compile(r"<(form|input|select|textarea|button)(?=[\s>])")
