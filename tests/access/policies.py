@@ -83,6 +83,7 @@ PORTAL = (
         "card_pay": "signed in",
         "card_result": "signed in",
         "stripe_webhook": "public",
+        "components": "public",
         "help": "public",
         "guide": "public",
         "guide_pdf": "public",

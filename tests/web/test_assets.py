@@ -6,6 +6,7 @@ import functools
 import json
 
 import pytest
+from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.test import override_settings
@@ -27,6 +28,7 @@ def test_only_listed_files_are_served():
         "andika-latin-700-normal.woff2",
         "atkinson-hyperlegible-next-latin-wght-normal.woff2",
         "atkinson-hyperlegible-next-latin-ext-wght-normal.woff2",
+        *(path.name for path in (settings.ROOT / "docs" / "images").glob("*.png")),
     }
 
 
