@@ -116,9 +116,7 @@ PORTAL = (
         "application": "public",
         "application_entry": "application: token",
         # Only where this is no server.
-        "components": "public",
         "demo_application": "public",
-        "components": "public",
         "teacher_invitation": "public",
         "teacher_invitation_accept": "public",
         "teacher_invitation_sign_in": "public",

@@ -119,7 +119,7 @@ def test_the_confirmation_is_asked_for_five_times_an_hour_and_sent_three_times(b
 def test_a_pending_address_does_not_block_the_second_factor(browser, person):
     change(browser, person)
     enable_second_factor(person)
-    assert "Gérer la double authentification" in browser.get("/mon-compte/").content.decode()
+    assert "Gérer la double authentification" in browser.get("/mon-compte/informations/").content.decode()
 
 
 def test_a_refused_form_changes_nothing(browser, person):

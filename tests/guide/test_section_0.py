@@ -22,7 +22,7 @@ def test_ce_document_aide_a_comprendre_l_acquisition_d_un_abonnement_et_la_gesti
 def test_le_profil_chef_d_etablissement_administre_les_cles_d_activation(story):
     subscription = story.redeem_key()
     teacher = story.teacher()
-    assert f"Attribuer la clé à {teacher}" in account_text(story.principal)
+    assert f"Donner une licence à {teacher}" in account_text(story.principal)
     story.assign_seat(subscription, teacher)
     assert teacher.email in account_text(story.principal)
 
