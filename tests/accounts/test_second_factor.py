@@ -123,9 +123,9 @@ def test_activation_signs_out_other_browsers_only(portal, office, nimes, person)
 
 def test_my_account_shows_whether_the_second_factor_is_active(portal, person):
     portal.force_login(person)
-    assert "Activer la double authentification" in portal.get("/mon-compte/").content.decode()
+    assert "Activer la double authentification" in portal.get("/mon-compte/informations/").content.decode()
     enable_second_factor(person)
-    assert "Gérer la double authentification" in portal.get("/mon-compte/").content.decode()
+    assert "Gérer la double authentification" in portal.get("/mon-compte/informations/").content.decode()
 
 
 def test_concurrent_activations_activate_once(committing, person):
@@ -275,4 +275,4 @@ def test_a_missing_sealing_key_raises_a_clear_error(settings, protected):
 def test_a_teacher_may_activate_a_second_factor(portal):
     teacher = TeacherFactory()
     portal.force_login(teacher)
-    assert "désactivée" in portal.get("/mon-compte/").content.decode()
+    assert "désactivée" in portal.get("/mon-compte/informations/").content.decode()

@@ -93,7 +93,9 @@ def test_another_address_is_the_accounts_once_it_is_confirmed(portal, letter, sc
     assert create_account(portal, email="camille@exemple.example")["Location"] == "/mon-compte/"
     user = User.objects.get()
     assert (user.email, user.username) == (school.email, school.email)
-    assert "camille@exemple.example</strong> attend d'être confirmée" in get_text(portal.get("/mon-compte/"))
+    assert "camille@exemple.example</strong> attend d'être confirmée" in get_text(
+        portal.get("/mon-compte/informations/")
+    )
     path = find_link(render_only_email("account.confirm_new").text)
     portal.post(path)
     user.refresh_from_db()
