@@ -25,7 +25,7 @@ def test_a_teacher_is_emailed_that_their_licence_is_active(jaures):
     for part in (rendered.text, rendered.html):
         assert "École Jean Jaurès" in part
         assert "31\N{NO-BREAK SPACE}août 2027" in part
-        assert "/mon-compte/" in part
+        assert "/mes-classes/ouvrir/" in part
         assert code[:4] not in part
 
 
