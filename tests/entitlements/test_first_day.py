@@ -72,7 +72,7 @@ def test_a_teacher_opens_their_class_and_enters_from_the_first_day_on(upcoming, 
     if opens:
         assert classes.open_class(seat_id=seat.pk, by=teacher, name="CE1 B", at=at).seat == seat
         return
-    assert entry.sentence.replace("\xa0", " ").startswith("Votre licence s'utilise à partir du 25 novembre 2026")
+    assert entry.sentence.replace("\xa0", " ").startswith("Votre licence s’utilise à partir du 25 novembre 2026")
     with pytest.raises(LicenceNotRunning, match="à partir du 25\xa0novembre 2026") as refusal:
         classes.open_class(seat_id=seat.pk, by=teacher, name="CE1 B", at=at)
     assert refusal.value.reason == "licence_not_begun"

@@ -19,7 +19,7 @@ COUNT = LayoutQuestion(
     "", "duplicate_tables", "Lequel faut-il lire ?", (AnswerOption("0-1", "A"), AnswerOption("0-9", "B"))
 )
 HOW_MANY = LayoutQuestion("units", "units_source_missing", "Aucune colonne ne dit combien de licences donner.")
-WHICH_SCHOOL = LayoutQuestion("uai", "uai_column_missing", "Aucune colonne ne dit de quelles écoles il s'agit.")
+WHICH_SCHOOL = LayoutQuestion("uai", "uai_column_missing", "Aucune colonne ne dit de quelles écoles il s’agit.")
 WHICH_SHEET = LayoutQuestion("sheets", "multiple_versions", "Choisissez la feuille qu'il faut lire.")
 LAST_TIME = LayoutQuestion("units", "remembered_layout_mismatch", "La dernière fois, une autre colonne…")
 SUM = LayoutQuestion("classes", "ambiguous_column", "Que lire ?", (AnswerOption("B", "CP"),), "B")

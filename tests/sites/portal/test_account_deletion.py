@@ -279,7 +279,7 @@ def test_the_subscriptions_of_the_last_verified_principal_stay_with_the_school(j
     successor = jaures.add_principal(verified=True)
     page = visible_text(as_(successor).get("/mon-compte/"))
     assert "1/3" in page
-    assert "activée par Compte supprimé" in page
+    assert "activée par Compte supprimé" in visible_text(as_(successor).get("/mon-compte/licences/"))
 
 
 def test_emails_then_go_to_whoever_leads_the_school(jaures):

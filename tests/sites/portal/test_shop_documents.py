@@ -58,5 +58,5 @@ def test_a_credit_note_says_to_which_account_its_amount_goes(buyer):
     billing_operations.cancel(order_id=order.pk, reason="Commandée deux fois.", by=by, at=now)
     note = order.invoices.latest("pk")
     text = read_pdf(buyer.browser.get(f"/boutique/commandes/{order.pk}/factures/{note.number}/").content)
-    assert format_refund_terms("transfer") in text
+    assert format_refund_terms("transfer").replace("'", "’") in text
     assert "sur le compte qui a réglé la facture" in text
