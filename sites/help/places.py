@@ -21,6 +21,8 @@ _PORTAL = {
     "my_account_data": f"{_PRINCIPALS}#vos-donnees-et-la-fin-de-votre-compte",
     "my_account_close": f"{_PRINCIPALS}#vos-donnees-et-la-fin-de-votre-compte",
     "principal_verification": f"{_PRINCIPALS}#la-liste-des-enseignants-est-vide",
+    "key_": f"{_PRINCIPALS}#activer-une-cle-recue-d-une-collectivite",
+    "teacher_": f"{_TEACHERS}#recevoir-une-licence",
     "lost_key": f"{_PRINCIPALS}#vous-n-avez-pas-recu-la-cle",
     "shop": f"{_PRINCIPALS}#acheter-des-licences-en-boutique",
     "shop_order": f"{_PRINCIPALS}#commande-en-cours",

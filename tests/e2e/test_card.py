@@ -36,6 +36,6 @@ def test_a_principal_pays_at_stripe_and_returns_to_five_free_licences(committing
     assert find_problems_at_both_widths(visit) == []
     assert get_effects(payment.order) == PAID_ONCE
     assert (len(stripe.sessions), ProviderEvent.objects.count()) == (1, 1)
-    page.get_by_role("link", name="Attribuer les clés").click()
+    page.get_by_role("link", name="Donner mes licences").click()
     page.get_by_text("0/5", exact=True).first.wait_for()
     assert visit.complaints == []

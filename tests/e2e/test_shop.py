@@ -73,8 +73,9 @@ def test_a_principal_buys_five_licences_by_card_and_has_them_at_once(buyer, site
     page.get_by_role("button", name=re.compile("^Payer 199,00")).click()
     expect(main).to_contain_text("0/5")
     assert Order.objects.get().state == OrderState.PAID
-    page.get_by_role("link", name="Attribuer les clés").click()
+    page.get_by_role("link", name="Donner mes licences").click()
     expect(page.locator("#licences")).to_contain_text("0/5")
+    page.get_by_role("navigation", name="Mon compte").get_by_role("link", name="Licences").click()
     page.get_by_role("link", name="Voir la commande").click()
     assert find_problems_at_both_widths(visit) == []
     assert "199,00 €" in download_text(page, "Télécharger la facture")

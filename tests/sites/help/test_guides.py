@@ -19,7 +19,7 @@ from web.help_places import HELP_PATH, find_help_path
 WITHOUT_PLACE = {
     "home", "security_txt", "stripe_webhook", "faq", "contact", "terms_of_sale", "terms_of_sale_version", "credits",
     "legal", "accessibility", "accessibility_grid", "site_map", "help", "guide", "guide_pdf", "application_entry",
-    "components", "billing_invoice", "logo", "enrolment_code",
+    "components", "demo_application", "billing_invoice", "logo", "enrolment_code",
 }  # fmt: skip
 
 
