@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
+from tests.workers import wait_until
+
 if TYPE_CHECKING:
+    from playwright.sync_api import Locator
+
     from tests.e2e.site import Visit
 
 
@@ -20,11 +24,16 @@ def expect_outcome(visit: Visit, sentence: str, *, scripts: bool = True) -> None
         visit.settle()
     notice = page.locator("[data-notice]").filter(has_text=sentence).first
     expect(notice).to_be_visible()
-    box, window = notice.bounding_box(), page.viewport_size
+    # A part that htmx put in place is scrolled to, and given the focus, a moment after it is visible.
+    assert wait_until(lambda: _is_in_window(notice), timeout=5), f"{sentence}: at {notice.bounding_box()}"
+    if scripts:
+        has_focus = "document.activeElement.tagName !== 'BODY'"
+        assert wait_until(lambda: page.evaluate(has_focus), timeout=5), f"{sentence}: nothing has the focus"
+
+
+def _is_in_window(notice: Locator) -> bool:
+    """Return whether its first lines are in the window: a summary of many errors may be higher than a telephone."""
+    box, window = notice.bounding_box(), notice.page.viewport_size
     assert box is not None
     assert window is not None
-    # Its first lines are: a summary of many errors may be higher than a telephone.
-    assert 0 <= box["y"] <= window["height"] - min(box["height"], 100), f"{sentence}: at {box}, window {window}"
-    if scripts:
-        focused = page.evaluate("document.activeElement.tagName")
-        assert focused != "BODY", f"{sentence}: nothing has the focus"
+    return 0 <= box["y"] <= window["height"] - min(box["height"], 100)
