@@ -16,6 +16,7 @@ from tests.e2e.sessions import create_session
 from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.workers import wait_until
 
 ACCOUNT = "/mon-compte/"
 
@@ -175,6 +176,8 @@ class AccountWalk:
             expect(visit.page.locator("[data-notice]").first).to_contain_text(words)
             if scripts:
                 expect(visit.page.locator(":focus")).to_have_count(1)
+            # What htmx put in place is scrolled to a moment after it stands there.
+            wait_until(lambda: is_shown(visit, scripts=scripts), timeout=5)
             seen = visit.page.evaluate(LOOK)
             if not seen["notice"]:
                 found.append(f"{act}: the message is out of view")
@@ -182,6 +185,12 @@ class AccountWalk:
                 found.append(f"{act}: the focus is on {seen['focus'] or 'nothing'}, out of view")
             found += [f"{act}: {problem}" for problem in find_overflow(visit.page)]
         return found
+
+
+def is_shown(visit, *, scripts):
+    """Whether the message stands in the window, and with scripts what has the focus too."""
+    seen = visit.page.evaluate(LOOK)
+    return seen["notice"] and (not scripts or (seen["focus"] and seen["focusInView"]))
 
 
 @pytest.fixture

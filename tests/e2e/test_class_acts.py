@@ -16,6 +16,7 @@ from tests.classes.taught_class import TaughtClass
 from tests.conftest import TERM
 from tests.e2e.sessions import create_session
 from tests.entitlements.school_scenario import SchoolScenario
+from tests.workers import wait_until
 
 #: Whether the message with these words is in the window, and where the keyboard is.
 LOOK = """(words) => {
@@ -201,14 +202,19 @@ def test_after_each_act_its_message_is_in_view_and_the_focus_is_kept(school, sit
         expect(page.locator("main")).to_contain_text(re.compile(re.escape(message).replace(r"\ ", r"\s")))
         if scripts:
             walk.visit.settle()
-            look = page.evaluate(LOOK, message)
-            if not (look["seen"] and look["focusSeen"]):
-                wrong.append((act, look))
-        elif not is_message_in_window(page, message):
+            if not wait_until(lambda: is_shown(page, message), timeout=5):  # noqa: B023 - called at once
+                wrong.append((act, page.evaluate(LOOK, message)))
+        elif not wait_until(lambda: is_message_in_window(page, message), timeout=5):  # noqa: B023 - called at once
             wrong.append((act, "out of view"))
     assert wrong == []
     assert acts >= (24 if scripts else 20)
     assert PupilAccount.objects.count() == 14
+
+
+def is_shown(page, message):
+    """Whether the message and what has the focus stand in the window, once the page came to rest."""
+    look = page.evaluate(LOOK, message)
+    return look["seen"] and look["focusSeen"]
 
 
 def is_message_in_window(page, message):
