@@ -141,7 +141,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "web.context.site",
             ],
-            "builtins": ["web.templatetags.french_dates"],
+            "builtins": ["web.templatetags.french_filters"],
         },
     },
 ]

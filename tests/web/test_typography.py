@@ -79,8 +79,10 @@ def test_templates_write_the_first_day_of_a_month_as_french_does(day, pattern, r
             "0\xa0classe, 1\xa0classe, 2\xa0clés activées",
         ),
         ("{{ day|long_date }}", "1er\xa0décembre 2026"),
+        ("école{{ 0|pluralize }} bureau{{ none|pluralize:'x' }} {{ 0|pluralize:'a,ont' }}", "école bureau a"),
+        ("école{{ 1|pluralize }} bureau{{ 2|pluralize:'x' }} {{ 2|pluralize:'a,ont' }}", "école bureaux ont"),
     ],
 )
 def test_filters_for_templates(template, read):
-    context = Context({"day": datetime.datetime(2026, 11, 30, 23, 30, tzinfo=datetime.UTC)})
+    context = Context({"day": datetime.datetime(2026, 11, 30, 23, 30, tzinfo=datetime.UTC), "none": []})
     assert Template("{% load french %}" + template).render(context) == read
