@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from licensing.entitlements import keys, operations
 from tests.conftest import PASSWORD, TERM
-from tests.e2e.page_checks import find_problems_at_both_widths
+from tests.e2e.page_checks import find_overflow, find_problems_at_both_widths
 from tests.e2e.sessions import create_session
 from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import TeacherFactory
@@ -51,6 +51,35 @@ def test_a_teacher_is_given_the_key_in_one_click_without_leaving_the_page(jaures
     page.get_by_role("button", name=f"Donner une licence à {teacher}").click()
     expect(page.locator("#licences")).to_contain_text("1/3")
     assert teacher.seats.count() == 1
+
+
+def test_licences_are_given_and_taken_back_by_keyboard_alone(jaures, site):
+    _, subscription = jaures.subscription()
+    first, second = sorted((jaures.teacher(), jaures.teacher()), key=lambda one: (one.last_name, one.first_name))
+    visit = site.person(session=create_session(site, jaures.principal))
+    page = visit.open("/mon-compte/")
+    page.get_by_role("button", name=f"Donner une licence à {first}").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#licences")).to_contain_text("1/3")
+    # The keyboard goes on with the next teacher.
+    expect(page.get_by_role("button", name=f"Donner une licence à {second}")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#licences")).to_contain_text("2/3")
+    page.get_by_role("button", name=re.compile("^Annuler")).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#licences")).to_contain_text("1/3")
+    assert subscription.seats.held().get().holder == first
+
+
+def test_the_dashboard_holds_text_of_twice_the_size(jaures, site):
+    _, subscription = jaures.subscription(units=5)
+    operations.assign(subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.principal, at=TERM)
+    jaures.teacher()
+    visit = site.person(width="phone", session=create_session(site, jaures.principal))
+    for path in ("", "licences/", "etablissement/", "informations/"):
+        page = visit.open(f"/mon-compte/{path}")
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert find_overflow(page) == [], path
 
 
 def test_all_are_selected_at_once_and_the_page_refreshes_itself(jaures, site):
