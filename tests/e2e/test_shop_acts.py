@@ -129,3 +129,25 @@ def test_the_basket_stays_beside_the_form_and_above_the_button_on_a_telephone(bu
     page.get_by_label("Payer par chèque ou mandat administratif").check()
     expect(page.get_by_role("button", name="Recevoir le bon de commande")).to_be_visible()
     expect(pay).to_have_count(0)
+
+
+def test_an_order_is_placed_by_keyboard_alone(buyer, site):
+    visit = site.person(session=create_session(site, buyer.user))
+    page = visit.open("/boutique/")
+
+    def press(key, element):
+        element.focus()
+        page.keyboard.press(key)
+
+    page.get_by_label("Combien de classes").focus()
+    page.keyboard.type("3")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("Pour 3 classes")
+    press("Enter", page.get_by_role("button", name="Commander").first)
+    visit.settle()
+    press("Space", page.get_by_label("La coopérative scolaire"))
+    expect_outcome(visit, "Adresse proposée")
+    press("Space", page.get_by_label("Payer par chèque ou mandat administratif"))
+    press("Space", page.get_by_label("Je reconnais avoir pris connaissance"))
+    press("Enter", page.get_by_role("button", name="Recevoir le bon de commande"))
+    expect_outcome(visit, "Votre commande est enregistrée")
