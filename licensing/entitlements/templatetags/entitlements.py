@@ -25,9 +25,11 @@ def short_date(value: datetime.date) -> str:
 
 @register.filter
 def seats_in_words(card: SubscriptionCard) -> str:
-    """Return « 1 clé attribuée sur 3, 2 disponibles »."""
-    assigned = pluralize(card.taken, "clé attribuée", "clés attribuées")
-    return f"{assigned} sur {card.subscription.size}, {pluralize(card.free, 'disponible')}"
+    """Return « 1 clé attribuée sur 4, 1 réservée à qui est invité, 2 disponibles »."""
+    parts = [f"{pluralize(card.taken, 'clé attribuée', 'clés attribuées')} sur {card.subscription.size}"]
+    if card.reserved:
+        parts.append(pluralize(card.reserved, "réservée à qui est invité", "réservées à qui est invité"))
+    return ", ".join([*parts, pluralize(card.free, "disponible")])
 
 
 @register.filter

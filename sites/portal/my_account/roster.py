@@ -111,6 +111,10 @@ class SchoolRoster:
         return sum(card.taken for card in self.cards)
 
     @property
+    def reserved(self) -> int:
+        return sum(card.reserved for card in self.cards)
+
+    @property
     def free(self) -> int:
         return sum(card.free for card in self.cards)
 

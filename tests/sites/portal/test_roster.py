@@ -187,6 +187,9 @@ def test_invited_persons_wait_in_the_list_and_on_a_seat(jaures, as_, django_asse
     queries = len(one)
     assert "Léa Martin lea.martin@ac-nimes.example invitée" in page
     assert "réservée à Léa Martin" in page
+    assert "relance possible après un jour" in page
+    licences = visible_text(browser.get(f"{PAGE}licences/"))
+    assert "0 clé attribuée sur 12, 1 réservée à qui est invité, 11 disponibles" in licences.replace("\xa0", " ")
     browser.post(f"{PAGE}inviter/", {**asked, "adresses": "\n".join(f"a{n}@ac-nimes.example" for n in range(9))})
     browser.get(PAGE)
     with django_assert_num_queries(queries):
