@@ -61,7 +61,7 @@ def show(visit, name, path, *, slug=""):
         ("accueil", "/"),
         ("connexion", "/connexion/"),
         ("inscription", "/inscription/"),
-        ("boutique", "/boutique/?classes=3"),
+        ("boutique", "/boutique/?classes=5"),
         ("aide", "/aide/"),
         ("faq", "/faq/"),
         ("accessibilite", "/accessibilite/"),

@@ -67,7 +67,7 @@ def test_the_guides_show_mon_compte_as_it_is(jaures, site):
 def test_the_guides_show_the_shop_as_it_is(buyer, site):
     visit = site.person()
     visit.page.set_viewport_size(WINDOW)
-    page = visit.open("/boutique/?classes=3")
+    page = visit.open("/boutique/?classes=5")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     keep_picture(page, "direction-boutique")
 

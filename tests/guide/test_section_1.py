@@ -11,7 +11,9 @@ from tests.guide.scenario import account_text, page_text
 
 
 def test_selon_le_principe_1_cle_1_classe_1_enseignant_30_comptes_eleves(portal):
-    assert "1 clé = 1 classe = 1 enseignant + 30 comptes élèves" in page_text(portal.get("/faq/"))
+    answers = page_text(portal.get("/faq/"))
+    assert "1 licence = 1 classe = 1 enseignant + 30 comptes élèves" in answers
+    assert "« 1 clé = 1 classe », écrit le guide imprimé" in answers
     assert "1 clé = 1 classe = 1 enseignant + 30 comptes élèves" in page_text(portal.get("/aide/chef-etablissement/"))
 
 
