@@ -6,8 +6,9 @@
 
   // The words that the form knows of the person: names, identifiant, what stands before the @ of an address.
   function readNames(form) {
-    const names = ["first_name", "last_name", "username", "email"].map((name) => form.elements[name]?.value ?? "");
-    return names.map((value) => fold(value.split("@")[0])).filter((value) => value.length > 2);
+    const names = ["name", "first_name", "last_name", "username", "email"].map((name) => form.elements[name]?.value ?? "");
+    const words = names.flatMap((value) => fold(value.split("@")[0]).split(/[^a-z0-9]+/));
+    return words.filter((word) => word.length > 3);
   }
 
   function isMet(rule, password, form) {
