@@ -87,6 +87,18 @@ def join_words(words: Sequence[str]) -> str:
     return format_list(words, locale=_FRENCH)
 
 
+def join_first(words: Sequence[str], limit: int, *, count: int | None = None) -> str:
+    """Return « a, b et 3 autres »: the first words, and how many are left of all of them, or of `count` things."""
+    named = list(words[:limit])
+    left = (len(words) if count is None else count) - len(named)
+    return join_words([*named, pluralize(left, "autre")] if left > 0 else named)
+
+
+def start_sentence(text: str) -> str:
+    """Return the text with a capital first letter, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def end_sentence(text: str) -> str:
     """Return a text that a person typed with a full stop, unless it ends as a sentence does."""
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
