@@ -150,8 +150,16 @@ class AccountAdapter(DefaultAccountAdapter):
         if not is_confirmation_allowed(address.email, at=timezone.now()):
             return
         another = int(getattr(request, "another_username", False))
+        pending = get_pending_page(request)
         # `user`: finds the account's e-mails when it is erased.
-        self._queue(email_kinds.CONFIRM, address.email, address=address.pk, user=address.user_id, another=another)
+        self._queue(
+            email_kinds.CONFIRM,
+            address.email,
+            address=address.pk,
+            user=address.user_id,
+            another=another,
+            pending=pending.sentence if pending is not None else "",
+        )
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """Set the confirmed address on the account, in one transaction."""
@@ -178,7 +186,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """Raise `NotImplementedError`: nothing is sent inside a request; every e-mail needs a kind of its own."""
         raise NotImplementedError(f"{template_prefix} has no e-mail of ours.")
 
-    def _queue(self, kind: str, recipient: str, **context: int) -> None:
+    def _queue(self, kind: str, recipient: str, **context: int | str) -> None:
         queue_email(kind, recipient, host=self.request.get_host(), at=timezone.now(), **context)
 
 

@@ -115,6 +115,11 @@ class CountedAttempt:
     counted: tuple[_CountedRow, ...]
     refused: int
 
+    @property
+    def own_failures(self) -> int:
+        """How many failures of the first subject are not forgotten, this attempt among them."""
+        return self.counted[0].failures
+
     def has_just_reached(self, rule: DelayRule) -> bool:
         """Return whether this attempt made the failures of the rule's subject as many as are free."""
         return any(row.rule is rule and row.before < rule.free <= row.failures for row in self.counted)

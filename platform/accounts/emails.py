@@ -38,10 +38,15 @@ def render_confirmation(message: Message) -> RenderedEmail:
         )
     else:
         intro = f"Votre compte Pep's est créé. Votre identifiant est « {username} »."
+    pending = message.context.get("pending")
     return render_email(
         greeting=format_salutation(address.user.first_name),
         subject="Confirmez votre adresse e-mail",
-        paragraphs=[intro, "Confirmez que cette adresse est bien la vôtre : le compte sera aussitôt utilisable."],
+        paragraphs=[
+            intro,
+            "Confirmez que cette adresse est bien la vôtre : le compte sera aussitôt utilisable.",
+            *([f"{pending} Vous y reviendrez en vous connectant dans le même navigateur."] if pending else []),
+        ],
         button="Confirmer mon adresse",
         address=_build_confirmation_url(message, address),
         notes=["Ce lien vaut 3 jours. Vous n'avez rien demandé ? Ignorez cet e-mail : le compte restera fermé."],
@@ -214,7 +219,7 @@ def render_totp_removed(message: Message) -> RenderedEmail:
     return _render_factor_notice(
         message,
         subject="Application d'authentification retirée du compte",
-        what_happened="Les codes de l'application ne servent plus : la connexion demande désormais une clé d'accès.",
+        what_happened="Les codes de l'application ne servent plus : la connexion demande l'un de vos appareils.",
     )
 
 
@@ -222,10 +227,10 @@ def render_passkey_added(message: Message) -> RenderedEmail:
     """Notify that a passkey was added."""
     return _render_factor_notice(
         message,
-        subject="Nouvelle clé d'accès pour le compte",
+        subject="Nouvel appareil de connexion pour le compte",
         what_happened=(
-            "Une clé d'accès vient d'être ajoutée : elle permet de se connecter à ce compte. Gardez aussi vos codes de "
-            "secours en lieu sûr, pour le jour où vous n'aurez pas l'appareil qui la contient."
+            "Un ordinateur, un téléphone ou une clé USB vient d'être enregistré : il permet d'entrer dans ce compte. "
+            "Gardez aussi vos codes de secours en lieu sûr, pour le jour où vous ne l'aurez pas sous la main."
         ),
     )
 
@@ -234,8 +239,8 @@ def render_passkey_removed(message: Message) -> RenderedEmail:
     """Notify that a passkey was removed, where another factor still protects the account."""
     return _render_factor_notice(
         message,
-        subject="Clé d'accès retirée du compte",
-        what_happened="Une clé d'accès vient d'être retirée : elle ne permet plus de se connecter à ce compte.",
+        subject="Appareil de connexion retiré du compte",
+        what_happened="Un appareil de connexion vient d'être retiré : il ne permet plus d'entrer dans ce compte.",
     )
 
 
@@ -274,5 +279,5 @@ kinds.register(
 )
 kinds.register(email_kinds.RECOVERY_CODES, label="Nouveaux codes de secours", render=render_recovery_codes_renewed)
 kinds.register(email_kinds.TOTP_REMOVED, label="Application d'authentification retirée", render=render_totp_removed)
-kinds.register(email_kinds.PASSKEY_ADDED, label="Clé d'accès ajoutée", render=render_passkey_added)
-kinds.register(email_kinds.PASSKEY_REMOVED, label="Clé d'accès retirée", render=render_passkey_removed)
+kinds.register(email_kinds.PASSKEY_ADDED, label="Appareil de connexion enregistré", render=render_passkey_added)
+kinds.register(email_kinds.PASSKEY_REMOVED, label="Appareil de connexion retiré", render=render_passkey_removed)

@@ -9,9 +9,12 @@ from allauth.account.adapter import get_adapter
 from django import forms
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
+from django.utils.html import format_html
 
+from accounts.adapter import is_portal
 from accounts.models import Profile, User
-from accounts.password_rules import describe_password_rules
+from accounts.password_rules import build_described_person, describe_password_rules, list_known_words
+from accounts.password_validators import PersonalWordsValidator
 from core.plain_names import check_person_name
 from web.generic_forms import ModelForm
 
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
 PROFILES = [("", "Choisissez…"), *[(p.value, p.label) for p in (Profile.PRINCIPAL, Profile.TEACHER)]]
 
+#: The sign-in name, as people of schools know it.
+_CHOSEN_NAME = "L'identifiant choisi à l'inscription : le plus souvent l'adresse qui a reçu la clé ou l'invitation."
+
 
 def _remove_placeholders(form: BaseForm) -> None:
     """Remove allauth's placeholders: they repeat the labels, and screen readers read both."""
@@ -29,15 +35,20 @@ def _remove_placeholders(form: BaseForm) -> None:
         field.widget.attrs.pop("placeholder", None)
 
 
-def check_new_password(form: BaseForm, user: User, *, field: str, confirmation_field: str, mismatch: str) -> None:
-    """Add errors to the form where the confirmation of the new password differs, or the password is refused."""
+def check_new_password(
+    form: BaseForm, *, field: str, known: Iterable[str] = (), confirmation_field: str = "", mismatch: str = ""
+) -> None:
+    """Add errors to the form where the confirmation of the new password differs, or the password is refused.
+
+    `known`: words of the person that the form's fields do not hold, as `describe_password_rules` takes them.
+    """
     password, confirmation = form.cleaned_data.get(field), form.cleaned_data.get(confirmation_field)
     if not password:
         return
     if confirmation is not None and confirmation != password:
         form.add_error(confirmation_field, mismatch)
     try:
-        password_validation.validate_password(password, user)
+        password_validation.validate_password(password, build_described_person(form, known=known))
     except ValidationError as error:
         form.add_error(field, error)
 
@@ -88,8 +99,17 @@ class AccountSignUpForm(allauth_forms.SignupForm):
         _remove_placeholders(self)
 
     def clean(self) -> dict[str, Any]:
-        """Refuse an identifiant that is somebody else's address: our e-mail to the new account repeats it."""
+        """Refuse an identifiant that is somebody else's address: our e-mail to the new account repeats it.
+
+        And a password that is mostly the person's names: allauth checks it against username and address alone.
+        """
         data: dict[str, Any] = super().clean() or self.cleaned_data
+        password = data.get("password1")
+        if password and not self.has_error("password1", PersonalWordsValidator.code):
+            try:
+                PersonalWordsValidator().validate(password, build_described_person(self))
+            except ValidationError as error:
+                self.add_error("password1", error)
         username = data.get("username") or ""
         if "@" in username and username.lower() != (data.get("email") or username).lower():
             self.add_error(
@@ -104,11 +124,12 @@ class SignInForm(allauth_forms.LoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["login"].label = "Identifiant"
-        self.fields["login"].help_text = "Ou votre adresse e-mail, si elle n'est celle que d'un seul compte."
+        by_address = "Ou votre adresse e-mail, si elle n'est celle que d'un seul compte."
+        self.fields["login"].help_text = f"{_CHOSEN_NAME} {by_address}" if is_portal(kwargs["request"]) else by_address
         self.fields["login"].widget.attrs |= {"autocapitalize": "none", "spellcheck": "false"}
         self.fields["password"].label = "Mot de passe"
         self.fields["password"].help_text = ""
-        self.fields["remember"].label = "Rester connecté sur cet ordinateur"
+        self.fields["remember"].label = "Garder ma session ouverte sur cet appareil"
         _remove_placeholders(self)
 
 
@@ -119,7 +140,7 @@ class ChangePasswordForm(allauth_forms.ChangePasswordForm):
         super().__init__(*args, **kwargs)
         self.fields["oldpassword"].label = "Mot de passe actuel"
         self.fields["password1"].label = "Nouveau mot de passe"
-        self.fields["password1"].help_text = describe_password_rules("password1")
+        self.fields["password1"].help_text = describe_password_rules("password1", known=list_known_words(self.user))
         self.fields["password2"].label = "Confirmation du nouveau mot de passe"
         _remove_placeholders(self)
 
@@ -136,7 +157,7 @@ class NewPasswordForm(allauth_forms.ResetPasswordKeyForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["password1"].help_text = describe_password_rules("password1")
+        self.fields["password1"].help_text = describe_password_rules("password1", known=list_known_words(self.user))
         _remove_placeholders(self)
 
 
@@ -188,8 +209,20 @@ class PersonForm(ModelForm[User]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial.setdefault("email", self.instance.email)
+        # As the account stands: the instance takes over what is typed.
+        self._known_words = list_known_words(self.instance)
+        self.fields["new_password"].help_text = format_html(
+            "{}{}",
+            self.fields["new_password"].help_text,
+            describe_password_rules("new_password", known=self._known_words),
+        )
         for name in ("last_name", "first_name"):
             self.fields[name].validators.append(check_person_name)
+
+    @property
+    def typed_new_password(self) -> bool:
+        """Whether a new password was typed: a refused form is shown again without it."""
+        return bool(self.data.get("new_password"))
 
     @property
     def changes_email(self) -> bool:
@@ -205,8 +238,8 @@ class PersonForm(ModelForm[User]):
             self._check_old_password(data.get("old_password") or "", changes_email=bool(changes_email and not new))
         check_new_password(
             self,
-            self.instance,
             field="new_password",
+            known=self._known_words,
             confirmation_field="confirmation",
             mismatch="Les deux saisies du nouveau mot de passe diffèrent.",
         )

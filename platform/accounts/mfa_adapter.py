@@ -24,8 +24,7 @@ class MfaAdapter(DefaultMFAAdapter):
             "Ce code n'est pas le bon, ou il a déjà servi : saisissez celui que l'application affiche à présent."
         ),
         "incorrect_passkey": (
-            "Cette clé d'accès n'a pas été reconnue. Recommencez ; si elle n'est pas de ce compte, choisissez-en une "
-            "autre."
+            "Cet appareil n'a pas été reconnu. Recommencez ; s'il n'est pas de ce compte, prenez-en un autre."
         ),
     }
 
@@ -36,7 +35,7 @@ class MfaAdapter(DefaultMFAAdapter):
     def generate_authenticator_name(self, user: User, type: str) -> str:  # noqa: A002 - allauth's signature
         """Return the name that the form of a new passkey proposes."""
         number = Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1
-        return "Ma clé d'accès" if number == 1 else f"Ma clé d'accès n° {number}"
+        return "Mon appareil" if number == 1 else f"Mon appareil n° {number}"
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         """Return the relying party: the portal's domain, of which every office's host is a subdomain."""

@@ -150,7 +150,7 @@ class DisableTotpView(totp.DeactivateTOTPView):
             update_session_auth_hash(self.request, user)
         messages.success(
             self.request,
-            "l'application est retirée : la connexion demande votre clé d'accès."
+            "l'application est retirée : la connexion demande l'un de vos appareils."
             if second_factor.is_enabled(user)
             else "la double authentification est désactivée : votre mot de passe suffit.",
         )

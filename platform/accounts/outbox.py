@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
-def queue_email(kind: str, recipient: str, *, host: str, at: datetime.datetime, **context: int) -> None:
+def queue_email(kind: str, recipient: str, *, host: str, at: datetime.datetime, **context: int | str) -> None:
     """Queue an e-mail whose links point to `host`, in the public schema."""
     with schema_context(get_public_schema_name()):
         enqueue(kind=kind, recipient=recipient, at=at, context={**context, "host": clean_host(host)})

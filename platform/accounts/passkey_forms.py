@@ -25,9 +25,9 @@ _MALFORMED = (TypeError, ValueError, KeyError, IndexError, AttributeError, NotIm
 
 def _name_field() -> forms.CharField:
     return forms.CharField(
-        label="Nom de cette clé d'accès",
+        label="Nom de cet appareil",
         max_length=MAX_NAME_LENGTH,
-        help_text="Pour la reconnaître parmi d'autres : « Ordinateur du bureau », « Mon téléphone ».",
+        help_text="Pour le reconnaître parmi d'autres : « Ordinateur du bureau », « Mon téléphone ».",
     )
 
 
@@ -40,8 +40,8 @@ class AddPasskeyForm(webauthn.AddWebAuthnForm):
 
     name = _name_field()
     passwordless = forms.BooleanField(
-        label="Permettre de se connecter avec cette clé seule, sans mot de passe",
-        help_text="À décocher pour une ancienne clé de sécurité, sans code PIN ni empreinte.",
+        label="Permettre de se connecter avec cet appareil seul, sans mot de passe",
+        help_text="À décocher pour une ancienne clé USB de sécurité, sans code PIN ni empreinte.",
         initial=True,
         required=False,
     )

@@ -57,7 +57,7 @@ class AddPasskeyView(NextRedirectMixin, webauthn.AddWebAuthnView):
                 self.request, "la double authentification est activée. Gardez maintenant vos codes de secours."
             )
             return redirect(self.passthrough_next_url(reverse("mfa_view_recovery_codes")))
-        messages.success(self.request, "la clé d'accès est ajoutée.")
+        messages.success(self.request, "l'appareil est enregistré.")
         return redirect(self.get_next_url() or reverse("mfa_index"))
 
     def form_invalid(self, form: Any) -> HttpResponse:
@@ -81,7 +81,7 @@ class RenamePasskeyView(webauthn.EditWebAuthnView):
         except SecondFactorError as refusal:
             messages.error(self.request, str(refusal))
         else:
-            messages.success(self.request, "le nom de la clé d'accès est changé.")
+            messages.success(self.request, "le nom de l'appareil est changé.")
         return redirect("mfa_index")
 
 
@@ -107,7 +107,10 @@ class RemovePasskeyView(webauthn.RemoveWebAuthnView):
             messages.error(self.request, str(refusal))
         else:
             update_session_auth_hash(self.request, user)
-            messages.success(self.request, "la clé d'accès est retirée. Supprimez-la aussi sur l'appareil.")
+            messages.success(
+                self.request,
+                "l'appareil est retiré. Supprimez aussi, dans ses réglages, la « clé d'accès » de Pep's.",
+            )
         return redirect("mfa_index")
 
 

@@ -34,7 +34,7 @@ def add(*, user: User, name: str, credential: Mapping[str, Any], host: str, at: 
     owned = Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.WEBAUTHN)
     if owned.count() >= MAX_PASSKEYS:
         raise SecondFactorError(
-            f"Un compte a {MAX_PASSKEYS} clés d'accès au plus : retirez-en une qui ne sert plus, puis recommencez."
+            f"Un compte a {MAX_PASSKEYS} appareils de connexion au plus : retirez-en un, puis recommencez."
         )
     passkey = Authenticator.objects.create(
         user=user,
@@ -69,5 +69,5 @@ def remove(*, user: User, passkey_id: int, host: str, at: datetime.datetime) -> 
 def _get(user: User, passkey_id: int) -> Authenticator:
     passkey = Authenticator.objects.filter(pk=passkey_id, user_id=user.pk, type=Authenticator.Type.WEBAUTHN).first()
     if passkey is None:
-        raise SecondFactorError("Cette clé d'accès a déjà été retirée : rechargez la page.")
+        raise SecondFactorError("Cet appareil a déjà été retiré : rechargez la page.")
     return passkey

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FACTOR_LABELS: dict[str, str] = {
     Authenticator.Type.TOTP: "application d'authentification",
     Authenticator.Type.RECOVERY_CODES: "codes de secours",
-    Authenticator.Type.WEBAUTHN: "clé d'accès",
+    Authenticator.Type.WEBAUTHN: "appareil de connexion",
 }
 
 

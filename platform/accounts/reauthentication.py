@@ -51,9 +51,13 @@ class ConfirmedRecently:
     def __call__(self, request: HttpRequest) -> HttpResponse | None:
         """Return the response of the other policy, else the confirmation page, else None."""
         response = self.policy(request)
-        if response is None and (self.when is None or self.when(request)):
+        if response is None and self.applies_to(request):
             response = ask_for_confirmation(request)
         return response
+
+    def applies_to(self, request: HttpRequest) -> bool:
+        """Return whether the request needs a confirmation."""
+        return self.when is None or self.when(request)
 
 
 def confirmed_recently(*, when: Callable[[HttpRequest], bool] | None = None) -> Callable[[V], V]:
@@ -69,8 +73,14 @@ def confirmed_recently(*, when: Callable[[HttpRequest], bool] | None = None) -> 
     return decorate
 
 
-def ask_for_confirmation(request: HttpRequest) -> HttpResponse | None:
-    """Return None where the user confirmed recently, or does so by this request; else the page to show instead."""
+def ask_for_confirmation(
+    request: HttpRequest, *, template: str = "account/confirm_and_send.html", cancel_url: str = ""
+) -> HttpResponse | None:
+    """Return None where the user confirmed recently, or does so by this request; else the page to show instead.
+
+    `template`: of the page shown after a form was sent, for a site with a frame of its own; `cancel_url`: where its
+    « Annuler » leads.
+    """
     if _is_confirmed(request):
         return None
     confirm_url = reverse("account_reauthenticate")
@@ -79,7 +89,7 @@ def ask_for_confirmation(request: HttpRequest) -> HttpResponse | None:
         return HttpResponseClientRedirect(redirect_to_login(current_url, confirm_url).url)
     if request.method != "POST":
         return redirect_to_login(request.get_full_path(), confirm_url)
-    return _confirm_with_the_form(request)
+    return _confirm_with_the_form(request, template, cancel_url)
 
 
 @reauthentication_required
@@ -95,7 +105,7 @@ def _is_confirmed(request: HttpRequest) -> bool:
     return True
 
 
-def _confirm_with_the_form(request: HttpRequest) -> HttpResponse | None:
+def _confirm_with_the_form(request: HttpRequest, template: str, cancel_url: str) -> HttpResponse | None:
     """Check the password or code sent beside a form; return None where it is right, else the page that asks for it."""
     data = request.POST if any(name.startswith(f"{_PREFIX}-") for name in request.POST) else None
     user = cast("User", request.user)
@@ -118,7 +128,13 @@ def _confirm_with_the_form(request: HttpRequest) -> HttpResponse | None:
         request.POST = typed  # type: ignore[assignment]
         return None
     fields = [(name, value) for name, values in typed.lists() for value in values if name != "csrfmiddlewaretoken"]
-    content = {"form": form, "fields": fields, "url": request.get_full_path(), "has_files": bool(request.FILES)}
-    response = render(request, "account/confirm_and_send.html", content, status=200 if data is None else 422)
+    content = {
+        "form": form,
+        "fields": fields,
+        "url": request.get_full_path(),
+        "has_files": bool(request.FILES),
+        "cancel_url": cancel_url,
+    }
+    response = render(request, template, content, status=200 if data is None else 422)
     response["Cache-Control"] = "no-store"
     return response

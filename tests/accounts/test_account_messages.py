@@ -44,3 +44,11 @@ def test_signing_in_is_not_announced_as_an_act(portal, can_sign_in):
     page = portal.post("/connexion/", {"login": user.username, "password": PASSWORD}, follow=True).content.decode()
     assert "Déconnexion" in page
     assert "C’est fait" not in page
+
+
+def test_the_sign_in_name_is_described_where_schools_sign_in_and_not_at_an_office(portal, office):
+    chosen = "le plus souvent l’adresse qui a reçu la clé ou l’invitation"
+    for browser, described in ((portal, True), (office("nimes"), False)):
+        page = browser.get("/connexion/").content.decode()
+        assert (chosen in page) == described
+        assert "Ou votre adresse e-mail" in page

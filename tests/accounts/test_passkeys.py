@@ -1,11 +1,13 @@
-"""« Clés d'accès »: adding, naming and removing them, signing in with them at every host."""
+"""« Appareils de connexion »: adding, naming and removing them, signing in with them at every host."""
 
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.utils import timezone
 
 from accounts import passkeys, second_factor
@@ -91,7 +93,7 @@ def test_an_eleventh_passkey_is_refused(person):
     add = {"user": person, "name": "Clé", "credential": {}, "host": "peps.localhost", "at": timezone.now()}
     for _ in range(passkeys.MAX_PASSKEYS):
         passkeys.add(**add)
-    with pytest.raises(second_factor.SecondFactorError, match="10 clés d'accès au plus"):
+    with pytest.raises(second_factor.SecondFactorError, match="10 appareils de connexion au plus"):
         passkeys.add(**add)
 
 
@@ -110,7 +112,7 @@ def test_what_no_browser_sends_is_refused_and_adds_nothing(portal, person, crede
 def test_a_passkey_of_another_site_is_not_accepted(portal, person):
     stolen = SoftwarePasskey("ailleurs.example")
     _, answer = add_passkey(portal, person, stolen)
-    assert "n’a pas été reconnue" in answer.content.decode()
+    assert "n’a pas été reconnu" in answer.content.decode()
     assert not second_factor.is_enabled(person)
 
 
@@ -148,7 +150,7 @@ def test_a_forged_signature_is_refused_and_journaled(portal, person):
     other = json.loads(SoftwarePasskey().sign(read_options(portal.get(CODE), "request_options")))
     forged["response"]["signature"] = other["response"]["signature"]
     answer = portal.post(CODE, {"credential": json.dumps(forged)})
-    assert "n’a pas été reconnue" in answer.content.decode()
+    assert "n’a pas été reconnu" in answer.content.decode()
     assert "_auth_user_id" not in portal.session
     assert list_actions(person)[-1] == Action.CODE_REFUSED
 
@@ -203,7 +205,7 @@ def test_a_passkey_confirms_who_is_signed_in(portal, person):
     person.refresh_from_db()
     portal.force_login(person)
     asked = portal.get(ADD)["Location"]
-    assert "Utiliser ma clé d’accès" in portal.get(asked).content.decode()
+    assert "Utiliser mon appareil" in portal.get(asked).content.decode()
     page = "/verification/cle-acces/"
     options = read_options(portal.get(page), "request_options")
     answer = portal.post(page, {"credential": passkey.sign(options), "next": ADD})
@@ -273,3 +275,19 @@ def test_the_password_alone_still_needs_the_passkey(portal, person):
     portal.logout()
     sign_in(portal, person, PASSWORD)
     assert "_auth_user_id" not in portal.session
+
+
+# --- Words ------------------------------------------------------------------------------------------------------------
+
+
+def test_no_page_or_guide_calls_a_device_a_key():
+    """« Clé » activates licences: « clé d’accès », as browsers say, stands in quotation marks where it is explained."""
+    files = [
+        path
+        for folder in ("platform", "collectivities", "sites", "docs")
+        for path in (settings.ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".html", ".js", ".txt", ".md"} and "decisions" not in path.parts
+    ]
+    unmarked = re.compile(r"(?<!«[ \xa0])(?<!«&nbsp;)\bclés? d['’]accès", re.IGNORECASE)
+    assert len(files) > 500
+    assert [path.name for path in files if unmarked.search(path.read_text(encoding="utf-8"))] == []

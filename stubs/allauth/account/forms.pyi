@@ -29,4 +29,6 @@ class ChangePasswordForm(forms.Form):
     def save(self) -> None: ...
 
 class ResetPasswordKeyForm(forms.Form):
+    user: User | None
+
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...

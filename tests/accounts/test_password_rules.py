@@ -1,0 +1,104 @@
+"""A new password holds more than the person's own words, wherever one is chosen."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.urls import reverse
+
+from accounts.adapter import AccountAdapter
+from accounts.forms import ChangePasswordForm, NewPasswordForm, PersonForm
+from accounts.models import User
+from accounts.password_validators import PersonalWordsValidator, is_mostly_personal, list_personal_words
+from collectivities.forms import NewAccountForm
+from sites.portal.key_start.forms import KeyAccountForm
+from tests.accounts.emails import PASSWORD
+from tests.accounts.sign_up_fields import PERSON
+from tests.factories.accounts import PrincipalFactory
+
+REFUSAL = "tient presque tout entier dans votre nom"
+HUGO = User(first_name="Hugo", last_name="Petit", username="h.petit85", email="direction@ecole-jaures.example")
+
+
+def is_accepted(password, person=HUGO):
+    try:
+        validate_password(password, person)
+    except ValidationError as error:
+        return PersonalWordsValidator.code not in [one.code for one in error.error_list]
+    return True
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        *("hugopetit1", "Petit.Hugo.2026", "HUGO-petit-!!!!", "pétithugo12345", "directionecole", "jaurespetit85"),
+        "petitpetitpetit",
+    ],
+)
+def test_a_password_of_the_person_s_words_is_refused(password):
+    assert not is_accepted(password)
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["trois-petits-chats-2026", "hugopetit-abc123", "Pomme-Cerise-2026", "!?!?!?!?!?!?", "h-u-g-o-p-e-t-i-t"],
+)
+def test_a_password_with_six_other_characters_is_accepted(password):
+    assert is_accepted(password)
+
+
+def test_words_are_taken_out_without_accents_or_capitals_the_longest_first():
+    words = list_personal_words(["Cœur d’Été", "Petit-Petitjean", "li2026@x.example"])
+    assert words == ["petitjean", "example", "coeur", "petit", "2026", "ete"]
+    assert is_mostly_personal("PETITJEAN-coeur-12345", words)
+    # Were « petit » taken out of « petitjean » first, « jean » would remain.
+    assert is_mostly_personal("petitjean12345", words)
+
+
+def test_without_a_person_there_is_nothing_to_compare():
+    assert PersonalWordsValidator().validate("hugopetit1") is None
+
+
+def refuse_at_sign_up(password, portal):
+    fields = PERSON | {"first_name": "Hugo", "last_name": "Petit", "password1": password, "password2": password}
+    return portal.post(reverse("account_signup"), fields).context["form"].errors.get("password1", [])
+
+
+def test_sign_up_compares_the_password_with_the_names_too(portal, db):
+    assert [REFUSAL in sentence for sentence in refuse_at_sign_up("hugopetit1", portal)] == [True]
+    # Username and address, which allauth compares: once.
+    assert [REFUSAL in sentence for sentence in refuse_at_sign_up("testchefetab1", portal)] == [True]
+    assert refuse_at_sign_up("trois-petits-chats-2026", portal) == []
+
+
+def build_forms(password):
+    """Return the other forms that set a password, filled in by Hugo Petit, and their field."""
+    hugo = PrincipalFactory(first_name="Hugo", last_name="Petit", username="direction", email="ecole@x.example")
+    twice = {"password1": password, "password2": password}
+    names = {"first_name": "Hugo", "last_name": "Petit"}
+    yield NewPasswordForm(data=twice, user=hugo, temp_key="x"), "password1"
+    yield ChangePasswordForm(data=twice, user=hugo), "password1"
+    # Who takes another name is still known by the old one.
+    other = {"first_name": "Ugo", "last_name": "Grand", "email": hugo.email, "old_password": PASSWORD}
+    yield PersonForm(other | {"new_password": password}, instance=hugo), "new_password"
+    yield KeyAccountForm(names | {"password": password}, proven="ecole@x.example"), "password"
+    yield NewAccountForm(names | {"password": password, "username": "direction"}, address="e@x.example"), "password"
+
+
+@pytest.mark.parametrize(("password", "refused"), [("hugopetit1", True), ("trois-petits-chats-2026", False)])
+def test_every_form_compares_the_password_with_the_names(password, refused, db, monkeypatch):
+    monkeypatch.setattr(AccountAdapter, "reauthenticate", lambda *_: True)
+    for form, field in build_forms(password):
+        assert any(REFUSAL in sentence for sentence in form.errors.get(field, [])) is refused, type(form)
+
+
+def test_every_list_of_rules_knows_the_person_as_the_server_does(db):
+    known = [
+        re.search(r'data-words="([^"]*)"', str(form.fields[field].help_text))[1].split()
+        for form, field in build_forms("x")
+    ]
+    account = {"hugo", "petit", "direction", "ecole", "example"}
+    assert [set(words) for words in known] == [account, account, account, {"ecole", "example"}, {"example"}]
