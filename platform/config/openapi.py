@@ -30,6 +30,7 @@ def build_spectacular_settings(base_domain: str) -> dict[str, Any]:
             "AllocationActionStatus": "licensing.pools.api.actions.STATUSES",
             "AllocationMode": "licensing.pools.api.allocations.MODES",
             "AllocationRowStatus": "licensing.pools.operations.AllocationRowStatus",
+            "AllocationSituation": "licensing.pools.situations.Situation",
             "AllocationState": "licensing.pools.queries.AllocationState",
             "ColumnMeaning": "imports.api.serializers.MEANINGS",
             "ConflictResolution": "imports.enums.ConflictResolution",

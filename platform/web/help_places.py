@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 _places: dict[tuple[str, str], str] = {}
 #: Where the guides begin.
 HELP_PATH = "/aide/"
+#: In the address of the help, the name of the office from which it was opened, to which it leads back.
+OFFICE_PARAMETER = "bureau"
 
 
 def register(places: Mapping[tuple[str, str], str]) -> None:
     """Register paths such as « /aide/collectivite/#acheter-des-licences ».
 
     By kind of host, « portal » or « office », and by how the names of the views begin: the longest beginning counts.
+    A kind such as « office: viewer » is of members who have that role only; their other places are those of « office ».
     """
     _places.update(places)
 
@@ -32,8 +35,15 @@ def find_help_path(host: str, view_name: str) -> str:
 
 
 def find_help(request: HttpRequest) -> str:
-    """Return the absolute URL of the help of the page that answers the request."""
+    """Return the absolute URL of the help of the page that answers the request; an office's leads back to it."""
     tenant = getattr(request, "tenant", None)
-    host = "portal" if tenant is None or tenant.schema_name == "public" else "office"
     match = request.resolver_match
-    return portal_url(find_help_path(host, match.view_name if match else ""))
+    view_name = match.view_name if match else ""
+    if tenant is None or tenant.schema_name == "public":
+        return portal_url(find_help_path("portal", view_name))
+    roles = getattr(getattr(request, "member", None), "roles", [])
+    path = find_help_path(f"office: {roles[0]}", view_name) if len(roles) == 1 else HELP_PATH
+    if path == HELP_PATH:
+        path = find_help_path("office", view_name)
+    address, mark, anchor = path.partition("#")
+    return portal_url(f"{address}?{OFFICE_PARAMETER}={tenant.slug}{mark}{anchor}")

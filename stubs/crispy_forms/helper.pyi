@@ -1,6 +1,7 @@
 from crispy_forms.layout import Layout
 
 class FormHelper:
+    attrs: dict[str, object]
     layout: Layout | None
     form_tag: bool
 

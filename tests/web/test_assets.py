@@ -40,6 +40,7 @@ def test_only_listed_files_are_served():
         "web/frame.css",
         "web/office.css",
         "web/peps.js",
+        "web/password-reveal.js",
         "web/icon.svg",
         "bootstrap/css/bootstrap.min.css",
     ],

@@ -65,3 +65,9 @@ def counted(value: int | None, forms: str) -> str:
 def long_date(value: datetime.date) -> str:
     """Return « 1er septembre 2026 »; for a datetime, the date where the site is."""
     return formatting.long_date(timezone.localtime(value) if isinstance(value, datetime.datetime) else value)
+
+
+@register.filter
+def long_moment(value: datetime.datetime) -> str:
+    """Return « 1er septembre 2026 à 08:05 », where the site is."""
+    return formatting.long_moment(timezone.localtime(value))

@@ -1,6 +1,6 @@
-// Pupils' first names, kept on this device alone: encrypted in this browser's storage under a key that only pages of the
-// class have, and shown beside the logins. Nothing here makes a request, and no field has a name.
-// Optional: without scripts, or without encryption (pages that are not served by HTTPS), nothing is offered.
+// Pupils' first names, kept on this device alone if the teacher agrees: encrypted in this browser's storage under a key
+// that only pages of the class have, and shown beside the logins. Nothing here makes a request, and no field has a name.
+// Optional: without encryption (pages that are not served by HTTPS) nothing is kept, and the sheet says so on leaving.
 "use strict";
 
 (() => {
@@ -26,16 +26,53 @@
   }
 
   const place = document.querySelector("[data-names]");
-  if (!place || !globalThis.crypto?.subtle) return;
+  if (!place) return;
 
   const store = PREFIX + place.dataset.names;
   const rows = list("tr[data-pupil]");
-  const pupils = new Set([...rows.map((row) => row.dataset.pupil), ...list("[data-name-of]").map((cell) => cell.dataset.nameOf)]);
   const fieldOf = (row) => row.querySelector("[data-first-name]");
   const fields = rows.filter(fieldOf);
-  const ask = place.querySelector("[data-names-ask]");
-  const shown = place.querySelector("[data-names-kept]");
-  const message = place.querySelector("[data-names-message]");
+  const part = (name) => place.querySelector(`[data-names-${name}]`);
+  const message = part("message");
+  const typed = () => new Map(fields.map((row) => [row.dataset.pupil, fieldOf(row).value.trim().slice(0, MAX_LENGTH)]).filter(([, name]) => name));
+  const showBeside = (names) => {
+    for (const cell of list("[data-name-of]")) cell.textContent = names.get(cell.dataset.nameOf) ?? "";
+    for (const table of list("[data-names-shown]")) table.classList.toggle("has-names", names.size > 0);
+  };
+
+  // Cards are printed by a tab of their own, which asks the tab that opened it for what is typed there.
+  const tabs = new BroadcastChannel(store);
+  tabs.addEventListener("message", ({ data }) => {
+    if (data === "names?" && fields.length) tabs.postMessage(typed());
+    else if (data instanceof Map && !rows.length && data.size) showBeside(data);
+  });
+
+  // Once a first name stands on a card, the button that prints cards with first names is the filled one.
+  function offerNamed() {
+    const names = typed();
+    const onCards = fields.some((row) => names.has(row.dataset.pupil) && row.querySelector("[data-password] .login"));
+    for (const one of list("[data-names-typed]")) one.hidden = !names.size;
+    for (const one of list("[data-names-carded]")) one.hidden = !onCards;
+    for (const one of list("[data-name-unknown]")) one.hidden = names.has(one.dataset.nameUnknown);
+    for (const button of list("[data-names-bare]")) {
+      button.classList.toggle("btn-primary", !onCards);
+      button.classList.toggle("btn-outline-primary", onCards);
+      // Before the page gives the focus, or after.
+      const named = document.querySelector("button[data-names-carded]");
+      button.toggleAttribute("data-focus", !onCards);
+      named.toggleAttribute("data-focus", onCards);
+      if (onCards && button === document.activeElement) named.focus({ preventScroll: true });
+    }
+  }
+  const absent = document.querySelector("[data-names-absent]");
+  document.addEventListener("input", offerNamed);
+  document.addEventListener("names:filled", offerNamed);
+  if (!globalThis.crypto?.subtle) {
+    if (!rows.length) tabs.postMessage("names?");
+    if (absent) absent.hidden = false;
+    offerNamed();
+    return;
+  }
 
   // --- Storage: base64 of a nonce of 12 bytes and the encrypted JSON { pupil: first name } --------------------------
   const bytesOf = (text) => Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
@@ -64,67 +101,130 @@
     localStorage.setItem(store, textOf([...nonce, ...new Uint8Array(sealed)]));
   }
 
-  // One after the other: what was typed last is what stays.
+  // One after the other: what was typed last is what stays. Leaving waits for it.
   let writing = Promise.resolve();
-  const save = (names) => { writing = writing.then(() => write(names)); return writing; };
+  let unwritten = 0;
+  function save(names) {
+    unwritten += 1;
+    const done = writing.then(() => write(names)).finally(() => { unwritten -= 1; });
+    writing = done.catch(() => {});
+    return done;
+  }
+  window.addEventListener("beforeunload", (event) => { if (unwritten) event.preventDefault(); });
 
   // --- The page -------------------------------------------------------------------------------------------------------
   const isKeeping = () => "keeping" in place.dataset;
-  const typed = () => new Map(fields.map((row) => [row.dataset.pupil, fieldOf(row).value.trim().slice(0, MAX_LENGTH)]).filter(([, name]) => name));
+  let question = null; // the row that asks, once it was asked
+  let last = null; // the field that was typed in last
 
   function say(sentence) {
     message.textContent = sentence;
     message.hidden = false;
+    message.focus({ preventScroll: true });
+    message.scrollIntoView({ block: "nearest" });
   }
 
+  /** Show names beside the logins, and what holds: kept, or in this page alone. */
   function show(names) {
-    const keeps = names !== null;
-    place.toggleAttribute("data-keeping", keeps);
-    if (ask) place.hidden = false;
-    if (ask) ask.hidden = keeps;
-    if (shown) shown.hidden = !keeps;
-    for (const button of list("[data-names-needed]")) button.hidden = !keeps;
-    for (const cell of list("[data-name-of]")) cell.textContent = names?.get(cell.dataset.nameOf) ?? "";
-    for (const table of list("[data-names-shown]")) table.classList.toggle("has-names", Boolean(names?.size));
+    place.toggleAttribute("data-keeping", names !== null);
+    if (part("kept")) part("kept").hidden = names === null;
+    showUnkept();
+    showBeside(names ?? new Map());
+    if (absent) absent.hidden = Boolean(names?.size);
+    offerNamed();
+  }
+  function showUnkept() {
+    const isAsking = question?.querySelector("[data-names-ask]").hidden === false;
+    if (part("unkept")) part("unkept").hidden = isKeeping() || isAsking || !typed().size;
   }
 
   async function start() {
     const names = await read();
     if (names === null) localStorage.removeItem(store);
-    else {
+    else if (rows.length) {
       for (const row of fields) if (!fieldOf(row).value) fieldOf(row).value = names.get(row.dataset.pupil) ?? "";
-      // Pupils who left the class. Pages of cards show some pupils only.
-      const left = ask ? [...names.keys()].filter((pupil) => !pupils.has(pupil)) : [];
-      for (const pupil of left) names.delete(pupil);
-      if (ask) await save(fields.length ? typed() : names);
+      // Pupils who left the class.
+      const present = new Set(rows.map((row) => row.dataset.pupil));
+      for (const pupil of [...names.keys()]) if (!present.has(pupil)) names.delete(pupil);
+      await save(fields.length ? typed() : names).catch(() => {});
     }
     show(names);
+    // What was typed before this script was there.
+    const early = fields.find((row) => fieldOf(row).value.trim());
+    if (names !== null) question?.remove();
+    else if (early && question === null) {
+      last = fieldOf(early);
+      ask(last);
+      showUnkept();
+    }
+    if (!rows.length) tabs.postMessage("names?");
   }
 
-  place.querySelector("[data-names-keep]")?.addEventListener("click", async () => {
-    await save(typed());
-    show(typed());
-    const next = place.dataset.writing;
-    if (next) {
-      window.location.assign(next);
+  async function keep(answer) {
+    try {
+      await save(typed());
+    } catch {
+      answer("Ce navigateur n’a pas pu garder les prénoms\u00a0: imprimez la liste avant de quitter cette page.");
       return;
     }
-    say("C’est fait : ce que vous écrivez dans la colonne « Prénom » est gardé sur cet appareil, au fur et à mesure.");
-    message.focus();
-  });
+    show(typed());
+    answer("C’est fait\u00a0: les prénoms sont gardés sur cet appareil, à mesure que vous les écrivez.");
+  }
 
-  place.querySelector("[data-names-erase]")?.addEventListener("click", async () => {
+  // Ask once, below the first name that is typed: the answers are what Tab reaches next.
+  function ask(field) {
+    const row = field.closest("tr");
+    row.after(part("question").content.cloneNode(true));
+    question = row.nextElementSibling;
+    const answer = (sentence) => {
+      question.querySelector("[data-names-ask]").hidden = true;
+      const reply = question.querySelector("[data-names-answer]");
+      reply.textContent = sentence;
+      reply.hidden = false;
+      showUnkept();
+      last.focus({ preventScroll: true });
+      for (const one of [last, reply]) one.scrollIntoView({ block: "nearest" });
+      part("announce").textContent = sentence;
+    };
+    question.querySelector("[data-names-yes]").addEventListener("click", () => keep(answer));
+    question.querySelector("[data-names-no]").addEventListener("click", () => {
+      answer("Entendu\u00a0: les prénoms ne sont que dans cette page. Imprimez la liste avant de la quitter.");
+    });
+    question.scrollIntoView({ block: "nearest" });
+    part("announce").textContent = "Garder les prénoms sur cet appareil\u00a0? Les deux réponses suivent ce champ.";
+  }
+
+  document.addEventListener("input", async ({ target }) => {
+    if (!("firstName" in target.dataset)) return;
+    last = target;
+    if (!isKeeping()) {
+      if (question === null && target.value.trim()) ask(target);
+      showUnkept();
+      return;
+    }
+    try {
+      await save(typed());
+    } catch {
+      show(null);
+      part("announce").textContent = part("unkept").textContent;
+    }
+  });
+  // A sheet that was opened from a file fills its fields without typing.
+  document.addEventListener("names:filled", () => { if (isKeeping()) save(typed()).catch(() => show(null)); else showUnkept(); });
+
+  part("keep")?.addEventListener("click", () => {
+    question?.remove(); // what it answered holds no more
+    keep(say);
+  });
+  part("erase")?.addEventListener("click", async () => {
     await writing;
     localStorage.removeItem(store);
     for (const row of fields) fieldOf(row).value = "";
-    shown.querySelector("details").open = false;
+    part("kept").querySelector("details").open = false;
+    question?.remove();
+    question = null;
     show(null);
-    say("C’est fait : les prénoms de cette classe sont effacés de cet appareil.");
-    message.focus();
+    say("C’est fait\u00a0: les prénoms de cette classe sont effacés de cet appareil.");
   });
-
-  document.addEventListener("input", (event) => { if (isKeeping() && "firstName" in event.target.dataset) save(typed()); });
-  // A sheet that was opened from a file fills its fields without typing.
-  document.addEventListener("names:filled", () => { if (isKeeping()) save(typed()); });
   start();
 })();

@@ -5,11 +5,11 @@
 (() => {
   const SENTENCES = {
     NotAllowedError: "Rien n’a été fait : la demande a été refusée, ou a trop attendu. Recommencez.",
-    InvalidStateError: "Cet appareil a déjà une clé d’accès pour ce compte : elle est dans la liste.",
-    NotSupportedError: "Cet appareil ne sait pas garder de clé d’accès : choisissez-en un autre, ou une application.",
+    InvalidStateError: "Cet appareil est déjà enregistré pour ce compte : il est dans la liste.",
+    NotSupportedError: "Cet appareil ne sait pas se faire reconnaître : choisissez-en un autre, ou une application.",
     ConstraintError: "Cet appareil ne vérifie pas qui le tient : donnez-lui un code PIN, ou décochez la case.",
   };
-  const OTHERWISE = "La clé d’accès n’a pas pu être utilisée. Rechargez la page, puis recommencez.";
+  const OTHERWISE = "L’appareil n’a pas pu être utilisé. Rechargez la page, puis recommencez.";
 
   document.addEventListener("allauth.error", (event) => {
     event.preventDefault();

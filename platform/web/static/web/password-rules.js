@@ -2,19 +2,38 @@
 "use strict";
 
 (() => {
-  const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+  // As `core.french.fold`.
+  const fold = (text) =>
+    text
+      .toLowerCase()
+      .replaceAll("œ", "oe")
+      .replaceAll("æ", "ae")
+      .replaceAll("ß", "ss")
+      .replaceAll("ς", "σ")
+      .normalize("NFD")
+      .replace(/\p{M}/gu, "");
 
-  // The words that the form knows of the person: names, identifiant, what stands before the @ of an address.
-  function readNames(form) {
+  // As `accounts.password_validators.list_personal_words`, of what the form and its page know of the person.
+  function listWords(form, known) {
     const names = ["name", "first_name", "last_name", "username", "email"].map((name) => form.elements[name]?.value ?? "");
-    const words = names.flatMap((value) => fold(value.split("@")[0]).split(/[^a-z0-9]+/));
-    return words.filter((word) => word.length > 3);
+    const words = [...names, known].flatMap((value) => fold(value).match(/[\p{L}\p{Nl}\p{No}]+|\p{Nd}+/gu) ?? []);
+    const long = [...new Set(words)].filter((word) => [...word].length >= 3);
+    return long.sort((one, other) => [...other].length - [...one].length || (one < other ? -1 : 1));
+  }
+
+  // As `accounts.password_validators.is_mostly_personal`.
+  function isMostlyPersonal(password, words, minimum) {
+    const folded = fold(password);
+    const rest = words.reduce((left, word) => left.replaceAll(word, " "), folded);
+    return rest !== folded && (rest.match(/[\p{L}\p{N}]/gu) ?? []).length < minimum;
   }
 
   function isMet(rule, password, form) {
-    if (rule.dataset.rule === "length") return [...password].length >= Number(rule.dataset.min);
+    const minimum = Number(rule.dataset.min);
+    if (rule.dataset.rule === "length") return [...password].length >= minimum;
     if (rule.dataset.rule === "digits") return /\D/.test(password);
-    return password !== "" && !readNames(form).some((name) => fold(password).includes(name));
+    const words = listWords(form, rule.parentElement.dataset.words);
+    return password !== "" && !isMostlyPersonal(password, words, minimum);
   }
 
   function tick(form) {

@@ -46,13 +46,13 @@ document.addEventListener("htmx:sendError", () => {
 // Close <details> menus on Escape and on a click elsewhere.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
-  for (const menu of document.querySelectorAll("details.burger[open]")) {
+  for (const menu of document.querySelectorAll("details:is(.burger, .office-pages)[open]")) {
     menu.removeAttribute("open");
     menu.querySelector("summary").focus();
   }
 });
 document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll("details.burger[open]")) {
+  for (const menu of document.querySelectorAll("details:is(.burger, .office-pages)[open]")) {
     if (!menu.contains(event.target)) menu.removeAttribute("open");
   }
 });

@@ -4,6 +4,7 @@
 
 (() => {
   const EVERY = 20_000;
+  const still = window.matchMedia("(prefers-reduced-motion: reduce)");
   const boxes = (form) => [...form.elements].filter((one) => one.name === "enseignants");
 
   // « Tout cocher », and the number of ticked boxes on the button.
@@ -32,11 +33,18 @@
     count(form);
   });
 
-  // « Annuler » goes when it is too late; whoever had it in focus goes on from the message.
+  // « Annuler (10 s) » counts down, unless motion is unwelcome, and goes when it is too late; whoever had it in focus
+  // goes on from the message.
   function limitUndo() {
     for (const button of document.querySelectorAll("[data-undo]:not([data-timed])")) {
       button.dataset.timed = "";
+      const seconds = button.querySelector("[data-seconds]");
+      const end = Date.now() + Number(button.dataset.undo) * 1000;
+      const counting = setInterval(() => {
+        if (!still.matches) seconds.textContent = Math.max(0, Math.ceil((end - Date.now()) / 1000));
+      }, 1000);
       setTimeout(() => {
+        clearInterval(counting);
         const notice = button.closest("[data-notice]");
         if (button === document.activeElement) notice?.focus({ preventScroll: true });
         button.remove();

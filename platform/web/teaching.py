@@ -1,0 +1,26 @@
+"""Whether a user teaches a class: the menu has « Mes classes » then. Licences are above the frame, and answer it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpRequest
+
+    #: Returns whether a signed-in user teaches.
+    type TeachingCheck = Callable[[Any], bool]
+
+_checks: list[TeachingCheck] = []
+
+
+def register_check(check: TeachingCheck) -> None:
+    """Have a function asked whether a signed-in user teaches."""
+    _checks.append(check)
+
+
+def is_teaching(request: HttpRequest) -> bool:
+    """Return whether the user of the request teaches; False where nobody is signed in."""
+    user = getattr(request, "user", None)
+    return user is not None and user.is_authenticated and any(check(user) for check in _checks)

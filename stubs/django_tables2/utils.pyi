@@ -1,0 +1,3 @@
+class OrderBy(str):
+    @property
+    def bare(self) -> OrderBy: ...
