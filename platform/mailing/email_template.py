@@ -15,6 +15,12 @@ from mailing.kinds import RenderedEmail
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: What Pep's is, for readers who may never have heard of it.
+PRODUCT_SENTENCE = (
+    "Pep's est un site d'entraînement personnalisé, du CP au CM2 : on y prescrit à sa classe des exercices, des "
+    "parcours et des évaluations."
+)
+
 
 def format_salutation(first_name: str) -> str:
     """Return the salutation, with the first name if known."""

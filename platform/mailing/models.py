@@ -16,6 +16,7 @@ from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Coalesce, Now
 
 from core.querysets import LockableQuerySet
+from mailing import kinds
 from mailing.smtp_replies import PERHAPS_ACCEPTED, REPLY_SEPARATOR
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class Message(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} → {self.recipient}"
+        return f"{kinds.get_label(self.kind)}, à {self.recipient}"
 
     @property
     def explanation(self) -> str:

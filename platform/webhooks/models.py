@@ -24,6 +24,7 @@ class EventType(models.TextChoices):
     ALLOCATION_REDEEMED = "allocation.redeemed", "Clé activée"
     ALLOCATION_EXHAUSTED = "allocation.exhausted", "Licences toutes utilisées"
     ALLOCATION_REVOKED = "allocation.revoked", "Attribution reprise"
+    ALLOCATION_RESTORED = "allocation.restored", "Reprise annulée"
     SEAT_HELD = "seat.held", "Licence utilisée"
     SEAT_RELEASED = "seat.released", "Licence libérée"
     MESSAGE_BOUNCED = "message.bounced", "E-mail en échec"

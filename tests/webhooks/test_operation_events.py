@@ -60,7 +60,7 @@ def run_portal_jobs():
     ProcrastinateJob.objects.filter(task_name="pools.note_key_event").delete()
 
 
-def test_allocating_growing_reducing_and_revoking_emit_events(listening, pool):
+def test_allocating_growing_reducing_revoking_and_undoing_emit_events(listening, pool):
     school = SchoolFactory()
     allocation = allocate_units(pool, school, units=3)
     same = {"allocation": allocation.pk, "pool": pool.pk, "uai": school.uai}
@@ -74,6 +74,9 @@ def test_allocating_growing_reducing_and_revoking_emit_events(listening, pool):
     assert emitted_events() == [("allocation.revoked", subject, same | {"units": 1})]
     pools.revoke(allocation_id=allocation.pk, by=None, at=TERM)
     assert emitted_events() == []
+    for _ in range(2):
+        pools.restore(allocation_id=allocation.pk, by=None, at=TERM)
+    assert emitted_events() == [("allocation.restored", subject, same | {"units": 1})]
 
 
 def test_a_refused_operation_emits_nothing(listening, pool):

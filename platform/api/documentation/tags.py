@@ -7,8 +7,8 @@ _DESCRIPTIONS = {
     "établissement s'y retrouve par son UAI.",
     "Périmètre": "Les écoles dont votre collectivité répond, avec le contact à qui écrire. Tenez-en la liste d'après "
     "la vôtre, par UAI.",
-    "Lots": "Les licences que votre collectivité a achetées, lot par lot, et où est chacune : libre, envoyée, "
-    "activée, tenue par un enseignant.",
+    "Lots": "Les licences que votre collectivité a achetées, lot par lot, et où est chacune : libre, non "
+    "activée, activée, utilisée par un enseignant.",
     "Attributions": "Ce que chaque école a reçu. Une attribution fait une clé, envoyée par e-mail ; jusqu'à 10 000 "
     "attributions se font en une requête.",
     "Tableaux": "Donner d'après un tableau : déposé, lu, vérifié, appliqué, défait, comme au bureau.",
