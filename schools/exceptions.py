@@ -1,4 +1,4 @@
-"""Errors of the directory's synchronisation: a stable code, and the French sentence shown to the user."""
+"""Errors of reading the directory and outlines: a stable code, and the French sentence shown to the user."""
 
 from __future__ import annotations
 
@@ -19,3 +19,9 @@ class TooManyClosures(DirectoryRefused):
     """A full file would close so many schools that confirmation is required."""
 
     code = "too_many_closures"
+
+
+class OutlinesRefused(Exception):
+    """The file holds no outline that can be read. Nothing was written."""
+
+    code = "outlines_rejected"

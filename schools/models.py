@@ -1,4 +1,4 @@
-"""The national directory of schools, and the affiliations of users.
+"""The national directory of schools, the affiliations of users, and outlines of territories.
 
 `School` is written only by the directory's synchronisation, and never deleted: a school that disappears is closed.
 """
@@ -172,6 +172,44 @@ class DirectorySync(models.Model):
 
     def __str__(self) -> str:
         return f"{self.file_name}, {timezone.localtime(self.at):%d/%m/%Y à %H:%M}"
+
+
+class TerritoryLevel(models.TextChoices):
+    COMMUNE = "commune", "Commune"
+    EPCI = "epci", "Intercommunalité (EPCI)"
+    DEPARTEMENT = "departement", "Département"
+    REGION = "region", "Région"
+
+
+class TerritoryOutline(models.Model):
+    """The outline of a commune, an intercommunality, a département or a region, for maps. Written by `outlines`."""
+
+    level = models.CharField("niveau", max_length=12, choices=TerritoryLevel)
+    # INSEE's code; of an intercommunality its SIREN.
+    code = models.CharField("code", max_length=9)
+    # Empty where the file does not say.
+    siren = models.CharField("SIREN", max_length=9, blank=True)
+    name = models.CharField("nom", max_length=120)
+    # Borders, of islands and holes alike: lists of closed lists of longitude and latitude.
+    rings = models.JSONField()
+    # Named below maps, as the licences of open data ask.
+    source = models.CharField("source", max_length=120)
+    loaded_at = models.DateTimeField("chargé le")
+
+    class Meta:
+        verbose_name = "contour"
+        indexes: ClassVar = [
+            models.Index(name="territory_outline_siren", fields=["siren"], condition=~Q(siren="")),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="territory_outline_once", fields=["level", "code"]),
+            models.CheckConstraint(
+                name="territory_outline_siren_has_nine_digits", condition=Q(siren="") | Q(siren__regex=r"^[0-9]{9}$")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.code})"
 
 
 class Verification(models.TextChoices):

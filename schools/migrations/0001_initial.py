@@ -33,6 +33,48 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="TerritoryOutline",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "level",
+                    models.CharField(
+                        choices=[
+                            ("commune", "Commune"),
+                            ("epci", "Intercommunalité (EPCI)"),
+                            ("departement", "Département"),
+                            ("region", "Région"),
+                        ],
+                        max_length=12,
+                        verbose_name="niveau",
+                    ),
+                ),
+                ("code", models.CharField(max_length=9, verbose_name="code")),
+                ("siren", models.CharField(blank=True, max_length=9, verbose_name="SIREN")),
+                ("name", models.CharField(max_length=120, verbose_name="nom")),
+                ("rings", models.JSONField()),
+                ("source", models.CharField(max_length=120, verbose_name="source")),
+                ("loaded_at", models.DateTimeField(verbose_name="chargé le")),
+            ],
+            options={
+                "verbose_name": "contour",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("siren", ""), _negated=True),
+                        fields=["siren"],
+                        name="territory_outline_siren",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("level", "code"), name="territory_outline_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("siren", ""), ("siren__regex", "^[0-9]{9}$"), _connector="OR"),
+                        name="territory_outline_siren_has_nine_digits",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="School",
             fields=[
                 ("uai", models.CharField(max_length=8, primary_key=True, serialize=False, verbose_name="UAI")),

@@ -1,0 +1,55 @@
+"""`manage.py load_outlines FILE`: load the outlines of territories from a GeoJSON file of open data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from core.formatting import pluralize
+from schools.exceptions import OutlinesRefused
+from schools.models import TerritoryLevel
+from schools.outlines.operations import load_outlines
+
+if TYPE_CHECKING:
+    from django.core.management.base import CommandParser
+
+#: Features that are named one by one.
+_MAX_LINES = 20
+
+
+class Command(BaseCommand):
+    help = (
+        "Charge les contours des communes, intercommunalités, départements ou régions d'un fichier GeoJSON (IGN,"
+        " Etalab, geo.api.gouv.fr), compressé ou non. Un contour déjà chargé est remplacé."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the file and the options."""
+        parser.add_argument(
+            "file", type=Path, metavar="FICHIER", help="le fichier de contours, .geojson ou .geojson.gz"
+        )
+        parser.add_argument(
+            "--source", default="IGN, ADMIN EXPRESS", help="la source à nommer sous les cartes (%(default)s)"
+        )
+        parser.add_argument(
+            "--level", default="", choices=TerritoryLevel.values, help="le niveau, si le fichier ne le dit pas"
+        )
+
+    def handle(self, *, file: Path, source: str, level: str, **_options: Any) -> None:
+        """Load and print what was loaded; a refusal changes nothing and exits with status 2."""
+        try:
+            report = load_outlines(path=file, source=source, level=level, at=timezone.now())
+        except OutlinesRefused as refusal:
+            raise CommandError(str(refusal), returncode=2) from refusal
+        for kind, count in report.loaded.items():
+            self.stdout.write(f"{kind.label} : {pluralize(count, 'contour chargé', 'contours chargés')}.")
+        if not report.refused:
+            return
+        self.stdout.write(f"{pluralize(len(report.refused), 'objet refusé', 'objets refusés')} :")
+        for feature in report.refused[:_MAX_LINES]:
+            self.stdout.write(f"  objet {feature.number} : {feature.reason}")
+        if len(report.refused) > _MAX_LINES:
+            self.stdout.write(f"  … et {len(report.refused) - _MAX_LINES} de plus.")

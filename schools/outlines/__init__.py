@@ -1,0 +1,1 @@
+"""Outlines of communes, intercommunalities, départements and regions, from files of open data."""
