@@ -2,6 +2,8 @@ from typing import ClassVar
 
 from django.apps import AppConfig
 
+from web import teaching
+
 
 class EntitlementsConfig(AppConfig):
     name = "licensing.entitlements"
@@ -11,5 +13,7 @@ class EntitlementsConfig(AppConfig):
     secret_columns: ClassVar = {"entitlements_activationkey": ["sealed_code"]}
 
     def ready(self) -> None:
-        """Register the renderers of the e-mails with the outbox."""
-        from licensing.entitlements import emails  # noqa: F401, PLC0415 - needs the models
+        """Register the renderers of the e-mails with the outbox, and who has « Mes classes » in the menu."""
+        from licensing.entitlements import emails, queries  # noqa: F401, PLC0415 - needs the models
+
+        teaching.register_check(queries.is_teacher)

@@ -17,9 +17,15 @@ from core.urls import portal_url
 from licensing.entitlements import notifications
 from licensing.entitlements.models import Seat
 from licensing.entitlements.queries import may_see_teachers_of
-from licensing.entitlements.wording import describe_account, describe_start, format_until, name_with_commune
+from licensing.entitlements.wording import (
+    describe_account,
+    describe_start,
+    describe_use,
+    format_until,
+    name_with_commune,
+)
 from mailing import kinds
-from mailing.email_template import format_salutation, render_email
+from mailing.email_template import PRODUCT_SENTENCE, format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
 from schools.models import Affiliation
 
@@ -43,12 +49,13 @@ def render_assigned(message: Message) -> RenderedEmail:
         subject=f"Votre licence Pep's est utilisable {start}" if start else "Votre licence Pep's est active",
         paragraphs=[
             (
-                f"Votre chef d'établissement vous a attribué une licence « {entitlement.product} » pour votre classe "
+                "Votre chef d'établissement vous a attribué une licence Pep's pour votre classe "
                 f"({describe_account(seat.subscription)})."
             ),
+            PRODUCT_SENTENCE,
             (
-                f"Elle est {'utilisable' if start else 'active dès maintenant,'} {format_until(entitlement, today)} :"
-                " vous n'avez rien à saisir."
+                f"Votre licence est {'utilisable' if start else 'active dès maintenant,'}"
+                f" {format_until(entitlement, today)} : vous n'avez rien à saisir."
             ),
             *([] if start else ["Il vous reste à ouvrir votre classe, et à imprimer les cartes de vos élèves."]),
         ],
@@ -110,7 +117,7 @@ def render_claimed(message: Message) -> RenderedEmail:
     held = subscription.seats.held().count()
     return render_email(
         greeting=_greeting(message),
-        subject=f"Une clé de votre établissement a été saisie : {held}/{subscription.size}",
+        subject=f"Une clé de votre établissement a été saisie : {describe_use(held, subscription.size)}",
         paragraphs=[
             (
                 f"{teacher_name} a saisi la clé de votre abonnement « {subscription.key.entitlement.product} » et"
@@ -151,10 +158,10 @@ def render_moved(message: Message) -> RenderedEmail:
 def render_left(message: Message) -> RenderedEmail:
     """Tell a principal that a seat is free again because its holder deleted their account."""
     subscription = _SEATS.get(pk=message.context["seat"]).subscription
-    held = subscription.seats.held().count()
+    in_use = describe_use(subscription.seats.held().count(), subscription.size)
     return render_email(
         greeting=_greeting(message),
-        subject=f"Une licence de votre établissement est de nouveau disponible : {held}/{subscription.size}",
+        subject=f"Une licence de votre établissement est de nouveau disponible : {in_use}",
         paragraphs=[
             (
                 f"Une personne qui détenait une licence de votre abonnement « {subscription.key.entitlement.product} » "

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from accounts.models import Profile, User
 from core.calendar import date_in_paris
+from core.french import collectivity_forms
 from licensing.catalogue.pricing import PUPILS_PER_CLASS
 from licensing.entitlements import code_sealing
 from licensing.entitlements.models import Seat, SeatMode, Subscription, available_on
-from licensing.entitlements.queries import administered_by, unseal_key
+from licensing.entitlements.queries import administered_by, ends_in_school_year, get_school_year, unseal_key
 from licensing.entitlements.wording import (
     countdown,
     describe_account,
@@ -24,13 +24,15 @@ from licensing.entitlements.wording import (
 )
 
 if TYPE_CHECKING:
+    import datetime
+
     from django.db.models import QuerySet
 
     from licensing.entitlements.models import ActivationKey, Entitlement
     from schools.models import Affiliation, School
 
-#: Of a school year: its licences end on 31 August.
-_LAST_MONTH_OF_YEAR = 8
+#: Who holds a seat, and the class opened with it, which the app above keeps.
+_USE_OF_SEAT = ("holder", "classroom")
 
 
 @dataclass
@@ -68,9 +70,21 @@ class SubscriptionCard:
 
     @property
     def giver(self) -> str:
-        """Who bought it, in French."""
-        collectivity = self.subscription.key.entitlement.collectivity
-        return f"Attribuée par {collectivity.name}" if collectivity else "Achetée en boutique"
+        """Who bought or ordered it, in French."""
+        if collectivity := self.subscription.key.entitlement.collectivity:
+            return f"Attribuée par {collectivity_forms(collectivity.name).the}"
+        return "Commandée en boutique" if self.temporary else "Achetée en boutique"
+
+    @property
+    def is_given(self) -> bool:
+        """Whether a collectivity gave it."""
+        return self.subscription.key.entitlement.collectivity is not None
+
+    @property
+    def since(self) -> datetime.date:
+        """The day a collectivity gave its key, or the day it was bought; in Europe/Paris."""
+        key = self.subscription.key
+        return date_in_paris(key.issued_at) if self.is_given else key.entitlement.bought_on
 
     @property
     def remarks(self) -> str:
@@ -96,8 +110,7 @@ class SubscriptionCard:
     @property
     def school_year(self) -> int:
         """The year in which the school year of its licences ends, in August."""
-        last_day = self.subscription.key.entitlement.last_day
-        return last_day.year + (last_day.month > _LAST_MONTH_OF_YEAR)
+        return get_school_year(self.subscription.key.entitlement.last_day)
 
 
 @dataclass
@@ -109,6 +122,8 @@ class PrincipalOverview:
     cards: list[SubscriptionCard]
     # The held seats of the cards.
     seats: list[Seat]
+    # Whether the principal holds a seat, of any school.
+    teaches: bool
 
     @property
     def verified(self) -> bool:
@@ -131,16 +146,48 @@ def of_principal(user: User, *, at: datetime.datetime, school: str = "") -> Prin
         iter(affiliations), None
     )
     cards = {card.subscription.pk: card for card in _build_cards(user, affiliation, at)}
-    in_use = Seat.objects.filter(Q(holder__isnull=False) | Q(reserved_at__isnull=False), subscription__in=cards)
-    seats = []
-    for seat in in_use.select_related("holder"):
-        card = cards[seat.subscription_id]
+    in_use = Q(holder__isnull=False) | Q(reserved_at__isnull=False)
+    seats, teaches = [], False
+    # The user's own of other schools too: the menu of the page asks for them.
+    for seat in Seat.objects.filter(in_use & Q(subscription__in=cards) | Q(holder=user)).select_related(*_USE_OF_SEAT):
+        teaches = teaches or seat.holder_id == user.pk
+        card = cards.get(seat.subscription_id)
+        if card is None:
+            continue
         if seat.reserved_at is not None:
             card.reserved += 1
         else:
             card.taken += 1
             seats.append(seat)
-    return PrincipalOverview(affiliation, affiliations, list(cards.values()), seats)
+    return PrincipalOverview(affiliation, affiliations, list(cards.values()), seats, teaches)
+
+
+def has_class(seat: Seat) -> bool:
+    """Whether a class was opened with the seat; no query for a seat of `of_principal` or `of_teacher`."""
+    return hasattr(seat, "classroom")
+
+
+def count_free_licences(user: User, *, ends_on: datetime.date, at: datetime.datetime) -> dict[str | None, int]:
+    """Return how many licences a principal can give now, by UAI of their school; None for a school typed by hand.
+
+    Of the school year that ends on `ends_on`: the others spare no purchase of that year.
+    """
+    free = Seat.objects.free().filter(_administered_in_year(user, ends_on, at))
+    return dict(free.values_list("subscription__school").annotate(count=Count("pk")).order_by())
+
+
+def has_licences(user: User, *, ends_on: datetime.date, at: datetime.datetime) -> bool:
+    """Return whether a principal's schools have licences of the school year that ends on `ends_on`."""
+    return Seat.objects.filter(_administered_in_year(user, ends_on, at)).exists()
+
+
+def _administered_in_year(user: User, ends_on: datetime.date, at: datetime.datetime) -> Q:
+    """Return the condition of an available seat that the user administers, of the school year that ends that day."""
+    return available_on(date_in_paris(at), "subscription__key__entitlement") & Q(
+        subscription__in=Subscription.objects.filter(administered_by(user)),
+        subscription__key__entitlement__last_day__gt=ends_on.replace(year=ends_on.year - 1),
+        subscription__key__entitlement__last_day__lte=ends_on,
+    )
 
 
 def list_teachers(school: School | None) -> QuerySet[User]:
@@ -161,9 +208,8 @@ def find_served_elsewhere(
     """
     others = Seat.objects.filter(
         available_on(date_in_paris(at), "subscription__key__entitlement"),
+        ends_in_school_year(school_year, "subscription__key__entitlement"),
         holder__in=teachers,
-        subscription__key__entitlement__last_day__gt=datetime.date(school_year - 1, _LAST_MONTH_OF_YEAR, 31),
-        subscription__key__entitlement__last_day__lte=datetime.date(school_year, _LAST_MONTH_OF_YEAR, 31),
     ).exclude(subscription__in=[card.subscription for card in cards])
     return {holder for holder in others.values_list("holder", flat=True) if holder is not None}
 
@@ -239,6 +285,12 @@ class TeacherLicence:
     # Time left in the provisional period; empty where the rights are firm.
     countdown: str
 
+    # The day it was bought or, if a principal or a key gave it, received; in Europe/Paris.
+    since: datetime.date
+    # Whether the teacher bought it.
+    is_bought: bool
+    has_class: bool
+
     @property
     def opens_class(self) -> bool:
         """Whether it opens a class now."""
@@ -254,6 +306,7 @@ def of_teacher(user: User, *, at: datetime.datetime) -> list[TeacherLicence]:
             "subscription__school",
             "subscription__principal",
             "subscription__key__entitlement__product",
+            "classroom",
         )
         .order_by("-subscription__key__entitlement__last_day", "held_since")
     )
@@ -271,6 +324,15 @@ def of_teacher(user: User, *, at: datetime.datetime) -> list[TeacherLicence]:
                 begins_on=_get_start_to_come(entitlement, day),
                 validity=format_validity(entitlement, day),
                 countdown=countdown(entitlement.temporary_until, day) if entitlement.temporary_until else "",
+                since=_get_day_received(seat),
+                is_bought=seat.mode == SeatMode.BOUGHT,
+                has_class=has_class(seat),
             )
         )
     return licences
+
+
+def _get_day_received(seat: Seat) -> datetime.date:
+    if seat.mode == SeatMode.BOUGHT or seat.held_since is None:
+        return seat.subscription.key.entitlement.bought_on
+    return date_in_paris(seat.held_since)

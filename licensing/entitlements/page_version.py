@@ -31,6 +31,7 @@ def compute_version(user: User, *, school: str, at: datetime.datetime) -> str:
     else:
         subscriptions = Subscription.objects.filter(seats__holder=user)
         events = SeatEvent.objects.filter(teacher=user)
+    opened = Seat.objects.filter(subscription__in=subscriptions.values("pk"), classroom__isnull=False)
     reserved = Seat.objects.reserved().filter(subscription__in=subscriptions.values("pk"))
     affiliations = Affiliation.objects.filter(user=user)
     colleagues = Affiliation.objects.filter(school__in=affiliations.filter(verified_at__isnull=False).values("school"))
@@ -45,6 +46,7 @@ def compute_version(user: User, *, school: str, at: datetime.datetime) -> str:
         _aggregate(subscriptions, Count("key__entitlement__provisional_until")),
         _aggregate(subscriptions, Max("key__entitlement__unpaid_until")),
         _aggregate(subscriptions, Count("key__entitlement__unpaid_until")),
+        _aggregate(opened, Count("pk")),
         _aggregate(reserved, Count("pk")),
         _aggregate(reserved, Max("reserved_at")),
         _aggregate(affiliations, Max("verified_at")),

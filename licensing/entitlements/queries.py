@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING
 
 from django.db.models import Q
 from django.views.decorators.debug import sensitive_variables
 
-from licensing.entitlements import code_sealing, keys
-from licensing.entitlements.models import ActivationKey, Subscription
+from accounts.models import Profile
+from licensing.entitlements import code_sealing, key_corrections, keys
+from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from schools.models import Affiliation
 
 if TYPE_CHECKING:
     from accounts.models import User
+    from licensing.entitlements.models import SubscriptionQuerySet
+
+#: Of a school year: its licences end on 31 August.
+_LAST_MONTH_OF_YEAR = 8
+
+
+def is_teacher(user: User) -> bool:
+    """Whether classes are the user's business: a teacher's account, or a principal who holds a seat. At most one query.
+
+    Administrators and agents hold none.
+    """
+    if user.profile == Profile.PRINCIPAL:
+        return Seat.objects.filter(holder=user).exists()
+    return user.profile == Profile.TEACHER
 
 
 def unseal_key(key: ActivationKey) -> str:
@@ -26,6 +42,14 @@ def unseal_key(key: ActivationKey) -> str:
 def find_key(text: str) -> ActivationKey | None:
     """Return the key of a typed or pasted code, or None. For the operator's search. Raises `keys.InvalidKey`."""
     return ActivationKey.objects.filter(sealed_code__in=code_sealing.seal_under_all_keys(keys.parse(text))).first()
+
+
+@sensitive_variables("text")
+def find_keys_like(text: str) -> list[ActivationKey]:
+    """Return the keys that are one slip away from a mistyped one. For the operator's search; one query at most."""
+    codes = key_corrections.list_corrections(text)
+    sealed = [each for code in codes for each in code_sealing.seal_under_all_keys(code)]
+    return list(ActivationKey.objects.filter(sealed_code__in=sealed).order_by("pk")) if sealed else []
 
 
 @sensitive_variables("symbols")
@@ -55,6 +79,30 @@ def administered_by(user: User) -> Q:
     led = Subscription.objects.filter(school__in=affiliations.filter(verified_at__isnull=False).values("school"))
     # A union, so that each branch uses its index: an OR would scan every subscription.
     return Q(pk__in=own.values("pk").union(led.values("pk")))
+
+
+def serving_same_classes(subscription: Subscription, day: datetime.date) -> SubscriptionQuerySet:
+    """Return the subscriptions of the school whose licences serve the same school year, this one included.
+
+    Those that are suspended are left out: who holds a licence of them may be given another.
+    """
+    last_day = subscription.key.entitlement.last_day
+    return (
+        Subscription.objects.available_on(day)
+        .filter(school=subscription.school_id, school__isnull=False)
+        .filter(ends_in_school_year(get_school_year(last_day), "key__entitlement"))
+    )
+
+
+def get_school_year(last_day: datetime.date) -> int:
+    """Return the year in which the school year of licences ends, in August."""
+    return last_day.year + (last_day.month > _LAST_MONTH_OF_YEAR)
+
+
+def ends_in_school_year(school_year: int, entitlement: str) -> Q:
+    """Return the condition that the last day of an entitlement, at that path, is in a school year."""
+    before, last = (datetime.date(year, _LAST_MONTH_OF_YEAR, 31) for year in (school_year - 1, school_year))
+    return Q((f"{entitlement}__last_day__gt", before), (f"{entitlement}__last_day__lte", last))
 
 
 def may_see_teachers_of(user: User, subscription: Subscription) -> bool:

@@ -97,16 +97,22 @@ def take_free_seat(subscription: Subscription, teacher: User, at: datetime.datet
             "La direction de votre établissement vous a retiré cette licence : la clé ne peut pas être saisie à "
             "nouveau. Voyez avec elle si elle souhaite vous l'attribuer."
         )
-    free = subscription.seats.free().by_assignment_priority()
-    seat = free.select_for_update(skip_locked=True).first()
-    if seat is None:  # all taken, or one is locked by a holder who may yet roll back: wait for it before refusing
-        seat = free.select_for_update().first()
+    seat = lock_free_seat(subscription)
     if seat is None:
         raise NoSeatLeft(
             f"{no_seat_left_message(subscription)} Demandez à votre chef d'établissement d'en libérer une."
         )
     assign_seats([seat], [teacher], SeatMode.MANUAL, by=teacher, at=at, message=served)
     seat.subscription = subscription
+    return seat
+
+
+def lock_free_seat(subscription: Subscription) -> Seat | None:
+    """Lock a free seat and return it; None where none is left."""
+    free = subscription.seats.free().by_assignment_priority()
+    seat = free.select_for_update(skip_locked=True).first()
+    if seat is None:  # all taken, or one is locked by a holder who may yet roll back: wait for it before refusing
+        seat = free.select_for_update().first()
     return seat
 
 

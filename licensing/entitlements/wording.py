@@ -47,15 +47,12 @@ def describe_start(entitlement: Entitlement, day: datetime.date) -> str:
 
 def format_validity(entitlement: Entitlement, day: datetime.date) -> str:
     """Return the last day as a short date; while the order is unpaid, also the current deadline."""
-    temporary = entitlement.temporary_until
-    if temporary is None or entitlement.over_on(day):
-        return format_short_date(entitlement.last_day)
-    if entitlement.status_on(day) is EntitlementStatus.OVERDUE:
-        return f"{format_short_date(entitlement.last_day)}, sous réserve du règlement"
-    return (
-        f"{format_short_date(temporary)} (droits temporaires), puis {format_short_date(entitlement.last_day)} dès"
-        " règlement"
-    )
+    full = format_short_date(entitlement.last_day)
+    if entitlement.temporary_until is None or entitlement.over_on(day):
+        return full
+    if entitlement.provisional_until is None:
+        return f"{full}, sous réserve du règlement"
+    return f"{format_short_date(entitlement.provisional_until)} (droits temporaires), puis {full} dès règlement"
 
 
 def format_until(entitlement: Entitlement, day: datetime.date) -> str:
@@ -68,27 +65,51 @@ def format_until(entitlement: Entitlement, day: datetime.date) -> str:
 
 
 def _format_until_end(entitlement: Entitlement, day: datetime.date) -> str:
-    temporary, full = entitlement.temporary_until, f"jusqu'au {format_long_date(entitlement.last_day)} inclus"
-    if temporary is None:
+    full = f"jusqu'au {format_long_date(entitlement.last_day)} inclus"
+    if entitlement.temporary_until is None or entitlement.over_on(day):
         return full
-    if entitlement.status_on(day) is EntitlementStatus.OVERDUE:
+    if entitlement.provisional_until is None:
+        # The purchase order was received: no right ends by itself.
         return f"{full}, sous réserve du règlement de la commande"
     return (
-        f"jusqu'au {format_long_date(temporary)} inclus (droits temporaires), puis {full} dès que la commande sera"
-        " réglée"
+        f"jusqu'au {format_long_date(entitlement.provisional_until)} inclus (droits temporaires), puis {full} dès que"
+        " la commande sera réglée"
     )
 
 
-def status_text(entitlement: Entitlement, day: datetime.date) -> str:
+def describe_review(*, suspended: bool) -> str:
+    """Return the state, for a badge, of an order whose signed purchase order is being checked, and of its licences."""
+    return f"{'Droits suspendus, b' if suspended else 'B'}on de commande reçu, en cours de vérification"
+
+
+def status_text(entitlement: Entitlement, day: datetime.date, *, under_review: bool = False) -> str:
     """Describe what is awaited, and by when: the first day, and a payment; empty where firm rights have begun.
 
-    For whoever allocates or administers the licences: it never names the payer.
+    `under_review`: the signed purchase order is being checked, and no countdown runs. For whoever allocates or
+    administers the licences: it never names the payer.
     """
-    awaited = _describe_awaited(entitlement, day)
+    awaited = (_describe_checked(entitlement, day) if under_review else "") or _describe_awaited(entitlement, day)
     if entitlement.begun_on(day) or entitlement.over_on(day):
         return awaited
     start = f"Licences utilisables en classe {describe_start(entitlement, day)}"
     return f"{start}. {awaited}" if awaited else f"{start}, jusqu'au {format_long_date(entitlement.last_day)} inclus."
+
+
+def _describe_checked(entitlement: Entitlement, day: datetime.date) -> str:
+    """Return what is awaited while the signed purchase order is being checked; empty where it changes nothing."""
+    status = entitlement.status_on(day)
+    if status is EntitlementStatus.LAPSED and entitlement.provisional_until is not None:
+        return (
+            f"Les droits temporaires ont pris fin le {format_long_date(entitlement.provisional_until)} ; votre bon de"
+            " commande signé est en cours de vérification : tout reprendra de soi-même dès qu'il sera accepté."
+        )
+    if status in (EntitlementStatus.UNPAID, EntitlementStatus.OVERDUE) and entitlement.unpaid_until is not None:
+        return (
+            "Droits temporaires : le compte à rebours, qui allait jusqu'au"
+            f" {format_long_date(entitlement.unpaid_until)}, est arrêté le temps que nous vérifiions votre bon de"
+            f" commande. Puis jusqu'au {format_long_date(entitlement.last_day)} inclus dès règlement."
+        )
+    return ""
 
 
 def _describe_awaited(entitlement: Entitlement, day: datetime.date) -> str:
@@ -138,3 +159,8 @@ def describe_account(subscription: Subscription) -> str:
         return "Achat personnel"
     typed = subscription.principal.affiliations.first()
     return str(typed) if typed is not None else str(subscription.principal)
+
+
+def describe_use(held: int, size: int) -> str:
+    """Return how many of a subscription's licences are held: « 2 licences sur 4 en usage »."""
+    return f"{formatting.pluralize(held, 'licence')} sur {formatting.number(size)} en usage"

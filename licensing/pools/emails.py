@@ -6,43 +6,42 @@ lead to the portal; no attachment, no tracking.
 
 from __future__ import annotations
 
-import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from accounts.models import User
-from collectivities.models import AuditEntry
+from collectivities import logos
 from collectivities.office_contact import describe_contact, get_office_contact
 from collectivities.queries import get_office_settings
 from core import formatting
 from core.calendar import date_in_paris
 from core.french import school_forms
-from core.tenant_connection import connection
 from core.urls import portal_url
+from licensing.catalogue.operations import get_last_day, get_product_summary
 from licensing.entitlements import mailbox_proof
-from licensing.entitlements.models import EntitlementStatus
+from licensing.entitlements.models import Entitlement, EntitlementStatus
 from licensing.entitlements.queries import unseal_key
-from licensing.entitlements.wording import describe_start, format_until
-from licensing.pools.models import REVEALED_ACTION, Allocation, MessageKind
+from licensing.entitlements.wording import describe_start, format_long_date
+from licensing.pools.models import Allocation, MessageKind, Pool
 from licensing.pools.wording import describe_hold
-from mailing.email_template import render_email as render_message
+from mailing.email_template import PRODUCT_SENTENCE
 from mailing.kinds import NoLongerDue, OnHold, RenderedEmail
+from mailing.models import Message
+from schools.models import School
 from schools.wording import format_school_name
-from tenants.models import Collectivity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from collectivities.models import OfficeSettings
     from collectivities.office_contact import OfficeContact
-    from mailing.models import Message
+    from tenants.models import Collectivity
 
 #: Shown instead of the key in previews.
 _MASKED = "••••-••••-••••"
+_SAMPLE_UAI, _SAMPLE_UNITS = "0000000X", 5
 _ONE_LICENCE = "1 licence = 1 classe = 1 enseignant et 30 comptes élèves."
 
 
@@ -62,10 +61,11 @@ class KeyEmail:
 
 
 def build_renderer(messages: Sequence[Message]) -> Callable[[Message], RenderedEmail]:
-    """Load the allocations of all these messages in two queries, and return a function that renders each."""
+    """Load what all these messages say in three queries, and return a function that renders each."""
     allocations = _load_allocations(messages)
     presentation = get_office_settings()
     contact = get_office_contact(presentation)
+    summary = get_product_summary()
 
     def render_one(message: Message) -> RenderedEmail:
         allocation = allocations.get(message.topic_id or 0)
@@ -77,7 +77,7 @@ def build_renderer(messages: Sequence[Message]) -> Callable[[Message], RenderedE
         proof = (
             mailbox_proof.sign(allocation.key, message.recipient) if message.recipient == allocation.recipient else ""
         )
-        return _render(message, allocation, presentation, contact, key, proof=proof)
+        return _render(message, allocation, presentation, contact, key, summary=summary, proof=proof)
 
     return render_one
 
@@ -88,8 +88,8 @@ def render(message: Message) -> RenderedEmail:
 
 
 def preview(message: Message) -> RenderedEmail:
-    """Render the message with its key masked, whether still due or not."""
-    return _render_with(message, lambda allocation: f"{allocation.key.prefix}-{_MASKED}")
+    """Render the message with its key masked and its logo within, whether still due or not."""
+    return _render_with(message, lambda allocation: f"{allocation.key.prefix}-{_MASKED}", with_logo_inside=True)
 
 
 def render_with_key(message: Message) -> RenderedEmail:
@@ -100,6 +100,8 @@ def render_with_key(message: Message) -> RenderedEmail:
 def check_due(message: Message, allocation: Allocation) -> None:
     """Raise `NoLongerDue` where the content of the message is outdated, `OnHold` while the pool is suspended."""
     if message.kind == MessageKind.REVOKED:
+        if allocation.revoked_at is None:
+            raise NoLongerDue("La reprise a été annulée avant l'envoi.")
         return
     if allocation.revoked_at is not None:
         raise NoLongerDue("L'attribution a été reprise avant l'envoi.")
@@ -123,10 +125,36 @@ def _load_allocations(messages: Sequence[Message]) -> dict[int, Allocation]:
     return related.in_bulk([message.topic_id for message in messages if message.topic_id is not None])
 
 
-def _render_with(message: Message, key_of: Callable[[Allocation], str]) -> RenderedEmail:
+def render_sample(
+    collectivity: Collectivity, presentation: OfficeSettings, entitlement: Entitlement | None
+) -> RenderedEmail:
+    """Render the e-mail of a key that is none, to a school that is none, as `presentation` makes it look.
+
+    `entitlement`: of the pool whose dates it has; None for those of licences bought today.
+    """
+    now = timezone.now()
+    today = date_in_paris(now)
+    if entitlement is None:
+        entitlement = Entitlement(first_day=today, last_day=get_last_day(today))
+    entitlement.collectivity = collectivity
+    school = School(uai=_SAMPLE_UAI, name="École Jean Exemple", commune="Votre commune")
+    pool = Pool(entitlement=entitlement)
+    allocation = Allocation(pool=pool, school=school, units=_SAMPLE_UNITS, created_at=now)
+    logo = logos.build_data_url(bytes(presentation.logo)) if presentation.logo else ""
+    contact, summary = get_office_contact(presentation), get_product_summary()
+    key = f"{collectivity.key_prefix}-{_MASKED}"
+    message = Message(kind=MessageKind.KEY, context={})
+    return _render(message, allocation, presentation, contact, key, summary=summary, logo=logo)
+
+
+def _render_with(
+    message: Message, key_of: Callable[[Allocation], str], *, with_logo_inside: bool = False
+) -> RenderedEmail:
     allocation = _load_allocations([message])[message.topic_id or 0]
     presentation = get_office_settings()
-    return _render(message, allocation, presentation, get_office_contact(presentation), key_of(allocation))
+    contact, summary = get_office_contact(presentation), get_product_summary()
+    logo = logos.build_data_url(bytes(presentation.logo)) if with_logo_inside and presentation.logo else ""
+    return _render(message, allocation, presentation, contact, key_of(allocation), summary=summary, logo=logo)
 
 
 def _render(
@@ -136,9 +164,15 @@ def _render(
     contact: OfficeContact,
     key: str,
     *,
+    summary: str,
     proof: str = "",
+    logo: str = "",
 ) -> RenderedEmail:
-    """Render the message. `proof`: the token that lets its link prove the mailbox; empty in previews."""
+    """Render the message.
+
+    `summary`: what pupils do with the product; `proof`: the token that lets its link prove the mailbox, empty in
+    previews; `logo`: an address of the logo other than the public one.
+    """
     giver = _giver(allocation)
     # In the fragment, which reaches no server log and no referrer.
     link = portal_url(f"/cle/#cle={key}{f'&jeton={proof}' if proof else ''}")
@@ -152,12 +186,18 @@ def _render(
         email = _build_grown(allocation, giver, int(message.context["added"]))
     else:
         email = _build_with_key(allocation, giver, key, link, grown=bool(message.context.get("added")))
+    if presentation.letter_note and message.kind not in (MessageKind.REDUCED, MessageKind.REVOKED):
+        gift, *rest = email.introduction
+        email = replace(email, introduction=(gift, f"{giver} ajoute : « {presentation.letter_note} »", *rest))
+    if summary and email.key:
+        # Whoever opens a key may not know what it is for.
+        email = replace(email, notes=(formatting.end_sentence(summary), *email.notes))
     context = {
         "subject": email.subject,
         "email": email,
         "giver": giver,
         # The same URL for all recipients: it cannot be used for tracking.
-        "logo": _logo(allocation, presentation),
+        "logo": logo or _logo(allocation, presentation),
         "contact": describe_contact(contact, giver),
         "signature": presentation.signature.strip(),
         "portal": portal_url(),
@@ -188,7 +228,14 @@ def _place(allocation: Allocation) -> str:
 
 
 def _until(allocation: Allocation) -> str:
-    return format_until(allocation.pool.entitlement, date_in_paris(timezone.now()))
+    """Return « jusqu'au 31 août 2027 inclus »: the day on which the licences end unless something more is done.
+
+    What an order still waits for is the office's business, not the school's.
+    """
+    entitlement = allocation.pool.entitlement
+    start = describe_start(entitlement, date_in_paris(timezone.now()))
+    end = f"jusqu'au {format_long_date(entitlement.provisional_until or entitlement.last_day)} inclus"
+    return f"{start}, {end}" if start else end
 
 
 def _access(allocation: Allocation) -> str:
@@ -196,22 +243,15 @@ def _access(allocation: Allocation) -> str:
     return describe_start(allocation.pool.entitlement, date_in_paris(timezone.now())) or "aussitôt"
 
 
-def _provisional_notes(allocation: Allocation, giver: str) -> tuple[str, ...]:
-    """Return the note that licences not paid for yet are provisional; empty where the order is settled."""
-    if allocation.pool.entitlement.temporary_until is None:
+def _extension_notes(allocation: Allocation) -> tuple[str, ...]:
+    """Return the note that licences which end earlier are to be extended; empty where they run until the last day."""
+    entitlement = allocation.pool.entitlement
+    if entitlement.provisional_until is None or entitlement.provisional_until == entitlement.last_day:
         return ()
-    from_when = describe_start(allocation.pool.entitlement, date_in_paris(timezone.now())) or "dès maintenant"
-    if allocation.units == 1:
-        note = (
-            f"Cette licence est provisoire jusqu'au règlement de la commande de {giver}. Elle s'utilise "
-            f"{from_when}, et le règlement la prolongera sans que vous ayez rien à ressaisir."
-        )
-        return (note,)
-    note = (
-        f"Ces licences sont provisoires jusqu'au règlement de la commande de {giver}. Elles s'utilisent "
-        f"{from_when}, et le règlement les prolongera sans que vous ayez rien à ressaisir."
-    )
-    return (note,)
+    these = "Cette licence doit" if allocation.units == 1 else "Ces licences doivent"
+    extended = "prolongée" if allocation.units == 1 else "prolongées"
+    last = format_long_date(entitlement.last_day)
+    return (f"{these} être {extended} jusqu'au {last} inclus, sans que vous ayez rien à ressaisir.",)
 
 
 def _build_with_key(
@@ -232,12 +272,14 @@ def _build_with_key(
                 f"Le {since}, {giver} a attribué {licences} Pep's {school.to_the} {_place(allocation)}, "
                 f"{_until(allocation)}."
             ),
+            PRODUCT_SENTENCE,
             "Votre clé n'a pas encore été activée. La voici de nouveau :",
         )
     else:
         subject = f"{giver} vous attribue {licences} Pep's pour {school.the}"
         introduction = (
             f"{giver} attribue {licences} Pep's {school.to_the} {_place(allocation)}. {validity} {_until(allocation)}.",
+            PRODUCT_SENTENCE,
             "Ce total remplace celui de notre message précédent ; votre clé reste la même :"
             if grown
             else "Voici votre clé d'activation :",
@@ -253,17 +295,17 @@ def _build_with_key(
                 "Ouvrez le lien ci-dessus : créez votre compte avec votre nom et un mot de passe, ou connectez-vous si "
                 "vous en avez un."
             ),
-            (
-                f"Activez : votre compte est crédité et affiche 0/{units}. Si le lien ne s'ouvre pas, recopiez la clé "
-                "dans « Mon compte », à « Mes abonnements »."
-            ),
+            "Activez : votre compte affiche « 0 sur 1 », car la licence n'est pas encore attribuée."
+            if single
+            else f"Activez : votre compte affiche « 0 sur {units} », car aucune licence n'est encore attribuée.",
             f"Attribuez votre licence à l'enseignant de votre choix : il y accède {_access(allocation)}."
             if single
             else f"Attribuez une licence à chaque enseignant de votre choix : il y accède {_access(allocation)}.",
         ),
         notes=(
-            *_provisional_notes(allocation, giver),
+            *_extension_notes(allocation),
             _ONE_LICENCE,
+            f"Le lien ne s'ouvre pas ? Saisissez la clé à l'adresse {portal_url('/cle/')}",
             "Majuscules, tirets et espaces n'ont pas d'importance quand on recopie la clé."
             if single
             else f"La même clé sert pour vos {licences}. Majuscules, tirets et espaces n'ont pas d'importance "
@@ -291,7 +333,7 @@ def _build_grown(allocation: Allocation, giver: str, added: int) -> KeyEmail:
             f"Dans « Mes abonnements », vérifiez le nouveau total : {formatting.number(allocation.units)}.",
             f"Attribuez une licence à chaque enseignant de votre choix : il y accède {_access(allocation)}.",
         ),
-        notes=(_ONE_LICENCE,),
+        notes=(*_extension_notes(allocation), _ONE_LICENCE),
     )
 
 
@@ -309,7 +351,7 @@ def _build_reduced(allocation: Allocation, giver: str, key: str, link: str) -> K
             introduction=(reduction, f"Vous avez activé votre clé depuis : votre compte est crédité de {licences}."),
             button="Ouvrir « Mon compte »",
             address=portal_url("/mon-compte/"),
-            notes=(_ONE_LICENCE,),
+            notes=(*_extension_notes(allocation), _ONE_LICENCE),
         )
     return KeyEmail(
         subject=subject,
@@ -319,9 +361,9 @@ def _build_reduced(allocation: Allocation, giver: str, key: str, link: str) -> K
         address=link,
         steps=(
             "Ouvrez le lien ci-dessus : créez votre compte, ou connectez-vous si vous en avez un.",
-            f"Activez : votre compte est crédité et affiche 0/{units}.",
+            f"Activez : votre compte est crédité et affiche « 0 sur {units} ».",
         ),
-        notes=(_ONE_LICENCE,),
+        notes=(*_extension_notes(allocation), _ONE_LICENCE),
     )
 
 
@@ -343,32 +385,6 @@ def _build_revoked(allocation: Allocation, giver: str, key: str) -> KeyEmail:
             ),
             "Cela ne change rien aux autres clés Pep's que vous auriez reçues : gardez-les.",
         ),
-    )
-
-
-def render_many_revealed(message: Message) -> RenderedEmail:
-    """Render the notice that an account has had many keys shown; it counts up to the moment when it is sent."""
-    actor = User.objects.get(pk=message.topic_id or 0)
-    since = datetime.datetime.fromisoformat(message.context["since"])
-    shown = AuditEntry.objects.filter(action=REVEALED_ACTION, actor_id=actor.pk, at__gte=since).count()
-    office = Collectivity.objects.get(schema_name=connection.schema_name)
-    who = f"{actor} (identifiant « {actor.username} »)"
-    start = f"{formatting.long_date(date_in_paris(since))} à {timezone.localtime(since):%H:%M}"
-    return render_message(
-        subject=f"{formatting.number(shown)} clés affichées dans le bureau {office.name}",
-        paragraphs=[
-            (
-                f"{who} a fait afficher {formatting.number(shown)} clés d'activation depuis le {start}. "
-                "Une clé affichée peut être activée par qui la connaît."
-            ),
-            (
-                "Si c'est voulu, il n'y a rien à faire. Sinon, retirez cette personne du bureau, puis reprenez les "
-                "licences dont la clé n'est pas activée : le journal dit lesquelles."
-            ),
-        ],
-        button="Ouvrir le journal",
-        address=office.office_url(f"/journal/?{urlencode({'text': actor.username, 'subject': 'keys'})}"),
-        notes=["Les gestionnaires du bureau reçoivent ce message, une fois par jour au plus pour une même personne."],
     )
 
 

@@ -67,6 +67,12 @@ def build_revoked_events(taken: Sequence[Allocation]) -> Iterator[NewEvent]:
         yield _build_event(EventType.ALLOCATION_REVOKED, allocation, units=allocation.units)
 
 
+def build_restored_events(given_back: Sequence[Allocation]) -> Iterator[NewEvent]:
+    """Yield an event per allocation whose revocation was undone."""
+    for allocation in given_back:
+        yield _build_event(EventType.ALLOCATION_RESTORED, allocation, units=allocation.units)
+
+
 def build_key_events(allocation: Allocation, event: str, *, held: int, size: int) -> Iterator[NewEvent]:
     """Yield a key event, and one if the last seat is held: once, until a seat is free again.
 

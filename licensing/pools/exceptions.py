@@ -55,6 +55,14 @@ class WouldShrink(LicensingError):
     code = "would_reduce"
 
 
+class UnitsChanged(LicensingError):
+    code = "units_changed"
+
+
+class BadPoolName(LicensingError):
+    code = "invalid_pool_name"
+
+
 class BadSendDate(LicensingError):
     code = "invalid_send_date"
 
@@ -69,6 +77,14 @@ class AllocationRedeemed(LicensingError):
 
 class AllocationRevoked(LicensingError):
     code = "already_revoked"
+
+
+class RestorationTooLate(LicensingError):
+    code = "restoration_too_late"
+
+
+class SchoolServedAgain(LicensingError):
+    code = "school_served_again"
 
 
 class NotYetSent(LicensingError):

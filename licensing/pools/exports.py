@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from core.calendar import date_in_paris
 from core.workbook import WorksheetContent
 from core.workbook import build_workbook as write_workbook
-from licensing.pools.queries import AllocationState
+from licensing.pools.situations import Situation
 from mailing.models import MessageState
 from schools.wording import format_school_name
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from licensing.pools.queries import AnnotatedAllocation
 
 _COLUMN_TITLES = (
-    "UAI", "Établissement", "Commune", "Lot", "Licences", "État", "Attribuées à un enseignant", "Adresse e-mail",
+    "UAI", "Établissement", "Commune", "Lot", "Licences", "État", "Utilisées", "Adresse e-mail",
     "Dernier e-mail", "Attribuée le", "Activée le",
 )  # fmt: skip
 _COLUMN_WIDTHS = (11, 44, 24, 30, 10, 22, 14, 38, 16, 14, 14)
@@ -41,7 +41,7 @@ def _row(allocation: AnnotatedAllocation) -> Sequence[Any]:
         allocation.school.commune,
         allocation.pool.name,
         allocation.units,
-        str(AllocationState(allocation.state).label),
+        str(Situation(allocation.situation).label),
         allocation.held if redeemed_at else None,
         allocation.recipient,
         str(MessageState(message).label) if message else "",

@@ -1,41 +1,63 @@
-"""Filters of the list of allocations: pool, state, commune and free text."""
+"""Filters of the list of allocations: pool, situation, commune and free text."""
 
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import django_filters
 from django import forms
 from django.db.models import Q
 from django.utils import timezone
 
+from core.calendar import date_in_paris
 from core.search_terms import cut_search
+from licensing.entitlements.queries import ends_in_school_year, get_school_year
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.queries import (
-    AllocationState,
+    annotate_state,
+    filter_delivered,
     filter_held_email,
-    filter_lost_email,
+    filter_not_redeemed,
     filter_not_redeemed_since,
+    filter_situation,
 )
+from licensing.pools.situations import Situation
 from schools.folding import split_words
 from schools.uai import is_valid, normalise
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+    from django.http import QueryDict
 
     from licensing.pools.queries import AnnotatedAllocation
 
 #: Days after its sending from which an unredeemed key is due for a reminder.
 DORMANT_DAYS = 15
 
-_NO_STATE, DORMANT, LOST, HELD = "", "dormant", "lost", "held"
-_STATES = (
+#: Choices that no single situation answers to.
+NOT_REDEEMED, DORMANT, HELD, REACHED = "issued", "dormant", "held", "reached"
+#: The choice of what home and the letters call « e-mail en échec ».
+LOST = Situation.UNDELIVERED.value
+_SITUATIONS = (
+    (NOT_REDEEMED, "Non activée"),
     (DORMANT, f"Non activée {DORMANT_DAYS} jours après l'envoi"),
-    (LOST, "E-mail en échec"),
+    *Situation.choices,
+    (REACHED, "Remise ou activée"),
     (HELD, "E-mail retenu"),
-    *AllocationState.choices,
 )
+#: Name of the filter in addresses kept from before, and its value that is called otherwise now.
+_FORMER_NAME, _FORMER_LOST = "state", "lost"
+
+
+def build_parameters(query: QueryDict) -> QueryDict:
+    """Return the parameters of the list, with those of addresses kept from before under their present names."""
+    if _FORMER_NAME not in query:
+        return query
+    parameters = query.copy()
+    former = parameters.pop(_FORMER_NAME)[-1]
+    parameters.setdefault("situation", LOST if former == _FORMER_LOST else former)
+    return parameters
 
 
 def _list_communes() -> list[tuple[str, str]]:
@@ -44,24 +66,33 @@ def _list_communes() -> list[tuple[str, str]]:
 
 
 class AllocationFilter(django_filters.FilterSet):
-    """Filters of the list. Revoked allocations are shown only if their state is selected."""
+    """Filters of the list. Revoked allocations are shown only if they are asked for."""
 
     q = django_filters.CharFilter(
         label="École, commune, UAI ou adresse",
         method="with_words",
         widget=forms.TextInput(attrs={"type": "search", "class": "form-control"}),
     )
-    pool = django_filters.ModelChoiceFilter(
+    # Its choices are set in __init__.
+    pool = django_filters.ChoiceFilter(
         label="Lot",
-        queryset=lambda _request: Pool.objects.order_by("-opened_at"),
+        choices=(),
         empty_label="Tous les lots",
         widget=forms.Select(attrs={"class": "form-select"}),
     )
-    state = django_filters.ChoiceFilter(
+    situation = django_filters.ChoiceFilter(
         label="État",
-        choices=_STATES,
+        choices=_SITUATIONS,
         empty_label="Tous, sauf reprises",
-        method="in_state",
+        method="in_situation",
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )
+    # Its choices are set in __init__.
+    year = django_filters.ChoiceFilter(
+        label="Année scolaire",
+        choices=(),
+        empty_label="Toutes les années",
+        method="in_year",
         widget=forms.Select(attrs={"class": "form-select"}),
     )
     commune = django_filters.ChoiceFilter(
@@ -74,24 +105,58 @@ class AllocationFilter(django_filters.FilterSet):
 
     class Meta:
         model = Allocation
-        fields: ClassVar = ["q", "pool", "state", "commune"]
+        fields: ClassVar = ["q", "pool", "situation", "year", "commune"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Build the filter, of years only where there are several. Reads the pools, which its page needs too: once."""
+        super().__init__(*args, **kwargs)
+        found = list(Pool.objects.order_by("-opened_at").values_list("pk", "name", "entitlement__last_day"))
+        self.pools = [(number, name) for number, name, _ in found]
+        self.filters["pool"].extra["choices"] = self.pools
+        years = sorted({get_school_year(last_day) for _, _, last_day in found})
+        if len(years) > 1:
+            self.filters["year"].extra["choices"] = [(str(year), f"{year - 1}-{year}") for year in years]
+        else:
+            del self.filters["year"]
+
+    @classmethod
+    def get_filters(cls) -> dict[str, django_filters.Filter]:
+        """Return the filters, with that of the import: its name cannot be an attribute."""
+        by_import = django_filters.NumberFilter(field_name="import_id", min_value=1, widget=forms.HiddenInput)
+        return super().get_filters() | {"import": by_import}
+
+    @property
+    def is_of_import(self) -> bool:
+        """Whether only the allocations that one import created are listed."""
+        return self.form.is_bound and self.form.is_valid() and self.form.cleaned_data["import"] is not None
 
     @property
     def qs(self) -> QuerySet[AnnotatedAllocation]:
-        """Return the filtered queryset; without a selected state, all but the revoked."""
+        """Return the filtered queryset; without a selected situation, all but the revoked."""
         filtered: QuerySet[AnnotatedAllocation] = super().qs
-        state = self.form.cleaned_data.get("state") if self.form.is_bound and self.form.is_valid() else _NO_STATE
-        return filtered if state else filtered.filter(revoked_at__isnull=True)
+        selected = self.form.cleaned_data.get("situation") if self.form.is_bound and self.form.is_valid() else ""
+        return filtered if selected else filtered.filter(revoked_at__isnull=True)
 
-    def in_state(self, queryset: QuerySet[AnnotatedAllocation], name: str, value: str) -> QuerySet[AnnotatedAllocation]:
-        """Filter by state, or by a situation of its e-mails."""
+    def in_situation(
+        self, queryset: QuerySet[AnnotatedAllocation], name: str, value: str
+    ) -> QuerySet[AnnotatedAllocation]:
+        """Filter by situation, or by what the e-mails and the days say."""
+        now = timezone.now()
+        # Only here: to count and to order 10,000 needs neither their keys nor their lots.
+        queryset = annotate_state(queryset, date_in_paris(now))
+        if value == REACHED:
+            return filter_delivered(date_in_paris(now), queryset)
+        if value == NOT_REDEEMED:
+            return filter_not_redeemed(queryset)
         if value == DORMANT:
-            return filter_not_redeemed_since(timezone.now() - datetime.timedelta(days=DORMANT_DAYS), queryset)
-        if value == LOST:
-            return filter_lost_email(queryset)
+            return filter_not_redeemed_since(now - datetime.timedelta(days=DORMANT_DAYS), queryset)
         if value == HELD:
             return filter_held_email(queryset)
-        return queryset.filter(state=value)
+        return filter_situation(Situation(value), queryset)
+
+    def in_year(self, queryset: QuerySet[AnnotatedAllocation], name: str, value: str) -> QuerySet[AnnotatedAllocation]:
+        """Filter by the school year of the licences."""
+        return queryset.filter(ends_in_school_year(int(value), "pool__entitlement"))
 
     def with_words(
         self, queryset: QuerySet[AnnotatedAllocation], name: str, value: str

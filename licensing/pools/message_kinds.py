@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from licensing.pools import emails, operations
+from licensing.pools import emails, operations, reveal_emails
 from licensing.pools.exceptions import UnknownAllocation
 from licensing.pools.models import MANY_REVEALED, MessageKind
 from mailing import kinds
@@ -55,6 +55,6 @@ def register_kinds() -> None:
     kinds.register(
         MANY_REVEALED,
         label="Beaucoup de clés affichées",
-        render=emails.render_many_revealed,
-        preview=emails.render_many_revealed,
+        render=reveal_emails.render_many_revealed,
+        preview=reveal_emails.render_many_revealed,
     )

@@ -6,6 +6,7 @@ a CHECK constraint refuses more than the capacity.
 
 from __future__ import annotations
 
+import datetime
 from typing import ClassVar, Self
 
 from django.db import models
@@ -19,6 +20,8 @@ GROWN_IN_BULK = "pools.grown_by_list"
 REDUCED_IN_BULK = "pools.reduced_by_list"
 REVOKED_IN_BULK = "pools.revoked_by_list"
 BULK_ACTIONS = (ALLOCATED_IN_BULK, GROWN_IN_BULK, REDUCED_IN_BULK, REVOKED_IN_BULK)
+#: For how long a revocation can be undone; the school is told of it afterwards.
+RESTORABLE_FOR = datetime.timedelta(hours=1)
 #: `Message.topic` of messages about an allocation; their `topic_id` is its primary key.
 ALLOCATION_TOPIC = "allocation"
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db import connection, models
-from django.db.models import Case, Count, Exists, Max, OuterRef, Q, Subquery, Value, When
+from django.db import models
+from django.db.models import Case, Count, Exists, Max, Min, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 
 from core.calendar import date_in_paris
-from licensing.entitlements.models import Entitlement, Seat, available_on
-from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind, Pool
+from licensing.entitlements.models import Seat, available_on
+from licensing.pools.models import ALLOCATION_TOPIC, RESTORABLE_FOR, Allocation, MessageKind, Pool
+from licensing.pools.situations import (
+    NOT_REDEEMED,
+    Situation,
+    annotate_situation,
+    filter_not_redeemed_situation,
+)
 from mailing.models import LOST, Message, MessageState
 
 if TYPE_CHECKING:
@@ -31,97 +37,6 @@ _REACHED_STATES = (MessageState.SENDING, *_ARRIVED_STATES)
 def has_given() -> Exists:
     """Return a condition that the office ever allocated a licence to a school, revoked or not."""
     return Exists(Allocation.objects.all())
-
-
-class PoolPosition(NamedTuple):
-    """Where the licences of a pool are: bought = free + issued + redeemed_free + held."""
-
-    pool_id: int
-    name: str
-    bought: int
-    free: int
-    issued: int
-    redeemed_free: int
-    held: int
-    opened_at: datetime.datetime
-    first_day: datetime.date
-    last_day: datetime.date
-    provisional_until: datetime.date | None
-    unpaid_until: datetime.date | None
-    suspended_at: datetime.datetime | None
-    suspension_cause: str
-    cancelled_at: datetime.datetime | None
-    order_number: int
-    #: Ordered by the collectivity, which has a page for the order; otherwise a grant of the operator.
-    is_purchase: bool
-    #: Number of schools with an allocation, and of those that redeemed its key.
-    schools: int
-    redeemed_schools: int
-
-    @property
-    def is_balanced(self) -> bool:
-        """Whether the parts sum to the licences bought."""
-        return self.bought == self.free + self.issued + self.redeemed_free + self.held
-
-    @property
-    def entitlement(self) -> Entitlement:
-        """An unsaved entitlement with the columns read, for its status rules."""
-        return Entitlement(
-            first_day=self.first_day,
-            last_day=self.last_day,
-            provisional_until=self.provisional_until,
-            unpaid_until=self.unpaid_until,
-            suspended_at=self.suspended_at,
-            suspension_cause=self.suspension_cause,
-            cancelled_at=self.cancelled_at,
-        )
-
-
-_POSITIONS_SQL = """
-WITH held AS (
-    SELECT seat.subscription_id, count(*) AS seats
-    FROM public.entitlements_seat AS seat
-    JOIN public.entitlements_subscription AS subscription ON subscription.id = seat.subscription_id
-    JOIN public.entitlements_activationkey AS key ON key.id = subscription.key_id
-    WHERE seat.holder_id IS NOT NULL AND key.entitlement_id IN (SELECT entitlement_id FROM pools_pool)
-    GROUP BY seat.subscription_id
-)
-SELECT
-    pool.id,
-    pool.name,
-    pool.capacity,
-    pool.capacity - pool.allocated,
-    coalesce(sum(allocation.units) FILTER (WHERE key.redeemed_at IS NULL), 0)::bigint,
-    coalesce(sum(subscription.size - coalesce(held.seats, 0)), 0)::bigint,
-    coalesce(sum(held.seats), 0)::bigint,
-    pool.opened_at,
-    entitlement.first_day,
-    entitlement.last_day,
-    entitlement.provisional_until,
-    entitlement.unpaid_until,
-    entitlement.suspended_at,
-    entitlement.suspension_cause,
-    entitlement.cancelled_at,
-    entitlement.number,
-    entitlement.kind = 'purchase',
-    count(allocation.id),
-    count(key.redeemed_at)
-FROM pools_pool AS pool
-JOIN public.entitlements_entitlement AS entitlement ON entitlement.id = pool.entitlement_id
-LEFT JOIN pools_allocation AS allocation ON allocation.pool_id = pool.id AND allocation.revoked_at IS NULL
-LEFT JOIN public.entitlements_activationkey AS key ON key.id = allocation.key_id
-LEFT JOIN public.entitlements_subscription AS subscription ON subscription.key_id = key.id
-LEFT JOIN held ON held.subscription_id = subscription.id
-GROUP BY pool.id, entitlement.id
-ORDER BY pool.opened_at DESC, pool.id DESC
-"""
-
-
-def list_pool_positions() -> list[PoolPosition]:
-    """Return the position of every pool of the collectivity, the latest first. One query."""
-    with connection.cursor() as cursor:
-        cursor.execute(_POSITIONS_SQL)
-        return [PoolPosition(*row) for row in cursor.fetchall()]
 
 
 class PoolHolding(NamedTuple):
@@ -178,10 +93,61 @@ def find_emailed_ids(allocation_ids: Collection[int]) -> set[int]:
     )
 
 
+def find_notified_ids(allocation_ids: Collection[int]) -> set[int]:
+    """Return those of the allocations whose school was told that its key was revoked, or is being told.
+
+    Call `mailing.operations.hold_back` before, as for `find_emailed_ids`.
+    """
+    return _find_allocations_with_message(allocation_ids, kinds=(MessageKind.REVOKED,), states=_REACHED_STATES)
+
+
+def list_stopped_emails(allocation_ids: Collection[int]) -> list[Message]:
+    """Return the last e-mail about the key of each revoked allocation where the revocation stopped it on its way.
+
+    One that a worker held at that moment may have left or be dropped: it counts as stopped.
+    """
+    last = (
+        Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id__in_array=allocation_ids)
+        .exclude(kind=MessageKind.REVOKED)
+        .order_by("topic_id", "-pk")
+        .distinct("topic_id")
+    )
+    return [message for message in last if message.state in (MessageState.CANCELLED, MessageState.SENDING)]
+
+
+class Revocation(NamedTuple):
+    """What was revoked at one moment and can be restored."""
+
+    revoked_at: datetime.datetime
+    allocations: int
+    units: int
+    #: The name of the school, or of the first of several.
+    school_name: str
+
+    @property
+    def restorable_until(self) -> datetime.datetime:
+        return self.revoked_at + RESTORABLE_FOR
+
+
+def list_restorable_revocations(at: datetime.datetime) -> list[Revocation]:
+    """Return the revocations of the last `RESTORABLE_FOR` that were not undone, the latest first. One query."""
+    recent = Allocation.objects.filter(revoked_at__gt=at - RESTORABLE_FOR).order_by("-revoked_at")
+    counted = recent.values_list("revoked_at").annotate(Count("pk"), Sum("units"), Min("school__name"))
+    return [Revocation._make(row) for row in counted if row[0] is not None]
+
+
 def find_reminded_ids(moment: datetime.datetime, allocation_ids: Collection[int]) -> set[int]:
     """Return those of the allocations for which a reminder was queued since a moment."""
     states = [*_REACHED_STATES, MessageState.QUEUED, MessageState.HELD]
     return _find_allocations_with_message(allocation_ids, kinds=(MessageKind.REMINDER,), states=states, since=moment)
+
+
+def find_just_sent_ids(since: datetime.datetime, allocation_ids: Collection[int]) -> set[int]:
+    """Return those of the allocations whose key was sent since a moment."""
+    letters = Message.objects.filter(
+        topic=ALLOCATION_TOPIC, topic_id__in_array=allocation_ids, kind=MessageKind.KEY, sent_at__gte=since
+    )
+    return {number for number in letters.values_list("topic_id", flat=True) if number is not None}
 
 
 def _find_allocations_with_message(
@@ -203,9 +169,9 @@ def _find_allocations_with_message(
 
 
 class AllocationState(models.TextChoices):
-    """State of an allocation, as shown in the list and its filter."""
+    """State of an allocation in the API. The office shows its `Situation`."""
 
-    ISSUED = "issued", "Envoyée, non activée"
+    ISSUED = "issued", "Non activée"
     REDEEMED = "redeemed", "Activée"
     REVOKED = "revoked", "Reprise"
     SUSPENDED = "suspended", "Suspendue"
@@ -216,19 +182,22 @@ class AllocationState(models.TextChoices):
 def list_allocations(day: datetime.date) -> QuerySet[AnnotatedAllocation]:
     """Return the allocations with pool, school and key, annotated with their state on `day`.
 
-    Annotations: `state` (an `AllocationState`), `held` (seats held by teachers), `message_state` (of the last e-mail).
+    Annotations: `state` (an `AllocationState`), `situation` (a `Situation`), `held` (seats held by teachers),
+    `message_state` (of the last e-mail).
     """
-    held = (
-        Seat.objects.filter(subscription__key_id=OuterRef("key_id"), holder__isnull=False)
-        .order_by()
-        .values("subscription_id")
-        .annotate(seats=Count("pk"))
-        .values("seats")
-    )
     last_message = (
         Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id=OuterRef("pk")).order_by("-pk").values("state")[:1]
     )
-    return Allocation.objects.select_related("pool__entitlement", "school", "key").annotate(
+    loaded = Allocation.objects.select_related("pool__entitlement", "school", "key")
+    annotated: QuerySet[AnnotatedAllocation] = annotate_held(annotate_state(loaded, day)).annotate(
+        situation=annotate_situation(AllocationState.ISSUED), message_state=Subquery(last_message)
+    )
+    return annotated
+
+
+def annotate_state(allocations: QuerySet[AnnotatedAllocation], day: datetime.date) -> QuerySet[AnnotatedAllocation]:
+    """Annotate allocations with their `state`, an `AllocationState`, on a day."""
+    annotated: QuerySet[AnnotatedAllocation] = allocations.annotate(
         state=Case(
             When(revoked_at__isnull=False, then=Value(AllocationState.REVOKED.value)),
             # The precedence of `Entitlement.status_on`.
@@ -237,9 +206,56 @@ def list_allocations(day: datetime.date) -> QuerySet[AnnotatedAllocation]:
             When(~Q(available_on(day, "pool__entitlement")), then=Value(AllocationState.SUSPENDED.value)),
             When(key__redeemed_at__isnull=False, then=Value(AllocationState.REDEEMED.value)),
             default=Value(AllocationState.ISSUED.value),
-        ),
-        held=Coalesce(Subquery(held), 0),
-        message_state=Subquery(last_message),
+        )
+    )
+    return annotated
+
+
+def annotate_held(allocations: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
+    """Annotate allocations with `held`, the seats that teachers hold."""
+    held = (
+        Seat.objects.filter(subscription__key_id=OuterRef("key_id"), holder__isnull=False)
+        .order_by()
+        .values("subscription_id")
+        .annotate(seats=Count("pk"))
+        .values("seats")
+    )
+    annotated: QuerySet[AnnotatedAllocation] = allocations.annotate(held=Coalesce(Subquery(held), 0))
+    return annotated
+
+
+def filter_not_redeemed(among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
+    """Filter those whose key can be redeemed and was not."""
+    return among.filter(state=AllocationState.ISSUED)
+
+
+def filter_lost_email(among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
+    """Filter unredeemed ones whose key did not reach the school and is not on its way."""
+    return filter_situation(Situation.UNDELIVERED, among)
+
+
+def filter_situation(situation: Situation, among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
+    """Filter by situation those annotated with their `state`, as `situation=` does and faster."""
+    if situation in NOT_REDEEMED:
+        return filter_not_redeemed_situation(filter_not_redeemed(among), situation)
+    return among.filter(state=situation)
+
+
+def filter_delivered(day: datetime.date, among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
+    """Filter those of pools that are not over on `day` whose key was redeemed, or whose last known letter arrived.
+
+    Their licences are those that `list_pool_progress` counts as delivered.
+    """
+    known = Message.objects.filter(
+        topic=ALLOCATION_TOPIC, topic_id__isnull=False, state__in=(*_ARRIVED_STATES, *LOST)
+    ).order_by()
+    last = known.values("topic_id").annotate(last=Max("pk")).values("last")
+    arrived = Message.objects.filter(pk__in=last, state__in=_ARRIVED_STATES).values("topic_id")
+    return among.filter(
+        Q(key__redeemed_at__isnull=False) | Q(pk__in=arrived),
+        revoked_at__isnull=True,
+        pool__entitlement__last_day__gte=day,
+        pool__entitlement__cancelled_at__isnull=True,
     )
 
 
@@ -260,11 +276,6 @@ def filter_not_redeemed_since(
         pk__in=last_sent.values("topic_id"),
         pool__entitlement__first_day__lte=date_in_paris(moment),
     )
-
-
-def filter_lost_email(among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
-    """Filter unredeemed ones whose last e-mail was lost and will not be retried."""
-    return among.filter(state=AllocationState.ISSUED, message_state__in=LOST)
 
 
 def filter_held_email(among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:

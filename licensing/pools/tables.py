@@ -5,82 +5,106 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import django_tables2 as tables
-from django.urls import reverse
-from django.utils.html import format_html
+from django.db.models import Count, Sum
+from django_tables2.data import TableQuerysetData
+from django_tables2.utils import OrderBy
 
 from licensing.pools.models import Allocation
-from licensing.pools.queries import AllocationState
-from mailing.models import MessageState
-from schools.wording import format_school_name
+from licensing.pools.queries import annotate_held
 from web.figure_column import FigureColumn
 
 if TYPE_CHECKING:
-    from django.utils.safestring import SafeString
-
-#: Badge colours by state.
-_STATE_COLOURS = {
-    AllocationState.ISSUED: "blue",
-    AllocationState.REDEEMED: "green",
-    AllocationState.REVOKED: "secondary",
-    AllocationState.SUSPENDED: "orange",
-    AllocationState.EXPIRED: "secondary",
-    AllocationState.CANCELLED: "secondary",
-}
+    from django.db.models import QuerySet
 
 
-def render_state_badge(state: str) -> SafeString:
-    """Render the state as a coloured badge."""
-    allocation_state = AllocationState(state)
-    return format_html(
-        '<span class="badge bg-{}-lt">{}</span>', _STATE_COLOURS[allocation_state], allocation_state.label
-    )
+class AllocationRows(TableQuerysetData):
+    """The allocations of a table: a page is found first, then annotated, lest all are."""
+
+    def __init__(self, allocations: QuerySet[Any], annotated: QuerySet[Any], *, at_once: bool) -> None:
+        """Build the rows. `annotated`: all allocations, with what the rows show.
+
+        `at_once`: their numbers are read in one query, as where the filter takes longer than reading all it finds:
+        otherwise it is asked twice, for their count and for the page.
+        """
+        super().__init__(allocations)
+        self.annotated = annotated
+        self._at_once = at_once
+        #: Number and licences of each row; and how many rows and licences there are.
+        self._rows: list[tuple[int, int]] | None = None
+        self._counts: tuple[int, int] | None = None
+
+    def order_by(self, aliases: Any) -> None:
+        # Counted only where it orders: 10,000 counts take longer than the page.
+        if any(OrderBy(alias).bare == "held" for alias in aliases):
+            self.data = annotate_held(self.data)
+        super().order_by(aliases)
+        self._rows = None
+
+    def __len__(self) -> int:
+        return self._count()[0]
+
+    @property
+    def units(self) -> int:
+        """Licences of all rows."""
+        return self._count()[1]
+
+    def __getitem__(self, key: Any) -> list[Any]:
+        if self._at_once:
+            numbers = [number for number, _ in self._read_all()[key]]
+        else:
+            numbers = list(self.data.values_list("pk", flat=True)[key])
+        found = self.annotated.in_bulk(numbers)
+        return [found[number] for number in numbers if number in found]
+
+    def _count(self) -> tuple[int, int]:
+        if self._counts is None:
+            if self._at_once:
+                rows = self._read_all()
+                self._counts = len(rows), sum(units for _, units in rows)
+            else:
+                counted = self.data.aggregate(rows=Count("pk"), licences=Sum("units", default=0))
+                self._counts = counted["rows"], counted["licences"]
+        return self._counts
+
+    def _read_all(self) -> list[tuple[int, int]]:
+        if self._rows is None:
+            self._rows = list(self.data.values_list("pk", "units"))
+        return self._rows
 
 
 class AllocationTable(tables.Table):
-    """A row per allocation. Only managers get the checkboxes of `pick`."""
+    """A row per allocation, on one line, which its template draws. Only managers get the checkboxes of `pick`."""
 
     pick = tables.Column(verbose_name="Cocher", empty_values=(), orderable=False)
     school = tables.Column(verbose_name="Établissement", order_by=("school__name_folded", "pk"))
+    commune = tables.Column(
+        verbose_name="Commune", accessor="school__commune", order_by=("school__commune_folded", "pk")
+    )
     pool = tables.Column(verbose_name="Lot", accessor="pool__name", order_by=("pool__name", "pk"))
+    # Its codes have no order that would tell anything: the filter does.
+    situation = tables.Column(verbose_name="État", orderable=False)
     units = FigureColumn(verbose_name="Licences", order_by=("units", "pk"))
-    state = tables.Column(verbose_name="État", order_by=("state", "pk"))
     held = FigureColumn(verbose_name="Utilisées", order_by=("held", "pk"))
-    message_state = tables.Column(verbose_name="E‑mail", order_by=("message_state", "pk"), default="–")
-    created_at = tables.DateColumn(verbose_name="Depuis le", format="j F Y", order_by=("created_at", "pk"))
+    created_at = tables.Column(
+        verbose_name="Depuis le", order_by=("created_at", "pk"), attrs={"th": {"class": "number"}}
+    )
 
     class Meta:
         model = Allocation
         fields: ClassVar[list[str]] = []
         sequence: ClassVar = [
-            "pick", "school", "pool", "units", "state", "held", "message_state", "created_at",
+            "pick", "school", "commune", "pool", "situation", "units", "held", "created_at",
         ]  # fmt: skip
         order_by = ("-created_at",)
         empty_text = "Aucune attribution ne répond à ces choix. Élargissez-les, ou attribuez des licences à une école."
-        attrs: ClassVar = {"class": "table table-vcenter stacking"}
+        attrs: ClassVar = {"class": "table table-vcenter stacking one-line"}
+        template_name = "pools/_allocations_table.html"
 
     caption = "Attributions"
 
-    def render_pick(self, record: Allocation) -> SafeString:
-        return format_html(
-            '<input class="form-check-input" type="checkbox" name="ids" value="{}" aria-label="Cocher {}">',
-            record.pk,
-            record.school.name,
-        )
-
-    def render_school(self, record: Allocation) -> SafeString:
-        return format_html(
-            '<a href="{}">{}</a><br><span class="text-secondary">{} · {}</span>',
-            reverse("pools:allocation", args=[record.pk]),
-            format_school_name(record.school.name),
-            record.school.commune,
-            record.school_id,
-        )
-
-    def render_state(self, value: str) -> SafeString:
-        return render_state_badge(value)
-
-    def render_held(self, value: int, record: Any) -> str:
-        return f"{value}/{record.units}" if record.key.redeemed_at is not None else "–"
-
-    def render_message_state(self, value: str) -> str:
-        return str(MessageState(value).label)
+    def __init__(self, *args: Any, ticked: bool = False, **kwargs: Any) -> None:
+        """Build the table. `ticked`: whether its rows are ticked as it opens."""
+        super().__init__(*args, **kwargs)
+        self.ticked = ticked
+        names = self.columns.names()
+        self.has_ticks, self.has_pools = "pick" in names, "pool" in names

@@ -38,7 +38,7 @@ def note_key_event(*, key_id: int, event: str, at: str, held: int, size: int) ->
     allocation = Allocation.objects.locked().select_related("school").filter(key_id=key_id).first()
     if allocation is None:
         return  # not a key of this collectivity's pools
-    count = f"{formatting.number(held)}/{formatting.number(size)} attribuée{'s' if held > 1 else ''}"
+    count = f"{formatting.number(held)}/{formatting.number(size)} utilisée{'s' if held > 1 else ''}"
     happened_at = datetime.datetime.fromisoformat(at)
     action = f"keys.{event}"
     summary = _SUMMARIES[event].format(school=format_school_name(allocation.school.name), count=count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,25 @@ if TYPE_CHECKING:
 
     from licensing.entitlements.models import Entitlement
     from licensing.pools.queries import PoolHolding
+
+
+#: Where the licences of a lot are, by the parts of its `PoolPosition`, in the order of a licence's life.
+POSITION_WORDS = {
+    "free": "Libres",
+    "issued": "Non activées",
+    "redeemed": "Activées, non utilisées",
+    "held": "Utilisées",
+}
+
+
+class SchoolKey(enum.StrEnum):
+    """What lists and maps of schools say of a school's key, in the words of `Situation`."""
+
+    NONE = "Sans licence"
+    UNDELIVERED = "Clé non remise"
+    NOT_REDEEMED = "Clé non activée"
+    REDEEMED = "Clé activée"
+    SUSPENDED = "Clé suspendue"
 
 
 @functools.cache

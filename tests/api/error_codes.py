@@ -30,9 +30,11 @@ USED_BY_OTHERS = ("webhooks",)
 
 #: Error codes of these apps that only pages can meet.
 PAGE_ONLY_CODES = {
+    "addition_not_undoable",
     "already_decided",
     "invalid_address",
     "invalid_logo",
+    "invalid_pool_name",
     "invalid_roles",
     "invalid_token_settings",
     "invitation_invalid",
@@ -42,8 +44,10 @@ PAGE_ONLY_CODES = {
     "nobody_to_ask",
     "second_factor_required",
     "token_already_created",
+    "units_changed",
     "unknown_row",
     "unknown_token",
+    "visit_refused",
 }
 
 

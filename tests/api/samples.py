@@ -93,6 +93,7 @@ SAMPLES = {
     "api:pool": pool,
     "api:allocation": allocation,
     "api:allocation_revoke": allocation,
+    "api:allocation_restore": allocation,
     "api:allocation_resend": allocation,
     "api:allocation_remind": allocation,
     "api:allocation_reduce": allocation,

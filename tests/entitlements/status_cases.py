@@ -23,7 +23,7 @@ STATUS_CASES: dict[EntitlementStatus, tuple[dict[str, Any], str, str]] = {
     ),
     EntitlementStatus.UNPAID: (
         {"unpaid_until": SOON},
-        "06/12/2026 (droits temporaires), puis 31/08/2027 dès règlement",
+        "31/08/2027, sous réserve du règlement",
         "(plus que 12 jours), dans l'attente du règlement",
     ),
     EntitlementStatus.OVERDUE: (
@@ -38,7 +38,7 @@ STATUS_CASES: dict[EntitlementStatus, tuple[dict[str, Any], str, str]] = {
     ),
     EntitlementStatus.SUSPENDED: (
         {"suspended_at": TERM, "unpaid_until": PAST},
-        "23/11/2026 (droits temporaires), puis 31/08/2027 dès règlement",
+        "31/08/2027, sous réserve du règlement",
         "Licences suspendues : leur commande attend son règlement",
     ),
     EntitlementStatus.CANCELLED: ({"suspended_at": TERM, "cancelled_at": TERM}, "31/08/2027", "a été annulée"),

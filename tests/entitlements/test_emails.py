@@ -53,7 +53,7 @@ def test_a_verified_principal_is_emailed_who_claimed_a_seat(jaures):
     teacher = TeacherFactory()
     operations.claim(code=code, by=teacher, at=TERM)
     rendered = render_only_email("seat.claimed")
-    assert rendered.subject.endswith("1/3")
+    assert rendered.subject.endswith("1\xa0licence sur 3 en usage")
     assert str(teacher) in rendered.text
 
 

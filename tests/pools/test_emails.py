@@ -16,6 +16,7 @@ from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
 from licensing.pools import emails, operations
 from mailing import kinds
+from mailing.email_template import PRODUCT_SENTENCE
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory
@@ -83,11 +84,12 @@ def test_the_key_in_the_order_of_the_screen(pool, school, rendered):
     in_order = [
         "Ville de Nîmes attribue 3 licences Pep's à l’École Jean Jaurès (Nîmes, UAI",
         "jusqu'au 31 août 2027 inclus",
+        PRODUCT_SENTENCE,
         f"    {key}",
         f"http://{settings.BASE_DOMAIN}/cle/#cle={key}&jeton=",
         "1. Ouvrez le lien ci-dessus",
         "2. Activez",
-        "0/3",
+        "« 0 sur 3 »",
         "3. Attribuez une licence à chaque enseignant",
         "Une question ? Nora Delmas (Ville de Nîmes) vous répond au 04 66 00 00 00, ou en réponse à cet e-mail",
         "(education@nimes.example).",
@@ -107,6 +109,16 @@ def test_the_html_says_what_the_text_says(pool, school, rendered):
             assert text.partition(" :")[0] in words, text
 
 
+def test_the_button_s_address_is_written_below_it_with_the_key_in_the_fragment(pool, school, rendered):
+    allocation = allocate_units(pool, school, units=3)
+    mail, key = rendered(), unseal_key(allocation.key)
+    button, written = [link for link in Links(mail.html).links if key in link]
+    assert button == written == re.search(r"http\S+#cle=\S+", mail.text)[0]
+    assert re.search(rf"Copiez cette adresse .*>{re.escape(written.replace('&', '&amp;'))}</a>", collapse(mail.html))
+    # Without the link: a short address, and the key.
+    assert f"Saisissez la clé à l'adresse http://{settings.BASE_DOMAIN}/cle/" in mail.text.replace("\xa0", " ")
+
+
 def test_one_link_host_no_image_no_attachment(pool, school, rendered):
     allocate_units(pool, school, units=3)
     html = rendered().html
@@ -123,6 +135,33 @@ def test_a_logo_has_one_address_for_everybody(pool, school, rendered):
     allocate_units(pool, school, units=3)
     html = collapse(rendered().html)
     assert f'<img src="http://nimes.{settings.BASE_DOMAIN}/logo.png" alt=""' in html
+
+
+def test_a_preview_holds_the_logo_itself_as_it_may_load_nothing(pool, school, clock):
+    OfficeSettings.objects.update(logo=b"png")
+    allocate_units(pool, school, units=3)
+    html = collapse(emails.preview(Message.objects.latest("pk")).html)
+    assert '<img src="data:image/png;base64,cG5n" alt=""' in html
+    assert "logo.png" not in html
+
+
+def test_the_note_of_the_collectivity_is_quoted_as_plain_text(pool, school, rendered):
+    OfficeSettings.objects.update(letter_note="Bonne <b>rentrée</b> à l'école & à bientôt.")
+    allocate_units(pool, school, units=3)
+    mail = rendered()
+    assert "\nVille de Nîmes ajoute : « Bonne <b>rentrée</b> à l'école & à bientôt. »\n" in mail.text.replace(
+        "\xa0", " "
+    )
+    assert "Bonne &lt;b&gt;rentrée&lt;/b&gt; à l’école &amp; à bientôt." in mail.html
+    assert mail.text.index("ajoute") < mail.text.index("Voici votre clé")
+
+
+def test_a_key_taken_back_quotes_no_note(pool, school, rendered):
+    OfficeSettings.objects.update(letter_note="Bonne rentrée.")
+    allocation = allocate_units(pool, school, units=3)
+    mark_sent()
+    operations.revoke(allocation_id=allocation.pk, by=None, at=TERM)
+    assert "Bonne rentrée" not in rendered().text
 
 
 def test_one_licence_is_singular(pool, school, rendered):
@@ -174,7 +213,7 @@ def test_a_key_worth_less(pool, school, rendered):
     text = mail.text.replace("\u00a0", " ")
     assert "Ville de Nîmes ramène à 1 licence Pep's ce qui était attribué à l’École Jean Jaurès (Nîmes, UAI" in text
     assert "Ce total remplace celui de notre message précédent ; votre clé reste la même" in text
-    assert "0/1" in text
+    assert "« 0 sur 1 »" in text
     message = Message.objects.order_by("-pk").first()
     shown = kinds.get(message.kind).preview(message)
     assert key not in shown.text + shown.html
@@ -227,11 +266,11 @@ def test_what_lost_its_reason_does_not_leave(pool, clock):
 
 
 @pytest.mark.parametrize("count", [1, 20])
-def test_a_batch_is_rendered_with_two_queries(pool, clock, count, django_assert_num_queries):
+def test_a_batch_is_rendered_with_three_queries(pool, clock, count, django_assert_num_queries):
     for _ in range(count):
         allocate_units(pool, SchoolFactory(), units=1)
     batch = list(Message.objects.all())
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         renderer = emails.build_renderer(batch)
         for message in batch:
             renderer(message)

@@ -13,7 +13,8 @@ from core.french import curl_apostrophes
 from imports.queries import list_open_pools
 from licensing.entitlements.models import Entitlement, EntitlementStatus, Subscription
 from licensing.pools import emails
-from licensing.pools.queries import AllocationState, list_allocations, list_pool_positions
+from licensing.pools.positions import list_pool_positions
+from licensing.pools.queries import AllocationState, list_allocations
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.entitlements.status_cases import STATUS_CASES, TODAY
@@ -96,7 +97,6 @@ def test_the_email_of_a_key_that_has_not_begun_says_from_when_it_is_used(pool):
     Entitlement.objects.update(first_day=TOMORROW, provisional_until=datetime.date(2027, 1, 9))
     email_text = " ".join(emails.render(Message.objects.get()).text.split())
     assert "Elles sont valables à partir du 25 novembre 2026, jusqu'au 9 janvier 2027 inclus" in email_text
-    assert "Elles s'utilisent à partir du 25 novembre 2026" in email_text
     assert "il y accède à partir du 25 novembre 2026" in email_text
     assert "dès maintenant" not in email_text
 
@@ -113,7 +113,7 @@ def test_the_email_of_a_key_that_has_not_begun_says_from_when_it_is_used(pool):
 )
 def test_the_office_shows_the_countdown_and_both_dates(pool, office, status, badge, to_do):
     set_status(pool, status)
-    browser = office("nimes", MemberFactory(roles=[Role.VIEWER]).user)
+    browser = office("nimes", MemberFactory(roles=[Role.BUYER]).user)
     home, lots = words(browser.get("/")), words(browser.get("/lots/"))
     assert f"Lot « Achat 2026-2027 » : {to_do}" in home
     for page in (home, lots):
@@ -121,15 +121,28 @@ def test_the_office_shows_the_countdown_and_both_dates(pool, office, status, bad
         assert curl_apostrophes(STATUS_CASES[status][2]) in page
 
 
-def test_an_email_with_a_key_says_until_when_licences_are_provisional(pool):
+def test_a_letter_says_until_when_licences_are_valid_and_nothing_of_the_order(pool):
     allocate_units(pool, SchoolFactory())
     set_status(pool, EntitlementStatus.PROVISIONAL)
     message = Message.objects.get()
     email_text = " ".join(emails.render(message).text.split())
-    assert "jusqu'au 6 décembre 2026 inclus (droits temporaires), puis jusqu'au 31 août 2027 inclus" in email_text
-    assert "Ces licences sont provisoires" in email_text
+    assert "Elles sont valables jusqu'au 6 décembre 2026 inclus. " in email_text
+    assert "Ces licences doivent être prolongées jusqu'au 31 août 2027 inclus" in email_text
+    assert "commande" not in email_text
+    assert "droits temporaires" not in email_text
     Entitlement.objects.update(provisional_until=None)
-    assert "provisoires" not in emails.render(message).text
+    assert "prolongées" not in emails.render(message).text
+
+
+@pytest.mark.parametrize("status", [EntitlementStatus.UNPAID, EntitlementStatus.OVERDUE])
+def test_once_the_purchase_order_is_here_letter_and_page_say_the_last_day(pool, office, status):
+    allocation = allocate_units(pool, SchoolFactory())
+    set_status(pool, status)
+    email_text = " ".join(emails.render(Message.objects.get()).text.split())
+    assert "Elles sont valables jusqu'au 31 août 2027 inclus. " in email_text
+    assert "commande" not in email_text
+    page = words(office("nimes", MemberFactory(roles=[Role.MANAGER]).user).get(f"/attributions/{allocation.pk}/"))
+    assert "jusqu’au 31 août 2027 inclus, sous réserve du règlement de la commande" in page
 
 
 def test_a_provisional_pool_can_be_allocated_from(pool, office):

@@ -25,9 +25,9 @@ def allocation(nimes):
 @pytest.mark.parametrize(
     ("event", "held", "summary"),
     [
-        ("redeemed", 0, "École Zola : clé activée, 0/3 attribuée."),
-        ("held", 2, "École Zola : une licence de plus est utilisée, 2/3 attribuées."),
-        ("released", 1, "École Zola : une licence a été libérée, 1/3 attribuée."),
+        ("redeemed", 0, "École Zola : clé activée, 0/3 utilisée."),
+        ("held", 2, "École Zola : une licence de plus est utilisée, 2/3 utilisées."),
+        ("released", 1, "École Zola : une licence a été libérée, 1/3 utilisée."),
     ],
 )
 def test_an_event_is_written_with_its_counts(allocation, event, held, summary):

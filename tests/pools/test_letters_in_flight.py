@@ -13,7 +13,7 @@ from django_tenants.utils import schema_context
 from core.tenant_connection import connection
 from licensing.orders import operations as orders
 from licensing.pools import operations
-from licensing.pools.models import Allocation
+from licensing.pools.models import RESTORABLE_FOR, Allocation
 from licensing.pools.operations import reduction, revocation
 from licensing.pools.queries import find_emailed_ids
 from mailing import leases
@@ -47,7 +47,7 @@ def test_a_key_whose_letter_may_have_been_accepted_counts_as_written_to(interrup
 
 
 def test_a_revocation_shows_it_as_sent_and_the_corrective_letter_follows(interrupted, sink):
-    operations.revoke(allocation_id=interrupted.pk, by=None, at=timezone.now())
+    operations.revoke(allocation_id=interrupted.pk, by=None, at=timezone.now() - RESTORABLE_FOR)
     key, revoked = Message.objects.order_by("pk")
     assert (key.kind, key.state) == ("key", MessageState.SENT)
     assert drain() == 1

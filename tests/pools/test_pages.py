@@ -12,8 +12,10 @@ from collectivities.models import AuditEntry
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
-from licensing.pools.models import Allocation
+from licensing.pools.models import RESTORABLE_FOR, Allocation
+from licensing.pools.operations import Demand, allocate_many, revoke
 from mailing.models import Message, MessageState
+from schools.models import School
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
@@ -29,10 +31,8 @@ def test_lots_say_where_each_licence_is(pool, viewer, now):
     allocate_units(pool, SchoolFactory(), units=3, at=now)
     mark_redeemed(allocate_units(pool, SchoolFactory(), units=2, at=now), PrincipalFactory())
     page = text(viewer.get("/lots/"))
-    assert (
-        "100 licences achetées : 95 libres, 3 envoyées, 2 activées, libres, 0 attribuées".replace("100 l", "100\u00a0l")
-        in page
-    )
+    words = "100 licences achetées : 95 libres ; 3 non activées ; 2 activées, non utilisées ; 0 utilisée"
+    assert words in page.replace("\u00a0", " ")
     assert "2 écoles servies, dont 1 a activé" in page
     assert "style=" not in page
 
@@ -46,7 +46,8 @@ def test_the_list_asks_as_much_for_one_as_for_thirty(pool, manager, now, count, 
     for _ in range(count):
         mark_redeemed(allocate_units(pool, SchoolFactory(), units=1, at=now), PrincipalFactory())
     manager.get("/attributions/")
-    with django_assert_num_queries(11):
+    # Eleven, and two search paths.
+    with django_assert_num_queries(13):
         manager.get("/attributions/")
     with django_assert_num_queries(7):
         manager.get("/lots/")
@@ -71,9 +72,11 @@ def test_filters(pool, manager, now):
 
     assert shown("") == {"École Zola", "École Hugo", "École Prévert"}
     assert shown("state=dormant") == {"École Zola"}
-    assert shown("state=lost") == {"École Prévert"}
-    assert shown("state=redeemed") == {"École Hugo"}
-    assert shown("state=revoked") == {"École Perdue"}
+    assert shown("situation=undelivered") == shown("state=lost") == {"École Prévert"}
+    assert shown("situation=redeemed") == shown("state=redeemed") == {"École Hugo"}
+    assert shown("situation=issued") == shown("state=issued") == {"École Zola", "École Prévert"}
+    assert shown("situation=revoked") == {"École Perdue"}
+    assert shown("situation=redeemed&state=lost") == {"École Hugo"}
     assert shown("commune=Al%C3%A8s") == {"École Zola"}
     assert shown("q=zola ALES") == {"École Zola"}
     assert shown(f"q={used.school_id.lower()}") == {"École Hugo"}
@@ -122,11 +125,61 @@ def test_bulk_asks_before_it_acts(pool, manager, now):
     given = [allocate_units(pool, SchoolFactory(), units=1, at=now) for _ in range(3)]
     ids = [allocation.pk for allocation in given[:2]]
     confirmation = manager.post("/attributions/actions/", {"action": "reprendre", "ids": ids, "scope": ""})
-    assert "retournent à leur lot" in text(confirmation)
+    assert "2\u00a0écoles\u00a0: 2\u00a0licences reviennent au lot «\u00a0Lot A\u00a0»" in text(confirmation)
     assert Allocation.objects.active().count() == 3
-    done = manager.post("/attributions/actions/", {"action": "reprendre", "ids": ids, "confirmed": "1"}, follow=True)
+    done = manager.post("/attributions/actions/", {"action": "reprendre", "ids": ids, "confirmed": "2"}, follow=True)
     assert "2\u00a0attributions reprises" in text(done)
     assert Allocation.objects.active().get() == given[2]
+
+
+def test_what_was_taken_back_at_once_is_undone_at_once_from_the_list(pool, manager, now):
+    given = [allocate_units(pool, SchoolFactory(), units=2, at=now) for _ in range(3)]
+    ids = [allocation.pk for allocation in given[:2]]
+    page = text(
+        manager.post("/attributions/actions/", {"action": "reprendre", "ids": ids, "confirmed": "4"}, follow=True)
+    )
+    assert "2 attributions reprises" in " ".join(page.split())
+    moment = Allocation.objects.get(pk=ids[0]).revoked_at
+    assert f'name="revoked_at" value="{moment.isoformat()}"' in page
+    undo = {"revoked_at": moment.isoformat(), "query": "commune=Nîmes"}
+    answer = manager.post("/attributions/annuler-une-reprise/", undo, follow=True)
+    assert answer.redirect_chain == [("/attributions/?commune=N%C3%AEmes", 302)]
+    assert "2\u00a0reprises annulées" in text(answer)
+    assert "revoked_at" not in text(answer)
+    assert Allocation.objects.active().count() == 3
+    again = manager.post("/attributions/annuler-une-reprise/", undo, follow=True)
+    assert "déjà été annulée" in text(again)
+    assert manager.post("/attributions/annuler-une-reprise/", {"revoked_at": "hier"}).status_code == 400
+
+
+def test_a_revocation_is_undone_from_the_page_of_its_allocation_for_an_hour(pool, manager, viewer, now):
+    allocation = allocate_units(pool, SchoolFactory(), units=2, at=now)
+    revoke(allocation_id=allocation.pk, by=None, at=now)
+    page, undo = f"/attributions/{allocation.pk}/", f"/attributions/{allocation.pk}/annuler-la-reprise/"
+    assert undo in text(manager.get(page))
+    assert undo not in text(viewer.get(page))
+    assert viewer.post(undo).status_code == 403
+    assert "revoked_at" not in text(viewer.get("/attributions/"))
+    assert "la clé vaut de nouveau ses licences" in text(manager.post(undo, follow=True))
+    revoke(allocation_id=allocation.pk, by=None, at=now - RESTORABLE_FOR)
+    assert undo not in text(manager.get(page))
+    assert "revoked_at" not in text(manager.get("/attributions/"))
+    assert "s’annule pendant une heure" in text(manager.post(undo, follow=True))
+    assert Allocation.objects.get().revoked_at is not None
+
+
+def test_a_bulk_action_comes_back_to_the_home_page_where_it_was_asked_there(pool, manager, now):
+    allocation = allocate_units(pool, SchoolFactory(), units=1, at=now)
+    mark_sent()
+    data = {"ids": [allocation.pk], "action": "relancer", "origin": "home"}
+    asked = text(manager.post("/attributions/actions/", data))
+    assert 'name="origin" value="home"' in asked
+    assert 'href="/">Ne rien faire</a>' in asked
+    done = manager.post("/attributions/actions/", {**data, "confirmed": "1"})
+    assert (done.status_code, done.url) == (302, "/")
+    assert "1\u00a0école relancée" in text(manager.get("/"))
+    elsewhere = manager.post("/attributions/actions/", {**data, "confirmed": "0", "origin": "//exemple.example"})
+    assert elsewhere.url == "/attributions/?"
 
 
 def test_bulk_over_the_whole_list(pool, manager, now):
@@ -136,15 +189,15 @@ def test_bulk_over_the_whole_list(pool, manager, now):
     confirmation = manager.post(
         "/attributions/actions/", {"action": "relancer", "scope": "filter", "query": "state=issued"}
     )
-    assert "Relancer\u00a0: 3 attributions" in text(confirmation)
+    assert "3\u00a0écoles, 3\u00a0licences\u00a0: un rappel part" in text(confirmation)
     done = manager.post(
         "/attributions/actions/",
-        {"action": "relancer", "scope": "filter", "query": "state=issued", "confirmed": "1"},
+        {"action": "relancer", "scope": "filter", "query": "state=issued", "confirmed": "3"},
         follow=True,
     )
     assert "3\u00a0écoles relancées" in text(done)
     again = manager.post(
-        "/attributions/actions/", {"action": "relancer", "scope": "filter", "query": "", "confirmed": "1"}, follow=True
+        "/attributions/actions/", {"action": "relancer", "scope": "filter", "query": "", "confirmed": "0"}, follow=True
     )
     assert "3\u00a0attributions laissées telles quelles" in text(again)
     nothing = manager.post("/attributions/actions/", {"action": "relancer", "scope": ""}, follow=True)
@@ -180,9 +233,31 @@ def test_a_viewer_sees_counts_and_does_nothing(pool, viewer, now):
     assert (
         text(viewer.get(f"/attributions/{allocation.pk}/")).count("<form") == 2
     )  # to sign out, in the bar and in its menu
-    for path in ("attribuer/", "actions/", f"{allocation.pk}/cle/", f"{allocation.pk}/renvoyer/"):
+    for path in (
+        "attribuer/",
+        "actions/",
+        "annuler-une-reprise/",
+        f"{allocation.pk}/cle/",
+        f"{allocation.pk}/renvoyer/",
+    ):
         assert viewer.post(f"/attributions/{path}").status_code == 403
     assert viewer.get("/attributions/attribuer/").status_code == 403
+
+
+def test_an_empty_list_tells_to_give_only_who_may(pool, manager, viewer):
+    assert "attribuez des licences à une école" in text(manager.get("/attributions/"))
+    shown = text(viewer.get("/attributions/"))
+    assert "Aucune attribution ne répond à ces choix." in shown
+    assert "attribuez" not in shown
+
+
+def test_an_allocation_that_nobody_changed_says_since_when(pool, manager, now):
+    demands = [Demand(SchoolFactory().uai, 1, "e@exemple.example")]
+    # The rows of the import document it: it has no audit entry of its own.
+    allocate_many(pool_id=pool.pk, demands=demands, by=None, at=now, import_id=1)
+    shown = text(manager.get(f"/attributions/{Allocation.objects.get().pk}/"))
+    assert "Rien encore" not in shown
+    assert "Votre bureau n’y a rien changé depuis" in shown
 
 
 def test_no_teacher_is_named(pool, manager, now):
@@ -240,6 +315,27 @@ def test_a_second_key_of_another_pool_is_asked_about(pool, manager, now):
     assert set(Allocation.objects.values_list("pool_id", "units")) == {(pool.pk, 2), (other.pk, 5)}
 
 
+def test_more_licences_than_classes_are_asked_about_before_the_key_leaves(pool, manager, now):
+    school = PortfolioSchoolFactory(classes=5).school
+    address = f"/attributions/attribuer/?ecole={school.pk}"
+    form = manager.get(address).context["form"]
+    assert (form["units"].value(), "beyond_classes" in form.fields) == (5, False)
+    typed = {"pool": pool.pk, "units": "8", "recipient": "ecole@exemple.example"}
+    refused = manager.post(address, typed)
+    assert "8 licences pour 5 classes" in refused.content.decode().replace("\u00a0", " ")
+    assert not Allocation.objects.exists()
+    manager.post(address, typed | {"beyond_classes": "on"})
+    assert Allocation.objects.get().units == 8
+
+
+def test_the_list_says_its_licences(pool, manager, now):
+    for units in (2, 3):
+        allocate_units(pool, SchoolFactory(), units=units, at=now)
+    for query in ("", "?situation=scheduled"):
+        shown = " ".join(manager.get(f"/attributions/{query}").content.decode().split())
+        assert "2 attributions, 5 licences." in shown
+
+
 def test_licences_of_another_year_ask_for_no_second_key(pool, manager, now):
     school, other = SchoolFactory(), PoolFactory()
     allocate_units(other, school, units=3, at=now)
@@ -247,3 +343,22 @@ def test_licences_of_another_year_ask_for_no_second_key(pool, manager, now):
     address = f"/attributions/attribuer/?ecole={school.uai}"
     manager.post(address, {"pool": pool.pk, "units": 2, "recipient": "a@b.example"})
     assert Allocation.objects.filter(pool=pool).exists()
+
+
+def test_before_a_search_the_portfolio_s_schools_without_licences_can_be_chosen(manager, pool, now):
+    served, waiting, closed = (PortfolioSchoolFactory().school for _ in range(3))
+    School.objects.filter(pk=closed.pk).update(state="closed", closed_at=now)
+    allocate_units(pool, served, at=now)
+    page = text(manager.get("/attributions/attribuer/"))
+    assert "Vos écoles sans licence (1)" in page
+    assert [f"?ecole={one.uai}" in page for one in (served, waiting, closed)] == [False, True, False]
+
+
+def test_the_portfolio_s_schools_are_found_first_and_marked(manager, pool):
+    SchoolFactory.create_batch(20, name="Ecole Victor Hugo", commune="Agde")
+    own = SchoolFactory(name="Ecole Victor Hugo", commune="Uzès")
+    PortfolioSchoolFactory(school=own)
+    first, *others = text(manager.get("/attributions/attribuer/?q=victor hugo")).split("?ecole=")[1:]
+    assert first.startswith(own.uai)
+    assert len(others) == 19
+    assert not any("Dans votre liste" in other for other in others)

@@ -15,7 +15,7 @@ from licensing.orders import operations as orders
 from licensing.pools import operations
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations import Demand
-from licensing.pools.queries import list_pool_positions
+from licensing.pools.positions import list_pool_positions
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import SchoolFactory

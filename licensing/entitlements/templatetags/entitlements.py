@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django import template
 
 from core.formatting import pluralize
+from core.french import collectivity_forms
 from licensing.entitlements.wording import format_long_date, format_short_date
 
 if TYPE_CHECKING:
@@ -25,20 +26,31 @@ def short_date(value: datetime.date) -> str:
 
 @register.filter
 def seats_in_words(card: SubscriptionCard) -> str:
-    """Return « 1 clé attribuée sur 4, 1 réservée à qui est invité, 2 disponibles »."""
-    parts = [f"{pluralize(card.taken, 'clé attribuée', 'clés attribuées')} sur {card.subscription.size}"]
+    """Return « 1 licence donnée sur 4, 1 réservée à une personne invitée, 2 disponibles »."""
+    parts = [f"{pluralize(card.taken, 'licence donnée', 'licences données')} sur {card.subscription.size}"]
     if card.reserved:
-        parts.append(pluralize(card.reserved, "réservée à qui est invité", "réservées à qui est invité"))
+        parts.append(pluralize(card.reserved, "réservée à une personne invitée", "réservées à des personnes invitées"))
     return ", ".join([*parts, pluralize(card.free, "disponible")])
 
 
 @register.filter
+def given_in_words(card: SubscriptionCard) -> str:
+    """Return « 2 données sur 4 »."""
+    return f"{pluralize(card.taken, 'donnée')} sur {card.subscription.size}"
+
+
+@register.filter
 def given_by(card: SubscriptionCard) -> str:
-    """Return « 3 licences attribuées par Ville de Nîmes, jusqu'au 31 août 2027 inclus », without a full stop."""
+    """Return « 3 licences attribuées par la Ville de Nîmes, jusqu'au 31 août 2027 inclus », without a full stop.
+
+    Of an unpaid order, without until when: `status_text` says it, with what is awaited.
+    """
     collectivity = card.subscription.key.entitlement.collectivity
     plural = "" if card.subscription.size == 1 else "s"
-    origin = f"attribuée{plural} par {collectivity.name}" if collectivity else f"achetée{plural} en boutique"
-    return f"{pluralize(card.subscription.size, 'licence')} {origin}, {card.until}"
+    ordered = "commandée" if card.temporary else "achetée"
+    giver = f"attribuée{plural} par {collectivity_forms(collectivity.name).the}" if collectivity else ""
+    sentence = f"{pluralize(card.subscription.size, 'licence')} {giver or f'{ordered}{plural} en boutique'}"
+    return sentence if card.temporary else f"{sentence}, {card.until}"
 
 
 @register.filter
@@ -57,6 +69,15 @@ def school_year(ends_in: int) -> str:
 def opening_classes(licences: list[TeacherLicence]) -> list[TeacherLicence]:
     """Return the licences that open a class now."""
     return [licence for licence in licences if licence.opens_class]
+
+
+@register.filter
+def since_heading(licences: list[TeacherLicence]) -> str:
+    """Return the title of the column of days: licences are bought, or received."""
+    bought = {licence.is_bought for licence in licences}
+    if bought == {True}:
+        return "Date d’achat"
+    return "Reçue le" if bought == {False} else "Reçue ou achetée le"
 
 
 @register.filter

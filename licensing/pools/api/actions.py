@@ -1,4 +1,4 @@
-"""Actions on existing allocations, single and in bulk: revoke, resend, remind, reduce."""
+"""Actions on existing allocations, single and in bulk: revoke, restore, resend, remind, reduce."""
 
 from __future__ import annotations
 
@@ -136,10 +136,32 @@ class RevokeView(AllocationActionView):
     def post(self, request: Request, pk: int) -> Response:
         """Reprend une attribution dont la clé n'est pas activée : la clé ne vaut plus rien, ses licences vont au lot.
 
-        L'e-mail qui n'est pas parti ne part pas ; l'école qui avait reçu sa clé est prévenue. Reprise deux fois, elle
-        l'est une. Refus (409) : `already_redeemed`.
+        L'e-mail qui n'est pas parti ne part pas ; l'école qui avait reçu sa clé est prévenue une heure après, le temps
+        de pouvoir annuler (`restore`). Reprise deux fois, elle l'est une. Refus (409) : `already_redeemed`.
         """
         return self.act(pk, operations.revoke, EmptySerializer)
+
+
+class RestoreView(AllocationActionView):
+    """`/allocations/{pk}/restore`."""
+
+    @idempotent
+    @extend_schema(
+        operation_id="restoreAllocation",
+        summary="Annuler une reprise",
+        tags=TAGS,
+        request=EmptySerializer,
+        responses={200: allocation_serializer.AllocationSerializer},
+        examples=[allocation_serializer.EXAMPLE],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Annule une reprise de moins d'une heure : la même clé vaut de nouveau ses licences, prises dans le lot.
+
+        L'école, qui n'est prévenue d'une reprise qu'après cette heure, n'en reçoit rien ; l'e-mail que la reprise avait
+        arrêté repart. Une attribution qui n'est pas reprise reste telle quelle. Refus (409) : `restoration_too_late`,
+        `school_served_again`, `pool_exhausted`, `pool_suspended`, `pool_closed`.
+        """
+        return self.act(pk, operations.restore, EmptySerializer)
 
 
 class ResendView(AllocationActionView):
@@ -271,6 +293,20 @@ class BulkRevokeView(BulkAllocationActionView):
         Codes d'une ligne refusée : `unknown_allocation`, `already_redeemed`.
         """
         return self.act_on_all(operations.revoke_many)
+
+
+class BulkRestoreView(BulkAllocationActionView):
+    """`/allocations/restore`."""
+
+    @idempotent
+    @extend_schema(operation_id="restoreAllocations", summary="Annuler des reprises", **_BULK_SCHEMA)
+    def post(self, request: Request) -> Response:
+        """Annule 1 à 10 000 reprises de moins d'une heure, la dernière d'abord, et dit ce qu'il en est de chacune.
+
+        Codes d'une ligne refusée : `unknown_allocation`, `restoration_too_late`, `school_served_again`,
+        `pool_exhausted`, `pool_suspended`, `pool_closed`.
+        """
+        return self.act_on_all(operations.restore_many)
 
 
 class BulkResendView(BulkAllocationActionView):

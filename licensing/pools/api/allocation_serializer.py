@@ -16,6 +16,7 @@ from api.filters import StrictDateTimeFilter, StrictNumberFilter
 from core.calendar import date_in_paris
 from licensing.pools.models import Allocation
 from licensing.pools.queries import AllocationState, list_allocations
+from licensing.pools.situations import Situation
 from mailing.models import MessageState
 from schools.uai import normalise
 
@@ -37,6 +38,11 @@ class AllocationSerializer(serializers.Serializer["AnnotatedAllocation"]):
         choices=AllocationState.choices,
         help_text="`issued` : la clé n'est pas activée. `redeemed` : elle l'est. `revoked` : reprise. `suspended` : le "
         "lot attend une régularisation. `expired`, `cancelled` : l'année du lot est finie, sa commande annulée.",
+    )
+    situation = serializers.ChoiceField(
+        choices=Situation.choices,
+        help_text="`state`, où une clé non activée est `scheduled` : son e-mail n'est pas parti ; `sent` : il part ; "
+        "`delivered` : le serveur de l'école l'a accepté ; `undelivered` : il l'a refusé, ou rien n'a été envoyé.",
     )
     held = serializers.IntegerField(help_text="Licences qu'un enseignant utilise.")
     message_state = serializers.ChoiceField(
@@ -64,6 +70,7 @@ EXAMPLE = OpenApiExample(
         "units": 6,
         "recipient": "ce.0300123k@ac-exemple.example",
         "state": "redeemed",
+        "situation": "redeemed",
         "held": 4,
         "message_state": "delivered",
         "created_at": "2026-09-07T07:31:02.114930Z",
@@ -79,6 +86,9 @@ class AllocationApiFilter(django_filters.FilterSet):
 
     state = django_filters.MultipleChoiceFilter(
         choices=AllocationState.choices, distinct=False, help_text="Plusieurs fois : l'un ou l'autre de ces états."
+    )
+    situation = django_filters.MultipleChoiceFilter(
+        choices=Situation.choices, distinct=False, help_text="Plusieurs fois : l'une ou l'autre de ces situations."
     )
     school = django_filters.CharFilter(method="of_school", help_text="L'UAI de l'établissement.")
     pool = StrictNumberFilter("pool_id", help_text="Le numéro du lot.")

@@ -16,7 +16,7 @@ from api.views import ScopedListView, ScopedView
 from core.calendar import date_in_paris
 from licensing.entitlements.models import EntitlementStatus
 from licensing.pools.models import Pool
-from licensing.pools.queries import list_pool_positions
+from licensing.pools.positions import list_pool_positions
 
 if TYPE_CHECKING:
     from rest_framework.request import Request

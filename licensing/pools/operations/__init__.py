@@ -1,4 +1,4 @@
-"""Operations on pools: allocate, reduce, revoke, resend, remind, reveal.
+"""Operations on pools: allocate, reduce, set a number, revoke, restore, resend, remind, reveal, rename.
 
 Each runs in one transaction: lock (in the global order: pool → allocation → key → subscription → seat), check, change,
 write the audit log, queue e-mails. An exception leaves everything unchanged.
@@ -33,8 +33,11 @@ from licensing.pools.operations.key_emails import (
     reveal,
 )
 from licensing.pools.operations.reduction import Reduction, ReductionResult, reduce, reduce_many, reduce_one
+from licensing.pools.operations.renaming import rename_pool
+from licensing.pools.operations.restoration import restore, restore_many, restore_revocation
 from licensing.pools.operations.results import AllocationActionResult
 from licensing.pools.operations.revocation import revoke, revoke_many
+from licensing.pools.operations.unit_changes import UnitChange, set_units
 
 __all__ = [
     "AllocationActionResult",
@@ -49,6 +52,7 @@ __all__ = [
     "Reduction",
     "ReductionResult",
     "TargetSchool",
+    "UnitChange",
     "allocate",
     "allocate_many",
     "allocate_rows",
@@ -61,13 +65,18 @@ __all__ = [
     "release_held_emails",
     "remind",
     "remind_many",
+    "rename_pool",
     "request_resend",
     "resend",
     "resend_lost_keys",
     "resend_many",
+    "restore",
+    "restore_many",
+    "restore_revocation",
     "reveal",
     "revoke",
     "revoke_many",
+    "set_units",
     "sweep_held_emails",
     "take_back_capacity",
 ]

@@ -177,7 +177,8 @@ def _apply(
             audit_log.NewAuditEntry(
                 action,
                 f"{formatting.pluralize(allocation.units - now, 'licence retirée', 'licences retirées')} à "
-                f"{format_school_name(allocation.school.name)} et rendues au lot « {pool.name} » "
+                f"{format_school_name(allocation.school.name)} et "
+                f"{'rendue' if allocation.units - now == 1 else 'rendues'} au lot « {pool.name} » "
                 f"(désormais {formatting.number(now)}, même clé).",
                 allocation.school_id,
                 "allocation",

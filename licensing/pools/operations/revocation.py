@@ -13,7 +13,7 @@ from core import formatting
 from licensing.entitlements.models import ActivationKey
 from licensing.pools import events
 from licensing.pools.emails import school_label
-from licensing.pools.models import ALLOCATION_TOPIC, REVOKED_IN_BULK, Allocation, MessageKind, Pool
+from licensing.pools.models import ALLOCATION_TOPIC, RESTORABLE_FOR, REVOKED_IN_BULK, Allocation, MessageKind, Pool
 from licensing.pools.operations.results import AllocationActionResult, lock_allocations, redeemed_error
 from licensing.pools.queries import find_emailed_ids
 from mailing import operations as mailing
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 def revoke(*, allocation_id: int, by: User | None, at: datetime.datetime) -> Allocation:
     """Revoke an unredeemed allocation; its licences return to the pool.
 
-    Pending e-mails are cancelled; a school that received the key is notified. Raises `AllocationRedeemed` or
-    `UnknownAllocation`, having changed nothing. Idempotent.
+    Pending e-mails are cancelled; a school that received the key is notified after `RESTORABLE_FOR`, while which
+    `restore` undoes it. Raises `AllocationRedeemed` or `UnknownAllocation`, having changed nothing. Idempotent.
     """
     for result in revoke_many(allocation_ids=[allocation_id], by=by, at=at):
         result.raise_for_refusal()
@@ -94,13 +94,16 @@ def _apply(allocations: list[Allocation], *, by: User | None, at: datetime.datet
             if allocation.pk in notified
         ],
         at=at,
+        # Not before the revocation is final: one that is undone has written to nobody.
+        due_at=at + RESTORABLE_FOR,
     )
     audit_log.record_many(
         [
             audit_log.NewAuditEntry(
                 action=action,
                 summary=f"{formatting.pluralize(allocation.units, 'licence reprise', 'licences reprises')} à "
-                f"{format_school_name(allocation.school.name)} et rendues au lot « {allocation.pool.name} ».",
+                f"{format_school_name(allocation.school.name)} et "
+                f"{'rendue' if allocation.units == 1 else 'rendues'} au lot « {allocation.pool.name} ».",
                 school_id=allocation.school_id,
                 object_type="allocation",
                 object_id=allocation.pk,

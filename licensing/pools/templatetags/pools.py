@@ -11,8 +11,10 @@ from django.utils.html import format_html
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.entitlements.models import EntitlementStatus
-from licensing.entitlements.wording import describe_start, format_long_date, format_until
+from licensing.entitlements.wording import describe_review, describe_start, format_long_date, format_until
 from licensing.entitlements.wording import status_text as status_in_words
+from licensing.pools.situation_badges import render_badge
+from licensing.pools.wording import POSITION_WORDS
 from schools import wording as names
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
     from licensing.entitlements.models import Entitlement
-    from licensing.pools.queries import PoolPosition
+    from licensing.pools.positions import PoolPosition
 
 register = template.Library()
 
@@ -53,20 +55,19 @@ class BarSegment(NamedTuple):
 
     @property
     def words(self) -> str:
-        """Return « 12 libres »."""
-        return f"{formatting.number(self.licences)} {self.label.lower()}"
+        """Return « 12 non activées », « 1 non activée »."""
+        plural = self.label.lower()
+        return formatting.pluralize(
+            self.licences, ", ".join(word.removesuffix("s") for word in plural.split(", ")), plural
+        )
 
 
 @register.filter
 def position_parts(position: PoolPosition) -> list[BarSegment]:
     """Return the four segments of the bar, in the order of a licence's life."""
     parts, start = [], 0.0
-    for code, label, count in (
-        ("free", "Libres", position.free),
-        ("issued", "Envoyées", position.issued),
-        ("redeemed", "Activées, libres", position.redeemed_free),
-        ("held", "Attribuées à un enseignant", position.held),
-    ):
+    counts = (position.free, position.issued, position.redeemed_free, position.held)
+    for (code, label), count in zip(POSITION_WORDS.items(), counts, strict=True):
         width = _BAR_WIDTH * count / position.bought
         # SVG attributes: a decimal point in any locale.
         parts.append(BarSegment(code, label, count, f"{start:.2f}", f"{width:.2f}"))
@@ -77,21 +78,27 @@ def position_parts(position: PoolPosition) -> list[BarSegment]:
 @register.filter
 def position_words(position: PoolPosition) -> str:
     """Return a text alternative of the bar."""
-    parts = ", ".join(part.words for part in position_parts(position))
+    parts = " ; ".join(part.words for part in position_parts(position))
     return f"{formatting.pluralize(position.bought, 'licence achetée', 'licences achetées')} : {parts}"
 
 
 @register.filter
 def status_badge(position: PoolPosition) -> SafeString:
     """Render a pool's status today as a coloured badge."""
-    label, colour = _BADGES[position.entitlement.status_on(_today())]
+    entitlement, day = position.entitlement, _today()
+    label, colour = _BADGES[entitlement.status_on(day)]
+    if position.under_review and not entitlement.over_on(day):
+        suspended = entitlement.suspended_on(day)
+        label, colour = describe_review(suspended=suspended), colour if suspended else "blue"
     return format_html('<span class="badge bg-{}-lt">{}</span>', colour, label)
 
 
 @register.filter
 def status_text(position: PoolPosition) -> str:
     """Describe what a pool's licences await, and until when; empty where they are paid for."""
-    return formatting.add_nonbreaking_spaces(status_in_words(position.entitlement, _today()))
+    return formatting.add_nonbreaking_spaces(
+        status_in_words(position.entitlement, _today(), under_review=position.under_review)
+    )
 
 
 @register.filter
@@ -109,6 +116,12 @@ def valid_between(entitlement: Entitlement) -> str:
 
 def _today() -> datetime.date:
     return date_in_paris(timezone.now())
+
+
+@register.filter
+def situation_badge(situation: str) -> SafeString:
+    """Render the situation of an allocation as a coloured badge."""
+    return render_badge(situation)
 
 
 @register.filter

@@ -10,23 +10,25 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from collectivities.access import office
-from collectivities.models import Role
-from collectivities.queries import get_contact_emails, is_outside_portfolio
+from collectivities.models import PortfolioSchool, Role
 from core import formatting
 from core.calendar import date_in_paris
 from core.french import school_forms
 from licensing.exceptions import LicensingError
 from licensing.pools import operations
 from licensing.pools.forms import AllocateForm
-from licensing.pools.queries import list_allocations, list_holdings_beside, list_pool_positions
+from licensing.pools.positions import list_pool_positions
+from licensing.pools.queries import list_allocations, list_holdings_beside
+from licensing.pools.school_holdings import list_schools_without_licences
+from schools.models import School
 from schools.queries import find_by_uai, search
 from schools.wording import format_school_name
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django.http import HttpResponse
 
     from collectivities.access import OfficeHttpRequest
-    from schools.models import School
 
 _MAX_RESULTS = 20
 
@@ -42,20 +44,22 @@ def allocate(request: OfficeHttpRequest) -> HttpResponse:
         raise Http404("No such school.")
     today = date_in_paris(timezone.now())
     pools = [pool for pool in list_pool_positions() if pool.free and pool.entitlement.available_on(today)]
+    row = PortfolioSchool.objects.filter(school=school).first()
+    classes = row.classes if row is not None else None
     initial = {
-        "recipient": get_contact_emails([school.uai]).get(school.uai) or school.email,
+        "recipient": (row.contact_email if row is not None else "") or school.email,
         "pool": request.GET.get("lot"),
+        "units": classes or 1,
     }
-    form = AllocateForm(
-        request.POST or None, positions=pools, holdings=list_holdings_beside(school.uai), initial=initial
-    )
+    holdings = list_holdings_beside(school.uai)
+    form = AllocateForm(request.POST or None, positions=pools, holdings=holdings, classes=classes, initial=initial)
     status = 200
     if request.method == "POST":
         if form.is_valid():
             try:
                 allocation_id = _allocate(request, school, form)
             except LicensingError as refusal:
-                form.add_error(None, str(refusal))
+                messages.error(request, str(refusal))
                 status = 409
             else:
                 return redirect("pools:allocation", pk=allocation_id)
@@ -70,20 +74,37 @@ def allocate(request: OfficeHttpRequest) -> HttpResponse:
         "form": form,
         "pools": pools,
         "already": already.order_by("-created_at"),
-        "outside_portfolio": is_outside_portfolio(school.uai),
+        "outside_portfolio": row is None and PortfolioSchool.objects.exists(),
     }
     return render(request, "pools/allocate.html", context, status=status)
 
 
 def _search(request: OfficeHttpRequest) -> HttpResponse:
+    """Show the schools found, the portfolio's first; before a search, those of the portfolio without licences."""
     text = request.GET.get("q", "").strip()
-    found = list(search(text)[: _MAX_RESULTS + 1]) if text else []
+    own: list[School] = []
+    others: list[School] = []
+    if text:
+        portfolio = School.objects.filter(pk__in=PortfolioSchool.objects.values("school_id"))
+        own = list(search(text, among=portfolio)[: _MAX_RESULTS + 1])
+        known = {school.pk for school in own}
+        others = [one for one in search(text)[: _MAX_RESULTS + 1 + len(own)] if one.pk not in known]
+    found = [(school, format_school_name(school.name), True) for school in own]
+    found += [(school, format_school_name(school.name), False) for school in others]
+    waiting = list_schools_without_licences(date_in_paris(timezone.now())).filter(school__closed_at=None)
     context = {
         "q": text,
-        "found": [(school, format_school_name(school.name)) for school in found[:_MAX_RESULTS]],
+        "found": found[:_MAX_RESULTS],
         "more": len(found) > _MAX_RESULTS,
+        "waiting": [] if text else _list_waiting(waiting),
+        "waiting_count": 0 if text else waiting.count(),
     }
     return render(request, "pools/allocate_find.html", context)
+
+
+def _list_waiting(waiting: QuerySet[PortfolioSchool]) -> list[tuple[School, str, bool]]:
+    rows = waiting.select_related("school").order_by("school__commune", "school__name", "pk")[:_MAX_RESULTS]
+    return [(row.school, format_school_name(row.school.name), False) for row in rows]
 
 
 def _allocate(request: OfficeHttpRequest, school: School, form: AllocateForm) -> int:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from licensing.entitlements.models import ActivationKey
 from licensing.orders import operations as orders
 from licensing.pools import operations
-from licensing.pools.models import Allocation, Pool
+from licensing.pools.models import RESTORABLE_FOR, Allocation, Pool
 from licensing.pools.operations import Demand
 from mailing.models import Message
 from tests.api.client import assert_problem
@@ -41,6 +41,32 @@ def test_revoking_gives_the_licences_back_and_twice_is_once(api, pool, allocatio
     assert Pool.objects.get(pk=pool.pk).allocated == 0
     assert ActivationKey.objects.get().revoked_at is not None
     assert waiting() == []
+
+
+def test_a_revocation_is_undone_within_the_hour_and_twice_is_once(api, pool, allocation):
+    api.post(f"/allocations/{allocation.pk}/revoke")
+    for _ in range(2):
+        answer = api.post(f"/allocations/{allocation.pk}/restore")
+        assert (answer.status_code, answer.json()["state"], answer.json()["revoked_at"]) == (200, "issued", None)
+    assert Pool.objects.get(pk=pool.pk).allocated == 5
+    assert waiting() == [("key", allocation.recipient)]
+
+
+def test_after_an_hour_a_revocation_stays(api, pool, allocation, now):
+    operations.revoke(allocation_id=allocation.pk, by=None, at=now - RESTORABLE_FOR)
+    assert_problem(api.post(f"/allocations/{allocation.pk}/restore"), 409, "restoration_too_late")
+    assert Pool.objects.get(pk=pool.pk).allocated == 0
+
+
+def test_undoing_in_bulk_returns_a_result_per_row(api, pool, now):
+    served, free, late = (allocate_units(pool, SchoolFactory(), units=2, at=now) for _ in range(3))
+    operations.revoke(allocation_id=late.pk, by=None, at=now - RESTORABLE_FOR)
+    api.post("/allocations/revoke", {"allocations": [served.pk, free.pk]})
+    allocate_units(pool, served.school, units=1, at=now)
+    data = api.post("/allocations/restore", {"allocations": [late.pk, served.pk, free.pk, 2_000_000_000]}).json()
+    assert [row["code"] for row in data["results"]] == [
+        "restoration_too_late", "school_served_again", None, "unknown_allocation"]  # fmt: skip
+    assert Pool.objects.get(pk=pool.pk).allocated == 3
 
 
 @pytest.mark.parametrize("act", ["revoke", "resend", "remind", "reduce"])
@@ -98,7 +124,7 @@ def test_reducing_an_old_allocation_leaves_the_school_s_new_one_alone(api, pool,
     assert Allocation.objects.get(pk=anew.pk).units == 5
 
 
-@pytest.mark.parametrize("act", ["revoke", "resend", "remind", "reduce"])
+@pytest.mark.parametrize("act", ["revoke", "restore", "resend", "remind", "reduce"])
 @pytest.mark.parametrize("number", [1, 2**31, 2**63, 10**30])
 def test_an_unknown_allocation_is_a_404(api, pool, act, number):
     assert_problem(api.post(f"/allocations/{number}/{act}"), 404, "not_found")

@@ -11,7 +11,7 @@ from collectivities.models import AuditEntry
 from licensing.entitlements.models import ActivationKey, Entitlement
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation, Pool
-from licensing.pools.queries import list_pool_positions
+from licensing.pools.positions import list_pool_positions
 from mailing.models import Message
 from schools.models import SchoolState
 from tests.api.client import assert_problem

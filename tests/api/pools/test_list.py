@@ -46,6 +46,7 @@ def test_an_allocation_returns_its_state_and_never_its_key(api, pool, now):
         "units": 4,
         "recipient": school.email,
         "state": "redeemed",
+        "situation": "redeemed",
         "held": 1,
         "message_state": "sent",
         "created_at": now.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z"),

@@ -11,7 +11,7 @@ from django.utils import timezone
 from licensing.entitlements.models import ActivationKey
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation, Pool
-from licensing.pools.queries import list_pool_positions
+from licensing.pools.positions import list_pool_positions
 from mailing.models import Message
 from tests.api.client import ApiClient, assert_problem, create_client
 from tests.factories.schools import SchoolFactory

@@ -1,0 +1,168 @@
+"""Undo of revocations: for `RESTORABLE_FOR`, the same key is worth its licences again."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from collectivities import audit_log
+from core import formatting
+from licensing.entitlements.models import ActivationKey
+from licensing.exceptions import LicensingError
+from licensing.pools import checks, events
+from licensing.pools.emails import school_label
+from licensing.pools.exceptions import RestorationTooLate, SchoolServedAgain
+from licensing.pools.models import ALLOCATION_TOPIC, RESTORABLE_FOR, Allocation, Pool
+from licensing.pools.operations.demand_checks import pool_exhausted_error
+from licensing.pools.operations.results import AllocationActionResult, lock_allocations
+from licensing.pools.queries import find_notified_ids, list_stopped_emails
+from mailing import operations as mailing
+from schools.wording import format_school_name
+from webhooks import operations as webhooks
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection, Iterable, Sequence
+
+    from accounts.models import User
+
+
+def restore(*, allocation_id: int, by: User | None, at: datetime.datetime) -> Allocation:
+    """Undo the revocation of an allocation: the same key, with its licences from the pool.
+
+    An e-mail that the revocation had stopped is queued again; the school is told nothing else. Raises `LicensingError`,
+    having changed nothing: over `RESTORABLE_FOR` ago, school served again, licences given to others, pool suspended or
+    closed. Idempotent.
+    """
+    for result in restore_many(allocation_ids=[allocation_id], by=by, at=at):
+        result.raise_for_refusal()
+    return Allocation.objects.get(pk=allocation_id)
+
+
+def restore_revocation(
+    *, revoked_at: datetime.datetime, by: User | None, at: datetime.datetime
+) -> list[AllocationActionResult]:
+    """Undo what was revoked at one moment; return a result for each, none where it was undone already."""
+    found = Allocation.objects.filter(revoked_at=revoked_at).values_list("pk", flat=True)
+    return restore_many(allocation_ids=list(found), by=by, at=at)
+
+
+@transaction.atomic
+def restore_many(
+    *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime
+) -> list[AllocationActionResult]:
+    """Undo the revocations of these allocations, in one transaction; return a result for each.
+
+    Best effort, the latest revocation first: a refusal does not affect the others.
+    """
+    pool_ids = set(Allocation.objects.filter(pk__in_array=allocation_ids).values_list("pool_id", flat=True))
+    # Lock order: pool → allocation → key.
+    pools = {pool.pk: pool for pool in Pool.objects.locked().select_related("entitlement").filter(pk__in=pool_ids)}
+    allocations, results = lock_allocations(allocation_ids)
+    revoked = [allocation for allocation in allocations.values() if allocation.revoked_at is not None]
+    mailing.hold_back(ALLOCATION_TOPIC, [allocation.pk for allocation in revoked])
+    refusals = _find_refusals(revoked, pools, at)
+    results += [AllocationActionResult(number, refusals.get(number)) for number in allocations]
+    if restorable := [allocation for allocation in revoked if allocation.pk not in refusals]:
+        _apply(restorable, by=by, at=at)
+    return results
+
+
+def _find_refusals(
+    revoked: Collection[Allocation], pools: dict[int, Pool], at: datetime.datetime
+) -> dict[int, LicensingError]:
+    """Return by allocation why its revocation cannot be undone, for those where it cannot."""
+    notified = find_notified_ids([allocation.pk for allocation in revoked])
+    schools = [allocation.school_id for allocation in revoked]
+    active = Allocation.objects.active().filter(pool_id__in=list(pools), school_id__in_array=schools)
+    served = set(active.values_list("pool_id", "school_id"))
+    free = {pool.pk: pool.free for pool in pools.values()}
+    refusals: dict[int, LicensingError] = {}
+    for allocation in sorted(revoked, key=_get_moment, reverse=True):
+        pool, place = pools[allocation.pool_id], (allocation.pool_id, allocation.school_id)
+        try:
+            _check_in_time(allocation, at, is_notified=allocation.pk in notified)
+            checks.check_open(pool.entitlement, at)
+            if place in served:
+                raise SchoolServedAgain(
+                    "L'école a depuis une autre clé de ce lot : ajoutez-lui des licences, cette clé les portera."
+                )
+            if allocation.units > free[pool.pk]:
+                raise pool_exhausted_error(
+                    pool, free[pool.pk], allocation.units, "Les licences reprises ont été données depuis."
+                )
+        except LicensingError as refusal:
+            refusals[allocation.pk] = refusal
+        else:
+            served.add(place)
+            free[pool.pk] -= allocation.units
+    return refusals
+
+
+def _get_moment(allocation: Allocation) -> tuple[datetime.datetime, int]:
+    assert allocation.revoked_at is not None  # noqa: S101 - only revoked ones are asked
+    return allocation.revoked_at, allocation.pk
+
+
+def _check_in_time(allocation: Allocation, at: datetime.datetime, *, is_notified: bool) -> None:
+    """Raise `RestorationTooLate` where the time to undo is over, or the school was told of the revocation."""
+    moment, _ = _get_moment(allocation)
+    if is_notified or at >= moment + RESTORABLE_FOR:
+        raise RestorationTooLate(
+            f"Cette attribution a été reprise le {formatting.long_moment(timezone.localtime(moment))} : une reprise "
+            "s'annule pendant une heure. Vous pouvez lui attribuer de nouveau des licences, avec une autre clé."
+        )
+
+
+def _apply(allocations: Sequence[Allocation], *, by: User | None, at: datetime.datetime) -> None:
+    allocation_ids = [allocation.pk for allocation in allocations]
+    Allocation.objects.filter(pk__in_array=allocation_ids).update(revoked_at=None, revoked_by_id=None)
+    ActivationKey.objects.filter(pk__in_array=[allocation.key_id for allocation in allocations]).update(revoked_at=None)
+    taken: Counter[int] = Counter()
+    for allocation in allocations:
+        taken[allocation.pool_id] += allocation.units
+    for pool_id, units in sorted(taken.items()):
+        # F(), and the database's CHECK, as in `allocate_many`.
+        Pool.objects.filter(pk=pool_id).update(allocated=F("allocated") + units)
+    mailing.cancel(ALLOCATION_TOPIC, allocation_ids, at)
+    _queue_again({allocation.pk: allocation for allocation in allocations}, at)
+    audit_log.record_many(_build_entries(allocations), by=by, at=at)
+    webhooks.emit(events=events.build_restored_events(allocations), at=at)
+
+
+def _queue_again(allocations: dict[int, Allocation], at: datetime.datetime) -> None:
+    """Queue anew the e-mails that the revocations had stopped, each for its day."""
+    outgoing: dict[datetime.datetime, list[mailing.NewMessage]] = defaultdict(list)
+    for stopped in list_stopped_emails(list(allocations)):
+        allocation = allocations[stopped.topic_id or 0]
+        outgoing[max(stopped.due_at, at)].append(
+            mailing.NewMessage(
+                kind=stopped.kind,
+                recipient=allocation.recipient,
+                topic=ALLOCATION_TOPIC,
+                topic_id=allocation.pk,
+                about=school_label(allocation),
+                context=stopped.context,
+            )
+        )
+    for due_at, messages in sorted(outgoing.items()):
+        mailing.enqueue_many(messages, at=at, due_at=due_at)
+
+
+def _build_entries(allocations: Iterable[Allocation]) -> list[audit_log.NewAuditEntry]:
+    return [
+        audit_log.NewAuditEntry(
+            action="pools.revocation_undone",
+            summary="Reprise annulée : "
+            f"{formatting.pluralize(allocation.units, 'licence rendue', 'licences rendues')} à "
+            f"{format_school_name(allocation.school.name)} sur le lot « {allocation.pool.name} », avec la même clé.",
+            school_id=allocation.school_id,
+            object_type="allocation",
+            object_id=allocation.pk,
+        )
+        for allocation in allocations
+    ]

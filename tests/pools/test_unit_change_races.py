@@ -1,0 +1,68 @@
+"""Changing one number at once, and while its key is redeemed: real threads and real commits.
+
+Each fails without its lock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+
+import pytest
+
+from core.tenant_connection import connection
+from licensing.entitlements import operations as entitlements
+from licensing.entitlements.models import ActivationKey, Subscription
+from licensing.entitlements.queries import unseal_key
+from licensing.exceptions import LicensingError
+from licensing.orders import operations as orders
+from licensing.pools.models import Allocation, Pool
+from licensing.pools.operations import set_units
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.pools.actions import allocate_units
+from tests.races import run_concurrently
+
+
+@pytest.fixture
+def allocation(committing):
+    """Five licences of a school, of a pool of fifty."""
+    pool = orders.grant(collectivity=committing, licences=50, reason="Course", by=None, at=TERM)
+    return allocate_units(pool, SchoolFactory(), units=5)
+
+
+def change(allocation, units):
+    return set_units(allocation_id=allocation.pk, units=units, expected=5, by=None, at=TERM)
+
+
+def run(actions):
+    results = run_concurrently(connection.schema_name, actions, expected_errors=LicensingError)
+    return Counter(result.code if isinstance(result, LicensingError) else "done" for result in results)
+
+
+def assert_sound():
+    found = Allocation.objects.get()
+    assert Pool.objects.get().allocated == found.units == ActivationKey.objects.get().units
+    for subscription in Subscription.objects.all():
+        assert subscription.size == subscription.seats.count() == found.units
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_of_eight_who_saw_five_one_changes_the_number(allocation, _round):
+    numbers = (1, 2, 3, 4, 6, 7, 8, 9)
+    assert run([partial(change, allocation, units) for units in numbers]) == {"done": 1, "units_changed": 7}
+    assert Allocation.objects.get().units in numbers
+    assert_sound()
+
+
+@pytest.mark.parametrize("units", [4, 6])
+@pytest.mark.parametrize("_round", range(3))
+def test_a_key_that_is_redeemed_meanwhile_counts_what_it_is_worth(allocation, units, _round):
+    principal = PrincipalFactory()
+    AffiliationFactory(user=principal, school=allocation.school)
+    code = unseal_key(allocation.key)
+    redeem = partial(entitlements.redeem, code=code, by=principal, at=TERM)
+    results = run([redeem, partial(change, allocation, units)])
+    assert results["done"] == 1 + (units > 5 or results["already_redeemed"] == 0)
+    assert_sound()
