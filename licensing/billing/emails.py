@@ -20,10 +20,10 @@ from licensing.orders.email_parts import (
     get_order,
     get_reply_to,
     get_today,
-    is_paid_by_buyer,
 )
 from licensing.orders.models import OrderState, PaymentMethod
 from licensing.orders.operations import notifications
+from licensing.orders.payers import is_paid_by_buyer
 from licensing.orders.rights import get_entitlement
 from mailing import kinds
 from mailing.kinds import NoLongerDue, RenderedEmail

@@ -1,7 +1,7 @@
 """Search of invoices as people type them: number, amount, client. Each condition has its index (migration 0003).
 
-A number is read as banks write it: « P2026 000010 », « p2026-10 », « P202610 », anywhere in a statement's label. An
-amount is French: « 1 234,50 », « 1.234,50 € », « 199 ».
+A number is read as banks write it: « P2026 000010 », « P 2026 000 010 », « p2026-10 », anywhere in a statement's label.
+An amount is French: « 1 234,50 », « 1.234,50 € », « 199 ».
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
     from licensing.billing.models import Invoice
 
-_NUMBER = re.compile(r"\bp\s*(20[0-9]{2})[\s/._-]*0*([1-9][0-9]{0,5})\b", re.IGNORECASE)
+#: The sequence of a number: its six digits in two groups, « 000 002 », or without some of its zeros.
+_SEQUENCE = r"(0[0-9]{2}\s[0-9]{3}|0*[1-9][0-9]{0,5})"
+_NUMBER = re.compile(rf"\bp\s*(20[0-9]{{2}})[\s/._-]*{_SEQUENCE}\b", re.IGNORECASE)
 #: Without its letter, where nothing else is typed.
-_BARE_NUMBER = re.compile(r"\s*(20[0-9]{2})[\s/._-]*0*([1-9][0-9]{0,5})\s*")
+_BARE_NUMBER = re.compile(rf"\s*(20[0-9]{{2}})[\s/._-]*{_SEQUENCE}\s*")
 _AMOUNT = re.compile(
-    r"-?([0-9]{1,3}(?:[ \u00a0\u202f.][0-9]{3})+|[0-9]{1,9})(?:[.,]([0-9]{1,2}))?[ \u00a0\u202f]*(?:€|eur)?",
+    r"-?([0-9]{1,3}(?:[ .][0-9]{3})+|[0-9]{1,9})(?:[.,]([0-9]{1,2}))? ?(?:€|eur|euros?)?",
     re.IGNORECASE,
 )
 #: A SIREN or a SIRET, typed in groups.
@@ -67,12 +69,13 @@ def find_numbers(text: str) -> list[tuple[int, int]]:
 
 
 def _read_number(match: re.Match[str]) -> tuple[int, int]:
-    return int(match[1]), int(match[2])
+    return int(match[1]), int("".join(match[2].split()))
 
 
 def parse_amount(text: str) -> Decimal | None:
     """Return the amount of a French text, in euros, without its sign; None if it is not one."""
-    match = _AMOUNT.fullmatch(text.strip())
+    # Spaces of every kind: those of pages and of spreadsheets are not those of the keyboard.
+    match = _AMOUNT.fullmatch(" ".join(text.split()))
     if match is None:
         return None
     euros = re.sub(r"[^0-9]", "", match[1])

@@ -62,6 +62,8 @@ class Product(models.Model):
 
     code = models.SlugField("code", unique=True)
     name = models.CharField("désignation", max_length=120)
+    # What pupils do with it, in the operator's words; read on the site and in e-mails.
+    summary = models.CharField("ce que les élèves y exercent", max_length=300, blank=True)
     # Whether it is for CP to CM2, and so of no use to a maternelle, a collège or a lycée.
     for_elementary = models.BooleanField("classes élémentaires (CP à CM2)", default=True)
     # In per cent.

@@ -19,9 +19,19 @@ def get_licence_product() -> Product:
     )[0]
 
 
+def get_product_summary() -> str:
+    """Return what pupils do with the product, in the operator's words; empty until the operator wrote it."""
+    return Product.objects.filter(code=LICENCE_CODE).values_list("summary", flat=True).first() or ""
+
+
+def get_last_day(day: datetime.date) -> datetime.date:
+    """Return the last day of the school year of `day`: 31 August."""
+    return datetime.date(day.year + (day.month >= _SEPTEMBER), 8, 31)
+
+
 def get_school_year(day: datetime.date) -> SchoolYear:
     """Return the school year of `day` (1 September to 31 August inclusive), creating it at first use."""
-    start_year = day.year if day.month >= _SEPTEMBER else day.year - 1
+    ends_on = get_last_day(day)
     return SchoolYear.objects.get_or_create(
-        ends_on=datetime.date(start_year + 1, 8, 31), defaults={"starts_on": datetime.date(start_year, _SEPTEMBER, 1)}
+        ends_on=ends_on, defaults={"starts_on": datetime.date(ends_on.year - 1, _SEPTEMBER, 1)}
     )[0]

@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.text import Truncator
 
 from accounts.models import Profile, User
 from core import formatting
 from core.calendar import date_in_paris
+from core.plain_names import MAX_LENGTH
 from core.urls import portal_url
 from licensing.catalogue import terms
 from licensing.catalogue.models import Seller
 from licensing.catalogue.terms_pdf import render_terms_pdf
 from licensing.entitlements.wording import describe_start
 from licensing.orders import preflight
-from licensing.orders.models import Order, OrderKind, OrderState, Payer
+from licensing.orders.models import Order, OrderKind, OrderState
+from licensing.orders.payers import is_paid_by_buyer
 from licensing.orders.rights import get_entitlement
 from licensing.orders.withdrawal_period import get_last_withdrawal_day, is_consumer
 from mailing.email_template import format_salutation, render_email
@@ -104,12 +107,6 @@ def _describe_place(order: Order, start: str) -> str:
     )
 
 
-def is_paid_by_buyer(order: Order) -> bool:
-    """Return whether the buyer pays personally: no one else signs the purchase order."""
-    buyer = order.placed_by
-    return order.payer == Payer.OTHER and buyer is not None and buyer.get_full_name() == order.bill_name
-
-
 def describe_sending(order: Order) -> str:
     seller = Seller.objects.first()
     post = (
@@ -118,10 +115,12 @@ def describe_sending(order: Order) -> str:
         else "par courrier"
     )
     card_option = " Vous pouvez aussi régler par carte, depuis la même page." if can_pay_by_card(order) else ""
+    # No more of it in an e-mail than of any name that somebody typed.
+    payer = Truncator(order.bill_name).chars(MAX_LENGTH)
     signed = (
         "complétez-le s'il le faut, signez-le"
         if is_paid_by_buyer(order)
-        else "faites-le compléter, signer et tamponner par qui paie"
+        else f"faites-le compléter, signer et tamponner par « {payer} », qui paie"
     )
     return (
         f"Téléchargez le bon de commande, {signed}, puis renvoyez-le {post}, ou déposez le document numérisé sur la "

@@ -173,6 +173,32 @@ def render_lapsed(message: Message) -> RenderedEmail:
     )
 
 
+def render_scan_received(message: Message) -> RenderedEmail:
+    """Render the acknowledgement of an uploaded purchase order, which nobody has checked yet."""
+    order = get_order(message, OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
+    scan = PurchaseOrderScan.objects.get(pk=message.context["scan"])
+    if scan.state != ScanState.WAITING:
+        raise NoLongerDue("Ce bon de commande a déjà été étudié, ou remplacé.")
+    rights = {
+        OrderState.IN_REVIEW: ", et vos licences sont ouvertes",
+        OrderState.LAPSED: ", et vos licences reprennent",
+    }.get(OrderState(order.state), " ; vos licences ne s'arrêteront pas entre-temps")
+    return build_email(
+        message,
+        order,
+        subject=f"{order} : bon de commande signé bien reçu",
+        paragraphs=[
+            (
+                f"Nous avons reçu le document « {scan.filename} », déposé le {format_day(scan.received_at)} : nous le "
+                f"vérifions. Dès qu'il est accepté, la facture est émise, pour règlement{rights}."
+            ),
+            *describe_missing(order),
+        ],
+        button="Ouvrir la commande",
+        notes=[describe_reference(order)],
+    )
+
+
 def render_scan_refused(message: Message) -> RenderedEmail:
     """Render the e-mail on a refused purchase order: the reason, and until when another is awaited."""
     order = get_order(message, OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
@@ -312,6 +338,7 @@ kinds.register(notifications.IN_REVIEW, label="Commande à vérifier", render=re
 kinds.register(notifications.RIGHTS_OPENED, label="Droits temporaires ouverts", render=render_rights_opened)
 kinds.register(notifications.REMINDER, label="Rappel de bon de commande", render=render_reminder)
 kinds.register(notifications.LAPSED, label="Droits temporaires échus", render=render_lapsed)
+kinds.register(notifications.SCAN_RECEIVED, label="Bon de commande reçu", render=render_scan_received)
 kinds.register(notifications.SCAN_REFUSED, label="Bon de commande refusé", render=render_scan_refused)
 kinds.register(notifications.PROLONGED, label="Droits temporaires prolongés", render=render_prolonged)
 kinds.register(notifications.RESTORED, label="Licences rétablies", render=render_restored)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from core.money import round_to_cents
 from licensing.catalogue import pricing
 from licensing.catalogue.cheapest import TierPrice, find_cheapest
+from licensing.catalogue.exceptions import NotOnSale
 from licensing.catalogue.models import Seller
 from licensing.catalogue.pricing import PUPILS_PER_CLASS
 
@@ -70,6 +71,17 @@ def list_offers(year: SchoolYear | None) -> list[TierOffer]:
         )
         for tier in tiers
     ]
+
+
+def find_price_of_one_class(day: datetime.date) -> Decimal | None:
+    """Return the shop's price of one class that day, in euros, VAT included; None while none is on sale."""
+    year = choose_year(list_years_to_order(day), "")
+    if year is None:
+        return None
+    try:
+        return find_offer(list_offers(year), 1)[1].amounts.ttc
+    except NotOnSale:
+        return None
 
 
 def find_offer(on_offer: list[TierOffer], classes: int) -> tuple[TierOffer, PricedLine]:

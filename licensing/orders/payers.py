@@ -9,7 +9,7 @@ from django.db.models import F
 from accounts.models import Profile
 from licensing.orders import preflight
 from licensing.orders.buyer_kinds import BuyerKind, get_buyer_kind, get_payer, is_business
-from licensing.orders.models import Payer
+from licensing.orders.models import OrderKind, Payer
 
 if TYPE_CHECKING:
     from licensing.orders.models import Order
@@ -62,6 +62,22 @@ def find_paying_school(order: Order) -> School | None:
     return order.school or (affiliation.school if affiliation is not None else None)
 
 
+def describe_typed_school(order: Order) -> str:
+    """Return the name and place of the school that a principal typed by hand and ordered for; empty for any other."""
+    buyer = order.placed_by
+    if order.kind != OrderKind.SHOP or order.school_id or buyer is None or buyer.profile != Profile.PRINCIPAL:
+        return ""
+    # `all()`: prefetched by lists of orders.
+    typed = [one for one in buyer.affiliations.all() if one.school_id is None]
+    first = min(typed, key=lambda one: (one.since, one.pk), default=None)
+    return "" if first is None else f"{first.name}, {first.postal_code} {first.city}"
+
+
+def is_typed_by_hand(order: Order) -> bool:
+    """Return whether the buyer typed the order's school, which is not in the directory: its sector is unknown."""
+    return find_paying_school(order) is None and find_affiliation(order) is not None
+
+
 def find_affiliation(order: Order) -> Affiliation | None:
     """Return the affiliation of the buyer that the order is for: one typed by hand if the order has no school."""
     if order.placed_by is None:
@@ -70,8 +86,19 @@ def find_affiliation(order: Order) -> Affiliation | None:
     return found.order_by(F("school").asc(nulls_first=True), "since", "pk").first()
 
 
-def find_likely_payer(order: Order) -> Payer:
-    """Return the most likely payer: the commune for a public école, else the school, else the teacher."""
+def find_likely_payer(order: Order) -> Payer | None:
+    """Return the most likely payer: the commune for a public école, else the school, else the teacher.
+
+    None for a school typed by hand, which may be public or private.
+    """
     if order.placed_by is not None and order.placed_by.profile == Profile.TEACHER:
         return Payer.OTHER
+    if is_typed_by_hand(order):
+        return None
     return Payer.SCHOOL if Payer.SCHOOL in list_offered_payers(order) else Payer.TOWN_HALL
+
+
+def is_paid_by_buyer(order: Order) -> bool:
+    """Return whether the buyer pays personally: no one else signs the purchase order."""
+    buyer = order.placed_by
+    return order.payer == Payer.OTHER and buyer is not None and buyer.get_full_name() == order.bill_name

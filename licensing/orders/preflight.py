@@ -202,8 +202,8 @@ def describe_unknowns(*, payer: str, siret: str, complete: bool, school: School 
     if complete or body is not None or not siret or kind != BuyerKind.PUBLIC:
         return ""
     return (
-        "Nous ne savons pas si cet organisme demande un code service ou un numéro d'engagement : "
-        "indiquez ceux que sa comptabilité vous a donnés, vous pourrez les compléter jusqu'à la facture."
+        "La comptabilité de cet organisme demande peut-être un code service ou un numéro d'engagement : "
+        "indiquez ceux qu'elle vous a donnés, vous pourrez les compléter jusqu'à la facture."
     )
 
 

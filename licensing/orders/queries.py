@@ -1,14 +1,16 @@
-"""Shop orders visible to a user: their own, and those of schools they are verified to lead."""
+"""Shop orders visible to a user: their own, and those of schools they are verified to lead; orders under review."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
-from licensing.orders.models import Order, OrderKind, OrderState
+from licensing.orders.models import Order, OrderKind, OrderState, PurchaseOrderScan, ScanState
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from django.db.models import QuerySet
 
     from accounts.models import User
@@ -30,3 +32,13 @@ def list_visible_orders(user: User) -> QuerySet[Order]:
         .select_related("school", "placed_by")
         .order_by("-created_at", "-pk")
     )
+
+
+def is_under_review() -> Exists:
+    """Return a condition on orders: the signed purchase order was uploaded, and waits to be checked."""
+    return Exists(PurchaseOrderScan.objects.filter(order=OuterRef("pk"), state=ScanState.WAITING))
+
+
+def find_orders_under_review(numbers: Collection[int]) -> set[int]:
+    """Return those of the orders that are under review. One query."""
+    return set(Order.objects.filter(is_under_review(), pk__in=numbers).values_list("pk", flat=True))

@@ -136,7 +136,7 @@ def _describe_refunded_order(order: Order) -> str:
 
 
 #: A payment that the bank returned, as shown to the buyer.
-_RETURNED = {
+RETURNED = {
     PaymentMethod.CHEQUE: "votre chèque est revenu impayé",
     PaymentMethod.TRANSFER: "votre virement a été rejeté",
 }
@@ -147,15 +147,15 @@ def render_payment_reversed(message: Message) -> RenderedEmail:
     order = get_order(message, OrderState.CONFIRMED)
     reversal = Payment.objects.get(pk=message.context["payment"])
     entitlement, invoice = get_entitlement(order), order.invoices.current().get()
-    returned = _RETURNED[PaymentMethod(reversal.method)]
+    returned = RETURNED[PaymentMethod(reversal.method)]
     return build_email(
         message,
         order,
         subject=f"{order} : {returned}",
         paragraphs=[
             (
-                f"{returned[0].upper()}{returned[1:]} ({reversal.reference}) : {formatting.euros(-reversal.amount)} ne"
-                " nous sont pas parvenus."
+                f"{formatting.start_sentence(returned)} ({reversal.reference}) : {formatting.euros(-reversal.amount)}"
+                " ne nous sont pas parvenus."
             ),
             (
                 f"{formatting.euros(get_balance(order))} restent à régler sur la facture {invoice.number}, qui ne"

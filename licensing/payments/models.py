@@ -164,6 +164,16 @@ class Payment(models.Model):
     def __str__(self) -> str:
         return f"{formatting.euros(self.amount)} ({self.get_method_display().lower()})"
 
+    @property
+    def going_back(self) -> str:
+        """Why money went back, for whoever pays: « annulé : erreur de saisie », « remboursé »; empty if it came in."""
+        if self.amount > 0:
+            return ""
+        kind = self.get_kind_display().lower()
+        # What the operator wrote of another reason is in the books alone.
+        is_named = self.reversal_reason in (ReversalReason.UNPAID, ReversalReason.MISTAKE)
+        return f"{kind} : {self.get_reversal_reason_display().lower()}" if is_named else kind
+
 
 class PaymentSeal(Seal):
     """A seal of the payments."""

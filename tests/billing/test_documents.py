@@ -80,8 +80,8 @@ def test_a_purchase_order_shows_the_guide_s_basket(shop):
         "Pour : École Jean Jaurès, 30000 Nîmes, UAI",
         "Signature et tampon",
         "jusqu’au 9 janvier 2027 inclus",
-        "vos 5 licences valent jusqu’au 31 août 2027 inclus",
-        f"version {terms.CURRENT}, acceptées le 25 novembre 2026",
+        "les 5 licences valent jusqu’au 31 août 2027 inclus",
+        f"Conditions générales de vente, version {terms.CURRENT}, que cette signature accepte : http",
         "SIRET 123 456 782 00010 – TVA FR11123456782",
     ):
         assert words in document_text
@@ -95,10 +95,11 @@ def test_it_goes_back_to_the_address_at_its_top_right(shop):
 
 def test_what_the_invoice_needs_is_filled_in_where_it_is_known(shop):
     unknown = extract_text(get_or_create_purchase_order(place_order(), at=AT))
-    assert "Code service Numéro d’engagement Le code service" in unknown
+    assert "Code service Numéro d’engagement E-mail pour la facture" in unknown
     known = place_order(siret="21300189400012", service_code="EDUC", engagement_number="EJ-42")
     assert (
-        "SIRET de l’organisme qui paie 213 001 894 00012 Code service EDUC Numéro d’engagement EJ-42"
+        "SIRET de l’organisme qui paie 213 001 894 00012 Code service EDUC Numéro d’engagement EJ-42 "
+        "E-mail pour la facture compta@nimes.example"
     ) in extract_text(get_or_create_purchase_order(known, at=AT))
 
 
@@ -107,7 +108,40 @@ def test_a_teacher_who_pays_needs_no_service_code(shop):
     order = place_order(create_draft(teacher, classes=1), payer=Payer.OTHER, name="Benoît Colas")
     document_text = extract_text(get_or_create_purchase_order(order, at=AT))
     assert "engagement" not in document_text
-    assert "votre licence vaut jusqu’au 31 août 2027 inclus" in document_text
+    assert "la licence vaut jusqu’au 31 août 2027 inclus" in document_text
+
+
+def test_who_signs_who_pays_and_who_ordered_stand_apart(shop):
+    """The accounts office of a town hall reads it: nothing of the principal's stands under its name."""
+    principal = PrincipalFactory(first_name="Camille", last_name="Vidal", email="camille@ecole.example")
+    order = place_order(create_draft(principal), email=principal.email)
+    document_text = extract_text(get_or_create_purchase_order(order, at=AT))
+    for words in (
+        "Facturé à (qui paie) Mairie de Nîmes Place de l’Hôtel de Ville 30000 Nîmes À retourner signé et tamponné à",
+        "Commande passée par : Camille Vidal, camille@ecole.example.",
+        "À faire signer et tamponner par : Mairie de Nîmes (qui paie)",
+        "À faire dater, signer et tamponner par : Mairie de Nîmes, qui paie. Sans cette signature, rien n’est dû.",
+        "L’e-mail est celui de qui a commandé : à vérifier.",
+        "dans « Mes commandes », sur le portail par Camille Vidal",
+        "la facture est adressée à qui paie, par Chorus Pro, pour règlement",
+    ):
+        assert words in document_text
+
+
+def test_who_pays_for_themselves_signs_without_a_stamp(shop):
+    teacher = TeacherFactory()
+    order = place_order(create_draft(teacher, classes=1), payer=Payer.OTHER, name=teacher.get_full_name())
+    document_text = extract_text(get_or_create_purchase_order(order, at=AT))
+    assert f"À signer par : {teacher.get_full_name()} (qui paie)" in document_text
+    assert f"version {terms.CURRENT}, acceptées par {teacher.get_full_name()} le" in document_text
+    for words in ("tampon", "Chorus", "rien n’est dû", "celui de qui a commandé"):
+        assert words not in document_text
+
+
+def test_a_purchase_order_with_usual_names_is_one_page(shop):
+    principal = PrincipalFactory(email="camille@ecole.example")
+    order = place_order(create_draft(principal), email=principal.email)
+    assert len(extract_pages(get_or_create_purchase_order(order, at=AT))) == 1
 
 
 def test_a_document_is_generated_once_and_its_hash_is_kept(shop):

@@ -49,6 +49,7 @@ def test_other_texts_are_no_numbers(text):
         ("1234.5", "1234.50"),
         ("199", "199.00"),
         ("-49,00 EUR", "49.00"),
+        ("3\u2009650\u00a0\u00a0euros", "3650.00"),
     ],
 )
 def test_an_amount_is_read_as_french_writes_it(text, amount):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from core.calendar import date_in_paris
 from licensing.billing import operations as billing_operations
 from licensing.catalogue import terms
 from licensing.orders import operations
 from licensing.orders.models import PaymentMethod
 from licensing.payments import operations as payment_operations
+from licensing.payments.card import settlement
+from licensing.payments.card.provider_interface import EURO, ProviderOutcome, SessionState, to_cents
 from licensing.payments.models import ReversalReason
 from licensing.payments.partial_credits import credit_in_part
 from tests.conftest import TERM
@@ -68,7 +71,7 @@ def pay(order, *, amount=None, reference="VIR 1", method=PaymentMethod.TRANSFER,
         order_id=order.pk,
         method=method,
         amount=order.total_ttc if amount is None else Decimal(amount),
-        received_on=received_on or at.date(),
+        received_on=received_on or date_in_paris(at),
         reference=reference,
         by=by or OperatorFactory(),
         at=at,
@@ -105,6 +108,18 @@ def give_back(order, *, amount, method=PaymentMethod.TRANSFER, at=TERM):
 def settle_by_card(order, *, at=TERM):
     """Settle a new card payment of the order, which the provider confirmed; return the order."""
     return payment_operations.settle_by_card(card_payment_id=CardPaymentFactory(order=order).pk, at=at)
+
+
+def record_charge(attempt, *, at=TERM):
+    """Record that the provider charged the amount of an open card payment; return it."""
+    outcome = ProviderOutcome(
+        reference=attempt.transaction_id,
+        token=attempt.token,
+        stage=SessionState.PAID,
+        amount=to_cents(attempt.total),
+        currency=EURO,
+    )
+    return settlement.record_outcome(payment_id=attempt.pk, outcome=outcome, at=at)
 
 
 def credit(order, *, licences=0, amount=None, reason="Classes fermées", at=TERM):

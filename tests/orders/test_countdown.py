@@ -124,7 +124,7 @@ def test_a_scan_sent_after_the_last_day_finds_the_order_lapsed():
     order = OrderFactory(placed=True)
     actions.upload(order, at=at_day(46, 0))
     assert (state(order), is_usable(order, at_day(46))) == (OrderState.LAPSED, False)
-    assert list_email_kinds(order) == ["placed", "lapsed"]
+    assert list_email_kinds(order) == ["placed", "lapsed", "scan_received"]
     assert clock(at_day(46)) == (0, 0)
     actions.confirm(order, at=at_day(50))
     assert is_usable(order, at_day(50))

@@ -60,7 +60,7 @@ def test_emails_link_to_the_order_pages():
 
 
 def test_every_queued_kind_of_email_has_a_renderer():
-    assert len(EMAIL_KINDS) == 21
+    assert len(EMAIL_KINDS) == 22
     assert [kind for kind in EMAIL_KINDS if not kinds.is_known(kind)] == []
 
 
@@ -76,6 +76,9 @@ def test_a_principal_is_emailed_from_the_first_day_to_the_refund(clock):
     clock(44)
     assert_email_contains(order, "reminder", "prennent fin demain")
     scan = actions.upload(order, at=at_day(44))
+    assert_email_contains(
+        order, "scan_received", "« bon.pdf », déposé le 7 janvier 2027", "vos licences ne s'arrêteront pas entre-temps"
+    )
     operations.refuse_scan(scan_id=scan.pk, reason="La signature manque.", by=by, at=at_day(44))
     assert_email_contains(
         order, "scan_refused", "« bon.pdf »", "La signature manque.", "jusqu'au 8 janvier 2027 inclus"
@@ -279,6 +282,7 @@ OUTDATED_EMAILS = {
     "placed": ("placed", actions.upload),
     "reminder": ("reminded", actions.upload),
     "lapsed": ("lapsed", actions.confirm),
+    "scan_received": ("scanned", actions.confirm),
     "scan_refused": ("scan_refused", lambda order: actions.upload(order, content=b"%PDF-1.7 le bon")),
     "prolonged": ("prolonged", lambda order: operations.suspend(order_id=order.pk, by=None, at=TERM)),
     "invoiced": ("confirmed", actions.cancel),
@@ -315,6 +319,7 @@ def test_the_emails_say_plainly_what_is_open_and_until_when(clock):
         "leurs 45 jours ne commencent pas avant",
     )  # fmt: skip
     scan = actions.upload(order)
+    assert_email_contains(order, "scan_received", "et vos licences sont ouvertes")
     operations.refuse_scan(scan_id=scan.pk, reason="Illisible.", by=OperatorFactory(), at=TERM)
     assert_email_contains(order, "scan_refused", "Illisible.", "nous vérifions d'abord la commande")
     operations.open_reviewed_order(order_id=order.pk, by=OperatorFactory(), at=TERM)

@@ -21,8 +21,8 @@ from licensing.orders.operations.placement import MAX_UNSIGNED_ORDERS
 from licensing.orders.operations.purchase_orders import MAX_SCANS_PER_ORDER
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
-from licensing.payments.card import attempts, settlement
-from licensing.payments.card.provider_interface import ProviderOutcome, ProviderSession, SessionState, to_cents
+from licensing.payments.card import attempts
+from licensing.payments.card.provider_interface import ProviderSession
 from licensing.payments.models import CardPayment, Payment
 from schools.models import Verification
 from tests.conftest import TERM
@@ -198,12 +198,7 @@ def settle_card_payment(order, *, at=TERM):
     )
 
     def pay():
-        outcome = ProviderOutcome(
-            reference=attempt.transaction_id, token=attempt.token, stage=SessionState.PAID,
-            amount=to_cents(attempt.total),
-            currency="EUR",
-        )  # fmt: skip
-        settlement.record_outcome(payment_id=attempt.pk, outcome=outcome, at=at)
+        actions.record_charge(attempt, at=at)
         order.refresh_from_db()
 
     return pay

@@ -155,7 +155,7 @@ def test_what_is_looked_up_finds_the_body_and_the_school_that_a_collectivity_cop
     assert ([one.field for one in known.missing], known.note, known.wrong) == (["service_code"], "", [])
     assert "celui de l'école" in copied.wrong[0].sentence
     assert unknown.missing == []
-    assert "Nous ne savons pas" in unknown.note
+    assert "demande peut-être" in unknown.note
 
 
 @pytest.mark.django_db

@@ -40,7 +40,7 @@ def test_a_suspended_lot_gives_nothing_and_a_restored_one_gives_again(pool):
     assert operations.restore(order_id=order, by=None, at=LATER) == 1
     allocate_units(pool, SchoolFactory())
     actions = AuditEntry.objects.filter(object_type="pool").order_by("pk").values_list("action", flat=True)
-    assert list(actions) == ["pools.opened", "pools.suspended", "pools.restored"]
+    assert list(actions) == ["pools.opened", "pools.suspended", "pools.resumed"]
 
 
 @pytest.mark.parametrize("cause", SuspensionCause)

@@ -9,6 +9,7 @@ from fpdf.enums import Align, XPos, YPos
 from core import formatting, money
 from core.letterhead import BLUE, INK, LINE, MARGIN, PALE, SOFT, WIDTH, WINDOW_WIDTH, WINDOW_X, WINDOW_Y, LetterheadPdf
 from licensing.orders import siret_numbers
+from licensing.orders.payers import describe_typed_school
 from schools.wording import format_school_name
 
 if TYPE_CHECKING:
@@ -65,9 +66,19 @@ class OrderDocumentPdf(LetterheadPdf):
         school, body = order.school, order.collectivity
         if school is not None:
             name = format_school_name(school.name)
-            self.body(f"Pour : {name}, {school.postal_code} {school.commune}, UAI {school.uai}.", WIDTH, after=2)
+            self.body(f"Pour : {name}, {school.postal_code} {school.commune}, UAI {school.uai}.", WIDTH, after=1)
+        elif typed := describe_typed_school(order):
+            self.body(f"Pour : {typed}.", WIDTH, after=1)
         elif body is not None and order.bill_name and body.name != order.bill_name:
-            self.body(f"Pour : {body.name}.", WIDTH, after=2)
+            self.body(f"Pour : {body.name}.", WIDTH, after=1)
+        self.set_x(MARGIN)
+
+    def orderer(self, label: str, order: Order) -> None:
+        """Write who placed the order or requested the quote, apart from who pays."""
+        buyer = order.placed_by
+        if buyer is not None and buyer.get_full_name():
+            details = ", ".join(filter(None, (buyer.get_full_name(), buyer.email)))
+            self.body(f"{label}{formatting.NO_BREAK_SPACE}: {details}.", WIDTH, after=3)
         self.set_x(MARGIN)
 
     def small(self, text: str, width: float = 0) -> None:
@@ -175,9 +186,13 @@ class OrderDocumentPdf(LetterheadPdf):
 
 
 def describe_line(line: OrderLine) -> str:
-    """Return the description of a line with its expiry date: « … – expiration au 31/08/2027 » (the guide's wording)."""
+    """Return the description of a line with its expiry date: « … – expiration au 31/08/2027 » (the guide's wording).
+
+    With its licences where the quantity is that of a tier, which has one price.
+    """
     until = f"–{formatting.NO_BREAK_SPACE}expiration au {formatting.short_date(line.school_year.ends_on)}"
-    return f"{line.description} {until}"
+    licences = f" ({formatting.pluralize(line.quantity, 'licence')})" if line.quantity != line.billed_quantity else ""
+    return f"{line.description} {until}{licences}"
 
 
 def format_seller_address(seller: Seller) -> list[str]:

@@ -16,11 +16,14 @@ from core.calendar import date_in_paris
 from core.letterhead import MARGIN, WIDTH
 from licensing.billing.documents import storage
 from licensing.billing.documents.layout import OrderDocumentPdf, format_billing_address, format_seller_address
+from licensing.billing.invoicing.legal_notices import DAYS_TO_PAY
 from licensing.billing.models import BillingDocument, BillingDocumentKind
 from licensing.catalogue import terms
 from licensing.orders import siret_numbers
-from licensing.orders.buyer_kinds import is_business
-from licensing.orders.models import Order, OrderState, Payer, SettlementMethod
+from licensing.orders.buyer_kinds import BuyerKind, get_buyer_kind
+from licensing.orders.models import Order, OrderState, SettlementMethod
+from licensing.orders.payers import PUBLIC_REFERENCES, is_paid_by_buyer, list_order_references
+from licensing.orders.rights import PROVISIONAL_DAYS
 
 if TYPE_CHECKING:
     import datetime
@@ -31,8 +34,9 @@ if TYPE_CHECKING:
 _OUTDATING_EVENTS = ("completed", "corrected", "prolonged", "rights_opened", "started", "vat_corrected")
 _SIGNABLE_STATES = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
 _COLUMN_WIDTH = (WIDTH - 8) / 2
-_SIGNATURE_HEIGHT = 44.0
-_SIGNATURE_BLOCK_HEIGHT = 84.0
+_SIGNATURE_HEIGHT = 40.0
+#: Of the steps, the signature and the terms, and of each further line that the payer's name takes.
+_SIGNATURE_BLOCK_HEIGHT, _NAME_LINE_HEIGHT, _LETTERS_A_LINE = 97.0, 5.6, 36
 
 
 @transaction.atomic
@@ -67,39 +71,50 @@ def _render(order: Order, number: str, *, at: datetime.datetime) -> bytes:
     sheet = OrderDocumentPdf(title="Bon de commande", number=number, seller=seller, at=at)
     sheet.head("BON DE COMMANDE", [f"n° {number} du {formatting.long_date(placed_on)}"])
     sheet.parties(
-        (
-            "Acheteur – adresse de facturation",
-            [*format_billing_address(order), *([order.bill_email] if order.bill_email else [])],
-        ),
-        ("À retourner signé et tamponné à", format_seller_address(seller)),
+        ("Facturé à (qui paie)", format_billing_address(order)),
+        (f"À retourner {'signé' if is_paid_by_buyer(order) else 'signé et tamponné'} à", format_seller_address(seller)),
     )
     sheet.beneficiary(order)
+    sheet.orderer("Commande passée par", order)
     sheet.lines(lines)
     sheet.totals(order, lines)
-    if order.siret or order.siren or order.payer != Payer.OTHER:
-        _invoice_details(sheet, order)
+    references = list_order_references(order)
+    if references:
+        _invoice_details(sheet, order, public=references == PUBLIC_REFERENCES)
     # Steps and signature stay on one page: a signature alone on a second page signs nothing.
-    if sheet.will_page_break(_SIGNATURE_BLOCK_HEIGHT):
+    if sheet.will_page_break(_SIGNATURE_BLOCK_HEIGHT + _NAME_LINE_HEIGHT * (len(order.bill_name) // _LETTERS_A_LINE)):
         sheet.add_page()
     _instructions(sheet, order, lines[0], placed_on, at=at)
     return bytes(sheet.output())
 
 
-def _invoice_details(sheet: OrderDocumentPdf, order: Order) -> None:
-    """Write the references of the payer's invoice, to be completed by hand if unknown."""
+def _invoice_details(sheet: OrderDocumentPdf, order: Order, *, public: bool) -> None:
+    """Write the references of the payer's invoice, to be completed by hand if unknown.
+
+    `public`: whether it carries those of a public body; else a business's number alone.
+    """
     top = sheet.get_y() + 1
     sheet.set_xy(MARGIN, top)
     sheet.heading("Pour votre facture, à vérifier et à compléter")
     sheet.set_xy(MARGIN, sheet.get_y() + 0.5)
     siret = siret_numbers.format_with_spaces(order.siret) if order.siret else ""
-    sheet.field("SIRET de l’organisme qui paie", siret, width=WIDTH)
-    if order.siren or is_business(payer=order.payer, school=order.school):
+    if public or siret:
+        sheet.field("SIRET de l’organisme qui paie", siret, width=WIDTH)
+    if order.siren or not public:
         siren = order.siren or order.siret[: siret_numbers.SIREN_LENGTH]
         sheet.field("SIREN de l’entreprise", siret_numbers.format_with_spaces(siren), width=WIDTH)
-    sheet.field("Code service", order.service_code, width=WIDTH)
-    sheet.field("Numéro d’engagement", order.engagement_number, width=WIDTH)
+    if public:
+        sheet.field("Code service", order.service_code, width=WIDTH)
+        sheet.field("Numéro d’engagement", order.engagement_number, width=WIDTH)
+    sheet.field("E-mail pour la facture", order.bill_email, width=WIDTH)
     sheet.set_x(MARGIN)
-    sheet.small("Le code service et le numéro d’engagement ne sont à remplir que si votre organisme les exige.", WIDTH)
+    notes = []
+    if public:
+        notes.append("Code service et engagement : si votre organisme les exige.")
+    if order.placed_by and order.bill_email == order.placed_by.email and not is_paid_by_buyer(order):
+        notes.append("L’e-mail est celui de qui a commandé : à vérifier.")
+    if notes:
+        sheet.small(formatting.add_nonbreaking_spaces(" ".join(notes)), WIDTH)
     sheet.set_xy(MARGIN, sheet.get_y() + 3)
 
 
@@ -112,18 +127,22 @@ def _instructions(
     sheet.heading("Que faire de ce bon ?", _COLUMN_WIDTH)
     sheet.numbered(_steps(order), _COLUMN_WIDTH)
     sheet.set_xy(MARGIN, sheet.get_y() + 1)
-    sheet.heading("Vos droits", _COLUMN_WIDTH)
+    sheet.heading("Quand les licences s’utilisent", _COLUMN_WIDTH)
     for sentence in _validity_sentences(line, placed_on, at=at):
         sheet.body(sentence, _COLUMN_WIDTH)
     left_bottom = sheet.get_y()
-    _signature_box(sheet, MARGIN + _COLUMN_WIDTH + 8, top)
+    _signature_box(sheet, order, MARGIN + _COLUMN_WIDTH + 8, top)
     sheet.set_xy(MARGIN, max(left_bottom, sheet.get_y()) + 2)
     _terms(sheet, order)
 
 
-def _signature_box(sheet: OrderDocumentPdf, x: float, y: float) -> None:
+def _signature_box(sheet: OrderDocumentPdf, order: Order, x: float, y: float) -> None:
+    """Write who signs, and where."""
+    signed_by = "À signer par" if is_paid_by_buyer(order) else "À faire signer et tamponner par"
     sheet.set_xy(x, y)
     sheet.heading("Bon pour commande", _COLUMN_WIDTH)
+    sheet.small(f"{signed_by}{formatting.NO_BREAK_SPACE}:", _COLUMN_WIDTH)
+    sheet.heading(f"{order.bill_name} (qui paie)", _COLUMN_WIDTH)
     sheet.set_x(x)
     for label in ("Nom", "Qualité", "Date"):
         sheet.set_text_size(9.5)
@@ -133,35 +152,44 @@ def _signature_box(sheet: OrderDocumentPdf, x: float, y: float) -> None:
     top = sheet.get_y() + 2
     sheet.rect(x, top, _COLUMN_WIDTH, _SIGNATURE_HEIGHT)
     sheet.set_xy(x + 2, top + 1.5)
-    sheet.small("Signature et tampon", _COLUMN_WIDTH - 4)
+    sheet.small("Signature" if is_paid_by_buyer(order) else "Signature et tampon", _COLUMN_WIDTH - 4)
     sheet.set_xy(x, top + _SIGNATURE_HEIGHT)
 
 
 def _terms(sheet: OrderDocumentPdf, order: Order) -> None:
-    if order.terms_accepted_at is not None:
-        sheet.small(
-            f"Conditions générales de vente, version {order.terms_version}, acceptées le "
-            f"{formatting.long_date(date_in_paris(order.terms_accepted_at))}{formatting.NO_BREAK_SPACE}: "
-            f"{terms.get_terms_url(order.terms_version)}",
-            WIDTH,
-        )
+    """Write the terms of sale, which who pays accepts: on ordering, or by the signature of somebody else's order."""
+    if order.terms_accepted_at is None:
+        return
+    day = formatting.long_date(date_in_paris(order.terms_accepted_at))
+    buyer = f"par {order.placed_by.get_full_name()} " if order.placed_by else ""
+    accepted = f"acceptées {buyer}le {day}" if is_paid_by_buyer(order) else "que cette signature accepte"
+    address = terms.get_terms_url(order.terms_version)
+    sentence = f"Conditions générales de vente, version {order.terms_version}, {accepted} : {address}"
+    sheet.small(formatting.add_nonbreaking_spaces(sentence), WIDTH)
 
 
-def _steps(order: Order) -> tuple[str, str, str, str]:
+def _steps(order: Order) -> list[str]:
+    """Return what becomes of the document: read by whoever ordered, and by the accounts office of who pays."""
+    own = is_paid_by_buyer(order)
+    buyer = order.placed_by.get_full_name() if order.placed_by else ""
     where = (
         "la commande, au bureau de votre collectivité" if order.collectivity else "« Mes commandes », sur le portail"
     )
-    sent = f"Adressez ce bon à l’adresse indiquée en haut à droite, ou déposez-le signé et numérisé dans {where}."
-    invoiced = (
-        "À sa réception, la facture vous est émise : vous la réglez par chèque, virement ou mandat administratif. "
-        "N’envoyez pas d’argent avec ce bon."
+    by_buyer = f" par {buyer}" if buyer and not own else ""
+    route = ", par Chorus Pro" if get_buyer_kind(order) == BuyerKind.PUBLIC else ""
+    unsigned = "Sans cette signature, rien n’est dû."
+    steps = (
+        "Vérifiez ce qui est imprimé ; complétez à la main ce qui manque.",
+        "Datez et signez."
+        if own
+        else f"À faire dater, signer et tamponner par : {order.bill_name}, qui paie. {unsigned}",
+        f"À déposer, signé et numérisé, dans {where}{by_buyer} ; ou à envoyer à l’adresse indiquée en haut à droite.",
+        (
+            f"À sa réception, la facture est adressée à qui paie{route}, pour règlement à {DAYS_TO_PAY} jours, par "
+            "chèque, virement ou mandat. N’envoyez pas d’argent avec ce bon."
+        ),
     )
-    return (
-        formatting.add_nonbreaking_spaces("Vérifiez ce qui est imprimé ; complétez à la main ce qui manque."),
-        "Datez, signez et tamponnez.",
-        formatting.add_nonbreaking_spaces(sent),
-        formatting.add_nonbreaking_spaces(invoiced),
-    )
+    return [formatting.add_nonbreaking_spaces(step) for step in steps]
 
 
 def _validity_sentences(line: OrderLine, placed_on: datetime.date, *, at: datetime.datetime) -> list[str]:
@@ -170,8 +198,8 @@ def _validity_sentences(line: OrderLine, placed_on: datetime.date, *, at: dateti
     sentences = []
     if line.entitlement is None:
         sentences.append(
-            "Les droits temporaires, gratuits, s’ouvrent une fois la commande vérifiée par nos soins : un e-mail vous"
-            " le dit. Ce bon, signé, y aide."
+            f"Les droits temporaires, gratuits pendant {PROVISIONAL_DAYS} jours, s’ouvrent une fois la commande"
+            " vérifiée par nos soins : un e-mail vous le dit. Ce bon, signé, y aide."
         )
     elif until is not None and until < date_in_paris(at):
         sentences.append(
@@ -184,8 +212,6 @@ def _validity_sentences(line: OrderLine, placed_on: datetime.date, *, at: dateti
             f"Utilisables dès le {first_day}, à titre temporaire et gratuitement, jusqu’au "
             f"{formatting.long_date(until)} inclus : ce bon, signé, doit nous parvenir d’ici là."
         )
-    subject = (
-        f"vos {formatting.pluralize(line.quantity, 'licence')} valent" if line.quantity > 1 else "votre licence vaut"
-    )
-    sentences.append(f"Après votre règlement, {subject} jusqu’au {formatting.long_date(last_day)} inclus.")
+    subject = f"les {formatting.pluralize(line.quantity, 'licence')} valent" if line.quantity > 1 else "la licence vaut"
+    sentences.append(f"Une fois la facture réglée, {subject} jusqu’au {formatting.long_date(last_day)} inclus.")
     return [formatting.add_nonbreaking_spaces(sentence) for sentence in sentences]

@@ -14,6 +14,7 @@ from licensing.billing.documents.layout import OrderDocumentPdf, format_seller_a
 from licensing.billing.invoicing.legal_notices import DAYS_TO_PAY
 from licensing.billing.models import BillingDocument, BillingDocumentKind
 from licensing.catalogue import terms
+from licensing.catalogue.operations import get_product_summary
 from licensing.catalogue.pricing import PUPILS_PER_CLASS
 from licensing.orders import siret_numbers
 from licensing.orders.models import Order, OrderKind
@@ -59,6 +60,7 @@ def _render(order: Order, *, at: datetime.datetime) -> bytes:
         ("Vendeur", [*format_seller_address(seller), seller.phone, seller.email]), ("À l’attention de", _buyer(order))
     )
     sheet.beneficiary(order)
+    sheet.orderer("Devis demandé par", order)
     sheet.lines(lines)
     sheet.totals(order, lines)
     _conditions(sheet, order, lines[0], quoted_on, until)
@@ -94,6 +96,8 @@ def _conditions(sheet: OrderDocumentPdf, order: Order, line: OrderLine, quoted_o
         f"{' à compter de la commande' if line.school_year.countdown_from_order else ''}, le temps du bon de commande."
     )
     card = "Par carte bancaire à la commande, ou sur facture" if order.kind == OrderKind.SHOP else "Sur facture"
+    if summary := get_product_summary():
+        supplied = f"{supplied} {formatting.end_sentence(summary)}"
     payment = (
         f"{card} : elle est émise à réception du bon de commande signé, et se règle à"
         f" {formatting.pluralize(DAYS_TO_PAY, 'jour')}, par mandat administratif, virement ou chèque. Pas d’escompte"

@@ -20,6 +20,10 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("code", models.SlugField(unique=True, verbose_name="code")),
                 ("name", models.CharField(max_length=120, verbose_name="désignation")),
+                (
+                    "summary",
+                    models.CharField(blank=True, max_length=300, verbose_name="ce que les élèves y exercent"),
+                ),
                 ("for_elementary", models.BooleanField(default=True, verbose_name="classes élémentaires (CP à CM2)")),
                 (
                     "vat_rate",

@@ -79,7 +79,7 @@ _REQUIRED = {
 def prefill_billing_details(order: Order, *, payer: str | None = None) -> BillingDetails:
     """Return proposed billing details: the order's own, else those of the buyer's last order, else the directory's.
 
-    `payer`: the payer chosen by the buyer; None for the most likely one.
+    `payer`: the payer chosen by the buyer; None for the most likely one, if there is one.
     """
     known = order if order.bill_name else _previous_order(order)
     if known is not None and payer in (None, known.payer):
@@ -227,16 +227,19 @@ def _previous_order(order: Order) -> Order | None:
 
 
 def _prefilled_for_shop(order: Order, email: str, payer: str | None) -> BillingDetails:
-    payer = payer or payers.find_likely_payer(order)
+    payer = payer or payers.find_likely_payer(order) or ""
+    private_school = payer == Payer.COMPANY and payers.is_typed_by_hand(order)
     place = _school_address(order)
     town, school = place["city"], place["name"]
     names = {
+        "": school,
         Payer.TOWN_HALL: f"Commune {of_town(town)}" if town else "",
         Payer.SCHOOL: school,
-        Payer.COMPANY: "",
+        # The choice of a private school that is not in the directory.
+        Payer.COMPANY: school if private_school else "",
         Payer.COOPERATIVE: f"Coopérative scolaire, {school}" if school else "",
     }
-    if payer in (Payer.OTHER, Payer.COMPANY):
+    if payer in (Payer.OTHER, Payer.COMPANY) and not private_school:
         # A private payer does not live at the school.
         place = dict.fromkeys(place, "") | {"country": place["country"]}
     if payer == Payer.TOWN_HALL:
@@ -244,7 +247,7 @@ def _prefilled_for_shop(order: Order, email: str, payer: str | None) -> BillingD
         place |= {"address": "Mairie", "address_extra": ""}
     buyer = order.placed_by.get_full_name() if order.placed_by is not None else ""
     return BillingDetails(
-        **place | {"name": names.get(Payer(payer), buyer)},
+        **place | {"name": names.get(payer, buyer)},
         payer=payer,
         email=email,
         siret=preflight.propose_payer_siret(order.school, payer=payer),

@@ -176,7 +176,7 @@ def _record_in_audit_log(
     with tenant_context(collectivity):
         for pool in Pool.objects.filter(entitlement_id__in=entitlements).order_by("pk"):
             audit_log.record(
-                action="pools.suspended" if suspended else "pools.restored",
+                action="pools.suspended" if suspended else "pools.resumed",
                 by=by,
                 at=at,
                 object_type="pool",

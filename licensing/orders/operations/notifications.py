@@ -24,6 +24,7 @@ IN_REVIEW = "order.in_review"
 RIGHTS_OPENED = "order.rights_opened"
 REMINDER = "order.reminder"
 LAPSED = "order.lapsed"
+SCAN_RECEIVED = "order.scan_received"
 SCAN_REFUSED = "order.scan_refused"
 CORRECTED = "order.corrected"
 INVOICED = "order.invoiced"
@@ -47,7 +48,7 @@ def notify_buyer(order: Order, kind: str, *, at: datetime.datetime, **context: o
 
     Queues nothing if no recipient is left.
     """
-    recipients = _recipients(order)
+    recipients = list_order_recipients(order)
     with schema_context(get_public_schema_name()):
         for user in recipients:
             enqueue(
@@ -61,7 +62,8 @@ def notify_buyer(order: Order, kind: str, *, at: datetime.datetime, **context: o
             )
 
 
-def _recipients(order: Order) -> list[User]:
+def list_order_recipients(order: Order) -> list[User]:
+    """Return whom an e-mail about the order is sent to: its buyer, else the other buyers of the collectivity."""
     buyer = order.placed_by
     if order.collectivity is None:
         return [buyer] if buyer is not None and buyer.is_active else []

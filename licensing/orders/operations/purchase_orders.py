@@ -30,6 +30,8 @@ MAX_SCAN_BYTES = 4 * 1024 * 1024
 MAX_SCANS_PER_ORDER = 10
 #: And of one person in a day, for all orders: 80 MB.
 MAX_SCANS_PER_DAY = 20
+#: The reason of a scan that another upload replaced, which nobody refused.
+REPLACED = "Remplacé par un nouvel envoi."
 #: Accepted file types: magic number, content type, extensions.
 _FILE_TYPES = (
     (b"%PDF-", "application/pdf", (".pdf",)),
@@ -65,7 +67,7 @@ def receive_scan(*, order_id: int, filename: str, content: bytes, by: User, at: 
         )
     lapse_if_expired(order, at=at)
     order.scans.filter(state=ScanState.WAITING).update(
-        state=ScanState.REFUSED, reason="Remplacé par un nouvel envoi.", decided_at=at, decided_by=by
+        state=ScanState.REFUSED, reason=REPLACED, decided_at=at, decided_by=by
     )
     scan = PurchaseOrderScan.objects.create(
         order=order,
@@ -79,6 +81,7 @@ def receive_scan(*, order_id: int, filename: str, content: bytes, by: User, at: 
     if order.state == OrderState.PLACED:
         rights.await_payment(order, until=_countdown_end(order))
     order_events.record(order, "scan_received", "bon de commande signé déposé, à vérifier.", by=by, at=at)
+    notifications.notify_buyer(order, notifications.SCAN_RECEIVED, at=at, scan=scan.pk)
     return scan
 
 

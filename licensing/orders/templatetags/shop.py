@@ -10,6 +10,7 @@ from django.utils import timezone
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.entitlements.wording import format_long_date, format_short_date
+from licensing.orders.payers import describe_typed_school
 from licensing.orders.wording import describe_period
 from schools.wording import format_school_name
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import datetime
 
     from licensing.catalogue.models import SchoolYear
+    from licensing.orders.models import Order
     from schools.models import Affiliation, School
 
 register = template.Library()
@@ -52,6 +54,12 @@ def school_label(school: School) -> str:
     return (
         f"{format_school_name(school.name)} ({school.commune})" if school.commune else format_school_name(school.name)
     )
+
+
+@register.filter
+def beneficiary_label(order: Order) -> str:
+    """Return the school that an order is for, chosen in the directory or typed by hand; empty for a teacher's own."""
+    return school_label(order.school) if order.school is not None else describe_typed_school(order)
 
 
 @register.filter

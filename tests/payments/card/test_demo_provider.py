@@ -35,10 +35,10 @@ def test_a_payment_that_the_bank_accepts_opens_the_licences(portal, db):
     payment = StartedPaymentFactory()
     portal.force_login(payment.order.placed_by)
     assert "aucune carte n’est demandée" in portal.get(payment.get_process_url()).content.decode()
-    assert "0/5" in answer_demo_page(portal, payment, "accepte")
+    assert "0 sur 5" in answer_demo_page(portal, payment, "accepte")
     assert get_effects(payment.order) == PAID_ONCE
     # A second click, and a reload.
-    assert "0/5" in answer_demo_page(portal, payment, "accepte")
+    assert "0 sur 5" in answer_demo_page(portal, payment, "accepte")
     assert get_effects(payment.order) == PAID_ONCE
 
 
@@ -48,7 +48,7 @@ def test_a_payment_that_the_bank_declines_opens_nothing_and_can_be_made_again(po
     assert get_effects(payment.order) == NO_EFFECTS
     portal.post(payment.get_process_url())
     again = CardPayment.objects.get(status=PaymentStatus.WAITING)
-    assert "0/5" in answer_demo_page(portal, again, "accepte")
+    assert "0 sur 5" in answer_demo_page(portal, again, "accepte")
     assert get_effects(payment.order) == PAID_ONCE
 
 

@@ -70,7 +70,7 @@ def test_what_is_credited_goes_back_to_the_card_at_once(stripe, paid, portal):
         OrderState.PAID, [], [], set()
     )  # fmt: skip
     # The buyer's page still says that the order is paid.
-    assert "0/4" in portal.get(f"/paiement/{payment.token}/retour/").content.decode()
+    assert "0 sur 4" in portal.get(f"/paiement/{payment.token}/retour/").content.decode()
 
 
 def test_the_same_refund_asked_for_again_is_made_once(stripe, paid):

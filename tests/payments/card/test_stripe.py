@@ -50,7 +50,7 @@ def test_a_purchase_from_checkout_to_the_seat_counter(stripe, portal):
     )
     stripe.pay(session)
     page = portal.get(f"/paiement/{payment.token}/retour/").content.decode()
-    assert "0/5" in page
+    assert "0 sur 5" in page
     assert get_effects(payment.order) == PAID_ONCE
     payment.refresh_from_db()
     assert (payment.status, payment.captured_amount) == (PaymentStatus.CONFIRMED, PRICE)

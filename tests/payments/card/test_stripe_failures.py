@@ -57,7 +57,7 @@ def test_an_attempt_that_stripe_will_not_open_is_followed_by_another(stripe, por
     second = CardPayment.objects.get(status=PaymentStatus.WAITING)
     assert again["Location"] == second.get_process_url()
     stripe.pay(open_checkout(second, portal))
-    assert "0/5" in portal.get(f"/paiement/{second.token}/retour/").content.decode()
+    assert "0 sur 5" in portal.get(f"/paiement/{second.token}/retour/").content.decode()
     assert get_effects(payment.order) == PAID_ONCE
 
 
