@@ -48,6 +48,8 @@ class Classroom(models.Model):
         related_name="+",
         verbose_name="admis par",
     )
+    # When its holder last invited a colleague, whether or not the username exists; None once taken back or accepted.
+    invited_at = models.DateTimeField("collègue invité le", null=True, blank=True)
     # When somebody last tried many passwords of its pupils, and when a teacher of the class last read that.
     tried_at = models.DateTimeField("nombreux essais le", null=True, blank=True)
     tries_read_at = models.DateTimeField("essais lus le", null=True, blank=True)

@@ -12,7 +12,7 @@ from core.calendar import date_in_paris
 from licensing.classes.licence_status import check_unusable
 from licensing.classes.models import MAX_PUPILS, Classroom, PupilAccount
 from licensing.classes.pupil_erasure import get_erasure_date
-from licensing.classes.queries import get_second_teacher, taught_by
+from licensing.classes.queries import get_second_teacher, is_inviting, taught_by
 from licensing.entitlements.models import Seat, Subscription
 from licensing.entitlements.wording import describe_account
 
@@ -37,6 +37,8 @@ class ClassView:
     is_holder: bool
     # The « compte de rattachement ».
     account: str
+    # Whether an invitation to share it that was sent may still be taken back, found or not.
+    is_inviting: bool = False
 
     @property
     def free_places(self) -> int:
@@ -112,6 +114,7 @@ def _build_view(classroom: Classroom, pupils: int, user: User, at: datetime.date
         check_unusable(subscription.key.entitlement, at),
         is_holder=classroom.seat.holder_id == user.pk,
         account=describe_account(subscription),
+        is_inviting=is_inviting(classroom, at),
     )
 
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import segno
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import slugify
 from fpdf.enums import XPos, YPos
 
 from core.formatting import long_date
@@ -22,6 +23,8 @@ from licensing.classes import animals, words
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
+
+    from licensing.classes.models import Classroom
 
 A4_HEIGHT = 297
 COLUMNS, ROWS = 2, 4
@@ -60,6 +63,23 @@ def build_sign_in_url(card: PupilCard) -> str:
 def build_printed_address() -> str:
     """Return the address of the sign-in page as a card shows it, to be typed: `peps.example/eleve`."""
     return portal_url("eleve/").partition("://")[2].rstrip("/")
+
+
+def build_file_stem(classroom: Classroom) -> str:
+    """Return what names the files of a class: its name in letters that every disk accepts, `ce1-de-benoit`.
+
+    Its code where the name has none of them.
+    """
+    return slugify(classroom.name) or classroom.code
+
+
+def build_cards_file_name(classroom: Classroom, logins: Sequence[str]) -> str:
+    """Return the name of the cards' file: `cartes-ce1-b.pdf`, or `carte-corbeau-ce1-b.pdf` for the card of one pupil.
+
+    `logins`: those on the cards, as stored.
+    """
+    stem = build_file_stem(classroom)
+    return f"carte-{logins[0].partition('-')[0]}-{stem}.pdf" if len(logins) == 1 else f"cartes-{stem}.pdf"
 
 
 def render_cards(*, class_name: str, pupils: Sequence[PupilCard], at: datetime.datetime) -> PdfDocument:

@@ -53,6 +53,11 @@ def get_second_teacher(classroom: Classroom) -> User | None:
     return classroom.second_teacher if is_current else None
 
 
+def is_inviting(classroom: Classroom, at: datetime.datetime) -> bool:
+    """Whether an invitation to share the class was sent that may still be valid, whether or not it found somebody."""
+    return classroom.invited_at is not None and at - classroom.invited_at < datetime.timedelta(days=INVITATION_DAYS)
+
+
 def list_invitations(user: User, at: datetime.datetime) -> QuerySet[ClassInvitation]:
     """Return the invitations that the user can accept now, the latest first, with classes and inviters."""
     return (

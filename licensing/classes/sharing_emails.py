@@ -11,7 +11,7 @@ from licensing.classes.models import ClassInvitation, Classroom
 from licensing.classes.queries import INVITATION_DAYS, get_second_teacher
 from licensing.entitlements.wording import describe_account
 from mailing import kinds
-from mailing.email_template import format_salutation, render_email
+from mailing.email_template import PRODUCT_SENTENCE, format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def render_invitation(message: Message) -> RenderedEmail:
                 f" sa classe « {invitation.classroom.name} » : vous pourrez y gérer les comptes des élèves, et entrer"
                 " dans l’application."
             ),
+            PRODUCT_SENTENCE,
             (
                 f"Pour accepter, ouvrez « Mes classes » avec votre identifiant {_get_username(message)} dans les "
                 f"{INVITATION_DAYS} jours."

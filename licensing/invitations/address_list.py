@@ -44,6 +44,11 @@ class BadLine(NamedTuple):
     text: str
     reason: str
 
+    @property
+    def quotes_address(self) -> bool:
+        """Whether the reason names the address that could not be read."""
+        return self.reason.startswith("«")
+
 
 class AddressList(NamedTuple):
     """What a pasted text holds. `repeated`: how many addresses stood in it again."""

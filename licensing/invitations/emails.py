@@ -11,18 +11,18 @@ from django.utils import timezone
 
 from accounts.models import User
 from core.calendar import date_in_paris
-from core.formatting import join_words, pluralize
+from core.formatting import join_words, pluralize, start_sentence
 from core.french import school_forms
 from core.urls import portal_url
 from licensing.entitlements.queries import may_see_teachers_of
-from licensing.entitlements.wording import format_long_date, format_until
+from licensing.entitlements.wording import describe_use, format_long_date, format_until
 from licensing.invitations import notifications
 from licensing.invitations.exceptions import InvitationRefused
 from licensing.invitations.models import TeacherInvitation
 from licensing.invitations.person_names import split_name
 from licensing.invitations.queries import check_usable
 from mailing import kinds
-from mailing.email_template import format_salutation, render_email
+from mailing.email_template import PRODUCT_SENTENCE, format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
 from schools.wording import format_school_name
 
@@ -93,9 +93,10 @@ def _render(invitation: TeacherInvitation, token: str, *, is_reminder: bool) -> 
         ),
         paragraphs=[
             (
-                f"{who[:1].upper()}{who[1:]} vous a réservé une licence Pep’s, pour l’entraînement personnalisé de vos"
-                f" élèves. Elle est valable {format_until(entitlement, today)}."
+                f"{start_sentence(who)} vous a réservé une licence Pep’s, pour votre classe. Elle est valable"
+                f" {format_until(entitlement, today)}."
             ),
+            PRODUCT_SENTENCE,
             *(["Cette licence vous attend toujours : personne d’autre ne peut la prendre."] if is_reminder else []),
             "Il vous suffit de dire votre nom et de choisir un mot de passe : vous n’avez pas de clé à saisir.",
         ],
@@ -129,7 +130,7 @@ def render_accepted(message: Message) -> RenderedEmail:
     held = subscription.seats.held().count()
     return render_email(
         greeting=format_salutation(recipient.first_name),
-        subject=f"{teacher} a accepté votre invitation : {held}/{subscription.size}",
+        subject=f"{teacher} a accepté votre invitation : {describe_use(held, subscription.size)}",
         paragraphs=[
             f"{teacher} ({teacher.email}) a accepté votre invitation et bénéficie désormais d’une licence.",
             (

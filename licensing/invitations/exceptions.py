@@ -19,13 +19,13 @@ class NobodyToInvite(LicensingError):
 
 
 class BadAddresses(LicensingError):
-    """Some lines hold no valid address; nobody was invited. `lines` says which."""
+    """Some lines hold no valid address; nobody was invited. `lines`: which; `understood`: the people of others."""
 
     code = "bad_addresses"
 
-    def __init__(self, sentence: str, lines: Sequence[BadLine]) -> None:
+    def __init__(self, sentence: str, lines: Sequence[BadLine], understood: int) -> None:
         super().__init__(sentence)
-        self.lines = lines
+        self.lines, self.understood = lines, understood
 
 
 class TooManyTeachersInvited(LicensingError):

@@ -12,16 +12,20 @@ from django.db.models.functions import Lower
 
 from core.link_tokens import derive_token
 from core.querysets import LockableQuerySet
+from licensing.invitations.person_names import split_name
 
 #: Between two letters to the same person.
 MIN_PAUSE = datetime.timedelta(days=1)
+
+#: How long an invitation that a principal cancelled may be restored.
+RESTORABLE_FOR = datetime.timedelta(days=1)
 
 
 class InvitationEnd(models.TextChoices):
     """How an invitation ended."""
 
     ACCEPTED = "accepted", "acceptée"
-    RECALLED = "recalled", "reprise par la direction"
+    RECALLED = "recalled", "annulée par la direction"
     EXPIRED = "expired", "restée sans réponse"
     #: The person got a licence of the same subscription in another way.
     SERVED = "served", "devenue inutile"
@@ -29,10 +33,18 @@ class InvitationEnd(models.TextChoices):
     OVER = "over", "licences terminées"
 
 
+#: Ends after which the person still has no licence of the school, and may be invited again.
+UNANSWERED = (InvitationEnd.RECALLED, InvitationEnd.EXPIRED, InvitationEnd.OVER)
+
+
 class TeacherInvitationQuerySet(LockableQuerySet["TeacherInvitation"]):
     def pending(self) -> Self:
         """Filter those that hold a seat; their date may have passed."""
         return self.filter(ended_at__isnull=True)
+
+    def unanswered(self) -> Self:
+        """Filter those that ended while nobody had answered."""
+        return self.filter(outcome__in=UNANSWERED)
 
 
 class TeacherInvitation(models.Model):
@@ -100,7 +112,7 @@ class TeacherInvitation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name or self.email
+        return " ".join(split_name(self.name)).strip() or self.email
 
     @property
     def link_token(self) -> str:
@@ -111,6 +123,22 @@ class TeacherInvitation(models.Model):
         """Whether the link still works, as far as the invitation itself is concerned."""
         return self.ended_at is None and at < self.expires_at
 
+    def may_be_restored_at(self, at: datetime.datetime) -> bool:
+        """Whether a principal cancelled it less than a day ago, and its link would still be valid."""
+        if self.outcome != InvitationEnd.RECALLED or self.ended_at is None:
+            return False
+        return at <= self.ended_at + RESTORABLE_FOR and at < self.expires_at
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether it ended while nobody had answered."""
+        return self.outcome in UNANSWERED
+
+    @property
+    def remindable_from(self) -> datetime.datetime:
+        """From when its letter may be sent again: a day after the last."""
+        return (self.reminded_at or self.created_at) + MIN_PAUSE
+
     def may_be_reminded_at(self, at: datetime.datetime) -> bool:
         """Whether the last letter left a day ago or more."""
-        return at - (self.reminded_at or self.created_at) >= MIN_PAUSE
+        return at >= self.remindable_from

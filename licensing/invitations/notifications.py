@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django_tenants.utils import get_public_schema_name, schema_context
 
+from mailing.models import Message, MessageState
 from mailing.operations import NewMessage, cancel, enqueue, enqueue_many
 
 if TYPE_CHECKING:
@@ -33,6 +34,14 @@ def cancel_emails(invitation_ids: Collection[int], at: datetime.datetime) -> Non
     """Cancel the e-mails to invited persons that have not left."""
     with schema_context(get_public_schema_name()):
         cancel(TOPIC, invitation_ids, at)
+
+
+def send_stopped_email(invitation: TeacherInvitation, at: datetime.datetime) -> None:
+    """Queue the last letter of an invitation anew if it was cancelled before it left."""
+    with schema_context(get_public_schema_name()):
+        last = Message.objects.filter(topic=TOPIC, topic_id=invitation.pk).order_by("-pk").first()
+        if last is not None and last.state == MessageState.CANCELLED:
+            notify_invited([invitation], at, kind=last.kind)
 
 
 def notify_inviter(invitation: TeacherInvitation, at: datetime.datetime) -> None:

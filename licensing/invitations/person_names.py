@@ -38,6 +38,11 @@ def split_name(text: str) -> PersonName:
     return PersonName(" ".join(words[:1]), " ".join(words[1:]))
 
 
+def is_same_person(name: str, other: str) -> bool:
+    """Whether two names of one mailbox may be one person's: the same words in any order, or one is not known."""
+    return not name or not other or sorted(fold(name).split()) == sorted(fold(other).split())
+
+
 def guess_name(email: str) -> str:
     """Return « Léa Martin » for `lea.martin@…`, as far as letters tell; empty where the address names nobody."""
     parts = [part for part in re.split(r"[._]", email.partition("@")[0].lower()) if part]

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q, Subquery
 from accounts.models import Profile, User
 from core.calendar import date_in_paris
 from core.link_tokens import hash_token
-from licensing.entitlements.models import EntitlementStatus
+from licensing.entitlements.models import EntitlementStatus, Seat
 from licensing.entitlements.wording import CANCELLED_SENTENCE, format_long_date
 from licensing.invitations.exceptions import (
     InvitationExpired,
@@ -24,6 +24,7 @@ from licensing.invitations.exceptions import (
 )
 from licensing.invitations.models import InvitationEnd, TeacherInvitation
 from licensing.invitations.notifications import TOPIC
+from licensing.invitations.person_names import is_same_person
 from mailing.models import LOST, Message
 from schools.models import Affiliation
 
@@ -48,26 +49,51 @@ class WaitingInvitation:
     #: Whether it can be reminded now.
     may_remind: bool
 
-    @property
-    def name(self) -> str:
-        """The name that the principal gave, else the address."""
-        return str(self.invitation)
+
+class InvitedPeople(NamedTuple):
+    """The invitations of a school as its principals see them."""
+
+    #: Those that wait for an answer.
+    waiting: list[WaitingInvitation]
+    #: The last of each person who has not answered, and is not waited for.
+    unanswered: list[TeacherInvitation]
 
 
-def list_waiting(subscription_ids: Collection[int], *, at: datetime.datetime) -> list[WaitingInvitation]:
-    """Return the invitations of these subscriptions that wait for an answer, the oldest first. One query.
+def list_invited(
+    subscription_ids: Collection[int], *, ended_of: Collection[int], at: datetime.datetime
+) -> InvitedPeople:
+    """Return who was invited to these subscriptions and has not answered, the oldest first. One query.
 
-    For principals who may see the school's teachers.
+    `ended_of`: the subscriptions whose ended invitations count, the past ones of the school too: what became of an
+    invitation loses nobody's address. For principals who may see the school's teachers.
     """
     last_letter = Message.objects.filter(topic=TOPIC, topic_id=OuterRef("pk")).order_by("-pk").values("state")[:1]
+    pending = Q(subscription__in=subscription_ids, ended_at__isnull=True, expires_at__gt=at)
     # Annotated, which the stubs do not express.
-    pending: QuerySet[Any] = (
-        TeacherInvitation.objects.pending()
-        .filter(subscription__in=subscription_ids, expires_at__gt=at)
+    found: QuerySet[Any] = (
+        TeacherInvitation.objects.filter(pending | Q(subscription__in=ended_of, ended_at__isnull=False))
         .annotate(letter=Subquery(last_letter))
         .order_by("created_at", "pk")
     )
-    return [WaitingInvitation(one, one.letter in LOST, one.may_be_reminded_at(at)) for one in pending]
+    waiting: list[WaitingInvitation] = []
+    last_ended: dict[tuple[str, str], TeacherInvitation] = {}
+    for one in found:
+        if one.ended_at is None:
+            waiting.append(WaitingInvitation(one, one.letter in LOST, one.may_be_reminded_at(at)))
+        else:
+            last_ended[one.email.lower(), one.name.lower()] = one
+    waited_for = [one.invitation for one in waiting]
+    unanswered = [
+        one
+        for one in last_ended.values()
+        if one.is_unanswered and not any(is_same_invited(one, other) for other in waited_for)
+    ]
+    return InvitedPeople(waiting, unanswered)
+
+
+def is_same_invited(one: TeacherInvitation, other: TeacherInvitation) -> bool:
+    """Whether two invitations may be those of one person."""
+    return one.email.lower() == other.email.lower() and is_same_person(one.name, other.name)
 
 
 def get_invitation_by_token(token: str, *, at: datetime.datetime) -> TeacherInvitation:
@@ -92,6 +118,14 @@ def get_invitation_by_token(token: str, *, at: datetime.datetime) -> TeacherInvi
     return invitation
 
 
+def find_seat_of_spent(token: str, user: User) -> Seat | None:
+    """Return the licence that the user holds of those of an invitation that has served; None for anybody else."""
+    served = TeacherInvitation.objects.filter(
+        token_hash=hash_token(token), outcome__in=(InvitationEnd.ACCEPTED, InvitationEnd.SERVED)
+    )
+    return Seat.objects.filter(holder=user, subscription__in=served.values("subscription")).order_by("pk").first()
+
+
 def check_usable(invitation: TeacherInvitation, at: datetime.datetime) -> None:
     """Raise the `InvitationRefused` that says why the link opens nothing, if so."""
     _check_not_ended(invitation, at)
@@ -106,13 +140,11 @@ def check_usable(invitation: TeacherInvitation, at: datetime.datetime) -> None:
 
 def _check_not_ended(invitation: TeacherInvitation, at: datetime.datetime) -> None:
     if invitation.outcome in (InvitationEnd.ACCEPTED, InvitationEnd.SERVED):
-        raise InvitationSpent(
-            "Cette invitation a déjà servi : votre licence vous attend dans votre compte. Connectez-vous."
-        )
+        raise InvitationSpent("Cette invitation a déjà servi : votre licence vous attend dans votre compte.")
     if invitation.outcome == InvitationEnd.RECALLED:
         raise InvitationRecalled(
-            "La direction de l’école a repris cette invitation. Si vous pensez que c’est une erreur, voyez avec elle : "
-            "elle peut vous inviter de nouveau."
+            "La direction de l’école a annulé cette invitation : la licence n’est plus réservée. Une erreur ? "
+            "Répondez à l’e-mail d’invitation, ou voyez avec la direction : elle peut vous inviter de nouveau."
         )
     if invitation.outcome == InvitationEnd.OVER:
         raise LicencesOver(f"Les licences de cette invitation sont terminées. {_ASK_AGAIN}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -146,6 +147,25 @@ def test_in_a_demonstration_the_application_says_who_arrived(portal, classroom, 
     # The ticket is spent, as the application would have spent it.
     again = portal.get(arrival).content.decode()
     assert "Ici commence Pep’s" in again
-    assert "Léopard" not in again
+    assert "Bravo" not in again
     portal.force_login(classroom.seat.holder)
     assert "avec votre licence" in portal.get(portal.get(URL)["Location"]).content.decode()
+
+
+def test_in_a_demonstration_a_pupil_quits_and_others_return(portal, classroom, settings):
+    """« Quitter » ends the session, « Retour » says where it leads; also once the ticket is spent."""
+    settings.APPLICATION_URL = "/demonstration/application/"
+    visitor = portal.get("/demonstration/application/").content.decode()
+    assert "Retour à l’accueil" in visitor
+    sign_in_as_pupil(portal, classroom)
+    arrival = portal.get(URL)["Location"]
+    for page in (portal.get(arrival).content.decode(), portal.get(arrival).content.decode()):
+        assert re.findall(r"Retour[^<]*", page) == ["Retour à ma classe"]
+        assert page.count("<button") == 1
+        assert re.search(r'action="/eleve/quitter/"[^>]*>.*?<button[^>]*>Quitter</button>', page, re.DOTALL)
+    portal.post("/eleve/quitter/")
+    assert "pupil" not in portal.session
+    portal.force_login(classroom.seat.holder)
+    page = portal.get(portal.get(URL)["Location"]).content.decode()
+    assert "Retour à Mon compte" in page
+    assert "Quitter" not in page

@@ -2,48 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import re
-
 import pytest
 
 from licensing.classes import words
-from licensing.classes.device_names import derive_name_keys
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.entitlements import operations as seats
 from licensing.entitlements.models import Entitlement
-from tests.classes.taught_class import TaughtClass
+from tests.classes.class_page import add, get_state_token, printed_cards
 from tests.conftest import TERM
 from tests.entitlements.school_scenario import SchoolScenario
 from tests.sites.portal.my_account_page import visible_text as read
-
-
-@pytest.fixture
-def taught(nimes):
-    return TaughtClass(SchoolScenario(), pupils=3)
-
-
-@pytest.fixture
-def teacher(taught, portal):
-    """The browser of the teacher."""
-    portal.force_login(taught.teacher)
-    return portal
-
-
-def get_state_token(answer):
-    """Return the class's state token from a page."""
-    return re.search(r'name="etat" value="([0-9a-f]+)"', answer.content.decode())[1]
-
-
-def add(browser, taught, count, **changed):
-    shown = get_state_token(browser.get(taught.url()))
-    return browser.post(taught.url("eleves/"), {"count": count, "etat": shown, **changed})
-
-
-def printed_cards(answer):
-    """Return the print form's signed cards from a page."""
-    return re.findall(r'name="carte" value="([^"]+)"', answer.content.decode())
-
 
 # --- Opening --------------------------------------------------------------------------------------------------------
 
@@ -55,7 +23,7 @@ def test_a_licence_leads_to_its_class(nimes, portal):
     seat = seats.claim(code=code, by=teacher, at=TERM)
     portal.force_login(teacher)
     opening = f"/mes-classes/ouvrir/{seat.pk}/"
-    assert f'href="{opening}"' in portal.get("/mon-compte/").content.decode()
+    assert f'href="{opening}?depuis=compte"' in portal.get("/mon-compte/").content.decode()
     assert f'href="{opening}"' in portal.get("/mes-classes/").content.decode()
     answer = portal.post(opening, {"name": "CE1 B"}, follow=True)
     assert answer.redirect_chain[-1][0] == f"/mes-classes/{seat.classroom.pk}/"
@@ -271,8 +239,10 @@ def test_a_pupil_who_does_not_exist_gets_no_password(taught, teacher):
 def test_a_removed_pupil_frees_a_place(taught, teacher):
     confirmation = teacher.get(taught.url("eleves/2/retirer/"))
     assert words.spell(taught.pupil(2).login) in read(confirmation)
+    # Exercises and results are not ours (docs/application.md).
+    assert "Son travail et ses résultats sont dans l’application" in read(confirmation)
     answer = teacher.post(taught.url("eleves/2/retirer/"), {"etat": get_state_token(confirmation)}, follow=True)
-    assert "Sa place est libre" in read(answer)
+    assert "C’est fait : le compte n° 2 est effacé. Sa place est libre" in read(answer)
     assert list(PupilAccount.objects.values_list("number", flat=True).order_by("number")) == [1, 3]
     # Posted again, when the number may belong to another pupil.
     taught.add(1)
@@ -314,80 +284,3 @@ def test_a_class_is_renamed_on_its_page(taught, teacher):
     assert teacher.post(taught.url("nom/"), {"name": "CE1 C"}).status_code == 302
     assert Classroom.objects.get().name == "CE1 C"
     assert teacher.post(taught.url("nom/"), {"name": ""}).status_code == 422
-
-
-# --- Printing -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("document", "name"), [("cartes", "cartes"), ("liste", "liste")])
-def test_what_was_shown_is_printed_and_kept_by_no_cache(document, name, taught, teacher):
-    cards = printed_cards(add(teacher, taught, 2))
-    answer = teacher.post(taught.url("imprimer/"), {"carte": cards, "document": document})
-    assert answer.content.startswith(b"%PDF-")
-    assert answer["Cache-Control"] == "no-store"
-    assert answer["Content-Disposition"] == f'attachment; filename="{name}-{taught.classroom.code}.pdf"'
-
-
-def test_cards_with_first_names_are_a_page_that_the_browser_completes(taught, teacher):
-    answer = add(teacher, taught, 2)
-    page = teacher.post(taught.url("imprimer/"), {"carte": printed_cards(answer), "document": "prenoms"})
-    assert page["Cache-Control"] == "no-store"
-    assert page.content.decode().count('class="qr"') == 2
-    # Empty here: only the browser knows them.
-    assert re.findall(r"<p[^>]*data-name-of=\"\d+\"[^>]*>([^<]*)</p>", page.content.decode()) == ["", ""]
-    for card in printed_cards(answer):
-        assert all(words.spell(text) in read(page) for text in card.split(" "))
-
-
-def test_cards_are_printed_from_words_with_accents_too(taught, teacher):
-    """A sheet that was saved has the words as they are shown."""
-    login, password = words.spell(taught.credentials[0].login), "bateau-forêt-école"
-    page = teacher.post(taught.url("imprimer/"), {"carte": [f"{login} {password}"], "document": "prenoms"})
-    assert page.status_code == 200
-    assert "bateau-forêt-école" in read(page)
-
-
-def test_the_key_of_first_names_is_that_of_the_class_and_given_to_its_teachers(taught, teacher, settings):
-    (first,) = derive_name_keys(taught.classroom.pk)
-    assert len(base64.b64decode(first)) == 32
-    assert derive_name_keys(taught.classroom.pk + 1) != [first]
-    for address in ("", "feuille/"):
-        assert f'data-keys="{first}"' in teacher.get(taught.url(address)).content.decode()
-    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
-    settings.SECRET_KEY = "another"
-    assert derive_name_keys(taught.classroom.pk)[1] == first
-
-
-def test_cards_of_another_class_or_with_words_of_one_s_own_are_not_printed(taught, teacher):
-    other = TaughtClass(SchoolScenario(), pupils=1).credentials[0]
-    own = taught.credentials[0]
-    for card in (
-        f"{other.login} {other.password}",
-        f"{own.login} vilain-gros-mot",
-        f"{own.login}",
-        f"zzz-{taught.classroom.code} {own.password}",
-        "",
-    ):
-        answer = teacher.post(taught.url("imprimer/"), {"carte": [card]})
-        assert (answer.status_code, answer["Content-Type"]) == (422, "text/html; charset=utf-8")
-    for many in ([], [f"{own.login} {own.password}"] * 31):
-        assert teacher.post(taught.url("imprimer/"), {"carte": many}).status_code == 422
-
-
-def test_fields_for_first_names_have_no_name_and_stand_in_no_form(taught, teacher):
-    for answer in (add(teacher, taught, 1), teacher.get(taught.url("feuille/"))):
-        page = answer.content.decode()
-        fields = re.findall(r"<input[^>]*data-first-name[^>]*>", page)
-        assert len(fields) == 4
-        assert not any(re.search(r"\s(name|form|value)=", field) for field in fields)
-        assert all('spellcheck="false"' in field and 'autocomplete="off"' in field for field in fields)
-        outside = re.sub(r"<form.*?</form>", "", page, flags=re.DOTALL)
-        assert outside.count("data-first-name") == 4
-
-
-def test_the_printed_sheet_shows_no_password(taught, teacher):
-    answer = teacher.get(taught.url("feuille/"))
-    assert "no-store" in answer["Cache-Control"]
-    for credential in taught.credentials:
-        assert words.spell(credential.login) in read(answer)
-        assert words.spell(credential.password) not in answer.content.decode()

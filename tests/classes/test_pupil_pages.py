@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import re
 
 import pytest
 from django.conf import settings
+from django.template.loader import get_template
 from django.utils import timezone
 
 from accounts.known_origins import COOKIE_NAME
+from accounts.models import AttemptDelay
 from licensing.classes import animals, operations, words
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.entitlements import operations as seats
@@ -54,16 +57,62 @@ def test_capitals_spaces_and_accents_do_not_matter(taught, portal):
     assert answer["Location"] == CLASS
 
 
-@pytest.mark.parametrize("wrong", [{"password": "bateau-bateau-bateau"}, {"login": "lapin"}, {"login": "zz-zz-1234"}])
-def test_one_short_error_for_any_wrong_credential(taught, portal, wrong):
+def list_unknown_logins(taught):
+    """Return well-formed logins that nobody has: another animal, another class."""
+    used = set(taught.classroom.pupils.values_list("word", flat=True))
+    word = next(other for other in words.list_pupil_words() if other not in used)
+    class_word, _, number = taught.classroom.code.partition("-")
+    other_number = "1111" if number != "1111" else "2222"
+    return [f"{word}-{taught.classroom.code}", f"{taught.pupil().word}-{class_word}-{other_number}"]
+
+
+@pytest.mark.parametrize("password", ["bateau-bateau-bateau", "bato-foret-ecole", "rien", "bateau soleil"])
+def test_a_login_that_does_not_exist_is_answered_as_one_that_does(taught, portal, password):
+    """Whether the password is well formed or not: the same page, but for what was typed."""
+    answers = set()
+    for login in [taught.credentials[0].login, *list_unknown_logins(taught)]:
+        answer = portal.post(PAGE, {"login": login, "password": password})
+        assert answer.status_code == 422
+        word = login.partition("-")[0]
+        page = re.sub(r'name="csrf[^>]*>|nonce="[^"]*"', "", answer.content.decode())
+        for own in (login, animals.read_drawing(word), words.spell(word).capitalize()):
+            page = page.replace(own, "")
+        answers.add(page)
+    assert len(answers) == 1
+
+
+def test_after_some_wrong_tries_the_card_itself_is_doubted_whether_or_not_the_login_exists(taught, portal):
+    """An old card is copied as well as a new one: somebody has to be asked."""
+    doubted = []
+    for login in [taught.credentials[0].login, *list_unknown_logins(taught)]:
+        pages = [read(portal.post(PAGE, {"login": login, "password": "bateau-bateau-bateau"})) for _ in range(5)]
+        doubted.append(["ta carte est peut-être trop vieille" in page for page in pages])
+    assert doubted == [[False, False, True, True, True]] * 3
+
+
+def test_the_error_of_credentials_that_are_well_formed_says_what_to_compare(taught, portal):
     first = taught.credentials[0]
-    answer = enter(portal, first, **wrong)
-    assert answer.status_code == 422
-    refusal = answer.context["refusal"].sentence
-    assert refusal == enter(portal, first, password="rien").context["refusal"].sentence
-    assert len(refusal) < 120
+    answer = enter(portal, first, password="bateau-bateau-bateau")
+    assert "l’animal, le mot, le nombre, puis les trois mots" in read(answer)
+    assert answer.context["form"].errors == {}
     # The input is kept, so that the pupil can find the typo.
-    assert f'value="{wrong.get("password", first.password)}"' in answer.content.decode()
+    assert 'value="bateau-bateau-bateau"' in answer.content.decode()
+
+
+def test_a_word_that_no_card_has_is_named_at_its_field_and_the_paw_stays(taught, portal):
+    first = taught.credentials[0]
+    answer = enter(portal, first, login=f"leopar {taught.classroom.code}")
+    page = answer.content.decode()
+    assert "Je ne connais pas l’animal « leopar »" in read(answer).replace("\u00a0", " ")
+    assert "Ce n’est pas cela" not in read(answer)
+    login = re.search(r"<input[^>]*name=\"login\"[^>]*>", page)[0]
+    assert 'aria-describedby="id_login_error"' in login
+    assert "data-focus" in login
+    assert re.search(r"data-animal-known hidden\s*>", page)
+    assert re.search(r"data-animal-awaited\s*>", page)
+    assert get_template("web/drawings/paw.svg").render().strip() in page
+    # The attempt was counted as any other.
+    assert AttemptDelay.objects.filter(scope="pupil/here").count() == 1
 
 
 def test_the_animal_of_a_typed_login_shows_whether_or_not_anybody_has_it(taught, portal):
@@ -72,7 +121,8 @@ def test_the_animal_of_a_typed_login_shows_whether_or_not_anybody_has_it(taught,
         answer = portal.post(PAGE, {"login": f"{word} {taught.classroom.code}", "password": "rien"})
         assert animals.read_drawing(word) in answer.content.decode()
         assert words.spell(word).capitalize() in read(answer)
-    assert "<svg" not in portal.post(PAGE, {"login": "leopard", "password": "rien"}).content.decode().split("<main")[1]
+    unfinished = portal.post(PAGE, {"login": "leopard", "password": "rien"})
+    assert animals.read_drawing("leopard") not in unfinished.content.decode()
 
 
 def test_the_drawing_of_each_animal_has_an_address_and_no_other_word_has_one(portal, db):
@@ -173,9 +223,9 @@ def test_a_session_lasts_twelve_hours_and_no_more(inside):
     assert inside.get(CLASS)["Location"] == PAGE
 
 
-def test_signing_out_clears_the_session(inside):
+def test_signing_out_clears_the_session_and_says_so(inside):
     key = inside.session.session_key
-    assert inside.post("/eleve/quitter/")["Location"] == PAGE
+    assert "Au revoir ! Tu peux fermer." in read(inside.post("/eleve/quitter/", follow=True))
     assert inside.session.session_key != key
     assert inside.get(CLASS)["Location"] == PAGE
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 from django.utils import timezone
 
@@ -45,7 +47,7 @@ def test_inviting_answers_the_same_whether_or_not_the_identifiant_exists(taught,
         for username in (colleague.username, "personne-de-ce-nom")
     ]
     assert pages[0] == pages[1]
-    assert "Si cet identifiant est celui d’un enseignant" in pages[0]
+    assert "si cet identifiant est celui d’un enseignant" in pages[0]
     assert colleague.last_name not in pages[0]
 
 
@@ -54,6 +56,24 @@ def test_the_class_page_does_not_reveal_whether_the_invitation_found_somebody(ta
     before = read(teacher.get(taught.url()))
     run_invitation(taught, colleague)
     assert read(teacher.get(taught.url())) == before
+
+
+@pytest.mark.parametrize("username", ["mcolin", "personne-de-ce-nom"])
+def test_an_invitation_is_taken_back_where_one_was_sent_whether_or_not_it_found_somebody(username, taught, colleague):
+    teacher = browser_of(taught.teacher)
+    take_back = "Reprendre l’invitation envoyée"
+    assert take_back not in read(teacher.get(taught.url()))
+    teacher.post(taught.url("collegue/"), {"username": username})
+    assert take_back in read(teacher.get(taught.url()))
+    # A colleague who declines is not told of.
+    run_invitation(taught, colleague)
+    operations.decline(classroom_id=taught.classroom.pk, by=colleague, at=timezone.now())
+    assert take_back in read(teacher.get(taught.url()))
+    teacher.post(taught.url("collegue/retirer/"))
+    assert take_back not in read(teacher.get(taught.url()))
+    teacher.post(taught.url("collegue/"), {"username": username})
+    Classroom.objects.update(invited_at=timezone.now() - datetime.timedelta(days=7))
+    assert take_back not in read(teacher.get(taught.url()))
 
 
 def test_the_invited_teacher_accepts_and_has_the_class(taught, colleague):
@@ -97,5 +117,5 @@ def test_a_second_teacher_shares_the_class_with_nobody(taught, colleague):
 def test_the_holder_ends_it(taught, colleague):
     Classroom.objects.update(second_teacher=colleague, second_invited_by=taught.teacher)
     answer = browser_of(taught.teacher).post(taught.url("collegue/retirer/"), follow=True)
-    assert "Vous ne partagez plus cette classe" in read(answer)
+    assert "vous ne partagez plus cette classe" in read(answer)
     assert browser_of(colleague).get(taught.url()).status_code == 404

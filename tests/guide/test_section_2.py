@@ -110,7 +110,7 @@ def test_retrouvez_votre_etablissement_dans_cette_liste(portal, text):
 def test_les_professeurs_qui_auront_renseigne_le_meme_etablissement_apparaitront_automatiquement(story):
     story.redeem_key()
     teacher = story.teacher(last_name="Colas", first_name="Benjamin")
-    assert f"Colas Benjamin {teacher.email}" in account_text(story.principal)
+    assert f"Benjamin Colas {teacher.email}" in account_text(story.principal)
 
 
 def test_mon_etablissement_n_est_pas_liste(portal):

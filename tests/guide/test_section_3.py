@@ -49,14 +49,14 @@ def test_un_chef_d_etablissement_souhaitant_passer_commande_directement_dans_la_
     buyer.ordered()
     subscription = Subscription.objects.get(principal=buyer.user)
     assert (subscription.size, subscription.school) == (5, buyer.school)
-    assert "Achetée en boutique" in account_text(buyer.user)
+    assert "Commandée en boutique" in account_text(buyer.user)
 
 
 def test_la_boutique_propose_une_offre_simplifiee_en_licence_globale_a_cinq_niveaux(portal, db):
     open_shop()
     page = portal.get(BOUTIQUE)
     assert page.content.decode().count('<li class="shop-tier') == 5
-    assert "licence globale TOUS NIVEAUX , en cinq niveaux" in page_text(page)
+    assert "licence globale TOUS NIVEAUX , en cinq paliers" in page_text(page)
 
 
 def test_licences_peps_annuelles_tous_niveaux(buyer):
@@ -111,7 +111,7 @@ def test_l_integralite_de_la_base_pour_tous_les_niveaux_du_cp_au_cm2(portal, db)
 
 def test_commander(buyer):
     page = buyer.browser.get(BOUTIQUE, {"classes": "3"}).content.decode()
-    assert re.search(r'<button class="btn btn-primary">Commander</button>', page)
+    assert re.search(r'<button class="btn btn-primary" id="commander" data-focus>Commander</button>', page)
     assert buyer.draft(3).lines.get().quantity == 5
 
 
@@ -125,7 +125,7 @@ def test_dans_l_exemple_vous_faites_l_acquisition_de_licences_pour_2_a_5_classes
 def test_vous_pourrez_distribuer_2_a_5_licences_a_autant_d_enseignants(buyer):
     buyer.ordered()
     subscription = Subscription.objects.get()
-    assert "0/5" in account_text(buyer.user)
+    assert "0 sur 5" in account_text(buyer.user)
     assert subscription.seats.free().count() == 5
 
 

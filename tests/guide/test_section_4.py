@@ -17,13 +17,13 @@ from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.guide.scenario import ACCOUNT, account_text, create_browser
 
-HEADINGS = "Licence Classes Élèves Date d'achat Date d'expiration Clé d'activation Clés attribuées"
+HEADINGS = "Licence Classes Élèves Reçue le Date d'expiration Clé d'activation Licences données"
 
 
 def test_par_activation_d_une_licence_transmise_par_une_collectivite(story):
     page = story.enter_key(story.receive_key(units=3))
-    assert "3 licences attribuées par Ville de Nîmes" in page
-    assert "0/3" in page
+    assert "3 licences attribuées par la Ville de Nîmes" in page
+    assert "0 sur 3" in page
 
 
 def test_une_collectivite_peut_distribuer_x_licences_dans_la_volumetrie_de_son_choix(story):
@@ -39,7 +39,7 @@ def test_une_collectivite_peut_distribuer_x_licences_dans_la_volumetrie_de_son_c
     for units, (school, key) in shares.items():
         principal = PrincipalFactory()
         AffiliationFactory(user=principal, school=school)
-        assert f"0/{units}" in story.enter_key(key, principal)
+        assert f"0 sur {units}" in story.enter_key(key, principal)
 
 
 def test_1_cle_1_classe_1_enseignant_30_eleves(story):
@@ -65,15 +65,15 @@ def test_vous_devez_saisir_manuellement_cette_cle_dans_votre_espace_personnel_ru
     assert re.search(rf'<form[^>]*action="{ACCOUNT}cle/"', page)
     assert 'name="cle"' in page
     # Case, dashes and spaces do not matter, although the guide warns about them.
-    assert "0/3" in story.enter_key(f"  {key.lower().replace('-', ' ')} ")
+    assert "0 sur 3" in story.enter_key(f"  {key.lower().replace('-', ' ')} ")
 
 
 def test_votre_compte_est_credite_et_vous_pouvez_attribuer_le_nombre_de_cles_dont_vous_disposez(story):
     subscription = story.redeem_key(units=2)
     teachers = [story.teacher() for _ in range(3)]
     pages = [story.assign_seat(subscription, teacher) for teacher in teachers]
-    assert "1/2" in pages[0]
-    assert "2/2" in pages[1]
+    assert "1 sur 2" in pages[0]
+    assert "2 sur 2" in pages[1]
     assert "déjà attribuées" in pages[2]
     assert [teacher.seats.count() for teacher in teachers] == [1, 1, 0]
 
@@ -89,7 +89,7 @@ def test_apparition_du_nombre_de_cles_envoyees_et_possibilite_de_les_affecter_in
     colas = story.teacher(last_name="Colas", first_name="Benoît")
     page = account_text(story.principal)
     assert HEADINGS in page
-    assert re.search(rf"TOUS NIVEAUX 3 90 [0-9/]{{10}} 31/08/2027 {key} .*?0/3", page)
-    assert f"Colas Benoît {colas.email}" in page
-    assert "Attribuer la clé" in page
+    assert re.search(rf"TOUS NIVEAUX 3 90 [0-9/]{{10}} 31/08/2027 {key} .*?0 sur 3", page)
+    assert f"Benoît Colas {colas.email}" in page
+    assert f"Donner une licence à {colas}" in page
     assert Subscription.objects.get().seats.free().count() == 3

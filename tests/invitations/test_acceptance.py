@@ -137,7 +137,7 @@ def test_a_teacher_who_holds_a_seat_already_frees_the_reserved_one(jaures):
 def test_a_link_serves_once(jaures):
     invitation = jaures.invite_one()
     accept_as_new(invitation)
-    with pytest.raises(exceptions.InvitationSpent, match="Connectez-vous"):
+    with pytest.raises(exceptions.InvitationSpent, match="votre licence vous attend dans votre compte"):
         accept_as_new(invitation)
     assert User.objects.filter(email=invitation.email).count() == 1
 

@@ -39,7 +39,10 @@ def test_the_letter_says_who_invites_which_school_and_until_when(jaures, invitat
         assert "Bonjour Léa" in text
         assert f"{jaures.principal}, de la direction de l’École Jean Jaurès (Nîmes), vous a réservé" in text
         assert invitation.link_token in text
-    assert letter.html.count(f'{invitation.link_token}/"') == 1  # one button
+        assert "entraînement personnalisé, du CP au CM2" in text
+    # The button, and its address written out below for those whose mail program shows none.
+    assert letter.html.count(f'{invitation.link_token}/"') == 2
+    assert f"{invitation.link_token}/</a>" in letter.html
 
 
 def test_the_reminder_leads_to_the_same_link(jaures, invitation):
@@ -61,7 +64,7 @@ def test_a_principal_who_left_is_not_named(jaures, invitation):
 def test_a_letter_with_a_dead_link_is_not_sent(jaures, invitation):
     [message] = list_emails(notifications.INVITED)
     operations.recall_invitation(invitation_id=invitation.pk, by=jaures.principal, at=timezone.now())
-    with pytest.raises(kinds.NoLongerDue, match="a repris cette invitation"):
+    with pytest.raises(kinds.NoLongerDue, match="a annulé cette invitation"):
         render_email(message)
     TeacherInvitation.objects.all().delete()
     with pytest.raises(kinds.NoLongerDue, match="effacée"):
@@ -80,7 +83,7 @@ def test_the_principal_reads_who_accepted(jaures, invitation):
         token=invitation.link_token, name="Léa Martin", password=PASSWORD, at=timezone.now()
     )
     letter = render_only_email(notifications.ACCEPTED)
-    assert letter.subject == "Léa Martin a accepté votre invitation : 1/3"
+    assert letter.subject == "Léa Martin a accepté votre invitation : 1\xa0licence sur 3 en usage"
     assert LEA in letter.text
 
 

@@ -78,10 +78,18 @@ def test_a_bad_line_invites_nobody_unless_bad_lines_are_skipped(jaures):
     assert str(refusal.value) == (
         "La ligne 2 n’a pas été comprise : il y manque l’adresse e-mail. Rien n’a été envoyé."
     )
+    assert refusal.value.understood == 2
     assert jaures.count_seats() == (3, 0, 0)
     result = jaures.invite(LEA, "Paul Durand", INES, skip_bad_lines=True)
     assert [one.email for one in result.invitations] == [LEA, INES]
     assert [line.text for line in result.bad_lines] == ["Paul Durand"]
+
+
+def test_an_address_that_cannot_be_read_is_quoted_alone_among_others_of_its_line(jaures):
+    with pytest.raises(exceptions.BadAddresses) as refusal:
+        jaures.invite(f"{LEA}; paul@@x.example; {INES}")
+    assert str(refusal.value) == ("Ligne 1 : « paul@@x.example » n’est pas une adresse e-mail. Rien n’a été envoyé.")
+    assert refusal.value.understood == 2
 
 
 @pytest.mark.parametrize("text", ["", " \n ;; \n"])
@@ -202,8 +210,8 @@ def test_a_seat_is_reserved_only_while_its_invitation_waits(jaures):
 def test_waiting_invitations_are_listed_in_one_query(jaures, django_assert_num_queries):
     jaures.invite(f"Léa Martin <{LEA}>", PAUL, at=timezone.now())
     with django_assert_num_queries(1):
-        waiting = queries.list_waiting([jaures.licences.pk], at=timezone.now())
-    assert [(one.name, one.lost, one.may_remind) for one in waiting] == [
+        waiting, _ = queries.list_invited([jaures.licences.pk], ended_of=[jaures.licences.pk], at=timezone.now())
+    assert [(str(one.invitation), one.lost, one.may_remind) for one in waiting] == [
         ("Léa Martin", False, False),
         (PAUL, False, False),
     ]
@@ -213,5 +221,5 @@ def test_a_letter_that_was_refused_is_shown(jaures):
     jaures.invite_one()
     with schema_context("public"):
         Message.objects.update(state="bounced")
-        [waiting] = queries.list_waiting([jaures.licences.pk], at=TERM)
+        [waiting] = queries.list_invited([jaures.licences.pk], ended_of=(), at=TERM).waiting
     assert waiting.lost

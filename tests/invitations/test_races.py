@@ -137,3 +137,36 @@ def test_two_workers_send_each_reminder_once(committing, committed_jaures):
     run(committing, *[functools.partial(operations.send_due_reminders, at=week)] * 6)
     with schema_context("public"):
         assert Message.objects.filter(kind=notifications.REMINDED).count() == 2
+
+
+def test_a_seat_whose_invitation_is_restored_is_not_claimed_meanwhile(committing, committed_jaures):
+    """One seat, cancelled hours ago: four who type the key and four clicks on « Rétablir »; it is taken once."""
+    for turn in range(4):
+        code, licences = committed_jaures.subscription(units=1)
+        invitation = committed_jaures.invite_one(f"a{turn}@x.example", subscription_id=licences.pk)
+        operations.recall_invitation(invitation_id=invitation.pk, by=committed_jaures.principal, at=TERM)
+        undo = functools.partial(
+            operations.undo_recall, invitation_id=invitation.pk, by=committed_jaures.principal, at=LATER
+        )
+        claims = [
+            functools.partial(seats.claim, code=code, by=teacher, at=LATER)
+            for teacher in TeacherFactory.create_batch(4)
+        ]
+        refusals = run(committing, *claims, undo, undo, undo, undo)
+        invitation.refresh_from_db()
+        assert licences.seats.reserved().count() + licences.seats.held().count() == 1
+        assert (invitation.ended_at is None) == licences.seats.reserved().exists()
+        assert len(refusals) == (4 if invitation.ended_at is None else 7)
+
+
+def test_a_person_is_invited_anew_or_restored_and_never_both(committing, committed_jaures):
+    for turn in range(4):
+        address = f"a{turn}@x.example"
+        invitation = committed_jaures.invite_one(address)
+        operations.recall_invitation(invitation_id=invitation.pk, by=committed_jaures.principal, at=TERM)
+        undo = functools.partial(
+            operations.undo_recall, invitation_id=invitation.pk, by=committed_jaures.principal, at=LATER
+        )
+        run(committing, undo, functools.partial(committed_jaures.invite, address), undo)
+        [waiting] = TeacherInvitation.objects.pending()
+        operations.recall_invitation(invitation_id=waiting.pk, by=committed_jaures.principal, at=TERM)

@@ -20,6 +20,7 @@ class Migration(migrations.Migration):
                 ("code", models.CharField(max_length=24, unique=True, verbose_name="code de la classe")),
                 ("name", models.CharField(max_length=60, verbose_name="nom de la classe")),
                 ("opened_at", models.DateTimeField(verbose_name="ouverte le")),
+                ("invited_at", models.DateTimeField(blank=True, null=True, verbose_name="collègue invité le")),
                 ("tried_at", models.DateTimeField(blank=True, null=True, verbose_name="nombreux essais le")),
                 ("tries_read_at", models.DateTimeField(blank=True, null=True, verbose_name="essais lus le")),
                 ("warned_at", models.DateTimeField(blank=True, null=True, verbose_name="effacement annoncé le")),

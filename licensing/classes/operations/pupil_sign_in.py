@@ -39,7 +39,12 @@ OF_NETWORK = DelayRule("pupil/network", 1_000, 15 * _SECONDS, first=_SECONDS, lo
 #: Nobody waits for it: sixty failures in a day, that no success followed, are told to the teachers.
 OF_CLASS = DelayRule("pupil/class", 60, 24 * _MINUTE)
 
-_WRONG = "Ce n’est pas cela. Regarde bien ta carte, et recommence."
+_WRONG = "Ce n’est pas cela. Regarde bien ta carte : l’animal, le mot, le nombre, puis les trois mots du mot de passe."
+_OLD_CARD = (
+    "Si tu as bien recopié ta carte, demande à ta maîtresse ou à ton maître : ta carte est peut-être trop vieille."
+)
+#: Failures with one login, at one place, after which the card itself may be wrong.
+_OLD_CARD_AFTER = 3
 _CLOSED = "Ta classe est fermée pour le moment. Dis-le à ton maître ou à ta maîtresse."
 
 
@@ -71,11 +76,13 @@ def sign_in(*, login: str, password: str, origin: Origin, at: datetime.datetime)
     if attempt.has_just_reached(OF_CLASS):
         # Whether or not a class has the code: the job looks, as the answer must take as long.
         defer("classes.note_tries", schema=get_public_schema_name(), code=typed.code, tried_at=at.isoformat())
+    # Of what was counted, which is the same whether or not the login exists.
+    wrong = f"{_WRONG} {_OLD_CARD}" if attempt.own_failures >= _OLD_CARD_AFTER else _WRONG
     if typed.pupil is None:
         passwords.verify_dummy(password)
-        raise WrongCredentials(_WRONG)
+        raise WrongCredentials(wrong)
     if not passwords.verify(password, typed.pupil.password):
-        raise WrongCredentials(_WRONG)
+        raise WrongCredentials(wrong)
     pupil = _record_sign_in(typed.pupil, at)
     attempt.take_back()
     _check_class_open(pupil.classroom, at)

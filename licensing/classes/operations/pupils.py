@@ -146,7 +146,7 @@ def _filter_pupils(classroom: Classroom, numbers: set[int] | None) -> LockableQu
 def _class_full(left: int, requested: int) -> ClassFull:
     rule = f"Une classe compte {MAX_PUPILS} comptes élèves au plus"
     if left < 1:
-        return ClassFull(f"{rule}, et celle-ci les a tous : supprimez d’abord celui d’un élève parti.")
+        return ClassFull(f"{rule}, et celle-ci les a tous : effacez d’abord celui d’un élève parti.")
     return ClassFull(f"{rule} : il en reste {left} à créer, et vous en demandez {requested}. Aucun n’a été créé.")
 
 

@@ -57,6 +57,8 @@ def _queue_invitation(*, classroom_id: int, username: str, by: User, at: datetim
         by_id=by.pk,
         asked_at=at.isoformat(),
     )
+    classroom.invited_at = at
+    classroom.save(update_fields=["invited_at"])
     return classroom
 
 
@@ -101,8 +103,8 @@ def accept(*, classroom_id: int, by: User, at: datetime.datetime) -> Classroom:
         raise _no_invitation()
     _check_not_shared(classroom)
     invitation.delete()
-    classroom.second_teacher, classroom.second_invited_by = by, invitation.by
-    classroom.save(update_fields=["second_teacher", "second_invited_by"])
+    classroom.second_teacher, classroom.second_invited_by, classroom.invited_at = by, invitation.by, None
+    classroom.save(update_fields=["second_teacher", "second_invited_by", "invited_at"])
     notifications.notify_holder_of_acceptance(classroom, invitation.by, at)
     return classroom
 
@@ -121,8 +123,8 @@ def end_sharing(*, classroom_id: int, by: User, at: datetime.datetime) -> Classr
     """
     classroom = lock_taught_class(classroom_id, by)
     second = get_second_teacher(classroom)
-    classroom.second_teacher = classroom.second_invited_by = None
-    classroom.save(update_fields=["second_teacher", "second_invited_by"])
+    classroom.second_teacher = classroom.second_invited_by = classroom.invited_at = None
+    classroom.save(update_fields=["second_teacher", "second_invited_by", "invited_at"])
     if by.pk == classroom.seat.holder_id:
         ClassInvitation.objects.filter(classroom=classroom).delete()
         if second is not None:

@@ -87,7 +87,7 @@ def _fill_new_class(request: AuthenticatedRequest, classroom: Classroom, count: 
             messages.error(request, refusal.sentence)
             return redirect_to_class(classroom)
         return show_credentials(request, get_taught_class_or_404(request, classroom.pk), credentials, created=True)
-    messages.success(request, f"La classe « {classroom.name} » est ouverte. Créez maintenant ses comptes élèves.")
+    messages.success(request, f"la classe « {classroom.name} » est ouverte. Créez maintenant ses comptes élèves.")
     return redirect_to_class(classroom)
 
 
@@ -108,7 +108,7 @@ def mark_tries_read(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         operations.mark_tries_read(classroom_id=pk, by=request.user, at=timezone.now())
     except LicensingError as refusal:
         return render_class_page(request, classroom, status=409, refusal=refusal)
-    messages.success(request, "L’avertissement est retiré ; un autre viendra si l’on essaie encore.")
+    messages.success(request, "l’avertissement est retiré ; un autre viendra si l’on essaie encore.")
     return redirect_to_class(classroom)
 
 
@@ -124,5 +124,5 @@ def rename(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         operations.rename(classroom_id=pk, by=request.user, name=form.cleaned_data["name"], at=timezone.now())
     except LicensingError as refusal:
         return render_class_page(request, classroom, status=409, refusal=refusal)
-    messages.success(request, "Le nouveau nom est enregistré.")
+    messages.success(request, "le nouveau nom est enregistré.")
     return redirect("classes:detail", pk=pk)

@@ -5,7 +5,7 @@ Passwords are not stored, not even in the session: a teacher who leaves the page
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.shortcuts import render
 from django.utils import timezone
@@ -73,7 +73,13 @@ def reset(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     number = (request.POST if request.method == "POST" else request.GET).get("numero", "")
     chosen = [pupil for pupil in pupils if not number or str(pupil.number) == number]
     if request.method == "GET":
-        content = {"classroom": view.classroom, "chosen": chosen, "number": number, "state": state}
+        content = {
+            "classroom": view.classroom,
+            "chosen": chosen,
+            "number": number,
+            "name_keys": derive_name_keys(pk),
+            "state": state,
+        }
         return render(request, "classes/reset.html", content)
     if request.POST.get("etat") != state:
         return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
@@ -95,12 +101,15 @@ def show_credentials(
     summary = pluralize(len(credentials), "compte créé", "comptes créés")
     if not created:
         summary = pluralize(len(credentials), "nouveau mot de passe", "nouveaux mots de passe")
+    # The only one who is concerned comes first, and the others apart.
+    others = [pupil for pupil in pupils if pupil.number not in known] if len(credentials) == 1 else []
+    rows = [(pupil, known.get(pupil.number, "")) for pupil in pupils if pupil not in others]
     content = {
-        "classroom": view.classroom,
         "summary": summary,
         "credentials": credentials,
-        "rows": [(pupil, known.get(pupil.number, "")) for pupil in pupils],
-        "name_keys": derive_name_keys(classroom.pk),
+        "others": others,
+        "cards_file": pupil_cards.build_cards_file_name(view.classroom, [card.login for card in credentials]),
+        **_describe_sheet(view.classroom, rows),
     }
     return _set_no_store(render(request, "classes/credentials.html", content))
 
@@ -111,12 +120,19 @@ def show_credentials(
 def sheet(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Show the sheet of first names, which the teacher fills in in the browser only."""
     view, pupils = overview.get_class(get_taught_class_or_404(request, pk), request.user, at=timezone.now())
-    content = {
-        "classroom": view.classroom,
-        "rows": [(pupil, "") for pupil in pupils],
-        "name_keys": derive_name_keys(pk),
-    }
+    content = _describe_sheet(view.classroom, [(pupil, "") for pupil in pupils])
     return _set_no_store(render(request, "classes/sheet.html", content))
+
+
+@sensitive_variables("rows")
+def _describe_sheet(classroom: Classroom, rows: Sequence[tuple[PupilAccount, str]]) -> dict[str, Any]:
+    """Return the variables of the sheet; `rows` are pupils with their passwords, empty where not known."""
+    return {
+        "classroom": classroom,
+        "rows": rows,
+        "name_keys": derive_name_keys(classroom.pk),
+        "file_stem": pupil_cards.build_file_stem(classroom),
+    }
 
 
 @signed_in
@@ -137,10 +153,13 @@ def print_cards(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         return render_class_page(request, classroom, status=422, loaded=(view, pupils), refusal=refusal)
     if request.POST.get("document") == "prenoms":
         return _show_cards(request, view.classroom, parsed_cards, pupils)
-    is_list = request.POST.get("document") == "liste"
-    render_pdf = pupil_cards.render_roster if is_list else pupil_cards.render_cards
+    if request.POST.get("document") == "liste":
+        render_pdf, name = pupil_cards.render_roster, f"liste-{pupil_cards.build_file_stem(view.classroom)}.pdf"
+    else:
+        render_pdf = pupil_cards.render_cards
+        name = pupil_cards.build_cards_file_name(view.classroom, [card.login for card in parsed_cards])
     document = render_pdf(class_name=view.classroom.name, pupils=parsed_cards, at=timezone.localtime())
-    return document.answer(f"{'liste' if is_list else 'cartes'}-{view.classroom.code}.pdf")
+    return document.answer(name)
 
 
 @sensitive_variables("cards", "content")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -16,8 +17,9 @@ from accounts import known_origins
 from licensing.classes import animals, operations, pupil_session, words
 from licensing.classes.access import PupilRequest, pupil_page
 from licensing.classes.entry_check import check_pupil_entry
-from licensing.classes.exceptions import TooManyAttempts
+from licensing.classes.exceptions import TooManyAttempts, WrongCredentials
 from licensing.classes.forms import PupilSignInForm
+from licensing.classes.sign_in_mistakes import find_mistakes
 from licensing.exceptions import LicensingError
 from web.access import public_page
 
@@ -36,7 +38,7 @@ _DRAWING_SECONDS = 24 * 60 * 60
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Sign a pupil in, ending any other session of the browser."""
     form = PupilSignInForm(request.POST if request.method == "POST" else None)
-    refusal = None
+    refusal: LicensingError | None = None
     if form.is_valid():
         now = timezone.now()
         try:
@@ -46,6 +48,11 @@ def sign_in(request: HttpRequest) -> HttpResponse:
                 origin=known_origins.read_origin(request),
                 at=now,
             )
+        except WrongCredentials as error:
+            # After the attempt was counted and hashed, and of the text alone: what exists shows in nothing.
+            for mistake in find_mistakes(form.cleaned_data["login"], form.cleaned_data["password"]):
+                form.add_error(mistake.field, mistake.sentence)
+            refusal = None if form.errors else error
         except LicensingError as error:
             refusal = error
         else:
@@ -87,9 +94,10 @@ def my_class(request: PupilRequest) -> HttpResponse:
 @public_page
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """Sign the pupil out and redirect to the sign-in page."""
+    """Sign the pupil out and redirect to the sign-in page, which says so."""
     if pupil_session.get_pupil(request) is not None:
         pupil_session.end(request)
+        messages.info(request, "Au revoir\xa0! Tu peux fermer.")
     return redirect("classes:pupil_sign_in")
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from licensing.classes import operations, overview
+from licensing.classes.device_names import derive_name_keys
 from licensing.classes.views.class_page import (
     STALE_PAGE,
     get_taught_class_or_404,
@@ -43,8 +44,14 @@ def remove(request: AuthenticatedRequest, pk: int, number: int) -> HttpResponse:
             operations.remove_pupil(classroom_id=pk, number=number, by=request.user, at=timezone.now())
         except LicensingError as refusal:
             return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=refusal)
-        messages.success(request, f"Le compte n° {number} est effacé. Sa place est libre.")
+        messages.success(request, f"le compte n° {number} est effacé. Sa place est libre.")
         return redirect_to_class(classroom)
     if pupil is None:
         raise Http404("No pupil has this number.")
-    return render(request, "classes/remove.html", {"classroom": view.classroom, "pupil": pupil, "state": state})
+    content = {
+        "classroom": view.classroom,
+        "pupil": pupil,
+        "name_keys": derive_name_keys(classroom.pk),
+        "state": state,
+    }
+    return render(request, "classes/remove.html", content)

@@ -41,7 +41,7 @@ def invite(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         return render_class_page(request, classroom, status=409, refusal=refusal, colleague_form=form)
     messages.success(
         request,
-        "Si cet identifiant est celui d’un enseignant, il reçoit votre invitation par e-mail et la trouve dans "
+        "si cet identifiant est celui d’un enseignant, il reçoit votre invitation par e-mail et la trouve dans "
         "« Mes classes ». Il a une semaine pour l’accepter ; vous en serez informé.",
     )
     return redirect_to_class(classroom)
@@ -58,9 +58,9 @@ def end_sharing(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     except LicensingError as refusal:
         return render_class_page(request, classroom, status=409, refusal=refusal)
     if is_holder:
-        messages.success(request, "Vous ne partagez plus cette classe, et une invitation en attente ne vaut plus rien.")
+        messages.success(request, "vous ne partagez plus cette classe, et une invitation en attente ne vaut plus rien.")
         return redirect_to_class(classroom)
-    messages.success(request, f"Vous avez quitté la classe « {classroom.name} ». Votre collègue en est informé.")
+    messages.success(request, f"vous avez quitté la classe « {classroom.name} ». Votre collègue en est informé.")
     return redirect("classes:list")
 
 
@@ -73,7 +73,7 @@ def accept(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     except LicensingError as refusal:
         messages.error(request, refusal.sentence)
         return redirect("classes:list")
-    messages.success(request, f"Vous partagez désormais la classe « {classroom.name} ».")
+    messages.success(request, f"vous partagez désormais la classe « {classroom.name} ».")
     return redirect_to_class(classroom)
 
 
@@ -82,5 +82,5 @@ def accept(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 def decline(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Decline a colleague's invitation."""
     operations.decline(classroom_id=pk, by=request.user, at=timezone.now())
-    messages.success(request, "L’invitation est écartée.")
+    messages.success(request, "l’invitation est écartée.")
     return redirect("classes:list")

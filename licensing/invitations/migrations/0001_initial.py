@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         choices=[
                             ("accepted", "acceptée"),
-                            ("recalled", "reprise par la direction"),
+                            ("recalled", "annulée par la direction"),
                             ("expired", "restée sans réponse"),
                             ("served", "devenue inutile"),
                             ("over", "licences terminées"),

@@ -7,9 +7,9 @@ from licensing.invitations.operations.acceptance import accept_invitation, accep
 from licensing.invitations.operations.endings import (
     delete_old_invitations,
     expire_invitations,
-    recall_invitation,
 )
-from licensing.invitations.operations.inviting import InvitationResult, invite_teachers
+from licensing.invitations.operations.inviting import InvitationResult, invite_again, invite_teachers
+from licensing.invitations.operations.recall import forget_invited_person, recall_invitation, undo_recall
 from licensing.invitations.operations.reminders import remind_invitation, send_due_reminders
 
 __all__ = [
@@ -18,8 +18,11 @@ __all__ = [
     "accept_with_new_account",
     "delete_old_invitations",
     "expire_invitations",
+    "forget_invited_person",
+    "invite_again",
     "invite_teachers",
     "recall_invitation",
     "remind_invitation",
     "send_due_reminders",
+    "undo_recall",
 ]

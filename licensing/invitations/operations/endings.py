@@ -1,4 +1,4 @@
-"""End invitations: recalled by a principal, expired, of no more use; each gives its seat back."""
+"""End invitations that expired or are of no more use; each gives its seat back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from core.calendar import date_in_paris
 from licensing.entitlements import seat_holders
 from licensing.entitlements.models import Seat
 from licensing.invitations import notifications
-from licensing.invitations.exceptions import InvitationEnded
 from licensing.invitations.models import InvitationEnd, TeacherInvitation
 from schools.folding import fold
 
@@ -50,22 +49,6 @@ def lock_seat_and_invitation(invitation: TeacherInvitation) -> TeacherInvitation
     locked = TeacherInvitation.objects.locked().select_related("invited_by").get(pk=invitation.pk)
     locked.subscription = invitation.subscription
     return locked
-
-
-@transaction.atomic
-def recall_invitation(*, invitation_id: int, by: User, at: datetime.datetime) -> TeacherInvitation:
-    """Take an invitation back: its link opens nothing more, and its seat is free. Idempotent.
-
-    Raises `InvitationEnded` where it was accepted meanwhile, and what `get_administered_invitation` raises.
-    """
-    invitation = lock_seat_and_invitation(get_administered_invitation(invitation_id, by))
-    if invitation.outcome == InvitationEnd.ACCEPTED:
-        raise InvitationEnded(
-            f"{invitation} a accepté l’invitation entre-temps. Pour reprendre la licence, retirez-la-lui."
-        )
-    if invitation.ended_at is None:
-        end([invitation], InvitationEnd.RECALLED, at)
-    return invitation
 
 
 def expire_invitations(*, at: datetime.datetime) -> int:

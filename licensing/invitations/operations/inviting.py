@@ -9,19 +9,21 @@ from django.db import transaction
 from django.db.models.functions import Lower
 
 from accounts.models import Profile, User
-from core.calendar import end_of_day, start_of_day
+from core.calendar import date_in_paris, end_of_day, start_of_day
 from core.formatting import join_words, pluralize
 from core.link_tokens import generate_nonce, hash_token
 from licensing.entitlements import key_checks, seat_holders
 from licensing.entitlements import notifications as seat_notifications
 from licensing.entitlements.exceptions import NoSeatLeft
 from licensing.entitlements.models import Seat, SeatMode, Subscription
+from licensing.entitlements.queries import serving_same_classes
 from licensing.invitations import notifications
-from licensing.invitations.address_list import BadLine, InvitedPerson, parse_addresses
+from licensing.invitations.address_list import AddressList, BadLine, InvitedPerson, parse_addresses
 from licensing.invitations.exceptions import BadAddresses, NobodyToInvite
 from licensing.invitations.limits import count_letters
 from licensing.invitations.models import TeacherInvitation
-from schools.folding import fold
+from licensing.invitations.operations.endings import get_administered_invitation
+from licensing.invitations.person_names import is_same_person
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,16 +67,41 @@ def invite_teachers(
     `NobodyToInvite`, `NoSeatLeft`, `PrincipalNotVerified`, `TooManyTeachersInvited`.
     """
     listed = parse_addresses(addresses)
+    subscription = _get_inviting_subscription(subscription_id, by, at)
+    if listed.bad_lines and not skip_bad_lines:
+        raise BadAddresses(_describe_bad_lines(listed.bad_lines), listed.bad_lines, len(listed.people))
+    if not listed.people:
+        raise NobodyToInvite("Collez au moins une adresse e-mail, une par ligne.")
+    return _invite(listed, subscription, by=by, at=at)
+
+
+@transaction.atomic
+def invite_again(*, invitation_id: int, subscription_id: int, by: User, at: datetime.datetime) -> InvitationResult:
+    """Invite the person of an invitation that ended without an answer, with a seat of this subscription.
+
+    Raises what `get_administered_invitation` and `invite_teachers` raise; `TeacherOfAnotherSchool` where the two are
+    not of one school.
+    """
+    invitation = get_administered_invitation(invitation_id, by)
+    subscription = _get_inviting_subscription(subscription_id, by, at)
+    if invitation.subscription.school_id != subscription.school_id:
+        raise seat_holders.other_school_error()
+    listed = AddressList([InvitedPerson(invitation.email, invitation.name)], [], 0)
+    return _invite(listed, subscription, by=by, at=at)
+
+
+def _get_inviting_subscription(subscription_id: int, by: User, at: datetime.datetime) -> Subscription:
+    """Return a subscription that this principal may invite for. Raises a `LicensingError`."""
     subscription = seat_holders.get_administered_subscription(subscription_id, by)
     key_checks.check_available(subscription.key.entitlement, by, at)
     seat_holders.check_may_see_teachers(subscription, by)
-    if listed.bad_lines and not skip_bad_lines:
-        raise BadAddresses(_describe_bad_lines(listed.bad_lines), listed.bad_lines)
-    if not listed.people:
-        raise NobodyToInvite("Collez au moins une adresse e-mail, une par ligne.")
+    return subscription
+
+
+def _invite(listed: AddressList, subscription: Subscription, *, by: User, at: datetime.datetime) -> InvitationResult:
     # Serialises concurrent principals, so that nobody is invited twice.
     Subscription.objects.locked().get(pk=subscription.pk)
-    groups = _sort_out(listed.people, subscription)
+    groups = _sort_out(listed.people, subscription, date_in_paris(at))
     seats = _lock_free_seats(subscription, len(groups.new) + len(groups.members))
     given = seats[: len(groups.members)]
     _give(given, groups.members, subscription, by=by, at=at)
@@ -88,17 +115,22 @@ def get_expiry(entitlement: Entitlement, at: datetime.datetime) -> datetime.date
     return min(begins + VALIDITY, end_of_day(entitlement.last_day))
 
 
-def _sort_out(people: Sequence[InvitedPerson], subscription: Subscription) -> _Groups:
-    """Tell the people who are new from those who have an account in the school, and those who are invited already."""
+def _sort_out(people: Sequence[InvitedPerson], subscription: Subscription, day: datetime.date) -> _Groups:
+    """Tell the people who are new from those who have an account in the school, and those who are invited already.
+
+    With whichever key of the school year: nobody is given two licences by mistake.
+    """
+    alike = serving_same_classes(subscription, day).values("pk")
     addresses = [person.email.lower() for person in people]
     accounts: dict[str, list[User]] = {}
     teachers = User.objects.filter(profile=Profile.TEACHER, is_active=True, affiliations__school=subscription.school_id)
     for teacher in teachers.alias(address=Lower("email")).filter(address__in=addresses).order_by("pk"):
         accounts.setdefault(teacher.email.lower(), []).append(teacher)
     pending: dict[str, list[TeacherInvitation]] = {}
-    for invitation in subscription.invitations.pending().alias(address=Lower("email")).filter(address__in=addresses):
+    waiting = TeacherInvitation.objects.pending().filter(subscription__in=alike)
+    for invitation in waiting.alias(address=Lower("email")).filter(address__in=addresses).order_by("pk"):
         pending.setdefault(invitation.email.lower(), []).append(invitation)
-    holders = set(subscription.seats.held().values_list("holder_id", flat=True))
+    holders = set(Seat.objects.held().filter(subscription__in=alike).values_list("holder_id", flat=True))
     groups = _Groups([], [], [], [])
     for person in people:
         address = person.email.lower()
@@ -115,11 +147,11 @@ def _sort_out(people: Sequence[InvitedPerson], subscription: Subscription) -> _G
 
 def _find_same[Known: (User, TeacherInvitation)](person: InvitedPerson, known: Sequence[Known]) -> Known | None:
     """Return who is meant among those of the same address, whom names tell apart; None for somebody else."""
-    for one in known:
-        words = sorted(fold(str(one)).split())
-        if not person.name or words == sorted(fold(person.name).split()):
-            return one
-    return None
+    return next((one for one in known if is_same_person(person.name, _get_name(one))), None)
+
+
+def _get_name(known: User | TeacherInvitation) -> str:
+    return known.name or known.email if isinstance(known, TeacherInvitation) else str(known)
 
 
 def _lock_free_seats(subscription: Subscription, wanted: int) -> list[Seat]:
@@ -129,12 +161,12 @@ def _lock_free_seats(subscription: Subscription, wanted: int) -> list[Seat]:
     if len(seats) < wanted:
         if not seats:
             raise NoSeatLeft(
-                f"{seat_holders.no_seat_left_message(subscription)} Retirez-en une, reprenez une invitation, ou "
-                "complétez dans la boutique."
+                f"{seat_holders.no_seat_left_message(subscription)} Retirez-en une, annulez une "
+                "invitation, ou demandez-en d’autres."
             )
         raise NoSeatLeft(
-            f"Vous invitez {wanted} personnes et il reste {pluralize(len(seats), 'licence')} : retirez-en "
-            f"{wanted - len(seats)} de la liste, et recommencez. Rien n’a été envoyé."
+            f"Vous invitez {wanted} personnes et il reste {pluralize(len(seats), 'licence')} : retirez "
+            f"{pluralize(wanted - len(seats), 'adresse')}, ou demandez d’autres licences. Rien n’a été envoyé."
         )
     for seat in seats:
         seat.subscription = subscription
@@ -183,5 +215,8 @@ def _describe_bad_lines(lines: Sequence[BadLine]) -> str:
     numbers = sorted({line.number for line in lines})
     if len(numbers) == 1:
         reasons = join_words([line.reason for line in lines])
+        if all(line.quotes_address for line in lines):
+            # The rest of the line was understood: other addresses may stand on it.
+            return f"Ligne {numbers[0]} : {reasons}. Rien n’a été envoyé."
         return f"La ligne {numbers[0]} n’a pas été comprise : {reasons}. Rien n’a été envoyé."
     return f"Les lignes {join_words([str(number) for number in numbers])} n’ont pas été comprises. Rien n’a été envoyé."
