@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views import defaults
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from collectivities.models import Role
+    from collectivities.office_visits import OfficeVisit
     from collectivities.second_factor_rule import GracePeriod
 
 V = TypeVar("V", bound="Callable[..., object]")
@@ -44,6 +46,12 @@ class OfficeHttpRequest(AuthenticatedRequest):
     second_factor_grace: GracePeriod | None
 
 
+def get_visit(request: HttpRequest) -> OfficeVisit | None:
+    """Return the operator's visit that the request belongs to; None for everybody else."""
+    visit: OfficeVisit | None = getattr(request, "office_visit", None)
+    return visit
+
+
 class OfficeAccess:
     """Access policy: a member with one of the roles; any member where no role is given."""
 
@@ -55,6 +63,9 @@ class OfficeAccess:
         """Redirect visitors to the sign-in page; answer 404 to non-members and 403 to members without the role."""
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
+        if (visit := get_visit(request)) is not None:
+            self._let_visitor_in(request, visit)
+            return None
         members = Member.objects.filter(left_at=None).annotate(**second_factor_rule.build_annotations())
         member = members.filter(user_id=request.user.pk).select_related("user").first()
         if member is None:
@@ -62,13 +73,22 @@ class OfficeAccess:
             raise Http404("Not a member of this collectivity.")
         # Before any refusal, so that its page addresses a member.
         cast("OfficeHttpRequest", request).member = member
-        if self.roles and self.roles.isdisjoint(member.roles):
-            raise PermissionDenied("Votre rôle ne permet pas d'ouvrir cette page.")
+        self._check_role(member)
         now = timezone.now()
         if second_factor_rule.needs_enrolment(member, at=now):
             return self.without_second_factor(request)
         cast("OfficeHttpRequest", request).second_factor_grace = second_factor_rule.find_grace(member, at=now)
         return None
+
+    def _check_role(self, member: Member) -> None:
+        if self.roles and self.roles.isdisjoint(member.roles):
+            raise PermissionDenied("Votre rôle ne permet pas d'ouvrir cette page.")
+
+    def _let_visitor_in(self, request: HttpRequest, visit: OfficeVisit) -> None:
+        """Let the operator read what a manager may open; `visit_middleware` refuses all but reading."""
+        cast("OfficeHttpRequest", request).member = visit.member
+        cast("OfficeHttpRequest", request).second_factor_grace = None
+        self._check_role(visit.member)
 
     def without_second_factor(self, request: HttpRequest) -> HttpResponse:
         """Redirect the member to the ways of enrolling, and from there back to the page."""
@@ -86,13 +106,17 @@ class OfficeAccess:
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Return the 404 response; to non-members it does not tell whether the page exists."""
+    """Return the 404 response: to members in their office, to others without telling whether the page exists."""
     # At a host that is no collectivity's, no session was read.
     user = getattr(request, "user", None)
-    if user is not None and user.is_authenticated and not hasattr(request, "member"):
+    if (visit := get_visit(request)) is not None:
+        cast("OfficeHttpRequest", request).member = visit.member
+    elif user is not None and user.is_authenticated and not hasattr(request, "member"):
         member = Member.objects.filter(left_at=None, user_id=user.pk).first()
         if member is not None:
             cast("OfficeHttpRequest", request).member = member
+    if hasattr(request, "member"):
+        return render(request, "collectivities/page_not_found.html", status=404)
     return defaults.page_not_found(request, exception)
 
 

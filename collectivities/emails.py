@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
@@ -14,7 +15,7 @@ from core.formatting import long_moment
 from core.tenant_connection import connection
 from core.urls import portal_url
 from mailing import kinds
-from mailing.email_template import format_salutation, render_email
+from mailing.email_template import PRODUCT_SENTENCE, format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
 from tenants.models import Collectivity, OfficeRequest
 
@@ -46,8 +47,8 @@ def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
                 f"« {collectivity.name} », avec {'le rôle' if len(roles) == 1 else 'les rôles'} : {', '.join(roles)}."
             ),
             (
-                "Le bureau est l'endroit où votre collectivité attribue ses licences Pep's aux écoles et suit leur "
-                "utilisation."
+                f"{PRODUCT_SENTENCE} Le bureau est l'endroit où votre collectivité attribue ses licences aux écoles et "
+                "suit leur utilisation."
             ),
             (
                 "Pour créer votre accès, ou entrer avec le compte que vous avez déjà, ouvrez ce lien. Il sert une "
@@ -79,18 +80,22 @@ def render_invitation_preview(message: Message) -> RenderedEmail:
 def render_office_requested(message: Message) -> RenderedEmail:
     """Render the acknowledgement of a request for an office."""
     request = OfficeRequest.objects.get(pk=_topic_id(message))
-    return render_email(
+    rendered = render_email(
         subject="Votre demande de bureau Pep's est bien reçue",
         # Nothing that was typed: the mailbox may be a stranger's.
         paragraphs=[
-            f"Nous avons bien reçu la demande de bureau Pep's pour la collectivité de SIREN {request.siren}.",
+            (f"Nous avons bien reçu la demande de bureau Pep's pour la collectivité de SIREN {request.siren}."),
             (
                 "Nous la vérifions, puis nous vous écrivons à cette adresse : soit une invitation à entrer dans votre "
                 "bureau, soit la raison pour laquelle nous ne pouvons pas l'ouvrir."
             ),
         ],
-        notes=["Si vous n'êtes pas à l'origine de cette demande, ne faites rien."],
+        notes=[
+            "Une question, ou une précision à donner ? Répondez à cet e-mail.",
+            "Si vous n'êtes pas à l'origine de cette demande, ne faites rien.",
+        ],
     )
+    return replace(rendered, reply_to=settings.CONTACT_EMAIL)
 
 
 def render_office_request_arrived(message: Message) -> RenderedEmail:

@@ -51,12 +51,24 @@ class InvitationGone(CollectivityError):
         )
 
 
+class VisitRefused(CollectivityError):
+    """The operator may not open the office, or not by this link."""
+
+    code = "visit_refused"
+
+
 class InvalidLogo(CollectivityError):
     code = "invalid_logo"
 
 
 class NotInPortfolio(CollectivityError):
     code = "not_in_portfolio"
+
+
+class AdditionNotUndoable(CollectivityError):
+    """The hour to undo an addition of schools is over, or there was none."""
+
+    code = "addition_not_undoable"
 
 
 class InvalidContact(CollectivityError):

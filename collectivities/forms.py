@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts.forms import check_new_password
-from accounts.models import User
+from accounts.password_rules import describe_password_rules
 from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
 from api.tokens import MAX_NAME_LENGTH
 from collectivities.models import OfficeSettings, PortfolioSchool, Role
@@ -81,7 +81,6 @@ class NewAccountForm(forms.Form):
         label="Mot de passe",
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Dix caractères au moins, qui ne se devinent pas.",
     )
     password_again = forms.CharField(
         label="Confirmation du mot de passe",
@@ -89,17 +88,18 @@ class NewAccountForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
+    def __init__(self, data: Any = None, *, address: str) -> None:
+        super().__init__(data)
+        self._address = address
+        self.fields["password"].help_text = describe_password_rules("password", known=[address])
+
     def clean(self) -> dict[str, Any]:
         """Compare the two passwords and validate the first."""
         data = super().clean() or {}
         check_new_password(
             self,
-            User(
-                username=data.get("username", ""),
-                first_name=data.get("first_name", ""),
-                last_name=data.get("last_name", ""),
-            ),
             field="password",
+            known=[self._address],
             confirmation_field="password_again",
             mismatch="Les deux mots de passe diffèrent.",
         )
@@ -167,16 +167,19 @@ class SettingsForm(ModelForm[OfficeSettings]):
 
     class Meta:
         model = OfficeSettings
-        fields: ClassVar = ["sender_name", "contact_name", "contact_phone", "reply_to", "signature"]
+        fields: ClassVar = ["sender_name", "contact_name", "contact_phone", "reply_to", "letter_note", "signature"]
         help_texts: ClassVar = {
             "sender_name": "Ce que le chef d'établissement lit comme expéditeur : « Ville de Nîmes – Éducation ».",
             "contact_name": "Chaque e-mail qui porte une clé dit qui répond aux questions, et à quel numéro.",
             "reply_to": "Où arrivent les réponses à ces e-mails. Vide : chez le premier gestionnaire du bureau.",
+            "letter_note": "Une phrase ou deux, que chaque e-mail qui donne une clé cite après ce qu'il donne : 300 "
+            "caractères au plus, sans adresse de site ni d'e-mail. Vide : rien.",
             "signature": "En bas de chaque e-mail : le service, son adresse.",
         }
         widgets: ClassVar = {
             "contact_name": forms.TextInput(attrs={"autocomplete": "off"}),
             "contact_phone": forms.TextInput(attrs={"type": "tel", "autocomplete": "off"}),
+            "letter_note": forms.Textarea(attrs={"rows": 3}),
             "signature": forms.Textarea(attrs={"rows": 4}),
         }
 
@@ -190,6 +193,12 @@ class SettingsForm(ModelForm[OfficeSettings]):
         """Return the number in its usual form. Raises `ValidationError`."""
         return clean_phone(self.cleaned_data["contact_phone"])
 
+    def clean_letter_note(self) -> str:
+        """Return the note on one line. Raises `ValidationError` where it holds an address or an invisible character."""
+        note = " ".join(self.cleaned_data["letter_note"].split())
+        check_no_address(note)
+        return note
+
 
 class SchoolContactForm(ModelForm[PortfolioSchool]):
     class Meta:
@@ -197,8 +206,8 @@ class SchoolContactForm(ModelForm[PortfolioSchool]):
         fields: ClassVar = ["contact_name", "contact_email", "contact_phone", "classes"]
         widgets: ClassVar = {"contact_phone": forms.TextInput(attrs={"type": "tel", "autocomplete": "off"})}
         help_texts: ClassVar = {
-            "contact_email": "Où partent les clés de cette école. Vide : l'adresse officielle de l'annuaire.",
-            "classes": "Du CP au CM2. Il sert à signaler un nombre de licences qui surprend.",
+            "contact_email": "Où partiront les prochaines clés de l'école. Vide : l'adresse officielle de l'annuaire.",
+            "classes": "Du CP au CM2. Plus de licences que de classes est signalé, ici et dans les tableaux.",
         }
 
 
@@ -222,25 +231,29 @@ class AddSchoolsForm(forms.Form):
         return list(found)
 
 
+#: A SIRET is a SIREN and five digits.
+_SIRET_LENGTH = identifiers.SIREN_LENGTH + 5
+
+
 class OfficeRequestForm(ModelForm[OfficeRequest]):
     class Meta:
         model = OfficeRequest
         fields: ClassVar = ["name", "kind", "siren", "applicant", "role", "email", "phone", "message"]
         widgets: ClassVar = {
-            "siren": forms.TextInput(attrs={"inputmode": "numeric", "maxlength": "15"}),
+            "siren": forms.TextInput(attrs={"inputmode": "numeric", "maxlength": "20"}),
             "applicant": forms.TextInput(attrs={"autocomplete": "name"}),
             "email": forms.EmailInput(attrs={"autocomplete": "email"}),
             "phone": forms.TextInput(attrs={"autocomplete": "tel", "type": "tel"}),
             "message": forms.Textarea(attrs={"rows": 4, "maxlength": "2000"}),
         }
         help_texts: ClassVar = {
-            "siren": "Neuf chiffres, tels qu'ils figurent sur vos bons de commande.",
+            "siren": "Neuf chiffres, tels qu'ils figurent sur vos bons de commande, ou le SIRET qu'ils commencent.",
             "message": "Ce que vous aimeriez faire, le nombre d'écoles, l'échéance…",
         }
 
     # Longer than the column: users type spaces too.
     siren = forms.CharField(
-        label="SIREN", max_length=15, help_text=Meta.help_texts["siren"], widget=Meta.widgets["siren"]
+        label="SIREN", max_length=20, help_text=Meta.help_texts["siren"], widget=Meta.widgets["siren"]
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -250,8 +263,10 @@ class OfficeRequestForm(ModelForm[OfficeRequest]):
             self.fields[name].validators.append(check_no_address)
 
     def clean_siren(self) -> str:
-        """Return the nine digits. Raises `ValidationError` where they are not a valid SIREN."""
+        """Return the nine digits, the first of a SIRET. Raises `ValidationError` where they are not a valid SIREN."""
         siren = identifiers.clean_siren(self.cleaned_data["siren"])
+        if len(siren) == _SIRET_LENGTH:
+            siren = siren[: identifiers.SIREN_LENGTH]
         problem = identifiers.check_siren(siren)
         if problem is not None:
             raise ValidationError(problem)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from collectivities.journal_wording import describe_action
 from core.calendar import PARIS
 from core.workbook import WorksheetContent
 from core.workbook import build_workbook as write_workbook
@@ -26,7 +27,7 @@ def build_workbook(entries: QuerySet[AuditEntry]) -> bytes:
             entry.at.astimezone(PARIS).replace(tzinfo=None, microsecond=0),
             entry.actor_name,
             entry.actor_username,
-            entry.action,
+            describe_action(entry.action),
             entry.school_id,
             entry.summary,
         )

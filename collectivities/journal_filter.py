@@ -8,6 +8,7 @@ import django_filters
 from django import forms
 from django.db.models import Q
 
+from collectivities.journal_wording import SUBJECT_LABELS, group_choices, list_same_actions
 from collectivities.models import AuditEntry
 from core.search_terms import MAX_SEARCH_LENGTH
 from schools import uai
@@ -17,33 +18,13 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-#: French labels of actions, by the part before the dot; others are shown as they are.
-SUBJECT_LABELS = {
-    "office": "Bureau",
-    "members": "Membres",
-    "accounts": "Comptes",
-    "settings": "Réglages",
-    "portfolio": "Écoles",
-    "pools": "Attributions",
-    "keys": "Clés",
-    "orders": "Achats",
-    "import": "Imports",
-    "messages": "Messages",
-    "api": "API",
-    "webhooks": "Webhooks",
-}
-
 #: Conditions for entries about a school without its UAI (one entry for a list of schools). Filled by apps above.
 SCHOOL_CONDITIONS: list[Callable[[str], Q]] = []
 
 
-def list_subject_choices() -> list[tuple[str, str]]:
-    """Return the subjects that occur in this collectivity's audit log."""
-    actions = AuditEntry.objects.order_by().values_list("action", flat=True).distinct()
-    subjects = {action.partition(".")[0] for action in actions}
-    return sorted(
-        ((subject, SUBJECT_LABELS.get(subject, subject)) for subject in subjects), key=lambda choice: choice[1]
-    )
+def list_subject_choices() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the choices for the actions that occur in this collectivity's audit log."""
+    return group_choices(set(AuditEntry.objects.order_by().values_list("action", flat=True).distinct()))
 
 
 class JournalFilter(django_filters.FilterSet):
@@ -77,5 +58,7 @@ class JournalFilter(django_filters.FilterSet):
         return entries.filter(matches)
 
     def by_subject(self, entries: QuerySet[AuditEntry], name: str, subject: str) -> QuerySet[AuditEntry]:
-        """Keep the actions of one subject."""
-        return entries.filter(action__startswith=f"{subject}.")
+        """Keep the actions of one subject, or those with the same name as one action."""
+        if subject in SUBJECT_LABELS:
+            return entries.filter(action__startswith=f"{subject}.")
+        return entries.filter(action__in=list_same_actions(subject))

@@ -6,6 +6,7 @@ metadata) is stored: in a child process, which a file may make run out of memory
 
 from __future__ import annotations
 
+import base64
 import io
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,11 @@ def reencode(upload: bytes) -> bytes:
         raise InvalidLogo(answer)
     content: bytes = answer
     return content
+
+
+def build_data_url(png: bytes) -> str:
+    """Return the logo as an address that holds it, for previews, which may load nothing."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def child_reencode(send: Callable[[Any], None], upload: bytes) -> bytes | str:  # noqa: ARG001 - nothing to tell meanwhile

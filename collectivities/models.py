@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 PORTFOLIO_ADDED_BY_LIST = "portfolio.added_by_list"
 PORTFOLIO_UPDATED_BY_LIST = "portfolio.contact_updated_by_list"
 PORTFOLIO_REMOVED_BY_LIST = "portfolio.removed_by_list"
+#: Audit action for many schools added by one act, which no entries of single schools follow.
+PORTFOLIO_ADDED_AT_ONCE = "portfolio.added_at_once"
 # What happened to accounts: the actions of `accounts.models.AccountEvent`, after this.
 ACCOUNT_ACTIONS = "accounts."
 PORTFOLIO_LIST_ACTIONS = (PORTFOLIO_ADDED_BY_LIST, PORTFOLIO_UPDATED_BY_LIST, PORTFOLIO_REMOVED_BY_LIST)
@@ -158,6 +160,8 @@ class OfficeSettings(models.Model):
     contact_name = models.CharField("personne à joindre", max_length=60, blank=True)
     contact_phone = models.CharField("téléphone", max_length=30, blank=True)
     signature = models.TextField("signature", max_length=600, blank=True)
+    # Plain text, without a line break or an address.
+    letter_note = models.CharField("un mot de la collectivité", max_length=300, blank=True)
     logo = models.BinaryField(null=True, editable=False)
     # None: the office has not decided, and the setting OFFICE_SECOND_FACTOR applies.
     second_factor_required = models.BooleanField("double authentification demandée", null=True)

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 
+CONTACT_CHOICES = (
+    ("with", "Contact renseigné"),
+    ("without", "Sans contact"),
+    ("unreachable", "Aucune adresse connue"),
+)
+
+
 def list_commune_choices() -> list[tuple[str, str]]:
     """Return the communes of the portfolio's schools, by name."""
     communes = (
@@ -37,7 +44,7 @@ class PortfolioFilter(django_filters.FilterSet):
     contact = django_filters.ChoiceFilter(
         label="Contact",
         empty_label="Tous",
-        choices=[("with", "Contact renseigné"), ("without", "Sans contact"), ("unreachable", "Aucune adresse connue")],
+        choices=CONTACT_CHOICES,
         method="by_contact",
     )
 

@@ -8,7 +8,15 @@ from django.db.models import Q
 
 from accounts.models import ACCOUNT_EVENTS_KEPT
 from collectivities.exceptions import InvitationGone
-from collectivities.models import ACCOUNT_ACTIONS, AuditEntry, Invitation, OfficeSettings, PortfolioSchool
+from collectivities.models import (
+    ACCOUNT_ACTIONS,
+    PORTFOLIO_ADDED_AT_ONCE,
+    AuditEntry,
+    Invitation,
+    Member,
+    OfficeSettings,
+    PortfolioSchool,
+)
 from core.link_tokens import hash_token
 
 if TYPE_CHECKING:
@@ -16,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from django.db.models import QuerySet
+
+    from collectivities.models import Role
 
 
 def list_shown_entries(at: datetime.datetime) -> QuerySet[AuditEntry]:
@@ -36,10 +46,20 @@ def get_contact_emails(uais: Collection[str]) -> dict[str, str]:
     )
 
 
-def is_outside_portfolio(uai: str) -> bool:
-    """Return whether a school is outside the portfolio; with an empty portfolio, none is."""
-    uais = PortfolioSchool.objects.values_list("school_id", flat=True)
-    return not uais.filter(school_id=uai).exists() and uais.exists()
+def list_school_entries(uai: str, portfolio_school: PortfolioSchool | None) -> QuerySet[AuditEntry]:
+    """Return the audit entries about a school, newest first, with that of the act that added it among many."""
+    about = Q(school_id=uai)
+    if portfolio_school is not None:
+        about |= Q(action=PORTFOLIO_ADDED_AT_ONCE, at=portfolio_school.added_at)
+    return AuditEntry.objects.filter(about).order_by("-at", "-pk")
+
+
+def list_members(*roles: Role) -> list[Member]:
+    """Return the members with one of the roles, all where none is given, the first to join first. One query."""
+    members = Member.objects.active().select_related("user").order_by("joined_at", "pk")
+    if roles:
+        members = members.filter(roles__overlap=[role.value for role in roles])
+    return list(members)
 
 
 def get_office_settings() -> OfficeSettings:

@@ -50,9 +50,9 @@ def list_ended_tokens(at: datetime.datetime) -> list[TokenSummary]:
     return _summarize(Token.objects.exclude(pk__in=Token.objects.valid_at(at)).order_by("-pk")[:MAX_ENDED], at)
 
 
-def list_expiring_tokens(at: datetime.datetime) -> list[Token]:
-    """Return the valid tokens within their warning period, by expiry."""
-    return list(Token.objects.valid_at(at).filter(expires_at__lte=at + WARNING_PERIOD).order_by("expires_at", "pk"))
+def filter_expiring_tokens(at: datetime.datetime) -> QuerySet[Token]:
+    """Return the valid tokens within their warning period."""
+    return Token.objects.valid_at(at).filter(expires_at__lte=at + WARNING_PERIOD)
 
 
 def count_valid_tokens(user: User, at: datetime.datetime) -> int:

@@ -2,7 +2,16 @@
 
 from django.urls import include, path
 
-from collectivities.views import invitations, journal, members, office_settings, portfolio, tokens, webhooks
+from collectivities.views import (
+    invitations,
+    journal,
+    members,
+    office_settings,
+    office_visits,
+    portfolio,
+    tokens,
+    webhooks,
+)
 
 member_urls = [
     path("", members.members_list, name="list"),
@@ -11,12 +20,10 @@ member_urls = [
     path("<int:pk>/roles/", members.roles, name="roles"),
     path("<int:pk>/retirer/", members.remove, name="remove"),
 ]
-# The page of a school is `school`, in `sites.office`.
+# Included by `sites.office.schools`, which has the list and the page of a school.
 portfolio_urls = [
-    path("", portfolio.portfolio_list, name="list"),
     path("ajouter/", portfolio.add, name="add"),
     path("retirer/", portfolio.remove, name="remove"),
-    path("<str:uai>/contact/", portfolio.edit, name="edit"),
 ]
 token_urls = [
     path("", tokens.tokens_list, name="list"),
@@ -37,9 +44,11 @@ webhook_urls = [
 
 urlpatterns = [
     path("membres/", include((member_urls, "members"))),
-    path("ecoles/", include((portfolio_urls, "portfolio"))),
     path("invitation/<str:token>/", invitations.open_link, name="invitation"),
     path("invitation/accepter/<int:pk>/", invitations.accept, name="invitation_accept"),
+    path("visite/fermer/", office_visits.close, name="office_visit_close"),
+    path("visite/fermee/", office_visits.closed, name="office_visit_closed"),
+    path("visite/<str:token>/", office_visits.enter, name="office_visit"),
     path("reglages/", office_settings.edit_settings, name="office_settings"),
     path("reglages/api/", include((token_urls, "tokens"))),
     path("reglages/webhooks/", include((webhook_urls, "webhooks"))),

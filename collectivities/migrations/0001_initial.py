@@ -100,6 +100,10 @@ class Migration(migrations.Migration):
                 ("contact_name", models.CharField(blank=True, max_length=60, verbose_name="personne à joindre")),
                 ("contact_phone", models.CharField(blank=True, max_length=30, verbose_name="téléphone")),
                 ("signature", models.TextField(blank=True, max_length=600, verbose_name="signature")),
+                (
+                    "letter_note",
+                    models.CharField(blank=True, max_length=300, verbose_name="un mot de la collectivité"),
+                ),
                 ("logo", models.BinaryField(null=True)),
                 (
                     "second_factor_required",

@@ -64,7 +64,8 @@ def invite(*, email: str, roles: Collection[str], by: User | None, at: datetime.
     A second invitation of the same address replaces the first. Raises `InvalidAddress`, `InvalidRoles`.
     """
     email, roles = clean_email(email), clean_roles(roles)
-    # Serialises invitations: two concurrent ones of the same address would both find none to replace.
+    # Two concurrent ones of the same address would both find none to replace. Whoever changes an invitation locks the
+    # table before its row, lest one waits for the other's row and the other for the table.
     Invitation.objects.lock_table()
     earlier = Invitation.objects.pending().filter(email__iexact=email)
     earlier_ids = list(earlier.values_list("pk", flat=True))
@@ -93,12 +94,26 @@ def invite(*, email: str, roles: Collection[str], by: User | None, at: datetime.
 
 
 @transaction.atomic
+def renew_invitation(*, invitation_id: int, by: User, at: datetime.datetime) -> Invitation:
+    """Send a pending invitation again, expired or not: with another link, for fourteen days; return the new one.
+
+    Raises `InvitationGone` where it was accepted, withdrawn or replaced, or does not exist.
+    """
+    Invitation.objects.lock_table()
+    invitation = Invitation.objects.pending().filter(pk=invitation_id).first()
+    if invitation is None:
+        raise InvitationGone
+    return invite(email=invitation.email, roles=invitation.roles, by=by, at=at)
+
+
+@transaction.atomic
 def withdraw_invitation(*, invitation_id: int, by: User, at: datetime.datetime) -> None:
     """Withdraw an invitation, so that its link no longer works. Idempotent.
 
     Raises `InvitationGone` where it was accepted or does not exist.
     """
-    invitation = Invitation.objects.locked().filter(pk=invitation_id, accepted_at=None).first()
+    Invitation.objects.lock_table()
+    invitation = Invitation.objects.filter(pk=invitation_id, accepted_at=None).first()
     if invitation is None:
         raise InvitationGone
     if invitation.withdrawn_at is not None:
@@ -122,7 +137,8 @@ def accept_invitation(*, token: str, by: User, at: datetime.datetime) -> Member:
 
     Raises `InvitationGone`.
     """
-    invitation = Invitation.objects.locked().filter(token_hash=hash_token(token)).first()
+    Invitation.objects.lock_table()
+    invitation = Invitation.objects.filter(token_hash=hash_token(token)).first()
     if invitation is None or not invitation.is_valid(at):
         raise InvitationGone
     invitation.accepted_at = at

@@ -35,6 +35,7 @@ def open_office(
 ) -> Collectivity:
     """Open a collectivity's office and invite its first manager, all or nothing; return the collectivity.
 
+    The first manager is a buyer too: alone in the office, they could do nothing without licences.
     `contact_name` and `contact_phone`: whom schools ask about their keys, until the settings say otherwise. `slug` and
     `key_prefix` are derived from the name where they are empty. Each attempt waits at most a second for
     locks; there are a few attempts. Raises `OpeningRefused`.
@@ -64,7 +65,7 @@ def open_office(
                 at=at,
                 summary=f"Bureau ouvert pour {collectivity.name} (SIREN {collectivity.siren}).",
             )
-            invite(email=manager_email, roles=[Role.MANAGER], by=by, at=at)
+            invite(email=manager_email, roles=[Role.MANAGER, Role.BUYER], by=by, at=at)
         return collectivity
 
     try:

@@ -59,6 +59,26 @@ def check_contact(contact_email: str, classes: int | None) -> Iterator[tuple[str
 
 
 @transaction.atomic
+def set_contact_email(*, uai: str, email: str, by: User, at: datetime.datetime) -> PortfolioSchool:
+    """Set the address of the contact of a portfolio school, and nothing else.
+
+    Raises `NotInPortfolio`, `InvalidContact`.
+    """
+    row = PortfolioSchool.objects.filter(school_id=uai).locked().first()
+    if row is None:
+        raise NotInPortfolio("Cet établissement n'est plus dans votre périmètre.")
+    return set_contact(
+        uai=uai,
+        contact_name=row.contact_name,
+        contact_email=email,
+        contact_phone=row.contact_phone,
+        classes=row.classes,
+        by=by,
+        at=at,
+    )
+
+
+@transaction.atomic
 def set_contact(
     *,
     uai: str,

@@ -99,12 +99,18 @@ def write_portfolio(
     if not entries:
         return PortfolioChanges()
     empty = SchoolContact()
-    with connection.cursor() as cursor:
-        # Ordered by school: concurrent lists wait for each other and do not deadlock.
-        cursor.execute(_INSERT, [at, *_to_columns({uai: entry.over(empty) for uai, entry in entries.items()})])
-        added = [uai for (uai,) in cursor.fetchall()]
-    new = set(added)
-    before = lock_contacts([uai for uai in entries if uai not in new])
+    added: list[str] = []
+    before: dict[str, SchoolContact] = {}
+    missing = list(entries)
+    # A second time only for what was removed between the two statements, by another transaction.
+    while missing:
+        inserted = insert_schools({uai: entries[uai].over(empty) for uai in missing}, at=at)
+        added += inserted
+        new = set(inserted)
+        others = [uai for uai in missing if uai not in new]
+        locked = lock_contacts(others)
+        before |= locked
+        missing = [uai for uai in others if uai not in locked]
     after = {uai: entries[uai].over(contact) for uai, contact in before.items()}
     updated = [uai for uai, contact in after.items() if contact != before[uai]]
     _update_contacts({uai: after[uai] for uai in updated})
@@ -125,6 +131,19 @@ def write_portfolio(
     ]
     audit_log.record_many(audit_entries, by=by, at=at)
     return PortfolioChanges(added, before, updated)
+
+
+def insert_schools(contacts: Mapping[str, SchoolContact], *, at: datetime.datetime) -> list[str]:
+    """Insert those of the schools that are not in the portfolio, and return them. Writes nothing to the audit log.
+
+    A transaction that inserts some of them at this moment is waited for.
+    """
+    if not contacts:
+        return []
+    with connection.cursor() as cursor:
+        # Ordered by school: concurrent lists wait for each other and do not deadlock.
+        cursor.execute(_INSERT, [at, *_to_columns(contacts)])
+        return [uai for (uai,) in cursor.fetchall()]
 
 
 @transaction.atomic

@@ -1,4 +1,4 @@
-"""Set how the collectivity presents itself in e-mails: sender, reply address, signature, logo."""
+"""Set how the collectivity presents itself in e-mails: sender, reply address, signature, note, logo."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _LABELS = {
     "contact_name": "personne à joindre",
     "contact_phone": "téléphone",
     "signature": "signature",
+    "letter_note": "mot de la collectivité",
 }
 
 
@@ -34,6 +35,7 @@ def set_presentation(
     at: datetime.datetime,
     contact_name: str = "",
     contact_phone: str = "",
+    letter_note: str = "",
     logo: bytes | None = None,
     without_logo: bool = False,
 ) -> OfficeSettings:
@@ -47,6 +49,7 @@ def set_presentation(
         "contact_name": " ".join(contact_name.split()),
         "contact_phone": contact_phone.strip(),
         "signature": signature.strip().replace("\r\n", "\n"),
+        "letter_note": " ".join(letter_note.split()),
     }
     # Before the lock: it takes some tenths of a second.
     png = None if logo is None else logos.reencode(logo)

@@ -65,7 +65,7 @@ def accept(request: HttpRequest, pk: int) -> HttpResponse:
                 messages.success(request, "vous avez rejoint le bureau.")
                 return redirect("home")
             return render(request, "collectivities/invitation.html", {"invitation": invitation})
-        form = NewAccountForm(request.POST or None)
+        form = NewAccountForm(request.POST or None, address=invitation.email)
         if request.method == "POST" and form.is_valid() and _join(request, form, token):
             forget_link_token(request, _name_link(pk))
             return redirect("home")

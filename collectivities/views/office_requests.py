@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
+from django.contrib import messages
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
@@ -47,6 +48,11 @@ def submit(request: HttpRequest) -> HttpResponse:
         except CollectivityError as refusal:
             form.add_error(None, str(refusal))
         else:
+            sent = form.cleaned_data
+            messages.success(
+                request,
+                f"Demande de bureau pour « {sent['name']} », SIREN {sent['siren']}, envoyée à l'équipe de Pep's.",
+            )
             return redirect("office_request_sent")
     return render(request, "collectivities/office_request.html", {"form": form}, status=status)
 

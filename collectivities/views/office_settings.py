@@ -11,6 +11,7 @@ from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.reauthentication import confirmed_recently
@@ -19,10 +20,12 @@ from collectivities.access import office
 from collectivities.exceptions import CollectivityError, SecondFactorFirst
 from collectivities.forms import SettingsForm
 from collectivities.models import Role
+from collectivities.office_contact import get_office_contact, list_settings_to_do
 from collectivities.operations.presentation import set_presentation
 from collectivities.operations.security import set_second_factor_requirement
 from collectivities.queries import get_office_settings
 from web.access import public_page
+from web.email_frame import FRAMING_CSP
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -32,17 +35,26 @@ if TYPE_CHECKING:
 
 
 def _changes_reply_address(request: HttpRequest) -> bool:
-    """Return whether the form that is sent has another reply address than the stored one."""
-    return request.method == "POST" and request.POST.get("reply_to", "").strip() != get_office_settings().reply_to
+    """Return whether the form that is sent stores another reply address; a refused one stores nothing."""
+    if request.method != "POST":
+        return False
+    stored = get_office_settings()
+    # Before validation, which writes on the instance.
+    before = stored.reply_to
+    form = SettingsForm(request.POST, request.FILES, instance=stored)
+    return form.is_valid() and form.cleaned_data["reply_to"] != before
 
 
 @confirmed_recently(when=_changes_reply_address)
 @office(Role.MANAGER)
 @require_http_methods(["GET", "POST"])
+@csp_override(FRAMING_CSP)
 def edit_settings(request: OfficeHttpRequest) -> HttpResponse:
     """Show and change the office's settings."""
     current = get_office_settings()
-    form = SettingsForm(request.POST or None, request.FILES or None, instance=current)
+    # Letters name the first manager until somebody is named here.
+    suggested = {} if current.contact_name else {"contact_name": get_office_contact(current).name}
+    form = SettingsForm(request.POST or None, request.FILES or None, instance=current, initial=suggested)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         upload = data.pop("logo")
@@ -58,9 +70,14 @@ def edit_settings(request: OfficeHttpRequest) -> HttpResponse:
 
 def _settings_context(form: SettingsForm, current: OfficeSettings) -> dict[str, object]:
     """Return the context of the settings page."""
+    # Not `current`, which a refused form has filled.
+    stored = get_office_settings()
     return {
         "form": form,
         "has_logo": current.logo is not None,
+        "to_do": list_settings_to_do(stored),
+        "stored": stored,
+        "contact": get_office_contact(stored),
         "second_factor_asked": second_factor_rule.is_required(current),
         "without_second_factor": second_factor_rule.list_members_without(),
     }

@@ -1,23 +1,20 @@
-"""« Écoles »: the portfolio. All members may read; data officers and managers change."""
+"""Changes of the portfolio, by data officers and managers. Its list is in `sites.office`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.db.models import Q
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from collectivities.access import office
-from collectivities.exceptions import CollectivityError
-from collectivities.forms import AddSchoolsForm, SchoolContactForm
+from collectivities.forms import AddSchoolsForm
 from collectivities.models import PortfolioSchool, Role
 from collectivities.operations import portfolio as operations
 from collectivities.operations.portfolio_store import remove_from_portfolio
-from collectivities.portfolio_filter import PortfolioFilter
 from core.formatting import pluralize
 from schools import queries as schools
 
@@ -27,31 +24,9 @@ if TYPE_CHECKING:
     from collectivities.access import OfficeHttpRequest
     from collectivities.operations.portfolio import AddedSchools
 
-PAGE_SIZE = 50
 #: Maximum number of search results; beyond, users refine the search.
 MAX_RESULTS = 50
 EDITORS = (Role.DATA_OFFICER, Role.MANAGER)
-
-
-@office()
-@require_GET
-def portfolio_list(request: OfficeHttpRequest) -> HttpResponse:
-    """List filtered portfolio schools with contact and classes."""
-    rows = PortfolioSchool.objects.select_related("school").order_by(
-        "school__commune_folded", "school__name_folded", "school_id"
-    )
-    school_filter = PortfolioFilter(request.GET, rows)
-    page = Paginator(school_filter.qs, PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(
-        request,
-        "collectivities/portfolio.html",
-        {
-            "filter": school_filter,
-            "page_obj": page,
-            "filtered": any(request.GET.get(field) for field in school_filter.filters),
-            "may_change": not set(EDITORS).isdisjoint(request.member.roles),
-        },
-    )
 
 
 @office(*EDITORS)
@@ -79,23 +54,6 @@ def add(request: OfficeHttpRequest) -> HttpResponse:
             "more": len(found) > MAX_RESULTS,
         },
     )
-
-
-@office(*EDITORS)
-@require_http_methods(["GET", "POST"])
-def edit(request: OfficeHttpRequest, uai: str) -> HttpResponse:
-    """Edit the contact of a school."""
-    row = get_object_or_404(PortfolioSchool.objects.select_related("school"), school_id=uai)
-    form = SchoolContactForm(request.POST or None, instance=row)
-    if request.method == "POST" and form.is_valid():
-        try:
-            operations.set_contact(uai=uai, **form.cleaned_data, by=request.member.user, at=timezone.now())
-        except CollectivityError as refusal:
-            form.add_error(None, str(refusal))
-        else:
-            messages.success(request, f"le contact de {row.school.name} est enregistré.")
-            return redirect("portfolio:list")
-    return render(request, "collectivities/portfolio_edit.html", {"form": form, "school": row.school})
 
 
 @office(*EDITORS)

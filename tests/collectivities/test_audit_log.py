@@ -24,7 +24,7 @@ def test_an_entry_without_an_actor_is_signed_by_the_system(nimes):
 
 def test_the_purchases_of_an_office_are_a_subject_in_french(nimes):
     audit_log.record(action="orders.placed", by=None, at=TERM, summary="Commande n° 12 : bon de commande établi.")
-    assert list_subject_choices() == [("orders", "Achats")]
+    assert list_subject_choices() == [("Achats", [("orders", "Achats : tout"), ("orders.placed", "Commande passée")])]
 
 
 def test_many_entries_are_written_by_one_copy(nimes):

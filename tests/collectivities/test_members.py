@@ -189,3 +189,17 @@ def test_a_link_used_twice_at_once_lets_one_person_in(committing):
 def test_two_invitations_of_one_address_at_once_leave_one(committing):
     run_concurrently(committing.schema_name, [invited, invited], expected_errors=())
     assert Invitation.objects.pending().count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("attempt", range(5))
+def test_an_invitation_is_accepted_or_replaced_where_both_happen_at_once(committing, attempt):
+    _, token = invited()
+    person = UserFactory()
+    joined, _ = run_concurrently(
+        committing.schema_name,
+        [lambda: operations.accept_invitation(token=token, by=person, at=LATER), invited],
+        expected_errors=InvitationGone,
+    )
+    assert isinstance(joined, Member) == Member.objects.filter(user=person).exists()
+    assert Invitation.objects.pending().count() == 1

@@ -38,7 +38,8 @@ def test_an_office_opens_with_its_settings_its_journal_and_an_invitation(db):
             "office.opened",
             "members.invited",
         ]
-        assert Invitation.objects.get().roles == [Role.MANAGER]
+        # Alone in the office, they would find nobody who may buy.
+        assert Invitation.objects.get().roles == [Role.BUYER, Role.MANAGER]
         message = Message.objects.get()
         rendered = kinds.get(message.kind).render(message)
     assert message.recipient == "awa@ales.example"
@@ -89,6 +90,7 @@ def test_a_request_notifies_the_operator_and_is_acknowledged(db, settings):
     # The mailbox may be a stranger's: nothing that was typed reaches it.
     assert "Ville d'Alès" not in texts[0]
     assert "Awa" not in texts[0]
+    assert kinds.get("office_requested").render(messages[0]).reply_to == settings.CONTACT_EMAIL
     assert f"/admin/tenants/officerequest/{request.pk}/" in texts[1]
 
 

@@ -274,7 +274,7 @@ def test_the_journal_says_who_made_and_revoked_which(browser, manager):
     )
     assert [line.summary for line in lines] == [made_line, f"{named} révoqué."]
     assert {(line.actor_name, line.object_id) for line in lines} == {("Awa Diop", made.pk)}
-    assert '<option value="api">API</option>' in shown(browser, "/journal/")
+    assert '<option value="api.token_created">Jetons créés</option>' in shown(browser, "/journal/")
 
 
 def test_the_journal_names_a_token_as_the_author_of_what_it_does(browser):
