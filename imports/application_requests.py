@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db.models import Count, Q, Sum
 
 from core import formatting
+from core.calendar import date_in_paris
 from imports import queries
-from imports.enums import Purpose
-from imports.models import ImportRow
+from imports.enums import ImportState, Purpose
 from imports.remark_queries import needs_decision_q
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from accounts.models import User
     from imports.models import SpreadsheetImport
+
+
+#: Managers that a sentence names; the others are counted.
+MAX_NAMED = 3
 
 
 class RequestFigures(NamedTuple):
@@ -60,32 +65,67 @@ def describe_request_change(spreadsheet_import: SpreadsheetImport, tally: querie
     return asked.describe_change(build_figures(spreadsheet_import, tally)) or "des lignes ont changé depuis la demande"
 
 
+class _Content(NamedTuple):
+    """What the ticked rows of an import count now, their digest, and the rows that need a decision."""
+
+    figures: RequestFigures
+    digest: str
+    to_resolve: int
+
+
 def describe_requests(spreadsheet_imports: Sequence[SpreadsheetImport]) -> dict[int, str]:
     """Return in French, by import id, what is asked and what has changed since. One query."""
-    counted = {
-        pk: (schools, units, to_resolve)
-        for pk, schools, units, to_resolve in ImportRow.objects.filter(
-            import_id__in=[one.pk for one in spreadsheet_imports]
-        )
-        .values("import_id")
-        .annotate(
-            schools=Count("pk", filter=Q(ticked=True)),
-            taken=Sum(queries.TAKEN, filter=Q(ticked=True)),
-            to_resolve=Count("pk", filter=needs_decision_q()),
-        )
-        .order_by()
-        .values_list("import_id", "schools", "taken", "to_resolve")
-    }
+    contents = _load_contents(spreadsheet_imports)
     described = {}
     for one in spreadsheet_imports:
-        schools, units, to_resolve = counted.get(one.pk, (0, 0, 0))
-        now = RequestFigures(schools, None if one.purpose == Purpose.PORTFOLIO else units or 0)
-        asked = get_requested_figures(one) or now
-        words = asked.describe_change(now) or str(now)
-        if to_resolve:
+        words = _describe_change(one, contents[one.pk]) or str(contents[one.pk].figures)
+        if to_resolve := contents[one.pk].to_resolve:
             words += f" ; {describe_unresolved(to_resolve)}"
         described[one.pk] = words
     return described
+
+
+def describe_request_changes(spreadsheet_imports: Sequence[SpreadsheetImport]) -> dict[int, str]:
+    """Return in French, by import id, what has changed since it was asked for, "" where nothing has. One query."""
+    contents = _load_contents(spreadsheet_imports)
+    return {one.pk: _describe_change(one, contents[one.pk]) for one in spreadsheet_imports}
+
+
+def _load_contents(spreadsheet_imports: Sequence[SpreadsheetImport]) -> dict[int, _Content]:
+    counted = {
+        pk: (schools, units, digest, to_resolve)
+        for pk, schools, units, digest, to_resolve in queries.select_digests([one.pk for one in spreadsheet_imports])
+        .annotate(taken=Sum(queries.TAKEN, filter=Q(ticked=True)), to_resolve=Count("pk", filter=needs_decision_q()))
+        .values_list("import_id", "ticked_count", "taken", "hashed", "to_resolve")
+    }
+    contents = {}
+    for one in spreadsheet_imports:
+        schools, units, hashed, to_resolve = counted.get(one.pk, (0, 0, None, 0))
+        figures = RequestFigures(schools, None if one.purpose == Purpose.PORTFOLIO else units or 0)
+        contents[one.pk] = _Content(figures, f"{schools}-{hashed}", to_resolve)
+    return contents
+
+
+def _describe_change(spreadsheet_import: SpreadsheetImport, content: _Content) -> str:
+    asked = get_requested_figures(spreadsheet_import)
+    if asked is None or content.digest == spreadsheet_import.requested_digest:
+        return ""
+    return asked.describe_change(content.figures) or "des lignes ont changé depuis la demande"
+
+
+def describe_wait(spreadsheet_import: SpreadsheetImport, managers: Sequence[User], change: str = "") -> str:
+    """Return « demandé à Nora Delmas le 27 novembre 2026, en attente », "" where no request waits for an answer.
+
+    `change`: what has changed since, which the managers were not asked for.
+    """
+    if spreadsheet_import.requested_at is None or spreadsheet_import.state != ImportState.CHECKED:
+        return ""
+    names = formatting.join_first([str(manager) for manager in managers], MAX_NAMED)
+    day = formatting.long_date(date_in_paris(spreadsheet_import.requested_at))
+    asked = f"demandé à {names} le {day}" if names else f"demandé le {day}"
+    return formatting.add_nonbreaking_spaces(
+        f"{asked}, avant un changement : {change}" if change else f"{asked}, en attente"
+    )
 
 
 def describe_unresolved(to_resolve: int) -> str:

@@ -1,15 +1,12 @@
-"""Confirmation guard: an unusually large import is applied only once its figure was typed.
-
-A click is a habit; a number has to be read. The guard is set on imports that nearly empty the pool, or that change many
-of the schools already served.
-"""
+"""Confirmation guard of imports: on those that nearly empty the pool, or change many of the schools already served."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from collectivities.models import PortfolioSchool
 from core import formatting
+from core.confirmation_guard import MIN_SCHOOLS, ConfirmationGuard, is_large_share
 from imports import queries
 from imports.enums import Purpose, Verdict
 from imports.models import ImportRow
@@ -20,17 +17,6 @@ if TYPE_CHECKING:
 
 #: Share of the pool's free licences above which the number of licences must be typed.
 POOL_SHARE_THRESHOLD = 0.8
-#: Share of the schools already served above which the number of changed schools must be typed. Not checked below
-#: `MIN_SCHOOLS`, where any change is a large share.
-SCHOOL_SHARE_THRESHOLD = 0.3
-MIN_SCHOOLS = 5
-
-
-class ConfirmationGuard(NamedTuple):
-    """The number that must be typed, and the French sentence that explains why and what it counts."""
-
-    number: int
-    why: str
 
 
 def build_guard(spreadsheet_import: SpreadsheetImport, tally: queries.Tally | None = None) -> ConfirmationGuard | None:
@@ -59,7 +45,7 @@ def _guard_on_schools(spreadsheet_import: SpreadsheetImport, before: int, what: 
     changed = (
         ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).exclude(verdict=Verdict.NEW).count()
     )
-    if changed <= SCHOOL_SHARE_THRESHOLD * before:
+    if not is_large_share(changed, before, schools_served=before):
         return None
     return ConfirmationGuard(
         changed,

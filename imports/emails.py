@@ -75,6 +75,7 @@ def render_answer(message: Message) -> RenderedEmail:
                 f"{became}.{outcome}"
             ),
             *([f"C'est {by} qui l'a fait."] if by else []),
+            *([f"Pourquoi : {formatting.end_sentence(reason)}"] if (reason := context.get("reason")) else []),
         ],
         button="Voir le tableau",
         address=office.office_url(f"/imports/{spreadsheet_import.pk}/"),

@@ -27,6 +27,10 @@ class ImportState(models.TextChoices):
     CANCELLED = "cancelled", "Annulé"
 
 
+#: What a checked import is, in lists, once a manager is asked to apply it.
+REQUESTED, REQUESTED_LABEL = "requested", "Application demandée"
+
+
 class Volume(models.TextChoices):
     """Where the number of licences for a school comes from."""
 

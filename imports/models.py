@@ -288,6 +288,9 @@ class ImportRow(models.Model):
         A value sent back as it was shown is no correction.
         """
         found: dict[str, str] = {"uai": self.uai, "email": self.recipient} | self.edits
+        if not self.email and self.cells.get("email"):
+            # An address that cannot be used as it is: what the file says is to be corrected.
+            found["email"] = self.edits.get("email", "")
         written = {name: found.get(name) or text for name, text in self.cells.items()}
         # `units_for_all`, if set, replaces the number in the file.
         return found | written | ({"units": str(self.units)} if self.units else {"units": written.get("units", "")})

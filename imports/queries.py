@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 
 from django.db.models import (
     Case,
@@ -24,19 +24,21 @@ from django.db.models import (
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 
-from collectivities.models import AuditEntry
 from imports.checks.problem_codes import OTHER_POOL_CODES
-from imports.enums import APPLICABLE, APPLIED_ACTION, ConflictResolution, ImportState, Purpose, RowEffect, Verdict
+from imports.concerns import Concern, get_condition
+from imports.enums import APPLICABLE, ConflictResolution, ImportState, RowEffect, Verdict
 from imports.models import ImportRow, SpreadsheetImport
 from imports.remark_queries import filter_remark, is_unapplicable_q, needs_decision_q
 from licensing.entitlements.models import available_on
-from licensing.pools.models import Pool
+from licensing.pools.models import ALLOCATION_TOPIC, Allocation, Pool
 from licensing.pools.queries import list_holdings, list_sibling_pools
-from licensing.pools.wording import describe_allocation, describe_growth
+from mailing.models import Message
 from schools.folding import fold
 
 if TYPE_CHECKING:
     import datetime
+
+    from mailing.models import MessageQuerySet
 
 # Order-independent hash of a row's effect: summing 60,000 hashes costs a third of hashing one long text.
 _HASH = Func(
@@ -54,8 +56,6 @@ TAKEN = Case(
     When(conflict_resolution=ConflictResolution.REVOKE, then=Value(0)), default=F("units"), output_field=IntegerField()
 ) - F("units_before")
 _TICKED = Q(ticked=True)
-# Reductions, revocations and portfolio changes have their own audit entries.
-_REPORTED_EFFECTS = (RowEffect.CREATED, RowEffect.GROWN)
 
 
 class BaseRowQuery(TypedDict, total=False):
@@ -68,6 +68,8 @@ class BaseRowQuery(TypedDict, total=False):
     text: str
     #: Only rows of a corrected file that differ from the file it corrects.
     altered: bool
+    #: Only rows that a manager looks at before confirming, by what they look at.
+    concern: Concern | None
     #: Index of the sheet in the workbook.
     sheet: int | None
     #: Only rows that need a decision: an error, an open conflict, a question about other pools.
@@ -268,6 +270,12 @@ def compute_digest(spreadsheet_import: SpreadsheetImport) -> str:
     return f"{found['count']}-{found['hashed']}"
 
 
+def select_digests(import_ids: list[int]) -> QuerySet[ImportRow, Any]:
+    """Select by import the number of its ticked rows, `ticked_count`, and `hashed`, which make its digest."""
+    rows = ImportRow.objects.filter(import_id__in=import_ids).values("import_id").order_by()
+    return rows.annotate(ticked_count=Count("pk", filter=_TICKED), hashed=Sum(_HASH, filter=_TICKED))
+
+
 def filter_rows(spreadsheet_import: SpreadsheetImport, **filters: Unpack[RowQuery]) -> QuerySet[ImportRow]:
     """Return the rows of an import that match the filters, in file order."""
     found = ImportRow.objects.filter(import_id=spreadsheet_import.pk).order_by("sheet", "number")
@@ -290,6 +298,8 @@ def filter_rows(spreadsheet_import: SpreadsheetImport, **filters: Unpack[RowQuer
         found = found.filter(altered=True)
     if filters.get("to_resolve"):
         found = found.filter(needs_decision_q())
+    if concern := filters.get("concern"):
+        found = found.filter(get_condition(concern))
     if state := filters.get("state"):
         found = filter_remark(found, filters.get("remark", ""), state)
     return _containing_words(found, filters.get("text", ""))
@@ -329,10 +339,13 @@ def is_tickable_q() -> Q:
 
 
 def find_same_file(spreadsheet_import: SpreadsheetImport) -> SpreadsheetImport | None:
-    """Return the latest other import of the same file that was neither rejected nor cancelled."""
+    """Return the latest other import of the same file, for the same purpose, neither rejected nor cancelled.
+
+    A list that brought in the schools and now says what to give them repeats nothing.
+    """
     return (
         SpreadsheetImport.objects.active()
-        .filter(sha256=spreadsheet_import.sha256)
+        .filter(sha256=spreadsheet_import.sha256, purpose=spreadsheet_import.purpose)
         .exclude(pk=spreadsheet_import.pk)
         .order_by("-created_at")
         .first()
@@ -345,46 +358,12 @@ def find_successor(spreadsheet_import: SpreadsheetImport) -> SpreadsheetImport |
     return corrections.exclude(state__in=[ImportState.UPLOADED, ImportState.REJECTED]).order_by("pk").last()
 
 
-class ImportGrant(NamedTuple):
-    """Licences that one import allocated to a school."""
-
-    at: datetime.datetime
-    who: str
-    words: str
-
-
-def list_grants(uai: str, name: str) -> list[ImportGrant]:
-    """Return what imports allocated to this school, by a constant number of queries."""
-    imports = _list_pool_names()
-    if not imports:
-        return []
-    rows = _list_grant_rows(uai, list(imports)).values_list("import_id", "done", "units", "units_before", "recipient")
-    rows_by_import = {row[0]: row for row in rows}
-    gifts = []
-    for entry in AuditEntry.objects.filter(action=APPLIED_ACTION, object_type="import", object_id__in=rows_by_import):
-        number, done, units, before, recipient = rows_by_import[entry.object_id or 0]
-        lot, units = imports[number], units or 0
-        words = (
-            describe_allocation(units, name, lot, recipient)
-            if done == RowEffect.CREATED
-            else describe_growth(units - before, units, name, lot, recipient)
-        )
-        gifts.append(ImportGrant(entry.at, entry.actor, words))
-    return gifts
-
-
-def filter_entries_by_school(uai: str) -> Q:
-    """Return the condition on audit entries of imports that allocated licences to this school."""
-    found = _list_grant_rows(uai, list(_list_pool_names())).values_list("import_id", flat=True)
-    return Q(action=APPLIED_ACTION, object_type="import", object_id__in=list(found))
-
-
-def _list_pool_names() -> dict[int, str]:
-    """Return the pool name of each applied allocation import, by import id."""
-    applied = SpreadsheetImport.objects.filter(purpose=Purpose.ALLOCATION, applied_at__isnull=False)
-    return dict(applied.values_list("pk", "pool__name"))
-
-
-def _list_grant_rows(uai: str, imports: list[int]) -> QuerySet[ImportRow]:
-    # By ids and not by a subquery: the index of ticked rows begins with the import.
-    return ImportRow.objects.filter(import_id__in=imports, uai=uai, ticked=True, done__in=_REPORTED_EFFECTS)
+def list_emails(spreadsheet_import: SpreadsheetImport) -> MessageQuerySet:
+    """Return the e-mails about the allocations of an applied import, from its application on."""
+    if spreadsheet_import.applied_at is None:
+        return Message.objects.none()
+    uais = ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).values("uai")
+    allocations = Allocation.objects.filter(pool=spreadsheet_import.pool_id, school__in=uais)
+    return Message.objects.filter(
+        topic=ALLOCATION_TOPIC, topic_id__in=allocations.values("pk"), created_at__gte=spreadsheet_import.applied_at
+    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from core import formatting
-from imports.enums import RowMatchMethod, Verdict, Volume
-from imports.meanings import Meaning
+from imports.enums import Purpose, RowMatchMethod, Verdict, Volume
+from imports.meanings import LABELS, Meaning
 from imports.parsing import repeated_schools, shared_numbers
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ TABS = {
 }
 #: Codes shown elsewhere in the row: portfolio changes and match method.
 SHOWN_SEPARATELY = frozenset({"changes", "matched_by_name", "repaired"})
-_SURE, _NEARLY_SURE = 0.995, 0.95
+#: Confidence from which a school is recognised without a doubt.
+SURE = 0.995
+_NEARLY_SURE = 0.95
 
 
 def describe_match(row: ImportRow) -> str:
@@ -33,7 +35,7 @@ def describe_match(row: ImportRow) -> str:
     if row.match_method == RowMatchMethod.CHOSEN:
         return "choisie par vous"
     confidence = row.confidence or 0.0
-    if confidence >= _SURE:
+    if confidence >= SURE:
         sure = "sans aucun doute"
     elif confidence >= _NEARLY_SURE:
         sure = "presque sûrement"
@@ -73,6 +75,26 @@ def describe_numbers(spreadsheet_import: SpreadsheetImport) -> list[str]:
         Volume.PORTFOLIO: "Une licence par classe de votre périmètre.",
     }
     return [*([volumes[layout.volume]] if layout.volume in volumes else []), *done]
+
+
+#: Columns that an import of schools stores in the portfolio, beside the address.
+_PORTFOLIO_COLUMNS = (Meaning.CLASSES, Meaning.CONTACT_NAME, Meaning.PHONE)
+
+
+def describe_unstored_columns(spreadsheet_import: SpreadsheetImport) -> str:
+    """Return which columns an import of licences reads and does not store, "" where there are none."""
+    layout = spreadsheet_import.layout
+    columns = [meaning for meaning in _PORTFOLIO_COLUMNS if meaning in layout.columns]
+    if spreadsheet_import.purpose != Purpose.ALLOCATION or not columns:
+        return ""
+    use = "compter" if layout.volume == Volume.CLASSES else "vérifier"
+    uses = {Meaning.CLASSES: f" (lu pour {use} les licences)"}
+    listed = formatting.join_words([f"« {LABELS[meaning]} »{uses.get(meaning, '')}" for meaning in columns])
+    several = len(columns) > 1
+    return formatting.add_nonbreaking_spaces(
+        f"Non enregistré{'s' if several else ''} par cet import : {listed} ; un import d'écoles "
+        f"{'les ' if several else 'l’'}enregistre."
+    )
 
 
 def describe_original(row: ImportRow) -> str:

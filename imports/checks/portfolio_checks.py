@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from collectivities.operations.portfolio import MAX_CLASSES
+from core import formatting
 from imports.enums import Verdict
 from imports.meanings import Problem
 
@@ -65,4 +66,4 @@ def compare_entry(
     if not changes:
         return Verdict.UNCHANGED, []
     description = " ; ".join(changes)
-    return Verdict.CHANGED, [Problem("", "changes", f"{description[0].upper()}{description[1:]}.", blocking=False)]
+    return Verdict.CHANGED, [Problem("", "changes", f"{formatting.start_sentence(description)}.", blocking=False)]

@@ -10,9 +10,7 @@ from enum import StrEnum
 from imports.enums import ConflictResolution
 
 #: Codes of probable mistakes and open questions: the row can be applied, but is unticked by default.
-UNTICKING = frozenset(
-    {"declined", "no_elementary", "units_exceed_classes", "probable_subtotal", "outlier", "other_pool"}
-)
+UNTICKING = frozenset({"declined", "no_elementary", "probable_subtotal", "outlier", "other_pool"})
 
 #: Codes of rows whose school holds licences of another pool of the year: to be answered, and with a typed number.
 OTHER_POOL = "other_pool"
@@ -83,10 +81,10 @@ FIXES: dict[str, tuple[Fix, ...]] = {
     "other_pool": (Fix.COMPLEMENT, Fix.TICK, Fix.SET_ASIDE),
     "declined": (Fix.TICK, Fix.SET_ASIDE),
     "no_elementary": (Fix.TICK, Fix.SET_ASIDE),
-    "units_exceed_classes": _PLAUSIBILITY_FIXES,
     "probable_subtotal": _PLAUSIBILITY_FIXES,
     "outlier": _PLAUSIBILITY_FIXES,
     "not_in_portfolio": (Fix.ADD_TO_PORTFOLIO, Fix.SET_ASIDE),
+    "units_exceed_classes": (Fix.CORRECT,),
     "added_to_other_pool": (),
     "shared_number_given": (Fix.CORRECT,),
     "email_shared": (Fix.CORRECT,),
@@ -94,6 +92,7 @@ FIXES: dict[str, tuple[Fix, ...]] = {
     "repaired": (),
     "matched_by_name": (),
     "named_differently": (),
+    "classes_differ": (),
     "rows_combined": (),
     "changes": (),
     "duplicate": (),

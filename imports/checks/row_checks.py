@@ -55,7 +55,9 @@ def check_row_fast(request: CheckRequest, context: CheckContext, findings: Cross
     email = row.email
     classes = row.classes
     if known is not None:
-        classes = classes if classes is not None else known.classes
+        if classes and known.classes and classes != known.classes:
+            return None
+        classes = classes if known.classes is None else known.classes
         email = email or known.contact_email
     elif context.has_portfolio:
         return None

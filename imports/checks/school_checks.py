@@ -102,7 +102,7 @@ def _describe_ambiguous(request: CheckRequest, named: str) -> str:
     """Return the sentence on a row that several schools answer, or one that need not be the one meant."""
     proposals = request.school.proposals
     if len(proposals) != 1:
-        return f"Plusieurs écoles de l'annuaire répondent à {named} : choisissez la bonne."
+        return _describe_several(request, named)
     cells = request.row.cells
     written = format_label(cells.get(Meaning.NAME, ""), cells.get(Meaning.COMMUNE, ""))
     if fold(proposals[0].label) == fold(written):
@@ -114,6 +114,18 @@ def _describe_ambiguous(request: CheckRequest, named: str) -> str:
         f"Une seule école de l'annuaire ressemble à {named}, mais pas assez pour être sûre : choisissez-la si c'est "
         "elle, ou indiquez l'UAI."
     )
+
+
+def _describe_several(request: CheckRequest, named: str) -> str:
+    """Return the sentence on a row that several schools answer: those of its name, or those of a name close to it."""
+    name = fold(request.row.cells.get(Meaning.NAME, ""))
+    labels = [fold(proposal.label) for proposal in request.school.proposals]
+    if name and labels and not any(name in label for label in labels):
+        return (
+            f"Aucune école de l'annuaire ne s'appelle {named}, mais plusieurs ont un nom proche : choisissez la bonne, "
+            "ou indiquez l'UAI."
+        )
+    return f"Plusieurs écoles de l'annuaire répondent à {named} : choisissez la bonne."
 
 
 def needs_note(found: ResolvedSchool) -> bool:

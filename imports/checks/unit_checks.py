@@ -46,17 +46,26 @@ def check_plausibility(
     """Return the warnings about an implausible number of licences."""
     row = request.row
     problems = []
-    classes = (
-        row.classes if row.classes is not None else school.portfolio.classes if school and school.portfolio else None
-    )
+    known = school.portfolio.classes if school and school.portfolio else None
+    classes = row.classes if known is None else known
     if classes and units > classes:
-        whose = "le tableau" if row.classes is not None else "votre périmètre"
+        whose = "le tableau" if known is None else "votre périmètre"
         problems.append(
             Problem(
                 "units",
                 "units_exceed_classes",
-                f"{formatting.pluralize(units, 'licence')} pour {formatting.pluralize(classes, 'classe')} selon {whose}"
-                " : corrigez le nombre, ou cochez la ligne s'il est juste.",
+                f"{formatting.pluralize(units, 'licence')} pour {formatting.pluralize(classes, 'classe')} selon "
+                f"{whose}.",
+                blocking=False,
+            )
+        )
+    if known and row.classes and row.classes != known:
+        problems.append(
+            Problem(
+                "classes",
+                "classes_differ",
+                f"Le tableau dit {formatting.pluralize(row.classes, 'classe')}, votre périmètre "
+                f"{formatting.number(known)}.",
                 blocking=False,
             )
         )

@@ -4,10 +4,10 @@ Lock order: import → pool → what pools lock. Parsing and application run in 
 requests them; both are idempotent.
 """
 
-from imports.application_requests import describe_requests
+from imports.application_requests import describe_request_changes, describe_requests, describe_wait
 from imports.operations.application_request import list_managers_to_ask, request_application, withdraw_request
 from imports.operations.apply_rows import apply, confirm, return_to_review
-from imports.operations.awaited_rows import list_arrivals
+from imports.operations.awaited_rows import count_arrived
 from imports.operations.bulk_edits import (
     accept_proposals,
     add_all_to_portfolio,
@@ -31,12 +31,14 @@ from imports.operations.remembered_layouts import remember_layout
 from imports.operations.row_edits import amend_row, keep_row, list_written_values, tick_all
 from imports.operations.undo_import import get_undo_plan, request_undo, undo
 from imports.operations.upload import check_volume, store_upload, upload
+from imports.requested_licences import PoolChoice, find_list_to_give
 
 __all__ = [
     "APPLY_TASK",
     "OPEN_STATES",
     "READ_TASK",
     "UNDO_TASK",
+    "PoolChoice",
     "accept_proposals",
     "add_all_to_portfolio",
     "amend_row",
@@ -49,11 +51,14 @@ __all__ = [
     "check_volume",
     "choose_layout",
     "confirm",
+    "count_arrived",
+    "describe_request_changes",
     "describe_requests",
+    "describe_wait",
+    "find_list_to_give",
     "get_parsing_options",
     "get_undo_plan",
     "keep_row",
-    "list_arrivals",
     "list_managers_to_ask",
     "list_written_values",
     "load_parsing_context",

@@ -295,7 +295,7 @@ def _update_portfolio(
     figures = {"added": len(written.added), "updated": len(written.updated)}
     words = (
         f"{formatting.pluralize(len(written.added), 'école ajoutée', 'écoles ajoutées')} au périmètre, "
-        f"{formatting.pluralize(len(written.updated), 'contact mis à jour', 'contacts mis à jour')}"
+        f"{formatting.pluralize(len(written.updated), 'école mise à jour', 'écoles mises à jour')}"
     )
     return figures, words
 

@@ -51,6 +51,13 @@ def _arrived_rows() -> QuerySet[ImportRow]:
     return ImportRow.objects.filter(Exists(known), awaited=True)
 
 
+def count_arrived() -> QuerySet[ImportRow, tuple[int, int]]:
+    """Return (import id, number of its awaited schools that are now in the directory and open), lazily."""
+    imports = SpreadsheetImport.objects.filter(state__in=_STATES)
+    rows = _arrived_rows().filter(import_id__in=imports.values("pk")).order_by()
+    return rows.values_list("import_id").annotate(n=Count("pk"))
+
+
 def list_arrivals() -> list[Arrival]:
     """Return imports with awaited schools that are now in the directory and open, the latest first."""
     counts = dict(_arrived_rows().values_list("import_id").annotate(n=Count("pk")).order_by())

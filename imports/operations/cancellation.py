@@ -49,11 +49,11 @@ WHERE NOT EXISTS (
 
 
 @transaction.atomic
-def cancel(*, import_id: int, by: User | None, at: datetime.datetime) -> SpreadsheetImport:
+def cancel(*, import_id: int, by: User | None, at: datetime.datetime, reason: str = "") -> SpreadsheetImport:
     """Cancel an import, at any moment before its application commits. Idempotent.
 
     If a worker holds the lock, it is asked to stop, which it does between two steps: the import is returned in its
-    current state, without waiting.
+    current state, without waiting. `reason`: for who asked for its application.
     """
     spreadsheet_import = SpreadsheetImport.objects.filter(pk=import_id).first()
     if spreadsheet_import is not None and spreadsheet_import.state == ImportState.CANCELLED:
@@ -65,7 +65,7 @@ def cancel(*, import_id: int, by: User | None, at: datetime.datetime) -> Spreads
     spreadsheet_import = lock_import(import_id, *OPEN_STATES, ImportState.CANCELLED)
     if spreadsheet_import.state == ImportState.CANCELLED:
         return spreadsheet_import
-    _cancel_locked(spreadsheet_import, by=by, at=at)
+    _cancel_locked(spreadsheet_import, by=by, at=at, reason=reason)
     # A worker that is parsing the file holds no lock, but polls this.
     progress.request_stop(import_id)
     return spreadsheet_import
@@ -137,14 +137,16 @@ def _try_lock(import_id: int) -> bool:
     return bool(SpreadsheetImport.objects.filter(pk=import_id).select_for_update(no_key=True, skip_locked=True))
 
 
-def _cancel_locked(spreadsheet_import: SpreadsheetImport, *, by: User | None, at: datetime.datetime) -> None:
+def _cancel_locked(
+    spreadsheet_import: SpreadsheetImport, *, by: User | None, at: datetime.datetime, reason: str = ""
+) -> None:
     spreadsheet_import.state, spreadsheet_import.confirmed_digest, spreadsheet_import.applied_by_id = (
         ImportState.CANCELLED,
         "",
         None,
     )
     spreadsheet_import.save(update_fields=["state", "confirmed_digest", "applied_by_id"])
-    answer_request(spreadsheet_import, RequestAnswer.CANCELLED, by=by, at=at)
+    answer_request(spreadsheet_import, RequestAnswer.CANCELLED, by=by, at=at, reason=reason)
     _record("import.cancelled", spreadsheet_import, "annulé, rien n'en a été appliqué", by=by, at=at)
 
 

@@ -20,19 +20,33 @@ IMPORT_TOPIC = "import"
 REQUEST_FIELDS = ("requested_at", "requested_by_id", "requested_schools", "requested_units", "requested_digest")
 
 
-def answer_request(
-    spreadsheet_import: SpreadsheetImport, answer: RequestAnswer, *, by: User | None, at: datetime.datetime
-) -> None:
-    """Queue an e-mail to who asked for the application, unless they did this themselves or left the office."""
+def find_asker(spreadsheet_import: SpreadsheetImport, *, by: User | None) -> User | None:
+    """Return who is written to about a request: who asked, unless they are `by`, or left the office."""
     asker = spreadsheet_import.requested_by_id
     if asker is None or (by is not None and by.pk == asker):
-        return
+        return None
     member = Member.objects.active().select_related("user").filter(user_id=asker, user__is_active=True).first()
-    if member is None or not member.user.email:
+    return member.user if member is not None and member.user.email else None
+
+
+def answer_request(
+    spreadsheet_import: SpreadsheetImport,
+    answer: RequestAnswer,
+    *,
+    by: User | None,
+    at: datetime.datetime,
+    reason: str = "",
+) -> None:
+    """Queue an e-mail to who asked for the application, unless they did this themselves or left the office.
+
+    `reason`: what `by` says of it.
+    """
+    asker = find_asker(spreadsheet_import, by=by)
+    if asker is None:
         return
     mailing.enqueue(
         kind=APPLICATION_ANSWERED,
-        recipient=member.user.email,
+        recipient=asker.email,
         topic=IMPORT_TOPIC,
         topic_id=spreadsheet_import.pk,
         about=spreadsheet_import.filename,
@@ -41,7 +55,8 @@ def answer_request(
             "by": by.pk if by else None,
             "schools": spreadsheet_import.requested_schools,
             "units": spreadsheet_import.requested_units,
-        },
+        }
+        | ({"reason": reason} if reason else {}),
         at=at,
     )
 

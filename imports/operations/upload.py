@@ -16,7 +16,7 @@ from imports.enums import Purpose, Volume
 from imports.exceptions import EmptyFile, FileTooLarge, PoolMissing, PoolNotOpen, PortfolioHasNoUnits, WrongVolume
 from imports.formats import limits
 from imports.layout import LayoutChoices
-from imports.models import SpreadsheetImport
+from imports.models import ImportFile, SpreadsheetImport
 from imports.operations.corrected_file import find_corrected_import, inherit_settings
 from imports.operations.import_lock import READ_TASK, queue_task
 from imports.workbooks.property_archive import extract_properties
@@ -67,6 +67,26 @@ def upload(
         # A column is the default.
         volume="" if volume == Volume.COLUMN else volume,
         units_for_all=units_for_all,
+        by=by,
+        at=at,
+    )
+
+
+def upload_again(
+    earlier: SpreadsheetImport, *, pool_id: int | None, by: User | None, at: datetime.datetime
+) -> SpreadsheetImport:
+    """Store the file of a list of schools anew, to give the licences that it asks for, read on the same sheets.
+
+    Raises `PoolMissing`, `PoolNotOpen`.
+    """
+    check_pool(pool_id, date_in_paris(at))
+    return store_upload(
+        purpose=Purpose.ALLOCATION,
+        pool_id=pool_id,
+        filename=earlier.filename,
+        content=bytes(ImportFile.objects.get(pk=earlier.pk).content),
+        units_for_all=None,
+        choices=LayoutChoices(sheets=earlier.choices.sheets, header_row=earlier.choices.header_row),
         by=by,
         at=at,
     )

@@ -9,7 +9,7 @@ from django import template
 from core import formatting
 from imports import wording
 from imports.checks.problem_codes import OTHER_POOL_CODES, Fix, list_fixes
-from imports.enums import ConflictResolution, RemarkState, Verdict
+from imports.enums import ConflictResolution, RemarkState, RowEffect, Verdict
 from imports.meanings import Meaning
 from schools.wording import format_school_name
 from web.templatetags.french import counted
@@ -37,6 +37,7 @@ register.filter("match_text", wording.describe_match)
 register.filter("changes", wording.list_changes)
 register.filter("original_school", wording.describe_original)
 register.filter("replaced_number", wording.describe_replaced_number)
+register.filter("unstored_columns", wording.describe_unstored_columns)
 register.filter("school_name", format_school_name)
 register.filter("counted", counted)
 
@@ -51,6 +52,12 @@ def french_number(value: int | None) -> str:
 def time_left(seconds: int | None) -> str:
     """Return « encore 20 secondes environ », "" for None."""
     return "" if seconds is None else wording.describe_time_left(seconds)
+
+
+@register.filter
+def effect_label(value: str) -> str:
+    """Return the label of what applying a row did."""
+    return RowEffect(value).label
 
 
 @register.filter
@@ -81,7 +88,12 @@ def anchor(row: ImportRow) -> str:
 
 @register.filter
 def original_units(row: ImportRow) -> str:
-    """Return the text of the units or classes cell, for a row whose number cannot be parsed."""
+    """Return the text of the cell whose number cannot be parsed, "" where it is empty.
+
+    A number of classes beside a missing number of licences is not what was asked for.
+    """
+    if "units_missing" in row.codes:
+        return ""
     cells = row.cells | row.edits
     text: str = cells.get(Meaning.UNITS, "") or cells.get(Meaning.CLASSES, "")
     return text

@@ -12,7 +12,8 @@ from django.db.models import Q
 
 from accounts.models import User
 from core.search_terms import cut_search
-from imports.enums import ImportState, Purpose, RemarkState, Verdict
+from imports.concerns import Concern
+from imports.enums import REQUESTED, REQUESTED_LABEL, ImportState, Purpose, RemarkState, Verdict
 from imports.models import SpreadsheetImport
 from imports.remark_queries import REMARK_CODES
 from licensing.pools.models import Pool
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 MAX_SEARCH_LENGTH = 100
 #: Tabs that are no verdict: all rows, and those that need a decision.
 ALL_ROWS, TO_RESOLVE = "toutes", "a-regler"
+#: The states of imports to choose from: those that a manager is asked to apply are none of the checked ones.
+_STATE_CHOICES = [
+    choice
+    for value, label in ImportState.choices
+    for choice in ([(value, label), (REQUESTED, REQUESTED_LABEL)] if value == ImportState.CHECKED else [(value, label)])
+]
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,8 @@ class RowFilter:
     sheet: int | None = None
     #: Only rows of a corrected file that differ from the file it corrects.
     altered: bool = False
+    #: What a manager looks at before confirming.
+    concern: Concern | None = None
     #: Whether rows that share a remark are shown one by one. Bulk actions take them in either case.
     one_by_one: bool = False
     #: Codes of the remarks that the page tells above the rows, and not in each of them.
@@ -62,6 +71,7 @@ class RowFilter:
             text=parameters.get("q", "").strip()[:MAX_SEARCH_LENGTH],
             sheet=int(sheet) if sheet.isascii() and sheet.isdecimal() and len(sheet) < 6 else None,  # noqa: PLR2004
             altered=parameters.get("modifiees") == "1",
+            concern=next((one for one in Concern if one == parameters.get("a_voir")), None),
             one_by_one=parameters.get("une_a_une") == "1",
             codes_above=frozenset(parameters.get("au_dessus", "").split(",")).intersection(REMARK_CODES),
         )
@@ -75,6 +85,7 @@ class RowFilter:
             "q": self.text,
             "feuille": "" if self.sheet is None else str(self.sheet),
             "modifiees": "1" if self.altered else "",
+            "a_voir": self.concern or "",
             "une_a_une": "1" if self.one_by_one else "",
             "au_dessus": ",".join(sorted(self.codes_above)),
         }
@@ -88,7 +99,7 @@ class RowFilter:
     @property
     def narrows(self) -> bool:
         """Whether anything but the tab is filtered."""
-        return bool(self.state or self.text or self.altered or self.sheet is not None)
+        return bool(self.state or self.text or self.altered or self.concern or self.sheet is not None)
 
     def as_row_query(self) -> RowQuery:
         """Return the keyword arguments of `queries.filter_rows` and of bulk operations."""
@@ -100,6 +111,7 @@ class RowFilter:
             "text": self.text,
             "sheet": self.sheet,
             "altered": self.altered,
+            "concern": self.concern,
         }
 
 
@@ -130,7 +142,9 @@ class ImportFilter(django_filters.FilterSet):
         widget=forms.TextInput(attrs={"type": "search", "class": "form-control"}),
     )
     purpose = django_filters.ChoiceFilter(label="But", choices=Purpose, empty_label="Tous", widget=_select_widget())
-    state = django_filters.ChoiceFilter(label="État", choices=ImportState, empty_label="Tous", widget=_select_widget())
+    state = django_filters.ChoiceFilter(
+        label="État", choices=_STATE_CHOICES, empty_label="Tous", method="with_state", widget=_select_widget()
+    )
     pool = django_filters.ModelChoiceFilter(
         label="Lot", queryset=lambda _request: _pools(), empty_label="Tous", widget=_select_widget()
     )
@@ -151,6 +165,12 @@ class ImportFilter(django_filters.FilterSet):
     class Meta:
         model = SpreadsheetImport
         fields: ClassVar = ["q", "purpose", "state", "pool", "who", "since", "until"]
+
+    def with_state(self, queryset: QuerySet[SpreadsheetImport], name: str, value: str) -> QuerySet[SpreadsheetImport]:
+        """Keep imports in this state: those that a manager is asked to apply are none of the checked ones."""
+        if value not in (ImportState.CHECKED, REQUESTED):
+            return queryset.filter(state=value)
+        return queryset.filter(state=ImportState.CHECKED, requested_at__isnull=value != REQUESTED)
 
     def with_words(self, queryset: QuerySet[SpreadsheetImport], name: str, value: str) -> QuerySet[SpreadsheetImport]:
         """Keep imports whose file name contains all words, case- and accent-insensitively."""

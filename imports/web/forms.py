@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -24,11 +23,22 @@ if TYPE_CHECKING:
 
     from django.core.files.uploadedfile import UploadedFile
 
-    from imports.confirmation_guard import ConfirmationGuard
+    from core.confirmation_guard import ConfirmationGuard
 
 MAX_UNITS = 999_999
 #: Offered by the browser's file chooser; the format is detected from the content, not from the name.
 ACCEPTED_EXTENSIONS = ".xlsx,.xlsm,.xlsb,.xls,.ods,.fods,.csv,.tsv,.txt"
+
+
+class ImportCancelForm(forms.Form):
+    """What a member says to who asked for the application of an import that they cancel."""
+
+    reason = forms.CharField(
+        label="Pourquoi\xa0? (facultatif)",
+        required=False,
+        max_length=300,
+        widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off"}),
+    )
 
 
 class PoolChoiceField(ModelChoiceField[Pool]):
@@ -107,7 +117,7 @@ class ImportUploadForm(forms.Form):
         label="Que voulez-vous faire de ce tableau\xa0?",
         choices=[
             (Purpose.ALLOCATION, "Attribuer des licences aux écoles du tableau"),
-            (Purpose.PORTFOLIO, "Mettre à jour votre périmètre : les écoles, leurs contacts, leur nombre de classes"),
+            (Purpose.PORTFOLIO, "Mettre à jour votre liste d'écoles : leurs contacts, leur nombre de classes"),
         ],
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
         initial=Purpose.ALLOCATION,
@@ -130,6 +140,7 @@ class ImportUploadForm(forms.Form):
         pools.queryset = queries.list_open_pools(day)
         self.has_pools = pools.queryset.exists()
         if not self.has_pools:
+            # Nothing to give: the page offers the other purpose only, and says why.
             self.initial["purpose"] = Purpose.PORTFOLIO
 
     def clean(self) -> dict[str, Any]:
@@ -148,7 +159,7 @@ class ImportUploadForm(forms.Form):
                     "pool",
                     "Choisissez un lot."
                     if self.has_pools
-                    else "Aucun lot n'a de licence libre : vous pouvez seulement mettre à jour votre périmètre.",
+                    else "Aucun lot n'a de licence libre : déposez d'abord ce tableau pour votre liste d'écoles.",
                 )
         clean_volume(self, data)
         return data
@@ -210,18 +221,11 @@ class ImportConfirmForm(forms.Form):
 
     def clean_confirmed_count(self) -> int | None:
         """Return the number entered, ignoring spaces. Raises `ValidationError` unless it is the guard's."""
-        confirmed_count = re.sub(r"\s", "", self.cleaned_data["confirmed_count"])
-        if self.confirmation_guard is None or confirmed_count == str(self.confirmation_guard.number):
-            return self.confirmation_guard.number if self.confirmation_guard else None
-        raise forms.ValidationError(
-            f"Pour confirmer, tapez {formatting.number(self.confirmation_guard.number)} dans cette case."
-            if not confirmed_count
-            else (
-                f"Vous avez tapé {confirmed_count[:12]}, et ce tableau en compte"
-                f" {formatting.number(self.confirmation_guard.number)} : relisez ce qui va se passer, puis tapez le bon"
-                " nombre."
-            )
-        )
+        if self.confirmation_guard is None:
+            return None
+        if fault := self.confirmation_guard.find_fault(self.cleaned_data["confirmed_count"], "ce tableau"):
+            raise forms.ValidationError(fault)
+        return self.confirmation_guard.number
 
     def clean(self) -> dict[str, Any]:
         """Require a future send date within the validity of the licences."""

@@ -60,6 +60,10 @@ _NOUNS: dict[str, tuple[str, str]] = {
     "email_shared": ("école à l'adresse commune avec d'autres", "écoles à l'adresse commune avec d'autres"),
     "email_not_in_directory": ("adresse inconnue de l'annuaire", "adresses inconnues de l'annuaire"),
     "named_differently": ("école au nom différent dans l'annuaire", "écoles au nom différent dans l'annuaire"),
+    "classes_differ": (
+        "école au nombre de classes différent dans votre périmètre",
+        "écoles au nombre de classes différent dans votre périmètre",
+    ),
     "rows_not_combined": (
         "école dont les lignes ne s'additionnent pas",
         "écoles dont les lignes ne s'additionnent pas",
@@ -189,7 +193,7 @@ def find_shared_sentence(rows: Collection[ImportRow], code: str) -> str:
 def _generalize(row: ImportRow, code: str) -> str:
     message: str = next((problem["message"] for problem in row.problems if problem["code"] == code), "")
     sentence = message.replace(f"« {row.label} »", "cette école") if row.label else message
-    return sentence[:1].upper() + sentence[1:]
+    return formatting.start_sentence(sentence)
 
 
 def describe_rows(one: RemarkCount) -> str:

@@ -49,7 +49,7 @@ def load_choices(spreadsheet_import: SpreadsheetImport, rows: Iterable[ImportRow
         choices, spreadsheet_import, [row for row in open_rows if "conflicting_duplicate" in row.codes]
     )
     for row in open_rows:
-        if "units_exceed_classes" in row.codes and row.classes:
+        if "units_exceed_classes" in row.codes and row.classes and row.classes < (row.units or 0):
             label = f"donner {formatting.pluralize(row.classes, 'licence')}, une par classe"
             choices[row.pk].append(_correct(label, Meaning.UNITS, str(row.classes)))
     _add_email_choices(choices, [row for row in open_rows if not _EMAIL_CODES.isdisjoint(row.codes)])

@@ -41,11 +41,16 @@ def build_fields(
             LABELS[meaning],
             values.get(meaning.value, ""),
             meaning in NUMERIC_COLUMNS,
-            "Adresse connue de l'école." if meaning is Meaning.EMAIL and row.recipient != row.email else "",
+            "Adresse connue de l'école." if meaning is Meaning.EMAIL and _is_known_address(row, values) else "",
             faults.get(meaning.value, ""),
         )
         for meaning in EDITABLE_COLUMNS[purpose]
     ]
+
+
+def _is_known_address(row: ImportRow, values: Mapping[str, str]) -> bool:
+    """Return whether the address shown is not the row's own: that of the portfolio or of the directory."""
+    return row.recipient not in ("", row.email) and values.get(Meaning.EMAIL.value) == row.recipient
 
 
 def find_faults(typed: Mapping[str, str]) -> dict[str, str]:

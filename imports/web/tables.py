@@ -10,7 +10,8 @@ from django.utils.html import format_html
 
 from core import formatting
 from core.calendar import date_in_paris
-from imports.enums import APPLICABLE, ImportState, Purpose, Verdict
+from imports.application_requests import describe_wait
+from imports.enums import APPLICABLE, REQUESTED_LABEL, ImportState, Purpose, Verdict
 from imports.models import SpreadsheetImport
 
 if TYPE_CHECKING:
@@ -85,13 +86,17 @@ class ImportTable(tables.Table):
 
     caption = "Tableaux déposés"
 
-    def __init__(self, *args: Any, prepares: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, prepares: bool, applies: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.prepares = prepares
+        self.prepares, self.applies = prepares, applies
         #: Set by the view for the current page: counts by verdict, of unticked rows, and users by id.
         self.counts: dict[int, dict[str, int]] = {}
         self.unticked: dict[int, int] = {}
         self.people: dict[int, User] = {}
+        #: The managers who are asked to apply imports.
+        self.managers: list[User] = []
+        #: What has changed since the application was requested, by import id.
+        self.changes: dict[int, str] = {}
 
     def render_filename(self, record: SpreadsheetImport) -> SafeString | str:
         if not self.prepares:
@@ -105,7 +110,21 @@ class ImportTable(tables.Table):
 
     def render_state(self, value: str, record: SpreadsheetImport) -> SafeString:
         state = ImportState(record.state)
-        return format_html('<span class="badge bg-{}-lt">{}</span>', STATE_COLOURS[state], state.label)
+        colour, label, details = STATE_COLOURS[state], state.label, ""
+        change = self.changes.get(record.pk, "")
+        if wait := describe_wait(record, self.managers, change):
+            asker = self.people.get(record.requested_by_id or 0)
+            if not self.applies:
+                colour, label, details = "blue", REQUESTED_LABEL, wait
+            elif asker is not None:
+                before = formatting.add_nonbreaking_spaces(f", avant un changement : {change}" if change else "")
+                details = f"demandé par {asker}{before}"
+        return format_html(
+            '<span class="badge bg-{}-lt">{}</span>{}',
+            colour,
+            label,
+            format_html('<br><span class="text-secondary">{}</span>', details) if details else "",
+        )
 
     def render_rows(self, record: SpreadsheetImport) -> SafeString | str:
         counts = self.counts.get(record.pk, {})

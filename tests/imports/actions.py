@@ -8,11 +8,11 @@ import openpyxl
 
 from imports import on_demand_tasks, operations, queries, tasks
 from imports.confirmation_guard import build_guard
-from imports.enums import ImportState
+from imports.enums import ImportState, Purpose
 from imports.models import AnnotatedFile
 from imports.operations import annotation
 from tests.conftest import TERM
-from tests.imports.sample_files import save_workbook
+from tests.imports.sample_files import save_workbook, schools_csv
 
 
 def upload_and_parse(pool, content, *, units_for_all=None, filename="écoles.csv", by=None):
@@ -23,6 +23,22 @@ def upload_and_parse(pool, content, *, units_for_all=None, filename="écoles.csv
     tasks.read(import_id=spreadsheet_import.pk)
     spreadsheet_import.refresh_from_db()
     return spreadsheet_import
+
+
+def apply_portfolio_list(*rows, titles=("UAI", "Licences demandées")):
+    """Apply a list of schools for the portfolio, as the worker does; return the import."""
+    spreadsheet_import = operations.store_upload(
+        purpose=Purpose.PORTFOLIO,
+        pool_id=None,
+        filename="liste.csv",
+        content=schools_csv(*rows, titles=titles),
+        units_for_all=None,
+        by=None,
+        at=TERM,
+    )
+    tasks.read(import_id=spreadsheet_import.pk)
+    spreadsheet_import.refresh_from_db()
+    return confirm_and_apply(spreadsheet_import)
 
 
 def required_count(spreadsheet_import):

@@ -55,6 +55,7 @@ def test_the_managers_are_asked_by_e_mail_and_at_home(office, checked, data_offi
     first = page_text(officer.get(import_url("request_application", checked.pk)))
     assert f"<strong>1 e-mail</strong> part aussitôt, à {boss}." in first
     assert "<strong>2 écoles</strong> et <strong>7 licences</strong>" in first
+    assert "n’est attribué avant sa confirmation." in " ".join(first.split())
     assert not Message.objects.exists()
     page = page_text(officer.post(import_url("request_application", checked.pk), follow=True))
     assert "la demande est envoyée aux gestionnaires" in page
@@ -134,15 +135,21 @@ def test_a_change_after_the_request_is_shown_everywhere_and_asked_for_anew(offic
     request(checked, data_officer)
     officer, manager = office("nimes", data_officer), office("nimes", boss)
     address = import_url("detail", checked.pk)
-    assert "l’un d’eux peut l’appliquer, pour 7 licences" in page_text(officer.get(address))
+    assert "en attente : 7 licences" in page_text(officer.get(address))
     assert "Redemander" not in page_text(officer.get(address))
     assert "qu’on vous l’a demandé" not in page_text(manager.get(import_url("confirm", checked.pk)))
     amend(checked, 2, edits={"units": "10"})
     changed = "demandé pour 7 licences, le tableau en compte maintenant 14"
+    for address_of_all in ("/", import_url("list")):
+        for client, asked in ((officer, f"demandé à {boss} le 24 novembre 2026"), (manager, "")):
+            listed = page_text(client.get(address_of_all))
+            assert changed in listed
+            assert asked in listed
+            assert "en attente" not in listed, address_of_all
     page = page_text(officer.get(address))
     assert changed in page
     assert "Redemander l’application" in page
-    assert "Les gestionnaires sont prévenus" not in page
+    assert "en attente" not in page
     assert changed in page_text(manager.get(address))
     assert changed in page_text(manager.get(import_url("confirm", checked.pk)))
     assert changed in page_text(manager.get("/"))
@@ -158,8 +165,54 @@ def test_a_change_after_the_request_is_shown_everywhere_and_asked_for_anew(offic
 def test_other_schools_for_the_same_number_are_a_change(office, checked, data_officer):
     request(checked, data_officer)
     amend(checked, 2, edits={"uai": SchoolFactory().uai})
-    page = page_text(office("nimes", data_officer).get(import_url("detail", checked.pk)))
-    assert "des lignes ont changé depuis la demande" in page
+    officer = office("nimes", data_officer)
+    for address in (import_url("detail", checked.pk), import_url("list"), "/"):
+        assert "des lignes ont changé depuis la demande" in page_text(officer.get(address)), address
+
+
+def test_the_message_of_a_request_goes_with_the_change_after_it(office, checked, data_officer):
+    officer, row = office("nimes", data_officer), import_url("row", checked.pk, 0, 2)
+    emptied = '<div id="messages" class="messages" aria-live="polite" hx-swap-oob="true"></div>'
+    change = {"action": "tick", "ticked": "1"}
+    request(checked, data_officer)
+    assert emptied not in page_text(officer.post(row, change, headers={"HX-Request": "true"}))
+    assert emptied in page_text(officer.post(row, {"action": "tick"}, headers={"HX-Request": "true"}))
+
+
+def test_who_asked_reads_whom_they_wait_for(office, checked, data_officer, boss):
+    officer = office("nimes", data_officer)
+    assert "1 tableau attend votre vérification" in page_text(officer.get("/"))
+    request(checked, data_officer)
+    wait = f"demandé à {boss} le 24 novembre 2026, en attente"
+    home = page_text(officer.get("/"))
+    assert f"« {checked.filename} » : {wait}." in home
+    assert "votre vérification" not in home
+    shown = page_text(officer.get(import_url("list")))
+    assert "Application demandée</span>" in shown
+    assert wait in shown
+    detail = " ".join(page_text(officer.get(import_url("detail", checked.pk))).split())
+    steps = detail[detail.index('class="import-steps"') :].partition("</ol>")[0]
+    assert steps.partition('aria-current="step"')[2].replace("> ", ">").startswith(f">Application, {wait}"), steps
+    amend(checked, 2, edits={"units": "10"})
+    assert '<li aria-current="step">Vérification</li>' in page_text(officer.get(import_url("detail", checked.pk)))
+
+
+def test_a_manager_still_reads_that_a_requested_import_is_to_be_verified(office, checked, data_officer, boss):
+    request(checked, data_officer)
+    manager = office("nimes", boss)
+    shown = page_text(manager.get(import_url("list")))
+    assert f'À vérifier</span><br><span class="text-secondary">demandé par {data_officer}</span>' in shown
+    for state, is_shown in (("requested", True), ("checked", False)):
+        page = page_text(manager.get(import_url("list"), {"state": state}))
+        assert (checked.filename in page.split("<table")[-1]) == is_shown, state
+
+
+def test_many_managers_are_named_in_part(checked, data_officer):
+    request(checked, data_officer)
+    checked.refresh_from_db()
+    people = [MemberFactory(user__first_name="A", user__last_name=name).user for name in "BCDEF"]
+    assert "demandé à A B, A C, A D et 2 autres le" in operations.describe_wait(checked, people).replace("\u00a0", " ")
+    assert operations.describe_wait(checked, []).startswith("demandé le")
 
 
 def test_a_request_is_withdrawn(office, checked, data_officer, boss):
@@ -275,3 +328,38 @@ def test_who_left_the_office_gets_no_answer(checked, data_officer):
     Member.objects.filter(user=data_officer).update(left_at=TERM)
     confirm_and_apply(checked)
     assert not answers().exists()
+
+
+def test_a_manager_refuses_a_request_and_says_why(office, checked, data_officer, boss):
+    manager, address = office("nimes", boss), import_url("cancel", checked.pk)
+    assert "Refuser" not in page_text(manager.get(import_url("detail", checked.pk)))
+    assert "Pourquoi" not in page_text(manager.get(address))
+    request(checked, data_officer)
+    page = page_text(manager.get(import_url("detail", checked.pk)))
+    assert "Refuser la demande…" in page
+    assert "Annuler cet import…" not in page
+    page = page_text(manager.get(address))
+    assert f"Cette phrase est dans l’e-mail à {data_officer}." in page
+    assert manager.post(address, {"reason": "x" * 301}).status_code == 422
+    page = page_text(manager.post(address, {"reason": "Le lot est pour le cycle 3"}, follow=True))
+    assert f"Un e-mail le dit à {data_officer}." in page
+    text = read_email(answers().get())
+    assert f"C'est {boss} qui l'a fait." in text
+    assert "Pourquoi : Le lot est pour le cycle 3." in text
+
+
+def test_a_request_is_refused_without_a_reason_too(office, checked, data_officer, boss):
+    request(checked, data_officer)
+    office("nimes", boss).post(import_url("cancel", checked.pk))
+    checked.refresh_from_db()
+    assert checked.state == ImportState.CANCELLED
+    assert "Pourquoi" not in read_email(answers().get())
+
+
+def test_who_asked_cancels_their_own_import_and_refuses_nothing(office, checked, data_officer):
+    request(checked, data_officer)
+    officer = office("nimes", data_officer)
+    page = page_text(officer.get(import_url("detail", checked.pk)))
+    assert "Refuser" not in page
+    assert "Annuler cet import…" in page
+    assert "Pourquoi" not in page_text(officer.get(import_url("cancel", checked.pk)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.validators import validate_email
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imports.meanings import Problem
@@ -104,7 +104,6 @@ def test_the_addresses_of_a_cell_are_parted_whatever_stands_between(cell, messag
 
 
 # The first draw loads the table of Unicode's characters, which takes seconds on a busy machine.
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.emails() | st.from_regex(r"[a-z0-9.@_-]{1,30}@[a-z0-9.-]{1,20}\.[a-z]{2,4}", fullmatch=True))
 def test_an_accepted_email_address_is_valid_for_django(text):
     address = parse_email(text)

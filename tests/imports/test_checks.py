@@ -153,6 +153,15 @@ def test_a_doubt_between_schools_says_how_many_there_are(count, begins):
     assert "« Macé » à Nîmes" in sentence
 
 
+def test_a_misspelt_name_is_called_close_to_those_of_several_schools():
+    proposals = [Proposal(UNUSED_UAIS[n], "École Joséphine Baker – Nîmes", 0.7) for n in range(2)]
+    cells = {"name": "Joséphine Backer", "commune": "Nîmes"}
+    row = build_request(school=doubtful_school("ambiguous_school", proposals=proposals), cells=cells)
+    sentence = check_row(row, build_context()).problems[0].message
+    assert sentence.startswith("Aucune école de l'annuaire ne s'appelle « Joséphine Backer »")
+    assert "plusieurs ont un nom proche" in sentence
+
+
 def test_a_school_that_the_directory_does_not_know_can_be_awaited():
     for school in (doubtful_school("unknown_school", uai="0010001W"), matched_school("0010001W", "chosen")):
         judged = check_row(build_request(school=school), build_context())

@@ -93,21 +93,32 @@ def test_cross_row_checks_take_one_pass(same):
 # Plausibility
 
 
-def test_more_licences_than_known_classes_are_warned_about_and_unticked():
-    from_file = check_row(build_request(units=6, classes=5), build_context(portfolio=PORTFOLIO._replace(classes=9)))
+def test_more_licences_than_known_classes_are_reported_and_ticked_all_the_same():
+    """The portfolio's number counts before the file's."""
+    from_file = check_row(build_request(units=6, classes=5), build_context(portfolio=PORTFOLIO))
     assert (problem_codes(from_file), from_file.ticked, from_file.verdict) == (
         ["units_exceed_classes"],
-        False,
+        True,
         Verdict.NEW,
     )
-    assert "le tableau" in from_file.problems[0].message
-    assert problem_codes(check_row(build_request(units=6), build_context(portfolio=PORTFOLIO._replace(classes=5)))) == [
-        "units_exceed_classes"
-    ]
+    assert from_file.problems[0].message == "6\u00a0licences pour 5\u00a0classes selon le tableau."
+    known = judge_all([build_request(units=6)], build_context(portfolio=PORTFOLIO._replace(classes=4)))[0]
+    assert (problem_codes(known), known.ticked) == (["units_exceed_classes"], True)
+    assert known.problems[0].message == "6\u00a0licences pour 4\u00a0classes selon votre périmètre."
+    both = judge_all([build_request(units=6, classes=8)], build_context(portfolio=PORTFOLIO._replace(classes=4)))[0]
+    assert (problem_codes(both), both.ticked) == (["units_exceed_classes", "classes_differ"], True)
     assert (
         problem_codes(check_row(build_request(units=5), build_context(portfolio=PORTFOLIO._replace(classes=5)))) == []
     )
     assert problem_codes(check_row(build_request(units=500), build_context(portfolio=PORTFOLIO))) == []
+
+
+def test_a_number_of_classes_that_is_not_the_portfolios_is_reported():
+    different = build_context(portfolio=PORTFOLIO._replace(classes=9))
+    judged = judge_all([build_request(units=5, classes=5)], different)[0]
+    assert (problem_codes(judged), judged.ticked) == (["classes_differ"], True)
+    assert judged.problems[0].message == "Le tableau dit 5\u00a0classes, votre périmètre 9."
+    assert problem_codes(judge_all([build_request(units=5, classes=9)], different)[0]) == []
 
 
 def check_group(*units, ignored=(), communes=None):

@@ -62,7 +62,7 @@ BATCH = 25
 
 
 def hypothesis_settings(files):
-    return settings(max_examples=max(1, files // BATCH), deadline=None, suppress_health_check=list(HealthCheck))
+    return settings(max_examples=max(1, files // BATCH), suppress_health_check=list(HealthCheck))
 
 
 def batches(strategy):

@@ -106,10 +106,14 @@ def test_a_portfolio_import_asks_neither_for_a_pool_nor_a_volume(officer, pool):
 
 def test_without_a_pool_only_the_portfolio_can_be_updated(manager, nimes):
     page = page_text(manager.get(import_url("upload")))
-    assert "Aucun lot n’a de licence libre" in page
+    assert "Aucune licence n’est libre pour l’instant" in page
+    assert 'type="radio" name="purpose"' not in page
     file = SimpleUploadedFile("a.csv", schools_csv((SchoolFactory(), 1)))
     answer = manager.post(import_url("upload"), {"purpose": "allocation", "file": file})
-    assert "vous pouvez seulement mettre à jour votre périmètre" in page_text(answer)
+    # In the summary, and at the place that its link leads to.
+    assert page_text(answer).count("déposez d’abord ce tableau pour votre liste d’écoles") == 2
+    assert 'href="#id_pool"' in page_text(answer)
+    assert page_text(answer).count('id="id_pool"') == 1
     assert not SpreadsheetImport.objects.exists()
 
 

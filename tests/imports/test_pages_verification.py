@@ -219,7 +219,7 @@ def test_it_is_confirmed_once_and_applied(manager, pool):
     tasks.apply(import_id=spreadsheet_import.pk)
     page = page_text(manager.get(import_url("detail", spreadsheet_import.pk)))
     assert "C’est fait" in page
-    assert f"?pool={pool.pk}" in page
+    assert f"?import={spreadsheet_import.pk}" in page
     assert Allocation.objects.get().units == 3
 
 
@@ -355,3 +355,42 @@ def test_the_portfolio_is_updated_once_a_manager_confirms(manager, nimes):
 )
 def test_the_time_left_is_worded_for_people(seconds, words):
     assert describe_time_left(seconds).replace("\u00a0", " ") == words
+
+
+def test_the_columns_that_an_import_of_licences_does_not_keep_are_named(officer, pool):
+    spreadsheet_import = upload_and_parse(
+        pool, schools_csv((SchoolFactory(), 1, 4, "Mme Sy"), titles=("UAI", "Licences", "Classes", "Contact"))
+    )
+    kept_by = "« Nombre de classes » (lu pour vérifier les licences) et « Nom du contact » ; un import d’écoles"
+    for name in ("detail", "choose"):
+        page = page_text(officer.get(import_url(name, spreadsheet_import.pk)))
+        assert f"Non enregistrés par cet import : {kept_by} les enregistre." in page, name
+    plain = upload_and_parse(pool, schools_csv((SchoolFactory(), 1)), filename="b.csv")
+    assert "Non enregistré" not in page_text(officer.get(import_url("detail", plain.pk)))
+
+
+def test_a_wrong_address_is_corrected_from_what_the_file_says(officer, pool):
+    """Not from the official address, which would hide it."""
+    school = SchoolFactory()
+    spreadsheet_import = upload_and_parse(
+        pool, schools_csv((school, 1, "ecole arobase ville.fr"), (SchoolFactory(), 1))
+    )
+    fields = officer.get(import_url("row", spreadsheet_import.pk, 0, 2)).context["fields"]
+    assert [(one.value, one.hint) for one in fields if one.name == "email"] == [("ecole arobase ville.fr", "")]
+    fields = officer.get(import_url("row", spreadsheet_import.pk, 0, 3)).context["fields"]
+    (known,) = [one for one in fields if one.name == "email"]
+    assert "@" in known.value
+    assert known.hint == "Adresse connue de l'école."
+
+
+def test_without_a_row_to_resolve_all_is_resolved(officer, pool):
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 1)))
+    page = page_text(officer.get(import_url("detail", spreadsheet_import.pk), {"onglet": "a-regler"}))
+    assert "Tout est réglé." in page
+    assert "Aucune ligne ne répond" not in page
+
+
+def test_the_report_is_called_after_its_link(officer, pool):
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 1)), filename="Écoles.csv")
+    answer = officer.get(import_url("report", spreadsheet_import.pk))
+    assert "compte-rendu-" in answer["Content-Disposition"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 from functools import partial
 
 import pytest
 
+from collectivities.exceptions import AdditionNotUndoable
 from collectivities.models import AuditEntry, PortfolioSchool
+from collectivities.operations import portfolio_additions as additions
 from collectivities.operations.portfolio_store import SchoolContact, write_portfolio
 from imports import operations, queries, tasks
-from imports.enums import ImportState
+from imports.enums import ImportState, Purpose
 from imports.models import ImportRow, SpreadsheetImport
 from licensing.entitlements.operations import redeem
 from licensing.entitlements.queries import unseal_key
@@ -17,17 +20,21 @@ from licensing.exceptions import LicensingError
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations import allocate
 from mailing.models import Message
+from schools.models import School
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import required_count, upload_and_parse
-from tests.imports.sample_files import schools_csv
+from tests.imports.sample_files import build_csv, schools_csv
 from tests.races import run_concurrently
 
 
 def upload_and_confirm(pool, content):
-    spreadsheet_import = upload_and_parse(pool, content)
+    return confirm(upload_and_parse(pool, content))
+
+
+def confirm(spreadsheet_import):
     operations.confirm(
         import_id=spreadsheet_import.pk,
         digest=queries.compute_digest(spreadsheet_import),
@@ -182,3 +189,37 @@ def test_two_imports_write_the_same_portfolio_schools_at_once(committing):
     # The second saw and changed what the first had written.
     [second] = [one for one in written if not one.added]
     assert {contact.contact_name for contact in second.before.values()} == {"Mme Roux", "M. Noir"} - {name}
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_schools_of_a_territory_are_added_and_undone_while_an_import_writes_them(committing, _round):
+    """Each is there once with what the import says, at once or after the look that the import asks for again."""
+    schools = SchoolFactory.create_batch(20)
+    content = build_csv([["UAI", "Nombre de classes"], *[[school.uai, 5] for school in schools]])
+    spreadsheet_import = operations.store_upload(
+        purpose=Purpose.PORTFOLIO, pool_id=None, filename="a.csv", content=content, units_for_all=None, by=None, at=TERM
+    )
+    tasks.read(import_id=spreadsheet_import.pk)
+    confirm(spreadsheet_import)
+    uais = [school.pk for school in schools]
+    moment = TERM + datetime.timedelta(minutes=1)
+
+    def add():
+        return additions.add_schools(uais=uais, what="écoles publiques de Nîmes", by=None, at=moment)
+
+    def undo():
+        return additions.undo_addition(added_at=moment, holding=School.objects.none().values("uai"), by=None, at=moment)
+
+    run_concurrently(
+        committing.schema_name,
+        [add, undo, partial(tasks.apply, import_id=spreadsheet_import.pk), add, undo],
+        expected_errors=AdditionNotUndoable,
+    )
+    spreadsheet_import.refresh_from_db()
+    if spreadsheet_import.state == ImportState.CHECKED:
+        assert not PortfolioSchool.objects.filter(classes__isnull=False).exists()
+        confirm(spreadsheet_import)
+        tasks.apply(import_id=spreadsheet_import.pk)
+        spreadsheet_import.refresh_from_db()
+    assert spreadsheet_import.state == ImportState.APPLIED
+    assert dict(PortfolioSchool.objects.values_list("school_id", "classes")) == dict.fromkeys(uais, 5)

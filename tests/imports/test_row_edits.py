@@ -203,15 +203,14 @@ def test_sum_and_outlier_warnings_follow_their_neighbours(pool):
 
 def test_a_tick_is_kept_and_a_cleared_warning_ticks_again(pool):
     one, two = SchoolFactory.create_batch(2)
-    PortfolioSchoolFactory(school=one, classes=3)
-    PortfolioSchoolFactory(school=two, classes=3)
-    spreadsheet_import = upload_and_parse(pool, schools_csv((one, 4), (two, 3)))
-    assert problem_codes(spreadsheet_import) == {2: ["units_exceed_classes"]}
+    nursery = SchoolFactory(has_elementary=False)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((nursery, 4), (two, 3)))
+    assert problem_codes(spreadsheet_import) == {2: ["no_elementary"]}
     assert not rows(spreadsheet_import)[2].ticked
-    assert amend(spreadsheet_import, 2, edits={"units": "3"}).ticked
+    assert amend(spreadsheet_import, 2, edits={"uai": one.uai}).ticked
     amend(spreadsheet_import, 3, ticked=False)
     assert not amend(spreadsheet_import, 3, edits={"email": "a@b.fr"}).ticked
-    amend(spreadsheet_import, 2, edits={"units": "4"}, ticked=True)
+    amend(spreadsheet_import, 2, edits={"uai": nursery.uai}, ticked=True)
     assert amend(spreadsheet_import, 2, edits={"email": "c@d.fr"}).ticked
 
 

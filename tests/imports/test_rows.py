@@ -42,7 +42,7 @@ def test_all_columns_of_the_model_are_in_the_one_list():
     ]
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cells=st.dictionaries(st.sampled_from(["uai", "name", "commune", "email", "units"]), TEXTS), text=TEXTS)
 def test_values_come_back_as_they_were(nimes, cells, text):
     problem = Problem("uai", "no_match", text)

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
+from collectivities.office_contact import describe_letters
 from core import formatting
 from core.calendar import date_in_paris
+from core.tenant_connection import connection
 from imports import operations, queries
 from imports.application_requests import describe_request_change, get_requested_figures
+from imports.concerns import list_concerns
 from imports.confirmation_guard import build_guard
-from imports.enums import ImportState, Verdict
+from imports.enums import ImportState, Purpose, RowEffect, Verdict
 from imports.exceptions import RowsInError
 from imports.models import SpreadsheetImport
+from imports.operations.request_answers import find_asker
+from imports.portfolio_changes import describe_changed_fields
 from imports.remark_queries import count_remarks, count_unanswered
-from imports.web.forms import ImportConfirmForm
+from imports.web.forms import ImportCancelForm, ImportConfirmForm
 from imports.web.layout_form import LayoutForm
 from imports.web.remark_lines import build_lines
 from imports.web.views import APPLIERS, PREPARERS
 from imports.web.views.detail import build_common_context, build_layout_context
+from imports.web.views.verification import refuses_request
 from licensing.exceptions import LicensingError
 from web.access import require_policy
 
@@ -30,7 +36,14 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from collectivities.access import OfficeHttpRequest
+    from tenants.models import Collectivity
 
+#: What a school is written to about.
+LETTER_EFFECTS = (RowEffect.CREATED, RowEffect.GROWN, RowEffect.REDUCED)
+_CONFIRMED = {
+    Purpose.ALLOCATION: "l'attribution commence.",
+    Purpose.PORTFOLIO: "la mise à jour du périmètre commence.",
+}
 #: Maximum number of schools listed before undoing.
 MAX_LISTED = 100
 
@@ -94,6 +107,7 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
                 messages.error(request, refusal.sentence)
                 return redirect("imports:detail", pk=pk)
             else:
+                messages.success(request, _CONFIRMED[Purpose(spreadsheet_import.purpose)])
                 return redirect("imports:detail", pk=pk)
     else:
         form = ImportConfirmForm(
@@ -101,15 +115,21 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
             **form_arguments,
         )
     remark_counts = count_remarks(spreadsheet_import)
+    plan = queries.count_effects(spreadsheet_import)
     context = build_common_context(spreadsheet_import) | {
         "form": form,
         "tally": tally,
-        "plan": queries.count_effects(spreadsheet_import) | {"given_back": max(-tally.units, 0)},
+        "plan": plan | {"given_back": max(-tally.units, 0)},
+        "changed_fields": describe_changed_fields(spreadsheet_import) if plan[RowEffect.UPDATED] else "",
+        "letter": describe_letters(cast("Collectivity", connection.tenant))
+        if any(plan[effect] for effect in LETTER_EFFECTS)
+        else None,
         "second_keys": queries.count_second_keys(spreadsheet_import),
         "errors": form_arguments["errors"],
         "conflicts": queries.count_unapplicable(spreadsheet_import) - form_arguments["errors"],
         "request_change": describe_request_change(spreadsheet_import, tally),
         "unticked": [line for line in build_lines(remark_counts) if line.state == "unticked"],
+        "concerns": list_concerns(spreadsheet_import),
         "unanswered": count_unanswered(remark_counts),
         "step": 3,
     }
@@ -162,21 +182,32 @@ def withdraw_request(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show what cancelling loses, and cancel the import once confirmed."""
     spreadsheet_import = get_object_or_404(SpreadsheetImport.objects.select_related("pool__entitlement"), pk=pk)
-    if request.method == "GET":
+    form = ImportCancelForm(request.POST if request.method == "POST" else None)
+    asker = find_asker(spreadsheet_import, by=request.member.user)
+    if request.method == "GET" or not form.is_valid():
         if spreadsheet_import.state not in operations.OPEN_STATES:
             return redirect("imports:detail", pk=pk)
-        context = build_common_context(spreadsheet_import) | {"lost": _list_decisions(spreadsheet_import)}
+        context = build_common_context(spreadsheet_import) | {
+            "form": form,
+            "asker": asker,
+            "refuses": refuses_request(request, spreadsheet_import),
+            "lost": _list_decisions(spreadsheet_import),
+        }
         # The page waits for an answer, not for the worker.
-        return render(request, "imports/cancel.html", context | {"busy": False})
+        status = 422 if form.errors else 200
+        return render(request, "imports/cancel.html", context | {"busy": False}, status=status)
     try:
-        spreadsheet_import = operations.cancel(import_id=pk, by=request.member.user, at=timezone.now())
+        spreadsheet_import = operations.cancel(
+            import_id=pk, reason=form.cleaned_data["reason"], by=request.member.user, at=timezone.now()
+        )
     except LicensingError as refusal:
         messages.error(request, refusal.sentence)
         return redirect("imports:detail", pk=pk)
     if spreadsheet_import.state == ImportState.APPLYING:
         messages.info(request, "l'annulation est demandée : le travail s'arrête dès qu'il le peut.")
         return redirect("imports:detail", pk=pk)
-    messages.success(request, "ce tableau est annulé : rien n'en a été appliqué.")
+    notified = f" Un e-mail le dit à {asker}." if asker else ""
+    messages.success(request, f"ce tableau est annulé : rien n'en a été appliqué.{notified}")
     return redirect("imports:list")
 
 
@@ -199,6 +230,7 @@ def undo(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     try:
         if request.method == "POST":
             operations.request_undo(import_id=pk, by=request.member.user, at=timezone.now())
+            messages.success(request, "l'import se défait.")
             return redirect("imports:detail", pk=pk)
         plan = operations.get_undo_plan(pk)
     except LicensingError as refusal:

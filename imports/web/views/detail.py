@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.paginator import Paginator
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.models import User
+from collectivities.models import Role
+from core import formatting
+from core.calendar import date_in_paris
 from imports import queries
 from imports.enums import ImportState, Purpose
-from imports.models import SpreadsheetImport
+from imports.models import ImportRow, SpreadsheetImport
 from imports.parsing.questions import SOURCE_MISSING
 from imports.progress import get_current_progress
+from imports.requested_licences import get_requested_licences, list_pool_choices
 from imports.web.layout_form import LayoutForm
 from imports.web.views import APPLIERS, PREPARERS
 from imports.web.views.annotated import build_annotation_context
 from imports.web.views.verification import build_verification_context
+from schools.wording import format_school_name
 from web.access import require_policy
 
 if TYPE_CHECKING:
@@ -28,6 +33,9 @@ if TYPE_CHECKING:
     from collectivities.access import OfficeHttpRequest
 
 KEPT_ROWS_PER_PAGE = 100
+APPLIED_ROWS_PER_PAGE = 50
+#: Rows set aside that the page of an applied import names; the others are counted.
+MAX_NAMED_ROWS = 5
 #: States in which a worker is active.
 BUSY_STATES = (ImportState.UPLOADED, ImportState.APPLYING)
 #: Step shown for each state: file (1), verification (2), application (3).
@@ -62,14 +70,59 @@ def import_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         context |= build_layout_context(LayoutForm(spreadsheet_import=found))
     if state is ImportState.CHECKED:
         context |= build_verification_context(request, found) | build_annotation_context(found)
+        if context["wait"] and not context["request_change"]:
+            context["step"] = 3
     if state is ImportState.APPLIED:
-        context["may_apply"] = bool(APPLIERS.roles & set(request.member.roles))
+        context["set_aside"] = _describe_rows_set_aside(found)
+        today = date_in_paris(timezone.now())
+        context |= {
+            "applied_count": queries.filter_rows(found, ticked=True).count(),
+            "unsent": queries.list_emails(found).unsent().count() if found.outcome.get("messages") else 0,
+            "may_apply": bool(APPLIERS.roles & set(request.member.roles)),
+            "buys": Role.BUYER in request.member.roles,
+            "requested_licences": get_requested_licences(found, today),
+            "open_pools": [] if found.purpose == Purpose.ALLOCATION else list_pool_choices(today),
+        }
     if state is ImportState.CANCELLED:
         context["successor"] = queries.find_successor(found)
     if state is ImportState.UNDONE:
         kept = found.outcome.get("undone", {}).get("kept", [])
         context["page_obj"] = Paginator(kept, KEPT_ROWS_PER_PAGE).get_page(request.GET.get("page"))
     return render(request, f"imports/{TEMPLATES[state]}.html", context)
+
+
+@require_policy(PREPARERS)
+@require_GET
+def applied_rows(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Show the rows that an import applied, and what was done by each."""
+    found = get_object_or_404(SpreadsheetImport.objects.select_related("pool__entitlement"), pk=pk)
+    if found.applied_at is None:
+        return redirect("imports:detail", pk=pk)
+    rows = queries.filter_rows(found, ticked=True)
+    page = Paginator(rows, APPLIED_ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "imports/applied_rows.html", build_common_context(found) | {"page_obj": page})
+
+
+class RowsSetAside(NamedTuple):
+    """Rows of an applied import that were set aside, in number and in words."""
+
+    rows: int
+    #: « 2 lignes mises de côté : ligne 7 (École Tamaris – Alès) et ligne 9 ».
+    text: str
+
+
+def _describe_rows_set_aside(found: SpreadsheetImport) -> RowsSetAside | None:
+    """Return the rows that were set aside, None without one. One query."""
+    rows = ImportRow.objects.filter(import_id=found.pk, set_aside=True).order_by("sheet", "number")
+    labels = [
+        f"ligne {number}" + (f" ({format_school_name(label)})" if label else "")
+        for number, label in rows.values_list("number", "label")
+    ]
+    if not labels:
+        return None
+    words = formatting.join_first(labels, MAX_NAMED_ROWS)
+    put_aside = formatting.pluralize(len(labels), "ligne mise de côté", "lignes mises de côté")
+    return RowsSetAside(len(labels), formatting.add_nonbreaking_spaces(f"{put_aside} : {words}"))
 
 
 def build_progress_context(found: SpreadsheetImport) -> dict[str, Any] | None:

@@ -14,11 +14,14 @@ from collectivities.access import office
 from core.calendar import date_in_paris
 from core.file_responses import build_file_response
 from imports import queries
+from imports.application_requests import describe_request_changes
+from imports.enums import ImportState
 from imports.models import ImportFile, SpreadsheetImport
+from imports.operations import list_managers_to_ask
 from imports.remark_queries import count_unticked
 from imports.web.filters import ImportFilter
 from imports.web.tables import ImportTable
-from imports.web.views import PREPARERS
+from imports.web.views import APPLIERS, PREPARERS
 from imports.web.views.arrivals import list_notices
 from web.access import require_policy
 
@@ -37,12 +40,17 @@ def import_list(request: OfficeHttpRequest) -> HttpResponse:
     now = timezone.now()
     chosen = ImportFilter(request.GET, queryset=queries.list_imports())
     prepares = bool(PREPARERS.roles & set(request.member.roles))
-    table = ImportTable(chosen.qs, prepares=prepares)
+    applies = bool(APPLIERS.roles & set(request.member.roles))
+    table = ImportTable(chosen.qs, prepares=prepares, applies=applies)
     RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
     shown = [row.record for row in table.paginated_rows]
     table.counts = queries.count_verdicts([one.pk for one in shown])
     table.unticked = count_unticked([one.pk for one in shown])
-    table.people = User.objects.in_bulk({one.created_by_id for one in shown if one.created_by_id})
+    people = {pk for one in shown for pk in (one.created_by_id, one.requested_by_id) if pk}
+    table.people = User.objects.in_bulk(people)
+    if requested := [one for one in shown if one.requested_at and one.state == ImportState.CHECKED]:
+        table.changes = describe_request_changes(requested)
+        table.managers = [] if applies else list_managers_to_ask(by=request.member.user)
     context = {
         "filter": chosen,
         "table": table,

@@ -68,6 +68,9 @@ def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> Ht
         messages.error(request, refusal.sentence)
         return HttpResponseClientRefresh() if request.htmx else redirect_back(request, pk)
     if not request.htmx:
+        # In place the row itself says so; a page that is loaded anew begins with this.
+        verdict = changed.get_verdict_display()
+        messages.success(request, f"la ligne {number} est enregistrée. Verdict : « {verdict} ».")
         return redirect_back(request, pk)
     if changed.others_changed:
         # They may be on this page.

@@ -1,4 +1,4 @@
-"""Upload a spreadsheet, or the corrected file of an earlier one."""
+"""Upload a spreadsheet, the corrected file of an earlier one, or the same for its licences."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
+from collectivities.models import Role
 from core.calendar import date_in_paris
-from imports.enums import Purpose
+from imports.enums import ImportState, Purpose
 from imports.models import SpreadsheetImport
-from imports.operations.upload import store_upload
+from imports.operations.upload import store_upload, upload_again
 from imports.operations.upload import upload as upload_spreadsheet
 from imports.web.forms import CorrectedFileForm, ImportUploadForm
 from imports.web.views import PREPARERS
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from collectivities.access import OfficeHttpRequest
+
+#: Of the number of a lot.
+MAX_DIGITS = 18
+UPLOADED = "le tableau est déposé : il est lu, puis chaque ligne est vérifiée."
 
 
 @require_policy(PREPARERS)
@@ -54,11 +59,12 @@ def upload(request: OfficeHttpRequest) -> HttpResponse:
             # The pool was used up meanwhile.
             form.add_error("pool", refusal.sentence)
         else:
+            messages.success(request, UPLOADED)
             return redirect("imports:detail", pk=spreadsheet_import.pk)
-    if form.errors:
-        hint = " Il faudra choisir de nouveau le fichier." if request.FILES else ""
-        messages.error(request, f"le fichier n'a pas été déposé. Corrigez ce qui est signalé ci-dessous.{hint}")
-    return render(request, "imports/upload.html", {"form": form, "step": 1}, status=422 if form.errors else 200)
+    hint = " Il faudra choisir de nouveau le fichier." if request.FILES else ""
+    context = {"form": form, "step": 1, "left_undone": f"Le fichier n’a pas été déposé.{hint}"}
+    context["buys"] = Role.BUYER in request.member.roles
+    return render(request, "imports/upload.html", context, status=422 if form.errors else 200)
 
 
 @require_policy(PREPARERS)
@@ -81,4 +87,27 @@ def corrected(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         by=request.member.user,
         at=timezone.now(),
     )
+    messages.success(request, UPLOADED)
+    return redirect("imports:detail", pk=spreadsheet_import.pk)
+
+
+@require_policy(PREPARERS)
+@require_POST
+def give(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Read the file of an applied list of schools again, for the licences that it asks for. Nothing is given yet."""
+    earlier = get_object_or_404(SpreadsheetImport, pk=pk)
+    if earlier.purpose != Purpose.PORTFOLIO or earlier.state != ImportState.APPLIED:
+        # Undone meanwhile.
+        return redirect("imports:detail", pk=pk)
+    pool = request.POST.get("pool", "")
+    try:
+        spreadsheet_import = upload_again(
+            earlier,
+            pool_id=int(pool) if pool.isascii() and pool.isdecimal() and len(pool) <= MAX_DIGITS else None,
+            by=request.member.user,
+            at=timezone.now(),
+        )
+    except LicensingError as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect("imports:detail", pk=pk)
     return redirect("imports:detail", pk=spreadsheet_import.pk)

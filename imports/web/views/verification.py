@@ -10,10 +10,13 @@ from django.core.paginator import Paginator
 from django.urls import reverse
 
 from imports import queries, wording
-from imports.application_requests import describe_request_change, get_requested_figures
+from imports.application_requests import describe_request_change, describe_wait, get_requested_figures
+from imports.concerns import describe_concern
 from imports.enums import APPLICABLE, Purpose, RemarkState, Verdict
 from imports.meanings import LABELS
+from imports.operations import list_managers_to_ask
 from imports.parsing.column_mapping import column_letters
+from imports.portfolio_changes import find_changed_back
 from imports.remark_queries import count_remarks, count_unanswered, exclude_remarks
 from imports.web.filters import ALL_ROWS, TO_RESOLVE, RowFilter
 from imports.web.remark_lines import build_lines, find_shared_sentence, is_gathered
@@ -71,6 +74,7 @@ def build_verification_context(request: OfficeHttpRequest, spreadsheet_import: S
         "columns": list_columns(spreadsheet_import),
         "numbers": wording.describe_numbers(spreadsheet_import),
         "filtered": filtered,
+        "concern": describe_concern(chosen.concern, filtered) if chosen.concern else "",
         "gathered": filtered - page.paginator.count,
         "one_by_one": one_by_one,
         "sentence": sentence,
@@ -82,6 +86,15 @@ def _link(line: RemarkLine, chosen: RowFilter) -> dict[str, Any]:
     opened = RowFilter(tab=ALL_ROWS, remark=line.code, state=line.state.value)
     current = (line.code, line.state.value) == (chosen.remark, chosen.state)
     return {"line": line, "filter": opened, "query": opened.query(), "current": current}
+
+
+def refuses_request(request: OfficeHttpRequest, spreadsheet_import: SpreadsheetImport) -> bool:
+    """Return whether cancelling the import refuses what somebody else asked this manager to apply."""
+    return (
+        bool(APPLIERS.roles & set(request.member.roles))
+        and spreadsheet_import.requested_at is not None
+        and spreadsheet_import.requested_by_id != request.member.user_id
+    )
 
 
 def build_summary_context(
@@ -102,6 +115,10 @@ def build_summary_context(
     to_resolve = sum(one.rows for one in remark_counts if one.state is RemarkState.TO_RESOLVE)
     lines = [_link(line, chosen) for line in build_lines(remark_counts)]
     tally = queries.get_tally(spreadsheet_import)
+    may_apply = bool(APPLIERS.roles & set(request.member.roles))
+    managers = (
+        [] if may_apply or spreadsheet_import.requested_at is None else list_managers_to_ask(by=request.member.user)
+    )
     return {
         "spreadsheet_import": spreadsheet_import,
         "is_allocation": spreadsheet_import.purpose == Purpose.ALLOCATION,
@@ -123,9 +140,12 @@ def build_summary_context(
         "errors": counts.get(Verdict.ERROR, 0),
         "tally": tally,
         "requested": get_requested_figures(spreadsheet_import),
+        "changed_back": find_changed_back(spreadsheet_import),
         "request_change": describe_request_change(spreadsheet_import, tally),
         "sheets": list_sheets(spreadsheet_import),
-        "may_apply": bool(APPLIERS.roles & set(request.member.roles)),
+        "wait": "" if may_apply else describe_wait(spreadsheet_import, managers),
+        "may_apply": may_apply,
+        "refuses": refuses_request(request, spreadsheet_import),
     }
 
 
@@ -136,7 +156,7 @@ def _tabs(
     tabs = [(TO_RESOLVE, "À régler", to_resolve)]
     tabs += [(verdict.value, label, counts.get(verdict, 0)) for verdict, label in wording.TABS.items()]
     tabs.append((ALL_ROWS, "Toutes", sum(counts.values())))
-    tab_filter = replace(chosen, remark="", state="", one_by_one=False, codes_above=frozenset())
+    tab_filter = replace(chosen, remark="", state="", concern=None, one_by_one=False, codes_above=frozenset())
     return [
         {
             "label": label,

@@ -73,7 +73,7 @@ def report(_request: OfficeHttpRequest, pk: int) -> HttpResponse:
         [spreadsheet_import.created_by_id, spreadsheet_import.applied_by_id, spreadsheet_import.undone_by_id]
     )
     content = exports.build_import_report(spreadsheet_import, rows, people, corrects.filename if corrects else "")
-    return _xlsx_response(content, f"{PurePath(spreadsheet_import.filename).stem} – rapport.xlsx")
+    return _xlsx_response(content, f"compte-rendu-{PurePath(spreadsheet_import.filename).stem}.xlsx")
 
 
 @office()
