@@ -1,35 +1,101 @@
-"""A dot map of the territory's schools, by coordinates and state. Pure."""
+"""The map of a collectivity's schools on the outline of its territory, and the page of the schools of one dot."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from collectivities.access import office
+from core import formatting
+from core.calendar import date_in_paris
+from core.tenant_connection import connection
+from schools.models import TerritoryLevel, TerritoryOutline
+from schools.wording import format_school_name
+from sites.office.map_drawing import (
+    DRAWING_ORDER,
+    HEIGHT,
+    STATES,
+    WIDTH,
+    MapDot,
+    MappedSchool,
+    draw_dots,
+    draw_outline,
+    fit,
+    list_positions,
+)
+from sites.office.purchases import get_current_collectivity
+from tenants.models import CollectivityKind
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import datetime
+    from collections.abc import Callable, Iterable, Sequence
 
-#: In units of the SVG view box.
-WIDTH, HEIGHT, MARGIN = 480, 360, 14
-#: Cell size of the grid on which dots of a state are merged: keeps the SVG at some kB for thousands of schools.
-GRID_SIZE = 5
+    from collectivities.access import OfficeHttpRequest
+    from tenants.models import Collectivity
 
-STATES = {
-    "none": "Rien d'attribué",
-    "issued": "Clé envoyée, non activée",
-    "redeemed": "Clé activée, licences libres",
-    "held": "Licences attribuées à des enseignants",
-}
-#: Drawing order: later states lie on top.
-DRAWING_ORDER = tuple(STATES)
+#: Schools of a page of those in a state.
+_PAGE_SIZE = 100
+#: The filter of « Écoles » where something can be done for the schools of a state.
+_LIST_FILTERS = {"none": "none", "issued": "dormant"}
+#: Names in the words of a dot of several schools.
+_NAMED_SCHOOLS = 3
+#: Outlines of communes drawn together: an intercommunality has 235 at most.
+_MAX_OUTLINES = 300
+#: Communes with arrondissements, which the directory has as communes of their own.
+_ARRONDISSEMENTS = {"751": "75056", "6938": "69123", "132": "13055"}
+
+# Grouped before the directory is joined: its rows are then found by their key, and of keys those of these orders alone.
+_SCHOOLS_SQL = """
+WITH shown AS (
+    SELECT school_id, max(progress) AS progress
+    FROM (
+        SELECT
+            allocation.school_id,
+            CASE
+                WHEN key.redeemed_at IS NULL THEN 1
+                WHEN EXISTS (
+                    SELECT FROM public.entitlements_subscription AS subscription
+                    JOIN public.entitlements_seat AS seat ON seat.subscription_id = subscription.id
+                    WHERE subscription.key_id = key.id AND seat.holder_id IS NOT NULL
+                ) THEN 3
+                ELSE 2
+            END AS progress
+        FROM pools_pool AS pool
+        JOIN public.entitlements_entitlement AS entitlement ON entitlement.id = pool.entitlement_id
+        JOIN pools_allocation AS allocation ON allocation.pool_id = pool.id AND allocation.revoked_at IS NULL
+        JOIN public.entitlements_activationkey AS key
+            ON key.id = allocation.key_id AND key.entitlement_id = entitlement.id
+        WHERE entitlement.last_day >= %(day)s AND entitlement.cancelled_at IS NULL
+        UNION ALL
+        SELECT school_id, 0 FROM collectivities_portfolioschool
+    ) AS each
+    GROUP BY school_id
+)
+SELECT school.uai, school.name, school.commune, school.commune_code, school.departement_code,
+    school.latitude, school.longitude, (%(states)s::text[])[shown.progress + 1]
+FROM shown
+JOIN public.schools_school AS school ON school.uai = shown.school_id
+"""
 
 
-class MapDot(NamedTuple):
-    """A dot of the map, whose state determines shape and colour."""
+class LinkedDot(NamedTuple):
+    """A dot of the map as the template draws it."""
 
+    x: str
+    y: str
     state: str
-    x: int
-    y: int
+    is_merged: bool
+    url: str
+    words: str
 
 
 class LegendRow(NamedTuple):
@@ -38,55 +104,179 @@ class LegendRow(NamedTuple):
     state: str
     label: str
     schools: int
+    #: The list of these schools.
+    url: str
 
 
 class TerritoryMap(NamedTuple):
     """The map, and the table with the same data."""
 
-    dots: list[MapDot]
+    dots: list[LinkedDot]
+    #: Path of the territory's outline; empty where none is loaded. `source` says whose it is.
+    outline: str
+    source: str
     lines: list[LegendRow]
     total: int
     unplaced: int
     width: int = WIDTH
     height: int = HEIGHT
 
+    @property
+    def has_merged(self) -> bool:
+        """Whether a dot stands for several schools."""
+        return any(dot.is_merged for dot in self.dots)
 
-def build_map(schools: Sequence[tuple[str, float | None, float | None]]) -> TerritoryMap:
-    """Return the map of (state, latitude, longitude) rows; schools without coordinates are only counted."""
-    placed = [(state, lat, lon) for state, lat, lon in schools if lat is not None and lon is not None]
-    counts = Counter(state for state, _, _ in schools)
+
+class DrawnMap(NamedTuple):
+    """The schools, their dots, and the path and sources of the outlines below them."""
+
+    schools: list[MappedSchool]
+    dots: list[MapDot]
+    outline: str
+    sources: set[str]
+
+
+def get_territory(collectivity: Collectivity, day: datetime.date) -> TerritoryMap:
+    """Return the map of the portfolio's schools and of those with licences that are not over on `day`. Two queries."""
+    drawn = draw_map(collectivity, day)
+    counts = Counter(school.state for school in drawn.schools)
     return TerritoryMap(
-        dots=_build_dots(placed),
-        lines=[LegendRow(state, label, counts[state]) for state, label in STATES.items()],
-        total=len(schools),
-        unplaced=len(schools) - len(placed),
+        dots=[_link(dot) for dot in drawn.dots],
+        outline=drawn.outline,
+        source=formatting.join_words(sorted(drawn.sources)),
+        lines=[
+            LegendRow(state, label, counts[state], reverse("map_state", args=[state]))
+            for state, label in STATES.items()
+        ],
+        total=len(drawn.schools),
+        unplaced=len(drawn.schools) - sum(len(dot.schools) for dot in drawn.dots),
     )
 
 
-def _build_dots(placed: list[tuple[str, float, float]]) -> list[MapDot]:
-    if not placed:
-        return []
-    latitudes, longitudes = [lat for _, lat, _ in placed], [lon for _, _, lon in placed]
-    # Equirectangular projection: a degree of longitude is shorter by the cosine of the latitude.
-    longitude_factor = math.cos(math.radians((min(latitudes) + max(latitudes)) / 2))
-    west, north = min(longitudes), max(latitudes)
-    span_x, span_y = (max(longitudes) - west) * longitude_factor, north - min(latitudes)
-    scale = min(
-        (WIDTH - 2 * MARGIN) / span_x if span_x else math.inf, (HEIGHT - 2 * MARGIN) / span_y if span_y else math.inf
+def draw_map(collectivity: Collectivity, day: datetime.date) -> DrawnMap:
+    """Return the map of the collectivity's schools; without a dot where no school's place is known. Two queries."""
+    schools = list_mapped_schools(day)
+    positions = list_positions(schools)
+    if not positions:
+        return DrawnMap(schools, [], "", set())
+    outlines = find_outlines(collectivity, schools)
+    rings = [ring for outline in outlines for ring in outline.rings]
+    projection = fit(chain(positions, chain.from_iterable(rings)))
+    return DrawnMap(
+        schools,
+        draw_dots(schools, projection),
+        draw_outline(rings, projection),
+        {outline.source for outline in outlines},
     )
-    if math.isinf(scale):
-        scale = 0.0
-    left, top = (WIDTH - span_x * scale) / 2, (HEIGHT - span_y * scale) / 2
 
-    def snap_to_grid(value: float) -> int:
-        return round(value / GRID_SIZE) * GRID_SIZE
 
-    dots = {
-        MapDot(
-            state,
-            snap_to_grid(left + (lon - west) * longitude_factor * scale),
-            snap_to_grid(top + (north - lat) * scale),
-        )
-        for state, lat, lon in placed
-    }
-    return sorted(dots, key=lambda dot: (DRAWING_ORDER.index(dot.state), dot.x, dot.y))
+def list_mapped_schools(day: datetime.date) -> list[MappedSchool]:
+    """Return the portfolio's schools and those with licences that are not over on `day`, by UAI. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SCHOOLS_SQL, {"day": day, "states": list(DRAWING_ORDER)})
+        # Sorted here: PostgreSQL compares texts by the rules of a language.
+        return sorted(map(MappedSchool._make, cursor.fetchall()))
+
+
+def find_outlines(collectivity: Collectivity, schools: Sequence[MappedSchool]) -> list[TerritoryOutline]:
+    """Return the outline of the collectivity, or of the territories where its schools are. One query.
+
+    Its own is known by its SIREN. Of a commune or a département without one, that of most of its schools is taken; of
+    others, the communes or départements of all its schools.
+    """
+    if collectivity.kind in (CollectivityKind.COMMUNE, CollectivityKind.EPCI):
+        level, counted = TerritoryLevel.COMMUNE, _count_codes((one.commune_code for one in schools), _get_commune)
+    else:
+        level = TerritoryLevel.DEPARTEMENT
+        counted = _count_codes((one.departement_code for one in schools), _get_departement)
+    single = collectivity.kind in (CollectivityKind.COMMUNE, CollectivityKind.DEPARTEMENT)
+    codes = [code for code, _ in counted.most_common(1 if single else _MAX_OUTLINES)]
+    found = list(TerritoryOutline.objects.filter(Q(siren=collectivity.siren) | Q(level=level, code__in=codes)))
+    return [outline for outline in found if outline.siren == collectivity.siren] or found
+
+
+def _count_codes(codes: Iterable[str], translate: Callable[[str], str]) -> Counter[str]:
+    """Return how many schools have each of INSEE's codes; those without one are left out."""
+    counted: Counter[str] = Counter()
+    for code, count in Counter(codes).items():
+        if code:
+            counted[translate(code)] += count
+    return counted
+
+
+def _get_commune(code: str) -> str:
+    """Return the code of the commune, of an arrondissement that of Paris, Lyon or Marseille."""
+    return next((commune for start, commune in _ARRONDISSEMENTS.items() if code.startswith(start)), code)
+
+
+def _get_departement(code: str) -> str:
+    """Return INSEE's code of a département: the directory has « 030 » and « 02A » for « 30 » and « 2A »."""
+    return code.removeprefix("0") if len(code) == 3 else code  # noqa: PLR2004
+
+
+def _link(dot: MapDot) -> LinkedDot:
+    first = dot.schools[0]
+    is_merged = len(dot.schools) > 1
+    return LinkedDot(
+        x=f"{dot.x:.1f}",
+        y=f"{dot.y:.1f}",
+        state=dot.state,
+        is_merged=is_merged,
+        url=reverse("map_place" if is_merged else "school", args=[first.uai]),
+        words=describe_dot(dot),
+    )
+
+
+def describe_dot(dot: MapDot) -> str:
+    """Return « École Jean Jaurès (Nîmes) : rien d'attribué », or names and states of several schools."""
+    if len(dot.schools) == 1:
+        [school] = dot.schools
+        place = f" ({school.commune})" if school.commune else ""
+        state = STATES[school.state]
+        words = f"{format_school_name(school.name)}{place} : {state[0].lower()}{state[1:]}"
+        return formatting.add_nonbreaking_spaces(words)
+    names = [format_school_name(school.name) for school in dot.schools[:_NAMED_SCHOOLS]]
+    named = formatting.join_first(names, _NAMED_SCHOOLS, count=len(dot.schools))
+    words = f"{formatting.pluralize(len(dot.schools), 'école')} : {named}"
+    return formatting.add_nonbreaking_spaces(words)
+
+
+@office()
+@require_GET
+def territory_map(request: OfficeHttpRequest) -> HttpResponse:
+    """Show the map; only its card where htmx asks for it, nothing where there is no school."""
+    territory = get_territory(get_current_collectivity(), date_in_paris(timezone.now()))
+    if request.htmx and not territory.total:
+        return HttpResponse()
+    template = "office/_territory.html" if request.htmx else "office/territory.html"
+    return render(request, template, {"territory": territory})
+
+
+@office()
+@require_GET
+def map_place(request: OfficeHttpRequest, uai: str) -> HttpResponse:
+    """List the schools that share a dot of the map with a school."""
+    dots = draw_map(get_current_collectivity(), date_in_paris(timezone.now())).dots
+    dot = next((dot for dot in dots if any(school.uai == uai.upper() for school in dot.schools)), None)
+    if dot is None:
+        raise Http404("No school of the map.")
+    return render(request, "office/map_place.html", {"rows": _list_rows(dot.schools)})
+
+
+@office()
+@require_GET
+def map_state(request: OfficeHttpRequest, state: str) -> HttpResponse:
+    """List the schools of the map in a state, a page at a time: as many as the table beside the map says."""
+    if state not in STATES:
+        raise Http404("No state of the map.")
+    schools = [school for school in list_mapped_schools(date_in_paris(timezone.now())) if school.state == state]
+    found = Paginator(_list_rows(schools), _PAGE_SIZE).get_page(request.GET.get("page"))
+    acts = f"{reverse('portfolio:list')}?licences={_LIST_FILTERS[state]}" if state in _LIST_FILTERS else ""
+    context = {"label": STATES[state], "page_obj": found, "rows": found.object_list, "acts": acts}
+    return render(request, "office/map_state.html", context)
+
+
+def _list_rows(schools: Iterable[MappedSchool]) -> list[tuple[str, str, str, str]]:
+    """Return UAI, name, commune and state in words of the schools, by commune and name."""
+    rows = [(one.uai, format_school_name(one.name), one.commune, STATES[one.state]) for one in schools]
+    return sorted(rows, key=lambda row: (row[2], row[1]))

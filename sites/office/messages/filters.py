@@ -9,10 +9,14 @@ from django import forms
 from django.db.models import Q
 
 from core.search_terms import cut_search
+from imports.models import SpreadsheetImport
+from imports.queries import list_emails
 from mailing.models import Message, MessageState
 from mailing.queries import kinds_in_use
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from django.db.models import QuerySet
 
 
@@ -48,6 +52,22 @@ class MessageFilter(django_filters.FilterSet):
         for word in cut_search(value).split():
             messages = messages.filter(Q(recipient__icontains=word) | Q(about__unaccent__icontains=word))
         return messages
+
+    @classmethod
+    def get_filters(cls) -> dict[str, django_filters.Filter]:
+        """Return the filters, with that of the import: its name cannot be an attribute."""
+        by_import = django_filters.NumberFilter(method="of_import", min_value=1, widget=forms.HiddenInput)
+        return super().get_filters() | {"import": by_import}
+
+    def of_import(self, messages: QuerySet[Message], name: str, value: Decimal) -> QuerySet[Message]:
+        """Keep the e-mails about the allocations of one import; none for an unknown one."""
+        found = SpreadsheetImport.objects.filter(pk=int(value)).first()
+        return messages.filter(pk__in=list_emails(found).values("pk")) if found else messages.none()
+
+    @property
+    def is_of_import(self) -> bool:
+        """Whether only the e-mails of one import are listed."""
+        return self.form.is_valid() and self.form.cleaned_data["import"] is not None
 
     @property
     def narrows(self) -> bool:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import messages as notices
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.csp import CSP
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csp import csp_override
@@ -27,29 +25,15 @@ from mailing.models import Message, MessageState
 from mailing.queries import count_by_state
 from sites.office.messages.filters import MessageFilter
 from sites.office.messages.tables import MessageTable
+from web.email_frame import EMAIL_CSP, FRAMING_CSP
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from django.http import HttpRequest
 
     from collectivities.access import OfficeHttpRequest
 
 
 PER_PAGE = 50
-#: Content security policy of the page with the preview: allows its frame.
-_PREVIEW_PAGE_CSP: dict[str, Any] = {**settings.SECURE_CSP, "frame-src": [CSP.SELF]}
-#: Content security policy of an e-mail's preview: inline styles only, no script, no request, no navigation.
-_EMAIL_CSP: dict[str, Collection[str] | str] = {
-    "default-src": [CSP.NONE],
-    "style-src": [CSP.UNSAFE_INLINE],
-    "img-src": ["data:"],
-    "base-uri": [CSP.NONE],
-    "form-action": [CSP.NONE],
-    "frame-ancestors": [CSP.SELF],
-    # Empty: all sandbox restrictions apply.
-    "sandbox": "",
-}
 
 
 class MessageResendForm(forms.Form):
@@ -87,7 +71,7 @@ _ALWAYS_COUNTED = frozenset({MessageState.SENT, MessageState.FAILED})
 
 @office()
 @require_GET
-@csp_override(_PREVIEW_PAGE_CSP)
+@csp_override(FRAMING_CSP)
 def message_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show a message's status and its content with the key masked; for htmx, the status only."""
     message = get_object_or_404(Message, pk=pk)
@@ -98,7 +82,7 @@ def message_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 @office()
 @require_GET
 @xframe_options_sameorigin
-@csp_override(_EMAIL_CSP)
+@csp_override(EMAIL_CSP)
 def message_preview(request: OfficeHttpRequest, pk: int) -> HttpResponse:  # noqa: ARG001 - every view's signature
     """Return the message's HTML with its key masked, for the preview frame."""
     rendered = _render_preview(get_object_or_404(Message, pk=pk))
@@ -111,7 +95,7 @@ def message_preview(request: OfficeHttpRequest, pk: int) -> HttpResponse:  # noq
 @office(Role.MANAGER)
 @require_POST
 @never_cache
-@csp_override(_PREVIEW_PAGE_CSP)
+@csp_override(FRAMING_CSP)
 def message_reveal(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show the message with its key. The audit log records who did."""
     message = get_object_or_404(Message, pk=pk)
@@ -130,7 +114,7 @@ def message_reveal(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 @office(Role.MANAGER)
 @require_POST
-@csp_override(_PREVIEW_PAGE_CSP)
+@csp_override(FRAMING_CSP)
 def message_resend(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Resend the message, to a corrected address."""
     message = get_object_or_404(Message, pk=pk)

@@ -8,6 +8,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from collectivities.models import Role
+from collectivities.queries import list_members
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.billing.models import Invoice, InvoiceKind
@@ -17,7 +19,7 @@ from licensing.entitlements import wording
 from licensing.entitlements.models import Entitlement
 from licensing.orders import preflight, siret_numbers
 from licensing.orders.models import Order, OrderState, ScanState
-from licensing.orders.wording import describe_rights
+from licensing.pools.models import Pool
 from sites.office.purchases import READERS, can_buy, get_purchase
 from sites.office.purchases.forms import OfficeScanForm
 from sites.office.purchases.tables import render_badge
@@ -64,14 +66,21 @@ def render_purchase(
     awaited = order.state in COMPLETABLE
     turned_down = live.get_rejection() if live else None
     overdue = live is not None and order.state == OrderState.CONFIRMED and live.due_on < today
+    free, is_untouched = _count_free(request, entitlement, today)
     context: dict[str, Any] = {
         "order": order,
+        "free": free,
+        # The page's filled button, until something was given.
+        "gives_first": free and is_untouched and not overdue and turned_down is None,
         "badge": render_badge(order, scanned=waiting is not None, turned_down=turned_down is not None),
         "lines": order.lines.select_related("school_year").order_by("pk"),
-        "rights_summary": describe_rights(entitlement, today, checked=waiting is not None) if entitlement else "",
+        "rights_summary": wording.status_text(entitlement, today, under_review=waiting is not None)
+        if entitlement
+        else "",
         "rights_colour": _choose_colour(order, scanned=waiting is not None, overdue=overdue),
         "steps": _build_steps(order, received=waiting is not None, invoice=live, redone=turned_down is not None),
         "buys": can_buy(request),
+        "buyers": [] if can_buy(request) else list_members(Role.BUYER),
         "awaited": awaited,
         "turned_down": turned_down,
         "completable": awaited or turned_down is not None,
@@ -92,6 +101,18 @@ def render_purchase(
         "events": order.events.select_related("by").order_by("-at", "-pk"),
     }
     return render(request, "office/purchases/detail.html", context, status=status)
+
+
+def _count_free(request: OfficeHttpRequest, entitlement: Entitlement | None, today: datetime.date) -> tuple[int, bool]:
+    """Return how many licences of the order the member may give now, and whether none was given yet."""
+    if (
+        entitlement is None
+        or not entitlement.available_on(today)
+        or {Role.DATA_OFFICER, Role.MANAGER}.isdisjoint(request.member.roles)
+    ):
+        return 0, False
+    pool = Pool.objects.filter(entitlement=entitlement).first()
+    return (pool.free, pool.free == pool.capacity) if pool else (0, False)
 
 
 def _choose_colour(order: Order, *, scanned: bool, overdue: bool) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Sum
+from django.contrib import messages
+from django.db.models import Count, Sum
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
@@ -16,6 +17,7 @@ from licensing.catalogue import pricing
 from licensing.exceptions import LicensingError
 from licensing.orders import offers as order_offers
 from licensing.orders import operations
+from licensing.pools.positions import list_pool_positions
 from sites.office.purchases import BUYERS, get_current_collectivity
 from sites.office.purchases.forms import VolumeForm
 from web.access import require_policy
@@ -59,7 +61,9 @@ def new_purchase(request: OfficeHttpRequest) -> HttpResponse:
     elif form.is_bound:
         try:
             if request.method == "POST":
-                return redirect("purchases:detail", pk=_create_draft(request, form, year, now))
+                pk = _create_draft(request, form, year, now)
+                messages.success(request, f"La commande n° {pk} est préparée : rien n'est encore commandé.")
+                return redirect("purchases:detail", pk=pk)
             context = _price_context(form.cleaned_data["licences"], date_in_paris(now), year)
         except LicensingError as refusal:
             form.add_error("licences", str(refusal))
@@ -75,8 +79,19 @@ def new_purchase(request: OfficeHttpRequest) -> HttpResponse:
         template = "office/purchases/_price.html"
     else:
         template = "office/purchases/new.html"
-        context["classes"] = PortfolioSchool.objects.aggregate(all=Sum("classes"))["all"]
+        context |= PortfolioSchool.objects.aggregate(
+            counted_schools=Count("classes"), schools=Count("pk"), classes=Sum("classes")
+        )
+        context["bought"], context["free"] = _count_licences(year) if year else (0, 0)
     return render(request, template, context, status=status)
+
+
+def _count_licences(year: SchoolYear) -> tuple[int, int]:
+    """Return the office's licences that run until the end of the school year, and how many of them are free."""
+    positions = [
+        one for one in list_pool_positions() if one.last_day == year.ends_on and not one.entitlement.cancelled_at
+    ]
+    return sum(one.bought for one in positions), sum(one.free for one in positions)
 
 
 def _create_draft(request: OfficeHttpRequest, form: VolumeForm, year: SchoolYear | None, now: datetime.datetime) -> int:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from core import formatting
-from licensing.entitlements.wording import format_long_date
+from licensing.entitlements.wording import describe_review, format_long_date
 from licensing.orders.models import Order, OrderState
 from web.figure_column import FigureColumn
 
@@ -45,10 +45,9 @@ def render_badge(order: Order, *, scanned: bool, turned_down: bool) -> SafeStrin
     """
     state = OrderState(order.state)
     colour, label = _COLOURS[state], _LABELS[state]
-    if scanned and state == OrderState.PLACED:
-        colour, label = "blue", "Bon de commande reçu, en cours de vérification"
-    elif scanned and state == OrderState.LAPSED:
-        label = "Suspendue, bon de commande en cours de vérification"
+    if scanned and state in (OrderState.PLACED, OrderState.LAPSED):
+        label = describe_review(suspended=state == OrderState.LAPSED)
+        colour = "blue" if state == OrderState.PLACED else colour
     elif turned_down and state == OrderState.CONFIRMED:
         colour, label = "red", "Facture non acceptée, à refaire"
     return format_html('<span class="badge bg-{}-lt">{}</span>', colour, label)

@@ -8,17 +8,19 @@ import pytest
 from django.utils import timezone
 
 from collectivities.models import AuditEntry
+from collectivities.operations.portfolio import set_contact
 from imports.enums import ImportState
 from imports.models import ImportRow, SpreadsheetImport
 from licensing.entitlements.models import Entitlement
-from licensing.entitlements.queries import unseal_key
+from licensing.entitlements.queries import get_school_year, unseal_key
 from licensing.orders import operations as orders
-from licensing.pools.operations import Demand, allocate_many, revoke
+from licensing.pools.operations import Demand, allocate_many, resend_many, revoke
 from mailing.models import Message, MessageState
-from sites.office.territory import GRID_SIZE, HEIGHT, WIDTH, build_map
+from schools.wording import format_school_name
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
+from tests.html import collapse
 from tests.pools.actions import allocate_units, mark_redeemed
 
 NOW = timezone.now()
@@ -37,99 +39,96 @@ def viewer(nimes, office):
     return office("nimes", user)
 
 
+@pytest.fixture
+def officer(nimes, office):
+    return office("nimes", MemberFactory(roles=["data_officer"]).user)
+
+
 def page(client, path="/"):
     answer = client.get(path)
     assert answer.status_code == 200
     return answer.content.decode()
 
 
-def test_an_office_without_a_pool_sees_the_next_steps(nimes, viewer):
-    assert "Aucun lot de licences n’est ouvert" in page(viewer)
-    assert "Un acheteur de votre collectivité peut en commander un" in page(viewer)
+def test_an_office_that_has_given_nothing_sees_its_first_steps_and_no_empty_list(nimes, viewer):
+    shown = page(viewer)
+    assert "Les trois premières étapes" in shown
+    assert "Rien n’attend de vous" not in shown
 
 
-def test_a_buyer_of_an_office_without_a_pool_is_sent_to_the_prices(nimes, office):
-    assert 'href="/achats/nouveau/"' in page(office("nimes", MemberFactory(roles=["buyer"]).user))
-
-
-def test_the_four_counters_add_up_to_the_licences_bought(pool, viewer):
+def test_each_figure_is_a_link_to_its_list(pool, viewer):
     allocate_units(pool, SchoolFactory(), units=3, at=NOW)
     subscription = mark_redeemed(allocate_units(pool, SchoolFactory(), units=4, at=NOW), PrincipalFactory())
     seat = subscription.seats.first()
     seat.holder, seat.held_since, seat.mode = TeacherFactory(last_name="Zzyzx"), NOW, "manual"
     seat.save()
-    shown = page(viewer)
-    assert "20\u00a0licences achetées : 13 libres, 3 envoyées, 3 activées, libres, 1 attribuées" in shown
-    assert "Rien n’attend de vous" in shown
+    shown = collapse(page(viewer))
+    headline = shown[shown.index('class="headline"') : shown.index('id="a-faire"')]
+    assert headline.count("<a ") == 4
+    listed = f"/attributions/?year={get_school_year(pool.entitlement.last_day)}"
+    for url, words in (
+        ("/lots/", "20\u00a0licences"),
+        (listed, "7\u00a0données"),
+        (f"{listed}&amp;situation=redeemed", "4\u00a0activées"),
+        (f"{listed}&amp;situation=redeemed&amp;sort=-held", "1\u00a0utilisée"),
+    ):
+        assert f'<a href="{url}">{words}</a>' in headline
+    assert f'<a href="{listed}&amp;situation=reached">Remises</a>' in shown
+    assert "35\u00a0% des achetées" in shown
     assert "Zzyzx" not in shown
     assert "style=" not in shown
 
 
-def test_pending_work_comes_first(pool, viewer):
+def test_pending_work_comes_first(pool, nimes, office):
+    client = office("nimes", MemberFactory(roles=["manager"]).user)
     allocate_units(pool, SchoolFactory(), units=9, at=NOW)
     long_ago = NOW - datetime.timedelta(days=16)
     Entitlement.objects.update(first_day=long_ago.date())
     Message.objects.update(state=MessageState.SENT, sent_at=long_ago)
     lost = allocate_units(pool, SchoolFactory(), units=10, at=NOW)
     Message.objects.filter(topic_id=lost.pk).update(state=MessageState.FAILED, reason="Boîte inconnue.")
-    shown = page(viewer)
+    shown = page(client)
     assert "1\u00a0clé n’est pas activée 15 jours après son envoi." in shown
     assert "1\u00a0e-mail n’est pas arrivé à son école." in shown
     assert "Le lot «\u00a0Lot A\u00a0» n’a plus que 1\u00a0licence libre." in shown
-    assert shown.index("À faire") < shown.index("position-bar")
+    assert shown.index("À faire") < shown.index("De l’achat à la classe")
 
 
-@pytest.mark.parametrize("count", [1, 25])
-def test_the_home_page_takes_a_constant_number_of_queries(pool, viewer, count, django_assert_num_queries):
-    big = orders.grant(collectivity=pool.entitlement.collectivity, licences=50, reason="Essai", by=None, at=NOW)
-    for _ in range(count):
-        allocate_units(big, SchoolFactory(**SOME), units=1, at=NOW)
-        PortfolioSchoolFactory(school=SchoolFactory(**SOME))
-    page(viewer)
-    with django_assert_num_queries(15):
-        page(viewer)
-
-
-def test_the_map_and_its_table_agree(pool, viewer):
-    allocate_units(pool, SchoolFactory(latitude=43.8, longitude=4.3), units=1, at=NOW)
-    mark_redeemed(
-        allocate_units(pool, SchoolFactory(latitude=44.1, longitude=4.0), units=1, at=NOW), PrincipalFactory()
+def test_the_latest_events_show_no_contact_s_address_or_telephone(pool, viewer):
+    school = PortfolioSchoolFactory().school
+    allocated = allocate_units(pool, school, units=3, at=NOW)
+    set_contact(
+        uai=school.pk,
+        contact_name="Léa Martin",
+        contact_email="lea@ecole.example",
+        contact_phone="04 66 00 00 00",
+        classes=3,
+        by=None,
+        at=NOW,
     )
-    PortfolioSchoolFactory(school=SchoolFactory(latitude=43.6, longitude=4.1))
-    allocate_units(pool, SchoolFactory(), units=1, at=NOW)
+    Message.objects.update(state=MessageState.SENT, sent_at=NOW)
+    resend_many(allocation_ids=[allocated.pk], by=None, at=NOW)
     shown = page(viewer)
-    map_ = shown[shown.index('class="map"') : shown.index("Écoles par état")]
-    assert [map_.count(f"dot-{state}") for state in ("none", "issued", "redeemed", "held")] == [1, 1, 1, 0]
-    assert "1 école sans coordonnées" in shown
+    events = shown[shown.index('id="derniers"') : shown.index("Tout le journal")]
+    assert events.count(format_school_name(school.name)) >= 3
+    for private in ("@", "04 66", "04\u00a066", "Martin"):
+        assert private not in events
 
 
-def test_dots_stay_inside_the_map_and_near_ones_are_merged():
-    drawn = build_map([("none", 43.0 + n / 5000, 4.0 + n / 5000) for n in range(5000)] + [("held", None, None)])
-    assert len(drawn.dots) < (WIDTH // GRID_SIZE) * 3
-    assert all(0 <= dot.x <= WIDTH and 0 <= dot.y <= HEIGHT for dot in drawn.dots)
-    assert (drawn.total, drawn.unplaced) == (5001, 1)
-
-
-def test_a_single_school_is_drawn_in_the_middle():
-    (dot,) = build_map([("held", 48.8, 2.3)]).dots
-    assert abs(dot.x - WIDTH / 2) < GRID_SIZE
-    assert abs(dot.y - HEIGHT / 2) < GRID_SIZE
-
-
-def test_an_import_to_check_is_listed(pool, viewer):
+def test_an_import_to_check_is_listed(pool, officer):
     SpreadsheetImport.objects.create(
         pool=pool, filename="ecoles.xlsx", size=1, sha256="0" * 64, state=ImportState.CHECKED, created_at=NOW
     )
-    assert "1\u00a0tableau attend votre vérification" in page(viewer)
+    assert "1\u00a0tableau attend votre vérification" in page(officer)
 
 
-def test_schools_new_in_the_directory_are_listed(pool, viewer):
+def test_schools_new_in_the_directory_are_listed(pool, officer):
     table = SpreadsheetImport.objects.create(
         pool=pool, filename="a.csv", size=1, state=ImportState.APPLIED, created_at=NOW, applied_at=NOW
     )
     school = SchoolFactory()
     ImportRow.objects.create(import_id=table.pk, number=2, uai=school.uai, verdict="error", awaited=True)
-    shown = page(viewer)
+    shown = page(officer)
     assert "1\u00a0école attendue est maintenant dans" in shown
     assert "Reprendre pour vérification" in shown
 
@@ -147,7 +146,8 @@ def test_the_timeline_of_a_school_is_in_order(pool, viewer, django_assert_num_qu
     assert story.index("1\u00a0licence attribuée") < story.index("reprises") < story.index("3\u00a0licences attribuées")
     assert unseal_key(allocation.key) not in shown
     assert AuditEntry.objects.filter(school_id=school.uai).count() == 3
-    with django_assert_num_queries(12):
+    # One of them names who may send the key to the new contact.
+    with django_assert_num_queries(13):
         page(viewer, f"/ecoles/{school.uai}/")
 
 

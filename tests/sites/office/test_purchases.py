@@ -16,7 +16,7 @@ from licensing.orders.models import Order, OrderState, PublicBody, ScanState
 from licensing.pools.models import Pool
 from tests.conftest import TERM
 from tests.factories.billing_details import PAYER_SIRET
-from tests.factories.collectivities import MemberFactory
+from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.orders import PurchaseFactory
 from tests.factories.shop import get_seller, put_on_sale
 from tests.orders import actions
@@ -75,6 +75,15 @@ def test_a_volume_shows_its_price_with_and_without_scripts(buyer, htmx):
     for figure in ("20,00 €", "40 000,00 €", "8 000,00 €", "48 000,00 €", "31 août 2027"):
         assert figure in page
     assert not Order.objects.exists()
+
+
+def test_the_page_says_which_licences_the_office_has_already(buyer):
+    put_on_sale()
+    get_seller()
+    assert "Vous avez déjà" not in page_text(buyer.get(purchase_url("new")))
+    PurchaseFactory(placed=True)
+    page = page_text(buyer.get(purchase_url("new")))
+    assert "Vous avez déjà 2 000 licences pour cette année, dont 2 000 libres." in page
 
 
 @pytest.mark.parametrize(
@@ -231,6 +240,19 @@ def test_a_refused_scan_says_why_and_an_invoiced_order_what_to_pay_and_how(buyer
     assert buyer.get(purchase_url("invoice_pdf", order.pk, "P2026-999999")).status_code == 404
 
 
+def test_a_payment_that_was_reversed_says_why_in_its_line(buyer):
+    order = PurchaseFactory(confirmed=True)
+    actions.reverse(order, payment=actions.pay(order, amount=120), reason="mistake")
+    actions.reverse(order, payment=actions.pay(order, amount=100), reason="other", text="Pour nos livres")
+    page = " ".join(page_text(buyer.get(purchase_url("detail", order.pk))).split())
+    paid = page[page.index("<h3>Règlements</h3>") :].partition("</ul>")[0].replace("\N{MINUS SIGN}", "-")
+    came, went, _, went_too = (line.partition("</li>")[0].strip() for line in paid.split("<li>")[1:])
+    assert came.endswith(" 120,00 €, virement ou mandat administratif (VIR 1)")
+    assert went.endswith(" -120,00 €, virement ou mandat administratif (VIR 1) – annulé : erreur de saisie")
+    # The words of the operator are for the books.
+    assert went_too.endswith(" -100,00 €, virement ou mandat administratif (VIR 1) – annulé")
+
+
 def test_a_draft_is_given_up_once_and_leaves_the_list(buyer):
     order = PurchaseFactory(quoted=True)
 
@@ -336,3 +358,15 @@ def test_an_address_that_changes_vat_is_answered_by_the_new_total(buyer):
     assert buyer.post(purchase_url("order", order.pk), again).status_code == 302
     order.refresh_from_db()
     assert (order.state, order.total_ttc) == (OrderState.PLACED, Decimal("43400.00"))
+
+
+def test_the_classes_are_those_of_the_schools_that_say_them(buyer):
+    put_on_sale()
+    get_seller()
+    PortfolioSchoolFactory(classes=4)
+    PortfolioSchoolFactory(classes=6)
+    address = purchase_url("new")
+    assert "votre périmètre compte 10 classes." in " ".join(page_text(buyer.get(address)).split())
+    PortfolioSchoolFactory.create_batch(3, classes=None)
+    page = " ".join(page_text(buyer.get(address)).split())
+    assert "D’après votre liste d’écoles, 2 écoles sur 5 comptent 10 classes." in page

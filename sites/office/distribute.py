@@ -1,0 +1,99 @@
+"""« Distribuer »: the list that waits for its licences, the two ways to give, and what each lot has left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from collectivities.access import office
+from collectivities.models import Role
+from collectivities.queries import list_members
+from core.calendar import date_in_paris
+from imports.enums import ImportState
+from imports.models import SpreadsheetImport
+from imports.operations import (
+    PoolChoice,
+    describe_request_changes,
+    describe_wait,
+    find_list_to_give,
+    list_managers_to_ask,
+)
+from licensing.pools.positions import list_pool_positions
+from licensing.pools.school_holdings import list_schools_without_licences
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpResponse
+
+    from collectivities.access import OfficeHttpRequest
+    from licensing.pools.positions import PoolPosition
+
+#: From so many schools without a licence on, a workbook is the shorter way.
+MANY_SCHOOLS = 5
+#: Imports to apply that are named.
+MAX_REQUESTS = 5
+_IMPORTERS = frozenset({Role.DATA_OFFICER, Role.MANAGER})
+
+
+@office()
+@require_GET
+def distribute(request: OfficeHttpRequest) -> HttpResponse:
+    """Show the ways, the likely one as the page's filled button, and the lots with what is free.
+
+    The likeliest is an applied list of schools that asks for licences which its schools do not hold yet.
+    """
+    roles = set(request.member.roles)
+    today = date_in_paris(timezone.now())
+    lots = [position for position in list_pool_positions() if position.entitlement.available_on(today)]
+    free = sum(position.free for position in lots)
+    waiting = list_schools_without_licences(today).count()
+    requested = list(_select_requested()) if roles & _IMPORTERS else []
+    changes = describe_request_changes(requested) if requested else {}
+    asked = list_managers_to_ask(by=request.member.user) if requested and Role.MANAGER not in roles else []
+    may_import, may_allocate, buys = bool(roles & _IMPORTERS), Role.MANAGER in roles, Role.BUYER in roles
+    waiting_list = find_list_to_give(today) if free and may_import else None
+    if not free:
+        likely = "purchase" if buys else ""
+    elif waiting_list is not None:
+        likely = "list"
+    elif may_import and (waiting >= MANY_SCHOOLS or not may_allocate):
+        likely = "import"
+    else:
+        likely = "allocate" if may_allocate else ""
+    context = {
+        "lots": lots,
+        "requested": [(one, describe_wait(one, asked, changes[one.pk])) for one in requested],
+        "free": free,
+        "waiting_list": waiting_list,
+        "open_pools": _list_choices(lots),
+        "waiting": waiting,
+        "may_import": may_import,
+        "may_allocate": may_allocate and free,
+        "buys": buys,
+        "likely": likely,
+        "managers": [] if may_allocate else list_members(Role.MANAGER),
+        "buyers": [] if free or buys else list_members(Role.BUYER),
+    }
+    return render(request, "office/distribute.html", context)
+
+
+def _select_requested() -> QuerySet[SpreadsheetImport]:
+    """Select the first imports that managers are asked to apply."""
+    waiting = SpreadsheetImport.objects.filter(state=ImportState.CHECKED, requested_at__isnull=False)
+    return waiting.order_by("requested_at", "pk")[:MAX_REQUESTS]
+
+
+def _list_choices(lots: list[PoolPosition]) -> list[PoolChoice]:
+    """Return the lots with a free licence, the first to end first."""
+    open_lots = sorted((lot for lot in lots if lot.free), key=lambda lot: (lot.last_day, lot.pool_id))
+    return [PoolChoice(lot.pool_id, lot.name, lot.free) for lot in open_lots]
+
+
+@office()
+@require_GET
+def follow_up(request: OfficeHttpRequest) -> HttpResponse:  # noqa: ARG001 - every view's signature
+    """Lead to the first page of « Suivi »."""
+    return redirect("messages:list")

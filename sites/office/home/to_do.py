@@ -1,0 +1,231 @@
+"""« À faire »: what a member can do, by their roles; each line leads to the very place where it is done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from collectivities import token_list
+from collectivities.models import Role
+from collectivities.office_contact import describe_missing_reply_to
+from core import formatting
+from core.calendar import date_in_paris
+from imports.enums import REQUESTED, ImportState
+from imports.operations import describe_request_changes, describe_requests, describe_wait
+from licensing.entitlements.wording import countdown
+from licensing.orders.models import OrderState
+from licensing.pools.filters import DORMANT, DORMANT_DAYS, HELD, LOST
+from licensing.pools.wording import describe_held_keys
+from sites.office.home.figures import count_available
+from sites.office.home.waiting import PREPARER_ROLES, PRICE_ROLES, UnpaidOrder
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterator, Sequence
+
+    from accounts.models import User
+    from collectivities.models import Member
+    from licensing.entitlements.models import Entitlement
+    from licensing.pools.positions import PoolPosition
+    from licensing.pools.progress import PoolProgress, StuckKeys
+    from sites.office.home.waiting import WaitingThings
+
+#: A pool whose free share is lower is reported as nearly exhausted.
+LOW_FREE_SHARE = 0.1
+#: Imports to apply that are named one by one.
+MAX_REQUESTS = 5
+
+
+class TodoItem(NamedTuple):
+    """An item of the to-do list, with a link to the page where it is done."""
+
+    words: str
+    url: str
+    action: str
+
+
+def list_to_do(
+    member: Member,
+    running: Sequence[PoolProgress],
+    stuck: StuckKeys,
+    waiting: WaitingThings,
+    at: datetime.datetime,
+    *,
+    managers: Sequence[User] = (),
+) -> list[TodoItem]:
+    """Return what a member can do; `running`: the pools that are not over. One query at most.
+
+    `managers`: whom members of other roles ask to apply imports.
+    """
+    roles = {Role(role) for role in member.roles}
+    today = date_in_paris(at)
+    positions = [pool.position for pool in running]
+    items: list[TodoItem] = []
+    if not PRICE_ROLES.isdisjoint(roles):
+        items += _list_orders(positions, waiting, today, buys=Role.BUYER in roles)
+        items += _list_held_keys(running, today)
+    if Role.MANAGER in roles:
+        items += _list_stuck_keys(stuck)
+        items += _list_requests(waiting)
+    else:
+        items += _list_own_requests(waiting, member, managers)
+    items += _list_imports(waiting, applies=Role.MANAGER in roles)
+    if not PRICE_ROLES.isdisjoint(roles) and not waiting.all_served:
+        # Once each school has its licences, a lot that they used up is as it should be.
+        items += _list_nearly_exhausted(positions, today, buys=Role.BUYER in roles)
+    if running and waiting.lacks_reply_to:
+        words = formatting.add_nonbreaking_spaces(describe_missing_reply_to(waiting.contact.email))
+        items.append(TodoItem(words, f"{reverse('office_settings')}#id_reply_to", "Indiquer l'adresse de réponse"))
+    items += _list_tokens(waiting, at)
+    if not PREPARER_ROLES.isdisjoint(roles) and (free := count_available(running, today)):
+        words = formatting.pluralize(free, "licence reste à donner", "licences restent à donner")
+        if Role.MANAGER in roles:
+            items.append(TodoItem(f"{words}.", reverse("distribute"), "Distribuer"))
+        else:
+            items.append(TodoItem(f"{words}.", reverse("imports:upload"), "Préparer un tableau"))
+    return items
+
+
+def _list_orders(
+    positions: Sequence[PoolPosition], waiting: WaitingThings, today: datetime.date, *, buys: bool
+) -> Iterator[TodoItem]:
+    """Yield an item for each unpaid order and each suspended pool."""
+    for position in sorted(positions, key=lambda one: one.entitlement.temporary_until or one.last_day):
+        order, entitlement = waiting.orders.get(position.order_number), position.entitlement
+        # Nothing to do for the office while the operator checks the document.
+        if position.under_review or not (order or entitlement.suspended_on(today)):
+            continue
+        situation = _describe_unpaid(order, entitlement, today)
+        words = formatting.add_nonbreaking_spaces(f"Lot « {position.name} » : {situation}.")
+        if order is None or not position.is_purchase:
+            yield TodoItem(words, f"{reverse('pools:pools')}#lot-{position.pool_id}", "Voir le lot")
+        elif order.turned_down and buys:
+            url = reverse("purchases:complete", args=[position.order_number])
+            yield TodoItem(words, url, "Corriger les références")
+        else:
+            signs = buys and order.state in (OrderState.PLACED, OrderState.LAPSED)
+            url = f"{reverse('purchases:detail', args=[position.order_number])}#suite"
+            yield TodoItem(words, url, "Déposer le bon de commande" if signs else "Voir la commande")
+
+
+def _describe_unpaid(order: UnpaidOrder | None, entitlement: Entitlement, today: datetime.date) -> str:
+    """Return what an unpaid or suspended order waits for."""
+    if entitlement.suspended_on(today):
+        return "suspendu, rien ne peut en être attribué tant que sa commande n'est pas régularisée"
+    if order is not None and order.turned_down:
+        # Do not ask for payment of an invoice that will be replaced.
+        return "facture non acceptée, ses références sont à corriger"
+    if entitlement.provisional_until is not None:
+        return f"bon de commande signé à nous adresser ({countdown(entitlement.provisional_until, today)})"
+    left = countdown(entitlement.temporary_until, today) if entitlement.temporary_until else ""
+    return f"commande à régler ({left or 'échéance dépassée'})"
+
+
+def _list_held_keys(running: Sequence[PoolProgress], today: datetime.date) -> Iterator[TodoItem]:
+    for position, _, keys in running:
+        if keys and position.entitlement.suspended_on(today):
+            words = describe_held_keys(keys, position.name, position.entitlement, today)
+            yield TodoItem(words, _get_allocations_url(pool=position.pool_id, state=HELD), "Voir ces clés")
+
+
+def _list_stuck_keys(stuck: StuckKeys) -> Iterator[TodoItem]:
+    if stuck.lost:
+        words = formatting.pluralize(stuck.lost, "e-mail n'est pas arrivé", "e-mails ne sont pas arrivés")
+        words += " à son école." if stuck.lost == 1 else " à leur école."
+        url = _get_allocations_url(state=LOST)
+        if stuck.lost == 1:
+            number = stuck.first[0].allocation_id
+            url = f"{reverse('pools:allocation', args=[number])}#recipient-{number}"
+        yield TodoItem(words, url, "Corriger l'adresse et renvoyer")
+    if stuck.dormant:
+        words = formatting.pluralize(stuck.dormant, "clé n'est pas activée", "clés ne sont pas activées")
+        words += f" {DORMANT_DAYS} jours après {'son' if stuck.dormant == 1 else 'leur'} envoi."
+        yield TodoItem(words, _get_allocations_url(state=DORMANT), "Relancer")
+
+
+def _list_requests(waiting: WaitingThings) -> list[TodoItem]:
+    """Return an item for each of the first imports that a manager is asked to apply, and one for the others."""
+    requests = [one for one, _ in waiting.imports if one.requested_at]
+    asked = requests[:MAX_REQUESTS]
+    people = {one.pk: person for one, person in waiting.imports}
+    figures = describe_requests(asked) if asked else {}
+    items = [
+        TodoItem(
+            formatting.add_nonbreaking_spaces(
+                f"{people[one.pk] or 'Un ancien membre'} demande d'appliquer « {one.filename} » : {figures[one.pk]}."
+            ),
+            reverse("imports:detail", args=[one.pk]),
+            "Vérifier et appliquer",
+        )
+        for one in asked
+    ]
+    if others := len(requests) - len(asked):
+        words = formatting.pluralize(others, "autre tableau est à appliquer", "autres tableaux sont à appliquer")
+        url = f"{reverse('imports:list')}?{urlencode({'state': REQUESTED})}"
+        items.append(TodoItem(f"{words}.", url, "Voir ces demandes"))
+    return items
+
+
+def _list_own_requests(waiting: WaitingThings, member: Member, managers: Sequence[User]) -> Iterator[TodoItem]:
+    """Yield an item for each of the first imports that the member asked to be applied: it waits for the managers."""
+    own = [one for one, _ in waiting.imports if one.requested_at and one.requested_by_id == member.user_id]
+    changes = describe_request_changes(own[:MAX_REQUESTS]) if own else {}
+    for one in own[:MAX_REQUESTS]:
+        wait = describe_wait(one, managers, changes[one.pk])
+        words = formatting.add_nonbreaking_spaces(f"« {one.filename} » : {wait}.")
+        action = "Redemander ou retirer la demande" if changes[one.pk] else "Voir la demande"
+        yield TodoItem(words, reverse("imports:detail", args=[one.pk]), action)
+
+
+def _list_imports(waiting: WaitingThings, *, applies: bool) -> list[TodoItem]:
+    """Return an item for the imports to verify, and one for the schools that have arrived."""
+    items = []
+    unasked = [one for one, _ in waiting.imports if not one.requested_at]
+    if unasked:
+        words = formatting.pluralize(len(unasked), "tableau attend", "tableaux attendent")
+        url = f"{reverse('imports:list')}?{urlencode({'state': ImportState.CHECKED.value})}"
+        if len(unasked) == 1:
+            url = reverse("imports:detail", args=[unasked[0].pk])
+        action = "Vérifier et appliquer" if applies else "Vérifier"
+        items.append(TodoItem(f"{words} votre vérification.", url, action))
+    if waiting.arrived_schools:
+        words = formatting.pluralize(waiting.arrived_schools, "école attendue est", "écoles attendues sont")
+        url = reverse("imports:list")
+        items.append(TodoItem(f"{words} maintenant dans l'annuaire.", url, "Reprendre pour vérification"))
+    return items
+
+
+def _list_nearly_exhausted(
+    positions: Sequence[PoolPosition], today: datetime.date, *, buys: bool
+) -> Iterator[TodoItem]:
+    """Yield an item for each pool with few free licences; for one with none only where no other has any."""
+    available = [one for one in positions if one.entitlement.available_on(today)]
+    any_free = any(one.free for one in available)
+    for position in available:
+        if position.free >= position.bought * LOW_FREE_SHARE or (any_free and not position.free):
+            continue
+        left = (
+            f"n'a plus que {formatting.pluralize(position.free, 'licence libre', 'licences libres')}"
+            if position.free
+            else "est épuisé"
+        )
+        words = formatting.add_nonbreaking_spaces(f"Le lot « {position.name} » {left}.")
+        if buys:
+            yield TodoItem(words, reverse("purchases:new"), "Acheter des licences")
+        else:
+            yield TodoItem(words, f"{reverse('pools:pools')}#lot-{position.pool_id}", "Voir le lot")
+
+
+def _list_tokens(waiting: WaitingThings, at: datetime.datetime) -> Iterator[TodoItem]:
+    for token in waiting.tokens:
+        words = formatting.add_nonbreaking_spaces(
+            f"Jeton « {token.name} » de l'API : il expire le {formatting.long_date(token_list.get_last_day(token))}"
+            f" ({token_list.format_time_left(token, at)}), et le programme qui s'en sert s'arrêtera."
+        )
+        yield TodoItem(words, reverse("tokens:list"), "Le remplacer")
+
+
+def _get_allocations_url(**filters: object) -> str:
+    return f"{reverse('pools:allocations')}?{urlencode(filters)}"

@@ -1,0 +1,150 @@
+"""What waits for a member besides the licences themselves: orders, imports, settings, API tokens. One query."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Exists, OuterRef, Subquery, Value
+from django.db.models.functions import JSONObject
+
+from accounts.models import User
+from api.models import Token
+from collectivities import token_list
+from collectivities.models import Member, OfficeSettings, PortfolioSchool, Role
+from collectivities.office_contact import OfficeContact, complete_contact
+from core.calendar import date_in_paris
+from imports.enums import ImportState
+from imports.models import SpreadsheetImport
+from imports.operations import count_arrived
+from licensing.billing.queries import has_rejected_invoice
+from licensing.orders.models import Order
+from licensing.pools.school_holdings import list_schools_without_licences
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from django.db.models import QuerySet
+
+#: Roles that see prices, and open the pages of orders.
+PRICE_ROLES = frozenset({Role.BUYER, Role.MANAGER})
+#: Roles that prepare imports.
+PREPARER_ROLES = frozenset({Role.DATA_OFFICER, Role.MANAGER})
+_NOBODY = OfficeContact("", "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class UnpaidOrder:
+    """The state of an order that is not paid; `turned_down`: its invoice is to be replaced."""
+
+    state: str
+    turned_down: bool
+
+
+@dataclass
+class WaitingThings:
+    """What waits, as far as the member's roles let them act on it."""
+
+    orders: dict[int, UnpaidOrder] = field(default_factory=dict)
+    #: To verify and apply, the first uploaded first, with who asked for it; None where nobody did.
+    imports: list[tuple[SpreadsheetImport, User | None]] = field(default_factory=list)
+    #: Schools that imports wait for, and that are now in the directory.
+    arrived_schools: int = 0
+    #: API tokens that expire soon, the next first.
+    tokens: list[Token] = field(default_factory=list)
+    #: Whom to ask about the office's licences.
+    contact: OfficeContact = _NOBODY
+    #: Whether there is no address for replies: the contact's is then the first manager's.
+    lacks_reply_to: bool = False
+    #: Whether every school of the portfolio has licences; False for an empty portfolio.
+    all_served: bool = False
+
+
+def find_waiting(roles: Collection[Role], orders: Collection[int], at: datetime.datetime) -> WaitingThings:
+    """Return what waits for a member with these roles; `orders`: the numbers of those not paid. One query."""
+    sources: list[QuerySet[Any, Any]] = [_select_settings(), _select_first_manager()]
+    if orders and not PRICE_ROLES.isdisjoint(roles):
+        sources.append(_select_orders(orders))
+    if not PRICE_ROLES.isdisjoint(roles):
+        sources.append(_select_all_served(date_in_paris(at)))
+    if not PREPARER_ROLES.isdisjoint(roles):
+        sources += [_select_imports(), _select_arrivals()]
+    if Role.MANAGER in roles:
+        sources.append(_select_tokens(at))
+    found = _build(list(sources[0].union(*sources[1:], all=True)), at)
+    found.lacks_reply_to = found.lacks_reply_to and Role.MANAGER in roles
+    return found
+
+
+def _build(rows: list[tuple[str, dict[str, Any]]], at: datetime.datetime) -> WaitingThings:
+    found = WaitingThings()
+    settings, manager = OfficeSettings(), None
+    for kind, details in rows:
+        match kind:
+            case "order":
+                found.orders[details["pk"]] = UnpaidOrder(details["state"], details["turned_down"])
+            case "import":
+                person, requested_at = details.pop("person"), details.pop("requested_at")
+                details["requested_at"] = requested_at and datetime.datetime.fromisoformat(requested_at)
+                found.imports.append((SpreadsheetImport(**details), User(**person) if person else None))
+            case "arrival":
+                found.arrived_schools += details["schools"]
+            case "token":
+                expires_at = datetime.datetime.fromisoformat(details["expires_at"])
+                found.tokens.append(Token(name=details["name"], expires_at=expires_at))
+            case "settings":
+                settings = OfficeSettings(**details)
+            case "manager":
+                manager = User(**details)
+            case "served":
+                found.all_served = True
+    found.contact, found.lacks_reply_to = complete_contact(settings, manager), not settings.reply_to
+    found.imports.sort(key=lambda pair: (pair[0].requested_at is None, pair[0].requested_at or at, pair[0].pk))
+    found.tokens.sort(key=lambda token: token.expires_at)
+    return found
+
+
+def _select_orders(numbers: Collection[int]) -> QuerySet[Any, Any]:
+    orders = Order.objects.filter(pk__in=numbers).order_by()
+    return orders.values_list(Value("order"), JSONObject(pk="pk", state="state", turned_down=has_rejected_invoice()))
+
+
+def _select_imports() -> QuerySet[Any, Any]:
+    person = JSONObject(first_name="first_name", last_name="last_name", username="username", erased_at="erased_at")
+    people = User.objects.filter(pk=OuterRef("requested_by_id")).values(person=person)
+    names = (
+        "pk", "purpose", "state", "filename", "requested_at", "requested_by_id", "requested_schools", "requested_units",
+        "requested_digest",
+    )  # fmt: skip
+    checked = SpreadsheetImport.objects.filter(state=ImportState.CHECKED).order_by()
+    return checked.values_list(Value("import"), JSONObject(**{name: name for name in names}, person=Subquery(people)))
+
+
+def _select_arrivals() -> QuerySet[Any, Any]:
+    return count_arrived().values_list(Value("arrival"), JSONObject(pk="import_id", schools="n"))
+
+
+def _select_tokens(at: datetime.datetime) -> QuerySet[Any, Any]:
+    tokens = token_list.filter_expiring_tokens(at).order_by()
+    return tokens.values_list(Value("token"), JSONObject(name="name", expires_at="expires_at"))
+
+
+def _select_settings() -> QuerySet[Any, Any]:
+    names = ("contact_name", "contact_phone", "reply_to")
+    contact = JSONObject(**{name: name for name in names})
+    return OfficeSettings.objects.order_by().values_list(Value("settings"), contact)
+
+
+def _select_first_manager() -> QuerySet[Any, Any]:
+    managers = Member.objects.active().filter(roles__contains=[Role.MANAGER])
+    first = managers.order_by("joined_at", "pk").values("pk")[:1]
+    names = ("first_name", "last_name", "username", "erased_at", "phone", "email")
+    person = JSONObject(**{name: f"user__{name}" for name in names})
+    return Member.objects.filter(pk__in=first).order_by().values_list(Value("manager"), person)
+
+
+def _select_all_served(day: datetime.date) -> QuerySet[Any, Any]:
+    """Select one row if each school of the portfolio, which has some, has licences of a lot that is not over."""
+    first = PortfolioSchool.objects.filter(~Exists(list_schools_without_licences(day))).order_by("pk").values("pk")[:1]
+    return PortfolioSchool.objects.filter(pk__in=first).order_by().values_list(Value("served"), JSONObject(pk="pk"))

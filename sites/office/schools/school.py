@@ -1,0 +1,233 @@
+"""An office's page of one school: what it holds, contact, directory data and timeline."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.contrib import messages
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from collectivities.access import office
+from collectivities.exceptions import CollectivityError
+from collectivities.forms import SchoolContactForm
+from collectivities.models import PortfolioSchool, Role
+from collectivities.operations import portfolio
+from collectivities.queries import list_members, list_school_entries
+from collectivities.views.portfolio import EDITORS
+from core import formatting
+from core.calendar import date_in_paris
+from core.french import school_forms
+from imports.school_grants import list_grants
+from licensing.pools.models import ALLOCATION_TOPIC, RESTORABLE_FOR
+from licensing.pools.queries import AllocationState, list_allocations
+from licensing.pools.situation_badges import render_situation_badge
+from licensing.pools.situations import Situation
+from licensing.pools.views.one_allocation import can_change_units
+from licensing.pools.views.results import build_list_url
+from mailing import kinds
+from mailing.models import Message, MessageState
+from schools.models import School
+from schools.wording import format_school_name, format_school_type
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+    from django.http import HttpResponse
+    from django.utils.safestring import SafeString
+
+    from collectivities.access import OfficeHttpRequest
+    from licensing.pools.queries import AnnotatedAllocation
+
+#: Parameter of the page's address: the query of the list from which it was opened.
+LIST_PARAMETER = "liste"
+#: Maximum number of events of a timeline.
+MAX_EVENTS = 200
+
+
+class TimelineEvent(NamedTuple):
+    """A past or scheduled event of a timeline."""
+
+    at: datetime.datetime
+    kind: str
+    who: str
+    words: str
+
+
+class HeldAllocation(NamedTuple):
+    """An allocation of the school, and what may be done with it."""
+
+    allocation: AnnotatedAllocation
+    #: Its last e-mail that was not cancelled, None where it has none.
+    last: Message | None
+    #: The address of the school's contact, where its key was addressed to another.
+    other_address: str = ""
+
+    @property
+    def lost(self) -> Message | None:
+        """Its last e-mail, if that was lost."""
+        return self.last if self.last is not None and self.last.is_lost else None
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether an e-mail with its key has left."""
+        return self.last is not None and self.allocation.situation != Situation.SCHEDULED
+
+    @property
+    def badge(self) -> SafeString:
+        """The state as a badge."""
+        return render_situation_badge(self.allocation.situation)
+
+    @property
+    def summary(self) -> str:
+        """Return « 5 licences, dont 2 utilisées ; clé activée le 3 décembre 2026. »."""
+        allocation = self.allocation
+        units = formatting.pluralize(allocation.units, "licence")
+        if allocation.key.redeemed_at is None:
+            since = formatting.long_date(date_in_paris(allocation.created_at))
+            return f"{units} depuis le {since}, clé pour {allocation.recipient}."
+        used = formatting.pluralize(allocation.held, "utilisée")
+        since = formatting.long_date(date_in_paris(allocation.key.redeemed_at))
+        return formatting.add_nonbreaking_spaces(f"{units}, dont {used} ; clé activée le {since}.")
+
+    @property
+    def can_change(self) -> bool:
+        """Whether its number of licences may be changed."""
+        return can_change_units(self.allocation)
+
+    @property
+    def is_issued(self) -> bool:
+        """Whether its key can be sent again."""
+        return bool(self.allocation.state == AllocationState.ISSUED)
+
+    @property
+    def restorable_until(self) -> datetime.datetime | None:
+        """Until when its revocation can be undone; None where there is none to undo any more."""
+        revoked_at = self.allocation.revoked_at
+        until = revoked_at + RESTORABLE_FOR if revoked_at is not None else None
+        return until if until is not None and until > timezone.now() else None
+
+    @property
+    def can_take_back(self) -> bool:
+        """Whether its licences can be taken back: its key is not redeemed."""
+        return self.can_change and self.allocation.key.redeemed_at is None
+
+
+@office()
+def school(request: OfficeHttpRequest, uai: str) -> HttpResponse:
+    """Show what the school holds, its contact and directory data, and its timeline, the latest event first."""
+    found = get_object_or_404(School, pk=uai.upper())
+    row = PortfolioSchool.objects.filter(school=found).first()
+    editable = row is not None and not set(EDITORS).isdisjoint(request.member.roles)
+    return _render(request, found, row, SchoolContactForm(instance=row) if editable else None)
+
+
+@office(*EDITORS)
+@require_POST
+def edit_contact(request: OfficeHttpRequest, uai: str) -> HttpResponse:
+    """Set contact and classes; show the page again, with what was typed, where they are refused."""
+    row = get_object_or_404(PortfolioSchool.objects.select_related("school"), school_id=uai)
+    found = row.school
+    form = SchoolContactForm(request.POST, instance=row)
+    if form.is_valid():
+        try:
+            portfolio.set_contact(uai=uai, **form.cleaned_data, by=request.member.user, at=timezone.now())
+        except CollectivityError as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            words = f"Le contact et le nombre de classes {school_forms(found.name).of_the} sont enregistrés."
+            row.refresh_from_db()
+            if any(one.other_address for one in _list_held(found, row)[0]):
+                words += " La clé n'a pas été envoyée de nouveau : voyez « Ses licences »."
+            messages.success(request, words)
+            kept = request.GET.urlencode()
+            return redirect(f"{reverse('school', args=[uai])}{'?' if kept else ''}{kept}")
+    return _render(request, found, row, form, status=422)
+
+
+def _render(
+    request: OfficeHttpRequest,
+    found: School,
+    row: PortfolioSchool | None,
+    contact_form: SchoolContactForm | None,
+    *,
+    status: int = 200,
+) -> HttpResponse:
+    held, emails = _list_held(found, row)
+    current = [one for one in held if one.can_change]
+    manages = Role.MANAGER in request.member.roles
+    asks = not manages and any(one.lost or one.other_address for one in current)
+    context = {
+        "school": found,
+        "name": format_school_name(found.name),
+        "sort": format_school_type(found.type, found.sector),
+        "portfolio_school": row,
+        "contact_form": contact_form,
+        "current": current,
+        "surprise": _describe_surprise(row, current),
+        "managers": list_members(Role.MANAGER) if asks else [],
+        "list_url": build_list_url("portfolio:list", request.GET.get(LIST_PARAMETER, "")),
+        "is_filtered": LIST_PARAMETER in request.GET,
+        "past": [one for one in held if not one.can_change],
+        "restorable": [one for one in held if one.restorable_until is not None] if manages else [],
+        "timeline": _build_timeline(found, row, emails),
+        "manages": manages,
+        "may_change": not set(EDITORS).isdisjoint(request.member.roles),
+    }
+    return render(request, "office/school.html", context, status=status)
+
+
+def _list_held(found: School, row: PortfolioSchool | None) -> tuple[list[HeldAllocation], list[Message]]:
+    """Return the school's allocations, the latest first, and their e-mails, the last first. Two queries."""
+    allocations = list(list_allocations(date_in_paris(timezone.now())).filter(school=found).order_by("-created_at"))
+    of_allocations = Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id__in=[one.pk for one in allocations])
+    emails = list(of_allocations.order_by("-pk")[:MAX_EVENTS])
+    # The first of each is the last that was written. A cancelled one tells nothing of the key.
+    last = {email.topic_id: email for email in reversed(emails) if email.state != MessageState.CANCELLED}
+    contact = row.contact_email if row is not None else ""
+    return [
+        HeldAllocation(
+            one,
+            last.get(one.pk),
+            contact if contact.casefold() != one.recipient.casefold() and one.state == AllocationState.ISSUED else "",
+        )
+        for one in allocations
+    ], emails
+
+
+def _describe_surprise(row: PortfolioSchool | None, current: Sequence[HeldAllocation]) -> str:
+    """Return in French that a year's licences are more than the school's classes, "" where they are not."""
+    if row is None or not row.classes:
+        return ""
+    years: Counter[datetime.date] = Counter()
+    for one in current:
+        years[one.allocation.pool.entitlement.last_day] += one.allocation.units
+    units = max(years.values(), default=0)
+    if units <= row.classes:
+        return ""
+    return formatting.add_nonbreaking_spaces(
+        f"{formatting.pluralize(units, 'licence')} pour {formatting.pluralize(row.classes, 'classe')} : vérifiez le"
+        " nombre de licences, ou celui des classes."
+    )
+
+
+def _build_timeline(found: School, row: PortfolioSchool | None, emails: Sequence[Message]) -> list[TimelineEvent]:
+    entries = list_school_entries(found.pk, row)[:MAX_EVENTS]
+    timeline = [TimelineEvent(entry.at, "Journal", entry.actor, entry.summary) for entry in entries]
+    timeline += [TimelineEvent(gift.at, "Journal", gift.who, gift.words) for gift in list_grants(found.pk, found.name)]
+    timeline += [_build_message_event(email) for email in emails]
+    return sorted(timeline, key=lambda event: event.at, reverse=True)[:MAX_EVENTS]
+
+
+def _build_message_event(message: Message) -> TimelineEvent:
+    state = MessageState(message.state).label.lower()
+    reason = f" – {message.reason}" if message.reason else ""
+    # What is to come stands where it was decided, not above what happened since.
+    later = message.state == MessageState.QUEUED and message.due_at > message.created_at
+    when = f", prévu le {formatting.long_moment(timezone.localtime(message.due_at))}" if later else ""
+    words = f"{kinds.get_label(message.kind)}, pour {message.recipient} : {state}{when}{reason}"
+    return TimelineEvent(message.sent_at or message.created_at, "E-mail", "", words)
