@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import ValidationError
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from core import formatting
 from licensing.catalogue import price_lists
 from licensing.catalogue.models import PriceBand, Product, SchoolTier, SchoolYear
 from licensing.catalogue.operations import get_licence_product
 from licensing.catalogue.price_lists import ClassRange
+from sites.back_office.sales.forms import AmountField
 from web.generic_forms import BaseInlineFormSet, ModelForm
 
 if TYPE_CHECKING:
@@ -28,11 +29,19 @@ class ProductForm(ModelForm[Product]):
 
     class Meta:
         model = Product
-        fields = ("name", "for_elementary", "vat_rate")
+        fields = ("name", "summary", "for_elementary", "vat_rate")
+        widgets: ClassVar = {"summary": UnfoldAdminTextareaWidget({"rows": 3})}
         help_texts = {
+            "summary": "Une ou deux phrases, sans mise en forme, 300 caractères au plus : matières, compétences, façon "
+            "de s'exercer. L'accueil, la boutique, les devis et les e-mails des clés les reprennent telles quelles ; "
+            "sans elles, ils ne disent que ce que donne une licence.",
             "vat_rate": "Celui de la métropole : ailleurs, la commande a celui du lieu de qui paie. Les commandes "
-            "passées gardent le leur. Les prix des écoles sont TTC : ils ne changent pas."
+            "passées gardent le leur. Les prix des écoles sont TTC : ils ne changent pas.",
         }
+
+    def clean_summary(self) -> str:
+        """Return the sentences on one line, as e-mails and documents write them."""
+        return " ".join(str(self.cleaned_data["summary"]).split())
 
     def clean_vat_rate(self) -> Decimal:
         """Return the rate. Raises `ValidationError` for a rate that does not exist in France."""
@@ -116,6 +125,7 @@ class TierForm(_PriceForm):
         model = SchoolTier
         fields = ("from_classes", "to_classes", "price_ttc")
         localized_fields = ("price_ttc",)
+        field_classes: ClassVar = {"price_ttc": AmountField}
         help_texts = {
             "to_classes": "Vide au dernier palier.",
             "price_ttc": "Du palier entier ; au dernier palier, de chaque classe.",
@@ -127,6 +137,7 @@ class BandForm(_PriceForm):
         model = PriceBand
         fields = ("from_units", "unit_ht")
         localized_fields = ("unit_ht",)
+        field_classes: ClassVar = {"unit_ht": AmountField}
 
 
 class _PriceList(BaseInlineFormSet[Any, SchoolYear, Any]):

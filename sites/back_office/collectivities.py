@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
@@ -14,6 +15,8 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
 
+from accounts.reauthentication import ask_for_confirmation
+from collectivities import office_visits
 from collectivities.exceptions import CollectivityError
 from collectivities.operations.office_requests import accept_request, decline_request
 from collectivities.operations.offices import open_office
@@ -54,6 +57,15 @@ class DeclineForm(forms.Form):
     )
 
 
+class OfficeVisitForm(forms.Form):
+    reason = forms.CharField(
+        label="Motif",
+        max_length=office_visits.MAX_REASON_LENGTH,
+        widget=forms.TextInput(attrs={"class": "form-control"}),
+        help_text="Il figure dans le journal de la collectivité, avec votre nom, et en haut de chaque page.",
+    )
+
+
 class OperationAdmin(ReadOnlyAdminMixin, ModelAdmin):
     """Rows that operations write, each behind a form or a confirmation page."""
 
@@ -76,12 +88,55 @@ class CollectivityAdmin(OperationAdmin):
     list_filter = ("kind",)
     search_fields = ("name", "siren", "slug", "key_prefix")
     ordering = ("name",)
-    fields = ("name", "kind", "siren", "office", "key_prefix", "schema_name", "created_at")
+    fields = ("name", "kind", "siren", "office", "key_prefix", "database_schema", "created_at")
+    actions_detail = ("visit",)
 
     @admin.display(description="bureau")
     def office(self, collectivity: Collectivity) -> str:
         """Link to the office."""
         return format_html('<a href="{0}">{0}</a>', collectivity.office_url())
+
+    @admin.display(description="schéma de la base de données")
+    def database_schema(self, collectivity: Collectivity) -> str:
+        """Return the name of its schema in the database."""
+        return str(collectivity.schema_name)
+
+    @action(description="Ouvrir le bureau en lecture seule", url_path="visiter")
+    def visit(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Ask for the reason and a confirmation; by POST, show the link that opens a visit of the office."""
+        collectivity = get_object_or_404(Collectivity, pk=object_id)
+        form = OfficeVisitForm(request.POST or None)
+        url = ""
+        if request.method == "POST" and form.is_valid():
+            cancel_url = reverse("admin:client_collectivity", args=[collectivity.pk])
+            template = "back_office/confirm_and_send.html"
+            if (page := ask_for_confirmation(request, template=template, cancel_url=cancel_url)) is not None:
+                return page
+            reason = form.cleaned_data["reason"]
+            try:
+                url = office_visits.issue_link(
+                    collectivity=collectivity,
+                    by=get_operator(request),
+                    session_key=request.session.session_key or "",
+                    reason=reason,
+                    at=timezone.now(),
+                )
+            except CollectivityError as refusal:
+                form.add_error(None, str(refusal))
+            else:
+                self.log_change(request, collectivity, f"Bureau ouvert en lecture seule : {reason}")
+        context = {
+            "collectivity": collectivity,
+            "form": form,
+            "visit_url": url,
+            "explanation": [
+                "Vous verrez pendant 30 minutes les pages d'un gestionnaire : ni acte, ni clé, ni fichier.",
+                "La collectivité le voit dans son journal : qui, quand et pourquoi.",
+            ],
+        }
+        response = render(request, "back_office/office_visit.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Allow: `add_view` opens an office."""

@@ -53,7 +53,11 @@ class ActivationKeyAdmin(ReadOnlyAdminMixin, ModelAdmin):
     """Activation keys. Searchable by full key, UAI, or the redeemer's username or e-mail address."""
 
     list_display = ("__str__", "school", "units", "giver", "issued_at", "redeemed_at", "redeemed_by", "revoked_at")
-    list_filter = (("redeemed_at", admin.EmptyFieldListFilter), ("revoked_at", admin.EmptyFieldListFilter))
+    list_filter = (
+        ("redeemed_at", admin.EmptyFieldListFilter),
+        ("revoked_at", admin.EmptyFieldListFilter),
+        ("entitlement__collectivity", admin.EmptyFieldListFilter),
+    )
     list_select_related = ("school", "entitlement__collectivity", "redeemed_by")
     search_fields = (
         "school__uai__istartswith",

@@ -1,4 +1,4 @@
-"""Navigation groups of the back office: the sidebar, also shown as cards on the home page."""
+"""Navigation groups of the back office: the sidebar, also shown as cards on « Toute l'administration »."""
 
 from __future__ import annotations
 
@@ -66,9 +66,10 @@ FIRST_PAGES = {"bank_statementline": "bank_statementline_reconciliation"}
 def build_sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups in django-unfold's format."""
     home = {"title": "Ce qui attend", "icon": "home", "link": reverse("admin:index")}
+    everything = {"title": "Toute l'administration", "icon": "apps", "link": reverse("admin:everything")}
     search = {"title": "Rechercher partout", "icon": "search", "link": reverse("admin:global_search")}
     return [
-        {"items": [home, search]},
+        {"items": [home, everything, search]},
         *(
             {
                 "title": title,

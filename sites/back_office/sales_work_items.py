@@ -10,10 +10,10 @@ from django.urls import reverse
 from core.calendar import date_in_paris
 from core.formatting import join_words, number, pluralize
 from licensing.bank.models import LineState, StatementLine
-from licensing.billing import invoicing
 from licensing.billing.models import Invoice
-from licensing.billing.transmission import platforms, queries
+from licensing.billing.transmission import queries
 from licensing.catalogue.models import Seller
+from licensing.catalogue.operations import get_licence_product, get_product_summary
 from licensing.catalogue.price_lists import list_missing_prices
 from licensing.catalogue.pricing import get_year_on_sale
 from licensing.e_reporting.queries import RECENT, list_statements
@@ -22,6 +22,10 @@ from sites.back_office import work_queue
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterator
+
+
+#: Queues of orders that the root page lists one by one.
+_LISTED = frozenset({"ouvrir", "verifier", "regler"})
 
 
 class WorkItem(NamedTuple):
@@ -36,6 +40,7 @@ def list_sales_work_items(now: datetime.datetime) -> Iterator[WorkItem]:
     """Yield the work items of sales."""
     day = date_in_paris(now)
     yield from _seller()
+    yield from _product()
     yield from _test_mode()
     yield from _prices(day)
     yield from _orders(day)
@@ -55,6 +60,12 @@ def _seller() -> Iterator[WorkItem]:
     if missing := [name for name, value in notices.items() if not value]:
         url = reverse("admin:catalogue_seller_change", args=[seller.pk])
         yield WorkItem(f"Mentions légales à compléter : {join_words(missing)}", url, urgent=False)
+
+
+def _product() -> Iterator[WorkItem]:
+    if not get_product_summary():
+        url = reverse("admin:catalogue_product_change", args=[get_licence_product().pk])
+        yield WorkItem("Écrivez ce que les élèves exercent dans Pep's : le site ne le dit pas", url, urgent=False)
 
 
 def _test_mode() -> Iterator[WorkItem]:
@@ -77,6 +88,8 @@ def _prices(day: datetime.date) -> Iterator[WorkItem]:
 def _orders(day: datetime.date) -> Iterator[WorkItem]:
     page = reverse("admin:orders_order_changelist")
     for name, kind in work_queue.ORDER_QUEUES.items():
+        if name in _LISTED:
+            continue
         count = work_queue.list_waiting_orders(name, day).values("pk").distinct().count()
         if count:
             sentence = f"{number(count)}\u00a0{kind.singular if count == 1 else kind.plural}"
@@ -114,12 +127,6 @@ def _invoices() -> Iterator[WorkItem]:
         url = reverse("admin:billing_invoice_changelist") + "?attend=litiges"
         counted = pluralize(disputed, "facture en litige", "factures en litige")
         yield WorkItem(f"{counted} : lisez pourquoi, et répondez à l'acheteur", url, urgent=True)
-    waiting = invoicing.list_undeposited().count()
-    if waiting:
-        counted = pluralize(waiting, "facture ou avoir", "factures ou avoirs")
-        url = reverse("admin:billing_invoice_batch")
-        verb = "à transmettre ou à déposer" if platforms.list_configured_routes() else "à déposer"
-        yield WorkItem(f"{counted} {verb} sur Chorus Pro ou sur votre plateforme agréée", url, urgent=False)
 
 
 def _periods(day: datetime.date) -> Iterator[WorkItem]:

@@ -1,12 +1,13 @@
-"""The back-office admin site: for superusers signed in through the portal, with its own Content-Security-Policy.
+"""The back office: our own pages at its root, and the admin, for superusers signed in through the portal.
 
-The policy is looser because django-unfold runs Alpine, which evaluates expressions, and sets inline styles; see
-docs/decisions/0022. Only the operator loads these pages.
+The admin's Content-Security-Policy is looser because django-unfold runs Alpine, which evaluates expressions, and sets
+inline styles; see docs/decisions/0022. Our own pages keep the policy of the site.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
@@ -16,7 +17,6 @@ from django.core.exceptions import PermissionDenied
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils import timezone
 from django.utils.csp import CSP
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
@@ -24,7 +24,7 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.sites import UnfoldAdminSite
 
-from accounts import second_factor
+from accounts import operators
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ def get_operator(request: HttpRequest) -> User:
 
 class BackOfficeSite(UnfoldAdminSite):
     site_title = site_header = "Pep's – exploitation"
-    index_title = "Accueil"
+    index_title = "Toute l'administration"
     index_template = "back_office/index.html"
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
@@ -60,19 +60,15 @@ class BackOfficeSite(UnfoldAdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Allow superusers only, with a second factor if the settings require it."""
-        return self._is_operator(request) and not self._lacks_second_factor(request)
-
-    @staticmethod
-    def _is_operator(request: HttpRequest) -> bool:
-        return bool(request.user.is_active and request.user.is_staff and request.user.is_superuser)
-
-    @staticmethod
-    def _lacks_second_factor(request: HttpRequest) -> bool:
-        return settings.OPERATOR_SECOND_FACTOR and not second_factor.is_enabled(get_operator(request))
+        return operators.may_operate(request.user)
 
     def admin_view[V: Callable[..., HttpResponseBase]](self, view: V, cacheable: bool = False) -> V:  # noqa: FBT001, FBT002 - Django's signature
         """Wrap every admin page in the site's Content-Security-Policy."""
         return csp_override(CONTENT_SECURITY_POLICY)(super().admin_view(view, cacheable))
+
+    def own_page[V: Callable[..., HttpResponseBase]](self, view: V) -> V:
+        """Ask of a page of our own what the admin asks, and keep the site's Content-Security-Policy."""
+        return super().admin_view(view)
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -82,7 +78,7 @@ class BackOfficeSite(UnfoldAdminSite):
         """
         if self.has_permission(request):
             return redirect("admin:index")
-        if self._is_operator(request):
+        if operators.is_operator(request.user):
             messages.info(
                 request, "l'exploitation demande la double authentification. Activez-la une fois pour entrer."
             )
@@ -98,25 +94,38 @@ class BackOfficeSite(UnfoldAdminSite):
         return url if url.startswith(reverse("admin:index")) else reverse("admin:index")
 
     def get_urls(self) -> list[Any]:
-        """Add the search page before the admin's own."""
-        return [path("rechercher/", self.admin_view(self.search), name="global_search"), *super().get_urls()]
+        """Put our own pages before the admin's, whose home page is « Toute l'administration »."""
+        from sites.back_office.pages.urls import OWN_PAGES  # noqa: PLC0415 - imports models, which are not loaded yet when the site is created
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """Show the work items, the search and the navigation."""
-        from sites.back_office import work_items  # noqa: PLC0415 - imports models, which are not loaded yet when the site is created
-
-        context = {
-            "work_items": work_items.list_work_items(timezone.now()),
-            "synchronised": work_items.get_last_synchronisation(),
-        }
-        response: TemplateResponse = super().index(request, context | (extra_context or {}))
-        return response
+        return [
+            *(path(route, self.own_page(view), name=name) for route, view, name in OWN_PAGES),
+            path("rechercher/", self.own_page(self.search), name="global_search"),
+            path("tout/", self.admin_view(self.index), name="everything"),
+            *super().get_urls(),
+        ]
 
     @method_decorator(sensitive_post_parameters("query"))
+    @method_decorator(never_cache)
     def search(self, request: HttpRequest) -> HttpResponse:
-        """Search by UAI, e-mail address or key. By POST, so that the query is in no URL and no log."""
-        from sites.back_office import global_search  # noqa: PLC0415 - imports models
+        """Search everything. The query is kept in address and field, unless it may be a key: then in neither."""
+        from sites.back_office import global_search, search_results  # noqa: PLC0415 - imports models
+        from sites.back_office.pages import clients  # noqa: PLC0415 - imports models
 
-        results = global_search.search_everywhere(request.POST.get("query", "")) if request.method == "POST" else None
-        context = {**self.each_context(request), "title": "Rechercher partout", "found": results}
+        text = (request.POST if request.method == "POST" else request.GET).get("query", "")
+        secret = global_search.may_be_key(text)
+        if request.method == "POST" and not secret:
+            return redirect(f"{reverse('admin:global_search')}?{urlencode({'query': text})}")
+        if request.method == "POST" or ("query" in request.GET and not secret):
+            found = global_search.search_everywhere(text)
+        elif secret:
+            found = search_results.GlobalSearchResult(
+                "", problem="Une clé se saisit dans le champ, jamais dans l'adresse."
+            )
+        else:
+            found = None
+        context = {
+            "found": found,
+            "clients": found and clients.find_clients(found.schools, found.people),
+            "searched": "" if secret else text,
+        }
         return TemplateResponse(request, "back_office/global_search.html", context)

@@ -164,9 +164,9 @@ ORDER_QUEUES: dict[str, OrderQueue] = {
         select=_partly_paid,
     ),
     "courrier": OrderQueue(
-        "bon de commande attendu par la poste",
-        "commande passée, bon de commande attendu par la poste",
-        "commandes passées, bons de commande attendus par la poste",
+        "bon de commande signé attendu",
+        "commande passée, bon de commande signé attendu",
+        "commandes passées, bons de commande signés attendus",
         urgent=False,
         select=_awaiting_post,
     ),

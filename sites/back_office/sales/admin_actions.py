@@ -21,6 +21,7 @@ from unfold.admin import ModelAdmin
 
 from core.formatting import add_nonbreaking_spaces
 from licensing.exceptions import LicensingError
+from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NoReason
 from licensing.orders.operations.locks import apply_if_unchanged, get_order_version
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.site import get_operator
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponse
     from django.urls import URLPattern
+
+    from accounts.models import User
 
 
 class ConfirmationForm(forms.Form):
@@ -50,13 +53,58 @@ class AdminAction[Row: Model]:
     #: The operation, called with `by`, `at` and the form's fields; returns the success message.
     run: Callable[..., str]
     form: type[forms.Form] = ConfirmationForm
+    #: Sentences beside the button: whether an e-mail leaves, and to whom.
+    notice: Callable[[Row], list[str]] = field(default=lambda _row: [])
     initial: Callable[[Row, datetime.datetime], dict[str, Any]] = field(default=lambda _row, _at: {})
     #: The ids of other orders that the operation locks, of the form's fields.
     get_other_orders: Callable[[dict[str, Any]], tuple[int, ...]] = field(default=lambda _typed: ())
     #: Whether it may be the page's primary button: destructive actions never are.
     primary: bool = True
+    #: Whether nothing calls for it now: it is then offered without being the primary button.
+    is_held_back: Callable[[Row], bool] = field(default=lambda _row: False)
     #: Whether it is listed first, because the others depend on it.
     is_priority: Callable[[Row], bool] = field(default=lambda _row: False)
+
+
+def apply_action[Row: Model](
+    admin_action: AdminAction[Row],
+    row: Row,
+    *,
+    form: forms.Form,
+    order_id: int,
+    version: str,
+    by: User,
+    at: datetime.datetime,
+) -> str | None:
+    """Run the action of a valid form, if the order is still at the page's `version`; return what the action says.
+
+    None where it is refused: the form then says why.
+    """
+    try:
+        return apply_if_unchanged(
+            order_id=order_id,
+            version=version,
+            other_order_ids=admin_action.get_other_orders(form.cleaned_data),
+            operation=functools.partial(admin_action.run, row, by=by, at=at, **form.cleaned_data),
+        )
+    except LicensingError as refusal:
+        form.add_error(_find_field(refusal, form), refusal.sentence)
+        return None
+
+
+#: The fields that refusals are about, by their names in the forms.
+_REFUSED_FIELDS: dict[type[LicensingError], tuple[str, ...]] = {
+    BadAmount: ("amount",),
+    BadReference: ("reference",),
+    InvalidOrderDate: ("received_on", "until"),
+    NoReason: ("text", "reason"),
+}
+
+
+def _find_field(refusal: LicensingError, form: forms.Form) -> str | None:
+    """Return the field beside which the refusal is shown; None if it is about none of the form's."""
+    names = (getattr(refusal, "field", ""), *_REFUSED_FIELDS.get(type(refusal), ()))
+    return next((name for name in names if name in form.fields), None)
 
 
 class ActionAdmin[Row: Model](ReadOnlyAdminMixin, ModelAdmin):
@@ -76,6 +124,12 @@ class ActionAdmin[Row: Model](ReadOnlyAdminMixin, ModelAdmin):
     def links(self, row: Row) -> list[tuple[str, str]]:
         """Return the related pages and documents, as (label, URL)."""
         return []
+
+    def get_next_url(
+        self, _request: HttpRequest, row: Row, _admin_action: AdminAction[Row], _typed: dict[str, Any]
+    ) -> str:
+        """Return the page that follows an action: the row's."""
+        return self.page_url("change", row.pk)
 
     def page_url(self, name: str, *args: object) -> str:
         """Return the URL of one of this admin's own pages."""
@@ -107,7 +161,7 @@ class ActionAdmin[Row: Model](ReadOnlyAdminMixin, ModelAdmin):
         return {
             "status_sentences": [add_nonbreaking_spaces(sentence) for sentence in self.status_sentences(row)],
             "admin_actions": [
-                (one.label, self.page_url("action", row.pk, one.path), one.primary)
+                (one.label, self.page_url("action", row.pk, one.path), one.primary and not one.is_held_back(row))
                 for one in sorted(self.admin_actions, key=lambda one: not one.is_priority(row))
                 if one.is_available(row)
             ],
@@ -130,21 +184,18 @@ class ActionAdmin[Row: Model](ReadOnlyAdminMixin, ModelAdmin):
             return redirect(self.page_url("change", row.pk))
         form = admin_action.form(request.POST or None, request.FILES or None, initial=admin_action.initial(row, at))
         if request.method == "POST" and form.is_valid():
-            try:
-                message = apply_if_unchanged(
-                    order_id=self.get_order_id(row),
-                    version=request.POST.get("page_version", ""),
-                    other_order_ids=admin_action.get_other_orders(form.cleaned_data),
-                    operation=functools.partial(
-                        admin_action.run, row, by=get_operator(request), at=at, **form.cleaned_data
-                    ),
-                )
-            except LicensingError as refusal:
-                field = getattr(refusal, "field", None)
-                form.add_error(field if field in form.fields else None, refusal.sentence)
-            else:
+            message = apply_action(
+                admin_action,
+                row,
+                form=form,
+                order_id=self.get_order_id(row),
+                version=request.POST.get("page_version", ""),
+                by=get_operator(request),
+                at=at,
+            )
+            if message is not None:
                 messages.success(request, add_nonbreaking_spaces(message))
-                return redirect(self.page_url("change", row.pk))
+                return redirect(self.get_next_url(request, row, admin_action, form.cleaned_data))
         return self._render_confirmation(request, admin_action, row, form=form, at=at)
 
     def _render_confirmation(
@@ -155,6 +206,7 @@ class ActionAdmin[Row: Model](ReadOnlyAdminMixin, ModelAdmin):
             "title": f"{row} – {admin_action.label}",
             "explanation": [add_nonbreaking_spaces(sentence) for sentence in admin_action.explanation(row, at)],
             "form": form,
+            "notice": [add_nonbreaking_spaces(sentence) for sentence in admin_action.notice(row)],
             "submit_label": admin_action.label,
             "page_version": get_order_version(self.get_order_id(row)),
             "back": self.page_url("change", row.pk),

@@ -1,4 +1,4 @@
-"""« À déposer »: what waits by route, to be transmitted or downloaded as one archive, whose deposit is then recorded.
+"""« Factures à déposer »: what waits by route, to be transmitted or downloaded as one archive; its deposit is recorded.
 
 Downloading changes nothing: the operator records the deposit once the platform has accepted it.
 """
@@ -15,6 +15,7 @@ from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
@@ -25,7 +26,12 @@ from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing.batch import MAX_BATCH_SIZE
 from licensing.billing.models import Invoice, InvoiceRoute
 from licensing.billing.transmission import platforms, queries
-from sites.back_office.sales.transmissions import describe_progress, list_chosen_invoices, read_invoice_ids
+from sites.back_office.sales.transmissions import (
+    PLATFORM_NAMES,
+    describe_progress,
+    list_chosen_invoices,
+    read_invoice_ids,
+)
 from sites.back_office.site import get_operator
 
 if TYPE_CHECKING:
@@ -52,20 +58,15 @@ class DepositBatchActions(ModelAdmin):
             *urls,
         ]
 
-    @action(description="À déposer", url_path="open-batch")
+    @action(description="Factures à déposer", url_path="open-batch")
     def open_batch(self, request: HttpRequest) -> HttpResponse:
         """Redirect to the batch page."""
         return redirect("admin:billing_invoice_batch")
 
     def batch_page(self, request: HttpRequest) -> HttpResponse:
-        """List the invoices to deposit by route, with their archives; by POST, record the deposit of those listed."""
+        """List the invoices to deposit by route, with their archives; by POST, ask, then record the deposit."""
         if request.method == "POST":
-            done = billing_operations.record_deposit(
-                invoice_ids=read_invoice_ids(request), by=get_operator(request), at=timezone.now()
-            )
-            counted = formatting.pluralize(done, "document noté comme déposé", "documents notés comme déposés")
-            messages.success(request, f"{counted}.")
-            return redirect("admin:billing_invoice_batch")
+            return self._record(request) if "confirmed" in request.POST else self._ask(request)
         batches = [_list_batch(route) for route in InvoiceRoute]
         context = self.admin_site.each_context(request) | {
             "opts": self.opts,
@@ -76,6 +77,40 @@ class DepositBatchActions(ModelAdmin):
             "back": reverse("admin:billing_invoice_changelist"),
         }
         return render(request, "back_office/sales/batch.html", context)
+
+    def _ask(self, request: HttpRequest) -> HttpResponse:
+        """Ask whether the invoices that the page listed were deposited: how many, what they are worth, and which."""
+        waiting = invoicing.list_undeposited().filter(pk__in=read_invoice_ids(request))
+        listed = list(waiting.select_related("order").defer("xml"))
+        if not listed:
+            messages.info(request, "Ces documents ne sont plus à déposer : rien n'a été noté.")
+            return redirect("admin:billing_invoice_batch")
+        places = sorted({PLATFORM_NAMES[invoice.route] for invoice in listed if invoice.route is not None})
+        counted = formatting.pluralize(len(listed), "document comme déposé", "documents comme déposés")
+        context = self.admin_site.each_context(request) | {
+            "opts": self.opts,
+            "title": f"Noter {counted} sur {formatting.join_words(places)} ?",
+            "invoices": listed,
+            "numbers": _join_ids(listed),
+            "submit_label": f"Noter {counted}",
+        }
+        return render(request, "back_office/sales/deposit_question.html", context)
+
+    def _record(self, request: HttpRequest) -> HttpResponse:
+        done = billing_operations.record_deposit(
+            invoice_ids=read_invoice_ids(request), by=get_operator(request), at=timezone.now()
+        )
+        counted = formatting.pluralize(done, "document noté comme déposé", "documents notés comme déposés")
+        messages.success(
+            request,
+            format_html(
+                "{}. Noté par erreur ? « Reprendre le dernier état » le défait, sur la fiche de chacun : "
+                '<a class="underline" href="{}">voir les factures</a>.',
+                counted,
+                reverse("admin:billing_invoice_changelist"),
+            ),
+        )
+        return redirect("admin:billing_invoice_batch")
 
     def batch_file(self, request: HttpRequest, route: str) -> FileResponse:
         """Return the archive of the invoices that the page listed and that are still to be deposited."""

@@ -14,6 +14,8 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from core import formatting
+from licensing.billing.invoice_search import parse_amount
 from licensing.billing.models import REASONED_STATES, PlatformState
 from licensing.catalogue.pricing import MAX_UNITS
 from licensing.entitlements.models import SuspensionCause
@@ -83,12 +85,23 @@ class MethodField(forms.ChoiceField):
         super().__init__(choices=methods, widget=UnfoldAdminSelectWidget, **options)
 
 
+#: A search takes an amount without its sign; what was received has none.
+_SIGNS = ("-", formatting.MINUS)
+
+
 class AmountField(forms.DecimalField):
-    """An amount in euros, typed with a comma or a point."""
+    """An amount in euros, as the pages write it (« 3 600,00 € ») or as it is typed: spaces, comma, point, « euros »."""
 
     def __init__(self, **options: Any) -> None:
         widget = UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"})
-        super().__init__(max_digits=12, decimal_places=2, localize=True, widget=widget, **options)
+        messages = {"invalid": "Écrivez un montant en euros, par exemple 3\u202f650,00."}
+        defaults = {"max_digits": 12, "decimal_places": 2, "widget": widget, "error_messages": messages}
+        super().__init__(**{**defaults, **options, "localize": True})
+
+    def to_python(self, value: Any) -> Any:
+        """Return the amount; None for none. Raises `ValidationError` for what is no amount."""
+        amount = parse_amount(value) if isinstance(value, str) and not value.strip().startswith(_SIGNS) else None
+        return super().to_python(value if amount is None else amount)
 
 
 class ExcessPaymentForm(forms.Form):
@@ -231,7 +244,16 @@ class RefundForm(forms.Form):
 class ReversalForm(forms.Form):
     """How much of a payment did not come in after all, and why."""
 
-    reason = forms.ChoiceField(label="Motif", choices=ReversalReason, widget=UnfoldAdminSelectWidget)
+    # None is chosen beforehand, and the one that tells nobody anything stands first.
+    reason = forms.ChoiceField(
+        label="Motif",
+        choices=[
+            ("", "Choisissez le motif"),
+            *((one.value, one.label) for one in (ReversalReason.MISTAKE, ReversalReason.UNPAID, ReversalReason.OTHER)),
+        ],
+        error_messages={"required": "Choisissez le motif : de lui dépend qu'un e-mail parte ou non."},
+        widget=UnfoldAdminSelectWidget,
+    )
     amount = AmountField(label="Montant à annuler, en euros")
     text = forms.CharField(
         label="Précision",

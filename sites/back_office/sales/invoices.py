@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.shortcuts import get_object_or_404
@@ -11,6 +12,7 @@ from django.utils import timezone
 from unfold.admin import TabularInline
 
 from core import formatting
+from core.calendar import date_in_paris
 from core.file_responses import build_file_response
 from licensing.billing import invoicing
 from licensing.billing.invoice_search import search_invoices
@@ -18,6 +20,7 @@ from licensing.billing.models import Invoice, InvoiceKind, PlatformStatus, lates
 from licensing.billing.transmission.models import PENDING_STATES
 from licensing.billing.transmission.queries import get_latest_transmission, list_silent
 from sites.back_office.read_only import ReadOnlyAdminMixin
+from sites.back_office.sales import invoice_status
 from sites.back_office.sales.admin_actions import ActionAdmin
 from sites.back_office.sales.deposit_batch import DepositBatchActions
 from sites.back_office.sales.invoice_actions import INVOICE_ACTIONS, is_turned_down
@@ -128,7 +131,7 @@ class InvoiceAdmin(TransmissionPages, DepositBatchActions, ActionAdmin[Invoice])
         return str(dict(PlatformStatus._meta.get_field("state").flatchoices).get(state, "–"))  # noqa: SLF001 - documented
 
     def status_sentences(self, row: Invoice) -> list[str]:
-        """Return what credit notes took back, how the transmission went, and whether the invoice was turned down."""
+        """Return who pays, whether they did, how to file it, what was taken back, and how the transmission went."""
         notes = row.credit_notes.defer("xml", "snapshot").order_by("pk")
         sentences = [
             f"{'Reprise en partie' if one.is_partial else 'Annulée'} par l'avoir {one}, de {self.money(one)}."
@@ -146,14 +149,20 @@ class InvoiceAdmin(TransmissionPages, DepositBatchActions, ActionAdmin[Invoice])
             sentences.append(
                 "Elle est à refaire sous un nouveau numéro : corrigez d'abord le payeur, depuis la commande."
             )
-        return sentences
+        payment = invoice_status.describe_payment(row, date_in_paris(timezone.now()))
+        first = [invoice_status.describe_payer(row), payment, invoice_status.describe_deposit(row)]
+        return [*filter(None, first), *sentences]
 
     def links(self, row: Invoice) -> list[tuple[str, str]]:
-        """Return the links to the PDF, the XML and the order."""
+        """Return the links to the PDF, the XML, the order, its payments, and where it is to be filed."""
+        batch = [("Factures à déposer", self.page_url("batch"))] if invoice_status.is_to_deposit(row) else []
+        payments = reverse("admin:payments_payment_changelist")
         return [
+            *batch,
             (f"{row} en PDF (Factur-X)", self.page_url("document", row.pk)),
             ("Ses données seules (XML)", self.page_url("data", row.pk)),
             (str(row.order), reverse("admin:orders_order_change", args=[row.order_id])),
+            ("Ses règlements", f"{payments}?{urlencode({'order__id__exact': row.order_id})}"),
         ]
 
     def get_urls(self) -> list[URLPattern]:

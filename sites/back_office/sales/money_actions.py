@@ -12,9 +12,9 @@ from licensing.orders.exceptions import BadAmount
 from licensing.orders.models import Order, OrderState, Payer, PaymentMethod
 from licensing.payments import operations as payment_operations
 from licensing.payments.queries import get_surplus, list_owed_orders
+from sites.back_office.order_states import AWAITING_PURCHASE_ORDER
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.forms import ExcessPaymentForm, PaymentRecordForm, SurplusMoveForm, SurplusRefundForm
-from sites.back_office.sales.payer_actions import AWAITING_PURCHASE_ORDER
 
 if TYPE_CHECKING:
     import datetime

@@ -9,7 +9,9 @@ from django.utils import timezone
 
 from core.calendar import date_in_paris
 from core.formatting import euros, long_date, pluralize
+from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
+from licensing.billing.models import InvoiceRoute
 from licensing.billing.queries import get_amount_received
 from licensing.entitlements.models import Seat, SuspensionCause
 from licensing.orders import operations, preflight, rights
@@ -17,6 +19,7 @@ from licensing.orders.models import Order, OrderState
 from licensing.orders.operations.grants import OWED_STATES
 from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
 from licensing.orders.rights import PROVISIONAL_DAYS
+from sites.back_office.order_states import AWAITING_PURCHASE_ORDER
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.credit_actions import CREDIT_ACTIONS
 from sites.back_office.sales.forms import (
@@ -32,14 +35,16 @@ from sites.back_office.sales.order_status import (
     get_waiting_scan,
     list_entitlements,
     list_references,
+    list_refused_scans,
 )
-from sites.back_office.sales.payer_actions import AWAITING_PURCHASE_ORDER, PAYER_ACTIONS, UNKNOWN_PAYER
+from sites.back_office.sales.payer_actions import PAYER_ACTIONS, describe_unknown_payer
 from sites.back_office.sales.vat_action import VAT_CORRECTION
 
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import UploadedFile
 
     from accounts.models import User
+    from licensing.billing.models import Invoice
 
 _BEFORE_PAYMENT = (*AWAITING_PURCHASE_ORDER, OrderState.CONFIRMED)
 #: Proposed prolongation of temporary rights.
@@ -68,14 +73,24 @@ def _explain_confirmation(order: Order, at: datetime.datetime) -> list[str]:
         f"Les droits courent dans l'attente du règlement. S'il n'est pas venu le {long_date(until)}, rien ne s'arrête"
         " de soi-même : la décision vous revient."
     )
-    if checked.note:
-        sentences.append(UNKNOWN_PAYER)
-    return [*sentences, "L'acheteur reçoit un e-mail."]
+    unknown = [describe_unknown_payer(order)] if checked.note else []
+    return [*unknown, *sentences, "L'acheteur reçoit un e-mail."]
 
 
 def _confirm(order: Order, *, by: User, at: datetime.datetime) -> str:
     invoice = billing_operations.confirm(order_id=order.pk, by=by, at=at)
-    return f"Facture {invoice.number} émise : {euros(invoice.total_ttc)}, à régler pour le {long_date(invoice.due_on)}."
+    place = describe_deposit(invoice)
+    return (
+        f"Facture {invoice.number} émise : {euros(invoice.total_ttc)}, à régler pour le {long_date(invoice.due_on)}."
+        f"{f' Elle reste à déposer sur {place}.' if place else ''}"
+    )
+
+
+def describe_deposit(invoice: Invoice) -> str:
+    """Return where an invoice is still to be deposited: « Chorus Pro », « votre plateforme agréée », or nothing."""
+    if invoice.route is None or not invoicing.list_undeposited().filter(pk=invoice.pk).exists():
+        return ""
+    return "Chorus Pro" if invoice.route == InvoiceRoute.CHORUS_PRO else "votre plateforme agréée"
 
 
 def _explain_opening(order: Order, at: datetime.datetime) -> list[str]:
@@ -262,6 +277,8 @@ ORDER_ACTIONS: tuple[AdminAction[Order], ...] = (
         path="confirmer",
         label="Confirmer le bon de commande et facturer",
         is_available=lambda order: order.state in AWAITING_PURCHASE_ORDER,
+        # Refused, and nothing was sent anew: there is nothing to confirm yet.
+        is_held_back=lambda order: get_waiting_scan(order) is None and list_refused_scans(order).exists(),
         explanation=_explain_confirmation,
         run=_confirm,
     ),

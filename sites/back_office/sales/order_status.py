@@ -11,11 +11,15 @@ from licensing.billing.queries import get_amount_received
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.wording import describe_start
 from licensing.orders.models import ContractWithdrawal, Order, OrderState, PurchaseOrderScan, ScanState
+from licensing.orders.operations.purchase_orders import REPLACED
 from licensing.orders.withdrawal_period import get_refund_deadline
+from sites.back_office.order_states import AWAITING_PURCHASE_ORDER
 
 if TYPE_CHECKING:
     import datetime
     from decimal import Decimal
+
+    from django.db.models import QuerySet
 
 
 def list_entitlements(order: Order) -> list[Entitlement]:
@@ -26,6 +30,12 @@ def list_entitlements(order: Order) -> list[Entitlement]:
 def get_waiting_scan(order: Order) -> PurchaseOrderScan | None:
     """Return the signed purchase order awaiting review, without its content; None if there is none."""
     return order.scans.filter(state=ScanState.WAITING).defer("content").first()
+
+
+def list_refused_scans(order: Order) -> QuerySet[PurchaseOrderScan]:
+    """Return the uploads that the operator refused, the latest first, without their content."""
+    refused = order.scans.filter(state=ScanState.REFUSED).exclude(reason=REPLACED)
+    return refused.defer("content").order_by("-decided_at", "-pk")
 
 
 def describe_order_status(order: Order, at: datetime.datetime) -> list[str]:
@@ -83,7 +93,7 @@ _SCAN_SENTENCE = (
 
 
 def _describe_step(order: Order) -> str:
-    if order.state in (OrderState.PLACED, OrderState.LAPSED) and get_waiting_scan(order) is not None:
+    if order.state in AWAITING_PURCHASE_ORDER and get_waiting_scan(order) is not None:
         return _SCAN_SENTENCE
     if order.state in _STEP_SENTENCES:
         return _STEP_SENTENCES[OrderState(order.state)]
@@ -205,7 +215,10 @@ def describe_refusal_effect(until: datetime.date, today: datetime.date) -> str:
 def _describe_awaited_payment(until: datetime.date, today: datetime.date) -> str:
     if until < today:
         return (
-            f"Le règlement était attendu le {long_date(until)} au plus tard. Les droits courent toujours : à vous de"
-            " les suspendre, ou de les prolonger."
+            f"Les droits étaient ouverts jusqu'au {long_date(until)} dans l'attente du règlement. Ils courent toujours"
+            " : à vous de les suspendre, ou de les prolonger."
         )
-    return f"Droits ouverts dans l'attente du règlement, attendu le {long_date(until)} au plus tard."
+    return (
+        f"Droits ouverts jusqu'au {long_date(until)} dans l'attente du règlement ; passé ce jour, à vous de les"
+        " suspendre ou de les prolonger."
+    )

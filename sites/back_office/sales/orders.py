@@ -17,8 +17,10 @@ from core.calendar import date_in_paris
 from licensing.billing.invoice_search import parse_amount, search_invoices
 from licensing.billing.models import Invoice
 from licensing.orders.models import Order, OrderEvent, OrderKind, OrderLine
+from licensing.orders.queries import is_under_review
 from licensing.payments.models import Payment
 from sites.back_office import work_queue
+from sites.back_office.order_states import describe_state
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.sales import documents
 from sites.back_office.sales.admin_actions import ActionAdmin
@@ -118,7 +120,7 @@ class EventInline(_Inline):
 
 
 _FIELDSETS = {
-    "Commande": ("state", "kind", "method", "collectivity", "school", "reason", "placed_by", "money"),
+    "Commande": ("step", "kind", "method", "collectivity", "school", "reason", "placed_by", "money"),
     "Facturation": (
         "payer", "bill_name", "bill_address", "bill_address_extra", "bill_postal_code", "bill_city", "bill_country",
         "bill_email", "siret", "siren", "service_code", "engagement_number", "vat_number", "vat_treatment",
@@ -131,16 +133,20 @@ _FIELDSETS = {
 }  # fmt: skip
 
 
+#: Of the fields above, those that are no column.
+_COMPUTED = ("step", "money")
+
+
 def _has_value(order: Order | None, name: str) -> bool:
     """Whether the order has a value to show in that field."""
-    return order is None or name == "money" or getattr(order, name) not in (None, "")
+    return order is None or name in _COMPUTED or getattr(order, name) not in (None, "")
 
 
 @admin.register(Order)
 class OrderAdmin(GrantActions, ActionAdmin[Order]):
     """Sales and grants."""
 
-    list_display = ("number", "buyer", "state", "licences", "money", "method", "placed_at", "until")
+    list_display = ("number", "buyer", "step", "licences", "money", "method", "placed_at", "until")
     list_select_related = ("collectivity", "school", "placed_by")
     list_filter = (WaitingFilter, "state", "kind", "method", "placed_at")
     search_fields = (
@@ -160,7 +166,7 @@ class OrderAdmin(GrantActions, ActionAdmin[Order]):
     )
     ordering = ("-created_at", "-pk")
     inlines = (LineInline, PaymentInline, EventInline)
-    readonly_fields = ("money",)
+    readonly_fields = _COMPUTED
     admin_actions = ORDER_ACTIONS
 
     def get_order_id(self, row: Order) -> int:
@@ -168,9 +174,9 @@ class OrderAdmin(GrantActions, ActionAdmin[Order]):
         return row.pk
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
-        """Return the orders with their lines and entitlements prefetched in two queries."""
+        """Return the orders with whether they are under review, their lines and entitlements in two queries."""
         orders: QuerySet[Order] = super().get_queryset(request)
-        return orders.prefetch_related("lines__entitlement")
+        return orders.annotate(under_review=is_under_review()).prefetch_related("lines__entitlement")
 
     def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> tuple[tuple[str, Any], ...]:
         """Return the fieldsets without empty fields: most dates of an order are still to come."""
@@ -199,6 +205,11 @@ class OrderAdmin(GrantActions, ActionAdmin[Order]):
     def buyer(self, order: Order) -> str:
         """Return the buyer: a collectivity, a school or a person."""
         return str(order.collectivity or order.school or order.bill_name or order.placed_by or "")
+
+    @admin.display(description="état", ordering="state")
+    def step(self, order: Order) -> str:
+        """Return the state, with that of the signed purchase order."""
+        return describe_state(order)
 
     @admin.display(description="licences")
     def licences(self, order: Order) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from licensing.billing import operations as billing_operations
 from licensing.orders import operations, preflight
-from licensing.orders.models import Order, OrderState
+from sites.back_office.order_states import AWAITING_PURCHASE_ORDER
 from sites.back_office.sales.admin_actions import AdminAction
 from sites.back_office.sales.forms import BillingReferencesForm, PayerCorrectionForm
 
@@ -15,12 +15,18 @@ if TYPE_CHECKING:
     import datetime
 
     from accounts.models import User
+    from licensing.orders.models import Order
 
-AWAITING_PURCHASE_ORDER = (OrderState.PLACED, OrderState.LAPSED)
-UNKNOWN_PAYER = (
-    "Ce payeur n'est pas parmi nos organismes publics : voyez sur son bon de commande s'il porte un code service ou un "
-    "numéro d'engagement."
-)
+
+def describe_unknown_payer(order: Order) -> str:
+    """Return which references a public payer may ask and the order has not, in a sentence."""
+    references = {"code service": order.service_code, "numéro d'engagement": order.engagement_number}
+    lacking = [name for name, value in references.items() if not value]
+    if len(lacking) == 1:
+        what = f"Le {lacking[0]} manque, et ce payeur public peut le demander."
+    else:
+        what = f"Le {' et le '.join(lacking)} manquent, et ce payeur public peut les demander."
+    return f"{what} Voyez le bon signé : la facture ne changera plus."
 
 
 def _complete(
@@ -43,7 +49,7 @@ def _explain_missing_references(order: Order, _at: datetime.datetime) -> list[st
     sentences = [one.sentence for one in checked.missing] or [
         "Rien ne manque, d'après ce que nous savons de ce payeur."
     ]
-    return [*sentences, UNKNOWN_PAYER] if checked.note else sentences
+    return [*sentences, describe_unknown_payer(order)] if checked.note else sentences
 
 
 def _correct(order: Order, *, by: User, at: datetime.datetime, **details: str) -> str:

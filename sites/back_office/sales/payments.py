@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import Q
@@ -12,18 +12,16 @@ from core import formatting
 from licensing.bank.models import LinePayment
 from licensing.billing.invoice_search import parse_amount, search_invoices
 from licensing.billing.models import Invoice
-from licensing.billing.queries import get_amount_received, get_balance
-from licensing.orders.models import OrderState
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
-from licensing.payments.models import Payment
-from licensing.payments.queries import get_amount_left, get_refundable
+from licensing.payments.models import Payment, ReversalReason
+from licensing.payments.queries import get_refundable
 from sites.back_office.sales.admin_actions import ActionAdmin, AdminAction
-from sites.back_office.sales.forms import RefundForm, ReversalForm
+from sites.back_office.sales.forms import RefundForm
+from sites.back_office.sales.reversal_action import PAYMENT_REVERSAL, describe_reversals, get_correction_url
 
 if TYPE_CHECKING:
     import datetime
-    from decimal import Decimal
 
     from django.db.models import QuerySet
     from django.http import HttpRequest
@@ -34,36 +32,6 @@ if TYPE_CHECKING:
 def _is_refundable(payment: Payment) -> bool:
     """Whether some of the payment is to be refunded: its order was cancelled, or costs less than it received."""
     return payment.amount > 0 and get_refundable(payment) > 0
-
-
-def _is_reversible(payment: Payment) -> bool:
-    """Whether the payment can be reversed: a cheque or a transfer of which something is left."""
-    return payment.card_id is None and payment.amount > 0 and get_amount_left(payment) > 0
-
-
-def _explain_reversal(payment: Payment, _at: datetime.datetime) -> list[str]:
-    order, left = payment.order, get_amount_left(payment)
-    sentences = [
-        f"{payment}, reçu le {formatting.long_date(payment.received_on)} sous la référence « {payment.reference} ».",
-        (
-            "Pour un chèque revenu impayé, un virement rejeté, ou une erreur de saisie. Rien n'est effacé : un "
-            "mouvement négatif s'inscrit en face, et la facture ne change pas."
-        ),
-    ]
-    if order.state == OrderState.PAID and get_amount_received(order) - left < order.owed:
-        sentences.append(
-            f"{order} redevient à régler si ce qui reste ne la couvre plus : ses droits courent de nouveau jusqu'à leur"
-            " échéance, puis la décision vous revient."
-        )
-    return [*sentences, "L'acheteur reçoit un e-mail si le motif est « Impayé » ; rien ne lui est envoyé sinon."]
-
-
-def _reverse(payment: Payment, *, amount: Decimal, reason: str, text: str, by: User, at: datetime.datetime) -> str:
-    payment_operations.reverse_payment(payment_id=payment.pk, amount=amount, reason=reason, text=text, by=by, at=at)
-    due = get_balance(payment.order)
-    if payment.order.state == OrderState.CANCELLED or due <= 0:
-        return f"{formatting.euros(amount)} annulés."
-    return f"{formatting.euros(amount)} annulés : {formatting.euros(due)} restent à régler."
 
 
 def _record_refund(payment: Payment, *, reference: str, by: User, at: datetime.datetime) -> str:
@@ -101,16 +69,7 @@ PAYMENT_ACTIONS: tuple[AdminAction[Payment], ...] = (
         ],
         run=_refund_card,
     ),
-    AdminAction(
-        path="annuler",
-        label="Annuler ce règlement",
-        is_available=_is_reversible,
-        explanation=_explain_reversal,
-        run=_reverse,
-        form=ReversalForm,
-        initial=lambda payment, _at: {"amount": get_amount_left(payment)},
-        primary=False,
-    ),
+    PAYMENT_REVERSAL,
 )
 
 
@@ -133,7 +92,7 @@ class DirectionFilter(admin.SimpleListFilter):
 class PaymentAdmin(ActionAdmin[Payment]):
     """Payments and refunds, with their order."""
 
-    list_display = ("money", "order", "kind", "method", "received_on", "reference", "recorded_by")
+    list_display = ("money", "payer", "order", "kind", "method", "received_on", "reference", "recorded_by")
     list_filter = (DirectionFilter, "kind", "method", "received_on")
     list_select_related = ("order", "recorded_by")
     search_fields = ("order__id__exact", "reference")
@@ -159,6 +118,18 @@ class PaymentAdmin(ActionAdmin[Payment]):
             meant |= Q(amount__in=[amount, -amount])
         return queryset.filter(meant), False
 
+    def status_sentences(self, row: Payment) -> list[str]:
+        """Return whether the payment was reversed, when and why."""
+        return describe_reversals(row)
+
+    def get_next_url(
+        self, request: HttpRequest, row: Payment, admin_action: AdminAction[Payment], typed: dict[str, Any]
+    ) -> str:
+        """Return the page that follows an action: after a mistake, that of the order, to record the payment anew."""
+        if typed.get("reason") == ReversalReason.MISTAKE:
+            return get_correction_url(row, request.GET.get("liste", ""))
+        return super().get_next_url(request, row, admin_action, typed)
+
     def links(self, row: Payment) -> list[tuple[str, str]]:
         """Return the links to the order, and to the line of a bank statement that shows the payment."""
         shown = LinePayment.objects.filter(payment=row, released_at__isnull=True).select_related("line")
@@ -167,6 +138,11 @@ class PaymentAdmin(ActionAdmin[Payment]):
             for link in shown
         ]
         return [(str(row.order), reverse("admin:orders_order_change", args=[row.order_id])), *lines]
+
+    @admin.display(description="payeur", ordering="order__bill_name")
+    def payer(self, payment: Payment) -> str:
+        """Return who is billed for the order."""
+        return payment.order.bill_name
 
     @admin.display(description="montant", ordering="amount")
     def money(self, payment: Payment) -> str:

@@ -258,7 +258,7 @@ def test_an_unpaid_line_without_proposal_says_what_to_do(operator):
 
 
 def test_the_menu_leads_to_the_lines_to_look_at(operator):
-    assert f'href="{PAGE}"' in page_text(operator.get("/admin/"))
+    assert f'href="{PAGE}"' in page_text(operator.get("/admin/tout/"))
 
 
 def test_what_went_out_is_not_taken_off_what_came_in(operator):

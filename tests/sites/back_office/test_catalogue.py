@@ -196,7 +196,7 @@ def test_prices_are_read_and_typed_with_a_comma_and_days_say_1er(operator, year)
     assert "1er\u00a0septembre 2026" in operator.get("/admin/catalogue/schoolyear/").content.decode()
     [second] = year.tiers.filter(from_classes=2)
     listed = [
-        (tier, (tier.from_classes, tier.to_classes, "189,50" if tier == second else tier.price_ttc))
+        (tier, (tier.from_classes, tier.to_classes, "189,50 €" if tier == second else tier.price_ttc))
         for tier in year.tiers.order_by("from_classes")
     ]
     assert post_year(operator, year, tiers=listed).status_code == 302

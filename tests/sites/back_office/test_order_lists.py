@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django_tenants.utils import schema_context
 
+from collectivities.models import Role
 from licensing.orders import operations
 from licensing.payments.models import ProviderEvent
+from tests.factories.collectivities import MemberFactory
 from tests.factories.licensing import OrderLineFactory, OrderRowFactory
-from tests.factories.orders import OrderFactory
+from tests.factories.orders import OrderFactory, PurchaseFactory
+from tests.orders import actions
+from tests.orders.dates import days_ago
 from tests.sites.back_office.pages import order_url, page_text
 
 
 def test_an_order_is_found_by_its_school_its_buyer_and_its_billing_office(operator):
     order = OrderFactory(current=True, placed=True)
     for query in (order.school_id, order.placed_by.email, "Compta@Nimes.example"):
-        assert f'href="{order_url(order)}"' in page_text(operator.post("/admin/rechercher/", {"query": query})), query
+        assert f'href="{order_url(order)}"' in page_text(operator.get("/admin/rechercher/", {"query": query})), query
 
 
 @pytest.mark.parametrize("page", ["billing/invoice", "orders/order", "payments/payment", "everywhere"])
@@ -29,16 +33,22 @@ def test_a_sale_is_found_by_number_amount_and_client(operator, page):
     order = OrderFactory(current=True, paid=True)
     OrderFactory(current=True, paid=True, classes=1, billing__cooperative=True)
     invoice = order.invoices.get()
+    # By its client's name, everywhere, all that the client ordered is found.
+    by_name = "mairie nimes"
     for query in (
         f"p{invoice.year} {invoice.sequence:06}",
         f"P{invoice.year}-{invoice.sequence}",
         f"{invoice.total_ttc}".replace(".", ","),
-        "mairie nimes",
+        by_name,
         "213 001 894 00012",
     ):
         if page == "everywhere":
-            found = operator.post("/admin/rechercher/", {"query": query}).context["found"]
-            assert (found.invoices, found.orders) == ([invoice], [order]), query
+            found = operator.get("/admin/rechercher/", {"query": query}).context["found"]
+            if query == by_name:
+                assert invoice in found.invoices
+                assert order in found.orders
+            else:
+                assert (found.invoices, found.orders) == ([invoice], [order]), query
         else:
             (row,) = operator.get(f"/admin/{page}/", {"q": query}).context["cl"].result_list
             assert getattr(row, "order", row) == order, query
@@ -59,7 +69,7 @@ def test_a_search_of_sales_takes_the_same_queries_whatever_it_finds(operator, dj
     def search():
         for page in pages:
             operator.get(f"/admin/{page}/", {"q": "mairie"})
-        operator.post("/admin/rechercher/", {"query": "mairie"})
+        operator.get("/admin/rechercher/", {"query": "mairie"})
 
     search()  # what is cached once for all
     with CaptureQueriesContext(connection) as few:
@@ -81,7 +91,7 @@ def test_the_home_page_lists_the_work_queue(operator):
     assert "Le vendeur n’est pas décrit" in page
     assert "Rien n’est en vente" in page
     now = timezone.now()
-    long_ago = now - datetime.timedelta(days=60)
+    long_ago = days_ago(60)
     OrderFactory(current=True, scanned=True)
     late = OrderFactory(current=True, confirmed=True, at=long_ago)
     OrderFactory(current=True, placed=True, at=long_ago)
@@ -89,9 +99,10 @@ def test_the_home_page_lists_the_work_queue(operator):
     OrderFactory(current=True, placed=True)
     page = page_text(operator.get("/admin/"))
     for sentence in (
-        "1 bon de commande signé à vérifier",
+        "Bon de commande signé",
+        "en retard de 30 jours",
         "1 commande facturée n’est pas réglée quarante-cinq jours après sa facture",
-        "1 commande passée, bon de commande attendu par la poste",
+        "1 commande passée, bon de commande signé attendu",
         "1 commande restée sans bon de commande",
     ):
         assert sentence in page
@@ -128,3 +139,25 @@ def test_every_list_takes_the_same_queries_whatever_its_length(operator, page, d
         sell()
     with django_assert_num_queries(len(few)):
         assert operator.get(address).context["cl"].result_count > 3
+
+
+def test_a_signed_order_that_came_is_under_review_on_each_page_that_names_it(operator, nimes):
+    """On the page of the client with orders and lots, in the search, in the admin's list and on its page."""
+    member = MemberFactory(roles=[Role.BUYER]).user
+    order = PurchaseFactory(current=True, placed=True, units=100, by=member)
+    pages = [
+        f"/admin/clients/collectivite/{nimes.pk}/",
+        f"/admin/rechercher/?query=commande+{order.pk}",
+        "/admin/orders/order/",
+        order_url(order),
+    ]
+
+    def read(path):
+        with schema_context("public"):
+            return page_text(operator.get(path)).replace("’", "'")
+
+    for path in pages:
+        assert "en cours de vérification" not in read(path), path
+    actions.upload(order, at=timezone.now())
+    for path in pages:
+        assert "Bon de commande reçu, en cours de vérification" in read(path), path

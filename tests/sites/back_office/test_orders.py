@@ -102,7 +102,15 @@ def test_a_scan_is_looked_at_then_refused_or_confirmed(operator):
     scan.refresh_from_db()
     assert (scan.state, scan.reason) == ("refused", "La signature manque.")
     assert operator.get(action_url(order, "refuser-le-bon")).status_code == 302
+    # Nothing was sent anew: there is nothing to confirm yet.
+    main = "bg-primary-600 border-transparent text-white"
+    offered = page_text(operator.get(order_url(order)))
+    offered = offered[offered.index('id="deeds"') :].partition("</section>")[0]
+    assert "Confirmer le bon de commande et facturer" in offered
+    assert main not in offered
     actions.upload(order, at=timezone.now())
+    offered = page_text(operator.get(order_url(order)))
+    assert main in offered[offered.index('id="deeds"') :].partition("</section>")[0]
     run_action(operator, order, "confirmer")
     assert order.scans.get(state="accepted")
 
@@ -279,7 +287,9 @@ def test_only_the_operator_opens_the_back_office(portal, page):
 
 def test_invoices_that_wait_are_downloaded_together_then_noted_as_deposited(operator):
     first, second = OrderFactory(current=True, confirmed=True), OrderFactory(current=True, confirmed=True)
-    assert "2 factures ou avoirs à déposer" in page_text(operator.get("/admin/"))
+    home = page_text(operator.get("/admin/"))
+    assert "À déposer&nbsp;: <strong>2</strong>" in home
+    assert 'href="/admin/billing/invoice/a-deposer/">Factures à déposer<' in home
     page = operator.get("/admin/billing/invoice/a-deposer/")
     (batch,) = page.context["batches"]
     numbers, route = batch.numbers, f"/admin/billing/invoice/a-deposer/{batch.route}"
@@ -292,7 +302,16 @@ def test_invoices_that_wait_are_downloaded_together_then_noted_as_deposited(oper
     assert operator.get("/admin/billing/invoice/a-deposer/peppol/fichier/").status_code == 404
     # Issued after the archive was downloaded, so not in it.
     third = OrderFactory(current=True, confirmed=True).invoices.current().get()
-    operator.post("/admin/billing/invoice/a-deposer/", {"factures": numbers})
+    question = page_text(operator.post("/admin/billing/invoice/a-deposer/", {"factures": numbers}))
+    assert "Noter 2 documents comme déposés sur Chorus Pro ?" in question
+    assert all(number in question for number in invoices)
+    assert invoicing.list_undeposited().count() == 3
+    noted = {"factures": numbers, "confirmed": "1"}
+    done = page_text(operator.post("/admin/billing/invoice/a-deposer/", noted, follow=True))
+    assert "2 documents notés comme déposés." in done
+    assert "« Reprendre le dernier état » le défait" in done
+    nothing = page_text(operator.post("/admin/billing/invoice/a-deposer/", {"factures": numbers}, follow=True))
+    assert "rien n'a été noté" in nothing.replace("’", "'")
     assert [one.pk for one in invoicing.list_undeposited()] == [third.pk]
 
 
@@ -358,7 +377,7 @@ def test_two_clicks_at_the_same_moment_record_one_payment(committing):
 def test_the_rights_of_an_unknown_buyer_are_opened_from_the_work_queue(operator):
     order = OrderFactory(current=True, in_review=True)
     home = page_text(operator.get("/admin/"))
-    assert "1 commande d’un établissement hors annuaire à vérifier : ouvrir ses droits, ou la refuser" in home
+    assert f'href="/admin/a-traiter/verifier/{order.pk}/">Acheteur hors annuaire<' in home
     assert str(order.pk) in page_text(operator.get("/admin/orders/order/?attend=ouvrir"))
     buyer = f"Acheteur : {order.placed_by.get_full_name()}, {order.placed_by.email} (adresse non confirmée)."
     # On the order's own page too, where the operator decides between opening and refusing.

@@ -24,11 +24,16 @@ from tests.orders.dates import DAY
 
 PAGES = (
     "/admin/",
+    "/admin/a-traiter/verifier/",
+    "/admin/a-traiter/encaisser/",
+    "/admin/a-traiter/deposer/",
+    "/admin/a-traiter/rappeler/",
     "/admin/accounting/balancetransaction/",
     "/admin/bank/statementline/",
     "/admin/bank/statementline/a-rapprocher/",
     "/admin/billing/invoice/a-deposer/",
     "/admin/e_reporting/periodreport/",
+    "/admin/mois/",
 )
 
 
@@ -38,8 +43,10 @@ def script(settings):
 
 
 def sell(script, rank):
-    """Add to each page: orders credited in part, paid, refused by the platform or to deposit, a line, a declaration."""
+    """Add to each page: orders to check, credited in part, paid, refused or to deposit, a line, a declaration."""
     at = timezone.now() - (70 + 31 * rank) * DAY
+    OrderFactory(current=True, scanned=True)
+    OrderFactory(current=True, in_review=True)
     actions.credit(OrderFactory(current=True, confirmed=True), amount="10")
     record_movements(OrderFactory(current=True, paid_by_card=True).payments.get().card)
     consumer = OrderFactory(current=True, confirmed=True, at=at, billing__payer="other", billing__siret="")

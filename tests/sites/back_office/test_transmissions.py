@@ -43,7 +43,7 @@ def transmit_url(*invoices) -> str:
 
 def read_work_items(operator) -> str:
     """Return what waits, as the home page lists it."""
-    return " ".join(page_text(operator.get("/admin/")).partition("Ce qui attend une main")[2].split())
+    return " ".join(page_text(operator.get("/admin/")).partition("Ce qui attend</h1>")[2].split())
 
 
 def test_transmitting_is_confirmed_before_anything_leaves(operator, script, invoice):
@@ -69,7 +69,7 @@ def test_a_page_that_is_posted_twice_sends_once(operator, script, invoice):
 
 def test_what_is_on_its_way_is_not_recorded_as_deposited_by_hand(operator, script, invoice):
     operator.post(transmit_url(invoice))
-    page = page_text(operator.post(PAGE, {"factures": str(invoice.pk)}, follow=True))
+    page = page_text(operator.post(PAGE, {"factures": str(invoice.pk), "confirmed": "1"}, follow=True))
     assert "0 document noté comme déposé" in page
     assert not PlatformStatus.objects.exists()
 
@@ -92,7 +92,7 @@ def test_a_refusal_and_a_silence_come_first(operator, script, invoice):
     assert "En chemin" not in page
     urgent, found, _ = read_work_items(operator).partition("1 transmission reste sans réponse depuis deux jours")
     assert found
-    assert "À faire" in urgent[-150:]
+    assert "Sans attendre" in urgent[-150:]
 
 
 def test_what_was_refused_is_sent_anew_by_itself(operator, script, invoice):
@@ -167,7 +167,7 @@ def test_without_a_platform_the_page_offers_archives_alone(operator, invoice):
     assert "Télécharger l’archive" in page
     assert "Transmettre" not in page
     assert operator.get(transmit_url(invoice)).status_code == 404
-    assert "1 facture ou avoir à déposer sur Chorus Pro" in read_work_items(operator)
+    assert "à déposer : Chorus Pro" in read_work_items(operator)
 
 
 def test_the_seller_chooses_to_send_without_a_click(operator, script, invoice):

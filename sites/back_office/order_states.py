@@ -1,0 +1,28 @@
+"""The state of an order as the operator reads it, with that of its signed purchase order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from licensing.entitlements.wording import describe_review
+from licensing.orders.models import OrderState, ScanState
+
+if TYPE_CHECKING:
+    from licensing.orders.models import Order
+
+AWAITING_PURCHASE_ORDER = (OrderState.PLACED, OrderState.LAPSED)
+
+
+def describe_state(order: Order) -> str:
+    """Return the state of an order in a few words, on every page the same, with its signed purchase order's.
+
+    One query for an order without `under_review`, which lists annotate by `is_under_review`.
+    """
+    if order.state in AWAITING_PURCHASE_ORDER and _is_under_review(order):
+        return describe_review(suspended=order.state == OrderState.LAPSED)
+    return order.get_state_display()
+
+
+def _is_under_review(order: Order) -> bool:
+    known = vars(order).get("under_review")
+    return order.scans.filter(state=ScanState.WAITING).exists() if known is None else bool(known)

@@ -1,0 +1,29 @@
+"""The menu of the operator's pages of our own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.urls import reverse
+
+from web.office_menu import MenuEntry
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+#: View name in the admin's namespace, label, and the other views whose pages belong to the entry.
+PAGES: tuple[tuple[str, str, frozenset[str]], ...] = (
+    ("index", "Ce qui attend", frozenset({"waiting_list", "waiting_order"})),
+    ("month", "Le mois en chiffres", frozenset({"month_of"})),
+    ("everything", "Toute l’administration", frozenset()),
+)
+
+
+def build_menu(request: HttpRequest) -> list[MenuEntry]:
+    """Return the entries of the menu, the one of the current page marked."""
+    match = request.resolver_match
+    current = match.url_name if match else None
+    return [
+        MenuEntry(reverse(f"admin:{name}"), label, current == name or current in others)
+        for name, label, others in PAGES
+    ]

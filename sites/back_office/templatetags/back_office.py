@@ -1,0 +1,22 @@
+"""Template tags of the operator's pages of our own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django import template
+
+from sites.back_office.pages.menu import build_menu
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from web.office_menu import MenuEntry
+
+register = template.Library()
+
+
+@register.simple_tag
+def back_office_menu(request: HttpRequest) -> list[MenuEntry]:
+    """Return the entries of the menu."""
+    return build_menu(request)
