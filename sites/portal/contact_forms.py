@@ -20,6 +20,7 @@ PROFILES = (
     ("principal", "Chef d’établissement"),
     ("teacher", "Enseignant"),
     ("agent", "Agent d’une collectivité"),
+    ("parent", "Parent d’élève"),
     ("other", "Autre"),
 )
 # An activation key: three groups of four symbols, with or without a prefix.

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db.models import Q, Value
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.generic import TemplateView
 
+from core.calendar import date_in_paris
 from core.search_terms import cut_search
 from licensing.catalogue.models import Seller
-from licensing.orders import siret_numbers
+from licensing.catalogue.operations import get_product_summary
+from licensing.orders import offers, siret_numbers
 from schools.models import Fold
 from tenants.models import Collectivity
 from web.access import public_page
@@ -32,7 +36,8 @@ def static_page(template: str) -> Callable[..., HttpResponse]:
 @public_page
 def home(request: HttpRequest) -> HttpResponse:
     """Show the portal's home page."""
-    return render(request, "portal/home.html")
+    price = offers.find_price_of_one_class(date_in_paris(timezone.now()))
+    return render(request, "portal/home.html", {"summary": get_product_summary(), "price": price})
 
 
 @public_page
@@ -40,7 +45,8 @@ def legal(request: HttpRequest) -> HttpResponse:
     """Show the legal notice: publisher, seller and privacy policy."""
     seller = Seller.objects.first()
     siret = siret_numbers.format_with_spaces(seller.siret) if seller is not None else ""
-    return render(request, "portal/legal.html", {"seller": seller, "seller_siret": siret})
+    content = {"seller": seller, "seller_siret": siret, "pupils_kept_days": settings.PUPILS_KEPT_DAYS}
+    return render(request, "portal/legal.html", content)
 
 
 @public_page

@@ -31,7 +31,7 @@ from licensing.invitations import operations
 from licensing.invitations.exceptions import InvitationRefused, InvitationSpent, MeantForAnotherAccount
 from licensing.invitations.operations.acceptance import check_meant_for
 from licensing.invitations.person_names import guess_name
-from licensing.invitations.queries import get_invitation_by_token, get_mailbox_accounts
+from licensing.invitations.queries import find_seat_of_spent, get_invitation_by_token, get_mailbox_accounts
 from web.access import public_page, signed_in
 from web.link_sessions import forget_link_token, get_link_token, keep_link_token
 
@@ -54,9 +54,12 @@ class NewTeacherForm(forms.Form):
     password = forms.CharField(
         label="Mot de passe",
         strip=False,
-        help_text=describe_password_rules("password"),
         widget=forms.PasswordInput({"autocomplete": "new-password"}),
     )
+
+    def __init__(self, data: Any = None, *, address: str, name: str = "") -> None:
+        super().__init__(data, initial={"name": name})
+        self.fields["password"].help_text = describe_password_rules("password", known=[address])
 
 
 @public_page
@@ -68,7 +71,7 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
     try:
         invitation = get_invitation_by_token(token, at=timezone.now())
     except InvitationRefused as refusal:
-        return _respond_refused(request, refusal)
+        return _respond_refused(request, refusal, token)
     keep_link_token(request, _name_link(invitation.pk), token)
     return redirect("teacher_invitation_accept", pk=invitation.pk)
 
@@ -89,10 +92,10 @@ def accept(request: HttpRequest, pk: int) -> HttpResponse:
             return _accept_signed_in(cast("AuthenticatedRequest", request), invitation, token)
         if request.method == "GET":
             return _render_page(request, invitation)
-        form = NewTeacherForm(request.POST)
+        form = NewTeacherForm(request.POST, address=invitation.email)
         seat = _create_account(form, token) if form.is_valid() else None
     except LicensingError as refusal:
-        return _respond_refused(request, refusal)
+        return _respond_refused(request, refusal, token)
     if seat is None or (teacher := seat.holder) is None:
         return _render_page(request, invitation, form=form, status=422)
     forget_link_token(request, _name_link(pk))
@@ -139,7 +142,7 @@ def sign_in(request: HttpRequest, pk: int) -> HttpResponse:
         # Signed in by now: the page says what this account cannot do.
         return redirect("teacher_invitation_accept", pk=pk)
     except LicensingError as refusal:
-        return _respond_refused(request, refusal)
+        return _respond_refused(request, refusal, token)
 
 
 @sensitive_variables("token")
@@ -198,8 +201,11 @@ def _name_link(pk: int) -> str:
     return f"teacher_invitation:{pk}"
 
 
-def _respond_refused(request: HttpRequest, refusal: LicensingError) -> HttpResponse:
-    content = {"refusal": refusal, "spent": isinstance(refusal, InvitationSpent)}
+@sensitive_variables("token")
+def _respond_refused(request: HttpRequest, refusal: LicensingError, token: str) -> HttpResponse:
+    spent = isinstance(refusal, InvitationSpent)
+    own = find_seat_of_spent(token, request.user) if spent and request.user.is_authenticated else None
+    content = {"refusal": refusal, "spent": spent, "own": own}
     return render(request, "portal/teacher_invitation_refused.html", content, status=410)
 
 
@@ -222,7 +228,7 @@ def _render_page(
         name = invitation.name or ("" if accounts.is_shared else guess_name(invitation.email))
         context |= {
             "accounts": accounts,
-            "form": NewTeacherForm(initial={"name": name}),
+            "form": NewTeacherForm(address=invitation.email, name=name),
             "sign_in_form": _build_sign_in_form(request),
             # The way that was tried stands first, with what was wrong.
             "sign_in_first": "sign_in_form" in content or (accounts.of_teacher and "form" not in content),

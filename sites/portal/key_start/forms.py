@@ -9,7 +9,6 @@ from django import forms
 from django.contrib.auth.hashers import make_password
 
 from accounts.forms import check_new_password
-from accounts.models import User
 from accounts.password_rules import describe_password_rules
 from core.plain_names import check_person_name
 from licensing.entitlements.first_activation import NewPrincipal
@@ -37,7 +36,6 @@ class KeyAccountForm(forms.Form):
     password = forms.CharField(
         label="Mot de passe",
         strip=False,
-        help_text=describe_password_rules("password"),
         widget=forms.PasswordInput({"autocomplete": "new-password"}),
     )
     username = forms.CharField(
@@ -51,6 +49,7 @@ class KeyAccountForm(forms.Form):
     def __init__(self, data: Any = None, *, proven: str) -> None:
         super().__init__(data)
         self.proven = proven
+        self.fields["password"].help_text = describe_password_rules("password", known=[proven])
         if proven:
             self.fields["email"].required = False
             self.fields["email"].label = "Autre adresse e-mail"
@@ -70,13 +69,7 @@ class KeyAccountForm(forms.Form):
         username = data.get("username") or ""
         if "@" in username and username.lower() != address.lower():
             self.add_error("username", "L’identifiant ne peut être une adresse e-mail que si c’est celle du compte.")
-        person = User(
-            first_name=data.get("first_name", ""),
-            last_name=data.get("last_name", ""),
-            username=username or address,
-            email=address,
-        )
-        check_new_password(self, person, field="password", confirmation_field="", mismatch="")
+        check_new_password(self, field="password", known=[self.proven])
         return data
 
     def get_person(self) -> NewPrincipal:

@@ -178,7 +178,7 @@ def activate_key(request: AuthenticatedRequest) -> HttpResponse:
 def forget(request: HttpRequest) -> HttpResponse:
     """Forget the kept key."""
     forget_key(request)
-    messages.success(request, "cet ordinateur ne garde plus votre clé : elle reste dans votre e-mail.")
+    messages.success(request, "cet appareil ne garde plus votre clé : elle reste dans votre e-mail.")
     return redirect("home")
 
 

@@ -7,30 +7,32 @@ from typing import TYPE_CHECKING
 
 from django_tenants.utils import tenant_context
 
+from collectivities.office_contact import get_office_contact
 from collectivities.queries import get_office_settings
 
 if TYPE_CHECKING:
-    from sites.portal.my_account.roster import SchoolRoster
+    from collectivities.office_contact import OfficeContact
+    from licensing.entitlements.overview import SubscriptionCard
     from tenants.models import Collectivity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Giver:
-    """A collectivity, and the address that answers the letters of its keys; empty where it has set none."""
+    """A collectivity, and whom its letters say to ask."""
 
     name: str
-    email: str
+    contact: OfficeContact
 
 
-def list_givers(shown: SchoolRoster) -> list[Giver]:
-    """Return those who gave licences of the school year, each once. Two queries a collectivity."""
+def list_givers(cards: list[SubscriptionCard]) -> list[Giver]:
+    """Return those who gave these licences, each once. Three queries a collectivity at most."""
     found: dict[int, Collectivity] = {}
-    for card in shown.cards:
+    for card in cards:
         collectivity = card.subscription.key.entitlement.collectivity
         if collectivity is not None:
             found[collectivity.pk] = collectivity
     givers = []
     for collectivity in found.values():
         with tenant_context(collectivity):
-            givers.append(Giver(name=collectivity.name, email=get_office_settings().reply_to))
+            givers.append(Giver(name=collectivity.name, contact=get_office_contact(get_office_settings())))
     return givers

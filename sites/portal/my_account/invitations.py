@@ -1,13 +1,16 @@
-"""Views that invite teachers by their addresses, remind them, and take invitations back."""
+"""Views that invite teachers by their addresses, remind them, and cancel invitations, each with one operation."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from core.formatting import join_words, pluralize
+from core.formatting import join_words, long_moment, pluralize
+from licensing.entitlements.exceptions import NoSeatLeft
+from licensing.entitlements.wording import format_long_date
 from licensing.exceptions import LicensingError
 from licensing.invitations import operations
 from licensing.invitations.exceptions import BadAddresses, TooManyTeachersInvited
@@ -17,9 +20,12 @@ from sites.portal.my_account.responses import parse_pk, refuse, respond
 from web.access import signed_in
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.http import HttpResponse
 
     from accounts.requests import AuthenticatedRequest
+    from licensing.invitations.models import TeacherInvitation
     from licensing.invitations.operations import InvitationResult
 
 
@@ -39,27 +45,56 @@ def invite(request: AuthenticatedRequest) -> HttpResponse:
         )
     except LicensingError as refusal:
         return _refuse_list(request, refusal, addresses, subscription_id)
-    invited = result.invitations
-    row = f"i{invited[0].pk}" if len(invited) == 1 and not result.seats else ""
-    return respond(request, Notice(sentence=_describe_result(result), row=row))
+    return respond(request, replace(_build_notice(result), inviting=True))
+
+
+@signed_in
+@require_POST
+def invite_again(request: AuthenticatedRequest) -> HttpResponse:
+    """Invite anew the person of an invitation that ended without an answer."""
+    pk, subscription_id = map(parse_pk, [request.POST.get(name, "") for name in ("invitation", "abonnement")])
+    try:
+        result = operations.invite_again(
+            invitation_id=pk, subscription_id=subscription_id, by=request.user, at=timezone.now()
+        )
+    except LicensingError as refusal:
+        return refuse(request, refusal, row=f"i{pk}")
+    return respond(request, _build_notice(result))
 
 
 def _refuse_list(
     request: AuthenticatedRequest, refusal: LicensingError, addresses: str, subscription_id: int
 ) -> HttpResponse:
-    bad_lines = refusal.lines if isinstance(refusal, BadAddresses) else ()
+    bad_lines, understood = (refusal.lines, refusal.understood) if isinstance(refusal, BadAddresses) else ((), 0)
     response = refuse(
         request,
         refusal,
         row=INVITE_FORM,
         addresses=addresses,
         bad_lines=bad_lines,
+        understood=understood,
         inviting=True,
         chosen=subscription_id,
+        wants_more=isinstance(refusal, NoSeatLeft),
     )
     if isinstance(refusal, TooManyTeachersInvited):
         response["Retry-After"] = str(refusal.retry_after)
     return response
+
+
+def _build_notice(result: InvitationResult) -> Notice:
+    """Return what became of the list, beside the one person it is about if there is one."""
+    rows = [
+        *(f"i{one.pk}" for one in (*result.invitations, *result.waiting)),
+        *(f"t{seat.holder_id}" for seat in result.seats),
+        *(f"t{teacher.pk}" for teacher in result.already),
+    ]
+    remindable = [one for one in result.waiting if one.may_be_reminded_at(timezone.now())]
+    return Notice(
+        sentence=_describe_result(result),
+        row=rows[0] if len(rows) == 1 else "",
+        waiting=remindable[0].pk if len(remindable) == len(result.waiting) == 1 else 0,
+    )
 
 
 def _describe_result(result: InvitationResult) -> str:
@@ -74,12 +109,33 @@ def _describe_result(result: InvitationResult) -> str:
         given = "La licence est donnée" if len(result.seats) == 1 else "Une licence est donnée"
         parts.append(f"{given} à {names}, qui {'a' if len(result.seats) == 1 else 'ont'} déjà un compte.")
     if result.already:
-        parts.append(f"Déjà servi : {join_words([str(teacher) for teacher in result.already])}.")
+        have = "a" if len(result.already) == 1 else "ont"
+        parts.append(f"{join_words([str(teacher) for teacher in result.already])} {have} déjà une licence.")
     if result.waiting:
-        parts.append(f"Déjà invité : {join_words([str(one) for one in result.waiting])}.")
+        parts.append(_describe_waiting(result.waiting))
     if result.bad_lines:
         parts.append(f"{pluralize(len(result.bad_lines), 'ligne passée', 'lignes passées')}.")
     return " ".join(parts)
+
+
+def _describe_waiting(waiting: Sequence[TeacherInvitation]) -> str:
+    """Return who is invited already, since when, and when a reminder is possible: « Relancer » is offered with it."""
+    now = timezone.now()
+    if len(waiting) > 1:
+        names = join_words([_name_with_address(one) for one in waiting])
+        return f"Déjà dans la liste, avec une licence réservée : {names}. « Relancer » est à côté de chaque nom."
+    [one] = waiting
+    sentence = (
+        f"{_name_with_address(one)} est déjà dans la liste : son invitation est partie le "
+        f"{format_long_date(one.reminded_at or one.created_at)}, et une licence lui est réservée."
+    )
+    if one.may_be_reminded_at(now):
+        return sentence
+    return f"{sentence} Vous pourrez la relancer à partir du {long_moment(timezone.localtime(one.remindable_from))}."
+
+
+def _name_with_address(invitation: TeacherInvitation) -> str:
+    return f"{invitation} ({invitation.email})" if invitation.name else invitation.email
 
 
 @signed_in
@@ -97,10 +153,39 @@ def remind(request: AuthenticatedRequest) -> HttpResponse:
 @signed_in
 @require_POST
 def recall(request: AuthenticatedRequest) -> HttpResponse:
-    """Take an invitation back: its licence is free again."""
-    pk = parse_pk(request.POST.get("reprendre", ""))
+    """Cancel an invitation: its licence is free again, and the person stays in the list."""
+    pk = parse_pk(request.POST.get("invitation", ""))
     try:
         invitation = operations.recall_invitation(invitation_id=pk, by=request.user, at=timezone.now())
     except LicensingError as refusal:
         return refuse(request, refusal, row=f"i{pk}")
-    return respond(request, Notice(sentence=f"L'invitation de {invitation} est reprise : la licence est libre."))
+    sentence = (
+        f"L'invitation de {invitation} est annulée : son lien n'ouvre plus rien, et la licence est libre. Vous pouvez "
+        "la rétablir jusqu'à demain, tant qu'une licence reste libre."
+    )
+    return respond(request, Notice(sentence=sentence, row=f"i{pk}"))
+
+
+@signed_in
+@require_POST
+def undo_recall(request: AuthenticatedRequest) -> HttpResponse:
+    """Have an invitation that was cancelled less than a day ago wait again: « Rétablir »."""
+    pk = parse_pk(request.POST.get("invitation", ""))
+    try:
+        invitation = operations.undo_recall(invitation_id=pk, by=request.user, at=timezone.now())
+    except LicensingError as refusal:
+        return refuse(request, refusal, row=f"i{pk}")
+    sentence = f"L'invitation de {invitation} est rétablie : une licence lui est réservée, et son lien fonctionne."
+    return respond(request, Notice(sentence=sentence, row=f"i{pk}"))
+
+
+@signed_in
+@require_POST
+def forget(request: AuthenticatedRequest) -> HttpResponse:
+    """Take a person who did not answer off the list, with their address."""
+    pk = parse_pk(request.POST.get("invitation", ""))
+    try:
+        invitation = operations.forget_invited_person(invitation_id=pk, by=request.user)
+    except LicensingError as refusal:
+        return refuse(request, refusal, row=f"i{pk}")
+    return respond(request, Notice(sentence=f"{_name_with_address(invitation)} n'est plus dans la liste."))

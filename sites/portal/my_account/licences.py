@@ -20,6 +20,7 @@ from accounts.client_ip import get_client_ip
 from accounts.downloads import limit_downloads
 from core.calendar import date_in_paris
 from core.formatting import join_words, pluralize
+from core.french import of_name
 from licensing.entitlements import key_entry, operations, overview, seat_undo, teacher_affiliations
 from licensing.entitlements.exceptions import SchoolNotChosen, TooManyGuesses
 from licensing.entitlements.models import Seat, Subscription
@@ -142,7 +143,7 @@ def _describe_assignment(assigned: SeatAssignments, user: User) -> str:
     start = _describe_start(assigned.seats[0])
     if len(assigned.seats) == 1:
         person = assigned.seats[0].holder
-        given = f"La licence est donnée à {'vous-même' if person == user else person}"
+        given = "Vous avez maintenant une licence" if person == user else f"La licence est donnée à {person}"
         sentence = f"{given}, utilisable {start}." if start else f"{given}."
     else:
         active = f"utilisables {start}" if start else "actives"
@@ -197,30 +198,49 @@ def release(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     if request.method == "GET":
         return _render_release_page(request, user, pk)
     holder, successor = parse_pk(request.POST.get("enseignant", "")), request.POST.get("successeur", "")
+    held = Seat.objects.filter(pk=pk, holder=holder).select_related("holder").first()
     try:
         if successor:
             seat = operations.replace(
                 seat_id=pk, holder_id=holder, successor_id=parse_pk(successor), by=user, at=timezone.now()
             )
-            sentence = f"La licence et sa classe passent à {seat.holder}."
+            passed = "La licence et sa classe passent" if overview.has_class(seat) else "La licence passe"
+            sentence = f"{passed} à {seat.holder}."
             return respond(request, Notice(sentence=sentence, row=_row_of(seat.holder_id)))
-        operations.release(seat_id=pk, holder_id=holder, by=user, at=timezone.now())
+        released = operations.release(seat_id=pk, holder_id=holder, by=user, at=timezone.now())
     except LicensingError as refusal:
         return refuse(request, refusal, row=_row_of(holder))
-    sentence = "La licence est retirée et redevient disponible."
-    return respond(request, Notice(sentence=sentence, row=_row_of(holder)))
+    return respond(request, Notice(sentence=_describe_release(released, held, user), row=_row_of(holder)))
+
+
+def _describe_release(released: Seat, held: Seat | None, user: User) -> str:
+    """Return what became of the seat, which was `held` before, naming its holder to whoever may see who it is."""
+    if held is None or held.holder is None:
+        return "La licence est retirée et redevient disponible."
+    if held.holder == user:
+        return "Vous n'avez plus de licence : elle redevient disponible."
+    named = f" {of_name(str(held.holder))}" if may_see_teachers_of(user, released.subscription) else ""
+    return f"La licence{named} est retirée et redevient disponible."
 
 
 def _render_release_page(request: AuthenticatedRequest, user: User, pk: int) -> HttpResponse:
     seat = get_object_or_404(
-        Seat.objects.held().select_related("holder", "subscription__key__entitlement__product", "subscription__school"),
+        Seat.objects.held().select_related(
+            "holder", "classroom", "subscription__key__entitlement__product", "subscription__school"
+        ),
         pk=pk,
         subscription__in=Subscription.objects.filter(administered_by(user)),
     )
     is_own = seat.holder_id == user.pk
     sees_teachers = may_see_teachers_of(user, seat.subscription)
     successors = overview.list_successors(seat) if sees_teachers else ()
-    content = {"seat": seat, "own": is_own, "named": is_own or sees_teachers, "successors": successors}
+    content = {
+        "seat": seat,
+        "has_class": overview.has_class(seat),
+        "own": is_own,
+        "named": is_own or sees_teachers,
+        "successors": successors,
+    }
     return render(request, "portal/my_account_release.html", content)
 
 

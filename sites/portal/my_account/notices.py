@@ -22,6 +22,10 @@ class Notice:
     row: str = ""
     #: The assigned seats that « Annuler » takes back.
     seats: tuple[int, ...] = ()
+    #: Whether the form that invites stays open: more may be invited.
+    inviting: bool = False
+    #: The invitation that « Relancer » sends again.
+    waiting: int = 0
     #: Where the focus goes: to the next person to give a licence after `row`, or to `row`; empty: to the message.
     focus: str = ""
 

@@ -18,8 +18,9 @@ from accounts.models import Profile
 from accounts.queries import get_account_state
 from core.calendar import date_in_paris
 from licensing.entitlements import overview, page_version, seat_undo
-from sites.portal.my_account import givers, notices, roster, verification_offers, wording
+from sites.portal.my_account import givers, next_licences, notices, roster, verification_offers, wording
 from sites.portal.school_fields import SchoolFields
+from sites.portal.shop.order_progress import list_unsigned_progress
 from web.access import signed_in
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _refresh(request: AuthenticatedRequest, *, dashboard: bool) -> HttpResponse:
     if request.headers.get("If-None-Match") == f'"{get_version(request)}"':
         return HttpResponseNotModified()
     if not dashboard:
-        return render(request, "portal/_licences.html", get_overview_context(request))
+        return render(request, "portal/_licences.html", _get_licences_context(request))
     return render_dashboard(request)
 
 
@@ -92,7 +93,7 @@ def render_dashboard(request: AuthenticatedRequest, *, status: int = 200, **chan
 
 def render_licences_page(request: AuthenticatedRequest, *, status: int = 200, **changed: Any) -> HttpResponse:
     """Return the tab « Licences »."""
-    content = {"tab": "licences", **get_overview_context(request), **changed}
+    content = {"tab": "licences", **_get_licences_context(request), **changed}
     return render(request, "portal/my_account_licences.html", content, status=status)
 
 
@@ -130,6 +131,7 @@ def get_overview_context(request: AuthenticatedRequest) -> dict[str, Any]:
         return {
             "version": current_version,
             "overview": found,
+            "teaches": found.teaches,
             "verification_offer": verification_offers.get_verification_offer(user, found, at=now),
         }
     if user.profile == Profile.TEACHER:
@@ -141,6 +143,19 @@ def get_overview_context(request: AuthenticatedRequest) -> dict[str, Any]:
     return {}
 
 
+def _get_licences_context(request: AuthenticatedRequest) -> dict[str, Any]:
+    content = get_overview_context(request)
+    found: PrincipalOverview | None = content.get("overview")
+    if found is None:
+        return content
+    now = timezone.now()
+    return {
+        **content,
+        **next_licences.get_next_licences(found, at=now),
+        "unsigned_orders": list_unsigned_progress(request.user, at=now),
+    }
+
+
 def get_dashboard_context(
     request: AuthenticatedRequest, *, notice: Notice | None = None, ticked: Collection[int] = (), **changed: Any
 ) -> dict[str, Any]:
@@ -148,7 +163,7 @@ def get_dashboard_context(
 
     `notice`: what an act did, beside the person it is about. `ticked`: the teachers who stay selected.
     """
-    content = {**get_overview_context(request), "notice": notice, "ticked": ticked, **changed}
+    content = {**get_overview_context(request), "notice": notice, "ticked": ticked, "chosen": "", **changed}
     found: PrincipalOverview | None = content.get("overview")
     if found is None:
         return content
@@ -161,9 +176,13 @@ def get_dashboard_context(
         # Of the acts, too: their answer shows the same school year.
         "year_query": f"?{YEAR}={shown.school_year}" if len(years) > 1 else "",
         "roster": shown,
+        "unsigned_orders": list_unsigned_progress(request.user, at=now),
         "undo_seconds": int(seat_undo.UNDO_OFFERED_FOR.total_seconds()),
+        "today": date_in_paris(now),
         "title": wording.describe_classes(found, shown),
-        "givers": givers.list_givers(shown) if shown.missing or shown.exhausted else [],
+        "givers": givers.list_givers(shown.cards)
+        if shown.missing or shown.exhausted or changed.get("wants_more")
+        else [],
         **_place_notice(notice, shown),
     }
 

@@ -58,7 +58,10 @@ def update_profile(request: AuthenticatedRequest) -> HttpResponse:
         # This session stays signed in; all others end.
         update_session_auth_hash(request, user)
         sign_in_delays.remember(request, user)
-    messages.success(request, "Vos informations sont enregistrées.")
+    if password:
+        messages.success(request, "Votre mot de passe est changé.")
+    if not password or {"last_name", "first_name", "phone"} & set(form.changed_data):
+        messages.success(request, "Vos informations sont enregistrées.")
     if form.changes_email:
         messages.info(request, _build_confirmation_notice(form.cleaned_data["email"], user))
     return redirect("my_account_person")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from licensing.entitlements import overview
 from licensing.invitations import queries as invitations
+from licensing.invitations.person_names import guess_name, is_same_person, split_name
 from schools import matching
 from schools.folding import fold
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from accounts.models import User
     from licensing.entitlements.models import Seat
     from licensing.entitlements.overview import PrincipalOverview, SubscriptionCard
+    from licensing.invitations.models import TeacherInvitation
     from licensing.invitations.queries import WaitingInvitation
 
 
@@ -32,7 +34,7 @@ class TeacherState(enum.StrEnum):
     #: Holds one that this school did not give.
     ELSEWHERE = "a déjà une licence"
     #: A letter waits for their answer, and a licence for them.
-    INVITED = "invitée"
+    INVITED = "invitation envoyée"
     #: Of a neighbouring school, or of a similar name: « Ils pourraient être de votre école ».
     PROPOSED = "à reconnaître"
 
@@ -44,6 +46,8 @@ class RosterRow:
     person: User | None
     state: TeacherState
     invited: WaitingInvitation | None = None
+    #: Their last invitation, which ended before they answered.
+    unanswered: TeacherInvitation | None = None
     seat: Seat | None = None
     card: SubscriptionCard | None = None
     #: Why a teacher is proposed.
@@ -52,12 +56,23 @@ class RosterRow:
     own: bool = False
     #: A licence can be given to them now.
     can_give: bool = False
+    #: Whether the class of their licence was opened; None where there is no licence, or it may not be told.
+    has_class: bool | None = None
+    #: Their cancelled invitation can wait again.
+    can_restore: bool = False
+    #: They can be invited again now.
+    can_invite: bool = False
+
+    @property
+    def invitation(self) -> TeacherInvitation | None:
+        """The invitation of a person who has no account yet."""
+        return self.invited.invitation if self.invited is not None else self.unanswered
 
     @property
     def key(self) -> str:
         """What tells it from other rows, for the message and the focus; empty for a person who may not be named."""
-        if self.invited is not None:
-            return f"i{self.invited.invitation.pk}"
+        if self.invitation is not None:
+            return f"i{self.invitation.pk}"
         return f"t{self.person.pk}" if self.person is not None else ""
 
     @property
@@ -65,9 +80,10 @@ class RosterRow:
         """Sort key: by name, then the proposals, those who may not be named, and the principal's own row."""
         if self.own:
             return 3, "", ""
-        if self.invited is not None:
-            first, _, last = self.invited.name.rpartition(" ")
-            return 0, fold(last), fold(first)
+        if self.invitation is not None:
+            email = self.invitation.email
+            person = split_name(self.invitation.name or guess_name(email) or email)
+            return 0, fold(person.last or person.first), fold(person.first)
         if self.person is None:
             return 2, "", ""
         rank = 1 if self.state is TeacherState.PROPOSED else 0
@@ -109,6 +125,11 @@ class SchoolRoster:
     @property
     def taken(self) -> int:
         return sum(card.taken for card in self.cards)
+
+    @property
+    def served(self) -> int:
+        """How many licences are held and not suspended: each is a class that has Pep's, or will have."""
+        return sum(card.taken for card in self.cards if not card.suspended)
 
     @property
     def reserved(self) -> int:
@@ -167,15 +188,10 @@ class SchoolRoster:
         return bool(self.cards) and not self.free and not self.suspended
 
     @property
-    def served(self) -> bool:
-        """Whether each licence is held, and nobody waits for one: « Toutes vos classes sont servies »."""
-        return self.exhausted and not self.waiting and self.taken == self.size
-
-    @property
     def places(self) -> list[Place]:
         """The licences as seats: those held, by name of the holder, those reserved, then those that are free."""
         held = [row for row in self.rows if row.seat is not None]
-        invited = [row.invited.name for row in self.rows if row.invited is not None]
+        invited = [str(row.invited.invitation) for row in self.rows if row.invited is not None]
         unnamed = sum(card.reserved for card in self.cards) - len(invited)
         return [
             *(
@@ -218,7 +234,7 @@ def build_roster(user: User, found: PrincipalOverview, *, school_year: int, at: 
         roster.rows.append(
             RosterRow(
                 person=seat.holder if named else None, state=_state_of(card), seat=seat, card=card, own=own,
-                can_give=named and card.suspended and has_offers,
+                can_give=named and card.suspended and has_offers, has_class=overview.has_class(seat) if named else None,
             )
         )  # fmt: skip
     holders = {seat.holder_id for seat in seats}
@@ -226,10 +242,20 @@ def build_roster(user: User, found: PrincipalOverview, *, school_year: int, at: 
         roster.rows.append(RosterRow(person=user, state=TeacherState.WITHOUT, own=True, can_give=True))
     if school is not None:
         without = [teacher for teacher in overview.list_teachers(school) if teacher.pk not in holders | {user.pk}]
+        invited = invitations.list_invited(
+            list(by_subscription),
+            ended_of=[card.subscription.pk for card in found.cards if card.subscription.school_id == school.pk],
+            at=at,
+        )
+        roster.rows += [RosterRow(person=None, state=TeacherState.INVITED, invited=one) for one in invited.waiting]
         roster.rows += [
-            RosterRow(person=None, state=TeacherState.INVITED, invited=one)
-            for one in invitations.list_waiting(list(by_subscription), at=at)
-        ]
+            RosterRow(
+                person=None, state=TeacherState.WITHOUT, unanswered=one, can_invite=has_offers,
+                can_restore=_can_restore(one, by_subscription.get(one.subscription_id), at),
+            )
+            for one in invited.unanswered
+            if not any(_is_of(one, person) for person in (*without, *(seat.holder for seat in found.seats)))
+        ]  # fmt: skip
         elsewhere = overview.find_served_elsewhere(without, found.cards, school_year=school_year, at=at)
         roster.rows += [
             RosterRow(
@@ -242,6 +268,18 @@ def build_roster(user: User, found: PrincipalOverview, *, school_year: int, at: 
         roster.rows += _list_proposals(matching.suggest_teachers(school), {seat.holder_id for seat in found.seats})
     roster.rows.sort(key=lambda row: row.name)
     return roster
+
+
+def _can_restore(invitation: TeacherInvitation, card: SubscriptionCard | None, at: datetime.datetime) -> bool:
+    """Whether « Rétablir » would have the invitation wait again: its subscription, of this year, has a free seat."""
+    return card is not None and card.can_assign and invitation.may_be_restored_at(at)
+
+
+def _is_of(invitation: TeacherInvitation, person: User | None) -> bool:
+    """Whether the invitation is that of a person who has an account."""
+    if person is None or person.email.lower() != invitation.email.lower():
+        return False
+    return is_same_person(invitation.name, str(person))
 
 
 def _state_of(card: SubscriptionCard) -> TeacherState:

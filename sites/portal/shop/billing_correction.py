@@ -36,9 +36,10 @@ def correct(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         return redirect("orders_detail", pk=pk)
     initial = asdict(operations.prefill_billing_details(order))
     form = PayerForm(request.POST if request.method == "POST" else None, order=order, initial=initial)
-    proposed = request.POST.get("faire") == PROPOSE
+    proposed, keeps_name = request.POST.get("faire") == PROPOSE, False
     if proposed:
-        form = PayerForm(order=order, initial=form.propose_details())
+        details, keeps_name = form.propose_details(), form.keeps_name
+        form = PayerForm(order=order, initial=details)
     elif request.method == "POST" and form.is_valid():
         try:
             billing_operations.correct_billing_details(
@@ -52,5 +53,5 @@ def correct(request: AuthenticatedRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, "Les informations de facturation sont corrigées.")
             return redirect("orders_detail", pk=pk)
-    context = {"order": order, "form": form, "proposed": proposed}
+    context = {"order": order, "form": form, "proposed": proposed, "keeps_name": keeps_name}
     return render(request, "portal/shop/correct.html", context, status=422 if form.is_bound else 200)

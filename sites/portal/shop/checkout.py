@@ -16,10 +16,11 @@ from core.calendar import date_in_paris
 from licensing.catalogue import terms
 from licensing.exceptions import LicensingError
 from licensing.orders import offers as order_offers
-from licensing.orders import operations
+from licensing.orders import operations, payers
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Order, OrderKind, OrderState, SettlementMethod
 from licensing.orders.operations.placement import compute_basket_fingerprint
+from licensing.orders.templatetags.shop import beneficiary_label
 from licensing.payments import card
 from sites.portal.shop.forms import PROPOSE, CheckoutForm
 from web.access import signed_in
@@ -60,7 +61,8 @@ def checkout(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     button = request.POST.get("faire")
     form = CheckoutForm(request.POST, order=order, initial={}, cards=card.is_available(), for_quote=button == _QUOTE)
     if button == PROPOSE:
-        return _render(request, order, _build_form(order, form.propose_details()), proposed=True)
+        proposed = _build_form(order, form.propose_details())
+        return _render(request, order, proposed, proposed=True, keeps_name=form.keeps_name)
     if button == _TOTAL:
         return _render(request, order, _build_form(order, form.typed))
     if not form.is_valid():
@@ -92,8 +94,8 @@ def _place(request: AuthenticatedRequest, order: Order, form: CheckoutForm, user
     }
     try:
         if form.cleaned_data["method"] == SettlementMethod.MANDATE:
-            operations.place(**arguments)
-            messages.success(request, "Votre commande est enregistrée. Reste à faire signer le bon de commande.")
+            placed = operations.place(**arguments)
+            messages.success(request, f"Votre commande est enregistrée. {_describe_next_step(placed)}")
             return redirect("orders_detail", pk=order.pk)
         payment = card.pay_draft(**arguments)
     except BadBilling as refusal:
@@ -102,6 +104,13 @@ def _place(request: AuthenticatedRequest, order: Order, form: CheckoutForm, user
     except LicensingError as refusal:
         return _render(request, order, form, status=409, refusal=refusal)
     return redirect(payment.get_process_url())
+
+
+def _describe_next_step(order: Order) -> str:
+    """Return what to do with the purchase order: whoever pays signs it."""
+    if payers.is_paid_by_buyer(order):
+        return "Reste à signer le bon de commande, puis à le déposer ici."
+    return f"Reste à faire signer le bon de commande par « {order.bill_name} », qui paie, puis à le déposer ici."
 
 
 @signed_in
@@ -135,6 +144,7 @@ def _render(
     status: int = 200,
     refusal: LicensingError | None = None,
     proposed: bool = False,
+    keeps_name: bool = False,
 ) -> HttpResponse:
     line = order.lines.select_related("school_year", "product").get()
     # What the page shows is what its address will cost.
@@ -143,11 +153,13 @@ def _render(
     several_years = len(order_offers.list_years_to_order(date_in_paris(timezone.now()))) > 1
     context = {
         "order": order,
+        "beneficiary": beneficiary_label(order),
         "line": line,
         "form": form,
         "basket_fingerprint": compute_basket_fingerprint(order, line),
         "refusal": refusal,
         "proposed": proposed,
+        "keeps_name": keeps_name,
         "needs_review": operations.needs_review(order),
         "terms_address": terms.get_terms_url(terms.CURRENT),
         "back_query": f"&annee={line.school_year.ends_on.year}" if several_years else "",

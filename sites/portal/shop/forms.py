@@ -18,12 +18,18 @@ if TYPE_CHECKING:
 
     from licensing.orders.models import Order as AnOrder
 
-PAYER_LABELS = {
+_PAYER_LABELS = {
     Payer.TOWN_HALL: "La mairie",
     Payer.SCHOOL: "L’établissement",
     Payer.COOPERATIVE: "La coopérative scolaire",
     Payer.COMPANY: "Une entreprise, ou une association qui a un SIREN",
     Payer.OTHER: "Autre (vous-même, une association…)",
+}
+_PRIVATE_SCHOOL_LABELS = {Payer.SCHOOL: "L’établissement : école privée (OGEC, association)"}
+#: Of a school typed by hand, of which nobody knows whether it is private.
+_TYPED_SCHOOL_LABELS = {
+    Payer.SCHOOL: "L’établissement, public ou à l’étranger",
+    Payer.COMPANY: "Une école privée (OGEC, association) ou une entreprise",
 }
 METHODS = (
     (SettlementMethod.CARD.value, "Payer par carte bancaire"),
@@ -133,7 +139,7 @@ class PayerForm(PayerReferencesForm):
     )
     email = forms.EmailField(
         label="Adresse e-mail pour la facture",
-        help_text="Elle figure sur la facture, pour la comptabilité ou la plateforme de qui paie.",
+        help_text="Elle figure sur la facture : celle de la comptabilité de qui paie, ou à défaut la vôtre.",
         widget=forms.EmailInput({"autocomplete": "email"}),
     )
 
@@ -145,10 +151,20 @@ class PayerForm(PayerReferencesForm):
         self.school_absence = payers.explain_school_absence(order)
         chosen = initial.get("payer", "") if data is None else data.get("payer", "")
         super().__init__(data, shown=payers.list_references(payer=str(chosen), school=self.school), initial=initial)
+        #: Whether the name that was typed stayed when another payer was chosen.
+        self.keeps_name = False
         payer = cast("forms.ChoiceField", self.fields["payer"])
-        payer.choices = [(one.value, PAYER_LABELS[one]) for one in payers.list_offered_payers(order)]
+        self.offered = payers.list_offered_payers(order)
+        payer.choices = [(one.value, self.payer_labels[one]) for one in self.offered]
         if self.school_absence:
             payer.error_messages["invalid_choice"] = add_nonbreaking_spaces(self.school_absence)
+
+    @property
+    def payer_labels(self) -> dict[Payer, str]:
+        """The label of each payer, which says where a private school finds itself."""
+        if self.school is None:
+            return _PAYER_LABELS | (_TYPED_SCHOOL_LABELS if Payer.SCHOOL in self.offered else {})
+        return _PAYER_LABELS | (_PRIVATE_SCHOOL_LABELS if self.school.sector == "Privé" else {})
 
     @property
     def payer_radios(self) -> list[tuple[BoundWidget, str]]:
@@ -172,20 +188,41 @@ class PayerForm(PayerReferencesForm):
         return {name: self[name].value() for name in self.fields}
 
     def propose_details(self) -> dict[str, Any]:
-        """Return the input, with the details known of the chosen payer in place of those of another."""
+        """Return the input, with the details known of the chosen payer in place of those proposed for another.
+
+        What was typed stays: all the details if the name was.
+        """
         typed = self.typed
         chosen = str(typed["payer"] or "")
-        offered = payers.list_offered_payers(self.order)
-        found = asdict(prefill_billing_details(self.order, payer=chosen if chosen in offered else None))
-        return {**typed, **found, "email": typed["email"]}
+        found = asdict(prefill_billing_details(self.order, payer=chosen if chosen in self.offered else None))
+        proposals = [asdict(prefill_billing_details(self.order, payer=payer)) for payer in self.offered]
+        own = {
+            name
+            for name in (*_FIELDS, *REFERENCE_FIELDS)
+            if typed[name] and typed[name] not in {one[name] for one in proposals}
+        }
+        self.keeps_name = "name" in own
+        kept = own | ({name for name in _FIELDS if typed[name]} if self.keeps_name else set())
+        return {**typed, **{name: text for name, text in found.items() if name not in kept | {"payer", "email"}}}
 
     def clean(self) -> dict[str, Any]:
         """Report invalid billing references; missing ones may be completed until the invoice is issued."""
         data = super().clean()
-        if {"payer", *REFERENCE_FIELDS} <= data.keys():
+        if "siret" in self.shown and not siret_numbers.get_siren_error(data.get("siret", "")):
+            self.add_error("siret", self._siren_sentence)
+        elif {"payer", *REFERENCE_FIELDS} <= data.keys():
             for one in self.preflight_result.wrong:
                 self.add_refusal(BadBilling(one.sentence, one.field))
         return data
+
+    @property
+    def _siren_sentence(self) -> str:
+        private = Payer.SCHOOL if self.school is not None and self.school.sector == "Privé" else Payer.COMPANY
+        return add_nonbreaking_spaces(
+            "C'est un SIREN, de 9 chiffres : un organisme public donne son SIRET, de 14. Si une école privée, une "
+            f"association ou une entreprise paie, choisissez plus haut « {self.payer_labels[private]} » : son SIREN "
+            "suffit."
+        )
 
     @property
     def preflight_result(self) -> preflight.Preflight:

@@ -12,13 +12,16 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core.formatting import add_nonbreaking_spaces
 from licensing.billing import operations as billing_operations
+from licensing.billing.invoicing.legal_notices import DAYS_TO_PAY
 from licensing.catalogue import terms
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.exceptions import BadBilling
+from licensing.orders.models import Order
 from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
-from licensing.orders.payers import list_order_references
+from licensing.orders.payers import is_paid_by_buyer, list_order_references
 from licensing.orders.queries import list_visible_orders
+from licensing.orders.templatetags.shop import beneficiary_label
 from licensing.orders.withdrawal_period import can_withdraw, get_last_withdrawal_day
 from licensing.payments import card
 from sites.portal.shop.forms import PayerReferencesForm, ShopScanForm
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from accounts.requests import AuthenticatedRequest
-    from licensing.orders.models import Order
 
 
 @signed_in
@@ -115,13 +117,16 @@ def _get_order(request: AuthenticatedRequest, pk: int) -> Order:
 
 
 def _render(request: AuthenticatedRequest, order: Order, *, status: int = 200, **overrides: Any) -> HttpResponse:
-    order.refresh_from_db()
+    order.refresh_from_db(from_queryset=Order.objects.select_related("school", "placed_by"))
     now = timezone.now()
     progress = get_progress(order, at=now)
     withdrawable = order.placed_by_id == request.user.pk and can_withdraw(order, at=now)
     context = {
         "progress": progress,
         "order": order,
+        "beneficiary": beneficiary_label(order),
+        "days_to_pay": DAYS_TO_PAY,
+        "own_payment": is_paid_by_buyer(order),
         "line": progress.line,
         "terms_address": terms.get_terms_url(order.terms_version or terms.CURRENT),
         "withdrawal_until": get_last_withdrawal_day(order) if withdrawable else None,

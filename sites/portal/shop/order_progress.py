@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from core.calendar import date_in_paris
 from licensing.billing.models import InvoiceKind
 from licensing.billing.queries import get_amount_received, has_rejected_invoice
-from licensing.entitlements.wording import format_long_date
+from licensing.entitlements.wording import format_long_date, status_text
 from licensing.orders import preflight
 from licensing.orders.models import ZERO, OrderLine, OrderState, PurchaseOrderScan, ScanState, SettlementMethod
-from licensing.orders.wording import describe_rights
+from licensing.orders.queries import list_visible_orders
 
 if TYPE_CHECKING:
     import datetime
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+    from accounts.models import User
     from licensing.billing.models import Invoice, PlatformStatus
     from licensing.entitlements.models import Entitlement
     from licensing.orders.models import Order, OrderEvent
@@ -34,6 +35,7 @@ _BADGES = {
     OrderState.LAPSED: ("red", "Droits suspendus"),
     OrderState.CANCELLED: ("secondary", "Annulée"),
 }
+UNSIGNED_STATES = (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
 _BEING_CHECKED = ("blue", "Bon de commande à l’étude")
 _TO_REISSUE = ("red", "Facture à refaire")
 
@@ -62,7 +64,7 @@ class OrderProgress:
 
     @property
     def awaits_purchase_order(self) -> bool:
-        return self.order.state in (OrderState.IN_REVIEW, OrderState.PLACED, OrderState.LAPSED)
+        return self.order.state in UNSIGNED_STATES
 
     @property
     def in_review(self) -> bool:
@@ -88,6 +90,15 @@ class OrderProgress:
         """The last signed purchase order, if it was refused."""
         last = self.scans[-1] if self.scans and self.awaits_purchase_order else None
         return last if last is not None and last.state == ScanState.REFUSED else None
+
+    @property
+    def next_step(self) -> str:
+        """What an unsigned order waits for, after « Commande n° 5 : »."""
+        if self.in_review:
+            return "nous la vérifions"
+        if self.waiting_scan:
+            return "votre bon de commande signé est à l'étude"
+        return "droits suspendus, bon de commande à signer" if self.is_suspended else "bon de commande à signer"
 
     @property
     def current_invoice(self) -> Invoice | None:
@@ -154,8 +165,13 @@ class OrderProgress:
             return ""
         if self.entitlement.over_on(self.day):
             return f"Ces licences ont pris fin le {format_long_date(self.entitlement.last_day)}."
-        sentence = describe_rights(self.entitlement, self.day, checked=self.waiting_scan is not None)
+        sentence = status_text(self.entitlement, self.day, under_review=self.waiting_scan is not None)
         return sentence or f"Licences valables jusqu'au {format_long_date(self.entitlement.last_day)} inclus."
+
+
+def list_unsigned_progress(user: User, *, at: datetime.datetime) -> list[OrderProgress]:
+    """Return the orders visible to a user that are being checked or wait for their signed purchase order."""
+    return list_progress(list_visible_orders(user).filter(state__in=UNSIGNED_STATES), at=at)
 
 
 def get_progress(order: Order, *, at: datetime.datetime) -> OrderProgress:
@@ -176,7 +192,7 @@ def get_progress(order: Order, *, at: datetime.datetime) -> OrderProgress:
 
 def list_progress(orders: QuerySet[Order], *, at: datetime.datetime) -> list[OrderProgress]:
     """Return the orders of a list, in a fixed number of queries."""
-    annotated = list(orders.annotate(turned_down=has_rejected_invoice()))
+    annotated = list(orders.prefetch_related("placed_by__affiliations").annotate(turned_down=has_rejected_invoice()))
     lines = {
         line.order_id: line
         for line in OrderLine.objects.filter(order__in=annotated).select_related("school_year", "entitlement")

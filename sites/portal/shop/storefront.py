@@ -7,25 +7,33 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import Profile
+from core import formatting
 from core.calendar import date_in_paris
+from licensing.catalogue.models import Seller
+from licensing.catalogue.operations import get_product_summary
+from licensing.entitlements import overview
 from licensing.exceptions import LicensingError
 from licensing.orders import offers as order_offers
 from licensing.orders import operations
 from licensing.orders.exceptions import NotABuyer
+from licensing.orders.templatetags.shop import affiliation_label
 from web.access import public_page, signed_in
+from web.pending_page import PendingPage, forget_pending_page, get_pending_page, keep_pending_page
 
 if TYPE_CHECKING:
-    from django.http import HttpResponse
+    from django.http import HttpRequest, HttpResponse
 
     from accounts.models import User
     from accounts.requests import AuthenticatedRequest
+    from licensing.catalogue.models import SchoolYear
     from schools.models import Affiliation
     from web.requests import HtmxRequest
 
@@ -42,9 +50,13 @@ def parse_number(text: str) -> int | None:
 @require_safe
 def storefront(request: HtmxRequest) -> HttpResponse:
     """Show the tiers and, with `?classes=3`, the matching tier and its price; to htmx, that fragment only."""
-    fragment = bool(request.htmx)
+    context = _shop_context(request)
+    if request.htmx:
+        return render(request, "portal/shop/_tiers.html", context)
     return render(
-        request, "portal/shop/_tiers.html" if fragment else "portal/shop/storefront.html", _shop_context(request)
+        request,
+        "portal/shop/storefront.html",
+        context | {"summary": get_product_summary(), "seller": Seller.objects.first()},
     )
 
 
@@ -61,6 +73,9 @@ def _shop_context(request: HtmxRequest) -> dict[str, Any]:
         "year": year,
         # Kept by the links of the page.
         "year_query": f"&annee={year.ends_on.year}" if year is not None and len(years) > 1 else "",
+        # While a number is typed the keyboard stays where it is.
+        "goes_on": not request.htmx,
+        **_buyer_context(request, year),
     }
     if not (typed.strip() and offers):
         return context
@@ -70,21 +85,64 @@ def _shop_context(request: HtmxRequest) -> dict[str, Any]:
     except LicensingError as refusal:
         return context | {"refusal": refusal}
     cheapest = order_offers.find_cheapest_orders(offers, classes)
-    context |= {"cheapest": cheapest, "cheaper": cheapest is not None and cheapest.total < priced.amounts.ttc}
-    return context | {"classes": classes, "priced": priced, "chosen": chosen, **_buyer_context(request, classes)}
+    return context | {
+        "cheapest": cheapest,
+        "cheaper": cheapest is not None and cheapest.total < priced.amounts.ttc,
+        "classes": classes,
+        "priced": priced,
+        "chosen": chosen,
+        # A teacher buys for their own class only.
+        "too_many": context.get("teacher") and classes > 1,
+    }
 
 
-def _buyer_context(request: HtmxRequest, classes: int) -> dict[str, Any]:
-    """Return the buyer's part of the context: their schools, and whether they may order that many."""
+def _buyer_context(request: HtmxRequest, year: SchoolYear | None) -> dict[str, Any]:
+    """Return the buyer's part of the context: what they are, their schools, and the licences that these hold."""
     user = request.user
     if not user.is_authenticated:
         return {}
+    affiliations = list(user.affiliations.select_related("school").order_by("since", "pk"))
+    principal = user.profile == Profile.PRINCIPAL
     return {
-        "affiliations": list(user.affiliations.select_related("school").order_by("since", "pk")),
+        "affiliations": affiliations,
         "agent": user.profile == Profile.AGENT,
-        # A teacher buys for their own class only.
-        "too_many": user.profile == Profile.TEACHER and classes > 1,
+        "teacher": user.profile == Profile.TEACHER,
+        "holds_licences": principal
+        and year is not None
+        and overview.has_licences(user, ends_on=year.ends_on, at=timezone.now()),
+        "free_licences": _describe_free_licences(user, affiliations, year) if principal and year is not None else "",
     }
+
+
+def _describe_free_licences(user: User, affiliations: list[Affiliation], year: SchoolYear) -> str:
+    """Return how many licences of the year a principal has not given, by school; empty if there are none."""
+    free = overview.count_free_licences(user, ends_on=year.ends_on, at=timezone.now())
+    several = len(affiliations) > 1
+    counts = [
+        formatting.pluralize(free[one.school_id], "licence libre", "licences libres")
+        + (f" pour {affiliation_label(one)}" if several else "")
+        for one in affiliations
+        if free.get(one.school_id)
+    ]
+    return f"Vous avez déjà {formatting.join_words(counts)}." if counts else ""
+
+
+@public_page
+@require_POST
+@never_cache
+def keep_choice(request: HttpRequest) -> HttpResponse:
+    """Have a visitor who presses « Commander » sign in, or create an account, and come back to their choice."""
+    typed, year = request.POST.get("classes", ""), request.POST.get("annee", "")
+    address = _get_shop_address(typed, year)
+    classes = parse_number(typed)
+    if request.user.is_authenticated or not classes:
+        return redirect(address)
+    pending = get_pending_page(request)
+    # A key that is kept is not given up for a look at the prices.
+    if pending is None or pending.path.startswith(reverse("shop")):
+        sentence = f"Votre choix est gardé : {formatting.pluralize(classes, 'classe')}."
+        keep_pending_page(request, PendingPage(address, sentence))
+    return redirect_to_login(address)
 
 
 @signed_in
@@ -94,7 +152,7 @@ def start_order(request: AuthenticatedRequest) -> HttpResponse:
     """Draft the order and redirect to it; after signing in (GET), return to the chosen number of classes."""
     user = request.user
     if request.method != "POST":
-        return _redirect_to_shop(request.GET.get("classes", ""), request.GET.get("annee", ""))
+        return redirect(_get_shop_address(request.GET.get("classes", ""), request.GET.get("annee", "")))
     typed, year = request.POST.get("classes", ""), request.POST.get("annee", "")
     try:
         affiliation = _find_affiliation(user, request.POST.get("etablissement", ""))
@@ -107,13 +165,17 @@ def start_order(request: AuthenticatedRequest) -> HttpResponse:
         )
     except LicensingError as refusal:
         messages.error(request, refusal.sentence)
-        return _redirect_to_shop(typed, year)
+        return redirect(_get_shop_address(typed, year))
+    pending = get_pending_page(request)
+    if pending is not None and pending.path.startswith(reverse("shop")):
+        forget_pending_page(request)
     return redirect("shop_order", pk=order.pk)
 
 
-def _redirect_to_shop(typed: str, year: str) -> HttpResponse:
+def _get_shop_address(typed: str, year: str) -> str:
+    """Return the address of a choice in the shop, at its price and its next step."""
     query = {"classes": typed[:12]} | ({"annee": year[:6]} if year else {})
-    return redirect(f"{reverse('shop')}?{urlencode(query)}")
+    return f"{reverse('shop')}?{urlencode(query)}#commander"
 
 
 def _find_affiliation(user: User, chosen: str) -> Affiliation | None:

@@ -9,6 +9,7 @@ from sites.portal.shop import billing_correction, checkout, contract_withdrawal,
 urlpatterns = [
     path("boutique/", storefront.storefront, name="shop"),
     path("boutique/panier/", checkout.basket, name="shop_basket"),
+    path("boutique/choix/", storefront.keep_choice, name="shop_keep_choice"),
     path("boutique/commander/", storefront.start_order, name="shop_begin"),
     path("boutique/commandes/", my_orders.order_list, name="orders_list"),
     path("boutique/commandes/<int:pk>/", my_orders.detail, name="orders_detail"),

@@ -225,7 +225,7 @@ def test_a_seat_is_freed_and_the_principal_gets_an_anonymous_email(jaures):
         data = Message.objects.get(kind="seat.left")
         email = kinds.get(data.kind).render(data)
     assert data.recipient == jaures.principal.email
-    assert "0/3" in email.subject
+    assert "0\xa0licence sur 3 en usage" in email.subject
     assert "Quenouille" not in email.text + email.html
     with pytest.raises(WithdrawnFromTeacher):
         operations.claim(code=code, by=user, at=TERM)
@@ -278,7 +278,7 @@ def test_the_subscriptions_of_the_last_verified_principal_stay_with_the_school(j
     ).exists()
     successor = jaures.add_principal(verified=True)
     page = visible_text(as_(successor).get("/mon-compte/"))
-    assert "1/3" in page
+    assert "1 sur 3" in page
     assert "activée par Compte supprimé" in visible_text(as_(successor).get("/mon-compte/licences/"))
 
 

@@ -236,6 +236,12 @@ def test_each_page_on_the_way_says_that_the_key_is_kept(portal, letter, path):
     assert "Votre clé est gardée : 3 licences, École Jean Jaurès (Nîmes)" in get_text(portal.get(path))
 
 
+def test_a_look_at_the_prices_does_not_give_up_the_key(portal, letter):
+    open_link(portal, letter)
+    portal.post("/boutique/choix/", {"classes": "3"})
+    assert "Votre clé est gardée : 3 licences" in get_text(portal.get("/connexion/"))
+
+
 def test_a_kept_key_can_be_forgotten(portal, letter):
     open_link(portal, letter)
     portal.post("/cle/oublier/")
@@ -275,5 +281,5 @@ def test_the_page_reads_as_much_whatever_the_licences(portal, nimes, school, uni
     AffiliationFactory(user=user, school=school)
     portal.force_login(user)
     open_link(portal, link)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         portal.get(PAGE)

@@ -75,4 +75,4 @@ def test_subscriptions_of_a_typed_school_stay_with_their_principal(jaures, elsew
     key.school = None
     key.save()
     operations.redeem(code=code, by=user, at=TERM)
-    assert "0/3" in visible_text(as_(user).get(PAGE))
+    assert "0 sur 3" in visible_text(as_(user).get(PAGE))

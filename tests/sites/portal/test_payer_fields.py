@@ -129,7 +129,7 @@ def test_the_total_follows_the_place_before_anything_is_ordered(buyer):
     assert order.total_vat > 0
 
 
-@pytest.mark.parametrize(("school", "queries"), [({}, 11), (ECOLE, 12)])
+@pytest.mark.parametrize(("school", "queries"), [({}, 12), (ECOLE, 13)])
 def test_the_checkout_takes_a_fixed_number_of_queries(db, django_assert_num_queries, school, queries):
     buyer = ShopBuyer(**school)
     order = buyer.draft()
@@ -137,6 +137,25 @@ def test_the_checkout_takes_a_fixed_number_of_queries(db, django_assert_num_quer
         with django_assert_num_queries(queries):
             buyer.browser.get(buyer.basket(order))
         AffiliationFactory(user=buyer.user)
+
+
+@pytest.mark.parametrize(
+    ("payer", "signer"),
+    [
+        ({"payer": "town_hall", "name": "Commune de Nîmes"}, "À faire signer et tamponner par : Commune de Nîmes"),
+        ({"payer": "other", "name": "Camille Vidal"}, None),
+    ],
+)
+def test_an_order_s_page_says_who_signs_and_who_ordered(db, payer, signer):
+    buyer = ShopBuyer(**ECOLE)
+    order = buyer.ordered(**payer)
+    page = page_text(buyer.browser.get(f"/boutique/commandes/{order.pk}/"))
+    assert (f"{signer} (qui paie)." in page) if signer else ("À faire signer" not in page)
+    # Nobody but who signs owes anything: the page says so, and what becomes of the rights.
+    unsigned = "Commune de Nîmes ne signe pas ? Rien n'est dû sans sa signature : écrivez-nous pour annuler la commande"
+    assert (unsigned in page, "les droits temporaires s'arrêtent après le" in page) == (bool(signer), bool(signer))
+    school = f"École Jean Jaurès ({buyer.school.commune})"
+    assert f"Commande passée par Camille Vidal {school} {buyer.user.email} Facturé à (qui paie)" in page
 
 
 def test_an_order_s_page_takes_as_many_queries_whatever_happened(db, django_assert_num_queries):
@@ -148,4 +167,4 @@ def test_an_order_s_page_takes_as_many_queries_whatever_happened(db, django_asse
         order_events.record(order, "completed", "informations complétées.", by=buyer.user, at=timezone.now())
     with django_assert_num_queries(len(once)):
         buyer.browser.get(f"/boutique/commandes/{order.pk}/")
-    assert len(once) <= 17
+    assert len(once) <= 18

@@ -212,15 +212,15 @@ def test_a_handover_transfers_the_subscriptions_and_notifies_the_predecessor(jau
 
     page = visible_text(as_(successor).get(PAGE))
     assert teacher.email not in page
-    assert "1/3" not in page
+    assert "1 sur 3" not in page
     as_(successor).post(ASK, {"uai": jaures.school.pk})
     portal.post_link(page_of(get_token(successor, jaures.school)), answers(instead=[predecessor]))
 
     page = visible_text(as_(successor).get(PAGE))
-    assert "1/3" in page
+    assert "1 sur 3" in page
     assert teacher.email in page
     page = visible_text(as_(predecessor).get(PAGE))
-    assert "1/3" not in page
+    assert "1 sur 3" not in page
     assert teacher.email not in page
     assert Subscription.objects.get().principal == successor
     answer = as_(predecessor).post(f"{PAGE}attribuer/", {"abonnement": subscription.pk, "enseignant": predecessor.pk},
@@ -241,8 +241,8 @@ def test_principals_who_stay_keep_and_share_their_subscriptions(jaures, as_, por
     newcomer = jaures.add_principal()
     portal.post_link(page_of(link(newcomer, jaures.school)), answers(beside=[jaures.principal]))
     assert Subscription.objects.get().principal == jaures.principal
-    assert "0/3" in visible_text(as_(newcomer).get(PAGE))
-    assert "0/3" in visible_text(as_(jaures.principal).get(PAGE))
+    assert "0 sur 3" in visible_text(as_(newcomer).get(PAGE))
+    assert "0 sur 3" in visible_text(as_(jaures.principal).get(PAGE))
 
 
 def test_subscriptions_pass_to_the_next_principal_of_the_school(jaures, as_, portal):
@@ -250,14 +250,14 @@ def test_subscriptions_pass_to_the_next_principal_of_the_school(jaures, as_, por
     affiliation = jaures.principal.affiliations.get()
     browser = as_(jaures.principal)
     browser.post(f"{PAGE}etablissement/{affiliation.pk}/quitter/")
-    assert "0/3" not in visible_text(browser.get(PAGE))
+    assert "0 sur 3" not in visible_text(browser.get(PAGE))
     newcomer = jaures.add_principal()
     portal.post_link(page_of(link(newcomer, jaures.school)))
-    assert "0/3" in visible_text(as_(newcomer).get(PAGE))
+    assert "0 sur 3" in visible_text(as_(newcomer).get(PAGE))
     # Choosing the school again gives nothing back.
     browser = as_(jaures.principal)
     browser.post(f"{PAGE}etablissement/", {"uai": jaures.school.pk})
-    assert "0/3" not in visible_text(browser.get(PAGE))
+    assert "0 sur 3" not in visible_text(browser.get(PAGE))
 
 
 def test_a_key_sent_before_the_handover_no_longer_verifies(jaures, portal, as_):
@@ -283,14 +283,14 @@ def test_one_account_leads_several_schools_each_verified_for_itself(jaures, as_,
     head_of_other = AffiliationFactory(school=other, user=PrincipalFactory(), verified_at=TERM, verified_by="key").user
     AffiliationFactory(user=jaures.principal, school=other)
     browser = as_(jaures.principal)
-    assert "0/3" in visible_text(browser.get(PAGE))
+    assert "0 sur 3" in visible_text(browser.get(PAGE))
     assert "Je prends la direction" in visible_text(browser.get(PAGE, {"etablissement": other.pk}, follow=True))
     browser.post(ASK, {"uai": other.pk})
     browser.post_link(page_of(get_token(jaures.principal, other)), answers(instead=[head_of_other]))
     assert is_verified(jaures.principal, other)
     assert is_verified(jaures.principal, jaures.school)
     assert "Aucun abonnement en cours" in visible_text(browser.get(LICENCES))
-    assert "0/3" in visible_text(browser.get(PAGE, {"etablissement": jaures.school.pk}, follow=True))
+    assert "0 sur 3" in visible_text(browser.get(PAGE, {"etablissement": jaures.school.pk}, follow=True))
 
 
 # --- The operator's view --------------------------------------------------------------------------------------------

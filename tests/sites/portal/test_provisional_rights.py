@@ -42,12 +42,17 @@ def shift_clock(monkeypatch, days):
 
 def test_a_buyer_sees_the_licences_and_both_dates_from_the_order_on(bought, as_):
     browser = as_(bought.placed_by)
-    assert "0/5" in visible_text(browser.get(PAGE))
+    assert "0 sur 5" in visible_text(browser.get(PAGE))
     page = visible_text(browser.get(LICENCES))
-    assert "Achetée en boutique" in page
+    assert "Commandée en boutique" in page
     assert BOTH_DAYS in page
     assert "(encore 45 jours), dans l’attente du bon de commande signé" in page
-    assert f"Voir la commande n° {bought.pk}" in page
+    order_link = f"Voir la commande n° {bought.pk} et son bon de commande"
+    assert order_link in page
+    page = visible_text(browser.get(PAGE))
+    assert re.search(rf"5 licences commandées en boutique\. Droits temporaires jusqu’au .* {order_link}", page)
+    assert "achetées" not in page
+    assert "Imprimer les bons pour les enseignants" in page
 
 
 def test_another_principal_sees_the_countdown_and_not_the_order(bought, as_):
@@ -65,7 +70,8 @@ def test_paid_licences_are_offered_before_provisional_ones(bought, as_):
     )
     rights.open_rights(paid, until=None, by=bought.placed_by, at=TERM)
     page = visible_text(as_(bought.placed_by).get(PAGE))
-    assert re.search(r"Clé à attribuer PEPS-\S+ – 0/2 PEPS-\S+ – 0/5, droits temporaires", page)
+    offered = r"sera prise sur PEPS-\S+ – 0 donnée sur 2 PEPS-\S+ – 0 donnée sur 5, droits temporaires"
+    assert re.search(f"La prochaine licence donnée {offered}", page)
 
 
 def test_expiry_suspends_everything_and_a_payment_restores_it(bought, as_, monkeypatch):
@@ -78,7 +84,7 @@ def test_expiry_suspends_everything_and_a_payment_restores_it(bought, as_, monke
     rights.make_firm(bought)
     # An open page refreshes itself.
     page = visible_text(get_page(browser, get_version(seen)))
-    assert "0/5" in page
+    assert "0 sur 5" in page
     assert "temporaires" not in page
     assert "Suspendu" not in page
 

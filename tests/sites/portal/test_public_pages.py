@@ -6,8 +6,9 @@ import pytest
 from django.urls import reverse
 
 from tests.factories.accounts import PrincipalFactory
-from tests.factories.shop import get_seller
+from tests.factories.shop import get_seller, open_shop
 
+HOME_QUERIES = 6
 PAGES = ["home", "office_search", "shop", "faq", "contact", "terms_of_sale", "credits", "legal", "accessibility"]
 
 
@@ -32,8 +33,44 @@ def test_a_page_has_the_header_and_footer(portal, name):
 
 @pytest.mark.parametrize("name", [name for name in PAGES if name not in ("shop", "legal")])
 def test_a_page_queries_the_session_only(portal, django_assert_max_num_queries, name):
-    with django_assert_max_num_queries(1):
+    # The home page says what is exercised, in the operator's words, and the price of a class.
+    with django_assert_max_num_queries(HOME_QUERIES if name == "home" else 1):
         portal.get(reverse(name, urlconf="config.urls_public"))
+
+
+def test_the_home_page_says_what_a_class_costs_while_it_is_on_sale(portal, db, django_assert_max_num_queries):
+    assert "TTC" not in portal.get("/").content.decode()
+    open_shop()
+    with django_assert_max_num_queries(HOME_QUERIES):
+        page = portal.get("/").content.decode()
+    assert "À partir de 49,00\xa0€ TTC</strong> pour une classe." in page
+
+
+def test_families_read_that_they_have_nothing_to_buy(portal, db):
+    assert "Les familles n’ont rien à acheter" in portal.get("/boutique/").content.decode()
+    assert '<option value="parent">Parent d’élève</option>' in portal.get("/contact/").content.decode()
+
+
+def test_the_legal_notices_say_what_is_kept_of_a_pupil_and_until_when(portal, db, settings):
+    settings.PUPILS_KEPT_DAYS = 47
+    page = portal.get("/mentions-legales/").content.decode()
+    pupils = page.partition('<h3 id="donnees-des-eleves">')[2].partition("<h2")[0]
+    for words in (
+        "Aucun nom ni prénom",
+        "l’identifiant de son compte",
+        "sa classe",
+        "dernière connexion",
+        "47\xa0jours",
+    ):
+        assert words in pupils
+    assert 'href="/mentions-legales/#donnees-personnelles"' in page
+    assert 'id="donnees-personnelles"' in page
+
+
+def test_the_journey_says_who_else_buys_and_reads_for_who_has_no_account(portal):
+    journey = portal.get("/").content.decode().partition('<ol class="journey">')[2].partition("</ol>")[0]
+    assert "Une école, ou un enseignant, peut aussi acheter." in journey
+    assert "qu’elle crée alors si elle n’en a pas" in journey
 
 
 def test_a_visitor_signs_in_from_the_top_of_the_home(portal):

@@ -68,20 +68,6 @@ def test_nothing_is_priced_before_the_operator_has_published_it(portal):
     assert "Demander un devis" in page
 
 
-def test_a_visitor_signs_in_and_comes_back_to_their_choice(portal, year, can_sign_in):
-    page = portal.get("/boutique/", {"classes": "3"}).content.decode()
-    door = re.search(r'href="(/boutique/commander/[^"]*)"', page)[1]
-    sign_in = portal.get(door)
-    assert sign_in["Location"] == "/connexion/?next=/boutique/commander/%3Fclasses%3D3"
-    person = can_sign_in(PrincipalFactory(username="testchefetab"))
-    AffiliationFactory(user=person)
-    answer = portal.post(
-        sign_in["Location"], {"login": "testchefetab", "password": "trois-petits-chats-2026"}, follow=True
-    )
-    assert answer.redirect_chain[-1][0] == "/boutique/?classes=3"
-    assert "5 classes - 150 élèves" in page_text(answer)
-
-
 def test_whoever_leads_several_schools_says_which_one(year):
     principal = PrincipalFactory()
     one, other = AffiliationFactory(user=principal), AffiliationFactory(user=principal)
@@ -128,9 +114,9 @@ def test_with_htmx_the_tiers_alone_come_back(portal, year, django_assert_max_num
         # The test's prices are incoherent: 49 € for one class, 199 € for two to five.
         ("3", "Pour 3 classes : le moins cher est de passer 3 commandes de 1 classe, 147,00 € TTC en tout."),
         ("7", "le moins cher est de passer 1 commande de 5 classes et 2 commandes de 1 classe, 297,00 € TTC en tout."),
-        ("5", "Pour 5 classes : le moins cher est le niveau « 2 à 5 classes », 199,00 € TTC."),
-        ("1", "Pour 1 classe : le moins cher est le niveau « 1 classe », 49,00 € TTC."),
-        ("200", "Pour 200 classes : le moins cher est le niveau « 16 classes et plus », 6 000,00 € TTC."),
+        ("5", "Pour 5 classes : le moins cher est le palier « 2 à 5 classes », 199,00 € TTC."),
+        ("1", "Pour 1 classe : le moins cher est le palier « 1 classe », 49,00 € TTC."),
+        ("200", "Pour 200 classes : le moins cher est le palier « 16 classes et plus », 6 000,00 € TTC."),
     ],
 )
 def test_the_cheapest_orders_are_shown_combinations_included(portal, year, classes, sentence):
@@ -142,11 +128,28 @@ def test_each_order_of_the_cheapest_combination_is_a_click_away(portal, year):
     page = portal.get("/boutique/", {"classes": "7"}).content.decode()
     parts = re.search(r'<ul class="shop-parts">(.*?)</ul>', page, re.DOTALL)[1]
     assert re.findall(r'href="([^"]*)"', parts) == [
-        "/boutique/?classes=5#moins-cher",
-        "/boutique/?classes=1#moins-cher",
+        "/boutique/?classes=5#commander",
+        "/boutique/?classes=1#commander",
     ]
 
 
 def test_a_teacher_who_buys_one_class_sees_no_combination(year):
     page = page_text(create_browser(TeacherFactory()).get("/boutique/", {"classes": "3"}))
     assert "de passer" not in page
+
+
+@pytest.mark.parametrize(("classes", "offered"), [("200", True), ("3", False)])
+def test_who_buys_for_many_schools_is_led_to_an_office(portal, year, classes, offered):
+    page = portal.get("/boutique/", {"classes": classes})
+    assert ("Vous achetez pour plusieurs écoles ?" in page_text(page)) == offered
+    assert ('<a href="/collectivites/demande/">demander un bureau</a>' in page.content.decode()) == offered
+
+
+def test_temporary_rights_are_promised_with_their_condition(portal, year):
+    assert "sinon, au-delà de 5 classes, dès que nous avons vérifié la commande." in page_text(portal.get("/boutique/"))
+
+
+def test_the_shop_names_the_seller_of_the_order_form(portal, year):
+    seller = Seller.objects.get()
+    sentence = f"Vendu par {seller.name}, {seller.postal_code} {seller.city}"
+    assert sentence in page_text(portal.get("/boutique/"))

@@ -215,12 +215,27 @@ def test_each_dead_link_says_why_and_names_nobody(invitation, jaures, portal, st
         assert secret not in page
 
 
+def test_who_has_the_licence_already_is_led_to_their_classes_by_the_same_link(invitation, portal):
+    portal.post_link(path_of(invitation), {"name": "Léa Martin", "password": PASSWORD})
+    answer = portal.get(path_of(invitation))
+    assert answer.status_code == 410
+    assert "Votre licence est déjà dans votre compte" in read(answer)
+    assert 'href="/mes-classes/"' in answer.content.decode()
+    # Somebody else who is signed in here is not asked to do so.
+    portal.force_login(TeacherFactory())
+    page = read(portal.get(path_of(invitation)))
+    assert "avec un autre compte que celui de" in page
+    assert "Connectez-vous" not in page
+    portal.logout()
+    assert "Connectez-vous" in read(portal.get(path_of(invitation)))
+
+
 def test_an_invitation_that_ends_meanwhile_is_refused_with_its_reason(invitation, jaures, portal):
     page = portal.open_link(path_of(invitation))
     operations.recall_invitation(invitation_id=invitation.pk, by=jaures.principal, at=timezone.now())
     response = portal.post(page, {"name": "Léa Martin", "password": PASSWORD})
     assert response.status_code == 410
-    assert "a repris cette invitation" in read(response)
+    assert "a annulé cette invitation" in read(response)
     assert not User.objects.filter(email=LEA).exists()
 
 

@@ -132,7 +132,7 @@ def test_a_collectivity_that_gives_its_own_address_sees_no_teacher(nimes, school
 
     seen = pages(portal, routes.PORTAL, seat.pk, subscription.pk)
     assert PAGE in seen
-    assert "1/3" in seen[PAGE]
+    assert "1 sur 3" in seen[PAGE]
     assert {address: find_teachers(content) for address, content in seen.items() if find_teachers(content)} == {}
     # Actions for verified principals are refused.
     for address, typed in (
