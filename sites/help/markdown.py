@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from markdown_it.utils import OptionsDict
 
 _NUMBER = re.compile(r"\A\d+\.\s+")
+#: Browsers break the line after its « e- ». A non-breaking hyphen would hide the word from searches in the page.
+_E_MAIL = re.compile(r"\be-mail", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def render_blocks(text: str) -> SafeString:
 def _render_text(
     _renderer: RendererProtocol, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: Any
 ) -> str:
-    return escape(add_nonbreaking_spaces(tokens[index].content))
+    return _E_MAIL.sub(r'<span class="text-nowrap">\g<0></span>', escape(add_nonbreaking_spaces(tokens[index].content)))
 
 
 def _render_picture(

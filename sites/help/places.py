@@ -43,10 +43,14 @@ _PORTAL = {
     "classes:pupil_": f"{_TEACHERS}#l-eleve-entre",
     "application": f"{_TEACHERS}#l-eleve-entre",
     "certificate": f"{_TEACHERS}#a-la-fin-de-l-annee",
-    "office_": _OFFICES,
+    "office_": f"{_OFFICES}#demander-un-bureau",
+    "admin:": "/aide/exploitant/#ce-qui-attend",
 }
 _OFFICE = {
     "home": f"{_OFFICES}#ou-en-sont-vos-licences",
+    "map": f"{_OFFICES}#ou-en-sont-vos-licences",
+    "map_place": f"{_OFFICES}#ou-en-sont-vos-licences",
+    "map_state": f"{_OFFICES}#ou-en-sont-vos-licences",
     "mfa_": f"{_OFFICES}#proteger-le-bureau",
     "enrolment_code": f"{_OFFICES}#proteger-le-bureau",
     "account_": f"{_OFFICES}#proteger-le-bureau",
@@ -58,6 +62,9 @@ _OFFICE = {
     "tokens:": f"{_OFFICES}#l-api",
     "webhooks:": f"{_OFFICES}#prevenir-votre-systeme-d-information-webhooks",
     "portfolio:": f"{_DATA_OFFICERS}#ce-que-le-tableau-doit-contenir",
+    "portfolio:edit": f"{_OFFICES}#donner-a-une-ecole",
+    "portfolio:list": f"{_OFFICES}#ou-en-sont-vos-licences",
+    "portfolio:export": f"{_OFFICES}#ou-en-sont-vos-licences",
     "imports:": f"{_DATA_OFFICERS}#verification",
     "imports:list": f"{_DATA_OFFICERS}#retrouver-ce-qui-a-ete-fait",
     "imports:upload": f"{_DATA_OFFICERS}#fichier",
@@ -69,12 +76,43 @@ _OFFICE = {
     "pools:": f"{_OFFICES}#ou-en-sont-vos-licences",
     "pools:allocate": f"{_OFFICES}#donner-a-une-ecole",
     "pools:bulk": f"{_OFFICES}#reprendre",
+    "pools:restore": f"{_OFFICES}#reprendre",
+    "pools:restore_one": f"{_OFFICES}#reprendre",
     "pools:resend": f"{_OFFICES}#suivre-les-e-mails",
+    "pools:remind": f"{_OFFICES}#suivre-les-e-mails",
+    "pools:units": f"{_OFFICES}#changer-un-nombre",
+    "pools:rename": f"{_OFFICES}#acheter-des-licences",
     "purchases:": f"{_OFFICES}#acheter-des-licences",
     "school": f"{_OFFICES}#donner-a-une-ecole",
+    "territory_schools": f"{_OFFICES}#vos-trois-premieres-etapes",
+    "distribute": f"{_OFFICES}#donner-a-une-ecole",
+    "follow_up": f"{_OFFICES}#suivre-les-e-mails",
     "messages:": f"{_OFFICES}#suivre-les-e-mails",
 }
-#: By kind of host and beginning of the view's name.
-PLACES = {("portal", name): path for name, path in _PORTAL.items()} | {
-    ("office", name): path for name, path in _OFFICE.items()
+#: Of members who are viewers only.
+_VIEWER = dict.fromkeys(
+    ("home", "map", "map_place", "portfolio:", "school", "distribute", "imports:", "pools:", "messages:"),
+    f"{_OFFICES}#si-vous-etes-lecteur",
+)
+#: Of members who are data officers only.
+_DATA_OFFICER = {
+    "home": f"{_DATA_OFFICERS}#les-ecoles-sans-licence",
+    "portfolio:edit": f"{_DATA_OFFICERS}#les-contacts-des-ecoles",
+    "portfolio:list": f"{_DATA_OFFICERS}#les-ecoles-sans-licence",
+    "portfolio:export": f"{_DATA_OFFICERS}#les-exports",
+    "school": f"{_DATA_OFFICERS}#les-contacts-des-ecoles",
+    "distribute": f"{_DATA_OFFICERS}#fichier",
+    "pools:allocation": f"{_DATA_OFFICERS}#les-cles-non-activees",
+    "messages:": f"{_DATA_OFFICERS}#les-cles-non-activees",
+}
+#: By kind of host and beginning of the view's name. Of a member with one role, those of the role come first.
+PLACES = {
+    (kind, name): path
+    for kind, places in (
+        ("portal", _PORTAL),
+        ("office", _OFFICE),
+        ("office: viewer", _VIEWER),
+        ("office: data_officer", _DATA_OFFICER),
+    )
+    for name, path in places.items()
 }

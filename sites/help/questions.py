@@ -1,4 +1,4 @@
-"""The frequent questions: `docs/questions-frequentes.md` by section, and those that a search finds."""
+"""The frequent questions, `docs/questions-frequentes.md`, by section; what a search finds in them and in the guides."""
 
 from __future__ import annotations
 
@@ -7,14 +7,25 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.french import fold
+from accounts.models import Profile
 from sites.help.guides import DOCUMENTS
-from sites.help.markdown import make_anchor, render_blocks
+from sites.help.markdown import GuideSection, make_anchor, render_blocks, render_guide
+from sites.help.search import SearchableText, keep_best, make_searchable, read_search, score
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.utils.safestring import SafeString
 
+    from sites.help.guides import Guide
+
 FILE = DOCUMENTS / "questions-frequentes.md"
+#: The section of a profile, by its anchor.
+SECTION_OF_PROFILE: dict[str, str] = {
+    Profile.PRINCIPAL: "pour-les-directions-d-ecole-et-d-etablissement",
+    Profile.TEACHER: "pour-les-enseignants",
+    Profile.AGENT: "pour-les-collectivites",
+}
 _SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 _QUESTION = re.compile(r"^### (.+)$", re.MULTILINE)
 
@@ -26,8 +37,7 @@ class FrequentQuestion:
     anchor: str
     title: str
     answer: SafeString
-    #: Question and answer without accents or capitals, for the search.
-    folded: str
+    searchable: SearchableText
 
 
 @dataclass(frozen=True)
@@ -49,23 +59,31 @@ def read_sections() -> tuple[QuestionSection, ...]:
     )
 
 
-def find_sections(search: str) -> tuple[QuestionSection, ...]:
-    """Return the questions whose text has every word of the search; sections without any are left out."""
-    words = fold(search).split()
-    found = (
-        QuestionSection(
-            section.anchor,
-            section.title,
-            tuple(question for question in section.questions if all(word in question.folded for word in words)),
-        )
-        for section in read_sections()
+def list_sections(profile: str = "") -> list[QuestionSection]:
+    """Return all questions by section, that of the reader's profile first."""
+    return sorted(read_sections(), key=lambda section: section.anchor != SECTION_OF_PROFILE.get(profile))
+
+
+def find_questions(search: str, *, profile: str = "") -> list[FrequentQuestion]:
+    """Return the questions that answer a search, the best first; among equals those of the reader's profile."""
+    stems = read_search(search)
+    questions = (question for section in list_sections(profile) for question in section.questions)
+    return keep_best((score(question.searchable, stems), question) for question in questions)
+
+
+def find_guide_sections(search: str, guides: Iterable[Guide]) -> list[tuple[Guide, GuideSection]]:
+    """Return the sections of guides whose headings answer a search, the best first."""
+    stems = read_search(search)
+    return keep_best(
+        (score(make_searchable(section.title), stems), (guide, section))
+        for guide in guides
+        for section in render_guide(guide.read()).sections
     )
-    return tuple(section for section in found if section.questions)
 
 
 def _read_questions(text: str) -> tuple[FrequentQuestion, ...]:
     _, *parts = _QUESTION.split(text)
     return tuple(
-        FrequentQuestion(make_anchor(title), title, render_blocks(answer), fold(f"{title} {answer}"))
+        FrequentQuestion(make_anchor(title), title, render_blocks(answer), make_searchable(title, answer))
         for title, answer in zip(parts[::2], parts[1::2], strict=True)
     )

@@ -24,6 +24,7 @@ def test_without_an_audit_the_portal_declares_itself_not_compliant(portal, djang
     with django_assert_num_queries(0):
         page = portal.get("/accessibilite/").content.decode()
     grid = read_grid()
+    assert page.index("Ce qui marche") < page.index("Ce qui ne marche pas encore") < page.index("État de conformité")
     assert "est <strong>non conforme</strong>" in page
     assert "Accessibilité&nbsp;: non conforme" in portal.get("/").content.decode()
     assert f"{grid.rate}&nbsp;%" in page

@@ -6,12 +6,14 @@ import re
 
 import pytest
 
+from accounts.models import Profile
 from collectivities.models import Role
 from sites.help.guides import GUIDES
 from sites.help.markdown import make_anchor, render_guide
 from sites.help.pdf import render_pdf
 from sites.help.places import PLACES
 from tests.access import policies
+from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 from web.help_places import HELP_PATH, find_help_path
 
@@ -69,13 +71,55 @@ def test_html_in_a_guide_is_text():
     assert "href" not in page.body
 
 
+def test_no_line_of_a_guide_ends_after_the_e_of_e_mail():
+    page = render_guide("# T\n\n## L'e-mail\n\nDes e-mails, E-mail : `e-mail`.\n")
+    unbroken = '<span class="text-nowrap">e-mail</span>'
+    assert f"L'{unbroken}</h2>" in page.body.replace("&#x27;", "'")
+    assert f"Des {unbroken}s, {unbroken.replace('e-', 'E-')}" in page.body
+    assert "<code>e-mail</code>" in page.body
+    assert page.sections[0].title == "L'e-mail"
+
+
 def test_the_number_of_a_heading_is_no_part_of_its_anchor():
     assert make_anchor("2. L'école d’aujourd'hui") == "l-ecole-d-aujourd-hui"
 
 
-def test_the_list_of_guides_leads_to_each(portal):
+def list_slugs(page):
+    """Return the guides to which a page leads, in its order."""
+    return re.findall(r'href="/aide/([a-z-]+)/"', page)
+
+
+VISITOR = ["chef-etablissement", "enseignant", "collectivite", "referent-donnees"]
+
+
+def test_the_list_of_guides_leads_a_visitor_to_each_but_the_operator_s(portal, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        page = portal.get("/aide/").content.decode()
+    assert list_slugs(page) == VISITOR
+    assert all(f'href="/aide/{slug}.pdf"' in page for slug in VISITOR)
+    assert "Élèves et familles" in page
+    assert list_slugs(portal.get("/plan-du-site/").content.decode()) == VISITOR
+
+
+@pytest.mark.parametrize(
+    ("profile", "is_staff", "own"),
+    [
+        (Profile.PRINCIPAL, False, ["chef-etablissement"]),
+        (Profile.TEACHER, False, ["enseignant"]),
+        (Profile.AGENT, False, ["collectivite", "referent-donnees"]),
+        (Profile.AGENT, True, ["exploitant"]),
+    ],
+)
+def test_the_reader_s_own_guides_come_first(portal, profile, is_staff, own, db):
+    portal.force_login(UserFactory(profile=profile, is_staff=is_staff))
+    expected = own + [slug for slug in VISITOR if slug not in own]
     page = portal.get("/aide/").content.decode()
-    assert all(f'href="/aide/{guide.slug}/"' in page and f'href="/aide/{guide.slug}.pdf"' in page for guide in GUIDES)
+    assert list_slugs(page) == expected
+    assert page.index("Pour vous") < page.index(f"/aide/{own[-1]}/") < page.index("Pour les autres")
+    assert list_slugs(portal.get("/plan-du-site/").content.decode()) == expected
+
+
+def test_there_is_no_guide_of_that_name(portal):
     assert portal.get("/aide/inconnu/").status_code == portal.get("/aide/inconnu.pdf").status_code == 404
 
 
@@ -94,8 +138,13 @@ def test_every_page_has_a_place(host, views):
 
 
 def test_every_place_is_of_a_page():
-    views = {"portal": policies.PORTAL, "office": policies.OFFICE}
-    idle = [(host, name) for host, name in PLACES if not any(view.startswith(name) for view in views[host])]
+    # The back office has a rule of access of its own, and no policies.
+    views = {"portal": [*policies.PORTAL, "admin:index"], "office": policies.OFFICE}
+    idle = [
+        (host, name)
+        for host, name in PLACES
+        if not any(view.startswith(name) for view in views[host.partition(":")[0]])
+    ]
     assert idle == []
 
 
@@ -107,4 +156,4 @@ def test_a_page_links_to_its_place(portal, office, nimes):
     )
     page = office("nimes", manager).get("/messages/").content.decode()
     assert link.search(portal.get("/aide/").content.decode()) is None
-    assert link.search(page)[1] == "http://peps.localhost/aide/collectivite/#suivre-les-e-mails"
+    assert link.search(page)[1] == "http://peps.localhost/aide/collectivite/?bureau=nimes#suivre-les-e-mails"
