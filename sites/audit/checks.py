@@ -13,7 +13,7 @@ from collectivities.models import SEALED_AUDIT_LOG
 from licensing.billing.models import SEALED_INVOICES
 from licensing.entitlements import code_sealing
 from licensing.payments.models import SEALED_PAYMENTS
-from licensing.pools.queries import list_pool_positions
+from licensing.pools.positions import list_pool_positions
 from sites.audit.accounting_invariants import ACCOUNTING_INVARIANTS
 from sites.audit.bank_invariants import BANK_INVARIANTS
 from sites.audit.invariants import Finding
@@ -37,7 +37,7 @@ PUBLIC_INVARIANTS = (
     *BANK_INVARIANTS,
     *ACCOUNTING_INVARIANTS,
 )
-POSITION_RULE = ("position", "8. Achetées = libres + envoyées + activées, libres + tenues par un enseignant")
+POSITION_RULE = ("position", "8. Achetées = libres + non activées + activées, non utilisées + utilisées")
 CODES_RULE = (
     "codes",
     "5. Chaque clé se lit, et aucune n'existe deux fois, d'une collectivité ou d'une clé de scellement à l'autre",

@@ -226,6 +226,18 @@ TENANT_INVARIANTS = (
         """,
     ),
     Invariant(
+        "revocation_notices",
+        "44. Une école n'est prévenue d'une reprise que si elle n'a pas été annulée, et une heure après au plus tôt",
+        """
+        SELECT format('e-mail n° %%s : attribution n° %%s, reprise le %%s, prévenue le %%s', message.id,
+                      message.topic_id, allocation.revoked_at, message.due_at)
+        FROM mailing_message AS message
+        LEFT JOIN pools_allocation AS allocation ON allocation.id = message.topic_id
+        WHERE message.kind = 'key_revoked' AND message.state NOT IN ('cancelled', 'bounced', 'failed')
+          AND (allocation.revoked_at IS NULL OR message.due_at < allocation.revoked_at + interval '1 hour')
+        """,
+    ),
+    Invariant(
         "allocated",
         "1. La somme des attributions d'un lot est ce qu'il a donné, et pas plus qu'il ne contient",
         """
@@ -247,7 +259,7 @@ TENANT_INVARIANTS = (
         LEFT JOIN public.entitlements_activationkey AS key ON key.id = allocation.key_id
         WHERE key.id IS NULL OR key.entitlement_id <> pool.entitlement_id
            OR key.school_id IS DISTINCT FROM allocation.school_id OR key.units <> allocation.units
-           OR (key.revoked_at IS NULL) <> (allocation.revoked_at IS NULL)
+           OR key.revoked_at IS DISTINCT FROM allocation.revoked_at
         """,
     ),
     Invariant(

@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET
 
-from licensing.classes import tickets
+from licensing.classes import pupil_session, tickets
 from licensing.classes.entry_check import UnknownPerson
 from web.access import public_page
 
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 @public_page
 @require_GET
 @never_cache
-@sensitive_variables("secret")
 def start_of_application(request: HttpRequest) -> HttpResponse:
-    """Spend the ticket, and show who arrived; without a valid one, that one comes here from the portal."""
-    secret = request.GET.get("ticket", "")
-    return render(request, "demo/application.html", {"entry": _check_ticket(secret)})
+    """Spend the ticket, and show who arrived; without a valid one, that one comes here from the portal.
+
+    « Quitter » ends a pupil's session, here as on the page of their class; « Retour » leads back to it.
+    """
+    content = {"entry": _check_ticket(request.GET.get("ticket", "")), "pupil": pupil_session.get_pupil(request)}
+    return render(request, "demo/application.html", content)
 
 
 @sensitive_variables("secret")

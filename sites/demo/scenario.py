@@ -29,7 +29,7 @@ from licensing.invitations import operations as invitations
 from licensing.orders.operations import grant
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
-from licensing.pools.queries import list_pool_positions
+from licensing.pools.positions import list_pool_positions
 from mailing.models import Message, MessageState
 from schools.directory.operations import synchronise
 from schools.models import School
@@ -284,8 +284,8 @@ class DemoScenario:
                     self._expect(position.is_balanced, f"le compte du lot « {position.name} » tombe juste")
                     self.print_line(
                         f"   {office.name} : {position.bought} achetées = {position.free} libres "
-                        f"+ {position.issued} envoyées + {position.redeemed_free} activées et libres "
-                        f"+ {position.held} attribuées à un enseignant."
+                        f"+ {position.issued} non activées + {position.redeemed_free} activées, non utilisées "
+                        f"+ {position.held} utilisées."
                     )
         findings = check_all()
         broken = [finding.rule for finding in findings if finding.broken]

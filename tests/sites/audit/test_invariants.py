@@ -109,6 +109,7 @@ BREACHES = {
     "order_lines": "UPDATE public.orders_orderline SET quantity = 4",
     "provenance": "UPDATE public.entitlements_entitlement SET last_day = last_day + 1",
     "held_emails": "UPDATE mailing_message SET state = 'held'",
+    "revocation_notices": "UPDATE mailing_message SET kind = 'key_revoked'",
     "allocated": "UPDATE pools_pool SET allocated = allocated - 1",
     "allocation_and_key": "UPDATE pools_allocation SET revoked_at = now() WHERE units = 3",
     "keys_are_allocated": "UPDATE pools_allocation SET key_id = 0 WHERE units = 3",

@@ -43,6 +43,14 @@ class WalkOfLicences(WalkSteps):
         for allocation in Allocation.objects.active().order_by("pk")[self.draw.randrange(10) :][:1]:
             pools.revoke(allocation_id=allocation.pk, **self.by())
 
+    def restore(self):
+        """Take back what was just given and undo it, mostly within the hour."""
+        self.announce()
+        for allocation in Allocation.objects.active().order_by("-pk")[:1]:
+            pools.revoke(allocation_id=allocation.pk, **self.by())
+            self.at += datetime.timedelta(minutes=self.draw.randrange(75))
+            pools.restore(allocation_id=allocation.pk, **self.by())
+
     def deliver(self):
         """Record what a worker would of each e-mail about a key, and run the releases that wait."""
         if ProcrastinateJob.objects.filter(task_name="pools.release_held_emails", status="todo").exists():
@@ -90,11 +98,16 @@ class WalkOfLicences(WalkSteps):
         for invitation in self._draw_invitation():
             invitations.recall_invitation(invitation_id=invitation.pk, by=invitation.invited_by, at=timezone.now())
 
+    def undo_recall(self):
+        """Undo the last cancellation, if it was a moment ago."""
+        for invitation in TeacherInvitation.objects.filter(outcome="recalled").order_by("-ended_at", "-pk")[:1]:
+            invitations.undo_recall(invitation_id=invitation.pk, by=invitation.invited_by, at=timezone.now())
+
     def end_invitations(self):
         invitations.expire_invitations(at=timezone.now())
 
     BEGIN: Steps = (
-        *(announce, announce, announce, revoke, deliver, deliver, deliver),
-        *(accept_invitation, accept_invitation, recall_invitation, end_invitations),
+        *(announce, announce, announce, revoke, restore, restore, deliver, deliver, deliver),
+        *(accept_invitation, accept_invitation, recall_invitation, undo_recall, end_invitations),
     )
     GO_ON: Steps = (teach, invite, invite)
