@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import functools
 import statistics
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import connection
-from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Profile, User
 from bench import account_data, licence_data
 from bench.measure import Contender, Measure, MeasureGroup, peak_of_code, percentile, time_in_turn
+from bench.office_data import open_browser
+from bench.page_measure import PageMeasure, load_page, replay
 from bench.query_plans import QueryPlans
 from bench.registry import measure
 from licensing.classes.entry_check import check_pupil_entry, check_user_entry
@@ -24,7 +23,7 @@ from schools.models import Affiliation
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from django.db.models import Model
 
@@ -37,22 +36,6 @@ SMALL = frozenset(
         "tenants_collectivity", "tenants_domain", "accounts_session", "mfa_authenticator",
     }
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class PageMeasure(Measure):
-    """The figures of a page, and its number of queries."""
-
-    queries: int
-
-    def line(self) -> str:
-        """Return the figures, with the number of queries first."""
-        return super().line().replace("  ", f"  queries={self.queries}  ", 1)
-
-    def failures(self) -> list[str]:
-        """Return full scans, and queries beyond the limit."""
-        many = [f"{self.queries} queries, {MAX_QUERIES} at most"] if self.queries > MAX_QUERIES else []
-        return [*super().failures(), *many]
 
 
 @measure("my_account")
@@ -68,16 +51,10 @@ def my_account() -> MeasureGroup:
 
 
 def _page(principal: User) -> PageMeasure:
-    browser = Client(HTTP_HOST=settings.BASE_DOMAIN)
-    browser.force_login(principal)
-    session = browser.session
-    session["host"] = settings.BASE_DOMAIN
-    session.save()
+    browser = open_browser(principal, settings.BASE_DOMAIN)
 
     def look() -> None:
-        answer = browser.get("/mon-compte/")
-        if answer.status_code != 200:  # noqa: PLR2004
-            raise RuntimeError(f"The page answered {answer.status_code}.")
+        load_page(browser, "/mon-compte/")
 
     look()
     plans = QueryPlans(small=SMALL)
@@ -86,7 +63,7 @@ def _page(principal: User) -> PageMeasure:
     times = time_in_turn(
         {
             "ours": Contender(look),
-            "floor": Contender(lambda: _replay(plans.asked)),
+            "floor": Contender(lambda: replay(plans.asked)),
             "peer": Contender(lambda: _as_usual(principal)),
         },
         rounds=15,
@@ -102,6 +79,7 @@ def _page(principal: User) -> PageMeasure:
         plans=tuple(plans.texts()),
         full_scans=tuple(plans.full_scans()),
         queries=len(plans.asked),
+        max_queries=MAX_QUERIES,
     )
 
 
@@ -111,13 +89,6 @@ def look_once() -> None:
 
     principal = User.objects.get(username="direction")
     overview.of_principal(principal, at=timezone.now())
-
-
-def _replay(asked: Sequence[tuple[str, Any]]) -> None:
-    with connection.cursor() as cursor:
-        for sql, params in asked:
-            cursor.execute(sql, params)
-            cursor.fetchall()
 
 
 def _as_usual(principal: User) -> list[str]:

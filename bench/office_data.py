@@ -72,11 +72,17 @@ def create_person(username: str, profile: Profile, uai: str) -> User:
     return user
 
 
-def sign_in(user: User, host: str) -> dict[str, str]:
-    """Return the cookie of a new session of the user at the host."""
+def open_browser(user: User, host: str) -> Client:
+    """Return a browser in which the user is signed in at the host."""
     browser = Client(HTTP_HOST=host)
     browser.force_login(user)
     session = browser.session
     session["host"] = host
     session.save()
+    return browser
+
+
+def sign_in(user: User, host: str) -> dict[str, str]:
+    """Return the cookie of a new session of the user at the host."""
+    browser = open_browser(user, host)
     return {settings.SESSION_COOKIE_NAME: browser.cookies[settings.SESSION_COOKIE_NAME].value}

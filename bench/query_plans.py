@@ -33,7 +33,8 @@ class QueryPlans:
             yield
 
     def _note(self, execute: Callable[..., Any], sql: str, params: Any, *more: Any) -> Any:
-        if sql.lstrip().upper().startswith(("SELECT", "WITH")):
+        # A UNION begins with a bracket.
+        if sql.lstrip(" \n(").upper().startswith(("SELECT", "WITH")):
             self.asked.append((sql, params))
         return execute(sql, params, *more)
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.test import Client
 from django.utils import timezone
 from payments import PaymentStatus
 
 from accounts.models import Profile, User
 from bench.measure import Contender, Measure, MeasureGroup, medians_in_turn, peak_of_code
+from bench.office_data import open_browser
 from bench.query_plans import QueryPlans
 from bench.raw_copy import insert_rows
 from bench.registry import measure
@@ -32,6 +32,8 @@ from schools.uai import check_letter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from django.test import Client
 
 #: Number of orders by state: most are paid, every other one by card.
 STATES = {
@@ -76,12 +78,7 @@ def look_once(username: str, path: str) -> None:
 
 
 def _browser(username: str) -> Client:
-    browser = Client(HTTP_HOST=settings.BASE_DOMAIN)
-    browser.force_login(User.objects.get(username=username))
-    session = browser.session
-    session["host"] = settings.BASE_DOMAIN
-    session.save()
-    return browser
+    return open_browser(User.objects.get(username=username), settings.BASE_DOMAIN)
 
 
 def _page(name: str, username: str, path: str, expected: str, *, may_scan: bool = False) -> Measure:
