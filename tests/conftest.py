@@ -12,6 +12,8 @@ from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.test import TransactionTestCase
 from django_tenants.utils import schema_context, tenant_context
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from core.tenant_connection import connection
@@ -44,6 +46,10 @@ FIRST_IDS = {"nimes": 1, "gard": 1_000_001}
 # One PBKDF2 iteration instead of 1.5 million saves half a second per password. The production settings are not
 # touched: `tests.test_project` checks them.
 PBKDF2PasswordHasher.iterations = 1
+
+# No limit in time on an example: a busy machine is no fault of the rule.
+hypothesis_settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("untimed")
 
 
 _look_for_static_files = WhiteNoiseMiddleware.add_files_from_finders

@@ -78,6 +78,14 @@ def portfolio_school():
     return {"uai": PortfolioSchoolFactory().school_id}
 
 
+def mapped_school():
+    return {"uai": PortfolioSchoolFactory(school=SchoolFactory(latitude=43.8, longitude=4.3)).school_id}
+
+
+def map_state():
+    return {"state": "none"}
+
+
 def school():
     return {"uai": SchoolFactory().uai}
 
@@ -103,6 +111,7 @@ def row():
 
 
 def allocation():
+    """An allocation of a pool with the same number."""
     pk = next(_numbers)
     key = KeyFactory(entitlement=PoolFactory(pk=pk).entitlement)
     Allocation.objects.create(
@@ -156,14 +165,16 @@ def webhook_delivery():
 
 
 #: Routes whose object is public (the national directory) or absent: it belongs to no collectivity.
-PUBLIC_OBJECTS = {"imports:template", "school"}
+PUBLIC_OBJECTS = {"imports:template", "map_state", "school"}
 
 #: Route name → factory of its arguments. A route with arguments that is missing here fails the test.
 SAMPLES = {
     "imports:template": purpose,
     "imports:corrected": spreadsheet_import,
+    "imports:give": spreadsheet_import,
     "imports:report": spreadsheet_import,
     "imports:detail": spreadsheet_import,
+    "imports:applied_rows": spreadsheet_import,
     "imports:progress": spreadsheet_import,
     "imports:file": spreadsheet_import,
     "imports:choose": spreadsheet_import,
@@ -182,7 +193,11 @@ SAMPLES = {
     "members:roles": member,
     "members:remove": member,
     "pools:allocation": allocation,
+    "pools:restore_one": allocation,
     "pools:resend": allocation,
+    "pools:units": allocation,
+    "pools:remind": allocation,
+    "pools:rename": allocation,
     "pools:reveal": allocation,
     "purchases:detail": purchase,
     "purchases:quote": purchase,
@@ -202,6 +217,8 @@ SAMPLES = {
     "webhooks:remove": webhook,
     "webhooks:delivery": webhook_delivery,
     "webhooks:replay": webhook_delivery,
+    "map_place": mapped_school,
+    "map_state": map_state,
     "school": school,
     "messages:detail": message,
     "messages:preview": message,

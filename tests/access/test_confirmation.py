@@ -141,6 +141,13 @@ def test_only_another_reply_address_asks_for_confirmation(browser):
     assert (stored.reply_to, stored.signature) == ("voleur@exemple.example", "Le service")
 
 
+def test_a_form_that_lacks_a_field_says_so_before_it_asks_for_the_password(browser):
+    page = browser.post("/reglages/", {"reply_to": "ecoles@nimes.example", "contact_name": "", "contact_phone": ""})
+    assert not asks_for_confirmation(page)
+    assert page.context["form"].errors.keys() >= {"contact_name", "contact_phone"}
+    assert not OfficeSettings.objects.exclude(reply_to="").exists()
+
+
 # --- The operator -----------------------------------------------------------------------------------------------------
 
 

@@ -75,3 +75,17 @@ def test_enumerations(words, read):
 @pytest.mark.parametrize(("typed", "read"), [("Doublon", "Doublon."), ("Doublon.", "Doublon."), ("Vu ?", "Vu ?")])
 def test_what_a_person_typed_ends_as_a_sentence(typed, read):
     assert formatting.end_sentence(typed) == read
+
+
+@pytest.mark.parametrize(
+    ("words", "count", "read"),
+    [
+        ([], None, ""),
+        (["a", "b"], None, "a et b"),
+        (["a", "b", "c"], None, "a, b et 1\u00a0autre"),
+        (["a", "b", "c", "d"], None, "a, b et 2\u00a0autres"),
+        (["a"], 4, "a et 3\u00a0autres"),
+    ],
+)
+def test_the_first_words_and_how_many_are_left(words, count, read):
+    assert formatting.join_first(words, 2, count=count) == read

@@ -12,6 +12,7 @@ from django.contrib.staticfiles import finders
 from PIL import Image
 from whitenoise import compress
 
+from tests.e2e.flat_colours import flatten_colours
 from tests.e2e.site import WIDTHS
 
 if TYPE_CHECKING:
@@ -96,7 +97,6 @@ def keep_pictures(visit: Visit, name: str) -> None:
         page.set_viewport_size(width)
         page.evaluate("document.fonts.ready.then(() => scrollTo(0, 0))")
         picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-        # Flat colours: 48 of them are as many as the eye finds, in a third of the bytes.
-        picture.quantize(48).save(Path(PICTURES) / f"{name}-{width['width']}.png", optimize=True)
+        flatten_colours(picture).save(Path(PICTURES) / f"{name}-{width['width']}.png", optimize=True)
     if original_size is not None:
         page.set_viewport_size(original_size)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageChops
 
+from tests.e2e.flat_colours import flatten_colours
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -27,4 +29,4 @@ def keep_picture(page: Page, name: str, *, full_page: bool = False) -> None:
     box = ImageChops.difference(picture, Image.new("RGB", picture.size, "white")).getbbox()
     bottom = box[3] if box else picture.height
     picture = picture.crop((0, 0, picture.width, min(bottom + 24, picture.height)))
-    picture.quantize(32).save(Path(FOLDER) / f"{name}.png", optimize=True)
+    flatten_colours(picture).save(Path(FOLDER) / f"{name}.png", optimize=True)

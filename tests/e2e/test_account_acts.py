@@ -104,19 +104,39 @@ class AccountWalk:
         yield "a licence taken back", "redevient disponible"
         page.get_by_role("link", name="Retirer la licence de Alix Enseignant 07").click()
         successor = page.locator("#successeur option", has_text="Enseignant 08").get_attribute("value")
-        page.get_by_label("L’attribuer aussitôt, avec sa classe, à").select_option(successor)
+        page.get_by_label("La donner aussitôt à").select_option(successor)
         page.get_by_role("button", name="Retirer la licence").click()
-        yield "a licence passed on", "passent à Alix Enseignant 08"
+        yield "a licence passed on", "La licence passe à Alix Enseignant 08"
 
     def list_invitation_acts(self, page):
         self.unfold(page, "Inviter des enseignants par leur adresse")
         page.get_by_label("Adresses e-mail").fill("Léa Martin <lea.martin@ac-nimes.example>\nKarim, sans adresse")
         page.get_by_role("button", name="Inviter", exact=True).click()
         yield "a line without an address", "n’a pas été comprise"
-        page.get_by_role("button", name="Inviter les autres").click()
+        page.get_by_role("button", name="Inviter l’adresse comprise").click()
         yield "the others invited", "Une invitation part à lea.martin@ac-nimes.example"
-        page.get_by_role("button", name="Reprendre l’invitation de Léa Martin").click()
-        yield "an invitation taken back", "est reprise"
+        self.unfold(page, "Inviter des enseignants par leur adresse")
+        page.get_by_label("Adresses e-mail").fill("lea.martin@ac-nimes.example")
+        page.get_by_role("button", name="Inviter", exact=True).click()
+        yield "somebody invited twice", "Léa Martin (lea.martin@ac-nimes.example) est déjà dans la liste"
+        page.get_by_role("button", name="Annuler l’invitation de Léa Martin").click()
+        yield "an invitation cancelled", "est annulée"
+        page.get_by_role("button", name="Rétablir l’invitation").click()
+        yield "an invitation restored", "est rétablie"
+        page.get_by_role("button", name="Annuler l’invitation de Léa Martin").click()
+        yield "cancelled once more", "est annulée"
+        TeacherInvitation.objects.update(ended_at=TERM)
+        page.reload()
+        page.get_by_role("button", name="Inviter de nouveau Léa Martin").click()
+        yield "invited again", "Une invitation part à lea.martin@ac-nimes.example"
+        page.get_by_role("button", name="Annuler l’invitation de Léa Martin").click()
+        yield "cancelled to be forgotten", "est annulée"
+        page.get_by_role("button", name="Enlever Léa Martin de la liste").click()
+        yield "a person taken off the list", "n’est plus dans la liste"
+        self.unfold(page, "Inviter des enseignants par leur adresse")
+        page.get_by_label("Adresses e-mail").fill("\n".join(f"a{number}@x.example" for number in range(13)))
+        page.get_by_role("button", name="Inviter", exact=True).click()
+        yield "more invited than licences", "Vous invitez 13 personnes"
         self.unfold(page, "Inviter des enseignants par leur adresse")
         page.get_by_label("Adresses e-mail").fill("karim.petit@ac-nimes.example\nanne.roy@ac-nimes.example")
         page.get_by_role("button", name="Inviter", exact=True).click()

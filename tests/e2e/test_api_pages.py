@@ -42,7 +42,7 @@ def test_a_manager_creates_and_revokes_a_token(committing, site):
     page.get_by_role("link", name="Créer un jeton").first.click()
     found["form"] = find_problems_at_both_widths(visit)
     page.get_by_role("button", name="Créer le jeton").click()
-    page.get_by_text("Cochez au moins un droit.").wait_for()
+    page.get_by_text("Cochez au moins un droit.").first.wait_for()
     found["refused"] = find_problems_at_both_widths(visit)
     page.get_by_label("Nom du jeton").fill("SI de la ville")
     page.get_by_label("Lire – établissements").check()

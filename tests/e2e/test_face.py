@@ -22,8 +22,9 @@ from tests.e2e.sessions import create_session, open_signed_in
 from tests.e2e.site import WIDTHS
 from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import TeacherFactory
-from tests.factories.collectivities import MemberFactory
+from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.factories.shop import open_shop
 from tests.pools.actions import allocate_units
 from tests.sites.portal.key_letter import render_last
 from tests.sites.portal.shop_buyer import ShopBuyer
@@ -47,6 +48,11 @@ def taught(committing):
     return TaughtClass(SchoolScenario(), pupils=30)
 
 
+@pytest.fixture
+def on_sale(committing):
+    return open_shop()
+
+
 def show(visit, name, path, *, slug=""):
     """Open the page, hold it to the identity, and keep its pictures."""
     transfer, parts = measure_transfer(visit, path, slug=slug)
@@ -61,7 +67,6 @@ def show(visit, name, path, *, slug=""):
         ("accueil", "/"),
         ("connexion", "/connexion/"),
         ("inscription", "/inscription/"),
-        ("boutique", "/boutique/?classes=5"),
         ("aide", "/aide/"),
         ("faq", "/faq/"),
         ("accessibilite", "/accessibilite/"),
@@ -72,6 +77,12 @@ def show(visit, name, path, *, slug=""):
 )
 def test_a_visitor_s_page_has_the_identity_and_loads_little(committing, site, name, path):
     show(site.person(), name, path)
+
+
+def test_the_shop_has_the_identity_and_loads_little(on_sale, site):
+    visit = site.person()
+    show(visit, "boutique", "/boutique/?classes=5")
+    expect(visit.page.get_by_text("2 à 5 classes").first).to_be_visible()
 
 
 def test_the_pages_of_a_head_have_the_identity_and_load_little(head, site):
@@ -115,9 +126,16 @@ def test_the_pages_of_an_office_have_the_identity_and_load_little(committing, si
         member = MemberFactory(roles=[Role.MANAGER, Role.BUYER, Role.DATA_OFFICER])
         pool = orders.grant(collectivity=committing, licences=100, reason="Essai", by=None, at=TERM)
         for number in range(12):
-            allocate_units(pool, SchoolFactory(), units=2 + number % 5)
+            school = PortfolioSchoolFactory().school
+            allocate_units(pool, school, units=2 + number % 5)
     visit = open_signed_in(site, "nimes.peps.localhost", member.user, slug="nimes")
-    for name, path in (("bureau", "/"), ("bureau-attributions", "/attributions/"), ("bureau-ecoles", "/ecoles/")):
+    for name, path in (
+        ("bureau", "/"),
+        ("bureau-attributions", "/attributions/"),
+        ("bureau-ecoles", "/ecoles/"),
+        ("bureau-ecole", f"/ecoles/{school.pk}/"),
+        ("bureau-distribuer", "/distribuer/"),
+    ):
         show(visit, name, path, slug="nimes")
 
 

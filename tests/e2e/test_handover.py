@@ -49,7 +49,7 @@ def test_a_school_is_handed_over_through_its_mailbox(jaures, site, scripts):
     expect(page.locator("h1")).to_have_text("C’est confirmé")
 
     page = asks.open("/mon-compte/")
-    expect(page.locator("#licences")).to_contain_text("1/3")
+    expect(page.locator("#licences")).to_contain_text("1 sur 3")
     expect(page.locator("#licences")).to_contain_text(teacher.email)
     before = site.person(scripts=scripts, session=create_session(site, jaures.principal)).open("/mon-compte/")
     expect(before.locator("main")).not_to_contain_text(teacher.email)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
+
 import pytest
+from django_tenants.utils import tenant_context
 from playwright.sync_api import expect
 
+from collectivities.models import Role
 from licensing.entitlements import operations
 from sites.help.guides import GUIDES
 from tests.classes.taught_class import TaughtClass
 from tests.conftest import TERM
 from tests.e2e.guide_pictures import keep_picture
-from tests.e2e.page_checks import find_problems_at_both_widths
-from tests.e2e.sessions import create_session
+from tests.e2e.page_checks import find_overflow, find_problems_at_both_widths, run_axe
+from tests.e2e.sessions import create_session, open_signed_in
 from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import TeacherFactory
+from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import AffiliationFactory
 from tests.sites.portal.shop_buyer import ShopBuyer
 
@@ -50,10 +57,52 @@ def test_the_pages_of_the_help_have_no_problems(committing, site):
         assert find_problems_at_both_widths(visit) == [], path
 
 
+@pytest.mark.parametrize("width", ["wide", "phone"])
+def test_the_help_opened_from_an_office_leads_back_to_it(committing, site, width):
+    with tenant_context(committing):
+        member = MemberFactory(roles=[Role.VIEWER]).user
+    page = open_signed_in(site, "nimes.peps.localhost", member, slug="nimes", width=width).open("/", slug="nimes")
+    if width == "phone":
+        page.get_by_text("Menu", exact=True).click()
+    page.get_by_role("link", name="Aide sur cette page").locator("visible=true").click()
+    expect(page.get_by_role("heading", name="Si vous êtes lecteur")).to_be_in_viewport()
+    assert run_axe(page) == []
+    assert find_overflow(page) == []
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.evaluate("scrollTo(0, 0)")
+        page.screenshot(path=Path(folder) / f"help-{width}.png")
+    expect(page.get_by_role("link", name="Connexion")).to_have_count(0)
+    page.get_by_role("link", name="Retour au bureau de Nîmes").locator("visible=true").click()
+    expect(page).to_have_url(re.compile(r"^http://nimes\.peps\.localhost:[0-9]+/$"))
+
+
 def test_a_contents_entry_leads_to_its_section(committing, site):
     page = site.person().open("/aide/enseignant/")
     page.get_by_role("navigation", name="Sommaire").get_by_role("link", name="7. Enseigner à deux").click()
     expect(page.get_by_role("heading", name="7. Enseigner à deux")).to_be_in_viewport()
+
+
+def test_questions_are_found_as_one_types_and_the_keyboard_stays(committing, site):
+    visit = site.person()
+    page = visit.open("/faq/")
+    field = page.get_by_label("Chercher dans les questions et les guides")
+    field.press_sequentially("mi-temps")
+    expect(page.get_by_role("status")).to_contain_text("à « mi-temps »")
+    expect(page.locator("#reponses summary").first).to_contain_text("Deux enseignants pour une classe")
+    expect(field).to_be_focused()
+    assert page.url.endswith("/faq/?q=mi-temps")
+    assert find_problems_at_both_widths(visit) == []
+    field.fill("")
+    expect(page.get_by_role("navigation", name="Sujets")).to_be_visible()
+
+
+def test_without_scripts_the_server_finds_the_same(committing, site):
+    page = site.person(scripts=False).open("/faq/")
+    page.get_by_label("Chercher dans les questions et les guides").fill("zzz")
+    page.get_by_role("button", name="Chercher").click()
+    expect(page.get_by_role("status")).to_contain_text("0 réponse à « zzz »")
+    page.locator("#reponses").get_by_role("link", name="Enseignantes et enseignants").click()
+    expect(page).to_have_url(re.compile("/aide/enseignant/$"))
 
 
 def test_the_guides_show_mon_compte_as_it_is(jaures, site):

@@ -18,6 +18,7 @@ from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
 from schools.models import School
 from tests.conftest import TERM
+from tests.e2e.flat_colours import flatten_colours
 from tests.e2e.page_checks import find_problems_at_both_widths
 from tests.e2e.site import WIDTHS
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
@@ -76,8 +77,8 @@ def check_page(visit, name):
     assert held < LONGEST_TASK, f"{name}: the page was blocked for {held:.0f} ms"
     if PICTURES and name in IN_THE_GUIDE:
         page.set_viewport_size(WIDTHS["wide"])
-        picture = Image.open(io.BytesIO(page.screenshot()))
-        picture.quantize(96).save(Path(PICTURES) / f"imports-{name}.png", optimize=True)
+        picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        flatten_colours(picture).save(Path(PICTURES) / f"imports-{name}.png", optimize=True)
         page.set_viewport_size(WIDTHS["phone"])
     found = find_problems_at_both_widths(visit)
     # Axe leaves empty style attributes, which htmx would copy and the CSP report.
@@ -175,7 +176,7 @@ def apply(visit):
     page.get_by_role("link", name="Appliquer…").click()
     check_page(visit, "confirmation")
     page.get_by_role("button", name="Attribuer 19 licences").click()
-    page.get_by_text("Pour confirmer, tapez 19 dans cette case.").wait_for()
+    page.get_by_text("Pour confirmer, tapez 19 dans cette case.").first.wait_for()
     page.get_by_label("Tapez ce nombre pour confirmer").fill("19")
     page.get_by_role("button", name="Attribuer 19 licences").click()
     page.get_by_text("Attribution en cours…").wait_for()

@@ -50,9 +50,9 @@ def test_three_clicks_and_three_fields_from_the_e_mail_to_the_first_teacher(site
     page.locator("[name=password]").first.press_sequentially(PASSWORD)
     expect(page.locator(".password-rules .is-met")).to_have_count(3)
     page.get_by_role("button", name="Créer mon compte et activer").click()
-    expect(page.locator("h1")).to_contain_text("aucune classe sur 3")
+    expect(page.locator("h1")).to_contain_text("3 licences restent à donner")
     page.get_by_role("button", name=re.compile("^Donner.*Aïcha Lambert")).click()
-    expect(page.locator("#licences")).to_contain_text("1/3")
+    expect(page.locator("#licences")).to_contain_text("1 sur 3")
     assert (effort.clicks, effort.fields) == (3, {"first_name", "last_name", "password"})
     subscription = Subscription.objects.get()
     assert (subscription.principal.email, subscription.seats.held().count()) == (school.email, 1)
@@ -131,5 +131,5 @@ def test_the_form_is_filled_and_sent_with_the_keyboard_at_twice_the_text(site, l
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
-    expect(page.locator("h1")).to_contain_text("aucune classe sur 3")
+    expect(page.locator("h1")).to_contain_text("3 licences restent à donner")
     assert Subscription.objects.get().school == school

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
-from pathlib import Path
 
 from django.utils import timezone
 from django_tenants.utils import tenant_context
@@ -72,7 +70,4 @@ def test_pool_and_allocation_pages_have_no_problems(committing, site):
         visit.open(path, slug="nimes")
         found[path] = find_problems_at_both_widths(visit)
         visit.complaints.clear()
-        if folder := os.environ.get("SCREENSHOTS"):
-            name = path.strip("/").replace("/", "_").partition("?")[0] or "accueil"
-            visit.page.screenshot(path=Path(folder) / f"{name}_{len(found)}.png", full_page=True)
     assert_no_problems(found)

@@ -49,7 +49,7 @@ def test_a_teacher_is_given_the_key_in_one_click_without_leaving_the_page(jaures
     teacher = jaures.teacher()
     page = site.person(session=create_session(site, jaures.principal)).open("/mon-compte/")
     page.get_by_role("button", name=f"Donner une licence à {teacher}").click()
-    expect(page.locator("#licences")).to_contain_text("1/3")
+    expect(page.locator("#licences")).to_contain_text("1 sur 3")
     assert teacher.seats.count() == 1
 
 
@@ -60,14 +60,14 @@ def test_licences_are_given_and_taken_back_by_keyboard_alone(jaures, site):
     page = visit.open("/mon-compte/")
     page.get_by_role("button", name=f"Donner une licence à {first}").focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#licences")).to_contain_text("1/3")
+    expect(page.locator("#licences")).to_contain_text("1 sur 3")
     # The keyboard goes on with the next teacher.
     expect(page.get_by_role("button", name=f"Donner une licence à {second}")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator("#licences")).to_contain_text("2/3")
+    expect(page.locator("#licences")).to_contain_text("2 sur 3")
     page.get_by_role("button", name=re.compile("^Annuler")).focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#licences")).to_contain_text("1/3")
+    expect(page.locator("#licences")).to_contain_text("1 sur 3")
     assert subscription.seats.held().get().holder == first
 
 
@@ -103,7 +103,7 @@ def test_all_are_selected_at_once_and_the_page_refreshes_itself(jaures, site):
     page.get_by_text("Inviter des enseignants par leur adresse").click()
     page.get_by_role("link", name=re.compile("^Retirer")).last.focus()
     page.evaluate("window.dispatchEvent(new Event('focus'))")
-    expect(page.locator("#licences")).to_contain_text("4/5")
+    expect(page.locator("#licences")).to_contain_text("4 sur 5")
     expect(page.locator("#licences")).to_contain_text(stranger.email)
     # What had the focus has it still.
     expect(page.locator(":focus")).to_have_text(re.compile("^Retirer"))
@@ -134,7 +134,7 @@ def test_the_main_path_without_scripts(jaures, site):
     page.get_by_label("Clé d’activation", exact=True).fill(shown(code).lower())
     page.get_by_role("button", name="Activer la clé").click()
     page.get_by_role("button", name=f"Donner une licence à {teacher}").click()
-    expect(page.locator("#licences")).to_contain_text("1/3")
+    expect(page.locator("#licences")).to_contain_text("1 sur 3")
     page.get_by_role("link", name=f"Retirer la licence de {teacher}").click()
     page.get_by_role("button", name="Retirer la licence").click()
-    expect(page.locator("#licences")).to_contain_text("0/3")
+    expect(page.locator("#licences")).to_contain_text("0 sur 3")

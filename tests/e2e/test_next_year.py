@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -38,15 +36,10 @@ def next_year(buyer):
 
 @pytest.fixture
 def look():
-    """Assert that a page has no problem at both widths; keep its picture where a folder is configured."""
+    """Assert that a page has no problem at both widths."""
 
     def look_at(visit, name):
         assert find_problems_at_both_widths(visit) == [], name
-        if folder := os.environ.get("SCREENSHOTS"):
-            for width in (1280, 390):
-                visit.page.set_viewport_size({"width": width, "height": 900})
-                visit.page.screenshot(path=Path(folder) / f"next_year_{name}_{width}.png", full_page=True)
-            visit.page.set_viewport_size({"width": 1280, "height": 900})
 
     return look_at
 

@@ -54,7 +54,7 @@ def test_the_office_with_people_and_schools_in_it(committing, site):
         f"/membres/{other.pk}/retirer/",
         "/ecoles/",
         "/ecoles/ajouter/?q=exupery",
-        f"/ecoles/{row.school_id}/contact/",
+        f"/ecoles/{row.school_id}/",
         "/journal/?page=2",
     ):
         visit.open(path, slug="nimes")
@@ -90,7 +90,7 @@ def test_the_operator_finds_somebody_under_the_admins_policy(committing, site):
         visit.complaints.clear()
     assert_no_problems(found)
     page = visit.open("/admin/rechercher/")
-    page.get_by_label("UAI, adresse e-mail, clé ou facture").fill(operator.email)
+    page.get_by_label("Rechercher partout").fill(operator.email)
     page.get_by_role("button", name="Rechercher", exact=True).click()
     page.get_by_text(f"{operator.username} –").wait_for()
 
@@ -151,10 +151,8 @@ def test_the_operator_records_a_purchase_order_and_its_payment(committing, site)
         order = OrderFactory(current=True, scanned=True)
         operator = OperatorFactory()
     visit = open_signed_in(site, "peps.localhost", operator)
-    page = visit.open("/admin/")
-    page.get_by_role("link", name="1 bon de commande signé à vérifier").click()
-    # The list shows its number; the detail page says what to do.
-    page.get_by_role("link", name=str(order.pk), exact=True).click()
+    # In the admin, as from the queue: its page says what to do.
+    page = visit.open(reverse("admin:orders_order_change", args=[order.pk], urlconf=PORTAL))
     page.get_by_text("Refuser le document fait reprendre").wait_for()
     page.get_by_role("link", name="Confirmer le bon de commande et facturer").click()
     page.get_by_text("sous le numéro suivant").wait_for()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from licensing.entitlements.models import Entitlement
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderState, PaymentMethod
 from licensing.payments import operations as payment_operations
-from licensing.pools.queries import list_pool_positions
+from licensing.pools.positions import list_pool_positions
 from tenants.models import Collectivity
 from tests.e2e.page_checks import assert_no_problems, find_problems_at_both_widths
 from tests.factories.accounts import OperatorFactory, UserFactory
@@ -60,7 +59,7 @@ def visit(gard, site):
 
 
 class PageRecorder:
-    """Collects the problems of each visited page, and its screenshot where a folder is configured."""
+    """Collects the problems of each visited page."""
 
     def __init__(self, visit):
         self.visit, self.found = visit, {}
@@ -68,13 +67,6 @@ class PageRecorder:
     def look(self, name):
         self.found[name] = find_problems_at_both_widths(self.visit)
         self.visit.complaints.clear()
-        if folder := os.environ.get("SCREENSHOTS"):
-            for width, size in {"wide": (1280, 900), "phone": (390, 844)}.items():
-                self.visit.page.set_viewport_size({"width": size[0], "height": size[1]})
-                self.visit.page.screenshot(
-                    path=Path(folder) / f"achats_{len(self.found)}_{name}_{width}.png", full_page=True
-                )
-            self.visit.page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def give(visit, school, units):
@@ -118,7 +110,7 @@ def order(page, recorder):
     page.locator("#id_siret").fill("223 000 019 00017")
     page.get_by_text("faute de frappe").wait_for()
     page.get_by_role("button", name="Commander, pour").click()
-    page.get_by_text("Cochez cette case").wait_for()
+    page.get_by_text("Cochez cette case").first.wait_for()
     recorder.look("commander")
     page.locator("#id_siret").fill(SIRET)
     page.get_by_text("faute de frappe").wait_for(state="detached")

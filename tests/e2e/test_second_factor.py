@@ -30,7 +30,7 @@ def test_a_manager_activates_the_required_second_factor_and_signs_in_with_it(com
         page = visit.open("/connexion/?next=/membres/", slug="nimes")
         page.fill("main [name=login]", manager.username)
         page.fill("main [name=password]", PASSWORD)
-        page.click("main button")
+        page.click("main button.btn-primary")
         visit.settle()
         return page
 
@@ -38,7 +38,7 @@ def test_a_manager_activates_the_required_second_factor_and_signs_in_with_it(com
     expect(page.locator("main")).to_contain_text("demande la double authentification à ses gestionnaires")
     page.click("text=Utiliser une application")
     page.fill("main [name=password]", PASSWORD)
-    page.click("main button")
+    page.click("main button.btn-primary")
     page.click("main summary")
     wrong += find_problems(visit)
     secret = re.sub(r"\s", "", page.inner_text(".second-factor-secret"))

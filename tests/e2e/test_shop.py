@@ -53,12 +53,13 @@ def test_a_principal_buys_five_licences_by_card_and_has_them_at_once(buyer, site
     expect(page.get_by_role("heading", name="Licence globale TOUS NIVEAUX (5 classes - 150 élèves)")).to_be_visible()
     expect(page.get_by_role("status")).to_contain_text("199,00 € TTC")
     assert find_problems_at_both_widths(visit) == []
-    page.get_by_role("link", name="Commander", exact=True).click()
+    page.get_by_role("button", name="Commander", exact=True).click()
     main = page.locator("main")
+    expect(main).to_contain_text("Votre choix est gardé : 3 classes.")
     main.get_by_label("Identifiant").fill(buyer.user.username)
     main.get_by_label("Mot de passe", exact=False).first.fill(PASSWORD)
     main.get_by_role("button", name="Connexion").click()
-    expect(page).to_have_url(re.compile(r"/boutique/\?classes=3$"))
+    expect(page).to_have_url(re.compile(r"/boutique/\?classes=3#commander$"))
     page.get_by_role("button", name="Commander").click()
     # « Qui paie ? » changes the address in place and keeps the ticked boxes.
     page.get_by_label("Je reconnais avoir pris connaissance").check()
@@ -71,10 +72,10 @@ def test_a_principal_buys_five_licences_by_card_and_has_them_at_once(buyer, site
     expect(page.get_by_role("heading", name="Paiement par carte")).to_be_visible()
     assert not Subscription.objects.exists()
     page.get_by_role("button", name=re.compile("^Payer 199,00")).click()
-    expect(main).to_contain_text("0/5")
+    expect(main).to_contain_text("0 sur 5")
     assert Order.objects.get().state == OrderState.PAID
     page.get_by_role("link", name="Donner mes licences").click()
-    expect(page.locator("#licences")).to_contain_text("0/5")
+    expect(page.locator("#licences")).to_contain_text("0 sur 5")
     page.get_by_role("navigation", name="Mon compte").get_by_role("link", name="Licences").click()
     page.get_by_role("link", name="Voir la commande").click()
     assert find_problems_at_both_widths(visit) == []
@@ -98,7 +99,7 @@ def test_a_principal_buys_by_cheque_without_scripts(buyer, site, tmp_path):
         assert result in text
     assert not order.invoices.exists()
     page.goto(site.url("/mon-compte/"))
-    expect(page.locator("#licences")).to_contain_text("0/5")
+    expect(page.locator("#licences")).to_contain_text("0 sur 5")
     expect(page.locator("#licences")).to_contain_text("Droits temporaires jusqu’au")
     page.goto(site.url(f"/boutique/commandes/{order.pk}/"))
     signed = tmp_path / "bon signé.pdf"

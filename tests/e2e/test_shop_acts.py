@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.conftest import PASSWORD
 from tests.e2e.outcomes import expect_outcome
 from tests.e2e.sessions import create_session
 from tests.factories.orders import OrderFactory
@@ -61,7 +62,10 @@ def test_from_a_number_of_classes_to_a_deposited_purchase_order(buyer, site, tmp
     page.get_by_label("Ville").fill("Nîmes")
     page.get_by_label("Payer par chèque ou mandat administratif").check()
     page.get_by_label("Je reconnais avoir pris connaissance").check()
-    shop.press("Recevoir le bon de commande", "Votre commande est enregistrée")
+    # The town hall pays: pressing the button binds nobody to pay, and it does not say so.
+    expect(page.get_by_role("button", name="avec obligation de payer")).to_have_count(0)
+    shop.press("Préparer le bon de commande pour ma mairie", "signer le bon de commande par « Commune de Nîmes »")
+    expect(page.get_by_text("À faire signer et tamponner par : Commune de Nîmes (qui paie).")).to_be_visible()
     with page.expect_download():
         page.get_by_role("link", name="Télécharger le bon de commande").first.click()
     shop.press("Déposer", "Rien n’a été déposé")
@@ -127,8 +131,41 @@ def test_the_basket_stays_beside_the_form_and_above_the_button_on_a_telephone(bu
     box, button = basket.bounding_box(), pay.bounding_box()
     assert box["y"] + box["height"] <= button["y"]
     page.get_by_label("Payer par chèque ou mandat administratif").check()
-    expect(page.get_by_role("button", name="Recevoir le bon de commande")).to_be_visible()
+    by_town_hall = page.get_by_role("button", name="Préparer le bon de commande pour ma mairie")
+    expect(by_town_hall).to_be_visible()
+    page.get_by_label("La coopérative scolaire").check()
+    binding = page.get_by_role("button", name=re.compile("Recevoir le bon de commande.*obligation de payer"))
+    expect(binding).to_be_visible()
+    expect(by_town_hall).to_have_count(0)
     expect(pay).to_have_count(0)
+
+
+@BY_SCRIPTS
+@pytest.mark.parametrize("width", ["wide", "phone"])
+def test_a_visitor_finds_the_next_step_in_the_window(buyer, site, can_sign_in, scripts, width):
+    """After « Voir le moins cher », and after signing in on the way."""
+    can_sign_in(buyer.user)
+    visit = site.person(scripts=scripts, width=width)
+    page = visit.open("/boutique/")
+    page.get_by_label("Combien de classes").fill("3")
+    page.get_by_role("button", name="Voir le moins cher").click()
+    order, main = page.get_by_role("button", name="Commander", exact=True), page.locator("main")
+
+    def expect_next_step():
+        expect_outcome(visit, "Pour 3 classes", scripts=scripts)
+        expect(order).to_be_in_viewport(ratio=1)
+        if scripts:
+            expect(order).to_be_focused()
+
+    expect_next_step()
+    order.click()
+    main.get_by_label("Identifiant").fill(buyer.user.username)
+    main.get_by_label("Mot de passe", exact=False).first.fill(PASSWORD)
+    main.get_by_role("button", name="Connexion").click()
+    expect(main).to_contain_text("Pour École Jean Jaurès")
+    expect_next_step()
+    order.click()
+    expect(page.locator("h1")).to_contain_text("Commande en cours")
 
 
 def test_an_order_is_placed_by_keyboard_alone(buyer, site):

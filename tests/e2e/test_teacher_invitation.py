@@ -143,4 +143,4 @@ def test_a_recalled_letter_says_so(site, jaures, link):
     operations.recall_invitation(
         invitation_id=jaures.licences.invitations.get().pk, by=jaures.principal, at=timezone.now()
     )
-    expect(site.person().open(link).locator("main")).to_contain_text("a repris cette invitation")
+    expect(site.person().open(link).locator("main")).to_contain_text("a annulé cette invitation")

@@ -12,6 +12,8 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from accounts.models import User
+from collectivities.models import Role
+from collectivities.operations.members import invite
 from collectivities.operations.office_requests import request_office
 from core.calendar import date_in_paris
 from licensing.bank import operations as bank_operations
@@ -23,7 +25,7 @@ from licensing.catalogue.models import SchoolYear, Seller
 from licensing.classes import tokens
 from licensing.e_reporting.queries import list_statements
 from licensing.payments.models import CardPayment, ProviderEvent
-from tenants.models import OfficeRequest
+from tenants.models import Collectivity, OfficeRequest
 from tests.bank.actions import receive
 from tests.bank.statement_files import FileLine
 from tests.billing.transmission.scripted_platform import PATH, Script
@@ -50,11 +52,15 @@ def test_each_control_of_the_back_office_is_read(operator, nimes):
     # Django's and unfold's forms are read by the code that writes them.
     walk = FormWalk(only_ours=True)
     create_rows()
+    invitation = invite(email="compta@nimes.example", roles=[Role.BUYER], by=None, at=timezone.now())
     with schema_context("public"), marked_templates():
         request = walk.open(operator, admin_url("index")).wsgi_request
         walk_other_pages(walk, operator)
+        walk.open(operator, admin_url("office_invitation", nimes.pk, invitation.pk))
         for model_admin in admin.site._registry.values():  # noqa: SLF001 - the only list there is
             walk_actions(walk, operator, model_admin, request)
+        for order in (OrderFactory(current=True, in_review=True), OrderFactory(current=True, scanned=True)):
+            walk.open(operator, admin_url("waiting_order", "verifier", order.pk))
     faults = walk.list_faults("back office")
     assert not faults, "\n".join(faults)
 
@@ -131,6 +137,7 @@ def walk_other_pages(walk, operator):
     with override_settings(INVOICE_PLATFORMS={"chorus_pro": (PATH, Script())}):
         walk.open(operator, admin_url("billing_invoice_batch"))
         numbers = "-".join(str(number) for number in list_undeposited().values_list("pk", flat=True))
+        walk.post(operator, admin_url("billing_invoice_batch"), {"factures": numbers})
         walk.open(operator, f"{admin_url('billing_invoice_transmit', 'chorus_pro')}?factures={numbers}")
     # First the page of all lines, while each has its proposals.
     walk.open(operator, admin_url("bank_statementline_reconciliation"))
@@ -140,6 +147,7 @@ def walk_other_pages(walk, operator):
     walk.open(operator, admin_url("tenants_officerequest_accept", OfficeRequest.objects.get().pk))
     walk.open(operator, admin_url("tenants_officerequest_decline", OfficeRequest.objects.get().pk))
     walk.open(operator, admin_url("catalogue_schoolyear_renewal", SchoolYear.objects.first().pk))
+    walk.open(operator, admin_url("tenants_collectivity_visit", Collectivity.objects.earliest("pk").pk))
     user = User.objects.get(username="avec-deux-facteurs")
     walk.open(operator, f"/admin/accounts/user/{user.pk}/double-authentification/")
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import datetime
+import re
+from urllib.parse import urlencode
 
 import pytest
+from django.utils import timezone
+from django_tenants.utils import schema_context
 
 from collectivities.models import OfficeSettings, Role
 from collectivities.operations import members
+from collectivities.operations.portfolio_additions import list_undoable_additions
 from imports import operations
+from imports.concerns import Concern
 from imports.models import ImportRow
 from licensing.entitlements.models import Entitlement
 from licensing.pools.models import Allocation
-from licensing.pools.operations import allocate
-from mailing.models import Message
+from licensing.pools.operations import allocate, revoke
+from mailing.models import Message, MessageState
 from tests.access.routes import OFFICE_ROUTES, build_url
 from tests.access.samples import SAMPLES, webhook_delivery
 from tests.conftest import TERM
-from tests.factories.accounts import enable_second_factor
+from tests.factories.accounts import OperatorFactory, enable_second_factor
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.orders import PurchaseFactory
@@ -26,10 +32,17 @@ from tests.factories.shop import sell_next_year
 from tests.forms.template_tags import marked_templates
 from tests.forms.walk import FormWalk
 from tests.host_client import HostClient
-from tests.imports.actions import build_annotated, confirm_and_apply, upload_and_parse, upload_corrected
+from tests.imports.actions import (
+    apply_portfolio_list,
+    build_annotated,
+    confirm_and_apply,
+    upload_and_parse,
+    upload_corrected,
+)
 from tests.imports.pages import import_url
 from tests.imports.sample_files import build_xlsx, schools_csv
 from tests.orders import actions
+from tests.pools.actions import allocate_units
 from webhooks.models import Delivery, DeliveryState
 
 HTMX = {"HX-Request": "true"}
@@ -49,7 +62,7 @@ def officer(nimes):
     return MemberFactory(roles=[Role.DATA_OFFICER]).user
 
 
-def test_each_control_of_the_office_is_read(office, browser, officer):
+def test_each_control_of_the_office_is_read(portal, office, browser, officer, nimes):
     walk = FormWalk()
     with marked_templates():
         walk_pages_of_members(walk, browser)
@@ -61,8 +74,19 @@ def test_each_control_of_the_office_is_read(office, browser, officer):
         walk_purchases(walk, browser)
         walk_webhooks(walk, browser)
         walk_routes(walk, browser)
+        walk_visit(walk, portal, office, nimes)
     faults = walk.list_faults("office")
     assert not faults, "\n".join(faults)
+
+
+def walk_visit(walk, portal, office, collectivity):
+    """The operator's visit puts its band on every page."""
+    portal.force_login(OperatorFactory(), confirmed=True)
+    with schema_context("public"):
+        page = portal.post(f"/admin/tenants/collectivity/{collectivity.pk}/visiter/", {"reason": "Un appel"})
+    visitor = office("nimes")
+    visitor.get(re.search(r"/visite/\w+/", page.content.decode())[0])
+    walk.open(visitor, "/")
 
 
 def walk_pages_of_members(walk, browser):
@@ -78,15 +102,28 @@ def walk_portfolio(walk, browser):
     PortfolioSchoolFactory()
     SchoolFactory(name="École Jean Jaurès")
     walk.open(browser, "/ecoles/")
+    # No lot is open yet.
+    walk.open(browser, import_url("upload"))
     walk.open(browser, "/ecoles/ajouter/?q=jaures")
+    walk.open(browser, "/ecoles/territoire/?autre=1&q=nimes")
+    walk.post(browser, "/ecoles/territoire/", {"confirmed_count": "1"})
+    walk.open(browser, "/ecoles/")
+    (added,) = list_undoable_additions(timezone.now())
+    walk.open(browser, f"/ecoles/territoire/annuler/?{urlencode({'added_at': added.added_at.isoformat()})}")
 
 
 def walk_pools(walk, browser):
     pool, school = PoolFactory(capacity=100), SchoolFactory(name="École Zola")
+    walk.open(browser, import_url("detail", apply_portfolio_list((SchoolFactory(), 4)).pk))
     allocate(pool_id=pool.pk, uai=school.uai, units=3, recipient=school.email, by=None, at=TERM)
     allocation, message = Allocation.objects.get(school=school), Message.objects.get(recipient=school.email)
     walk.open(browser, f"/attributions/attribuer/?ecole={school.uai}")
     walk.open(browser, "/attributions/attribuer/?q=zola")
+    PortfolioSchoolFactory(school=school, contact_email="une.autre@exemple.example")
+    walk.open(browser, "/ecoles/?licences=dormant")
+    walk.open(browser, f"/ecoles/{school.uai}/")
+    walk.open(browser, f"/ecoles/{SchoolFactory().uai}/")
+    walk.open(browser, "/lots/")
     walk.open(browser, "/attributions/")
     walk.open(browser, f"/attributions/{allocation.pk}/")
     walk.post(browser, f"/attributions/{allocation.pk}/cle/", {})
@@ -97,13 +134,27 @@ def walk_pools(walk, browser):
     unconfirmed = HostClient(browser.host)
     unconfirmed.force_login(manager)
     walk.post(unconfirmed, f"/attributions/{allocation.pk}/cle/", {"confirmed": "1"})
-    for name in ("relancer", "reprendre"):
-        walk.post(browser, "/attributions/actions/", {"action": name, "ids": [allocation.pk], "query": ""})
+    # Enough for the number to be asked for.
+    others = [allocate_units(pool, SchoolFactory(), units=1).pk for _ in range(4)]
+    for name, ids in (("relancer", [allocation.pk]), ("renvoyer", others[:1]), ("reprendre", [allocation.pk, *others])):
+        walk.post(browser, "/attributions/actions/", {"action": name, "ids": ids, "query": ""})
+    for moment in (timezone.now(), timezone.now() - datetime.timedelta(minutes=1)):
+        taken = allocate_units(pool, SchoolFactory(), units=1)
+        revoke(allocation_id=taken.pk, by=None, at=moment)
+    walk.open(browser, "/attributions/")
+    walk.open(browser, f"/attributions/{taken.pk}/")
+    walk.open(browser, f"/ecoles/{taken.school_id}/")
     walk.open(browser, f"/messages/{message.pk}/")
     suspended, kept = PoolFactory(capacity=10), SchoolFactory()
     allocate(pool_id=suspended.pk, uai=kept.uai, units=1, recipient=kept.email, by=None, at=TERM)
     Entitlement.objects.filter(pk=suspended.entitlement_id).update(suspended_at=TERM, suspension_cause="operator")
     walk.open(browser, f"/attributions/{Allocation.objects.get(school=kept).pk}/")
+    # Two schools that have not activated their keys: the home page offers to remind each, and both.
+    helped, sent_at = PoolFactory(capacity=10), timezone.now() - datetime.timedelta(days=20)
+    for number in range(2):
+        quiet = allocate_units(helped, SchoolFactory(name=f"École sans nouvelles {number}"), units=1)
+        Message.objects.filter(topic_id=quiet.pk).update(state=MessageState.SENT, sent_at=sent_at)
+    walk.open(browser, "/")
 
 
 def walk_verification(walk, browser):
@@ -114,7 +165,8 @@ def walk_verification(walk, browser):
     small, served = (PortfolioSchoolFactory(classes=classes).school for classes in (1, 9))
     allocate(pool_id=PoolFactory().pk, uai=served.uai, units=1, recipient=served.email, by=None, at=TERM)
     titles, uais = ["UAI", "Licences"], [school.uai for school in (*held, small, *SchoolFactory.create_batch(2))]
-    rows = [*zip(uais, (3, 3, 4, 9, 2, "x"), strict=True), (next_uai(), 2), (served.uai, 4)]
+    nursery = SchoolFactory(name="École maternelle Les Lilas", has_elementary=False)
+    rows = [*zip(uais, (3, 3, 4, 9, 2, "x"), strict=True), (next_uai(), 2), (served.uai, 4), (nursery.uai, 1)]
     content = build_xlsx([titles, *rows], more={"Autres": [titles, [SchoolFactory().uai, 1]]})
     spreadsheet_import = upload_and_parse(pool, content, filename="a.xlsx")
     walk.open(browser, import_url("detail", spreadsheet_import.pk))
@@ -129,7 +181,8 @@ def walk_verification(walk, browser):
     )
     address = import_url("detail", spreadsheet_import.pk)
     opened = "?onglet=toutes&remarque=unknown_school&etat=to_resolve"
-    for query in ("?onglet=toutes", "?onglet=toutes&feuille=0&q=e", opened):
+    concerned = f"?onglet=toutes&a_voir={Concern.MORE_THAN_CLASSES}"
+    for query in ("?onglet=toutes", "?onglet=toutes&feuille=0&q=e", opened, concerned):
         walk.open(browser, address + query)
     # In no other row, whose verdict would change too and the page be loaded again.
     SchoolFactory(name="École Prévert")
@@ -151,6 +204,7 @@ def walk_application_request(walk, officer, by):
 
 def walk_imports(walk, browser):
     pool, school = PoolFactory(capacity=100), SchoolFactory()
+    walk.open(browser, import_url("detail", apply_portfolio_list((SchoolFactory(), 4)).pk))
     large = upload_and_parse(pool, schools_csv((school, 90)))
     walk.open(browser, import_url("confirm", large.pk))
     # Schools that the directory has at last, of a pool that has ended meanwhile: another is to be chosen.

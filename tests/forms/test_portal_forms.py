@@ -7,6 +7,7 @@ import re
 
 from allauth.account.models import EmailConfirmationHMAC
 from django.conf import settings
+from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -55,6 +56,9 @@ def test_each_control_of_the_portal_is_read(nimes, can_sign_in):
     walk = FormWalk()
     with marked_templates():
         walk_public_pages(walk)
+        walk.open(
+            HostClient(settings.BASE_DOMAIN), f"{reverse('faq', urlconf='config.urls_public')}?bureau={nimes.slug}"
+        )
         walk_accounts(walk, can_sign_in)
         walk_letters(walk, nimes, can_sign_in)
         walk_my_account(walk, nimes)
@@ -152,7 +156,15 @@ def walk_my_account(walk, nimes):
     walk.post(principal, f"{ACCOUNT}inviter/", inviting)
     TeacherInvitation.objects.update(created_at=timezone.now() - datetime.timedelta(days=2))
     walk.open(principal, ACCOUNT)
-    walk.post(principal, f"{ACCOUNT}inviter/", {**inviting, "adresses": "sans adresse"})
+    walk.post(principal, f"{ACCOUNT}inviter/", {**inviting, "adresses": "sans adresse\npaul@exemple.example"})
+    # Invited twice; cancelled, which can be undone for a day, and invited again.
+    walk.post(principal, f"{ACCOUNT}inviter/", inviting)
+    walk.open(principal, ACCOUNT)
+    invited = TeacherInvitation.objects.get(email="lea.martin@exemple.example")
+    walk.post(principal, f"{ACCOUNT}inviter/annuler/", {"invitation": str(invited.pk)})
+    walk.open(principal, ACCOUNT)
+    TeacherInvitation.objects.filter(pk=invited.pk).update(ended_at=timezone.now() - datetime.timedelta(days=2))
+    walk.open(principal, ACCOUNT)
     walk.open(principal, f"{ACCOUNT}retirer/{seat.pk}/?enseignant={holder.pk}")
     walk.open(principal, f"{ACCOUNT}etablissement/{jaures.principal.affiliations.first().pk}/quitter/")
     # A key of a school that was not chosen yet.
@@ -183,6 +195,7 @@ def walk_teacher_invitation(walk, nimes, can_sign_in):
 def walk_shop(walk):
     buyer = ShopBuyer()
     sell_next_year(buyer.year, sold_from=buyer.year.sold_from)
+    walk.open(HostClient(settings.BASE_DOMAIN), "/boutique/?classes=3")
     second = AffiliationFactory(user=buyer.user)
     walk.open(buyer.browser, "/boutique/?classes=3")
     second.delete()
@@ -219,8 +232,8 @@ def walk_classes(walk, nimes):
     walk.open(teacher, taught.url("mots-de-passe/?numero=2"))
     walk.open(teacher, taught.url("eleves/2/retirer/"))
     state = re.search(r'name="etat" value="([0-9a-f]+)"', teacher.get(taught.url()).content.decode())[1]
-    walk.post(teacher, taught.url("eleves/"), {"count": 1, "etat": state})
-    Classroom.objects.update(tried_at=timezone.now())
+    walk.post(teacher, taught.url("eleves/"), {"count": 2, "etat": state})
+    Classroom.objects.update(tried_at=timezone.now(), invited_at=timezone.now())
     walk.open(teacher, taught.url())
     colleague = TeacherFactory()
     classes.create_invitation(

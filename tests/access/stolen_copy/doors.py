@@ -57,8 +57,9 @@ def list_doors(world: SecretWorld) -> list[Door]:
     """Return every door, with the right credentials of the world."""
     thief = Thief(world)
     return [
-        # First: a ticket lasts a minute.
+        # First: a ticket and the link of a visit last a minute.
         Door("ticket", ("classes_entryticket",), thief.spends_ticket, (world.ticket,)),
+        Door("visit", ("accounts_session",), thief.visits, (world.visit,)),
         Door("application", ("classes_applicationtoken",), thief.asks_as_application, (world.application,)),
         Door("API", ("api_token", "api_idempotencyrecord"), thief.asks_as_program, (world.token,)),
         Door("session", ("accounts_session",), thief.is_signed_in, tuple(world.open_sessions)),
@@ -140,6 +141,9 @@ class Thief:
         browser = browse()
         browser.force_login(user)
         return browser.post("/mon-compte/cle/", {"cle": value}).status_code == 302
+
+    def visits(self, value: str) -> bool:
+        return browse(OFFICE).get(f"/visite/{quote(value, safe='')}/").status_code == 302
 
     def joins(self, value: str) -> bool:
         return browse(OFFICE).get(f"/invitation/{quote(value, safe='')}/").status_code == 302

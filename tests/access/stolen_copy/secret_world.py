@@ -45,6 +45,7 @@ _API_TOKEN = re.compile(r"peps_api_[\w-]{43}")
 _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]+")
 _TOTP_SECRET = re.compile(r'second-factor-secret">([A-Z2-7 ]+)<')
 _KEY_LINK = re.compile(r"/cle/#cle=([\w-]+)&jeton=(\S+)")
+_VISIT = re.compile(r"/visite/([a-z0-9]+)/")
 _PUPIL = re.compile(r'name="etat" value="([0-9a-f]+)"')
 
 
@@ -80,7 +81,7 @@ class SecretWorld:
     @property
     def open_sessions(self) -> list[str]:
         """The cookies that are signed in when the copy is taken."""
-        people = ("operator with second factor", "manager who confirmed", "principal", "teacher", "pupil")
+        people = ("operator with second factor", "manager who confirmed", "principal", "teacher", "pupil", "visit")
         return [self.get(f"session of {name}") for name in people]
 
     def fill(self) -> None:
@@ -95,6 +96,7 @@ class SecretWorld:
         self.run_worker()
         self.open_a_letter()
         self.queue_one_more_key()
+        self.visit_the_office()
         self.enter_the_application()
 
     # --- Accounts -----------------------------------------------------------------------------------------------------
@@ -129,6 +131,7 @@ class SecretWorld:
         browser = self.sign_in(settings.BASE_DOMAIN, operator, "operator")
         browser.post("/securite/code/", {"code": get_totp_code(secret)})
         self.keep_session(browser, "operator with second factor")
+        self.operator_browser = browser
         assert browser.get("/admin/").status_code == 200
         with schema_context("public"):
             codes = Authenticator.objects.get(user=operator, type="recovery_codes").wrap().get_unused_codes()
@@ -305,6 +308,17 @@ class SecretWorld:
     def queue_one_more_key(self) -> None:
         """An e-mail with a key that has not left yet."""
         self.unsent = self.allocate(self.schools[2])
+
+    def visit_the_office(self) -> None:
+        """The operator follows one link to the office, and has another."""
+        address = f"/admin/tenants/collectivity/{self.collectivity.pk}/visiter/"
+        form = {"reason": "Un appel du référent", "confirmation-password": self.get("password of operator")}
+        pages = [self.operator_browser.post(address, form) for _ in range(2)]
+        tokens = [self.keep("link of a visit", _VISIT.search(page.content.decode())[1]) for page in pages]
+        browser = HostClient(self.collectivity.office_host)
+        assert browser.get(f"/visite/{tokens[0]}/").status_code == 302
+        self.keep_session(browser, "visit")
+        self.visit = tokens[1]
 
     def enter_the_application(self) -> None:
         """A teacher and a pupil go to the learning application, which has not asked who they are yet."""
