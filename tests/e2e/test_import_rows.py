@@ -38,9 +38,10 @@ class RowActs:
     def click(self, number, name, *, role="button"):
         self.row(number).get_by_role(role, name=name).first.click()
 
-    def wait_for_focus(self, number):
-        """Wait until the row that opens has taken the focus: what is typed before goes into its first field."""
-        assert wait_until(lambda: self.row(number).evaluate(HAS_FOCUS), timeout=5)
+    def fill_address(self, number, address):
+        """Type an address once the opened row has put the focus into one of its fields, which takes it from others."""
+        self.row(number).locator("input:focus").wait_for()
+        self.row(number).get_by_label("Adresse e-mail").fill(address)
 
     def list_all(self):
         self.open("?v=conflict")
@@ -54,11 +55,10 @@ class RowActs:
         yield 4, "Gardée jusqu’à l’annuaire"
         self.open("?v=error")
         self.click(5, "Corriger", role="link")
-        self.wait_for_focus(5)
-        self.row(5).get_by_label("Adresse e-mail").fill("direction@ecole")
+        self.fill_address(5, "direction@ecole")
         self.click(5, "Enregistrer")
-        yield 5, "adresse"
-        self.row(5).get_by_label("Adresse e-mail").fill("direction@ecole.example")
+        yield 5, "« direction@ecole »"
+        self.fill_address(5, "direction@ecole.example")
         self.click(5, "Enregistrer")
         yield 5, "Corrigée ici"
         self.open("?v=error")
