@@ -165,7 +165,13 @@ def render_second_factor_rule(message: Message) -> RenderedEmail:
 kinds.register(
     SECOND_FACTOR_RULE_TOPIC, label="Double authentification demandée ou non", render=render_second_factor_rule
 )
-kinds.register("invitation", label="Invitation au bureau", render=render_invitation, preview=render_invitation_preview)
+kinds.register(
+    "invitation",
+    label="Invitation au bureau",
+    render=render_invitation,
+    preview=render_invitation_preview,
+    is_by_hand=True,
+)
 kinds.register("office_requested", label="Accusé de réception d'une demande de bureau", render=render_office_requested)
 kinds.register("office_request_arrived", label="Demande de bureau à traiter", render=render_office_request_arrived)
 kinds.register("office_declined", label="Refus d'une demande de bureau", render=render_office_declined)

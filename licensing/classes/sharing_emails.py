@@ -126,7 +126,9 @@ def _build_greeting(message: Message) -> str:
     return format_salutation(User.objects.get(pk=message.context["user"]).first_name)
 
 
-kinds.register(notifications.INVITED, label="Invitation à partager une classe", render=render_invitation)
+kinds.register(
+    notifications.INVITED, label="Invitation à partager une classe", render=render_invitation, is_by_hand=True
+)
 kinds.register(notifications.ACCEPTED, label="Classe partagée", render=render_acceptance)
 kinds.register(notifications.TEACHER_REMOVED, label="Partage d’une classe terminé", render=render_removal)
 kinds.register(notifications.LEFT, label="Second enseignant parti", render=render_departure)

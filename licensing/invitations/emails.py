@@ -170,7 +170,13 @@ def render_expired(message: Message) -> RenderedEmail:
     )
 
 
-kinds.register(notifications.INVITED, label="Invitation d'un enseignant", render=render_invited, preview=render_preview)
+kinds.register(
+    notifications.INVITED,
+    label="Invitation d'un enseignant",
+    render=render_invited,
+    preview=render_preview,
+    is_by_hand=True,
+)
 kinds.register(notifications.REMINDED, label="Rappel d'une invitation", render=render_reminded, preview=render_preview)
 kinds.register(notifications.ACCEPTED, label="Invitation acceptée", render=render_accepted)
 kinds.register(notifications.EXPIRED, label="Invitations sans réponse", render=render_expired)

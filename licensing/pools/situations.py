@@ -12,7 +12,7 @@ from django.db.models import Case, F, Max, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from licensing.pools.models import ALLOCATION_TOPIC, MessageKind
-from mailing.models import LOST, Message, MessageState
+from mailing.models import LOST, Message, MessageState, RefusalHandling
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -39,11 +39,15 @@ NOT_REDEEMED = (Situation.SCHEDULED, Situation.SENT, Situation.DELIVERED, Situat
 def _list_messages() -> QuerySet[Any]:
     """Return the e-mails about keys, annotated with the situation of the key whose last one each is.
 
-    Delivered is what the recipient's server accepted. A reminder, or the letter about a smaller number, is written only
-    to a school that has its key: while it waits, the key stays delivered.
+    Delivered is what a server accepted and nothing came back of, or was reported delivered. A reminder, or the letter
+    about a smaller number, is written only to a school that has its key: while it waits, the key stays delivered. What
+    waits for a hand, as its address was refused, is not.
     """
     situation = Case(
-        When(state__in=LOST, then=Value(Situation.UNDELIVERED.value)),
+        When(
+            Q(state__in=LOST) | Q(state=MessageState.HELD, refusal=RefusalHandling.WAITING),
+            then=Value(Situation.UNDELIVERED.value),
+        ),
         When(
             Q(state__in=(MessageState.SENT, MessageState.DELIVERED)) | ~Q(kind=MessageKind.KEY),
             then=Value(Situation.DELIVERED.value),

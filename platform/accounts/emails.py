@@ -260,16 +260,19 @@ def render_recovery_codes_renewed(message: Message) -> RenderedEmail:
     )
 
 
-kinds.register(email_kinds.CONFIRM, label="Adresse à confirmer", render=render_confirmation)
+kinds.register(email_kinds.CONFIRM, label="Adresse à confirmer", render=render_confirmation, is_by_hand=True)
 kinds.register(
-    email_kinds.CONFIRM_NEW_ADDRESS, label="Nouvelle adresse à confirmer", render=render_new_address_confirmation
+    email_kinds.CONFIRM_NEW_ADDRESS,
+    label="Nouvelle adresse à confirmer",
+    render=render_new_address_confirmation,
+    is_by_hand=True,
 )
 kinds.register(
     email_kinds.ADDRESS_CHANGE_REQUESTED, label="Changement d'adresse demandé", render=render_address_change_requested
 )
 kinds.register(email_kinds.ADDRESS_CHANGED, label="Adresse changée", render=render_address_changed)
 kinds.register(email_kinds.CREATED, label="Compte créé sur invitation", render=render_account_created)
-kinds.register(email_kinds.RESET, label="Mot de passe oublié", render=render_password_reset)
+kinds.register(email_kinds.RESET, label="Mot de passe oublié", render=render_password_reset, is_by_hand=True)
 kinds.register(email_kinds.PASSWORD_CHANGED, label="Mot de passe modifié", render=render_password_changed)
 kinds.register(
     email_kinds.SECOND_FACTOR_ON, label="Double authentification activée", render=render_second_factor_enabled

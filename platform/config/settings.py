@@ -53,6 +53,7 @@ SHARED_APPS = [
     "tenants",
     "django_tenants",
     "accounts",
+    "bounces",
     "mailing",
     "jobs",
     "core",
@@ -302,6 +303,17 @@ IMPORTS_THREADS, MAIL_THREADS = env.number("IMPORTS_THREADS", 1), env.number("MA
 # longer than the sending of one message's bytes may last (`mailing.smtp_backend.SmtpTimeouts.block`).
 MAIL_LEASE = env.number("MAIL_LEASE", 300)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"Pep's <ne-pas-repondre@{BASE_DOMAIN}>")
+# Envelope sender of every e-mail, to which servers report what became of it; empty: the sender's address.
+BOUNCE_ADDRESS = env.text("BOUNCE_ADDRESS", "")
+# The mailbox of those reports, read by the workers; without a host it is not read.
+BOUNCE_IMAP_HOST, BOUNCE_IMAP_PORT = env.text("BOUNCE_IMAP_HOST", ""), env.number("BOUNCE_IMAP_PORT", 993)
+BOUNCE_IMAP_TLS = env.flag("BOUNCE_IMAP_TLS", default=True)
+BOUNCE_IMAP_USER = env.text("BOUNCE_IMAP_USER", "")
+# In a file: what is in the environment is inherited by every child.
+BOUNCE_IMAP_PASSWORD_FILE = env.text("BOUNCE_IMAP_PASSWORD_FILE", "")
+BOUNCE_IMAP_FOLDER = env.text("BOUNCE_IMAP_FOLDER", "INBOX")
+if BOUNCE_IMAP_HOST and not (BOUNCE_IMAP_USER and BOUNCE_IMAP_PASSWORD_FILE):
+    raise ImproperlyConfigured("BOUNCE_IMAP_HOST is set with BOUNCE_IMAP_USER and BOUNCE_IMAP_PASSWORD_FILE.")
 # Recipient of new requests for an office; empty: no e-mail.
 OPERATOR_EMAIL = env.text("OPERATOR_EMAIL", "")
 # Recipient of the contact form.

@@ -118,15 +118,16 @@ def defer_once(
     schema: str,
     queueing_lock: str,
     at: datetime.datetime | None = None,
+    lock: str | None = None,
     priority: int = 0,
     **arguments: Any,
 ) -> int | None:
     """Queue the task unless a job with the same `queueing_lock` is waiting; return the job's id, else None.
 
-    A job that has started does not count: it may have read the data before this transaction.
+    A job that has started does not count: it may have read the data before this transaction. `lock`: as of `defer`.
     """
     deferrer = app.configure_task(
-        name, allow_unknown=False, schedule_at=at, queueing_lock=queueing_lock, priority=priority
+        name, allow_unknown=False, schedule_at=at, queueing_lock=queueing_lock, lock=lock, priority=priority
     )
     try:
         # A savepoint: the unique violation must not abort the surrounding transaction.

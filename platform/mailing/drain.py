@@ -19,8 +19,9 @@ from core.database_clock import DatabaseClock
 from core.tenant_connection import connection
 from jobs.process import shutdown_requested
 from jobs.tasks import defer_once, round_up_to_second
-from mailing import kinds, leases, smtp_replies
-from mailing.mime import build_message_id, compose
+from mailing import kinds, leases, refusals, smtp_replies
+from mailing.message_ids import build_message_id
+from mailing.mime import compose
 from mailing.models import Message, MessageState
 from mailing.operations import MESSAGES_PER_JOB
 from mailing.smtp_connection import ConnectionInterrupted, MessageRejected, ServerUnavailable, SmtpConnection
@@ -113,12 +114,15 @@ class _Batch:
         self._handed_over: Message | None = None
         #: Whether the message before was refused by a closing server, which may have meant that message only.
         self._was_closed_on = False
+        #: Messages to addresses that were refused, which a person has not overruled.
+        self._refused: set[int] = set()
         self.accepted = 0
         self.is_server_unavailable = False
 
     def send(self) -> None:
         """Send the messages until all are done, the server is unavailable, the worker shuts down or time is over."""
         render = _make_renderer(self._remaining)
+        self._refused = refusals.find_refused(self._remaining)
         while self._remaining and not self.is_server_unavailable:
             if _must_stop(self._ends_at):
                 leases.release(self._remaining)
@@ -149,6 +153,7 @@ class _Batch:
             )
             return
         try:
+            # Rendered first: what is obsolete is cancelled, and not put before a person.
             rendered = render(message)
         except kinds.NoLongerDue as lapsed:
             reason = str(lapsed)
@@ -165,6 +170,9 @@ class _Batch:
             logger.exception("Message %s (%s) could not be rendered", message.pk, message.kind)
             self._record(lambda: leases.record_failed(message, reason=smtp_replies.RENDERING_FAILED, at=self._clock()))
         else:
+            if message.pk in self._refused:
+                self._record(lambda: leases.record_refusal(message))
+                return
             self._deliver(message, rendered)
 
     def _deliver(self, message: Message, rendered: RenderedEmail) -> None:
@@ -219,15 +227,20 @@ class _Batch:
 
     def _record_rejection(self, message: Message, answer: smtp_replies.SmtpReply) -> None:
         reason = smtp_replies.explain_reply(answer)
+        if answer.is_final:
+            refuses_address = smtp_replies.refuses_address(answer)
+            self._record(
+                lambda: leases.record_refused(message, reason=reason, refuses_address=refuses_address, at=self._clock())
+            )
+            return
         attempts = message.attempts + 1
-        wait = None if answer.is_final else smtp_replies.get_retry_delay(attempts)
+        wait = smtp_replies.get_retry_delay(attempts)
         if wait is not None:
             until = self._clock() + wait
             self._record(lambda: leases.record_deferred(message, until=until, reason=reason))
             return
-        if not answer.is_final:
-            reason = f"{smtp_replies.GAVE_UP.format(attempts=attempts)} {reason}"
-        self._record(lambda: leases.record_failed(message, reason=reason, at=self._clock()))
+        given_up = f"{smtp_replies.GAVE_UP.format(attempts=attempts)} {reason}"
+        self._record(lambda: leases.record_failed(message, reason=given_up, at=self._clock()))
 
     def _record(self, outcome: Callable[[], bool]) -> None:
         """Record an outcome, and in the same commit that the next message is handed over."""

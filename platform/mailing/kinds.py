@@ -80,6 +80,7 @@ class EmailKind:
     preview: Callable[[Message], RenderedEmail] | None = None
     reveal: RevealOperation | None = None
     resend: ResendOperation | None = None
+    is_by_hand: bool = False
 
     def renderer(self, messages: Sequence[Message]) -> Callable[[Message], RenderedEmail]:
         """Return a renderer for these messages, after prefetching their data where the kind supports it."""
@@ -98,16 +99,24 @@ def register(
     preview: Callable[[Message], RenderedEmail] | None = None,
     reveal: RevealOperation | None = None,
     resend: ResendOperation | None = None,
+    is_by_hand: bool = False,
 ) -> None:
     """Register how messages of `kind` are rendered, in the schema of their outbox.
 
     `label`: shown to the tenant. `prefetch`: reads the data of a batch in a few queries and returns its renderer;
     without it `render` is called for each message. `preview`: renders the message with its secrets masked; without it
     there is no preview. `reveal`: the audited operation that renders it with its secrets. `resend`: the operation
-    behind « corriger l'adresse et renvoyer ».
+    behind « corriger l'adresse et renvoyer ». `is_by_hand`: a person has just asked for it, for one
+    address: it is written to even where that was refused.
     """
     _kinds[kind] = EmailKind(
-        label=label, render=render, prefetch=prefetch, preview=preview, reveal=reveal, resend=resend
+        label=label,
+        render=render,
+        prefetch=prefetch,
+        preview=preview,
+        reveal=reveal,
+        resend=resend,
+        is_by_hand=is_by_hand,
     )
 
 
@@ -127,6 +136,11 @@ def get(kind: str) -> EmailKind:
 def is_known(kind: str) -> bool:
     """Return whether an app registered the kind."""
     return kind in _kinds
+
+
+def is_by_hand(kind: str) -> bool:
+    """Return whether each message of this kind is asked for by a person, for one address."""
+    return kind in _kinds and _kinds[kind].is_by_hand
 
 
 def get_label(kind: str) -> str:

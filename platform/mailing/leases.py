@@ -24,10 +24,8 @@ from django.db import transaction
 from django.db.models import Case, F, PositiveSmallIntegerField, Value, When
 from django.db.models.functions import Coalesce, Least
 
-from mailing import smtp_replies
-from mailing.models import Message, MessageQuerySet, MessageState
-from webhooks import operations as webhooks
-from webhooks.operations import EventType, NewEvent
+from mailing import delivery_events, refusals, smtp_replies
+from mailing.models import Message, MessageQuerySet, MessageState, RefusalHandling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,6 +114,8 @@ def record_accepted(message: Message, *, message_id: str, at: datetime.datetime)
         "attempts": _count_attempt(),
         "unanswered": 0,
     }
+    if message.refusal == RefusalHandling.OVERRULED:
+        refusals.note_trial(message.recipient, at=at)
     if _conclude(message, MessageState.SENT, **fields):
         return True
     settled = (MessageState.SENDING, MessageState.DELIVERED, MessageState.BOUNCED)
@@ -147,7 +147,7 @@ def record_interrupted(message: Message, *, at: datetime.datetime) -> bool:
 
 
 def give_up_interrupted(message: Message, *, interruptions: int, at: datetime.datetime) -> bool:
-    """Record that a message was interrupted too often to be sent once more, and emit a `message.bounced` event."""
+    """Record that a message was interrupted too often to be sent once more, and emit a `message.failed` event."""
     reason = smtp_replies.GAVE_UP_INTERRUPTED.format(attempts=interruptions)
     return _fail(message, reason=reason, at=at, unanswered=interruptions)
 
@@ -165,10 +165,30 @@ def _conclude_perhaps_accepted(message: Message, *, reason: str) -> bool:
 
 
 def record_failed(message: Message, *, reason: str, at: datetime.datetime) -> bool:
-    """Record a permanent failure and emit a `message.bounced` event; as sent, if it may have been accepted before."""
+    """Record that it is given up and emit a `message.failed` event; as sent, if it may have been accepted before."""
     if message.unanswered:
         return _conclude_perhaps_accepted(message, reason=reason)
     return _fail(message, reason=reason, at=at)
+
+
+def record_refused(message: Message, *, reason: str, refuses_address: bool, at: datetime.datetime) -> bool:
+    """Record that a server refused the message for good and emit a `message.bounced` event.
+
+    As sent, if it may have been accepted before. `refuses_address`: any other message to it would be refused as well.
+    """
+    if message.unanswered:
+        return _conclude_perhaps_accepted(message, reason=reason)
+    with transaction.atomic():
+        # Before the message, as whoever records reports.
+        refusals.lock_addresses([message.recipient] if refuses_address else [])
+        fields = {"reason": reason, "reported_at": at, "attempts": _count_attempt()}
+        was_leased = _conclude(message, MessageState.BOUNCED, **fields)
+        if was_leased:
+            message.state, message.reason, message.reported_at = MessageState.BOUNCED, reason, at
+            if refuses_address:
+                refusals.refuse({message.recipient: message.explanation}, at=at)
+            delivery_events.emit_bounced([message], at=at)
+    return was_leased
 
 
 @transaction.atomic
@@ -176,16 +196,8 @@ def _fail(message: Message, *, reason: str, at: datetime.datetime, **fields: obj
     was_leased = _conclude(message, MessageState.FAILED, reason=reason, attempts=_count_attempt(), **fields)
     if was_leased:
         message.reason = reason
-        webhooks.emit(events=[_bounce_event(message)], at=at)
+        delivery_events.emit_failed(message, at=at)
     return was_leased
-
-
-def _bounce_event(message: Message) -> NewEvent:
-    """Build the event. It holds our explanation only: the server's reply may contain e-mail addresses."""
-    about = {"topic": message.topic, "topic_id": message.topic_id} if message.topic else {}
-    subject = f"{message.topic}:{message.topic_id}" if message.topic else f"message:{message.pk}"
-    details = {"message": message.pk, "kind": message.kind, "reason": message.explanation}
-    return NewEvent(EventType.MESSAGE_BOUNCED, subject, details | about)
 
 
 def record_cancelled(message: Message, *, reason: str) -> bool:
@@ -198,3 +210,13 @@ def record_cancelled(message: Message, *, reason: str) -> bool:
 def record_held(message: Message, *, reason: str) -> bool:
     """Record that the message waits, unsent, until its owner releases it."""
     return _conclude(message, MessageState.HELD, reason=reason)
+
+
+@transaction.atomic
+def record_refusal(message: Message) -> bool:
+    """Hold a message to an address that was refused; release it where the address has been forgotten meanwhile."""
+    reason = refusals.note_waiting(message.recipient)
+    if reason is None:
+        release([message])
+        return True
+    return _conclude(message, MessageState.HELD, reason=reason, refusal=RefusalHandling.WAITING)

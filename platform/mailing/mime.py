@@ -1,7 +1,7 @@
 """Builds the MIME message of an outbox row: rendered text plus headers.
 
 The Message-ID is derived from the row: if a message is sent twice (a worker died before recording the server's reply),
-both have the same one and mailboxes can drop the duplicate. A bounce that quotes it can be matched.
+both have the same one and mailboxes can drop the duplicate. What a server reports of it is found by it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from email.message import Message as Part
 from email.mime.application import MIMEApplication
 from email.mime.multipart import MIMEMultipart
 from email.utils import format_datetime, formataddr, parseaddr
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -25,9 +26,11 @@ from django.utils.encoding import punycode
 
 from core.french import curl_apostrophes, curl_apostrophes_in_html
 from core.tenant_connection import connection
+from mailing.message_ids import build_message_id
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Mapping
 
     from mailing.kinds import RenderedEmail
     from mailing.models import Message
@@ -42,6 +45,9 @@ class MimeEmail(EmailMultiAlternatives):
     Django 6 parses each header again to serialise it, and leaves 8-bit text to servers that announce 8BITMIME. This one
     supports one recipient and attachments of bytes, and works with all servers.
     """
+
+    #: What a provider gives back with each event about the e-mail.
+    metadata: Mapping[str, str] = MappingProxyType({})
 
     def message(self, **_: Any) -> Any:
         """Return the MIME message. Raises `ValueError` for an invalid address."""
@@ -107,12 +113,6 @@ def _format_mailbox(display_name: str, email_address: str, name: str) -> str | H
     return header
 
 
-def build_message_id(message: Message) -> str:
-    """Return the Message-ID of a message of the current schema; deterministic."""
-    timestamp = int(message.created_at.timestamp() * 1_000_000)
-    return f"<{connection.schema_name}.{message.pk}.{timestamp:x}@{settings.BASE_DOMAIN}>"
-
-
 def compose(message: Message, rendered: RenderedEmail, *, at: datetime.datetime) -> MimeEmail:
     """Return the e-mail to send. Invalid content raises `ValueError` only when it is serialised."""
     default_name, sender_address = parseaddr(settings.DEFAULT_FROM_EMAIL)
@@ -135,6 +135,8 @@ def compose(message: Message, rendered: RenderedEmail, *, at: datetime.datetime)
     )
     if rendered.html:
         outgoing_email.attach_alternative(curl_apostrophes_in_html(rendered.html), "text/html")
+    # For a provider's interface (django-anymail), which may give a Message-ID of its own; SMTP knows nothing of it.
+    outgoing_email.metadata = {"message": build_message_id(message)}
     for one in rendered.attachments:
         outgoing_email.attach(one.filename, one.content, one.content_type)
     return outgoing_email

@@ -3,7 +3,8 @@
 The table exists in the public schema (e-mails about accounts) and each tenant's (e-mails about keys). A message holds
 no text: the app that owns its kind renders it when it is sent, so no activation key is stored here.
 
-Written only by `operations` (enqueue, cancel, release), `leases` (outcomes) and `personal_data` (anonymisation).
+Written only by `operations` (enqueue, cancel, release), `leases` (outcomes), `delivery_reports` (what became of them),
+`refusals` (addresses that were refused) and `personal_data` (anonymisation).
 """
 
 from __future__ import annotations
@@ -29,11 +30,20 @@ class MessageState(models.TextChoices):
     SENT = "sent", "Envoyé"
     DELIVERED = "delivered", "Remis"
     DEFERRED = "deferred", "Différé"
-    # Until what it depends on is settled: see `kinds.OnHold`.
+    # Until what it depends on is settled: see `kinds.OnHold`, and `refusals` for addresses that were refused.
     HELD = "held", "Retenu"
     BOUNCED = "bounced", "Rejeté"
     FAILED = "failed", "Échec"
     CANCELLED = "cancelled", "Annulé"
+
+
+class RefusalHandling(models.TextChoices):
+    """What is done of a message whose recipient is an address that a server refused (`bounces.RefusedAddress`)."""
+
+    # The address was not refused when the message left.
+    NONE = "", "Sans objet"
+    WAITING = "waiting", "Attend une décision"
+    OVERRULED = "overruled", "Écrit quand même"
 
 
 #: To be sent, now or later.
@@ -52,7 +62,13 @@ class MessageQuerySet(LockableQuerySet["Message"]):
         return self.filter(state__in=UNSENT)
 
     def held(self) -> Self:
-        return self.filter(state=MessageState.HELD)
+        """Filter the messages that their owner holds and releases."""
+        return self.filter(state=MessageState.HELD).exclude(refusal=RefusalHandling.WAITING)
+
+    def awaiting_hand(self) -> Self:
+        """Filter the messages to an address that was refused, which a person releases."""
+        # The state as well: it has an index.
+        return self.filter(state=MessageState.HELD, refusal=RefusalHandling.WAITING)
 
     def lost(self) -> Self:
         return self.filter(state__in=LOST)
@@ -88,6 +104,11 @@ class MessageQuerySet(LockableQuerySet["Message"]):
                 output_field=models.TextField(),
             ),
             lease_until=None,
+            refusal=Case(
+                When(refusal=RefusalHandling.WAITING, then=Value(RefusalHandling.NONE.value)),
+                default=F("refusal"),
+                output_field=models.CharField(),
+            ),
         )
 
 
@@ -119,6 +140,11 @@ class Message(models.Model):
     sent_at = models.DateTimeField("envoyé le", null=True)
     message_id = models.CharField("Message-ID", max_length=255, blank=True)
     reason = models.TextField("motif", blank=True)
+    # When a server or a provider last reported what became of the message after it was accepted; or refused it at once.
+    reported_at = models.DateTimeField("compte rendu du", null=True)
+    # Accepted, but reported as waiting at the recipient's: until when that server tries, where it says so.
+    delayed_until = models.DateTimeField("essayé là-bas jusqu'au", null=True)
+    refusal = models.CharField(max_length=10, choices=RefusalHandling, default=RefusalHandling.NONE, blank=True)
 
     objects = MessageQuerySet.as_manager()
 
@@ -133,6 +159,18 @@ class Message(models.Model):
             models.CheckConstraint(
                 name="message_sent_says_when",
                 condition=~Q(state__in=["sent", "delivered"]) | Q(sent_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="message_bounced_says_why_and_when",
+                condition=~Q(state="bounced") | (Q(reported_at__isnull=False) & ~Q(reason="")),
+            ),
+            models.CheckConstraint(
+                name="message_delayed_was_sent",
+                condition=Q(delayed_until__isnull=True) | Q(state="sent", reported_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="message_awaiting_a_hand_is_held",
+                condition=~Q(refusal="waiting") | (Q(state="held") & ~Q(reason="")),
             ),
         ]
         indexes: ClassVar = [
@@ -172,6 +210,11 @@ class Message(models.Model):
     def next_attempt_at(self) -> datetime.datetime | None:
         """Earliest time of the next attempt; None if none is planned."""
         return self.due_at if self.state in (MessageState.QUEUED, MessageState.DEFERRED) else None
+
+    @property
+    def awaits_hand(self) -> bool:
+        """Whether a person decides if it is written to an address that was refused."""
+        return self.refusal == RefusalHandling.WAITING
 
     @property
     def is_unsent(self) -> bool:

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from core.copy_rows import copy_rows
 from core.tenant_connection import connection
 from jobs.tasks import defer_many
-from mailing.models import Message, MessageQuerySet, MessageState
+from mailing.models import Message, MessageQuerySet, MessageState, RefusalHandling
 
 if TYPE_CHECKING:
     import datetime
@@ -46,6 +46,7 @@ _COLUMNS = {
     "unanswered": "int2",
     "message_id": "varchar",
     "reason": "text",
+    "refusal": "varchar",
 }
 
 
@@ -100,7 +101,7 @@ def enqueue_many(
     if not messages:
         return 0
     priority = SINGLE_MESSAGE_PRIORITY if len(messages) == 1 else 0
-    rows = [(*message, MessageState.QUEUED.value, at, due_at, 0, priority, 0, "", "") for message in messages]
+    rows = [(*message, MessageState.QUEUED.value, at, due_at, 0, priority, 0, "", "", "") for message in messages]
     copy_rows(Message._meta.db_table, _COLUMNS, rows)  # noqa: SLF001 - documented
     _defer_drains(-(-len(rows) // MESSAGES_PER_JOB), at=at, due_at=due_at, priority=priority)
     return len(rows)
@@ -138,10 +139,16 @@ def release_held(held: MessageQuerySet, *, at: datetime.datetime) -> int:
     ids = list(held.held().locked().values_list("pk", flat=True))
     if not ids:
         return 0
-    Message.objects.filter(pk__in_array=ids).update(state=MessageState.QUEUED, due_at=at, reason="")
+    requeue(ids, at=at)
+    return len(ids)
+
+
+def requeue(ids: Collection[int], *, at: datetime.datetime, refusal: RefusalHandling | None = None) -> None:
+    """Queue these held messages, which the caller has locked, to be sent at once. `refusal`: what is noted of it."""
+    fields = {} if refusal is None else {"refusal": refusal}
+    Message.objects.filter(pk__in_array=ids).update(state=MessageState.QUEUED, due_at=at, reason="", **fields)
     priority = SINGLE_MESSAGE_PRIORITY if len(ids) == 1 else 0
     _defer_drains(-(-len(ids) // MESSAGES_PER_JOB), at=at, due_at=at, priority=priority)
-    return len(ids)
 
 
 def _defer_drains(jobs: int, *, at: datetime.datetime, due_at: datetime.datetime, priority: int) -> None:

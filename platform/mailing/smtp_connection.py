@@ -13,6 +13,7 @@ import smtplib
 from email.utils import parseaddr
 from typing import TYPE_CHECKING, Self
 
+from django.conf import settings
 from django.core.mail import mailers
 from django.core.mail.backends import smtp
 
@@ -126,7 +127,7 @@ class SmtpConnection:
     def _send_smtp(self, backend: smtp.EmailBackend, email: MimeEmail) -> None:
         mime = email.message()
         content, recipient = mime.as_bytes(), str(mime["To"])
-        sender = parseaddr(email.from_email)[1]
+        sender = settings.BOUNCE_ADDRESS or parseaddr(email.from_email)[1]
         self._open()
         connection = backend.connection
         assert connection is not None  # noqa: S101 - set by `open`

@@ -30,6 +30,7 @@ _BY_ENHANCED_CODE = {
     "3.4": "Le message est trop grand pour le serveur du destinataire.",
     "4.1": "Le serveur du destinataire ne répond pas.",
     "4.4": "Le domaine de cette adresse ne reçoit pas d'e-mails : corrigez-la et renvoyez le message.",
+    "4.7": "Le serveur du destinataire n'a pas répondu à temps.",
     "7.1": "Le serveur du destinataire n'accepte pas ce message, par une règle de sécurité ou un filtre antispam.",
     "7.23": "Le serveur du destinataire ne reconnaît pas l'expéditeur (SPF) : prévenez l'assistance.",
     "7.25": "Le serveur du destinataire ne reconnaît pas l'expéditeur (DNS inverse) : prévenez l'assistance.",
@@ -47,7 +48,35 @@ _BY_CODE = {
     553: "Cette adresse est mal écrite : corrigez-la et renvoyez le message.",
     554: "Le serveur du destinataire n'accepte pas ce message, par une règle de sécurité ou un filtre antispam.",
 }
-_NO_SUCH_USER = re.compile(r"user unknown|unknown user|no such user|does(?: not|n't) exist|inconnu", re.IGNORECASE)
+#: What servers write beside a code that says less, with the code that says it. In this order.
+_BY_TEXT = (
+    (
+        "1.1",
+        re.compile(
+            r"user unknown|unknown user|no such (?:user|address|mailbox)|does(?: not|n't) exist|recipientnotfound"
+            r"|recipient (?:address )?rejected: (?:user|undeliverable)|mailbox not found|no mailbox here"
+            r"|unrouteable address|inconnu",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "1.2",
+        re.compile(
+            r"(?:host|domain)(?: or domain name)? (?:not found|does not exist)|domaine introuvable", re.IGNORECASE
+        ),
+    ),
+    ("2.2", re.compile(r"over ?quota|quota exceeded|mailbox (?:is )?full|full mailbox|bo[iî]te pleine", re.IGNORECASE)),
+    (
+        "7.1",
+        re.compile(
+            r"\bspam\b|blacklist|blocklist|blocked|reputation|ind[ée]sirable|message content rejected", re.IGNORECASE
+        ),
+    ),
+)
+#: Codes that say nothing by themselves, and those that servers use for several things: their text is asked first.
+_VAGUE_CODES = frozenset({"0.0", "1.0", "1.10", "2.0", "3.0", "4.0", "5.0", "7.0"})
+#: With a permanent failure, codes that mean the address itself, and not this message or the box's state of today.
+_REFUSED_ADDRESS_CODES = frozenset({"1.1", "1.2", "1.3", "1.6", "1.10", "2.1", "4.4"})
 
 BAD_ADDRESS = "Cette adresse est mal écrite : corrigez-la et renvoyez le message."
 RENDERING_FAILED = "Le message n'a pas pu être composé, par une erreur de notre fait : prévenez l'assistance."
@@ -100,10 +129,7 @@ def parse_reply(code: int, text: bytes | str) -> SmtpReply:
 
 def explain_reply(answer: SmtpReply) -> str:
     """Explain a reply in French, followed by the reply itself."""
-    enhanced = _ENHANCED.search(answer.text)
-    meaning = _BY_ENHANCED_CODE.get(enhanced[1].partition(".")[2]) if enhanced else None
-    if meaning is None and _NO_SUCH_USER.search(answer.text):
-        meaning = _BY_ENHANCED_CODE["1.1"]
+    meaning = _BY_ENHANCED_CODE.get(_find_subject_code(answer))
     if meaning is None:
         meaning = _BY_CODE.get(answer.code) or (
             "Le serveur du destinataire a refusé le message."
@@ -111,6 +137,39 @@ def explain_reply(answer: SmtpReply) -> str:
             else "Le serveur du destinataire demande de patienter."
         )
     return quote_reply(meaning, answer)
+
+
+def refuses_address(answer: SmtpReply) -> bool:
+    """Whether the reply means that nothing will ever arrive at this address."""
+    return answer.is_final and _find_subject_code(answer) in _REFUSED_ADDRESS_CODES
+
+
+def _find_subject_code(answer: SmtpReply) -> str:
+    """Return the enhanced code without its class, by the text where the code is vague; empty where nothing tells."""
+    enhanced = _ENHANCED.search(answer.text)
+    code = enhanced[1].partition(".")[2] if enhanced else ""
+    if code in _BY_ENHANCED_CODE and code not in _VAGUE_CODES:
+        return code
+    by_text = next((meaning for meaning, words in _BY_TEXT if words.search(answer.text)), "")
+    if not by_text and code not in _BY_ENHANCED_CODE and code.startswith("7."):
+        # Exchange has some hundred codes for its filters.
+        return "7.1"
+    return by_text or code
+
+
+def parse_report(status: str, diagnostic: str) -> SmtpReply:
+    """Return the reply that a delivery report tells of a message that was given up: permanent, whatever it was first.
+
+    `status`: as in RFC 3464, or empty; `diagnostic`: what a server answered, or said of it.
+    """
+    match = re.match(r"\s*(?:smtp;)?\s*([245]\d\d)[ -]?", diagnostic)
+    text = diagnostic[match.end() :] if match else diagnostic
+    enhanced = _ENHANCED.search(text)
+    if status and (enhanced is None or enhanced[1].partition(".")[2] in _VAGUE_CODES):
+        # Before the text's: the first one counts.
+        text = f"{status} {text}"
+    code = int(match[1]) if match else 550
+    return parse_reply(code if code >= 500 else 554, text)  # noqa: PLR2004 - SMTP's own division
 
 
 def quote_reply(sentence: str, answer: SmtpReply) -> str:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import datetime
 
 from django.conf import settings
+from django_tenants.utils import get_public_schema_name
 
+from bounces import imap
+from core.database_clock import DatabaseClock
 from jobs.lanes import declare_lane
 from jobs.periodic_tasks import periodic_task
-from jobs.tasks import task
+from jobs.tasks import defer_once, task
+from mailing import bounce_mailbox, refusals
 from mailing import drain as draining
 from mailing import sweep as sweeping
 from mailing.operations import BULK_QUEUE, MESSAGES_PER_JOB, SINGLE_QUEUE
@@ -16,6 +20,9 @@ from mailing.operations import BULK_QUEUE, MESSAGES_PER_JOB, SINGLE_QUEUE
 # A single letter waits for no thread that sends another office's thousands.
 declare_lane(SINGLE_QUEUE, threads=1)
 declare_lane(BULK_QUEUE, threads=settings.MAIL_THREADS)
+#: Queue of the reading of the bounce mailbox: a mail server makes it wait, and strangers fill it.
+BOUNCES_QUEUE = "mail_bounces"
+declare_lane(BOUNCES_QUEUE, threads=1, is_suspect=True)
 
 
 # Retries are for database errors; a mail server's errors never fail the job.
@@ -29,3 +36,29 @@ def drain(*, limit: int = MESSAGES_PER_JOB) -> int:
 def sweep() -> None:
     """Queue a drain for every outbox with overdue messages."""
     sweeping.sweep()
+
+
+@task(name="mailing.read_bounces", queue=BOUNCES_QUEUE)
+def read_bounces() -> None:
+    """Read the bounce mailbox."""
+    if imap.is_configured():
+        bounce_mailbox.read_mailbox()
+
+
+@periodic_task(every=datetime.timedelta(minutes=1))
+def queue_bounces() -> None:
+    """Queue the reading of the bounce mailbox, once, where there is one."""
+    if imap.is_configured():
+        # The lock: two workers would read the same mails at the same time, to no harm and no use.
+        defer_once(
+            "mailing.read_bounces",
+            schema=get_public_schema_name(),
+            queueing_lock="mailing.read_bounces",
+            lock="mailing.read_bounces",
+        )
+
+
+@periodic_task(every=datetime.timedelta(hours=1))
+def forget_silent_refusals() -> None:
+    """Write again to the addresses to which a person wrote, if nothing has come back since."""
+    refusals.forget_silent(at=DatabaseClock()())

@@ -215,7 +215,7 @@ TENANT_INVARIANTS = (
             ON message.topic = 'allocation' AND allocation.id = message.topic_id
         LEFT JOIN pools_pool AS pool ON pool.id = allocation.pool_id
         LEFT JOIN public.entitlements_entitlement AS entitlement ON entitlement.id = pool.entitlement_id
-        WHERE message.state = 'held'
+        WHERE message.state = 'held' AND message.refusal <> 'waiting'
           AND (entitlement.id IS NULL OR allocation.revoked_at IS NOT NULL OR entitlement.cancelled_at IS NOT NULL
                OR (entitlement.suspended_at IS NULL
                    AND (entitlement.provisional_until IS NULL

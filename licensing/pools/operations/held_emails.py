@@ -33,7 +33,7 @@ _RELEASABLE_SCHEMAS = sql.SQL(
     " JOIN {schema}.pools_allocation AS allocation ON allocation.id = message.topic_id"
     " JOIN {schema}.pools_pool AS pool ON pool.id = allocation.pool_id"
     " JOIN public.entitlements_entitlement AS entitlement ON entitlement.id = pool.entitlement_id"
-    " WHERE message.state = 'held' AND message.topic = {topic}"
+    " WHERE message.state = 'held' AND message.refusal <> 'waiting' AND message.topic = {topic}"
     " AND (entitlement.last_day < {day} OR entitlement.cancelled_at IS NOT NULL"
     " OR (entitlement.suspended_at IS NULL"
     " AND coalesce(entitlement.provisional_until, entitlement.last_day) >= {day})))"

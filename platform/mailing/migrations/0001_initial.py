@@ -49,6 +49,21 @@ class Migration(migrations.Migration):
                 ("sent_at", models.DateTimeField(null=True, verbose_name="envoyé le")),
                 ("message_id", models.CharField(blank=True, max_length=255, verbose_name="Message-ID")),
                 ("reason", models.TextField(blank=True, verbose_name="motif")),
+                ("reported_at", models.DateTimeField(null=True, verbose_name="compte rendu du")),
+                ("delayed_until", models.DateTimeField(null=True, verbose_name="essayé là-bas jusqu'au")),
+                (
+                    "refusal",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "Sans objet"),
+                            ("waiting", "Attend une décision"),
+                            ("overruled", "Écrit quand même"),
+                        ],
+                        default="",
+                        max_length=10,
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "e-mail",
@@ -86,6 +101,30 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="message_sent_says_when",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "bounced"), _negated=True),
+                            models.Q(("reported_at__isnull", False), models.Q(("reason", ""), _negated=True)),
+                            _connector="OR",
+                        ),
+                        name="message_bounced_says_why_and_when",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("delayed_until__isnull", True),
+                            models.Q(("reported_at__isnull", False), ("state", "sent")),
+                            _connector="OR",
+                        ),
+                        name="message_delayed_was_sent",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("refusal", "waiting"), _negated=True),
+                            models.Q(("state", "held"), models.Q(("reason", ""), _negated=True)),
+                            _connector="OR",
+                        ),
+                        name="message_awaiting_a_hand_is_held",
                     ),
                 ],
             },

@@ -1,0 +1,235 @@
+"""Parses one mail of the bounce mailbox: a delivery report, an automatic reply, or something else. Pure.
+
+Delivery reports are RFC 3464; those of qmail and old Exim are plain text that quotes the message. Nothing here is
+believed: which message a report is about is decided by a signed Message-ID (`mailing.message_ids`).
+"""
+
+from __future__ import annotations
+
+import email.header
+import email.policy
+import re
+from email.message import Message
+from email.parser import BytesParser
+from email.utils import parseaddr, parsedate_to_datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class MailKind(StrEnum):
+    REPORT = "report"
+    AUTO_REPLY = "auto_reply"
+    OTHER = "other"
+
+
+class RecipientReport(NamedTuple):
+    """What a server says of one recipient. `action` and `status` as in RFC 3464; `retry_until`: ISO 8601, or empty."""
+
+    final: str
+    original: str
+    action: str
+    status: str
+    diagnostic: str
+    retry_until: str = ""
+
+    def is_about(self, address: str) -> bool:
+        """Whether it names this address: a forwarded message is reported of the address it was forwarded to."""
+        return address.casefold() in (self.final.casefold(), self.original.casefold())
+
+
+class ParsedMail(NamedTuple):
+    """One mail, as far as we care. `message_ids`: of messages it may be about, the likeliest first."""
+
+    kind: MailKind
+    sender: str
+    subject: str
+    message_ids: tuple[str, ...] = ()
+    recipients: tuple[RecipientReport, ...] = ()
+
+
+#: Longest text that is searched for what a report without the form of RFC 3464 says.
+_MAX_TEXT = 200_000
+_MAX_IDS = 20
+_MAX_RECIPIENTS = 20
+_MESSAGE_ID = re.compile(r"<[^<>@\s]{1,200}@[^<>@\s]{1,200}>")
+_STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
+_SMTP_CODE = re.compile(r"(?:^|[\s:(\"#])([45]\d\d)(?:[- ]|$)", re.MULTILINE)
+_QMAIL_RECIPIENT = re.compile(r"^\s*<?([^\s<>@]+@[^\s<>@:]+)>?:?\s*$", re.MULTILINE)
+_ORIGINAL_BELOW = re.compile(r"(?:-+ ?(?:This is a copy of|Below this line is a copy of|Ceci est une copie)[^\n]*)")
+_MAILER = re.compile(r"^(?:mailer-daemon|postmaster|mail-daemon|mailerdaemon|mdaemon)\b", re.IGNORECASE)
+_DELAYED_WORDS = re.compile(
+    r"delay|retard|still being retried|will be retried|tentatives? (?:se )?poursui|not (?:yet )?been delivered|warning",
+    re.IGNORECASE,
+)
+_REPLY_SUBJECT = re.compile(
+    r"^(?:\[?(?:absen[ct]|r[ée]ponse automatique|auto(?:matic|matique)?[ -]?(?:reply|response|r[ée]ponse)"
+    r"|out of (?:the )?office|message d'absence|abwesen|notification d'absence|cong[ée]s?\b|vacances))",
+    re.IGNORECASE,
+)
+_READ_RECEIPTS = {"disposition-notification"}
+_LOW_PRECEDENCE = {"auto_reply", "auto-reply", "bulk", "junk"}
+_ACTIONS = {"failed", "delayed", "delivered", "relayed", "expanded"}
+
+
+def parse_mail(content: bytes) -> ParsedMail:
+    """Parse one mail. Whatever it holds, this raises nothing that its caller need tell apart."""
+    mail = BytesParser(policy=email.policy.compat32).parsebytes(content)
+    sender, subject = _one_line(parseaddr(_header(mail, "From"))[1], 254), _one_line(_header(mail, "Subject"), 200)
+    recipients = tuple(_read_status_parts(mail))[:_MAX_RECIPIENTS]
+    if not recipients:
+        report_type = str(mail.get_param("report-type") or "").casefold()
+        if report_type in _READ_RECEIPTS:
+            return ParsedMail(MailKind.AUTO_REPLY, sender, subject)
+        recipients = tuple(_read_plain_report(mail, sender))
+    if recipients:
+        ids = tuple(dict.fromkeys(_find_message_ids(mail)))[:_MAX_IDS]
+        return ParsedMail(MailKind.REPORT, sender, subject, ids, recipients)
+    kind = MailKind.AUTO_REPLY if _is_auto_reply(mail, subject) else MailKind.OTHER
+    return ParsedMail(kind, sender, subject)
+
+
+def _read_status_parts(mail: Message) -> Iterator[RecipientReport]:
+    """Yield what the parts of type message/delivery-status say (RFC 3464), and of their international kin."""
+    for part in mail.walk():
+        if part.get_content_type() not in ("message/delivery-status", "message/global-delivery-status"):
+            continue
+        blocks = part.get_payload()
+        if not isinstance(blocks, list):
+            # Encoded, against the standard: some gateways do.
+            text = _decode(part)
+            blocks = [email.message_from_string(block) for block in re.split(r"\n\s*\n", text.replace("\r", ""))]
+        for block in blocks:
+            if isinstance(block, Message) and (report := _read_recipient(block)) is not None:
+                yield report
+
+
+def _read_recipient(block: Message) -> RecipientReport | None:
+    """Return the report of a group of fields; None for the group about the message, or an action of no meaning."""
+    action = _header(block, "Action").split("(")[0].strip().casefold()
+    if action not in _ACTIONS:
+        return None
+    status = _STATUS.search(_header(block, "Status"))
+    return RecipientReport(
+        final=_strip_type(_header(block, "Final-Recipient")),
+        original=_strip_type(_header(block, "Original-Recipient")),
+        action=action,
+        status=status[1] if status else "",
+        diagnostic=_one_line(_header(block, "Diagnostic-Code").partition(";")[2] or _header(block, "Diagnostic-Code")),
+        retry_until=_read_date(_header(block, "Will-Retry-Until")),
+    )
+
+
+def _strip_type(field: str) -> str:
+    """Return the address of « rfc822; <address> »."""
+    address = field.rpartition(";")[2].strip()
+    return _one_line(address.strip("<>").strip(), 254)
+
+
+def _read_date(text: str) -> str:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return ""
+    return moment.isoformat() if moment.tzinfo is not None else ""
+
+
+def _read_plain_report(mail: Message, sender: str) -> Iterator[RecipientReport]:
+    """Yield what a report in plain text says: those of qmail, of old Exim, and of gateways that follow neither."""
+    failed = _header(mail, "X-Failed-Recipients")
+    if not failed and not _MAILER.match(sender) and sender:
+        return
+    text = _read_text(mail)
+    notice = _ORIGINAL_BELOW.split(text, maxsplit=1)[0]
+    addresses = [address.strip() for address in failed.split(",") if address.strip()]
+    addresses = addresses or _QMAIL_RECIPIENT.findall(notice)[:_MAX_RECIPIENTS]
+    status, code = _STATUS.search(notice), _SMTP_CODE.search(notice)
+    if not addresses or not (status or code or failed or "qmail-send" in notice):
+        return
+    delayed = not failed and _DELAYED_WORDS.search(f"{_header(mail, 'Subject')}\n{notice[:2000]}") is not None
+    found = status[1] if status else f"{code[1][0]}.0.0" if code else ""
+    diagnostic = _one_line(_find_diagnostic(notice, status or code))
+    for address in addresses[:_MAX_RECIPIENTS]:
+        yield RecipientReport(address, "", "delayed" if delayed else "failed", found, diagnostic)
+
+
+def _find_diagnostic(text: str, match: re.Match[str] | None) -> str:
+    """Return the line with the code, or the whole of a short text."""
+    if match is None:
+        return " ".join(text.split())[-300:]
+    start = text.rfind("\n", 0, match.start(1)) + 1
+    end = text.find("\n", match.end())
+    return text[start : len(text) if end < 0 else end]
+
+
+def _find_message_ids(mail: Message) -> Iterator[str]:
+    """Yield the Message-IDs that a report quotes: in the returned headers, in its own fields, in its text."""
+    for part in mail.walk():
+        content_type = part.get_content_type()
+        if content_type in ("text/rfc822-headers", "message/global-headers"):
+            yield from _MESSAGE_ID.findall(_header(email.message_from_string(_decode(part).lstrip()), "Message-ID"))
+        elif part is not mail and content_type not in ("message/delivery-status", "message/global-delivery-status"):
+            yield from _MESSAGE_ID.findall(_header(part, "Message-ID"))
+        elif content_type in ("message/delivery-status", "message/global-delivery-status"):
+            for block in part.get_payload() if isinstance(part.get_payload(), list) else ():
+                yield from _MESSAGE_ID.findall(_header(block, "Original-Message-ID"))  # type: ignore[arg-type]
+                yield from _MESSAGE_ID.findall(_header(block, "X-Original-Message-ID"))  # type: ignore[arg-type]
+    for name in ("Original-Message-ID", "In-Reply-To", "References"):
+        yield from _MESSAGE_ID.findall(_header(mail, name))
+    yield from _MESSAGE_ID.findall(_read_text(mail))
+
+
+def _is_auto_reply(mail: Message, subject: str) -> bool:
+    """Whether nobody wrote it: RFC 3834, what Exchange, Zimbra and vacation programs set, or the subject's words."""
+    submitted = _header(mail, "Auto-Submitted").split(";")[0].strip().casefold()
+    return (
+        submitted not in ("", "no")
+        or any(name in mail for name in ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Auto-Reply"))
+        or _header(mail, "Precedence").strip().casefold() in _LOW_PRECEDENCE
+        or _REPLY_SUBJECT.match(subject) is not None
+    )
+
+
+def _read_text(mail: Message) -> str:
+    """Return the texts of a mail, those of a returned message included, up to a bound."""
+    texts: list[str] = []
+    left = _MAX_TEXT
+    for part in mail.walk():
+        if part.get_content_maintype() == "text" and left > 0:
+            texts.append(_decode(part)[:left])
+            left -= len(texts[-1])
+    return "\n".join(texts)
+
+
+def _decode(part: Message) -> str:
+    payload: Any = part.get_payload(decode=True)
+    if not isinstance(payload, bytes):
+        return ""
+    charset = part.get_content_charset() or "utf-8"
+    try:
+        return payload.decode(charset, "replace")
+    except LookupError:
+        return payload.decode("utf-8", "replace")
+
+
+def _header(mail: Message, name: str) -> str:
+    """Return a header, decoded and unfolded; empty where there is none."""
+    raw = mail.get(name)
+    if raw is None:
+        return ""
+    try:
+        parts = email.header.decode_header(raw)
+        text = "".join(
+            part if isinstance(part, str) else part.decode(charset or "utf-8", "replace") for part, charset in parts
+        )
+    except (LookupError, ValueError):
+        text = str(raw)
+    return " ".join(text.split())
+
+
+def _one_line(text: str, length: int = 300) -> str:
+    """Return printable text on one line, at most that long."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(printable.split())[:length]

@@ -1,0 +1,50 @@
+"""What is emitted when a message is lost or delivered: webhooks, and whoever else listens (the journal of an office).
+
+An event holds our explanation only: the server's reply may contain e-mail addresses.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from webhooks import operations as webhooks
+from webhooks.operations import EventType, NewEvent
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable, Sequence
+
+    from mailing.models import Message
+
+_bounce_listeners: list[Callable[[Sequence[Message], datetime.datetime], None]] = []
+
+
+def on_bounced(listener: Callable[[Sequence[Message], datetime.datetime], None]) -> None:
+    """Have a function called with the messages that bounced, in their schema and in the transaction that notes it."""
+    _bounce_listeners.append(listener)
+
+
+def emit_bounced(messages: Sequence[Message], *, at: datetime.datetime) -> None:
+    """Emit `message.bounced` for each message, and call the listeners."""
+    if messages:
+        webhooks.emit(events=[_build(EventType.MESSAGE_BOUNCED, message) for message in messages], at=at)
+        for listener in _bounce_listeners:
+            listener(messages, at)
+
+
+def emit_failed(message: Message, *, at: datetime.datetime) -> None:
+    """Emit `message.failed`: we gave it up, and no server refused it."""
+    webhooks.emit(events=[_build(EventType.MESSAGE_FAILED, message)], at=at)
+
+
+def emit_delivered(messages: Sequence[Message], *, at: datetime.datetime) -> None:
+    """Emit `message.delivered` for each message."""
+    if messages:
+        webhooks.emit(events=[_build(EventType.MESSAGE_DELIVERED, message) for message in messages], at=at)
+
+
+def _build(kind: EventType, message: Message) -> NewEvent:
+    about = {"topic": message.topic, "topic_id": message.topic_id} if message.topic else {}
+    subject = f"{message.topic}:{message.topic_id}" if message.topic else f"message:{message.pk}"
+    reason = {} if kind is EventType.MESSAGE_DELIVERED else {"reason": message.explanation}
+    return NewEvent(kind, subject, {"message": message.pk, "kind": message.kind} | reason | about)

@@ -1,0 +1,110 @@
+"""Records what became of messages after a server accepted them: reported by mail, or by a provider's interface.
+
+Idempotent, in any order: a bounce is final, a delivery is not taken back by a delay, and what is reported twice is
+noted once. Only a message that a server may have accepted is changed, and never an anonymised one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db import transaction
+from django_tenants.utils import schema_context
+
+from core.schemas import list_schemas_with
+from mailing import delivery_events, refusals
+from mailing.message_ids import get_timestamp
+from mailing.models import Message, MessageState
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterable, Sequence
+
+    from mailing.message_ids import MessageReference
+
+_FIELDS = ("state", "sent_at", "reported_at", "delayed_until", "reason", "lease_until", "unanswered")
+_TABLE = Message._meta.db_table  # noqa: SLF001 - documented
+
+
+class ReportedFate(StrEnum):
+    DELIVERED = "delivered"
+    DELAYED = "delayed"
+    BOUNCED = "bounced"
+
+
+class DeliveryReport(NamedTuple):
+    """What is reported of one message. `reason`: in French, the server's reply behind `smtp_replies.REPLY_SEPARATOR`.
+
+    `refused`: the address that the server refuses, whatever is written to it; it counts if it is the message's own.
+    """
+
+    message: MessageReference
+    fate: ReportedFate
+    reason: str = ""
+    refused: tuple[str, ...] = ()
+    retried_until: datetime.datetime | None = None
+
+
+def record_reports(reports: Iterable[DeliveryReport], *, at: datetime.datetime) -> int:
+    """Record reports, a transaction for each schema; return how many messages they changed."""
+    by_schema: dict[str, list[DeliveryReport]] = defaultdict(list)
+    for report in reports:
+        by_schema[report.message.schema].append(report)
+    changed = 0
+    # A schema that is gone would have its messages looked for in the public one.
+    for schema in sorted(by_schema.keys() & set(list_schemas_with(_TABLE)) if by_schema else ()):
+        with schema_context(schema):
+            changed += _record_here(by_schema[schema], at=at)
+    return changed
+
+
+@transaction.atomic
+def _record_here(reports: Sequence[DeliveryReport], *, at: datetime.datetime) -> int:
+    ids = {report.message.pk for report in reports}
+    concerned = Message.objects.filter(pk__in_array=list(ids))
+    refusals.lock_addresses(concerned.values_list("recipient", flat=True))
+    messages = {message.pk: message for message in concerned.locked()}
+    changed: dict[int, Message] = {}
+    refused: dict[str, str] = {}
+    delivered: list[str] = []
+    for report in reports:
+        message = messages.get(report.message.pk)
+        if message is None or get_timestamp(message) != report.message.timestamp or not _apply(message, report, at):
+            continue
+        changed[message.pk] = message
+        if report.fate is ReportedFate.DELIVERED:
+            delivered.append(message.recipient)
+        elif refusals.normalise_address(message.recipient) in map(refusals.normalise_address, report.refused):
+            refused[message.recipient] = message.explanation
+    Message.objects.bulk_update(changed.values(), _FIELDS, batch_size=500)
+    refusals.refuse(refused, at=at)
+    refusals.forget([address for address in delivered if address not in refused], at=at)
+    delivery_events.emit_bounced([one for one in changed.values() if one.state == MessageState.BOUNCED], at=at)
+    delivery_events.emit_delivered([one for one in changed.values() if one.state == MessageState.DELIVERED], at=at)
+    return len(changed)
+
+
+def _apply(message: Message, report: DeliveryReport, at: datetime.datetime) -> bool:
+    """Change the message as is reported, unless that is known or cannot be; return whether it changed."""
+    was_accepted = message.state in (MessageState.SENT, MessageState.DELIVERED) or message.unanswered > 0
+    if not was_accepted or not message.recipient or message.state == MessageState.BOUNCED:
+        return False
+    if message.state == MessageState.DELIVERED and report.fate is not ReportedFate.BOUNCED:
+        return False
+    if report.fate is ReportedFate.DELAYED:
+        until = report.retried_until
+        known = (message.reason, message.delayed_until) == (report.reason, until) and message.reported_at is not None
+        if message.state != MessageState.SENT or known:
+            return False
+        message.reason, message.delayed_until, message.reported_at = report.reason, until, at
+        return True
+    is_delivered = report.fate is ReportedFate.DELIVERED
+    message.state = MessageState.DELIVERED if is_delivered else MessageState.BOUNCED
+    message.reason = "" if is_delivered else report.reason
+    message.reported_at, message.delayed_until = at, None
+    # The report may be here before the answer of the server that accepted it.
+    message.sent_at = message.sent_at or message.handed_over_at or at
+    message.lease_until, message.unanswered = None, 0
+    return True
