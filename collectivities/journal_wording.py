@@ -135,6 +135,8 @@ ACTION_LABELS = {
     "portfolio.removed": "Écoles retirées",
     PORTFOLIO_REMOVED_BY_LIST: "Écoles retirées",
     "portfolio.bulk_removed": "Écoles retirées",
+    "messages.bounced": "E-mails non remis",
+    "messages.overruled": "E-mails écrits quand même",
     "members.invited": "Invitations",
     "members.invitation_withdrawn": "Invitations",
     "members.joined": "Arrivées",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from django_tenants.utils import schema_context
 
@@ -11,6 +13,13 @@ from mailing.models import Message
 
 if TYPE_CHECKING:
     from mailing.kinds import RenderedEmail
+
+#: What a bounced message has besides its state, and one that waits for a hand besides being held.
+BOUNCE_FIELDS: dict[str, Any] = {
+    "reason": "Cette adresse n'existe pas : corrigez-la et renvoyez le message.",
+    "reported_at": datetime.datetime(2026, 11, 24, 10, 5, tzinfo=ZoneInfo("Europe/Paris")),
+}
+WAITING_FIELDS: dict[str, Any] = {"refusal": "waiting", "reason": "Cette adresse a été refusée."}
 
 
 def list_emails(kind: str = "", *, recipient: str = "") -> list[Message]:

@@ -29,7 +29,9 @@ _LETTERS = """LATERAL (
         SELECT
             max(letter.id) FILTER (WHERE letter.state != 'cancelled') AS last_id,
             max(letter.id) FILTER (WHERE letter.state = ANY(%(arrived)s)) AS arrived_id,
-            max(letter.id) FILTER (WHERE letter.state = ANY(%(lost)s)) AS lost_id,
+            max(letter.id) FILTER (
+                WHERE letter.state = ANY(%(lost)s) OR letter.refusal = 'waiting'
+            ) AS lost_id,
             max(letter.sent_at) FILTER (
                 WHERE letter.kind = %(key)s AND letter.state = ANY(%(arrived)s)
             ) AS key_sent_at,
@@ -54,7 +56,7 @@ held AS (
     SELECT allocated.pool_id, count(DISTINCT allocated.id) AS keys
     FROM mailing_message AS letter
     JOIN allocated ON allocated.id = letter.topic_id
-    WHERE letter.topic = %(topic)s AND letter.state = 'held'
+    WHERE letter.topic = %(topic)s AND letter.state = 'held' AND letter.refusal != 'waiting'
     GROUP BY allocated.pool_id
 )
 SELECT

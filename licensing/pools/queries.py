@@ -17,7 +17,7 @@ from licensing.pools.situations import (
     annotate_situation,
     filter_not_redeemed_situation,
 )
-from mailing.models import LOST, Message, MessageState
+from mailing.models import LOST, Message, MessageState, RefusalHandling
 
 if TYPE_CHECKING:
     import datetime
@@ -247,7 +247,9 @@ def filter_delivered(day: datetime.date, among: QuerySet[AnnotatedAllocation]) -
     Their licences are those that `list_pool_progress` counts as delivered.
     """
     known = Message.objects.filter(
-        topic=ALLOCATION_TOPIC, topic_id__isnull=False, state__in=(*_ARRIVED_STATES, *LOST)
+        Q(state__in=(*_ARRIVED_STATES, *LOST)) | Q(state=MessageState.HELD, refusal=RefusalHandling.WAITING),
+        topic=ALLOCATION_TOPIC,
+        topic_id__isnull=False,
     ).order_by()
     last = known.values("topic_id").annotate(last=Max("pk")).values("last")
     arrived = Message.objects.filter(pk__in=last, state__in=_ARRIVED_STATES).values("topic_id")

@@ -71,7 +71,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT
         max(letter.id) AS last_id,
-        max(letter.id) FILTER (WHERE letter.state = ANY(%(lost)s)) AS lost_id,
+        max(letter.id) FILTER (WHERE letter.state = ANY(%(lost)s) OR letter.refusal = 'waiting') AS lost_id,
         max(letter.sent_at) FILTER (WHERE letter.kind = %(key)s) AS key_sent_at,
         max(letter.sent_at) FILTER (WHERE letter.kind = %(reminder)s) AS reminded_at
     FROM mailing_message AS letter

@@ -54,6 +54,12 @@ class ParsedMail(NamedTuple):
 _MAX_TEXT = 200_000
 _MAX_IDS = 20
 _MAX_RECIPIENTS = 20
+_GLOBAL_TYPES = {
+    b"-delivery-status": b"message/delivery-status",
+    b"-headers": b"text/rfc822-headers",
+    b"": b"message/rfc822",
+}
+_GLOBAL_TYPE = re.compile(rb"message/global(-delivery-status|-headers|)(?![\w-])", re.IGNORECASE)
 _MESSAGE_ID = re.compile(r"<[^<>@\s]{1,200}@[^<>@\s]{1,200}>")
 _STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _SMTP_CODE = re.compile(r"(?:^|[\s:(\"#])([45]\d\d)(?:[- ]|$)", re.MULTILINE)
@@ -76,7 +82,7 @@ _ACTIONS = {"failed", "delayed", "delivered", "relayed", "expanded"}
 
 def parse_mail(content: bytes) -> ParsedMail:
     """Parse one mail. Whatever it holds, this raises nothing that its caller need tell apart."""
-    mail = BytesParser(policy=email.policy.compat32).parsebytes(content)
+    mail = BytesParser(policy=email.policy.compat32).parsebytes(_plain_types(content))
     sender, subject = _one_line(parseaddr(_header(mail, "From"))[1], 254), _one_line(_header(mail, "Subject"), 200)
     recipients = tuple(_read_status_parts(mail))[:_MAX_RECIPIENTS]
     if not recipients:
@@ -91,10 +97,15 @@ def parse_mail(content: bytes) -> ParsedMail:
     return ParsedMail(kind, sender, subject)
 
 
+def _plain_types(content: bytes) -> bytes:
+    """Return a mail with the types of RFC 6533, which Python does not know, named as those they extend."""
+    return _GLOBAL_TYPE.sub(lambda match: _GLOBAL_TYPES[match[1].lower()], content)
+
+
 def _read_status_parts(mail: Message) -> Iterator[RecipientReport]:
-    """Yield what the parts of type message/delivery-status say (RFC 3464), and of their international kin."""
+    """Yield what the parts of type message/delivery-status say (RFC 3464)."""
     for part in mail.walk():
-        if part.get_content_type() not in ("message/delivery-status", "message/global-delivery-status"):
+        if part.get_content_type() != "message/delivery-status":
             continue
         blocks = part.get_payload()
         if not isinstance(blocks, list):
@@ -103,7 +114,8 @@ def _read_status_parts(mail: Message) -> Iterator[RecipientReport]:
             blocks = [email.message_from_string(block) for block in re.split(r"\n\s*\n", text.replace("\r", ""))]
         for block in blocks:
             if isinstance(block, Message) and (report := _read_recipient(block)) is not None:
-                yield report
+                # Exim gives the code alone, and its reason to the reader.
+                yield report if report.diagnostic else report._replace(diagnostic=_find_reason(mail, report.final))
 
 
 def _read_recipient(block: Message) -> RecipientReport | None:
@@ -155,6 +167,13 @@ def _read_plain_report(mail: Message, sender: str) -> Iterator[RecipientReport]:
         yield RecipientReport(address, "", "delayed" if delayed else "failed", found, diagnostic)
 
 
+def _find_reason(mail: Message, address: str) -> str:
+    """Return the lines below an address in the text for the reader, up to an empty one."""
+    notice = _ORIGINAL_BELOW.split(_read_text(mail), maxsplit=1)[0].replace("\r", "")
+    lines = notice.partition(address)[2].partition("\n\n")[0] if address else ""
+    return _one_line(lines.lstrip(">: \n"))
+
+
 def _find_diagnostic(text: str, match: re.Match[str] | None) -> str:
     """Return the line with the code, or the whole of a short text."""
     if match is None:
@@ -168,14 +187,11 @@ def _find_message_ids(mail: Message) -> Iterator[str]:
     """Yield the Message-IDs that a report quotes: in the returned headers, in its own fields, in its text."""
     for part in mail.walk():
         content_type = part.get_content_type()
-        if content_type in ("text/rfc822-headers", "message/global-headers"):
+        if content_type == "text/rfc822-headers":
             yield from _MESSAGE_ID.findall(_header(email.message_from_string(_decode(part).lstrip()), "Message-ID"))
-        elif part is not mail and content_type not in ("message/delivery-status", "message/global-delivery-status"):
-            yield from _MESSAGE_ID.findall(_header(part, "Message-ID"))
-        elif content_type in ("message/delivery-status", "message/global-delivery-status"):
-            for block in part.get_payload() if isinstance(part.get_payload(), list) else ():
-                yield from _MESSAGE_ID.findall(_header(block, "Original-Message-ID"))  # type: ignore[arg-type]
-                yield from _MESSAGE_ID.findall(_header(block, "X-Original-Message-ID"))  # type: ignore[arg-type]
+        elif part is not mail:
+            for name in ("Message-ID", "Original-Message-ID", "X-Original-Message-ID"):
+                yield from _MESSAGE_ID.findall(_header(part, name))
     for name in ("Original-Message-ID", "In-Reply-To", "References"):
         yield from _MESSAGE_ID.findall(_header(mail, name))
     yield from _MESSAGE_ID.findall(_read_text(mail))

@@ -89,8 +89,8 @@ def note_trial(address: str, *, at: datetime.datetime) -> None:
 
 
 @transaction.atomic
-def overrule(messages: Collection[int], *, at: datetime.datetime) -> int:
-    """Send these messages of the current schema, which wait for a hand, in spite of the refusal; return how many.
+def overrule(messages: Collection[int], *, at: datetime.datetime) -> list[int]:
+    """Send those of the messages of the current schema that wait for a hand, and return them.
 
     Their addresses stay refused until something tells that they are not.
     """
@@ -100,7 +100,7 @@ def overrule(messages: Collection[int], *, at: datetime.datetime) -> int:
     ids = list(waiting.locked().values_list("pk", flat=True))
     if ids:
         operations.requeue(ids, at=at, refusal=RefusalHandling.OVERRULED)
-    return len(ids)
+    return ids
 
 
 def lock_addresses(addresses: Iterable[str]) -> None:

@@ -51,18 +51,19 @@ _BY_CODE = {
 #: What servers write beside a code that says less, with the code that says it. In this order.
 _BY_TEXT = (
     (
-        "1.1",
+        "1.2",
         re.compile(
-            r"user unknown|unknown user|no such (?:user|address|mailbox)|does(?: not|n't) exist|recipientnotfound"
-            r"|recipient (?:address )?rejected: (?:user|undeliverable)|mailbox not found|no mailbox here"
-            r"|unrouteable address|inconnu",
+            r"(?:host|domain)(?: name)?(?: or domain name)? (?:not found|does not exist)|nxdomain|domaine introuvable",
             re.IGNORECASE,
         ),
     ),
     (
-        "1.2",
+        "1.1",
         re.compile(
-            r"(?:host|domain)(?: or domain name)? (?:not found|does not exist)|domaine introuvable", re.IGNORECASE
+            r"user unknown|unknown user|no such (?:user|address|mailbox)|does(?: not|n't) exist|recipientnotfound"
+            r"|recipient (?:address )?rejected: (?:user|undeliverable)|mailbox not found|no mailbox here"
+            r"|unrouteable address|\binconnue?\b(?![.-])",
+            re.IGNORECASE,
         ),
     ),
     ("2.2", re.compile(r"over ?quota|quota exceeded|mailbox (?:is )?full|full mailbox|bo[iî]te pleine", re.IGNORECASE)),

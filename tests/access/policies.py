@@ -254,4 +254,5 @@ OFFICE = ACCOUNTS | {
     "messages:preview": ANY_MEMBER,
     "messages:reveal": CONFIRMED_MANAGER,
     "messages:resend": MANAGER,
+    "messages:write_anyway": MANAGER,
 }

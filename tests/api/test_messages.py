@@ -46,6 +46,8 @@ def test_a_message_is_returned_without_its_content(api):
         "next_attempt_at": "2026-11-24T09:00:00Z",
         "created_at": "2026-11-24T09:00:00Z",
         "sent_at": None,
+        "reported_at": None,
+        "awaits_decision": False,
     }
     assert queries.unseal_key(allocation.key) not in answer.content.decode()
     assert ids(api.get(f"/messages?allocation={allocation.pk}")) == [sent.pk]
@@ -53,7 +55,7 @@ def test_a_message_is_returned_without_its_content(api):
 
 def test_the_reason_of_a_failed_message_is_in_french(api):
     result = smtp_replies.explain_reply(smtp_replies.SmtpReply(550, "5.1.1 User unknown"))
-    lost = message(state=MessageState.BOUNCED, reason=result, attempts=1)
+    lost = message(state=MessageState.BOUNCED, reason=result, attempts=1, reported_at=TERM)
     payload = api.get(f"/messages/{lost.pk}").json()
     assert payload["reason"] == "Cette adresse n'existe pas : corrigez-la et renvoyez le message."
     assert payload["server_response"] == "550 5.1.1 User unknown"
@@ -72,7 +74,8 @@ def test_a_message_to_an_account_that_was_deleted_names_nobody(api):
 )
 def test_every_state_is_returned_with_whether_it_is_pending(api, state, waits):
     sending = {"lease_until": LATER} if state == MessageState.SENDING else {}
-    one = message(state=state, sent_at=TERM, due_at=LATER, **sending)
+    bounced = {"reported_at": TERM, "reason": "Refusé."} if state == MessageState.BOUNCED else {}
+    one = message(state=state, sent_at=TERM, due_at=LATER, **sending, **bounced)
     payload = api.get(f"/messages/{one.pk}").json()
     assert (payload["state"], payload["next_attempt_at"] is not None) == (state.value, waits)
 

@@ -84,7 +84,7 @@ def test_one_refused_recipient_does_not_hold_up_the_others(nimes, sink, queue):
     sink.behaviour.recipients["ecole1@exemple.example"] = "550 5.1.1 <ecole1@exemple.example>: User unknown"
     queue(3)
     assert drain() == 2
-    assert states() == [MessageState.SENT, MessageState.FAILED, MessageState.SENT]
+    assert states() == [MessageState.SENT, MessageState.BOUNCED, MessageState.SENT]
     assert sink.connections == 1
     failed = Message.objects.lost().get()
     assert failed.reason == (
@@ -111,7 +111,7 @@ def test_a_temporary_error_is_retried_later_a_limited_number_of_times(nimes, sin
     assert waits == sorted(waits)
     assert waits[0] == 5 * MINUTE
     assert datetime.timedelta(days=1) < sum(waits, datetime.timedelta()) < datetime.timedelta(days=3)
-    assert message.state == MessageState.FAILED
+    assert message.state == MessageState.BOUNCED
     assert message.attempts == smtp_replies.MAX_ATTEMPTS
     assert message.reason.startswith(f"Le message a été proposé {smtp_replies.MAX_ATTEMPTS} fois, en vain.")
 
@@ -130,7 +130,7 @@ def test_refused_content_fails_that_message(nimes, sink, queue):
     sink.behaviour.content = "554 5.7.1 Spam"
     queue()
     assert drain() == 0
-    assert "filtre antispam" in Message.objects.get(state=MessageState.FAILED).reason
+    assert "filtre antispam" in Message.objects.get(state=MessageState.BOUNCED).reason
 
 
 def test_an_unreachable_server_costs_messages_no_attempt(nimes, settings, queue):

@@ -56,7 +56,7 @@ def test_a_line_that_breaks_each_time_is_waited_for_longer_and_longer_then_left(
     assert message.state == MessageState.FAILED
     assert "s'est interrompue 5 fois" in message.reason
     assert "peut-être arrivé" in message.reason
-    assert emitted == ["message.bounced"]
+    assert emitted == ["message.failed"]
     drain(clock=lambda: now + datetime.timedelta(days=9))
     assert sink.accepted == 5
 

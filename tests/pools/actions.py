@@ -6,6 +6,7 @@ from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from licensing.pools import operations
 from mailing.models import Message, MessageState
 from tests.conftest import TERM
+from tests.emails import BOUNCE_FIELDS
 
 
 def allocate_units(pool, school, units=3, **changes):
@@ -30,4 +31,5 @@ def mark_redeemed(allocation, principal):
 
 def mark_sent(state=MessageState.SENT):
     """Mark the queued messages as sent, as a worker does."""
-    Message.objects.filter(state=MessageState.QUEUED).update(state=state, sent_at=TERM)
+    fields = BOUNCE_FIELDS if state == MessageState.BOUNCED else {}
+    Message.objects.filter(state=MessageState.QUEUED).update(state=state, sent_at=TERM, **fields)

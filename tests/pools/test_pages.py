@@ -16,6 +16,7 @@ from licensing.pools.models import RESTORABLE_FOR, Allocation
 from licensing.pools.operations import Demand, allocate_many, revoke
 from mailing.models import Message, MessageState
 from schools.models import School
+from tests.emails import BOUNCE_FIELDS
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
@@ -60,7 +61,7 @@ def test_filters(pool, manager, now):
     Message.objects.update(state=MessageState.SENT, sent_at=old)
     used = allocate_units(pool, SchoolFactory(name="École Hugo"), units=1, at=now)
     lost = allocate_units(pool, SchoolFactory(name="École Prévert"), units=1, at=now)
-    Message.objects.filter(topic_id=lost.pk).update(state=MessageState.BOUNCED)
+    Message.objects.filter(topic_id=lost.pk).update(state=MessageState.BOUNCED, **BOUNCE_FIELDS)
     mark_redeemed(used, PrincipalFactory())
     gone = allocate_units(pool, SchoolFactory(name="École Perdue"), units=1, at=now)
     manager.post("/attributions/actions/", {"action": "reprendre", "ids": gone.pk, "confirmed": "1"})

@@ -24,6 +24,7 @@ from licensing.pools.queries import (
     list_held_keys,
 )
 from mailing.models import Message, MessageState
+from tests.emails import BOUNCE_FIELDS
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed
@@ -33,8 +34,9 @@ DAY = datetime.timedelta(days=1)
 
 def send(allocation, *, at, state=MessageState.SENT):
     """Let the last e-mail of an allocation have left at a moment."""
+    fields = BOUNCE_FIELDS if state == MessageState.BOUNCED else {}
     last = Message.objects.filter(topic_id=allocation.pk).order_by("-pk")[:1]
-    Message.objects.filter(pk__in=last.values("pk")).update(state=state, sent_at=at)
+    Message.objects.filter(pk__in=last.values("pk")).update(state=state, sent_at=at, **fields)
 
 
 @pytest.fixture

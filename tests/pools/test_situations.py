@@ -17,6 +17,7 @@ from licensing.pools.queries import AllocationState, filter_situation, list_allo
 from licensing.pools.school_holdings import list_school_holdings
 from licensing.pools.situations import NOT_REDEEMED, Situation
 from mailing.models import Message, MessageState
+from tests.emails import BOUNCE_FIELDS, WAITING_FIELDS
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed, mark_sent
@@ -34,7 +35,7 @@ def write_messages(allocation, now, messages):
     for kind, state in messages:
         Message.objects.create(
             kind=kind,
-            state=state,
+            state="held" if state == "waiting" else state,
             recipient=allocation.recipient,
             topic=ALLOCATION_TOPIC,
             topic_id=allocation.pk,
@@ -42,6 +43,8 @@ def write_messages(allocation, now, messages):
             due_at=now,
             sent_at=now,
             lease_until=now if state == "sending" else None,
+            **BOUNCE_FIELDS if state == "bounced" else {},
+            **WAITING_FIELDS if state == "waiting" else {},
         )
 
 
@@ -65,6 +68,10 @@ def write_messages(allocation, now, messages):
         ([(KEY, "delivered"), (REMINDER, "bounced")], "undelivered"),
         ([(KEY, "delivered"), (REMINDER, "cancelled")], "delivered"),
         ([(KEY, "bounced"), (REMINDER, "cancelled")], "undelivered"),
+        # Its address was refused, and a person has not decided yet; held for a suspended pool, it is still to be sent.
+        ([(KEY, "waiting")], "undelivered"),
+        ([(KEY, "sent"), (REMINDER, "waiting")], "undelivered"),
+        ([(KEY, "held")], "scheduled"),
     ],
 )
 def test_the_last_email_about_the_key_says_where_it_is(pool, now, messages, situation):

@@ -37,7 +37,9 @@ _EXAMPLE = {
     "attempt_count": 1,
     "next_attempt_at": None,
     "created_at": "2026-11-25T09:00:00Z",
-    "sent_at": None,
+    "sent_at": "2026-11-25T09:00:07Z",
+    "reported_at": "2026-11-25T09:02:31Z",
+    "awaits_decision": False,
 }
 
 
@@ -61,11 +63,11 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
     )
     state = serializers.ChoiceField(
         choices=MessageState.choices,
-        help_text="En attente (`queued`), en cours d'envoi (`sending`), accepté par le serveur d'envoi (`sent`), remis "
-        "au destinataire (`delivered`), à réessayer (`deferred`), retenu tant que le lot de sa clé est suspendu "
-        "(`held`), rejeté par le serveur du destinataire (`bounced`), "
-        "impossible à envoyer (`failed`), annulé avant son départ (`cancelled`). Après `bounced` et `failed`, rien ne "
-        "repart de soi-même.",
+        help_text="En attente (`queued`), en cours d'envoi (`sending`), accepté par le serveur d'envoi (`sent`), "
+        "remis, d'après le serveur du destinataire (`delivered`), à réessayer (`deferred`), retenu (`held`) tant que "
+        "le lot de sa clé est suspendu, ou jusqu'à votre décision (`awaits_decision`), rejeté, à l'envoi ou plus tard, "
+        "par le serveur du destinataire (`bounced`), impossible à envoyer (`failed`), annulé avant son départ "
+        "(`cancelled`). Après `bounced` et `failed`, rien ne repart de soi-même.",
     )
     reason = serializers.CharField(
         source="explanation",
@@ -83,6 +85,16 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
     sent_at = UtcDateTimeField(
         allow_null=True,
         help_text="Quand le serveur d'envoi l'a accepté, ou a pu l'accepter ; null : pas encore, ou jamais.",
+    )
+    reported_at = UtcDateTimeField(
+        allow_null=True,
+        help_text="Quand un serveur a dit ce qu'il est devenu : remis, rejeté, ou en attente chez lui ; null : rien "
+        "n'est revenu.",
+    )
+    awaits_decision = serializers.BooleanField(
+        source="awaits_hand",
+        help_text="Vrai s'il est retenu parce qu'un serveur a refusé cette adresse auparavant : corrigez-la, ou "
+        "écrivez quand même depuis la page du message.",
     )
 
     class Meta:

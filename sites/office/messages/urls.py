@@ -13,4 +13,5 @@ urlpatterns = [
     path("<int:pk>/apercu/", views.message_preview, name="preview"),
     path("<int:pk>/cle/", views.message_reveal, name="reveal"),
     path("<int:pk>/renvoyer/", views.message_resend, name="resend"),
+    path("<int:pk>/ecrire/", views.message_write_anyway, name="write_anyway"),
 ]

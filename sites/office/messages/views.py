@@ -19,6 +19,7 @@ from django_tables2 import RequestConfig
 from accounts.reauthentication import confirmed_recently
 from collectivities.access import office
 from collectivities.models import Role
+from collectivities.operations.refused_messages import write_anyway
 from licensing.exceptions import LicensingError
 from mailing import kinds
 from mailing.models import Message, MessageState
@@ -133,6 +134,18 @@ def message_resend(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     return render(request, "office/messages/detail.html", _build_detail_context(request, message, form), status=422)
 
 
+@office(Role.MANAGER)
+@require_POST
+def message_write_anyway(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Send a message that is held as its address was refused."""
+    message = get_object_or_404(Message, pk=pk)
+    if write_anyway(message_ids=[pk], by=request.member.user, at=timezone.now()):
+        notices.success(request, f"Le message part pour {message.recipient}.")
+    else:
+        notices.info(request, "Ce message n'attend plus votre décision.")
+    return redirect("messages:detail", pk=pk)
+
+
 def _get_kind_or_404(message: Message) -> kinds.EmailKind:
     try:
         return kinds.get(message.kind)
@@ -171,6 +184,7 @@ def _build_detail_context(
         "resend_form": (form or MessageResendForm(initial={"recipient": message.recipient}))
         if may_act and kind is not None and kind.resend is not None
         else None,
+        "may_write_anyway": may_act and message.awaits_hand,
         "back": reverse("messages:list"),
     }
 

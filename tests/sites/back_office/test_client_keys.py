@@ -14,6 +14,7 @@ from licensing.entitlements.queries import unseal_key
 from licensing.pools.models import Pool
 from mailing.models import Message
 from sites.back_office.pages import client_keys
+from tests.emails import BOUNCE_FIELDS
 from tests.factories.schools import SchoolFactory
 from tests.invitations.inviting_school import InvitingSchool
 from tests.pools.actions import allocate_units
@@ -38,7 +39,8 @@ def read_words(page):
 
 
 def set_state(state, sent_at=None):
-    Message.objects.filter(kind="key").update(state=state, sent_at=sent_at)
+    fields = BOUNCE_FIELDS if state == "bounced" else {}
+    Message.objects.filter(kind="key").update(state=state, sent_at=sent_at, **fields)
 
 
 def test_a_key_and_its_school_lead_to_the_school_s_line_of_the_key(operator, nimes, given):

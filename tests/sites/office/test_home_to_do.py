@@ -22,6 +22,7 @@ from licensing.orders import operations as orders
 from licensing.pools.models import Pool
 from licensing.pools.operations import Demand, allocate_many
 from mailing.models import Message, MessageState
+from tests.emails import BOUNCE_FIELDS
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.orders import PurchaseFactory
@@ -104,7 +105,7 @@ def test_each_role_reads_what_it_can_do_and_every_line_opens(everything, home, r
 def test_one_lost_e_mail_leads_to_its_address_and_one_import_to_itself(nimes, home):
     pool = orders.grant(collectivity=nimes, licences=20, reason="Essai", name="Lot A", by=None, at=NOW)
     lost = allocate_units(pool, SchoolFactory(), units=3, at=NOW)
-    Message.objects.update(state=MessageState.BOUNCED)
+    Message.objects.update(state=MessageState.BOUNCED, **BOUNCE_FIELDS)
     one = SpreadsheetImport.objects.create(
         pool=pool, filename="a.xlsx", size=1, sha256="0" * 64, state=ImportState.CHECKED, created_at=NOW
     )

@@ -18,6 +18,7 @@ from licensing.orders import operations as orders
 from licensing.pools.models import Allocation
 from licensing.pools.operations import revoke
 from mailing.models import Message, MessageState
+from tests.emails import BOUNCE_FIELDS
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
@@ -57,7 +58,7 @@ def schools(pool):
         if name == "Active":
             hold_seats(mark_redeemed(allocation, PrincipalFactory()), 2)
     mark_sent()
-    Message.objects.filter(about__contains="Perdue").update(state=MessageState.BOUNCED)
+    Message.objects.filter(about__contains="Perdue").update(state=MessageState.BOUNCED, **BOUNCE_FIELDS)
     return found
 
 
@@ -244,7 +245,7 @@ def test_the_list_asks_as_much_for_one_school_as_for_thirty(pool, manager, count
         allocation = allocate_units(pool, add_school(f"École {number}"), units=3, at=NOW)
         hold_seats(mark_redeemed(allocation, PrincipalFactory()), 1)
     allocate_units(pool, add_school("École Perdue"), units=1, at=NOW)
-    Message.objects.update(state=MessageState.BOUNCED)
+    Message.objects.update(state=MessageState.BOUNCED, **BOUNCE_FIELDS)
     manager.get("/ecoles/")
     with django_assert_num_queries(11):
         manager.get("/ecoles/?sort=-used&licences=dormant")

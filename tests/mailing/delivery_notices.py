@@ -1,0 +1,21 @@
+"""What mail systems of schools send back: the files of `reports/`, about a message and its recipient."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mailing.message_ids import build_message_id
+
+_REPORTS = Path(__file__).parent / "reports"
+
+
+def read_notice(name, *, message_id, recipient="ecole0@exemple.example"):
+    """Return a mail of one of the systems as it comes over the wire."""
+    text = (_REPORTS / f"{name}.eml").read_text(encoding="utf-8")
+    text = text.replace("@@MESSAGE_ID@@", message_id).replace("@@RECIPIENT@@", recipient)
+    return text.replace("\n", "\r\n").encode()
+
+
+def report_on(message, name):
+    """Return a system's mail about a message of the current schema."""
+    return read_notice(name, message_id=build_message_id(message), recipient=message.recipient)
