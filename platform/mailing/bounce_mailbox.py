@@ -90,8 +90,6 @@ def _list_batches(mailbox: ImapMailbox) -> Iterator[list[ListedMail]]:
 def _read_batch(mailbox: ImapMailbox, batch: Sequence[ListedMail], *, at: datetime.datetime) -> Counter[str]:
     readable = [mail.uid for mail in batch if mail.size <= MAX_MAIL_BYTES]
     contents = mailbox.fetch(readable) if readable else {}
-    # A mail that grew since, or that somebody deleted meanwhile.
-    contents = {uid: content for uid, content in contents.items() if len(content) <= MAX_MAIL_BYTES}
     parsed = dict(zip(contents, reading.parse_mails(list(contents.values())), strict=True)) if contents else {}
     reports, left, counts = [], [], Counter[str]()
     for mail in batch:
@@ -99,17 +97,17 @@ def _read_batch(mailbox: ImapMailbox, batch: Sequence[ListedMail], *, at: dateti
             left.append(_leave(mailbox, mail, UnreadMail.Cause.TOO_LARGE, None, at))
             continue
         if mail.uid not in parsed:
+            # Somebody has deleted it meanwhile.
             continue
         content = parsed[mail.uid]
         verdict = _judge(content)
         if verdict.left_for is not None:
             del parsed[mail.uid]
             left.append(_leave(mailbox, mail, verdict.left_for, content, at))
-        elif verdict.report is not None:
+            continue
+        if verdict.report is not None:
             reports.append(verdict.report)
-        counts["auto_replies" if content is not None and content.kind is MailKind.AUTO_REPLY else "reports"] += (
-            verdict.left_for is None
-        )
+        counts["auto_replies" if content is not None and content.kind is MailKind.AUTO_REPLY else "reports"] += 1
     record_reports(reports, at=at)
     with transaction.atomic():
         UnreadMail.objects.bulk_create(left, ignore_conflicts=True)

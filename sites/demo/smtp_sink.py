@@ -36,6 +36,8 @@ class SinkMessage:
     content: bytes
     recipients: tuple[str, ...]
     at: datetime.datetime
+    #: Of the envelope: where reports about it are sent.
+    sender: str
 
     @property
     def email(self) -> EmailMessage:
@@ -162,7 +164,9 @@ class SmtpSink(Controller):
         return "250 2.0.0 OK"
 
     def _store(self, envelope: Envelope) -> None:
-        message = SinkMessage(envelope.original_content or b"", tuple(envelope.rcpt_tos), timezone.now())
+        message = SinkMessage(
+            envelope.original_content or b"", tuple(envelope.rcpt_tos), timezone.now(), envelope.mail_from or ""
+        )
         self.accepted += 1
         if self._keep:
             self.received.append(message)

@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from mailing import kinds, operations
+from tests.mailing.imap_server import IMAP_PASSWORD, USER, ImapServer
 from tests.mailing.note import render_note
 
 
@@ -28,3 +29,15 @@ def queue(note):
         ]
 
     return put
+
+
+@pytest.fixture
+def mailbox(settings, tmp_path):
+    """A real bounce mailbox, which the settings name."""
+    password = tmp_path / "password"
+    password.write_text(f"{IMAP_PASSWORD}\n")
+    server = ImapServer()
+    settings.BOUNCE_IMAP_HOST, settings.BOUNCE_IMAP_PORT, settings.BOUNCE_IMAP_TLS = "127.0.0.1", server.port, False
+    settings.BOUNCE_IMAP_USER, settings.BOUNCE_IMAP_PASSWORD_FILE = USER, str(password)
+    yield server
+    server.stop()
