@@ -43,6 +43,10 @@ class BadAddress(LicensingError):
     code = "invalid_recipient"
 
 
+class AddressRefused(LicensingError):
+    code = "recipient_refused"
+
+
 class NoAddress(LicensingError):
     code = "recipient_missing"
 

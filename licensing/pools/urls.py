@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from licensing.pools.views import actions, allocate, allocations, bulk, one_allocation, pools
+from licensing.pools.views import actions, allocate, allocations, bulk, corrections, one_allocation, pools
 
 app_name = "pools"
 urlpatterns = [
@@ -15,6 +15,8 @@ urlpatterns = [
     path("attributions/attribuer/", allocate.allocate, name="allocate"),
     path("attributions/actions/", bulk.act_on_selected, name="bulk"),
     path("attributions/annuler-une-reprise/", actions.restore, name="restore"),
+    path("attributions/adresses/", corrections.correction_list, name="corrections"),
+    path("attributions/adresses/corriger/", corrections.correct, name="correct"),
     path("attributions/<int:pk>/", allocations.allocation_detail, name="allocation"),
     path("attributions/<int:pk>/licences/", one_allocation.set_units, name="units"),
     path("attributions/<int:pk>/relancer/", one_allocation.remind, name="remind"),

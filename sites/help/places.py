@@ -78,6 +78,8 @@ _OFFICE = {
     "pools:bulk": f"{_OFFICES}#reprendre",
     "pools:restore": f"{_OFFICES}#reprendre",
     "pools:restore_one": f"{_OFFICES}#reprendre",
+    "pools:corrections": f"{_OFFICES}#corriger-les-adresses",
+    "pools:correct": f"{_OFFICES}#corriger-les-adresses",
     "pools:resend": f"{_OFFICES}#suivre-les-e-mails",
     "pools:remind": f"{_OFFICES}#suivre-les-e-mails",
     "pools:units": f"{_OFFICES}#changer-un-nombre",

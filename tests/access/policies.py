@@ -228,6 +228,8 @@ OFFICE = ACCOUNTS | {
     "pools:bulk": MANAGER,
     "pools:restore": MANAGER,
     "pools:restore_one": MANAGER,
+    "pools:corrections": ANY_MEMBER,
+    "pools:correct": MANAGER,
     "pools:resend": MANAGER,
     "pools:units": MANAGER,
     "pools:remind": MANAGER,

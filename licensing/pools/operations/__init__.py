@@ -32,6 +32,7 @@ from licensing.pools.operations.key_emails import (
     resend_many,
     reveal,
 )
+from licensing.pools.operations.readdressing import readdress_many
 from licensing.pools.operations.reduction import Reduction, ReductionResult, reduce, reduce_many, reduce_one
 from licensing.pools.operations.renaming import rename_pool
 from licensing.pools.operations.restoration import restore, restore_many, restore_revocation
@@ -59,6 +60,7 @@ __all__ = [
     "no_progress",
     "queue_lost_keys",
     "queue_release",
+    "readdress_many",
     "reduce",
     "reduce_many",
     "reduce_one",

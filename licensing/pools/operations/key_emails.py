@@ -72,6 +72,14 @@ def resend_many(
     return _resend(dict.fromkeys(allocation_ids), by=by, at=at, summary=summary)
 
 
+@transaction.atomic
+def resend_to(
+    *, recipients: Mapping[int, str], by: User | None, at: datetime.datetime
+) -> list[AllocationActionResult]:
+    """Resend these keys, by allocation, to checked addresses, in one transaction; return a result for each."""
+    return _resend(dict(recipients), by=by, at=at)
+
+
 def remind(*, allocation_id: int, by: User | None, at: datetime.datetime) -> None:
     """Remind the school of an unredeemed key that it received.
 

@@ -16,7 +16,7 @@ from imports.enums import REQUESTED, ImportState
 from imports.operations import describe_request_changes, describe_requests, describe_wait
 from licensing.entitlements.wording import countdown
 from licensing.orders.models import OrderState
-from licensing.pools.filters import DORMANT, DORMANT_DAYS, HELD, LOST
+from licensing.pools.filters import DORMANT, DORMANT_DAYS, HELD
 from licensing.pools.wording import describe_held_keys
 from sites.office.home.figures import count_available
 from sites.office.home.waiting import PREPARER_ROLES, PRICE_ROLES, UnpaidOrder
@@ -134,11 +134,7 @@ def _list_stuck_keys(stuck: StuckKeys) -> Iterator[TodoItem]:
     if stuck.lost:
         words = formatting.pluralize(stuck.lost, "e-mail n'est pas arrivé", "e-mails ne sont pas arrivés")
         words += " à son école." if stuck.lost == 1 else " à leur école."
-        url = _get_allocations_url(state=LOST)
-        if stuck.lost == 1:
-            number = stuck.first[0].allocation_id
-            url = f"{reverse('pools:allocation', args=[number])}#recipient-{number}"
-        yield TodoItem(words, url, "Corriger l'adresse et renvoyer")
+        yield TodoItem(words, reverse("pools:corrections"), "Corriger l'adresse et renvoyer")
     if stuck.dormant:
         words = formatting.pluralize(stuck.dormant, "clé n'est pas activée", "clés ne sont pas activées")
         words += f" {DORMANT_DAYS} jours après {'son' if stuck.dormant == 1 else 'leur'} envoi."
