@@ -11,7 +11,7 @@ from collectivities.api import deliveries, events, members, portfolio, webhooks
 from imports.api import actions as import_actions
 from imports.api import imports, rows
 from licensing.pools.api import actions as pool_actions
-from licensing.pools.api import allocations, pools
+from licensing.pools.api import allocations, pools, undelivered
 from schools import api as schools
 from sites.office.messages import api as messages
 
@@ -48,6 +48,8 @@ urlpatterns = [
     path("allocations/restore", pool_actions.BulkRestoreView.as_view(), name="allocations_restore"),
     path("allocations/resend", pool_actions.BulkResendView.as_view(), name="allocations_resend"),
     path("allocations/remind", pool_actions.BulkRemindView.as_view(), name="allocations_remind"),
+    path("allocations/undelivered", undelivered.UndeliveredKeyListView.as_view(), name="allocations_undelivered"),
+    path("allocations/readdress", undelivered.ReaddressView.as_view(), name="allocations_readdress"),
     path("allocations/<int:pk>", pool_actions.AllocationView.as_view(), name="allocation"),
     path("allocations/<int:pk>/revoke", pool_actions.RevokeView.as_view(), name="allocation_revoke"),
     path("allocations/<int:pk>/restore", pool_actions.RestoreView.as_view(), name="allocation_restore"),

@@ -3,6 +3,7 @@
 from sites.back_office import (  # noqa: F401 - each registers its models
     accounts,
     bank,
+    bounces,
     catalogue,
     classes,
     collectivities,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
+from django.db.models import Count, Subquery, Value
 from django.urls import reverse
 
+from bounces.models import BounceMailbox, UnreadMail
 from core.formatting import pluralize
 from schools.models import DirectorySync
 from sites.back_office.sales_work_items import WorkItem, list_sales_work_items
@@ -18,9 +20,25 @@ if TYPE_CHECKING:
 _DIRECTORY_MAX_AGE = datetime.timedelta(days=30)
 
 
+#: A mail server that restarts is no work item.
+_MAILBOX_MAX_OUTAGE = datetime.timedelta(hours=1)
+_COUNT_LEFT = UnreadMail.objects.order_by().values(nothing=Value(1)).annotate(count=Count("pk")).values("count")
+
+
 def list_work_items(now: datetime.datetime) -> list[WorkItem]:
     """Return the work items, urgent ones first, with a fixed number of queries."""
-    return sorted([*list_sales_work_items(now), *_directory(now)], key=lambda one: not one.urgent)
+    return sorted([*list_sales_work_items(now), *_directory(now), *_mailbox(now)], key=lambda one: not one.urgent)
+
+
+def _mailbox(now: datetime.datetime) -> Iterator[WorkItem]:
+    row = BounceMailbox.objects.annotate(left=Subquery(_COUNT_LEFT)).first()
+    if row is None:
+        return
+    if row.failing_since is not None and now - row.failing_since > _MAILBOX_MAX_OUTAGE:
+        yield WorkItem(row.failure, reverse("admin:bounces_bouncemailbox_changelist"), urgent=True)
+    if row.left:
+        words = pluralize(row.left, "mail attend", "mails attendent")
+        yield WorkItem(f"Boîte des retours : {words} une lecture", reverse("admin:bounces_unreadmail_changelist"))
 
 
 def get_last_synchronisation() -> datetime.datetime | None:

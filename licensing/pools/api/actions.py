@@ -249,7 +249,7 @@ class BulkAllocationActionView(ScopedView):
             )
         }
         results = [
-            _serialize_result(index, results_by_id[allocation_id]) for index, allocation_id in enumerate(allocation_ids)
+            serialize_result(index, results_by_id[allocation_id]) for index, allocation_id in enumerate(allocation_ids)
         ]
         rejected = sum(result["code"] is not None for result in results)
         return Response({"done": len(results) - rejected, "rejected": rejected, "results": results})
@@ -337,7 +337,7 @@ class BulkRemindView(BulkAllocationActionView):
         return self.act_on_all(operations.remind_many)
 
 
-def _serialize_result(index: int, result: operations.AllocationActionResult) -> dict[str, Any]:
+def serialize_result(index: int, result: operations.AllocationActionResult) -> dict[str, Any]:
     refusal = result.refusal
     return {
         "row": index,

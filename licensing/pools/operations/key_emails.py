@@ -73,9 +73,7 @@ def resend_many(
 
 
 @transaction.atomic
-def resend_to(
-    *, recipients: Mapping[int, str], by: User | None, at: datetime.datetime
-) -> list[AllocationActionResult]:
+def resend_to(*, recipients: Mapping[int, str], by: User | None, at: datetime.datetime) -> list[AllocationActionResult]:
     """Resend these keys, by allocation, to checked addresses, in one transaction; return a result for each."""
     return _resend(dict(recipients), by=by, at=at)
 

@@ -23,13 +23,11 @@ if TYPE_CHECKING:
 
 
 @transaction.atomic
-def readdress_many(
-    *, recipients: Mapping[int, str], by: User, at: datetime.datetime
-) -> list[AllocationActionResult]:
+def readdress_many(*, recipients: Mapping[int, str], by: User, at: datetime.datetime) -> list[AllocationActionResult]:
     """Resend these keys, by allocation, to the corrected addresses, in one transaction; return a result for each.
 
-    The address becomes the contact of the school in the portfolio, where the school is in it. A key that was redeemed or
-    revoked meanwhile, an address that is none, or that a server refused, is refused by itself.
+    The address becomes the contact of the school, where that is in the portfolio. A key that was redeemed or revoked
+    meanwhile, an address that is none, or that a server refused, is refused by itself.
     """
     results: list[AllocationActionResult] = []
     corrected: dict[int, str] = {}

@@ -113,7 +113,7 @@ def allocation_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         "issued": allocation.state == AllocationState.ISSUED,
         "suspended": allocation.state == AllocationState.SUSPENDED and allocation.key.redeemed_at is None,
         "changeable": can_change_units(allocation),
-        "lost": messages[0] if messages and messages[0].is_lost else None,
+        "lost": messages[0] if messages and (messages[0].is_lost or messages[0].awaits_hand) else None,
         "restorable_until": restorable_until if restorable_until and now < restorable_until else None,
         "mails": [(message, kinds.get_label(message.kind)) for message in messages],
         "entries": AuditEntry.objects.filter(object_type="allocation", object_id=pk).order_by("-at", "-pk")[:50],

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
@@ -23,6 +22,8 @@ from mailing.refusals import normalise_address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from django.http import HttpResponse
 
     from collectivities.access import OfficeHttpRequest
 

@@ -69,8 +69,8 @@ class HeldAllocation(NamedTuple):
 
     @property
     def lost(self) -> Message | None:
-        """Its last e-mail, if that was lost."""
-        return self.last if self.last is not None and self.last.is_lost else None
+        """Its last e-mail, if that was lost or waits for a hand."""
+        return self.last if self.last is not None and (self.last.is_lost or self.last.awaits_hand) else None
 
     @property
     def is_sent(self) -> bool:

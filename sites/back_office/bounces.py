@@ -1,0 +1,61 @@
+"""Back office of refused addresses, and of the bounce mailbox: how its reading goes, and the mails left in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin, messages
+from django.utils import timezone
+from unfold.admin import ModelAdmin
+
+from bounces.models import BounceMailbox, RefusedAddress, UnreadMail
+from core.formatting import pluralize
+from mailing import refusals
+from sites.back_office.read_only import ReadOnlyAdminMixin
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+
+
+@admin.register(RefusedAddress)
+class RefusedAddressAdmin(ReadOnlyAdminMixin, ModelAdmin):
+    """Addresses that a server refused: not written to again without a hand."""
+
+    list_display = ("address", "reason", "refused_at", "tried_at", "waiting")
+    search_fields = ("address",)
+    ordering = ("-refused_at", "-pk")
+    fields = ("address", "reason", "refused_at", "tried_at", "waiting")
+    readonly_fields = ("waiting",)
+    actions = ("forget",)
+
+    @admin.display(description="e-mails retenus dans")
+    def waiting(self, row: RefusedAddress) -> str:
+        """Return where messages are held, or were: « portail », or the offices' schemas."""
+        return ", ".join("portail" if schema == "public" else schema for schema in row.waiting_in)
+
+    @admin.action(description="Écrire de nouveau à ces adresses")
+    def forget(self, request: HttpRequest, queryset: QuerySet[RefusedAddress]) -> None:
+        """Forget that they were refused, and release what is held for them."""
+        forgotten = refusals.forget(list(queryset.values_list("address", flat=True)), at=timezone.now())
+        words = pluralize(forgotten, "adresse n'est plus refusée", "adresses ne sont plus refusées")
+        messages.success(request, f"{words} ; les e-mails qui attendaient partent.")
+
+
+@admin.register(BounceMailbox)
+class BounceMailboxAdmin(ReadOnlyAdminMixin, ModelAdmin):
+    """How the reading of the bounce mailbox goes."""
+
+    list_display = ("read_at", "failure", "failing_since", "reports", "auto_replies")
+    list_display_links = None
+
+
+@admin.register(UnreadMail)
+class UnreadMailAdmin(ReadOnlyAdminMixin, ModelAdmin):
+    """Mails of the bounce mailbox that a person reads there: read, moved or deleted there, they leave this list."""
+
+    list_display = ("found_at", "cause", "sender", "subject", "size")
+    list_filter = ("cause",)
+    search_fields = ("sender", "subject")
+    ordering = ("-found_at", "-pk")
+    fields = ("found_at", "cause", "sender", "subject", "size")
