@@ -9,7 +9,16 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from config import card_providers, database, env, invoice_platforms, openapi, packaged_assets, unfold
+from config import (
+    card_providers,
+    database,
+    env,
+    invoice_platforms,
+    mail_provider,
+    openapi,
+    packaged_assets,
+    unfold,
+)
 from config.logs import build_logging
 from core import start_checks
 
@@ -320,19 +329,8 @@ OPERATOR_EMAIL = env.text("OPERATOR_EMAIL", "")
 CONTACT_EMAIL = env.text("CONTACT_EMAIL", f"contact@{BASE_DOMAIN}")
 # Where to report a vulnerability, in security.txt: an e-mail address or a URL.
 SECURITY_CONTACT = env.text("SECURITY_CONTACT", CONTACT_EMAIL)
-MAILERS = {
-    "default": {
-        "BACKEND": "mailing.smtp_backend.EmailBackend",
-        "OPTIONS": {
-            "host": env.text("SMTP_HOST", "127.0.0.1"),
-            # Default: the local server of `manage.py smtp_sink`; read its messages with `manage.py read_mail`.
-            "port": env.number("SMTP_PORT", 8025),
-            "username": env.text("SMTP_USER", ""),
-            "password": env.text("SMTP_PASSWORD", ""),
-            "use_tls": env.flag("SMTP_STARTTLS", default=False),
-        },
-    }
-}
+MAIL_PROVIDER = mail_provider.read_provider()
+MAILERS, ANYMAIL = {"default": mail_provider.build_mailer(MAIL_PROVIDER)}, mail_provider.build_anymail(MAIL_PROVIDER)
 
 # --- Language, time, files ------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "fr"

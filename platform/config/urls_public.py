@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+from mailing.provider_events import build_tracking_path
 from web import security_txt
 
 urlpatterns = [
@@ -22,6 +24,9 @@ urlpatterns = [
 ]
 if apps.is_installed("sites.demo"):
     urlpatterns.append(path("", include("sites.demo.urls")))
+
+if settings.MAIL_PROVIDER:
+    urlpatterns.append(build_tracking_path(settings.MAIL_PROVIDER))
 
 handler400 = "web.outage.bad_request"
 handler500 = "web.outage.server_error"

@@ -16,6 +16,7 @@ from licensing.payments.models import SEALED_PAYMENTS
 from licensing.pools.positions import list_pool_positions
 from sites.audit.accounting_invariants import ACCOUNTING_INVARIANTS
 from sites.audit.bank_invariants import BANK_INVARIANTS
+from sites.audit.delivery_invariants import OUTBOX_INVARIANTS
 from sites.audit.invariants import Finding
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
 from sites.audit.report_checks import REPORT_RULE, find_report_violations
@@ -67,7 +68,7 @@ def check_all() -> list[Finding]:
 
 def list_rules() -> Iterator[tuple[str, str]]:
     """Yield the code and the sentence of every rule. Its number is that of `docs/invariants.md`."""
-    for invariant in (*PUBLIC_INVARIANTS, *TENANT_INVARIANTS):
+    for invariant in (*PUBLIC_INVARIANTS, *TENANT_INVARIANTS, *OUTBOX_INVARIANTS):
         yield invariant.code, invariant.rule
     yield POSITION_RULE
     yield CODES_RULE
@@ -83,6 +84,9 @@ def _find_public_violations(now: datetime.datetime) -> Iterator[tuple[str, str]]
     for invariant in PUBLIC_INVARIANTS:
         for sentence in _find_violations(invariant.sql, None):
             yield invariant.code, sentence
+    for invariant in OUTBOX_INVARIANTS:
+        for sentence in _find_violations(invariant.sql, {}):
+            yield invariant.code, f"portail : {sentence}"
     for code, found in (
         ("vat", find_vat_violations()),
         ("reports", find_report_violations()),
@@ -98,7 +102,7 @@ def _find_public_violations(now: datetime.datetime) -> Iterator[tuple[str, str]]
 
 def _find_violations_of(collectivity: Collectivity, now: datetime.datetime) -> Iterator[tuple[str, str]]:
     """Yield the code and the sentence of each violation in the collectivity's schema, which is the current one."""
-    for invariant in TENANT_INVARIANTS:
+    for invariant in (*TENANT_INVARIANTS, *OUTBOX_INVARIANTS):
         for sentence in _find_violations(invariant.sql, {"collectivity": collectivity.pk}):
             yield invariant.code, sentence
     for sentence in SEALED_AUDIT_LOG.find_tampering(at=now):

@@ -23,6 +23,7 @@ from mailing.models import Message, MessageState
 from tests.access.routes import OFFICE_ROUTES, build_url
 from tests.access.samples import SAMPLES, webhook_delivery
 from tests.conftest import TERM
+from tests.emails import BOUNCE_FIELDS, WAITING_FIELDS
 from tests.factories.accounts import OperatorFactory, enable_second_factor
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
@@ -145,6 +146,7 @@ def walk_pools(walk, browser):
     walk.open(browser, f"/attributions/{taken.pk}/")
     walk.open(browser, f"/ecoles/{taken.school_id}/")
     walk.open(browser, f"/messages/{message.pk}/")
+    walk_corrections(walk, browser, pool)
     suspended, kept = PoolFactory(capacity=10), SchoolFactory()
     allocate(pool_id=suspended.pk, uai=kept.uai, units=1, recipient=kept.email, by=None, at=TERM)
     Entitlement.objects.filter(pk=suspended.entitlement_id).update(suspended_at=TERM, suspension_cause="operator")
@@ -155,6 +157,19 @@ def walk_pools(walk, browser):
         quiet = allocate_units(helped, SchoolFactory(name=f"École sans nouvelles {number}"), units=1)
         Message.objects.filter(topic_id=quiet.pk).update(state=MessageState.SENT, sent_at=sent_at)
     walk.open(browser, "/")
+
+
+def walk_corrections(walk, browser, pool):
+    """A key to an address that was refused, which waits, and one whose address is to be typed."""
+    waiting = allocate_units(pool, SchoolFactory(), units=1, recipient="refusee@exemple.example")
+    Message.objects.filter(topic_id=waiting.pk).update(state=MessageState.HELD, **WAITING_FIELDS)
+    unknown = allocate_units(pool, SchoolFactory(email=""), units=1, recipient="inconnue@exemple.example")
+    Message.objects.filter(topic_id=unknown.pk).update(state=MessageState.BOUNCED, **BOUNCE_FIELDS)
+    walk.open(browser, "/attributions/adresses/")
+    ticked = {"ids": [waiting.pk], "ticked": [waiting.pk], "recipient": ["ecole.corrigee@exemple.example"]}
+    walk.post(browser, "/attributions/adresses/corriger/", ticked)
+    held = Message.objects.get(topic_id=waiting.pk)
+    walk.open(browser, f"/messages/{held.pk}/")
 
 
 def walk_verification(walk, browser):

@@ -109,6 +109,9 @@ BREACHES = {
     "order_lines": "UPDATE public.orders_orderline SET quantity = 4",
     "provenance": "UPDATE public.entitlements_entitlement SET last_day = last_day + 1",
     "held_emails": "UPDATE mailing_message SET state = 'held'",
+    "bounced_emails": "ALTER TABLE mailing_message DROP CONSTRAINT message_bounced_says_why_and_when;"
+    "UPDATE mailing_message SET state = 'bounced'",
+    "refused_addresses": "UPDATE mailing_message SET state = 'held', refusal = 'waiting', reason = 'Refusée.'",
     "revocation_notices": "UPDATE mailing_message SET kind = 'key_revoked'",
     "allocated": "UPDATE pools_pool SET allocated = allocated - 1",
     "allocation_and_key": "UPDATE pools_allocation SET revoked_at = now() WHERE units = 3",

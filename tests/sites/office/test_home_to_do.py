@@ -104,13 +104,13 @@ def test_each_role_reads_what_it_can_do_and_every_line_opens(everything, home, r
 
 def test_one_lost_e_mail_leads_to_its_address_and_one_import_to_itself(nimes, home):
     pool = orders.grant(collectivity=nimes, licences=20, reason="Essai", name="Lot A", by=None, at=NOW)
-    lost = allocate_units(pool, SchoolFactory(), units=3, at=NOW)
+    allocate_units(pool, SchoolFactory(), units=3, at=NOW)
     Message.objects.update(state=MessageState.BOUNCED, **BOUNCE_FIELDS)
     one = SpreadsheetImport.objects.create(
         pool=pool, filename="a.xlsx", size=1, sha256="0" * 64, state=ImportState.CHECKED, created_at=NOW
     )
     _, _, lines = home(Role.MANAGER)
-    assert lines["1 e-mail n’est pas arrivé à son école."] == f"/attributions/{lost.pk}/#recipient-{lost.pk}"
+    assert lines["1 e-mail n’est pas arrivé à son école."] == "/attributions/adresses/"
     assert lines["1 tableau attend votre vérification."] == f"/imports/{one.pk}/"
 
 

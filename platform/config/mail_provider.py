@@ -1,0 +1,58 @@
+"""How e-mails are sent: by SMTP, or by the interface of a provider through django-anymail (the extra `provider`)."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from config import env
+
+#: By `MAIL_PROVIDER`: its names of the key and of the secret, as django-anymail has them; no secret where it has none.
+_CREDENTIALS = {"brevo": ("BREVO_API_KEY", ""), "mailjet": ("MAILJET_API_KEY", "MAILJET_SECRET_KEY")}
+
+
+def read_provider() -> str:
+    """Return the provider's name, empty for SMTP. Raises `ImproperlyConfigured`."""
+    provider = env.text("MAIL_PROVIDER", "")
+    if provider and provider not in _CREDENTIALS:
+        raise ImproperlyConfigured(f"MAIL_PROVIDER must be one of {', '.join(_CREDENTIALS)}, or empty.")
+    if provider and find_spec("anymail") is None:
+        raise ImproperlyConfigured("MAIL_PROVIDER needs django-anymail: install the extra « provider ».")
+    return provider
+
+
+def build_mailer(provider: str) -> dict[str, Any]:
+    """Return the default entry of `MAILERS`."""
+    if provider:
+        return {"BACKEND": f"anymail.backends.{provider}.EmailBackend"}
+    return {
+        "BACKEND": "mailing.smtp_backend.EmailBackend",
+        "OPTIONS": {
+            "host": env.text("SMTP_HOST", "127.0.0.1"),
+            # Default: the local server of `manage.py smtp_sink`; read its messages with `manage.py read_mail`.
+            "port": env.number("SMTP_PORT", 8025),
+            "username": env.text("SMTP_USER", ""),
+            "password": env.text("SMTP_PASSWORD", ""),
+            "use_tls": env.flag("SMTP_STARTTLS", default=False),
+        },
+    }
+
+
+def build_anymail(provider: str) -> dict[str, Any]:
+    """Return django-anymail's settings, empty for SMTP. Raises `ImproperlyConfigured` where one is missing."""
+    if not provider:
+        return {}
+    key, secret = _CREDENTIALS[provider]
+    webhook_secret = env.text("MAIL_PROVIDER_WEBHOOK_SECRET", "")
+    values = {key: env.text("MAIL_PROVIDER_KEY", "")} | (
+        {secret: env.text("MAIL_PROVIDER_SECRET", "")} if secret else {}
+    )
+    if not all(values.values()) or ":" not in webhook_secret:
+        raise ImproperlyConfigured(
+            "MAIL_PROVIDER is set with MAIL_PROVIDER_KEY, MAIL_PROVIDER_SECRET for Mailjet, and"
+            " MAIL_PROVIDER_WEBHOOK_SECRET, a name and a password with a colon between them."
+        )
+    # Who is refused is told by an event, as by any other server.
+    return {**values, "WEBHOOK_SECRET": webhook_secret, "IGNORE_RECIPIENT_STATUS": True}
