@@ -1,0 +1,131 @@
+"""Bounces: 10,000 reports in the mailbox of a real IMAP server, each of a key's e-mail of one office."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.db.models import F
+from django.test import override_settings
+from django_tenants.utils import schema_context, tenant_context
+
+from bench.allocation_list import create_allocations
+from bench.measure import Contender, Measure, medians_in_turn, peak_of_code
+from bench.registry import measure
+from bounces.imap import ImapMailbox
+from bounces.models import RefusedAddress, UnreadMail
+from mailing.bounce_mailbox import read_mailbox
+from mailing.message_ids import build_message_id
+from mailing.models import Message, MessageState
+from tests.mailing.delivery_notices import read_notice
+from tests.mailing.imap_server import IMAP_PASSWORD, USER, ImapServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tenants.models import Collectivity
+
+#: A large import whose list of addresses is of the year before.
+COUNT = 10_000
+_SYSTEMS = ("postfix_unknown", "exchange_unknown", "exim_unknown", "zimbra_full", "gmail_unknown")
+
+
+def build_reports(office: Collectivity) -> list[bytes]:
+    """Return a report on each of the first messages, of five mail systems in turn."""
+    with tenant_context(office):
+        messages = list(Message.objects.order_by("pk")[:COUNT])
+        return [
+            read_notice(
+                _SYSTEMS[number % len(_SYSTEMS)], message_id=build_message_id(message), recipient=message.recipient
+            )
+            for number, message in enumerate(messages)
+        ]
+
+
+def _reset(office: Collectivity) -> None:
+    """Have every message sent, nothing reported, and no address refused."""
+    RefusedAddress.objects.all().delete()
+    UnreadMail.objects.all().delete()
+    with tenant_context(office):
+        Message.objects.update(
+            state=MessageState.SENT,
+            sent_at=F("created_at"),
+            reported_at=None,
+            reason="",
+            lease_until=None,
+            unanswered=0,
+        )
+
+
+def _fetch_all() -> None:
+    with ImapMailbox() as mailbox:
+        uids = sorted(mailbox.list_unread())
+        for start in range(0, len(uids), 200):
+            some = uids[start : start + 200]
+            mailbox.fetch(some)
+            mailbox.mark_seen(some)
+
+
+def read_all() -> None:
+    """Read the mailbox, in the public schema as a worker does."""
+    with schema_context("public"):
+        counts = read_mailbox()
+    if counts["reports"] != COUNT:
+        raise RuntimeError(f"{counts} of {COUNT} reports were read.")
+
+
+@measure("bounces")
+def bounces() -> Measure:
+    """Read 10,000 bounces: each on its message, its address refused, its line in the journal, its mail marked."""
+    office = create_allocations()
+    reports = build_reports(office)
+    servers: list[ImapServer] = []
+    with tempfile.TemporaryDirectory() as folder:
+        password = Path(folder) / "password"
+        password.write_text(IMAP_PASSWORD, encoding="utf-8")
+
+        def serve() -> None:
+            while servers:
+                servers.pop().stop()
+            _reset(office)
+            servers.append(ImapServer())
+            servers[0].append(*reports)
+
+        def run(work: Callable[[], None]) -> None:
+            with override_settings(
+                BOUNCE_IMAP_HOST="127.0.0.1",
+                BOUNCE_IMAP_PORT=servers[0].port,
+                BOUNCE_IMAP_TLS=False,
+                BOUNCE_IMAP_USER=USER,
+                BOUNCE_IMAP_PASSWORD_FILE=str(password),
+            ):
+                work()
+
+        times = medians_in_turn(
+            {
+                "ours": Contender(lambda: run(read_all), before=serve),
+                "floor": Contender(lambda: run(_fetch_all), before=serve),
+            },
+            rounds=1,
+        )
+        serve()
+        os.environ |= {
+            "BOUNCE_IMAP_HOST": "127.0.0.1",
+            "BOUNCE_IMAP_PORT": str(servers[0].port),
+            "BOUNCE_IMAP_TLS": "False",
+            "BOUNCE_IMAP_USER": USER,
+            "BOUNCE_IMAP_PASSWORD_FILE": str(password),
+        }
+        peak = peak_of_code("from bench.bounces import read_all\nread_all()")
+        servers.pop().stop()
+    return Measure(
+        name="bounces",
+        ours_s=times["ours"],
+        floor_s=times["floor"],
+        peer_s=None,
+        peak_mb=peak,
+        floor="the same mails fetched and marked over the same connection, nothing read in them",
+        peer="none",
+    )
