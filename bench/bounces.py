@@ -16,6 +16,7 @@ from bench.measure import Contender, Measure, medians_in_turn, peak_of_code
 from bench.registry import measure
 from bounces.imap import ImapMailbox
 from bounces.models import RefusedAddress, UnreadMail
+from config.mail import BounceMailboxSettings
 from mailing.bounce_mailbox import read_mailbox
 from mailing.message_ids import build_message_id
 from mailing.models import Message, MessageState
@@ -94,13 +95,8 @@ def bounces() -> Measure:
             servers[0].append(*reports)
 
         def run(work: Callable[[], None]) -> None:
-            with override_settings(
-                BOUNCE_IMAP_HOST="127.0.0.1",
-                BOUNCE_IMAP_PORT=servers[0].port,
-                BOUNCE_IMAP_TLS=False,
-                BOUNCE_IMAP_USER=USER,
-                BOUNCE_IMAP_PASSWORD_FILE=str(password),
-            ):
+            place = BounceMailboxSettings("127.0.0.1", servers[0].port, False, USER, str(password), "INBOX")
+            with override_settings(BOUNCE_MAILBOX=place):
                 work()
 
         times = medians_in_turn(

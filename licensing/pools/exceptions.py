@@ -43,7 +43,7 @@ class BadAddress(LicensingError):
     code = "invalid_recipient"
 
 
-class AddressRefused(LicensingError):
+class RecipientRefused(LicensingError):
     code = "recipient_refused"
 
 

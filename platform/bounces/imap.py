@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from django.conf import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
     from types import TracebackType
 
 #: Seconds for each answer of the server.
@@ -49,11 +49,11 @@ class ImapMailbox:
             self._connection = _connect()
         try:
             with _explain("Le serveur de la boîte des retours refuse l'identifiant ou le mot de passe."):
-                self._imap.login(settings.BOUNCE_IMAP_USER, _read_password())
-            with _explain(f"Le dossier « {settings.BOUNCE_IMAP_FOLDER} » de la boîte des retours ne s'ouvre pas."):
-                _check(self._imap.select(_quote(settings.BOUNCE_IMAP_FOLDER)))
+                self._imap.login(settings.BOUNCE_MAILBOX.user, _read_password())
+            with _explain(f"Le dossier « {settings.BOUNCE_MAILBOX.folder} » de la boîte des retours ne s'ouvre pas."):
+                _check(self._imap.select(_quote(settings.BOUNCE_MAILBOX.folder)))
                 [validity] = self._imap.response("UIDVALIDITY")[1]
-                self.uid_validity = int(validity or 0)  # type: ignore[arg-type]
+                self.uid_validity = int(validity or 0)
         except BaseException:
             self.close()
             raise
@@ -108,18 +108,19 @@ class ImapMailbox:
 
 def is_configured() -> bool:
     """Whether there is a mailbox to read."""
-    return bool(settings.BOUNCE_IMAP_HOST)
+    return settings.BOUNCE_MAILBOX is not None
 
 
 def _connect() -> imaplib.IMAP4:
-    host, port = settings.BOUNCE_IMAP_HOST, settings.BOUNCE_IMAP_PORT
-    if settings.BOUNCE_IMAP_TLS:
-        return imaplib.IMAP4_SSL(host, port, ssl_context=ssl.create_default_context(), timeout=_TIMEOUT)
-    return imaplib.IMAP4(host, port, timeout=_TIMEOUT)
+    place = settings.BOUNCE_MAILBOX
+    if place.uses_tls:
+        context = ssl.create_default_context()
+        return imaplib.IMAP4_SSL(place.host, place.port, ssl_context=context, timeout=_TIMEOUT)
+    return imaplib.IMAP4(place.host, place.port, timeout=_TIMEOUT)
 
 
 def _read_password() -> str:
-    return Path(settings.BOUNCE_IMAP_PASSWORD_FILE).read_text(encoding="utf-8").strip()
+    return Path(settings.BOUNCE_MAILBOX.password_file).read_text(encoding="utf-8").strip()
 
 
 def _quote(folder: str) -> str:
@@ -131,7 +132,7 @@ def _join(uids: Collection[int]) -> str:
     return ",".join(str(uid) for uid in uids)
 
 
-def _check(answer: tuple[str, list[object]]) -> list[object]:
+def _check(answer: tuple[str, Sequence[object]]) -> Sequence[object]:
     """Return the data of an answer. Raises `imaplib.IMAP4.error` unless it is OK."""
     kind, data = answer
     if kind != "OK":
@@ -139,7 +140,7 @@ def _check(answer: tuple[str, list[object]]) -> list[object]:
     return data
 
 
-def _read_contents(answer: list[object]) -> Iterator[tuple[int, bytes]]:
+def _read_contents(answer: Sequence[object]) -> Iterator[tuple[int, bytes]]:
     """Yield number and content of each mail of a FETCH: the number stands before the content, or after it."""
     for position, item in enumerate(answer):
         if not isinstance(item, tuple):

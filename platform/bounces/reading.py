@@ -36,7 +36,13 @@ def _parse(contents: Sequence[bytes], limits: ProcessLimits) -> list[ParsedMail 
     return [
         None
         if answer is None
-        else ParsedMail(MailKind(answer[0]), *answer[1:4], tuple(RecipientReport(*one) for one in answer[4]))
+        else ParsedMail(
+            kind=MailKind(answer[0]),
+            sender=answer[1],
+            subject=answer[2],
+            message_ids=answer[3],
+            recipients=tuple(RecipientReport(*one) for one in answer[4]),
+        )
         for answer in answers
     ]
 

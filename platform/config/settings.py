@@ -9,16 +9,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from config import (
-    card_providers,
-    database,
-    env,
-    invoice_platforms,
-    mail_provider,
-    openapi,
-    packaged_assets,
-    unfold,
-)
+from config import card_providers, database, env, invoice_platforms, mail, openapi, packaged_assets, unfold
 from config.logs import build_logging
 from core import start_checks
 
@@ -314,23 +305,16 @@ MAIL_LEASE = env.number("MAIL_LEASE", 300)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"Pep's <ne-pas-repondre@{BASE_DOMAIN}>")
 # Envelope sender of every e-mail, to which servers report what became of it; empty: the sender's address.
 BOUNCE_ADDRESS = env.text("BOUNCE_ADDRESS", "")
-# The mailbox of those reports, read by the workers; without a host it is not read.
-BOUNCE_IMAP_HOST, BOUNCE_IMAP_PORT = env.text("BOUNCE_IMAP_HOST", ""), env.number("BOUNCE_IMAP_PORT", 993)
-BOUNCE_IMAP_TLS = env.flag("BOUNCE_IMAP_TLS", default=True)
-BOUNCE_IMAP_USER = env.text("BOUNCE_IMAP_USER", "")
-# In a file: what is in the environment is inherited by every child.
-BOUNCE_IMAP_PASSWORD_FILE = env.text("BOUNCE_IMAP_PASSWORD_FILE", "")
-BOUNCE_IMAP_FOLDER = env.text("BOUNCE_IMAP_FOLDER", "INBOX")
-if BOUNCE_IMAP_HOST and not (BOUNCE_IMAP_USER and BOUNCE_IMAP_PASSWORD_FILE):
-    raise ImproperlyConfigured("BOUNCE_IMAP_HOST is set with BOUNCE_IMAP_USER and BOUNCE_IMAP_PASSWORD_FILE.")
+# The mailbox of those reports, read by the workers; None: it is not read.
+BOUNCE_MAILBOX = mail.read_bounce_mailbox()
 # Recipient of new requests for an office; empty: no e-mail.
 OPERATOR_EMAIL = env.text("OPERATOR_EMAIL", "")
 # Recipient of the contact form.
 CONTACT_EMAIL = env.text("CONTACT_EMAIL", f"contact@{BASE_DOMAIN}")
 # Where to report a vulnerability, in security.txt: an e-mail address or a URL.
 SECURITY_CONTACT = env.text("SECURITY_CONTACT", CONTACT_EMAIL)
-MAIL_PROVIDER = mail_provider.read_provider()
-MAILERS, ANYMAIL = {"default": mail_provider.build_mailer(MAIL_PROVIDER)}, mail_provider.build_anymail(MAIL_PROVIDER)
+MAIL_PROVIDER = mail.read_provider()
+MAILERS, ANYMAIL = {"default": mail.build_mailer(MAIL_PROVIDER)}, mail.build_anymail(MAIL_PROVIDER)
 
 # --- Language, time, files ------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "fr"

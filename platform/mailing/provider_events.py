@@ -35,7 +35,10 @@ _DELAYED = "Le serveur du destinataire fait attendre le message ; notre prestata
 def build_tracking_path(provider: str) -> URLPattern:
     """Return the address to which a provider posts events, whose password django-anymail checks."""
     view = import_string(f"anymail.webhooks.{provider}.{provider.capitalize()}TrackingWebhookView").as_view()
-    return path(f"webhooks/mail/{provider}/", require_policy(Public())(view), name="mail_provider_events")
+    address: URLPattern = path(
+        f"webhooks/mail/{provider}/", require_policy(Public())(view), name="mail_provider_events"
+    )
+    return address
 
 
 def connect() -> None:

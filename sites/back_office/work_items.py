@@ -38,7 +38,9 @@ def _mailbox(now: datetime.datetime) -> Iterator[WorkItem]:
         yield WorkItem(row.failure, reverse("admin:bounces_bouncemailbox_changelist"), urgent=True)
     if row.left:
         words = pluralize(row.left, "mail attend", "mails attendent")
-        yield WorkItem(f"Boîte des retours : {words} une lecture", reverse("admin:bounces_unreadmail_changelist"))
+        yield WorkItem(
+            f"Boîte des retours : {words} une lecture", reverse("admin:bounces_unreadmail_changelist"), urgent=False
+        )
 
 
 def get_last_synchronisation() -> datetime.datetime | None:

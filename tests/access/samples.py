@@ -224,4 +224,5 @@ SAMPLES = {
     "messages:preview": message,
     "messages:reveal": message,
     "messages:resend": message,
+    "messages:write_anyway": message,
 }

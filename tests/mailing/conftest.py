@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
+from config.mail import BounceMailboxSettings
 from mailing import kinds, operations
 from tests.mailing.imap_server import IMAP_PASSWORD, USER, ImapServer
 from tests.mailing.note import render_note
@@ -37,7 +38,8 @@ def mailbox(settings, tmp_path):
     password = tmp_path / "password"
     password.write_text(f"{IMAP_PASSWORD}\n")
     server = ImapServer()
-    settings.BOUNCE_IMAP_HOST, settings.BOUNCE_IMAP_PORT, settings.BOUNCE_IMAP_TLS = "127.0.0.1", server.port, False
-    settings.BOUNCE_IMAP_USER, settings.BOUNCE_IMAP_PASSWORD_FILE = USER, str(password)
+    settings.BOUNCE_MAILBOX = BounceMailboxSettings(
+        host="127.0.0.1", port=server.port, uses_tls=False, user=USER, password_file=str(password), folder="INBOX"
+    )
     yield server
     server.stop()

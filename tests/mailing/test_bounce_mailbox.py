@@ -133,19 +133,20 @@ def test_where_a_message_was_forwarded_its_own_address_is_not_refused(mailbox, s
     assert not RefusedAddress.objects.exists()
 
 
-def test_a_mailbox_that_cannot_be_read_is_said_to_the_operator_without_the_password(mailbox, sent, settings, tmp_path):
+def test_what_keeps_a_mailbox_from_being_read_is_shown_without_the_password(mailbox, sent, settings, tmp_path):
     wrong = tmp_path / "wrong"
     wrong.write_text("un-mauvais-secret")
-    settings.BOUNCE_IMAP_PASSWORD_FILE = str(wrong)
+    place = settings.BOUNCE_MAILBOX
+    settings.BOUNCE_MAILBOX = place._replace(password_file=str(wrong))
     read()
     row = BounceMailbox.objects.get()
     assert row.failure == "Le serveur de la boîte des retours refuse l'identifiant ou le mot de passe."
     since = row.failing_since
-    settings.BOUNCE_IMAP_HOST, settings.BOUNCE_IMAP_PORT = "127.0.0.1", 1
+    settings.BOUNCE_MAILBOX = place._replace(port=1)
     read()
     row.refresh_from_db()
     assert (row.failure, row.failing_since) == ("La boîte des retours ne répond pas.", since)
-    settings.BOUNCE_IMAP_PASSWORD_FILE, settings.BOUNCE_IMAP_PORT = str(wrong.parent / "password"), mailbox.port
+    settings.BOUNCE_MAILBOX = place
     read()
     row.refresh_from_db()
     assert (row.failure, row.failing_since) == ("", None)
@@ -159,7 +160,7 @@ def test_the_reading_is_queued_once_where_there_is_a_mailbox(mailbox, db, settin
         assert len(list_waiting_jobs("mailing.read_bounces")) == 1
         tasks.read_bounces()
         assert BounceMailbox.objects.get().failure == ""
-        settings.BOUNCE_IMAP_HOST = ""
+        settings.BOUNCE_MAILBOX = None
         BounceMailbox.objects.all().delete()
         tasks.read_bounces()
         assert not BounceMailbox.objects.exists()

@@ -9,7 +9,8 @@ from django_tenants.utils import schema_context
 
 from core.tenant_connection import connection
 from mailing.kinds import RenderedEmail
-from mailing.mime import build_message_id, compose, encode_address
+from mailing.message_ids import build_message_id
+from mailing.mime import compose, encode_address
 from mailing.models import Message
 from tests.conftest import TERM
 

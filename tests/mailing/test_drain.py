@@ -111,7 +111,7 @@ def test_a_temporary_error_is_retried_later_a_limited_number_of_times(nimes, sin
     assert waits == sorted(waits)
     assert waits[0] == 5 * MINUTE
     assert datetime.timedelta(days=1) < sum(waits, datetime.timedelta()) < datetime.timedelta(days=3)
-    assert message.state == MessageState.BOUNCED
+    assert message.state == MessageState.FAILED
     assert message.attempts == smtp_replies.MAX_ATTEMPTS
     assert message.reason.startswith(f"Le message a été proposé {smtp_replies.MAX_ATTEMPTS} fois, en vain.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from anymail.signals import tracking
@@ -13,7 +14,7 @@ from django.test import RequestFactory
 from django_tenants.utils import schema_context
 
 from bounces.models import RefusedAddress
-from config import mail_provider
+from config import mail
 from mailing import provider_events
 from mailing.drain import drain
 from mailing.message_ids import build_message_id
@@ -97,13 +98,13 @@ def test_a_provider_s_own_interface_is_given_the_message(nimes, settings, monkey
     monkeypatch.setenv("MAIL_PROVIDER", "brevo")
     monkeypatch.setenv("MAIL_PROVIDER_KEY", "clef")
     monkeypatch.setenv("MAIL_PROVIDER_WEBHOOK_SECRET", WEBHOOK_PASSWORD)
-    provider = mail_provider.read_provider()
+    provider = mail.read_provider()
     settings.ANYMAIL, settings.MAILERS = (
-        mail_provider.build_anymail(provider),
-        {"default": mail_provider.build_mailer(provider)},
+        mail.build_anymail(provider),
+        {"default": mail.build_mailer(provider)},
     )
     message = Message(pk=12, kind="note", recipient="a@exemple.example", created_at=TERM, due_at=TERM)
-    backend = mailers.default
+    backend: Any = mailers.default
     assert backend.esp_name == "Brevo"
     payload = backend.build_message_payload(compose(message, render_note(message), at=TERM), {}).data
     assert json.loads(payload["headers"]["X-Mailin-custom"]) == {"message": build_message_id(message)}
@@ -112,6 +113,6 @@ def test_a_provider_s_own_interface_is_given_the_message(nimes, settings, monkey
 def test_what_a_provider_needs_is_asked_for_at_the_start(monkeypatch):
     monkeypatch.setenv("MAIL_PROVIDER", "pigeon")
     with pytest.raises(ImproperlyConfigured, match="brevo, mailjet"):
-        mail_provider.read_provider()
+        mail.read_provider()
     with pytest.raises(ImproperlyConfigured, match="MAIL_PROVIDER_KEY"):
-        mail_provider.build_anymail("mailjet")
+        mail.build_anymail("mailjet")

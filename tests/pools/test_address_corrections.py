@@ -22,7 +22,7 @@ from tests.emails import BOUNCE_FIELDS
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.html import page_text
+from tests.guide.scenario import page_text
 from tests.pools.actions import allocate_units, mark_redeemed
 
 PAGE, ACT = "/attributions/adresses/", "/attributions/adresses/corriger/"

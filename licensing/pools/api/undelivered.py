@@ -9,11 +9,12 @@ from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from api.bulk import MAX_ROWS
-from api.fields import StrictCharField, StrictIntegerField, StrictSerializer
+from api.bulk import BulkRowsSerializer
+from api.fields import MAX_INTEGER, StrictCharField, StrictIntegerField, StrictSerializer
 from api.idempotency import idempotent
 from api.scopes import TokenScope
 from api.views import ScopedListView, ScopedView
+from core.email_addresses import is_ordinary_address
 from licensing.pools import operations
 from licensing.pools.address_corrections import CONTACT, DIRECTORY, build_corrections, list_undelivered
 from licensing.pools.api import TAGS
@@ -30,7 +31,7 @@ _EXAMPLE = {
     "recipient": "direciton@ecole.example",
     "reason": "Cette adresse n'existe pas : corrigez-la et renvoyez le message.",
     "proposed": "ce.0300123k@ac-exemple.example",
-    "source": "directory",
+    "origin": "directory",
     "held_message": None,
 }
 
@@ -43,7 +44,8 @@ class UndeliveredKeySerializer(serializers.Serializer[Any]):
     recipient = serializers.CharField(source="allocation.recipient", help_text="L'adresse qui n'a pas reçu la clé.")
     reason = serializers.CharField(help_text="Pourquoi, en français.")
     proposed = serializers.CharField(help_text="Une autre adresse de l'établissement ; vide : nous n'en savons pas.")
-    source = serializers.ChoiceField(
+    origin = serializers.ChoiceField(
+        source="source",
         choices=[(DIRECTORY, "annuaire"), (CONTACT, "périmètre"), ("", "aucune")],
         help_text="D'où vient l'adresse proposée : `directory`, la boîte de l'annuaire ; `portfolio`, le contact de "
         "votre périmètre ; vide sans proposition.",
@@ -61,15 +63,24 @@ class CorrectedAddressSerializer(StrictSerializer):
     allocation = StrictIntegerField(min_value=1, help_text="Le numéro de l'attribution.")
     recipient = StrictCharField(max_length=254, trim_whitespace=False, help_text="L'adresse corrigée.")
 
+    def is_valid_as_is(self, row: Any) -> bool:
+        """Whether a row is valid as it stands. A fast path: nearly all are."""
+        return (
+            type(row) is dict
+            and row.keys() == {"allocation", "recipient"}
+            and type(row["allocation"]) is int
+            and 1 <= row["allocation"] <= MAX_INTEGER
+            and type(row["recipient"]) is str
+            and is_ordinary_address(row["recipient"])
+        )
+
 
 class ReaddressSerializer(StrictSerializer):
     """Des adresses corrigées."""
 
-    corrections = CorrectedAddressSerializer(
-        many=True,
-        allow_empty=False,
-        max_length=MAX_ROWS,
-        help_text="Une ligne pour chaque attribution, une fois au plus : la dernière compte.",
+    corrections = BulkRowsSerializer(
+        child=CorrectedAddressSerializer(),
+        help_text="1 à 10 000 lignes ; d'une attribution qui y est deux fois, la dernière compte.",
     )
 
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from collectivities.operations.portfolio_store import ContactChange, lock_contacts, write_portfolio
 from licensing.exceptions import LicensingError
 from licensing.pools import checks
-from licensing.pools.exceptions import AddressRefused
+from licensing.pools.exceptions import RecipientRefused
 from licensing.pools.models import Allocation
 from licensing.pools.operations.key_emails import resend_to
 from licensing.pools.operations.results import AllocationActionResult
@@ -43,10 +43,10 @@ def readdress_many(*, recipients: Mapping[int, str], by: User, at: datetime.date
 
 
 def _check_address(text: str, refused: Mapping[str, str]) -> str:
-    """Return a corrected address. Raises `BadAddress`, or `AddressRefused` for one that would be held."""
+    """Return a corrected address. Raises `BadAddress`, or `RecipientRefused` for one that would be held."""
     address = checks.clean_address(text)
     if reason := refused.get(normalise_address(address)):
-        raise AddressRefused(f"L'adresse {address} a été refusée. {reason}")
+        raise RecipientRefused(f"L'adresse {address} a été refusée. {reason}")
     return address
 
 

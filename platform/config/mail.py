@@ -1,9 +1,9 @@
-"""How e-mails are sent: by SMTP, or by the interface of a provider through django-anymail (the extra `provider`)."""
+"""How e-mails are sent, by SMTP or by a provider (django-anymail, the extra `provider`); where reports are read."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -56,3 +56,32 @@ def build_anymail(provider: str) -> dict[str, Any]:
         )
     # Who is refused is told by an event, as by any other server.
     return {**values, "WEBHOOK_SECRET": webhook_secret, "IGNORE_RECIPIENT_STATUS": True}
+
+
+class BounceMailboxSettings(NamedTuple):
+    """The mailbox to which servers report what became of our e-mails, over IMAP."""
+
+    host: str
+    port: int
+    uses_tls: bool
+    user: str
+    #: In a file: what is in the environment is inherited by every child.
+    password_file: str
+    folder: str
+
+
+def read_bounce_mailbox() -> BounceMailboxSettings | None:
+    """Return where the mailbox is; None without a host. Raises `ImproperlyConfigured` for half of it."""
+    found = BounceMailboxSettings(
+        host=env.text("BOUNCE_IMAP_HOST", ""),
+        port=env.number("BOUNCE_IMAP_PORT", 993),
+        uses_tls=env.flag("BOUNCE_IMAP_TLS", default=True),
+        user=env.text("BOUNCE_IMAP_USER", ""),
+        password_file=env.text("BOUNCE_IMAP_PASSWORD_FILE", ""),
+        folder=env.text("BOUNCE_IMAP_FOLDER", "INBOX"),
+    )
+    if not found.host:
+        return None
+    if not (found.user and found.password_file):
+        raise ImproperlyConfigured("BOUNCE_IMAP_HOST is set with BOUNCE_IMAP_USER and BOUNCE_IMAP_PASSWORD_FILE.")
+    return found
