@@ -18,6 +18,9 @@ from mailing.message_ids import find_reference
 from web.access import Public, require_policy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpResponseBase
     from django.urls import URLPattern
 
 _FATES = {
@@ -34,11 +37,9 @@ _DELAYED = "Le serveur du destinataire fait attendre le message ; notre prestata
 
 def build_tracking_path(provider: str) -> URLPattern:
     """Return the address to which a provider posts events, whose password django-anymail checks."""
-    view = import_string(f"anymail.webhooks.{provider}.{provider.capitalize()}TrackingWebhookView").as_view()
-    address: URLPattern = path(
-        f"webhooks/mail/{provider}/", require_policy(Public())(view), name="mail_provider_events"
-    )
-    return address
+    view_class = import_string(f"anymail.webhooks.{provider}.{provider.capitalize()}TrackingWebhookView")
+    view: Callable[..., HttpResponseBase] = require_policy(Public())(view_class.as_view())
+    return path(f"webhooks/mail/{provider}/", view, name="mail_provider_events")
 
 
 def connect() -> None:

@@ -37,10 +37,8 @@ def _mailbox(now: datetime.datetime) -> Iterator[WorkItem]:
     if row.failing_since is not None and now - row.failing_since > _MAILBOX_MAX_OUTAGE:
         yield WorkItem(row.failure, reverse("admin:bounces_bouncemailbox_changelist"), urgent=True)
     if row.left:
-        words = pluralize(row.left, "mail attend", "mails attendent")
-        yield WorkItem(
-            f"Boîte des retours : {words} une lecture", reverse("admin:bounces_unreadmail_changelist"), urgent=False
-        )
+        words = f"Boîte des retours : {pluralize(row.left, 'mail attend', 'mails attendent')} une lecture"
+        yield WorkItem(words, reverse("admin:bounces_unreadmail_changelist"), urgent=False)
 
 
 def get_last_synchronisation() -> datetime.datetime | None:

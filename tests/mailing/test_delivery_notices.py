@@ -28,7 +28,7 @@ NO_DOMAIN = "Le domaine de cette adresse n'existe pas"
         ("qmail_unknown", UNKNOWN, True),
     ],
 )
-def test_what_a_server_refused_is_told_in_plain_french(name, sentence, refuses_address):
+def test_what_a_server_refused_is_explained_in_plain_french(name, sentence, refuses_address):
     mail = parse_mail(read_notice(name, message_id=OURS))
     [recipient] = mail.recipients
     assert (mail.kind, recipient.action, recipient.final) == (MailKind.REPORT, "failed", "ecole0@exemple.example")

@@ -163,6 +163,8 @@ LICENCES = ErrorFamily(
         Error("recipient_missing", "", "Ni contact dans le périmètre, ni adresse officielle dans l'annuaire.",
               "Envoyez `recipient`, ou donnez un contact à l'école dans le périmètre."),
         Error("invalid_recipient", "", "L'adresse e-mail manque, ou n'en est pas une.", "Corrigez-la."),
+        Error("recipient_refused", "", "Un serveur a refusé cette adresse : rien ne lui est écrit sans votre accord.",
+              "Donnez une autre adresse ; si celle-ci est bonne, écrivez quand même depuis la page du message."),
         Error("invalid_units", "", "Le nombre de licences ne convient pas.", "Envoyez un nombre entier, au moins 1."),
         Error("would_reduce", "", "L'école a déjà davantage que le nombre demandé, qui est un total.",
               "Demandez au moins ce qu'elle a, ou réduisez l'attribution."),
