@@ -1,7 +1,7 @@
 """Addresses that a server refused: messages to them are held until a person writes all the same.
 
 An address is forgotten, and what waits for it released, when a message is reported delivered, when nothing comes back
-for three days after a message that a person had sent, or by the operator. Locks: the address, then the messages held
+for three days after a message that a person had sent, by the operator, or after a year. Locks: the address, then the messages held
 for it.
 """
 
@@ -11,7 +11,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import F, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Greatest
 from django_tenants.utils import schema_context
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: A server that keeps a message tries it for two days, and reports then.
 SILENCE = datetime.timedelta(days=3)
+#: After which an address may be somebody else's, or repaired.
+KEPT = datetime.timedelta(days=365)
 #: Before the reason of the refusal.
 HELD_SENTENCE = "Cette adresse a été refusée : rien ne lui est écrit sans votre accord."
 
@@ -121,10 +123,10 @@ def forget(addresses: Iterable[str], *, at: datetime.datetime) -> int:
     return len(rows)
 
 
-def forget_silent(*, at: datetime.datetime) -> int:
-    """Forget the addresses to which a person wrote, if nothing has come back since; return how many."""
-    silent = RefusedAddress.objects.filter(tried_at__lte=at - SILENCE)
-    return forget(list(silent.values_list("address", flat=True)), at=at)
+def forget_old(*, at: datetime.datetime) -> int:
+    """Forget the addresses to which a person wrote, if nothing has come back since, and those refused a year ago."""
+    old = RefusedAddress.objects.filter(Q(tried_at__lte=at - SILENCE) | Q(refused_at__lte=at - KEPT))
+    return forget(list(old.values_list("address", flat=True)), at=at)
 
 
 def _release(addresses: Collection[str], *, at: datetime.datetime) -> None:

@@ -59,6 +59,6 @@ def queue_bounces() -> None:
 
 
 @periodic_task(every=datetime.timedelta(hours=1))
-def forget_silent_refusals() -> None:
-    """Write again to the addresses to which a person wrote, if nothing has come back since."""
-    refusals.forget_silent(at=DatabaseClock()())
+def forget_old_refusals() -> None:
+    """Write again to the addresses to which a person wrote with success, and to those refused a year ago."""
+    refusals.forget_old(at=DatabaseClock()())

@@ -62,9 +62,16 @@ def test_a_hand_sends_it_and_three_silent_days_forget_the_refusal(held, sink, ga
     assert held.state == MessageState.SENT
     refused = RefusedAddress.objects.get()
     assert refused.tried_at is not None
-    assert refusals.forget_silent(at=refused.tried_at + 2 * DAY) == 0
-    assert refusals.forget_silent(at=refused.tried_at + 3 * DAY) == 1
+    assert refusals.forget_old(at=refused.tried_at + 2 * DAY) == 0
+    assert refusals.forget_old(at=refused.tried_at + 3 * DAY) == 1
     assert not RefusedAddress.objects.exists()
+
+
+def test_a_refusal_of_a_year_ago_is_forgotten(held):
+    assert refusals.forget_old(at=TERM + 364 * DAY) == 0
+    assert refusals.forget_old(at=TERM + 365 * DAY) == 1
+    held.refresh_from_db()
+    assert held.state == MessageState.QUEUED
 
 
 def test_a_bounce_after_the_hand_keeps_the_address_refused(held, sink):
