@@ -70,6 +70,9 @@ class ImapMailbox:
             # What was marked is marked.
             with contextlib.suppress(imaplib.IMAP4.error, OSError):
                 self._connection.logout()
+            # Where the server did not answer, the connection is still open.
+            with contextlib.suppress(OSError):
+                self._connection.shutdown()
             self._connection = None
 
     @property

@@ -1,8 +1,8 @@
 """Addresses that a server refused: messages to them are held until a person writes all the same.
 
 An address is forgotten, and what waits for it released, when a message is reported delivered, when nothing comes back
-for three days after a message that a person had sent, by the operator, or after a year. Locks: the address, then the messages held
-for it.
+for three days after a message that a person had sent, by the operator, or after a year. Locks: the address, then the
+messages held for it.
 """
 
 from __future__ import annotations

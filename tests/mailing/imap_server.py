@@ -6,9 +6,10 @@ import asyncio
 import datetime
 import threading
 from argparse import Namespace
+from uuid import uuid4
 
-from proxyprotocol.reader import ProxyProtocolReader
-from proxyprotocol.version import ProxyProtocolVersion
+from proxyprotocol.result import ProxyResultLocal
+from proxyprotocol.sock import SocketInfo
 from pymap.backend.dict import DictBackend
 from pymap.imap import IMAPServer
 from pymap.parsing.message import AppendMessage
@@ -22,6 +23,7 @@ class ImapServer:
 
     def __init__(self) -> None:
         self.port = 0
+        self._connections = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="imap", daemon=True)
         self._thread.start()
@@ -54,14 +56,24 @@ class ImapServer:
         backend, config = await DictBackend.init(args, reject_insecure_auth=False)
         config.apply_context()
         self._identity = backend.login.demo_user_identity
-        reader = ProxyProtocolReader(ProxyProtocolVersion.get(None))
-        self._server = await asyncio.start_server(
-            reader.get_callback(IMAPServer(backend.login, config)), "127.0.0.1", 0
-        )
+        serve = IMAPServer(backend.login, config)
+
+        async def handle(reader, writer):
+            # Referred to by nobody else while it waits: it would be collected.
+            self._connections.add(asyncio.current_task())
+            try:
+                await serve(reader, writer, SocketInfo.get(writer, ProxyResultLocal(), unique_id=uuid4().bytes))
+            finally:
+                writer.close()
+                self._connections.discard(asyncio.current_task())
+
+        self._server = await asyncio.start_server(handle, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _close(self):
         self._server.close()
+        self._server.close_clients()
+        await self._server.wait_closed()
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()

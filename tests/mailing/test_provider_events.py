@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from anymail.signals import tracking
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.core.mail import mailers
 from django.test import RequestFactory
 from django_tenants.utils import schema_context
@@ -83,7 +83,8 @@ def test_an_event_is_recorded_as_a_report_is(post, sent, event, reason, expected
 
 
 def test_an_event_without_the_password_or_of_another_message_changes_nothing(post, sent):
-    assert post("hard_bounce", sent, password="prestataire:faux", reason="550 5.1.1 User unknown") == 400
+    with pytest.raises(SuspiciousOperation):
+        post("hard_bounce", sent, password="prestataire:faux", reason="550 5.1.1 User unknown")
     forged = {"X-Mailin-custom": json.dumps({"message": build_message_id(sent).replace(f".{sent.pk}.", ".999.")})}
     assert post("hard_bounce", sent, reason="550 5.1.1 User unknown", **forged) == 200
     sent.refresh_from_db()

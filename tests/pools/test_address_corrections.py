@@ -10,6 +10,7 @@ from django_tenants.utils import tenant_context
 
 from bounces.models import RefusedAddress
 from collectivities.models import AuditEntry, PortfolioSchool, Role
+from licensing.orders import operations as orders
 from licensing.pools import operations
 from licensing.pools.address_corrections import build_corrections, list_undelivered
 from licensing.pools.models import Allocation
@@ -82,7 +83,8 @@ def test_what_is_to_be_corrected_is_read_in_as_many_queries_for_one_as_for_many(
         assert len(get_corrections(now)) == 5
 
 
-def test_two_hundred_keys_leave_for_their_schools_by_one_click(manager, lost, pool, now, django_assert_max_num_queries):
+def test_two_hundred_keys_leave_for_their_schools_by_one_click(nimes, manager, now, django_assert_max_num_queries):
+    pool = orders.grant(collectivity=nimes, licences=200, reason="Essai", by=None, at=now)
     schools = [SchoolFactory() for _ in range(200)]
     for school in schools:
         allocate_units(pool, school, units=1, recipient=f"faux.{school.uai}@exemple.example", at=now)

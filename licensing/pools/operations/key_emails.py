@@ -151,14 +151,14 @@ def _resend(
         results.append(AllocationActionResult(allocation.pk, refusal))
         if refusal is None:
             due.append(allocation)
-    readdressed = []
+    readdressed: list[Allocation] = []
     for allocation in due:
         corrected = recipients[allocation.pk]
         if corrected is not None and corrected != allocation.recipient:
             allocation.recipient = corrected
-            allocation.save(update_fields=["recipient"])
-            readdressed.append(allocation.key_id)
-    mailbox_proof.void_tokens(readdressed)
+            readdressed.append(allocation)
+    Allocation.objects.bulk_update(readdressed, ["recipient"], batch_size=1_000)
+    mailbox_proof.void_tokens([allocation.key_id for allocation in readdressed])
     exposed = [one.key_id for one in due if not checks.is_official_mailbox(one.recipient, one.school.email)]
     ActivationKey.objects.filter(pk__in=exposed, exposed_at=None).update(exposed_at=at)
     mailing.cancel(ALLOCATION_TOPIC, [allocation.pk for allocation in due], at)
