@@ -1,4 +1,4 @@
-"""Models of the queue: a proxy of procrastinate's jobs with French names, and the runs that a worker's death ended."""
+"""Models of the queue: procrastinate's jobs with French names, runs that a worker's death ended, and due work."""
 
 from typing import ClassVar
 
@@ -28,3 +28,20 @@ class LostRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job_id}: {self.at}"
+
+
+class DueWork(models.Model):
+    """Work that a schema has to do from a moment on: a task, at most once per schema. Written by `jobs.due` only."""
+
+    # The name of a task.
+    kind = models.CharField(max_length=60)
+    schema = models.CharField(max_length=63)
+    due_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "travail à faire"
+        constraints: ClassVar = [models.UniqueConstraint(name="due_work_once_a_schema", fields=["kind", "schema"])]
+        indexes: ClassVar = [models.Index(name="due_work_due", fields=["kind", "due_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.schema}): {self.due_at}"

@@ -35,4 +35,18 @@ class Migration(migrations.Migration):
                 "ordering": ["pk"],
             },
         ),
+        migrations.CreateModel(
+            name="DueWork",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(max_length=60)),
+                ("schema", models.CharField(max_length=63)),
+                ("due_at", models.DateTimeField()),
+            ],
+            options={
+                "verbose_name": "travail à faire",
+                "indexes": [models.Index(fields=["kind", "due_at"], name="due_work_due")],
+                "constraints": [models.UniqueConstraint(fields=("kind", "schema"), name="due_work_once_a_schema")],
+            },
+        ),
     ]
