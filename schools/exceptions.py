@@ -1,4 +1,4 @@
-"""Errors of reading the directory and outlines: a stable code, and the French sentence shown to the user."""
+"""Errors of reading files of schools: a stable code, and the French sentence shown to the user."""
 
 from __future__ import annotations
 
@@ -25,3 +25,9 @@ class OutlinesRefused(Exception):
     """The file holds no outline that can be read. Nothing was written."""
 
     code = "outlines_rejected"
+
+
+class CalendarRefused(Exception):
+    """The file holds no holidays that can be read. Nothing was written."""
+
+    code = "calendar_rejected"

@@ -1,4 +1,4 @@
-"""The national directory of schools, the affiliations of users, and outlines of territories.
+"""The national directory of schools, their calendar, the affiliations of users, and outlines of territories.
 
 `School` is written only by the directory's synchronisation, and never deleted: a school that disappears is closed.
 """
@@ -210,6 +210,77 @@ class TerritoryOutline(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.code})"
+
+
+class HolidayZone(models.TextChoices):
+    """A zone of the school calendar, as the open data names it."""
+
+    A = "A", "Zone A"
+    B = "B", "Zone B"
+    C = "C", "Zone C"
+    CORSE = "corse", "Corse"
+    GUADELOUPE = "guadeloupe", "Guadeloupe"
+    GUYANE = "guyane", "Guyane"
+    MARTINIQUE = "martinique", "Martinique"
+    MAYOTTE = "mayotte", "Mayotte"
+    NOUVELLE_CALEDONIE = "nouvelle caledonie", "Nouvelle Calédonie"
+    POLYNESIE = "polynesie", "Polynésie"
+    REUNION = "reunion", "Réunion"
+    SAINT_PIERRE = "saint pierre et miquelon", "Saint Pierre et Miquelon"
+    WALLIS = "wallis et futuna", "Wallis et Futuna"
+
+
+class SchoolHoliday(models.Model):
+    """Days without school in a zone. Written by `calendar`."""
+
+    zone = models.CharField("zone", max_length=24, choices=HolidayZone)
+    name = models.CharField("nom", max_length=120)
+    first_day = models.DateField("premier jour")
+    # Inclusive.
+    last_day = models.DateField("dernier jour")
+
+    class Meta:
+        verbose_name = "vacances scolaires"
+        verbose_name_plural = "vacances scolaires"
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="school_holiday_once", fields=["zone", "first_day", "last_day"]),
+            models.CheckConstraint(
+                name="school_holiday_first_day_before_last", condition=Q(first_day__lte=F("last_day"))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.get_zone_display()})"
+
+
+class WrittenWeek(models.Model):
+    """A week in which a school got its one reminder, whatever it was about. Written by `weekly_limit`."""
+
+    # No constraint, as with keys: it would lock the school's row.
+    school = models.ForeignKey(
+        School,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        verbose_name="établissement",
+    )
+    # The Monday, in Europe/Paris.
+    week = models.DateField("semaine du")
+    # Of the collectivity that wrote.
+    schema = models.CharField(max_length=63)
+    written_at = models.DateTimeField("écrite le")
+
+    class Meta:
+        verbose_name = "semaine écrite"
+        verbose_name_plural = "semaines écrites"
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="written_week_once_a_school", fields=["school", "week"]),
+            models.CheckConstraint(name="written_week_begins_on_monday", condition=Q(week__iso_week_day=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.school_id}, semaine du {self.week}"
 
 
 class Verification(models.TextChoices):

@@ -395,4 +395,76 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="SchoolHoliday",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "zone",
+                    models.CharField(
+                        choices=[
+                            ("A", "Zone A"),
+                            ("B", "Zone B"),
+                            ("C", "Zone C"),
+                            ("corse", "Corse"),
+                            ("guadeloupe", "Guadeloupe"),
+                            ("guyane", "Guyane"),
+                            ("martinique", "Martinique"),
+                            ("mayotte", "Mayotte"),
+                            ("nouvelle caledonie", "Nouvelle Calédonie"),
+                            ("polynesie", "Polynésie"),
+                            ("reunion", "Réunion"),
+                            ("saint pierre et miquelon", "Saint Pierre et Miquelon"),
+                            ("wallis et futuna", "Wallis et Futuna"),
+                        ],
+                        max_length=24,
+                        verbose_name="zone",
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, verbose_name="nom")),
+                ("first_day", models.DateField(verbose_name="premier jour")),
+                ("last_day", models.DateField(verbose_name="dernier jour")),
+            ],
+            options={
+                "verbose_name": "vacances scolaires",
+                "verbose_name_plural": "vacances scolaires",
+                "constraints": [
+                    models.UniqueConstraint(fields=("zone", "first_day", "last_day"), name="school_holiday_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("first_day__lte", models.F("last_day"))),
+                        name="school_holiday_first_day_before_last",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="WrittenWeek",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("week", models.DateField(verbose_name="semaine du")),
+                ("schema", models.CharField(max_length=63)),
+                ("written_at", models.DateTimeField(verbose_name="écrite le")),
+                (
+                    "school",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="schools.school",
+                        verbose_name="établissement",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "semaine écrite",
+                "verbose_name_plural": "semaines écrites",
+                "constraints": [
+                    models.UniqueConstraint(fields=("school", "week"), name="written_week_once_a_school"),
+                    models.CheckConstraint(
+                        condition=models.Q(("week__iso_week_day", 1)), name="written_week_begins_on_monday"
+                    ),
+                ],
+            },
+        ),
     ]

@@ -1,0 +1,1 @@
+"""The school calendar: the holidays of each zone, and on which days one writes to a school."""
