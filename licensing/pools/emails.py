@@ -6,7 +6,7 @@ lead to the portal; no attachment, no tracking.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django.template.loader import render_to_string
@@ -17,16 +17,16 @@ from collectivities.office_contact import describe_contact, get_office_contact
 from collectivities.queries import get_office_settings
 from core import formatting
 from core.calendar import date_in_paris
-from core.french import school_forms
 from core.urls import portal_url
 from licensing.catalogue.operations import get_last_day, get_product_summary
 from licensing.entitlements import mailbox_proof
 from licensing.entitlements.models import Entitlement, EntitlementStatus
 from licensing.entitlements.queries import unseal_key
-from licensing.entitlements.wording import describe_start, format_long_date
+from licensing.pools import automatic_emails
+from licensing.pools.key_email_texts import build_grown, build_reduced, build_revoked, build_with_key
 from licensing.pools.models import Allocation, MessageKind, Pool
+from licensing.pools.stop_links import build_stop_url
 from licensing.pools.wording import describe_hold
-from mailing.email_template import PRODUCT_SENTENCE
 from mailing.kinds import NoLongerDue, OnHold, RenderedEmail
 from mailing.models import Message
 from schools.models import School
@@ -37,47 +37,35 @@ if TYPE_CHECKING:
 
     from collectivities.models import OfficeSettings
     from collectivities.office_contact import OfficeContact
+    from licensing.pools.key_email_texts import KeyEmail
     from tenants.models import Collectivity
 
 #: Shown instead of the key in previews.
 _MASKED = "••••-••••-••••"
 _SAMPLE_UAI, _SAMPLE_UNITS = "0000000X", 5
-_ONE_LICENCE = "1 licence = 1 classe = 1 enseignant et 30 comptes élèves."
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KeyEmail:
-    """The parts of an e-mail, in reading order."""
-
-    subject: str
-    #: Who allocates what to which school, and until when.
-    introduction: tuple[str, ...]
-    #: The key as displayed; empty where the e-mail has none.
-    key: str = ""
-    button: str = ""
-    address: str = ""
-    steps: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 def build_renderer(messages: Sequence[Message]) -> Callable[[Message], RenderedEmail]:
-    """Load what all these messages say in three queries, and return a function that renders each."""
-    allocations = _load_allocations(messages)
+    """Load what all these messages say, in five queries at most; return a function that renders each."""
+    allocations = load_allocations(messages)
     presentation = get_office_settings()
     contact = get_office_contact(presentation)
     summary = get_product_summary()
+    calendar = automatic_emails.load_calendar(messages)
 
     def render_one(message: Message) -> RenderedEmail:
         allocation = allocations.get(message.topic_id or 0)
         if allocation is None:
             raise NoLongerDue("L'attribution dont parlait ce message n'existe pas.")
+        automatic_emails.check_due(message, allocation, calendar)
         check_due(message, allocation)
         key = unseal_key(allocation.key)
         # In what is sent, and only there: whoever reads the office's copy does not read the school's mailbox.
         proof = (
             mailbox_proof.sign(allocation.key, message.recipient) if message.recipient == allocation.recipient else ""
         )
-        return _render(message, allocation, presentation, contact, key, summary=summary, proof=proof)
+        stop_url = build_stop_url(allocation.pk) if automatic_emails.is_automatic(message) else ""
+        return _render(message, allocation, presentation, contact, key, summary=summary, proof=proof, stop_url=stop_url)
 
     return render_one
 
@@ -120,7 +108,8 @@ def check_due(message: Message, allocation: Allocation) -> None:
             raise NoLongerDue("Les licences de ce lot ont expiré avant l'envoi.")
 
 
-def _load_allocations(messages: Sequence[Message]) -> dict[int, Allocation]:
+def load_allocations(messages: Sequence[Message]) -> dict[int, Allocation]:
+    """Return by primary key the allocations that messages are about, with all that their e-mails say. One query."""
     related = Allocation.objects.select_related("pool__entitlement__collectivity", "school", "key")
     return related.in_bulk([message.topic_id for message in messages if message.topic_id is not None])
 
@@ -150,7 +139,7 @@ def render_sample(
 def _render_with(
     message: Message, key_of: Callable[[Allocation], str], *, with_logo_inside: bool = False
 ) -> RenderedEmail:
-    allocation = _load_allocations([message])[message.topic_id or 0]
+    allocation = load_allocations([message])[message.topic_id or 0]
     presentation = get_office_settings()
     contact, summary = get_office_contact(presentation), get_product_summary()
     logo = logos.build_data_url(bytes(presentation.logo)) if with_logo_inside and presentation.logo else ""
@@ -167,31 +156,48 @@ def _render(
     summary: str,
     proof: str = "",
     logo: str = "",
+    stop_url: str = "",
 ) -> RenderedEmail:
     """Render the message.
 
     `summary`: what pupils do with the product; `proof`: the token that lets its link prove the mailbox, empty in
-    previews; `logo`: an address of the logo other than the public one.
+    previews, as is `stop_url`; `logo`: an address of the logo other than the public one.
     """
-    giver = _giver(allocation)
+    giver = get_giver(allocation)
     # In the fragment, which reaches no server log and no referrer.
     link = portal_url(f"/cle/#cle={key}{f'&jeton={proof}' if proof else ''}")
     if message.kind == MessageKind.REVOKED:
-        email = _build_revoked(allocation, giver, key)
+        email = build_revoked(allocation, giver, key)
     elif message.kind == MessageKind.REDUCED:
-        email = _build_reduced(allocation, giver, key, link)
+        email = build_reduced(allocation, giver, key, link)
     elif message.kind == MessageKind.REMINDER:
-        email = _build_with_key(allocation, giver, key, link, reminder=True)
+        email = build_with_key(allocation, giver, key, link, reminder=True)
+        if automatic_emails.is_automatic(message):
+            email = replace(email, reason=automatic_emails.describe_reason(giver, "votre clé n'est pas activée"))
     elif message.context.get("added") and allocation.key.redeemed_at is not None:
-        email = _build_grown(allocation, giver, int(message.context["added"]))
+        email = build_grown(allocation, giver, int(message.context["added"]))
     else:
-        email = _build_with_key(allocation, giver, key, link, grown=bool(message.context.get("added")))
+        email = build_with_key(allocation, giver, key, link, grown=bool(message.context.get("added")))
     if presentation.letter_note and message.kind not in (MessageKind.REDUCED, MessageKind.REVOKED):
         gift, *rest = email.introduction
         email = replace(email, introduction=(gift, f"{giver} ajoute : « {presentation.letter_note} »", *rest))
     if summary and email.key:
         # Whoever opens a key may not know what it is for.
         email = replace(email, notes=(formatting.end_sentence(summary), *email.notes))
+    return frame_email(email, allocation, presentation, contact, logo=logo, stop_url=stop_url)
+
+
+def frame_email(
+    email: KeyEmail,
+    allocation: Allocation,
+    presentation: OfficeSettings,
+    contact: OfficeContact,
+    *,
+    logo: str = "",
+    stop_url: str = "",
+) -> RenderedEmail:
+    """Render the parts of an e-mail in the collectivity's frame. `stop_url`: by which the school stops such e-mails."""
+    giver = get_giver(allocation)
     context = {
         "subject": email.subject,
         "email": email,
@@ -201,6 +207,8 @@ def _render(
         "contact": describe_contact(contact, giver),
         "signature": presentation.signature.strip(),
         "portal": portal_url(),
+        "reason": email.reason,
+        "unsubscribe_url": stop_url,
     }
     return RenderedEmail(
         subject=email.subject,
@@ -208,10 +216,12 @@ def _render(
         html=render_to_string("pools/emails/email.html", context),
         from_name=presentation.sender_name or giver,
         reply_to=contact.email,
+        unsubscribe_url=stop_url,
     )
 
 
-def _giver(allocation: Allocation) -> str:
+def get_giver(allocation: Allocation) -> str:
+    """Return the name of the collectivity that allocated."""
     collectivity = allocation.pool.entitlement.collectivity
     return collectivity.name if collectivity is not None else ""
 
@@ -219,178 +229,6 @@ def _giver(allocation: Allocation) -> str:
 def _logo(allocation: Allocation, presentation: OfficeSettings) -> str:
     collectivity = allocation.pool.entitlement.collectivity
     return collectivity.office_url("/logo.png") if collectivity is not None and presentation.logo else ""
-
-
-def _place(allocation: Allocation) -> str:
-    """Return « (Nîmes, UAI 0300001A) », as names are not unique."""
-    uai = f"UAI{formatting.NO_BREAK_SPACE}{allocation.school_id}"
-    return f"({', '.join(filter(None, [allocation.school.commune, uai]))})"
-
-
-def _until(allocation: Allocation) -> str:
-    """Return « jusqu'au 31 août 2027 inclus »: the day on which the licences end unless something more is done.
-
-    What an order still waits for is the office's business, not the school's.
-    """
-    entitlement = allocation.pool.entitlement
-    start = describe_start(entitlement, date_in_paris(timezone.now()))
-    end = f"jusqu'au {format_long_date(entitlement.provisional_until or entitlement.last_day)} inclus"
-    return f"{start}, {end}" if start else end
-
-
-def _access(allocation: Allocation) -> str:
-    """Return from when a teacher who is assigned a licence uses it."""
-    return describe_start(allocation.pool.entitlement, date_in_paris(timezone.now())) or "aussitôt"
-
-
-def _extension_notes(allocation: Allocation) -> tuple[str, ...]:
-    """Return the note that licences which end earlier are to be extended; empty where they run until the last day."""
-    entitlement = allocation.pool.entitlement
-    if entitlement.provisional_until is None or entitlement.provisional_until == entitlement.last_day:
-        return ()
-    these = "Cette licence doit" if allocation.units == 1 else "Ces licences doivent"
-    extended = "prolongée" if allocation.units == 1 else "prolongées"
-    last = format_long_date(entitlement.last_day)
-    return (f"{these} être {extended} jusqu'au {last} inclus, sans que vous ayez rien à ressaisir.",)
-
-
-def _build_with_key(
-    allocation: Allocation, giver: str, key: str, link: str, *, reminder: bool = False, grown: bool = False
-) -> KeyEmail:
-    units = allocation.units
-    licences, school, single = (
-        formatting.pluralize(units, "licence"),
-        school_forms(allocation.school.name),
-        units == 1,
-    )
-    validity = "Elle est valable" if single else "Elles sont valables"
-    if reminder:
-        since = formatting.long_date(date_in_paris(allocation.created_at))
-        subject = f"Rappel : {licences} Pep's {'attend' if single else 'attendent'} {school.the}"
-        introduction = (
-            (
-                f"Le {since}, {giver} a attribué {licences} Pep's {school.to_the} {_place(allocation)}, "
-                f"{_until(allocation)}."
-            ),
-            PRODUCT_SENTENCE,
-            "Votre clé n'a pas encore été activée. La voici de nouveau :",
-        )
-    else:
-        subject = f"{giver} vous attribue {licences} Pep's pour {school.the}"
-        introduction = (
-            f"{giver} attribue {licences} Pep's {school.to_the} {_place(allocation)}. {validity} {_until(allocation)}.",
-            PRODUCT_SENTENCE,
-            "Ce total remplace celui de notre message précédent ; votre clé reste la même :"
-            if grown
-            else "Voici votre clé d'activation :",
-        )
-    return KeyEmail(
-        subject=_with_plain_spaces(subject),
-        introduction=introduction,
-        key=key,
-        button="Activer ma licence" if single else f"Activer mes {licences}",
-        address=link,
-        steps=(
-            (
-                "Ouvrez le lien ci-dessus : créez votre compte avec votre nom et un mot de passe, ou connectez-vous si "
-                "vous en avez un."
-            ),
-            "Activez : votre compte affiche « 0 sur 1 », car la licence n'est pas encore attribuée."
-            if single
-            else f"Activez : votre compte affiche « 0 sur {units} », car aucune licence n'est encore attribuée.",
-            f"Attribuez votre licence à l'enseignant de votre choix : il y accède {_access(allocation)}."
-            if single
-            else f"Attribuez une licence à chaque enseignant de votre choix : il y accède {_access(allocation)}.",
-        ),
-        notes=(
-            *_extension_notes(allocation),
-            _ONE_LICENCE,
-            f"Le lien ne s'ouvre pas ? Saisissez la clé à l'adresse {portal_url('/cle/')}",
-            "Majuscules, tirets et espaces n'ont pas d'importance quand on recopie la clé."
-            if single
-            else f"La même clé sert pour vos {licences}. Majuscules, tirets et espaces n'ont pas d'importance "
-            "quand on la recopie.",
-        ),
-    )
-
-
-def _build_grown(allocation: Allocation, giver: str, added: int) -> KeyEmail:
-    licences, school = formatting.pluralize(added, "licence"), school_forms(allocation.school.name)
-    credited = "déjà créditée sur votre compte" if added == 1 else "déjà créditées sur votre compte"
-    return KeyEmail(
-        subject=_with_plain_spaces(f"{giver} vous attribue {licences} Pep's de plus pour {school.the}"),
-        introduction=(
-            f"{giver} attribue {licences} Pep's de plus {school.to_the} {_place(allocation)}, {_until(allocation)}.",
-            (
-                f"{'Elle est' if added == 1 else 'Elles sont'} {credited}, qui en compte désormais "
-                f"{formatting.number(allocation.units)} : vous n'avez aucune clé à saisir."
-            ),
-        ),
-        button="Ouvrir « Mon compte »",
-        address=portal_url("/mon-compte/"),
-        steps=(
-            "Ouvrez « Mon compte » sur le portail Pep's par le lien ci-dessus, et connectez-vous.",
-            f"Dans « Mes abonnements », vérifiez le nouveau total : {formatting.number(allocation.units)}.",
-            f"Attribuez une licence à chaque enseignant de votre choix : il y accède {_access(allocation)}.",
-        ),
-        notes=(*_extension_notes(allocation), _ONE_LICENCE),
-    )
-
-
-def _build_reduced(allocation: Allocation, giver: str, key: str, link: str) -> KeyEmail:
-    units, school = allocation.units, school_forms(allocation.school.name)
-    licences = formatting.pluralize(units, "licence")
-    subject = _with_plain_spaces(f"Votre clé Pep's vaut désormais {licences} pour {school.the}")
-    reduction = (
-        f"{giver} ramène à {licences} Pep's ce qui était attribué {school.to_the} {_place(allocation)}, "
-        f"{_until(allocation)}."
-    )
-    if allocation.key.redeemed_at is not None:
-        return KeyEmail(
-            subject=subject,
-            introduction=(reduction, f"Vous avez activé votre clé depuis : votre compte est crédité de {licences}."),
-            button="Ouvrir « Mon compte »",
-            address=portal_url("/mon-compte/"),
-            notes=(*_extension_notes(allocation), _ONE_LICENCE),
-        )
-    return KeyEmail(
-        subject=subject,
-        introduction=(reduction, "Ce total remplace celui de notre message précédent ; votre clé reste la même :"),
-        key=key,
-        button="Activer ma licence" if units == 1 else f"Activer mes {licences}",
-        address=link,
-        steps=(
-            "Ouvrez le lien ci-dessus : créez votre compte, ou connectez-vous si vous en avez un.",
-            f"Activez : votre compte est crédité et affiche « 0 sur {units} ».",
-        ),
-        notes=(*_extension_notes(allocation), _ONE_LICENCE),
-    )
-
-
-def _build_revoked(allocation: Allocation, giver: str, key: str) -> KeyEmail:
-    """Name the key by its last symbols: the school may have another one, which it must keep."""
-    single, school = allocation.units == 1, school_forms(allocation.school.name)
-    licences = "la licence" if single else f"les {formatting.pluralize(allocation.units, 'licence')}"
-    given = formatting.long_date(date_in_paris(allocation.created_at))
-    return KeyEmail(
-        subject=_with_plain_spaces(f"La clé Pep's envoyée {school.to_the} n'est plus valable"),
-        introduction=(
-            (
-                f"{giver} a repris {licences} Pep's {'attribuée' if single else 'attribuées'} le {given} "
-                f"{school.to_the} {_place(allocation)}."
-            ),
-            (
-                f"La clé qui se termine par {key.rpartition('-')[2]} ne peut donc plus être activée. Vous n'avez rien "
-                "à faire ; vous pouvez supprimer le message qui la contenait."
-            ),
-            "Cela ne change rien aux autres clés Pep's que vous auriez reçues : gardez-les.",
-        ),
-    )
-
-
-def _with_plain_spaces(subject: str) -> str:
-    """Replace no-break spaces in a subject, so that mail searches match its words."""
-    return subject.replace(formatting.NO_BREAK_SPACE, " ")
 
 
 def school_label(allocation: Allocation) -> str:

@@ -35,8 +35,13 @@ def render_email(
     address: str = "",
     notes: Sequence[str] = (),
     greeting: str = "Bonjour,",
+    reason: str = "",
+    unsubscribe_url: str = "",
 ) -> RenderedEmail:
-    """Render the e-mail. `button` links to `address`; `notes` follow in small print."""
+    """Render the e-mail. `button` links to `address`; `notes` follow in small print.
+
+    `reason`, `unsubscribe_url`: of a letter that comes again by itself, why it came and where it is stopped.
+    """
     context = {
         "subject": subject,
         "greeting": greeting,
@@ -45,9 +50,12 @@ def render_email(
         "address": address,
         "notes": notes,
         "portal": portal_url(),
+        "reason": reason,
+        "unsubscribe_url": unsubscribe_url,
     }
     return RenderedEmail(
         subject=subject,
         text=render_to_string("mailing/email.txt", context),
         html=render_to_string("mailing/email.html", context),
+        unsubscribe_url=unsubscribe_url,
     )

@@ -39,6 +39,8 @@ class RenderedEmail:
     from_name: str = ""
     reply_to: str = ""
     attachments: tuple[EmailAttachment, ...] = ()
+    # Of letters that come again by themselves: a POST to it stops them (RFC 8058), a GET shows a page that asks.
+    unsubscribe_url: str = ""
 
 
 class NoLongerDue(Exception):

@@ -113,6 +113,13 @@ def _format_mailbox(display_name: str, email_address: str, name: str) -> str | H
     return header
 
 
+def _build_unsubscribe_headers(url: str) -> dict[str, str]:
+    """Return the headers by which a mail program offers to stop such letters, in one click."""
+    if not url:
+        return {}
+    return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+
+
 def compose(message: Message, rendered: RenderedEmail, *, at: datetime.datetime) -> MimeEmail:
     """Return the e-mail to send. Invalid content raises `ValueError` only when it is serialised."""
     default_name, sender_address = parseaddr(settings.DEFAULT_FROM_EMAIL)
@@ -131,6 +138,7 @@ def compose(message: Message, rendered: RenderedEmail, *, at: datetime.datetime)
             "X-Auto-Response-Suppress": "All",
             # For filters in mailboxes: one list per sender and kind.
             "List-Id": f"<{message.kind.replace('_', '-')}.{schema}.{settings.BASE_DOMAIN}>",
+            **_build_unsubscribe_headers(rendered.unsubscribe_url),
         },
     )
     if rendered.html:

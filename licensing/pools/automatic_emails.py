@@ -1,0 +1,47 @@
+"""What tells the e-mails that leave by themselves from those that somebody asked for, and when they are not sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+
+from core.calendar import date_in_paris
+from mailing.kinds import NoLongerDue
+from schools.calendar.writing_days import WritingCalendar, find_place
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from licensing.pools.models import Allocation
+    from mailing.models import Message
+
+
+def is_automatic(message: Message) -> bool:
+    """Whether nobody asked for this message: it says why it came, and has an off switch."""
+    return bool(message.context.get("automatic"))
+
+
+def describe_reason(giver: str, cause: str) -> str:
+    """Return the sentence that says why the message came; `cause`: a clause."""
+    return f"Vous recevez cette relance automatique de {giver} parce que {cause}. Elle est la seule de la semaine."
+
+
+def load_calendar(messages: Sequence[Message]) -> WritingCalendar | None:
+    """Return today's calendar, None where no message is automatic. Two queries at most."""
+    today = date_in_paris(timezone.now())
+    return WritingCalendar(today, today) if any(is_automatic(message) for message in messages) else None
+
+
+def check_due(message: Message, allocation: Allocation, calendar: WritingCalendar | None) -> None:
+    """Raise `NoLongerDue` for an automatic message that was kept waiting too long, or whose pool is suspended.
+
+    It is not held, as a key's e-mail is: what it says would be late.
+    """
+    if calendar is None or not is_automatic(message):
+        return
+    today = calendar.first_day
+    if not calendar.is_writing_day(find_place(allocation.school), today):
+        raise NoLongerDue("La relance n'a pas pu partir le jour prévu, et l'on n'écrit pas à l'école aujourd'hui.")
+    if allocation.pool.entitlement.suspended_on(today):
+        raise NoLongerDue("Le lot a été suspendu avant l'envoi : la relance n'aurait pas d'objet.")
