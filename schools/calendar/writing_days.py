@@ -25,7 +25,7 @@ _SATURDAY = 5
 _SUMMER_MONTHS = (7, 8)
 
 
-class SchoolPlace(NamedTuple):
+class CalendarPlace(NamedTuple):
     """What the writing days of a school depend on: schools of one place share them."""
 
     #: Empty where it is not known.
@@ -40,7 +40,7 @@ class SchoolPlace(NamedTuple):
 
 
 #: Of schools whose zone is not known.
-UNKNOWN_PLACE = SchoolPlace("")
+UNKNOWN_PLACE = CalendarPlace("")
 
 
 class WritingCalendar:
@@ -57,7 +57,7 @@ class WritingCalendar:
         spans = SchoolHoliday.objects.order_by().values_list("zone").annotate(Min("first_day"), Max("last_day"))
         self._known = {zone: (start, end) for zone, start, end in spans}
 
-    def is_writing_day(self, place: SchoolPlace, day: datetime.date) -> bool:
+    def is_writing_day(self, place: CalendarPlace, day: datetime.date) -> bool:
         """Whether one writes to schools of this place on a day of the calendar."""
         if day.weekday() >= _SATURDAY or is_public_holiday(day, place.departement_code):
             return False
@@ -67,9 +67,9 @@ class WritingCalendar:
 
     def _is_known(self, zone: str, day: datetime.date) -> bool:
         start, end = self._known.get(zone, (datetime.date.max, datetime.date.min))
-        return start <= day <= end
+        return bool(start <= day <= end)
 
-    def iterate_next_days(self, place: SchoolPlace) -> Iterator[tuple[datetime.date, datetime.date]]:
+    def iterate_next_days(self, place: CalendarPlace) -> Iterator[tuple[datetime.date, datetime.date]]:
         """Yield each day with the first writing day from it on, the last day first; no day that has none."""
         following: datetime.date | None = None
         day = self.last_day
@@ -81,15 +81,15 @@ class WritingCalendar:
             day -= _ONE_DAY
 
 
-def find_place(school: School) -> SchoolPlace:
+def find_place(school: School) -> CalendarPlace:
     """Return the place of a school."""
     return _build_place(find_zone(school.departement_code, school.academie) or "", school.departement_code)
 
 
-def list_places() -> tuple[dict[str, SchoolPlace], dict[str, SchoolPlace]]:
+def list_places() -> tuple[dict[str, CalendarPlace], dict[str, CalendarPlace]]:
     """Return the places by code of département, and by folded name of académie where the code is not known."""
     by_departement = {code: _build_place(zone, code) for code, zone in ZONE_OF_DEPARTEMENT.items()}
-    return by_departement, {name: SchoolPlace(zone) for name, zone in ZONE_OF_ACADEMIE.items()}
+    return by_departement, {name: CalendarPlace(zone) for name, zone in ZONE_OF_ACADEMIE.items()}
 
 
 def is_writing_day(school: School, day: datetime.date) -> bool:
@@ -97,9 +97,9 @@ def is_writing_day(school: School, day: datetime.date) -> bool:
     return WritingCalendar(day, day).is_writing_day(find_place(school), day)
 
 
-def _build_place(zone: str, departement_code: str) -> SchoolPlace:
+def _build_place(zone: str, departement_code: str) -> CalendarPlace:
     has_own_days = departement_code in ALSACE_MOSELLE or departement_code.startswith("97")
-    return SchoolPlace(str(zone), departement_code if has_own_days else "")
+    return CalendarPlace(str(zone), departement_code if has_own_days else "")
 
 
 def _iterate_days(first: datetime.date, last: datetime.date) -> Iterator[datetime.date]:

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from schools.calendar.public_holidays import compute_easter, is_public_holiday
-from schools.calendar.writing_days import SchoolPlace, WritingCalendar, find_place, is_writing_day
+from schools.calendar.writing_days import CalendarPlace, WritingCalendar, find_place, is_writing_day
 from schools.calendar.zones import ZONE_OF_DEPARTEMENT, find_zone
 from schools.models import HolidayZone, SchoolHoliday
 from tests.factories.schools import SchoolFactory
@@ -57,10 +57,10 @@ def list_holidays():
 
 
 def test_the_rows_of_the_academies_of_a_zone_are_one_period(load):
-    said = load([CHRISTMAS, CHRISTMAS | {"location": "Toulouse"}])
+    printed = load([CHRISTMAS, CHRISTMAS | {"location": "Toulouse"}])
     assert list_holidays() == [("C", DAY(2026, 12, 19), DAY(2027, 1, 3))]
-    assert "Zone C : 1 période chargée." in said
-    assert "Rien dans ce fichier pour : Zone A, Zone B, Corse" in said
+    assert "Zone C : 1 période chargée." in printed
+    assert "Rien dans ce fichier pour : Zone A, Zone B, Corse" in printed
 
 
 @pytest.mark.parametrize("delimiter", [";", ","])
@@ -131,11 +131,11 @@ def test_a_new_file_replaces_what_it_covers_and_no_other_zone(load):
     ],
 )
 def test_a_row_that_cannot_be_read_is_named_and_the_others_are_loaded(load, changes, reason):
-    said = load([CHRISTMAS | {"zones": "Zone B"}, CHRISTMAS | changes])
+    printed = load([CHRISTMAS | {"zones": "Zone B"}, CHRISTMAS | changes])
     assert [zone for zone, *_ in list_holidays()] == ["B"]
-    assert "1 ligne refusée" in said
-    assert "ligne 2 : " in said
-    assert reason in said.replace("«  »", "« »")
+    assert "1 ligne refusée" in printed
+    assert "ligne 2 : " in printed
+    assert reason in printed.replace("«  »", "« »")
 
 
 @pytest.mark.parametrize(
@@ -259,4 +259,4 @@ def test_the_next_writing_day_of_each_day(load):
     following = dict(calendar.iterate_next_days(find_place(SchoolFactory())))
     assert (following[DAY(2026, 12, 17)], following[DAY(2026, 12, 19)]) == (DAY(2026, 12, 17), DAY(2027, 1, 4))
     # Elsewhere Monday is one.
-    assert dict(calendar.iterate_next_days(SchoolPlace("B")))[DAY(2026, 12, 19)] == DAY(2026, 12, 21)
+    assert dict(calendar.iterate_next_days(CalendarPlace("B")))[DAY(2026, 12, 19)] == DAY(2026, 12, 21)
