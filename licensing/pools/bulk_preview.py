@@ -23,6 +23,7 @@ from licensing.pools.queries import (
     find_reminded_ids,
     list_allocations,
 )
+from schools import weekly_limit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -39,6 +40,7 @@ class LeftReason(Enum):
     POOL_NOT_OPEN = ("clé d'un lot suspendu ou terminé", "clés de lots suspendus ou terminés")
     NEVER_SENT = ("école à qui aucun e-mail n'est encore parti", "écoles à qui aucun e-mail n'est encore parti")
     REMINDED_TODAY = ("école déjà relancée aujourd'hui", "écoles déjà relancées aujourd'hui")
+    WRITTEN_THIS_WEEK = ("école déjà relancée cette semaine", "écoles déjà relancées cette semaine")
 
 
 class _PreviewedAllocation(NamedTuple):
@@ -95,15 +97,21 @@ def preview_reminding(allocation_ids: Collection[int], at: datetime.datetime) ->
     numbers = [row.pk for row in rows]
     emailed = find_emailed_ids(numbers)
     reminded = find_reminded_ids(start_of_day(date_in_paris(at)), numbers)
+    written = set(weekly_limit.find_written([row.uai for row in rows], at=at))
     reasons = {}
-    for row in rows:
+    # In the order of `remind_many`, which writes once to a school.
+    for row in sorted(rows):
         reason = _find_obstacle(row)
         if reason is None and row.pk not in emailed:
             reason = LeftReason.NEVER_SENT
         elif reason is None and row.pk in reminded:
             reason = LeftReason.REMINDED_TODAY
+        elif reason is None and row.uai in written:
+            reason = LeftReason.WRITTEN_THIS_WEEK
         if reason is not None:
             reasons[row.pk] = reason
+        else:
+            written.add(row.uai)
     preview = _count(rows, reasons)
     return preview._replace(just_sent=len(find_just_sent_ids(at - _JUST_SENT, preview.allocation_ids)))
 

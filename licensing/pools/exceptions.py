@@ -95,6 +95,10 @@ class NotYetSent(LicensingError):
     code = "not_yet_sent"
 
 
+class WrittenThisWeek(LicensingError):
+    code = "written_this_week"
+
+
 class AlreadyRemindedToday(LicensingError):
     code = "reminded_today"
 

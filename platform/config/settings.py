@@ -103,6 +103,7 @@ TENANT_APPS = [
     "api",
     "collectivities",
     "licensing.pools",
+    "licensing.reminders",
     "imports",
 ]
 INSTALLED_APPS = [*SHARED_APPS, *(app for app in TENANT_APPS if app not in SHARED_APPS)]

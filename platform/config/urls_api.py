@@ -12,6 +12,7 @@ from imports.api import actions as import_actions
 from imports.api import imports, rows
 from licensing.pools.api import actions as pool_actions
 from licensing.pools.api import allocations, pools, undelivered
+from licensing.reminders import api as reminders
 from schools import api as schools
 from sites.office.messages import api as messages
 
@@ -42,6 +43,9 @@ urlpatterns = [
     path("imports/<int:pk>/undo", import_actions.UndoImportView.as_view(), name="import_undo"),
     path("pools", pools.PoolListView.as_view(), name="pools"),
     path("pools/<int:pk>", pools.PoolView.as_view(), name="pool"),
+    path("pools/<int:pk>/reminder-policy", reminders.ReminderPolicyView.as_view(), name="reminder_policy"),
+    path("reminders", reminders.ReminderListView.as_view(), name="reminders"),
+    path("reminders/<int:pk>/cancel", reminders.ReminderCancellationView.as_view(), name="reminder_cancel"),
     path("allocations", allocations.AllocationListView.as_view(), name="allocations"),
     path("allocations/bulk", allocations.BulkAllocationView.as_view(), name="allocations_bulk"),
     path("allocations/revoke", pool_actions.BulkRevokeView.as_view(), name="allocations_revoke"),

@@ -19,6 +19,7 @@ urlpatterns = [
     path("", include("sites.portal.shop.urls")),
     path("", include("licensing.classes.urls_application")),
     path("", include("licensing.classes.urls")),
+    path("", include("licensing.reminders.urls_portal")),
     path("", include("sites.help.urls")),
     path("", include("sites.portal.urls")),
 ]

@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("collectivities.urls_office")),
     path("", include("licensing.pools.urls")),
+    path("", include("licensing.reminders.urls")),
     path("", include("sites.office.purchases.urls")),
     path("", include("imports.web.urls")),
     path("", include("sites.office.urls")),

@@ -31,6 +31,7 @@ class EventType(models.TextChoices):
     MESSAGE_BOUNCED = "message.bounced", "E-mail rejeté"
     MESSAGE_FAILED = "message.failed", "E-mail abandonné"
     POOL_LOW = "pool.low", "Lot presque épuisé"
+    REMINDER_SENT = "reminder.sent", "Relance envoyée"
     ORDER_PAID = "order.paid", "Commande réglée"
     TEST = "webhook.test", "Essai"
 

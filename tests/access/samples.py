@@ -17,6 +17,7 @@ from licensing.billing import operations as billing_operations
 from licensing.billing.models import BillingDocument
 from licensing.orders.models import OrderKind, OrderState
 from licensing.pools.models import Allocation
+from licensing.reminders.models import Reminder
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
@@ -120,6 +121,16 @@ def allocation():
     return {"pk": pk}
 
 
+def reminder():
+    """A planned reminder with a number of its own."""
+    pk = next(_numbers)
+    row = Allocation.objects.get(pk=allocation()["pk"])
+    Reminder.objects.create(
+        pk=pk, allocation=row, school_id=row.school_id, cause="unredeemed", step=10, planned_for=TERM.date()
+    )
+    return {"pk": pk}
+
+
 def purchase():
     """A draft order of the current collectivity, created directly: a price list per route would be slow."""
     order = OrderRowFactory(
@@ -198,6 +209,10 @@ SAMPLES = {
     "pools:units": allocation,
     "pools:remind": allocation,
     "pools:rename": allocation,
+    "reminders:policy": allocation,
+    "reminders:set_policy": allocation,
+    "reminders:cancel_all": allocation,
+    "reminders:cancel": reminder,
     "pools:reveal": allocation,
     "purchases:detail": purchase,
     "purchases:quote": purchase,

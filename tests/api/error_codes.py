@@ -35,6 +35,7 @@ PAGE_ONLY_CODES = {
     "invalid_address",
     "invalid_logo",
     "invalid_pool_name",
+    "invalid_reminder_days",
     "invalid_roles",
     "invalid_token_settings",
     "invitation_invalid",

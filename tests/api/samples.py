@@ -8,6 +8,8 @@ from core.tenant_connection import connection
 from imports.models import ImportRow
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
+from licensing.pools.models import Allocation
+from licensing.reminders.models import Reminder
 from mailing.models import Message
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
@@ -59,6 +61,15 @@ def allocation():
     return {"pk": pools.allocate(pool_id=create_pool().pk, **fields, by=None, at=timezone.now()).pk}
 
 
+def reminder():
+    row = Allocation.objects.get(pk=allocation()["pk"])
+    day = timezone.now().date()
+    made = Reminder.objects.create(
+        allocation=row, school_id=row.school_id, cause="unredeemed", step=10, planned_for=day
+    )
+    return {"pk": made.pk}
+
+
 def webhook():
     url = f"https://si.exemple.fr/{WebhookEndpoint.objects.count()}"
     made = endpoints.add(url=url, types=[], by_id=None, at=timezone.now())
@@ -97,6 +108,8 @@ SAMPLES = {
     "api:allocation_resend": allocation,
     "api:allocation_remind": allocation,
     "api:allocation_reduce": allocation,
+    "api:reminder_policy": pool,
+    "api:reminder_cancel": reminder,
     "api:event": event,
     "api:webhook": webhook,
     "api:webhook_rotate": webhook,

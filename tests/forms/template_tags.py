@@ -26,6 +26,8 @@ WALKS = {
     "licensing/classes/": "portal",
     "licensing/payments/": "portal",
     "licensing/pools/": "office",
+    "licensing/reminders/": "office",
+    "licensing/reminders/templates/reminders/stop": "portal",
     "platform/accounts/": "portal",
     "platform/accounts/templates/account/_confirm_and_send.html": "office",
     "platform/web/templates/web/_office_visit.html": "office",

@@ -19,7 +19,9 @@ from imports.models import ImportRow
 from licensing.entitlements.models import Entitlement
 from licensing.pools.models import Allocation
 from licensing.pools.operations import allocate, revoke
+from licensing.reminders.models import Reminder
 from mailing.models import Message, MessageState
+from schools.weekly_limit import claim_week
 from tests.access.routes import OFFICE_ROUTES, build_url
 from tests.access.samples import SAMPLES, webhook_delivery
 from tests.conftest import TERM
@@ -69,6 +71,7 @@ def test_each_control_of_the_office_is_read(portal, office, browser, officer, ni
         walk_pages_of_members(walk, browser)
         walk_portfolio(walk, browser)
         walk_pools(walk, browser)
+        walk_reminders(walk, browser)
         walk_verification(walk, browser)
         walk_imports(walk, browser)
         walk_application_request(walk, office("nimes", officer), officer)
@@ -170,6 +173,21 @@ def walk_corrections(walk, browser, pool):
     walk.post(browser, "/attributions/adresses/corriger/", ticked)
     held = Message.objects.get(topic_id=waiting.pk)
     walk.open(browser, f"/messages/{held.pk}/")
+
+
+def walk_reminders(walk, browser):
+    """More reminders than a page shows, one on its school's page, and a second one in a week."""
+    pool = PoolFactory(capacity=100)
+    for school in SchoolFactory.create_batch(51):
+        given = allocate_units(pool, school, units=1)
+        Reminder.objects.create(
+            allocation=given, school=school, cause="unredeemed", step=10, planned_for=timezone.now().date()
+        )
+    walk.open(browser, f"/ecoles/{given.school_id}/")
+    Message.objects.filter(topic_id=given.pk).update(state=MessageState.SENT, sent_at=TERM)
+    claim_week(given.school_id, at=timezone.now())
+    walk.post(browser, f"/attributions/{given.pk}/relancer/", {})
+    walk.open(browser, f"/lots/{pool.pk}/relances/")
 
 
 def walk_verification(walk, browser):

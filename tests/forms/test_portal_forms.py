@@ -15,6 +15,7 @@ from licensing.classes import operations as classes
 from licensing.classes.models import Classroom
 from licensing.entitlements import operations as seats
 from licensing.invitations.models import TeacherInvitation
+from licensing.pools.stop_links import build_stop_url
 from tests.access import routes
 from tests.access.routes import build_url
 from tests.accounts.emails import answer_resets, find_link, mark_reauthenticated, sign_in
@@ -28,6 +29,7 @@ from tests.factories.accounts import (
     TeacherFactory,
     enable_second_factor,
 )
+from tests.factories.licensing import PoolFactory
 from tests.factories.orders import OrderFactory
 from tests.factories.payments import StartedPaymentFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
@@ -37,6 +39,7 @@ from tests.forms.walk import FormWalk
 from tests.guide.scenario import create_browser
 from tests.host_client import HostClient
 from tests.invitations.inviting_school import InvitingSchool
+from tests.pools.actions import allocate_units
 from tests.schools import principals
 from tests.sites.portal.key_letter import send_key
 from tests.sites.portal.shop_buyer import ShopBuyer
@@ -63,6 +66,7 @@ def test_each_control_of_the_portal_is_read(nimes, can_sign_in):
         walk_letters(walk, nimes, can_sign_in)
         walk_my_account(walk, nimes)
         walk_teacher_invitation(walk, nimes, can_sign_in)
+        walk_reminder_stop(walk, nimes)
         walk_shop(walk)
         walk_classes(walk, nimes)
     faults = walk.list_faults("portal")
@@ -180,6 +184,16 @@ def walk_my_account(walk, nimes):
     changing = create_browser(TeacherFactory())
     changing.post(f"{ACCOUNT}informations/", {"first_name": "A", "last_name": "B", "email": "autre@exemple.example"})
     walk.open(changing, f"{ACCOUNT}informations/")
+
+
+def walk_reminder_stop(walk, nimes):
+    """The off switch of a letter, before and after it was used."""
+    with tenant_context(nimes):
+        given = allocate_units(PoolFactory(), SchoolFactory(), units=1)
+        path = "/" + build_stop_url(given.pk).split("/", 3)[3]
+    visitor = HostClient(settings.BASE_DOMAIN)
+    walk.open(visitor, path)
+    walk.post(visitor, path, {"choice": "school"})
 
 
 def walk_teacher_invitation(walk, nimes, can_sign_in):

@@ -139,7 +139,12 @@ def test_a_reminder_follows_an_email_that_left_once_a_day(allocation):
     with pytest.raises(LicensingError) as refusal:
         operations.remind(allocation_id=allocation.pk, by=None, at=LATER)
     assert refusal.value.code == "reminded_today"
-    operations.remind(allocation_id=allocation.pk, by=None, at=LATER + datetime.timedelta(days=1))
+    tomorrow = LATER + datetime.timedelta(days=1)
+    with pytest.raises(LicensingError) as refusal:
+        operations.remind(allocation_id=allocation.pk, by=None, at=tomorrow)
+    assert refusal.value.code == "written_this_week"
+    operations.remind(allocation_id=allocation.pk, by=None, at=tomorrow, anyway=True)
+    operations.remind(allocation_id=allocation.pk, by=None, at=LATER + datetime.timedelta(days=8))
 
 
 def test_showing_a_key_is_recorded_and_exposes_it(allocation):
@@ -158,7 +163,7 @@ def test_bulk_statements_do_not_grow(nimes, count, django_assert_max_num_queries
     pool = orders.grant(collectivity=nimes, licences=100, reason="Essai", by=None, at=TERM)
     given = [allocate_units(pool, SchoolFactory()).pk for _ in range(count)]
     mark_sent()
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         operations.remind_many(allocation_ids=given, by=None, at=LATER)
     with django_assert_max_num_queries(12):
         operations.resend_many(allocation_ids=given, by=None, at=LATER)

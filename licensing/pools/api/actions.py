@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from api.bulk import BulkIdsField
-from api.fields import EmptySerializer, StrictCharField, StrictIntegerField, StrictSerializer
+from api.fields import EmptySerializer, StrictBooleanField, StrictCharField, StrictIntegerField, StrictSerializer
 from api.idempotency import idempotent
 from api.scopes import TokenScope
 from api.views import ScopedView
@@ -55,6 +55,15 @@ class ReduceSerializer(StrictSerializer):
     """Ce qu'il doit rester."""
 
     units = StrictIntegerField(min_value=1, help_text="Le nombre de licences que l'établissement garde.")
+
+
+class RemindSerializer(StrictSerializer):
+    """S'il faut relancer malgré tout."""
+
+    anyway = StrictBooleanField(
+        required=False,
+        help_text="`true` : relancer même si une relance est déjà partie cette semaine pour cet établissement.",
+    )
 
 
 class AllocationIdsSerializer(StrictSerializer):
@@ -195,17 +204,20 @@ class RemindView(AllocationActionView):
         operation_id="remindAllocation",
         summary="Relancer un établissement",
         tags=TAGS,
-        request=EmptySerializer,
+        request=RemindSerializer,
         responses={200: allocation_serializer.AllocationSerializer},
-        examples=[allocation_serializer.EXAMPLE],
+        examples=[
+            OpenApiExample("Malgré une relance de la semaine", request_only=True, value={"anyway": True}),
+            allocation_serializer.EXAMPLE,
+        ],
     )
     def post(self, request: Request, pk: int) -> Response:
         """Rappelle sa clé à un établissement qui l'a reçue et ne l'a pas activée ; une fois par jour au plus.
 
-        Refus (409) : `already_redeemed`, `already_revoked`, `not_yet_sent`, `reminded_today`, `pool_suspended`,
-        `pool_closed`.
+        Une fois par semaine au plus, quel qu'en soit l'auteur, sauf avec « anyway ». Refus (409) : `already_redeemed`,
+        `already_revoked`, `not_yet_sent`, `reminded_today`, `written_this_week`, `pool_suspended`, `pool_closed`.
         """
-        return self.act(pk, operations.remind, EmptySerializer)
+        return self.act(pk, operations.remind, RemindSerializer)
 
 
 class ReduceView(AllocationActionView):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import F
 
+from core.tenant_connection import connection
+from jobs import due
 from licensing.entitlements.models import ActivationKey
 from licensing.pools import checks, events
 from licensing.pools.models import Allocation, Pool
@@ -30,11 +33,14 @@ from licensing.pools.operations.notifications import record_and_notify
 from webhooks import operations as webhooks
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Sequence
 
     from accounts.models import User
     from licensing.pools.operations.demands import ProgressCallback
+
+#: Kind of the due work that `licensing.reminders` does for the e-mails of an allocation, and how long after them.
+PLAN_REMINDERS = "reminders.plan"
+_PLANNING_DELAY = datetime.timedelta(hours=1)
 
 
 def allocate(
@@ -138,6 +144,8 @@ def apply_demands(
         webhooks.emit(
             events=events.build_issued_events(pool, changing, allocation_ids, units=units, import_id=import_id), at=at
         )
+        # Last, as it locks the collectivity's row: once the e-mails have left, what follows them is planned.
+        due.schedule(PLAN_REMINDERS, connection.schema_name, due_at + _PLANNING_DELAY)
     on_progress(AllocationStage.COMMITTING, len(demands), len(demands))
     return AllocationOutcome(
         allocations=allocation_ids,

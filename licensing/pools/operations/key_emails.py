@@ -26,7 +26,7 @@ from licensing.entitlements.queries import unseal_key
 from licensing.exceptions import LicensingError
 from licensing.pools import checks
 from licensing.pools.emails import school_label
-from licensing.pools.exceptions import AllocationRedeemed, AlreadyRemindedToday, NotYetSent
+from licensing.pools.exceptions import AllocationRedeemed, AlreadyRemindedToday, NotYetSent, WrittenThisWeek
 from licensing.pools.models import ALLOCATION_TOPIC, REVEALED_ACTION, Allocation, MessageKind
 from licensing.pools.operations import reveal_notices
 from licensing.pools.operations.results import AllocationActionResult, lock_allocations, revoked_error
@@ -34,6 +34,7 @@ from licensing.pools.queries import find_emailed_ids, find_reminded_ids
 from mailing import operations as mailing
 from mailing.models import Message
 from mailing.queries import latest_by_topic
+from schools import weekly_limit
 from schools.wording import format_school_name
 
 if TYPE_CHECKING:
@@ -78,20 +79,24 @@ def resend_to(*, recipients: Mapping[int, str], by: User | None, at: datetime.da
     return _resend(dict(recipients), by=by, at=at)
 
 
-def remind(*, allocation_id: int, by: User | None, at: datetime.datetime) -> None:
+def remind(*, allocation_id: int, by: User | None, at: datetime.datetime, anyway: bool = False) -> None:
     """Remind the school of an unredeemed key that it received.
 
-    Raises what `resend` raises, `NotYetSent` where no e-mail has arrived yet, and `AlreadyRemindedToday`.
+    Raises what `resend` raises, `NotYetSent` where no e-mail has arrived yet, `AlreadyRemindedToday`, and, but with
+    `anyway`, `WrittenThisWeek`.
     """
-    for result in remind_many(allocation_ids=[allocation_id], by=by, at=at):
+    for result in remind_many(allocation_ids=[allocation_id], by=by, at=at, anyway=anyway):
         result.raise_for_refusal()
 
 
 @transaction.atomic
 def remind_many(
-    *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime
+    *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime, anyway: bool = False
 ) -> list[AllocationActionResult]:
-    """Remind all of these schools, at most once a day, in one transaction; return a result for each."""
+    """Remind all of these schools, at most once a day, in one transaction; return a result for each.
+
+    At most once a week, whoever wrote, but with `anyway`.
+    """
     allocations, results = lock_allocations(allocation_ids)
     received = find_emailed_ids(allocations)
     midnight = start_of_day(date_in_paris(at))
@@ -106,9 +111,16 @@ def remind_many(
             )
         if refusal is None and allocation.pk in reminded_today:
             refusal = AlreadyRemindedToday("Cet établissement a déjà été relancé aujourd'hui.")
-        results.append(AllocationActionResult(allocation.pk, refusal))
         if refusal is None:
             due.append(allocation)
+        else:
+            results.append(AllocationActionResult(allocation.pk, refusal))
+    if not anyway:
+        due, refused = _claim_weeks(due, at)
+        results += refused
+    else:
+        weekly_limit.claim_weeks([allocation.school_id for allocation in due], at=at)
+    results += [AllocationActionResult(allocation.pk) for allocation in due]
     _queue_and_record(due, MessageKind.REMINDER, "keys.reminded", "Relance envoyée à {}.", by=by, at=at)
     return results
 
@@ -178,6 +190,31 @@ def _refusal(allocation: Allocation, at: datetime.datetime) -> LicensingError | 
     except LicensingError as refusal:
         return refusal
     return None
+
+
+def _claim_weeks(
+    allocations: Sequence[Allocation], at: datetime.datetime
+) -> tuple[list[Allocation], list[AllocationActionResult]]:
+    """Claim the week of each school; return the allocations to remind of, and refusals: one letter a school."""
+    claimed = weekly_limit.claim_weeks([allocation.school_id for allocation in allocations], at=at)
+    free, refused = [], []
+    for allocation in allocations:
+        if allocation.school_id in claimed:
+            claimed.discard(allocation.school_id)
+            free.append(allocation)
+        else:
+            refused.append(allocation)
+    written = weekly_limit.find_written([allocation.school_id for allocation in refused], at=at) if refused else {}
+    return free, [
+        AllocationActionResult(allocation.pk, _written_error(written[allocation.school_id])) for allocation in refused
+    ]
+
+
+def _written_error(written_at: datetime.datetime) -> WrittenThisWeek:
+    day = formatting.long_date(date_in_paris(written_at))
+    return WrittenThisWeek(
+        f"Une relance est déjà partie pour cet établissement cette semaine, le {day} : une par semaine suffit."
+    )
 
 
 def _queue_and_record(

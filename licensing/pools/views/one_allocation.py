@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -15,6 +15,7 @@ from core import formatting
 from core.french import school_forms
 from licensing.exceptions import LicensingError
 from licensing.pools import operations
+from licensing.pools.exceptions import WrittenThisWeek
 from licensing.pools.forms import UnitsForm
 from licensing.pools.models import Allocation
 from licensing.pools.queries import AllocationState
@@ -76,10 +77,15 @@ def set_units(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @office(Role.MANAGER)
 def remind(request: OfficeHttpRequest, pk: int) -> HttpResponse:
-    """Remind the school of its key, at most once a day."""
-    allocation = get_object_or_404(Allocation, pk=pk)
+    """Remind the school of its key, at most once a day; ask before it is a second time in a week."""
+    allocation = get_object_or_404(Allocation.objects.select_related("school"), pk=pk)
     try:
-        operations.remind(allocation_id=pk, by=request.member.user, at=timezone.now())
+        operations.remind(
+            allocation_id=pk, by=request.member.user, at=timezone.now(), anyway=request.POST.get("anyway") == "1"
+        )
+    except WrittenThisWeek as refusal:
+        context = {"allocation": allocation, "refusal": str(refusal), "page": request.POST.get("page", "")}
+        return render(request, "pools/remind_again.html", context, status=409)
     except LicensingError as refusal:
         messages.error(request, str(refusal))
     else:

@@ -15,6 +15,7 @@ from collectivities.queries import list_members
 from licensing.exceptions import LicensingError
 from licensing.pools import operations
 from licensing.pools.models import Pool
+from licensing.pools.pool_notes import list_notes
 from licensing.pools.positions import list_pool_positions
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ def pool_list(request: OfficeHttpRequest) -> HttpResponse:
     """Show each pool: its order, its dates and its position."""
     roles = request.member.roles
     pools, buys = list_pool_positions(), Role.BUYER in roles
+    notes = list_notes()
     context = {
-        "pools": pools,
+        "pools": [(position, notes.get(position.pool_id, [])) for position in pools],
         "buys": buys,
         "buyers": [] if pools or buys else list_members(Role.BUYER),
         "renames": not _RENAMERS.isdisjoint(roles),

@@ -182,6 +182,10 @@ LICENCES = ErrorFamily(
         Error("not_yet_sent", "", "Aucun e-mail n'est encore arrivé : il n'y a rien à rappeler.",
               "Vérifiez l'adresse, puis renvoyez la clé."),
         Error("reminded_today", "", "L'école a déjà été relancée aujourd'hui.", "Attendez demain."),
+        Error("written_this_week", "", "Une relance est déjà partie cette semaine pour l'école, d'où qu'elle vienne.",
+              "Attendez lundi ; pour une seule attribution, vous pouvez envoyer `anyway`."),
+        Error("unknown_reminder", "", "La relance n'est plus prévue.", "Relisez la liste des relances."),
+        Error("reminder_already_sent", "", "La relance est partie.", "Il n'y a rien à faire."),
     ),
 )  # fmt: skip
 

@@ -11,6 +11,8 @@ _DESCRIPTIONS = {
     "activée, activée, utilisée par un enseignant.",
     "Attributions": "Ce que chaque école a reçu. Une attribution fait une clé, envoyée par e-mail ; jusqu'à 10 000 "
     "attributions se font en une requête.",
+    "Relances": "Ce qui est rappelé de lui-même aux écoles : quand, lot par lot, et les prochaines lettres, qui "
+    "s'annulent une à une.",
     "Tableaux": "Donner d'après un tableau : déposé, lu, vérifié, appliqué, défait, comme au bureau.",
     "Messages": "Les e-mails envoyés aux écoles, et leur état.",
     "Membres": "Qui travaille dans le bureau, et avec quels rôles.",

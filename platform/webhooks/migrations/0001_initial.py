@@ -77,6 +77,7 @@ class Migration(migrations.Migration):
                                 ("message.bounced", "E-mail rejeté"),
                                 ("message.failed", "E-mail abandonné"),
                                 ("pool.low", "Lot presque épuisé"),
+                                ("reminder.sent", "Relance envoyée"),
                                 ("order.paid", "Commande réglée"),
                                 ("webhook.test", "Essai"),
                             ],
@@ -134,6 +135,7 @@ class Migration(migrations.Migration):
                                     "message.bounced",
                                     "message.failed",
                                     "pool.low",
+                                    "reminder.sent",
                                     "order.paid",
                                 ],
                             )
@@ -197,6 +199,7 @@ class Migration(migrations.Migration):
                             ("message.bounced", "E-mail rejeté"),
                             ("message.failed", "E-mail abandonné"),
                             ("pool.low", "Lot presque épuisé"),
+                            ("reminder.sent", "Relance envoyée"),
                             ("order.paid", "Commande réglée"),
                             ("webhook.test", "Essai"),
                         ],

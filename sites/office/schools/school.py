@@ -28,6 +28,8 @@ from licensing.pools.situation_badges import render_situation_badge
 from licensing.pools.situations import Situation
 from licensing.pools.views.one_allocation import can_change_units
 from licensing.pools.views.results import build_list_url
+from licensing.reminders.queries import find_next
+from licensing.reminders.wording import describe_next_of_school
 from mailing import kinds
 from mailing.models import Message, MessageState
 from schools.models import School
@@ -161,7 +163,10 @@ def _render(
     current = [one for one in held if one.can_change]
     manages = Role.MANAGER in request.member.roles
     asks = not manages and any(one.lost or one.other_address for one in current)
+    reminder = find_next(found.pk)
     context = {
+        "reminder": reminder,
+        "reminder_words": describe_next_of_school(reminder) if reminder is not None else "",
         "school": found,
         "name": format_school_name(found.name),
         "sort": format_school_type(found.type, found.sector),

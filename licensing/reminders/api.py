@@ -1,0 +1,213 @@
+"""Reminders in the API: the policy of a pool, what is planned, and its cancellation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import django_filters
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from api.fields import EmptySerializer, StrictBooleanField, StrictIntegerField, StrictSerializer, UtcDateTimeField
+from api.filters import StrictNumberFilter
+from api.idempotency import idempotent
+from api.scopes import TokenScope
+from api.views import ScopedListView, ScopedView
+from licensing.pools.models import Pool
+from licensing.reminders import operations
+from licensing.reminders.exceptions import UnknownReminder
+from licensing.reminders.models import MAX_DAYS, MAX_STEPS, Reminder, ReminderCause, ReminderPolicy
+from licensing.reminders.operations import PolicyValues
+from licensing.reminders.queries import get_policy
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+TAGS = ["Relances"]
+
+_POLICY = {"pool": 3, "enabled": True, "unredeemed_days": [10, 25, 45], "unused_days": 15, "october": True}
+_POLICY_EXAMPLE = OpenApiExample("Les réglages d'un lot", value=_POLICY, response_only=True)
+_REMINDER = {
+    "id": 57,
+    "allocation": 1207,
+    "pool": 3,
+    "school": "0300123K",
+    "cause": "unredeemed",
+    "days": 10,
+    "planned_for": "2026-12-04",
+    "cancelled_at": None,
+}
+_REMINDER_EXAMPLE = OpenApiExample("Une relance prévue", value=_REMINDER, response_only=True)
+
+
+class ReminderPolicySerializer(serializers.Serializer[ReminderPolicy]):
+    """Quand les écoles d'un lot sont relancées."""
+
+    pool = serializers.IntegerField(source="pool_id", help_text="Le numéro du lot.")
+    enabled = serializers.BooleanField(source="is_enabled", help_text="Si les relances partent d'elles-mêmes.")
+    unredeemed_days = serializers.ListField(
+        child=serializers.IntegerField(),
+        help_text="Jours après l'envoi de la clé, tant que personne ne l'a activée ; aucun : pas de relance.",
+    )
+    unused_days = serializers.IntegerField(
+        allow_null=True,
+        help_text="Jours après l'activation, tant qu'aucune licence n'est donnée ; `null` : pas de relance.",
+    )
+    october = serializers.BooleanField(
+        source="writes_in_october", help_text="S'il est écrit en octobre aux écoles dont des licences dorment."
+    )
+
+
+class ReminderPolicyUpdateSerializer(StrictSerializer):
+    """Ce qu'il faut changer ; le reste est laissé tel quel."""
+
+    enabled = StrictBooleanField(required=False, help_text="Si les relances partent d'elles-mêmes.")
+    unredeemed_days = serializers.ListField(
+        child=StrictIntegerField(min_value=1, max_value=MAX_DAYS),
+        max_length=MAX_STEPS,
+        required=False,
+        help_text="Jours après l'envoi de la clé ; vide : pas de relance.",
+    )
+    unused_days = StrictIntegerField(
+        min_value=1,
+        max_value=MAX_DAYS,
+        required=False,
+        allow_null=True,
+        help_text="Jours après l'activation ; `null` : pas de relance.",
+    )
+    october = StrictBooleanField(required=False, help_text="S'il est écrit en octobre.")
+
+    def get_values(self) -> PolicyValues:
+        """Return what is to be set, of a valid body."""
+        data = self.validated_data
+        return PolicyValues(
+            is_enabled=data.get("enabled"),
+            unredeemed_days=data.get("unredeemed_days"),
+            unused_days=(data["unused_days"] or 0) if "unused_days" in data else None,
+            writes_in_october=data.get("october"),
+        )
+
+
+class ReminderSerializer(serializers.Serializer[Reminder]):
+    """Une relance prévue."""
+
+    id = serializers.IntegerField(help_text="Son numéro.")
+    allocation = serializers.IntegerField(source="allocation_id", help_text="Le numéro de l'attribution.")
+    pool = serializers.IntegerField(source="allocation.pool_id", help_text="Le numéro du lot.")
+    school = serializers.CharField(source="school_id", help_text="L'UAI de l'établissement.")
+    cause = serializers.ChoiceField(
+        choices=ReminderCause.choices,
+        help_text="`unredeemed` : la clé n'est pas activée ; `unused` : elle l'est, et aucune licence n'est donnée ; "
+        "`october` : des licences dorment en octobre.",
+    )
+    days = serializers.IntegerField(source="step", help_text="Le délai des réglages, en jours ; 0 en octobre.")
+    planned_for = serializers.DateField(
+        help_text="Le jour où elle part, à 8 heures en France : jamais un jour sans école."
+    )
+    cancelled_at = UtcDateTimeField(allow_null=True, help_text="Quand elle a été annulée.")
+
+
+class ReminderFilter(django_filters.FilterSet):
+    """Filter planned reminders by pool."""
+
+    pool = StrictNumberFilter(field_name="allocation__pool", help_text="Celles de ce lot.")
+
+    class Meta:
+        model = Reminder
+        fields: tuple[str, ...] = ()
+
+
+class ReminderPolicyView(ScopedView):
+    """`/pools/{pk}/reminder-policy`."""
+
+    scopes = {"GET": TokenScope.READ, "PATCH": TokenScope.ALLOCATE}
+
+    @extend_schema(
+        operation_id="getReminderPolicy",
+        summary="Lire les réglages des relances d'un lot",
+        tags=TAGS,
+        responses={200: ReminderPolicySerializer},
+        examples=[_POLICY_EXAMPLE],
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """Quand les écoles du lot sont relancées : les réglages d'usage tant que personne ne les a changés."""
+        _check_pool(pk)
+        return Response(ReminderPolicySerializer(get_policy(pk)).data)
+
+    @extend_schema(
+        operation_id="updateReminderPolicy",
+        summary="Régler les relances d'un lot",
+        tags=TAGS,
+        request=ReminderPolicyUpdateSerializer,
+        responses={200: ReminderPolicySerializer},
+        examples=[
+            OpenApiExample("Plus aucune relance", value={"enabled": False}, request_only=True),
+            OpenApiExample("Deux relances", value={"unredeemed_days": [14, 30]}, request_only=True),
+            _POLICY_EXAMPLE,
+        ],
+    )
+    def patch(self, request: Request, pk: int) -> Response:
+        """Change les réglages, et aussitôt ce qui est prévu. Ce qui est parti ou annulé n'est pas prévu de nouveau."""
+        _check_pool(pk)
+        body = ReminderPolicyUpdateSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        policy = operations.set_policy(pool_id=pk, values=body.get_values(), by=self.actor(), at=timezone.now())
+        return Response(ReminderPolicySerializer(policy).data)
+
+
+class ReminderListView(ScopedListView):
+    """`/reminders`."""
+
+    scopes = {"GET": TokenScope.READ}
+    queryset = Reminder.objects.planned().select_related("allocation")
+    serializer_class = ReminderSerializer
+    filterset_class = ReminderFilter
+    cursor_field = "pk"
+
+    @extend_schema(
+        operation_id="listReminders", summary="Lire les relances prévues", tags=TAGS, examples=[_REMINDER_EXAMPLE]
+    )
+    def get(self, request: Request) -> Response:
+        """Les prochaines relances, une par école au plus : ni celles qui sont parties, ni celles qui sont annulées."""
+        return self.list_response()
+
+
+class ReminderCancellationView(ScopedView):
+    """`/reminders/{pk}/cancel`."""
+
+    scopes = {"POST": TokenScope.ALLOCATE}
+
+    @idempotent
+    @extend_schema(
+        operation_id="cancelReminder",
+        summary="Annuler une relance prévue",
+        tags=TAGS,
+        request=EmptySerializer,
+        responses={200: ReminderSerializer},
+        examples=[
+            OpenApiExample(
+                "Elle est annulée",
+                value=_REMINDER | {"cancelled_at": "2026-12-02T09:14:00.251907Z"},
+                response_only=True,
+            )
+        ],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Annule une relance : celle du délai suivant reste prévue. Annulée deux fois, elle l'est une.
+
+        Refus (409) : `reminder_already_sent`. Une relance qui n'est plus prévue est une absence (404).
+        """
+        EmptySerializer(data=request.data).is_valid(raise_exception=True)
+        try:
+            reminder = operations.cancel(reminder_id=pk, by=self.actor(), at=timezone.now())
+        except UnknownReminder:
+            raise Http404 from None
+        return Response(ReminderSerializer(reminder).data)
+
+
+def _check_pool(pk: int) -> None:
+    if not Pool.objects.filter(pk=pk).exists():
+        raise Http404

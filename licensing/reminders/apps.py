@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+
+
+class RemindersConfig(AppConfig):
+    name = "licensing.reminders"
+    label = "reminders"
+    verbose_name = "Relances"
+
+    def ready(self) -> None:
+        """Register the kinds of e-mails, and what the page of pools says of reminders."""
+        from licensing.pools import pool_notes  # noqa: PLC0415 - needs the models
+        from licensing.reminders import message_kinds, queries  # noqa: PLC0415 - needs the models
+
+        message_kinds.register_kinds()
+        pool_notes.register(queries.describe_pools)

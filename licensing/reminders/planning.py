@@ -1,0 +1,81 @@
+"""Plan the reminders of the current collectivity: the next one of each school, on one of its writing days."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from core import tenant_connection
+from core.advisory_locks import hold_transaction_lock
+from core.calendar import PARIS, date_in_paris
+from licensing.pools.models import ALLOCATION_TOPIC, MessageKind
+from licensing.reminders.models import DEFAULT_UNREDEEMED_DAYS, DEFAULT_UNUSED_DAYS
+from licensing.reminders.plan_sql import PLAN
+from schools.calendar.writing_days import UNKNOWN_PLACE, WritingCalendar, list_places
+
+#: Hour in Paris at which the reminders of a day leave.
+SEND_HOUR = 8
+#: How far ahead reminders are planned and shown.
+HORIZON_DAYS = 60
+#: Days that the next writing day is looked for beyond the horizon: longer than any holidays.
+_LONGEST_WAIT_DAYS = 75
+
+
+@transaction.atomic
+def plan(*, at: datetime.datetime, first_day: datetime.date | None = None) -> None:
+    """Plan what is due within `HORIZON_DAYS`, move what was planned, and drop what is no longer due. One statement.
+
+    `first_day`: the first on which a reminder may leave; None means the next one that begins its sending.
+    """
+    hold_plan_lock()
+    with connection.cursor() as cursor:
+        cursor.execute(PLAN, build_parameters(first_day or get_first_day(at)))
+
+
+def get_first_day(at: datetime.datetime) -> datetime.date:
+    """Return the day whose reminders leave next: tomorrow once those of today have left."""
+    today = date_in_paris(at)
+    return today if at < get_sending_moment(today) else today + datetime.timedelta(days=1)
+
+
+def get_sending_moment(day: datetime.date) -> datetime.datetime:
+    """Return when the reminders of a day leave."""
+    return datetime.datetime.combine(day, datetime.time(SEND_HOUR), tzinfo=PARIS)
+
+
+def hold_plan_lock() -> None:
+    """Keep others from planning until the transaction ends, after waiting for whoever plans.
+
+    For what a plan must see: it is taken before stops and policies are written, and before any reminder is locked.
+    """
+    hold_transaction_lock(f"reminders/plan/{tenant_connection.connection.schema_name}")
+
+
+def build_parameters(today: datetime.date) -> dict[str, Any]:
+    """Return the parameters of `PLAN` on a day."""
+    by_departement, by_academie = list_places()
+    places = {UNKNOWN_PLACE, *by_departement.values(), *by_academie.values()}
+    horizon = today + datetime.timedelta(days=HORIZON_DAYS)
+    calendar = WritingCalendar(today, horizon + datetime.timedelta(days=_LONGEST_WAIT_DAYS))
+    rows = [
+        (place.code, day, writing_day)
+        for place in sorted(places)
+        for day, writing_day in calendar.iterate_next_days(place)
+        if day <= horizon
+    ]
+    return {
+        "today": today,
+        "places": [place for place, _, _ in rows],
+        "days": [day for _, day, _ in rows],
+        "writing_days": [writing_day for _, _, writing_day in rows],
+        "departements": list(by_departement),
+        "departement_places": [place.code for place in by_departement.values()],
+        "academies": list(by_academie),
+        "academie_places": [place.code for place in by_academie.values()],
+        "unredeemed_days": list(DEFAULT_UNREDEEMED_DAYS),
+        "unused_days": DEFAULT_UNUSED_DAYS,
+        "topic": ALLOCATION_TOPIC,
+        "key_kind": MessageKind.KEY.value,
+    }

@@ -1,0 +1,84 @@
+"""Read-only queries on policies and planned reminders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db.models import Count, Q
+from django.urls import reverse
+
+from licensing.entitlements.models import Seat
+from licensing.pools.models import Pool
+from licensing.pools.pool_notes import PoolNote
+from licensing.reminders.models import Reminder, ReminderPolicy, ReminderStop
+from licensing.reminders.wording import describe_next
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection
+
+    from django.db.models import QuerySet
+
+
+class SeatCounts(NamedTuple):
+    """The seats of a redeemed key: those that may be given, and all."""
+
+    free: int
+    size: int
+
+
+def count_seats(key_ids: Collection[int]) -> dict[int, SeatCounts]:
+    """Return the seats of these keys, for those that are redeemed. One query."""
+    free = Count("pk", filter=Q(holder__isnull=True, reserved_at__isnull=True))
+    seats = Seat.objects.filter(subscription__key_id__in=list(key_ids)).order_by()
+    counted = seats.values_list("subscription__key_id").annotate(available=free, size=Count("pk"))
+    return {key: SeatCounts(available, size) for key, available, size in counted}
+
+
+def get_policy(pool_id: int) -> ReminderPolicy:
+    """Return the policy of a pool: its row, or an unsaved one with the defaults."""
+    return ReminderPolicy.objects.filter(pool=pool_id).first() or ReminderPolicy(pool_id=pool_id)
+
+
+def list_planned(pool_id: int | None = None) -> QuerySet[Reminder]:
+    """Return the planned reminders of a pool, or of all, the next first, with their schools and allocations."""
+    planned = Reminder.objects.planned().select_related("school", "allocation__pool")
+    if pool_id is not None:
+        planned = planned.filter(allocation__pool=pool_id)
+    return planned.order_by("planned_for", "school__name_folded", "pk")
+
+
+def count_by_day(pool_id: int) -> list[tuple[datetime.date, int]]:
+    """Return the days on which reminders of a pool leave, the next first, and how many."""
+    planned = Reminder.objects.planned().filter(allocation__pool=pool_id)
+    return list(planned.order_by("planned_for").values_list("planned_for").annotate(Count("pk")))
+
+
+def find_next(uai: str) -> Reminder | None:
+    """Return the next reminder of a school."""
+    return list_planned().filter(school=uai).first()
+
+
+def list_stops(pool_id: int) -> QuerySet[ReminderStop]:
+    """Return the stops of the schools that have an allocation of a pool, the latest first."""
+    of_pool = Pool.objects.filter(pk=pool_id).values("allocations__school")
+    return ReminderStop.objects.filter(school__in=of_pool).select_related("school").order_by("-at", "-pk")
+
+
+def describe_pools() -> dict[int, PoolNote]:
+    """Return what the page of pools says of reminders: the next day, or that they are off. Two queries."""
+    policies = {policy.pool_id: policy for policy in ReminderPolicy.objects.all()}
+    days: dict[int, tuple[datetime.date, int]] = {}
+    counted = Reminder.objects.planned().order_by("planned_for").values_list("allocation__pool", "planned_for")
+    for pool_id, day, count in counted.annotate(Count("pk")):
+        days.setdefault(pool_id, (day, count))
+    notes = {}
+    for pool_id in Pool.objects.values_list("pk", flat=True):
+        policy = policies.get(pool_id)
+        sentence = (
+            "Les relances automatiques de ce lot sont arrêtées."
+            if policy is not None and not policy.is_enabled
+            else describe_next(*days.get(pool_id, (None, 0)))
+        )
+        notes[pool_id] = PoolNote(sentence, "Relances de ce lot", reverse("reminders:policy", args=[pool_id]))
+    return notes

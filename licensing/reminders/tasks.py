@@ -1,0 +1,25 @@
+"""Tasks in a collectivity's schema: plan and send its reminders, when `jobs.due` says that it is time."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from jobs.due import declare_due_work
+from jobs.tasks import task
+from licensing.pools.operations.allocation import PLAN_REMINDERS
+from licensing.reminders import operations
+
+declare_due_work(PLAN_REMINDERS)
+declare_due_work(operations.SEND_REMINDERS)
+
+
+@task(name=PLAN_REMINDERS)
+def plan_reminders() -> None:
+    """Plan the reminders of the collectivity, and have them sent."""
+    operations.plan_and_schedule(at=timezone.now())
+
+
+@task(name=operations.SEND_REMINDERS)
+def send_reminders() -> None:
+    """Queue the e-mails of the reminders that are due today."""
+    operations.run(at=timezone.now())

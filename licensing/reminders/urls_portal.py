@@ -1,0 +1,11 @@
+"""URL of a letter's off switch on the portal: `pools.stop_links` builds it."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from licensing.reminders.views import stop
+
+urlpatterns = [
+    path("relances/arreter/<str:token>/", stop.stop, name="reminder_stop"),
+]

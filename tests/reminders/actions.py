@@ -1,0 +1,53 @@
+"""Days of the autumn term, and what leads an allocation to its reminders."""
+
+from __future__ import annotations
+
+import datetime
+
+from core.calendar import PARIS
+from licensing.entitlements.models import Seat, SeatMode
+from licensing.reminders import operations, planning
+from licensing.reminders.models import Reminder
+from mailing.models import Message, MessageState
+from tests.conftest import TERM
+from tests.factories.accounts import TeacherFactory
+from tests.factories.schools import SchoolFactory
+from tests.pools.actions import allocate_units
+
+
+def moment(year, month, day, hour=8, minute=0):
+    return datetime.datetime(year, month, day, hour, minute, tzinfo=PARIS)
+
+
+def give(pool, school=None, units=3, sent_at=TERM, **changes):
+    """Allocate licences whose key arrives at once, and return the allocation."""
+    allocation = allocate_units(pool, school or SchoolFactory(), units=units, **changes)
+    Message.objects.filter(topic_id=allocation.pk, kind="key").update(state=MessageState.SENT, sent_at=sent_at)
+    return allocation
+
+
+def hold(subscription, number):
+    """Have a teacher hold a seat."""
+    Seat.objects.filter(subscription=subscription, number=number).update(
+        holder=TeacherFactory(), held_since=TERM, mode=SeatMode.AUTOMATIC
+    )
+
+
+def plan_at(at):
+    planning.plan(at=at)
+
+
+def list_plan():
+    """Return cause, days and day of each planned reminder."""
+    planned = Reminder.objects.planned().order_by("planned_for", "pk")
+    return [(one.cause, one.step, one.planned_for) for one in planned]
+
+
+def run_days(first, last):
+    """Run the sending of each day from the first to the last; return the days on which something was sent."""
+    day, sent = first, []
+    while day <= last:
+        if count := operations.run(at=moment(day.year, day.month, day.day)):
+            sent.append((day, count))
+        day += datetime.timedelta(days=1)
+    return sent
