@@ -19,6 +19,7 @@ from sites.audit.bank_invariants import BANK_INVARIANTS
 from sites.audit.delivery_invariants import OUTBOX_INVARIANTS
 from sites.audit.invariants import Finding
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
+from sites.audit.reminder_invariants import REMINDER_INVARIANTS
 from sites.audit.report_checks import REPORT_RULE, find_report_violations
 from sites.audit.sales_invariants import SALES_INVARIANTS
 from sites.audit.transmission_invariants import TRANSMISSION_INVARIANTS
@@ -38,6 +39,8 @@ PUBLIC_INVARIANTS = (
     *BANK_INVARIANTS,
     *ACCOUNTING_INVARIANTS,
 )
+#: The rules of each collectivity's schema.
+_OFFICE_INVARIANTS = (*TENANT_INVARIANTS, *OUTBOX_INVARIANTS, *REMINDER_INVARIANTS)
 POSITION_RULE = ("position", "8. Achetées = libres + non activées + activées, non utilisées + utilisées")
 CODES_RULE = (
     "codes",
@@ -68,7 +71,7 @@ def check_all() -> list[Finding]:
 
 def list_rules() -> Iterator[tuple[str, str]]:
     """Yield the code and the sentence of every rule. Its number is that of `docs/invariants.md`."""
-    for invariant in (*PUBLIC_INVARIANTS, *TENANT_INVARIANTS, *OUTBOX_INVARIANTS):
+    for invariant in (*PUBLIC_INVARIANTS, *_OFFICE_INVARIANTS):
         yield invariant.code, invariant.rule
     yield POSITION_RULE
     yield CODES_RULE
@@ -102,7 +105,7 @@ def _find_public_violations(now: datetime.datetime) -> Iterator[tuple[str, str]]
 
 def _find_violations_of(collectivity: Collectivity, now: datetime.datetime) -> Iterator[tuple[str, str]]:
     """Yield the code and the sentence of each violation in the collectivity's schema, which is the current one."""
-    for invariant in (*TENANT_INVARIANTS, *OUTBOX_INVARIANTS):
+    for invariant in _OFFICE_INVARIANTS:
         for sentence in _find_violations(invariant.sql, {"collectivity": collectivity.pk}):
             yield invariant.code, sentence
     for sentence in SEALED_AUDIT_LOG.find_tampering(at=now):

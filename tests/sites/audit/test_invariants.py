@@ -20,6 +20,8 @@ from licensing.entitlements.models import ActivationKey, Seat
 from licensing.invitations.models import TeacherInvitation
 from licensing.orders import operations as orders
 from licensing.pools.tasks import note_key_event
+from licensing.reminders.models import Reminder
+from schools import weekly_limit
 from sites.audit.checks import list_rules
 from tests.api.client import create_token
 from tests.conftest import TERM
@@ -47,6 +49,10 @@ def sound(nimes):
     classroom = ClassroomFactory(seat=seat, second_teacher=TeacherFactory(), second_invited_by=holder)
     PupilFactory.create_batch(2, classroom=classroom)
     create_token()
+    weekly_limit.claim_week(redeemed.school_id, at=TERM)
+    fields = {"allocation": redeemed, "school_id": redeemed.school_id, "planned_for": TERM.date()}
+    for step, sent_at in ((10, TERM), (25, None)):
+        Reminder.objects.create(cause="unredeemed", step=step, sent_at=sent_at, **fields)
     SEALED_AUDIT_LOG.seal_new_entries(at=TERM)
     return pool
 
@@ -120,6 +126,11 @@ BREACHES = {
     "imports_applied_once": "UPDATE pools_allocation SET import_id = 1234567",
     "references": "UPDATE collectivities_auditentry SET actor_id = 987654321",
     "tokens_accounts": "UPDATE api_token SET account_id = (SELECT max(holder_id) FROM public.entitlements_seat)",
+    "reminder_weeks": "DELETE FROM public.schools_writtenweek",
+    "reminders_of_revoked": "UPDATE pools_allocation SET revoked_at = now() WHERE units = 3;"
+    "UPDATE mailing_message SET kind = 'key_reminder'",
+    "reminder_stops": "INSERT INTO reminders_reminderstop (school_id, at)"
+    " SELECT school_id, now() FROM reminders_reminder WHERE sent_at IS NULL",
     "position": "UPDATE pools_pool SET allocated = allocated - 1",
     "journals": "UPDATE collectivities_auditentry SET summary = 'Autre chose'",
     "roles": "GRANT TRUNCATE ON public.schools_school TO peps_application",
