@@ -11,7 +11,7 @@ import re
 import ssl
 from itertools import batched
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from django.conf import settings
 
@@ -49,9 +49,9 @@ class ImapMailbox:
             self._connection = _connect()
         try:
             with _explain("Le serveur de la boîte des retours refuse l'identifiant ou le mot de passe."):
-                self._imap.login(settings.BOUNCE_MAILBOX.user, _read_password())
-            with _explain(f"Le dossier « {settings.BOUNCE_MAILBOX.folder} » de la boîte des retours ne s'ouvre pas."):
-                _check(self._imap.select(_quote(settings.BOUNCE_MAILBOX.folder)))
+                self._imap.login(_get_place().user, _read_password())
+            with _explain(f"Le dossier « {_get_place().folder} » de la boîte des retours ne s'ouvre pas."):
+                _check(self._imap.select(_quote(_get_place().folder)))
                 [validity] = self._imap.response("UIDVALIDITY")[1]
                 self.uid_validity = int(validity or 0)
         except BaseException:
@@ -114,8 +114,15 @@ def is_configured() -> bool:
     return settings.BOUNCE_MAILBOX is not None
 
 
+def _get_place() -> Any:
+    """Return the settings of the mailbox. Raises `MailboxUnavailable` without any."""
+    if settings.BOUNCE_MAILBOX is None:
+        raise MailboxUnavailable("Aucune boîte des retours n'est réglée.")
+    return settings.BOUNCE_MAILBOX
+
+
 def _connect() -> imaplib.IMAP4:
-    place = settings.BOUNCE_MAILBOX
+    place = _get_place()
     if place.uses_tls:
         context = ssl.create_default_context()
         return imaplib.IMAP4_SSL(place.host, place.port, ssl_context=context, timeout=_TIMEOUT)
@@ -123,7 +130,7 @@ def _connect() -> imaplib.IMAP4:
 
 
 def _read_password() -> str:
-    return Path(settings.BOUNCE_MAILBOX.password_file).read_text(encoding="utf-8").strip()
+    return Path(_get_place().password_file).read_text(encoding="utf-8").strip()
 
 
 def _quote(folder: str) -> str:

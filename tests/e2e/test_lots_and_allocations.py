@@ -12,6 +12,7 @@ from licensing.orders import operations as orders
 from licensing.pools.models import Allocation
 from mailing.models import Message, MessageState
 from tests.e2e.page_checks import assert_no_problems, find_problems_at_both_widths
+from tests.emails import BOUNCE_FIELDS
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
@@ -40,7 +41,7 @@ def arrange(collectivity):
                 seat.save()
     mark_sent()
     Message.objects.filter(topic_id=Allocation.objects.order_by("pk")[1].pk).update(
-        state=MessageState.BOUNCED, reason="Cette adresse n'existe pas."
+        state=MessageState.BOUNCED, **BOUNCE_FIELDS
     )
     user = UserFactory(first_name="Camille")
     MemberFactory(user=user, roles=[Role.MANAGER])

@@ -70,6 +70,7 @@ def one_of_each():
             reason="La boîte du destinataire est pleine. Réponse du serveur : 552 5.2.2 Over quota"
             if state in (MessageState.DEFERRED, MessageState.FAILED, MessageState.BOUNCED)
             else "",
+            reported_at=now if state in (MessageState.DELIVERED, MessageState.BOUNCED) else None,
         )
 
 

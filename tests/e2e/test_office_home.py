@@ -65,7 +65,7 @@ def fill_office(collectivity, *, by):
         messages = Message.objects.filter(topic_id=allocation.pk)
         messages.update(state=MessageState.SENT, sent_at=now - (5 + number) * day)
         if number in (3, 4):
-            messages.update(state=MessageState.BOUNCED, reason="Boîte inconnue.")
+            messages.update(state=MessageState.BOUNCED, reason="Boîte inconnue.", reported_at=timezone.now())
         if number % 4 == 0:
             subscription = mark_redeemed(allocation, PrincipalFactory(last_name=f"Chef {number}"))
             seat = subscription.seats.first()

@@ -16,6 +16,7 @@ from mailing.models import Message, MessageState
 from tests.e2e.effort import count_effort
 from tests.e2e.page_checks import assert_no_problems, find_overflow, find_problems_at_both_widths, run_axe
 from tests.e2e.sessions import open_signed_in
+from tests.emails import BOUNCE_FIELDS
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed, mark_sent
@@ -49,7 +50,9 @@ def manager(committing):
                 if number not in NAMES:
                     mark_redeemed(allocation, PrincipalFactory())
         mark_sent()
-        Message.objects.filter(about__contains="École Zola").update(state=MessageState.BOUNCED, sent_at=None)
+        Message.objects.filter(about__contains="École Zola").update(
+            state=MessageState.BOUNCED, sent_at=None, **BOUNCE_FIELDS
+        )
         return MemberFactory(roles=[Role.MANAGER, Role.DATA_OFFICER]).user
 
 

@@ -20,7 +20,7 @@ from licensing.invitations.models import TeacherInvitation
 from licensing.invitations.operations import inviting
 from mailing.models import Message
 from tests.conftest import TERM
-from tests.emails import list_emails
+from tests.emails import BOUNCE_FIELDS, list_emails
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory
 
@@ -220,6 +220,6 @@ def test_waiting_invitations_are_listed_in_one_query(jaures, django_assert_num_q
 def test_a_letter_that_was_refused_is_shown(jaures):
     jaures.invite_one()
     with schema_context("public"):
-        Message.objects.update(state="bounced")
+        Message.objects.update(state="bounced", **BOUNCE_FIELDS)
         [waiting] = queries.list_invited([jaures.licences.pk], ended_of=(), at=TERM).waiting
     assert waiting.lost

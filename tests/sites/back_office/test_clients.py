@@ -46,7 +46,7 @@ def open_page(operator, url):
 def fail_email(recipient, reason="Cette boîte n'existe pas."):
     now = timezone.now()
     return Message.objects.create(
-        kind="key", recipient=recipient, state="bounced", reason=reason, created_at=now, due_at=now
+        kind="key", recipient=recipient, state="bounced", reason=reason, reported_at=now, created_at=now, due_at=now
     )
 
 
