@@ -99,9 +99,15 @@ def get_school_year(last_day: datetime.date) -> int:
     return last_day.year + (last_day.month > _LAST_MONTH_OF_YEAR)
 
 
+def get_last_days(school_year: int) -> tuple[datetime.date, datetime.date]:
+    """Return the last day of the school year before, and that of the school year which ends in that year."""
+    before, last = (datetime.date(year, _LAST_MONTH_OF_YEAR, 31) for year in (school_year - 1, school_year))
+    return before, last
+
+
 def ends_in_school_year(school_year: int, entitlement: str) -> Q:
     """Return the condition that the last day of an entitlement, at that path, is in a school year."""
-    before, last = (datetime.date(year, _LAST_MONTH_OF_YEAR, 31) for year in (school_year - 1, school_year))
+    before, last = get_last_days(school_year)
     return Q((f"{entitlement}__last_day__gt", before), (f"{entitlement}__last_day__lte", last))
 
 

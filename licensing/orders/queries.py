@@ -1,4 +1,7 @@
-"""Shop orders visible to a user: their own, and those of schools they are verified to lead; orders under review."""
+"""Shop orders visible to a user: their own, and those of schools they are verified to lead.
+
+And which orders are sales, and which are under review.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef, Q
 
-from licensing.orders.models import Order, OrderKind, OrderState, PurchaseOrderScan, ScanState
+from core import money
+from licensing.orders.models import ZERO, Order, OrderKind, OrderState, PurchaseOrderScan, ScanState
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -14,6 +18,12 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from accounts.models import User
+    from core.money import Amounts
+    from licensing.orders.models import OrderLine
+
+#: An order counts as a sale while it may still be paid, or was.
+SOLD_STATES = (OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID)
+_NOTHING = money.Amounts(ZERO, ZERO, ZERO)
 
 
 def list_visible_orders(user: User) -> QuerySet[Order]:
@@ -42,3 +52,14 @@ def is_under_review() -> Exists:
 def find_orders_under_review(numbers: Collection[int]) -> set[int]:
     """Return those of the orders that are under review. One query."""
     return set(Order.objects.filter(is_under_review(), pk__in=numbers).values_list("pk", flat=True))
+
+
+def compute_price(line: OrderLine) -> Amounts:
+    """Return the price of the line of a collectivity's order, partial credit notes deducted.
+
+    Such an order has one line: what was credited of the order is the line's.
+    """
+    price = money.Amounts(line.total_ht, line.total_vat, line.total_ttc)
+    if not line.order.credited:
+        return price
+    return money.subtract(price, money.take_part(price, _NOTHING, line.order.credited))

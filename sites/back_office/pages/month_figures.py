@@ -11,7 +11,8 @@ from django.db.models import Count, F, Q, Sum
 from core.calendar import date_in_paris, start_of_day
 from licensing.billing.models import Invoice, InvoiceKind
 from licensing.entitlements.models import ActivationKey
-from licensing.orders.models import ZERO, Order, OrderLine, OrderState
+from licensing.orders.models import ZERO, Order, OrderLine
+from licensing.orders.queries import SOLD_STATES
 from licensing.payments.models import Payment, PaymentKind
 from licensing.pools.models import MessageKind
 from mailing.models import MessageState
@@ -21,8 +22,6 @@ from tenants.models import Collectivity
 if TYPE_CHECKING:
     from decimal import Decimal
 
-#: An order counts while it may still be paid, or was.
-SOLD_STATES = (OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID)
 #: What is moved from one order to another does not come in.
 MOVED_KINDS = (PaymentKind.MOVED_IN, PaymentKind.MOVED_OUT)
 

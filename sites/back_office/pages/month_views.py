@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from core import formatting
 from core.calendar import start_of_day
+from licensing.orders.queries import SOLD_STATES
 from sites.back_office.pages.month_figures import (
-    SOLD_STATES,
     CalendarMonth,
     Figures,
     compute_figures,
