@@ -32,6 +32,24 @@ LICENCE_INVARIANTS = (
         """,
     ),
     Invariant(
+        "seat_movements",
+        "53. Les mouvements d'une place s'additionnent : qui la tient est la dernière personne à l'avoir reçue",
+        """
+        SELECT format('place n° %s : tenue par %s, %s attributions de plus que de retraits, la dernière à %s', seat.id,
+                      coalesce(seat.holder_id::text, 'personne'), coalesce(moved.net, 0),
+                      coalesce(moved.last_teacher::text, 'personne'))
+        FROM entitlements_seat AS seat
+        LEFT JOIN (
+            SELECT event.seat_id,
+                   sum(CASE WHEN event.kind IN ('assigned', 'claimed') THEN 1 ELSE -1 END) AS net,
+                   (array_agg(event.teacher_id ORDER BY event.id DESC))[1] AS last_teacher
+            FROM entitlements_seatevent AS event GROUP BY event.seat_id
+        ) AS moved ON moved.seat_id = seat.id
+        WHERE coalesce(moved.net, 0) <> (seat.holder_id IS NOT NULL)::int
+           OR (seat.holder_id IS NOT NULL AND moved.last_teacher IS DISTINCT FROM seat.holder_id)
+        """,
+    ),
+    Invariant(
         "units",
         "3. Un abonnement compte les licences de sa clé",
         """

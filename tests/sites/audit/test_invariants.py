@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from collectivities.models import SEALED_AUDIT_LOG
 from config.settings import ROOT
-from licensing.entitlements import code_sealing
-from licensing.entitlements.models import ActivationKey, Seat
+from licensing.entitlements import code_sealing, seat_holders
+from licensing.entitlements.models import ActivationKey, Seat, SeatMode
 from licensing.invitations.models import TeacherInvitation
 from licensing.orders import operations as orders
 from licensing.pools.tasks import note_key_event
@@ -44,7 +44,7 @@ def sound(nimes):
     )
     seat = subscription.seats.order_by("number").first()
     holder = TeacherFactory()
-    Seat.objects.filter(pk=seat.pk).update(holder=holder, held_since=TERM, mode="manual")
+    seat_holders.assign_seats([seat], [holder], SeatMode.MANUAL, by=holder, at=TERM, message="")
     reserve_seat(subscription)
     classroom = ClassroomFactory(seat=seat, second_teacher=TeacherFactory(), second_invited_by=holder)
     PupilFactory.create_batch(2, classroom=classroom)
@@ -103,6 +103,7 @@ BREACHES = {
     "(SELECT max(id) FROM public.accounts_user) WHERE redeemed_at IS NULL",
     "redemptions_noted": "DELETE FROM collectivities_auditentry",
     "seats": "DELETE FROM public.entitlements_seat WHERE holder_id IS NULL",
+    "seat_movements": "UPDATE public.entitlements_seatevent SET kind = 'withdrawn'",
     "units": "UPDATE public.entitlements_activationkey SET units = units + 1 WHERE redeemed_at IS NOT NULL",
     "reserved_seats": "UPDATE public.entitlements_seat SET reserved_at = NULL",
     "ended_invitations": "ALTER TABLE public.invitations_teacherinvitation"
@@ -172,6 +173,10 @@ def test_broken_references_without_a_foreign_key_are_detected(sound, breach, cap
             "ended_invitations",
         ),
         ("UPDATE public.classes_classroom SET purged_at = now()", "pupils"),
+        (
+            "UPDATE public.entitlements_seatevent SET teacher_id = (SELECT min(id) FROM public.accounts_user)",
+            "seat_movements",
+        ),
         ("UPDATE public.entitlements_entitlement SET number = number + 1", "provenance"),
         ("UPDATE public.entitlements_entitlement SET bought_on = bought_on - 1", "provenance"),
         ("UPDATE public.entitlements_entitlement SET reason = 'Autre'", "provenance"),

@@ -1,0 +1,36 @@
+"""Invariant 53 under real threads and real commits: the movements of a seat add up to who holds it."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from licensing.entitlements import operations, personal_data
+from licensing.entitlements.models import Seat
+from licensing.exceptions import LicensingError
+from tests.conftest import TERM
+from tests.races import run_concurrently
+from tests.sites.audit.violations import list_all_violations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_a_seat_is_withdrawn_and_left_and_given_at_once(committing, committed_jaures, turn):
+    _, subscription = committed_jaures.subscription(units=1)
+    leaving, coming = committed_jaures.teacher(), committed_jaures.teacher()
+    by = committed_jaures.principal
+    give = functools.partial(operations.assign, subscription_id=subscription.pk, by=by, at=TERM)
+    seat = give(teacher=leaving)
+    actions: list[Callable[..., Any]] = [
+        functools.partial(operations.release, seat_id=seat.pk, by=by, at=TERM),
+        functools.partial(personal_data.release_all_seats, leaving, at=TERM),
+        functools.partial(give, teacher=coming),
+    ]
+    run_concurrently(committing.schema_name, actions * 5, expected_errors=LicensingError)
+    assert "seat_movements" not in list_all_violations()
+    # Whoever was last: given, or withdrawn from.
+    assert Seat.objects.get().events.count() % 2 == (Seat.objects.get().holder_id is not None)
