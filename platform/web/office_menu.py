@@ -22,7 +22,7 @@ SECTIONS = (
     ("Écoles", (("portfolio:list", "Écoles"),)),
     ("Distribuer", (("distribute", "Distribuer"), ("imports:list", "Imports"), ("pools:allocations", "Attributions"))),
     ("Achats", (("purchases:list", "Commandes"), ("pools:pools", "Lots"))),
-    ("Suivi", (("messages:list", "Messages"), ("journal", "Journal"))),
+    ("Suivi", (("messages:list", "Messages"), ("report", "Rapport"), ("journal", "Journal"))),
 )
 #: The pages of « Bureau ».
 OFFICE_PAGES = (

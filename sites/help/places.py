@@ -92,6 +92,7 @@ _OFFICE = {
     "distribute": f"{_OFFICES}#donner-a-une-ecole",
     "follow_up": f"{_OFFICES}#suivre-les-e-mails",
     "messages:": f"{_OFFICES}#suivre-les-e-mails",
+    "report": f"{_OFFICES}#le-rapport-pour-le-conseil",
 }
 #: Of members who are viewers only.
 _VIEWER = dict.fromkeys(

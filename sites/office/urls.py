@@ -7,6 +7,7 @@ from django.urls import include, path
 
 from sites.office.distribute import distribute, follow_up
 from sites.office.home.page import office_home
+from sites.office.report.page import report_pdf, report_workbook, show_report
 from sites.office.sample_letter import sample_letter
 from sites.office.schools.school import school
 from sites.office.territory import map_place, map_state, territory_map
@@ -26,6 +27,9 @@ urlpatterns = [
     path("carte/etat/<str:state>/", map_state, name="map_state"),
     path("carte/<str:uai>/", map_place, name="map_place"),
     path("messages/", include("sites.office.messages.urls")),
+    path("rapport/", show_report, name="report"),
+    path("rapport/pdf/", report_pdf, name="report_pdf"),
+    path("rapport/classeur/", report_workbook, name="report_workbook"),
     # `accounts.adapter` closes sign-up here; the page explains that members join by invitation.
     path("inscription/", public_page(signup), name="account_signup"),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from babel.dates import format_date
 
@@ -24,6 +24,14 @@ _MONTHS_ON_TELEPHONE = 4
 #: Beyond, in percent of the width, the name of a month would leave the drawing.
 _LAST_MONTH_AT = 95
 _WEEK, _TO_SUNDAY = datetime.timedelta(days=7), datetime.timedelta(days=6)
+
+
+class DatedWeek(Protocol):
+    """A week of a curve."""
+
+    @property
+    def monday(self) -> datetime.date:
+        """Return its first day."""
 
 
 class PlottedWeek(NamedTuple):
@@ -99,7 +107,7 @@ def draw_curve(counts: Sequence[WeekCounts]) -> ActivationCurve:
             )
             for number, (week, (x, y)) in enumerate(zip(weeks, points, strict=True))
         ],
-        months=_name_months(weeks),
+        months=name_months(weeks),
         week_width=_percent(_place(1, len(weeks))),
         line=line,
         area=f"{line} {drawn[-1][0]:.0f} {PLOT_SIZE} {drawn[0][0]:.0f} {PLOT_SIZE}Z",
@@ -147,7 +155,7 @@ def _percent(place: float) -> str:
     return f"{100 * place / PLOT_SIZE:.2f}%"
 
 
-def _name_months(weeks: Sequence[WeekCounts]) -> list[PlottedMonth]:
+def name_months(weeks: Sequence[DatedWeek]) -> list[PlottedMonth]:
     """Return the names of the months, each at the week of its first day."""
     found = list(_find_months(weeks))
     every = 1 if len(found) <= _MONTHS_ON_TELEPHONE else 3
@@ -157,7 +165,7 @@ def _name_months(weeks: Sequence[WeekCounts]) -> list[PlottedMonth]:
     ]
 
 
-def _find_months(weeks: Sequence[WeekCounts]) -> Iterator[tuple[float, str]]:
+def _find_months(weeks: Sequence[DatedWeek]) -> Iterator[tuple[float, str]]:
     for number, (before, week) in enumerate(pairwise(weeks), start=1):
         last, previous = week.monday + _TO_SUNDAY, before.monday + _TO_SUNDAY
         at = 100 * number / len(weeks)
