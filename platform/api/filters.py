@@ -99,6 +99,22 @@ class StrictDateTimeFilter(django_filters.IsoDateTimeFilter):
     field_class = _StrictDateTimeFormField
 
 
+def read_integer(request: Request, name: str) -> int | None:
+    """Return the non-negative integer of a query parameter; None where it is not given. Raises `InvalidRequest`."""
+    values = request.query_params.getlist(name)
+    if not values:
+        return None
+    if len(values) > 1:
+        raise InvalidRequest([FieldError("duplicate_parameter", "Ce paramètre ne se donne qu'une fois.", name)])
+    if not values[0]:
+        raise InvalidRequest([FieldError("empty", "Donnez une valeur à ce paramètre, ou ne le donnez pas.", name)])
+    try:
+        number: int = _StrictIntegerFormField().to_python(values[0])
+    except ValidationError as error:
+        raise InvalidRequest([FieldError("invalid", error.messages[0], name)]) from None
+    return number
+
+
 class StrictFilterBackend(DjangoFilterBackend):
     """Applies the view's filterset; rejects unknown, repeated, empty and invalid parameters."""
 

@@ -195,6 +195,10 @@ class ApiAutoSchema(AutoSchema):
     def _is_list_view(self, serializer: Any = None) -> bool:
         return self.method == "GET" and isinstance(self.view, ScopedListView)
 
+    def _has_parameters(self) -> bool:
+        """Return whether what a read gives is named by a parameter, and may not exist."""
+        return self.method == "GET" and bool(self.view.parameters)
+
     def _is_repeatable(self) -> bool:
         return getattr(getattr(self.view, self.method.lower(), None), "is_repeatable", False)
 
@@ -223,7 +227,7 @@ class ApiAutoSchema(AutoSchema):
         has_body = self.method in ("POST", "PUT", "PATCH")
         for status, description in _ERROR_DESCRIPTIONS.items():
             if (
-                (status == "404" and "{" not in self.path and not self._is_list_view())
+                (status == "404" and "{" not in self.path and not self._is_list_view() and not self._has_parameters())
                 or (status == "409" and self.method == "GET")
                 or (status in ("413", "415") and not has_body)
                 or (status == "422" and not self._is_repeatable())

@@ -15,7 +15,8 @@ class TokenScope(models.TextChoices):
 
 #: What each scope gives access to, as shown on the form that creates tokens.
 SCOPE_DESCRIPTIONS = {
-    TokenScope.READ: "établissements, périmètre, lots, attributions, tableaux, messages, membres, événements",
+    TokenScope.READ: "établissements, périmètre, lots, attributions, tableaux, messages, membres, "
+    "événements, rapport de l'année avec ses prix",
     TokenScope.PORTFOLIO: "ajouter des écoles, changer leur contact, en retirer",
     TokenScope.ALLOCATE: "attribuer des licences, les reprendre, renvoyer une clé, relancer",
     TokenScope.IMPORT: "déposer un tableau, l'appliquer, le défaire",

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from api.scopes import TokenScope
 
 
+_NO_PARAMETERS = "Cette adresse ne prend pas de paramètre."
+
+
 class TokenPolicy:
     """Access policy of the API endpoints: `ScopedView` itself checks access and responds in JSON."""
 
@@ -74,6 +77,8 @@ class ScopedView(APIView):
     metadata_class = None
     #: By HTTP method; HEAD shares the scope of GET.
     scopes: ClassVar[Mapping[str, TokenScope]] = {}
+    #: Query parameters of its reads, beside those of a list; `api.filters` reads them.
+    parameters: ClassVar[frozenset[str]] = frozenset()
     #: HTTP status by code of a `DomainError`; 409 for the others.
     statuses: ClassVar[Mapping[str, int]] = {}
 
@@ -92,7 +97,7 @@ class ScopedView(APIView):
         _check_parameters(request, kwargs)
         is_list = isinstance(self, ScopedListView) and request.method in ("GET", "HEAD")
         if not is_list and request.method in self.allowed_methods:
-            _reject_query_parameters(request)
+            _reject_query_parameters(request, self.parameters if request.method in ("GET", "HEAD") else frozenset())
         # Counting the request is not what it asks for.
         forget_preliminary_writes()
 
@@ -169,11 +174,9 @@ def _check_parameters(request: Request, path_parameters: Mapping[str, object]) -
         raise InvalidRequest(errors)
 
 
-def _reject_query_parameters(request: Request) -> None:
-    errors = [
-        FieldError("unknown_parameter", "Cette adresse ne prend pas de paramètre.", name)
-        for name in request.query_params
-    ]
+def _reject_query_parameters(request: Request, known: frozenset[str]) -> None:
+    sentence = "Ce paramètre n'existe pas : voyez la description de l'adresse." if known else _NO_PARAMETERS
+    errors = [FieldError("unknown_parameter", sentence, name) for name in request.query_params if name not in known]
     if errors:
         raise InvalidRequest(errors)
 

@@ -15,6 +15,7 @@ from licensing.pools.api import allocations, pools, undelivered
 from licensing.reminders import api as reminders
 from schools import api as schools
 from sites.office.messages import api as messages
+from sites.office.report.api import ReportView
 
 app_name = "api"
 
@@ -60,6 +61,7 @@ urlpatterns = [
     path("allocations/<int:pk>/resend", pool_actions.ResendView.as_view(), name="allocation_resend"),
     path("allocations/<int:pk>/remind", pool_actions.RemindView.as_view(), name="allocation_remind"),
     path("allocations/<int:pk>/reduce", pool_actions.ReduceView.as_view(), name="allocation_reduce"),
+    path("report", ReportView.as_view(), name="report"),
     path("events", events.EventListView.as_view(), name="events"),
     path("events/<str:id>", events.EventView.as_view(), name="event"),
     path("webhooks", webhooks.WebhookListView.as_view(), name="webhooks"),

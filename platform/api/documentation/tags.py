@@ -15,6 +15,8 @@ _DESCRIPTIONS = {
     "s'annulent une à une.",
     "Tableaux": "Donner d'après un tableau : déposé, lu, vérifié, appliqué, défait, comme au bureau.",
     "Messages": "Les e-mails envoyés aux écoles, et leur état.",
+    "Rapport": "Une année scolaire en chiffres, comme la page « Rapport pour le conseil » : licences, prix, écoles, "
+    "semaines.",
     "Membres": "Qui travaille dans le bureau, et avec quels rôles.",
     "Événements": "Ce qui s'est passé, dans l'ordre : ce que les webhooks envoient se relit ici.",
     "Webhooks": "Les adresses auxquelles les événements sont envoyés, et chacun des envois.",
