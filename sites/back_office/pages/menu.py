@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PAGES: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("index", "Ce qui attend", frozenset({"waiting_list", "waiting_order"})),
     ("month", "Le mois en chiffres", frozenset({"month_of"})),
+    ("year", "L’année, par collectivité", frozenset({"year_of"})),
     ("everything", "Toute l’administration", frozenset()),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sites.back_office.pages import client_views, invitation_views, month_views, order_views, queue_views
+from sites.back_office.pages import client_views, invitation_views, month_views, order_views, queue_views, year_views
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,4 +27,7 @@ OWN_PAGES: tuple[tuple[str, Callable[..., HttpResponseBase], str], ...] = (
     ("clients/personne/<int:pk>/", client_views.show_person, "client_person"),
     ("mois/", month_views.show_month, "month"),
     ("mois/<int:year>-<int:month>/", month_views.show_month, "month_of"),
+    ("annee/", year_views.show_year, "year"),
+    ("annee/<int:year>/", year_views.show_year, "year_of"),
+    ("annee/<int:year>/classeur/", year_views.export_year, "year_workbook"),
 )

@@ -31,7 +31,7 @@ def admin_url(name, *args):
     return reverse(f"admin:{name}", urlconf="config.urls_public", args=args)
 
 
-OWN_PAGES = [admin_url("index"), admin_url("global_search"), admin_url("month")]
+OWN_PAGES = [admin_url("index"), admin_url("global_search"), admin_url("month"), admin_url("year")]
 PAGES = [
     *OWN_PAGES,
     admin_url("everything"),
