@@ -101,10 +101,8 @@ def _read(request: HttpRequest, years: Sequence[int]) -> YearReport:
     today = date_in_paris(timezone.now())
     asked = request.GET.get("annee")
     # Compared as text: whatever else is typed is no year of the collectivity.
-    if asked is None:
-        year = choose_year(years, today) or get_school_year(today)
-    else:
-        year = {str(one): one for one in years}.get(asked)
+    first = choose_year(years, today) or get_school_year(today)
+    year = first if asked is None else {str(one): one for one in years}.get(asked)
     if year is None:
         raise Http404("The collectivity has no licences of this year.")
     return read_report(year, today)
