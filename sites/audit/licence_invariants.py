@@ -33,7 +33,7 @@ LICENCE_INVARIANTS = (
     ),
     Invariant(
         "seat_movements",
-        "53. Les mouvements d'une place s'additionnent : qui la tient est la dernière personne à l'avoir reçue",
+        "55. Les mouvements d'une place s'additionnent : qui la tient est la dernière personne à l'avoir reçue",
         """
         SELECT format('place n° %s : tenue par %s, %s attributions de plus que de retraits, la dernière à %s', seat.id,
                       coalesce(seat.holder_id::text, 'personne'), coalesce(moved.net, 0),
