@@ -236,7 +236,8 @@ class ActivationKey(models.Model):
         verbose_name = "clé d'activation"
         verbose_name_plural = "clés d'activation"
         constraints: ClassVar = [
-            models.CheckConstraint(name="key_has_units", condition=Q(units__gt=0)),
+            # A redeemed key may be worth nothing: its school gave all its licences back.
+            models.CheckConstraint(name="key_has_units", condition=Q(units__gt=0) | Q(redeemed_at__isnull=False)),
             models.CheckConstraint(
                 name="key_redeemed_says_by_whom",
                 condition=Q(redeemed_at__isnull=True, redeemed_by__isnull=True)
@@ -270,7 +271,7 @@ class SubscriptionQuerySet(LockableQuerySet["Subscription"]):
 
 
 class Subscription(models.Model):
-    """A redeemed key: `size` seats, shared by the principals of its school."""
+    """A redeemed key: `size` seats, shared by the principals of its school; none where all were given back."""
 
     # One-to-one: a key is redeemed at most once.
     key = models.OneToOneField(
@@ -291,7 +292,6 @@ class Subscription(models.Model):
 
     class Meta:
         verbose_name = "abonnement"
-        constraints: ClassVar = [models.CheckConstraint(name="subscription_has_seats", condition=Q(size__gt=0))]
 
     def __str__(self) -> str:
         return f"Abonnement n° {self.pk}"

@@ -59,6 +59,10 @@ class SubscriptionCard:
     taken: int = 0
     # Seats that wait for teachers who were invited.
     reserved: int = 0
+    # Of those that a collectivity gave, how many nobody ever used: set where they may be given back.
+    unused: int = 0
+    # When licences of it were last given back.
+    returned_on: datetime.datetime | None = None
 
     @property
     def free(self) -> int:
@@ -131,8 +135,13 @@ class PrincipalOverview:
 
     @property
     def current(self) -> list[SubscriptionCard]:
-        """The available and suspended subscriptions, the next to expire first."""
-        return [card for card in self.cards if card.is_current]
+        """The available and suspended subscriptions, the next to expire first, but those that were given back."""
+        return [card for card in self.cards if card.is_current and card.subscription.size]
+
+    @property
+    def returned(self) -> list[SubscriptionCard]:
+        """The subscriptions whose licences were all given back: their keys may be worth some again."""
+        return [card for card in self.cards if card.is_current and not card.subscription.size]
 
     @property
     def past(self) -> list[SubscriptionCard]:

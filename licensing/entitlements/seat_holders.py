@@ -99,9 +99,8 @@ def take_free_seat(subscription: Subscription, teacher: User, at: datetime.datet
         )
     seat = lock_free_seat(subscription)
     if seat is None:
-        raise NoSeatLeft(
-            f"{no_seat_left_message(subscription)} Demandez à votre chef d'établissement d'en libérer une."
-        )
+        remedy = "d'en libérer une" if subscription.seats.exists() else "s'il en attend d'autres"
+        raise NoSeatLeft(f"{no_seat_left_message(subscription)} Demandez à votre chef d'établissement {remedy}.")
     assign_seats([seat], [teacher], SeatMode.MANUAL, by=teacher, at=at, message=served)
     seat.subscription = subscription
     return seat
@@ -119,6 +118,8 @@ def lock_free_seat(subscription: Subscription) -> Seat | None:
 def no_seat_left_message(subscription: Subscription) -> str:
     """Return the message that no seat is left."""
     counts = subscription.seats.aggregate(size=Count("pk"), reserved=Count("reserved_at"))
+    if not counts["size"]:
+        return "L'établissement a rendu toutes les licences de cette clé à la collectivité qui les avait données."
     if counts["size"] == 1:
         return f"La seule licence de cet abonnement est déjà {'réservée' if counts['reserved'] else 'attribuée'}."
     reserved = ", ou réservées à des personnes invitées" if counts["reserved"] else ""

@@ -1,4 +1,4 @@
-"""Removal of seats that no teacher ever held, when a shop buyer's licences are taken back."""
+"""Removal of seats that no teacher ever held: a shop order is credited in part, or a school gives licences back."""
 
 from __future__ import annotations
 
@@ -15,30 +15,29 @@ if TYPE_CHECKING:
     from licensing.entitlements.models import SeatQuerySet
 
 
-def list_unused_seats(entitlement_id: int) -> SeatQuerySet:
-    """Return the seats of an entitlement that are free and that nobody held: a class may hang on the others."""
-    held_before = Exists(SeatEvent.objects.filter(seat=OuterRef("pk")))
-    return Seat.objects.free().filter(~held_before, subscription__key__entitlement=entitlement_id)
+def list_unused_seats() -> SeatQuerySet:
+    """Return the seats that are free and that nobody ever held: a class may hang on the others."""
+    return Seat.objects.free().filter(~Exists(SeatEvent.objects.filter(seat=OuterRef("pk"))))
 
 
 @transaction.atomic
-def remove_seats(*, entitlement_id: int, units: int) -> None:
-    """Remove unused seats of a shop order's subscription; its key is worth as many units less.
+def remove_seats(*, key_id: int, units: int, kept_verb: str = "reprises") -> Subscription:
+    """Remove unused seats of a redeemed key's subscription, and return it; the key is worth as many units less.
 
-    Raises `LicencesInUse` if fewer are unused.
+    `kept_verb`: what cannot be done with the others, a French participle. Raises `LicencesInUse` if fewer are unused.
     """
     # Lock order: key → subscription → seat.
-    key = ActivationKey.objects.locked().get(entitlement=entitlement_id)
+    key = ActivationKey.objects.locked().get(pk=key_id)
     subscription = Subscription.objects.locked().get(key=key)
-    unused = list(list_unused_seats(entitlement_id).locked())
+    unused = _lock_unused(subscription)
     if units > len(unused):
         used = formatting.pluralize(
             subscription.size - len(unused),
             "licence est déjà utilisée par un enseignant, réservée à un invité, ou garde une classe",
             "licences sont déjà utilisées par des enseignants, réservées à des invités, ou gardent une classe",
         )
-        raise LicencesInUse(f"{used} : {formatting.number(len(unused))} au plus peuvent être reprises.")
-    removed = sorted(unused, key=lambda seat: seat.number)[-units:]
+        raise LicencesInUse(f"{used} : {formatting.number(len(unused))} au plus peuvent être {kept_verb}.")
+    removed = sorted(unused, key=lambda seat: seat.number)[len(unused) - units :]
     Seat.objects.filter(pk__in=[seat.pk for seat in removed]).delete()
     size = subscription.size - units
     # The seats that are left are numbered without a gap.
@@ -47,3 +46,13 @@ def remove_seats(*, entitlement_id: int, units: int) -> None:
         Seat.objects.filter(pk=seat.pk).update(number=number)
     Subscription.objects.filter(pk=subscription.pk).update(size=F("size") - units)
     ActivationKey.objects.filter(pk=key.pk).update(units=F("units") - units)
+    subscription.size = size
+    return subscription
+
+
+def _lock_unused(subscription: Subscription) -> list[Seat]:
+    """Lock the unused seats of a locked subscription, and return them."""
+    locked = list(list_unused_seats().filter(subscription=subscription).locked())
+    # Asked again: one that was claimed and released while the lock was waited for is free, and may keep a class.
+    held = set(SeatEvent.objects.filter(seat__in=locked).values_list("seat_id", flat=True))
+    return [seat for seat in locked if seat.pk not in held]

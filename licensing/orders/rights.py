@@ -175,7 +175,7 @@ def count_takeable(line: OrderLine) -> int:
     """Return how many licences of a line can be taken back at most: those that nobody has, one of all staying."""
     assert line.entitlement is not None  # noqa: S101 - an invoiced order
     if line.entitlement.collectivity is None:
-        unused = list_unused_seats(line.entitlement.pk).count()
+        unused = list_unused_seats().filter(subscription__key__entitlement=line.entitlement).count()
     else:
         with tenant_context(line.entitlement.collectivity):
             unused = Pool.objects.get(entitlement=line.entitlement).free
@@ -189,7 +189,7 @@ def take_back(line: OrderLine, licences: int, *, by: User, at: datetime.datetime
     """
     assert line.entitlement is not None  # noqa: S101 - an invoiced order
     if line.entitlement.collectivity is None:
-        remove_seats(entitlement_id=line.entitlement.pk, units=licences)
+        remove_seats(key_id=line.entitlement.keys.get().pk, units=licences)
     else:
         with tenant_context(line.entitlement.collectivity):
             pools.take_back_capacity(entitlement_id=line.entitlement.pk, units=licences, by=by, at=at)

@@ -39,6 +39,13 @@ class LeftReason(Enum):
     REVOKED = ("attribution déjà reprise", "attributions déjà reprises")
     POOL_NOT_OPEN = ("clé d'un lot suspendu ou terminé", "clés de lots suspendus ou terminés")
     NEVER_SENT = ("école à qui aucun e-mail n'est encore parti", "écoles à qui aucun e-mail n'est encore parti")
+    NOT_REDEEMED = ("clé non activée", "clés non activées")
+    ALL_USED = ("école qui utilise toutes ses licences", "écoles qui utilisent toutes leurs licences")
+    ASKED = ("école dont la réponse est attendue", "écoles dont la réponse est attendue")
+    ASKED_LATELY = (
+        "école déjà sollicitée depuis moins de 60 jours",
+        "écoles déjà sollicitées depuis moins de 60 jours",
+    )
     REMINDED_TODAY = ("école déjà relancée aujourd'hui", "écoles déjà relancées aujourd'hui")
     WRITTEN_THIS_WEEK = ("école déjà relancée cette semaine", "écoles déjà relancées cette semaine")
 
@@ -75,6 +82,8 @@ class BulkPreview(NamedTuple):
     left: Mapping[LeftReason, int]
     #: Of those that are written to, how many were sent their key within a day.
     just_sent: int = 0
+    #: Where an act concerns a part of the licences of each, how many.
+    units_by_allocation: Mapping[int, int] | None = None
 
 
 def preview_revocation(allocation_ids: Collection[int], at: datetime.datetime) -> BulkPreview:
@@ -123,7 +132,7 @@ def build_bulk_guard(
 
     `counts_letters`: the act moves no licence but writes letters: a large share of the schools served is what counts.
     """
-    running = Allocation.objects.active().filter(pool__entitlement__last_day__gte=date_in_paris(at))
+    running = Allocation.objects.served().filter(pool__entitlement__last_day__gte=date_in_paris(at))
     given = running.aggregate(schools=Count("school_id", distinct=True), units=Sum("units"))
     units = given["units"] or 0
     if counts_letters:

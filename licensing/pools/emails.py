@@ -93,6 +93,8 @@ def check_due(message: Message, allocation: Allocation) -> None:
         return
     if allocation.revoked_at is not None:
         raise NoLongerDue("L'attribution a été reprise avant l'envoi.")
+    if not allocation.units:
+        raise NoLongerDue("L'école a rendu ses licences avant l'envoi.")
     # A changed volume is still announced when the key was redeemed in between: the account shows the result.
     volume_changed = message.context.get("added") or message.kind == MessageKind.REDUCED
     if allocation.key.redeemed_at is not None and not volume_changed:

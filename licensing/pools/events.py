@@ -42,10 +42,18 @@ def build_issued_events(
         yield _build_issued_event(
             numbers[demand.uai], pool.pk, demand.uai, units=total, added=added, import_id=import_id
         )
-    left = pool.free - units
-    if left * _LOW_DIVISOR <= pool.capacity < pool.free * _LOW_DIVISOR:
-        data = {"pool": pool.pk, "name": pool.name, "capacity": pool.capacity, "free": left}
-        yield NewEvent(EventType.POOL_LOW, f"pool:{pool.pk}", data)
+    yield from _build_low_events(pool, units)
+
+
+def build_grown_events(pool: Pool, allocation: Allocation, *, units: int, added: int) -> Iterator[NewEvent]:
+    """Yield an `allocation.issued` event of one growth, and one if the pool becomes low; `pool`: as locked, before."""
+    yield _build_issued_event(allocation.pk, pool.pk, allocation.school_id, units=units, added=added, import_id=None)
+    yield from _build_low_events(pool, added)
+
+
+def build_returned_events(allocation: Allocation, *, units: int, returned: int) -> Iterator[NewEvent]:
+    """Yield the event of licences that a school gave back; `units`: what it has left."""
+    yield _build_event(EventType.ALLOCATION_RETURNED, allocation, units=units, returned=returned)
 
 
 def build_reduced_events(moving: Sequence[tuple[Allocation, int]], *, import_id: int | None) -> Iterator[NewEvent]:
@@ -87,6 +95,14 @@ def build_key_events(allocation: Allocation, event: str, *, held: int, size: int
     ends = (EventType.ALLOCATION_EXHAUSTED, EventType.SEAT_RELEASED, EventType.ALLOCATION_ISSUED)
     if is_full and get_last_event_type(_subject_of(allocation.pk), among=ends) != EventType.ALLOCATION_EXHAUSTED:
         yield _build_event(EventType.ALLOCATION_EXHAUSTED, allocation, units=size, held=size)
+
+
+def _build_low_events(pool: Pool, units: int) -> Iterator[NewEvent]:
+    """Yield an event if the pool becomes low as `units` leave it."""
+    left = pool.free - units
+    if left * _LOW_DIVISOR <= pool.capacity < pool.free * _LOW_DIVISOR:
+        data = {"pool": pool.pk, "name": pool.name, "capacity": pool.capacity, "free": left}
+        yield NewEvent(EventType.POOL_LOW, f"pool:{pool.pk}", data)
 
 
 def _subject_of(allocation_id: int) -> str:

@@ -21,6 +21,7 @@ from licensing.pools.queries import (
     filter_not_redeemed,
     filter_not_redeemed_since,
     filter_situation,
+    filter_unused,
 )
 from licensing.pools.situations import Situation
 from schools.folding import split_words
@@ -36,13 +37,14 @@ if TYPE_CHECKING:
 DORMANT_DAYS = 15
 
 #: Choices that no single situation answers to.
-NOT_REDEEMED, DORMANT, HELD, REACHED = "issued", "dormant", "held", "reached"
+NOT_REDEEMED, DORMANT, HELD, REACHED, UNUSED = "issued", "dormant", "held", "reached", "unused"
 #: The choice of what home and the letters call « e-mail en échec ».
 LOST = Situation.UNDELIVERED.value
 _SITUATIONS = (
     (NOT_REDEEMED, "Non activée"),
     (DORMANT, f"Non activée {DORMANT_DAYS} jours après l'envoi"),
     *Situation.choices,
+    (UNUSED, "Activée, avec des licences inutilisées"),
     (REACHED, "Remise ou activée"),
     (HELD, "E-mail retenu"),
 )
@@ -66,7 +68,7 @@ def _list_communes() -> list[tuple[str, str]]:
 
 
 class AllocationFilter(django_filters.FilterSet):
-    """Filters of the list. Revoked allocations are shown only if they are asked for."""
+    """Filters of the list. Revoked allocations, and those given back, are shown only if they are asked for."""
 
     q = django_filters.CharFilter(
         label="École, commune, UAI ou adresse",
@@ -83,7 +85,7 @@ class AllocationFilter(django_filters.FilterSet):
     situation = django_filters.ChoiceFilter(
         label="État",
         choices=_SITUATIONS,
-        empty_label="Tous, sauf reprises",
+        empty_label="Tous, sauf reprises et rendues",
         method="in_situation",
         widget=forms.Select(attrs={"class": "form-select"}),
     )
@@ -132,10 +134,10 @@ class AllocationFilter(django_filters.FilterSet):
 
     @property
     def qs(self) -> QuerySet[AnnotatedAllocation]:
-        """Return the filtered queryset; without a selected situation, all but the revoked."""
+        """Return the filtered queryset; without a selected situation, all but the revoked and those given back."""
         filtered: QuerySet[AnnotatedAllocation] = super().qs
         selected = self.form.cleaned_data.get("situation") if self.form.is_bound and self.form.is_valid() else ""
-        return filtered if selected else filtered.filter(revoked_at__isnull=True)
+        return filtered if selected else filtered.filter(revoked_at__isnull=True, units__gt=0)
 
     def in_situation(
         self, queryset: QuerySet[AnnotatedAllocation], name: str, value: str
@@ -150,6 +152,8 @@ class AllocationFilter(django_filters.FilterSet):
             return filter_not_redeemed(queryset)
         if value == DORMANT:
             return filter_not_redeemed_since(now - datetime.timedelta(days=DORMANT_DAYS), queryset)
+        if value == UNUSED:
+            return filter_unused(queryset)
         if value == HELD:
             return filter_held_email(queryset)
         return filter_situation(Situation(value), queryset)

@@ -74,6 +74,10 @@ class AllocationQuerySet(LockableQuerySet["Allocation"]):
     def active(self) -> Self:
         return self.filter(revoked_at__isnull=True)
 
+    def served(self) -> Self:
+        """Filter the active ones whose school has licences: it has not given all of them back."""
+        return self.active().filter(units__gt=0)
+
 
 class Allocation(models.Model):
     """Units of a pool given to one school, with one key.
@@ -104,6 +108,7 @@ class Allocation(models.Model):
         related_name="+",
     )
     key = models.OneToOneField("entitlements.ActivationKey", on_delete=models.PROTECT, related_name="+")
+    # None where the school, having redeemed its key, gave all back; `audit` verifies that no other is worth nothing.
     units = models.PositiveIntegerField("licences")
     # The address the key is e-mailed to.
     recipient = models.EmailField("adresse e-mail")
@@ -119,7 +124,6 @@ class Allocation(models.Model):
     class Meta:
         verbose_name = "attribution"
         constraints: ClassVar = [
-            models.CheckConstraint(name="allocation_has_units", condition=Q(units__gt=0)),
             # A second volume for the same school from the same pool grows the allocation: never a second key.
             models.UniqueConstraint(
                 name="allocation_once_a_school", fields=["pool", "school"], condition=Q(revoked_at__isnull=True)

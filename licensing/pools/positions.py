@@ -34,7 +34,7 @@ class PoolPosition(NamedTuple):
     order_number: int
     #: Ordered by the collectivity, which has a page for the order; otherwise a grant of the operator.
     is_purchase: bool
-    #: Number of schools with an allocation, and of those that redeemed its key.
+    #: Number of schools with licences, and of those that redeemed their key.
     schools: int
     redeemed_schools: int
     #: The signed purchase order was received, and is being checked.
@@ -100,8 +100,8 @@ SELECT
     entitlement.cancelled_at,
     entitlement.number,
     entitlement.kind = 'purchase',
-    count(allocated.id),
-    count(allocated.redeemed_at)
+    count(allocated.id) FILTER (WHERE allocated.units > 0),
+    count(allocated.redeemed_at) FILTER (WHERE allocated.units > 0)
 FROM pools_pool AS pool
 JOIN public.entitlements_entitlement AS entitlement ON entitlement.id = pool.entitlement_id
 LEFT JOIN allocated ON allocated.pool_id = pool.id

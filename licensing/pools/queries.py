@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 
 from core.calendar import date_in_paris
 from licensing.entitlements.models import Seat, available_on
+from licensing.entitlements.seat_removal import list_unused_seats
 from licensing.pools.models import ALLOCATION_TOPIC, RESTORABLE_FOR, Allocation, MessageKind, Pool
 from licensing.pools.situations import (
     NOT_REDEEMED,
@@ -39,6 +40,11 @@ def has_given() -> Exists:
     return Exists(Allocation.objects.all())
 
 
+def get_allocation_of_key(key_id: int) -> Allocation:
+    """Return the allocation of a key, with its school. Raises `Allocation.DoesNotExist`."""
+    return Allocation.objects.select_related("school").get(key_id=key_id)
+
+
 class PoolHolding(NamedTuple):
     """Licences that a school holds from one pool."""
 
@@ -62,7 +68,7 @@ def list_holdings(pools: Mapping[int, str], uais: Collection[str]) -> dict[str, 
     if not pools:
         return {}
     held: dict[str, tuple[PoolHolding, ...]] = {}
-    found = Allocation.objects.active().filter(pool_id__in=list(pools), school_id__in_array=list(uais))
+    found = Allocation.objects.served().filter(pool_id__in=list(pools), school_id__in_array=list(uais))
     for uai, pool_id, units in found.order_by("pool_id").values_list("school_id", "pool_id", "units"):
         held[uai] = (*held.get(uai, ()), PoolHolding(pools[pool_id], units))
     return held
@@ -76,7 +82,7 @@ def list_holdings_beside(uai: str) -> dict[int, tuple[PoolHolding, ...]]:
         pool.pk: tuple(
             PoolHolding(sibling.name, held[sibling.pk])
             for sibling in pools
-            if sibling.pk in held and sibling.entitlement.is_of_same_year(pool.entitlement)
+            if held.get(sibling.pk) and sibling.entitlement.is_of_same_year(pool.entitlement)
         )
         for pool in pools
         if pool.pk not in held
@@ -190,7 +196,8 @@ def list_allocations(day: datetime.date) -> QuerySet[AnnotatedAllocation]:
     )
     loaded = Allocation.objects.select_related("pool__entitlement", "school", "key")
     annotated: QuerySet[AnnotatedAllocation] = annotate_held(annotate_state(loaded, day)).annotate(
-        situation=annotate_situation(AllocationState.ISSUED), message_state=Subquery(last_message)
+        situation=annotate_situation(AllocationState.ISSUED, AllocationState.REDEEMED),
+        message_state=Subquery(last_message),
     )
     return annotated
 
@@ -238,7 +245,17 @@ def filter_situation(situation: Situation, among: QuerySet[AnnotatedAllocation])
     """Filter by situation those annotated with their `state`, as `situation=` does and faster."""
     if situation in NOT_REDEEMED:
         return filter_not_redeemed_situation(filter_not_redeemed(among), situation)
+    if situation == Situation.RETURNED:
+        return among.filter(state=AllocationState.REDEEMED, units=0)
+    if situation == Situation.REDEEMED:
+        return among.filter(state=AllocationState.REDEEMED, units__gt=0)
     return among.filter(state=situation)
+
+
+def filter_unused(among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
+    """Filter the redeemed ones, annotated with their `state`, with a licence that nobody uses nor ever used."""
+    unused = list_unused_seats().order_by().values("subscription__key_id")
+    return among.filter(state=AllocationState.REDEEMED, key_id__in=unused)
 
 
 def filter_delivered(day: datetime.date, among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
@@ -256,6 +273,7 @@ def filter_delivered(day: datetime.date, among: QuerySet[AnnotatedAllocation]) -
     return among.filter(
         Q(key__redeemed_at__isnull=False) | Q(pk__in=arrived),
         revoked_at__isnull=True,
+        units__gt=0,
         pool__entitlement__last_day__gte=day,
         pool__entitlement__cancelled_at__isnull=True,
     )

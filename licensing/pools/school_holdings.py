@@ -48,7 +48,7 @@ WITH given AS (
     JOIN public.entitlements_entitlement AS entitlement ON entitlement.id = pool.entitlement_id
     JOIN public.entitlements_activationkey AS key
         ON key.id = allocation.key_id AND key.entitlement_id = pool.entitlement_id
-    WHERE allocation.revoked_at IS NULL
+    WHERE allocation.revoked_at IS NULL AND allocation.units > 0
         AND entitlement.last_day = %(last_day)s
         AND entitlement.cancelled_at IS NULL
 )
@@ -109,7 +109,7 @@ def list_running_years(day: datetime.date) -> list[datetime.date]:
 
 def list_schools_without_licences(day: datetime.date) -> QuerySet[PortfolioSchool]:
     """Return the schools of the portfolio that hold no licence of a lot that still runs on a day, in no order."""
-    served = Allocation.objects.active().filter(
+    served = Allocation.objects.served().filter(
         school_id=OuterRef("school_id"), pool__entitlement__last_day__gte=day, pool__entitlement__cancelled_at=None
     )
     return PortfolioSchool.objects.filter(~Exists(served)).order_by()

@@ -17,6 +17,7 @@ _COLOURS = {
     Situation.DELIVERED: "blue",
     Situation.UNDELIVERED: "red",
     Situation.REDEEMED: "green",
+    Situation.RETURNED: "secondary",
     Situation.REVOKED: "secondary",
     Situation.SUSPENDED: "orange",
     Situation.EXPIRED: "secondary",

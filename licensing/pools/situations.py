@@ -26,6 +26,8 @@ class Situation(models.TextChoices):
     DELIVERED = "delivered", "Remise"
     UNDELIVERED = "undelivered", "Non remise"
     REDEEMED = "redeemed", "Activée"
+    #: Redeemed, and the school gave all its licences back.
+    RETURNED = "returned", "Rendue"
     REVOKED = "revoked", "Reprise"
     SUSPENDED = "suspended", "Suspendue"
     EXPIRED = "expired", "Expirée"
@@ -62,14 +64,15 @@ def _list_messages() -> QuerySet[Any]:
     return written.exclude(state=MessageState.CANCELLED).annotate(situation=situation)
 
 
-def annotate_situation(not_redeemed: str) -> Case:
-    """Return the situation of an allocation annotated with its `state`, of which `not_redeemed` is a value.
+def annotate_situation(not_redeemed: str, redeemed: str) -> Case:
+    """Return the situation of an allocation annotated with its `state`, of which these are values.
 
-    The last e-mail about the key decides where it is not redeemed.
+    The last e-mail about the key decides where it is not redeemed, its units where it is.
     """
     last = _list_messages().filter(topic_id=OuterRef("pk")).order_by("-pk").values("situation")[:1]
     return Case(
         When(state=not_redeemed, then=Coalesce(Subquery(last), Value(Situation.UNDELIVERED.value))),
+        When(state=redeemed, units=0, then=Value(Situation.RETURNED.value)),
         default=F("state"),
         output_field=models.CharField(),
     )

@@ -63,6 +63,7 @@ SHARED_APPS = [
     "licensing.entitlements",
     "licensing.invitations",
     "licensing.classes",
+    "licensing.returns",
     "licensing.orders",
     "licensing.billing",
     "licensing.billing.transmission",

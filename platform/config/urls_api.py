@@ -13,6 +13,7 @@ from imports.api import imports, rows
 from licensing.pools.api import actions as pool_actions
 from licensing.pools.api import allocations, pools, undelivered
 from licensing.reminders import api as reminders
+from licensing.returns import api as returns
 from schools import api as schools
 from sites.office.messages import api as messages
 from sites.office.report.api import ReportView
@@ -62,6 +63,10 @@ urlpatterns = [
     path("allocations/<int:pk>/remind", pool_actions.RemindView.as_view(), name="allocation_remind"),
     path("allocations/<int:pk>/reduce", pool_actions.ReduceView.as_view(), name="allocation_reduce"),
     path("report", ReportView.as_view(), name="report"),
+    path("allocations/<int:pk>/return-request", returns.AskView.as_view(), name="allocation_return_request"),
+    path("return-requests", returns.ReturnRequestListView.as_view(), name="return_requests"),
+    path("return-requests/<int:pk>", returns.ReturnRequestView.as_view(), name="return_request"),
+    path("return-requests/<int:pk>/withdraw", returns.WithdrawView.as_view(), name="return_request_withdraw"),
     path("events", events.EventListView.as_view(), name="events"),
     path("events/<str:id>", events.EventView.as_view(), name="event"),
     path("webhooks", webhooks.WebhookListView.as_view(), name="webhooks"),

@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("collectivities.urls_office")),
     path("", include("licensing.pools.urls")),
     path("", include("licensing.reminders.urls")),
+    path("", include("licensing.returns.urls")),
     path("", include("sites.office.purchases.urls")),
     path("", include("imports.web.urls")),
     path("", include("sites.office.urls")),

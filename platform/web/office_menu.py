@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 SECTIONS = (
     ("Accueil", (("home", "Accueil"),)),
     ("Écoles", (("portfolio:list", "Écoles"),)),
-    ("Distribuer", (("distribute", "Distribuer"), ("imports:list", "Imports"), ("pools:allocations", "Attributions"))),
+    (
+        "Distribuer",
+        (
+            ("distribute", "Distribuer"),
+            ("imports:list", "Imports"),
+            ("pools:allocations", "Attributions"),
+            ("returns:list", "Rendre"),
+        ),
+    ),
     ("Achats", (("purchases:list", "Commandes"), ("pools:pools", "Lots"))),
     ("Suivi", (("messages:list", "Messages"), ("report", "Rapport"), ("journal", "Journal"))),
 )

@@ -15,6 +15,8 @@ _PORTAL = {
     "my_account_key": f"{_PRINCIPALS}#activer-une-cle-recue-d-une-collectivite",
     "my_account_vouchers": f"{_PRINCIPALS}#communiquer-la-cle",
     "my_account_release": f"{_PRINCIPALS}#reprendre-une-licence-ou-la-passer-a-quelqu-un-d-autre",
+    "my_account_return": f"{_PRINCIPALS}#rendre-des-licences",
+    "my_account_undo_return": f"{_PRINCIPALS}#rendre-des-licences",
     "my_account_person": f"{_PRINCIPALS}#creer-votre-compte",
     "my_account_address": f"{_PRINCIPALS}#creer-votre-compte",
     "my_account_school": f"{_PRINCIPALS}#creer-votre-compte",
@@ -86,6 +88,7 @@ _OFFICE = {
     "pools:units": f"{_OFFICES}#changer-un-nombre",
     "reminders:": f"{_OFFICES}#les-relances-automatiques",
     "pools:rename": f"{_OFFICES}#acheter-des-licences",
+    "returns:": f"{_OFFICES}#demander-les-licences-qui-ne-servent-pas",
     "purchases:": f"{_OFFICES}#acheter-des-licences",
     "school": f"{_OFFICES}#donner-a-une-ecole",
     "territory_schools": f"{_OFFICES}#vos-trois-premieres-etapes",
@@ -96,7 +99,7 @@ _OFFICE = {
 }
 #: Of members who are viewers only.
 _VIEWER = dict.fromkeys(
-    ("home", "map", "map_place", "portfolio:", "school", "distribute", "imports:", "pools:", "messages:"),
+    ("home", "map", "map_place", "portfolio:", "school", "distribute", "imports:", "pools:", "returns:", "messages:"),
     f"{_OFFICES}#si-vous-etes-lecteur",
 )
 #: Of members who are data officers only.

@@ -23,6 +23,7 @@ from imports.operations import (
 )
 from licensing.pools.positions import list_pool_positions
 from licensing.pools.school_holdings import list_schools_without_licences
+from licensing.returns.queries import count_unused_of_office
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -63,8 +64,10 @@ def distribute(request: OfficeHttpRequest) -> HttpResponse:
         likely = "import"
     else:
         likely = "allocate" if may_allocate else ""
+    unused = count_unused_of_office(today)
     context = {
         "lots": lots,
+        "unused": unused,
         "requested": [(one, describe_wait(one, asked, changes[one.pk])) for one in requested],
         "free": free,
         "waiting_list": waiting_list,

@@ -72,6 +72,7 @@ WITH shown AS (
         FROM pools_pool AS pool
         JOIN public.entitlements_entitlement AS entitlement ON entitlement.id = pool.entitlement_id
         JOIN pools_allocation AS allocation ON allocation.pool_id = pool.id AND allocation.revoked_at IS NULL
+            AND allocation.units > 0
         JOIN public.entitlements_activationkey AS key
             ON key.id = allocation.key_id AND key.entitlement_id = entitlement.id
         WHERE entitlement.last_day >= %(day)s AND entitlement.cancelled_at IS NULL

@@ -6,7 +6,7 @@ from django.urls import path
 
 from sites.portal import contact, home, lost_key, school_fields, sign_up, teacher_invitation
 from sites.portal.key_start import views as key_start
-from sites.portal.my_account import invitations, licences, page, profile, verification
+from sites.portal.my_account import invitations, licences, page, profile, returns, verification
 from sites.portal.privacy import views
 
 urlpatterns = [
@@ -33,6 +33,8 @@ urlpatterns = [
     path("mon-compte/bons/<int:pk>/", licences.print_vouchers, name="my_account_vouchers"),
     path("mon-compte/enseignants/", licences.join_teacher, name="my_account_teacher"),
     path("mon-compte/retirer/<int:pk>/", licences.release, name="my_account_release"),
+    path("mon-compte/rendre/<int:pk>/", returns.give_back, name="my_account_return"),
+    path("mon-compte/rendre/annuler/", returns.undo_return, name="my_account_undo_return"),
     path("mon-compte/informations/", profile.update_profile, name="my_account_person"),
     path("mon-compte/adresse/", profile.update_pending_address, name="my_account_address"),
     path("mon-compte/etablissement/", profile.choose_school, name="my_account_school"),

@@ -11,6 +11,7 @@ from api import tokens
 from api.models import Token
 from api.scopes import TokenScope
 from collectivities.models import Invitation, Role
+from core.tenant_connection import connection
 from imports.enums import ImportState, Verdict
 from imports.models import AnnotatedFile, ImportFile, ImportRow, SpreadsheetImport
 from licensing.billing import operations as billing_operations
@@ -18,6 +19,7 @@ from licensing.billing.models import BillingDocument
 from licensing.orders.models import OrderKind, OrderState
 from licensing.pools.models import Allocation
 from licensing.reminders.models import Reminder
+from licensing.returns.models import ReturnRequest
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
@@ -26,6 +28,7 @@ from tests.factories.licensing import KeyFactory, OrderLineFactory, OrderRowFact
 from tests.factories.orders import PurchaseFactory
 from tests.factories.schools import SchoolFactory
 from tests.orders import actions
+from tests.returns.given_school import GivenSchool
 from webhooks import endpoints
 from webhooks.models import WebhookEndpoint
 
@@ -128,6 +131,11 @@ def reminder():
     Reminder.objects.create(
         pk=pk, allocation=row, school_id=row.school_id, cause="unredeemed", step=10, planned_for=TERM.date()
     )
+def return_request():
+    """A request of a school that redeemed its key, with a number beyond any sequence."""
+    pk = next(_numbers)
+    asked = GivenSchool(connection.tenant, at=timezone.now()).ask(at=timezone.now())
+    ReturnRequest.objects.filter(pk=asked.pk).update(id=pk)
     return {"pk": pk}
 
 
@@ -214,6 +222,7 @@ SAMPLES = {
     "reminders:cancel_all": allocation,
     "reminders:cancel": reminder,
     "pools:reveal": allocation,
+    "returns:withdraw": return_request,
     "purchases:detail": purchase,
     "purchases:quote": purchase,
     "purchases:quote_pdf": purchase,

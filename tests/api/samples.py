@@ -16,6 +16,7 @@ from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import confirm_and_apply, upload_and_parse
 from tests.imports.sample_files import schools_csv
+from tests.returns.given_school import GivenSchool
 from webhooks import endpoints
 from webhooks.models import WebhookEndpoint, WebhookEvent
 
@@ -68,6 +69,12 @@ def reminder():
         allocation=row, school_id=row.school_id, cause="unredeemed", step=10, planned_for=day
     )
     return {"pk": made.pk}
+def redeemed_allocation():
+    return {"pk": GivenSchool(connection.tenant, at=timezone.now()).allocation.pk}
+
+
+def return_request():
+    return {"pk": GivenSchool(connection.tenant, at=timezone.now()).ask(at=timezone.now()).pk}
 
 
 def webhook():
@@ -110,6 +117,9 @@ SAMPLES = {
     "api:allocation_reduce": allocation,
     "api:reminder_policy": pool,
     "api:reminder_cancel": reminder,
+    "api:allocation_return_request": redeemed_allocation,
+    "api:return_request": return_request,
+    "api:return_request_withdraw": return_request,
     "api:event": event,
     "api:webhook": webhook,
     "api:webhook_rotate": webhook,

@@ -51,7 +51,7 @@ def test_reserved_seats_are_free_for_nobody(jaures):
     with pytest.raises(seat_exceptions.NoSeatLeft):
         vouchers.render_vouchers(jaures.licences, by=jaures.principal, at=TERM)
     with pytest.raises(seat_exceptions.LicencesInUse):
-        seat_removal.remove_seats(entitlement_id=jaures.licences.key.entitlement_id, units=1)
+        seat_removal.remove_seats(key_id=jaures.licences.key_id, units=1)
     with pytest.raises(seat_exceptions.NoSeatLeft):
         jaures.invite(ZOE)
 

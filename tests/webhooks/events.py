@@ -7,7 +7,7 @@ import datetime
 from django.utils import timezone
 
 from webhooks.drain import drain
-from webhooks.models import DeliveryState
+from webhooks.models import DeliveryState, WebhookEvent
 from webhooks.operations import EventType, NewEvent, emit
 
 
@@ -18,6 +18,13 @@ def make_issued_event(number, units=1):
 def emit_events(*events, at=None):
     """Emit events, by default dated a hundred milliseconds ago."""
     return emit(events=events, at=at or timezone.now() - datetime.timedelta(milliseconds=100))
+
+
+def emitted_events():
+    """Return the events emitted since the last call: type, subject and data."""
+    events = list(WebhookEvent.objects.order_by("pk"))
+    WebhookEvent.objects.all().delete()
+    return [(event.type, event.subject, event.data) for event in events]
 
 
 class FakeClock:

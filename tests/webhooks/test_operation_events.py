@@ -28,6 +28,7 @@ from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.orders import actions
 from tests.pools.actions import allocate_units
 from tests.waiting_jobs import list_waiting_jobs
+from tests.webhooks.events import emitted_events
 from webhooks import endpoints
 from webhooks import operations as emitting
 from webhooks.listeners import get_listeners
@@ -42,13 +43,6 @@ def listening(nimes):
 @pytest.fixture
 def pool(nimes):
     return orders.grant(collectivity=nimes, licences=20, reason="Essai", by=None, at=TERM)
-
-
-def emitted_events():
-    """Return the events emitted since the last call: type, subject and data."""
-    events = list(WebhookEvent.objects.order_by("pk"))
-    WebhookEvent.objects.all().delete()
-    return [(event.type, event.subject, event.data) for event in events]
 
 
 def run_portal_jobs():

@@ -337,7 +337,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="activationkey",
-            constraint=models.CheckConstraint(condition=models.Q(("units__gt", 0)), name="key_has_units"),
+            constraint=models.CheckConstraint(
+                condition=models.Q(("units__gt", 0), ("redeemed_at__isnull", False), _connector="OR"),
+                name="key_has_units",
+            ),
         ),
         migrations.AddConstraint(
             model_name="activationkey",
@@ -360,10 +363,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="seatevent",
             index=models.Index(fields=["teacher", "seat", "-at"], name="seat_event_of_teacher"),
-        ),
-        migrations.AddConstraint(
-            model_name="subscription",
-            constraint=models.CheckConstraint(condition=models.Q(("size__gt", 0)), name="subscription_has_seats"),
         ),
         migrations.AddConstraint(
             model_name="seat",

@@ -98,10 +98,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="allocation",
-            constraint=models.CheckConstraint(condition=models.Q(("units__gt", 0)), name="allocation_has_units"),
-        ),
-        migrations.AddConstraint(
-            model_name="allocation",
             constraint=models.UniqueConstraint(
                 condition=models.Q(("revoked_at__isnull", True)),
                 fields=("pool", "school"),

@@ -1,4 +1,4 @@
-"""Operations on pools: allocate, reduce, set a number, revoke, restore, resend, remind, reveal, rename.
+"""Operations on pools: allocate, reduce, set a number, revoke, restore, return, resend, remind, reveal, rename.
 
 Each runs in one transaction: lock (in the global order: pool → allocation → key → subscription → seat), check, change,
 write the audit log, queue e-mails. An exception leaves everything unchanged.
@@ -37,6 +37,12 @@ from licensing.pools.operations.reduction import Reduction, ReductionResult, red
 from licensing.pools.operations.renaming import rename_pool
 from licensing.pools.operations.restoration import restore, restore_many, restore_revocation
 from licensing.pools.operations.results import AllocationActionResult
+from licensing.pools.operations.returns import (
+    LockedAllocation,
+    give_units_again,
+    lock_allocation_of_key,
+    take_units_back,
+)
 from licensing.pools.operations.revocation import revoke, revoke_many
 from licensing.pools.operations.unit_changes import UnitChange, set_units
 
@@ -49,6 +55,7 @@ __all__ = [
     "AllocationStage",
     "BulkAllocationResult",
     "Demand",
+    "LockedAllocation",
     "ProgressCallback",
     "Reduction",
     "ReductionResult",
@@ -57,6 +64,8 @@ __all__ = [
     "allocate",
     "allocate_many",
     "allocate_rows",
+    "give_units_again",
+    "lock_allocation_of_key",
     "no_progress",
     "queue_lost_keys",
     "queue_release",
@@ -81,4 +90,5 @@ __all__ = [
     "set_units",
     "sweep_held_emails",
     "take_back_capacity",
+    "take_units_back",
 ]

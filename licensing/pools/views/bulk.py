@@ -25,15 +25,18 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable, Collection, Sequence
 
+    from django.db.models import QuerySet
+
     from accounts.models import User
     from collectivities.access import OfficeHttpRequest
     from licensing.pools.bulk_preview import BulkPreview
+    from licensing.pools.queries import AnnotatedAllocation
 
 #: Number of schools that the confirmation page names; the others are counted.
 _MAX_NAMED = 15
 #: Pages other than the list that may ask for an action (`origin`), and to which it comes back; with its query, the
 #: parameters that the page had (`origin_query`).
-_ORIGINS = {"home": "l'accueil", "portfolio:list": "la liste des écoles"}
+_ORIGINS = {"home": "l'accueil", "portfolio:list": "la liste des écoles", "returns:list": "la page « Rendre »"}
 #: The list has changed between the page that said what would happen and the confirmation.
 _CHANGED = "Ce qui va se passer a changé depuis que vous l'avez lu. Rien n'est fait : relisez, puis confirmez."
 
@@ -42,6 +45,16 @@ class _BulkOperation(Protocol):
     def __call__(
         self, *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime
     ) -> list[operations.AllocationActionResult]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Another action, for what this one leaves for a reason: a hand decides all the same."""
+
+    reason: bulk_preview.LeftReason
+    #: Its name, and what its button says.
+    name: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,10 @@ class BulkAction:
     #: The result, singular and plural.
     done: tuple[str, str]
     takes_back: bool = False
+    #: Of the allocations of schools that are ticked in place of them, which it concerns, and what is said of none.
+    select: Callable[[QuerySet[AnnotatedAllocation]], QuerySet[AnnotatedAllocation]] = filter_not_redeemed
+    nothing: str = "Aucune de ces écoles n'a de clé à activer : il n'y a rien à leur rappeler."
+    override: Override | None = None
 
 
 _ACTIONS = {
@@ -84,12 +101,17 @@ _ACTIONS = {
 }
 
 
+def register_action(name: str, action: BulkAction) -> None:
+    """Add an action on many allocations: for the apps above, whose operations are not known here."""
+    _ACTIONS[name] = action
+
+
 @require_POST
 @office(Role.MANAGER)
 def act_on_selected(request: OfficeHttpRequest) -> HttpResponse:
     """Say what will happen, then act on the selected allocations, or on all those of the filter (`scope=filter`).
 
-    Of schools that are ticked in place of allocations (`uai`), on those whose key is not redeemed.
+    Of schools that are ticked in place of allocations (`uai`), on those that the action concerns.
 
     `confirmed` is the number of licences that the page stated: the act is not done where it concerns others by then.
     """
@@ -103,9 +125,9 @@ def act_on_selected(request: OfficeHttpRequest) -> HttpResponse:
     origin_query = request.POST.get("origin_query", "")
     back = build_list_url(origin, origin_query) if origin else get_list_url(query)
     whole_list = request.POST.get("scope") == "filter"
-    allocation_ids = _get_selected(request, query, whole_list=whole_list)
+    allocation_ids = _get_selected(request, action, query, whole_list=whole_list)
     if not allocation_ids:
-        messages.warning(request, _describe_nothing(request))
+        messages.warning(request, _describe_nothing(request, action))
         return redirect(back)
     preview = action.preview(allocation_ids, now)
     guard = bulk_preview.build_bulk_guard(preview, now, counts_letters=not action.takes_back)
@@ -131,7 +153,11 @@ def act_on_selected(request: OfficeHttpRequest) -> HttpResponse:
             "guard": guard,
             "fault": fault,
             "notice": notice,
-            "schools": [(allocation.school, allocation.units) for allocation in named.order_by("school__name_folded")],
+            "override": action.override if action.override and preview.left.get(action.override.reason) else None,
+            "schools": [
+                (allocation.school, (preview.units_by_allocation or {}).get(allocation.pk, allocation.units))
+                for allocation in named.order_by("school__name_folded")
+            ],
             "others": max(0, len(preview.allocation_ids) - _MAX_NAMED),
             "scope": "filter" if whole_list else "",
             # Django refuses thousands of form fields: the full list is identified by its filter.
@@ -143,20 +169,20 @@ def act_on_selected(request: OfficeHttpRequest) -> HttpResponse:
     return redirect(back)
 
 
-def _describe_nothing(request: OfficeHttpRequest) -> str:
+def _describe_nothing(request: OfficeHttpRequest, action: BulkAction) -> str:
     """Return in French why nothing is selected."""
     if request.POST.getlist("uai"):
-        return "Aucune de ces écoles n'a de clé à activer : il n'y a rien à leur rappeler."
+        return action.nothing
     if request.POST.get("origin") == "portfolio:list":
         return "Cochez au moins une école."
     return "Cochez au moins une attribution, ou choisissez toutes celles de la liste."
 
 
-def _get_selected(request: OfficeHttpRequest, query: str, *, whole_list: bool) -> list[int]:
+def _get_selected(request: OfficeHttpRequest, action: BulkAction, query: str, *, whole_list: bool) -> list[int]:
     if whole_list:
         return list(build_filter(QueryDict(query)).qs.order_by("pk").values_list("pk", flat=True))
     if uais := request.POST.getlist("uai"):
-        listed = filter_not_redeemed(list_allocations(date_in_paris(timezone.now()))).filter(school_id__in_array=uais)
+        listed = action.select(list_allocations(date_in_paris(timezone.now()))).filter(school_id__in_array=uais)
         return list(listed.order_by("pk").values_list("pk", flat=True))
     selected = request.POST.getlist("ids")
     return [int(number) for number in selected if re.fullmatch(r"[0-9]{1,18}", number)]

@@ -186,6 +186,17 @@ LICENCES = ErrorFamily(
               "Attendez lundi ; pour une seule attribution, vous pouvez envoyer `anyway`."),
         Error("unknown_reminder", "", "La relance n'est plus prévue.", "Relisez la liste des relances."),
         Error("reminder_already_sent", "", "La relance est partie.", "Il n'y a rien à faire."),
+        Error("not_redeemed", "", "La clé n'est pas activée : il n'y a rien à demander à l'école.",
+              "Réduisez ou reprenez l'attribution."),
+        Error("nothing_unused", "", "Chaque licence de la clé est utilisée, réservée, ou garde une classe.",
+              "Il n'y a rien à demander."),
+        Error("more_than_unused", "", "C'est plus que ce qui ne sert pas ; `detail` dit combien.",
+              "Demandez moins, ou omettez `units`."),
+        Error("return_already_requested", "", "Une demande attend déjà la réponse de l'école.",
+              "Attendez-la, ou retirez la demande."),
+        Error("return_requested_lately", "", "L'école a été sollicitée il y a moins de 60 jours.",
+              "Attendez, ou envoyez `again`."),
+        Error("return_request_ended", "", "L'école a déjà répondu à la demande.", "Il n'y a plus rien à retirer."),
     ),
 )  # fmt: skip
 

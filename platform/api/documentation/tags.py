@@ -13,6 +13,8 @@ _DESCRIPTIONS = {
     "attributions se font en une requête.",
     "Relances": "Ce qui est rappelé de lui-même aux écoles : quand, lot par lot, et les prochaines lettres, qui "
     "s'annulent une à une.",
+    "Licences rendues": "Ce qu'une école a activé sans jamais l'utiliser : la collectivité le demande, l'école le rend "
+    "ou le garde. Ce qu'elle rend est aussitôt libre dans le lot.",
     "Tableaux": "Donner d'après un tableau : déposé, lu, vérifié, appliqué, défait, comme au bureau.",
     "Messages": "Les e-mails envoyés aux écoles, et leur état.",
     "Rapport": "Une année scolaire en chiffres, comme la page « Rapport pour le conseil » : licences, prix, écoles, "

@@ -30,6 +30,9 @@ from licensing.pools.views.one_allocation import can_change_units
 from licensing.pools.views.results import build_list_url
 from licensing.reminders.queries import find_next
 from licensing.reminders.wording import describe_next_of_school
+from licensing.returns.queries import count_unused, find_last_requests, find_return_days
+from licensing.returns.views import build_row
+from licensing.returns.wording import describe_return_day
 from mailing import kinds
 from mailing.models import Message, MessageState
 from schools.models import School
@@ -44,7 +47,11 @@ if TYPE_CHECKING:
 
     from collectivities.access import OfficeHttpRequest
     from licensing.pools.queries import AnnotatedAllocation
+    from licensing.returns.models import ReturnRequest
+    from licensing.returns.views import RequestRow
 
+#: Of a school that redeemed no key: nothing unused, nothing given back, nothing asked for.
+_NONE: tuple[dict[int, int], dict[int, datetime.datetime], dict[int, ReturnRequest]] = ({}, {}, {})
 #: Parameter of the page's address: the query of the list from which it was opened.
 LIST_PARAMETER = "liste"
 #: Maximum number of events of a timeline.
@@ -68,6 +75,11 @@ class HeldAllocation(NamedTuple):
     last: Message | None
     #: The address of the school's contact, where its key was addressed to another.
     other_address: str = ""
+    #: Licences of its redeemed key that nobody ever used, and when the last were given back.
+    unused: int = 0
+    returned_at: datetime.datetime | None = None
+    #: The last request for them, None where there is none.
+    asked: RequestRow | None = None
 
     @property
     def lost(self) -> Message | None:
@@ -88,6 +100,9 @@ class HeldAllocation(NamedTuple):
     def summary(self) -> str:
         """Return « 5 licences, dont 2 utilisées ; clé activée le 3 décembre 2026. »."""
         allocation = self.allocation
+        if not allocation.units:
+            day = describe_return_day(self.returned_at) if self.returned_at is not None else "Rendue"
+            return f"{day}. La même clé portera ce que vous lui donnerez."
         units = formatting.pluralize(allocation.units, "licence")
         if allocation.key.redeemed_at is None:
             since = formatting.long_date(date_in_paris(allocation.created_at))
@@ -95,6 +110,12 @@ class HeldAllocation(NamedTuple):
         used = formatting.pluralize(allocation.held, "utilisée")
         since = formatting.long_date(date_in_paris(allocation.key.redeemed_at))
         return formatting.add_nonbreaking_spaces(f"{units}, dont {used} ; clé activée le {since}.")
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether the school can be asked for licences that nobody uses."""
+        waits = self.asked is not None and self.asked.is_open
+        return bool(self.allocation.state == AllocationState.REDEEMED) and self.unused > 0 and not waits
 
     @property
     def can_change(self) -> bool:
@@ -187,18 +208,24 @@ def _render(
 
 
 def _list_held(found: School, row: PortfolioSchool | None) -> tuple[list[HeldAllocation], list[Message]]:
-    """Return the school's allocations, the latest first, and their e-mails, the last first. Two queries."""
+    """Return the school's allocations, the latest first, and their e-mails, the last first. Five queries at most."""
     allocations = list(list_allocations(date_in_paris(timezone.now())).filter(school=found).order_by("-created_at"))
     of_allocations = Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id__in=[one.pk for one in allocations])
     emails = list(of_allocations.order_by("-pk")[:MAX_EVENTS])
     # The first of each is the last that was written. A cancelled one tells nothing of the key.
     last = {email.topic_id: email for email in reversed(emails) if email.state != MessageState.CANCELLED}
     contact = row.contact_email if row is not None else ""
+    keys = [one.key_id for one in allocations if one.key.redeemed_at is not None]
+    unused, returned, asked = (count_unused(keys), find_return_days(keys), find_last_requests(keys)) if keys else _NONE
+    now = timezone.now()
     return [
         HeldAllocation(
             one,
             last.get(one.pk),
             contact if contact.casefold() != one.recipient.casefold() and one.state == AllocationState.ISSUED else "",
+            unused.get(one.key_id, 0),
+            returned.get(one.key_id),
+            build_row(asked[one.key_id], now) if one.key_id in asked else None,
         )
         for one in allocations
     ], emails

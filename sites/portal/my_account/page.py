@@ -18,7 +18,15 @@ from accounts.models import Profile
 from accounts.queries import get_account_state
 from core.calendar import date_in_paris
 from licensing.entitlements import overview, page_version, seat_undo
-from sites.portal.my_account import givers, next_licences, notices, roster, verification_offers, wording
+from sites.portal.my_account import (
+    givers,
+    next_licences,
+    notices,
+    return_offers,
+    roster,
+    verification_offers,
+    wording,
+)
 from sites.portal.school_fields import SchoolFields
 from sites.portal.shop.order_progress import list_unsigned_progress
 from web.access import signed_in
@@ -152,6 +160,8 @@ def _get_licences_context(request: AuthenticatedRequest) -> dict[str, Any]:
     return {
         **content,
         **next_licences.get_next_licences(found, at=now),
+        **return_offers.get_demands(found, at=now),
+        **return_offers.get_offers(found, at=now),
         "unsigned_orders": list_unsigned_progress(request.user, at=now),
     }
 
@@ -172,6 +182,7 @@ def get_dashboard_context(
     shown = roster.build_roster(request.user, found, school_year=_choose_year(request, found, years), at=now)
     return {
         **content,
+        **return_offers.get_demands(found, at=now),
         "years": years if len(years) > 1 else [],
         # Of the acts, too: their answer shows the same school year.
         "year_query": f"?{YEAR}={shown.school_year}" if len(years) > 1 else "",

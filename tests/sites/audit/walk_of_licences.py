@@ -11,16 +11,20 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from licensing.classes import operations as classes
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import Subscription
+from licensing.entitlements.queries import unseal_key
 from licensing.invitations import operations as invitations
 from licensing.invitations.models import TeacherInvitation
 from licensing.pools import operations as pools
 from licensing.pools.emails import check_due
 from licensing.pools.models import Allocation, Pool
+from licensing.returns import operations as returns
+from licensing.returns.models import ReturnRequest
 from mailing import kinds, leases
 from schools import affiliations
 from schools.models import Affiliation, Verification
 from tests.conftest import PASSWORD
-from tests.factories.schools import SchoolFactory
+from tests.factories.accounts import PrincipalFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.pools.actions import allocate_units
 from tests.sites.audit.walk_steps import Steps, WalkSteps
 
@@ -106,8 +110,42 @@ class WalkOfLicences(WalkSteps):
     def end_invitations(self):
         invitations.expire_invitations(at=timezone.now())
 
+    def _draw_redeemed(self):
+        """Redeem a key that was just given; return the allocation of one of the last that were."""
+        self.announce()
+        for allocation in Allocation.objects.active().filter(key__redeemed_at=None).order_by("-pk")[:1]:
+            principal = PrincipalFactory()
+            AffiliationFactory(
+                user=principal, school_id=allocation.school_id, verified_at=self.at, verified_by=Verification.OPERATOR
+            )
+            entitlements.redeem(code=unseal_key(allocation.key), by=principal, at=self.at)
+        redeemed = Allocation.objects.active().filter(key__redeemed_at__isnull=False)
+        return redeemed.order_by("-pk")[self.draw.randrange(4) :][:1]
+
+    def give_back(self):
+        """Give a licence back, and undo it now and then."""
+        for allocation in self._draw_redeemed():
+            subscription = allocation.key.subscription
+            by = subscription.principal
+            made = returns.give_back(subscription_id=subscription.pk, units=1, by=by, at=self.at).licence_return
+            if self.draw.randrange(2):
+                self.at += datetime.timedelta(minutes=self.draw.randrange(75))
+                returns.undo_return(return_id=made.pk, by=by, at=self.at)
+
+    def ask_back(self):
+        for allocation in self._draw_redeemed():
+            returns.ask(allocation_id=allocation.pk, again=bool(self.draw.randrange(2)), **self.by())
+
+    def answer(self):
+        for request in ReturnRequest.objects.unanswered().order_by("pk")[self.draw.randrange(3) :][:1]:
+            if self.draw.randrange(2):
+                returns.withdraw(request_id=request.pk, **self.by())
+            else:
+                returns.keep(request_id=request.pk, by=request.key.subscription.principal, at=self.at)
+
     BEGIN: Steps = (
         *(announce, announce, announce, revoke, restore, restore, deliver, deliver, deliver),
+        *(give_back, give_back, ask_back, ask_back, answer),
         *(accept_invitation, accept_invitation, recall_invitation, undo_recall, end_invitations),
     )
     GO_ON: Steps = (teach, invite, invite)

@@ -1,0 +1,135 @@
+"""« Demander » among the acts on many allocations: what asking their schools for unused licences will do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from django.db.models import Max
+
+from core import formatting
+from core.calendar import date_in_paris
+from licensing.pools.bulk_preview import BulkPreview, LeftReason, PoolShare
+from licensing.pools.queries import AllocationState, filter_unused, list_allocations
+from licensing.pools.views import bulk
+from licensing.returns.models import ANSWER_PERIOD, MIN_PAUSE, ReturnOutcome, ReturnRequest
+from licensing.returns.notifications import list_addressees
+from licensing.returns.operations import ask_many, ask_many_again
+from licensing.returns.queries import count_unused
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection, Sequence
+
+    from licensing.pools.queries import AnnotatedAllocation
+
+
+def preview_asking(allocation_ids: Collection[int], at: datetime.datetime) -> BulkPreview:
+    """Return what `ask_many` will do."""
+    return _preview(allocation_ids, at, again=False)
+
+
+def preview_asking_again(allocation_ids: Collection[int], at: datetime.datetime) -> BulkPreview:
+    """Return what `ask_many_again` will do."""
+    return _preview(allocation_ids, at, again=True)
+
+
+def _preview(allocation_ids: Collection[int], at: datetime.datetime, *, again: bool) -> BulkPreview:
+    found = list_allocations(date_in_paris(at)).filter(pk__in_array=allocation_ids).order_by("pool__name", "pk")
+    allocations = list(found)
+    key_ids = [allocation.key_id for allocation in allocations]
+    unused = count_unused(key_ids)
+    requests = ReturnRequest.objects.filter(key__in=key_ids)
+    waiting = set(requests.open_at(at).values_list("key_id", flat=True))
+    asked = requests.exclude(outcome=ReturnOutcome.WITHDRAWN).order_by().values_list("key").annotate(Max("asked_at"))
+    lately = {key_id for key_id, moment in asked if moment is not None and at < moment + MIN_PAUSE}
+    reasons: Counter[LeftReason] = Counter()
+    asking: list[AnnotatedAllocation] = []
+    for allocation in allocations:
+        reason = _find_reason(allocation, unused)
+        if reason is None and allocation.key_id in waiting:
+            reason = LeftReason.ASKED
+        elif reason is None and allocation.key_id in lately and not again:
+            reason = LeftReason.ASKED_LATELY
+        if reason is None:
+            asking.append(allocation)
+        else:
+            reasons[reason] += 1
+    addressees = list_addressees([allocation.key_id for allocation in asking])
+    return BulkPreview(
+        allocation_ids=[allocation.pk for allocation in asking],
+        schools=len({allocation.school_id for allocation in asking}),
+        units=sum(unused[allocation.key_id] for allocation in asking),
+        pools=_share(asking, unused),
+        emails=sum(len(people) for people in addressees.values()),
+        left=reasons,
+        units_by_allocation={allocation.pk: unused[allocation.key_id] for allocation in asking},
+    )
+
+
+def _find_reason(allocation: AnnotatedAllocation, unused: dict[int, int]) -> LeftReason | None:
+    if allocation.revoked_at is not None:
+        return LeftReason.REVOKED
+    if allocation.key.redeemed_at is None:
+        return LeftReason.NOT_REDEEMED
+    if allocation.state != AllocationState.REDEEMED:
+        return LeftReason.POOL_NOT_OPEN
+    return None if unused.get(allocation.key_id) else LeftReason.ALL_USED
+
+
+def _share(asking: Sequence[AnnotatedAllocation], unused: dict[int, int]) -> list[PoolShare]:
+    schools: Counter[str] = Counter()
+    units: Counter[str] = Counter()
+    for allocation in asking:
+        schools[allocation.pool.name] += 1
+        units[allocation.pool.name] += unused[allocation.key_id]
+    return [PoolShare(pool, count, units[pool]) for pool, count in schools.items()]
+
+
+def describe_asking(preview: BulkPreview) -> list[str]:
+    """Return what asking does: licences by pool, the e-mails, and what silence means."""
+    lines = [
+        f"Lot « {share.pool} », {formatting.pluralize(share.schools, 'école')} : "
+        f"{formatting.pluralize(share.units, 'licence activée ne sert', 'licences activées ne servent')} à personne."
+        for share in preview.pools
+    ]
+    letters = formatting.pluralize(preview.emails, "e-mail part", "e-mails partent")
+    return [
+        *lines,
+        f"{letters} aux directions, qui rendent ces licences, en rendent moins, ou les gardent.",
+        f"Sans réponse en {ANSWER_PERIOD.days} jours, rien ne change. Aucun rappel ne part.",
+    ]
+
+
+_ASKED = ("école sollicitée", "écoles sollicitées")
+
+
+def register_actions() -> None:
+    """Register the act, and the one that asks all the same schools that were asked lately."""
+    bulk.register_action(
+        "demander",
+        bulk.BulkAction(
+            "Demander les licences inutilisées",
+            preview_asking,
+            describe_asking,
+            ask_many,
+            _ASKED,
+            select=filter_unused,
+            nothing="Aucune de ces écoles n'a de licence activée et inutilisée : il n'y a rien à leur demander.",
+            override=bulk.Override(
+                LeftReason.ASKED_LATELY, "redemander", "Demander aussi à celles qui l'ont été il y a peu"
+            ),
+        ),
+    )
+    bulk.register_action(
+        "redemander",
+        bulk.BulkAction(
+            "Demander de nouveau",
+            preview_asking_again,
+            describe_asking,
+            ask_many_again,
+            _ASKED,
+            select=filter_unused,
+            nothing="Aucune de ces écoles n'a de licence activée et inutilisée : il n'y a rien à leur demander.",
+        ),
+    )

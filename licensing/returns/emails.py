@@ -1,0 +1,73 @@
+"""The e-mail that asks a school for licences, rendered when it is sent from the current rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from accounts.models import User
+from collectivities.office_contact import get_office_contact
+from collectivities.queries import get_office_settings
+from core import formatting
+from core.calendar import date_in_paris
+from core.french import collectivity_forms, school_forms
+from core.urls import portal_url
+from licensing.entitlements.wording import format_long_date
+from licensing.returns.models import ReturnRequest
+from licensing.returns.notifications import RETURN_REQUESTED
+from licensing.returns.queries import count_unused
+from mailing import kinds
+from mailing.email_template import format_salutation, render_email
+from mailing.kinds import NoLongerDue, RenderedEmail
+
+if TYPE_CHECKING:
+    from mailing.models import Message
+
+_REQUESTS = ReturnRequest.objects.select_related("collectivity", "key__subscription__school", "key__school")
+
+
+def render_requested(message: Message) -> RenderedEmail:
+    """Ask a principal for licences that nobody uses. Raises `NoLongerDue` where nothing is to be answered any more."""
+    request = _REQUESTS.get(pk=message.topic_id)
+    if request.outcome or timezone.now() >= request.expires_at:
+        raise NoLongerDue("La demande a pris fin avant l'envoi.")
+    unused = count_unused([request.key_id]).get(request.key_id, 0)
+    if not unused:
+        raise NoLongerDue("L'école utilise désormais toutes ses licences.")
+    subscription, giver = request.key.subscription, collectivity_forms(request.collectivity.name).the
+    school = school_forms(subscription.school.name if subscription.school else "").the
+    asked = formatting.pluralize(min(request.units, unused), "licence")
+    until = format_long_date(date_in_paris(request.expires_at))
+    email = render_email(
+        greeting=format_salutation(User.objects.get(pk=message.context["user"]).first_name),
+        subject=f"{formatting.start_sentence(giver)} vous demande {asked} Pep's qui ne servent pas".replace(
+            formatting.NO_BREAK_SPACE, " "
+        ),
+        paragraphs=[
+            (
+                f"Des {formatting.pluralize(subscription.size, 'licence')} Pep's que {giver} a données à {school}, "
+                f"{formatting.number(unused)} ne sont utilisées par personne. Elle vous demande si "
+                f"{asked} peuvent lui revenir, pour servir à d'autres écoles."
+            ),
+            (
+                "Vous pouvez les rendre, en rendre moins, ou les garder, et dire pourquoi si vous le souhaitez. "
+                "Aucune licence d'un enseignant, aucune classe, aucune invitation n'est touchée."
+            ),
+            f"Répondez jusqu'au {until}. Sans réponse, rien ne change : les licences restent à l'école.",
+        ],
+        button="Répondre",
+        address=portal_url(f"mon-compte/rendre/{subscription.pk}/"),
+        notes=[
+            ("Vous recevez ce message parce que vous administrez ces licences dans Pep's. Il n'y aura pas de rappel.")
+        ],
+    )
+    with tenant_context(request.collectivity):
+        presentation = get_office_settings()
+        contact = get_office_contact(presentation)
+    return replace(email, from_name=presentation.sender_name or request.collectivity.name, reply_to=contact.email)
+
+
+kinds.register(RETURN_REQUESTED, label="Licences demandées", render=render_requested)

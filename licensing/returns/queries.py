@@ -1,0 +1,77 @@
+"""Read-only queries on licences that came back, are asked for, or could come back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db.models import Count, Max, OuterRef, Subquery
+
+from licensing.entitlements.models import available_on
+from licensing.entitlements.seat_removal import list_unused_seats
+from licensing.pools.models import Allocation
+from licensing.returns.models import UNDOABLE_FOR, LicenceReturn, ReturnRequest
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection
+
+    from licensing.returns.models import ReturnRequestQuerySet
+
+
+class UnusedLicences(NamedTuple):
+    """Licences of redeemed keys that nobody uses, and in how many schools."""
+
+    units: int
+    schools: int
+
+
+def count_unused(key_ids: Collection[int]) -> dict[int, int]:
+    """Return how many licences of each key are unused, by primary key, for those that have any. One query."""
+    unused = list_unused_seats().filter(subscription__key__in=key_ids).order_by()
+    return dict(unused.values_list("subscription__key").annotate(Count("pk")))
+
+
+def list_open_requests(key_ids: Collection[int], at: datetime.datetime) -> dict[int, ReturnRequest]:
+    """Return by key the requests that a school may answer now. One query."""
+    found = (
+        ReturnRequest.objects.open_at(at).filter(key__in=key_ids).select_related("collectivity", "key__subscription")
+    )
+    return {request.key_id: request for request in found}
+
+
+def list_undoable_returns(key_ids: Collection[int], at: datetime.datetime) -> list[LicenceReturn]:
+    """Return what was given back within the hour and not taken again, the latest first. One query."""
+    recent = LicenceReturn.objects.filter(key__in=key_ids, returned_at__gt=at - UNDOABLE_FOR, undone_at=None)
+    return list(recent.select_related("key__entitlement__collectivity").order_by("-returned_at", "-pk"))
+
+
+def find_return_days(key_ids: Collection[int]) -> dict[int, datetime.datetime]:
+    """Return by key when licences were last given back. One query."""
+    kept = LicenceReturn.objects.filter(key__in=key_ids, undone_at=None)
+    return dict(kept.order_by().values_list("key").annotate(Max("returned_at")))
+
+
+def find_last_requests(key_ids: Collection[int]) -> dict[int, ReturnRequest]:
+    """Return by key what was last asked for. One query."""
+    found = ReturnRequest.objects.filter(key__in=key_ids).order_by("key", "-pk").distinct("key")
+    return {request.key_id: request for request in found}
+
+
+def select_requests() -> ReturnRequestQuerySet:
+    """Return the requests of the current collectivity, annotated with their `allocation_id`."""
+    allocation = Allocation.objects.filter(key=OuterRef("key")).values("pk")[:1]
+    own = ReturnRequest.objects.filter(key__in=Allocation.objects.values("key"))
+    annotated: ReturnRequestQuerySet = own.annotate(allocation_id=Subquery(allocation))
+    return annotated
+
+
+def count_unused_of_office(day: datetime.date) -> UnusedLicences:
+    """Return what nobody uses of the current collectivity's lots that can be given on a day. One query."""
+    given = Allocation.objects.active().filter(available_on(day, "pool__entitlement"))
+    counted = (
+        list_unused_seats()
+        .filter(subscription__key__in=given.values("key"))
+        .order_by()
+        .aggregate(units=Count("pk"), schools=Count("subscription__school", distinct=True))
+    )
+    return UnusedLicences(**counted)

@@ -1,0 +1,229 @@
+"""A collectivity asks schools for licences that nobody uses: whom it may ask, how often, and what silence means."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+from django_tenants.utils import schema_context, tenant_context
+
+from collectivities.models import AuditEntry
+from licensing.entitlements.models import Entitlement
+from licensing.exceptions import LicensingError
+from licensing.pools import operations as pools
+from licensing.pools.exceptions import PoolSuspended, UnknownAllocation
+from licensing.returns import operations
+from licensing.returns.exceptions import (
+    AlreadyAsked,
+    AskedLately,
+    KeyNotRedeemed,
+    NothingUnused,
+    RequestEnded,
+    TooManyAsked,
+    UnknownReturnRequest,
+)
+from licensing.returns.models import ANSWER_PERIOD, MIN_PAUSE, ReturnRequest
+from licensing.returns.wording import ReturnStatus, find_status
+from mailing.models import Message
+from sites.audit.checks import check_all
+from tests.conftest import TERM
+from tests.emails import render_email
+from tests.returns.given_school import GivenSchool
+from tests.webhooks.events import emitted_events
+from webhooks import endpoints
+
+LATER = TERM + datetime.timedelta(days=20)
+
+
+@pytest.fixture
+def jaures(nimes):
+    return GivenSchool(nimes)
+
+
+def list_letters():
+    with schema_context("public"):
+        return list(Message.objects.filter(kind="return.requested").order_by("pk"))
+
+
+def assert_sound():
+    assert not {found.code: found.examples for found in check_all() if found.broken}
+
+
+def test_all_that_is_unused_is_asked_for_once(jaures):
+    jaures.assign()
+    asked = jaures.ask()
+    assert (asked.units, asked.expires_at) == (4, TERM + ANSWER_PERIOD)
+    assert AuditEntry.objects.get(action="pools.return_requested").school_id == jaures.school.pk
+    with pytest.raises(AlreadyAsked):
+        jaures.ask(again=True)
+    assert jaures.figures()[:2] == (15, 5)
+    assert_sound()
+
+
+def test_fewer_may_be_asked_for_and_never_more(jaures):
+    with pytest.raises(TooManyAsked):
+        jaures.ask(units=6)
+    assert jaures.ask(units=2).units == 2
+
+
+def test_a_key_that_nobody_redeemed_is_reduced_and_not_asked_for(nimes):
+    school = GivenSchool(nimes, redeemed=False)
+    with pytest.raises(KeyNotRedeemed):
+        school.ask()
+    pools.revoke(allocation_id=school.allocation.pk, by=None, at=TERM)
+    with pytest.raises(LicensingError) as refusal:
+        school.ask()
+    assert refusal.value.code == "already_revoked"
+
+
+def test_a_school_that_uses_all_its_licences_is_asked_for_nothing(nimes):
+    school = GivenSchool(nimes, units=1)
+    school.assign()
+    with pytest.raises(NothingUnused):
+        school.ask()
+
+
+def test_a_suspended_pool_asks_nobody(jaures):
+    Entitlement.objects.update(suspended_at=TERM, suspension_cause="operator")
+    with pytest.raises(PoolSuspended):
+        jaures.ask()
+
+
+def test_silence_changes_nothing_and_the_school_is_left_alone_for_sixty_days(jaures):
+    first = jaures.ask()
+    assert find_status(first, TERM + ANSWER_PERIOD) is ReturnStatus.EXPIRED
+    with pytest.raises(AskedLately):
+        jaures.ask(at=LATER)
+    with pytest.raises(AskedLately):
+        jaures.ask(at=TERM + MIN_PAUSE - datetime.timedelta(seconds=1))
+    second = jaures.ask(at=TERM + MIN_PAUSE)
+    first.refresh_from_db()
+    assert (first.outcome, first.answered_at, second.outcome) == ("expired", first.expires_at, "")
+    assert jaures.figures()[:2] == (15, 5)
+    assert_sound()
+
+
+def test_a_hand_may_ask_again_before(jaures):
+    jaures.ask()
+    assert jaures.ask(at=LATER, again=True).outcome == ""
+    assert ReturnRequest.objects.count() == 2
+
+
+def test_a_request_that_was_withdrawn_does_not_count(jaures):
+    asked = jaures.ask()
+    operations.withdraw(request_id=asked.pk, by=None, at=TERM)
+    operations.withdraw(request_id=asked.pk, by=None, at=TERM)  # a second click
+    assert jaures.ask().pk != asked.pk
+    assert_sound()
+
+
+def test_giving_back_answers_the_request(jaures):
+    asked = jaures.ask(units=3)
+    jaures.give_back(4, comment="Bonne rentrée")
+    asked.refresh_from_db()
+    assert (asked.outcome, asked.returned_units, asked.comment) == ("accepted", 3, "Bonne rentrée")
+    assert asked.answered_by == jaures.principal
+    assert_sound()
+
+
+def test_a_return_after_the_last_day_answers_nothing(jaures):
+    asked = jaures.ask()
+    jaures.give_back(1, at=TERM + ANSWER_PERIOD)
+    asked.refresh_from_db()
+    assert asked.outcome == ""
+    with pytest.raises(RequestEnded):
+        jaures.keep(asked, at=TERM + ANSWER_PERIOD)
+    assert_sound()
+
+
+def test_keeping_is_an_answer_and_the_journal_names_nobody(jaures):
+    asked = jaures.keep(jaures.ask(), comment="Une classe ouvre")
+    assert (asked.outcome, asked.comment) == ("declined", "Une classe ouvre")
+    entry = AuditEntry.objects.get(action="pools.return_declined")
+    assert (entry.actor_id, entry.summary) == (None, "L’École Jean Jaurès garde les 5 licences demandées.")
+    with pytest.raises(RequestEnded):
+        operations.withdraw(request_id=asked.pk, by=None, at=TERM)
+    assert_sound()
+
+
+def test_an_undone_return_leaves_the_request_open_again(jaures):
+    asked = jaures.ask()
+    made = jaures.give_back(5).licence_return
+    jaures.undo(made)
+    asked.refresh_from_db()
+    assert (asked.outcome, asked.answered_at, asked.returned_units) == ("", None, 0)
+    assert_sound()
+
+
+def test_an_undone_return_of_a_school_asked_anew_counts_as_kept(jaures):
+    first = jaures.ask(units=2)
+    made = jaures.give_back(2).licence_return
+    jaures.ask(again=True)
+    jaures.undo(made)
+    first.refresh_from_db()
+    assert (first.outcome, first.returned_units) == ("declined", 0)
+    assert_sound()
+
+
+def test_the_letter_says_who_asks_why_and_until_when(jaures, nimes):
+    jaures.ask()
+    ReturnRequest.objects.update(expires_at=timezone.now() + ANSWER_PERIOD)
+    [letter] = list_letters()
+    assert (letter.recipient, letter.topic) == (jaures.principal.email, "return_request")
+    with schema_context("public"):
+        email = render_email(letter)
+    text = " ".join(email.text.replace("\xa0", " ").split())
+    assert "5 licences Pep's qui ne servent pas" in email.subject
+    assert "Sans réponse, rien ne change" in text
+    assert f"/mon-compte/rendre/{jaures.subscription.pk}/" in text
+    assert "Il n'y aura pas de rappel" in text.replace("’", "'")
+    assert jaures.code not in text
+    assert email.from_name == "Ville de Nîmes"
+
+
+def test_a_letter_that_has_not_left_is_cancelled_with_its_request(jaures):
+    asked = jaures.ask()
+    operations.withdraw(request_id=asked.pk, by=None, at=TERM)
+    assert [letter.state for letter in list_letters()] == ["cancelled"]
+    assert not mail.outbox
+
+
+def test_many_are_asked_in_one_act_each_for_itself(nimes, django_assert_max_num_queries):
+    first = GivenSchool(nimes, licences=100)
+    others = [GivenSchool(nimes, pool=first.pool, units=2) for _ in range(4)]
+    unredeemed = GivenSchool(nimes, pool=first.pool, redeemed=False)
+    ids = [one.allocation.pk for one in (first, *others, unredeemed)]
+    with django_assert_max_num_queries(30):
+        results = operations.ask_many(allocation_ids=ids, by=None, at=TERM)
+    refused = {result.allocation_id: result.refusal.code for result in results if result.refusal}
+    assert refused == {unredeemed.allocation.pk: "not_redeemed"}
+    assert ReturnRequest.objects.count() == len(list_letters()) == 5
+
+
+def test_nothing_of_another_collectivity_is_asked_for_or_withdrawn(jaures, gard):
+    asked = jaures.ask()
+    with tenant_context(gard):
+        with pytest.raises(UnknownReturnRequest):
+            operations.withdraw(request_id=asked.pk, by=None, at=TERM)
+        with pytest.raises(UnknownAllocation):
+            operations.ask(allocation_id=900_000_001, by=None, at=TERM)
+
+
+def test_webhooks_are_told_of_requests_and_answers(jaures):
+    endpoints.add(url="https://si.exemple.fr/", types=[], by_id=None, at=TERM)
+    asked = jaures.ask(units=3)
+    jaures.keep(asked)
+    same = {
+        "request": asked.pk,
+        "allocation": jaures.allocation.pk,
+        "pool": jaures.pool.pk,
+        "uai": jaures.school.pk,
+        "units": 3,
+    }
+    subject = f"allocation:{jaures.allocation.pk}"
+    assert emitted_events() == [
+        ("return.requested", subject, same),
+        ("return.answered", subject, same | {"outcome": "declined", "returned": 0}),
+    ]

@@ -1,0 +1,166 @@
+"""What an office sees and asks: « Rendre », the bulk act, a school's page, and what a school with nothing counts as."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from collectivities.models import Role
+from licensing.pools.school_holdings import list_school_holdings, list_schools_without_licences
+from licensing.returns.models import ReturnRequest
+from tests.factories.accounts import UserFactory
+from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
+from tests.returns.given_school import GivenSchool
+
+PAGE, BULK = "/distribuer/rendre/", "/attributions/actions/"
+
+
+@pytest.fixture
+def jaures(nimes):
+    school = GivenSchool(nimes, at=timezone.now(), licences=100)
+    PortfolioSchoolFactory(school=school.school)
+    return school
+
+
+@pytest.fixture
+def sign_in(nimes, office):
+    def make(*roles):
+        member = MemberFactory(user=UserFactory(), roles=list(roles))
+        return office("nimes", member.user)
+
+    return make
+
+
+@pytest.fixture
+def manager(sign_in):
+    return sign_in(Role.MANAGER)
+
+
+def read(answer):
+    return re.sub(r"\s+", " ", answer.content.decode().replace("\xa0", " "))
+
+
+def ask(browser, **form):
+    return browser.post(BULK, {"action": "demander", "query": "", **form})
+
+
+def test_the_page_says_what_lies_unused_and_asks_for_it(manager, jaures):
+    page = read(manager.get(PAGE))
+    assert "5 licences activées dans 1 école" in page
+    preview = ask(manager, scope="filter", query="situation=unused", origin="returns:list")
+    words = read(preview)
+    assert "5 licences activées ne servent à personne" in words
+    assert "1 e-mail part aux directions" in words
+    assert "Revenir" not in words
+    form = {"scope": "filter", "query": "situation=unused", "origin": "returns:list", "confirmed": "5"}
+    assert ask(manager, **form)["Location"] == PAGE
+    page = read(manager.get(PAGE))
+    assert "Attend une réponse" in page
+    assert "1 école sollicitée" in page
+
+
+def test_what_changed_since_it_was_shown_is_shown_again(manager, jaures):
+    answer = ask(manager, ids=[jaures.allocation.pk], confirmed="4")
+    assert (answer.status_code, ReturnRequest.objects.count()) == (409, 0)
+
+
+def test_schools_that_were_asked_lately_are_asked_again_by_hand(manager, jaures):
+    form = {"ids": [jaures.allocation.pk], "confirmed": "5"}
+    ask(manager, **form)
+    request = ReturnRequest.objects.get()
+    assert manager.post(f"{PAGE}{request.pk}/retirer/", {}).status_code == 302
+    # Declined, and not withdrawn: a withdrawn one does not count.
+    ReturnRequest.objects.update(outcome="declined")
+    words = read(ask(manager, ids=[jaures.allocation.pk]))
+    assert "1 école déjà sollicitée depuis moins de 60 jours" in words
+    assert "Demander aussi à celles qui l’ont été il y a peu" in words
+    again = {"action": "redemander", "query": "", "ids": [jaures.allocation.pk]}
+    assert "5 licences activées ne servent" in read(manager.post(BULK, again))
+    manager.post(BULK, again | {"confirmed": "5"})
+    assert ReturnRequest.objects.count() == 2
+
+
+def test_ticked_schools_are_asked_from_the_list_of_schools(manager, jaures):
+    words = read(ask(manager, uai=[jaures.school.pk], origin="portfolio:list"))
+    assert "5 licences activées ne servent à personne" in words
+    jaures.give_back(5, at=timezone.now())
+    page = read(manager.post(BULK, {"action": "demander", "uai": [jaures.school.pk]}, follow=True))
+    assert "il n’y a rien à leur demander" in page
+
+
+def test_a_large_share_is_confirmed_by_its_number(manager, nimes, jaures):
+    schools = [GivenSchool(nimes, pool=jaures.pool, units=2, at=timezone.now()) for _ in range(5)]
+    ids = [jaures.allocation.pk, *(one.allocation.pk for one in schools)]
+    answer = ask(manager, ids=ids, confirmed="15")
+    assert (answer.status_code, "6 e-mails partent" in read(answer)) == (422, True)
+    ask(manager, ids=ids, confirmed="15", confirmed_count="6")
+    assert ReturnRequest.objects.count() == 6
+
+
+def test_a_request_is_withdrawn_once(manager, jaures):
+    asked = jaures.ask(at=timezone.now())
+    for _ in range(2):
+        assert manager.post(f"{PAGE}{asked.pk}/retirer/").status_code == 302
+    assert ReturnRequest.objects.get().outcome == "withdrawn"
+    for number in (0, 900_000_001, 10**12):
+        assert manager.post(f"{PAGE}{number}/retirer/").status_code == 404
+
+
+def test_a_request_of_another_office_is_not_found(manager, office, gard):
+    with tenant_context(gard):
+        asked = GivenSchool(gard, at=timezone.now()).ask(at=timezone.now())
+    assert manager.post(f"{PAGE}{asked.pk}/retirer/").status_code == 404
+    assert str(asked.units) not in read(manager.get(PAGE)).partition("Ce qui a été demandé")[2].partition("</main>")[0]
+    assert not ReturnRequest.objects.get().outcome
+
+
+def test_a_viewer_reads_and_does_nothing(sign_in, jaures):
+    viewer = sign_in(Role.VIEWER)
+    asked = jaures.ask(at=timezone.now())
+    page = read(viewer.get(PAGE))
+    assert "Attend une réponse" in page
+    assert "/retirer/" not in page
+    assert viewer.post(f"{PAGE}{asked.pk}/retirer/").status_code == 403
+    assert ask(viewer, ids=[jaures.allocation.pk]).status_code == 403
+
+
+def test_the_page_of_a_school_asks_and_says_how_it_stands(manager, jaures):
+    address = f"/ecoles/{jaures.school.pk}/"
+    assert "Demander 5 licences à l’école" in read(manager.get(address))
+    jaures.keep(jaures.ask(at=timezone.now()), at=timezone.now(), comment="Une classe ouvre")
+    page = read(manager.get(address))
+    assert "Gardées" in page
+    assert "«&nbsp;Une classe ouvre&nbsp;»" in page
+
+
+def test_a_school_that_gave_all_back_has_none(manager, jaures):
+    jaures.give_back(5, at=timezone.now())
+    today = timezone.now().date()
+    assert list_schools_without_licences(today).count() == 1
+    assert not list_school_holdings(last_day=jaures.pool.entitlement.last_day, day=today)
+    school = read(manager.get(f"/ecoles/{jaures.school.pk}/"))
+    assert "Rendue le" in school
+    assert "0 licence" not in school
+    assert "Sans licence" in read(manager.get("/ecoles/"))
+    assert "1 école sans licence" in read(manager.get("/ecoles/")).replace("<strong>", "").replace("</strong>", "")
+    assert "0 attribution" in read(manager.get("/attributions/"))
+    assert "École Jean Jaurès" in read(manager.get("/attributions/?situation=returned"))
+    assert "École Jean Jaurès" not in read(manager.get("/attributions/?situation=redeemed")).partition("<table")[2]
+    for address in ("/", "/lots/", "/carte/", "/carte/etat/none/", "/distribuer/"):
+        assert manager.get(address).status_code == 200
+    assert "a rendu 5 licences" in read(manager.get("/"))
+
+
+def test_the_page_takes_as_many_queries_whatever_was_asked(
+    manager, nimes, jaures, django_assert_max_num_queries, django_assert_num_queries
+):
+    jaures.ask(at=timezone.now())
+    with django_assert_max_num_queries(30) as counted:
+        manager.get(PAGE)
+    for _ in range(3):
+        GivenSchool(nimes, pool=jaures.pool, units=2, at=timezone.now()).ask(at=timezone.now())
+    with django_assert_num_queries(len(counted.captured_queries)):
+        manager.get(PAGE)

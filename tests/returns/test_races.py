@@ -1,0 +1,132 @@
+"""Licences given back while others hand out, grow, undo, ask or answer: real threads and real commits.
+
+Each fails without its lock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+
+import pytest
+
+from core.tenant_connection import connection
+from licensing.entitlements import operations as entitlements
+from licensing.entitlements.models import Seat, SeatEvent
+from licensing.exceptions import LicensingError
+from licensing.pools.models import Allocation, Pool
+from licensing.pools.positions import list_pool_positions
+from licensing.returns import operations
+from licensing.returns.models import LicenceReturn, ReturnRequest
+from sites.audit.checks import check_all
+from tests.conftest import TERM
+from tests.factories.accounts import TeacherFactory
+from tests.factories.schools import SchoolFactory
+from tests.pools.actions import allocate_units
+from tests.races import run_concurrently
+from tests.returns.given_school import GivenSchool
+
+
+@pytest.fixture
+def jaures(committing):
+    return GivenSchool(committing)
+
+
+def run(actions):
+    results = run_concurrently(connection.schema_name, actions, expected_errors=LicensingError)
+    return Counter(result.code if isinstance(result, LicensingError) else "done" for result in results)
+
+
+def assert_sound():
+    for pool in Pool.objects.all():
+        given = Allocation.objects.active().filter(pool=pool).values_list("units", flat=True)
+        assert pool.allocated == sum(given) <= pool.capacity
+    assert all(position.is_balanced for position in list_pool_positions())
+    assert not {found.code: found.examples for found in check_all() if found.broken}
+
+
+def test_sixteen_give_one_back_and_five_come_back(jaures):
+    assert run([partial(jaures.give_back, 1)] * 16) == {"done": 5, "licences_in_use": 11}
+    assert jaures.figures() == (20, 0, 0, 0, 0)
+    assert_sound()
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_a_licence_that_is_handed_out_meanwhile_is_not_given_back(jaures, _round):
+    teachers = [jaures.teacher() for _ in range(5)]
+    results = run([partial(jaures.give_back, 3), *(partial(jaures.assign, teacher) for teacher in teachers)])
+    held = jaures.subscription.seats.held().count()
+    assert held + LicenceReturn.objects.count() * 3 <= 5
+    assert results["done"] == held + LicenceReturn.objects.count()
+    assert_sound()
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_a_licence_whose_key_is_typed_meanwhile_is_not_given_back(jaures, _round):
+    claims = [partial(entitlements.claim, code=jaures.code, by=TeacherFactory(), at=TERM) for _ in range(5)]
+    run([*claims[:2], partial(jaures.give_back, 4), *claims[2:]])
+    assert jaures.subscription.seats.held().count() == SeatEvent.objects.count()
+    assert Seat.objects.count() == 5 - 4 * LicenceReturn.objects.count()
+    assert_sound()
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_a_key_that_grows_meanwhile_counts_both(jaures, _round):
+    growth = partial(allocate_units, jaures.pool, jaures.school, units=2)
+    assert run([partial(jaures.give_back, 1), growth] * 4) == {"done": 8}
+    assert jaures.figures() == (11, 9, 9, 9, 9)
+    assert_sound()
+
+
+def test_sixteen_undo_one_return_and_its_licences_leave_the_pool_once(jaures):
+    made = jaures.give_back(3).licence_return
+    assert run([partial(jaures.undo, made)] * 16) == {"done": 16}
+    assert jaures.figures() == (15, 5, 5, 5, 5)
+    assert_sound()
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_what_comes_back_is_taken_again_or_given_to_one_other_school(jaures, _round):
+    made = jaures.give_back(5).licence_return
+    allocate_units(jaures.pool, SchoolFactory(), units=15)
+    giving = [partial(allocate_units, jaures.pool, SchoolFactory(), units=5) for _ in range(5)]
+    results = run([*giving[:2], partial(jaures.undo, made), *giving[2:]])
+    assert results["done"] == 1
+    assert Pool.objects.get().free == 0
+    assert_sound()
+
+
+def test_sixteen_ask_and_the_school_is_asked_once(jaures):
+    assert run([partial(jaures.ask, again=True)] * 16) == {"done": 1, "return_already_requested": 15}
+    assert_sound()
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_a_request_is_answered_once(jaures, _round):
+    asked = jaures.ask()
+    results = run([partial(jaures.keep, asked)] * 8)
+    assert results == {"done": 1, "return_request_ended": 7}
+    assert_sound()
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_a_request_is_accepted_or_declined(jaures, _round):
+    asked = jaures.ask()
+    results = run([partial(jaures.keep, asked), partial(jaures.give_back, 5)] * 3)
+    asked.refresh_from_db()
+    # Whoever gives back after a refusal gives back all the same, unasked.
+    assert LicenceReturn.objects.count() == 1
+    assert (asked.outcome == "accepted") == (results["done"] == 1)
+    assert_sound()
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_a_request_is_answered_or_withdrawn(jaures, _round):
+    asked = jaures.ask()
+    withdrawal = partial(operations.withdraw, request_id=asked.pk, by=None, at=TERM)
+    results = run_concurrently(
+        connection.schema_name, [partial(jaures.keep, asked), withdrawal] * 2, expected_errors=LicensingError
+    )
+    done = {result.outcome for result in results if not isinstance(result, LicensingError)}
+    assert done == {ReturnRequest.objects.get().outcome}
+    assert_sound()
