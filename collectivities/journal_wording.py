@@ -110,6 +110,8 @@ ACTION_LABELS = {
     "pools.return_requested": "Licences demandées aux écoles",
     "pools.return_request_withdrawn": "Licences demandées aux écoles",
     "pools.return_declined": "Licences demandées aux écoles",
+    "pools.rebalanced": "Rééquilibrages",
+    "pools.rebalancing_undone": "Rééquilibrages",
     "pools.opened": "Lots ouverts",
     "pools.started": "Lots ouverts",
     "pools.taken_back": "Lots réduits",

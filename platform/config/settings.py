@@ -105,6 +105,7 @@ TENANT_APPS = [
     "collectivities",
     "licensing.pools",
     "licensing.reminders",
+    "licensing.rebalancing",
     "imports",
 ]
 INSTALLED_APPS = [*SHARED_APPS, *(app for app in TENANT_APPS if app not in SHARED_APPS)]

@@ -108,13 +108,17 @@ def enqueue_many(
 
 
 @transaction.atomic
-def cancel(topic: str, topic_ids: Collection[int], at: datetime.datetime) -> int:
+def cancel(
+    topic: str, topic_ids: Collection[int], at: datetime.datetime, *, created_at: datetime.datetime | None = None
+) -> int:
     """Cancel the messages about these subjects that are pending or held; return how many.
 
+    `created_at`: only those that were enqueued at that moment.
     A message leased by a worker is not changed: its renderer raises `kinds.NoLongerDue` if it is obsolete. One that a
     server may have accepted becomes `sent`.
     """
-    return _filter_unclaimed(topic, topic_ids).call_off(at=at)
+    found = _filter_unclaimed(topic, topic_ids)
+    return (found if created_at is None else found.filter(created_at=created_at)).call_off(at=at)
 
 
 def hold_back(topic: str, topic_ids: Collection[int]) -> None:

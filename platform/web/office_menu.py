@@ -27,6 +27,7 @@ SECTIONS = (
             ("imports:list", "Imports"),
             ("pools:allocations", "Attributions"),
             ("returns:list", "Rendre"),
+            ("rebalancing:list", "Rééquilibrer"),
         ),
     ),
     ("Achats", (("purchases:list", "Commandes"), ("pools:pools", "Lots"))),

@@ -21,6 +21,7 @@ from sites.audit.invariants import Finding
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
 from sites.audit.reminder_invariants import REMINDER_INVARIANTS
 from sites.audit.report_checks import REPORT_RULE, find_report_violations
+from sites.audit.return_invariants import RETURN_INVARIANTS, TENANT_RETURN_INVARIANTS
 from sites.audit.sales_invariants import SALES_INVARIANTS
 from sites.audit.transmission_invariants import TRANSMISSION_INVARIANTS
 from sites.audit.vat_checks import VAT_RULE, find_vat_violations
@@ -34,13 +35,14 @@ if TYPE_CHECKING:
 #: The rules that the public schema alone can break.
 PUBLIC_INVARIANTS = (
     *LICENCE_INVARIANTS,
+    *RETURN_INVARIANTS,
     *SALES_INVARIANTS,
     *TRANSMISSION_INVARIANTS,
     *BANK_INVARIANTS,
     *ACCOUNTING_INVARIANTS,
 )
-#: The rules of each collectivity's schema.
-_OFFICE_INVARIANTS = (*TENANT_INVARIANTS, *OUTBOX_INVARIANTS, *REMINDER_INVARIANTS)
+#: The rules that the schema of a collectivity can break.
+OFFICE_INVARIANTS = (*TENANT_INVARIANTS, *OUTBOX_INVARIANTS, *REMINDER_INVARIANTS, *TENANT_RETURN_INVARIANTS)
 POSITION_RULE = ("position", "8. Achetées = libres + non activées + activées, non utilisées + utilisées")
 CODES_RULE = (
     "codes",
@@ -71,7 +73,7 @@ def check_all() -> list[Finding]:
 
 def list_rules() -> Iterator[tuple[str, str]]:
     """Yield the code and the sentence of every rule. Its number is that of `docs/invariants.md`."""
-    for invariant in (*PUBLIC_INVARIANTS, *_OFFICE_INVARIANTS):
+    for invariant in (*PUBLIC_INVARIANTS, *OFFICE_INVARIANTS):
         yield invariant.code, invariant.rule
     yield POSITION_RULE
     yield CODES_RULE
@@ -105,7 +107,7 @@ def _find_public_violations(now: datetime.datetime) -> Iterator[tuple[str, str]]
 
 def _find_violations_of(collectivity: Collectivity, now: datetime.datetime) -> Iterator[tuple[str, str]]:
     """Yield the code and the sentence of each violation in the collectivity's schema, which is the current one."""
-    for invariant in _OFFICE_INVARIANTS:
+    for invariant in OFFICE_INVARIANTS:
         for sentence in _find_violations(invariant.sql, {"collectivity": collectivity.pk}):
             yield invariant.code, sentence
     for sentence in SEALED_AUDIT_LOG.find_tampering(at=now):

@@ -190,31 +190,6 @@ LICENCE_INVARIANTS = (
         """,
     ),
     Invariant(
-        "return_requests",
-        "51. Une demande de licences dit sa fin, rend au plus ce qu'elle demandait, et une seule attend par clé",
-        """
-        SELECT format('demande n° %s : %s licences, issue « %s » le %s, %s rendues, collectivité %s, clé n° %s',
-                      request.id, request.units, request.outcome, coalesce(request.answered_at::text, 'jamais'),
-                      request.returned_units, request.collectivity_id, request.key_id)
-        FROM returns_returnrequest AS request
-        JOIN entitlements_activationkey AS key ON key.id = request.key_id
-        JOIN entitlements_entitlement AS entitlement ON entitlement.id = key.entitlement_id
-        LEFT JOIN (
-            SELECT request_id, sum(units) AS units FROM returns_licencereturn
-            WHERE undone_at IS NULL AND request_id IS NOT NULL GROUP BY request_id
-        ) AS given ON given.request_id = request.id
-        WHERE (request.outcome = '') <> (request.answered_at IS NULL)
-           OR (request.outcome = 'accepted') <> (request.returned_units > 0)
-           OR request.returned_units > least(request.units, coalesce(given.units, 0))
-           OR (request.outcome <> 'accepted' AND given.units IS NOT NULL)
-           OR request.collectivity_id IS DISTINCT FROM entitlement.collectivity_id
-           OR key.redeemed_at IS NULL
-           OR (request.outcome = '' AND EXISTS (
-                   SELECT FROM returns_returnrequest AS other
-                   WHERE other.key_id = request.key_id AND other.outcome = '' AND other.id <> request.id))
-        """,
-    ),
-    Invariant(
         "erased_accounts",
         "11. Un compte supprimé ne tient plus rien : ni licence, ni classe, ni établissement, ni adresse, ni session",
         """
@@ -306,20 +281,6 @@ TENANT_INVARIANTS = (
         """,
     ),
     Invariant(
-        "nothing_left",
-        "1. Une attribution n'est de zéro licence que si son école a activé sa clé, puis tout rendu",
-        """
-        SELECT format('attribution n° %%s : %%s licence, clé activée %%s', allocation.id, allocation.units,
-                      coalesce(key.redeemed_at::text, 'jamais'))
-        FROM pools_allocation AS allocation
-        JOIN public.entitlements_activationkey AS key ON key.id = allocation.key_id
-        WHERE allocation.units = 0
-          AND (key.redeemed_at IS NULL
-               OR NOT EXISTS (SELECT FROM public.returns_licencereturn AS given
-                              WHERE given.key_id = key.id AND given.undone_at IS NULL))
-        """,
-    ),
-    Invariant(
         "keys_are_allocated",
         "1. Chaque clé d'un lot est celle d'une attribution",
         """
@@ -372,6 +333,14 @@ TENANT_INVARIANTS = (
         FROM (
             SELECT id, created_by_id AS account FROM pools_allocation
             UNION ALL SELECT id, revoked_by_id FROM pools_allocation
+        ) AS cited
+        WHERE cited.account IS NOT NULL
+          AND NOT EXISTS (SELECT FROM public.accounts_user AS account WHERE account.id = cited.account)
+        UNION ALL
+        SELECT format('rééquilibrage n° %%s : compte n° %%s', cited.id, cited.account)
+        FROM (
+            SELECT id, applied_by_id AS account FROM rebalancing_rebalancing
+            UNION ALL SELECT id, undone_by_id FROM rebalancing_rebalancing
         ) AS cited
         WHERE cited.account IS NOT NULL
           AND NOT EXISTS (SELECT FROM public.accounts_user AS account WHERE account.id = cited.account)

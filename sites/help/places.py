@@ -89,6 +89,7 @@ _OFFICE = {
     "reminders:": f"{_OFFICES}#les-relances-automatiques",
     "pools:rename": f"{_OFFICES}#acheter-des-licences",
     "returns:": f"{_OFFICES}#demander-les-licences-qui-ne-servent-pas",
+    "rebalancing:": f"{_OFFICES}#reequilibrer-un-lot",
     "purchases:": f"{_OFFICES}#acheter-des-licences",
     "school": f"{_OFFICES}#donner-a-une-ecole",
     "territory_schools": f"{_OFFICES}#vos-trois-premieres-etapes",

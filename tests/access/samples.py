@@ -18,6 +18,7 @@ from licensing.billing import operations as billing_operations
 from licensing.billing.models import BillingDocument
 from licensing.orders.models import OrderKind, OrderState
 from licensing.pools.models import Allocation
+from licensing.rebalancing.models import Rebalancing
 from licensing.reminders.models import Reminder
 from licensing.returns.models import ReturnRequest
 from mailing.models import Message
@@ -139,6 +140,18 @@ def return_request():
     return {"pk": pk}
 
 
+def rebalanced_pool():
+    """A pool, with a number beyond any sequence."""
+    return {"pk": PoolFactory(pk=next(_numbers)).pk}
+
+
+def rebalancing():
+    """What was applied a moment ago."""
+    pk = next(_numbers)
+    Rebalancing.objects.create(pk=pk, pool=PoolFactory(pk=pk), from_free=0, applied_at=timezone.now())
+    return {"pk": pk}
+
+
 def purchase():
     """A draft order of the current collectivity, created directly: a price list per route would be slow."""
     order = OrderRowFactory(
@@ -223,6 +236,8 @@ SAMPLES = {
     "reminders:cancel": reminder,
     "pools:reveal": allocation,
     "returns:withdraw": return_request,
+    "rebalancing:plan": rebalanced_pool,
+    "rebalancing:undo": rebalancing,
     "purchases:detail": purchase,
     "purchases:quote": purchase,
     "purchases:quote_pdf": purchase,

@@ -28,6 +28,8 @@ WALKS = {
     "licensing/pools/": "office",
     "licensing/reminders/": "office",
     "licensing/reminders/templates/reminders/stop": "portal",
+    "licensing/rebalancing/": "office",
+    "licensing/returns/": "office",
     "platform/accounts/": "portal",
     "platform/accounts/templates/account/_confirm_and_send.html": "office",
     "platform/web/templates/web/_office_visit.html": "office",

@@ -46,6 +46,8 @@ from tests.imports.pages import import_url
 from tests.imports.sample_files import build_xlsx, schools_csv
 from tests.orders import actions
 from tests.pools.actions import allocate_units
+from tests.rebalancing.unbalanced_pool import UnbalancedPool
+from tests.returns.given_school import GivenSchool
 from webhooks.models import Delivery, DeliveryState
 
 HTMX = {"HX-Request": "true"}
@@ -72,6 +74,7 @@ def test_each_control_of_the_office_is_read(portal, office, browser, officer, ni
         walk_portfolio(walk, browser)
         walk_pools(walk, browser)
         walk_reminders(walk, browser)
+        walk_returns(walk, browser, nimes)
         walk_verification(walk, browser)
         walk_imports(walk, browser)
         walk_application_request(walk, office("nimes", officer), officer)
@@ -188,6 +191,27 @@ def walk_reminders(walk, browser):
     claim_week(given.school_id, at=timezone.now())
     walk.post(browser, f"/attributions/{given.pk}/relancer/", {})
     walk.open(browser, f"/lots/{pool.pk}/relances/")
+
+
+def walk_returns(walk, browser, collectivity):
+    """What is asked back, and by whom; a lot to rebalance, with every kind of row, shown, checked and refused."""
+    long_ago = timezone.now() - datetime.timedelta(days=40)
+    unbalanced = UnbalancedPool(collectivity, at=long_ago)
+    walk.open(browser, "/distribuer/rendre/")
+    address = f"/distribuer/reequilibrer/{unbalanced.pool.pk}/"
+    walk.open(browser, address)
+    numbers = {f"prendre-{unbalanced.zola.pk}": "9", f"donner-{unbalanced.jaures.school.pk}": "1", "acte": "verifier"}
+    walk.post(browser, address, numbers)
+    walk.post(browser, address, numbers | {f"prendre-{unbalanced.zola.pk}": "99"})
+    unbalanced.rebalance(at=timezone.now())
+    walk.open(browser, "/distribuer/reequilibrer/")
+    asked = GivenSchool(collectivity, at=long_ago)
+    walk.open(browser, f"/ecoles/{asked.school.pk}/")
+    # Declined a moment ago: a hand may ask all the same.
+    asked.keep(asked.ask(at=long_ago), at=long_ago)
+    walk.post(browser, "/attributions/actions/", {"action": "demander", "ids": [asked.allocation.pk], "query": ""})
+    asked.ask(at=timezone.now(), again=True)
+    walk.open(browser, "/distribuer/rendre/")
 
 
 def walk_verification(walk, browser):

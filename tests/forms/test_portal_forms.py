@@ -40,6 +40,7 @@ from tests.guide.scenario import create_browser
 from tests.host_client import HostClient
 from tests.invitations.inviting_school import InvitingSchool
 from tests.pools.actions import allocate_units
+from tests.returns.given_school import GivenSchool
 from tests.schools import principals
 from tests.sites.portal.key_letter import send_key
 from tests.sites.portal.shop_buyer import ShopBuyer
@@ -65,6 +66,7 @@ def test_each_control_of_the_portal_is_read(nimes, can_sign_in):
         walk_accounts(walk, can_sign_in)
         walk_letters(walk, nimes, can_sign_in)
         walk_my_account(walk, nimes)
+        walk_returns(walk, nimes)
         walk_teacher_invitation(walk, nimes, can_sign_in)
         walk_reminder_stop(walk, nimes)
         walk_shop(walk)
@@ -127,6 +129,29 @@ def walk_accounts(walk, can_sign_in):
         walk.open(browser, f"/securite/cles/{path}")
     sign_in(visitor, user)
     walk.open(visitor, "/securite/code/")
+
+
+def walk_returns(walk, nimes):
+    """Licences to give back, asked for and not; what was given back a moment ago. A school for each page that acts."""
+    now = timezone.now()
+    with tenant_context(nimes):
+        asked = [GivenSchool(nimes, at=now) for _ in range(3)]
+        for school in asked:
+            school.ask(at=now)
+        free, used_up = GivenSchool(nimes, at=now), GivenSchool(nimes, units=1, at=now)
+        used_up.ask(at=now)
+        used_up.assign(at=now)
+        free.give_back(1, at=now)
+    return_page = f"{ACCOUNT}rendre/{{}}/"
+    for school, path in (
+        (asked[0], ACCOUNT),
+        (asked[1], f"{ACCOUNT}licences/"),
+        (asked[2], return_page.format(asked[2].subscription.pk)),
+        (used_up, return_page.format(used_up.subscription.pk)),
+        (free, f"{ACCOUNT}licences/"),
+        (free, return_page.format(free.subscription.pk)),
+    ):
+        walk.open(create_browser(school.principal), path)
 
 
 def walk_my_account(walk, nimes):

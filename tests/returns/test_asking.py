@@ -211,7 +211,7 @@ def test_nothing_of_another_collectivity_is_asked_for_or_withdrawn(jaures, gard)
             operations.ask(allocation_id=900_000_001, by=None, at=TERM)
 
 
-def test_webhooks_are_told_of_requests_and_answers(jaures):
+def test_webhooks_have_requests_and_answers(jaures):
     endpoints.add(url="https://si.exemple.fr/", types=[], by_id=None, at=TERM)
     asked = jaures.ask(units=3)
     jaures.keep(asked)

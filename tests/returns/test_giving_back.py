@@ -172,7 +172,7 @@ def test_what_was_given_to_others_does_not_come_back(jaures):
     assert Pool.objects.get().free == 4
 
 
-def test_webhooks_are_told_what_came_back_and_what_left_again(jaures):
+def test_webhooks_have_what_came_back_and_what_left_again(jaures):
     endpoints.add(url="https://si.exemple.fr/", types=[], by_id=None, at=TERM)
     made = jaures.give_back(2).licence_return
     jaures.undo(made)

@@ -81,19 +81,21 @@ def allocate_many(
     send_on: datetime.date | None = None,
     import_id: int | None = None,
     known_schools: Sequence[TargetSchool] = (),
+    notify_at: datetime.datetime | None = None,
     on_progress: ProgressCallback = no_progress,
 ) -> AllocationOutcome:
     """Allocate to all the schools or to none, in a constant number of statements.
 
     A school that already has its total is left unchanged. `import_id`: the import whose rows document the allocations,
-    which are then not written to the audit log. `known_schools`: schools just read in this transaction. `on_progress`
-    is called before each stage; its exceptions roll everything back. Raises what `allocate` raises, `DuplicateSchool`
-    where a school is named twice, and `WouldShrink` where a total is below what the school has.
+    which are then not written to the audit log. `known_schools`: schools just read in this transaction. `notify_at`:
+    when the schools are told, in place of `send_on`. `on_progress` is called before each stage; its exceptions roll
+    everything back. Raises what `allocate` raises, `DuplicateSchool` where a school is named twice, and `WouldShrink`
+    where a total is below what the school has.
     """
     on_progress(AllocationStage.CHECKING, 0, len(demands))
     pool = checks.lock_pool(pool_id)
     checks.check_open(pool.entitlement, at)
-    due_at = checks.compute_due_at(send_on, entitlement=pool.entitlement, at=at)
+    due_at = notify_at or checks.compute_due_at(send_on, entitlement=pool.entitlement, at=at)
     uais = [demand.uai for demand in demands]
     accepted, rejected = [], []
     for checked in check_demands(

@@ -91,11 +91,12 @@ def reduce_many(
     by: User | None,
     at: datetime.datetime,
     import_id: int | None = None,
+    notify_at: datetime.datetime | None = None,
 ) -> list[ReductionResult]:
     """Reduce these schools' allocations from a pool, in one transaction; return a result for each.
 
     Best effort: a refusal does not affect the others. `import_id`: the import that requests it, recorded as one audit
-    entry. Raises `UnknownPool`.
+    entry. `notify_at`: when the schools are told, as part of one act that its own entry records. Raises `UnknownPool`.
     """
     pool = checks.lock_pool(pool_id)
     of_schools = Q(school_id__in_array=[reduction.uai for reduction in reductions])
@@ -110,8 +111,8 @@ def reduce_many(
     }
     if not changing:
         return results
-    action = "pools.reduced" if import_id is None else REDUCED_IN_BULK
-    notified = _apply(pool, list(changing.values()), by=by, at=at, action=action)
+    action = "pools.reduced" if import_id is None and notify_at is None else REDUCED_IN_BULK
+    notified = _apply(pool, list(changing.values()), by=by, at=at, action=action, notify_at=notify_at)
     webhooks.emit(events=events.build_reduced_events(list(changing.values()), import_id=import_id), at=at)
     return [replace(result, notified=True) if result.allocation_id in notified else result for result in results]
 
@@ -141,7 +142,13 @@ def _refusal(reduction: Reduction, allocation: Allocation) -> LicensingError | N
 
 
 def _apply(
-    pool: Pool, changing: Sequence[tuple[Allocation, int]], *, by: User | None, at: datetime.datetime, action: str
+    pool: Pool,
+    changing: Sequence[tuple[Allocation, int]],
+    *,
+    by: User | None,
+    at: datetime.datetime,
+    action: str,
+    notify_at: datetime.datetime | None,
 ) -> set[int]:
     allocation_ids, units = [allocation.pk for allocation, _ in changing], [now for _, now in changing]
     mailing.hold_back(ALLOCATION_TOPIC, allocation_ids)
@@ -171,6 +178,7 @@ def _apply(
             if allocation.pk in notified
         ],
         at=at,
+        due_at=notify_at,
     )
     audit_log.record_many(
         (

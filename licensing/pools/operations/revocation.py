@@ -40,11 +40,17 @@ def revoke(*, allocation_id: int, by: User | None, at: datetime.datetime) -> All
 
 @transaction.atomic
 def revoke_many(
-    *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime, import_id: int | None = None
+    *,
+    allocation_ids: Sequence[int],
+    by: User | None,
+    at: datetime.datetime,
+    import_id: int | None = None,
+    in_bulk: bool = False,
 ) -> list[AllocationActionResult]:
     """Revoke the unredeemed ones of these allocations, in one transaction; return a result for each.
 
-    `import_id`: the import that requests it, recorded as one audit entry.
+    `import_id`: the import that requests it, recorded as one audit entry. `in_bulk`: part of one act that its own entry
+    records.
     """
     requested = Allocation.objects.filter(pk__in_array=allocation_ids)
     # Lock order: pool → allocation → key.
@@ -63,7 +69,8 @@ def revoke_many(
             revocable.append(allocation)
     notified: set[int] = set()
     if revocable:
-        notified = _apply(revocable, by=by, at=at, action="pools.revoked" if import_id is None else REVOKED_IN_BULK)
+        alone = import_id is None and not in_bulk
+        notified = _apply(revocable, by=by, at=at, action="pools.revoked" if alone else REVOKED_IN_BULK)
     results += [AllocationActionResult(allocation.pk, notified=allocation.pk in notified) for allocation in revocable]
     return results
 

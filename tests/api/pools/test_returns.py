@@ -24,14 +24,14 @@ def test_a_request_is_asked_listed_read_and_withdrawn(api, jaures):
     assert made["allocation"] == jaures.allocation.pk
     assert answer["Location"].endswith(f"/return-requests/{made['id']}")
     assert api.get(f"/return-requests/{made['id']}").json() == made
-    assert api.get("/return-requests", {"state": "open", "school": jaures.school.pk}).json()["data"] == [made]
-    assert api.get("/return-requests", {"state": "declined"}).json()["data"] == []
+    assert api.get(f"/return-requests?state=open&school={jaures.school.pk}").json()["data"] == [made]
+    assert api.get("/return-requests?state=declined").json()["data"] == []
     withdrawn = api.post(f"/return-requests/{made['id']}/withdraw", {}).json()
     assert withdrawn["state"] == "withdrawn"
     assert api.post(f"/return-requests/{made['id']}/withdraw", {}).json() == withdrawn
 
 
-def test_what_was_answered_is_said_with_the_school_s_words(api, jaures):
+def test_an_answer_has_the_words_of_the_school(api, jaures):
     made = api.post(f"/allocations/{jaures.allocation.pk}/return-request", {"units": 3}).json()
     jaures.give_back(4, at=timezone.now(), comment="Bonne année")
     read = api.get(f"/return-requests/{made['id']}").json()

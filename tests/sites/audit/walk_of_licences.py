@@ -17,6 +17,8 @@ from licensing.invitations.models import TeacherInvitation
 from licensing.pools import operations as pools
 from licensing.pools.emails import check_due
 from licensing.pools.models import Allocation, Pool
+from licensing.rebalancing import operations as moves
+from licensing.rebalancing.plan import build_plan
 from licensing.returns import operations as returns
 from licensing.returns.models import ReturnRequest
 from mailing import kinds, leases
@@ -136,6 +138,24 @@ class WalkOfLicences(WalkSteps):
         for allocation in self._draw_redeemed():
             returns.ask(allocation_id=allocation.pk, again=bool(self.draw.randrange(2)), **self.by())
 
+    def rebalance(self):
+        """Take of a key that sleeps for a school whose licences are all held, and undo it now and then."""
+        for allocation in self._draw_redeemed():
+            by = allocation.key.subscription.principal
+            entitlements.assign(subscription_id=allocation.key.subscription.pk, teacher=by, by=by, at=self.at)
+            pool = Pool.objects.select_related("entitlement").get(pk=allocation.pool_id)
+            plan = build_plan(pool, self.at)
+            numbers = {
+                "taken": {one.allocation.pk: self.draw.randrange(one.allocation.units + 1) for one in plan.sources},
+                "given": {one.need.uai: self.draw.randrange(2) for one in plan.needs},
+                "asked": frozenset(one.allocation.pk for one in plan.demands[:1]),
+            }
+            shown = build_plan(pool, self.at, **numbers).fingerprint
+            made = moves.rebalance(pool_id=pool.pk, **numbers, expected=shown, **self.by())
+            if made is not None and self.draw.randrange(2):
+                self.at += datetime.timedelta(minutes=self.draw.randrange(75))
+                moves.undo_rebalancing(rebalancing_id=made.pk, **self.by())
+
     def answer(self):
         for request in ReturnRequest.objects.unanswered().order_by("pk")[self.draw.randrange(3) :][:1]:
             if self.draw.randrange(2):
@@ -145,7 +165,7 @@ class WalkOfLicences(WalkSteps):
 
     BEGIN: Steps = (
         *(announce, announce, announce, revoke, restore, restore, deliver, deliver, deliver),
-        *(give_back, give_back, ask_back, ask_back, answer),
+        *(give_back, give_back, ask_back, ask_back, answer, rebalance, rebalance),
         *(accept_invitation, accept_invitation, recall_invitation, undo_recall, end_invitations),
     )
     GO_ON: Steps = (teach, invite, invite)

@@ -38,6 +38,11 @@ PAGE = "/mon-compte/supprimer/"
 
 #: References to an account that stay, to the anonymised row.
 KEPT = {
+    "returns.ReturnRequest.asked_by",
+    "returns.ReturnRequest.answered_by",
+    "returns.LicenceReturn.returned_by",
+    "rebalancing.Rebalancing.applied_by_id",
+    "rebalancing.Rebalancing.undone_by_id",
     "tenants.OfficeRequest.decided_by",
     "schools.DirectorySync.by",
     "schools.PrincipalEvent.user",

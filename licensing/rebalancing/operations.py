@@ -1,0 +1,209 @@
+"""Apply a plan of moves inside one lot, and undo it for an hour: each as a whole.
+
+Lock order: pool → rebalancing → allocations → keys → return requests → subscriptions → seats.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import F
+
+from collectivities import audit_log
+from core import formatting
+from core.french import school_forms
+from licensing.entitlements.exceptions import LicencesInUse
+from licensing.entitlements.key_units import grow_many, shrink_many
+from licensing.entitlements.seat_removal import remove_seats
+from licensing.exceptions import LicensingError
+from licensing.pools import checks, events
+from licensing.pools import operations as pools
+from licensing.pools.models import ALLOCATION_TOPIC, GROWN_IN_BULK, REDUCED_IN_BULK, Allocation, Pool
+from licensing.pools.operations import Demand, Reduction
+from licensing.pools.operations.results import lock_allocations
+from licensing.rebalancing.exceptions import PlanOutdated, PlanRefused, RebalancingNotUndoable, UnknownRebalancing
+from licensing.rebalancing.models import UNDOABLE_FOR, LicenceMove, Rebalancing
+from licensing.rebalancing.plan import build_plan
+from licensing.returns import operations as returns
+from mailing import operations as mailing
+from webhooks import operations as webhooks
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping
+
+    from accounts.models import User
+    from licensing.rebalancing.plan import Plan
+
+
+@transaction.atomic
+def rebalance(
+    *,
+    pool_id: int,
+    taken: Mapping[int, int],
+    given: Mapping[str, int],
+    asked: frozenset[int],
+    expected: str,
+    by: User | None,
+    at: datetime.datetime,
+) -> Rebalancing | None:
+    """Apply a plan, all or nothing; return the rebalancing, None where licences were only asked for.
+
+    `expected`: the fingerprint of the plan as it was shown. Raises `PlanOutdated` where it is another by now,
+    `PlanRefused`, `UnknownPool`, `PoolSuspended` or `PoolClosed`, having changed nothing. Schools are told in an hour.
+    """
+    pool = checks.lock_pool(pool_id)
+    checks.check_open(pool.entitlement, at)
+    _lock_all(pool, taken, given, asked)
+    plan = build_plan(pool, at, taken=taken, given=given, asked=asked)
+    if plan.fingerprint != expected:
+        raise PlanOutdated("Ce qui va se passer a changé depuis que vous l'avez lu. Rien n'est fait : relisez le plan.")
+    if plan.is_empty or plan.is_refused:
+        raise PlanRefused(
+            "Ce plan ne peut pas être appliqué tel quel : corrigez les lignes signalées. Rien n'est fait."
+        )
+    made = _move(plan, by=by, at=at) if plan.taken or plan.given else None
+    if plan.asks:
+        returns.ask_many_again(allocation_ids=[one.allocation.pk for one in plan.asks], by=by, at=at)
+    return made
+
+
+def _lock_all(pool: Pool, taken: Mapping[int, int], given: Mapping[str, int], asked: frozenset[int]) -> None:
+    """Lock every allocation that the plan names, in one order, then their keys: others lock them without the pool."""
+    of_schools = Allocation.objects.active().filter(pool=pool, school_id__in_array=list(given))
+    named = Allocation.objects.filter(pool=pool, pk__in_array=[*taken, *asked])
+    lock_allocations([*named.values_list("pk", flat=True), *of_schools.values_list("pk", flat=True)])
+
+
+def _move(plan: Plan, *, by: User | None, at: datetime.datetime) -> Rebalancing:
+    pool, notify_at = plan.pool, at + UNDOABLE_FOR
+    taking = [one for one in plan.sources if one.taken]
+    giving = [one for one in plan.needs if one.given]
+    made = Rebalancing.objects.create(
+        pool=pool, from_free=plan.from_free, applied_at=at, applied_by_id=by.pk if by else None
+    )
+    moves = [(one.allocation.pk, one.allocation.units, one.left) for one in taking]
+    reductions = [Reduction(one.allocation.school_id, one.left) for one in taking if one.left]
+    for reduced in pools.reduce_many(pool_id=pool.pk, reductions=reductions, by=by, at=at, notify_at=notify_at):
+        reduced.raise_for_refusal()
+    ended = [one.allocation.pk for one in taking if not one.left]
+    for revoked in pools.revoke_many(allocation_ids=ended, by=by, at=at, in_bulk=True) if ended else ():
+        revoked.raise_for_refusal()
+    if giving:
+        demands = [Demand(one.need.uai, one.given, one.need.recipient) for one in giving]
+        outcome = pools.allocate_many(pool_id=pool.pk, demands=demands, by=by, at=at, notify_at=notify_at)
+        moves += [(outcome.allocations[one.need.uai], one.need.units, one.total) for one in giving]
+    LicenceMove.objects.bulk_create(
+        LicenceMove(rebalancing=made, allocation_id=number, before=before, after=after)
+        for number, before, after in moves
+    )
+    audit_log.record(action="pools.rebalanced", by=by, at=at, summary=_summarise(plan), object_type="rebalancing",
+                     object_id=made.pk)  # fmt: skip
+    return made
+
+
+def _summarise(plan: Plan) -> str:
+    givers, takers = sum(one.taken > 0 for one in plan.sources), sum(one.given > 0 for one in plan.needs)
+    taken = formatting.pluralize(plan.taken, "licence reprise", "licences reprises")
+    given = formatting.pluralize(plan.given, "donnée")
+    return (
+        f"Rééquilibrage du lot « {plan.pool.name} » : {taken} à {formatting.pluralize(givers, 'école')}, {given} à "
+        f"{formatting.pluralize(takers, 'école')}."
+    )
+
+
+@transaction.atomic
+def undo_rebalancing(*, rebalancing_id: int, by: User | None, at: datetime.datetime) -> Rebalancing:
+    """Undo a rebalancing of the last hour, all or nothing; no school is told of either. Idempotent.
+
+    Requests that it made of schools stay. Raises `UnknownRebalancing`, `RebalancingNotUndoable` with the reason,
+    `PoolSuspended` or `PoolClosed`, having changed nothing.
+    """
+    pool_id = Rebalancing.objects.filter(pk=rebalancing_id).values_list("pool_id", flat=True).first()
+    if pool_id is None:
+        raise UnknownRebalancing("Ce rééquilibrage n'existe pas dans votre collectivité.")
+    pool = checks.lock_pool(pool_id)
+    made = Rebalancing.objects.locked().get(pk=rebalancing_id)
+    if made.undone_at is not None:
+        return made
+    if at >= made.undoable_until:
+        raise RebalancingNotUndoable("Un rééquilibrage s'annule pendant une heure : les écoles sont prévenues depuis.")
+    checks.check_open(pool.entitlement, at)
+    moves = list(made.moves.order_by("allocation_id"))
+    allocations, _ = lock_allocations([move.allocation_id for move in moves])
+    mailing.hold_back(ALLOCATION_TOPIC, list(allocations))
+    for move in moves:
+        _check_unchanged(move, allocations[move.allocation_id], made)
+    if made.from_free < 0 and pool.free < -made.from_free:
+        raise RebalancingNotUndoable("Le lot a depuis donné les licences reprises : tout est annulé, ou rien.")
+    # Neither the letter of the change nor a second one: the school has what it had.
+    changed = [move.allocation_id for move in moves if move.after]
+    mailing.cancel(ALLOCATION_TOPIC, changed, at, created_at=made.applied_at)
+    # What grew first: its licences are those that the others get again.
+    for move in sorted(moves, key=lambda one: -one.change):
+        _set_back(pool, allocations[move.allocation_id], move, by=by, at=at)
+    made.undone_at, made.undone_by_id = at, by.pk if by else None
+    made.save(update_fields=["undone_at", "undone_by_id"])
+    schools = formatting.pluralize(len(moves), "école a", "écoles ont")
+    audit_log.record(
+        action="pools.rebalancing_undone",
+        by=by,
+        at=at,
+        summary=f"Rééquilibrage du lot « {pool.name} » annulé : {schools} de nouveau ce qu'elles avaient.",
+        object_type="rebalancing",
+        object_id=made.pk,
+    )
+    return made
+
+
+def _check_unchanged(move: LicenceMove, allocation: Allocation, made: Rebalancing) -> None:
+    ended_as_decided = allocation.revoked_at == made.applied_at if not move.after else allocation.revoked_at is None
+    units = move.before if not move.after else move.after
+    if not ended_as_decided or allocation.units != units:
+        raise RebalancingNotUndoable(
+            f"Ce qu'a {school_forms(allocation.school.name).the} a changé depuis : tout est annulé, ou rien."
+        )
+
+
+def _set_back(pool: Pool, allocation: Allocation, move: LicenceMove, *, by: User | None, at: datetime.datetime) -> None:
+    """Give an allocation the units that it had before; the caller has locked the pool, it and its key."""
+    if not move.after:
+        _restore(allocation, by=by, at=at)
+        return
+    if move.change > 0 and allocation.key.redeemed_at is not None:
+        try:
+            remove_seats(key_id=allocation.key_id, units=move.change)
+        except LicencesInUse:
+            raise RebalancingNotUndoable(
+                f"{formatting.start_sentence(school_forms(allocation.school.name).the)} a déjà donné ses nouvelles "
+                "licences à des enseignants : tout est annulé, ou rien."
+            ) from None
+    elif move.change > 0 and not move.before:
+        # A key that this act minted, and that nobody was told of.
+        pools.revoke_many(allocation_ids=[allocation.pk], by=by, at=at, in_bulk=True)
+        return
+    elif move.change > 0:
+        shrink_many({allocation.key_id: move.before})
+    else:
+        grow_many({allocation.key_id: -move.change})
+    Allocation.objects.filter(pk=allocation.pk).update(units=move.before)
+    Pool.objects.filter(pk=pool.pk).update(allocated=F("allocated") - move.change)
+    audit_log.record(
+        action=REDUCED_IN_BULK if move.change > 0 else GROWN_IN_BULK,
+        by=by,
+        at=at,
+        summary=f"Rééquilibrage annulé : {school_forms(allocation.school.name).the} a de nouveau "
+        f"{formatting.pluralize(move.before, 'licence')} du lot « {pool.name} », avec la même clé.",
+        school_id=allocation.school_id,
+        object_type=ALLOCATION_TOPIC,
+        object_id=allocation.pk,
+    )
+    webhooks.emit(events=events.build_reduced_events([(allocation, move.before)], import_id=None), at=at)
+
+
+def _restore(allocation: Allocation, *, by: User | None, at: datetime.datetime) -> None:
+    try:
+        pools.restore(allocation_id=allocation.pk, by=by, at=at)
+    except LicensingError as refusal:
+        raise RebalancingNotUndoable(f"{refusal} Tout est annulé, ou rien.") from None

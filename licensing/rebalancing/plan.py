@@ -1,0 +1,246 @@
+"""A plan of moves inside one lot: proposed, edited, and judged row by row without changing anything."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from core import formatting
+from core.calendar import date_in_paris
+from core.confirmation_guard import ConfirmationGuard, is_large_share
+from licensing.pools.models import Allocation
+from licensing.rebalancing.needs import Need, list_needs
+from licensing.returns.queries import count_unused, list_open_requests
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from licensing.pools.models import Pool
+
+#: Since when a key must have waited before its licences are proposed for others.
+DORMANT_FOR = datetime.timedelta(days=30)
+#: Rows of each kind that a plan shows; those that weigh most come first.
+MAX_ROWS = 150
+
+
+class PlanSource(NamedTuple):
+    """A school whose key nobody redeemed for a month: how many of its licences are taken."""
+
+    allocation: Allocation
+    taken: int
+    proposed: int
+    refusal: str = ""
+
+    @property
+    def left(self) -> int:
+        return self.allocation.units - self.taken
+
+
+class PlanNeed(NamedTuple):
+    """A school that needs more: how many it is given."""
+
+    need: Need
+    given: int
+    refusal: str = ""
+
+    @property
+    def total(self) -> int:
+        return self.need.units + self.given
+
+
+class PlanDemand(NamedTuple):
+    """A school with redeemed licences that nobody uses: they are asked for, never taken."""
+
+    allocation: Allocation
+    unused: int
+    asked: bool
+
+
+@dataclass(kw_only=True)
+class Plan:
+    """What a rebalancing would do, and why it would not."""
+
+    pool: Pool
+    sources: list[PlanSource]
+    needs: list[PlanNeed]
+    demands: list[PlanDemand]
+    #: Of the whole: more given than there is.
+    refusals: list[str] = field(default_factory=list)
+
+    @property
+    def taken(self) -> int:
+        return sum(one.taken for one in self.sources)
+
+    @property
+    def given(self) -> int:
+        return sum(one.given for one in self.needs)
+
+    @property
+    def from_free(self) -> int:
+        """What leaves the lot's free licences; negative where some return to them."""
+        return self.given - self.taken
+
+    @property
+    def moved(self) -> int:
+        """Licences that change hands."""
+        return max(self.given, self.taken)
+
+    @property
+    def asks(self) -> list[PlanDemand]:
+        return [one for one in self.demands if one.asked]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would change."""
+        return not (self.taken or self.given or self.asks)
+
+    @property
+    def is_refused(self) -> bool:
+        return bool(self.refusals) or any(one.refusal for one in (*self.sources, *self.needs))
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of what would change, from what: another where anything did in between."""
+        facts = (
+            self.pool.pk,
+            self.pool.free,
+            [(one.allocation.pk, one.allocation.units, one.taken) for one in self.sources if one.taken],
+            [(one.need.uai, one.need.units, one.given) for one in self.needs if one.given],
+            [(one.allocation.pk, one.unused) for one in self.asks],
+            self.is_refused,
+        )
+        return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
+
+    def build_guard(self) -> ConfirmationGuard | None:
+        """Return the guard, None unless a large share of the lot's given licences changes hands."""
+        served = Allocation.objects.served().filter(pool=self.pool).count()
+        if not is_large_share(self.moved, self.pool.allocated, schools_served=served):
+            return None
+        of_all = formatting.pluralize(self.pool.allocated, "licence donnée", "licences données")
+        return ConfirmationGuard(
+            self.moved,
+            f"Ce rééquilibrage déplace {formatting.pluralize(self.moved, 'licence')} sur {of_all} de ce lot. Tapez ce "
+            "nombre de licences pour confirmer.",
+        )
+
+    def describe(self) -> list[str]:
+        """Return what will happen, in French sentences."""
+        lines = []
+        givers, takers = sum(one.taken > 0 for one in self.sources), sum(one.given > 0 for one in self.needs)
+        if self.taken:
+            lines.append(
+                f"{formatting.pluralize(givers, 'école')} : {formatting.pluralize(self.taken, 'licence')} de clés non "
+                "activées reviennent au lot."
+            )
+        if self.given:
+            lines.append(
+                f"{formatting.pluralize(takers, 'école')} : {formatting.pluralize(self.given, 'licence')} de plus, "
+                "sous la même clé."
+            )
+        if self.from_free:
+            verb = "sortent du lot" if self.from_free > 0 else "restent libres dans le lot"
+            count = formatting.pluralize(abs(self.from_free), "licence libre", "licences libres")
+            lines.append(f"{count} {verb}.")
+        if self.taken or self.given:
+            lines.append("Pendant une heure, vous pourrez tout annuler ; chaque école n'est prévenue qu'ensuite.")
+        if self.asks:
+            asked = sum(one.unused for one in self.asks)
+            lines.append(
+                f"{formatting.pluralize(len(self.asks), 'école')} : {formatting.pluralize(asked, 'licence')} activées "
+                "et inutilisées sont demandées, par e-mail ; sans réponse, rien ne change."
+            )
+        return lines
+
+
+def build_plan(
+    pool: Pool,
+    at: datetime.datetime,
+    *,
+    taken: Mapping[int, int] | None = None,
+    given: Mapping[str, int] | None = None,
+    asked: frozenset[int] = frozenset(),
+) -> Plan:
+    """Return the plan of these numbers; the proposal where they are None. Seven queries, whatever the lot has.
+
+    `taken`: by allocation whose key was not redeemed. `given`: by UAI. `asked`: allocations to ask for what is unused.
+    """
+    sources, needs = _list_sources(pool, at), list_needs(pool)[:MAX_ROWS]
+    wanted = sum(need.proposed for need in needs)
+    proposals = _propose(sources, max(wanted - pool.free, 0))
+    available = pool.free + sum(proposals.values())
+    plan = Plan(
+        pool=pool,
+        sources=[
+            _judge_source(one, proposals[one.pk], proposals[one.pk] if taken is None else taken.get(one.pk, 0))
+            for one in sources
+        ],
+        needs=[],
+        demands=_list_demands(pool, at, asked),
+    )
+    for need in needs:
+        proposed = min(need.proposed, available)
+        available -= proposed
+        plan.needs.append(PlanNeed(need, proposed if given is None else given.get(need.uai, 0)))
+    plan.refusals += _find_refusals(plan, taken or {}, given or {})
+    return plan
+
+
+def _list_sources(pool: Pool, at: datetime.datetime) -> list[Allocation]:
+    dormant = Allocation.objects.served().filter(
+        pool=pool, key__redeemed_at=None, created_at__lte=at - DORMANT_FOR, key__issued_at__lte=at - DORMANT_FOR
+    )
+    return list(dormant.select_related("school", "key").order_by("-units", "created_at", "pk")[:MAX_ROWS])
+
+
+def _propose(sources: list[Allocation], wanted: int) -> dict[int, int]:
+    """Return what is proposed to take of each: all but one, the largest first, until it is enough."""
+    proposals = {}
+    for one in sources:
+        proposals[one.pk] = min(one.units - 1, wanted)
+        wanted -= proposals[one.pk]
+    return proposals
+
+
+def _judge_source(allocation: Allocation, proposed: int, taken: int) -> PlanSource:
+    refusal = ""
+    if taken > allocation.units:
+        refusal = f"Elle n'a que {formatting.pluralize(allocation.units, 'licence')}."
+    return PlanSource(allocation, taken, proposed, refusal)
+
+
+def _list_demands(pool: Pool, at: datetime.datetime, asked: frozenset[int]) -> list[PlanDemand]:
+    redeemed = Allocation.objects.served().filter(pool=pool, key__redeemed_at__isnull=False)
+    keys = list(redeemed.values_list("key_id", flat=True))
+    unused = count_unused(keys)
+    waiting = list_open_requests(keys, at)
+    found = redeemed.filter(key__in=[key_id for key_id in unused if key_id not in waiting]).select_related("school")
+    demands = [PlanDemand(one, unused[one.key_id], one.pk in asked) for one in found]
+    return sorted(demands, key=lambda one: (-one.unused, one.allocation.pk))[:MAX_ROWS]
+
+
+def _find_refusals(plan: Plan, taken: Mapping[int, int], given: Mapping[str, int]) -> list[str]:
+    refusals = []
+    gone = {number for number, units in taken.items() if units} - {one.allocation.pk for one in plan.sources}
+    if gone:
+        schools = formatting.pluralize(len(gone), "école n'est plus", "écoles ne sont plus")
+        refusals.append(
+            f"{schools} de celles dont on peut reprendre : leur clé a été activée, ou reprise, entre-temps."
+        )
+    full = {uai for uai, units in given.items() if units} - {one.need.uai for one in plan.needs}
+    if full:
+        schools = formatting.pluralize(len(full), "école n'a plus", "écoles n'ont plus")
+        refusals.append(f"{schools} besoin de licences : toutes ne sont plus utilisées.")
+    if plan.from_free > plan.pool.free:
+        missing = formatting.pluralize(plan.from_free - plan.pool.free, "licence")
+        refusals.append(
+            f"Il manque {missing} : le lot en a {formatting.number(plan.pool.free)} de libres, et le plan en reprend "
+            f"{formatting.number(plan.taken)} pour en donner {formatting.number(plan.given)}."
+        )
+    return refusals
+
+
+def describe_wait(allocation: Allocation) -> str:
+    """Return since when a key waits, in French."""
+    return f"non activée depuis le {formatting.long_date(date_in_paris(allocation.created_at))}"

@@ -1,0 +1,83 @@
+"""A rebalancing while keys are redeemed, and beside another: real threads and real commits.
+
+Each fails without its lock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+
+import pytest
+
+from core.tenant_connection import connection
+from licensing.entitlements import operations as entitlements
+from licensing.entitlements.models import ActivationKey
+from licensing.entitlements.queries import unseal_key
+from licensing.exceptions import LicensingError
+from licensing.pools import operations as pools
+from licensing.pools.models import Pool
+from licensing.pools.positions import list_pool_positions
+from licensing.rebalancing.models import Rebalancing
+from sites.audit.checks import check_all
+from tests.factories.accounts import PrincipalFactory
+from tests.factories.schools import AffiliationFactory
+from tests.races import run_concurrently
+from tests.rebalancing.unbalanced_pool import LATER, UnbalancedPool
+
+
+@pytest.fixture
+def lot(committing):
+    return UnbalancedPool(committing)
+
+
+def run(actions):
+    results = run_concurrently(connection.schema_name, actions, expected_errors=LicensingError)
+    return Counter(result.code if isinstance(result, LicensingError) else "done" for result in results)
+
+
+def assert_sound():
+    assert all(position.is_balanced for position in list_pool_positions())
+    assert not {found.code: found.examples for found in check_all() if found.broken}
+
+
+@pytest.mark.parametrize("taken", [3, 10])
+@pytest.mark.parametrize("_round", range(3))
+def test_a_key_is_redeemed_for_what_it_is_worth_or_its_licences_are_moved(lot, taken, _round):
+    principal = PrincipalFactory()
+    AffiliationFactory(user=principal, school=lot.zola.school)
+    numbers = {lot.zola.pk: taken}, {lot.jaures.school.pk: 2}
+    shown = lot.plan(*numbers).fingerprint
+    redeem = partial(entitlements.redeem, code=unseal_key(lot.zola.key), by=principal, at=LATER)
+    run([partial(lot.rebalance, *numbers, expected=shown), redeem])
+    key = ActivationKey.objects.get(pk=lot.zola.key_id)
+    if key.redeemed_at is not None:
+        assert key.subscription.size == key.units
+    assert (key.revoked_at is not None) == (taken == 10 and Rebalancing.objects.exists())
+    assert_sound()
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_of_eight_rebalancings_that_saw_the_same_one_is_applied(lot, _round):
+    numbers = {lot.zola.pk: 3}, {lot.jaures.school.pk: 3}
+    shown = lot.plan(*numbers).fingerprint
+    results = run([partial(lot.rebalance, *numbers, expected=shown)] * 8)
+    assert results == {"done": 1, "plan_outdated": 7}
+    assert lot.units() == (0, 7, 5, 4)
+    assert_sound()
+
+
+def test_sixteen_undo_one_rebalancing_once(lot):
+    made = lot.rebalance()
+    Pool.objects.update(capacity=100)  # the CHECK would refuse the second
+    assert run([partial(lot.undo, made)] * 16) == {"done": 16}
+    assert lot.units()[1:] == (10, 2, 4)
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_reminders_of_the_same_keys_do_not_deadlock(lot, _round):
+    numbers = {lot.zola.pk: 3}, {lot.jaures.school.pk: 3}
+    ids = [lot.curie.allocation.pk, lot.jaures.allocation.pk, lot.zola.pk]
+    remind = partial(pools.remind_many, allocation_ids=ids, by=None, at=LATER)
+    run([partial(lot.rebalance, *numbers), remind, remind, remind])
+    assert_sound()
