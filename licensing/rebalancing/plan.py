@@ -43,7 +43,6 @@ class PlanNeed(NamedTuple):
 
     need: Need
     given: int
-    refusal: str = ""
 
     @property
     def total(self) -> int:
@@ -98,7 +97,7 @@ class Plan:
 
     @property
     def is_refused(self) -> bool:
-        return bool(self.refusals) or any(one.refusal for one in (*self.sources, *self.needs))
+        return bool(self.refusals) or any(one.refusal for one in self.sources)
 
     @property
     def fingerprint(self) -> str:

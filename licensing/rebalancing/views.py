@@ -67,7 +67,7 @@ def plan(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     now = timezone.now()
     if request.method == "GET":
         return _render(request, build_plan(pool, now))
-    wanted = _read(request.POST)
+    wanted, shown = _read(request.POST), request.POST.get("empreinte", "")
     found = build_plan(pool, now, taken=wanted.taken, given=wanted.given, asked=wanted.asked)
     found.refusals += wanted.faults
     if found.is_empty and not found.is_refused:
@@ -84,7 +84,7 @@ def plan(request: OfficeHttpRequest, pk: int) -> HttpResponse:
             taken=wanted.taken,
             given=wanted.given,
             asked=wanted.asked,
-            expected=request.POST.get("empreinte", ""),
+            expected=shown,
             by=request.member.user,
             at=now,
         )
@@ -112,11 +112,11 @@ def _read(form: QueryDict) -> WantedNumbers:
     taken: dict[int, int] = {}
     given: dict[str, int] = {}
     faults = []
-    for name, value in form.items():
+    for name in form:
         source, need = _TAKEN.fullmatch(name), _GIVEN.fullmatch(name)
         if source is None and need is None:
             continue
-        text = re.sub(r"\s", "", str(value)) or "0"
+        text = re.sub(r"\s", "", form.get(name, "")) or "0"
         if not _NUMBER.fullmatch(text):
             faults.append(f"« {text[:12]} » n'est pas un nombre de licences : corrigez-le.")
         elif source is not None:

@@ -31,7 +31,7 @@ _REQUESTS = ReturnRequest.objects.select_related("collectivity", "key__subscript
 
 def render_requested(message: Message) -> RenderedEmail:
     """Ask a principal for licences that nobody uses. Raises `NoLongerDue` where nothing is to be answered any more."""
-    request = _REQUESTS.get(pk=message.topic_id)
+    request = _REQUESTS.get(pk=message.topic_id or 0)
     if request.outcome or timezone.now() >= request.expires_at:
         raise NoLongerDue("La demande a pris fin avant l'envoi.")
     unused = count_unused([request.key_id]).get(request.key_id, 0)

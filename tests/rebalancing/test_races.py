@@ -21,9 +21,11 @@ from licensing.pools.positions import list_pool_positions
 from licensing.rebalancing.models import Rebalancing
 from sites.audit.checks import check_all
 from tests.factories.accounts import PrincipalFactory
-from tests.factories.schools import AffiliationFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.pools.actions import allocate_units
 from tests.races import run_concurrently
 from tests.rebalancing.unbalanced_pool import LATER, UnbalancedPool
+from tests.returns.given_school import GivenSchool
 
 
 @pytest.fixture
@@ -75,9 +77,23 @@ def test_sixteen_undo_one_rebalancing_once(lot):
 
 
 @pytest.mark.parametrize("_round", range(3))
-def test_reminders_of_the_same_keys_do_not_deadlock(lot, _round):
-    numbers = {lot.zola.pk: 3}, {lot.jaures.school.pk: 3}
-    ids = [lot.curie.allocation.pk, lot.jaures.allocation.pk, lot.zola.pk]
-    remind = partial(pools.remind_many, allocation_ids=ids, by=None, at=LATER)
-    run([partial(lot.rebalance, *numbers), remind, remind, remind])
+def test_the_same_free_licences_are_given_by_one_of_two_rebalancings(committing, _round):
+    lot = UnbalancedPool(committing, licences=22)
+    zola = GivenSchool(connection.tenant, pool=lot.pool, units=3)
+    for _ in range(3):
+        zola.assign()
+    ways = [{lot.jaures.school.pk: 3}, {zola.school.pk: 3}]
+    shown = [lot.plan((), given).fingerprint for given in ways]
+    rebalancings = [partial(lot.rebalance, {}, given, expected=one) for given, one in zip(ways, shown, strict=True)]
+    assert run(rebalancings) == {"done": 1, "plan_outdated": 1}
+    assert Pool.objects.get().free == 0
+    assert_sound()
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_who_locks_allocations_in_order_meets_no_deadlock(committing, _round):
+    lot = UnbalancedPool(committing, licences=20)
+    late = allocate_units(lot.pool, SchoolFactory(), units=4)
+    remind = partial(pools.remind_many, allocation_ids=[lot.jaures.allocation.pk, late.pk], by=None, at=LATER)
+    run([remind, partial(lot.rebalance, {late.pk: 2}, {lot.jaures.school.pk: 2}), remind, remind])
     assert_sound()

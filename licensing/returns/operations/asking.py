@@ -12,6 +12,7 @@ from core import formatting
 from core.calendar import date_in_paris
 from licensing.exceptions import LicensingError
 from licensing.pools import checks
+from licensing.pools.models import Allocation
 from licensing.pools.operations.results import AllocationActionResult, lock_allocations, revoked_error
 from licensing.pools.queries import get_allocation_of_key
 from licensing.returns import events, notifications
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from accounts.models import User
-    from licensing.pools.models import Allocation
 
 
 class _KeyHistory(NamedTuple):
@@ -54,7 +54,7 @@ def ask(
     """
     [result] = _ask(allocation_ids=[allocation_id], by=by, at=at, units=units, again=again)
     result.raise_for_refusal()
-    return select_requests().unanswered().get(allocation_id=allocation_id)
+    return ReturnRequest.objects.unanswered().get(key__in=Allocation.objects.filter(pk=allocation_id).values("key"))
 
 
 def ask_many(*, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime) -> list[AllocationActionResult]:

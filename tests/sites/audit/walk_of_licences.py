@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -145,7 +146,7 @@ class WalkOfLicences(WalkSteps):
             entitlements.assign(subscription_id=allocation.key.subscription.pk, teacher=by, by=by, at=self.at)
             pool = Pool.objects.select_related("entitlement").get(pk=allocation.pool_id)
             plan = build_plan(pool, self.at)
-            numbers = {
+            numbers: dict[str, Any] = {
                 "taken": {one.allocation.pk: self.draw.randrange(one.allocation.units + 1) for one in plan.sources},
                 "given": {one.need.uai: self.draw.randrange(2) for one in plan.needs},
                 "asked": frozenset(one.allocation.pk for one in plan.demands[:1]),
