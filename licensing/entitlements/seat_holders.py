@@ -25,13 +25,27 @@ if TYPE_CHECKING:
 
     #: Called with the teachers who have just received a seat of a subscription, in the same transaction.
     type SeatListener = Callable[[Subscription, Sequence[User], datetime.datetime], None]
+    #: Called with the teachers whose assignment was undone and the moment they had been assigned, as above.
+    type UndoListener = Callable[[Sequence[User], datetime.datetime], None]
 
 _listeners: list[SeatListener] = []
+_undo_listeners: list[UndoListener] = []
 
 
 def register_listener(listener: SeatListener) -> None:
     """Have a function called after every assignment: for the apps above, whose models are not known here."""
     _listeners.append(listener)
+
+
+def register_undo_listener(listener: UndoListener) -> None:
+    """Have a function called after every undone assignment: for the apps above, as `register_listener`."""
+    _undo_listeners.append(listener)
+
+
+def tell_undone(teachers: Sequence[User], assigned_at: datetime.datetime) -> None:
+    """Call the listeners: an assignment of that moment to these teachers was undone."""
+    for listener in _undo_listeners:
+        listener(teachers, assigned_at)
 
 
 def get_administered_subscription(subscription_id: int | None, by: User) -> Subscription:

@@ -33,7 +33,7 @@ def undo_assignments(*, seat_ids: Collection[int], by: User, at: datetime.dateti
     if not seats:
         raise _too_late_error()
     subscriptions: dict[int, Subscription] = {}
-    undone = []
+    undone, assigned_at = [], {}
     for seat in seats:
         if seat.subscription_id not in subscriptions:
             subscriptions[seat.subscription_id] = seat_holders.get_administered_subscription(seat.subscription_id, by)
@@ -45,12 +45,15 @@ def undo_assignments(*, seat_ids: Collection[int], by: User, at: datetime.dateti
         if event.kind != SeatEvent.Kind.ASSIGNED or at > event.at + notifications.UNDO_PERIOD or seat.holder is None:
             raise _too_late_error()
         undone.append(seat)
+        assigned_at[seat.pk] = event.at
     holders = [(seat, seat.holder) for seat in undone if seat.holder is not None]
     SeatEvent.objects.bulk_create(
         SeatEvent(seat=seat, kind=SeatEvent.Kind.UNDONE, teacher=teacher, by=by, at=at) for seat, teacher in holders
     )
     Seat.objects.filter(pk__in=[seat.pk for seat in undone]).update(holder=None, held_since=None, mode="")
     notifications.cancel_assignment_emails(undone, at)
+    for moment in set(assigned_at.values()):
+        seat_holders.tell_undone([teacher for seat, teacher in holders if assigned_at[seat.pk] == moment], moment)
     for pk in {seat.subscription_id for seat in undone}:
         notifications.notify_collectivity(subscriptions[pk].key, "released", at)
     return [teacher for _, teacher in holders]

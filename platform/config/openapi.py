@@ -45,6 +45,7 @@ def build_spectacular_settings(base_domain: str) -> dict[str, Any]:
             "PoolStatus": "licensing.entitlements.models.EntitlementStatus",
             "PortfolioRemovalStatus": "collectivities.api.portfolio_serializers.REMOVAL_STATUSES",
             "PortfolioRowStatus": "collectivities.operations.portfolio_bulk.PortfolioRowResult",
+            "RequestState": "licensing.requests.queries.RequestState",
             "RowEffect": "imports.enums.RowEffect",
             "RowVerdict": "imports.enums.Verdict",
             "SchoolState": "schools.models.SchoolState",

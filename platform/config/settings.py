@@ -62,6 +62,7 @@ SHARED_APPS = [
     "licensing.catalogue",
     "licensing.entitlements",
     "licensing.invitations",
+    "licensing.requests",
     "licensing.classes",
     "licensing.returns",
     "licensing.orders",

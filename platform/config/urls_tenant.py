@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("licensing.reminders.urls")),
     path("", include("licensing.returns.urls")),
     path("", include("licensing.rebalancing.urls")),
+    path("", include("licensing.requests.urls")),
     path("", include("sites.office.purchases.urls")),
     path("", include("imports.web.urls")),
     path("", include("sites.office.urls")),

@@ -24,6 +24,7 @@ SECTIONS = (
         "Distribuer",
         (
             ("distribute", "Distribuer"),
+            ("requests:list", "Demandes"),
             ("imports:list", "Imports"),
             ("pools:allocations", "Attributions"),
             ("returns:list", "Rendre"),

@@ -36,6 +36,10 @@ class EventType(models.TextChoices):
     POOL_LOW = "pool.low", "Lot presque épuisé"
     REMINDER_SENT = "reminder.sent", "Relance envoyée"
     ORDER_PAID = "order.paid", "Commande réglée"
+    REQUEST_CREATED = "request.created", "Licences demandées par une école"
+    REQUEST_WITHDRAWN = "request.withdrawn", "Demande retirée par l'école"
+    REQUEST_ACCEPTED = "request.accepted", "Demande acceptée"
+    REQUEST_REFUSED = "request.refused", "Demande refusée"
     TEST = "webhook.test", "Essai"
 
 

@@ -21,6 +21,7 @@ from sites.audit.invariants import Finding
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
 from sites.audit.reminder_invariants import REMINDER_INVARIANTS
 from sites.audit.report_checks import REPORT_RULE, find_report_violations
+from sites.audit.request_invariants import REQUEST_INVARIANTS, REQUEST_TENANT_INVARIANTS
 from sites.audit.return_invariants import RETURN_INVARIANTS, TENANT_RETURN_INVARIANTS
 from sites.audit.sales_invariants import SALES_INVARIANTS
 from sites.audit.transmission_invariants import TRANSMISSION_INVARIANTS
@@ -40,9 +41,16 @@ PUBLIC_INVARIANTS = (
     *TRANSMISSION_INVARIANTS,
     *BANK_INVARIANTS,
     *ACCOUNTING_INVARIANTS,
+    *REQUEST_INVARIANTS,
 )
 #: The rules that the schema of a collectivity can break.
-OFFICE_INVARIANTS = (*TENANT_INVARIANTS, *OUTBOX_INVARIANTS, *REMINDER_INVARIANTS, *TENANT_RETURN_INVARIANTS)
+OFFICE_INVARIANTS = (
+    *TENANT_INVARIANTS,
+    *OUTBOX_INVARIANTS,
+    *REMINDER_INVARIANTS,
+    *REQUEST_TENANT_INVARIANTS,
+    *TENANT_RETURN_INVARIANTS,
+)
 POSITION_RULE = ("position", "8. Achetées = libres + non activées + activées, non utilisées + utilisées")
 CODES_RULE = (
     "codes",

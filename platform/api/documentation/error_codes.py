@@ -200,6 +200,21 @@ LICENCES = ErrorFamily(
     ),
 )  # fmt: skip
 
+SCHOOL_REQUESTS = ErrorFamily(
+    "Demandes",
+    _RULE,
+    (
+        Error("unknown_request", "", "Une demande n'existe pas à votre collectivité, ou figure deux fois.",
+              "Lisez la liste des demandes, et envoyez chacune une fois."),
+        Error("request_answered", "", "Une demande a déjà sa réponse, ou l'école l'a retirée : `detail` dit laquelle.",
+              "Lisez de nouveau les demandes en attente."),
+        Error("pool_of_another_year", "", "Le lot n'est pas de l'année scolaire demandée.",
+              "Choisissez un lot de cette année-là."),
+        Error("invalid_reason", "", "La phrase du refus est vide, trop longue, ou porte une adresse.",
+              "Corrigez-la comme `detail` le dit."),
+    ),
+)  # fmt: skip
+
 PORTFOLIO = ErrorFamily(
     "Périmètre",
     _RULE,
@@ -275,4 +290,4 @@ WEBHOOKS = ErrorFamily(
     ),
 )  # fmt: skip
 
-ERROR_FAMILIES = (TOKENS, REQUESTS, IDEMPOTENCY, FIELDS, LICENCES, PORTFOLIO, IMPORTS, WEBHOOKS)
+ERROR_FAMILIES = (TOKENS, REQUESTS, IDEMPOTENCY, FIELDS, LICENCES, SCHOOL_REQUESTS, PORTFOLIO, IMPORTS, WEBHOOKS)

@@ -15,6 +15,8 @@ _DESCRIPTIONS = {
     "s'annulent une à une.",
     "Licences rendues": "Ce qu'une école a activé sans jamais l'utiliser : la collectivité le demande, l'école le rend "
     "ou le garde. Ce qu'elle rend est aussitôt libre dans le lot.",
+    "Demandes": "Ce que les écoles demandent à votre collectivité : combien, pour quelle année et pourquoi. Plusieurs "
+    "s'acceptent d'un coup, ou se refusent d'une phrase.",
     "Tableaux": "Donner d'après un tableau : déposé, lu, vérifié, appliqué, défait, comme au bureau.",
     "Messages": "Les e-mails envoyés aux écoles, et leur état.",
     "Rapport": "Une année scolaire en chiffres, comme la page « Rapport pour le conseil » : licences, prix, écoles, "

@@ -1,0 +1,117 @@
+"""What accepting requests will do, in schools and licences, before anybody confirms it.
+
+Read without locks: the operation decides anew, and refuses for the same reasons.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db.models import Count, Sum
+
+from core import formatting
+from core.calendar import date_in_paris
+from core.confirmation_guard import ConfirmationGuard, is_large_share
+from core.french import school_forms
+from licensing.entitlements.queries import get_school_year
+from licensing.pools.models import Allocation, Pool
+from licensing.pools.queries import list_holdings, list_sibling_pools
+from licensing.pools.wording import describe_holdings
+from licensing.requests.models import LicenceRequest
+from licensing.requests.school_years import format_school_year
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection, Mapping, Sequence
+
+    from tenants.models import Collectivity
+
+
+class AcceptancePreview(NamedTuple):
+    """What accepting these requests gives."""
+
+    pool: Pool
+    #: Each request with the licences that it is to get.
+    grants: list[tuple[LicenceRequest, int]]
+    units: int
+    #: French sentences: what will happen.
+    lines: list[str]
+    #: Why it cannot be done as it stands; empty where it can.
+    obstacle: str
+
+
+def list_held_units(requests: Collection[LicenceRequest]) -> dict[tuple[str, int], int]:
+    """Return by school and school year how many licences of the current office the schools have. One query."""
+    if not requests:
+        return {}
+    active = Allocation.objects.active().filter(school_id__in={one.school_id for one in requests})
+    active = active.filter(pool__entitlement__cancelled_at=None)
+    held: dict[tuple[str, int], int] = {}
+    for uai, last_day, units in active.values_list("school_id", "pool__entitlement__last_day", "units"):
+        key = (uai, get_school_year(last_day))
+        held[key] = held.get(key, 0) + units
+    return held
+
+
+def list_waiting(collectivity: Collectivity, request_ids: Collection[int]) -> list[LicenceRequest]:
+    """Return those of the requests to this collectivity that wait, with their schools."""
+    requests = LicenceRequest.objects.pending().filter(collectivity_id=collectivity.pk, pk__in=request_ids)
+    return list(requests.select_related("school").order_by("created_at", "pk"))
+
+
+def preview_acceptance(pool: Pool, requests: Sequence[LicenceRequest], units: Mapping[int, int]) -> AcceptancePreview:
+    """Return what accepting the requests from this pool will do. Three queries."""
+    grants = [(one, units[one.pk]) for one in requests]
+    total = sum(units[one.pk] for one in requests)
+    uais = [one.school_id for one in requests]
+    grown = set(Allocation.objects.active().filter(pool=pool, school_id__in=uais).values_list("school_id", flat=True))
+    beside = list_holdings(list_sibling_pools(pool), uais)
+    schools = formatting.pluralize(len(requests), "école reçoit", "écoles reçoivent")
+    lines = [
+        (
+            f"{schools} {formatting.pluralize(total, 'licence')} du lot « {pool.name} », qui en aura encore"
+            f" {formatting.number(max(0, pool.free - total))} à donner."
+        )
+    ]
+    if new := [one for one in requests if one.school_id not in grown]:
+        lines.append(f"{formatting.pluralize(len(new), 'clé part', 'clés partent')} par e-mail.")
+    if grown:
+        same = formatting.pluralize(len(grown), "école garde", "écoles gardent")
+        lines.append(f"{same} la même clé, qui vaut davantage : rien n’est à saisir de nouveau.")
+    lines += [
+        f"{school_forms(one.school.name).the} a déjà {describe_holdings(beside[one.school_id])} : une seconde clé part."
+        for one in requests
+        if one.school_id in beside and one.school_id not in grown
+    ]
+    lines.append("Chaque direction qui a demandé l’apprend par e-mail.")
+    return AcceptancePreview(pool, grants, total, lines, _find_obstacle(pool, requests, total))
+
+
+def build_guard(preview: AcceptancePreview, at: datetime.datetime) -> ConfirmationGuard | None:
+    """Return the guard on a gift that is large beside what the office has given; None for others."""
+    running = Allocation.objects.active().filter(pool__entitlement__last_day__gte=date_in_paris(at))
+    given = running.aggregate(schools=Count("school_id", distinct=True), units=Sum("units"))
+    units = given["units"] or 0
+    if not is_large_share(preview.units, units, schools_served=given["schools"]):
+        return None
+    of_all = formatting.pluralize(units, "licence déjà donnée", "licences déjà données")
+    return ConfirmationGuard(
+        preview.units,
+        f"Vous donnez {formatting.pluralize(preview.units, 'licence')}, pour {of_all}. Tapez ce nombre de licences pour"
+        " confirmer.",
+    )
+
+
+def _find_obstacle(pool: Pool, requests: Sequence[LicenceRequest], total: int) -> str:
+    year = get_school_year(pool.entitlement.last_day)
+    if other := next((one for one in requests if one.school_year != year), None):
+        return (
+            f"{school_forms(other.school.name).the} demande des licences de {format_school_year(other.school_year)}, et"
+            f" ce lot est de {format_school_year(year)} : choisissez un lot de cette année-là."
+        )
+    if total > pool.free:
+        return (
+            f"Ce lot n’a plus que {formatting.pluralize(pool.free, 'licence libre', 'licences libres')} :"
+            " donnez-en moins, ou choisissez un autre lot."
+        )
+    return ""

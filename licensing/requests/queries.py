@@ -1,0 +1,112 @@
+"""Read-only queries on requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Max, Q, Sum, TextChoices, Value
+
+from core.calendar import date_in_paris
+from licensing.entitlements.models import Seat, available_on
+from licensing.entitlements.queries import ends_in_school_year
+from licensing.requests.models import LicenceRequest, MutedLetter, TeacherRequest
+from licensing.requests.school_years import list_years_to_ask
+from schools.models import Affiliation
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection
+
+    from django.db.models import QuerySet
+
+    from accounts.models import User
+    from licensing.requests.models import LicenceRequestQuerySet, TeacherRequestQuerySet
+    from tenants.models import Collectivity
+
+#: Requests that a school's page shows: the open one and those before.
+MAX_SHOWN = 4
+
+
+class RequestState(TextChoices):
+    """State of a school's request, in the API and in the filter of the office's page."""
+
+    OPEN = "open", "En attente"
+    ACCEPTED = "accepted", "Acceptée"
+    REFUSED = "refused", "Refusée"
+    WITHDRAWN = "withdrawn", "Retirée par l'école"
+    EXPIRED = "expired", "Année terminée"
+
+
+def get_state(request: LicenceRequest) -> RequestState:
+    """Return the state of a school's request."""
+    return RequestState(request.outcome) if request.outcome else RequestState.OPEN
+
+
+def list_of_office(collectivity: Collectivity) -> LicenceRequestQuerySet:
+    """Return the requests to a collectivity with their schools: those that wait first, then the last answered."""
+    requests = LicenceRequest.objects.filter(collectivity_id=collectivity.pk).select_related("school", "product")
+    return requests.order_by("-ended_at", "created_at", "pk")
+
+
+def count_waiting(collectivity: Collectivity) -> tuple[int, int]:
+    """Return how many requests to a collectivity wait, and for how many licences."""
+    found = LicenceRequest.objects.pending().filter(collectivity_id=collectivity.pk)
+    counted = found.aggregate(requests=Count("pk"), units=Sum("units"))
+    return counted["requests"], counted["units"] or 0
+
+
+def list_of_school(uai: str | None, *, collectivity: Collectivity | None = None) -> list[LicenceRequest]:
+    """Return the latest requests of a school, to one collectivity where it is given. One query."""
+    requests = LicenceRequest.objects.filter(school=uai).select_related("collectivity", "school")
+    if collectivity is not None:
+        requests = requests.filter(collectivity_id=collectivity.pk)
+    return list(requests.order_by("-created_at", "-pk")[:MAX_SHOWN])
+
+
+def list_teacher_requests(uai: str) -> TeacherRequestQuerySet:
+    """Return the pending requests of teachers who still belong to the school, with the teachers, the first first."""
+    members = Affiliation.objects.filter(school=uai, user__is_active=True).values("user")
+    requests = TeacherRequest.objects.pending().filter(school=uai, teacher__in=members)
+    return requests.select_related("teacher").order_by("created_at", "pk")
+
+
+def find_last_request(teacher: User, uai: str | None) -> TeacherRequest | None:
+    """Return a teacher's last request to a school, whatever came of it; None where there is none."""
+    return TeacherRequest.objects.filter(teacher=teacher, school=uai).order_by("-created_at", "-pk").first()
+
+
+def holds_licence(teacher: User, *, at: datetime.datetime) -> bool:
+    """Whether the teacher holds a licence of a school year that is asked for now."""
+    today = date_in_paris(at)
+    years = Q()
+    for year in list_years_to_ask(today)[:1]:
+        years |= ends_in_school_year(year, "subscription__key__entitlement")
+    held = Seat.objects.filter(available_on(today, "subscription__key__entitlement"), years, holder=teacher)
+    return held.exists()
+
+
+def filter_muted(collectivity: Collectivity | None) -> QuerySet[MutedLetter]:
+    """Return who does not want the letter about an office's requests, or (None) about those of their schools."""
+    if collectivity is None:
+        return MutedLetter.objects.filter(collectivity=None)
+    return MutedLetter.objects.filter(collectivity_id=collectivity.pk)
+
+
+def find_muted(users: Collection[User], collectivity: Collectivity | None) -> set[int]:
+    """Return those of the users who do not want the letter about requests."""
+    muted = filter_muted(collectivity).filter(user__in=[user.pk for user in users])
+    return set(muted.values_list("user_id", flat=True))
+
+
+def compute_requests_version(user: User) -> list[tuple[int | None, int]]:
+    """Return what changes when a request that the user's page shows does. One query."""
+    led = Affiliation.objects.filter(user=user, verified_at__isnull=False).values("school")
+    asked = TeacherRequest.objects.filter(Q(teacher=user) | Q(school__in=led))
+    counts = [
+        rows.order_by()
+        .values(one=Value(1))
+        .annotate(last=Max("pk"), ended=Count("ended_at"))
+        .values_list("last", "ended")
+        for rows in (asked, LicenceRequest.objects.filter(school__in=led))
+    ]
+    return list(counts[0].union(counts[1], all=True))

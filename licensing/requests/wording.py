@@ -1,0 +1,79 @@
+"""French texts about requests. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core import formatting
+from core.calendar import date_in_paris
+from core.french import collectivity_forms
+from licensing.requests.models import LicenceRequestEnd, TeacherRequestEnd
+from licensing.requests.school_years import format_school_year
+
+if TYPE_CHECKING:
+    import datetime
+
+    from licensing.requests.models import LicenceRequest, TeacherRequest
+
+
+def format_day(at: datetime.datetime) -> str:
+    """Return « 3 novembre 2026 », in Paris."""
+    return formatting.long_date(date_in_paris(at))
+
+
+def describe_asked(request: LicenceRequest) -> str:
+    """Return what a school asked for: « 3 licences pour 2026-2027 »."""
+    return f"{formatting.pluralize(request.units, 'licence')} pour {format_school_year(request.school_year)}"
+
+
+def describe_to_school(request: LicenceRequest) -> str:
+    """Return in one sentence, for the school, where its request stands."""
+    of = collectivity_forms(request.collectivity.name)
+    asked = f"{describe_asked(request)}, demandées {of.to_the} le {format_day(request.created_at)}"
+    if request.units == 1:
+        asked = asked.replace("demandées", "demandée")
+    match request.outcome:
+        case LicenceRequestEnd.ACCEPTED:
+            given = formatting.pluralize(request.accepted_units or 0, "licence donnée", "licences données")
+            return f"{asked} : {given}{_on_end(request)}."
+        case LicenceRequestEnd.REFUSED:
+            return f"{asked} : demande refusée{_on_end(request)}. « {request.answer} »"
+        case LicenceRequestEnd.WITHDRAWN:
+            return f"{asked} : demande retirée{_on_end(request)}."
+        case LicenceRequestEnd.EXPIRED:
+            return f"{asked} : restée sans réponse jusqu'à la fin de l'année scolaire."
+    return f"{asked} : envoyée, la réponse viendra par e-mail."
+
+
+def describe_to_office(request: LicenceRequest) -> str:
+    """Return in one sentence, for the office, what a school asked and what came of it."""
+    asked = f"{describe_asked(request)}, demande du {format_day(request.created_at)}"
+    match request.outcome:
+        case LicenceRequestEnd.ACCEPTED:
+            given = formatting.pluralize(request.accepted_units or 0, "licence donnée", "licences données")
+            return f"{asked} : {given}{_on_end(request)}."
+        case LicenceRequestEnd.REFUSED:
+            return f"{asked} : refusée{_on_end(request)}. « {request.answer} »"
+        case LicenceRequestEnd.WITHDRAWN:
+            return f"{asked} : retirée par l'école{_on_end(request)}."
+        case LicenceRequestEnd.EXPIRED:
+            return f"{asked} : restée sans réponse jusqu'à la fin de l'année scolaire."
+    return f"{asked} : en attente de votre réponse."
+
+
+def describe_to_teacher(request: TeacherRequest | None) -> str:
+    """Return in one sentence, for the teacher, where their request stands; empty where there is nothing to say."""
+    if request is None:
+        return ""
+    asked = f"Vous avez demandé une licence à votre direction le {format_day(request.created_at)}"
+    match request.outcome:
+        case "":
+            return f"{asked} : elle la voit dans son compte."
+        case TeacherRequestEnd.REFUSED:
+            answer = f" Elle vous répond : « {request.answer} »" if request.answer else ""
+            return f"{asked} : elle ne peut pas vous en donner une.{answer}"
+    return ""
+
+
+def _on_end(request: LicenceRequest) -> str:
+    return f" le {format_day(request.ended_at)}" if request.ended_at else ""

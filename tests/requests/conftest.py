@@ -1,0 +1,17 @@
+"""A school that asks, in a test's transaction or with real commits."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.requests.asking_school import AskingSchool
+
+
+@pytest.fixture
+def jaures(nimes):
+    return AskingSchool()
+
+
+@pytest.fixture
+def committed_jaures(committing):
+    return AskingSchool()
