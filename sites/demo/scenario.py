@@ -34,7 +34,7 @@ from mailing.models import Message, MessageState
 from schools.directory.operations import synchronise
 from schools.models import School
 from sites.audit.checks import check_all
-from sites.demo import classroom, directory, people, workbook
+from sites.demo import classroom, directory, people, requests, workbook
 from sites.demo.people import INVITED_TEACHER, OPERATOR, PASSWORD, PRINCIPAL, TEACHER_BY_HAND, TEACHERS
 from sites.demo.shop import ShopSteps
 from sites.demo.sink_folder import list_latest
@@ -95,6 +95,7 @@ class DemoScenario:
             ("Nîmes dépose son tableau, le vérifie, l'applique", self.import_spreadsheet),
             ("Les e-mails partent, par un travailleur et un serveur SMTP", self.deliver),
             ("À l'école : la cheffe d'établissement et ses enseignants", self.equip_a_school),
+            ("L'école en demande d'autres, sans nommer personne", self.ask_for_licences),
             ("Dans la classe : des comptes élèves", self.open_a_class),
             ("La boutique ouvre, et une cheffe d'établissement achète par carte", self.sell_by_card),
             ("Le Gard achète par mandat administratif, et distribue le jour même", self.sell_by_mandate),
@@ -248,6 +249,12 @@ class DemoScenario:
         self._expect(INVITATION.search(self._wait_for_email(INVITED_TEACHER.email)) is not None, "la lettre a un lien")
         self._expect(subscription.seats.reserved().count() == 1, "une licence est réservée")
         self.print_line(f"   {principal} invite {INVITED_TEACHER.email} : une licence attend sa réponse.")
+
+    def ask_for_licences(self) -> None:
+        principal, teacher = (User.objects.get(username=one.username) for one in (PRINCIPAL, TEACHERS[1]))
+        requests.ask_for_licences(
+            principal, teacher, self.offices["nimes"], expect=self._expect, print_line=self.print_line
+        )
 
     def open_a_class(self) -> None:
         teacher = User.objects.get(username=TEACHERS[0].username)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -12,6 +12,7 @@ from collectivities.access import office
 from collectivities.models import Role
 from collectivities.queries import list_members
 from core.calendar import date_in_paris
+from core.tenant_connection import connection
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from imports.operations import (
@@ -23,6 +24,7 @@ from imports.operations import (
 )
 from licensing.pools.positions import list_pool_positions
 from licensing.pools.school_holdings import list_schools_without_licences
+from licensing.requests import queries as requests
 from licensing.returns.queries import count_unused_of_office
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from collectivities.access import OfficeHttpRequest
     from licensing.pools.positions import PoolPosition
+    from tenants.models import Collectivity
 
 #: From so many schools without a licence on, a workbook is the shorter way.
 MANY_SCHOOLS = 5
@@ -73,6 +76,7 @@ def distribute(request: OfficeHttpRequest) -> HttpResponse:
         "waiting_list": waiting_list,
         "open_pools": _list_choices(lots),
         "waiting": waiting,
+        "asking": requests.count_waiting(cast("Collectivity", connection.tenant)),
         "may_import": may_import,
         "may_allocate": may_allocate and free,
         "buys": buys,

@@ -6,7 +6,7 @@ from django.urls import path
 
 from sites.portal import contact, home, lost_key, school_fields, sign_up, teacher_invitation
 from sites.portal.key_start import views as key_start
-from sites.portal.my_account import invitations, licences, page, profile, returns, verification
+from sites.portal.my_account import invitations, licences, page, profile, requests, returns, verification
 from sites.portal.privacy import views
 
 urlpatterns = [
@@ -30,6 +30,12 @@ urlpatterns = [
     path("mon-compte/inviter/retablir/", invitations.undo_recall, name="my_account_undo_recall"),
     path("mon-compte/inviter/de-nouveau/", invitations.invite_again, name="my_account_invite_again"),
     path("mon-compte/inviter/enlever/", invitations.forget, name="my_account_forget"),
+    path("mon-compte/demande/", requests.ask_principal, name="my_account_ask"),
+    path("mon-compte/demande/retirer/", requests.withdraw_own, name="my_account_ask_withdraw"),
+    path("mon-compte/demande/<int:pk>/refuser/", requests.refuse_teacher, name="my_account_refuse"),
+    path("mon-compte/demandes/", requests.ask_collectivity, name="my_account_request"),
+    path("mon-compte/demandes/retirer/", requests.withdraw_collectivity, name="my_account_request_withdraw"),
+    path("mon-compte/demandes/e-mails/", requests.choose_letters, name="my_account_request_letters"),
     path("mon-compte/bons/<int:pk>/", licences.print_vouchers, name="my_account_vouchers"),
     path("mon-compte/enseignants/", licences.join_teacher, name="my_account_teacher"),
     path("mon-compte/retirer/<int:pk>/", licences.release, name="my_account_release"),

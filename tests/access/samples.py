@@ -132,6 +132,8 @@ def reminder():
     Reminder.objects.create(
         pk=pk, allocation=row, school_id=row.school_id, cause="unredeemed", step=10, planned_for=TERM.date()
     )
+
+
 def return_request():
     """A request of a school that redeemed its key, with a number beyond any sequence."""
     pk = next(_numbers)

@@ -6,11 +6,15 @@ from django.utils import timezone
 
 from core.tenant_connection import connection
 from imports.models import ImportRow
+from licensing.catalogue.operations import get_licence_product
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
 from licensing.reminders.models import Reminder
+from licensing.requests.models import LicenceRequest
 from mailing.models import Message
+from tenants.models import Collectivity
+from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
@@ -69,12 +73,28 @@ def reminder():
         allocation=row, school_id=row.school_id, cause="unredeemed", step=10, planned_for=day
     )
     return {"pk": made.pk}
+
+
 def redeemed_allocation():
     return {"pk": GivenSchool(connection.tenant, at=timezone.now()).allocation.pk}
 
 
 def return_request():
     return {"pk": GivenSchool(connection.tenant, at=timezone.now()).ask(at=timezone.now()).pk}
+
+
+def licence_request():
+    made = LicenceRequest.objects.create(
+        school=SchoolFactory(),
+        collectivity=Collectivity.objects.get(schema_name=connection.schema_name),
+        product=get_licence_product(),
+        school_year=2027,
+        units=2,
+        reason="Une classe de plus.",
+        asked_by=UserFactory(),
+        created_at=timezone.now(),
+    )
+    return {"pk": made.pk}
 
 
 def webhook():
@@ -120,6 +140,7 @@ SAMPLES = {
     "api:allocation_return_request": redeemed_allocation,
     "api:return_request": return_request,
     "api:return_request_withdraw": return_request,
+    "api:request": licence_request,
     "api:event": event,
     "api:webhook": webhook,
     "api:webhook_rotate": webhook,

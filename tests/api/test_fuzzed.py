@@ -18,6 +18,7 @@ from django.utils import timezone
 from licensing.orders import operations as orders
 from tests.api.client import create_token
 from tests.api.office_server import route_to_office
+from tests.api.samples import licence_request
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units
 
@@ -39,6 +40,7 @@ def secret(committing, settings):
     pool = orders.grant(collectivity=committing, licences=1000, reason="Essai", by=None, at=now)
     for school in SchoolFactory.create_batch(3):
         allocate_units(pool, school, at=now)
+        licence_request()
     return create_token().secret
 
 

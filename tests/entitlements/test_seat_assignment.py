@@ -66,7 +66,7 @@ def test_selected_teachers_get_seats_together_and_an_email_each(jaures):
 def test_a_school_of_forty_takes_no_more_statements_than_one_of_two(jaures, count, django_assert_max_num_queries):
     _, subscription = jaures.subscription(units=40)
     teachers = [jaures.teacher() for _ in range(count)]
-    with django_assert_max_num_queries(21):
+    with django_assert_max_num_queries(22):
         assign_seats(jaures, subscription, teachers)
     assert seat_counter(subscription) == f"{count}/40"
 

@@ -30,6 +30,7 @@ WALKS = {
     "licensing/reminders/templates/reminders/stop": "portal",
     "licensing/rebalancing/": "office",
     "licensing/returns/": "office",
+    "licensing/requests/": "office",
     "platform/accounts/": "portal",
     "platform/accounts/templates/account/_confirm_and_send.html": "office",
     "platform/web/templates/web/_office_visit.html": "office",

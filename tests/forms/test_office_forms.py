@@ -47,6 +47,7 @@ from tests.imports.sample_files import build_xlsx, schools_csv
 from tests.orders import actions
 from tests.pools.actions import allocate_units
 from tests.rebalancing.unbalanced_pool import UnbalancedPool
+from tests.requests.asking_school import AskingSchool
 from tests.returns.given_school import GivenSchool
 from webhooks.models import Delivery, DeliveryState
 
@@ -75,6 +76,7 @@ def test_each_control_of_the_office_is_read(portal, office, browser, officer, ni
         walk_pools(walk, browser)
         walk_reminders(walk, browser)
         walk_returns(walk, browser, nimes)
+        walk_requests(walk, browser)
         walk_verification(walk, browser)
         walk_imports(walk, browser)
         walk_application_request(walk, office("nimes", officer), officer)
@@ -212,6 +214,20 @@ def walk_returns(walk, browser, collectivity):
     walk.post(browser, "/attributions/actions/", {"action": "demander", "ids": [asked.allocation.pk], "query": ""})
     asked.ask(at=timezone.now(), again=True)
     walk.open(browser, "/distribuer/rendre/")
+
+
+def walk_requests(walk, browser):
+    """Requests to accept, with enough licences for their number to be asked for, and to refuse."""
+    walk.open(browser, "/demandes/")
+    jaures, pool = AskingSchool(), PoolFactory(capacity=100)
+    for _ in range(5):
+        allocate_units(pool, SchoolFactory(), units=1)
+    jaures.ask(units=2)
+    walk.open(browser, "/demandes/")
+    request = AskingSchool().ask(units=150)
+    accepting = {"action": "accepter", "demandes": [str(request.pk)], "lot": str(pool.pk)}
+    walk.post(browser, "/demandes/repondre/", accepting | {f"licences-{request.pk}": "60"})
+    walk.open(browser, f"/ecoles/{jaures.school.pk}/")
 
 
 def walk_verification(walk, browser):

@@ -11,11 +11,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from core.calendar import date_in_paris
 from licensing.classes import operations as classes
 from licensing.classes.models import Classroom
 from licensing.entitlements import operations as seats
 from licensing.invitations.models import TeacherInvitation
 from licensing.pools.stop_links import build_stop_url
+from licensing.requests.models import TeacherRequest
+from licensing.requests.school_years import list_years_to_ask
 from tests.access import routes
 from tests.access.routes import build_url
 from tests.accounts.emails import answer_resets, find_link, mark_reauthenticated, sign_in
@@ -40,6 +43,7 @@ from tests.guide.scenario import create_browser
 from tests.host_client import HostClient
 from tests.invitations.inviting_school import InvitingSchool
 from tests.pools.actions import allocate_units
+from tests.requests.asking_school import AskingSchool
 from tests.returns.given_school import GivenSchool
 from tests.schools import principals
 from tests.sites.portal.key_letter import send_key
@@ -67,6 +71,7 @@ def test_each_control_of_the_portal_is_read(nimes, can_sign_in):
         walk_letters(walk, nimes, can_sign_in)
         walk_my_account(walk, nimes)
         walk_returns(walk, nimes)
+        walk_requests(walk, nimes)
         walk_teacher_invitation(walk, nimes, can_sign_in)
         walk_reminder_stop(walk, nimes)
         walk_shop(walk)
@@ -219,6 +224,27 @@ def walk_reminder_stop(walk, nimes):
     visitor = HostClient(settings.BASE_DOMAIN)
     walk.open(visitor, path)
     walk.post(visitor, path, {"choice": "school"})
+
+
+def walk_requests(walk, nimes):
+    """A teacher who asks, waits and withdraws; a principal who refuses, asks the collectivity and withdraws."""
+    with tenant_context(nimes):
+        jaures = AskingSchool(name="École Marie Curie", postal_code="30000")
+    AffiliationFactory(
+        user=TeacherFactory(), school=None, name="Ecole M. Curie", address="1 rue du Stade", postal_code="30000",
+        city="Nîmes",
+    )  # fmt: skip
+    teacher = create_browser(jaures.add_teacher())
+    walk.open(teacher, ACCOUNT)
+    teacher.post(f"{ACCOUNT}demande/", {"uai": jaures.school.pk})
+    walk.open(teacher, ACCOUNT)
+    create_browser(asking := jaures.add_teacher()).post(f"{ACCOUNT}demande/", {"uai": jaures.school.pk})
+    principal = create_browser(jaures.principal)
+    walk.open(principal, ACCOUNT)
+    walk.open(principal, f"{ACCOUNT}demande/{TeacherRequest.objects.get(teacher=asking).pk}/refuser/")
+    walk.open(principal, f"{ACCOUNT}demandes/")
+    jaures.ask(at=timezone.now(), school_year=list_years_to_ask(date_in_paris(timezone.now()))[0])
+    walk.open(principal, f"{ACCOUNT}demandes/")
 
 
 def walk_teacher_invitation(walk, nimes, can_sign_in):

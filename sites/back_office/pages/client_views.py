@@ -19,7 +19,7 @@ from licensing.pools.positions import list_pool_positions
 from schools.models import School
 from schools.wording import format_school
 from sites.back_office import invitation_search
-from sites.back_office.pages import client_keys, client_people, client_sales
+from sites.back_office.pages import client_keys, client_people, client_requests, client_sales
 from tenants.models import Collectivity
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def show_collectivity(request: HttpRequest, pk: int) -> HttpResponse:
         contacts=contacts,
         client=collectivity,
         name=collectivity.name,
+        requests=client_requests.list_office_requests(collectivity),
         lots=positions,
         use=[
             *_describe_origins(running, day),
@@ -96,6 +97,7 @@ def show_school(request: HttpRequest, uai: str) -> HttpResponse:
         name=format_school(school),
         **_describe_keys(Q(school=school.pk)),
         invitations=invitation_search.list_school_invitations(school, timezone.now()),
+        requests=client_requests.list_school_requests(school),
         lost=[*client_people.list_lost_key_emails(school), *client_people.list_lost_emails(contacts)],
         admin_url=reverse("admin:schools_school_change", args=[school.pk]),
         orders_url=_list_rows("orders_order", school__uai__exact=school.pk),

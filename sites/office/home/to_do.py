@@ -67,6 +67,7 @@ def list_to_do(
         items += _list_orders(positions, waiting, today, buys=Role.BUYER in roles)
         items += _list_held_keys(running, today)
     if Role.MANAGER in roles:
+        items += _list_school_requests(waiting)
         items += _list_stuck_keys(stuck)
         items += _list_requests(waiting)
     else:
@@ -139,6 +140,15 @@ def _list_stuck_keys(stuck: StuckKeys) -> Iterator[TodoItem]:
         words = formatting.pluralize(stuck.dormant, "clé n'est pas activée", "clés ne sont pas activées")
         words += f" {DORMANT_DAYS} jours après {'son' if stuck.dormant == 1 else 'leur'} envoi."
         yield TodoItem(words, _get_allocations_url(state=DORMANT), "Relancer")
+
+
+def _list_school_requests(waiting: WaitingThings) -> Iterator[TodoItem]:
+    """Yield an item for the schools that ask for licences."""
+    if waiting.requests:
+        schools = formatting.pluralize(waiting.requests, "école demande", "écoles demandent")
+        units = formatting.pluralize(waiting.requested_units, "licence")
+        words = f"{schools} {units} et {'attend' if waiting.requests == 1 else 'attendent'} votre réponse."
+        yield TodoItem(words, reverse("requests:list"), "Répondre")
 
 
 def _list_requests(waiting: WaitingThings) -> list[TodoItem]:

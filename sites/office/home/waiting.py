@@ -6,7 +6,7 @@ import datetime
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Exists, OuterRef, Subquery, Value
+from django.db.models import Count, Exists, OuterRef, Subquery, Sum, Value
 from django.db.models.functions import JSONObject
 
 from accounts.models import User
@@ -15,12 +15,14 @@ from collectivities import token_list
 from collectivities.models import Member, OfficeSettings, PortfolioSchool, Role
 from collectivities.office_contact import OfficeContact, complete_contact
 from core.calendar import date_in_paris
+from core.tenant_connection import connection
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from imports.operations import count_arrived
 from licensing.billing.queries import has_rejected_invoice
 from licensing.orders.models import Order
 from licensing.pools.school_holdings import list_schools_without_licences
+from licensing.requests.models import LicenceRequest
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -51,6 +53,9 @@ class WaitingThings:
     imports: list[tuple[SpreadsheetImport, User | None]] = field(default_factory=list)
     #: Schools that imports wait for, and that are now in the directory.
     arrived_schools: int = 0
+    #: How many schools ask for licences and wait, and for how many in all.
+    requests: int = 0
+    requested_units: int = 0
     #: API tokens that expire soon, the next first.
     tokens: list[Token] = field(default_factory=list)
     #: Whom to ask about the office's licences.
@@ -71,7 +76,7 @@ def find_waiting(roles: Collection[Role], orders: Collection[int], at: datetime.
     if not PREPARER_ROLES.isdisjoint(roles):
         sources += [_select_imports(), _select_arrivals()]
     if Role.MANAGER in roles:
-        sources.append(_select_tokens(at))
+        sources += [_select_tokens(at), _select_requests()]
     found = _build(list(sources[0].union(*sources[1:], all=True)), at)
     found.lacks_reply_to = found.lacks_reply_to and Role.MANAGER in roles
     return found
@@ -93,6 +98,8 @@ def _build(rows: list[tuple[str, dict[str, Any]]], at: datetime.datetime) -> Wai
             case "token":
                 expires_at = datetime.datetime.fromisoformat(details["expires_at"])
                 found.tokens.append(Token(name=details["name"], expires_at=expires_at))
+            case "requests":
+                found.requests, found.requested_units = details["requests"], details["units"]
             case "settings":
                 settings = OfficeSettings(**details)
             case "manager":
@@ -128,6 +135,12 @@ def _select_arrivals() -> QuerySet[Any, Any]:
 def _select_tokens(at: datetime.datetime) -> QuerySet[Any, Any]:
     tokens = token_list.filter_expiring_tokens(at).order_by()
     return tokens.values_list(Value("token"), JSONObject(name="name", expires_at="expires_at"))
+
+
+def _select_requests() -> QuerySet[Any, Any]:
+    waiting = LicenceRequest.objects.pending().filter(collectivity__schema_name=connection.schema_name).order_by()
+    counted = waiting.values("collectivity").annotate(requests=Count("pk"), asked=Sum("units"))
+    return counted.values_list(Value("requests"), JSONObject(requests="requests", units="asked"))
 
 
 def _select_settings() -> QuerySet[Any, Any]:

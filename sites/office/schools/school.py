@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect, render
@@ -21,6 +21,7 @@ from collectivities.views.portfolio import EDITORS
 from core import formatting
 from core.calendar import date_in_paris
 from core.french import school_forms
+from core.tenant_connection import connection
 from imports.school_grants import list_grants
 from licensing.pools.models import ALLOCATION_TOPIC, RESTORABLE_FOR
 from licensing.pools.queries import AllocationState, list_allocations
@@ -30,6 +31,7 @@ from licensing.pools.views.one_allocation import can_change_units
 from licensing.pools.views.results import build_list_url
 from licensing.reminders.queries import find_next
 from licensing.reminders.wording import describe_next_of_school
+from licensing.requests import queries as requests
 from licensing.returns.queries import count_unused, find_last_requests, find_return_days
 from licensing.returns.views import build_row
 from licensing.returns.wording import describe_return_day
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from licensing.pools.queries import AnnotatedAllocation
     from licensing.returns.models import ReturnRequest
     from licensing.returns.views import RequestRow
+    from tenants.models import Collectivity
 
 #: Of a school that redeemed no key: nothing unused, nothing given back, nothing asked for.
 _NONE: tuple[dict[int, int], dict[int, datetime.datetime], dict[int, ReturnRequest]] = ({}, {}, {})
@@ -200,6 +203,7 @@ def _render(
         "is_filtered": LIST_PARAMETER in request.GET,
         "past": [one for one in held if not one.can_change],
         "restorable": [one for one in held if one.restorable_until is not None] if manages else [],
+        "asked": requests.list_of_school(found.pk, collectivity=cast("Collectivity", connection.tenant)),
         "timeline": _build_timeline(found, row, emails),
         "manages": manages,
         "may_change": not set(EDITORS).isdisjoint(request.member.roles),

@@ -18,6 +18,7 @@ from accounts.models import Profile
 from accounts.queries import get_account_state
 from core.calendar import date_in_paris
 from licensing.entitlements import overview, page_version, seat_undo
+from licensing.requests import queries as requests
 from sites.portal.my_account import (
     givers,
     next_licences,
@@ -143,10 +144,17 @@ def get_overview_context(request: AuthenticatedRequest) -> dict[str, Any]:
             "verification_offer": verification_offers.get_verification_offer(user, found, at=now),
         }
     if user.profile == Profile.TEACHER:
+        licences = overview.of_teacher(user, at=now)
+        affiliation = user.affiliations.select_related("school").first()
+        asks = affiliation is not None and affiliation.school_id and not any(one.available for one in licences)
+        own_request = requests.find_last_request(user, affiliation.school_id) if affiliation and asks else None
         return {
             "version": get_version(request),
-            "licences": overview.of_teacher(user, at=now),
-            "affiliation": user.affiliations.select_related("school").first(),
+            "licences": licences,
+            "affiliation": affiliation,
+            "own_request": own_request,
+            "can_ask": asks and (own_request is None or not own_request.is_pending),
+            "request_refusal": None,
         }
     return {}
 
@@ -187,6 +195,8 @@ def get_dashboard_context(
         # Of the acts, too: their answer shows the same school year.
         "year_query": f"?{YEAR}={shown.school_year}" if len(years) > 1 else "",
         "roster": shown,
+        "asked": requests.list_of_school(found.affiliation.school_id) if found.affiliation and found.verified else [],
+        "wants_letters": found.verified and not requests.find_muted([request.user], None),
         "unsigned_orders": list_unsigned_progress(request.user, at=now),
         "undo_seconds": int(seat_undo.UNDO_OFFERED_FOR.total_seconds()),
         "today": date_in_paris(now),
@@ -220,6 +230,7 @@ def _choose_year(request: AuthenticatedRequest, found: PrincipalOverview, years:
 
 
 def get_version(request: AuthenticatedRequest) -> str:
-    """Return the ETag of the licences fragment, in one query, as every open page polls it."""
-    user = request.user
-    return page_version.compute_version(user, school=request.session.get(SCHOOL_SESSION_KEY, ""), at=timezone.now())
+    """Return the ETag of the licences fragment, in two queries, as every open page polls it."""
+    user, school = request.user, request.session.get(SCHOOL_SESSION_KEY, "")
+    asked = requests.compute_requests_version(user)
+    return page_version.compute_version(user, school=f"{school} {asked}", at=timezone.now())

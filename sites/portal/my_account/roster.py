@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from licensing.entitlements import overview
 from licensing.invitations import queries as invitations
 from licensing.invitations.person_names import guess_name, is_same_person, split_name
+from licensing.requests import queries as requests
 from schools import matching
 from schools.folding import fold
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from licensing.entitlements.overview import PrincipalOverview, SubscriptionCard
     from licensing.invitations.models import TeacherInvitation
     from licensing.invitations.queries import WaitingInvitation
+    from licensing.requests.models import TeacherRequest
 
 
 class TeacherState(enum.StrEnum):
@@ -62,6 +64,8 @@ class RosterRow:
     can_restore: bool = False
     #: They can be invited again now.
     can_invite: bool = False
+    #: What they asked of the principals, which waits for an answer.
+    request: TeacherRequest | None = None
 
     @property
     def invitation(self) -> TeacherInvitation | None:
@@ -257,11 +261,13 @@ def build_roster(user: User, found: PrincipalOverview, *, school_year: int, at: 
             if not any(_is_of(one, person) for person in (*without, *(seat.holder for seat in found.seats)))
         ]  # fmt: skip
         elsewhere = overview.find_served_elsewhere(without, found.cards, school_year=school_year, at=at)
+        asked = {one.teacher_id: one for one in requests.list_teacher_requests(school.pk)}
         roster.rows += [
             RosterRow(
                 person=teacher,
                 state=TeacherState.ELSEWHERE if teacher.pk in elsewhere else TeacherState.WITHOUT,
                 can_give=has_offers,
+                request=asked.get(teacher.pk),
             )
             for teacher in without
         ]

@@ -19,6 +19,7 @@ from licensing.entitlements import personal_data as subscriptions
 from licensing.invitations import personal_data as invitations
 from licensing.orders import personal_data as orders
 from licensing.payments import personal_data as payments
+from licensing.requests import personal_data as requests
 from mailing.operations import enqueue
 from schools import personal_data as schools
 from sites.portal.privacy.emails import ACCOUNT_CLOSED
@@ -110,6 +111,7 @@ def _close(user_id: int, at: datetime.datetime) -> User:
     subscriptions.release_all_seats(user, at=at)
     classes.leave_all(user, was_shared=was_shared, at=at)
     invitations.erase_addresses(user, addresses=addresses)
+    requests.erase_requests(user, at=at)
     orders.cancel_drafts(user, addresses=addresses, at=at)
     payments.erase_billing_emails(user)
     schools.delete_affiliations(user, at=at)

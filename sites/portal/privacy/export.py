@@ -18,6 +18,7 @@ from licensing.classes import personal_data as classes
 from licensing.entitlements import personal_data as subscriptions
 from licensing.invitations import personal_data as invitations
 from licensing.orders import personal_data as orders
+from licensing.requests import personal_data as requests
 from licensing.returns import personal_data as returns
 from mailing import personal_data as outbox
 from schools import personal_data as schools
@@ -42,6 +43,7 @@ def export_personal_data(user: User, *, at: datetime.datetime) -> dict[str, Any]
         **schools.export_personal_data(user),
         **subscriptions.export_personal_data(user),
         **invitations.export_personal_data(user),
+        **requests.export_personal_data(user),
         **classes.export_personal_data(user),
         **returns.export_personal_data(user),
         **orders.export_personal_data(user),

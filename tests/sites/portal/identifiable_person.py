@@ -12,11 +12,13 @@ from django_tenants.utils import get_public_schema_name, schema_context
 from accounts.models import EnrolmentCode, Profile, User
 from collectivities import audit_log
 from collectivities.models import Invitation, Member, Role
+from licensing.catalogue.operations import get_licence_product
 from licensing.classes.models import ClassInvitation, Classroom, DeletionCertificate, EntryTicket, PupilAccount
 from licensing.entitlements import operations
 from licensing.invitations.models import TeacherInvitation
 from licensing.invitations.notifications import notify_invited
 from licensing.orders.models import Order, OrderKind, OrderState
+from licensing.requests.models import LicenceRequest, MutedLetter, TeacherRequest
 from mailing.models import MessageState
 from mailing.operations import enqueue
 from schools import affiliations
@@ -89,6 +91,12 @@ def create_person_with_all_data(jaures, nimes):
             accepted_by=accepted_by,
         )  # fmt: skip
         notify_invited([ended], TERM)
+    TeacherRequest.objects.create(teacher=user, school=jaures.school, school_year=2027, created_at=TERM)
+    LicenceRequest.objects.create(
+        school=jaures.school, collectivity=nimes, product=get_licence_product(), school_year=2027, units=2,
+        reason=f"De la part de {user}", asked_by=user, created_at=TERM,
+    )  # fmt: skip
+    MutedLetter.objects.create(user=user, collectivity=nimes, muted_at=TERM)
     EntryTicket.objects.create(token_hash="ticket", user=user, created_at=TERM)
     PrincipalEvent.objects.create(school=jaures.school, kind=PrincipalEvent.Kind.REQUESTED, user=user, by=user, at=TERM)
     PrincipalRequest.objects.create(

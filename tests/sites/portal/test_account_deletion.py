@@ -65,6 +65,9 @@ KEPT = {
     "entitlements.SeatEvent.by",
     "invitations.TeacherInvitation.invited_by",
     "invitations.TeacherInvitation.accepted_by",
+    # Numbers and answers stay; the words are erased.
+    "requests.LicenceRequest.asked_by",
+    "requests.TeacherRequest.answered_by",
     "classes.DeletionCertificate.teacher",
     "classes.ApplicationToken.created_by",
     "admin.LogEntry.user",
@@ -97,6 +100,8 @@ ENDED = {
     "schools.Affiliation.user",
     "schools.PrincipalRequest.user",
     "entitlements.Seat.holder",
+    "requests.TeacherRequest.teacher",
+    "requests.MutedLetter.user",
     "classes.Classroom.second_teacher",
     "classes.Classroom.second_invited_by",
     "classes.ClassInvitation.teacher",

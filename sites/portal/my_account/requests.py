@@ -1,0 +1,176 @@
+"""Views of requests: a teacher's to their principal, a principal's to a collectivity; each makes one operation call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.http import Http404
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.models import Profile
+from collectivities.office_contact import SUPPORT_PHONE
+from core.calendar import date_in_paris
+from core.french import collectivity_forms
+from licensing.exceptions import LicensingError
+from licensing.requests import operations, queries
+from licensing.requests.candidates import list_collectivities_to_ask
+from licensing.requests.exceptions import BadRequestSentence, BadRequestUnits
+from licensing.requests.models import TeacherRequest
+from licensing.requests.school_years import list_years_to_ask
+from schools.models import Affiliation
+from sites.portal.my_account.notices import Notice
+from sites.portal.my_account.page import SCHOOL_SESSION_KEY, render_page
+from sites.portal.my_account.request_form import AskCollectivityForm
+from sites.portal.my_account.responses import parse_pk, respond
+from web.access import signed_in
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+    from accounts.requests import AuthenticatedRequest
+    from schools.models import School
+
+#: Where a refusal stands in the form; elsewhere it stands above.
+_FIELDS: dict[type[LicensingError], str] = {BadRequestSentence: "reason", BadRequestUnits: "units"}
+
+
+@signed_in
+@require_POST
+def ask_principal(request: AuthenticatedRequest) -> HttpResponse:
+    """Ask the principals of the teacher's school for a licence."""
+    try:
+        operations.ask_principal(uai=request.POST.get("uai", "")[:8], by=request.user, at=timezone.now())
+    except LicensingError as refusal:
+        return render_page(request, status=409, request_refusal=refusal)
+    messages.success(request, "Votre demande est chez votre direction : elle la voit dans son compte.")
+    return redirect("my_account")
+
+
+@signed_in
+@require_POST
+def withdraw_own(request: AuthenticatedRequest) -> HttpResponse:
+    """Withdraw the teacher's own request."""
+    request_id = parse_pk(request.POST.get("demande", ""))
+    try:
+        operations.withdraw_teacher_request(request_id=request_id, by=request.user, at=timezone.now())
+    except LicensingError as refusal:
+        return render_page(request, status=409, request_refusal=refusal)
+    messages.success(request, "Votre demande est retirée.")
+    return redirect("my_account")
+
+
+@signed_in
+@require_http_methods(["GET", "POST"])
+def refuse_teacher(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Ask for an optional sentence, then refuse a teacher's request."""
+    led = Affiliation.objects.filter(user=request.user, verified_at__isnull=False, school__isnull=False)
+    waiting = TeacherRequest.objects.filter(school__in=led.values("school")).select_related("teacher", "school")
+    asked = waiting.filter(pk=pk).first()
+    if asked is None or request.user.profile != Profile.PRINCIPAL:
+        raise Http404("No request of a school that the user leads.")
+    sentence, refusal, status = request.POST.get("phrase", ""), "", 200
+    if request.method == "POST":
+        try:
+            operations.refuse_teacher_request(request_id=pk, sentence=sentence, by=request.user, at=timezone.now())
+        except BadRequestSentence as refused:
+            refusal, status = str(refused), 422
+        except LicensingError as refused:
+            return render_page(request, status=409, notice=Notice(sentence=str(refused), refused=True))
+        else:
+            message = f"La demande de {asked.teacher} est refusée : un e-mail l'en informe."
+            return respond(request, Notice(sentence=message, row=f"t{asked.teacher_id}"))
+    content = {"asked": asked, "sentence": sentence[:1000], "refusal": refusal}
+    return render(request, "portal/my_account_refuse.html", content, status=status)
+
+
+@signed_in
+@require_http_methods(["GET", "POST"])
+def ask_collectivity(request: AuthenticatedRequest) -> HttpResponse:
+    """Show whom a principal's school may ask for licences, and send the request."""
+    school = _get_led_school(request)
+    if school is None:
+        return render(request, "portal/my_account_request.html", {"school": None})
+    years = list_years_to_ask(date_in_paris(timezone.now()))
+    collectivities = list_collectivities_to_ask(school)
+    waiting = queries.list_teacher_requests(school.pk).count()
+    initial = {"units": waiting or 1}
+    form = AskCollectivityForm(request.POST or None, collectivities=collectivities, years=years, initial=initial)
+    status, refusal = 200, ""
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            data = form.cleaned_data
+            try:
+                asked = operations.ask_collectivity(
+                    uai=school.pk,
+                    collectivity_id=data["collectivity"],
+                    school_year=data["school_year"],
+                    units=data["units"],
+                    reason=data["reason"],
+                    by=request.user,
+                    at=timezone.now(),
+                )
+            except LicensingError as error:
+                field = _FIELDS.get(type(error))
+                if field is None:
+                    status, refusal = 409, str(error)
+                else:
+                    form.add_error(field, str(error))
+            else:
+                to = collectivity_forms(asked.collectivity.name).to_the
+                messages.success(request, f"Votre demande est envoyée {to} : sa réponse viendra par e-mail.")
+                return redirect("my_account_request")
+    asked_before = queries.list_of_school(school.pk)
+    content = {
+        "school": school,
+        "form": form,
+        "refusal": refusal,
+        "collectivities": collectivities,
+        "asked": asked_before,
+        "waiting": waiting,
+        # A request for each year that may be asked for waits already.
+        "closed": set(years) <= {one.school_year for one in asked_before if one.is_pending},
+        "support_phone": SUPPORT_PHONE,
+    }
+    return render(request, "portal/my_account_request.html", content, status=status)
+
+
+@signed_in
+@require_POST
+def withdraw_collectivity(request: AuthenticatedRequest) -> HttpResponse:
+    """Withdraw a school's request to a collectivity."""
+    request_id = parse_pk(request.POST.get("demande", ""))
+    try:
+        operations.withdraw_request(request_id=request_id, by=request.user, at=timezone.now())
+    except LicensingError as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, "La demande de votre école est retirée.")
+    return redirect("my_account_request")
+
+
+@signed_in
+@require_POST
+def choose_letters(request: AuthenticatedRequest) -> HttpResponse:
+    """Have the e-mail about waiting teachers sent to the principal, or not."""
+    wanted = "oui" in request.POST.getlist("e-mails")
+    operations.set_letters(user=request.user, collectivity=None, wanted=wanted, at=timezone.now())
+    message = (
+        "Vous recevrez un e-mail quand quelqu'un demande" if wanted else "Vous ne recevrez plus d'e-mail des demandes"
+    )
+    messages.success(request, f"{message}.")
+    return redirect("my_account")
+
+
+def _get_led_school(request: AuthenticatedRequest) -> School | None:
+    """Return the displayed school of a principal who is verified to lead it, else the first that they lead."""
+    if request.user.profile != Profile.PRINCIPAL:
+        raise Http404("Not a principal.")
+    led = Affiliation.objects.filter(user=request.user, verified_at__isnull=False, school__isnull=False)
+    affiliations = list(led.select_related("school").order_by("since", "pk"))
+    shown = request.session.get(SCHOOL_SESSION_KEY, "")
+    chosen = next((one for one in affiliations if one.school_id == shown), None) or next(iter(affiliations), None)
+    return None if chosen is None else chosen.school
