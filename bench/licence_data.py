@@ -149,4 +149,4 @@ def _pupils(classes: Sequence[Classroom]) -> Iterator[dict[str, Any]]:
     once = {"password": "!", "created_at": now, "password_set_at": now}
     for classroom in classes:
         for number, word in enumerate(words.list_pupil_words()[:PUPILS]):
-            yield {"classroom_id": classroom.pk, "number": number + 1, "word": word, **once}
+            yield {"classroom_id": classroom.pk, "number": number + 1, "word": word, "code": classroom.code, **once}

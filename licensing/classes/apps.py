@@ -13,12 +13,14 @@ class ClassesConfig(AppConfig):
         "classes_applicationtoken": ["token_hash"],
         "classes_entryticket": ["token_hash"],
         "classes_pupilaccount": ["password"],
+        "classes_pupilhandover": ["sealed_code"],
     }
 
     def ready(self) -> None:
         """Register kinds of e-mail and password resealing; end pupils' sessions when a user signs in."""
         from licensing.classes import (  # noqa: PLC0415 - needs the models
             emails,  # noqa: F401 - registers its kinds
+            handover_codes,
             passwords,
             pupil_session,
             sharing_emails,  # noqa: F401 - registers its kinds
@@ -26,4 +28,5 @@ class ClassesConfig(AppConfig):
         from licensing.entitlements.key_rotation import register  # noqa: PLC0415 - needs the models
 
         register(passwords.reseal_batch)
+        register(handover_codes.reseal_batch)
         user_logged_in.connect(pupil_session.end_on_user_login, dispatch_uid="classes.pupil_session")

@@ -49,7 +49,10 @@ def render_erasure_warning(message: Message) -> RenderedEmail:
             ),
             f"Ils seront effacés le {day}, et vous recevrez un certificat. Vous n’avez rien à faire.",
             _SHEET_ADVICE,
-            "À la rentrée, une licence de la nouvelle année ouvre une nouvelle classe, avec de nouveaux comptes.",
+            (
+                "Une licence de la nouvelle année permet d’emmener la classe jusque-là, avec ses élèves, ou d’en ouvrir"
+                " une nouvelle. Un élève qui change d’enseignant se confie à un collègue de l’école, par un code."
+            ),
         ],
         button="Ouvrir Mon compte",
         address=portal_url("mon-compte/"),

@@ -44,7 +44,11 @@ LEFT JOIN classes_classroom AS classroom ON classroom.seat_id = seat.id AND clas
 WHERE person.id = %s
 """
 _PUPIL_SQL = """
-SELECT pupil.number, pupil.word, classroom.purged_at, seat.holder_id,
+SELECT pupil.number, pupil.word || coalesce(
+           -- Two leopards in a class are told apart by the flower that follows: « léopard-harpe ».
+           (SELECT '-' || split_part(pupil.code, '-', 1) FROM classes_pupilaccount AS other
+            WHERE other.classroom_id = pupil.classroom_id AND other.word = pupil.word AND other.id <> pupil.id LIMIT 1),
+           ''), classroom.purged_at, seat.holder_id,
        seat.id, entitlement.first_day, entitlement.last_day, entitlement.provisional_until, entitlement.unpaid_until,
        entitlement.suspended_at, entitlement.suspension_cause, entitlement.cancelled_at,
        classroom.id, classroom.code, classroom.name

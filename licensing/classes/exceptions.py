@@ -20,6 +20,48 @@ class NotSeatHolder(LicensingError):
     code = "not_the_holder"
 
 
+class ClassOnAnotherSeat(LicensingError):
+    """The class was carried on to another seat while this operation waited for the one that it had."""
+
+    code = "class_on_another_seat"
+
+
+class CannotCarryOn(LicensingError):
+    """The class cannot go to that seat: another school or year, not yet, no more, or it has a class already."""
+
+    code = "cannot_carry_on"
+
+
+class CannotHandOver(LicensingError):
+    """The pupils cannot be handed over: no school that a colleague could share, or they are already."""
+
+    code = "cannot_hand_over"
+
+
+class MistypedHandoverCode(LicensingError):
+    """The text cannot be the code of pupils that are handed over; nothing was looked up."""
+
+    code = "typo"
+
+
+class UnknownHandover(LicensingError):
+    """No pending handover of the user's school has the code; whether one of another school has it is not revealed."""
+
+    code = "unknown_handover"
+
+
+class HandoverEnded(LicensingError):
+    """The pupils were received already, or the code has expired."""
+
+    code = "handover_ended"
+
+
+class SameLoginWords(LicensingError):
+    """Pupils who would come have the animal and the flower of pupils of the class."""
+
+    code = "same_words"
+
+
 class LicenceNotRunning(LicensingError):
     """The licence of the class has ended or not begun, is suspended, or its provisional period has lapsed.
 
@@ -73,6 +115,16 @@ class TooManyInvitations(LicensingError):
     """The account exceeded the rate limit on invitations, which could be used to probe usernames."""
 
     code = "too_many_invitations"
+
+    def __init__(self, sentence: str, retry_after: int) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
+
+
+class TooManyHandoverCodes(LicensingError):
+    """Too many codes that do not exist were typed."""
+
+    code = "too_many_codes"
 
     def __init__(self, sentence: str, retry_after: int) -> None:
         super().__init__(sentence)

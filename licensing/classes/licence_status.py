@@ -46,7 +46,7 @@ _CLASS_SENTENCES = {
     ),
     UnusableCase.ENDED: (
         "La licence de cette classe était valable jusqu’au {last_day} inclus. Demandez à votre chef d’établissement une"
-        " licence de la nouvelle année scolaire : elle ouvre une nouvelle classe."
+        " licence de la nouvelle année scolaire : elle permet d’emmener cette classe, ou d’en ouvrir une nouvelle."
     ),
     UnusableCase.SUSPENDED: (
         "La licence de cette classe est suspendue, et reprendra d’elle-même dès qu’elle sera rétablie. La classe et ses"

@@ -1,7 +1,7 @@
 """Classes and their pupils, opened from a seat and queried by the learning application.
 
 A class belongs to its seat, not to a user: the current holder of the seat teaches it, and it passes to the next holder
-with its pupils. A pupil is a number, a word and a password: no child's name is ever sent to the server. Only
+with its pupils. A pupil is a number, a login and a password: no child's name is ever sent to the server. Only
 `operations` write these models.
 """
 
@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q, Value
 
 from core.querysets import LockableQuerySet
 from licensing.classes import words
@@ -21,7 +21,10 @@ MAX_PUPILS = 30
 
 
 class Classroom(models.Model):
-    """The class opened from a seat. `code` (`tulipe-5830`) is part of every pupil's login."""
+    """The class opened from a seat. `code` (`tulipe-5830`) is part of the login of every pupil created in it.
+
+    Its teacher may carry it on to their seat of the next school year: the row, and so what refers to it, stays.
+    """
 
     # One to one: at most one class a seat.
     seat = models.OneToOneField(
@@ -31,6 +34,8 @@ class Classroom(models.Model):
     # Chosen by the teacher, « CE1 B »; never a child's name.
     name = models.CharField("nom de la classe", max_length=60)
     opened_at = models.DateTimeField("ouverte le")
+    # When it came to its seat from that of the year before; None where it was opened there.
+    carried_at = models.DateTimeField("emmenée le", null=True, blank=True)
     # A half-time teacher, invited by the holder at the time; not valid under another holder.
     second_teacher = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -111,15 +116,96 @@ class ClassInvitation(models.Model):
         return f"Invitation n° {self.pk}"
 
 
+class HandoverOutcome(models.TextChoices):
+    """How a handover of pupils ended."""
+
+    ACCEPTED = "accepted", "reçus"
+    WITHDRAWN = "withdrawn", "repris"
+    EXPIRED = "expired", "expirés"
+
+
+class PupilHandover(models.Model):
+    """Pupils of a class that a colleague of the same school may take into theirs, by a code; once.
+
+    Pending until it is accepted, withdrawn or expired; the code is kept, sealed, only so long. Its pupils refer to it,
+    and a foreign key of both columns (migration 0002) says that they are of its class.
+    """
+
+    classroom = models.ForeignKey(
+        Classroom, on_delete=models.PROTECT, related_name="handovers", verbose_name="classe quittée"
+    )
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name="par")
+    # Sealed as activation keys are: one column serves look-up and display.
+    sealed_code = models.BinaryField(unique=True, null=True)
+    sealed_under = models.PositiveSmallIntegerField(null=True)
+    created_at = models.DateTimeField("préparée le")
+    expires_at = models.DateTimeField("valable jusqu'au")
+    ended_at = models.DateTimeField("terminée le", null=True, blank=True)
+    outcome = models.CharField("issue", max_length=10, choices=HandoverOutcome, blank=True)
+    # Where they went, and how many.
+    received_in = models.ForeignKey(
+        Classroom,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="received_handovers",
+        verbose_name="classe rejointe",
+    )
+    received_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="reçue par",
+    )
+    received = models.PositiveSmallIntegerField("élèves reçus", default=0)
+
+    objects = LockableQuerySet["PupilHandover"].as_manager()
+
+    class Meta:
+        verbose_name = "élèves confiés"
+        verbose_name_plural = "élèves confiés"
+        constraints: ClassVar = [
+            # What the foreign key of the pupils refers to.
+            models.UniqueConstraint(name="handover_of_class", fields=["id", "classroom"]),
+            models.CheckConstraint(
+                name="handover_pending_or_ended",
+                condition=Q(ended_at__isnull=True, outcome="", sealed_code__isnull=False, sealed_under__isnull=False)
+                | (Q(ended_at__isnull=False, sealed_code__isnull=True, sealed_under__isnull=True) & ~Q(outcome="")),
+            ),
+            models.CheckConstraint(
+                name="handover_accepted_says_where",
+                condition=Q(outcome="accepted", received_in__isnull=False, received_by__isnull=False, received__gt=0)
+                | (~Q(outcome="accepted") & Q(received_in__isnull=True, received_by__isnull=True, received=0)),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="handover_pending", fields=["expires_at"], condition=Q(ended_at__isnull=True)),
+        ]
+
+    def __str__(self) -> str:
+        # Never the code: this string appears in logs and error reports.
+        return f"Élèves confiés n° {self.pk}"
+
+
 class PupilAccount(models.Model):
-    """A child's account: a number from 1 to 30, a word unique within the class, and a password hash."""
+    """A child's account: a number from 1 to 30, a login that never changes, and a password hash."""
 
     classroom = models.ForeignKey(Classroom, on_delete=models.PROTECT, related_name="pupils", verbose_name="classe")
     number = models.PositiveSmallIntegerField("numéro")
-    # `leopard`; the login is the word and the class's code, `leopard-tulipe-5830`. `words.spell` adds the accents.
+    # `leopard`; the login is the word and the code, `leopard-tulipe-5830`. `words.spell` adds the accents.
     word = models.CharField("mot", max_length=16)
+    # Of the class in which the account was created: it stays with a pupil who goes to another.
+    code = models.CharField("code de l'identifiant", max_length=24)
     password = models.CharField(max_length=128)
     created_at = models.DateTimeField("créé le")
+    # When they came from another class; None where they were created in this one.
+    moved_at = models.DateTimeField("arrivé le", null=True, blank=True)
+    # While a colleague may take them.
+    handover = models.ForeignKey(
+        PupilHandover, on_delete=models.PROTECT, null=True, blank=True, related_name="pupils", verbose_name="confié par"
+    )
     # Sessions store it: a new password ends them.
     password_set_at = models.DateTimeField("mot de passe du")
     last_seen_at = models.DateTimeField("dernière connexion", null=True, blank=True)
@@ -135,8 +221,16 @@ class PupilAccount(models.Model):
             models.CheckConstraint(
                 name="pupil_number_within_class", condition=Q(number__gte=1, number__lte=MAX_PUPILS)
             ),
-            models.UniqueConstraint(name="pupil_word_once", fields=["classroom", "word"]),
+            models.UniqueConstraint(name="pupil_login_once", fields=["code", "word"]),
+            # Of two leopards of a class, one came from another: the flower after the animal tells them apart.
+            models.UniqueConstraint(
+                F("classroom"),
+                F("word"),
+                Func(F("code"), Value("-"), Value(1), function="split_part"),
+                name="pupil_nickname_once",
+            ),
             models.CheckConstraint(name="pupil_word_reads", condition=Q(word__regex=r"^[a-z]+$")),
+            models.CheckConstraint(name="pupil_code_reads", condition=Q(code__regex=r"^[a-z]+-[0-9]{4}$")),
         ]
 
     def __str__(self) -> str:
@@ -144,8 +238,8 @@ class PupilAccount(models.Model):
 
     @property
     def login(self) -> str:
-        """The pupil's word and the class's code."""
-        return f"{self.word}-{self.classroom.code}"
+        """The pupil's word and their code."""
+        return f"{self.word}-{self.code}"
 
 
 class DeletionCertificate(models.Model):

@@ -1,4 +1,4 @@
-"""Notifications about a shared class and about tries at its passwords, queued in the causing transaction.
+"""Notifications about a shared class, its pupils and tries at its passwords, queued in the causing transaction.
 
 A message stores primary keys only: its texts are rendered when it is sent.
 """
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     import datetime
 
     from accounts.models import User
-    from licensing.classes.models import ClassInvitation, Classroom
+    from licensing.classes.models import ClassInvitation, Classroom, PupilHandover
 
 INVITED = "class.invited"
 ACCEPTED = "class.accepted"
 TEACHER_REMOVED = "class.teacher_removed"
 LEFT = "class.left"
 TRIED = "class.passwords_tried"
+PUPILS_RECEIVED = "class.pupils_received"
 
 
 def notify_invited_teacher(invitation: ClassInvitation) -> None:
@@ -47,6 +48,11 @@ def notify_holder_of_departure(classroom: Classroom, holder: User, second: User,
 def notify_teacher_of_tries(classroom: Classroom, teacher: User, at: datetime.datetime) -> None:
     """Notify a teacher of the class that somebody tries its pupils' passwords."""
     _queue(TRIED, teacher, at, classroom=classroom.pk)
+
+
+def notify_giver_of_pupils(handover: PupilHandover, at: datetime.datetime) -> None:
+    """Notify the teacher who handed pupils over that a colleague received them."""
+    _queue(PUPILS_RECEIVED, handover.by, at, handover=handover.pk)
 
 
 def _queue(kind: str, person: User, at: datetime.datetime, **context: int | None) -> None:

@@ -91,6 +91,7 @@ def list_seats_without_class(user: User, *, at: datetime.datetime) -> list[Seat]
         Seat.objects.filter(holder=user, classroom__isnull=True, subscription__in=available)
         .select_related(
             "subscription__school",
+            "subscription__principal",
             "subscription__key__entitlement__product",
             "subscription__key__entitlement__collectivity",
         )
@@ -101,8 +102,6 @@ def list_seats_without_class(user: User, *, at: datetime.datetime) -> list[Seat]
 def get_class(classroom: Classroom, user: User, *, at: datetime.datetime) -> tuple[ClassView, list[PupilAccount]]:
     """Return the view of a class that `get_taught_class` returned, and its pupils by number."""
     pupils = list(classroom.pupils.order_by("number"))
-    for pupil in pupils:
-        pupil.classroom = classroom  # Saves a query: `login` reads the class's code.
     return _build_view(classroom, len(pupils), user, at), pupils
 
 

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, F, Q
 
-from licensing.classes import notifications
-from licensing.classes.models import ClassInvitation, Classroom, DeletionCertificate, EntryTicket, PupilAccount
+from licensing.classes import notifications, operations
+from licensing.classes.models import (
+    ClassInvitation,
+    Classroom,
+    DeletionCertificate,
+    EntryTicket,
+    PupilAccount,
+    PupilHandover,
+)
 from licensing.classes.queries import taught_by
 
 if TYPE_CHECKING:
@@ -41,6 +48,7 @@ def leave_all(user: User, *, was_shared: Sequence[Classroom], at: datetime.datet
     )
     ClassInvitation.objects.filter(Q(teacher=user) | Q(by=user)).delete()
     EntryTicket.objects.filter(user=user).delete()
+    operations.end_handovers_of(user, at=at)
     for classroom in was_shared:
         holder, second = classroom.seat.holder, classroom.second_teacher
         if second == user and holder is not None:
@@ -50,7 +58,7 @@ def leave_all(user: User, *, was_shared: Sequence[Classroom], at: datetime.datet
 
 
 def export_personal_data(user: User) -> dict[str, Any]:
-    """Return the classes that the user teaches, with pupils counted only, under French keys. Four queries."""
+    """Return the classes that the user teaches, with pupils counted only, under French keys. Five queries."""
     taught = Classroom.objects.filter(taught_by(user)).select_related("seat").order_by("opened_at", "pk")
     pupils = dict(
         PupilAccount.objects.filter(classroom__in=taught).values_list("classroom").annotate(Count("pk")).order_by()
@@ -60,6 +68,7 @@ def export_personal_data(user: User) -> dict[str, Any]:
             {
                 "nom": classroom.name,
                 "ouverte le": classroom.opened_at,
+                "emmenée le": classroom.carried_at,
                 "rôle": "titulaire" if classroom.seat.holder_id == user.pk else "second enseignant",
                 "comptes élèves": pupils.get(classroom.pk, 0),
                 "élèves effacés le": classroom.purged_at,
@@ -69,6 +78,20 @@ def export_personal_data(user: User) -> dict[str, Any]:
         "invitations à partager une classe": [
             {"classe": one.classroom.name, "reçue le": one.created_at}
             for one in ClassInvitation.objects.filter(teacher=user).select_related("classroom").order_by("pk")
+        ],
+        "élèves confiés": [
+            {
+                "classe": one.classroom.name,
+                "rôle": "confiés à un collègue" if one.by_id == user.pk else "reçus d'un collègue",
+                "le": one.created_at,
+                "valable jusqu'au": one.expires_at,
+                "issue": one.get_outcome_display() if one.outcome else "en attente",
+                "terminée le": one.ended_at,
+                "élèves reçus": one.received,
+            }
+            for one in PupilHandover.objects.filter(Q(by=user) | Q(received_by=user))
+            .select_related("classroom")
+            .order_by("pk")
         ],
         "certificats d'effacement": [
             {

@@ -176,13 +176,14 @@ def render_roster(*, class_name: str, pupils: Sequence[PupilCard], at: datetime.
         after=3,
     )
     widths = (12.0, 60.0, 54.0, 54.0)
-    _draw_row(document, ("N°", "Prénom", "Identifiant", "Mot de passe"), widths, bold=True)
+    draw_row(document, ("N°", "Prénom", "Identifiant", "Mot de passe"), widths, bold=True)
     for card in pupils:
-        _draw_row(document, (str(card.number), "", words.spell(card.login), words.spell(card.password)), widths)
+        draw_row(document, (str(card.number), "", words.spell(card.login), words.spell(card.password)), widths)
     return document
 
 
-def _draw_row(document: PdfDocument, cells: tuple[str, ...], widths: tuple[float, ...], *, bold: bool = False) -> None:
+def draw_row(document: PdfDocument, cells: tuple[str, ...], widths: tuple[float, ...], *, bold: bool = False) -> None:
+    """Write a row of a table, in a smaller font where a text would not fit its cell."""
     document.set_draw_color(130)
     for text, width in zip(cells, widths, strict=True):
         document.set_text_size(10, bold=bold)

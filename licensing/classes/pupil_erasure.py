@@ -18,7 +18,7 @@ from django_tenants.utils import get_public_schema_name, schema_context
 
 from core.calendar import date_in_paris
 from core.copy_rows import reserve_ids
-from licensing.classes.models import Classroom, DeletionCertificate, PupilAccount
+from licensing.classes.models import Classroom, DeletionCertificate, HandoverOutcome, PupilAccount, PupilHandover
 from mailing.operations import NewMessage, enqueue_many
 from schools.models import Affiliation
 
@@ -120,6 +120,9 @@ def erase_batch(*, at: datetime.datetime) -> int:
     }
     erased = _delete_pupils(list(classes))
     Classroom.objects.filter(pk__in=classes).update(purged_at=at)
+    PupilHandover.objects.filter(classroom__in=classes, ended_at__isnull=True).update(
+        ended_at=at, outcome=HandoverOutcome.EXPIRED, sealed_code=None, sealed_under=None
+    )
     # A class without pupils gets no certificate.
     certificates = _create_certificates({classes[pk]: counts for pk, counts in erased.items()}, at)
     _queue_emails(ERASED, "certificates", _list_recipients(certificates), at)

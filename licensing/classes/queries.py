@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
-from django.db.models import F, Q
+from django.db.models import Count, F, Q
 
 from licensing.classes.exceptions import ClassNotTaught
-from licensing.classes.models import ClassInvitation, Classroom
+from licensing.classes.models import ClassInvitation, Classroom, PupilHandover
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -30,6 +30,13 @@ def taught_by(user: User) -> Q:
     They hold its seat, or were invited as second teacher by its current holder.
     """
     return Q(seat__holder=user) | Q(second_teacher=user, second_invited_by=F("seat__holder"))
+
+
+def is_taught_by(classroom: Classroom, user: User) -> bool:
+    """Whether the user teaches a class, with its seat, that is in memory: `taught_by` without a query."""
+    holder = classroom.seat.holder_id
+    is_second = classroom.second_teacher_id == user.pk and classroom.second_invited_by_id == holder
+    return holder is not None and (holder == user.pk or is_second)
 
 
 def get_taught_class(user: User, classroom_id: int) -> Classroom:
@@ -68,4 +75,13 @@ def list_invitations(user: User, at: datetime.datetime) -> QuerySet[ClassInvitat
         )
         .select_related("classroom__seat__subscription__school", "by")
         .order_by("-created_at")
+    )
+
+
+def list_pending_handovers(classroom: Classroom, at: datetime.datetime) -> QuerySet[PupilHandover]:
+    """Return the codes of a class that a colleague may still type, each with the `size` of its pupils. One query."""
+    return (
+        PupilHandover.objects.filter(classroom=classroom, ended_at__isnull=True, expires_at__gt=at)
+        .annotate(size=Count("pupils"))
+        .order_by("expires_at", "pk")
     )

@@ -1,13 +1,14 @@
-"""Renderers of e-mails about sharing a class."""
+"""Renderers of e-mails about sharing a class, and about pupils whom a colleague received."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from accounts.models import User
+from core.formatting import pluralize
 from core.urls import portal_url
 from licensing.classes import notifications
-from licensing.classes.models import ClassInvitation, Classroom
+from licensing.classes.models import ClassInvitation, Classroom, PupilHandover
 from licensing.classes.queries import INVITATION_DAYS, get_second_teacher
 from licensing.entitlements.wording import describe_account
 from mailing import kinds
@@ -112,6 +113,32 @@ def render_departure(message: Message) -> RenderedEmail:
     )
 
 
+def render_received_pupils(message: Message) -> RenderedEmail:
+    """Notify the teacher who handed pupils over that a colleague received them."""
+    handover = PupilHandover.objects.select_related("received_by", "classroom", "by").get(
+        pk=message.context["handover"]
+    )
+    colleague = handover.received_by
+    if colleague is None or handover.by.erased_at is not None:
+        raise NoLongerDue("Le compte a été supprimé avant l’envoi.")
+    name = "Votre collègue" if colleague.erased_at is not None else str(colleague)
+    pupils = pluralize(handover.received, "élève")
+    return render_email(
+        greeting=_build_greeting(message),
+        subject=f"{name} a reçu {pupils} de la classe « {handover.classroom.name} »",
+        paragraphs=[
+            (
+                f"{name} a saisi le code que vous aviez préparé : {pupils} de la classe « {handover.classroom.name} » "
+                f"{'est désormais' if handover.received == 1 else 'sont désormais'} dans la sienne, avec le même "
+                "identifiant et le même mot de passe."
+            ),
+            "Ce n’est pas la personne à qui vous avez donné le code ? Écrivez-nous par la page Contact.",
+        ],
+        button=_BUTTON,
+        address=portal_url(_PATH),
+    )
+
+
 def _get_classroom(message: Message) -> Classroom:
     return Classroom.objects.select_related("seat__subscription__school", "seat__holder", "second_teacher").get(
         pk=message.context["classroom"]
@@ -132,3 +159,4 @@ kinds.register(
 kinds.register(notifications.ACCEPTED, label="Classe partagée", render=render_acceptance)
 kinds.register(notifications.TEACHER_REMOVED, label="Partage d’une classe terminé", render=render_removal)
 kinds.register(notifications.LEFT, label="Second enseignant parti", render=render_departure)
+kinds.register(notifications.PUPILS_RECEIVED, label="Élèves confiés reçus", render=render_received_pupils)

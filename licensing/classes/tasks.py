@@ -41,6 +41,12 @@ def erase_pupils() -> None:
     pupil_erasure.erase_pupils(at=at)
 
 
+@periodic_task(every=datetime.timedelta(hours=6))
+def expire_handovers() -> None:
+    """End codes by which nobody received the pupils within two weeks."""
+    operations.expire_handovers(at=timezone.now())
+
+
 @periodic_task(every=datetime.timedelta(hours=1))
 def delete_expired_tickets() -> None:
     """Delete expired tickets."""

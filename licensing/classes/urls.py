@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from licensing.classes.views import classes, credentials, pupil_pages, pupils, sharing
+from licensing.classes.views import classes, credentials, handovers, next_year, pupil_pages, pupils, sharing
 
 app_name = "classes"
 
@@ -19,6 +19,12 @@ urlpatterns = [
     path("mes-classes/<int:pk>/essais/lus/", classes.mark_tries_read, name="mark_tries_read"),
     path("mes-classes/<int:pk>/feuille/", credentials.sheet, name="sheet"),
     path("mes-classes/<int:pk>/imprimer/", credentials.print_cards, name="print_cards"),
+    path("mes-classes/<int:pk>/emmener/", next_year.carry_on, name="carry_on"),
+    path("mes-classes/<int:pk>/confier/", handovers.hand_over, name="hand_over"),
+    path("mes-classes/<int:pk>/confier/<int:handover>/", handovers.handover, name="handover"),
+    path("mes-classes/<int:pk>/confier/<int:handover>/feuille/", handovers.print_handover, name="handover_sheet"),
+    path("mes-classes/<int:pk>/confier/<int:handover>/reprendre/", handovers.withdraw, name="withdraw_handover"),
+    path("mes-classes/<int:pk>/recevoir/", handovers.receive, name="receive"),
     path("mes-classes/<int:pk>/collegue/", sharing.invite, name="invite"),
     path("mes-classes/<int:pk>/collegue/retirer/", sharing.end_sharing, name="end_sharing"),
     path("mes-classes/<int:pk>/invitation/accepter/", sharing.accept, name="accept"),

@@ -60,8 +60,9 @@ def generate_code() -> str:
 
 
 def generate_pupil_words(count: int, *, exclude: Collection[str]) -> list[str]:
-    """Return `count` distinct words other than `exclude`. Raises `ValueError` where too few are left."""
-    return _draw.sample([word for word in list_pupil_words() if word not in exclude], count)
+    """Return `count` distinct words other than `exclude`; fewer where too few are left."""
+    left = [word for word in list_pupil_words() if word not in exclude]
+    return _draw.sample(left, min(count, len(left)))
 
 
 def generate_password() -> str:

@@ -43,7 +43,7 @@ _CHECK_TERMS = [
 
 
 def compute_check_symbol(data: str) -> str:
-    """Return the check symbol of eleven symbols of the alphabet."""
+    """Return the check symbol of at most eleven symbols of the alphabet."""
     total = 0
     for terms, symbol in zip(_CHECK_TERMS, data, strict=False):
         total ^= terms[symbol]
@@ -85,11 +85,7 @@ def parse(text: str) -> str:
 
     Raises `InvalidKey` where the text is too short, has a symbol outside the alphabet, or a wrong check symbol.
     """
-    # NFKC folds full-width and other compatibility forms; category Cf is soft hyphens and direction marks.
-    visible = (
-        character for character in unicodedata.normalize("NFKC", text) if unicodedata.category(character) != "Cf"
-    )
-    groups = [group for group in _SEPARATORS.split("".join(visible).upper()) if group]
+    groups = split_groups(text)
     symbols = "".join(groups)
     if not symbols:
         raise InvalidKey("Saisissez la clé reçue par e-mail.")
@@ -106,11 +102,24 @@ def parse(text: str) -> str:
                     f"Le groupe « {group} » compte {len(group)} caractères au lieu de {GROUP} : comparez-le à la clé "
                     "reçue."
                 )
-    code = ""
-    for symbol in symbols[-LENGTH:]:
-        if symbol not in _VALUES:
-            raise InvalidKey(f"Le caractère « {symbol} » n'apparaît dans aucune clé : comparez-la à celle reçue.")
-        code += ALPHABET[_VALUES[symbol]]
+    code, strange = fold_symbols(symbols[-LENGTH:])
+    if strange:
+        raise InvalidKey(f"Le caractère « {strange} » n'apparaît dans aucune clé : comparez-la à celle reçue.")
     if compute_check_symbol(code[:-1]) != code[-1]:
         raise InvalidKey("Cette clé comporte une faute de frappe : comparez-la à celle de l'e-mail, groupe par groupe.")
     return code
+
+
+def split_groups(text: str) -> list[str]:
+    """Return the groups of a typed code in capitals, without what separates or surrounds them."""
+    # NFKC folds full-width and other compatibility forms; category Cf is soft hyphens and direction marks.
+    visible = (
+        character for character in unicodedata.normalize("NFKC", text) if unicodedata.category(character) != "Cf"
+    )
+    return [group for group in _SEPARATORS.split("".join(visible).upper()) if group]
+
+
+def fold_symbols(symbols: str) -> tuple[str, str]:
+    """Return the symbols with look-alikes replaced, and the first that is not of the alphabet, or an empty string."""
+    strange = next((symbol for symbol in symbols if symbol not in _VALUES), "")
+    return "".join(ALPHABET[_VALUES[symbol]] for symbol in symbols if symbol in _VALUES), strange

@@ -47,6 +47,8 @@ def compute_version(user: User, *, school: str, at: datetime.datetime) -> str:
         _aggregate(subscriptions, Max("key__entitlement__unpaid_until")),
         _aggregate(subscriptions, Count("key__entitlement__unpaid_until")),
         _aggregate(opened, Count("pk")),
+        # A class that is carried on leaves one seat for another.
+        _aggregate(opened, Sum("pk")),
         _aggregate(reserved, Count("pk")),
         _aggregate(reserved, Max("reserved_at")),
         _aggregate(affiliations, Max("verified_at")),

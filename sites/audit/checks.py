@@ -16,6 +16,7 @@ from licensing.payments.models import SEALED_PAYMENTS
 from licensing.pools.positions import list_pool_positions
 from sites.audit.accounting_invariants import ACCOUNTING_INVARIANTS
 from sites.audit.bank_invariants import BANK_INVARIANTS
+from sites.audit.class_invariants import CLASS_INVARIANTS
 from sites.audit.delivery_invariants import OUTBOX_INVARIANTS
 from sites.audit.invariants import Finding
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 PUBLIC_INVARIANTS = (
     *LICENCE_INVARIANTS,
     *RETURN_INVARIANTS,
+    *CLASS_INVARIANTS,
     *SALES_INVARIANTS,
     *TRANSMISSION_INVARIANTS,
     *BANK_INVARIANTS,

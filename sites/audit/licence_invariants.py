@@ -61,16 +61,19 @@ LICENCE_INVARIANTS = (
     ),
     Invariant(
         "pupils",
-        "4. Une classe compte au plus 30 élèves, un par numéro et par mot, et plus aucun une fois effacée",
+        "4. Une classe compte au plus 30 élèves, un par numéro et par surnom, et plus aucun une fois effacée",
         """
-        SELECT format('classe n° %s : %s élèves, %s numéros et %s mots entre %s et %s%s', classroom.id, count(pupil.id),
-                      count(DISTINCT pupil.number), count(DISTINCT pupil.word), min(pupil.number), max(pupil.number),
+        SELECT format('classe n° %s : %s élèves, %s numéros et %s surnoms entre %s et %s%s', classroom.id,
+                      count(pupil.id), count(DISTINCT pupil.number),
+                      count(DISTINCT (pupil.word, split_part(pupil.code, '-', 1))), min(pupil.number),
+                      max(pupil.number),
                       CASE WHEN classroom.purged_at IS NULL THEN '' ELSE ', alors qu''elle est effacée' END)
         FROM classes_classroom AS classroom
         JOIN classes_pupilaccount AS pupil ON pupil.classroom_id = classroom.id
         GROUP BY classroom.id
         HAVING count(pupil.id) > 30 OR count(pupil.id) <> count(DISTINCT pupil.number)
-            OR count(pupil.id) <> count(DISTINCT pupil.word) OR min(pupil.number) < 1 OR max(pupil.number) > 30
+            OR count(pupil.id) <> count(DISTINCT (pupil.word, split_part(pupil.code, '-', 1)))
+            OR min(pupil.number) < 1 OR max(pupil.number) > 30
             OR classroom.purged_at IS NOT NULL
         """,
     ),
@@ -154,10 +157,13 @@ LICENCE_INVARIANTS = (
         JOIN entitlements_activationkey AS key ON key.id = subscription.key_id
         JOIN entitlements_entitlement AS entitlement ON entitlement.id = key.entitlement_id
         LEFT JOIN LATERAL (
-            SELECT min(pupil.created_at) AS first FROM classes_pupilaccount AS pupil
+            -- Those who came from another class, or with this one, were created before: they count from then on.
+            SELECT min(greatest(pupil.created_at, pupil.moved_at, classroom.carried_at)) AS first
+            FROM classes_pupilaccount AS pupil
             WHERE pupil.classroom_id = classroom.id
         ) AS pupils ON true
-        WHERE (least(classroom.opened_at, pupils.first) AT TIME ZONE 'Europe/Paris')::date < entitlement.first_day
+        WHERE (least(coalesce(classroom.carried_at, classroom.opened_at), pupils.first)
+               AT TIME ZONE 'Europe/Paris')::date < entitlement.first_day
         """,
     ),
     Invariant(

@@ -53,6 +53,7 @@ def create_class(seat: Seat, *, pupils=0, **fields) -> Classroom:
             classroom=opened,
             number=number + 1,
             word=words.list_pupil_words()[number],
+            code=opened.code,
             password="!",
             created_at=TERM,
             password_set_at=TERM,

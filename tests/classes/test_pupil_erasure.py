@@ -115,7 +115,7 @@ def test_many_classes_take_as_many_queries_as_one_and_batches_go_on_to_the_end(
     shared = create_subscription(size=5)
     for number in range(1, 6):
         create_class(hold_seat(shared, number=number), pupils=2)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         assert pupil_erasure.erase_batch(at=DUE) == 5
     assert not PupilAccount.objects.exists()
     Classroom.objects.update(purged_at=None)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from core.calendar import date_in_paris
+from licensing.classes import handover_codes
 from licensing.classes import operations as classes
 from licensing.classes.models import Classroom
 from licensing.entitlements import operations as seats
@@ -23,6 +24,7 @@ from tests.access import routes
 from tests.access.routes import build_url
 from tests.accounts.emails import answer_resets, find_link, mark_reauthenticated, sign_in
 from tests.accounts.software_passkey import add_software_passkey
+from tests.classes.class_rows import create_subscription, create_taught_class, hold_seat
 from tests.classes.taught_class import TaughtClass
 from tests.conftest import TERM
 from tests.emails import list_emails, render_email
@@ -283,6 +285,19 @@ def walk_shop(walk):
     walk.post(browser, payment.get_process_url(), {"answer": "refuse"})
 
 
+def walk_carrying_on(walk):
+    """Open the pages of a class that may go on, to one licence or to a choice of them."""
+    this_year = timezone.localdate()
+    new = {"first_day": this_year, "last_day": datetime.date(this_year.year + 2, 8, 31)}
+    for licences in (1, 2):
+        ended = create_taught_class(last_day=this_year - datetime.timedelta(days=1), first_day=TERM.date())
+        school, teacher = ended.seat.subscription.school, ended.seat.holder
+        for _ in range(licences):
+            hold_seat(create_subscription(school=school, **new), by=teacher)
+        walk.open(create_browser(teacher), f"/mes-classes/{ended.pk}/")
+        walk.open(create_browser(teacher), f"/mes-classes/{ended.pk}/emmener/")
+
+
 def walk_classes(walk, nimes):
     with tenant_context(nimes):
         school = SchoolScenario()
@@ -298,6 +313,15 @@ def walk_classes(walk, nimes):
     walk.open(teacher, taught.url("eleves/2/retirer/"))
     state = re.search(r'name="etat" value="([0-9a-f]+)"', teacher.get(taught.url()).content.decode())[1]
     walk.post(teacher, taught.url("eleves/"), {"count": 2, "etat": state})
+    walk.open(teacher, taught.url("confier/"))
+    handover = classes.prepare_handover(
+        classroom_id=taught.classroom.pk, numbers=[1], by=taught.teacher, at=timezone.now()
+    )
+    walk.open(teacher, taught.url(f"confier/{handover.pk}/"))
+    code = handover_codes.unseal(handover)
+    walk.open(create_browser(empty.teacher), empty.url(), typed={"code": code})
+    walk.post(create_browser(empty.teacher), empty.url("recevoir/"), {"code": code})
+    walk_carrying_on(walk)
     Classroom.objects.update(tried_at=timezone.now(), invited_at=timezone.now())
     walk.open(teacher, taught.url())
     colleague = TeacherFactory()

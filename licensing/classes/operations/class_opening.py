@@ -39,19 +39,20 @@ def open_class(*, seat_id: int, by: User, name: str, at: datetime.datetime) -> C
         classroom.seat = seat
         return classroom
     check_licence_running(seat.subscription.key.entitlement, at)
-    return _create(seat, _clean_name(name), at)
+    return create_class(seat, clean_class_name(name), opened_at=at)
 
 
 @transaction.atomic
 def rename(*, classroom_id: int, by: User, name: str, at: datetime.datetime) -> Classroom:  # noqa: ARG001 - as all
     """Rename the class. Raises `ClassNotTaught`, `InvalidClassName`."""
     classroom = lock_taught_class(classroom_id, by)
-    classroom.name = _clean_name(name)
+    classroom.name = clean_class_name(name)
     classroom.save(update_fields=["name"])
     return classroom
 
 
-def _clean_name(name: str) -> str:
+def clean_class_name(name: str) -> str:
+    """Return the name without superfluous spaces. Raises `InvalidClassName`."""
     name = " ".join(name.split())
     if not name or len(name) > _MAX_NAME_LENGTH or not name.isprintable():
         raise InvalidClassName(
@@ -61,11 +62,12 @@ def _clean_name(name: str) -> str:
     return name
 
 
-def _create(seat: Seat, name: str, at: datetime.datetime) -> Classroom:
+def create_class(seat: Seat, name: str, **fields: datetime.datetime | None) -> Classroom:
+    """Create a class on a seat that has none, which the caller locked, under a new code."""
     for _ in range(_MAX_ATTEMPTS):
         try:
             with transaction.atomic():
-                return Classroom.objects.create(seat=seat, code=words.generate_code(), name=name, opened_at=at)
+                return Classroom.objects.create(seat=seat, code=words.generate_code(), name=name, **fields)
         except IntegrityError as error:
             # The code is taken: retry.
             if "code" not in str(error):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from licensing.classes import licence_status
-from licensing.classes.exceptions import ClassNotTaught, LicenceNotRunning, NotSeatHolder
+from licensing.classes.exceptions import ClassNotTaught, ClassOnAnotherSeat, LicenceNotRunning, NotSeatHolder
 from licensing.classes.models import Classroom
-from licensing.classes.queries import NOT_TAUGHT_MESSAGE, taught_by
+from licensing.classes.queries import NOT_TAUGHT_MESSAGE, is_taught_by
 from licensing.entitlements.models import Seat
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Collection
 
     from accounts.models import User
     from licensing.entitlements.models import Entitlement
@@ -19,17 +20,43 @@ if TYPE_CHECKING:
 
 def lock_seat(seat_id: int | None) -> Seat | None:
     """Lock the seat against a change of holder; return it with its entitlement, or None."""
-    return Seat.objects.locked().select_related("subscription__key__entitlement").filter(pk__in=[seat_id]).first()
+    return next(iter(lock_seats([] if seat_id is None else [seat_id])), None)
 
 
 def lock_taught_class(classroom_id: int, by: User) -> Classroom:
-    """Lock the seat and the class that the user teaches, and return the class. Raises `ClassNotTaught`."""
-    seat = lock_seat(Classroom.objects.filter(pk=classroom_id).values_list("seat_id", flat=True).first())
-    classroom = Classroom.objects.locked().filter(taught_by(by), pk=classroom_id).first()
-    if seat is None or classroom is None:
+    """Lock the seat and the class that the user teaches, and return the class.
+
+    Raises `ClassNotTaught`, `ClassOnAnotherSeat`.
+    """
+    (classroom,) = lock_classes([classroom_id])
+    if not is_taught_by(classroom, by):
         raise ClassNotTaught(NOT_TAUGHT_MESSAGE)
-    classroom.seat = seat
     return classroom
+
+
+def lock_classes(classroom_ids: Collection[int], *, seat_ids: Collection[int] = ()) -> list[Classroom]:
+    """Lock the seats of the classes and these seats, then the classes; return the classes in the requested order.
+
+    Each with its seat and entitlement, of which all that is known was read under the lock. Raises `ClassNotTaught`
+    where one does not exist, `ClassOnAnotherSeat` where one was carried on while its seat was waited for.
+    """
+    own = Classroom.objects.filter(pk__in=classroom_ids).values_list("seat_id", flat=True)
+    seats = {seat.pk: seat for seat in lock_seats({*own, *seat_ids})}
+    classes = {classroom.pk: classroom for classroom in Classroom.objects.locked().filter(pk__in=classroom_ids)}
+    if len(classes) < len(set(classroom_ids)):
+        raise ClassNotTaught(NOT_TAUGHT_MESSAGE)
+    for classroom in classes.values():
+        if classroom.seat_id not in seats:
+            raise ClassOnAnotherSeat(
+                "Cette classe vient d’être emmenée dans l’année nouvelle : rouvrez sa page, puis recommencez."
+            )
+        classroom.seat = seats[classroom.seat_id]
+    return [classes[pk] for pk in classroom_ids]
+
+
+def lock_seats(seat_ids: Collection[int]) -> list[Seat]:
+    """Lock the seats, in primary key order, against a change of holder; return them with their entitlements."""
+    return list(Seat.objects.locked().select_related("subscription__key__entitlement").filter(pk__in=sorted(seat_ids)))
 
 
 def lock_held_class(classroom_id: int, by: User) -> Classroom:

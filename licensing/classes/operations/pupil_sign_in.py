@@ -56,7 +56,10 @@ class PupilSignIn(NamedTuple):
 
 
 class _TypedLogin(NamedTuple):
-    """A login as it was typed, and what exists of it; `code` is empty where the text cannot be a login."""
+    """A login as it was typed, and what exists of it; `code` is empty where the text cannot be a login.
+
+    `classroom`: where the pupil is now; without a pupil, the class that has the code.
+    """
 
     text: str
     code: str
@@ -106,8 +109,9 @@ def _find(login: str) -> _TypedLogin:
     parsed = words.parse_login(login)
     word, code = parsed or ("", "")
     classroom = Classroom.objects.filter(code=code).first()
-    pupil = PupilAccount.objects.filter(classroom=classroom.pk if classroom else 0, word=word).first()
-    return _TypedLogin("-".join(parsed) if parsed else words.normalize_password(login), code, classroom, pupil)
+    pupil = PupilAccount.objects.filter(code=code, word=word).select_related("classroom").first()
+    text = "-".join(parsed) if parsed else words.normalize_password(login)
+    return _TypedLogin(text, code, pupil.classroom if pupil else classroom, pupil)
 
 
 def _begin_attempt(typed: _TypedLogin, origin: Origin) -> CountedAttempt:

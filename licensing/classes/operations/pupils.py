@@ -12,9 +12,11 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import known_origins
+from core.formatting import pluralize
 from licensing.classes import passwords, words
 from licensing.classes.exceptions import ClassFull, InvalidPupilCount, NoSuchPupil
 from licensing.classes.models import MAX_PUPILS, Classroom, PupilAccount
+from licensing.classes.operations.handovers import end_without_pupils
 from licensing.classes.operations.locks import check_licence_running, lock_taught_class
 from licensing.classes.operations.pupil_sign_in import get_device_owner
 from licensing.classes.queries import get_taught_class
@@ -67,26 +69,39 @@ def _add_pupils(
     free = [number for number in range(1, MAX_PUPILS + 1) if number not in taken]
     if len(free) < len(generated):
         raise _class_full(len(free), len(generated))
+    # Of pupils who went to another class, too: their logins keep the code of this one.
+    elsewhere = set(PupilAccount.objects.filter(code=classroom.code).values_list("word", flat=True))
+    drawn = words.generate_pupil_words(len(generated), exclude=elsewhere | set(taken.values()))
+    if len(drawn) < len(generated):
+        raise ClassFull(
+            f"Il ne reste que {pluralize(len(drawn), 'animal', 'animaux')} pour les identifiants de cette classe, dont "
+            "beaucoup d’élèves ont rejoint une autre : ouvrez une nouvelle classe avec une autre licence."
+        )
     pupils = [
         PupilAccount(
-            classroom=classroom, number=number, word=word, password=new.stored, created_at=at, password_set_at=at
+            classroom=classroom,
+            number=number,
+            word=word,
+            code=classroom.code,
+            password=new.stored,
+            created_at=at,
+            password_set_at=at,
         )
-        for number, word, new in zip(
-            free, words.generate_pupil_words(len(generated), exclude=set(taken.values())), generated, strict=False
-        )
+        for number, word, new in zip(free, drawn, generated, strict=False)
     ]
     PupilAccount.objects.bulk_create(pupils)
     return [Credential(pupil.number, pupil.login, new.password) for pupil, new in zip(pupils, generated, strict=True)]
 
 
 @transaction.atomic
-def remove_pupil(*, classroom_id: int, number: int, by: User, at: datetime.datetime) -> None:  # noqa: ARG001 - as all
+def remove_pupil(*, classroom_id: int, number: int, by: User, at: datetime.datetime) -> None:
     """Delete the account of that number, which becomes free. Idempotent. Raises `ClassNotTaught`."""
     classroom = lock_taught_class(classroom_id, by)
     pupil = classroom.pupils.filter(number=number).first()
     if pupil is not None:
         known_origins.forget([get_device_owner(pupil).key])
         pupil.delete()
+        end_without_pupils(pupil.handover_id, at=at)
 
 
 @sensitive_variables()
@@ -124,7 +139,6 @@ def _reset_passwords(
     generated = generated + _generate_passwords(max(0, len(pupils) - len(generated)))
     renewed = list(zip(pupils, generated, strict=False))
     for pupil, new in renewed:
-        pupil.classroom = classroom
         pupil.password, pupil.password_set_at = new.stored, at
     PupilAccount.objects.bulk_update(pupils, ["password", "password_set_at"])
     if numbers is None:

@@ -16,9 +16,9 @@ from accounts import throttling
 from accounts.models import Profile, User
 from jobs.tasks import defer
 from licensing.classes import notifications
-from licensing.classes.exceptions import AlreadyShared, NoInvitation, TooManyInvitations
+from licensing.classes.exceptions import AlreadyShared, ClassNotTaught, NoInvitation, TooManyInvitations
 from licensing.classes.models import ClassInvitation, Classroom
-from licensing.classes.operations.locks import lock_held_class, lock_seat, lock_taught_class
+from licensing.classes.operations.locks import lock_classes, lock_held_class, lock_taught_class
 from licensing.classes.queries import get_second_teacher, list_invitations
 
 if TYPE_CHECKING:
@@ -90,11 +90,10 @@ def accept(*, classroom_id: int, by: User, at: datetime.datetime) -> Classroom:
 
     Raises `NoInvitation` and `AlreadyShared`.
     """
-    seat = lock_seat(Classroom.objects.filter(pk=classroom_id).values_list("seat_id", flat=True).first())
-    classroom = Classroom.objects.locked().filter(pk=classroom_id).first()
-    if seat is None or classroom is None:
-        raise _no_invitation()
-    classroom.seat = seat
+    try:
+        (classroom,) = lock_classes([classroom_id])
+    except ClassNotTaught:
+        raise _no_invitation() from None
     second = get_second_teacher(classroom)
     if second == by:
         return classroom

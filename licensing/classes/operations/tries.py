@@ -6,6 +6,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import Q
 
 from licensing.classes import notifications
 from licensing.classes.models import Classroom
@@ -20,19 +21,25 @@ _DAY = datetime.timedelta(days=1)
 
 @transaction.atomic
 def note_tries(*, code: str, at: datetime.datetime) -> int:
-    """Note on the class of this code that many passwords were tried, e-mail its teachers; return how many e-mails.
+    """Note on the classes with logins of this code that many passwords were tried, e-mail their teachers.
 
-    At most once a day; nothing where no class has the code, or where its pupils are erased. Idempotent.
+    Those whom the class of the code handed to a colleague keep their logins. Returns how many e-mails; a class is told
+    at most once a day, and nothing where no class has the code, or where its pupils are erased. Idempotent.
     """
-    classroom = Classroom.objects.locked().filter(code=code, purged_at__isnull=True).first()
-    if classroom is None or (classroom.tried_at is not None and at - classroom.tried_at < _DAY):
-        return 0
-    classroom.tried_at = at
-    classroom.save(update_fields=["tried_at"])
-    teachers = [one for one in (classroom.seat.holder, get_second_teacher(classroom)) if one is not None and one.email]
-    for teacher in teachers:
-        notifications.notify_teacher_of_tries(classroom, teacher, at)
-    return len(teachers)
+    concerned = Classroom.objects.filter(Q(code=code) | Q(pupils__code=code), purged_at__isnull=True)
+    count = 0
+    for classroom in Classroom.objects.locked().filter(pk__in=concerned.values("pk")):
+        if classroom.tried_at is not None and at - classroom.tried_at < _DAY:
+            continue
+        classroom.tried_at = at
+        classroom.save(update_fields=["tried_at"])
+        teachers = [
+            one for one in (classroom.seat.holder, get_second_teacher(classroom)) if one is not None and one.email
+        ]
+        for teacher in teachers:
+            notifications.notify_teacher_of_tries(classroom, teacher, at)
+        count += len(teachers)
+    return count
 
 
 @transaction.atomic

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from django import template
 from django.templatetags.static import static
@@ -10,13 +10,17 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
 from core.calendar import date_in_paris
+from core.formatting import pluralize
 from licensing.classes import animals, words
-from licensing.entitlements.wording import describe_start, format_long_date, format_until
+from licensing.classes.models import MAX_PUPILS
+from licensing.entitlements.wording import describe_account, describe_start, format_long_date, format_until
 
 if TYPE_CHECKING:
     import datetime
 
-    from licensing.entitlements.models import Entitlement
+    from licensing.classes.models import PupilAccount, PupilHandover
+    from licensing.classes.operations.handovers import ComingPupils
+    from licensing.entitlements.models import Entitlement, Seat
 
 register = template.Library()
 
@@ -55,3 +59,38 @@ def start(entitlement: Entitlement) -> str:
 def validity(entitlement: Entitlement) -> str:
     """Return until when a licence runs; with both dates while it is unpaid."""
     return format_until(entitlement, date_in_paris(timezone.now()))
+
+
+@register.filter
+def seat_label(seat: Seat) -> str:
+    """Return a licence in a choice: its school and until when it runs."""
+    entitlement = seat.subscription.key.entitlement
+    return f"{describe_account(seat.subscription)}, {format_until(entitlement, date_in_paris(timezone.now()))}"
+
+
+@register.filter
+def handover_in_words(handover: PupilHandover) -> str:
+    """Return « 4 élèves confiés par un code, jusqu'au 15 septembre 2027 », of a row with its `size`."""
+    pupils = pluralize(cast("Any", handover).size, "élève confié", "élèves confiés")
+    return f"{pupils} par un code, jusqu’au {format_long_date(handover.expires_at)}"
+
+
+@register.filter
+def coming_in_words(coming: ComingPupils) -> str:
+    """Return who comes to a class by a code, from which class, and what becomes of their numbers."""
+    count, room = len(coming.pupils), MAX_PUPILS - coming.present
+    come = (
+        f"{pluralize(count, 'élève')} de la classe « {coming.handover.classroom.name} », "
+        f"{'confié' if count == 1 else 'confiés'} par {coming.handover.by} : il y a de la place pour {room}."
+    )
+    if not coming.renumbered:
+        return come
+    if coming.renumbered == 1:
+        return f"{come} 1 reçoit un autre numéro, le sien étant pris."
+    return f"{come} {coming.renumbered} reçoivent un autre numéro, le leur étant pris."
+
+
+@register.filter
+def number_of(coming: ComingPupils, pupil: PupilAccount) -> int:
+    """Return the number that a pupil who comes gets."""
+    return coming.numbers[pupil.pk]

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from licensing.classes import operations, overview, queries
+from licensing.classes import carry_offers, operations, overview, queries
 from licensing.classes.forms import ClassNameForm, OpenClassForm
 from licensing.classes.models import Classroom
 from licensing.classes.views.class_page import (
@@ -36,11 +36,13 @@ def my_classes(request: AuthenticatedRequest) -> HttpResponse:
     """List the user's classes, and the seats for which none is open."""
     now = timezone.now()
     views = overview.list_classes(request.user, at=now)
+    seats = overview.list_seats_without_class(request.user, at=now)
     content = {
         "current": [view for view in views if not view.is_over],
         "past": [view for view in views if view.is_over],
         "invitations": queries.list_invitations(request.user, now),
-        "seats": overview.list_seats_without_class(request.user, at=now),
+        "seats": seats,
+        "offers": carry_offers.list_offers(request.user, at=now, seats=seats),
     }
     return render(request, "classes/list.html", content)
 

@@ -148,7 +148,7 @@ def print_cards(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     classroom = get_taught_class_or_404(request, pk)
     view, pupils = overview.get_class(classroom, request.user, at=timezone.now())
     try:
-        parsed_cards = _parse_cards(view.classroom, pupils, request.POST.getlist("carte"))
+        parsed_cards = _parse_cards(pupils, request.POST.getlist("carte"))
     except UnreadableCard as refusal:
         return render_class_page(request, classroom, status=422, loaded=(view, pupils), refusal=refusal)
     if request.POST.get("document") == "prenoms":
@@ -180,24 +180,22 @@ def _show_cards(
 
 
 @sensitive_variables("lines", "password", "typed", "login", "line", "parsed_cards")
-def _parse_cards(
-    classroom: Classroom, pupils: Sequence[PupilAccount], lines: Sequence[str]
-) -> list[pupil_cards.PupilCard]:
+def _parse_cards(pupils: Sequence[PupilAccount], lines: Sequence[str]) -> list[pupil_cards.PupilCard]:
     """Parse cards posted as « login password »; return them by number. Raises `UnreadableCard`."""
-    numbers = {pupil.word: pupil.number for pupil in pupils}
+    numbers = {pupil.login: pupil.number for pupil in pupils}
     if not lines or len(lines) > MAX_PUPILS:
         raise UnreadableCard("Il n’y a aucune carte à imprimer : créez des comptes, ou de nouveaux mots de passe.")
     parsed_cards = {}
     for line in lines:
         login, _, typed = line.partition(" ")
         parsed, password = words.parse_login(login), words.parse_password(typed)
-        if parsed is None or parsed[1] != classroom.code or parsed[0] not in numbers or password is None:
+        if parsed is None or "-".join(parsed) not in numbers or password is None:
             raise UnreadableCard(
                 "Une des cartes n’est pas de cette classe, ou son mot de passe ne se lit pas : rien n’a été imprimé. "
                 "Rouvrez la feuille d’origine, ou donnez de nouveaux mots de passe."
             )
-        number = numbers[parsed[0]]
-        parsed_cards[number] = pupil_cards.PupilCard(number, f"{parsed[0]}-{parsed[1]}", password)
+        number = numbers["-".join(parsed)]
+        parsed_cards[number] = pupil_cards.PupilCard(number, "-".join(parsed), password)
     return [parsed_cards[number] for number in sorted(parsed_cards)]
 
 

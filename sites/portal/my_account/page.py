@@ -17,6 +17,7 @@ from accounts.forms import PersonForm
 from accounts.models import Profile
 from accounts.queries import get_account_state
 from core.calendar import date_in_paris
+from licensing.classes import carry_offers
 from licensing.entitlements import overview, page_version, seat_undo
 from licensing.requests import queries as requests
 from sites.portal.my_account import (
@@ -141,6 +142,7 @@ def get_overview_context(request: AuthenticatedRequest) -> dict[str, Any]:
             "version": current_version,
             "overview": found,
             "teaches": found.teaches,
+            "carry_offers": carry_offers.list_offers(user, at=now) if found.teaches else [],
             "verification_offer": verification_offers.get_verification_offer(user, found, at=now),
         }
     if user.profile == Profile.TEACHER:
@@ -151,6 +153,7 @@ def get_overview_context(request: AuthenticatedRequest) -> dict[str, Any]:
         return {
             "version": get_version(request),
             "licences": licences,
+            "carry_offers": carry_offers.list_offers(user, at=now),
             "affiliation": affiliation,
             "own_request": own_request,
             "can_ask": asks and (own_request is None or not own_request.is_pending),

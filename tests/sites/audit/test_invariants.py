@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from collectivities.models import SEALED_AUDIT_LOG
 from config.settings import ROOT
+from licensing.classes.models import PupilAccount, PupilHandover
 from licensing.entitlements import code_sealing, seat_holders
 from licensing.entitlements.models import ActivationKey, Seat, SeatMode
 from licensing.invitations.models import TeacherInvitation
@@ -48,6 +49,7 @@ def sound(nimes):
     reserve_seat(subscription)
     classroom = ClassroomFactory(seat=seat, second_teacher=TeacherFactory(), second_invited_by=holder)
     PupilFactory.create_batch(2, classroom=classroom)
+    hand_over_pupil(classroom, by=holder)
     create_token()
     weekly_limit.claim_week(redeemed.school_id, at=TERM)
     fields = {"allocation": redeemed, "school_id": redeemed.school_id, "planned_for": TERM.date()}
@@ -55,6 +57,16 @@ def sound(nimes):
         Reminder.objects.create(cause="unredeemed", step=step, sent_at=sent_at, **fields)
     SEALED_AUDIT_LOG.seal_new_entries(at=TERM)
     return pool
+
+
+def hand_over_pupil(classroom, *, by):
+    """Hand a pupil of the class over, as `prepare_handover` does."""
+    code, under = code_sealing.seal("7K3MQ9TX")
+    handover = PupilHandover.objects.create(
+        classroom=classroom, by=by, sealed_code=code, sealed_under=under, created_at=TERM,
+        expires_at=timezone.now() + datetime.timedelta(days=14),
+    )  # fmt: skip
+    PupilAccount.objects.filter(pk=classroom.pupils.first().pk).update(handover=handover)
 
 
 def reserve_seat(subscription):
@@ -99,6 +111,18 @@ BREACHES = {
     "class_a_seat": "UPDATE public.classes_classroom SET seat_id = 987654321",
     "second_teacher": "ALTER TABLE public.classes_classroom DROP CONSTRAINT class_second_says_by_whom;"
     "UPDATE public.classes_classroom SET second_invited_by_id = NULL",
+    "carried_classes": "UPDATE public.classes_classroom SET carried_at = opened_at - interval '1 hour'",
+    "pupil_logins": "UPDATE public.classes_pupilaccount SET code = 'harpe-0000'",
+    "handed_over_pupils": "UPDATE public.classes_pupilhandover SET expires_at = now() - interval '2 days'",
+    # In a class of the school whose key was not redeemed.
+    "received_pupils": "WITH opened AS (INSERT INTO public.entitlements_subscription"
+    " (key_id, principal_id, school_id, size, opened_at) SELECT id, (SELECT max(id) FROM public.accounts_user),"
+    " school_id, 1, now() FROM public.entitlements_activationkey WHERE units = 3 RETURNING id), taken AS ("
+    "INSERT INTO public.entitlements_seat (subscription_id, number, mode) SELECT id, 1, '' FROM opened RETURNING id),"
+    " joined AS (INSERT INTO public.classes_classroom (seat_id, code, name, opened_at)"
+    " SELECT id, 'harpe-1234', 'CE2', now() FROM taken RETURNING id)"
+    "UPDATE public.classes_pupilhandover SET ended_at = now(), outcome = 'accepted', sealed_code = NULL,"
+    " sealed_under = NULL, received = 1, received_by_id = by_id, received_in_id = joined.id FROM joined",
     "redeemed_once": "UPDATE public.entitlements_activationkey SET redeemed_at = now(), redeemed_by_id = "
     "(SELECT max(id) FROM public.accounts_user) WHERE redeemed_at IS NULL",
     "redemptions_noted": "DELETE FROM collectivities_auditentry",

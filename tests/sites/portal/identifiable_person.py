@@ -59,7 +59,7 @@ def create_classroom(seat, code="tulipe-5830", **fields):
     """Create the class of a seat, with one pupil."""
     made = Classroom.objects.create(seat=seat, code=code, name="CE1 B", opened_at=TERM, **fields)
     PupilAccount.objects.create(
-        classroom=made, number=1, word="lapin", password="x", created_at=TERM, password_set_at=TERM
+        classroom=made, number=1, word="lapin", code=code, password="x", created_at=TERM, password_set_at=TERM
     )
     return made
 

@@ -69,6 +69,8 @@ KEPT = {
     "requests.LicenceRequest.asked_by",
     "requests.TeacherRequest.answered_by",
     "classes.DeletionCertificate.teacher",
+    "classes.PupilHandover.by",
+    "classes.PupilHandover.received_by",
     "classes.ApplicationToken.created_by",
     "admin.LogEntry.user",
     # Ended, and kept for the audit log, which still names the member.

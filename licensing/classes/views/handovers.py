@@ -1,0 +1,175 @@
+"""A teacher hands pupils over to a colleague of the school by a code; the colleague types it, looks, and accepts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.http import Http404
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+
+from accounts.client_ip import get_client_ip
+from accounts.downloads import limit_downloads
+from core.formatting import pluralize
+from licensing.classes import handover_codes, handover_entry, handover_sheet, operations, overview
+from licensing.classes.device_names import derive_name_keys
+from licensing.classes.exceptions import TooManyHandoverCodes
+from licensing.classes.views.class_page import (
+    STALE_PAGE,
+    get_taught_class_or_404,
+    parse_numbers,
+    redirect_to_class,
+    render_class_page,
+)
+from licensing.exceptions import LicensingError
+from web.access import signed_in
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from django.http import HttpResponse
+
+    from accounts.requests import AuthenticatedRequest
+    from licensing.classes.models import Classroom, PupilAccount, PupilHandover
+    from licensing.classes.operations.handovers import ComingPupils
+
+#: Of what is typed: a code with much around it.
+_MAX_TYPED = 100
+
+
+@signed_in
+@require_http_methods(["GET", "POST"])
+@never_cache
+def hand_over(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Choose the pupils to hand over; then make the code, and show it."""
+    classroom = get_taught_class_or_404(request, pk)
+    view, pupils = overview.get_class(classroom, request.user, at=timezone.now())
+    if request.method == "GET":
+        return _render_choice(request, classroom, pupils, set())
+    numbers = parse_numbers(request.POST.getlist("eleve"))
+    if request.POST.get("etat") != overview.compute_roster_version(pupils):
+        return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
+    try:
+        handover = operations.prepare_handover(classroom_id=pk, numbers=numbers, by=request.user, at=timezone.now())
+    except LicensingError as refusal:
+        return _render_choice(request, classroom, pupils, numbers, refusal=refusal, status=409)
+    return redirect("classes:handover", pk=pk, handover=handover.pk)
+
+
+def _render_choice(
+    request: AuthenticatedRequest,
+    classroom: Classroom,
+    pupils: Collection[PupilAccount],
+    ticked: Collection[int],
+    *,
+    status: int = 200,
+    **changed: Any,
+) -> HttpResponse:
+    content = {
+        "classroom": classroom,
+        "rows": [(pupil, pupil.number in ticked) for pupil in pupils],
+        "days": operations.handovers.VALID_DAYS,
+        "name_keys": derive_name_keys(classroom.pk),
+        "state": overview.compute_roster_version(pupils),
+        **changed,
+    }
+    return render(request, "classes/hand_over.html", content, status=status)
+
+
+@signed_in
+@require_GET
+@never_cache
+@sensitive_variables("content")
+def handover(request: AuthenticatedRequest, pk: int, handover: int) -> HttpResponse:
+    """Show a pending code and its pupils."""
+    classroom = get_taught_class_or_404(request, pk)
+    pending = _get_pending_or_404(classroom, handover)
+    content = {
+        "classroom": classroom,
+        "handover": pending,
+        "code": handover_codes.unseal(pending),
+        "pupils": pending.pupils.order_by("number"),
+        "name_keys": derive_name_keys(classroom.pk),
+    }
+    response = render(request, "classes/handover.html", content)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@signed_in
+@require_safe
+@limit_downloads
+def print_handover(request: AuthenticatedRequest, pk: int, handover: int) -> HttpResponse:
+    """Return the sheet with the code and the pupils' numbers as a PDF; no name is on it."""
+    classroom = get_taught_class_or_404(request, pk)
+    pending = _get_pending_or_404(classroom, handover)
+    document = handover_sheet.render_sheet(pending, list(pending.pupils.order_by("number")), at=timezone.localtime())
+    return document.answer(f"eleves-confies-{pending.pk}.pdf")
+
+
+@signed_in
+@require_POST
+def withdraw(request: AuthenticatedRequest, pk: int, handover: int) -> HttpResponse:
+    """Take a code back."""
+    classroom = get_taught_class_or_404(request, pk)
+    if not classroom.handovers.filter(pk=handover).exists():
+        raise Http404("No handover of this class.")
+    try:
+        operations.withdraw_handover(classroom_id=pk, handover_id=handover, by=request.user, at=timezone.now())
+    except LicensingError as refusal:
+        return render_class_page(request, classroom, status=409, refusal=refusal)
+    messages.success(request, "le code est repris : il ne vaut plus rien, et les élèves restent dans cette classe.")
+    return redirect_to_class(classroom)
+
+
+@signed_in
+@require_POST
+@never_cache
+@sensitive_post_parameters("code")
+@sensitive_variables("typed")
+def receive(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Show what a code brings to the class; once that is confirmed, receive the pupils."""
+    classroom = get_taught_class_or_404(request, pk)
+    typed = request.POST.get("code", "")[:_MAX_TYPED]
+    is_confirmed = request.POST.get("accepter") == "oui"
+    enter = handover_entry.receive if is_confirmed else handover_entry.look_up
+    try:
+        coming = enter(code=typed, classroom_id=pk, by=request.user, address=get_client_ip(request), at=timezone.now())
+    except LicensingError as refusal:
+        return _refuse_code(request, classroom, refusal, typed)
+    if not is_confirmed:
+        response = render(request, "classes/receive.html", {"classroom": classroom, "coming": coming, "code": typed})
+        response["Cache-Control"] = "no-store"
+        return response
+    messages.success(request, _describe(coming))
+    return redirect_to_class(classroom)
+
+
+@sensitive_variables("typed")
+def _refuse_code(
+    request: AuthenticatedRequest, classroom: Classroom, refusal: LicensingError, typed: str
+) -> HttpResponse:
+    is_throttled = isinstance(refusal, TooManyHandoverCodes)
+    response = render_class_page(
+        request, classroom, status=429 if is_throttled else 409, code_refusal=refusal, code_typed=typed
+    )
+    if isinstance(refusal, TooManyHandoverCodes):
+        response["Retry-After"] = str(refusal.retry_after)
+    return response
+
+
+def _describe(coming: ComingPupils) -> str:
+    count = len(coming.pupils)
+    came = f"{pluralize(count, 'élève')} {'a rejoint' if count == 1 else 'ont rejoint'} votre classe"
+    return f"{came}, avec {'sa carte' if count == 1 else 'leurs cartes'} : écrivez les prénoms pour savoir qui est qui."
+
+
+def _get_pending_or_404(classroom: Classroom, handover_id: int) -> PupilHandover:
+    found = classroom.handovers.filter(pk=handover_id, ended_at__isnull=True, expires_at__gt=timezone.now()).first()
+    if found is None:
+        raise Http404("No pending handover of this class.")
+    return found

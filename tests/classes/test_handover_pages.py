@@ -1,0 +1,98 @@
+"""The pages on which pupils are handed over and received."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from licensing.classes import handover_codes
+from tests.classes.class_page import get_state_token
+from tests.classes.handover_acts import prepare
+from tests.classes.two_years import SEPTEMBER, TwoYears
+from tests.factories.accounts import TeacherFactory
+
+
+@pytest.fixture
+def years(db):
+    return TwoYears(pupils=4)
+
+
+@pytest.fixture
+def colleague(years):
+    """A class of the new year, of another teacher of the school."""
+    return years.colleague_class()
+
+
+@pytest.fixture
+def open_as(portal, monkeypatch):
+    """A function that signs a teacher in, in September."""
+    monkeypatch.setattr("django.utils.timezone.now", lambda: SEPTEMBER)
+
+    def sign_in(user):
+        portal.force_login(user)
+        return portal
+
+    return sign_in
+
+
+def url(classroom, rest=""):
+    return f"/mes-classes/{classroom.pk}/{rest}"
+
+
+def page(answer):
+    return answer.content.decode().replace("\u00a0", " ")
+
+
+def test_from_the_tick_to_the_colleague_s_class(years, colleague, open_as, caplog):
+    browser = open_as(years.teacher)
+    state = get_state_token(browser.get(url(years.classroom, "confier/")))
+    assert browser.post(url(years.classroom, "confier/"), {"etat": "0", "eleve": ["1"]}).status_code == 409
+    assert browser.post(url(years.classroom, "confier/"), {"etat": state}).status_code == 409
+    made = browser.post(url(years.classroom, "confier/"), {"etat": state, "eleve": ["1", "2"]})
+    code = re.search(r"<code>([0-9A-Z-]{9})</code>", page(browser.get(made.url)))[1]
+    assert "no-store" in browser.get(made.url)["Cache-Control"]
+    assert browser.get(f"{made.url}feuille/")["Content-Type"] == "application/pdf"
+    assert "2 élèves confiés par un code" in page(browser.get(url(years.classroom)))
+    assert "Confié par un code" in page(browser.get(url(years.classroom, "confier/")))
+
+    browser = open_as(colleague.seat.holder)
+    looked = browser.post(url(colleague, "recevoir/"), {"code": code})
+    assert f"2 élèves de la classe « CE1 B », confiés par {years.teacher}" in page(looked)
+    assert years.classroom.pupils.count() == 4
+    done = browser.post(url(colleague, "recevoir/"), {"code": code, "accepter": "oui"}, follow=True)
+    assert "2 élèves ont rejoint votre classe" in page(done)
+    again = browser.post(url(colleague, "recevoir/"), {"code": code, "accepter": "oui"})
+    assert again.status_code == 409
+    assert "Ce code ne correspond à aucun élève confié" in page(again)
+    assert code not in caplog.text
+
+
+def test_a_code_is_taken_back_from_its_page(years, colleague, open_as):
+    handover, _ = prepare(years)
+    path = url(years.classroom, f"confier/{handover.pk}/")
+    stranger = open_as(colleague.seat.holder)
+    for rest in ("", "feuille/"):
+        assert stranger.get(f"{path}{rest}").status_code == 404
+    assert stranger.post(f"{path}reprendre/").status_code == 404
+    # Another's handover, through a class of one's own.
+    assert stranger.get(url(colleague, f"confier/{handover.pk}/")).status_code == 404
+    assert stranger.post(url(colleague, f"confier/{handover.pk}/reprendre/")).status_code == 404
+    for number in (0, 10**12):
+        assert stranger.get(url(colleague, f"confier/{number}/")).status_code == 404
+    browser = open_as(years.teacher)
+    done = browser.post(f"{path}reprendre/", follow=True)
+    assert "le code est repris" in page(done)
+    assert browser.get(path).status_code == 404
+
+
+def test_a_stranger_receives_nothing_and_is_slowed_down(years, colleague, open_as):
+    browser = open_as(TeacherFactory())
+    assert browser.post(url(colleague, "recevoir/"), {"code": "7K3M-Q9TX"}).status_code == 404
+    browser = open_as(colleague.seat.holder)
+    for _ in range(10):
+        code = handover_codes.display(handover_codes.generate())
+        assert browser.post(url(colleague, "recevoir/"), {"code": code}).status_code == 409
+    refused = browser.post(url(colleague, "recevoir/"), {"code": code})
+    assert refused.status_code == 429
+    assert int(refused["Retry-After"]) > 0
