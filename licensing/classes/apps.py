@@ -24,6 +24,7 @@ class ClassesConfig(AppConfig):
             passwords,
             pupil_session,
             sharing_emails,  # noqa: F401 - registers its kinds
+            year_letter_emails,  # noqa: F401 - registers its kind
         )
         from licensing.entitlements.key_rotation import register  # noqa: PLC0415 - needs the models
 

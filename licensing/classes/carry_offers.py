@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef
 
 from core.calendar import date_in_paris
 from core.formatting import pluralize
@@ -13,12 +13,12 @@ from licensing.classes.class_schools import get_class_school
 from licensing.classes.models import Classroom
 from licensing.classes.overview import list_seats_without_class
 from licensing.classes.pupil_erasure import get_erasure_date
+from licensing.entitlements.models import Seat
 from licensing.entitlements.queries import get_school_year
 from licensing.entitlements.wording import format_long_date
 
 if TYPE_CHECKING:
     from accounts.models import User
-    from licensing.entitlements.models import Seat
 
 _DAY = datetime.timedelta(days=1)
 
@@ -58,22 +58,29 @@ class CarryOffer(NamedTuple):
 
 
 def list_offers(user: User, *, at: datetime.datetime, seats: list[Seat] | None = None) -> list[CarryOffer]:
-    """Return what a teacher may carry on, now or later; one query where they have no seat without a class.
+    """Return what a teacher may carry on, now or later; one query where they have nothing of two years.
 
     `seats`: those without a class, where they were read already.
     """
-    if seats is None:
-        seats = list_seats_without_class(user, at=at)
-    if not seats:
+    if seats is not None and not seats:
         return []
     day = date_in_paris(at)
-    classes = (
-        Classroom.objects.filter(seat__holder=user, purged_at__isnull=True)
+    later_seat = Seat.objects.filter(
+        holder=user,
+        classroom__isnull=True,
+        subscription__key__entitlement__last_day__gt=OuterRef("seat__subscription__key__entitlement__last_day"),
+    )
+    classes = list(
+        Classroom.objects.filter(Exists(later_seat), seat__holder=user, purged_at__isnull=True)
         .select_related("seat__subscription__key__entitlement")
         .annotate(size=Count("pupils"))
         .filter(size__gt=0)
         .order_by("name", "pk")
     )
+    if not classes:
+        return []
+    if seats is None:
+        seats = list_seats_without_class(user, at=at)
     offers = []
     for classroom in classes:
         later = [seat for seat in seats if find_obstacle(classroom, seat, user) == ""]

@@ -272,6 +272,25 @@ class DeletionCertificate(models.Model):
         return self.number
 
 
+class YearLetter(models.Model):
+    """That a person was written to on 1 September about the school year that ended: once a person and year."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name="compte"
+    )
+    # The year in which it ended, in August.
+    school_year = models.PositiveSmallIntegerField("année scolaire finie en")
+    created_at = models.DateTimeField("écrite le")
+
+    class Meta:
+        verbose_name = "lettre de rentrée"
+        verbose_name_plural = "lettres de rentrée"
+        constraints: ClassVar = [models.UniqueConstraint(name="year_letter_once", fields=["user", "school_year"])]
+
+    def __str__(self) -> str:
+        return f"Lettre de rentrée n° {self.pk}"
+
+
 class ApplicationToken(models.Model):
     """Bearer token of the learning application, created by the operator. Only its hash is stored."""
 

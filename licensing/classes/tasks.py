@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import User
 from jobs.periodic_tasks import periodic_task
 from jobs.tasks import task
-from licensing.classes import operations, pupil_erasure, tickets
+from licensing.classes import operations, pupil_erasure, tickets, year_letters
 from licensing.exceptions import LicensingError
 
 
@@ -45,6 +45,12 @@ def erase_pupils() -> None:
 def expire_handovers() -> None:
     """End codes by which nobody received the pupils within two weeks."""
     operations.expire_handovers(at=timezone.now())
+
+
+@periodic_task(every=datetime.timedelta(hours=1))
+def write_year_letters() -> None:
+    """Write once, in September, to whoever had licences of the year that ended."""
+    year_letters.write_year_letters(at=timezone.now())
 
 
 @periodic_task(every=datetime.timedelta(hours=1))

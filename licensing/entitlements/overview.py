@@ -45,6 +45,8 @@ class SubscriptionCard:
     available: bool
     suspended: bool
     cancelled: bool
+    # Whether its school year is over.
+    ended: bool
     # The first day of use, if it is to come.
     begins_on: datetime.date | None
     # The last day, inclusive; while the order is unpaid, the provisional deadline first.
@@ -144,8 +146,18 @@ class PrincipalOverview:
         return [card for card in self.cards if card.is_current and not card.subscription.size]
 
     @property
-    def past(self) -> list[SubscriptionCard]:
-        return [card for card in self.cards if not card.is_current]
+    def called_off(self) -> list[SubscriptionCard]:
+        """Those of an order that was cancelled, until their school year is over."""
+        return [card for card in self.cards if not card.is_current and not card.ended]
+
+    @property
+    def past_years(self) -> list[tuple[int, list[SubscriptionCard]]]:
+        """The subscriptions of the school years that are over, by the year in which they ended, the latest first."""
+        ended = [card for card in self.cards if card.ended]
+        return [
+            (year, [card for card in ended if card.school_year == year])
+            for year in sorted({card.school_year for card in ended}, reverse=True)
+        ]
 
 
 def of_principal(user: User, *, at: datetime.datetime, school: str = "") -> PrincipalOverview:
@@ -254,6 +266,7 @@ def _build_cards(user: User, affiliation: Affiliation | None, at: datetime.datet
                 available=entitlement.available_on(day),
                 suspended=entitlement.suspended_on(day),
                 cancelled=entitlement.cancelled_at is not None,
+                ended=entitlement.last_day < day,
                 begins_on=_get_start_to_come(entitlement, day),
                 validity=format_validity(entitlement, day),
                 until=format_until(entitlement, day),
@@ -288,6 +301,8 @@ class TeacherLicence:
     available: bool
     suspended: bool
     cancelled: bool
+    # Whether its school year is over.
+    ended: bool
     # The first day of use, if it is to come.
     begins_on: datetime.date | None
     validity: str
@@ -330,6 +345,7 @@ def of_teacher(user: User, *, at: datetime.datetime) -> list[TeacherLicence]:
                 available=entitlement.available_on(day),
                 suspended=entitlement.suspended_on(day),
                 cancelled=entitlement.cancelled_at is not None,
+                ended=entitlement.last_day < day,
                 begins_on=_get_start_to_come(entitlement, day),
                 validity=format_validity(entitlement, day),
                 countdown=countdown(entitlement.temporary_until, day) if entitlement.temporary_until else "",

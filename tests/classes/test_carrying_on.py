@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from licensing.classes import carry_offers, entry_check, operations, pupil_erasure
@@ -110,7 +112,7 @@ def test_refusals_change_nothing(years):
     same_year.holder = years.teacher
     taken = create_taught_class(by=years.teacher)
     somebodys = hold_seat(years.new, number=2)
-    for options, expected in [
+    cases: list[tuple[dict[str, Any], type[Exception]]] = [
         ({"at": JUNE}, LicenceNotRunning),
         ({"at": ERASURE}, CannotCarryOn),
         ({"seat": other_school}, CannotCarryOn),
@@ -120,7 +122,8 @@ def test_refusals_change_nothing(years):
         ({"numbers": []}, InvalidPupilCount),
         ({"numbers": [1, 31]}, NoSuchPupil),
         ({"numbers": [10**12]}, NoSuchPupil),
-    ]:
+    ]
+    for options, expected in cases:
         with pytest.raises(expected):
             carry(years, **options)
     years.classroom.refresh_from_db()

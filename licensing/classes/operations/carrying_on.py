@@ -44,7 +44,7 @@ def carry_on(
     """
     (classroom,) = lock_classes([classroom_id], seat_ids=[seat_id])
     # Locked already.
-    (seat,) = lock_seats([seat_id]) or [None]
+    seat = next(iter(lock_seats([seat_id])), None)
     _check_holder(classroom, seat, by)
     if seat is None or seat.holder_id != by.pk:
         raise ClassNotTaught(

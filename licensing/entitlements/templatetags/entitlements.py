@@ -72,6 +72,18 @@ def opening_classes(licences: list[TeacherLicence]) -> list[TeacherLicence]:
 
 
 @register.filter
+def of_running_years(licences: list[TeacherLicence]) -> list[TeacherLicence]:
+    """Return the licences whose school year is not over, be they cancelled or not begun."""
+    return [licence for licence in licences if not licence.ended]
+
+
+@register.filter
+def of_past_years(licences: list[TeacherLicence]) -> list[TeacherLicence]:
+    """Return the licences of the school years that are over."""
+    return [licence for licence in licences if licence.ended]
+
+
+@register.filter
 def since_heading(licences: list[TeacherLicence]) -> str:
     """Return the title of the column of days: licences are bought, or received."""
     bought = {licence.is_bought for licence in licences}

@@ -71,6 +71,7 @@ KEPT = {
     "classes.DeletionCertificate.teacher",
     "classes.PupilHandover.by",
     "classes.PupilHandover.received_by",
+    "classes.YearLetter.user",
     "classes.ApplicationToken.created_by",
     "admin.LogEntry.user",
     # Ended, and kept for the audit log, which still names the member.

@@ -107,7 +107,7 @@ def test_every_change_of_the_rights_changes_the_page(bought, as_):
 def test_a_cancelled_order_is_past_and_promises_nothing(bought, as_):
     rights.withdraw(bought, at=TERM)
     page = visible_text(as_(bought.placed_by).get(LICENCES))
-    assert "Abonnements terminés (1)" in page
+    assert "Abonnements annulés (1)" in page
     assert "Commande annulée" in page
     assert "reprend" not in page
 

@@ -210,7 +210,7 @@ def test_a_principal_who_teaches_has_their_classes_in_the_menu(jaures, as_, djan
         assert "Mes classes" in visible_text(browser.get(path))
     assert "Mes classes" not in visible_text(as_(jaures.add_principal(verified=True)).get("/contact/"))
     browser = as_(jaures.principal)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         browser.get(PAGE)
 
 

@@ -112,7 +112,7 @@ def test_a_teacher_of_last_year_waits_for_this_year_s_key(jaures, as_):
     browser = as_(jaures.principal)
     page = visible_text(browser.get(PAGE))
     assert f"Donner une licence à {teacher}" in page
-    assert "Abonnements terminés (1)" in visible_text(browser.get(LICENCES))
+    assert "Années passées Année 2019-2020" in visible_text(browser.get(LICENCES))
     give(browser, current, [teacher])
     assert teacher.seats.count() == 2
 
