@@ -23,20 +23,25 @@ if TYPE_CHECKING:
 
 
 @transaction.atomic
-def erase_requests(user: User, *, at: datetime.datetime) -> None:
-    """Delete what a teacher asked; withdraw what a principal asked and still waits, and erase what they wrote.
+def withdraw_requests(user: User, *, at: datetime.datetime) -> None:
+    """Withdraw what a principal asked and still waits, and erase what they wrote.
 
-    What a collectivity gave or refused stays, without the words.
+    What a collectivity gave or refused stays, without the words. Call it before seats are locked.
     """
-    TeacherRequest.objects.filter(teacher=user).delete()
-    TeacherRequest.objects.filter(answered_by=user).update(answer="")
-    MutedLetter.objects.filter(user=user).delete()
     asked = LicenceRequest.objects.filter(asked_by=user).select_related("collectivity")
     for request in asked.pending().locked():
         request.ended_at, request.outcome = at, LicenceRequestEnd.WITHDRAWN
         request.save(update_fields=["ended_at", "outcome"])
         notifications.tell_office(request, "withdrawn", at)
     asked.update(reason="")
+
+
+@transaction.atomic
+def erase_requests(user: User) -> None:
+    """Delete what a teacher asked, and the words of a principal's refusals. Call it after seats are locked."""
+    TeacherRequest.objects.filter(teacher=user).delete()
+    TeacherRequest.objects.filter(answered_by=user).update(answer="")
+    MutedLetter.objects.filter(user=user).delete()
 
 
 def export_personal_data(user: User) -> dict[str, Any]:

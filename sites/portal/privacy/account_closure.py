@@ -108,10 +108,11 @@ def _close(user_id: int, at: datetime.datetime) -> User:
     recipient = user.email
     offices.end_memberships(user, addresses=addresses, at=at)
     was_shared = classes.list_shared_classes(user)
+    requests.withdraw_requests(user, at=at)
     subscriptions.release_all_seats(user, at=at)
     classes.leave_all(user, was_shared=was_shared, at=at)
     invitations.erase_addresses(user, addresses=addresses)
-    requests.erase_requests(user, at=at)
+    requests.erase_requests(user)
     orders.cancel_drafts(user, addresses=addresses, at=at)
     payments.erase_billing_emails(user)
     schools.delete_affiliations(user, at=at)
