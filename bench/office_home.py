@@ -27,7 +27,7 @@ from bench.registry import measure
 from bench.scratch_database import as_owner
 from collectivities.models import Member, PortfolioSchool, Role
 from core.calendar import date_in_paris
-from licensing.entitlements.models import ActivationKey, Entitlement, Seat, SeatMode, Subscription
+from licensing.entitlements.models import ActivationKey, Entitlement, Seat, SeatEvent, SeatMode, Subscription
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
@@ -50,7 +50,7 @@ OF_THE_OFFICE = frozenset(
         "pools_pool", "pools_allocation", "mailing_message", "collectivities_portfolioschool",
         "collectivities_auditentry", "collectivities_officesettings", "collectivities_member",
         "imports_spreadsheetimport", "imports_importrow", "api_token", "entitlements_entitlement",
-        "schools_territoryoutline", "orders_order", "catalogue_product", "catalogue_schoolyear",
+        "schools_territoryoutline", "orders_order", "orders_orderline", "catalogue_product", "catalogue_schoolyear",
         "tenants_collectivity", "tenants_domain", "accounts_session", "mfa_authenticator", "accounts_user",
     }
 )  # fmt: skip
@@ -70,10 +70,14 @@ def office_home() -> MeasureGroup:
     """The pages of a viewer: home with figures, curve and journal, its map, and the list of 10,000 schools."""
     office = create_year()
     browser = sign_in_viewer(office)
-    return MeasureGroup("office_home", tuple(_measure_page(office, browser, name, PAGES[name]) for name in PAGES))
+    return MeasureGroup("office_home", tuple(measure_page(office, browser, name, PAGES[name]) for name in PAGES))
 
 
-def _measure_page(office: Collectivity, browser: Client, name: str, path: str) -> PageMeasure:
+def measure_page(
+    office: Collectivity, browser: Client, name: str, path: str, *, max_queries: int = MAX_QUERIES, max_s: float = MAX_S
+) -> PageMeasure:
+    """Return the figures of a page of the office, beside its own questions and a count of objects."""
+
     def look() -> None:
         load_page(browser, path)
 
@@ -96,20 +100,20 @@ def _measure_page(office: Collectivity, browser: Client, name: str, path: str) -
             ours_s=percentile(times["ours"], 0.5),
             floor_s=percentile(times["floor"], 0.5),
             peer_s=percentile(times["peer"], 0.5),
-            peak_mb=peak_of_code("from bench.office_home import look_once; look_once()"),
+            peak_mb=peak_of_code(f"from bench.office_home import look_once; look_once({path!r})"),
             floor="the page's own questions alone, their answers fetched and thrown away; medians",
             peer="the office's allocations with key, seats and school, and its messages, as objects counted in Python",
             plans=tuple(plans.texts()),
             full_scans=tuple(plans.full_scans()),
             queries=len(plans.asked),
-            max_queries=MAX_QUERIES,
-            max_s=MAX_S,
+            max_queries=max_queries,
+            max_s=max_s,
         )
 
 
-def look_once() -> None:
+def look_once(path: str) -> None:
     """Answer the page once, in a separate process."""
-    sign_in_viewer(Collectivity.objects.get(slug="nimes")).get("/")
+    sign_in_viewer(Collectivity.objects.get(slug="nimes")).get(path)
 
 
 def sign_in_viewer(office: Collectivity) -> Client:
@@ -202,7 +206,7 @@ def activate(keys: Iterable[ActivationKey], principal: User, teacher: User, begu
 
 
 def open_subscriptions(keys: Sequence[ActivationKey], principal: User, teacher: User, begun: datetime.datetime) -> None:
-    """Insert the subscriptions and seats of activated keys."""
+    """Insert the subscriptions and seats of activated keys, and how the seats were taken."""
     insert_rows(
         Subscription,
         (
@@ -226,6 +230,10 @@ def open_subscriptions(keys: Sequence[ActivationKey], principal: User, teacher: 
             for number in range(UNITS)
         ),
     )
+    of_these = Subscription.objects.filter(key__entitlement__in={key.entitlement_id for key in keys})
+    taken = list(Seat.objects.held().filter(subscription__in=of_these).values_list("pk", flat=True))
+    given = {"kind": SeatEvent.Kind.ASSIGNED.value, "at": begun, "teacher_id": teacher.pk, "by_id": principal.pk}
+    insert_rows(SeatEvent, ({"seat_id": pk, **given} for pk in taken))
 
 
 def create_country(schools: Sequence[School], principal: User, teacher: User, begun: datetime.datetime) -> None:
