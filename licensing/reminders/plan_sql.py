@@ -49,8 +49,9 @@ WITH next_day AS (
     LEFT JOIN departements ON departements.code = school.departement_code
     LEFT JOIN academies ON academies.name = public.fold(school.academie)
     WHERE allocation.revoked_at IS NULL
-      AND NOT EXISTS (SELECT FROM reminders_reminderstop AS stop WHERE stop.school_id = allocation.school_id
-                      AND (stop.allocation_id IS NULL OR stop.allocation_id = allocation.id))
+      AND NOT EXISTS (SELECT FROM reminders_reminderstop AS stop WHERE stop.allocation_id = allocation.id)
+      AND NOT EXISTS (SELECT FROM reminders_reminderstop AS stop
+                      WHERE stop.school_id = allocation.school_id AND stop.allocation_id IS NULL)
 ), used AS (
     SELECT active.allocation_id, count(*) FILTER (WHERE seat.holder_id IS NULL AND seat.reserved_at IS NULL) AS free,
            count(*) AS size

@@ -9,8 +9,8 @@ REMINDER_INVARIANTS = (
         "reminder_weeks",
         "47. Une relance automatique part une fois, à une école dont la semaine a été prise pour elle",
         """
-        SELECT format('établissement %%s, semaine du %%s : %%s relances, semaine prise par %%s', school_id, week, count(*),
-                      coalesce(min(schema), 'personne'))
+        SELECT format('établissement %%s, semaine du %%s : %%s relances, semaine prise par %%s', school_id, week,
+                      count(*), coalesce(min(schema), 'personne'))
         FROM (
             SELECT reminder.school_id, written.schema,
                    date_trunc('week', reminder.sent_at AT TIME ZONE 'Europe/Paris')::date AS week

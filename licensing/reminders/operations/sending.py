@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import batched
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -67,13 +68,8 @@ def run(*, at: datetime.datetime) -> int:
 def send_due(*, at: datetime.datetime) -> int:
     """Queue the reminders planned for today, a transaction for each `BATCH_SIZE`; return how many were queued."""
     due_today = Reminder.objects.planned().filter(planned_for=date_in_paris(at)).order_by("allocation_id", "pk")
-    sent, last_allocation = 0, 0
-    while batch := list(
-        due_today.filter(allocation_id__gt=last_allocation).values_list("pk", "allocation_id")[:BATCH_SIZE]
-    ):
-        sent += _send_batch(batch, at=at)
-        last_allocation = batch[-1][1]
-    return sent
+    found = list(due_today.values_list("pk", "allocation_id"))
+    return sum(_send_batch(batch, at=at) for batch in batched(found, BATCH_SIZE))
 
 
 @transaction.atomic
