@@ -10,7 +10,7 @@ from collections import defaultdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 from django_tenants.utils import schema_context
 
 from core.schemas import list_schemas_with
@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
     from mailing.message_ids import MessageReference
 
-_FIELDS = ("state", "sent_at", "reported_at", "delayed_until", "reason", "lease_until", "unanswered")
+_WRITTEN = ("pk", "state", "sent_at", "reported_at", "delayed_until", "reason")
+_UPDATE = """
+UPDATE mailing_message AS message
+SET state = reported.state, sent_at = reported.sent_at, reported_at = reported.reported_at,
+    delayed_until = reported.delayed_until, reason = reported.reason, lease_until = NULL, unanswered = 0
+FROM unnest(%s::bigint[], %s::varchar[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[])
+    AS reported (id, state, sent_at, reported_at, delayed_until, reason)
+WHERE message.id = reported.id
+"""
 _TABLE = Message._meta.db_table  # noqa: SLF001 - documented
 
 
@@ -78,12 +86,21 @@ def _record_here(reports: Sequence[DeliveryReport], *, at: datetime.datetime) ->
             delivered.append(message.recipient)
         elif refusals.normalise_address(message.recipient) in map(refusals.normalise_address, report.refused):
             refused[message.recipient] = message.explanation
-    Message.objects.bulk_update(changed.values(), _FIELDS, batch_size=500)
+    _write(list(changed.values()))
     refusals.refuse(refused, at=at)
     refusals.forget([address for address in delivered if address not in refused], at=at)
     delivery_events.emit_bounced([one for one in changed.values() if one.state == MessageState.BOUNCED], at=at)
     delivery_events.emit_delivered([one for one in changed.values() if one.state == MessageState.DELIVERED], at=at)
     return len(changed)
+
+
+def _write(messages: Sequence[Message]) -> None:
+    """Write what `_apply` changed. Whatever is reported of a message, a server has it, and nobody is sending it."""
+    if not messages:
+        return
+    columns = zip(*([getattr(message, name) for name in _WRITTEN] for message in messages), strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(_UPDATE, [list(column) for column in columns])
 
 
 def _apply(message: Message, report: DeliveryReport, at: datetime.datetime) -> bool:
@@ -101,10 +118,9 @@ def _apply(message: Message, report: DeliveryReport, at: datetime.datetime) -> b
         message.reason, message.delayed_until, message.reported_at = report.reason, until, at
         return True
     is_delivered = report.fate is ReportedFate.DELIVERED
-    message.state = MessageState.DELIVERED if is_delivered else MessageState.BOUNCED
+    message.state = (MessageState.DELIVERED if is_delivered else MessageState.BOUNCED).value
     message.reason = "" if is_delivered else report.reason
     message.reported_at, message.delayed_until = at, None
     # The report may be here before the answer of the server that accepted it.
     message.sent_at = message.sent_at or message.handed_over_at or at
-    message.lease_until, message.unanswered = None, 0
     return True
