@@ -48,6 +48,10 @@ _SITUATIONS = (
     (REACHED, "Remise ou activée"),
     (HELD, "E-mail retenu"),
 )
+#: The choice of all school years, where some are past and others not.
+ALL_YEARS = "all"
+#: What is asked of one lot or import, or is past by nature, is not limited to the years that run.
+_WHATEVER_YEAR = ("pool", "import")
 #: Name of the filter in addresses kept from before, and its value that is called otherwise now.
 _FORMER_NAME, _FORMER_LOST = "state", "lost"
 
@@ -68,7 +72,7 @@ def _list_communes() -> list[tuple[str, str]]:
 
 
 class AllocationFilter(django_filters.FilterSet):
-    """Filters of the list. Revoked allocations, and those given back, are shown only if they are asked for."""
+    """Filters of the list. Those revoked, given back or of past years are shown only if they are asked for."""
 
     q = django_filters.CharFilter(
         label="École, commune, UAI ou adresse",
@@ -116,8 +120,15 @@ class AllocationFilter(django_filters.FilterSet):
         self.pools = [(number, name) for number, name, _ in found]
         self.filters["pool"].extra["choices"] = self.pools
         years = sorted({get_school_year(last_day) for _, _, last_day in found})
+        today = date_in_paris(timezone.now())
+        # Beside a year that runs or is to come: an office that has only past ones reads those.
+        self.has_past_years = len({last_day < today for _, _, last_day in found}) > 1
         if len(years) > 1:
-            self.filters["year"].extra["choices"] = [(str(year), f"{year - 1}-{year}") for year in years]
+            choices = [(str(year), f"{year - 1}-{year}") for year in years]
+            if self.has_past_years:
+                choices.append((ALL_YEARS, "Toutes les années"))
+                self.filters["year"].extra["empty_label"] = "Sans les années passées"
+            self.filters["year"].extra["choices"] = choices
         else:
             del self.filters["year"]
 
@@ -133,9 +144,22 @@ class AllocationFilter(django_filters.FilterSet):
         return self.form.is_bound and self.form.is_valid() and self.form.cleaned_data["import"] is not None
 
     @property
+    def hides_past_years(self) -> bool:
+        """Whether those of past years are left out, as nothing that was asked for is of them."""
+        asked = self.form.cleaned_data if self.form.is_bound and self.form.is_valid() else {}
+        return (
+            self.has_past_years
+            and not asked.get("year")
+            and not any(asked.get(name) for name in _WHATEVER_YEAR)
+            and asked.get("situation") != Situation.EXPIRED
+        )
+
+    @property
     def qs(self) -> QuerySet[AnnotatedAllocation]:
         """Return the filtered queryset; without a selected situation, all but the revoked and those given back."""
         filtered: QuerySet[AnnotatedAllocation] = super().qs
+        if self.hides_past_years:
+            filtered = filtered.filter(pool__entitlement__last_day__gte=date_in_paris(timezone.now()))
         selected = self.form.cleaned_data.get("situation") if self.form.is_bound and self.form.is_valid() else ""
         return filtered if selected else filtered.filter(revoked_at__isnull=True, units__gt=0)
 
@@ -160,6 +184,8 @@ class AllocationFilter(django_filters.FilterSet):
 
     def in_year(self, queryset: QuerySet[AnnotatedAllocation], name: str, value: str) -> QuerySet[AnnotatedAllocation]:
         """Filter by the school year of the licences."""
+        if value == ALL_YEARS:
+            return queryset
         return queryset.filter(ends_in_school_year(int(value), "pool__entitlement"))
 
     def with_words(

@@ -114,6 +114,30 @@ def test_the_list_of_allocations_offers_the_years_where_there_are_several(old_po
         assert [one for one in (this_year, next_year) if one.pk in shown] == [found]
 
 
+def test_past_years_are_shown_only_if_they_are_asked_for(old_pool, nimes, manager, now):
+    past, current = SchoolFactory(), SchoolFactory()
+    allocate_units(old_pool, past, at=now)
+    other = orders.grant(collectivity=nimes, licences=7, reason="Essai", name="Lot B", by=None, at=now)
+    allocate_units(other, current, at=now)
+    Entitlement.objects.filter(pk=old_pool.entitlement_id).update(last_day=date_in_paris(now) - DAY)
+    Entitlement.objects.filter(pk=other.entitlement_id).update(last_day=date_in_paris(now) + 360 * DAY)
+
+    def list_schools(query):
+        shown = manager.get(f"/attributions/{query}").content.decode()
+        return [one for one in (past, current) if one.pk in shown], "Montrer toutes les années" in shown
+
+    assert list_schools("") == ([current], True)
+    assert list_schools("?year=all") == ([past, current], False)
+    assert list_schools(f"?pool={old_pool.pk}") == ([past], False)
+    assert list_schools("?situation=expired") == ([past], False)
+    assert list_schools("?year=hier") == ([current], True)
+    lots = manager.get("/lots/").content.decode()
+    assert lots.index("Lot B") < lots.index("Années passées (1)") < lots.index(f"lot-{old_pool.pk}")
+    # An office with past years alone reads them.
+    Entitlement.objects.update(first_day=date_in_paris(now) - DAY, last_day=date_in_paris(now) - DAY)
+    assert list_schools("") == ([past, current], False)
+
+
 def test_the_position_is_that_of_the_lots_page(old_pool, nimes, now):
     allocate_units(old_pool, SchoolFactory(), units=3, at=now)
     orders.grant(collectivity=nimes, licences=7, reason="Essai", name="Lot B", by=None, at=now)

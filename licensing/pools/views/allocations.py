@@ -15,7 +15,7 @@ from collectivities.models import AuditEntry, Role
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.pools.exports import build_workbook
-from licensing.pools.filters import AllocationFilter, build_parameters
+from licensing.pools.filters import ALL_YEARS, AllocationFilter, build_parameters
 from licensing.pools.models import ALLOCATION_TOPIC, RESTORABLE_FOR, Allocation
 from licensing.pools.queries import AllocationState, list_allocations, list_held_keys, list_restorable_revocations
 from licensing.pools.situation_badges import render_situation_badge
@@ -64,6 +64,7 @@ def allocation_list(request: OfficeHttpRequest) -> HttpResponse:
         "manages": manages,
         "revocations": list_restorable_revocations(timezone.now()) if manages else [],
         "query": _get_list_query(request.GET),
+        "all_years_query": _get_all_years_query(request.GET),
         "ticked": ticked,
         "held": [
             (describe_held_keys(held.keys, held.pool.name, held.pool.entitlement, today), held.pool.pk)
@@ -83,6 +84,15 @@ def _get_list_query(parameters: QueryDict) -> str:
     """Return the parameters of the list without the ticks, which no act keeps."""
     kept = parameters.copy()
     kept.pop("cocher", None)
+    return kept.urlencode()
+
+
+def _get_all_years_query(parameters: QueryDict) -> str:
+    """Return the parameters of the same list with past years too."""
+    kept = parameters.copy()
+    for name in ("cocher", "page"):
+        kept.pop(name, None)
+    kept["year"] = ALL_YEARS
     return kept.urlencode()
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from collectivities.access import office
 from collectivities.models import Role
 from collectivities.queries import list_members
+from core.calendar import date_in_paris
 from licensing.exceptions import LicensingError
 from licensing.pools import operations
 from licensing.pools.models import Pool
@@ -32,9 +33,12 @@ def pool_list(request: OfficeHttpRequest) -> HttpResponse:
     """Show each pool: its order, its dates and its position."""
     roles = request.member.roles
     pools, buys = list_pool_positions(), Role.BUYER in roles
-    notes = list_notes()
+    notes, today = list_notes(), date_in_paris(timezone.now())
+    shown = [(position, notes.get(position.pool_id, [])) for position in pools]
     context = {
-        "pools": [(position, notes.get(position.pool_id, [])) for position in pools],
+        "pools": pools,
+        "running": [(position, said) for position, said in shown if position.last_day >= today],
+        "past": [(position, said) for position, said in shown if position.last_day < today],
         "buys": buys,
         "buyers": [] if pools or buys else list_members(Role.BUYER),
         "renames": not _RENAMERS.isdisjoint(roles),
