@@ -114,7 +114,7 @@ class ClassroomAdmin(ReadOnlyAdminMixin, ModelAdmin):
     )
     search_help_text = "Le code d'une classe, un UAI, l'identifiant ou l'adresse de l'enseignant"
     fields = ("code", "name", "school", "teacher", "second_teacher", "second_invited_by", "pupils_count", "opened_at",
-              "tried_at", "warned_at", "purged_at")  # fmt: skip
+              "carried_at", "tried_at", "warned_at", "purged_at")  # fmt: skip
     ordering = ("-pk",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Classroom]:

@@ -17,6 +17,7 @@ from accounts import enrolment_codes
 from accounts.enrolment_codes import EnrolmentCodeError
 from accounts.models import User
 from tests.access.stolen_copy.database_dump import list_words
+from tests.classes.class_rows import create_taught_class
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory
 from tests.host_client import HostClient
@@ -65,6 +66,7 @@ def list_doors(world: SecretWorld) -> list[Door]:
         Door("session", ("accounts_session",), thief.is_signed_in, tuple(world.open_sessions)),
         Door("password", ("accounts_user.password",), thief.signs_in, (world.get("password of operator"),)),
         Door("pupil", ("classes_pupilaccount.password",), thief.signs_in_as_pupil, (world.pupil.password,)),
+        Door("pupil's code", ("classes_pupilhandover",), thief.receives_pupil, (world.pupil_code,)),
         # Before the key, which is redeemed at the next door.
         Door("mailbox", ("accounts_session", "entitlements_activationkey"), thief.proves_mailbox, (world.proof,)),
         Door("key", ("entitlements_activationkey",), thief.redeems, (world.unredeemed, world.unsent)),
@@ -111,6 +113,13 @@ class Thief:
     def signs_in_as_pupil(self, value: str) -> bool:
         form = {"login": self.world.pupil.login, "password": value}
         return browse().post("/eleve/", form).status_code == 302
+
+    def receives_pupil(self, value: str) -> bool:
+        """The value as the code of a pupil, typed by a colleague of the school."""
+        classroom = create_taught_class(pupils=0, school=self.world.school)
+        browser = browse()
+        browser.force_login(classroom.seat.holder)
+        return browser.post(f"/mes-classes/{classroom.pk}/recevoir/", {"code": value}).status_code == 200
 
     def proves_mailbox(self, value: str) -> bool:
         """The value as the token of the letter, by somebody who knows the key itself."""

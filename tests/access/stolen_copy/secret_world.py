@@ -46,6 +46,7 @@ _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]+")
 _TOTP_SECRET = re.compile(r'second-factor-secret">([A-Z2-7 ]+)<')
 _KEY_LINK = re.compile(r"/cle/#cle=([\w-]+)&jeton=(\S+)")
 _VISIT = re.compile(r"/visite/([a-z0-9]+)/")
+_PUPIL_CODE = re.compile(r"<code>([0-9A-Z]{4}-[0-9A-Z]{4})</code>")
 _PUPIL = re.compile(r'name="etat" value="([0-9a-f]+)"')
 
 
@@ -256,7 +257,7 @@ class SecretWorld:
         HostClient(settings.BASE_DOMAIN).get(f"/invitation/{self.teacher_invitation}x/")
 
     def teach(self) -> None:
-        """A teacher opens a class; a pupil signs in."""
+        """A teacher opens a class and hands a pupil over; a pupil signs in."""
         teacher = TeacherFactory()
         AffiliationFactory(user=teacher, school=self.school)
         browser = self.sign_in(settings.BASE_DOMAIN, teacher, "teacher")
@@ -268,6 +269,9 @@ class SecretWorld:
         credentials = page.context["credentials"]
         for pupil in credentials:
             self.keep("password of a pupil", pupil.password)
+        state = _PUPIL.search(browser.get(f"{path}confier/").content.decode())[1]
+        page = browser.post(f"{path}confier/", {"eleve": credentials[0].number, "etat": state}, follow=True)
+        self.pupil_code = self.keep("code of a pupil who is handed over", _PUPIL_CODE.search(page.content.decode())[1])
         tablet = HostClient(settings.BASE_DOMAIN)
         tablet.post("/eleve/", {"login": credentials[0].login, "password": credentials[0].password})
         self.keep_session(tablet, "pupil")
