@@ -9,7 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from licensing.classes.models import Classroom
-from tests.classes.class_rows import create_class, create_subscription, hold_seat
+from tests.classes.class_rows import create_class, create_principal, create_subscription, hold_seat
 from tests.conftest import TERM
 from tests.e2e.guide_pictures import keep_picture
 from tests.e2e.page_checks import find_problems_at_both_widths
@@ -28,6 +28,7 @@ class TurnOfYear:
         self.teacher, self.colleague = TeacherFactory(), TeacherFactory()
         ended = create_subscription(school=school, first_day=TERM.date(), last_day=today - datetime.timedelta(days=1))
         current = create_subscription(school=school, size=2, **new)
+        self.principal = create_principal(school)
         self.classroom = create_class(hold_seat(ended, by=self.teacher), pupils=12, name="CE1 B")
         hold_seat(current, by=self.teacher)
         self.joined = create_class(hold_seat(current, by=self.colleague, number=2), name="CE2 A")
@@ -93,3 +94,15 @@ def test_pupils_are_handed_over_and_the_class_goes_on(turn, site, scripts):
     giver.open("/mes-classes/")
     if scripts:
         assert find_problems_at_both_widths(giver) == []
+
+
+def test_past_years_fold_for_a_teacher_and_for_a_principal(turn, site):
+    for person, path in ((turn.teacher, "/mon-compte/"), (turn.principal, "/mon-compte/licences/")):
+        visit = site.person(session=create_session(site, person))
+        page = visit.open(path)
+        past = page.locator("details", has_text="Années passées").last
+        assert past.evaluate("one => !one.open")
+        assert find_problems_at_both_widths(visit) == []
+        past.locator("summary").click()
+        expect(past.locator(".badge", has_text="Terminé").first).to_be_visible()
+        assert find_problems_at_both_widths(visit) == []
