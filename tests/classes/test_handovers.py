@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 import re
+from io import BytesIO
 
 import pytest
+from pypdf import PdfReader
 
 from accounts.models import Throttle
 from licensing.classes import (
@@ -350,7 +352,11 @@ def test_the_export_names_no_pupil_and_no_code(years, colleague):
         assert code not in str(entry)
 
 
-def test_the_sheet_has_the_code_and_no_password(years):
-    handover, _ = prepare(years)
-    document = handover_sheet.render_sheet(handover, list(handover.pupils.all()), at=SEPTEMBER)
-    assert bytes(document.output()).startswith(b"%PDF")
+def test_the_sheet_has_code_and_logins_and_place_for_names(years):
+    handover, code = prepare(years)
+    document = handover_sheet.render_sheet(handover, list(handover.pupils.order_by("number")), at=SEPTEMBER)
+    (sheet,) = PdfReader(BytesIO(bytes(document.output()))).pages
+    text = sheet.extract_text()
+    assert code in text
+    assert "Prénom, à la main" in text
+    assert [f"{number} {years.logins()[number]}" in text for number in (1, 2, 3)] == [True, True, False]
