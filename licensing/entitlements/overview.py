@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Q
 
 from accounts.models import Profile, User
 from core.calendar import date_in_paris
@@ -63,6 +63,8 @@ class SubscriptionCard:
     reserved: int = 0
     # Of those that a collectivity gave, how many nobody ever used: set where they may be given back.
     unused: int = 0
+    # Whether the collectivity asks for some of it back, and may be answered.
+    is_asked_for: bool = False
     # When licences of it were last given back.
     returned_on: datetime.datetime | None = None
 
@@ -253,6 +255,8 @@ def _build_cards(user: User, affiliation: Affiliation | None, at: datetime.datet
             "key__entitlement__product",
             "key__entitlement__collectivity",
         )
+        # Of the app above, in the same query: hardly any is asked for.
+        .annotate(asked_until=Max("key__return_requests__expires_at", filter=Q(key__return_requests__outcome="")))
         .order_by("key__entitlement__last_day", "opened_at", "pk")
     )
     day = date_in_paris(at)
@@ -272,6 +276,7 @@ def _build_cards(user: User, affiliation: Affiliation | None, at: datetime.datet
                 until=format_until(entitlement, day),
                 status_text=status_text(entitlement, day),
                 temporary=entitlement.temporary_until is not None,
+                is_asked_for=subscription.asked_until is not None and at < subscription.asked_until,
             )
         )
     return cards

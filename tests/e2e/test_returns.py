@@ -43,7 +43,7 @@ def open_office(committing, site):
 
 def test_a_principal_answers_a_request_and_takes_some_again(asked, site):
     visit = open_signed_in(site, "peps.localhost", asked.principal)
-    page = visit.open("/mon-compte/").page
+    page = visit.open("/mon-compte/")
     expect(page.get_by_role("button", name=re.compile("Rendre 5.licences"))).to_be_visible()
     assert find_problems_at_both_widths(visit) == []
     page.get_by_role("link", name="Un autre nombre, ou les garder").click()

@@ -1,6 +1,6 @@
 """A rebalancing while keys are redeemed, and beside another: real threads and real commits.
 
-Each fails without its lock.
+Each but the last fails without its lock: a deadlock takes luck as well.
 """
 
 from __future__ import annotations

@@ -42,7 +42,8 @@ class AllocationSerializer(serializers.Serializer["AnnotatedAllocation"]):
     situation = serializers.ChoiceField(
         choices=Situation.choices,
         help_text="`state`, où une clé non activée est `scheduled` : son e-mail n'est pas parti ; `sent` : il part ; "
-        "`delivered` : il a été accepté, rien n'est revenu ; `undelivered` : il a été refusé, ou rien n'a été envoyé.",
+        "`delivered` : il a été accepté, rien n'est revenu ; `undelivered` : il a été refusé, ou rien n'a été envoyé. "
+        "`returned` : activée, et l'école a rendu toutes ses licences.",
     )
     held = serializers.IntegerField(help_text="Licences qu'un enseignant utilise.")
     message_state = serializers.ChoiceField(

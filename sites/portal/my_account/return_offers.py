@@ -22,8 +22,8 @@ class ReturnDemand(NamedTuple):
 
 
 def get_demands(found: PrincipalOverview, *, at: datetime.datetime) -> dict[str, Any]:
-    """Return the context of the banners that ask for licences. One query at most, two where some are asked for."""
-    keys = _list_given(found)
+    """Return the context of the banners that ask for licences. No query but where some are asked for: two."""
+    keys = [card.subscription.key_id for card in found.cards if card.is_asked_for] if found.verified else []
     asked = queries.list_open_requests(keys, at) if keys else {}
     unused = queries.count_unused(list(asked)) if asked else {}
     return {
