@@ -263,6 +263,7 @@ def _build_cards(user: User, affiliation: Affiliation | None, at: datetime.datet
     cards = []
     for subscription in found:
         entitlement = subscription.key.entitlement
+        asked_until: datetime.datetime | None = getattr(subscription, "asked_until", None)
         cards.append(
             SubscriptionCard(
                 subscription,
@@ -276,7 +277,7 @@ def _build_cards(user: User, affiliation: Affiliation | None, at: datetime.datet
                 until=format_until(entitlement, day),
                 status_text=status_text(entitlement, day),
                 temporary=entitlement.temporary_until is not None,
-                is_asked_for=subscription.asked_until is not None and at < subscription.asked_until,
+                is_asked_for=asked_until is not None and at < asked_until,
             )
         )
     return cards

@@ -64,8 +64,9 @@ def rebalance(
             "Ce plan ne peut pas être appliqué tel quel : corrigez les lignes signalées. Rien n'est fait."
         )
     made = _move(plan, by=by, at=at) if plan.taken or plan.given else None
-    if plan.asks:
-        returns.ask_many_again(allocation_ids=[one.allocation.pk for one in plan.asks], by=by, at=at)
+    asks = [one.allocation.pk for one in plan.asks]
+    for result in returns.ask_many(allocation_ids=asks, by=by, at=at) if asks else ():
+        result.raise_for_refusal()
     return made
 
 

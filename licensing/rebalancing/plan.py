@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from core import formatting
-from core.calendar import date_in_paris
 from core.confirmation_guard import ConfirmationGuard, is_large_share
 from licensing.pools.models import Allocation
 from licensing.rebalancing.needs import Need, list_needs
-from licensing.returns.queries import count_unused, list_open_requests
+from licensing.returns.models import MIN_PAUSE, ReturnOutcome
+from licensing.returns.queries import count_unused, find_last_requests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,6 @@ class PlanSource(NamedTuple):
 
     allocation: Allocation
     taken: int
-    proposed: int
     refusal: str = ""
 
     @property
@@ -50,7 +49,7 @@ class PlanNeed(NamedTuple):
 
 
 class PlanDemand(NamedTuple):
-    """A school with redeemed licences that nobody uses: they are asked for, never taken."""
+    """A school with redeemed licences that nobody uses, not asked lately: they are asked for, never taken."""
 
     allocation: Allocation
     unused: int
@@ -129,27 +128,29 @@ class Plan:
         lines = []
         givers, takers = sum(one.taken > 0 for one in self.sources), sum(one.given > 0 for one in self.needs)
         if self.taken:
-            lines.append(
-                f"{formatting.pluralize(givers, 'école')} : {formatting.pluralize(self.taken, 'licence')} de clés non "
-                "activées reviennent au lot."
+            back = formatting.pluralize(
+                self.taken, "licence d'une clé non activée revient", "licences de clés non activées reviennent"
             )
+            lines.append(f"{formatting.pluralize(givers, 'école')} : {back} au lot.")
         if self.given:
-            lines.append(
-                f"{formatting.pluralize(takers, 'école')} : {formatting.pluralize(self.given, 'licence')} de plus, "
-                "sous la même clé."
-            )
-        if self.from_free:
-            verb = "sortent du lot" if self.from_free > 0 else "restent libres dans le lot"
-            count = formatting.pluralize(abs(self.from_free), "licence libre", "licences libres")
-            lines.append(f"{count} {verb}.")
+            more = formatting.pluralize(self.given, "licence")
+            lines.append(f"{formatting.pluralize(takers, 'école')} : {more} de plus, sous la même clé.")
+        if self.from_free > 0:
+            out = formatting.pluralize(self.from_free, "licence libre sort", "licences libres sortent")
+            lines.append(f"{out} du lot.")
+        elif self.from_free < 0:
+            stay = formatting.pluralize(-self.from_free, "licence reste libre", "licences restent libres")
+            lines.append(f"{stay} dans le lot.")
         if self.taken or self.given:
             lines.append("Pendant une heure, vous pourrez tout annuler ; chaque école n'est prévenue qu'ensuite.")
         if self.asks:
-            asked = sum(one.unused for one in self.asks)
-            lines.append(
-                f"{formatting.pluralize(len(self.asks), 'école')} : {formatting.pluralize(asked, 'licence')} activées "
-                "et inutilisées sont demandées, par e-mail ; sans réponse, rien ne change."
+            asked = formatting.pluralize(
+                sum(one.unused for one in self.asks),
+                "licence activée et inutilisée est demandée",
+                "licences activées et inutilisées sont demandées",
             )
+            schools = formatting.pluralize(len(self.asks), "école")
+            lines.append(f"{schools} : {asked}, par e-mail ; sans réponse, rien ne change.")
         return lines
 
 
@@ -171,10 +172,7 @@ def build_plan(
     available = pool.free + sum(proposals.values())
     plan = Plan(
         pool=pool,
-        sources=[
-            _judge_source(one, proposals[one.pk], proposals[one.pk] if taken is None else taken.get(one.pk, 0))
-            for one in sources
-        ],
+        sources=[_judge_source(one, proposals[one.pk] if taken is None else taken.get(one.pk, 0)) for one in sources],
         needs=[],
         demands=_list_demands(pool, at, asked),
     )
@@ -202,20 +200,24 @@ def _propose(sources: list[Allocation], wanted: int) -> dict[int, int]:
     return proposals
 
 
-def _judge_source(allocation: Allocation, proposed: int, taken: int) -> PlanSource:
+def _judge_source(allocation: Allocation, taken: int) -> PlanSource:
     refusal = ""
     if taken > allocation.units:
         refusal = f"Elle n'a que {formatting.pluralize(allocation.units, 'licence')}."
-    return PlanSource(allocation, taken, proposed, refusal)
+    return PlanSource(allocation, taken, refusal)
 
 
 def _list_demands(pool: Pool, at: datetime.datetime, asked: frozenset[int]) -> list[PlanDemand]:
     redeemed = Allocation.objects.served().filter(pool=pool, key__redeemed_at__isnull=False)
     keys = list(redeemed.values_list("key_id", flat=True))
     unused = count_unused(keys)
-    waiting = list_open_requests(keys, at)
-    found = redeemed.filter(key__in=[key_id for key_id in unused if key_id not in waiting]).select_related("school")
-    demands = [PlanDemand(one, unused[one.key_id], one.pk in asked) for one in found]
+    asked_lately = {
+        key_id
+        for key_id, request in find_last_requests(keys).items()
+        if request.outcome != ReturnOutcome.WITHDRAWN and at < request.asked_at + MIN_PAUSE
+    }
+    found = redeemed.filter(key__in=[key_id for key_id in unused if key_id not in asked_lately])
+    demands = [PlanDemand(one, unused[one.key_id], one.pk in asked) for one in found.select_related("school")]
     return sorted(demands, key=lambda one: (-one.unused, one.allocation.pk))[:MAX_ROWS]
 
 
@@ -238,8 +240,3 @@ def _find_refusals(plan: Plan, taken: Mapping[int, int], given: Mapping[str, int
             f"{formatting.number(plan.taken)} pour en donner {formatting.number(plan.given)}."
         )
     return refusals
-
-
-def describe_wait(allocation: Allocation) -> str:
-    """Return since when a key waits, in French."""
-    return f"non activée depuis le {formatting.long_date(date_in_paris(allocation.created_at))}"

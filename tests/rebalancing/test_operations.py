@@ -104,6 +104,7 @@ def test_what_is_redeemed_and_unused_is_asked_for_and_never_taken(lot):
     assert lot.rebalance({}, {}, [lot.curie.allocation.pk]) is None
     assert ReturnRequest.objects.get().units == 4
     assert lot.units() == (0, 10, 2, 4)
+    assert not lot.propose().demands
     with pytest.raises(PlanRefused):
         lot.rebalance({lot.curie.allocation.pk: 1}, {})
 

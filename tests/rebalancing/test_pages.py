@@ -62,7 +62,7 @@ def test_the_proposal_is_a_list_of_numbers_to_edit(manager, lot, address):
 
 def test_a_plan_is_checked_then_applied_then_undone(manager, lot, address):
     checked = read(manager.post(address, form_of(lot, acte="verifier")))
-    assert "1 licence de clés non activées reviennent au lot" in checked or "Ce qui va se passer" in checked
+    assert "1 licence d’une clé non activée revient au lot" in checked
     assert lot.units() == (0, 10, 2, 4)
     answer = apply(manager, address, form_of(lot))
     assert answer["Location"] == LIST
