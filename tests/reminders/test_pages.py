@@ -137,7 +137,7 @@ def test_numbers_that_name_nothing(pool, manager, number):
     assert manager.get(f"/lots/{number}/relances/").status_code == 404
     assert manager.post(f"/lots/{number}/relances/regler/", FORM).status_code == 404
     assert manager.post(f"/lots/{number}/relances/annuler/").status_code == 404
-    assert "n'est plus prévue" in text(manager.post(f"/relances/{number}/annuler/", follow=True)).replace("’", "'")
+    assert manager.post(f"/relances/{number}/annuler/").status_code == 404
 
 
 def test_an_office_does_not_reach_the_reminders_of_another(planned, pool, office):
@@ -146,7 +146,7 @@ def test_an_office_does_not_reach_the_reminders_of_another(planned, pool, office
     number = Reminder.objects.get().pk
     assert stranger.get(f"/lots/{pool.pk}/relances/").status_code == 404
     assert stranger.post(f"/lots/{pool.pk}/relances/annuler/").status_code == 404
-    stranger.post(f"/relances/{number}/annuler/")
+    assert stranger.post(f"/relances/{number}/annuler/").status_code == 404
     with schema_context("c_nimes"):
         assert Reminder.objects.get().cancelled_at is None
 

@@ -17,6 +17,7 @@ from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
 from licensing.reminders import operations
 from licensing.reminders.forms import PolicyForm
+from licensing.reminders.models import Reminder
 from licensing.reminders.queries import count_by_day, get_policy, list_planned, list_stops
 from licensing.reminders.wording import describe_day, describe_policy, describe_stop
 
@@ -60,6 +61,7 @@ def set_policy(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 @office(Role.MANAGER)
 def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Cancel one planned reminder, from the pool's page or from its school's."""
+    get_object_or_404(Reminder, pk=pk)
     try:
         reminder = operations.cancel(reminder_id=pk, by=request.member.user, at=timezone.now())
     except LicensingError as refusal:
