@@ -18,6 +18,7 @@ from api.filters import StrictDateTimeFilter, StrictNumberFilter
 from api.idempotency import idempotent
 from api.scopes import TokenScope
 from api.views import ScopedListView, ScopedView
+from licensing.pools.api.allocation_serializer import allocation_exists
 from licensing.pools.exceptions import UnknownAllocation
 from licensing.returns import operations
 from licensing.returns.exceptions import UnknownReturnRequest
@@ -144,6 +145,8 @@ class AskView(ScopedView):
         utilisée n'est jamais reprise. Refus (409) : `not_redeemed`, `already_revoked`, `nothing_unused`,
         `more_than_unused`, `return_already_requested`, `return_requested_lately`, `pool_suspended`, `pool_closed`.
         """
+        if not allocation_exists(pk):
+            raise Http404
         serializer = AskSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         data = serializer.validated_data
