@@ -19,12 +19,13 @@ from schools.models import Affiliation
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Sequence
 
     from django.db.models import Aggregate, Model, QuerySet
 
 
-def compute_version(user: User, *, school: str, at: datetime.datetime) -> str:
-    """Return a hash of what the user's page shows about licences."""
+def compute_version(user: User, *, school: str, at: datetime.datetime, others: Sequence[Subquery] = ()) -> str:
+    """Return a hash of what the user's page shows about licences, and of `others`: figures of what else it shows."""
     if user.profile == Profile.PRINCIPAL:
         subscriptions = Subscription.objects.filter(administered_by(user))
         events = SeatEvent.objects.filter(seat__subscription__in=subscriptions.values("pk"))
@@ -36,28 +37,30 @@ def compute_version(user: User, *, school: str, at: datetime.datetime) -> str:
     affiliations = Affiliation.objects.filter(user=user)
     colleagues = Affiliation.objects.filter(school__in=affiliations.filter(verified_at__isnull=False).values("school"))
     figures = User.objects.filter(pk=user.pk).values_list(
-        _aggregate(events, Max("pk")),
-        _aggregate(subscriptions, Count("pk")),
-        _aggregate(subscriptions, Sum("size")),
-        _aggregate(subscriptions, Count("key__entitlement__suspended_at")),
-        _aggregate(subscriptions, Count("key__entitlement__cancelled_at")),
-        _aggregate(subscriptions, Max("key__entitlement__first_day")),
-        _aggregate(subscriptions, Max("key__entitlement__provisional_until")),
-        _aggregate(subscriptions, Count("key__entitlement__provisional_until")),
-        _aggregate(subscriptions, Max("key__entitlement__unpaid_until")),
-        _aggregate(subscriptions, Count("key__entitlement__unpaid_until")),
-        _aggregate(opened, Count("pk")),
+        build_figure(events, Max("pk")),
+        build_figure(subscriptions, Count("pk")),
+        build_figure(subscriptions, Sum("size")),
+        build_figure(subscriptions, Count("key__entitlement__suspended_at")),
+        build_figure(subscriptions, Count("key__entitlement__cancelled_at")),
+        build_figure(subscriptions, Max("key__entitlement__first_day")),
+        build_figure(subscriptions, Max("key__entitlement__provisional_until")),
+        build_figure(subscriptions, Count("key__entitlement__provisional_until")),
+        build_figure(subscriptions, Max("key__entitlement__unpaid_until")),
+        build_figure(subscriptions, Count("key__entitlement__unpaid_until")),
+        build_figure(opened, Count("pk")),
         # A class that is carried on leaves one seat for another.
-        _aggregate(opened, Sum("pk")),
-        _aggregate(reserved, Count("pk")),
-        _aggregate(reserved, Max("reserved_at")),
-        _aggregate(affiliations, Max("verified_at")),
-        _aggregate(affiliations, Max("pk")),
-        _aggregate(colleagues, Max("pk")),
-        _aggregate(colleagues, Count("pk")),
+        build_figure(opened, Sum("pk")),
+        build_figure(reserved, Count("pk")),
+        build_figure(reserved, Max("reserved_at")),
+        build_figure(affiliations, Max("verified_at")),
+        build_figure(affiliations, Max("pk")),
+        build_figure(colleagues, Max("pk")),
+        build_figure(colleagues, Count("pk")),
+        *others,
     )
     return hashlib.sha256(repr((school, date_in_paris(at), figures.get())).encode()).hexdigest()[:20]
 
 
-def _aggregate[M: Model](rows: QuerySet[M], aggregate: Aggregate) -> Subquery:
+def build_figure[M: Model](rows: QuerySet[M], aggregate: Aggregate) -> Subquery:
+    """Return an aggregate of these rows as a column of the one query."""
     return Subquery(rows.order_by().values(one=Value(1)).annotate(aggregate=aggregate).values("aggregate"))

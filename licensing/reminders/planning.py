@@ -15,6 +15,8 @@ from licensing.reminders.models import DEFAULT_UNREDEEMED_DAYS, DEFAULT_UNUSED_D
 from licensing.reminders.plan_sql import PLAN
 from schools.calendar.writing_days import UNKNOWN_PLACE, WritingCalendar, list_places
 
+#: Kind of the due work that sends, at `SEND_HOUR` each day; the pools' `PLAN_REMINDERS` only plans.
+SEND_REMINDERS = "reminders.send"
 #: Hour in Paris at which the reminders of a day leave.
 SEND_HOUR = 8
 #: How far ahead reminders are planned and shown.

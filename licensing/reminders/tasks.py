@@ -7,10 +7,10 @@ from django.utils import timezone
 from jobs.due import declare_due_work
 from jobs.tasks import task
 from licensing.pools.operations.allocation import PLAN_REMINDERS
-from licensing.reminders import operations
+from licensing.reminders import operations, planning
 
 declare_due_work(PLAN_REMINDERS)
-declare_due_work(operations.SEND_REMINDERS)
+declare_due_work(planning.SEND_REMINDERS)
 
 
 @task(name=PLAN_REMINDERS)
@@ -19,7 +19,7 @@ def plan_reminders() -> None:
     operations.plan_and_schedule(at=timezone.now())
 
 
-@task(name=operations.SEND_REMINDERS)
+@task(name=planning.SEND_REMINDERS)
 def send_reminders() -> None:
     """Queue the e-mails of the reminders that are due today."""
     operations.run(at=timezone.now())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Max, Q, Sum, TextChoices, Value
+from django.db.models import Count, Max, Q, Sum, TextChoices
 
 from core.calendar import date_in_paris
 from licensing.entitlements.models import Seat, available_on
+from licensing.entitlements.page_version import build_figure
 from licensing.entitlements.queries import ends_in_school_year
 from licensing.requests.models import LicenceRequest, MutedLetter, TeacherRequest
 from licensing.requests.school_years import list_years_to_ask
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Collection
 
-    from django.db.models import QuerySet
+    from django.db.models import QuerySet, Subquery
 
     from accounts.models import User
     from licensing.requests.models import LicenceRequestQuerySet, TeacherRequestQuerySet
@@ -98,15 +99,12 @@ def find_muted(users: Collection[User], collectivity: Collectivity | None) -> se
     return set(muted.values_list("user_id", flat=True))
 
 
-def compute_requests_version(user: User) -> list[tuple[int | None, int]]:
-    """Return what changes when a request that the user's page shows does. One query."""
+def list_version_figures(user: User) -> list[Subquery]:
+    """Return the figures that change when a request that the user's page shows does."""
     led = Affiliation.objects.filter(user=user, verified_at__isnull=False).values("school")
     asked = TeacherRequest.objects.filter(Q(teacher=user) | Q(school__in=led))
-    counts = [
-        rows.order_by()
-        .values(one=Value(1))
-        .annotate(last=Max("pk"), ended=Count("ended_at"))
-        .values_list("last", "ended")
-        for rows in (asked, LicenceRequest.objects.filter(school__in=led))
+    of_school = LicenceRequest.objects.filter(school__in=led)
+    return [
+        *(build_figure(asked, aggregate) for aggregate in (Max("pk"), Count("ended_at"))),
+        *(build_figure(of_school, aggregate) for aggregate in (Max("pk"), Count("ended_at"))),
     ]
-    return list(counts[0].union(counts[1], all=True))

@@ -132,6 +132,7 @@ def reminder():
     Reminder.objects.create(
         pk=pk, allocation=row, school_id=row.school_id, cause="unredeemed", step=10, planned_for=TERM.date()
     )
+    return {"pk": pk}
 
 
 def return_request():

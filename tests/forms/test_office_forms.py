@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import io
 import re
 from urllib.parse import urlencode
 
 import pytest
 from django.utils import timezone
 from django_tenants.utils import schema_context
+from PIL import Image
 
 from collectivities.models import OfficeSettings, Role
 from collectivities.operations import members
@@ -103,7 +105,10 @@ def walk_pages_of_members(walk, browser):
     walk.open(browser, "/membres/")
     for guest in (HostClient(browser.host), browser):
         walk.open(guest, f"/invitation/{invitation.link_token}/")
-    OfficeSettings.objects.update_or_create(pk=1, defaults={"logo": b"png", "second_factor_required": False})
+    logo = io.BytesIO()
+    Image.new("RGB", (60, 24), "navy").save(logo, "PNG")
+    fields = {"logo": logo.getvalue(), "second_factor_required": False}
+    OfficeSettings.objects.update_or_create(pk=1, defaults=fields)
     walk.open(browser, "/reglages/")
 
 

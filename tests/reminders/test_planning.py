@@ -15,6 +15,7 @@ from licensing.reminders.operations import PolicyValues
 from mailing.models import Message, MessageState
 from schools.models import WrittenWeek
 from tests.conftest import TERM
+from tests.emails import BOUNCE_FIELDS
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import mark_redeemed
@@ -52,7 +53,8 @@ def test_days_count_from_the_last_letter_with_the_key(pool):
 @pytest.mark.parametrize("state", [MessageState.QUEUED, MessageState.FAILED, MessageState.BOUNCED, MessageState.HELD])
 def test_a_key_that_did_not_arrive_is_not_reminded(pool, state):
     allocation = give(pool)
-    Message.objects.filter(topic_id=allocation.pk).update(state=state)
+    fields = BOUNCE_FIELDS if state == MessageState.BOUNCED else {}
+    Message.objects.filter(topic_id=allocation.pk).update(state=state, **fields)
     plan_at(TERM)
     assert list_plan() == []
 

@@ -37,8 +37,8 @@ def pool_list(request: OfficeHttpRequest) -> HttpResponse:
     shown = [(position, notes.get(position.pool_id, [])) for position in pools]
     context = {
         "pools": pools,
-        "running": [(position, said) for position, said in shown if position.last_day >= today],
-        "past": [(position, said) for position, said in shown if position.last_day < today],
+        "running": [one for one in shown if one[0].last_day >= today],
+        "past": [one for one in shown if one[0].last_day < today],
         "buys": buys,
         "buyers": [] if pools or buys else list_members(Role.BUYER),
         "renames": not _RENAMERS.isdisjoint(roles),

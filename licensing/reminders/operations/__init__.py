@@ -2,11 +2,10 @@
 
 from licensing.reminders.operations.cancellation import cancel, cancel_all
 from licensing.reminders.operations.policies import PolicyValues, set_policy
-from licensing.reminders.operations.sending import SEND_REMINDERS, plan_and_schedule, run, send_due
+from licensing.reminders.operations.sending import plan_and_schedule, run, send_due
 from licensing.reminders.operations.stops import resume, stop
 
 __all__ = [
-    "SEND_REMINDERS",
     "PolicyValues",
     "cancel",
     "cancel_all",

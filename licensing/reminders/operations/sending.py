@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from licensing.reminders.queries import SeatCounts
 
-#: Kind of the due work that sends, at `planning.SEND_HOUR` each day; the pools' `PLAN_REMINDERS` only plans.
-SEND_REMINDERS = "reminders.send"
 #: Reminders that one transaction queues: its locks are held for some tenths of a second.
 BATCH_SIZE = 1_000
 #: Hour in Paris from which no reminder is queued any more: the next one is a later day's.
@@ -168,4 +166,4 @@ def _schedule_next(at: datetime.datetime) -> None:
     open_pools = Pool.objects.filter(entitlement__last_day__gte=date_in_paris(at), entitlement__cancelled_at=None)
     if Allocation.objects.filter(pool__in=open_pools).exists():
         first_day = planning.get_first_day(at)
-        due.schedule(SEND_REMINDERS, connection.schema_name, planning.get_sending_moment(first_day))
+        due.schedule(planning.SEND_REMINDERS, connection.schema_name, planning.get_sending_moment(first_day))

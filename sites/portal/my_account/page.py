@@ -233,7 +233,7 @@ def _choose_year(request: AuthenticatedRequest, found: PrincipalOverview, years:
 
 
 def get_version(request: AuthenticatedRequest) -> str:
-    """Return the ETag of the licences fragment, in two queries, as every open page polls it."""
+    """Return the ETag of the licences fragment, in one query, as every open page polls it."""
     user, school = request.user, request.session.get(SCHOOL_SESSION_KEY, "")
-    asked = requests.compute_requests_version(user)
-    return page_version.compute_version(user, school=f"{school} {asked}", at=timezone.now())
+    others = requests.list_version_figures(user)
+    return page_version.compute_version(user, school=school, at=timezone.now(), others=others)
