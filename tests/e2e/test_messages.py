@@ -100,7 +100,7 @@ def test_the_list_follows_a_message_while_it_is_sent(visit):
         page = tab.open("/messages/", slug="nimes")
         expect(page.get_by_text("Envoi en cours")).to_be_visible()
         with running_worker("--until-idle", SMTP_HOST=sink.hostname, SMTP_PORT=str(sink.port)):
-            expect(page.get_by_text("Accepté par le serveur du destinataire")).to_be_visible(timeout=20_000)
+            expect(page.get_by_text("Accepté par le serveur d’envoi")).to_be_visible(timeout=20_000)
             expect(page.get_by_text("Cette adresse n’existe pas")).to_be_visible(timeout=20_000)
         expect(page.get_by_text("Envoi en cours")).not_to_be_visible(timeout=10_000)
         page.get_by_role("link", name="Message n°").first.click()
@@ -115,4 +115,4 @@ def test_without_scripts_the_list_is_reloaded_by_a_link(visit):
     page = visit(scripts=False).open("/messages/", slug="nimes")
     Message.objects.filter(pk=message.pk).update(state=MessageState.SENT, sent_at=timezone.now())
     page.get_by_role("link", name="Actualiser").click()
-    expect(page.get_by_text("Accepté par le serveur du destinataire")).to_be_visible()
+    expect(page.get_by_text("Accepté par le serveur d’envoi")).to_be_visible()
