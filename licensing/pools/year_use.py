@@ -64,6 +64,8 @@ WITH given AS (
     JOIN pools_allocation AS allocation
         ON allocation.key_id = key.id AND allocation.pool_id = pool.id AND allocation.created_at < counted.until
         AND (allocation.revoked_at IS NULL OR allocation.revoked_at >= counted.until)
+        -- Who gave all back has none.
+        AND allocation.units > 0
 )
 SELECT
     given.number,

@@ -26,6 +26,7 @@ from tests.factories.orders import PurchaseFactory
 from tests.factories.schools import SchoolFactory
 from tests.html import collapse
 from tests.orders import actions
+from tests.returns.given_school import GivenSchool
 from tests.sites.office.report_years import (
     LAST_OCTOBER,
     NOW,
@@ -101,6 +102,17 @@ def test_who_leaves_during_the_year_is_not_counted_at_its_end(nimes):
     report = read_report(2026, TODAY)
     assert report.figures.used == 0
     assert max(week.used for week in report.weeks) == 3
+
+
+def test_a_school_that_gave_all_back_is_not_among_those_that_have_some(nimes):
+    pool = open_pool(nimes, 2027)
+    serve(pool, SchoolFactory(), units=4, used=1, at=THIS_OCTOBER)
+    given = GivenSchool(nimes, pool=pool, at=THIS_OCTOBER)
+    before = read_report(2027, TODAY).figures
+    given.give_back(5, at=NOW)
+    after = read_report(2027, TODAY).figures
+    assert (before.schools, before.given, before.redeemed) == (2, 9, 9)
+    assert (after.schools, after.given, after.redeemed, after.used) == (1, 4, 4, 1)
 
 
 def test_a_cancelled_order_counts_nowhere(nimes):
