@@ -68,7 +68,7 @@ def allocation():
 
 def reminder():
     row = Allocation.objects.get(pk=allocation()["pk"])
-    day = timezone.now().date()
+    day = timezone.localdate()
     made = Reminder.objects.create(
         allocation=row, school_id=row.school_id, cause="unredeemed", step=10, planned_for=day
     )

@@ -191,7 +191,7 @@ def walk_reminders(walk, browser):
     for school in SchoolFactory.create_batch(51):
         given = allocate_units(pool, school, units=1)
         Reminder.objects.create(
-            allocation=given, school=school, cause="unredeemed", step=10, planned_for=timezone.now().date()
+            allocation=given, school=school, cause="unredeemed", step=10, planned_for=timezone.localdate()
         )
     walk.open(browser, f"/ecoles/{given.school_id}/")
     Message.objects.filter(topic_id=given.pk).update(state=MessageState.SENT, sent_at=TERM)

@@ -138,7 +138,7 @@ def test_the_page_of_a_school_asks_and_says_how_it_stands(manager, jaures):
 
 def test_a_school_that_gave_all_back_has_none(manager, jaures):
     jaures.give_back(5, at=timezone.now())
-    today = timezone.now().date()
+    today = timezone.localdate()
     assert list_schools_without_licences(today).count() == 1
     assert not list_school_holdings(last_day=jaures.pool.entitlement.last_day, day=today)
     school = read(manager.get(f"/ecoles/{jaures.school.pk}/"))
