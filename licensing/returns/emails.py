@@ -38,25 +38,26 @@ def render_requested(message: Message) -> RenderedEmail:
     if not unused:
         raise NoLongerDue("L'école utilise désormais toutes ses licences.")
     subscription, giver = request.key.subscription, collectivity_forms(request.collectivity.name).the
-    school = school_forms(subscription.school.name if subscription.school else "").the
-    asked = formatting.pluralize(min(request.units, unused), "licence")
+    school = school_forms(subscription.school.name if subscription.school else "").to_the
+    count = min(request.units, unused)
+    single, asked = count == 1, formatting.pluralize(count, "licence")
     until = format_long_date(date_in_paris(request.expires_at))
+    choice = "la rendre ou la garder" if single else "les rendre, en rendre moins, ou les garder"
+    asking, serve = f"{formatting.start_sentence(giver)} vous demande", "sert" if single else "servent"
+    kept = "la licence reste" if single else "les licences restent"
     email = render_email(
         greeting=format_salutation(User.objects.get(pk=message.context["user"]).first_name),
-        subject=f"{formatting.start_sentence(giver)} vous demande {asked} Pep's qui ne servent pas".replace(
-            formatting.NO_BREAK_SPACE, " "
-        ),
+        subject=f"{asking} {asked} Pep's qui ne {serve} pas".replace(formatting.NO_BREAK_SPACE, " "),
         paragraphs=[
             (
-                f"Des {formatting.pluralize(subscription.size, 'licence')} Pep's que {giver} a données à {school}, "
-                f"{formatting.number(unused)} ne sont utilisées par personne. Elle vous demande si "
-                f"{asked} peuvent lui revenir, pour servir à d'autres écoles."
+                f"{_describe_unused(subscription.size, unused, giver, school)} {asking} si "
+                f"{asked} {'peut' if single else 'peuvent'} lui revenir, pour servir à d'autres écoles."
             ),
             (
-                "Vous pouvez les rendre, en rendre moins, ou les garder, et dire pourquoi si vous le souhaitez. "
+                f"Vous pouvez {choice}, et dire pourquoi si vous le souhaitez. "
                 "Aucune licence d'un enseignant, aucune classe, aucune invitation n'est touchée."
             ),
-            f"Répondez jusqu'au {until}. Sans réponse, rien ne change : les licences restent à l'école.",
+            f"Répondez jusqu'au {until}. Sans réponse, rien ne change : {kept} à l'école.",
         ],
         button="Répondre",
         address=portal_url(f"mon-compte/rendre/{subscription.pk}/"),
@@ -68,6 +69,14 @@ def render_requested(message: Message) -> RenderedEmail:
         presentation = get_office_settings()
         contact = get_office_contact(presentation)
     return replace(email, from_name=presentation.sender_name or request.collectivity.name, reply_to=contact.email)
+
+
+def _describe_unused(size: int, unused: int, giver: str, school: str) -> str:
+    """Return how many of the licences nobody uses. `school`: « à l'école Jean Jaurès »."""
+    if size == 1:
+        return f"La licence Pep's que {giver} a donnée {school} n'est utilisée par personne."
+    of_these = "une n'est utilisée" if unused == 1 else f"{formatting.number(unused)} ne sont utilisées"
+    return f"Des {formatting.pluralize(size, 'licence')} Pep's que {giver} a données {school}, {of_these} par personne."
 
 
 kinds.register(RETURN_REQUESTED, label="Licences demandées", render=render_requested)

@@ -183,6 +183,30 @@ def test_the_letter_says_who_asks_why_and_until_when(jaures, nimes):
     assert email.from_name == "Ville de Nîmes"
 
 
+@pytest.mark.parametrize(
+    ("units", "assigned", "subject", "sentence"),
+    [
+        (1, 0, "demande 1 licence Pep's qui ne sert pas", "La licence Pep's que la Ville de Nîmes a donnée à l'École"),
+        (5, 4, "demande 1 licence Pep's qui ne sert pas", "a données à l'École Jean Jaurès, une n'est utilisée par"),
+        (5, 3, "demande 2 licences Pep's qui ne servent pas", "l'École Jean Jaurès, 2 ne sont utilisées par"),
+    ],
+)
+def test_the_letter_speaks_of_one_licence_as_of_one(nimes, units, assigned, subject, sentence):
+    with tenant_context(nimes):
+        jaures = GivenSchool(nimes, units=units)
+        for _ in range(assigned):
+            jaures.assign()
+        jaures.ask()
+        ReturnRequest.objects.update(expires_at=timezone.now() + ANSWER_PERIOD)
+        [letter] = list_letters()
+    with schema_context("public"):
+        email = render_email(letter)
+    text = " ".join(email.text.replace("\xa0", " ").split()).replace("’", "'")
+    assert subject in email.subject.replace("’", "'")
+    assert sentence in text
+    assert ("la licence reste" in text) == ("1 licence" in subject)
+
+
 def test_a_letter_that_has_not_left_is_cancelled_with_its_request(jaures):
     asked = jaures.ask()
     operations.withdraw(request_id=asked.pk, by=None, at=TERM)
