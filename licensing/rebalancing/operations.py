@@ -146,12 +146,14 @@ def undo_rebalancing(*, rebalancing_id: int, by: User | None, at: datetime.datet
         _set_back(pool, allocations[move.allocation_id], move, by=by, at=at)
     made.undone_at, made.undone_by_id = at, by.pk if by else None
     made.save(update_fields=["undone_at", "undone_by_id"])
-    schools = formatting.pluralize(len(moves), "école a", "écoles ont")
+    schools = formatting.pluralize(
+        len(moves), "école a de nouveau ce qu'elle avait", "écoles ont de nouveau ce qu'elles avaient"
+    )
     audit_log.record(
         action="pools.rebalancing_undone",
         by=by,
         at=at,
-        summary=f"Rééquilibrage du lot « {pool.name} » annulé : {schools} de nouveau ce qu'elles avaient.",
+        summary=f"Rééquilibrage du lot « {pool.name} » annulé : {schools}.",
         object_type="rebalancing",
         object_id=made.pk,
     )
