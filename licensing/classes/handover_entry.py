@@ -52,19 +52,11 @@ def receive(*, code: str, classroom_id: int, by: User, address: str, at: datetim
 def _limit_guesses(by: User, address: str, at: datetime.datetime) -> Iterator[None]:
     counters = [(_ACCOUNT_LIMIT, str(by.pk)), (_NETWORK_LIMIT, throttling.get_network(address))]
     try:
-        # Counted first, so that concurrent requests cannot all pass before the first is counted.
-        throttling.count_attempts(counters, at=at)
+        with throttling.count_failures(counters, failure=UnknownHandover, at=at):
+            yield
     except throttling.RateLimitExceeded as throttled:
         raise TooManyHandoverCodes(
             f"Trop de codes inexistants ont été saisis : patientez {throttling.format_wait(throttled.wait)}, puis "
             "recopiez le code depuis la feuille de votre collègue.",
             throttled.retry_after,
         ) from None
-    try:
-        yield
-    except UnknownHandover:
-        counters = []
-        raise
-    finally:
-        if counters:
-            throttling.refund_attempts(counters)

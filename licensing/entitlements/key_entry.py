@@ -66,19 +66,11 @@ def _limit_guesses(by: User | None, address: str, at: datetime.datetime) -> Iter
     if by is not None:
         counters.insert(0, (_ACCOUNT_LIMIT, str(by.pk)))
     try:
-        # Counted first, so that concurrent requests cannot all pass before the first is counted.
-        throttling.count_attempts(counters, at=at)
+        with throttling.count_failures(counters, failure=UnknownKey, at=at):
+            yield
     except throttling.RateLimitExceeded as throttled:
         raise TooManyGuesses(
             f"Trop de clés inexistantes ont été saisies : patientez {throttling.format_wait(throttled.wait)}, puis "
             "réessayez en copiant la clé depuis l'e-mail.",
             throttled.retry_after,
         ) from None
-    try:
-        yield
-    except UnknownKey:
-        counters = []
-        raise
-    finally:
-        if counters:
-            throttling.refund_attempts(counters)

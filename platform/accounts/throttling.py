@@ -6,6 +6,7 @@ counted, in every process. A cache could be evicted, and loses concurrent increm
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,7 +18,7 @@ from accounts.models import Throttle
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _TABLE = "public.accounts_throttle"
 
@@ -128,6 +129,26 @@ def refund_attempts(subjects: Sequence[tuple[RateLimit, str]]) -> None:
             f"({', '.join(['(%s, %s)'] * len(subjects))}) AND tries > 0",
             [value for limit, subject in _hash_subjects(subjects) for value in (limit.scope, subject)],
         )
+
+
+@contextlib.contextmanager
+def count_failures(
+    subjects: Sequence[tuple[RateLimit, str]], *, failure: type[Exception], at: datetime.datetime
+) -> Iterator[None]:
+    """Count the block as an attempt of each subject where it raises `failure`; others cost nothing.
+
+    Raises `RateLimitExceeded`, before the block is run, where a subject is over its limit.
+    """
+    # Counted first, so that concurrent requests cannot all pass before the first is counted.
+    count_attempts(subjects, at=at)
+    try:
+        yield
+    except failure:
+        subjects = []
+        raise
+    finally:
+        if subjects:
+            refund_attempts(subjects)
 
 
 def prune(*, before: datetime.datetime) -> int:
