@@ -46,6 +46,10 @@ _IN_SENTENCE = re.compile(
 )
 #: A document's number that no key is: letters, year, and a rank of less digits than a key has.
 _DOCUMENT = re.compile(r"\s*(?:dv|bc|fa|f|p)\s?20[0-9]{2}[\s/._-]0*[1-9][0-9]{0,6}(?:/[0-9]{1,2})?\s*", re.IGNORECASE)
+#: The name of a document in full, and a number: « commande 1719 » has as many symbols as a key.
+_NAMED_DOCUMENT = re.compile(
+    r"\s*(?:factures?|avoir|devis|(?:bon de )?commandes?)\s+(?:n\s?[°ºo]?\s*)?[0-9]{1,10}\s*", re.IGNORECASE
+)
 _CURRENCY = re.compile(r"(?:€|\b(?:eur|euros?|ttc|ht)\b|\s)+$", re.IGNORECASE)
 _ENGLISH_AMOUNT = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]{1,2})?")
 #: A SIREN or a SIRET.
@@ -75,7 +79,7 @@ class Sales:
 
 def is_document_number(text: str) -> bool:
     """Return whether a text is the number of an invoice, a quote or a purchase order, and so no key. Pure."""
-    return bool(invoice_search.find_numbers(text) or _DOCUMENT.fullmatch(text))
+    return bool(invoice_search.find_numbers(text) or _DOCUMENT.fullmatch(text) or _NAMED_DOCUMENT.fullmatch(text))
 
 
 def read_number(text: str) -> SaleNumber:

@@ -88,10 +88,20 @@ def test_an_invoice_and_an_order_are_found_by_their_numbers_as_they_are_written(
 
 
 def test_the_number_of_a_document_is_no_key_and_a_key_is_no_number_of_a_document():
-    for written in ("DV2026-12", "BC2026-12/2", "FA 2026-10", "f2026/10"):
+    # Its symbols and its check symbol are those of a key, as one order's in thirty-two.
+    assert keys.parse("commande 1719")
+    named = ("commande 1719", "Commandes 1719", "bon de commande n° 1719", "facture 12345", "devis n° 17")
+    for written in ("DV2026-12", "BC2026-12/2", "FA 2026-10", "f2026/10", *named):
         assert is_document_number(written), written
         assert not may_be_key(written), written
-    for typed in (CODE, keys.display("FA", CODE), "FA-2026-1234-5678", "FA20-2612-3456", "BC2026123456"):
+    for typed in (
+        CODE,
+        keys.display("FA", CODE),
+        "FA-2026-1234-5678",
+        "FA20-2612-3456",
+        "BC2026123456",
+        "commande7K3M",
+    ):
         assert not is_document_number(typed), typed
         assert may_be_key(typed), typed
 
