@@ -107,6 +107,7 @@ TENANT_APPS = [
     "licensing.pools",
     "licensing.reminders",
     "licensing.rebalancing",
+    "licensing.renewals",
     "imports",
 ]
 INSTALLED_APPS = [*SHARED_APPS, *(app for app in TENANT_APPS if app not in SHARED_APPS)]
