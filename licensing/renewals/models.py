@@ -117,14 +117,13 @@ class RenewalOrder(models.Model):
 
 
 class RenewalApplication(models.Model):
-    """The list, given to the schools from one lot in one transaction; undone as a whole, before they are told."""
+    """The list, given to the schools in one transaction; undone as a whole, before they are told."""
 
     renewal = models.ForeignKey(Renewal, on_delete=models.PROTECT, related_name="applications")
-    pool = models.ForeignKey("pools.Pool", verbose_name="lot", on_delete=models.PROTECT, related_name="+")
     applied_at = models.DateTimeField("appliquée le")
     applied_by_id = models.BigIntegerField(null=True)
-    # When the e-mails of the keys leave.
-    told_at = models.DateTimeField("écoles prévenues le")
+    # When the e-mails of the keys leave: at 8:00 on 1 September, or an hour later.
+    notify_at = models.DateTimeField("écoles prévenues le")
     undone_at = models.DateTimeField("annulée le", null=True, blank=True)
     undone_by_id = models.BigIntegerField(null=True)
 
@@ -138,10 +137,10 @@ class RenewalApplication(models.Model):
             models.UniqueConstraint(
                 name="renewal_application_one_current", fields=["renewal"], condition=Q(undone_at__isnull=True)
             ),
-            models.CheckConstraint(name="renewal_told_after_applied", condition=Q(told_at__gte=F("applied_at"))),
+            models.CheckConstraint(name="renewal_notified_after_applied", condition=Q(notify_at__gte=F("applied_at"))),
             models.CheckConstraint(
                 name="renewal_undone_between",
-                condition=Q(undone_at__isnull=True) | Q(undone_at__gte=F("applied_at"), undone_at__lt=F("told_at")),
+                condition=Q(undone_at__isnull=True) | Q(undone_at__gte=F("applied_at"), undone_at__lt=F("notify_at")),
             ),
         ]
 
@@ -150,7 +149,7 @@ class RenewalApplication(models.Model):
 
     def is_undoable(self, at: datetime.datetime) -> bool:
         """Whether no school is told of it yet."""
-        return self.undone_at is None and at < self.told_at
+        return self.undone_at is None and at < self.notify_at
 
 
 class RenewalGift(models.Model):

@@ -47,16 +47,16 @@ def find_application(renewal: Renewal | None) -> RenewalApplication | None:
     """Return how the list was given to the schools, None where it was not, or that was undone. One query."""
     if renewal is None:
         return None
-    return RenewalApplication.objects.filter(renewal=renewal, undone_at=None).select_related("pool").first()
+    return RenewalApplication.objects.filter(renewal=renewal, undone_at=None).first()
 
 
 def find_state(year: int) -> RenewalState:
     """Return where the renewal of a school year stands. Three queries at most."""
     renewal = find_renewal(year)
-    return tell_state(renewal, find_order(renewal), find_application(renewal))
+    return derive_state(renewal, find_order(renewal), find_application(renewal))
 
 
-def tell_state(renewal: Renewal | None, order: Order | None, application: RenewalApplication | None) -> RenewalState:
+def derive_state(renewal: Renewal | None, order: Order | None, application: RenewalApplication | None) -> RenewalState:
     """Return the state of a renewal with what was found of it. The only place that defines their precedence."""
     if application is not None:
         return RenewalState.APPLIED
@@ -65,3 +65,14 @@ def tell_state(renewal: Renewal | None, order: Order | None, application: Renewa
     if renewal is not None and renewal.declined_at is not None:
         return RenewalState.DECLINED
     return RenewalState.OPEN
+
+
+def list_years(day: datetime.date) -> list[int]:
+    """Return the school years whose renewal may be changed on a day, the one to show first.
+
+    The next year from 1 April on. Before, the running year, for a list that was not given to the schools in time.
+    """
+    upcoming = get_renewed_year(day)
+    if is_open(day):
+        return [upcoming]
+    return [upcoming - 1] if Renewal.objects.filter(school_year=upcoming - 1).exists() else []

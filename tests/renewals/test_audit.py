@@ -1,0 +1,39 @@
+"""`manage.py audit` detects what a renewal must never leave behind."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+
+from sites.audit.checks import check_all
+from tests.renewals.renewed_office import RenewedOffice
+
+
+@pytest.fixture
+def applied(nimes):
+    renewed = RenewedOffice(nimes)
+    renewed.place(renewed.order())
+    renewed.apply()
+    return renewed
+
+
+def list_broken():
+    return {found.code for found in check_all() if found.broken}
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("UPDATE renewals_renewalorder SET replaced_at = now()", "renewal_orders"),
+        ("UPDATE renewals_renewal SET school_year = 2031", "renewal_orders"),
+        ("UPDATE renewals_renewal SET declined_at = now(), decline_reason = 'Non'", "renewal_orders"),
+        ("UPDATE renewals_renewalline SET units = 1", "renewal_gifts"),
+        ("DELETE FROM renewals_renewalgift", "renewal_gifts"),
+        ("UPDATE renewals_renewal SET changed_by_id = 987654321", "renewal_accounts"),
+    ],
+)
+def test_each_broken_rule_is_detected(applied, statement, code):
+    assert not list_broken()
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    assert code in list_broken()
