@@ -58,6 +58,22 @@ class ListToGive(NamedTuple):
     lacking: int
 
 
+class NumberedList(NamedTuple):
+    """A list of schools with a column of licences, read and not refused."""
+
+    import_id: int
+    filename: str
+    created_at: datetime.datetime
+
+
+class ListedNumbers(NamedTuple):
+    """The licences of a list by UAI, and its rows that say none, as `RequestedLicences` has them."""
+
+    filename: str
+    units: dict[str, int]
+    left_out: tuple[str, ...]
+
+
 class PoolChoice(NamedTuple):
     """A pool that a list may take from."""
 
@@ -107,6 +123,31 @@ def find_list_to_give(day: datetime.date) -> ListToGive | None:
     rows = list(_list_rows(lists.order_by("-applied_at", "-pk"), day))
     lacking = _sum_lacking(rows, _list_asking(rows))
     return ListToGive(rows[0].import_id, rows[0].filename, lacking) if lacking else None
+
+
+def list_numbered_lists(limit: int) -> list[NumberedList]:
+    """Return the latest lists of schools with a column of licences that were read, applied or not. One query."""
+    lists = _filter_numbered().order_by("-created_at", "-pk").values_list("pk", "filename", "created_at")
+    return list(map(NumberedList._make, lists[:limit]))
+
+
+def read_numbers(import_id: int, day: datetime.date) -> ListedNumbers | None:
+    """Return the licences of such a list, None where there is none with this number. Two queries at most."""
+    found = _filter_numbered().filter(pk=import_id)
+    rows = list(_list_rows(found, day))
+    if not rows and not found.exists():
+        return None
+    asked = _list_asking(rows)
+    left_out = tuple(f"{_name(row)} ({_explain(row)})" for row in rows if row.uai not in asked)
+    return ListedNumbers(rows[0].filename if rows else "", asked, left_out)
+
+
+def _filter_numbered() -> QuerySet[SpreadsheetImport]:
+    return SpreadsheetImport.objects.filter(
+        purpose=Purpose.PORTFOLIO,
+        state__in=[ImportState.CHECKED, ImportState.APPLIED],
+        layout__columns__has_key=Meaning.UNITS.value,
+    )
 
 
 def list_pool_choices(day: datetime.date) -> list[PoolChoice]:

@@ -31,13 +31,14 @@ from imports.operations.remembered_layouts import remember_layout
 from imports.operations.row_edits import amend_row, keep_row, list_written_values, tick_all
 from imports.operations.undo_import import get_undo_plan, request_undo, undo
 from imports.operations.upload import check_volume, store_upload, upload
-from imports.requested_licences import PoolChoice, find_list_to_give
+from imports.requested_licences import ListedNumbers, PoolChoice, find_list_to_give, list_numbered_lists, read_numbers
 
 __all__ = [
     "APPLY_TASK",
     "OPEN_STATES",
     "READ_TASK",
     "UNDO_TASK",
+    "ListedNumbers",
     "PoolChoice",
     "accept_proposals",
     "add_all_to_portfolio",
@@ -60,8 +61,10 @@ __all__ = [
     "get_undo_plan",
     "keep_row",
     "list_managers_to_ask",
+    "list_numbered_lists",
     "list_written_values",
     "load_parsing_context",
+    "read_numbers",
     "recover_abandoned",
     "reject",
     "remember_layout",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
+from django.db.models import Case, Exists, OuterRef, Value, When
+
 from licensing.catalogue.operations import get_last_day
 from licensing.orders.models import OrderState
 from licensing.renewals.models import Renewal, RenewalApplication, RenewalOrder, RenewalState
@@ -57,7 +59,7 @@ def find_state(year: int) -> RenewalState:
 
 
 def derive_state(renewal: Renewal | None, order: Order | None, application: RenewalApplication | None) -> RenewalState:
-    """Return the state of a renewal with what was found of it. The only place that defines their precedence."""
+    """Return the state of a renewal with what was found of it; `annotate_state` is the same in SQL."""
     if application is not None:
         return RenewalState.APPLIED
     if order is not None:
@@ -65,6 +67,20 @@ def derive_state(renewal: Renewal | None, order: Order | None, application: Rene
     if renewal is not None and renewal.declined_at is not None:
         return RenewalState.DECLINED
     return RenewalState.OPEN
+
+
+def annotate_state() -> Case:
+    """Return the SQL of `derive_state`, for a query of renewals that reads others as well."""
+    current = RenewalOrder.objects.filter(renewal=OuterRef("pk"), replaced_at=None)
+    standing = current.exclude(order__state=OrderState.CANCELLED)
+    applied = RenewalApplication.objects.filter(renewal=OuterRef("pk"), undone_at=None)
+    return Case(
+        When(Exists(applied), then=Value(RenewalState.APPLIED.value)),
+        When(Exists(standing.filter(order__state=OrderState.DRAFT)), then=Value(RenewalState.QUOTED.value)),
+        When(Exists(standing), then=Value(RenewalState.ORDERED.value)),
+        When(declined_at__isnull=False, then=Value(RenewalState.DECLINED.value)),
+        default=Value(RenewalState.OPEN.value),
+    )
 
 
 def list_years(day: datetime.date) -> list[int]:

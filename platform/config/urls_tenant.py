@@ -17,6 +17,7 @@ urlpatterns = [
     path("", include("licensing.rebalancing.urls")),
     path("", include("licensing.requests.urls")),
     path("", include("sites.office.purchases.urls")),
+    path("", include("sites.office.renewal.urls")),
     path("", include("imports.web.urls")),
     path("", include("sites.office.urls")),
 ]

@@ -31,7 +31,7 @@ SECTIONS = (
             ("rebalancing:list", "Rééquilibrer"),
         ),
     ),
-    ("Achats", (("purchases:list", "Commandes"), ("pools:pools", "Lots"))),
+    ("Achats", (("purchases:list", "Commandes"), ("renewal:list", "Reconduire"), ("pools:pools", "Lots"))),
     ("Suivi", (("messages:list", "Messages"), ("report", "Rapport"), ("journal", "Journal"))),
 )
 #: The pages of « Bureau ».

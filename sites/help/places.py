@@ -98,6 +98,7 @@ _OFFICE = {
     "pools:rename": f"{_OFFICES}#acheter-des-licences",
     "returns:": f"{_OFFICES}#demander-les-licences-qui-ne-servent-pas",
     "rebalancing:": f"{_OFFICES}#reequilibrer-un-lot",
+    "renewal:": f"{_OFFICES}#reconduire-d-une-annee-a-l-autre",
     "requests:": f"{_OFFICES}#repondre-aux-demandes-des-ecoles",
     "purchases:": f"{_OFFICES}#acheter-des-licences",
     "school": f"{_OFFICES}#donner-a-une-ecole",

@@ -12,7 +12,9 @@ from api.models import Token
 from api.scopes import TokenScope
 from collectivities.models import Invitation, Role
 from core.tenant_connection import connection
-from imports.enums import ImportState, Verdict
+from imports.enums import ImportState, Purpose, Verdict
+from imports.layout import Layout
+from imports.meanings import Meaning
 from imports.models import AnnotatedFile, ImportFile, ImportRow, SpreadsheetImport
 from licensing.billing import operations as billing_operations
 from licensing.billing.models import BillingDocument
@@ -102,6 +104,21 @@ def spreadsheet_import():
     )
     ImportFile.objects.create(of=made, content=b"a")
     AnnotatedFile.objects.create(of=made, content=b"a", asked_at=TERM, made_at=TERM)
+    return {"pk": pk}
+
+
+def numbered_list():
+    """A list of schools with a column of licences."""
+    pk = next(_numbers)
+    SpreadsheetImport.objects.create(
+        pk=pk,
+        purpose=Purpose.PORTFOLIO,
+        filename="a.csv",
+        size=1,
+        state=ImportState.CHECKED,
+        layout=Layout(columns={Meaning.UNITS: 1}),
+        created_at=TERM,
+    )
     return {"pk": pk}
 
 
@@ -241,6 +258,7 @@ SAMPLES = {
     "returns:withdraw": return_request,
     "rebalancing:plan": rebalanced_pool,
     "rebalancing:undo": rebalancing,
+    "renewal:take": numbered_list,
     "purchases:detail": purchase,
     "purchases:quote": purchase,
     "purchases:quote_pdf": purchase,

@@ -299,7 +299,7 @@ def test_each_page_is_open_that_shows_neither_secret_nor_file(route, visitor):
 
 def is_file(route):
     files = {"imports:export", "imports:file", "pools:export", "portfolio:export", "requests:export", "journal_export"}
-    files.add("report_workbook")
+    files |= {"report_workbook", "renewal:workbook"}
     return route.name in files or route.name.endswith(
         ("pdf", ":corrected", ":report", ":annotated", ":template", ":scan")
     )

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 from django.utils import timezone
-from django_tenants.utils import schema_context
+from django_tenants.utils import schema_context, tenant_context
 from PIL import Image
 
 from collectivities.models import OfficeSettings, Role
@@ -24,6 +24,7 @@ from licensing.pools.operations import allocate, revoke
 from licensing.reminders.models import Reminder
 from mailing.models import Message, MessageState
 from schools.weekly_limit import claim_week
+from tenants.models import Collectivity
 from tests.access.routes import OFFICE_ROUTES, build_url
 from tests.access.samples import SAMPLES, webhook_delivery
 from tests.conftest import TERM
@@ -49,6 +50,7 @@ from tests.imports.sample_files import build_xlsx, schools_csv
 from tests.orders import actions
 from tests.pools.actions import allocate_units
 from tests.rebalancing.unbalanced_pool import UnbalancedPool
+from tests.renewals.renewed_office import MAY, RenewedOffice
 from tests.requests.asking_school import AskingSchool
 from tests.returns.given_school import GivenSchool
 from webhooks.models import Delivery, DeliveryState
@@ -83,6 +85,7 @@ def test_each_control_of_the_office_is_read(portal, office, browser, officer, ni
         walk_imports(walk, browser)
         walk_application_request(walk, office("nimes", officer), officer)
         walk_purchases(walk, browser)
+        walk_renewal(walk, office)
         walk_webhooks(walk, browser)
         walk_routes(walk, browser)
         walk_visit(walk, portal, office, nimes)
@@ -317,6 +320,28 @@ def walk_purchases(walk, browser):
     walk.open(browser, f"/achats/{order.pk}/completer/")
     actions.upload(order)
     walk.open(browser, f"/achats/{order.pk}/")
+
+
+def walk_renewal(walk, office):
+    """In May, when a renewal is open: in each of its states, at an office that bought nothing for the next year."""
+    collectivity = Collectivity.objects.get(slug="gard")
+    with pytest.MonkeyPatch.context() as patch, tenant_context(collectivity):
+        renewed = RenewedOffice(collectivity)
+        patch.setattr(timezone, "now", lambda: MAY)
+        member = MemberFactory(roles=list(Role.values))
+        enable_second_factor(member.user)
+        browser = office("gard", member.user)
+        walk.open(browser, "/reconduire/?voir=ajouter")
+        walk.open(browser, f"/reconduire/tableau/{apply_portfolio_list((SchoolFactory(), 5)).pk}/")
+        walk.open(browser, "/reconduire/")
+        renewed.decline()
+        walk.open(browser, "/reconduire/")
+        renewed.reopen()
+        renewed.place(renewed.order())
+        walk.open(browser, "/reconduire/")
+        walk.open(browser, "/reconduire/attribuer/")
+        renewed.apply()
+        walk.open(browser, "/reconduire/")
 
 
 def walk_webhooks(walk, browser):

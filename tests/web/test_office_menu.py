@@ -37,6 +37,7 @@ def test_who_may_not_buy_has_the_lots_in_place_of_purchases():
         ("/imports/12/", "Distribuer", "Imports"),
         ("/attributions/attribuer/", "Distribuer", "Attributions"),
         ("/achats/", "Achats", "Commandes"),
+        ("/reconduire/attribuer/", "Achats", "Reconduire"),
         ("/lots/", "Achats", "Lots"),
         ("/messages/3/", "Suivi", "Messages"),
         ("/journal/", "Suivi", "Journal"),

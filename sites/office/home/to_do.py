@@ -14,16 +14,20 @@ from core import formatting
 from core.calendar import date_in_paris
 from imports.enums import REQUESTED, ImportState
 from imports.operations import describe_request_changes, describe_requests, describe_wait
+from licensing.entitlements.queries import get_school_year
 from licensing.entitlements.wording import countdown
 from licensing.orders.models import OrderState
 from licensing.pools.filters import DORMANT, DORMANT_DAYS, HELD
 from licensing.pools.wording import describe_held_keys
+from licensing.renewals.models import RenewalState
+from licensing.renewals.queries import get_renewed_year
+from licensing.requests.school_years import format_school_year
 from sites.office.home.figures import count_available
 from sites.office.home.waiting import PREPARER_ROLES, PRICE_ROLES, UnpaidOrder
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from accounts.models import User
     from collectivities.models import Member
@@ -66,6 +70,7 @@ def list_to_do(
     if not PRICE_ROLES.isdisjoint(roles):
         items += _list_orders(positions, waiting, today, buys=Role.BUYER in roles)
         items += _list_held_keys(running, today)
+        items += _list_renewal(running, waiting, roles, today)
     if Role.MANAGER in roles:
         items += _list_school_requests(waiting)
         items += _list_stuck_keys(stuck)
@@ -129,6 +134,22 @@ def _list_held_keys(running: Sequence[PoolProgress], today: datetime.date) -> It
         if keys and position.entitlement.suspended_on(today):
             words = describe_held_keys(keys, position.name, position.entitlement, today)
             yield TodoItem(words, _get_allocations_url(pool=position.pool_id, state=HELD), "Voir ces clés")
+
+
+def _list_renewal(
+    running: Sequence[PoolProgress], waiting: WaitingThings, roles: Collection[Role], today: datetime.date
+) -> Iterator[TodoItem]:
+    """Yield an item while the renewal of this year's licences waits for the member."""
+    year = get_renewed_year(today)
+    if not any(get_school_year(pool.position.last_day) == year - 1 for pool in running):
+        return
+    label, url = format_school_year(year), reverse("renewal:list")
+    if waiting.renewal is RenewalState.OPEN:
+        yield TodoItem(f"La reconduction pour {label} est à décider, école par école.", url, "Voir la proposition")
+    elif waiting.renewal is RenewalState.QUOTED and Role.BUYER in roles:
+        yield TodoItem(f"Le devis de la reconduction {label} attend d'être commandé.", url, "Voir où elle en est")
+    elif waiting.renewal is RenewalState.ORDERED and Role.MANAGER in roles:
+        yield TodoItem(f"La liste reconduite pour {label} est à attribuer aux écoles.", url, "L'attribuer")
 
 
 def _list_stuck_keys(stuck: StuckKeys) -> Iterator[TodoItem]:

@@ -22,6 +22,8 @@ from imports.operations import count_arrived
 from licensing.billing.queries import has_rejected_invoice
 from licensing.orders.models import Order
 from licensing.pools.school_holdings import list_schools_without_licences
+from licensing.renewals.models import Renewal, RenewalState
+from licensing.renewals.queries import annotate_state, get_renewed_year, is_open
 from licensing.requests.models import LicenceRequest
 
 if TYPE_CHECKING:
@@ -64,6 +66,8 @@ class WaitingThings:
     lacks_reply_to: bool = False
     #: Whether every school of the portfolio has licences; False for an empty portfolio.
     all_served: bool = False
+    #: Where the renewal of the next year stands; None while none is open.
+    renewal: RenewalState | None = None
 
 
 def find_waiting(roles: Collection[Role], orders: Collection[int], at: datetime.datetime) -> WaitingThings:
@@ -73,11 +77,14 @@ def find_waiting(roles: Collection[Role], orders: Collection[int], at: datetime.
         sources.append(_select_orders(orders))
     if not PRICE_ROLES.isdisjoint(roles):
         sources.append(_select_all_served(date_in_paris(at)))
+        sources.append(_select_renewal(get_renewed_year(date_in_paris(at))))
     if not PREPARER_ROLES.isdisjoint(roles):
         sources += [_select_imports(), _select_arrivals()]
     if Role.MANAGER in roles:
         sources += [_select_tokens(at), _select_requests()]
-    found = _build(list(sources[0].union(*sources[1:], all=True)), at)
+    rows = list(sources[0].union(*sources[1:], all=True))
+    found = _build(rows, at)
+    found.renewal = _find_renewal(rows, at)
     found.lacks_reply_to = found.lacks_reply_to and Role.MANAGER in roles
     return found
 
@@ -90,9 +97,7 @@ def _build(rows: list[tuple[str, dict[str, Any]]], at: datetime.datetime) -> Wai
             case "order":
                 found.orders[details["pk"]] = UnpaidOrder(details["state"], details["turned_down"])
             case "import":
-                person, requested_at = details.pop("person"), details.pop("requested_at")
-                details["requested_at"] = requested_at and datetime.datetime.fromisoformat(requested_at)
-                found.imports.append((SpreadsheetImport(**details), User(**person) if person else None))
+                found.imports.append(_build_import(details))
             case "arrival":
                 found.arrived_schools += details["schools"]
             case "token":
@@ -110,6 +115,20 @@ def _build(rows: list[tuple[str, dict[str, Any]]], at: datetime.datetime) -> Wai
     found.imports.sort(key=lambda pair: (pair[0].requested_at is None, pair[0].requested_at or at, pair[0].pk))
     found.tokens.sort(key=lambda token: token.expires_at)
     return found
+
+
+def _find_renewal(rows: list[tuple[str, dict[str, Any]]], at: datetime.datetime) -> RenewalState | None:
+    """Return the state of the next year's renewal; without a row nobody decided, from the day on that it is open."""
+    stored = next((details["state"] for kind, details in rows if kind == "renewal"), None)
+    if stored is not None:
+        return RenewalState(stored)
+    return RenewalState.OPEN if is_open(date_in_paris(at)) else None
+
+
+def _build_import(details: dict[str, Any]) -> tuple[SpreadsheetImport, User | None]:
+    person, requested_at = details.pop("person"), details.pop("requested_at")
+    details["requested_at"] = requested_at and datetime.datetime.fromisoformat(requested_at)
+    return SpreadsheetImport(**details), User(**person) if person else None
 
 
 def _select_orders(numbers: Collection[int]) -> QuerySet[Any, Any]:
@@ -141,6 +160,11 @@ def _select_requests() -> QuerySet[Any, Any]:
     waiting = LicenceRequest.objects.pending().filter(collectivity__schema_name=connection.schema_name).order_by()
     counted = waiting.values("collectivity").annotate(requests=Count("pk"), asked=Sum("units"))
     return counted.values_list(Value("requests"), JSONObject(requests="requests", units="asked"))
+
+
+def _select_renewal(year: int) -> QuerySet[Any, Any]:
+    renewals = Renewal.objects.filter(school_year=year).order_by()
+    return renewals.values_list(Value("renewal"), JSONObject(state=annotate_state()))
 
 
 def _select_settings() -> QuerySet[Any, Any]:

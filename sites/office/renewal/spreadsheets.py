@@ -1,0 +1,147 @@
+"""The list as a workbook, and numbers taken back from a list of schools that was imported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.contrib import messages
+from django.http import Http404
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
+
+from accounts.downloads import limit_downloads
+from core import formatting
+from core.calendar import date_in_paris
+from core.file_responses import build_file_response
+from core.workbook import WorksheetContent, build_workbook
+from imports.operations import read_numbers
+from licensing.exceptions import LicensingError
+from licensing.renewals import operations
+from licensing.renewals.models import MAX_UNITS
+from licensing.requests.school_years import format_school_year
+from sites.office.renewal import MEMBERS, find_list, get_list, read_number
+from web.access import require_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from django.http import HttpResponse
+
+    from collectivities.access import OfficeHttpRequest
+    from imports.operations import ListedNumbers
+    from licensing.renewals.renewal_list import RenewalList, RenewalRow
+
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+#: The number to edit stands first of the figures: it is the one that the imports read.
+_TITLES = ("UAI", "Nom de l'école", "Commune", "Nombre de licences", "Pourquoi", "Proposition", "Cette année",
+           "Tenu au plus", "Utilisé")  # fmt: skip
+_WIDTHS = (12, 44, 26, 12, 60, 12, 12, 12, 12)
+#: Changes that the page lists; the others are counted.
+MAX_SHOWN = 100
+#: Rows left out that a sentence names.
+_MAX_NAMED = 5
+
+
+class TakenNumber(NamedTuple):
+    """A school whose number a list would change."""
+
+    row: RenewalRow
+    units: int
+
+
+class TakenNumbers(NamedTuple):
+    """What a list would change, and what of it cannot be taken."""
+
+    changes: list[TakenNumber]
+    #: Sentences.
+    left_out: list[str]
+
+
+@require_policy(MEMBERS)
+@require_GET
+@limit_downloads
+def workbook(request: OfficeHttpRequest) -> HttpResponse:  # noqa: ARG001 - every view's signature
+    """Return the list as a workbook to edit."""
+    found = find_list(timezone.now())
+    if found is None:
+        return redirect("renewal:list")
+    content = build_workbook(WorksheetContent("Écoles", _TITLES, _WIDTHS, _list_rows(found)))
+    return build_file_response(content, name=f"reconduction-{format_school_year(found.year)}.xlsx", content_type=_XLSX)
+
+
+def _list_rows(found: RenewalList) -> Iterator[Sequence[Any]]:
+    for row in found.rows:
+        yield (
+            row.uai, row.name, row.use.commune, row.units, row.reason, row.proposed, row.given, row.use.peak,
+            row.use.used,
+        )  # fmt: skip
+
+
+@require_policy(MEMBERS)
+@require_http_methods(["GET", "POST"])
+def take_numbers(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Show what the numbers of an imported list would change; by POST, take them."""
+    now = timezone.now()
+    numbers, found = read_numbers(pk, date_in_paris(now)), find_list(now)
+    if numbers is None:
+        raise Http404("No list of schools with numbers.")
+    if found is None or not found.may_edit:
+        return redirect("renewal:list")
+    notice = ""
+    if request.method == "POST":
+        try:
+            operations.edit_lines(
+                year=found.year,
+                version=read_number(request.POST.get("version", "")),
+                units={one.row.uai: one.units for one in _compare(found, numbers).changes},
+                by=request.member.user,
+                at=now,
+            )
+        except LicensingError as refusal:
+            notice, found = str(refusal), get_list(now)
+        else:
+            messages.success(request, f"Les nombres de « {numbers.filename} » sont dans votre liste.")
+            return redirect("renewal:list")
+    taken = _compare(found, numbers)
+    context = {
+        "found": found,
+        "year": format_school_year(found.year),
+        "import_id": pk,
+        "filename": numbers.filename,
+        "changes": taken.changes[:MAX_SHOWN],
+        "count": len(taken.changes),
+        "more": max(len(taken.changes) - MAX_SHOWN, 0),
+        "total": found.total + sum(one.units - one.row.units for one in taken.changes),
+        "left_out": taken.left_out,
+        "notice": notice,
+    }
+    return render(request, "office/renewal/take.html", context, status=409 if notice else 200)
+
+
+def _compare(found: RenewalList, numbers: ListedNumbers) -> TakenNumbers:
+    changes, unknown, refused = [], [], []
+    for uai, units in numbers.units.items():
+        row = found.by_uai.get(uai)
+        if row is None:
+            unknown.append(uai)
+        elif units > MAX_UNITS or (units and row.use.is_closed):
+            refused.append(f"{row.name} ({formatting.number(units)})")
+        elif units != row.units:
+            changes.append(TakenNumber(row, units))
+    left_out = []
+    if numbers.left_out:
+        rows = formatting.pluralize(len(numbers.left_out), "ligne")
+        left_out.append(f"{rows} sans nombre : {formatting.join_first(numbers.left_out, _MAX_NAMED)}.")
+    if unknown:
+        schools = formatting.pluralize(len(unknown), "école")
+        left_out.append(
+            f"{schools} hors de votre périmètre : {formatting.join_first(unknown, _MAX_NAMED)}. Appliquez d'abord le "
+            "tableau, qui les y ajoute."
+        )
+    if refused:
+        left_out.append(
+            f"{formatting.join_first(refused, _MAX_NAMED)} : une école fermée n'a rien, une autre "
+            f"{MAX_UNITS} licences au plus."
+        )
+    return TakenNumbers(changes, left_out)

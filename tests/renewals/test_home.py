@@ -1,0 +1,73 @@
+"""« À faire » while a renewal waits for a member."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.utils import timezone
+
+from collectivities.models import Role
+from core.calendar import PARIS
+from licensing.renewals.models import Renewal
+from licensing.renewals.queries import annotate_state, find_state
+from tests.factories.accounts import UserFactory
+from tests.factories.collectivities import MemberFactory
+from tests.html import collapse
+from tests.renewals.renewed_office import MAY, YEAR, RenewedOffice
+
+DECIDE, PLACE, GIVE = "est à décider", "attend d’être commandé", "est à attribuer aux écoles"
+
+
+@pytest.fixture
+def renewed(nimes, monkeypatch):
+    monkeypatch.setattr(timezone, "now", lambda: MAY)
+    return RenewedOffice(nimes)
+
+
+@pytest.fixture
+def sees(renewed, office):
+    """Return a function that says which of the sentences a member with a role reads at home."""
+
+    def read(role):
+        browser = office("nimes", MemberFactory(user=UserFactory(), roles=[role]).user)
+        page = collapse(browser.get("/").content.decode())
+        return [words for words in (DECIDE, PLACE, GIVE) if words in page]
+
+    return read
+
+
+def assert_states_agree():
+    [state] = Renewal.objects.annotate(state=annotate_state()).values_list("state", flat=True)
+    assert state == find_state(YEAR)
+
+
+def test_each_member_reads_what_waits_for_them(renewed, sees):
+    assert sees(Role.BUYER) == sees(Role.MANAGER) == [DECIDE]
+    assert sees(Role.VIEWER) == sees(Role.DATA_OFFICER) == []
+    renewed.decline()
+    assert sees(Role.BUYER) == []
+    assert_states_agree()
+    renewed.reopen()
+    assert sees(Role.BUYER) == [DECIDE]
+    assert_states_agree()
+    order = renewed.order()
+    assert (sees(Role.BUYER), sees(Role.MANAGER)) == ([PLACE], [])
+    assert_states_agree()
+    renewed.place(order)
+    assert (sees(Role.BUYER), sees(Role.MANAGER)) == ([], [GIVE])
+    assert_states_agree()
+    renewed.apply()
+    assert sees(Role.BUYER) == sees(Role.MANAGER) == []
+    assert_states_agree()
+
+
+def test_nothing_waits_before_april(renewed, sees, monkeypatch):
+    monkeypatch.setattr(timezone, "now", lambda: datetime.datetime(2027, 3, 31, 12, tzinfo=PARIS))
+    assert sees(Role.BUYER) == []
+
+
+def test_an_office_without_licences_has_nothing_to_renew(nimes, office, monkeypatch):
+    monkeypatch.setattr(timezone, "now", lambda: MAY)
+    browser = office("nimes", MemberFactory(user=UserFactory(), roles=[Role.BUYER]).user)
+    assert DECIDE not in collapse(browser.get("/").content.decode())
