@@ -72,12 +72,12 @@ def derive_state(renewal: Renewal | None, order: Order | None, application: Rene
 def annotate_state() -> Case:
     """Return the SQL of `derive_state`, for a query of renewals that reads others as well."""
     current = RenewalOrder.objects.filter(renewal=OuterRef("pk"), replaced_at=None)
-    standing = current.exclude(order__state=OrderState.CANCELLED)
+    valid = current.exclude(order__state=OrderState.CANCELLED)
     applied = RenewalApplication.objects.filter(renewal=OuterRef("pk"), undone_at=None)
     return Case(
         When(Exists(applied), then=Value(RenewalState.APPLIED.value)),
-        When(Exists(standing.filter(order__state=OrderState.DRAFT)), then=Value(RenewalState.QUOTED.value)),
-        When(Exists(standing), then=Value(RenewalState.ORDERED.value)),
+        When(Exists(valid.filter(order__state=OrderState.DRAFT)), then=Value(RenewalState.QUOTED.value)),
+        When(Exists(valid), then=Value(RenewalState.ORDERED.value)),
         When(declined_at__isnull=False, then=Value(RenewalState.DECLINED.value)),
         default=Value(RenewalState.OPEN.value),
     )

@@ -13,6 +13,7 @@ from imports.api import imports, rows
 from licensing.pools.api import actions as pool_actions
 from licensing.pools.api import allocations, pools, undelivered
 from licensing.reminders import api as reminders
+from licensing.renewals import api as renewals
 from licensing.requests.api import requests
 from licensing.returns import api as returns
 from schools import api as schools
@@ -68,6 +69,8 @@ urlpatterns = [
     path("return-requests", returns.ReturnRequestListView.as_view(), name="return_requests"),
     path("return-requests/<int:pk>", returns.ReturnRequestView.as_view(), name="return_request"),
     path("return-requests/<int:pk>/withdraw", returns.WithdrawView.as_view(), name="return_request_withdraw"),
+    path("renewal", renewals.RenewalView.as_view(), name="renewal"),
+    path("renewal/lines", renewals.RenewalLinesView.as_view(), name="renewal_lines"),
     path("requests", requests.LicenceRequestListView.as_view(), name="requests"),
     path("requests/accept", requests.AcceptRequestsView.as_view(), name="requests_accept"),
     path("requests/refuse", requests.RefuseRequestsView.as_view(), name="requests_refuse"),

@@ -215,6 +215,21 @@ SCHOOL_REQUESTS = ErrorFamily(
     ),
 )  # fmt: skip
 
+RENEWAL = ErrorFamily(
+    "Reconduction",
+    _RULE,
+    (
+        Error("renewal_changed", "", "La liste a changé depuis que vous l'avez lue.",
+              "Lisez-la de nouveau, et renvoyez sa `version`."),
+        Error("renewal_not_open", "", "La reconduction n'est pas ouverte : elle l'est du 1er avril au 31 août.",
+              "Attendez le jour que `opens_on` donne."),
+        Error("wrong_renewal_state", "", "Un devis tient le prix de la liste, ou elle est attribuée, ou sans suite.",
+              "Lisez son état ; au bureau, abandonnez le devis ou rouvrez-la."),
+        Error("invalid_renewal_line", "", "Une école n'est pas de la liste, est fermée, ou figure deux fois.",
+              "Corrigez celle que `detail` nomme."),
+    ),
+)  # fmt: skip
+
 PORTFOLIO = ErrorFamily(
     "Périmètre",
     _RULE,
@@ -290,4 +305,6 @@ WEBHOOKS = ErrorFamily(
     ),
 )  # fmt: skip
 
-ERROR_FAMILIES = (TOKENS, REQUESTS, IDEMPOTENCY, FIELDS, LICENCES, SCHOOL_REQUESTS, PORTFOLIO, IMPORTS, WEBHOOKS)
+ERROR_FAMILIES = (
+    TOKENS, REQUESTS, IDEMPOTENCY, FIELDS, LICENCES, SCHOOL_REQUESTS, RENEWAL, PORTFOLIO, IMPORTS, WEBHOOKS,
+)  # fmt: skip

@@ -17,6 +17,8 @@ _DESCRIPTIONS = {
     "ou le garde. Ce qu'elle rend est aussitôt libre dans le lot.",
     "Demandes": "Ce que les écoles demandent à votre collectivité : combien, pour quelle année et pourquoi. Plusieurs "
     "s'acceptent d'un coup, ou se refusent d'une phrase.",
+    "Reconduction": "L'année prochaine, école par école : ce qui est proposé d'après l'année qui court, et le nombre "
+    "que vous choisissez. La commande et l'attribution se font au bureau.",
     "Tableaux": "Donner d'après un tableau : déposé, lu, vérifié, appliqué, défait, comme au bureau.",
     "Messages": "Les e-mails envoyés aux écoles, et leur état.",
     "Rapport": "Une année scolaire en chiffres, comme la page « Rapport pour le conseil » : licences, prix, écoles, "

@@ -1,0 +1,228 @@
+"""`/renewal`: the list of the next school year, read and written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from api.bulk import BulkRowsSerializer
+from api.fields import StrictCharField, StrictIntegerField, StrictSerializer
+from api.scopes import TokenScope
+from api.views import ScopedView
+from core.calendar import date_in_paris
+from licensing.renewals import operations, queries
+from licensing.renewals.exceptions import BadRenewalLine
+from licensing.renewals.models import MAX_UNITS, RenewalState
+from licensing.renewals.renewal_list import read_list
+from schools.uai import normalise
+
+if TYPE_CHECKING:
+    import datetime
+
+    from rest_framework.request import Request
+
+    from licensing.renewals.renewal_list import RenewalList
+
+TAGS = ["Reconduction"]
+
+
+class RenewalLineSerializer(serializers.Serializer[Any]):
+    """Une école, ce qu'elle a eu cette année, et ce qu'elle aura."""
+
+    uai = serializers.CharField(help_text="Son UAI.")
+    name = serializers.CharField(help_text="Son nom.")
+    commune = serializers.CharField(help_text="Sa commune.")
+    given = serializers.IntegerField(help_text="Licences de cette année.")
+    peak = serializers.IntegerField(help_text="Le plus que ses enseignants en aient tenu un même soir.")
+    used = serializers.IntegerField(help_text="Celles qu'ils tiennent aujourd'hui.")
+    proposed = serializers.IntegerField(help_text="Le nombre proposé pour l'année prochaine.")
+    reason = serializers.CharField(help_text="Pourquoi, en français.")
+    units = serializers.IntegerField(help_text="Le nombre de la liste.")
+    typed = serializers.BooleanField(help_text="Si quelqu'un a choisi ce nombre ; sinon il suit la proposition.")
+
+
+class RenewalSerializer(serializers.Serializer[Any]):
+    """La reconduction de l'année scolaire qui vient."""
+
+    year = serializers.IntegerField(help_text="L'année préparée, par celle où elle finit : 2028 pour 2027-2028.")
+    opens_on = serializers.DateField(help_text="Depuis quand elle se prépare ; avant ce jour, `lines` est vide.")
+    state = serializers.ChoiceField(
+        choices=RenewalState.choices,
+        help_text="`open` : à décider. `quoted` : un devis tient le prix de la liste. `ordered` : commandée. `applied` "
+        ": attribuée aux écoles. `declined` : sans suite.",
+    )
+    version = serializers.IntegerField(help_text="À renvoyer pour écrire : la liste que vous avez lue.")
+    total = serializers.IntegerField(help_text="Licences de la liste.")
+    given = serializers.IntegerField(help_text="Licences de cette année.")
+    to_order = serializers.IntegerField(
+        help_text="Ce qu'il reste à commander, déduction faite de ce que les écoles et les lots ont déjà de l'année."
+    )
+    order = serializers.IntegerField(allow_null=True, help_text="Le numéro de la commande, s'il y en a une.")
+    lines = RenewalLineSerializer(many=True, help_text="Les écoles de la liste, par commune puis par nom.")
+
+
+class RenewalUnitsSerializer(StrictSerializer):
+    """Une école, et son nombre."""
+
+    uai = StrictCharField(max_length=20, help_text="Son UAI.")
+    units = StrictIntegerField(
+        min_value=0,
+        max_value=MAX_UNITS,
+        allow_null=True,
+        help_text="Le nombre de licences ; null : celui qui est proposé.",
+    )
+
+    def is_valid_as_is(self, row: Any) -> bool:
+        """Whether a row is valid as it stands: none is taken for it, the list is written once a day at most."""
+        return False
+
+
+class RenewalLinesSerializer(StrictSerializer):
+    """Les nombres à changer ; les autres écoles gardent le leur."""
+
+    version = StrictIntegerField(min_value=0, help_text="Celle que `GET /renewal` a rendue.")
+    lines = BulkRowsSerializer(child=RenewalUnitsSerializer(), help_text="Une école n'y figure qu'une fois.")
+
+
+_VALUE = {
+    "year": 2028,
+    "opens_on": "2027-04-01",
+    "state": "open",
+    "version": 4,
+    "total": 6,
+    "given": 8,
+    "to_order": 6,
+    "order": None,
+    "lines": [
+        {
+            "uai": "0300123W",
+            "name": "École élémentaire Jean Jaurès",
+            "commune": "Nîmes",
+            "given": 8,
+            "peak": 6,
+            "used": 5,
+            "proposed": 6,
+            "reason": "6 tenues au plus",
+            "units": 6,
+            "typed": False,
+        }
+    ],
+}
+_EXAMPLE = OpenApiExample("Une liste d'une école", value=_VALUE, response_only=True)
+
+
+class RenewalView(ScopedView):
+    """`/renewal`."""
+
+    scopes = {"GET": TokenScope.READ}
+
+    @extend_schema(
+        operation_id="getRenewal",
+        summary="Lire la reconduction",
+        tags=TAGS,
+        responses={200: RenewalSerializer},
+        examples=[_EXAMPLE],
+    )
+    def get(self, request: Request) -> Response:
+        """La liste de l'année prochaine, école par école, avec ce qui est proposé et pourquoi.
+
+        De septembre à mars, celle de l'année qui court si elle a été commencée, sinon l'annonce de la suivante.
+        """
+        return Response(_read(timezone.now()))
+
+
+class RenewalLinesView(ScopedView):
+    """`/renewal/lines`."""
+
+    scopes = {"PUT": TokenScope.ALLOCATE}
+
+    @extend_schema(
+        operation_id="putRenewalLines",
+        summary="Écrire des nombres de la reconduction",
+        tags=TAGS,
+        request=RenewalLinesSerializer,
+        responses={200: RenewalSerializer},
+        examples=[
+            OpenApiExample(
+                "Une école, et une autre comme proposé",
+                request_only=True,
+                value={
+                    "version": 4,
+                    "lines": [{"uai": "0300123W", "units": 6}, {"uai": "0300124X", "units": None}],
+                },
+            ),
+            _EXAMPLE,
+        ],
+    )
+    def put(self, request: Request) -> Response:
+        """Écrit ces nombres, tous ou aucun, et rend la liste. Rien n'est commandé ni donné.
+
+        Recommencer la même requête après un succès est un refus `renewal_changed` : lisez la liste de nouveau. Refus
+        (409) : `renewal_changed`, `renewal_not_open`, `wrong_renewal_state`, `invalid_renewal_line`.
+        """
+        serializer = RenewalLinesSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        now = timezone.now()
+        operations.edit_lines(
+            year=_find_year(now),
+            version=serializer.validated_data["version"],
+            units=_collect(serializer.validated_data["lines"]),
+            by=self.actor(),
+            at=now,
+        )
+        return Response(_read(now))
+
+
+def _collect(lines: list[dict[str, Any]]) -> dict[str, int | None]:
+    units: dict[str, int | None] = {}
+    for line in lines:
+        uai = normalise(line["uai"])
+        if uai in units:
+            raise BadRenewalLine(f"{uai} : une école ne figure qu'une fois dans la liste.")
+        units[uai] = line["units"]
+    return units
+
+
+def _find_year(now: datetime.datetime) -> int:
+    day = date_in_paris(now)
+    return next(iter(queries.list_years(day)), queries.get_renewed_year(day))
+
+
+def _read(now: datetime.datetime) -> dict[str, Any]:
+    year = _find_year(now)
+    found = read_list(year, now)
+    is_begun = date_in_paris(now) >= queries.get_opening_day(year)
+    return {
+        "year": year,
+        "opens_on": queries.get_opening_day(year).isoformat(),
+        "state": found.state.value,
+        "version": found.version,
+        "total": found.total if is_begun else 0,
+        "given": found.given,
+        "to_order": found.to_order if is_begun else 0,
+        "order": found.order.pk if found.order is not None else None,
+        "lines": _list_lines(found) if is_begun else [],
+    }
+
+
+def _list_lines(found: RenewalList) -> list[dict[str, Any]]:
+    return [
+        {
+            "uai": row.uai,
+            "name": row.name,
+            "commune": row.use.commune,
+            "given": row.given,
+            "peak": row.use.peak,
+            "used": row.use.used,
+            "proposed": row.proposed,
+            "reason": row.reason,
+            "units": row.units,
+            "typed": row.typed,
+        }
+        for row in found.rows
+        if row.is_concerned
+    ]
