@@ -59,7 +59,8 @@ class RenewalSerializer(serializers.Serializer[Any]):
     total = serializers.IntegerField(help_text="Licences de la liste.")
     given = serializers.IntegerField(help_text="Licences de cette année.")
     to_order = serializers.IntegerField(
-        help_text="Ce qu'il reste à commander, déduction faite de ce que les écoles et les lots ont déjà de l'année."
+        help_text="Ce qu'il reste à commander tant qu'elle est à décider, déduction faite de ce que les écoles et les "
+        "lots ont déjà de l'année ; 0 ensuite."
     )
     order = serializers.IntegerField(allow_null=True, help_text="Le numéro de la commande, s'il y en a une.")
     lines = RenewalLineSerializer(many=True, help_text="Les écoles de la liste, par commune puis par nom.")
@@ -203,7 +204,7 @@ def _read(now: datetime.datetime) -> dict[str, Any]:
         "version": found.version,
         "total": found.total if is_begun else 0,
         "given": found.given,
-        "to_order": found.to_order if is_begun else 0,
+        "to_order": found.to_order if is_begun and found.state == RenewalState.OPEN else 0,
         "order": found.order.pk if found.order is not None else None,
         "lines": _list_lines(found) if is_begun else [],
     }

@@ -38,7 +38,7 @@ def test_the_list_is_that_of_the_page(renewed, api):
         "to_order": 9,
         "order": None,
     }
-    assert len(lines) == 2  # Jaurès and Curie have one name
+    assert len(lines) == 3
     assert lines["École Zola"] | {"uai": "", "commune": ""} == {
         "uai": "",
         "name": "École Zola",
@@ -84,7 +84,8 @@ def test_a_version_that_is_none_is_refused(renewed, api, version):
 
 def test_a_quote_and_a_refusal_keep_the_list(renewed, api):
     order = renewed.order()
-    assert api.get("/renewal").json()["order"] == order.pk
+    found = api.get("/renewal").json()
+    assert (found["order"], found["state"], found["to_order"]) == (order.pk, "quoted", 0)
     assert_problem(put(api, 1, (renewed.zola.pk, 2)), 409, "wrong_renewal_state")
 
 

@@ -11,6 +11,7 @@ from licensing.orders import operations as orders
 from licensing.renewals import operations
 from licensing.renewals.application_plan import build_plan
 from licensing.renewals.renewal_list import read_list
+from schools.models import School
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import PortfolioSchoolFactory
@@ -39,6 +40,7 @@ class RenewedOffice:
         self.pool = orders.grant(collectivity=collectivity, licences=20, reason="Rentrée", name="Lot A", by=None, at=at)
         self.jaures = GivenSchool(collectivity, pool=self.pool, units=8, at=at)
         self.curie = GivenSchool(collectivity, pool=self.pool, units=2, at=at)
+        School.objects.filter(pk=self.curie.school.pk).update(name="École Marie Curie")
         self.zola = SchoolFactory(name="École Zola")
         self.verne = SchoolFactory(name="École Verne")
         allocate_units(self.pool, self.zola, units=3, at=at)

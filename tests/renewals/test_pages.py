@@ -109,7 +109,12 @@ def test_the_list_shows_numbers_and_reasons(chief, renewed):
 
 
 def test_views_and_words_filter_the_schools(chief, renewed):
-    for view, shown in (("plus", "Jaurès"), ("moins", "Jaurès"), ("zero", "École Zola"), ("choisies", "Aucune école")):
+    for view, shown in (
+        ("plus", "Marie Curie"),
+        ("moins", "Jaurès"),
+        ("zero", "École Zola"),
+        ("choisies", "Aucune école"),
+    ):
         page = read(chief.get(f"{LIST}?voir={view}"))
         assert shown in page
     assert "École Zola" not in read(chief.get(f"{LIST}?q=jean"))
@@ -204,6 +209,13 @@ def test_from_the_list_to_the_keys_and_back(chief, member, renewed, monkeypatch)
     assert queries.find_state(YEAR) == RenewalState.ORDERED
 
 
+def test_a_list_beyond_its_lot_says_how_much_is_missing(chief, renewed):
+    renewed.place(renewed.order())
+    renewed.edit({renewed.zola.pk: 2})
+    assert "Elle demande 2 licences de plus que vous n’en avez" in read(chief.get(LIST))
+    assert "Il manque 2 licences" in read(chief.get(f"{LIST}attribuer/"))
+
+
 def test_a_list_that_cannot_be_given_says_why(chief, renewed):
     page = read(chief.get(f"{LIST}attribuer/"))
     assert "Aucun lot de cette année-là n’est ouvert" in page
@@ -255,7 +267,8 @@ def test_the_workbook_comes_back_through_the_imports(chief, renewed):
     book.save(written)
     uploaded = upload_list(written.getvalue(), "liste.xlsx")
     assert uploaded.state == "checked"
-    assert f"{LIST}tableau/{uploaded.pk}/" in read(chief.get(LIST))
+    for page in (LIST, f"/imports/{uploaded.pk}/"):
+        assert f"{LIST}tableau/{uploaded.pk}/" in read(chief.get(page))
     page = read(chief.get(f"{LIST}tableau/{uploaded.pk}/"))
     assert "2 écoles changent" in page
     assert "1 ligne sans nombre" in page

@@ -16,6 +16,7 @@ from core import formatting
 from core.calendar import date_in_paris
 from imports import queries
 from imports.enums import ImportState, Purpose
+from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.parsing.questions import SOURCE_MISSING
 from imports.progress import get_current_progress
@@ -24,6 +25,8 @@ from imports.web.layout_form import LayoutForm
 from imports.web.views import APPLIERS, PREPARERS
 from imports.web.views.annotated import build_annotation_context
 from imports.web.views.verification import build_verification_context
+from licensing.renewals.queries import list_years
+from licensing.requests.school_years import format_school_year
 from schools.wording import format_school_name
 from web.access import require_policy
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from collectivities.access import OfficeHttpRequest
+    from collectivities.models import Member
 
 KEPT_ROWS_PER_PAGE = 100
 APPLIED_ROWS_PER_PAGE = 50
@@ -83,12 +87,23 @@ def import_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
             "requested_licences": get_requested_licences(found, today),
             "open_pools": [] if found.purpose == Purpose.ALLOCATION else list_pool_choices(today),
         }
+    if state in (ImportState.CHECKED, ImportState.APPLIED):
+        context["renewal_year"] = _find_renewal_year(found, request.member)
     if state is ImportState.CANCELLED:
         context["successor"] = queries.find_successor(found)
     if state is ImportState.UNDONE:
         kept = found.outcome.get("undone", {}).get("kept", [])
         context["page_obj"] = Paginator(kept, KEPT_ROWS_PER_PAGE).get_page(request.GET.get("page"))
     return render(request, f"imports/{TEMPLATES[state]}.html", context)
+
+
+def _find_renewal_year(found: SpreadsheetImport, member: Member) -> str:
+    """Return the school year that the numbers of a list may be taken for by the member; empty for none."""
+    takes = {Role.BUYER, Role.MANAGER}.intersection(member.roles)
+    if not takes or found.purpose != Purpose.PORTFOLIO or Meaning.UNITS not in found.layout.columns:
+        return ""
+    years = list_years(date_in_paris(timezone.now()))
+    return format_school_year(years[0]) if years else ""
 
 
 @require_policy(PREPARERS)

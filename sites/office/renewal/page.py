@@ -30,7 +30,7 @@ from web.access import require_policy
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from django.http import HttpRequest, HttpResponse, QueryDict
 
@@ -187,7 +187,7 @@ def _has_words(row: RenewalRow, words: list[str]) -> bool:
     return all(word in text for word in words)
 
 
-def _list_fields(rows: list[RenewalRow], texts: Mapping[str, str]) -> list[tuple[RenewalRow, str, bool]]:
+def _list_fields(rows: Iterable[RenewalRow], texts: Mapping[str, str]) -> list[tuple[RenewalRow, str, bool]]:
     """Return each row with what its field holds, and whether that is no number of licences."""
     fields = []
     for row in rows:
