@@ -162,6 +162,7 @@ ACTION_LABELS = {
     "portfolio.bulk_removed": "Écoles retirées",
     "messages.bounced": "E-mails non remis",
     "messages.overruled": "E-mails écrits quand même",
+    "messages.sending_failed": "Envois qui échouent",
     "members.invited": "Invitations",
     "members.invitation_withdrawn": "Invitations",
     "members.joined": "Arrivées",

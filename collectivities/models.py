@@ -69,6 +69,59 @@ class Member(models.Model):
         return str(self.user)
 
 
+class Letter(models.TextChoices):
+    """E-mails that come to members by themselves, and that each of them turns off or on."""
+
+    WEEKLY = "weekly", "Lettre de la semaine"
+    FAILURE = "failure", "Alerte d'un envoi qui échoue"
+    RENEWAL = "renewal", "Rappels du renouvellement"
+
+
+class LetterChoice(models.Model):
+    """A member's choice about a letter; without one, it comes by their roles. Written by `operations.letters`."""
+
+    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="letter_choices")
+    letter = models.CharField("lettre", max_length=10, choices=Letter)
+    is_wanted = models.BooleanField("voulue")
+    chosen_at = models.DateTimeField("depuis le")
+
+    class Meta:
+        verbose_name = "choix d'une lettre"
+        verbose_name_plural = "choix de lettres"
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="letter_choice_once", fields=["member", "letter"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.letter} : {self.is_wanted}"
+
+
+class MemberLetter(models.Model):
+    """A recurrent letter that was queued for a member, once for a period. Written by `operations.letters`."""
+
+    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="+")
+    letter = models.CharField("lettre", max_length=10, choices=Letter)
+    # The first day, in Europe/Paris: the Monday of a week, or the first of a month.
+    period = models.DateField("période du")
+    # A hash of what it says, by which the next one tells whether anything is new.
+    digest = models.CharField(max_length=64)
+    queued_at = models.DateTimeField("écrite le")
+
+    class Meta:
+        verbose_name = "lettre à un membre"
+        verbose_name_plural = "lettres aux membres"
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="member_letter_once_a_period", fields=["member", "letter", "period"]),
+            models.CheckConstraint(
+                name="member_letter_period_of_its_letter",
+                condition=Q(letter="weekly", period__iso_week_day=1) | Q(letter="renewal", period__day=1),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.letter}, {self.period}"
+
+
 class InvitationQuerySet(LockableQuerySet["Invitation"]):
     def pending(self) -> Self:
         """Return invitations neither accepted nor withdrawn; they may have expired."""

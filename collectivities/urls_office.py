@@ -5,6 +5,7 @@ from django.urls import include, path
 from collectivities.views import (
     invitations,
     journal,
+    letters,
     members,
     office_settings,
     office_visits,
@@ -49,6 +50,7 @@ urlpatterns = [
     path("visite/fermer/", office_visits.close, name="office_visit_close"),
     path("visite/fermee/", office_visits.closed, name="office_visit_closed"),
     path("visite/<str:token>/", office_visits.enter, name="office_visit"),
+    path("mes-e-mails/arreter/<str:token>/", letters.stop, name="letter_stop"),
     path("reglages/", office_settings.edit_settings, name="office_settings"),
     path("reglages/api/", include((token_urls, "tokens"))),
     path("reglages/webhooks/", include((webhook_urls, "webhooks"))),

@@ -196,4 +196,79 @@ class Migration(migrations.Migration):
                 "abstract": False,
             },
         ),
+        migrations.CreateModel(
+            name="LetterChoice",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "letter",
+                    models.CharField(
+                        choices=[
+                            ("weekly", "Lettre de la semaine"),
+                            ("failure", "Alerte d'un envoi qui échoue"),
+                            ("renewal", "Rappels du renouvellement"),
+                        ],
+                        max_length=10,
+                        verbose_name="lettre",
+                    ),
+                ),
+                ("is_wanted", models.BooleanField(verbose_name="voulue")),
+                ("chosen_at", models.DateTimeField(verbose_name="depuis le")),
+                (
+                    "member",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="letter_choices",
+                        to="collectivities.member",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "choix d'une lettre",
+                "verbose_name_plural": "choix de lettres",
+                "constraints": [models.UniqueConstraint(fields=("member", "letter"), name="letter_choice_once")],
+            },
+        ),
+        migrations.CreateModel(
+            name="MemberLetter",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "letter",
+                    models.CharField(
+                        choices=[
+                            ("weekly", "Lettre de la semaine"),
+                            ("failure", "Alerte d'un envoi qui échoue"),
+                            ("renewal", "Rappels du renouvellement"),
+                        ],
+                        max_length=10,
+                        verbose_name="lettre",
+                    ),
+                ),
+                ("period", models.DateField(verbose_name="période du")),
+                ("digest", models.CharField(max_length=64)),
+                ("queued_at", models.DateTimeField(verbose_name="écrite le")),
+                (
+                    "member",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="collectivities.member"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "lettre à un membre",
+                "verbose_name_plural": "lettres aux membres",
+                "constraints": [
+                    models.UniqueConstraint(fields=("member", "letter", "period"), name="member_letter_once_a_period"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("letter", "weekly"), ("period__iso_week_day", 1)),
+                            models.Q(("letter", "renewal"), ("period__day", 1)),
+                            _connector="OR",
+                        ),
+                        name="member_letter_period_of_its_letter",
+                    ),
+                ],
+            },
+        ),
     ]

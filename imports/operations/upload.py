@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from collectivities import audit_log
+from collectivities.letter_days import schedule_weekly_letter
 from core.calendar import date_in_paris
 from core.copy_rows import copy_file
 from imports import queries
@@ -168,6 +169,7 @@ def store_upload(
         object_id=spreadsheet_import.pk,
     )
     queue_task(READ_TASK, spreadsheet_import)
+    schedule_weekly_letter(at)
     return spreadsheet_import
 
 

@@ -1,4 +1,4 @@
-"""What mail servers report: addresses they refuse, and the mailbox in which their reports arrive.
+"""What mail servers report: addresses they refuse, sendings that fail, and the mailbox in which their reports arrive.
 
 In the public schema: an address is refused for every collectivity. Written only by `mailing`, which reads the mailbox.
 """
@@ -107,3 +107,37 @@ class UnreadMail(models.Model):
 
     def __str__(self) -> str:
         return self.subject or f"mail n° {self.uid}"
+
+
+class FailedSending(models.Model):
+    """E-mails that were queued together, of which a large share did not arrive: noted once, when that is found."""
+
+    # Schema of their outbox.
+    schema = models.CharField("espace", max_length=63)
+    # What identifies them there: they share both.
+    kind = models.CharField("type d'e-mail", max_length=40)
+    queued_at = models.DateTimeField("mis en file le")
+    # When it was found: how many had left or were given up, and how many of them were lost.
+    handled = models.PositiveIntegerField("partis")
+    lost = models.PositiveIntegerField("non remis")
+    found_at = models.DateTimeField("constaté le")
+    # By the operator: it leaves their list of work.
+    seen_at = models.DateTimeField("vu le", null=True, blank=True)
+
+    objects = LockableQuerySet["FailedSending"].as_manager()
+
+    class Meta:
+        verbose_name = "envoi qui échoue"
+        verbose_name_plural = "envois qui échouent"
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="failed_sending_once", fields=["schema", "kind", "queued_at"]),
+            models.CheckConstraint(
+                name="failed_sending_lost_some", condition=Q(lost__gt=0, lost__lte=models.F("handled"))
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="failed_sending_unseen", fields=["found_at"], condition=Q(seen_at__isnull=True))
+        ]
+
+    def __str__(self) -> str:
+        return f"envoi n° {self.pk}"

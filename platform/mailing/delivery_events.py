@@ -16,25 +16,35 @@ if TYPE_CHECKING:
 
     from mailing.models import Message
 
-_bounce_listeners: list[Callable[[Sequence[Message], datetime.datetime], None]] = []
+type _LossListener = Callable[[Sequence[Message], datetime.datetime], None]
+
+_bounce_listeners: list[_LossListener] = []
+_loss_listeners: list[_LossListener] = []
 
 
-def on_bounced(listener: Callable[[Sequence[Message], datetime.datetime], None]) -> None:
+def on_bounced(listener: _LossListener) -> None:
     """Have a function called with the messages that bounced, in their schema and in the transaction that notes it."""
     _bounce_listeners.append(listener)
+
+
+def on_lost(listener: _LossListener) -> None:
+    """Have a function called, as of `on_bounced` and after it, with the messages that bounced or were given up."""
+    _loss_listeners.append(listener)
 
 
 def emit_bounced(messages: Sequence[Message], *, at: datetime.datetime) -> None:
     """Emit `message.bounced` for each message, and call the listeners."""
     if messages:
         webhooks.emit(events=[_build(EventType.MESSAGE_BOUNCED, message) for message in messages], at=at)
-        for listener in _bounce_listeners:
+        for listener in (*_bounce_listeners, *_loss_listeners):
             listener(messages, at)
 
 
 def emit_failed(message: Message, *, at: datetime.datetime) -> None:
     """Emit `message.failed`: we gave it up, and no server refused it."""
     webhooks.emit(events=[_build(EventType.MESSAGE_FAILED, message)], at=at)
+    for listener in _loss_listeners:
+        listener([message], at)
 
 
 def emit_delivered(messages: Sequence[Message], *, at: datetime.datetime) -> None:

@@ -89,8 +89,9 @@ def _record_here(reports: Sequence[DeliveryReport], *, at: datetime.datetime) ->
     _write(list(changed.values()))
     refusals.refuse(refused, at=at)
     refusals.forget([address for address in delivered if address not in refused], at=at)
-    delivery_events.emit_bounced([one for one in changed.values() if one.state == MessageState.BOUNCED], at=at)
     delivery_events.emit_delivered([one for one in changed.values() if one.state == MessageState.DELIVERED], at=at)
+    # Last: it may schedule due work.
+    delivery_events.emit_bounced([one for one in changed.values() if one.state == MessageState.BOUNCED], at=at)
     return len(changed)
 
 

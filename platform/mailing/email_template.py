@@ -5,7 +5,7 @@ E-mails about an allocation carry their collectivity's logo and signature: `lice
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.template.loader import render_to_string
 
@@ -22,6 +22,14 @@ PRODUCT_SENTENCE = (
 )
 
 
+class EmailItem(NamedTuple):
+    """An item of a list: a sentence, and a link to the page where it is done."""
+
+    words: str
+    address: str
+    action: str
+
+
 def format_salutation(first_name: str) -> str:
     """Return the salutation, with the first name if known."""
     return f"Bonjour {first_name}," if first_name else "Bonjour,"
@@ -31,6 +39,7 @@ def render_email(
     *,
     subject: str,
     paragraphs: Sequence[str],
+    items: Sequence[EmailItem] = (),
     button: str = "",
     address: str = "",
     notes: Sequence[str] = (),
@@ -38,7 +47,7 @@ def render_email(
     reason: str = "",
     unsubscribe_url: str = "",
 ) -> RenderedEmail:
-    """Render the e-mail. `button` links to `address`; `notes` follow in small print.
+    """Render the e-mail. `items` follow the paragraphs; `button` links to `address`; `notes` are in small print.
 
     `reason`, `unsubscribe_url`: of a letter that comes again by itself, why it came and where it is stopped.
     """
@@ -46,6 +55,7 @@ def render_email(
         "subject": subject,
         "greeting": greeting,
         "paragraphs": paragraphs,
+        "items": items,
         "button": button,
         "address": address,
         "notes": notes,

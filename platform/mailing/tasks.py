@@ -9,10 +9,11 @@ from django_tenants.utils import get_public_schema_name
 
 from bounces import imap
 from core.database_clock import DatabaseClock
+from jobs.due import declare_due_work
 from jobs.lanes import declare_lane
 from jobs.periodic_tasks import periodic_task
 from jobs.tasks import defer_once, task
-from mailing import bounce_mailbox, refusals
+from mailing import bounce_mailbox, failed_sendings, refusals
 from mailing import drain as draining
 from mailing import sweep as sweeping
 from mailing.operations import BULK_QUEUE, MESSAGES_PER_JOB, SINGLE_QUEUE
@@ -23,6 +24,7 @@ declare_lane(BULK_QUEUE, threads=settings.MAIL_THREADS)
 #: Queue of the reading of the bounce mailbox: a mail server makes it wait, and strangers fill it.
 BOUNCES_QUEUE = "mail_bounces"
 declare_lane(BOUNCES_QUEUE, threads=1, is_suspect=True)
+declare_due_work(failed_sendings.CHECK_SENDINGS)
 
 
 # Retries are for database errors; a mail server's errors never fail the job.
@@ -56,6 +58,12 @@ def queue_bounces() -> None:
             queueing_lock="mailing.read_bounces",
             lock="mailing.read_bounces",
         )
+
+
+@task(name=failed_sendings.CHECK_SENDINGS)
+def check_sendings() -> None:
+    """Note the sendings of the current schema that fail, and have people told."""
+    failed_sendings.check_sendings(at=DatabaseClock()())
 
 
 @periodic_task(every=datetime.timedelta(hours=1))

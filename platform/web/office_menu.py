@@ -40,6 +40,7 @@ OFFICE_PAGES = (
     ("office_settings", "Réglages"),
     ("tokens:list", "API"),
     ("webhooks:list", "Webhooks"),
+    ("my_letters", "Mes e-mails"),
     ("mfa_index", "Sécurité du compte"),
 )
 

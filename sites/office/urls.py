@@ -7,6 +7,7 @@ from django.urls import include, path
 
 from sites.office.distribute import distribute, follow_up
 from sites.office.home.page import office_home
+from sites.office.my_letters import my_letters
 from sites.office.report.page import report_pdf, report_workbook, show_report
 from sites.office.sample_letter import sample_letter
 from sites.office.schools.school import school
@@ -26,6 +27,7 @@ urlpatterns = [
     path("carte/", territory_map, name="map"),
     path("carte/etat/<str:state>/", map_state, name="map_state"),
     path("carte/<str:uai>/", map_place, name="map_place"),
+    path("mes-e-mails/", my_letters, name="my_letters"),
     path("messages/", include("sites.office.messages.urls")),
     path("rapport/", show_report, name="report"),
     path("rapport/pdf/", report_pdf, name="report_pdf"),

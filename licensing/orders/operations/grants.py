@@ -12,6 +12,7 @@ from django.db.models import Max
 from django_tenants.utils import tenant_context
 
 from collectivities import audit_log
+from collectivities.letter_days import schedule_weekly_letter
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.catalogue.exceptions import BadQuantity
@@ -115,6 +116,7 @@ def grant(
             summary=f"Lot « {pool.name} » ouvert : {formatting.pluralize(licences, 'licence')}, "
             f"jusqu'au {formatting.long_date(year.ends_on)} inclus. Motif : {reason}",
         )
+        schedule_weekly_letter(at)
     return pool
 
 

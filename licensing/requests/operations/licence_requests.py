@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import Profile, User
 from collectivities import audit_log
+from collectivities.letter_days import schedule_weekly_letter
 from collectivities.models import AuditEntry
 from core.calendar import date_in_paris
 from licensing.catalogue.operations import get_licence_product
@@ -142,6 +143,7 @@ def note_request(*, request_id: int, event: str, at: datetime.datetime, emitted_
     webhooks.emit(events=[events.build_event(events.EVENT_TYPES[event], request)], at=at, emitted_at=emitted_at)
     if event == "created":
         notifications.queue_office_letter(emitted_at)
+        schedule_weekly_letter(emitted_at)
 
 
 def _list_teachers(uai: str) -> list[User]:

@@ -113,4 +113,33 @@ class Migration(migrations.Migration):
                 "constraints": [models.UniqueConstraint(fields=("uid_validity", "uid"), name="unread_mail_once")],
             },
         ),
+        migrations.CreateModel(
+            name="FailedSending",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("schema", models.CharField(max_length=63, verbose_name="espace")),
+                ("kind", models.CharField(max_length=40, verbose_name="type d'e-mail")),
+                ("queued_at", models.DateTimeField(verbose_name="mis en file le")),
+                ("handled", models.PositiveIntegerField(verbose_name="partis")),
+                ("lost", models.PositiveIntegerField(verbose_name="non remis")),
+                ("found_at", models.DateTimeField(verbose_name="constaté le")),
+                ("seen_at", models.DateTimeField(blank=True, null=True, verbose_name="vu le")),
+            ],
+            options={
+                "verbose_name": "envoi qui échoue",
+                "verbose_name_plural": "envois qui échouent",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("seen_at__isnull", True)), fields=["found_at"], name="failed_sending_unseen"
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("schema", "kind", "queued_at"), name="failed_sending_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("lost__gt", 0), ("lost__lte", models.F("handled"))),
+                        name="failed_sending_lost_some",
+                    ),
+                ],
+            },
+        ),
     ]

@@ -1,0 +1,55 @@
+"""Members choose their letters; a letter is claimed before it is queued. In the current office's schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import connection, transaction
+
+from collectivities.letters import find_wanted
+from collectivities.models import LetterChoice, MemberLetter
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping
+
+    from collectivities.models import Letter, Member
+
+_TABLE = MemberLetter._meta.db_table  # noqa: SLF001 - documented
+# In the order of the members: two workers that write to the same ones wait, and never for each other.
+_CLAIM = f"""
+INSERT INTO {_TABLE} (member_id, letter, period, queued_at, digest)
+SELECT member_id, %s, %s, %s, digest FROM unnest(%s::bigint[], %s::varchar[]) AS letter (member_id, digest)
+ORDER BY member_id
+ON CONFLICT (member_id, letter, period) DO NOTHING RETURNING member_id, id
+"""  # noqa: S608 - the table's own name
+
+
+@transaction.atomic
+def choose_letters(*, member: Member, wanted: Mapping[Letter, bool], at: datetime.datetime) -> list[Letter]:
+    """Have these letters sent to the member, or not, and return those whose choice changed. Idempotent."""
+    before = find_wanted(member)
+    changed = [letter for letter, is_wanted in wanted.items() if before.get(letter) is not is_wanted]
+    # In one order for everybody.
+    rows = [
+        LetterChoice(member=member, letter=letter, is_wanted=wanted[letter], chosen_at=at) for letter in sorted(changed)
+    ]
+    LetterChoice.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["member", "letter"], update_fields=["is_wanted", "chosen_at"]
+    )
+    return changed
+
+
+def claim_letters(
+    digests: Mapping[int, str], letter: Letter, *, period: datetime.date, at: datetime.datetime
+) -> dict[int, int]:
+    """Claim a letter of a period for members; return by member the number of it, for those who had none.
+
+    `digests`: by member, a hash of what the letter says.
+
+    In the transaction that queues the e-mails: whoever comes second waits for its end, and then does not write.
+    Lock order: after all rows that the letter is about, before due work.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [letter.value, period, at, list(digests), list(digests.values())])
+        return dict(cursor.fetchall())

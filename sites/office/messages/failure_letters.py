@@ -1,0 +1,183 @@
+"""The letter to an office's managers when a large share of a sending did not arrive: at once, once a sending."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.conf import settings
+from django.db.models import Count, Func, Max, Min, Q, Value
+from django.urls import reverse
+from django.utils import timezone
+from django_tenants.utils import get_public_schema_name
+
+from bounces.models import FailedSending
+from collectivities import audit_log
+from collectivities.letter_links import build_stop_url
+from collectivities.letters import describe_membership, list_recipients
+from collectivities.models import Letter, Role
+from core import formatting
+from core.calendar import PARIS, date_in_paris
+from core.tenant_connection import connection
+from licensing.pools.models import ALLOCATION_TOPIC
+from mailing import kinds
+from mailing.email_template import format_salutation, render_email
+from mailing.failed_sendings import HANDLED
+from mailing.kinds import NoLongerDue
+from mailing.models import LOST, PENDING, Message
+from mailing.operations import NewMessage, enqueue_many
+from mailing.smtp_replies import REPLY_SEPARATOR
+from tenants.models import Collectivity
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+    from mailing.kinds import RenderedEmail
+    from mailing.models import MessageQuerySet
+
+#: Kind of the e-mails, and their topic, whose id is that of the `FailedSending`.
+FAILURE_KIND, FAILURE_TOPIC = "office.failed_sending", "failed_sending"
+#: Reasons that the letter tells, the most frequent first.
+MAX_REASONS = 5
+#: Hours at which a morning and an afternoon end.
+_NOON, _EVENING = 12, 18
+
+
+class SendingFigures(NamedTuple):
+    """A sending as it stands: how many were taken or given up, lost, and are still to leave."""
+
+    handled: int
+    lost: int
+    pending: int
+    #: When the first left.
+    started_at: datetime.datetime
+    #: Whether any is about a key, whose address is corrected on a page of its own.
+    is_about_keys: bool
+
+
+def tell_managers(sendings: Sequence[FailedSending], at: datetime.datetime) -> None:
+    """Record in the current office's journal that sendings fail, and queue the letters. None for the portal's own.
+
+    Nor for these letters themselves: whom they do not reach would be told by another.
+    """
+    noticed = [one for one in sendings if one.kind != FAILURE_KIND]
+    if connection.schema_name == get_public_schema_name() or not noticed:
+        return
+    audit_log.record_many(
+        (
+            audit_log.NewAuditEntry(
+                "messages.sending_failed",
+                f"Envoi « {kinds.get_label(one.kind)} » : {_describe_lost(one.lost, one.handled)}.",
+                object_type="failed_sending",
+                object_id=one.pk,
+            )
+            for one in noticed
+        ),
+        by=None,
+        at=at,
+    )
+    managers = list_recipients(Letter.FAILURE, Role.MANAGER)
+    enqueue_many(
+        [
+            NewMessage(
+                kind=FAILURE_KIND,
+                recipient=manager.user.email,
+                topic=FAILURE_TOPIC,
+                topic_id=one.pk,
+                about=str(manager.user),
+                context={"user": manager.user_id},
+            )
+            for one in noticed
+            for manager in managers
+        ],
+        at=at,
+    )
+
+
+def render(message: Message) -> RenderedEmail:
+    """Render the letter for sending, from what has become of the sending by then. Raises `NoLongerDue`."""
+    sending = FailedSending.objects.get(pk=message.topic_id)
+    managers = list_recipients(Letter.FAILURE, Role.MANAGER)
+    member = next((one for one in managers if one.user_id == message.context["user"]), None)
+    if member is None:
+        raise NoLongerDue("Cette personne n'est plus gestionnaire, ou ne veut plus de cette lettre.")
+    office = Collectivity.objects.get(schema_name=connection.schema_name)
+    figures = _count(sending)
+    when = _describe_moment(figures.started_at, timezone.now())
+    words = f"{formatting.number(figures.lost)} des {formatting.pluralize(figures.handled, 'e-mail')}"
+    page = (
+        reverse("pools:corrections", urlconf=settings.ROOT_URLCONF)
+        if figures.is_about_keys
+        else reverse("messages:list", urlconf=settings.ROOT_URLCONF)
+    )
+    left = formatting.pluralize(figures.pending, "autre e-mail de cet envoi est", "autres e-mails de cet envoi sont")
+    reasons = [f"– {_count_of(count)} : {reason}" for reason, count in _list_reasons(sending)]
+    return render_email(
+        greeting=format_salutation(member.user.first_name),
+        subject=f"{words} envoyés {when} n'ont pas été remis",
+        paragraphs=[
+            f"{words} « {kinds.get_label(sending.kind)} » envoyés {when} n'ont pas été remis à leurs destinataires.",
+            *([f"{left} encore à partir."] if figures.pending else []),
+            "\n".join(["Voici ce que les serveurs ont répondu :", *reasons]),
+            (
+                "Corrigez les adresses, toutes sur une même page : le portail en propose d'autres quand il en connaît,"
+                " et renvoie les mêmes clés."
+                if figures.is_about_keys
+                else "La page « Messages » dit ce qu'est devenu chacun."
+            ),
+        ],
+        button="Corriger les adresses" if figures.is_about_keys else "Voir les messages",
+        address=office.office_url(page),
+        reason=(
+            "Vous recevez cette alerte, une seule fois pour cet envoi, parce que "
+            f"{describe_membership(member, office)}. Vous choisissez vos lettres à la page « Mes e-mails » du bureau."
+        ),
+        unsubscribe_url=build_stop_url(office, member.pk, Letter.FAILURE),
+    )
+
+
+def _describe_lost(lost: int, handled: int) -> str:
+    verb = "n'a pas été remis" if lost == 1 else "n'ont pas été remis"
+    return f"{formatting.number(lost)} des {formatting.pluralize(handled, 'e-mail')} {verb}"
+
+
+def _select(sending: FailedSending) -> MessageQuerySet:
+    return Message.objects.filter(kind=sending.kind, created_at=sending.queued_at).order_by()
+
+
+def _count(sending: FailedSending) -> SendingFigures:
+    counted = _select(sending).aggregate(
+        handled=Count("pk", filter=Q(state__in=HANDLED)),
+        lost=Count("pk", filter=Q(state__in=LOST)),
+        pending=Count("pk", filter=Q(state__in=PENDING)),
+        started_at=Min("handed_over_at"),
+        topic=Max("topic"),
+    )
+    started_at, topic = counted.pop("started_at") or sending.queued_at, counted.pop("topic")
+    return SendingFigures(**counted, started_at=started_at, is_about_keys=topic == ALLOCATION_TOPIC)
+
+
+def _list_reasons(sending: FailedSending) -> list[tuple[str, int]]:
+    """Return the reasons without the servers' own words, and how many messages each stopped."""
+    explained = (
+        _select(sending).lost().annotate(why=Func("reason", Value(REPLY_SEPARATOR), Value(1), function="split_part"))
+    )
+    counted = explained.values_list("why").annotate(count=Count("pk")).order_by("-count", "why")
+    return [(why or "Sans explication.", count) for why, count in counted[:MAX_REASONS]]
+
+
+def _count_of(count: int) -> str:
+    return formatting.pluralize(count, "e-mail")
+
+
+def _describe_moment(moment: datetime.datetime, now: datetime.datetime) -> str:
+    """Return « ce matin », or « le 24 novembre 2026 » of another day."""
+    if date_in_paris(moment) != date_in_paris(now):
+        return f"le {formatting.long_date(date_in_paris(moment))}"
+    hour = moment.astimezone(PARIS).hour
+    if hour < _NOON:
+        return "ce matin"
+    return "cet après-midi" if hour < _EVENING else "ce soir"
+
+
+kinds.register(FAILURE_KIND, label="Alerte : des e-mails n'arrivent pas", render=render)

@@ -1,0 +1,18 @@
+"""Tasks in an office's schema, when `jobs.due` says that it is time."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from collectivities.letter_days import WEEKLY_LETTER
+from jobs.due import declare_due_work
+from jobs.tasks import task
+from sites.office.weekly_letter import writing
+
+declare_due_work(WEEKLY_LETTER)
+
+
+@task(name=WEEKLY_LETTER)
+def write_weekly_letters() -> None:
+    """Write the week's letters of the office."""
+    writing.run(at=timezone.now())

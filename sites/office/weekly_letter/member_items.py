@@ -1,0 +1,76 @@
+"""What a member reads in the weekly letter: the lines of their « À faire », then those of the week."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from collectivities.models import Role
+from collectivities.queries import list_members
+from core.calendar import date_in_paris
+from licensing.pools.progress import list_pool_progress, list_stuck_keys
+from licensing.requests.notifications import OFFICE_TOPIC
+from mailing.models import Message, MessageState
+from sites.office.home.to_do import list_to_do
+from sites.office.home.waiting import find_waiting
+from sites.office.weekly_letter.week_events import find_week_events, list_week_items
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from accounts.models import User
+    from collectivities.models import Member
+    from licensing.pools.progress import PoolProgress, StuckKeys
+    from sites.office.home.to_do import TodoItem
+    from sites.office.weekly_letter.week_events import WeekEvents
+
+#: For how long the letter of requests has said what waits: the weekly letter does not repeat it.
+_COVERED_FOR = datetime.timedelta(days=7)
+
+
+class OfficeWeek(NamedTuple):
+    """What the letters of all members of an office are written from."""
+
+    at: datetime.datetime
+    running: Sequence[PoolProgress]
+    stuck: StuckKeys
+    events: WeekEvents
+    managers: Sequence[User]
+    #: Accounts that had the letter of waiting requests within the week.
+    informed: frozenset[int]
+
+
+def compute_digest(items: Sequence[TodoItem]) -> str:
+    """Return a hash of what a letter says, that of another letter where a word or a number of any line is another."""
+    return hashlib.sha256(repr([(one.words, one.url) for one in items]).encode()).hexdigest()
+
+
+def load_week(at: datetime.datetime) -> OfficeWeek:
+    """Return the state of the current office. Eight queries, nine where an order is unpaid."""
+    today = date_in_paris(at)
+    running = [pool for pool in list_pool_progress() if not pool.position.entitlement.over_on(today)]
+    letters = Message.objects.filter(topic=OFFICE_TOPIC, created_at__gt=at - _COVERED_FOR)
+    return OfficeWeek(
+        at=at,
+        running=running,
+        stuck=list_stuck_keys(at, limit=1),
+        events=find_week_events([pool.position for pool in running], at),
+        managers=[one.user for one in list_members(Role.MANAGER)],
+        informed=frozenset(letters.exclude(state=MessageState.CANCELLED).values_list("topic_id", flat=True).order_by()),
+    )
+
+
+def list_member_items(member: Member, week: OfficeWeek) -> list[TodoItem]:
+    """Return the lines of a member; empty where nothing asks for their hand. Three queries at most.
+
+    Requests of schools are left out where the letter of requests told the member of them within the week.
+    """
+    roles = {Role(role) for role in member.roles}
+    unpaid = [one.position for one in week.running if one.position.entitlement.temporary_until is not None]
+    waiting = find_waiting(roles, [position.order_number for position in unpaid], week.at)
+    if member.user_id in week.informed:
+        waiting.requests = 0
+    managers = [] if Role.MANAGER in roles else week.managers
+    items = list_to_do(member, week.running, week.stuck, waiting, week.at, managers=managers)
+    return [*items, *list_week_items(week.events, roles)]

@@ -1,0 +1,95 @@
+"""What happened in an office in a week and may ask for a hand, beside what « À faire » says."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db.models import Count, Sum
+from django.urls import reverse
+
+from collectivities.letter_days import get_week
+from collectivities.models import Role
+from core import formatting
+from core.calendar import date_in_paris
+from licensing.entitlements.models import available_on
+from licensing.pools.models import Allocation
+from licensing.pools.school_holdings import list_schools_without_licences
+from licensing.rebalancing.plan import DORMANT_FOR
+from licensing.returns.models import LicenceReturn
+from licensing.returns.queries import count_unused_of_office
+from sites.office.home.to_do import TodoItem
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from licensing.pools.positions import PoolPosition
+
+_ONE_WEEK = datetime.timedelta(days=7)
+#: Weeks before the week of a lot's last day in which its end is announced: time to give, then the last call.
+ANNOUNCED_WEEKS = (4, 1)
+
+
+class WeekEvents(NamedTuple):
+    """What happened to licences; all zero, or empty, where nothing did."""
+
+    returned_units: int
+    returning_schools: int
+    ending: Sequence[PoolPosition]
+    #: Schools of the portfolio without any licence, and given licences that serve nobody.
+    unserved_schools: int
+    sleeping_units: int
+
+
+def find_week_events(running: Sequence[PoolPosition], at: datetime.datetime) -> WeekEvents:
+    """Return what happened in the seven days before; `running`: the pools that are not over. Four queries."""
+    today = date_in_paris(at)
+    given = Allocation.objects.served().filter(available_on(today, "pool__entitlement"))
+    returned = LicenceReturn.objects.filter(
+        key__in=Allocation.objects.values("key"), returned_at__gt=at - _ONE_WEEK, undone_at=None
+    ).aggregate(units=Sum("units"), schools=Count("key", distinct=True))
+    before = at - DORMANT_FOR
+    dormant = given.filter(key__redeemed_at=None, created_at__lte=before, key__issued_at__lte=before)
+    asleep = dormant.aggregate(units=Sum("units"))["units"] or 0
+    return WeekEvents(
+        returned_units=returned["units"] or 0,
+        returning_schools=returned["schools"],
+        ending=[one for one in running if _count_weeks(today, one.last_day) in ANNOUNCED_WEEKS],
+        unserved_schools=list_schools_without_licences(today).count(),
+        sleeping_units=asleep + count_unused_of_office(today).units,
+    )
+
+
+def _count_weeks(today: datetime.date, last_day: datetime.date) -> int:
+    return (get_week(last_day) - get_week(today)) // _ONE_WEEK
+
+
+def list_week_items(events: WeekEvents, roles: Collection[Role]) -> Iterator[TodoItem]:
+    """Yield what concerns a member with these roles; a reader reads it all, with links to what they may open."""
+    manages = Role.MANAGER in roles
+    if (manages or Role.VIEWER in roles) and events.returned_units:
+        units = formatting.pluralize(events.returned_units, "licence")
+        schools = formatting.pluralize(events.returning_schools, "école a rendu", "écoles ont rendu")
+        free = "elle est de nouveau libre" if events.returned_units == 1 else "elles sont de nouveau libres"
+        words = f"En sept jours, {schools} {units} : {free} dans {'son' if events.returned_units == 1 else 'leur'} lot."
+        yield TodoItem(words, reverse("pools:pools"), "Voir les lots")
+    if manages or not {Role.BUYER, Role.VIEWER}.isdisjoint(roles):
+        for position in events.ending:
+            free = formatting.pluralize(position.free, "licence libre", "licences libres")
+            left = f", avec {free}" if position.free else ""
+            words = f"Le lot « {position.name} » se termine le {formatting.long_date(position.last_day)}{left}."
+            url = f"{reverse('pools:pools')}#lot-{position.pool_id}"
+            yield TodoItem(formatting.add_nonbreaking_spaces(words), url, "Voir le lot")
+    if (manages or Role.VIEWER in roles) and events.unserved_schools and events.sleeping_units:
+        schools = formatting.pluralize(
+            events.unserved_schools,
+            "école de votre périmètre n'a aucune licence",
+            "écoles de votre périmètre n'ont aucune licence",
+        )
+        sleeping = formatting.pluralize(
+            events.sleeping_units, "licence donnée ne sert pas", "licences données ne servent pas"
+        )
+        if manages:
+            yield TodoItem(f"{schools}, alors que {sleeping}.", reverse("rebalancing:list"), "Rééquilibrer")
+        else:
+            yield TodoItem(f"{schools}, alors que {sleeping}.", reverse("portfolio:list"), "Voir les écoles")

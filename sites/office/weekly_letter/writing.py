@@ -1,0 +1,98 @@
+"""Write an office's weekly letters: on its first working day, to whoever has something to do. In its schema."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from collectivities import letter_days
+from collectivities.letters import list_recipients
+from collectivities.models import Letter, MemberLetter
+from collectivities.operations.letters import claim_letters
+from core.calendar import date_in_paris
+from core.tenant_connection import connection
+from imports.enums import ImportState
+from imports.models import SpreadsheetImport
+from jobs import due
+from licensing.pools.models import Pool
+from licensing.requests.models import LicenceRequest
+from mailing import operations as mailing
+from mailing.models import Message, MessageState
+from sites.office.weekly_letter.member_items import compute_digest, list_member_items, load_week
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from collectivities.models import Member
+
+#: Kind of the e-mails, and their topic, whose id is that of the `MemberLetter`.
+WEEKLY_KIND, WEEKLY_TOPIC = "office.weekly_letter", "weekly_letter"
+#: After which a letter comes though it says what the last one said.
+REPEATED_AFTER = datetime.timedelta(weeks=4)
+
+
+def run(*, at: datetime.datetime) -> int:
+    """Write this week's letters, and schedule the next look; return how many letters were queued. Idempotent."""
+    # First: the next week comes, whatever becomes of this one.
+    _schedule_next(at)
+    return write_letters(at=at) if letter_days.is_sending_time(at) else 0
+
+
+@transaction.atomic
+def write_letters(*, at: datetime.datetime) -> int:
+    """Queue the letter of the week of a moment for each member who has something to do and had none in it.
+
+    What a letter said word for word is said again after `REPEATED_AFTER` only: nothing new asks for a hand.
+    """
+    members = list_recipients(Letter.WEEKLY)
+    if not members:
+        return 0
+    week = load_week(at)
+    monday = letter_days.get_week(date_in_paris(at))
+    known = _find_known(members, since=monday - REPEATED_AFTER)
+    digests = {}
+    for member in members:
+        items = list_member_items(member, week)
+        digest = compute_digest(items)
+        if items and known.get(member.pk) != digest:
+            digests[member.pk] = digest
+    claimed = claim_letters(digests, Letter.WEEKLY, period=monday, at=at)
+    return mailing.enqueue_many(
+        [
+            mailing.NewMessage(
+                kind=WEEKLY_KIND,
+                recipient=member.user.email,
+                topic=WEEKLY_TOPIC,
+                topic_id=claimed[member.pk],
+                about=str(member.user),
+                context={"user": member.user_id},
+            )
+            for member in members
+            if member.pk in claimed
+        ],
+        at=at,
+    )
+
+
+def _find_known(members: Sequence[Member], *, since: datetime.date) -> dict[int, str]:
+    """Return by member what their last letter after that week said, if it was sent. One query."""
+    dropped = Message.objects.filter(topic=WEEKLY_TOPIC, topic_id=OuterRef("pk"), state=MessageState.CANCELLED)
+    letters = MemberLetter.objects.filter(~Exists(dropped), letter=Letter.WEEKLY, period__gt=since)
+    latest = letters.filter(member__in=[one.pk for one in members]).order_by("member", "-period").distinct("member")
+    return dict(latest.values_list("member_id", "digest"))
+
+
+def _schedule_next(at: datetime.datetime) -> None:
+    """Schedule the next look at an office that has licences, or where something waits; others are not looked at."""
+    if not letter_days.is_sending_time(at):
+        # The worker was away: the next morning, which may still be of this week.
+        due.schedule(letter_days.WEEKLY_LETTER, connection.schema_name, letter_days.get_next_sending_moment(at))
+        return
+    open_pools = Pool.objects.filter(entitlement__last_day__gte=date_in_paris(at), entitlement__cancelled_at=None)
+    requests = LicenceRequest.objects.pending().filter(collectivity__schema_name=connection.schema_name)
+    imports = SpreadsheetImport.objects.filter(state=ImportState.CHECKED)
+    if open_pools.exists() or requests.exists() or imports.exists():
+        letter_days.schedule_weekly_letter(at)
