@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
-from django.db.models import Count, Func, Max, Min, Q, Value
+from django.db.models import CharField, Count, Func, Max, Min, Q, Value
 from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import get_public_schema_name
@@ -160,7 +160,9 @@ def _count(sending: FailedSending) -> SendingFigures:
 def _list_reasons(sending: FailedSending) -> list[tuple[str, int]]:
     """Return the reasons without the servers' own words, and how many messages each stopped."""
     explained = (
-        _select(sending).lost().annotate(why=Func("reason", Value(REPLY_SEPARATOR), Value(1), function="split_part"))
+        _select(sending)
+        .lost()
+        .annotate(why=Func("reason", Value(REPLY_SEPARATOR), Value(1), function="split_part", output_field=CharField()))
     )
     counted = explained.values_list("why").annotate(count=Count("pk")).order_by("-count", "why")
     return [(why or "Sans explication.", count) for why, count in counted[:MAX_REASONS]]

@@ -1,0 +1,59 @@
+"""Letters against each other and against what ends them, with real threads and real commits."""
+
+from __future__ import annotations
+
+import datetime
+from functools import partial
+
+import pytest
+
+from bounces.models import FailedSending
+from collectivities.models import Letter, LetterChoice, MemberLetter, OfficeSettings
+from collectivities.operations.letters import choose_letters
+from core.calendar import PARIS
+from licensing.orders import operations as orders
+from mailing import failed_sendings
+from mailing.models import Message, MessageState
+from sites.office.messages.failure_letters import FAILURE_KIND
+from sites.office.weekly_letter import writing
+from tests.conftest import TERM
+from tests.factories.collectivities import MemberFactory
+from tests.races import run_concurrently
+
+MONDAY = datetime.datetime(2026, 11, 30, 8, tzinfo=PARIS)
+
+
+@pytest.fixture
+def members(committing):
+    OfficeSettings.objects.create(reply_to="education@nimes.example")
+    orders.grant(collectivity=committing, licences=50, reason="Course", by=None, at=TERM)
+    return [MemberFactory(joined_at=TERM) for _ in range(3)]
+
+
+def count_letters(kind):
+    return Message.objects.filter(kind=kind).count()
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_eight_workers_write_each_member_one_letter_a_week(committing, members, _round):
+    written = run_concurrently(committing.schema_name, [partial(writing.run, at=MONDAY)] * 8, expected_errors=())
+    assert sum(written) == count_letters(writing.WEEKLY_KIND) == MemberLetter.objects.count() == 3
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_eight_workers_notice_a_sending_once(committing, members, _round):
+    fields = {"kind": "key", "created_at": TERM, "due_at": TERM, "state": MessageState.FAILED, "reason": "Refusé."}
+    Message.objects.bulk_create(Message(recipient=f"e{n}@nimes.example", **fields) for n in range(12))
+    check = partial(failed_sendings.check_sendings, at=MONDAY)
+    found = run_concurrently(committing.schema_name, [check] * 8, expected_errors=())
+    assert sorted(len(one) for one in found) == [0] * 7 + [1]
+    assert FailedSending.objects.count() == 1
+    assert count_letters(FAILURE_KIND) == 3
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_a_second_click_on_an_off_switch_and_the_writing_leave_one_choice(committing, members, _round):
+    stop = partial(choose_letters, member=members[0], wanted={Letter.WEEKLY: False}, at=MONDAY)
+    run_concurrently(committing.schema_name, [stop, stop, stop, partial(writing.run, at=MONDAY)], expected_errors=())
+    assert [one.is_wanted for one in LetterChoice.objects.all()] == [False]
+    assert writing.write_letters(at=MONDAY + datetime.timedelta(weeks=5)) == 2
