@@ -14,7 +14,7 @@ from django_tenants.utils import tenant_context
 
 from collectivities import audit_log
 from collectivities.exceptions import LastManager
-from collectivities.models import Invitation, Member, Role
+from collectivities.models import Invitation, Letter, Member, Role
 from collectivities.operations.members import format_roles
 from core.formatting import join_words
 from mailing import personal_data as outbox
@@ -32,6 +32,14 @@ _MEMBERSHIPS = """
            'manager' = ANY(member.roles) AND NOT EXISTS (
                SELECT FROM {schema}.collectivities_member AS other
                WHERE other.left_at IS NULL AND other.id <> member.id AND 'manager' = ANY(other.roles)
+           ),
+           ARRAY(
+               SELECT choice.letter FROM {schema}.collectivities_letterchoice AS choice
+               WHERE choice.member_id = member.id AND choice.is_wanted ORDER BY choice.letter
+           ),
+           ARRAY(
+               SELECT choice.letter FROM {schema}.collectivities_letterchoice AS choice
+               WHERE choice.member_id = member.id AND NOT choice.is_wanted ORDER BY choice.letter
            )
     FROM {schema}.collectivities_member AS member WHERE member.user_id = %s
 """
@@ -46,13 +54,16 @@ class OfficeMembership(NamedTuple):
     left_at: datetime.datetime | None
     # Whether the office has no other manager.
     last_manager: bool
+    # Letters that they chose to get, and not to get.
+    wanted: list[str]
+    unwanted: list[str]
 
 
 def list_memberships(user: User) -> list[OfficeMembership]:
     """Return current and past memberships, by collectivity name. Two queries per hundred collectivities."""
     return [
-        OfficeMembership(collectivity, roles, joined_at, left_at, alone and left_at is None)
-        for collectivity, (roles, joined_at, left_at, alone) in query_all(_MEMBERSHIPS, [user.pk])
+        OfficeMembership(collectivity, roles, joined_at, left_at, alone and left_at is None, wanted, unwanted)
+        for collectivity, (roles, joined_at, left_at, alone, wanted, unwanted) in query_all(_MEMBERSHIPS, [user.pk])
     ]
 
 
@@ -92,6 +103,8 @@ def export_personal_data(user: User) -> list[dict[str, Any]]:
             "rôles": format_roles(one.roles),
             "depuis le": one.joined_at,
             "parti le": one.left_at,
+            "lettres que vous voulez": [str(Letter(letter).label) for letter in one.wanted],
+            "lettres que vous ne voulez pas": [str(Letter(letter).label) for letter in one.unwanted],
         }
         for one in list_memberships(user)
     ]
@@ -110,6 +123,7 @@ def _leave(user: User, *, at: datetime.datetime) -> bool:
         return False
     membership.left_at = at
     membership.save(update_fields=["left_at"])
+    membership.letter_choices.all().delete()
     audit_log.record(
         action="members.left",
         by=user,

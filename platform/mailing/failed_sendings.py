@@ -8,7 +8,7 @@ sendings.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
@@ -77,7 +77,7 @@ def schedule_check(_messages: Sequence[Message], at: datetime.datetime) -> None:
 @transaction.atomic
 def check_sendings(*, at: datetime.datetime) -> list[FailedSending]:
     """Note the sendings of the current schema that fail and were not noted before, and return them. Two queries."""
-    parameters = {
+    parameters: dict[str, Any] = {
         "schema": tenant_connection.connection.schema_name,
         "lost": [state.value for state in LOST],
         "handled": [state.value for state in HANDLED],

@@ -19,6 +19,7 @@ from sites.audit.bank_invariants import BANK_INVARIANTS
 from sites.audit.class_invariants import CLASS_INVARIANTS
 from sites.audit.delivery_invariants import OUTBOX_INVARIANTS
 from sites.audit.invariants import Finding
+from sites.audit.letter_invariants import LETTER_INVARIANTS
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
 from sites.audit.reminder_invariants import REMINDER_INVARIANTS
 from sites.audit.renewal_invariants import RENEWAL_INVARIANTS
@@ -51,6 +52,7 @@ OFFICE_INVARIANTS = (
     *TENANT_INVARIANTS,
     *OUTBOX_INVARIANTS,
     *REMINDER_INVARIANTS,
+    *LETTER_INVARIANTS,
     *REQUEST_TENANT_INVARIANTS,
     *TENANT_RETURN_INVARIANTS,
     *RENEWAL_INVARIANTS,

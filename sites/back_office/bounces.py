@@ -1,4 +1,4 @@
-"""Back office of refused addresses, and of the bounce mailbox: how its reading goes, and the mails left in it."""
+"""Back office of refused addresses, sendings that fail, and the bounce mailbox with the mails left in it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from django.contrib import admin, messages
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
-from bounces.models import BounceMailbox, RefusedAddress, UnreadMail
+from bounces.models import BounceMailbox, FailedSending, RefusedAddress, UnreadMail
 from core.formatting import pluralize
-from mailing import refusals
+from mailing import failed_sendings, kinds, refusals
 from sites.back_office.read_only import ReadOnlyAdminMixin
 
 if TYPE_CHECKING:
@@ -40,6 +40,35 @@ class RefusedAddressAdmin(ReadOnlyAdminMixin, ModelAdmin):
         forgotten = refusals.forget(list(queryset.values_list("address", flat=True)), at=timezone.now())
         words = pluralize(forgotten, "adresse n'est plus refusée", "adresses ne sont plus refusées")
         messages.success(request, f"{words} ; les e-mails qui attendaient partent.")
+
+
+@admin.register(FailedSending)
+class FailedSendingAdmin(ReadOnlyAdminMixin, ModelAdmin):
+    """Sendings of which a large share did not arrive; the operator's list of work has those that are not seen."""
+
+    list_display = ("found_at", "place", "label", "queued_at", "handled", "lost", "seen_at")
+    list_filter = (("seen_at", admin.EmptyFieldListFilter),)
+    ordering = ("-found_at", "-pk")
+    fields = ("found_at", "place", "label", "queued_at", "handled", "lost", "seen_at")
+    readonly_fields = ("place", "label")
+    actions = ("mark_seen",)
+
+    @admin.display(description="espace", ordering="schema")
+    def place(self, row: FailedSending) -> str:
+        """Return « portail », or the office's schema."""
+        return "portail" if row.schema == "public" else row.schema
+
+    @admin.display(description="type d'e-mail", ordering="kind")
+    def label(self, row: FailedSending) -> str:
+        """Return the kind as the office's page « Messages » names it."""
+        return kinds.get_label(row.kind)
+
+    @admin.action(description="Vus : les retirer du travail en attente")
+    def mark_seen(self, request: HttpRequest, queryset: QuerySet[FailedSending]) -> None:
+        """Take them off the operator's list of work."""
+        seen = failed_sendings.mark_seen(list(queryset.values_list("pk", flat=True)), at=timezone.now())
+        words = pluralize(seen, "envoi est noté comme vu", "envois sont notés comme vus")
+        messages.success(request, f"{words}.")
 
 
 @admin.register(BounceMailbox)

@@ -56,6 +56,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Technique": (
         ("E-mails du portail", "mailing_message", "mail"),
         ("Adresses refusées", "bounces_refusedaddress", "unsubscribe"),
+        ("Envois qui échouent", "bounces_failedsending", "report"),
         ("Boîte des retours", "bounces_bouncemailbox", "markunread_mailbox"),
         ("Mails à lire", "bounces_unreadmail", "mark_email_unread"),
         ("Tâches de la file", "jobs_job", "list_alt"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Subquery, Value
+from django.db.models import Count, Subquery, Sum, Value
 from django.urls import reverse
 
-from bounces.models import BounceMailbox, UnreadMail
-from core.formatting import pluralize
+from bounces.models import BounceMailbox, FailedSending, UnreadMail
+from core.formatting import number, pluralize
 from schools.models import DirectorySync
 from sites.back_office.sales_work_items import WorkItem, list_sales_work_items
 
@@ -27,7 +27,8 @@ _COUNT_LEFT = UnreadMail.objects.order_by().values(nothing=Value(1)).annotate(co
 
 def list_work_items(now: datetime.datetime) -> list[WorkItem]:
     """Return the work items, urgent ones first, with a fixed number of queries."""
-    return sorted([*list_sales_work_items(now), *_directory(now), *_mailbox(now)], key=lambda one: not one.urgent)
+    items = [*list_sales_work_items(now), *_directory(now), *_mailbox(now), *_failed_sendings()]
+    return sorted(items, key=lambda one: not one.urgent)
 
 
 def _mailbox(now: datetime.datetime) -> Iterator[WorkItem]:
@@ -39,6 +40,16 @@ def _mailbox(now: datetime.datetime) -> Iterator[WorkItem]:
     if row.left:
         words = f"Boîte des retours : {pluralize(row.left, 'mail attend', 'mails attendent')} une lecture"
         yield WorkItem(words, reverse("admin:bounces_unreadmail_changelist"), urgent=False)
+
+
+def _failed_sendings() -> Iterator[WorkItem]:
+    counted = FailedSending.objects.filter(seen_at=None).aggregate(
+        sendings=Count("pk"), lost=Sum("lost"), handled=Sum("handled")
+    )
+    if counted["sendings"]:
+        sendings = pluralize(counted["sendings"], "envoi échoue", "envois échouent")
+        words = f"{sendings} : {number(counted['lost'])} des {pluralize(counted['handled'], 'e-mail')} non remis"
+        yield WorkItem(words, f"{reverse('admin:bounces_failedsending_changelist')}?seen_at__isempty=1", urgent=True)
 
 
 def get_last_synchronisation() -> datetime.datetime | None:

@@ -67,6 +67,8 @@ _OFFICE = {
     "account_": f"{_OFFICES}#proteger-le-bureau",
     "office_": f"{_OFFICES}#proteger-le-bureau",
     "journal": f"{_OFFICES}#le-journal",
+    "letter_stop": f"{_OFFICES}#les-e-mails-que-vous-recevez",
+    "my_letters": f"{_OFFICES}#les-e-mails-que-vous-recevez",
     "invitation": f"{_OFFICES}#qui-peut-faire-quoi",
     "members:": f"{_OFFICES}#qui-peut-faire-quoi",
     "api:": f"{_OFFICES}#l-api",

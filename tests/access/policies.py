@@ -189,6 +189,8 @@ OFFICE = ACCOUNTS | {
     "office_visit_close": "public",
     "office_visit_closed": "public",
     "logo": "public",
+    "letter_stop": "public",
+    "my_letters": ANY_MEMBER,
     "office_settings": SOMETIMES_CONFIRMED_MANAGER,
     "office_letter": MANAGER,
     "office_second_factor": CONFIRMED_MANAGER,

@@ -57,7 +57,7 @@ EVERY_ROUTE = [
 
 
 #: Posted by mail programs, without a cookie: their fields are compared, and never kept.
-OPEN_TO_PROGRAMS = {"reminder_stop"}
+OPEN_TO_PROGRAMS = {"letter_stop", "reminder_stop"}
 
 
 def for_each(pairs):

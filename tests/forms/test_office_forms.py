@@ -12,7 +12,8 @@ from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 from PIL import Image
 
-from collectivities.models import OfficeSettings, Role
+from collectivities.letter_links import build_stop_url
+from collectivities.models import Letter, OfficeSettings, Role
 from collectivities.operations import members
 from collectivities.operations.portfolio_additions import list_undoable_additions
 from imports import operations
@@ -81,6 +82,7 @@ def test_each_control_of_the_office_is_read(portal, office, browser, officer, ni
         walk_reminders(walk, browser)
         walk_returns(walk, browser, nimes)
         walk_requests(walk, browser)
+        walk_letter_stop(walk, nimes)
         walk_verification(walk, browser)
         walk_imports(walk, browser)
         walk_application_request(walk, office("nimes", officer), officer)
@@ -222,6 +224,14 @@ def walk_returns(walk, browser, collectivity):
     walk.post(browser, "/attributions/actions/", {"action": "demander", "ids": [asked.allocation.pk], "query": ""})
     asked.ask(at=timezone.now(), again=True)
     walk.open(browser, "/distribuer/rendre/")
+
+
+def walk_letter_stop(walk, collectivity):
+    """The off switch of a letter, before and after it was used."""
+    path = "/" + build_stop_url(collectivity, MemberFactory().pk, Letter.WEEKLY).split("/", 3)[3]
+    visitor = HostClient(collectivity.office_host)
+    walk.open(visitor, path)
+    walk.post(visitor, path, {"choice": "stop"})
 
 
 def walk_requests(walk, browser):

@@ -96,7 +96,7 @@ def tell_managers(sendings: Sequence[FailedSending], at: datetime.datetime) -> N
 
 def render(message: Message) -> RenderedEmail:
     """Render the letter for sending, from what has become of the sending by then. Raises `NoLongerDue`."""
-    sending = FailedSending.objects.get(pk=message.topic_id)
+    sending = FailedSending.objects.get(pk=message.topic_id or 0)
     managers = list_recipients(Letter.FAILURE, Role.MANAGER)
     member = next((one for one in managers if one.user_id == message.context["user"]), None)
     if member is None:

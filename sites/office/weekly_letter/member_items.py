@@ -38,7 +38,7 @@ class OfficeWeek(NamedTuple):
     events: WeekEvents
     managers: Sequence[User]
     #: Accounts that had the letter of waiting requests within the week.
-    informed: frozenset[int]
+    informed: frozenset[int | None]
 
 
 def compute_digest(items: Sequence[TodoItem]) -> str:

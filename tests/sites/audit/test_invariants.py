@@ -13,7 +13,8 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from collectivities.models import SEALED_AUDIT_LOG
+from bounces.models import FailedSending
+from collectivities.models import SEALED_AUDIT_LOG, MemberLetter
 from config.settings import ROOT
 from licensing.classes.models import PupilAccount, PupilHandover
 from licensing.entitlements import code_sealing, seat_holders
@@ -22,6 +23,7 @@ from licensing.invitations.models import TeacherInvitation
 from licensing.orders import operations as orders
 from licensing.pools.tasks import note_key_event
 from licensing.reminders.models import Reminder
+from mailing import operations as mailing
 from schools import weekly_limit
 from sites.audit.checks import list_rules
 from tests.api.client import create_token
@@ -29,6 +31,7 @@ from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.classes import ClassroomFactory, PupilFactory
+from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed
 
@@ -55,8 +58,28 @@ def sound(nimes):
     fields = {"allocation": redeemed, "school_id": redeemed.school_id, "planned_for": TERM.date()}
     for step, sent_at in ((10, TERM), (25, None)):
         Reminder.objects.create(cause="unredeemed", step=step, sent_at=sent_at, **fields)
+    write_letters()
     SEALED_AUDIT_LOG.seal_new_entries(at=TERM)
     return pool
+
+
+def write_letters():
+    """A weekly letter, and the alert of a sending that fails, to one manager."""
+    manager = MemberFactory()
+    letter = MemberLetter.objects.create(
+        member=manager, letter="weekly", period=datetime.date(2026, 11, 23), queued_at=TERM
+    )
+    sending = FailedSending.objects.create(
+        schema="c_nimes", kind="key", queued_at=TERM, handled=50, lost=10, found_at=TERM
+    )
+    for kind, topic, number in (
+        ("office.weekly_letter", "weekly_letter", letter.pk),
+        ("office.failed_sending", "failed_sending", sending.pk),
+    ):
+        mailing.enqueue(
+            kind=kind, recipient=manager.user.email, at=TERM, topic=topic, topic_id=number,
+            context={"user": manager.user_id},
+        )  # fmt: skip
 
 
 def hand_over_pupil(classroom, *, by):
@@ -156,6 +179,8 @@ BREACHES = {
     "UPDATE mailing_message SET kind = 'key_reminder'",
     "reminder_stops": "INSERT INTO reminders_reminderstop (school_id, at)"
     " SELECT school_id, now() FROM reminders_reminder WHERE sent_at IS NULL",
+    "member_letters": "UPDATE mailing_message SET topic = 'weekly_letter'",
+    "failed_sendings": "UPDATE public.bounces_failedsending SET handled = 51",
     "position": "UPDATE pools_pool SET allocated = allocated - 1",
     "journals": "UPDATE collectivities_auditentry SET summary = 'Autre chose'",
     "roles": "GRANT TRUNCATE ON public.schools_school TO peps_application",

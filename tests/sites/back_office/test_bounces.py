@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from bounces.models import BounceMailbox, RefusedAddress, UnreadMail
+from bounces.models import BounceMailbox, FailedSending, RefusedAddress, UnreadMail
 from mailing import operations, refusals
 from mailing.models import Message, MessageState
 from tests.sites.back_office.pages import page_text
@@ -59,3 +59,20 @@ def test_what_waits_in_the_mailbox_and_what_keeps_it_from_being_read_are_work(op
         assert [words for words in (failure, left) if words in read_home(operator)] == expected
     for path, words in (("unreadmail", "Merci"), ("bouncemailbox", failure)):
         assert words in page_text(operator.get(f"/admin/bounces/{path}/"))
+
+
+def test_a_sending_that_fails_is_work_until_the_operator_has_seen_it(operator, now):
+    fields = {"kind": "key", "queued_at": now, "found_at": now}
+    FailedSending.objects.create(schema="c_nimes", handled=129, lost=37, **fields)
+    portals = FailedSending.objects.create(schema="public", handled=51, lost=20, **fields)
+    assert "2 envois échouent : 57 des 180 e-mails non remis" in read_home(operator)
+    path = "/admin/bounces/failedsending/"
+    page = page_text(operator.get(f"{path}?seen_at__isempty=1"))
+    assert "c_nimes" in page
+    assert "portail" in page
+    action = {"action": "mark_seen", "_selected_action": [portals.pk]}
+    answer = operator.post(path, action, follow=True)
+    assert "1 envoi est noté comme vu." in page_text(answer)
+    operator.post(path, action)
+    assert "1 envoi échoue : 37 des 129 e-mails non remis" in read_home(operator)
+    assert operator.get(f"{path}{portals.pk}/change/").status_code == 200

@@ -156,7 +156,7 @@ def test_a_report_and_a_refusal_have_the_outbox_looked_at_once(nimes, sink):
         kinds.unregister("note")
 
 
-def test_the_portal_s_own_sendings_are_noticed_and_nobody_but_the_operator_is_told(sending):
+def test_the_portal_s_own_sendings_are_noticed_and_only_the_operator_learns_of_it(sending):
     with schema_context("public"):
         sending(kind="year_letter")
         assert len(failed_sendings.check_sendings(at=NOON)) == 1

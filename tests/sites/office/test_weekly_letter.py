@@ -121,7 +121,7 @@ def test_the_letter_offers_its_off_switch_in_one_click(pool, manager, clock):
     assert composed["List-Unsubscribe"].startswith("<http://nimes.peps.localhost/mes-e-mails/arreter/")
 
 
-def test_what_happened_in_the_week_is_said(pool, manager, clock):
+def test_what_happened_in_the_week_is_in_it(pool, manager, clock):
     give_back(pool)
     PortfolioSchoolFactory()
     PortfolioSchoolFactory()
@@ -146,7 +146,7 @@ def test_what_happened_in_the_week_is_said(pool, manager, clock):
         (datetime.date(2027, 8, 31), False),
     ],
 )
-def test_the_end_of_a_lot_is_said_four_weeks_and_one_week_before(pool, manager, clock, last_day, announced):
+def test_the_end_of_a_lot_is_announced_four_weeks_and_one_week_before(pool, manager, clock, last_day, announced):
     Entitlement.objects.update(last_day=last_day)
     writing.run(at=MONDAY)
     assert ("« Lot A » se termine le" in read(clock).text.replace("\xa0", " ")) == announced
@@ -185,7 +185,7 @@ def test_each_role_gets_what_it_can_do_and_no_letter_where_that_is_nothing(pool,
     assert people[Role.BUYER].user.first_name in buyers.text
 
 
-def test_a_reader_gets_it_where_they_chose_it_and_may_open_what_it_says(pool, nimes, clock, office):
+def test_a_reader_gets_it_where_they_chose_it_and_may_open_its_links(pool, nimes, clock, office):
     reader = MemberFactory(roles=[Role.VIEWER])
     give_back(pool)
     PortfolioSchoolFactory()
@@ -218,14 +218,14 @@ def test_nothing_to_do_no_letter(pool, manager, clock):
     assert not MemberLetter.objects.exists()
 
 
-def test_what_a_letter_said_is_said_again_after_four_weeks_or_once_anything_is_new(pool, manager):
+def test_what_a_letter_had_comes_again_after_four_weeks_or_once_anything_is_new(pool, manager):
     weeks = [MONDAY + 7 * n * DAY for n in range(6)]
     assert [writing.run(at=at) for at in weeks[:5]] == [1, 0, 0, 0, 1]
     allocate_units(pool, SchoolFactory(), units=3)
     assert writing.run(at=weeks[5]) == 1
 
 
-def test_a_letter_that_was_dropped_has_said_nothing(pool, manager):
+def test_a_letter_that_was_dropped_does_not_count(pool, manager):
     writing.run(at=MONDAY)
     Message.objects.filter(kind=writing.WEEKLY_KIND).update(state=MessageState.CANCELLED)
     assert writing.run(at=MONDAY + 7 * DAY) == 1
@@ -246,7 +246,7 @@ def test_a_member_of_two_offices_gets_one_letter_of_each(pool, manager, gard):
     assert writing.run(at=MONDAY) == 1
 
 
-def test_requests_that_their_own_letter_told_this_week_are_not_said_twice(pool, manager, nimes, clock):
+def test_requests_that_their_own_letter_had_this_week_are_not_repeated(pool, manager, nimes, clock):
     give_all(pool)
     AskingSchool().ask()
     notifications.write_to_managers(MONDAY - 2 * DAY)
@@ -256,7 +256,7 @@ def test_requests_that_their_own_letter_told_this_week_are_not_said_twice(pool, 
     assert "attend votre réponse" in read(clock, MONDAY + 7 * DAY).text
 
 
-def test_requests_are_said_to_whom_has_turned_their_own_letter_off(pool, manager, nimes, clock):
+def test_requests_reach_whom_has_turned_their_own_letter_off(pool, manager, nimes, clock):
     give_all(pool)
     AskingSchool().ask()
     assert writing.run(at=MONDAY) == 1
