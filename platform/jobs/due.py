@@ -28,10 +28,12 @@ _SCHEDULE = f"""
 INSERT INTO {_TABLE} AS work (kind, schema, due_at) VALUES (%s, %s, %s)
 ON CONFLICT (kind, schema) DO UPDATE SET due_at = least(work.due_at, excluded.due_at)
 """  # noqa: S608 - the table's own name
+# Materialised: a subquery with LIMIT and FOR UPDATE may be run again for each row, and then takes more than the limit.
 _TAKE = f"""
-DELETE FROM {_TABLE} WHERE id IN (
+WITH due AS MATERIALIZED (
     SELECT id FROM {_TABLE} WHERE kind = %s AND due_at <= %s ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED
-) RETURNING schema
+)
+DELETE FROM {_TABLE} AS work USING due WHERE work.id = due.id RETURNING work.schema
 """  # noqa: S608 - the table's own name
 
 _kinds: list[str] = []
