@@ -13,6 +13,8 @@ from jobs import due
 WEEKLY_LETTER = "office.weekly_letter"
 #: Hour in Paris at which letters leave, and from which none leaves any more.
 SEND_HOUR, LAST_HOUR = 8, 18
+#: Kind of the due work that reminds an office's buyers of the next year, and the months on whose first working day.
+RENEWAL_REMINDERS, RENEWAL_MONTHS = "renewals.remind", (4, 6, 8)
 _ONE_WEEK = datetime.timedelta(days=7)
 
 
@@ -54,3 +56,15 @@ def get_next_weekly_moment(at: datetime.datetime) -> datetime.datetime:
 def schedule_weekly_letter(at: datetime.datetime) -> None:
     """Have the current office looked at for its next weekly letter; late in the transaction that causes something."""
     due.schedule(WEEKLY_LETTER, connection.schema_name, get_next_weekly_moment(at))
+
+
+def get_next_renewal_moment(at: datetime.datetime) -> datetime.datetime:
+    """Return when the next reminders of the renewal leave: on the first working day of one of `RENEWAL_MONTHS`."""
+    today = date_in_paris(at)
+    days = (datetime.date(year, month, 1) for year in (today.year, today.year + 1) for month in RENEWAL_MONTHS)
+    return next(moment for moment in map(get_sending_moment, days) if moment > at)
+
+
+def schedule_renewal_reminder(at: datetime.datetime) -> None:
+    """Have the current office, which bought licences, looked at when reminders of the renewal leave next."""
+    due.schedule(RENEWAL_REMINDERS, connection.schema_name, get_next_renewal_moment(at))

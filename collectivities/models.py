@@ -74,7 +74,7 @@ class Letter(models.TextChoices):
 
     WEEKLY = "weekly", "Lettre de la semaine"
     FAILURE = "failure", "Alerte d'un envoi qui échoue"
-    RENEWAL = "renewal", "Rappels du renouvellement"
+    RENEWAL = "renewal", "Rappels de la reconduction"
 
 
 class LetterChoice(models.Model):

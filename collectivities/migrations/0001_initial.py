@@ -206,7 +206,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("weekly", "Lettre de la semaine"),
                             ("failure", "Alerte d'un envoi qui échoue"),
-                            ("renewal", "Rappels du renouvellement"),
+                            ("renewal", "Rappels de la reconduction"),
                         ],
                         max_length=10,
                         verbose_name="lettre",
@@ -239,7 +239,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("weekly", "Lettre de la semaine"),
                             ("failure", "Alerte d'un envoi qui échoue"),
-                            ("renewal", "Rappels du renouvellement"),
+                            ("renewal", "Rappels de la reconduction"),
                         ],
                         max_length=10,
                         verbose_name="lettre",

@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce, Least
 from django_tenants.utils import tenant_context
 
 from collectivities import audit_log
-from collectivities.letter_days import schedule_weekly_letter
+from collectivities.letter_days import schedule_renewal_reminder, schedule_weekly_letter
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.entitlements.models import Entitlement, SuspensionCause
@@ -241,6 +241,7 @@ def _open_pool(
             object_id=pool.pk,
             summary=f"Lot « {pool.name} » ouvert : {formatting.pluralize(line.quantity, 'licence')}, {validity}.",
         )
+        schedule_renewal_reminder(at)
         schedule_weekly_letter(at)
 
 

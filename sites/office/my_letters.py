@@ -39,8 +39,8 @@ _DETAILS = {
         " pas."
     ),
     Letter.RENEWAL: (
-        "Au début d'avril, de juin et d'août, tant que la reconduction des licences n'est ni commandée ni écartée. Elle"
-        " va aux acheteurs, et aux gestionnaires là où il n'y a pas d'acheteur."
+        "Au début d'avril, de juin et d'août, tant que la reconduction des licences n'est ni commandée ni écartée. Ils "
+        "vont aux acheteurs, et aux gestionnaires là où il n'y a pas d'acheteur."
     ),
 }
 _REQUESTS_LABEL = "Demandes des écoles"

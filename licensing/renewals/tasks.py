@@ -1,0 +1,18 @@
+"""Tasks of renewals in an office's schema, when `jobs.due` says that it is time."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from collectivities.letter_days import RENEWAL_REMINDERS
+from jobs.due import declare_due_work
+from jobs.tasks import task
+from licensing.renewals import reminders
+
+declare_due_work(RENEWAL_REMINDERS)
+
+
+@task(name=RENEWAL_REMINDERS)
+def remind_buyers() -> None:
+    """Remind the office's buyers of the next school year."""
+    reminders.run(at=timezone.now())
