@@ -14,6 +14,7 @@ from collectivities.access import office
 from collectivities.letters import find_wanted
 from collectivities.models import Letter, Role
 from collectivities.operations.letters import choose_letters
+from core.french import collectivity_forms
 from core.tenant_connection import connection
 from licensing.requests import operations as requests
 from licensing.requests.queries import find_muted
@@ -31,16 +32,15 @@ if TYPE_CHECKING:
 FIELD, REQUESTS = "lettres", "requests"
 _DETAILS = {
     Letter.WEEKLY: (
-        "Le premier jour ouvré de la semaine, à 8 h, quand quelque chose attend un geste de votre part. Si rien n'a "
+        "Le premier jour ouvré de la semaine, à 8\xa0h, quand quelque chose attend un geste de votre part. Si rien n'a "
         "changé depuis la dernière, elle ne revient qu'après quatre semaines."
     ),
     Letter.FAILURE: (
-        "Dans les minutes qui suivent, une fois par envoi, quand un e-mail sur cinq au moins, et dix au moins, n'arrive"
-        " pas."
+        "Dans les minutes qui suivent, une fois par envoi, quand dix e-mails au moins, et un sur cinq, n'arrivent pas."
     ),
     Letter.RENEWAL: (
-        "Au début d'avril, de juin et d'août, tant que la reconduction des licences n'est ni commandée ni écartée. Ils "
-        "vont aux acheteurs, et aux gestionnaires là où il n'y a pas d'acheteur."
+        "Au début d'avril, de juin et d'août, tant que la reconduction des licences n'est ni commandée ni écartée. "
+        "Aux acheteurs, et aux gestionnaires là où il n'y a pas d'acheteur."
     ),
 }
 _REQUESTS_LABEL = "Demandes des écoles"
@@ -64,7 +64,13 @@ def my_letters(request: OfficeHttpRequest) -> HttpResponse:
         _store(request.member, set(request.POST.getlist(FIELD)), timezone.now())
         messages.success(request, "votre choix est enregistré.")
         return redirect("my_letters")
-    return render(request, "office/my_letters.html", {"field": FIELD, "letters": _list_offered(request.member)})
+    name = cast("Collectivity", connection.tenant).name
+    context = {
+        "field": FIELD,
+        "letters": _list_offered(request.member),
+        "office": collectivity_forms(name).of_the,
+    }
+    return render(request, "office/my_letters.html", context)
 
 
 def _list_offered(member: Member) -> list[OfferedLetter]:

@@ -14,7 +14,7 @@ from tests.e2e.sessions import open_signed_in
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 
 SECTIONS = ("Accueil", "Écoles", "Distribuer", "Achats", "Suivi")
-OFFICE_PAGES = ("Membres", "Réglages", "API", "Webhooks", "Sécurité du compte")
+OFFICE_PAGES = ("Membres", "Réglages", "API", "Webhooks", "Mes e-mails", "Sécurité du compte")
 #: From this width on the menu is a row.
 WIDE = 992
 

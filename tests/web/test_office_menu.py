@@ -19,14 +19,14 @@ def labels(entries):
 def test_a_manager_has_five_sections_and_the_office_apart():
     menu = build_menu("/", [Role.MANAGER])
     assert labels(menu.sections) == ["Accueil", "Écoles", "Distribuer", "Achats", "Suivi"]
-    assert labels(menu.office_pages) == ["Membres", "Réglages", "API", "Webhooks", "Sécurité du compte"]
+    assert labels(menu.office_pages) == ["Membres", "Réglages", "API", "Webhooks", "Mes e-mails", "Sécurité du compte"]
     assert menu.tabs == []
 
 
 def test_who_may_not_buy_has_the_lots_in_place_of_purchases():
     menu = build_menu("/lots/", [Role.VIEWER])
     assert labels(menu.sections) == ["Accueil", "Écoles", "Distribuer", "Lots", "Suivi"]
-    assert labels(menu.office_pages) == ["Membres", "Sécurité du compte"]
+    assert labels(menu.office_pages) == ["Membres", "Mes e-mails", "Sécurité du compte"]
     assert menu.tabs == []
 
 

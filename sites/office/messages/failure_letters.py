@@ -118,7 +118,7 @@ def render(message: Message) -> RenderedEmail:
         paragraphs=[
             f"{words} « {kinds.get_label(sending.kind)} » envoyés {when} n'ont pas été remis à leurs destinataires.",
             *([f"{left} encore à partir."] if figures.pending else []),
-            "\n".join(["Voici ce que les serveurs ont répondu :", *reasons]),
+            "\n".join(["Voici pourquoi :", *reasons]),
             (
                 "Corrigez les adresses, toutes sur une même page : le portail en propose d'autres quand il en connaît,"
                 " et renvoie les mêmes clés."

@@ -195,7 +195,7 @@ def test_managers_read_how_many_why_and_where_to_correct_it(sending, manager, mo
     assert subject == "37 des 129 e-mails envoyés ce matin n'ont pas été remis"
     assert "3 autres e-mails de cet envoi sont encore à partir." in text
     assert (
-        "Voici ce que les serveurs ont répondu :\n"
+        "Voici pourquoi :\n"
         "– 30 e-mails : Cette adresse n'existe pas : corrigez-la et renvoyez le message.\n"
         "– 7 e-mails : La boîte du destinataire est pleine."
     ) in text

@@ -64,6 +64,8 @@ def test_every_app_contributes_its_data(jaures, nimes, as_):
         "rôles": "gestionnaire",
         "depuis le": "2026-11-24 10:00",
         "parti le": None,
+        "lettres que vous voulez": [],
+        "lettres que vous ne voulez pas": [],
     }
     assert [one["état"] for one in data["e-mails qui vous ont été écrits"]][-1] == "En attente"
 
