@@ -6,10 +6,11 @@ import datetime
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from collectivities.models import Role
+from collectivities.models import Letter, MemberLetter, Role
 from collectivities.queries import list_members
 from core.calendar import date_in_paris
 from licensing.pools.progress import list_pool_progress, list_stuck_keys
+from licensing.renewals.models import RenewalState
 from licensing.requests.notifications import OFFICE_TOPIC
 from mailing.models import Message, MessageState
 from sites.office.home.to_do import list_to_do
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     from sites.office.home.to_do import TodoItem
     from sites.office.weekly_letter.week_events import WeekEvents
 
-#: For how long the letter of requests has said what waits: the weekly letter does not repeat it.
+#: For how long the letter of requests, or of the renewal, has said what waits: the weekly letter does not repeat it.
 _COVERED_FOR = datetime.timedelta(days=7)
+#: What the reminder of the renewal asks for; to give the list to the schools is asked by no other letter.
+_REMINDED_STATES = (RenewalState.OPEN, RenewalState.QUOTED)
 
 
 class OfficeWeek(NamedTuple):
@@ -39,6 +42,8 @@ class OfficeWeek(NamedTuple):
     managers: Sequence[User]
     #: Accounts that had the letter of waiting requests within the week.
     informed: frozenset[int | None]
+    #: Members who were reminded of the renewal within the week.
+    reminded: frozenset[int]
 
 
 def compute_digest(items: Sequence[TodoItem]) -> str:
@@ -47,9 +52,10 @@ def compute_digest(items: Sequence[TodoItem]) -> str:
 
 
 def load_week(at: datetime.datetime) -> OfficeWeek:
-    """Return the state of the current office. Eight queries, nine where an order is unpaid."""
+    """Return the state of the current office. Nine queries, ten where an order is unpaid."""
     today = date_in_paris(at)
     running = [pool for pool in list_pool_progress() if not pool.position.entitlement.over_on(today)]
+    reminders = MemberLetter.objects.filter(letter=Letter.RENEWAL, queued_at__gt=at - _COVERED_FOR)
     letters = Message.objects.filter(topic=OFFICE_TOPIC, created_at__gt=at - _COVERED_FOR)
     return OfficeWeek(
         at=at,
@@ -57,6 +63,7 @@ def load_week(at: datetime.datetime) -> OfficeWeek:
         stuck=list_stuck_keys(at, limit=1),
         events=find_week_events([pool.position for pool in running], at),
         managers=[one.user for one in list_members(Role.MANAGER)],
+        reminded=frozenset(reminders.values_list("member_id", flat=True)),
         informed=frozenset(letters.exclude(state=MessageState.CANCELLED).values_list("topic_id", flat=True).order_by()),
     )
 
@@ -64,13 +71,16 @@ def load_week(at: datetime.datetime) -> OfficeWeek:
 def list_member_items(member: Member, week: OfficeWeek) -> list[TodoItem]:
     """Return the lines of a member; empty where nothing asks for their hand. Three queries at most.
 
-    Requests of schools are left out where the letter of requests told the member of them within the week.
+    Requests of schools and the decision on the next year are left out where a letter of their own told the member of
+    them within the week.
     """
     roles = {Role(role) for role in member.roles}
     unpaid = [one.position for one in week.running if one.position.entitlement.temporary_until is not None]
     waiting = find_waiting(roles, [position.order_number for position in unpaid], week.at)
     if member.user_id in week.informed:
         waiting.requests = 0
+    if member.pk in week.reminded and waiting.renewal in _REMINDED_STATES:
+        waiting.renewal = None
     managers = [] if Role.MANAGER in roles else week.managers
     items = list_to_do(member, week.running, week.stuck, waiting, week.at, managers=managers)
     return [*items, *list_week_items(week.events, roles)]

@@ -18,6 +18,7 @@ from imports.models import SpreadsheetImport
 from jobs.models import DueWork
 from licensing.entitlements.models import Entitlement
 from licensing.orders import operations as orders
+from licensing.renewals import reminders
 from licensing.requests import notifications
 from licensing.returns.models import LicenceReturn
 from mailing import kinds, mime
@@ -29,8 +30,10 @@ from tests.conftest import TERM
 from tests.emails import BOUNCE_FIELDS
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
+from tests.factories.orders import PurchaseFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed
+from tests.renewals.renewed_office import RenewedOffice
 from tests.requests.asking_school import AskingSchool
 
 DAY = datetime.timedelta(days=1)
@@ -260,6 +263,19 @@ def test_requests_reach_whom_has_turned_their_own_letter_off(pool, manager, nime
     give_all(pool)
     AskingSchool().ask()
     assert writing.run(at=MONDAY) == 1
+
+
+def test_the_renewal_is_not_repeated_to_whom_was_reminded_of_it_this_week(nimes, clock):
+    OfficeSettings.objects.create(reply_to="education@nimes.example")
+    buyer = MemberFactory(roles=[Role.BUYER])
+    PurchaseFactory(paid=True, units=20, by=buyer.user)
+    RenewedOffice(nimes)
+    april, monday = moment(4, 1, year=2027), moment(4, 5, year=2027)
+    assert reminders.run(at=april) == 1
+    assert writing.run(at=monday) == 0
+    # A week later it is still to be decided.
+    assert writing.run(at=monday + 7 * DAY) == 1
+    assert "La reconduction pour 2027-2028 est à décider" in read(clock, monday + 7 * DAY).text
 
 
 # --- When -------------------------------------------------------------------------------------------------------------
