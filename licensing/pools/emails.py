@@ -23,7 +23,7 @@ from licensing.entitlements import mailbox_proof
 from licensing.entitlements.models import Entitlement, EntitlementStatus
 from licensing.entitlements.queries import unseal_key
 from licensing.pools import automatic_emails
-from licensing.pools.key_email_texts import build_grown, build_reduced, build_revoked, build_with_key
+from licensing.pools.key_email_texts import answer_request, build_grown, build_reduced, build_revoked, build_with_key
 from licensing.pools.models import Allocation, MessageKind, Pool
 from licensing.pools.stop_links import build_stop_url
 from licensing.pools.wording import describe_hold
@@ -183,6 +183,8 @@ def _render(
     if presentation.letter_note and message.kind not in (MessageKind.REDUCED, MessageKind.REVOKED):
         gift, *rest = email.introduction
         email = replace(email, introduction=(gift, f"{giver} ajoute : « {presentation.letter_note} »", *rest))
+    if asked := int(message.context.get("asked", 0)):
+        email = answer_request(email, asked=asked, given=int(message.context.get("added", allocation.units)))
     if summary and email.key:
         # Whoever opens a key may not know what it is for.
         email = replace(email, notes=(formatting.end_sentence(summary), *email.notes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
@@ -57,6 +57,16 @@ def describe_end(allocation: Allocation) -> str:
 def _access(allocation: Allocation) -> str:
     """Return from when a teacher who is assigned a licence uses it."""
     return describe_start(allocation.pool.entitlement, date_in_paris(timezone.now())) or "aussitôt"
+
+
+def answer_request(email: KeyEmail, *, asked: int, given: int) -> KeyEmail:
+    """Return the e-mail with the sentence that its licences are the answer to the school's request."""
+    licences = formatting.pluralize(asked, "licence")
+    answer = (
+        "c'est la réponse à votre demande." if given >= asked else "c'est ce que nous pouvons donner à votre école."
+    )
+    gift, *rest = email.introduction
+    return replace(email, introduction=(gift, f"Vous aviez demandé {licences} : {answer}", *rest))
 
 
 def _extension_notes(allocation: Allocation) -> tuple[str, ...]:

@@ -107,14 +107,18 @@ def find_notified_ids(allocation_ids: Collection[int]) -> set[int]:
     return _find_allocations_with_message(allocation_ids, kinds=(MessageKind.REVOKED,), states=_REACHED_STATES)
 
 
-def list_stopped_emails(allocation_ids: Collection[int]) -> list[Message]:
-    """Return the last e-mail about the key of each revoked allocation where the revocation stopped it on its way.
+def list_stopped_emails(
+    allocation_ids: Collection[int], *, undone: Collection[datetime.datetime] = ()
+) -> list[Message]:
+    """Return the last e-mail about the key of each allocation where the act that is undone stopped it on its way.
 
-    One that a worker held at that moment may have left or be dropped: it counts as stopped.
+    `undone`: moments of acts that were undone, whose own e-mails count for nothing. One that a worker held at that
+    moment may have left or be dropped: it counts as stopped.
     """
     last = (
         Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id__in_array=allocation_ids)
         .exclude(kind=MessageKind.REVOKED)
+        .exclude(created_at__in=undone)
         .order_by("topic_id", "-pk")
         .distinct("topic_id")
     )

@@ -52,6 +52,10 @@ class LicenceMove(models.Model):
     allocation = models.ForeignKey("pools.Allocation", on_delete=models.PROTECT, related_name="+")
     before = models.PositiveIntegerField("avant")
     after = models.PositiveIntegerField("après")
+    # The request that it answers: granted for an hour, then accepted; none once the rebalancing is undone.
+    request = models.OneToOneField(
+        "requests.LicenceRequest", on_delete=models.PROTECT, null=True, related_name="+", verbose_name="demande"
+    )
 
     class Meta:
         verbose_name = "déplacement de licences"

@@ -1,6 +1,6 @@
 """Apply a plan of moves inside one lot, and undo it for an hour: each as a whole.
 
-Lock order: pool → rebalancing → allocations → keys → return requests → subscriptions → seats.
+Lock order: requests of schools → pool → rebalancing → allocations → keys → return requests → subscriptions → seats.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from django.db.models import F
 from collectivities import audit_log
 from core import formatting
 from core.french import school_forms
+from core.tenant_connection import connection
+from jobs import due
 from licensing.entitlements.exceptions import LicencesInUse
 from licensing.entitlements.key_units import grow_many, shrink_many
 from licensing.entitlements.seat_removal import remove_seats
@@ -22,9 +24,13 @@ from licensing.pools import operations as pools
 from licensing.pools.models import ALLOCATION_TOPIC, GROWN_IN_BULK, REDUCED_IN_BULK, Allocation, Pool
 from licensing.pools.operations import Demand, Reduction
 from licensing.pools.operations.results import lock_allocations
+from licensing.rebalancing.answering import ANSWER_REQUESTS
 from licensing.rebalancing.exceptions import PlanOutdated, PlanRefused, RebalancingNotUndoable, UnknownRebalancing
 from licensing.rebalancing.models import UNDOABLE_FOR, LicenceMove, Rebalancing
 from licensing.rebalancing.plan import build_plan
+from licensing.requests import operations as requests
+from licensing.requests.models import LicenceRequestEnd
+from licensing.requests.operations import GrantedRequest
 from licensing.returns import operations as returns
 from mailing import operations as mailing
 from webhooks import operations as webhooks
@@ -51,8 +57,12 @@ def rebalance(
     """Apply a plan, all or nothing; return the rebalancing, None where licences were only asked for.
 
     `expected`: the fingerprint of the plan as it was shown. Raises `PlanOutdated` where it is another by now,
-    `PlanRefused`, `UnknownPool`, `PoolSuspended` or `PoolClosed`, having changed nothing. Schools are told in an hour.
+    `PlanRefused`, `UnknownPool`, `PoolSuspended` or `PoolClosed`, having changed nothing. Schools are told in an hour,
+    when the requests that it answers are accepted (`answer_requests`); nobody else answers them meanwhile.
     """
+    asked_of = Pool.objects.select_related("entitlement").filter(pk=pool_id).first()
+    if asked_of is not None:
+        requests.lock_requests(asked_of, list(given))
     pool = checks.lock_pool(pool_id)
     checks.check_open(pool.entitlement, at)
     _lock_all(pool, taken, given, asked)
@@ -67,6 +77,8 @@ def rebalance(
     asks = [one.allocation.pk for one in plan.asks]
     for result in returns.ask_many(allocation_ids=asks, by=by, at=at) if asks else ():
         result.raise_for_refusal()
+    if made is not None and plan.answered:
+        due.schedule(ANSWER_REQUESTS, connection.schema_name, made.undoable_until)
     return made
 
 
@@ -91,17 +103,30 @@ def _move(plan: Plan, *, by: User | None, at: datetime.datetime) -> Rebalancing:
     ended = [one.allocation.pk for one in taking if not one.left]
     for revoked in pools.revoke_many(allocation_ids=ended, by=by, at=at, in_bulk=True) if ended else ():
         revoked.raise_for_refusal()
+    answers: dict[int, int] = {}
     if giving:
-        demands = [Demand(one.need.uai, one.given, one.need.recipient) for one in giving]
+        demands = [Demand(one.need.uai, one.given, one.need.recipient, asked=one.need.asked) for one in giving]
         outcome = pools.allocate_many(pool_id=pool.pk, demands=demands, by=by, at=at, notify_at=notify_at)
         moves += [(outcome.allocations[one.need.uai], one.need.units, one.total) for one in giving]
+        answers = _grant(plan, outcome.allocations, made)
     LicenceMove.objects.bulk_create(
-        LicenceMove(rebalancing=made, allocation_id=number, before=before, after=after)
+        LicenceMove(rebalancing=made, allocation_id=number, before=before, after=after, request_id=answers.get(number))
         for number, before, after in moves
     )
     audit_log.record(action="pools.rebalanced", by=by, at=at, summary=_summarise(plan), object_type="rebalancing",
                      object_id=made.pk)  # fmt: skip
     return made
+
+
+def _grant(plan: Plan, allocations: Mapping[str, int], made: Rebalancing) -> dict[int, int]:
+    """Grant the requests that the plan answers; return them by the allocation that their licences went to."""
+    given = {allocations[one.need.uai]: (one.need.request_id, one.given) for one in plan.answered}
+    keys = dict(Allocation.objects.filter(pk__in=given).values_list("pk", "key_id"))
+    answers = {number: request_id for number, (request_id, _) in given.items() if request_id is not None}
+    grants = [GrantedRequest(request_id, given[number][1], keys[number]) for number, request_id in answers.items()]
+    if grants:
+        requests.grant_requests(grants, until=made.undoable_until)
+    return answers
 
 
 def _summarise(plan: Plan) -> str:
@@ -110,7 +135,8 @@ def _summarise(plan: Plan) -> str:
     given = formatting.pluralize(plan.given, "donnée")
     return (
         f"Rééquilibrage du lot « {plan.pool.name} » : {taken} à {formatting.pluralize(givers, 'école')}, {given} à "
-        f"{formatting.pluralize(takers, 'école')}."
+        f"{formatting.pluralize(takers, 'école')}"
+        f"{f', dont {answered} qui demandaient' if (answered := len(plan.answered)) else ''}."
     )
 
 
@@ -124,12 +150,16 @@ def undo_rebalancing(*, rebalancing_id: int, by: User | None, at: datetime.datet
     pool_id = Rebalancing.objects.filter(pk=rebalancing_id).values_list("pool_id", flat=True).first()
     if pool_id is None:
         raise UnknownRebalancing("Ce rééquilibrage n'existe pas dans votre collectivité.")
+    named = LicenceMove.objects.filter(rebalancing=rebalancing_id, request__isnull=False)
+    granted = requests.lock_granted([pk for pk in named.values_list("request_id", flat=True) if pk is not None])
     pool = checks.lock_pool(pool_id)
     made = Rebalancing.objects.locked().get(pk=rebalancing_id)
     if made.undone_at is not None:
         return made
     if at >= made.undoable_until:
         raise RebalancingNotUndoable("Un rééquilibrage s'annule pendant une heure : les écoles sont prévenues depuis.")
+    if named.filter(request__outcome=LicenceRequestEnd.ACCEPTED).exists():
+        raise RebalancingNotUndoable("Des écoles ont eu la réponse à leur demande depuis : tout est annulé, ou rien.")
     checks.check_open(pool.entitlement, at)
     moves = list(made.moves.order_by("allocation_id"))
     allocations, _ = lock_allocations([move.allocation_id for move in moves])
@@ -143,7 +173,10 @@ def undo_rebalancing(*, rebalancing_id: int, by: User | None, at: datetime.datet
     mailing.cancel(ALLOCATION_TOPIC, changed, at, created_at=made.applied_at)
     # What grew first: its licences are those that the others get again.
     for move in sorted(moves, key=lambda one: -one.change):
-        _set_back(pool, allocations[move.allocation_id], move, by=by, at=at)
+        _set_back(made, pool, allocations[move.allocation_id], move, by=by, at=at)
+    _queue_stopped(made, [allocations[move.allocation_id] for move in moves if move.before and move.after], at)
+    requests.release_requests(granted)
+    named.update(request=None)
     made.undone_at, made.undone_by_id = at, by.pk if by else None
     made.save(update_fields=["undone_at", "undone_by_id"])
     schools = formatting.pluralize(
@@ -169,11 +202,23 @@ def _check_unchanged(move: LicenceMove, allocation: Allocation, made: Rebalancin
         )
 
 
-def _set_back(pool: Pool, allocation: Allocation, move: LicenceMove, *, by: User | None, at: datetime.datetime) -> None:
+def _set_back(
+    made: Rebalancing,
+    pool: Pool,
+    allocation: Allocation,
+    move: LicenceMove,
+    *,
+    by: User | None,
+    at: datetime.datetime,
+) -> None:
     """Give an allocation the units that it had before; the caller has locked the pool, it and its key."""
     if not move.after:
         _restore(allocation, by=by, at=at)
         return
+    is_minted = allocation.created_at == made.applied_at
+    if is_minted and allocation.key.redeemed_at is not None:
+        school = formatting.start_sentence(school_forms(allocation.school.name).the)
+        raise RebalancingNotUndoable(f"{school} a déjà activé sa nouvelle clé : tout est annulé, ou rien.")
     if move.change > 0 and allocation.key.redeemed_at is not None:
         try:
             remove_seats(key_id=allocation.key_id, units=move.change)
@@ -182,7 +227,7 @@ def _set_back(pool: Pool, allocation: Allocation, move: LicenceMove, *, by: User
                 f"{formatting.start_sentence(school_forms(allocation.school.name).the)} a déjà donné ses nouvelles "
                 "licences à des enseignants : tout est annulé, ou rien."
             ) from None
-    elif move.change > 0 and not move.before:
+    elif is_minted:
         # A key that this act minted, and that nobody was told of.
         pools.revoke_many(allocation_ids=[allocation.pk], by=by, at=at, in_bulk=True)
         return
@@ -203,6 +248,13 @@ def _set_back(pool: Pool, allocation: Allocation, move: LicenceMove, *, by: User
         object_id=allocation.pk,
     )
     webhooks.emit(events=events.build_reduced_events([(allocation, move.before)], import_id=None), at=at)
+
+
+def _queue_stopped(made: Rebalancing, allocations: list[Allocation], at: datetime.datetime) -> None:
+    """Queue anew the e-mails about keys that nobody redeemed, which the rebalancing had stopped on their way."""
+    undone = Rebalancing.objects.filter(pool=made.pool_id, undone_at__isnull=False)
+    moments = [made.applied_at, *undone.values_list("applied_at", flat=True)]
+    pools.queue_again([one for one in allocations if one.key.redeemed_at is None], at, undone=moments)
 
 
 def _restore(allocation: Allocation, *, by: User | None, at: datetime.datetime) -> None:

@@ -15,7 +15,7 @@ from licensing.returns.models import MIN_PAUSE, ReturnOutcome
 from licensing.returns.queries import count_unused, find_last_requests
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from licensing.pools.models import Pool
 
@@ -86,6 +86,11 @@ class Plan:
         return max(self.given, self.taken)
 
     @property
+    def answered(self) -> list[PlanNeed]:
+        """What is given to schools that asked for it: their requests are accepted with that."""
+        return [one for one in self.needs if one.given and one.need.request_id is not None]
+
+    @property
     def asks(self) -> list[PlanDemand]:
         return [one for one in self.demands if one.asked]
 
@@ -105,7 +110,7 @@ class Plan:
             self.pool.pk,
             self.pool.free,
             [(one.allocation.pk, one.allocation.units, one.taken) for one in self.sources if one.taken],
-            [(one.need.uai, one.need.units, one.given) for one in self.needs if one.given],
+            [(one.need.uai, one.need.units, one.given, one.need.request_id) for one in self.needs if one.given],
             [(one.allocation.pk, one.unused) for one in self.asks],
             self.is_refused,
         )
@@ -126,15 +131,20 @@ class Plan:
     def describe(self) -> list[str]:
         """Return what will happen, in French sentences."""
         lines = []
-        givers, takers = sum(one.taken > 0 for one in self.sources), sum(one.given > 0 for one in self.needs)
+        givers = sum(one.taken > 0 for one in self.sources)
+        grown = [one for one in self.needs if one.given and one.need.allocation_id is not None]
+        new = [one for one in self.needs if one.given and one.need.allocation_id is None]
         if self.taken:
             back = formatting.pluralize(
                 self.taken, "licence d'une clé non activée revient", "licences de clés non activées reviennent"
             )
             lines.append(f"{formatting.pluralize(givers, 'école')} : {back} au lot.")
-        if self.given:
-            more = formatting.pluralize(self.given, "licence")
-            lines.append(f"{formatting.pluralize(takers, 'école')} : {more} de plus, sous la même clé.")
+        if grown:
+            more = formatting.pluralize(sum(one.given for one in grown), "licence")
+            lines.append(f"{formatting.pluralize(len(grown), 'école')} : {more} de plus, sous la même clé.")
+        if new:
+            more = formatting.pluralize(sum(one.given for one in new), "licence")
+            lines.append(f"{formatting.pluralize(len(new), 'école')} : {more}, sous une nouvelle clé.")
         if self.from_free > 0:
             out = formatting.pluralize(self.from_free, "licence libre sort", "licences libres sortent")
             lines.append(f"{out} du lot.")
@@ -143,6 +153,8 @@ class Plan:
             lines.append(f"{stay} dans le lot.")
         if self.taken or self.given:
             lines.append("Pendant une heure, vous pourrez tout annuler ; chaque école n'est prévenue qu'ensuite.")
+        if self.answered:
+            lines.append(self.describe_answers())
         if self.asks:
             asked = formatting.pluralize(
                 sum(one.unused for one in self.asks),
@@ -153,6 +165,15 @@ class Plan:
             lines.append(f"{schools} : {asked}, par e-mail ; sans réponse, rien ne change.")
         return lines
 
+    def describe_answers(self) -> str:
+        """Return in one sentence which requests the plan answers, and when for good."""
+        less = sum(one.given < one.need.asked for one in self.answered)
+        if len(self.answered) == 1:
+            accepted = "1 demande est accordée, et sera acceptée dans une heure"
+        else:
+            accepted = f"{len(self.answered)} demandes sont accordées, et seront acceptées dans une heure"
+        return f"{accepted}{f', dont {less} pour moins que demandé' if less else ''}."
+
 
 def build_plan(
     pool: Pool,
@@ -162,11 +183,14 @@ def build_plan(
     given: Mapping[str, int] | None = None,
     asked: frozenset[int] = frozenset(),
 ) -> Plan:
-    """Return the plan of these numbers; the proposal where they are None. Seven queries, whatever the lot has.
+    """Return the plan of these numbers; the proposal where they are None. Ten queries at most, whatever the lot has.
 
     `taken`: by allocation whose key was not redeemed. `given`: by UAI. `asked`: allocations to ask for what is unused.
     """
-    sources, needs = _list_sources(pool, at), list_needs(pool)[:MAX_ROWS]
+    needs = list_needs(pool)[:MAX_ROWS]
+    # Nothing is taken from a school that asks for more.
+    asking = [need.uai for need in needs if need.asked]
+    sources = _list_sources(pool, at, asking)
     wanted = sum(need.proposed for need in needs)
     proposals = _propose(sources, max(wanted - pool.free, 0))
     available = pool.free + sum(proposals.values())
@@ -174,7 +198,7 @@ def build_plan(
         pool=pool,
         sources=[_judge_source(one, proposals[one.pk] if taken is None else taken.get(one.pk, 0)) for one in sources],
         needs=[],
-        demands=_list_demands(pool, at, asked),
+        demands=_list_demands(pool, at, asked, asking),
     )
     for need in needs:
         proposed = min(need.proposed, available)
@@ -184,10 +208,11 @@ def build_plan(
     return plan
 
 
-def _list_sources(pool: Pool, at: datetime.datetime) -> list[Allocation]:
+def _list_sources(pool: Pool, at: datetime.datetime, asking: Collection[str]) -> list[Allocation]:
     dormant = Allocation.objects.served().filter(
         pool=pool, key__redeemed_at=None, created_at__lte=at - DORMANT_FOR, key__issued_at__lte=at - DORMANT_FOR
     )
+    dormant = dormant.exclude(school__in=asking)
     return list(dormant.select_related("school", "key").order_by("-units", "created_at", "pk")[:MAX_ROWS])
 
 
@@ -207,8 +232,11 @@ def _judge_source(allocation: Allocation, taken: int) -> PlanSource:
     return PlanSource(allocation, taken, refusal)
 
 
-def _list_demands(pool: Pool, at: datetime.datetime, asked: frozenset[int]) -> list[PlanDemand]:
+def _list_demands(
+    pool: Pool, at: datetime.datetime, asked: frozenset[int], asking: Collection[str]
+) -> list[PlanDemand]:
     redeemed = Allocation.objects.served().filter(pool=pool, key__redeemed_at__isnull=False)
+    redeemed = redeemed.exclude(school__in=asking)
     keys = list(redeemed.values_list("key_id", flat=True))
     unused = count_unused(keys)
     asked_lately = {
@@ -227,12 +255,13 @@ def _find_refusals(plan: Plan, taken: Mapping[int, int], given: Mapping[str, int
     if gone:
         schools = formatting.pluralize(len(gone), "école n'est plus", "écoles ne sont plus")
         refusals.append(
-            f"{schools} de celles dont on peut reprendre : leur clé a été activée, ou reprise, entre-temps."
+            f"{schools} de celles dont on peut reprendre : leur clé a été activée ou reprise, ou elles demandent des "
+            "licences."
         )
     full = {uai for uai, units in given.items() if units} - {one.need.uai for one in plan.needs}
     if full:
         schools = formatting.pluralize(len(full), "école n'a plus", "écoles n'ont plus")
-        refusals.append(f"{schools} besoin de licences : toutes ne sont plus utilisées.")
+        refusals.append(f"{schools} besoin de licences : ni demande qui attende, ni toutes les leurs utilisées.")
     if plan.from_free > plan.pool.free:
         missing = formatting.pluralize(plan.from_free - plan.pool.free, "licence")
         refusals.append(

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.contrib import messages
+from django.db.models import Count
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -20,7 +21,7 @@ from licensing.pools.models import Pool
 from licensing.pools.positions import list_pool_positions
 from licensing.rebalancing import operations
 from licensing.rebalancing.exceptions import PlanOutdated, UnknownRebalancing
-from licensing.rebalancing.models import Rebalancing
+from licensing.rebalancing.models import LicenceMove, Rebalancing
 from licensing.rebalancing.plan import build_plan
 
 if TYPE_CHECKING:
@@ -51,7 +52,11 @@ def rebalancing_list(request: OfficeHttpRequest) -> HttpResponse:
     """Show the lots that can be rebalanced, and the last rebalancings with the undo of those of the hour."""
     now = timezone.now()
     today = date_in_paris(now)
-    past = list(Rebalancing.objects.select_related("pool").order_by("-applied_at", "-pk")[:_MAX_PAST])
+    past = list(
+        Rebalancing.objects.select_related("pool")
+        .order_by("-applied_at", "-pk")
+        .annotate(answers=Count("moves__request"))[:_MAX_PAST]
+    )
     context = {
         "lots": [one for one in list_pool_positions() if one.entitlement.available_on(today)],
         "past": [(one, one.undone_at is None and now < one.undoable_until) for one in past],
@@ -103,6 +108,8 @@ def _show_done(request: OfficeHttpRequest, done: Plan, *, has_moves: bool) -> No
     if has_moves:
         moved = formatting.pluralize(done.moved, "licence est déplacée", "licences sont déplacées")
         words.append(f"{moved}. Vous pouvez annuler pendant une heure ; aucune école n'est prévenue d'ici là.")
+    if done.answered:
+        words.append(done.describe_answers())
     if done.asks:
         words.append(f"{formatting.pluralize(len(done.asks), 'école est sollicitée', 'écoles sont sollicitées')}.")
     messages.success(request, " ".join(words))
@@ -153,6 +160,7 @@ def _render(
 @require_POST
 def undo(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Undo a rebalancing of the last hour, as a whole."""
+    answered = LicenceMove.objects.filter(rebalancing=pk, request__isnull=False).exists()
     try:
         operations.undo_rebalancing(rebalancing_id=pk, by=request.member.user, at=timezone.now())
     except UnknownRebalancing:
@@ -160,5 +168,6 @@ def undo(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     except LicensingError as refusal:
         messages.error(request, str(refusal))
     else:
-        messages.success(request, "Le rééquilibrage est annulé : chaque école a ce qu'elle avait, et n'en sait rien.")
+        done = "Le rééquilibrage est annulé : chaque école a ce qu'elle avait, et aucune n'est prévenue."
+        messages.success(request, f"{done} Les demandes qu'il accordait attendent de nouveau." if answered else done)
     return redirect("rebalancing:list")

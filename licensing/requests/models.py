@@ -104,8 +104,15 @@ class TeacherRequest(models.Model):
 
 class LicenceRequestQuerySet(LockableQuerySet["LicenceRequest"]):
     def pending(self) -> Self:
-        """Filter those that wait for an answer."""
+        """Filter those that have no final answer."""
         return self.filter(ended_at__isnull=True)
+
+    def waiting(self) -> Self:
+        """Filter those that the collectivity has to answer: neither answered nor granted."""
+        return self.pending().filter(granted_until__isnull=True)
+
+
+_GRANTED = Q(granted_until__isnull=False)
 
 
 class LicenceRequest(models.Model):
@@ -128,7 +135,9 @@ class LicenceRequest(models.Model):
     created_at = models.DateTimeField("envoyée le")
     ended_at = models.DateTimeField("terminée le", null=True, blank=True)
     outcome = models.CharField("issue", max_length=10, choices=LicenceRequestEnd, blank=True)
-    # How many the collectivity gave, and the key that they went to.
+    # While it is granted by what can be undone until then (`licensing.rebalancing`); accepted afterwards.
+    granted_until = models.DateTimeField("accordée, définitive le", null=True, blank=True)
+    # How many the collectivity gave, and the key that they went to: of one that is accepted or granted.
     accepted_units = models.PositiveIntegerField("licences données", null=True, blank=True)
     key = models.ForeignKey(
         "entitlements.ActivationKey",
@@ -156,8 +165,15 @@ class LicenceRequest(models.Model):
             ),
             models.CheckConstraint(
                 name="licence_request_accepted_says_what",
-                condition=Q(outcome="accepted", accepted_units__gt=0, key__isnull=False)
-                | (~Q(outcome="accepted") & Q(accepted_units__isnull=True, key__isnull=True)),
+                condition=(
+                    (Q(outcome="accepted") | _GRANTED)
+                    & Q(accepted_units__isnull=False, accepted_units__gt=0, key__isnull=False)
+                )
+                | (~Q(outcome="accepted") & ~_GRANTED & Q(accepted_units__isnull=True, key__isnull=True)),
+            ),
+            # Who answers one that is granted, or grants one that was answered, is refused.
+            models.CheckConstraint(
+                name="licence_request_granted_is_open", condition=~_GRANTED | Q(ended_at__isnull=True)
             ),
             models.CheckConstraint(
                 name="licence_request_refused_says_why",
@@ -179,8 +195,13 @@ class LicenceRequest(models.Model):
 
     @property
     def is_pending(self) -> bool:
-        """Whether it waits for an answer."""
+        """Whether it has no final answer."""
         return self.ended_at is None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the collectivity has to answer it."""
+        return self.is_pending and self.granted_until is None
 
 
 class MutedLetter(models.Model):

@@ -55,7 +55,7 @@ def list_held_units(requests: Collection[LicenceRequest]) -> dict[tuple[str, int
 
 def list_waiting(collectivity: Collectivity, request_ids: Collection[int]) -> list[LicenceRequest]:
     """Return those of the requests to this collectivity that wait, with their schools."""
-    requests = LicenceRequest.objects.pending().filter(collectivity_id=collectivity.pk, pk__in=request_ids)
+    requests = LicenceRequest.objects.waiting().filter(collectivity_id=collectivity.pk, pk__in=request_ids)
     return list(requests.select_related("school").order_by("created_at", "pk"))
 
 

@@ -9,7 +9,7 @@ from django.db.models import Count, Max, Q, Sum, TextChoices
 from core.calendar import date_in_paris
 from licensing.entitlements.models import Seat, available_on
 from licensing.entitlements.page_version import build_figure
-from licensing.entitlements.queries import ends_in_school_year
+from licensing.entitlements.queries import ends_in_school_year, get_school_year
 from licensing.requests.models import LicenceRequest, MutedLetter, TeacherRequest
 from licensing.requests.school_years import list_years_to_ask
 from schools.models import Affiliation
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet, Subquery
 
     from accounts.models import User
+    from licensing.pools.models import Pool
     from licensing.requests.models import LicenceRequestQuerySet, TeacherRequestQuerySet
     from tenants.models import Collectivity
 
@@ -32,6 +33,7 @@ class RequestState(TextChoices):
     """State of a school's request, in the API and in the filter of the office's page."""
 
     OPEN = "open", "En attente"
+    GRANTED = "granted", "Accordée, dans l'heure"
     ACCEPTED = "accepted", "Acceptée"
     REFUSED = "refused", "Refusée"
     WITHDRAWN = "withdrawn", "Retirée par l'école"
@@ -40,7 +42,16 @@ class RequestState(TextChoices):
 
 def get_state(request: LicenceRequest) -> RequestState:
     """Return the state of a school's request."""
+    if request.granted_until is not None:
+        return RequestState.GRANTED
     return RequestState(request.outcome) if request.outcome else RequestState.OPEN
+
+
+def filter_state(requests: QuerySet[LicenceRequest], state: str) -> QuerySet[LicenceRequest]:
+    """Filter the requests in a state of `RequestState`."""
+    if state == RequestState.GRANTED:
+        return requests.filter(granted_until__isnull=False)
+    return requests.filter(granted_until__isnull=True, outcome="" if state == RequestState.OPEN else state)
 
 
 def list_of_office(collectivity: Collectivity) -> LicenceRequestQuerySet:
@@ -51,9 +62,19 @@ def list_of_office(collectivity: Collectivity) -> LicenceRequestQuerySet:
 
 def count_waiting(collectivity: Collectivity) -> tuple[int, int]:
     """Return how many requests to a collectivity wait, and for how many licences."""
-    found = LicenceRequest.objects.pending().filter(collectivity_id=collectivity.pk)
+    found = LicenceRequest.objects.waiting().filter(collectivity_id=collectivity.pk)
     counted = found.aggregate(requests=Count("pk"), units=Sum("units"))
     return counted["requests"], counted["units"] or 0
+
+
+def list_for_pool(pool: Pool) -> LicenceRequestQuerySet:
+    """Return the requests without a final answer that a pool's licences can answer: of its product and school year."""
+    entitlement = pool.entitlement
+    return LicenceRequest.objects.pending().filter(
+        collectivity_id=entitlement.collectivity_id,
+        product_id=entitlement.product_id,
+        school_year=get_school_year(entitlement.last_day),
+    )
 
 
 def list_of_school(uai: str | None, *, collectivity: Collectivity | None = None) -> list[LicenceRequest]:
@@ -106,5 +127,8 @@ def list_version_figures(user: User) -> list[Subquery]:
     of_school = LicenceRequest.objects.filter(school__in=led)
     return [
         *(build_figure(asked, aggregate) for aggregate in (Max("pk"), Count("ended_at"))),
-        *(build_figure(of_school, aggregate) for aggregate in (Max("pk"), Count("ended_at"))),
+        *(
+            build_figure(of_school, aggregate)
+            for aggregate in (Max("pk"), Count("ended_at"), Count("granted_until"), Max("granted_until"))
+        ),
     ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.utils import timezone
+
 from core import formatting
-from core.calendar import date_in_paris
+from core.calendar import PARIS, date_in_paris
 from core.french import collectivity_forms
 from licensing.requests.models import LicenceRequestEnd, TeacherRequestEnd
 from licensing.requests.school_years import format_school_year
@@ -42,6 +44,10 @@ def describe_to_school(request: LicenceRequest) -> str:
             return f"{asked} : demande retirée{_on_end(request)}."
         case LicenceRequestEnd.EXPIRED:
             return f"{asked} : restée sans réponse jusqu'à la fin de l'année scolaire."
+    if request.granted_until is not None:
+        return (
+            f"{asked} : {_describe_granted(request)}. La collectivité peut encore l'annuler jusqu'à {_hour(request)}."
+        )
     return f"{asked} : envoyée, la réponse viendra par e-mail."
 
 
@@ -58,7 +64,16 @@ def describe_to_office(request: LicenceRequest) -> str:
             return f"{asked} : retirée par l'école{_on_end(request)}."
         case LicenceRequestEnd.EXPIRED:
             return f"{asked} : restée sans réponse jusqu'à la fin de l'année scolaire."
+    if request.granted_until is not None:
+        return f"{asked} : {describe_grant(request)}."
     return f"{asked} : en attente de votre réponse."
+
+
+def describe_grant(request: LicenceRequest) -> str:
+    """Return, for the office, what a rebalancing grants and until when it can be undone; empty where none does."""
+    if request.granted_until is None:
+        return ""
+    return f"{_describe_granted(request)} par un rééquilibrage, que vous pouvez annuler jusqu'à {_hour(request)}"
 
 
 def describe_to_teacher(request: TeacherRequest | None) -> str:
@@ -73,6 +88,16 @@ def describe_to_teacher(request: TeacherRequest | None) -> str:
             answer = f" Elle vous répond : « {request.answer} »" if request.answer else ""
             return f"{asked} : elle ne peut pas vous en donner une.{answer}"
     return ""
+
+
+def _describe_granted(request: LicenceRequest) -> str:
+    return formatting.pluralize(request.accepted_units or 0, "licence accordée", "licences accordées")
+
+
+def _hour(request: LicenceRequest) -> str:
+    """Return « 15 h 12 », in Paris: until when what grants the request can be undone."""
+    until = timezone.localtime(request.granted_until, PARIS)
+    return f"{until.hour} h {until:%M}"
 
 
 def _on_end(request: LicenceRequest) -> str:

@@ -10,18 +10,19 @@ _YEAR = "date_part('year', entitlement.last_day) + (date_part('month', entitleme
 REQUEST_INVARIANTS = (
     Invariant(
         "requests_answered",
-        "49. Une demande acceptée l'a été d'une clé de cette école et de cette collectivité, de l'année demandée",
+        "49. Une demande accordée ou acceptée l'est d'une clé de son école, de la collectivité et de l'année demandées",
         f"""
         SELECT format('demande n° %s : %s licences de %s, clé n° %s', request.id, request.accepted_units,
                       request.school_year, coalesce(request.key_id::text, 'absente'))
         FROM requests_licencerequest AS request
         LEFT JOIN entitlements_activationkey AS key ON key.id = request.key_id
         LEFT JOIN entitlements_entitlement AS entitlement ON entitlement.id = key.entitlement_id
-        WHERE request.outcome = 'accepted'
+        WHERE (request.outcome = 'accepted' OR request.granted_until IS NOT NULL)
           AND (key.id IS NULL OR request.accepted_units < 1 OR key.school_id IS DISTINCT FROM request.school_id
                OR entitlement.collectivity_id IS DISTINCT FROM request.collectivity_id
                OR entitlement.product_id <> request.product_id OR {_YEAR} <> request.school_year)
-           OR request.outcome <> 'accepted' AND request.key_id IS NOT NULL
+           OR request.outcome <> 'accepted' AND (request.granted_until IS NULL) <> (request.key_id IS NULL)
+           OR request.outcome <> '' AND request.granted_until IS NOT NULL
         """,  # noqa: S608 - our own words
     ),
     Invariant(

@@ -71,4 +71,33 @@ TENANT_RETURN_INVARIANTS = (
         WHERE move.after = 0 AND made.undone_at IS NOT NULL AND allocation.revoked_at = made.applied_at
         """,
     ),
+    Invariant(
+        "rebalanced_requests",
+        "52. Une demande est accordée par un seul rééquilibrage, qui n'est pas annulé, pour ce qu'il donne ; la réponse"
+        " suit",
+        """
+        SELECT format('demande n° %%s : %%s licences accordées jusqu''au %%s, issue « %%s », rééquilibrage n° %%s',
+                      request.id, request.accepted_units, coalesce(request.granted_until::text, 'jamais'),
+                      request.outcome, coalesce(made.id::text, 'absent'))
+        FROM public.requests_licencerequest AS request
+        LEFT JOIN rebalancing_licencemove AS move ON move.request_id = request.id
+        LEFT JOIN rebalancing_rebalancing AS made ON made.id = move.rebalancing_id
+        LEFT JOIN pools_allocation AS allocation ON allocation.id = move.allocation_id
+        WHERE request.collectivity_id = %(collectivity)s
+          AND (request.granted_until IS NOT NULL
+               AND (move.id IS NULL OR NOT EXISTS (
+                        SELECT FROM public.jobs_duework AS work
+                        WHERE work.kind = 'rebalancing.answer_requests' AND work.schema = current_schema())
+                    AND NOT EXISTS (
+                        SELECT FROM public.procrastinate_jobs AS job
+                        WHERE job.status IN ('todo', 'doing') AND job.task_name = 'rebalancing.answer_requests'
+                          AND job.args ->> 'schema' = current_schema()))
+               OR move.id IS NOT NULL
+               AND (made.undone_at IS NOT NULL OR request.outcome IN ('refused', 'expired')
+                    OR request.outcome = '' AND request.granted_until IS NULL
+                    OR request.outcome IN ('', 'accepted')
+                    AND (request.accepted_units <> move.after - move.before
+                         OR request.key_id <> allocation.key_id)))
+        """,
+    ),
 )

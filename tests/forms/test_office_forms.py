@@ -20,9 +20,11 @@ from imports import operations
 from imports.concerns import Concern
 from imports.models import ImportRow
 from licensing.entitlements.models import Entitlement
+from licensing.entitlements.queries import get_school_year
 from licensing.pools.models import Allocation
 from licensing.pools.operations import allocate, revoke
 from licensing.reminders.models import Reminder
+from licensing.requests.models import LicenceRequest
 from mailing.models import Message, MessageState
 from schools.weekly_limit import claim_week
 from tenants.models import Collectivity
@@ -215,7 +217,11 @@ def walk_returns(walk, browser, collectivity):
     numbers = {f"prendre-{unbalanced.zola.pk}": "9", f"donner-{unbalanced.jaures.school.pk}": "1", "acte": "verifier"}
     walk.post(browser, address, numbers)
     walk.post(browser, address, numbers | {f"prendre-{unbalanced.zola.pk}": "99"})
-    unbalanced.rebalance(at=timezone.now())
+    asking = AskingSchool().ask(units=1)
+    LicenceRequest.objects.update(school_year=get_school_year(unbalanced.pool.entitlement.last_day))
+    walk.open(browser, address)
+    unbalanced.rebalance({unbalanced.zola.pk: 1}, {asking.school_id: 1}, at=timezone.now())
+    walk.open(browser, "/demandes/")
     walk.open(browser, "/distribuer/reequilibrer/")
     asked = GivenSchool(collectivity, at=long_ago)
     walk.open(browser, f"/ecoles/{asked.school.pk}/")

@@ -10,7 +10,9 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from collectivities.models import Role
+from licensing.entitlements.queries import get_school_year
 from licensing.rebalancing.models import Rebalancing
+from licensing.requests.models import LicenceRequest
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory
@@ -44,6 +46,13 @@ def form_of(lot, taken=1, given=1, **more):
     return {f"prendre-{lot.zola.pk}": str(taken), f"donner-{lot.jaures.school.pk}": str(given)} | more
 
 
+def ask(lot, units, **fields):
+    """Return the request of Jaurès for licences of the lot's year, whatever day it is."""
+    request = lot.ask(units, of=lot.jaures, **fields)
+    LicenceRequest.objects.update(school_year=get_school_year(lot.pool.entitlement.last_day))
+    return request
+
+
 def apply(manager, address, form):
     """Check, then apply what is shown."""
     page = manager.post(address, form | {"acte": "verifier"}).content.decode()
@@ -73,6 +82,40 @@ def test_a_plan_is_checked_then_applied_then_undone(manager, lot, address):
         assert manager.post(f"{LIST}{made.pk}/annuler/").status_code == 302
     assert lot.units() == (0, 10, 2, 4)
     assert "Annulé" in read(manager.get(LIST))
+
+
+def test_a_school_that_asked_is_shown_with_its_reason_and_answered(manager, lot, address):
+    request = ask(lot, 2)
+    page = read(manager.get(address))
+    assert "a demandé 2 licences : « Deux classes de CE2 ouvrent. » ; ses 2 licences sont utilisées" in page
+    form = form_of(lot, 2, 2)
+    assert "1 demande est accordée, et sera acceptée dans une heure." in read(
+        manager.post(address, form | {"acte": "verifier"})
+    )
+    apply(manager, address, form)
+    page = read(manager.get(LIST))
+    assert "1 demande est accordée" in page
+    assert "répond à 1 demande" in page
+    waiting = read(manager.get("/demandes/"))
+    assert "2 licences accordées par un rééquilibrage, que vous pouvez annuler jusqu" in waiting
+    assert f'value="{request.pk}"' not in waiting
+    assert "attend votre réponse" not in waiting
+    school = read(manager.get(f"/ecoles/{lot.jaures.school.pk}/"))
+    assert "2 licences accordées par un rééquilibrage" in school
+    assert "Répondre" not in school
+    form = {"action": "accepter", "demandes": [request.pk], "lot": lot.pool.pk, f"licences-{request.pk}": "2"}
+    assert manager.post("/demandes/repondre/", form).status_code == 409
+    manager.post(f"{LIST}{Rebalancing.objects.get().pk}/annuler/")
+    assert "Les demandes qu’il accordait attendent de nouveau." in read(manager.get(LIST))
+    assert "1 école attend votre réponse" in read(manager.get("/demandes/"))
+
+
+@pytest.mark.parametrize("reason", ["<b>Deux</b> classes", "x" * 400])
+def test_what_a_school_wrote_is_shown_as_text_and_shortened(reason, manager, lot, address):
+    ask(lot, 2, reason=reason)
+    page = read(manager.get(address))
+    assert "<b>Deux" not in page
+    assert "x" * 200 not in page
 
 
 def test_asking_alone_moves_nothing(manager, lot, address):

@@ -7,10 +7,13 @@ import datetime
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation, Pool
 from licensing.rebalancing import operations
+from licensing.rebalancing.answering import answer_requests
+from licensing.rebalancing.models import UNDOABLE_FOR
 from licensing.rebalancing.plan import build_plan
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_sent
+from tests.requests.asking_school import AskingSchool, ask_for
 from tests.returns.given_school import GivenSchool
 
 LATER = TERM + datetime.timedelta(days=40)
@@ -53,6 +56,15 @@ class UnbalancedPool:
 
     def undo(self, made, at=LATER):
         return operations.undo_rebalancing(rebalancing_id=made.pk, by=None, at=at)
+
+    def ask(self, units=3, *, of=None, at=TERM, **fields):
+        """Return the request of a school of the lot, or of one that has nothing of it."""
+        asking = of or AskingSchool()
+        return ask_for(asking.school, asking.principal, units=units, at=at, **fields)
+
+    def answer(self, at=LATER + UNDOABLE_FOR):
+        """Accept what was granted, once the hour of each is over."""
+        return answer_requests(at=at)
 
     def units(self):
         """Return what is free in the lot, then what Zola, Jaurès and Curie have; None for what was revoked."""

@@ -47,15 +47,20 @@ class AskingSchool:
 
     def ask(self, *, by=None, at=TERM, **fields):
         """Return the school's request to the collectivity of Nîmes."""
-        office = Collectivity.objects.get(slug="nimes")
-        asked: dict[str, Any] = {"collectivity_id": office.pk, "school_year": 2027, "units": 3, "reason": REASON}
-        with schema_context("public"):
-            return operations.ask_collectivity(uai=self.school.pk, by=by or self.principal, at=at, **asked | fields)
+        return ask_for(self.school, by or self.principal, at=at, **fields)
 
     def withdraw(self, request, *, by=None, at=TERM):
         """Withdraw a request of the school."""
         with schema_context("public"):
             return operations.withdraw_request(request_id=request.pk, by=by or self.principal, at=at)
+
+
+def ask_for(school, by, *, at=TERM, **fields):
+    """Return a request of a school to the collectivity of Nîmes."""
+    office = Collectivity.objects.get(slug="nimes")
+    asked: dict[str, Any] = {"collectivity_id": office.pk, "school_year": 2027, "units": 3, "reason": REASON}
+    with schema_context("public"):
+        return operations.ask_collectivity(uai=school.pk, by=by, at=at, **asked | fields)
 
 
 def open_pool(licences=10, at=TERM):

@@ -35,7 +35,7 @@ from licensing.pools.operations.key_emails import (
 from licensing.pools.operations.readdressing import readdress_many
 from licensing.pools.operations.reduction import Reduction, ReductionResult, reduce, reduce_many, reduce_one
 from licensing.pools.operations.renaming import rename_pool
-from licensing.pools.operations.restoration import restore, restore_many, restore_revocation
+from licensing.pools.operations.restoration import queue_again, restore, restore_many, restore_revocation
 from licensing.pools.operations.results import AllocationActionResult
 from licensing.pools.operations.returns import (
     LockedAllocation,
@@ -67,6 +67,7 @@ __all__ = [
     "give_units_again",
     "lock_allocation_of_key",
     "no_progress",
+    "queue_again",
     "queue_lost_keys",
     "queue_release",
     "readdress_many",

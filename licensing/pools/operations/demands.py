@@ -10,12 +10,16 @@ from licensing.pools import checks
 
 
 class Demand(NamedTuple):
-    """Units for one school. With `total`, `units` is the resulting total instead of an addition."""
+    """Units for one school. With `total`, `units` is the resulting total instead of an addition.
+
+    `asked`: how many its school had asked for, where this answers it: the letter says so.
+    """
 
     uai: str
     units: int
     recipient: str
     total: bool = False
+    asked: int = 0
 
 
 class TargetSchool(NamedTuple):

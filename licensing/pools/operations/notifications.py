@@ -76,13 +76,14 @@ def _build_entries(
 
 def _build_message(checked: CheckedDemand, allocation_ids: Mapping[str, int]) -> mailing.NewMessage:
     demand = checked.demand
+    added = {} if checked.existing is None else {"added": checked.added}
     return mailing.NewMessage(
         kind=_KEY,
         recipient=demand.recipient,
         topic=ALLOCATION_TOPIC,
         topic_id=allocation_ids[demand.uai],
         about=f"{checked.school.name} ({demand.uai})",
-        context={} if checked.existing is None else {"added": checked.added},
+        context=added | ({"asked": demand.asked} if demand.asked else {}),
     )
 
 

@@ -129,16 +129,22 @@ def _apply(allocations: Sequence[Allocation], *, by: User | None, at: datetime.d
         # F(), and the database's CHECK, as in `allocate_many`.
         Pool.objects.filter(pk=pool_id).update(allocated=F("allocated") + units)
     mailing.cancel(ALLOCATION_TOPIC, allocation_ids, at)
-    _queue_again({allocation.pk: allocation for allocation in allocations}, at)
+    queue_again(allocations, at)
     audit_log.record_many(_build_entries(allocations), by=by, at=at)
     webhooks.emit(events=events.build_restored_events(allocations), at=at)
 
 
-def _queue_again(allocations: dict[int, Allocation], at: datetime.datetime) -> None:
-    """Queue anew the e-mails that the revocations had stopped, each for its day."""
+def queue_again(
+    allocations: Sequence[Allocation], at: datetime.datetime, *, undone: Collection[datetime.datetime] = ()
+) -> None:
+    """Queue anew the e-mails that an act had stopped which is undone, each for its day.
+
+    `undone`: moments of acts that were undone, whose own e-mails count for nothing.
+    """
     outgoing: dict[datetime.datetime, list[mailing.NewMessage]] = defaultdict(list)
-    for stopped in list_stopped_emails(list(allocations)):
-        allocation = allocations[stopped.topic_id or 0]
+    by_number = {allocation.pk: allocation for allocation in allocations}
+    for stopped in list_stopped_emails(list(by_number), undone=undone):
+        allocation = by_number[stopped.topic_id or 0]
         outgoing[max(stopped.due_at, at)].append(
             mailing.NewMessage(
                 kind=stopped.kind,

@@ -9,6 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("pools", "0001_initial"),
+        ("requests", "0002_answers_are_final"),
     ]
 
     operations = [
@@ -51,6 +52,16 @@ class Migration(migrations.Migration):
                     "rebalancing",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT, related_name="moves", to="rebalancing.rebalancing"
+                    ),
+                ),
+                (
+                    "request",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="requests.licencerequest",
+                        verbose_name="demande",
                     ),
                 ),
             ],

@@ -8,7 +8,7 @@ import django_filters
 
 from api.filters import StrictNumberFilter
 from licensing.requests.models import LicenceRequest
-from licensing.requests.queries import RequestState
+from licensing.requests.queries import RequestState, filter_state
 from schools.uai import normalise
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class LicenceRequestFilter(django_filters.FilterSet):
 
     def by_state(self, requests: QuerySet[LicenceRequest], _name: str, value: str) -> QuerySet[LicenceRequest]:
         """Keep the requests in a state."""
-        return requests.filter(outcome="" if value == RequestState.OPEN else value)
+        return filter_state(requests, value)
 
     def of_school(self, requests: QuerySet[LicenceRequest], _name: str, value: str) -> QuerySet[LicenceRequest]:
         """Filter by UAI, normalised."""

@@ -39,10 +39,11 @@ class LicenceRequestSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(help_text="Pourquoi, dans les mots de l'école ; vide si son auteur a été effacé.")
     state = serializers.ChoiceField(
         choices=RequestState.choices,
-        help_text="`open` : elle attend votre réponse. `accepted`, `refused` : vous avez répondu. `withdrawn` : l'école"
-        " l'a retirée. `expired` : l'année scolaire a fini sans réponse.",
+        help_text="`open` : elle attend votre réponse. `granted` : un rééquilibrage lui donne des licences, et peut"
+        " être annulé pendant une heure ; elle est ensuite acceptée. `accepted`, `refused` : vous avez répondu."
+        " `withdrawn` : l'école l'a retirée. `expired` : l'année scolaire a fini sans réponse.",
     )
-    accepted_units = serializers.IntegerField(allow_null=True, help_text="Licences données.")
+    accepted_units = serializers.IntegerField(allow_null=True, help_text="Licences données, ou accordées.")
     answer = serializers.CharField(help_text="La phrase du refus ; vide sinon.")
     created_at = UtcDateTimeField(help_text="Quand elle a été envoyée.")
     ended_at = UtcDateTimeField(allow_null=True, help_text="Quand elle a eu sa réponse, ou pris fin.")

@@ -40,6 +40,10 @@ class Migration(migrations.Migration):
                         verbose_name="issue",
                     ),
                 ),
+                (
+                    "granted_until",
+                    models.DateTimeField(blank=True, null=True, verbose_name="accordée, définitive le"),
+                ),
                 ("accepted_units", models.PositiveIntegerField(blank=True, null=True, verbose_name="licences données")),
                 ("answer", models.CharField(blank=True, max_length=500, verbose_name="réponse")),
                 (
@@ -111,15 +115,29 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            models.Q(("accepted_units__gt", 0), ("key__isnull", False), ("outcome", "accepted")),
+                            models.Q(
+                                models.Q(("outcome", "accepted"), ("granted_until__isnull", False), _connector="OR"),
+                                ("accepted_units__gt", 0),
+                                ("accepted_units__isnull", False),
+                                ("key__isnull", False),
+                            ),
                             models.Q(
                                 models.Q(("outcome", "accepted"), _negated=True),
+                                models.Q(("granted_until__isnull", False), _negated=True),
                                 ("accepted_units__isnull", True),
                                 ("key__isnull", True),
                             ),
                             _connector="OR",
                         ),
                         name="licence_request_accepted_says_what",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("granted_until__isnull", False), _negated=True),
+                            ("ended_at__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="licence_request_granted_is_open",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(

@@ -8,9 +8,18 @@ from licensing.requests.operations.decisions import (
     AcceptedRequest,
     GrantedUnits,
     accept_requests,
+    find_recipients,
     refuse_requests,
 )
 from licensing.requests.operations.endings import delete_old_teacher_requests, expire_requests
+from licensing.requests.operations.grants import (
+    GrantedRequest,
+    accept_granted,
+    grant_requests,
+    lock_granted,
+    lock_requests,
+    release_requests,
+)
 from licensing.requests.operations.letter_choices import set_letters
 from licensing.requests.operations.licence_requests import ask_collectivity, note_request, withdraw_request
 from licensing.requests.operations.teacher_requests import (
@@ -21,15 +30,22 @@ from licensing.requests.operations.teacher_requests import (
 
 __all__ = [
     "AcceptedRequest",
+    "GrantedRequest",
     "GrantedUnits",
+    "accept_granted",
     "accept_requests",
     "ask_collectivity",
     "ask_principal",
     "delete_old_teacher_requests",
     "expire_requests",
+    "find_recipients",
+    "grant_requests",
+    "lock_granted",
+    "lock_requests",
     "note_request",
     "refuse_requests",
     "refuse_teacher_request",
+    "release_requests",
     "set_letters",
     "withdraw_request",
     "withdraw_teacher_request",

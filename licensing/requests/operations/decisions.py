@@ -30,7 +30,7 @@ from webhooks.operations import EventType
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from accounts.models import User
 
@@ -65,10 +65,12 @@ def accept_requests(
         raise BadRequestUnits(f"Donnez à chaque école entre 1 et {formatting.number(MAX_GRANTED)} licences.")
     requests = _lock_waiting([grant.request_id for grant in grants])
     _check_pool(pool_id, requests)
-    recipients = _find_recipients(pool_id, requests)
+    recipients = find_recipients(pool_id, requests)
     units = {grant.request_id: grant.units for grant in grants}
     # Requests for licences of one product and year, of which a school has one open: each school is named once.
-    demands = [pools.Demand(one.school_id, units[one.pk], recipients[one.school_id]) for one in requests]
+    demands = [
+        pools.Demand(one.school_id, units[one.pk], recipients[one.school_id], asked=one.units) for one in requests
+    ]
     outcome = pools.allocate_many(pool_id=pool_id, demands=demands, by=by, at=at)
     keys = dict(Allocation.objects.filter(pk__in=outcome.allocations.values()).values_list("school_id", "key_id"))
     accepted = []
@@ -76,7 +78,20 @@ def accept_requests(
         request.accepted_units, request.key_id = units[request.pk], keys[request.school_id]
         accepted.append(AcceptedRequest(request, outcome.allocations[request.school_id]))
     end(requests, LicenceRequestEnd.ACCEPTED, at)
-    notifications.notify_principals(requests, notifications.ACCEPTED, at)
+    record_accepted(accepted, addresses=recipients, by=by, at=at)
+    return accepted
+
+
+def record_accepted(
+    accepted: Sequence[AcceptedRequest], *, addresses: Mapping[str, str], by: User | None, at: datetime.datetime
+) -> None:
+    """Write to who asked, unless the letter of the licences goes to the same address; journal and event.
+
+    `addresses`: by UAI, where the letter of the licences goes, which says that it is the answer.
+    """
+    requests = [one.request for one in accepted]
+    elsewhere = [one for one in requests if one.asked_by.email.casefold() != addresses[one.school_id].casefold()]
+    notifications.notify_principals(elsewhere, notifications.ACCEPTED, at)
     _record(requests, ACCEPTED, by=by, at=at)
     webhooks.emit(
         events=[
@@ -90,7 +105,6 @@ def accept_requests(
         ],
         at=at,
     )
-    return accepted
 
 
 @transaction.atomic
@@ -121,6 +135,12 @@ def _lock_waiting(request_ids: Sequence[int]) -> list[LicenceRequest]:
         raise UnknownRequest("Une de ces demandes n'existe pas dans votre bureau : rechargez la page.")
     if len(ids) < len(request_ids):
         raise UnknownRequest("Une demande figure deux fois dans cette liste.")
+    if granted := [one for one in found if one.granted_until is not None]:
+        names = formatting.join_first([format_school_name(one.school.name) for one in granted], 3)
+        raise RequestAnswered(
+            f"Déjà accordée par un rééquilibrage : la demande de {names}. Rien n'est fait : pour y répondre autrement,"
+            " annulez-le pendant l'heure où il peut l'être."
+        )
     if answered := [one for one in found if not one.is_pending]:
         names = formatting.join_first([format_school_name(one.school.name) for one in answered], 3)
         raise RequestAnswered(
@@ -144,10 +164,10 @@ def _check_pool(pool_id: int, requests: Sequence[LicenceRequest]) -> None:
             )
 
 
-def _find_recipients(pool_id: int, requests: Sequence[LicenceRequest]) -> dict[str, str]:
+def find_recipients(pool_id: int, requests: Sequence[LicenceRequest]) -> dict[str, str]:
     """Return by UAI where to write: where the key was written to, the office's contact, the official mailbox.
 
-    Where there is none of these: to the principal who asked, whom the school's mailbox verified.
+    Where there is none of these: to the principal who asked, whom the school's mailbox verified. Two queries.
     """
     uais = [one.school_id for one in requests]
     existing = Allocation.objects.active().filter(pool=pool_id, school__in=uais)

@@ -19,13 +19,13 @@ KEPT = datetime.timedelta(days=365)
 
 
 def expire_requests(*, at: datetime.datetime) -> int:
-    """End the requests for a school year that is over; return how many."""
+    """End the requests for a school year that is over, but those that are granted; return how many."""
     year = get_last_day(date_in_paris(at)).year
     ended = _expire(
         TeacherRequest.objects.pending().filter(school_year__lt=year).locked(), TeacherRequestEnd.EXPIRED, at
     )
     return ended + _expire(
-        LicenceRequest.objects.pending().filter(school_year__lt=year).locked(), LicenceRequestEnd.EXPIRED, at
+        LicenceRequest.objects.waiting().filter(school_year__lt=year).locked(), LicenceRequestEnd.EXPIRED, at
     )
 
 

@@ -96,6 +96,8 @@ def withdraw_request(*, request_id: int, by: User, at: datetime.datetime) -> Lic
     request = lock_school_request(request_id, by)
     if request.outcome == LicenceRequestEnd.WITHDRAWN:
         return request
+    if request.granted_until is not None:
+        raise RequestAnswered("Cette demande vient d'être accordée : la réponse vous parvient dans l'heure.")
     if not request.is_pending:
         raise RequestAnswered("Cette demande n'attend plus de réponse : elle a eu la sienne, ou l'année est finie.")
     end([request], LicenceRequestEnd.WITHDRAWN, at)

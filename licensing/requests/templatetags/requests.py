@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django import template
 
-from licensing.requests.wording import describe_to_office, describe_to_school, describe_to_teacher
+from licensing.requests.wording import describe_grant, describe_to_office, describe_to_school, describe_to_teacher
 
 if TYPE_CHECKING:
     from licensing.requests.models import LicenceRequest
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 register = template.Library()
 register.filter("request_to_school", describe_to_school)
 register.filter("request_to_office", describe_to_office)
+register.filter("request_grant", describe_grant)
 register.filter("request_to_teacher", describe_to_teacher)
 
 

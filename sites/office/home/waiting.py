@@ -157,7 +157,7 @@ def _select_tokens(at: datetime.datetime) -> QuerySet[Any, Any]:
 
 
 def _select_requests() -> QuerySet[Any, Any]:
-    waiting = LicenceRequest.objects.pending().filter(collectivity__schema_name=connection.schema_name).order_by()
+    waiting = LicenceRequest.objects.waiting().filter(collectivity__schema_name=connection.schema_name).order_by()
     counted = waiting.values("collectivity").annotate(requests=Count("pk"), asked=Sum("units"))
     return counted.values_list(Value("requests"), JSONObject(requests="requests", units="asked"))
 

@@ -133,6 +133,7 @@ def ask_collectivity(request: AuthenticatedRequest) -> HttpResponse:
         "waiting": waiting,
         # A request for each year that may be asked for waits already.
         "closed": set(years) <= {one.school_year for one in asked_before if one.is_pending},
+        "may_withdraw": any(one.is_waiting for one in asked_before),
         "support_phone": SUPPORT_PHONE,
     }
     return render(request, "portal/my_account_request.html", content, status=status)

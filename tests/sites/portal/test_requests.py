@@ -11,6 +11,7 @@ from licensing.requests.models import LicenceRequest, MutedLetter, TeacherReques
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.rebalancing.unbalanced_pool import UnbalancedPool
 from tests.requests.asking_school import AskingSchool, refuse
 from tests.sites.portal.my_account_page import PAGE, get_page, get_version, visible_text
 
@@ -48,6 +49,27 @@ def test_a_teacher_who_has_a_licence_or_no_school_is_not_offered_to_ask(jaures, 
     seats.assign(subscription_id=subscription.pk, teacher=teacher, by=jaures.principal, at=TERM)
     assert "Demander une licence" not in visible_text(as_(teacher).get(PAGE))
     assert "Demander une licence" not in visible_text(as_(TeacherFactory()).get(PAGE))
+
+
+def test_the_principal_reads_what_is_granted_and_cannot_withdraw_it(nimes, as_):
+    with tenant_context(nimes):
+        lot = UnbalancedPool(nimes)
+        request = lot.ask(of=lot.jaures)
+        principal = as_(lot.jaures.principal)
+    version = get_version(principal.get(PAGE))
+    with tenant_context(nimes):
+        made = lot.rebalance({lot.zola.pk: 2}, {request.school_id: 2})
+    assert get_page(principal, version).status_code == 200
+    for page in (PAGE, ASK):
+        text = visible_text(principal.get(page))
+        assert "2 licences accordées. La collectivité peut encore l’annuler jusqu’à" in text
+        assert "Retirer cette demande" not in text
+    assert "quand la réponse à celle-ci sera définitive" in text
+    assert principal.post(f"{ASK}retirer/", {"demande": request.pk}).status_code == 302
+    assert LicenceRequest.objects.get(pk=request.pk).is_pending
+    with tenant_context(nimes):
+        lot.undo(made)
+    assert "Retirer cette demande" in visible_text(principal.get(ASK))
 
 
 @pytest.mark.parametrize("uai", ["", "0", "0300000X", "x" * 300, "\u0661"])
