@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, Max, Q, Sum, TextChoices
 
 from core.calendar import date_in_paris
+from core.tenant_connection import connection
 from licensing.entitlements.models import Seat, available_on
 from licensing.entitlements.page_version import build_figure
 from licensing.entitlements.queries import ends_in_school_year, get_school_year
@@ -68,10 +69,10 @@ def count_waiting(collectivity: Collectivity) -> tuple[int, int]:
 
 
 def list_for_pool(pool: Pool) -> LicenceRequestQuerySet:
-    """Return the requests without a final answer that a pool's licences can answer: of its product and school year."""
+    """Return the requests to the current office, not finally answered, of the product and school year of a pool."""
     entitlement = pool.entitlement
     return LicenceRequest.objects.pending().filter(
-        collectivity_id=entitlement.collectivity_id,
+        collectivity__schema_name=connection.schema_name,
         product_id=entitlement.product_id,
         school_year=get_school_year(entitlement.last_day),
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from collectivities.models import AuditEntry
 from jobs import due
@@ -90,7 +91,7 @@ def test_a_school_that_asked_and_ran_out_is_one_row(lot):
     assert row.need.recipient == lot.jaures.allocation.recipient
 
 
-def test_of_a_school_that_asks_what_it_does_not_use_is_said_and_not_asked_back(lot):
+def test_what_a_school_that_asks_does_not_use_is_written_and_not_asked_back(lot):
     lot.ask(of=lot.curie)
     plan = lot.propose()
     assert plain(plan.needs[0].need.reason).endswith("; 4 des siennes n'ont pas d'enseignant")
@@ -118,7 +119,7 @@ def ask_with_a_key(lot, units=2, **fields):
 @pytest.mark.parametrize("change", ["school_year", "product", "collectivity", "closed"])
 def test_a_request_that_the_lot_cannot_answer_is_no_need(change, lot, gard):
     request = lot.ask()
-    other = {"school_year": 2028} if change == "school_year" else {}
+    other: dict[str, Any] = {"school_year": 2028} if change == "school_year" else {}
     if change == "product":
         other = {"product": Product.objects.create(code="autre", name="Autre")}
     elif change == "collectivity":
@@ -326,6 +327,24 @@ def test_a_school_given_nothing_waits_on(lot):
     request = lot.ask()
     lot.rebalance()
     assert read(request).is_waiting
+
+
+@pytest.mark.parametrize(
+    "breach",
+    [
+        "UPDATE rebalancing_licencemove SET request_id = NULL",
+        "UPDATE rebalancing_rebalancing SET undone_at = applied_at",
+        "UPDATE public.requests_licencerequest SET accepted_units = accepted_units + 1",
+        "UPDATE public.requests_licencerequest SET granted_until = NULL, accepted_units = NULL, key_id = NULL",
+        "DELETE FROM public.jobs_duework",
+    ],
+)
+def test_the_audit_finds_what_was_broken_all_the_same(breach, lot):
+    give(lot, lot.ask())
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(breach)
+    assert "rebalanced_requests" in list_all_violations()
 
 
 @pytest.mark.parametrize("change", [{"outcome": "accepted", "ended_at": OVER}, {"key": None}, {"accepted_units": 0}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from contextlib import suppress
 from typing import Any
 
 from django.db import connection
@@ -12,14 +13,17 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from licensing.classes import operations as classes
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import Subscription
-from licensing.entitlements.queries import unseal_key
+from licensing.entitlements.queries import get_school_year, unseal_key
+from licensing.exceptions import LicensingError
 from licensing.invitations import operations as invitations
 from licensing.invitations.models import TeacherInvitation
 from licensing.pools import operations as pools
 from licensing.pools.emails import check_due
 from licensing.pools.models import Allocation, Pool
 from licensing.rebalancing import operations as moves
+from licensing.rebalancing.answering import answer_requests
 from licensing.rebalancing.plan import build_plan
+from licensing.requests import operations as requests
 from licensing.returns import operations as returns
 from licensing.returns.models import ReturnRequest
 from mailing import kinds, leases
@@ -140,11 +144,13 @@ class WalkOfLicences(WalkSteps):
             returns.ask(allocation_id=allocation.pk, again=bool(self.draw.randrange(2)), **self.by())
 
     def rebalance(self):
-        """Take of a key that sleeps for a school whose licences are all held, and undo it now and then."""
+        """Take of a key that sleeps for a school whose licences are all held, or that asks; undo it now and then."""
         for allocation in self._draw_redeemed():
             by = allocation.key.subscription.principal
             entitlements.assign(subscription_id=allocation.key.subscription.pk, teacher=by, by=by, at=self.at)
             pool = Pool.objects.select_related("entitlement").get(pk=allocation.pool_id)
+            if self.draw.randrange(2):
+                self._ask_for_more(pool, allocation.school_id, by)
             plan = build_plan(pool, self.at)
             numbers: dict[str, Any] = {
                 "taken": {one.allocation.pk: self.draw.randrange(one.allocation.units + 1) for one in plan.sources},
@@ -157,6 +163,23 @@ class WalkOfLicences(WalkSteps):
                 self.at += datetime.timedelta(minutes=self.draw.randrange(75))
                 moves.undo_rebalancing(rebalancing_id=made.pk, **self.by())
 
+    def _ask_for_more(self, pool, uai, by):
+        """Ask for licences of the lot's year, if they are asked for on this day and nobody has."""
+        with suppress(LicensingError):
+            requests.ask_collectivity(
+                uai=uai,
+                collectivity_id=self.collectivity.pk,
+                school_year=get_school_year(pool.entitlement.last_day),
+                units=1 + self.draw.randrange(3),
+                reason="Une classe de plus.",
+                by=by,
+                at=self.at,
+            )
+
+    def accept_granted(self):
+        """Accept what rebalancings granted, as a worker does after the hour."""
+        self.done["answered"] += answer_requests(at=self.at)
+
     def answer(self):
         for request in ReturnRequest.objects.unanswered().order_by("pk")[self.draw.randrange(3) :][:1]:
             if self.draw.randrange(2):
@@ -166,7 +189,7 @@ class WalkOfLicences(WalkSteps):
 
     BEGIN: Steps = (
         *(announce, announce, announce, revoke, restore, restore, deliver, deliver, deliver),
-        *(give_back, give_back, ask_back, ask_back, answer, rebalance, rebalance),
+        *(give_back, give_back, ask_back, ask_back, answer, rebalance, rebalance, accept_granted),
         *(accept_invitation, accept_invitation, recall_invitation, undo_recall, end_invitations),
     )
     GO_ON: Steps = (teach, invite, invite)
