@@ -11,6 +11,8 @@ from django_tenants.utils import tenant_context
 from playwright.sync_api import expect
 
 from collectivities.models import Role
+from licensing.entitlements.queries import get_school_year
+from licensing.requests.models import LicenceRequest
 from tests.e2e.guide_pictures import keep_picture
 from tests.e2e.page_checks import find_problems_at_both_widths
 from tests.e2e.sessions import open_signed_in
@@ -83,24 +85,43 @@ def test_a_manager_asks_and_withdraws(committing, open_office):
     expect(page.get_by_role("main")).to_contain_text("Demande retirée")
 
 
-def test_a_manager_rebalances_a_lot_and_undoes_it(committing, open_office):
+CUT_TABLES = """() => [...document.querySelectorAll('.table-wrapper')].filter(
+  one => one.scrollHeight > one.clientHeight
+).length"""
+
+
+def test_a_manager_rebalances_a_lot_and_undoes_it(committing, open_office, site):
     with tenant_context(committing):
         lot = UnbalancedPool(committing, at=timezone.now() - datetime.timedelta(days=40))
+        asked = lot.ask(2)
+        LicenceRequest.objects.update(school_year=get_school_year(lot.pool.entitlement.last_day))
     visit = open_office(f"/distribuer/reequilibrer/{lot.pool.pk}/")
     page = visit.page
     assert find_problems_at_both_widths(visit) == []
+    # Each table has its lower border.
+    assert page.evaluate(CUT_TABLES) == 0
     keep_picture(page, "bureau-reequilibrer")
     page.get_by_label(re.compile("Licences à reprendre")).fill("99")
     page.get_by_role("button", name="Vérifier").click()
     expect(page.get_by_role("alert")).to_contain_text("Rien n’est fait")
     assert find_problems_at_both_widths(visit) == []
     page.get_by_label(re.compile("Licences à reprendre")).fill("2")
-    page.get_by_label(re.compile("Licences à donner")).fill("2")
+    page.get_by_label(re.compile("Licences à donner")).first.fill("2")
+    page.get_by_label(re.compile("Licences à donner")).last.fill("0")
     page.get_by_role("button", name="Vérifier").click()
     expect(page.get_by_role("main")).to_contain_text("Ce qui va se passer")
     assert find_problems_at_both_widths(visit) == []
     page.get_by_role("button", name="Appliquer ce plan").click()
     expect(page.get_by_role("main")).to_contain_text(re.compile("2.licences sont déplacées"))
+    expect(page.get_by_role("main")).to_contain_text(re.compile("répond à 1.demande"))
     assert find_problems_at_both_widths(visit) == []
+    visit.open("/demandes/", slug="nimes")
+    expect(page.get_by_role("main")).to_contain_text(re.compile("2.licences accordées par un rééquilibrage"))
+    assert find_problems_at_both_widths(visit) == []
+    portal = open_signed_in(site, "peps.localhost", asked.asked_by)
+    portal.open("/mon-compte/demandes/")
+    expect(portal.page.get_by_role("main")).to_contain_text(re.compile("2.licences accordées"))
+    assert find_problems_at_both_widths(portal) == []
+    visit.open("/distribuer/reequilibrer/", slug="nimes")
     page.get_by_role("button", name=re.compile("Annuler")).click()
     expect(page.get_by_role("main")).to_contain_text("Le rééquilibrage est annulé")

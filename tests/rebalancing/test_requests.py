@@ -164,7 +164,7 @@ def test_school_and_office_read_until_when_it_can_be_undone(lot):
     until = OVER.astimezone()
     hour = f"{until.hour} h {until:%M}"
     assert plain(describe_to_school(read(request))).endswith(
-        f": 2 licences accordées. La collectivité peut encore l'annuler jusqu'à {hour}."
+        f": 2 licences accordées. La collectivité peut encore annuler jusqu'à {hour}."
     )
     assert plain(describe_to_office(read(request))).endswith(
         f": 2 licences accordées par un rééquilibrage, que vous pouvez annuler jusqu'à {hour}."

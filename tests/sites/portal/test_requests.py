@@ -62,7 +62,7 @@ def test_the_principal_reads_what_is_granted_and_cannot_withdraw_it(nimes, as_):
     assert get_page(principal, version).status_code == 200
     for page in (PAGE, ASK):
         text = visible_text(principal.get(page))
-        assert "2 licences accordées. La collectivité peut encore l’annuler jusqu’à" in text
+        assert "2 licences accordées. La collectivité peut encore annuler jusqu’à" in text
         assert "Retirer cette demande" not in text
     assert "quand la réponse à celle-ci sera définitive" in text
     assert principal.post(f"{ASK}retirer/", {"demande": request.pk}).status_code == 302
