@@ -1,10 +1,12 @@
 """A rebalancing while keys are redeemed, and beside another: real threads and real commits.
 
-Each but the last fails without its lock: a deadlock takes luck as well.
+Each fails without its lock.
 """
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
 from functools import partial
 
@@ -16,16 +18,20 @@ from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.queries import unseal_key
 from licensing.exceptions import LicensingError
 from licensing.pools import operations as pools
-from licensing.pools.models import Pool
+from licensing.pools.models import Allocation, Pool
 from licensing.pools.positions import list_pool_positions
 from licensing.rebalancing.models import Rebalancing
+from licensing.reminders import operations as reminders
+from licensing.reminders.models import Reminder
 from sites.audit.checks import check_all
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.pools.actions import allocate_units
+from tests.pools.actions import allocate_units, mark_sent
 from tests.races import run_concurrently
 from tests.rebalancing.unbalanced_pool import LATER, UnbalancedPool
+from tests.requests.asking_school import AskingSchool
 from tests.returns.given_school import GivenSchool
+from tests.sites.audit.violations import list_all_violations
 
 
 @pytest.fixture
@@ -90,10 +96,50 @@ def test_the_same_free_licences_are_given_by_one_of_two_rebalancings(committing,
     assert_sound()
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_who_locks_allocations_in_order_meets_no_deadlock(committing, _round):
+@pytest.fixture
+def giving_slowly(monkeypatch):
+    """Have rebalancings pause once they have taken, before they give; return the event of what is taken."""
+    taken, allocate_many = threading.Event(), pools.allocate_many
+
+    def allocate_slowly(**arguments):
+        taken.set()
+        time.sleep(0.5)
+        return allocate_many(**arguments)
+
+    monkeypatch.setattr(pools, "allocate_many", allocate_slowly)
+    return taken
+
+
+def test_who_reminds_while_licences_move_meets_no_deadlock(committing, giving_slowly):
+    """What is taken has the higher number: had it alone been locked first, each would wait for the other."""
     lot = UnbalancedPool(committing, licences=20)
     late = allocate_units(lot.pool, SchoolFactory(), units=4)
-    remind = partial(pools.remind_many, allocation_ids=[lot.jaures.allocation.pk, late.pk], by=None, at=LATER)
-    run([remind, partial(lot.rebalance, {late.pk: 2}, {lot.jaures.school.pk: 2}), remind, remind])
+
+    def remind():
+        giving_slowly.wait(timeout=30)
+        pools.remind_many(allocation_ids=[lot.jaures.allocation.pk, late.pk], by=None, at=LATER)
+
+    assert run([partial(lot.rebalance, {late.pk: 2}, {lot.jaures.school.pk: 2}), remind]) == {"done": 2}
+    assert lot.units()[2] == 4
     assert_sound()
+
+
+def test_reminders_that_leave_while_licences_move_meet_no_deadlock(committing, giving_slowly):
+    """As above, of the worker that sends what is due: to the school that is given more, and to that which gives."""
+    lot = UnbalancedPool(committing, licences=21)
+    asking = AskingSchool()
+    first = allocate_units(lot.pool, asking.school, units=1)
+    late = allocate_units(lot.pool, SchoolFactory(), units=4)
+    mark_sent()
+    asking.ask(units=2)
+    reminders.plan_and_schedule(at=LATER)
+    planned = Reminder.objects.planned().filter(allocation__in=[first.pk, late.pk])
+    assert planned.update(planned_for=LATER.date()) == 2
+
+    def send():
+        giving_slowly.wait(timeout=30)
+        return reminders.send_due(at=LATER)
+
+    assert run([partial(lot.rebalance, {late.pk: 2}, {asking.school.pk: 2}), send]) == {"done": 2}
+    assert Allocation.objects.get(pk=first.pk).units == 3
+    assert not list_all_violations()

@@ -5,11 +5,15 @@ Each fails without its lock.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
 from functools import partial
 
 import pytest
+from django.db import transaction
 
+from collectivities.models import AuditEntry
 from core.tenant_connection import connection
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import Seat, SeatEvent
@@ -117,6 +121,33 @@ def test_a_request_is_accepted_or_declined(jaures, _round):
     # Whoever gives back after a refusal gives back all the same, unasked.
     assert LicenceReturn.objects.count() == 1
     assert (asked.outcome == "accepted") == (results["done"] == 1)
+    assert_sound()
+
+
+def test_a_request_that_is_being_answered_is_not_withdrawn(jaures):
+    """The withdrawal begins while the answer is about to commit: it waits, and then comes too late."""
+    asked, answered = jaures.ask(), threading.Event()
+
+    def keep_slowly():
+        with transaction.atomic():
+            jaures.keep(asked)
+            answered.set()
+            time.sleep(0.3)
+
+    def withdraw_then():
+        answered.wait(timeout=30)
+        operations.withdraw(request_id=asked.pk, by=None, at=TERM)
+
+    assert run([keep_slowly, withdraw_then]) == {"done": 1, "return_request_ended": 1}
+    assert ReturnRequest.objects.get().outcome == "declined"
+    assert_sound()
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_eight_withdraw_a_request_and_the_journal_has_it_once(jaures, _round):
+    asked = jaures.ask()
+    assert run([partial(operations.withdraw, request_id=asked.pk, by=None, at=TERM)] * 8) == {"done": 8}
+    assert AuditEntry.objects.filter(action="pools.return_request_withdrawn").count() == 1
     assert_sound()
 
 
