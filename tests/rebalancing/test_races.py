@@ -5,8 +5,6 @@ Each fails without its lock.
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import Counter
 from functools import partial
 
@@ -94,20 +92,6 @@ def test_the_same_free_licences_are_given_by_one_of_two_rebalancings(committing,
     assert run(rebalancings) == {"done": 1, "plan_outdated": 1}
     assert Pool.objects.get().free == 0
     assert_sound()
-
-
-@pytest.fixture
-def giving_slowly(monkeypatch):
-    """Have rebalancings pause once they have taken, before they give; return the event of what is taken."""
-    taken, allocate_many = threading.Event(), pools.allocate_many
-
-    def allocate_slowly(**arguments):
-        taken.set()
-        time.sleep(0.5)
-        return allocate_many(**arguments)
-
-    monkeypatch.setattr(pools, "allocate_many", allocate_slowly)
-    return taken
 
 
 def test_who_reminds_while_licences_move_meets_no_deadlock(committing, giving_slowly):

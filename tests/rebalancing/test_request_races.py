@@ -88,10 +88,14 @@ def test_a_rebalancing_is_undone_or_its_request_accepted(lot, _round):
     assert count_given(request) == (3 if accepted else 0)
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_request_is_granted_or_withdrawn_with_its_account(lot, _round):
+def test_a_request_that_is_being_granted_is_withdrawn_with_its_account(lot, giving_slowly):
     request = lot.ask()
-    run(prepare(lot.pool, request), partial(withdraw_requests, request.asked_by, at=LATER))
+
+    def withdraw():
+        giving_slowly.wait(timeout=30)
+        withdraw_requests(request.asked_by, at=LATER)
+
+    assert run(prepare(lot.pool, request), withdraw) == {"done": 2}
     stored = read(request)
     assert (stored.outcome, stored.granted_until) == (LicenceRequestEnd.WITHDRAWN, None)
 
