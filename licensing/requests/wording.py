@@ -45,9 +45,7 @@ def describe_to_school(request: LicenceRequest) -> str:
         case LicenceRequestEnd.EXPIRED:
             return f"{asked} : restée sans réponse jusqu'à la fin de l'année scolaire."
     if request.granted_until is not None:
-        return (
-            f"{asked} : {_describe_granted(request)}. La collectivité peut encore annuler jusqu'à {_hour(request)}."
-        )
+        return f"{asked} : {_describe_granted(request)}. La collectivité peut encore annuler jusqu'à {_hour(request)}."
     return f"{asked} : envoyée, la réponse viendra par e-mail."
 
 
