@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Count, Max, OuterRef, Subquery
+from django.db.models import Count, Exists, Max, OuterRef, Subquery
 
+from core.calendar import date_in_paris
 from licensing.entitlements.models import available_on
 from licensing.entitlements.seat_removal import list_unused_seats
 from licensing.pools.models import Allocation
-from licensing.returns.models import UNDOABLE_FOR, LicenceReturn, ReturnRequest
+from licensing.returns.models import MIN_PAUSE, UNDOABLE_FOR, LicenceReturn, ReturnOutcome, ReturnRequest
 
 if TYPE_CHECKING:
     import datetime
@@ -23,6 +24,8 @@ class UnusedLicences(NamedTuple):
 
     units: int
     schools: int
+    #: Of these schools, those that may be asked: not asked within `MIN_PAUSE`.
+    schools_to_ask: int
 
 
 def count_unused(key_ids: Collection[int]) -> dict[int, int]:
@@ -65,13 +68,19 @@ def select_requests() -> ReturnRequestQuerySet:
     return annotated
 
 
-def count_unused_of_office(day: datetime.date) -> UnusedLicences:
-    """Return what nobody uses of the current collectivity's lots that can be given on a day. One query."""
-    given = Allocation.objects.active().filter(available_on(day, "pool__entitlement"))
+def count_unused_of_office(at: datetime.datetime) -> UnusedLicences:
+    """Return what nobody uses of the current collectivity's lots that can be given at a moment. One query."""
+    given = Allocation.objects.active().filter(available_on(date_in_paris(at), "pool__entitlement"))
+    asked = ReturnRequest.objects.filter(key=OuterRef("subscription__key"), asked_at__gt=at - MIN_PAUSE)
+    may_be_asked = ~Exists(asked.exclude(outcome=ReturnOutcome.WITHDRAWN))
     counted = (
         list_unused_seats()
         .filter(subscription__key__in=given.values("key"))
         .order_by()
-        .aggregate(units=Count("pk"), schools=Count("subscription__school", distinct=True))
+        .aggregate(
+            units=Count("pk"),
+            schools=Count("subscription__school", distinct=True),
+            schools_to_ask=Count("subscription__school", distinct=True, filter=may_be_asked),
+        )
     )
     return UnusedLicences(**counted)

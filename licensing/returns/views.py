@@ -16,7 +16,6 @@ from django.views.decorators.http import require_GET, require_POST
 from collectivities.access import office
 from collectivities.models import Role
 from collectivities.queries import list_members
-from core.calendar import date_in_paris
 from core.french import school_forms
 from licensing.exceptions import LicensingError
 from licensing.pools.filters import UNUSED
@@ -55,7 +54,7 @@ def request_list(request: OfficeHttpRequest) -> HttpResponse:
     found = select_requests().select_related("key__school").order_by("-pk")
     page = Paginator(found, _PAGE_SIZE).get_page(request.GET.get("page"))
     manages = Role.MANAGER in request.member.roles
-    unused = count_unused_of_office(date_in_paris(now))
+    unused = count_unused_of_office(now)
     context = {
         "unused": unused,
         "unused_query": urlencode({"situation": UNUSED}),

@@ -50,7 +50,8 @@ def distribute(request: OfficeHttpRequest) -> HttpResponse:
     The likeliest is an applied list of schools that asks for licences which its schools do not hold yet.
     """
     roles = set(request.member.roles)
-    today = date_in_paris(timezone.now())
+    now = timezone.now()
+    today = date_in_paris(now)
     lots = [position for position in list_pool_positions() if position.entitlement.available_on(today)]
     free = sum(position.free for position in lots)
     waiting = list_schools_without_licences(today).count()
@@ -67,7 +68,7 @@ def distribute(request: OfficeHttpRequest) -> HttpResponse:
         likely = "import"
     else:
         likely = "allocate" if may_allocate else ""
-    unused = count_unused_of_office(today)
+    unused = count_unused_of_office(now)
     context = {
         "lots": lots,
         "unused": unused,

@@ -62,6 +62,25 @@ def test_the_page_says_what_lies_unused_and_asks_for_it(manager, jaures):
     assert "1 école sollicitée" in page
 
 
+def test_the_button_is_filled_while_a_school_may_be_asked(nimes, manager, jaures):
+    filled, asked = 'class="btn btn-primary" name="action" value="demander"', "a déjà été sollicitée depuis moins de 60"
+    page = read(manager.get(PAGE))
+    assert (filled in page, asked in page) == (True, False)
+    assert "les demander</a>" in read(manager.get("/distribuer/"))
+    request = jaures.ask(at=timezone.now())
+    page = read(manager.get(PAGE))
+    assert (filled in page, asked in page) == (False, True)
+    assert "voir où en sont vos demandes</a>" in read(manager.get("/distribuer/"))
+    # Another school, whose turn has not been; then the first again, after a withdrawal.
+    other = GivenSchool(nimes, at=timezone.now(), pool=jaures.pool)
+    page = read(manager.get(PAGE))
+    assert (filled in page, asked in page) == (True, False)
+    other.ask(at=timezone.now())
+    assert filled not in read(manager.get(PAGE))
+    manager.post(f"{PAGE}{request.pk}/retirer/", {})
+    assert filled in read(manager.get(PAGE))
+
+
 def test_what_changed_since_it_was_shown_is_shown_again(manager, jaures):
     answer = ask(manager, ids=[jaures.allocation.pk], confirmed="4")
     assert (answer.status_code, ReturnRequest.objects.count()) == (409, 0)
