@@ -61,6 +61,11 @@ class ReminderPolicy(models.Model):
     def __str__(self) -> str:
         return f"Relances du lot n° {self.pool_id}"
 
+    @property
+    def sends_any(self) -> bool:
+        """Whether it leads to any reminder."""
+        return self.is_enabled and bool(self.unredeemed_days or self.unused_days or self.writes_in_october)
+
 
 class ReminderQuerySet(LockableQuerySet["Reminder"]):
     def planned(self) -> Self:

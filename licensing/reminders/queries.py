@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db.models import Count, Q
 from django.urls import reverse
 
+from core.tenant_connection import connection
+from jobs import due
 from licensing.entitlements.models import Seat
-from licensing.pools.models import Pool
+from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind, Pool
+from licensing.pools.operations.allocation import PLAN_REMINDERS, PLANNING_DELAY
 from licensing.pools.pool_notes import PoolNote
 from licensing.reminders.models import Reminder, ReminderPolicy, ReminderStop
-from licensing.reminders.wording import describe_next
+from licensing.reminders.wording import describe_next, describe_planning
+from mailing.models import Message
 
 if TYPE_CHECKING:
     import datetime
@@ -54,6 +58,19 @@ def count_by_day(pool_id: int) -> list[tuple[datetime.date, int]]:
     return list(planned.order_by("planned_for").values_list("planned_for").annotate(Count("pk")))
 
 
+def find_planning() -> dict[int, datetime.datetime]:
+    """Return by pool from when its reminders are planned, for those of which licences were given since the last plan.
+
+    Two queries. Those whose keys are still to be e-mailed count too: what follows them is not planned yet.
+    """
+    moment = due.get_moment(PLAN_REMINDERS, connection.schema_name)
+    if moment is None:
+        return {}
+    on_their_way = Message.objects.pending().filter(topic=ALLOCATION_TOPIC, kind=MessageKind.KEY).values("topic_id")
+    given = Allocation.objects.served().filter(Q(created_at__gte=moment - PLANNING_DELAY) | Q(pk__in=on_their_way))
+    return dict.fromkeys(given.order_by().values_list("pool_id", flat=True).distinct(), moment)
+
+
 def find_next(uai: str) -> Reminder | None:
     """Return the next reminder of a school."""
     return list_planned().filter(school=uai).first()
@@ -66,7 +83,8 @@ def list_stops(pool_id: int) -> QuerySet[ReminderStop]:
 
 
 def describe_pools() -> dict[int, PoolNote]:
-    """Return what the page of pools says of reminders: the next day, or that they are off. Two queries."""
+    """Return what the page of pools says of reminders: the next day, or that they are off. Five queries at most."""
+    planning = find_planning()
     policies = {policy.pool_id: policy for policy in ReminderPolicy.objects.all()}
     days: dict[int, tuple[datetime.date, int]] = {}
     counted = Reminder.objects.planned().order_by("planned_for").values_list("allocation__pool", "planned_for")
@@ -75,10 +93,11 @@ def describe_pools() -> dict[int, PoolNote]:
     notes = {}
     for pool_id in Pool.objects.values_list("pk", flat=True):
         policy = policies.get(pool_id)
-        sentence = (
-            "Les relances automatiques de ce lot sont arrêtées."
-            if policy is not None and not policy.is_enabled
-            else describe_next(*days.get(pool_id, (None, 0)))
-        )
+        if policy is not None and not policy.is_enabled:
+            sentence = "Les relances automatiques de ce lot sont arrêtées."
+        elif pool_id in planning and pool_id not in days and (policy is None or policy.sends_any):
+            sentence = describe_planning(planning[pool_id])
+        else:
+            sentence = describe_next(*days.get(pool_id, (None, 0)))
         notes[pool_id] = PoolNote(sentence, "Relances de ce lot", reverse("reminders:policy", args=[pool_id]))
     return notes

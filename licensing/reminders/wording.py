@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.utils import timezone
+
 from core import formatting
-from core.calendar import date_in_paris
+from core.calendar import PARIS, date_in_paris
 from core.french import school_forms
 from schools.wording import format_school_name
 
@@ -39,6 +41,12 @@ def describe_next(day: datetime.date | None, count: int) -> str:
         return "Aucune relance n'est prévue."
     schools = formatting.pluralize(count, "école")
     return f"Prochaine relance : le {formatting.long_date(day)}, à {schools}."
+
+
+def describe_planning(moment: datetime.datetime) -> str:
+    """Return from when the reminders of what was just given are known, as a sentence."""
+    when = formatting.long_moment(timezone.localtime(moment, PARIS))
+    return f"Les relances de ce qui vient d'être donné seront prévues le {when}, une heure après l'envoi des clés."
 
 
 def describe_day(day: datetime.date, count: int) -> str:

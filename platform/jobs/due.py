@@ -54,6 +54,11 @@ def schedule(kind: str, schema: str, when: datetime.datetime) -> None:
         cursor.execute(_SCHEDULE, [kind, schema, when])
 
 
+def get_moment(kind: str, schema: str) -> datetime.datetime | None:
+    """Return from when the schema has this work to do; None where it has none."""
+    return DueWork.objects.filter(kind=kind, schema=schema).values_list("due_at", flat=True).first()
+
+
 def take(kind: str, *, at: datetime.datetime, limit: int = MAX_TAKEN) -> list[str]:
     """Remove the work of a kind that is due and return its schemas, skipping what another worker is taking.
 

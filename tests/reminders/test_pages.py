@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 
 import pytest
@@ -11,6 +12,8 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from collectivities.models import AuditEntry, Role
+from jobs import due
+from licensing.pools.operations.allocation import PLAN_REMINDERS
 from licensing.pools.stop_links import build_stop_url
 from licensing.reminders import operations
 from licensing.reminders.models import Reminder, ReminderPolicy, ReminderStop
@@ -20,6 +23,7 @@ from schools import weekly_limit
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
+from tests.factories.licensing import PoolFactory
 from tests.reminders.actions import give, list_plan, plan_at
 
 FORM = {"is_enabled": "on", "unredeemed_days": "7, 21", "unused_days": "20"}
@@ -55,6 +59,37 @@ def test_the_page_of_a_pool_shows_what_is_planned(planned, pool, manager):
     assert planned.recipient in page
     assert "Clé non activée depuis 10 jours" in page
     assert "Enregistrer les réglages" in page
+
+
+def test_the_page_tells_from_when_the_reminders_of_a_new_gift_are_known(pool, manager):
+    pages, none = (f"/lots/{pool.pk}/relances/", "/lots/"), "Aucune relance n’est prévue"
+    for page in pages:
+        assert none in text(manager.get(page))
+    give(pool)
+    for page in pages:
+        shown = text(manager.get(page))
+        assert "seront prévues le 24 novembre 2026 à 11:00, une heure après l’envoi des clés" in shown
+        assert none not in shown
+    manager.post(f"/lots/{pool.pk}/relances/regler/", {"unredeemed_days": "10"})
+    for page in pages:
+        shown = text(manager.get(page))
+        assert "sont arrêtées" in shown
+        assert "seront prévues" not in shown
+
+
+def test_a_gift_that_leaves_later_is_told_with_its_hour(pool, manager):
+    give(pool, send_on=datetime.date(2026, 12, 1))
+    Message.objects.update(state="queued")
+    assert "seront prévues le 1er décembre 2026 à 09:00" in text(manager.get(f"/lots/{pool.pk}/relances/"))
+
+
+def test_once_planned_the_page_tells_no_more_of_it(planned, pool, manager):
+    assert due.take(PLAN_REMINDERS, at=TERM + datetime.timedelta(hours=1))
+    page = text(manager.get(f"/lots/{pool.pk}/relances/"))
+    assert "seront prévues" not in page
+    # Another lot's gift says nothing of this one.
+    give(PoolFactory(), at=timezone.now())
+    assert "seront prévues" not in text(manager.get(f"/lots/{pool.pk}/relances/"))
 
 
 def test_who_does_not_manage_reads_and_changes_nothing(planned, pool, viewer):
@@ -157,7 +192,7 @@ def test_the_page_asks_as_much_for_one_as_for_thirty(pool, manager, count, djang
         give(pool)
     plan_at(TERM)
     manager.get(f"/lots/{pool.pk}/relances/")
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(14):
         manager.get(f"/lots/{pool.pk}/relances/")
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 #: Kind of the due work that `licensing.reminders` does for the e-mails of an allocation, and how long after them.
 PLAN_REMINDERS = "reminders.plan"
-_PLANNING_DELAY = datetime.timedelta(hours=1)
+PLANNING_DELAY = datetime.timedelta(hours=1)
 
 
 def allocate(
@@ -147,7 +147,7 @@ def apply_demands(
             events=events.build_issued_events(pool, changing, allocation_ids, units=units, import_id=import_id), at=at
         )
         # Last, as it locks the collectivity's row: once the e-mails have left, what follows them is planned.
-        due.schedule(PLAN_REMINDERS, connection.schema_name, due_at + _PLANNING_DELAY)
+        due.schedule(PLAN_REMINDERS, connection.schema_name, due_at + PLANNING_DELAY)
     on_progress(AllocationStage.COMMITTING, len(demands), len(demands))
     return AllocationOutcome(
         allocations=allocation_ids,

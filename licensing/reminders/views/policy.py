@@ -18,8 +18,8 @@ from licensing.pools.models import Pool
 from licensing.reminders import operations
 from licensing.reminders.forms import PolicyForm
 from licensing.reminders.models import Reminder
-from licensing.reminders.queries import count_by_day, get_policy, list_planned, list_stops
-from licensing.reminders.wording import describe_day, describe_policy, describe_stop
+from licensing.reminders.queries import count_by_day, find_planning, get_policy, list_planned, list_stops
+from licensing.reminders.wording import describe_day, describe_planning, describe_policy, describe_stop
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -94,11 +94,13 @@ def _render(request: OfficeHttpRequest, pool: Pool, form: PolicyForm, *, status:
     # Counted already: a query less.
     paginator.count = sum(count for _, count in days)
     current = get_policy(pool.pk)
+    moment = find_planning().get(pool.pk) if current.sends_any else None
     context = {
         "pool": pool,
         "form": form,
         "summary": formatting.start_sentence(describe_policy(current)),
         "is_enabled": current.is_enabled,
+        "planning": describe_planning(moment) if moment is not None else "",
         "days": [describe_day(day, count) for day, count in days],
         "planned": paginator.get_page(request.GET.get("page")),
         "total": paginator.count,
