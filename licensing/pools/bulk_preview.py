@@ -23,6 +23,7 @@ from licensing.pools.queries import (
     find_reminded_ids,
     list_allocations,
 )
+from licensing.pools.stopped_reminders import find_stopped
 from schools import weekly_limit
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ class BulkPreview(NamedTuple):
     left: Mapping[LeftReason, int]
     #: Of those that are written to, how many were sent their key within a day.
     just_sent: int = 0
+    #: Of those that are reminded, how many stopped their automatic reminders.
+    stopped: int = 0
     #: Where an act concerns a part of the licences of each, how many.
     units_by_allocation: Mapping[int, int] | None = None
 
@@ -122,7 +125,10 @@ def preview_reminding(allocation_ids: Collection[int], at: datetime.datetime) ->
         else:
             written.add(row.uai)
     preview = _count(rows, reasons)
-    return preview._replace(just_sent=len(find_just_sent_ids(at - _JUST_SENT, preview.allocation_ids)))
+    return preview._replace(
+        just_sent=len(find_just_sent_ids(at - _JUST_SENT, preview.allocation_ids)),
+        stopped=len(find_stopped(preview.allocation_ids)),
+    )
 
 
 def build_bulk_guard(

@@ -35,6 +35,9 @@ def describe_reminding(preview: BulkPreview) -> list[str]:
         lines.append(
             f"Les clés de {formatting.number(preview.just_sent)} d'entre elles sont parties il y a moins d'un jour."
         )
+    if preview.stopped:
+        stopped = formatting.pluralize(preview.stopped, "école a arrêté", "écoles ont arrêté")
+        lines.append(f"Parmi elles, {stopped} les relances automatiques : la vôtre part tout de même.")
     return lines
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.urls import reverse
 
 from core.tenant_connection import connection
@@ -80,6 +80,13 @@ def list_stops(pool_id: int) -> QuerySet[ReminderStop]:
     """Return the stops of the schools that have an allocation of a pool, the latest first."""
     of_pool = Pool.objects.filter(pk=pool_id).values("allocations__school")
     return ReminderStop.objects.filter(school__in=of_pool).select_related("school").order_by("-at", "-pk")
+
+
+def find_stopped(allocation_ids: Collection[int]) -> set[int]:
+    """Return those of the allocations about which their school wants no automatic reminder. One query."""
+    stops = ReminderStop.objects.filter(Q(allocation=None) | Q(allocation=OuterRef("pk")), school=OuterRef("school_id"))
+    found = Allocation.objects.filter(Exists(stops), pk__in_array=list(allocation_ids))
+    return set(found.values_list("pk", flat=True))
 
 
 def describe_pools() -> dict[int, PoolNote]:

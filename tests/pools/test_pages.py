@@ -50,7 +50,7 @@ def test_the_list_asks_as_much_for_one_as_for_thirty(pool, manager, now, count, 
     # Eleven, and two search paths.
     with django_assert_num_queries(13):
         manager.get("/attributions/")
-    # Seven, and three of reminders.
+    # Seven, and five of reminders.
     with django_assert_num_queries(12):
         manager.get("/lots/")
 

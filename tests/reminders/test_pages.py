@@ -145,6 +145,25 @@ def test_a_policy_that_makes_no_sense_is_refused_with_what_was_typed(pool, manag
     assert not ReminderPolicy.objects.exists()
 
 
+@pytest.mark.parametrize("whole_school", [False, True])
+def test_who_reminds_a_school_that_stopped_reads_so_before(planned, pool, manager, whole_school):
+    address, stopped = f"/attributions/{planned.pk}/relancer/", "a arrêté les relances automatiques"
+    operations.stop(allocation_id=planned.pk, whole_school=whole_school, at=TERM)
+    answer = manager.post(address)
+    assert (answer.status_code, stopped in text(answer)) == (409, True)
+    assert not Message.objects.filter(kind="key_reminder").exists()
+    other = give(pool)
+    chosen = {"action": "relancer", "ids": [planned.pk, other.pk], "query": ""}
+    assert "Parmi elles, 1 école a arrêté les relances automatiques" in text(
+        manager.post("/attributions/actions/", chosen)
+    )
+    assert manager.post(address, {"anyway": "1"}).status_code == 302
+    assert Message.objects.filter(kind="key_reminder", topic_id=planned.pk).count() == 1
+    # Of another school nothing is said.
+    assert stopped not in text(manager.post("/attributions/actions/", chosen | {"ids": [other.pk]}))
+    assert manager.post(f"/attributions/{other.pk}/relancer/").status_code == 302
+
+
 def test_one_is_cancelled_and_then_all(planned, pool, manager):
     give(pool)
     plan_at(TERM)

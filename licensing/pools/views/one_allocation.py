@@ -19,6 +19,8 @@ from licensing.pools.exceptions import WrittenThisWeek
 from licensing.pools.forms import UnitsForm
 from licensing.pools.models import Allocation
 from licensing.pools.queries import AllocationState
+from licensing.pools.stopped_reminders import find_stopped
+from schools.weekly_limit import find_written
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -77,20 +79,32 @@ def set_units(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @office(Role.MANAGER)
 def remind(request: OfficeHttpRequest, pk: int) -> HttpResponse:
-    """Remind the school of its key, at most once a day; ask before it is a second time in a week."""
+    """Remind the school of its key, at most once a day.
+
+    Ask before it is a second time in a week, or where the school stopped its automatic reminders.
+    """
     allocation = get_object_or_404(Allocation.objects.select_related("school"), pk=pk)
+    anyway, now = request.POST.get("anyway") == "1", timezone.now()
+    if not anyway and find_stopped([pk]):
+        words = "Elle a arrêté les relances automatiques : la vôtre partirait tout de même."
+        if find_written([allocation.school_id], at=now):
+            words += " Une relance est aussi déjà partie cette semaine."
+        return _ask_before(request, allocation, words)
     try:
-        operations.remind(
-            allocation_id=pk, by=request.member.user, at=timezone.now(), anyway=request.POST.get("anyway") == "1"
-        )
+        operations.remind(allocation_id=pk, by=request.member.user, at=now, anyway=anyway)
     except WrittenThisWeek as refusal:
-        context = {"allocation": allocation, "refusal": str(refusal), "page": request.POST.get("page", "")}
-        return render(request, "pools/remind_again.html", context, status=409)
+        return _ask_before(request, allocation, str(refusal))
     except LicensingError as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, f"Une relance part pour {allocation.recipient}, avec la même clé.")
     return return_to_page(request, allocation)
+
+
+def _ask_before(request: OfficeHttpRequest, allocation: Allocation, words: str) -> HttpResponse:
+    """Return the page that says why a reminder is to be thought of twice."""
+    context = {"allocation": allocation, "refusal": words, "page": request.POST.get("page", "")}
+    return render(request, "pools/remind_again.html", context, status=409)
 
 
 def _show_change(request: OfficeHttpRequest, change: UnitChange) -> None:
