@@ -94,6 +94,7 @@ def test_two_hundred_keys_leave_for_their_schools_by_one_click(nimes, manager, n
     form = build_form(*[(one.allocation, one.proposed) for one in page.context["corrections"]])
     preview = manager.post(ACT, form)
     assert "200 clés partent aux adresses corrigées" in page_text(preview)
+    assert "Les e-mails partent aussitôt et ne se rattrapent pas" in page_text(preview)
     assert list_queued() == []
     with django_assert_max_num_queries(60):
         manager.post(ACT, form | {"confirmed": "1"})
@@ -106,6 +107,9 @@ def test_the_corrected_address_is_learnt(manager, lost, now):
     first, second, outside = lost(), lost(), lost()
     for one in (first, second):
         PortfolioSchoolFactory(school=one.school, contact_email=WRONG, contact_name="Mme Zola")
+    words = "e-mail part aussitôt et ne se rattrape pas"
+    assert words in page_text(manager.post(ACT, build_form((first, "zola@exemple.example"))))
+    assert words in page_text(manager.get(f"/attributions/{first.pk}/"))
     form = build_form(
         (first, "zola@exemple.example"), (second, second.school.email), (outside, "ailleurs@exemple.example")
     )

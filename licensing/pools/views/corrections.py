@@ -76,6 +76,11 @@ def correct(request: OfficeHttpRequest) -> HttpResponse:
             "counted": formatting.pluralize(
                 len(changes), "clé part à l'adresse corrigée", "clés partent aux adresses corrigées"
             ),
+            "at_once": (
+                "L'e-mail part aussitôt et ne se rattrape pas : relisez l'adresse."
+                if len(changes) == 1
+                else "Les e-mails partent aussitôt et ne se rattrapent pas : relisez les adresses."
+            ),
             "same": [change for change in changes if change.is_same],
         }
         return render(request, "pools/correct.html", context)
