@@ -61,7 +61,7 @@ def test_the_page_of_a_pool_shows_what_is_planned(planned, pool, manager):
     assert "Enregistrer les réglages" in page
 
 
-def test_the_page_tells_from_when_the_reminders_of_a_new_gift_are_known(pool, manager):
+def test_the_page_says_from_when_the_reminders_of_a_new_gift_are_known(pool, manager):
     pages, none = (f"/lots/{pool.pk}/relances/", "/lots/"), "Aucune relance n’est prévue"
     for page in pages:
         assert none in text(manager.get(page))
@@ -77,13 +77,13 @@ def test_the_page_tells_from_when_the_reminders_of_a_new_gift_are_known(pool, ma
         assert "seront prévues" not in shown
 
 
-def test_a_gift_that_leaves_later_is_told_with_its_hour(pool, manager):
+def test_a_gift_that_leaves_later_is_planned_for_after_it(pool, manager):
     give(pool, send_on=datetime.date(2026, 12, 1))
     Message.objects.update(state="queued")
     assert "seront prévues le 1er décembre 2026 à 09:00" in text(manager.get(f"/lots/{pool.pk}/relances/"))
 
 
-def test_once_planned_the_page_tells_no_more_of_it(planned, pool, manager):
+def test_once_planned_the_page_says_no_more_of_it(planned, pool, manager):
     assert due.take(PLAN_REMINDERS, at=TERM + datetime.timedelta(hours=1))
     page = text(manager.get(f"/lots/{pool.pk}/relances/"))
     assert "seront prévues" not in page

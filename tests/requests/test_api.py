@@ -8,6 +8,7 @@ from django_tenants.utils import tenant_context
 from licensing.pools.models import Pool
 from licensing.requests.models import LicenceRequest, LicenceRequestEnd
 from tests.api.client import assert_problem, create_client
+from tests.rebalancing.unbalanced_pool import UnbalancedPool
 from tests.requests.asking_school import AskingSchool, open_pool, read, refuse
 
 
@@ -62,6 +63,21 @@ def test_several_are_accepted_at_once_for_less_or_for_what_they_ask(api, jaures)
     assert Pool.objects.get(pk=pool.pk).allocated == 3
     assert_problem(api.post("/requests/accept", body), 409, "request_answered")
     assert Pool.objects.get(pk=pool.pk).allocated == 3
+
+
+def test_what_a_rebalancing_grants_is_a_state_of_its_own_and_answered_by_nobody_else(api, nimes):
+    lot = UnbalancedPool(nimes)
+    request, waiting = lot.ask(), lot.ask()
+    made = lot.rebalance({lot.zola.pk: 2}, {request.school_id: 2})
+    row = api.get(f"/requests/{request.pk}").json()
+    assert (row["state"], row["accepted_units"], row["ended_at"]) == ("granted", 2, None)
+    for state, found in (("granted", [request.pk]), ("open", [waiting.pk]), ("accepted", [])):
+        assert [one["id"] for one in api.get(f"/requests?state={state}").json()["data"]] == found
+    body = {"pool": lot.pool.pk, "requests": [{"request": request.pk}]}
+    assert_problem(api.post("/requests/accept", body), 409, "request_answered")
+    assert_problem(api.post("/requests/refuse", {"requests": [request.pk], "reason": "Non."}), 409, "request_answered")
+    lot.undo(made)
+    assert api.get(f"/requests/{request.pk}").json()["state"] == "open"
 
 
 def test_an_accepted_list_that_is_sent_again_gives_once(api, jaures):
