@@ -100,7 +100,9 @@ def test_two_hundred_keys_leave_for_their_schools_by_one_click(nimes, manager, n
         manager.post(ACT, form | {"confirmed": "1"})
     assert list_queued() == sorted(school.email for school in schools)
     assert dict(Allocation.objects.values_list("school_id", "key_id")) == keys
-    assert "Rien à corriger" in page_text(manager.get(PAGE))
+    emptied = page_text(manager.get(PAGE))
+    assert "Rien à corriger" in emptied
+    assert "0 clé n'est" not in emptied
 
 
 def test_the_corrected_address_is_learnt(manager, lost, now):
@@ -140,6 +142,26 @@ def test_each_row_is_refused_by_itself(manager, lost, now):
     # A second click sends the same again, by the same hand, and nothing twice: the first letter is called off.
     manager.post(ACT, form | {"confirmed": "1"})
     assert list_queued() == ["a@exemple.example"]
+
+
+def test_an_address_that_is_written_where_none_is_proposed_needs_no_tick(manager, lost):
+    blank, proposed = lost(recipient="ce.0300009z@exemple.example"), lost()
+    type(blank.school).objects.filter(pk=blank.school_id).update(email="")
+    page = manager.get(PAGE).content.decode()
+    assert f'id="ticked-{blank.pk}"' not in page
+    assert f'id="ticked-{proposed.pk}"' in page
+    assert f'<input type="hidden" name="ticked" value="{blank.pk}">' in page
+    assert page.count("Aucune autre adresse connue") == 1
+    ids = [str(blank.pk), str(proposed.pk)]
+    form = {"ids": ids, "ticked": [str(blank.pk)], "recipient": ["directrice@exemple.example", proposed.school.email]}
+    assert "1 clé part à l'adresse corrigée" in page_text(manager.post(ACT, form))
+    manager.post(ACT, form | {"confirmed": "1"})
+    assert list_queued() == ["directrice@exemple.example"]
+
+
+def test_a_manager_finds_the_phone_of_the_school_beside_the_address(manager, lost):
+    lost(phone="04 66 00 00 01")
+    assert "Tél. 04 66 00 00 01" in page_text(manager.get(PAGE))
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def correct(request: OfficeHttpRequest) -> HttpResponse:
     """Say which keys leave for which addresses; with `confirmed`, resend them and learn the contacts."""
     changes = _read_changes(request)
     if not changes:
-        messages.warning(request, "Cochez au moins une école, et donnez son adresse.")
+        messages.warning(request, "Cochez au moins une école, ou écrivez son adresse.")
         return redirect("pools:corrections")
     if "confirmed" not in request.POST:
         context = {
