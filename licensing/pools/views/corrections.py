@@ -58,6 +58,7 @@ def correction_list(request: OfficeHttpRequest) -> HttpResponse:
         "page": page,
         "counted": formatting.pluralize(count, "clé n'est pas arrivée", "clés ne sont pas arrivées"),
         "manages": Role.MANAGER in request.member.roles,
+        "prepares": Role.DATA_OFFICER in request.member.roles,
     }
     return render(request, "pools/corrections.html", context)
 

@@ -76,6 +76,8 @@ def list_to_do(
         items += _list_stuck_keys(stuck)
         items += _list_requests(waiting)
     else:
+        if Role.DATA_OFFICER in roles and stuck.lost:
+            items.append(TodoItem(_describe_lost(stuck.lost), reverse("pools:corrections"), "Voir ces adresses"))
         items += _list_own_requests(waiting, member, managers)
     items += _list_imports(waiting, applies=Role.MANAGER in roles)
     if not PRICE_ROLES.isdisjoint(roles) and not waiting.all_served:
@@ -154,13 +156,16 @@ def _list_renewal(
 
 def _list_stuck_keys(stuck: StuckKeys) -> Iterator[TodoItem]:
     if stuck.lost:
-        words = formatting.pluralize(stuck.lost, "e-mail n'est pas arrivé", "e-mails ne sont pas arrivés")
-        words += " à son école." if stuck.lost == 1 else " à leur école."
-        yield TodoItem(words, reverse("pools:corrections"), "Corriger l'adresse et renvoyer")
+        yield TodoItem(_describe_lost(stuck.lost), reverse("pools:corrections"), "Corriger l'adresse et renvoyer")
     if stuck.dormant:
         words = formatting.pluralize(stuck.dormant, "clé n'est pas activée", "clés ne sont pas activées")
         words += f" {DORMANT_DAYS} jours après {'son' if stuck.dormant == 1 else 'leur'} envoi."
         yield TodoItem(words, _get_allocations_url(state=DORMANT), "Relancer")
+
+
+def _describe_lost(count: int) -> str:
+    words = formatting.pluralize(count, "e-mail n'est pas arrivé", "e-mails ne sont pas arrivés")
+    return f"{words} à {'son' if count == 1 else 'leur'} école."
 
 
 def _list_school_requests(waiting: WaitingThings) -> Iterator[TodoItem]:

@@ -83,7 +83,7 @@ EXPECTED = {
         "Karim Haddad demande", "2 tableaux attendent", "1 école attendue", "Le lot « Lot A »",
         "Faute d’adresse de réponse", "Jeton « SI »", "2 001 licences restent",
     ],
-    Role.DATA_OFFICER: ["2 tableaux attendent", "1 école attendue", "2 001 licences restent"],
+    Role.DATA_OFFICER: ["1 e-mail n’est pas arrivé", "2 tableaux attendent", "1 école attendue", "2 001 licences restent"],
     Role.VIEWER: [],
 }  # fmt: skip
 
@@ -112,6 +112,10 @@ def test_one_lost_e_mail_leads_to_its_address_and_one_import_to_itself(nimes, ho
     _, _, lines = home(Role.MANAGER)
     assert lines["1 e-mail n’est pas arrivé à son école."] == "/attributions/adresses/"
     assert lines["1 tableau attend votre vérification."] == f"/imports/{one.pk}/"
+    browser, _, lines = home(Role.DATA_OFFICER)
+    assert lines["1 e-mail n’est pas arrivé à son école."] == "/attributions/adresses/"
+    assert "/imports/nouveau/?but=portfolio" in browser.get("/attributions/adresses/").content.decode()
+    assert "/attributions/adresses/" not in home(Role.VIEWER)[2].values()
 
 
 def test_with_licences_in_store_nobody_reads_that_nothing_waits(nimes, home):
