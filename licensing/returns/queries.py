@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Collection
 
+    from django.db.models import QuerySet
+
     from licensing.returns.models import ReturnRequestQuerySet
 
 
@@ -66,6 +68,12 @@ def select_requests() -> ReturnRequestQuerySet:
     own = ReturnRequest.objects.filter(key__in=Allocation.objects.values("key"))
     annotated: ReturnRequestQuerySet = own.annotate(allocation_id=Subquery(allocation))
     return annotated
+
+
+def select_returns() -> QuerySet[LicenceReturn]:
+    """Return what the schools of the current collectivity gave back, the latest first, without what was undone."""
+    own = LicenceReturn.objects.filter(key__in=Allocation.objects.values("key"), undone_at=None)
+    return own.select_related("key__school", "key__entitlement").order_by("-returned_at", "-pk")
 
 
 def count_unused_of_office(at: datetime.datetime) -> UnusedLicences:

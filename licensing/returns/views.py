@@ -22,7 +22,7 @@ from licensing.pools.filters import UNUSED
 from licensing.pools.queries import get_allocation_of_key
 from licensing.returns import operations
 from licensing.returns.exceptions import UnknownReturnRequest
-from licensing.returns.queries import count_unused_of_office, select_requests
+from licensing.returns.queries import count_unused_of_office, select_requests, select_returns
 from licensing.returns.wording import STATUS_BADGES, ReturnStatus, find_status
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from licensing.returns.models import ReturnRequest
 
 _PAGE_SIZE = 50
+#: Returns that are listed: the journal has all.
+_RETURNS_SHOWN = 50
 
 
 class RequestRow(NamedTuple):
@@ -49,7 +51,7 @@ class RequestRow(NamedTuple):
 @office()
 @require_GET
 def request_list(request: OfficeHttpRequest) -> HttpResponse:
-    """List the requests, the latest first, below what lies unused and the way to ask for it."""
+    """List the requests, the latest first, below what lies unused and the way to ask for it; then what came back."""
     now = timezone.now()
     found = select_requests().select_related("key__school").order_by("-pk")
     page = Paginator(found, _PAGE_SIZE).get_page(request.GET.get("page"))
@@ -61,6 +63,7 @@ def request_list(request: OfficeHttpRequest) -> HttpResponse:
         "unused_url": f"{reverse('pools:allocations')}?{urlencode({'situation': UNUSED})}",
         "page_obj": page,
         "rows": [build_row(one, now) for one in page.object_list],
+        "returns": select_returns()[:_RETURNS_SHOWN],
         "manages": manages,
         "managers": [] if manages or not unused.units else list_members(Role.MANAGER),
     }

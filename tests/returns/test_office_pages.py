@@ -11,6 +11,7 @@ from django_tenants.utils import tenant_context
 from collectivities.models import Role
 from licensing.pools.school_holdings import list_school_holdings, list_schools_without_licences
 from licensing.returns.models import ReturnRequest
+from licensing.returns.queries import select_returns
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.returns.given_school import GivenSchool
@@ -79,6 +80,27 @@ def test_the_button_is_filled_while_a_school_may_be_asked(nimes, manager, jaures
     assert filled not in read(manager.get(PAGE))
     manager.post(f"{PAGE}{request.pk}/retirer/", {})
     assert filled in read(manager.get(PAGE))
+
+
+def test_what_came_back_is_listed_asked_or_not_and_not_what_was_undone(
+    manager, jaures, gard, django_assert_num_queries
+):
+    now = timezone.now()
+    assert "Aucune école n’a encore rendu de licences" in read(manager.get(PAGE))
+    jaures.give_back(units=2, at=now)
+    page = read(manager.get(PAGE))
+    assert "École Jean Jaurès</a>" in page.split("Ce qui est revenu")[1]
+    assert "D’elle-même" in page
+    ask(manager, ids=[jaures.allocation.pk], confirmed="3")
+    jaures.undo(jaures.give_back(units=3, at=now).licence_return, at=now)
+    assert "À votre demande" not in read(manager.get(PAGE))
+    jaures.give_back(units=3, at=now)
+    assert "À votre demande" in read(manager.get(PAGE))
+    with tenant_context(gard):
+        assert not select_returns().exists()
+    assert select_returns().count() == 2
+    with django_assert_num_queries(1):
+        assert [one.key.school.name for one in select_returns()] == ["École Jean Jaurès"] * 2
 
 
 def test_what_changed_since_it_was_shown_is_shown_again(manager, jaures):
