@@ -23,7 +23,7 @@ _WEEKDAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "diman
 def describe_policy(policy: ReminderPolicy) -> str:
     """Return when schools are reminded, as a sentence."""
     if not policy.is_enabled:
-        return "arrêtées."
+        return "arrêtées, aucune ne part d'elle-même."
     parts = []
     if policy.unredeemed_days:
         days = formatting.join_words([formatting.number(day) for day in policy.unredeemed_days])

@@ -59,7 +59,7 @@ def test_a_principal_answers_a_request_and_takes_some_again(asked, site):
     expect(page.get_by_role("main")).to_contain_text(re.compile("3.licences sont rendues"))
     assert find_problems_at_both_widths(visit) == []
     page.get_by_role("button", name=re.compile("Annuler")).click()
-    expect(page.get_by_role("main")).to_contain_text("C’est annulé")
+    expect(page.get_by_role("main")).to_contain_text("le retour est annulé")
     page.goto(page.url.replace("licences/", f"rendre/{asked.subscription.pk}/"))
     page.get_by_label(re.compile("Un mot pour la collectivité")).fill("Deux classes ouvrent en janvier")
     page.get_by_role("button", name="Les garder").click()

@@ -169,7 +169,7 @@ def test_one_is_cancelled_and_then_all(planned, pool, manager):
     plan_at(TERM)
     first, _ = Reminder.objects.order_by("pk")
     answer = manager.post(f"/relances/{first.pk}/annuler/", follow=True)
-    assert "La relance du 4 décembre 2026 est annulée" in text(answer)
+    assert "le 4 décembre 2026, est annulée" in text(answer)
     assert manager.post(f"/relances/{first.pk}/annuler/").status_code == 302
     assert "2 relances annulées" in text(manager.post(f"/lots/{pool.pk}/relances/annuler/", follow=True))
     assert AuditEntry.objects.filter(action="reminders.cancelled").count() == 3

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from collectivities.access import office
 from collectivities.models import Role
 from core import formatting
+from core.french import school_forms
 from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
 from licensing.reminders import operations
@@ -52,7 +53,7 @@ def set_policy(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         except LicensingError as refusal:
             form.add_error("unredeemed_days", str(refusal))
         else:
-            messages.success(request, f"C'est enregistré. Relances : {describe_policy(get_policy(pk))}")
+            messages.success(request, f"Relances : {describe_policy(get_policy(pk))}")
             return redirect("reminders:policy", pk=pk)
     return _render(request, pool, form, status=422)
 
@@ -68,7 +69,8 @@ def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
         messages.error(request, str(refusal))
         return redirect("pools:pools")
     day = formatting.long_date(reminder.planned_for)
-    messages.success(request, f"La relance du {day} est annulée : l'école ne recevra rien ce jour-là.")
+    school = school_forms(reminder.school.name).of_the
+    messages.success(request, f"La relance {school}, le {day}, est annulée : l'école ne recevra rien ce jour-là.")
     if request.POST.get("page") == _SCHOOL_PAGE:
         return redirect("school", uai=reminder.school_id)
     return redirect("reminders:policy", pk=reminder.allocation.pool_id)

@@ -68,7 +68,8 @@ def _refuse_requests(request: OfficeHttpRequest, chosen: list[int]) -> HttpRespo
     except LicensingError as refusal:
         return _refuse(request, str(refusal), chosen, field="", status=409)
     done = formatting.pluralize(len(refused), "demande refusée", "demandes refusées")
-    messages.success(request, f"{done} : chaque direction qui avait demandé reçoit votre phrase par e-mail.")
+    told = "la direction qui avait demandé" if len(refused) == 1 else "chaque direction qui avait demandé"
+    messages.success(request, f"{done} : {told} reçoit votre phrase par e-mail.")
     return redirect("requests:list")
 
 

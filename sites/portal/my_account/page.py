@@ -20,6 +20,7 @@ from core.calendar import date_in_paris
 from licensing.classes import carry_offers
 from licensing.entitlements import overview, page_version, seat_undo
 from licensing.requests import queries as requests
+from licensing.requests.models import LicenceRequestEnd
 from sites.portal.my_account import (
     givers,
     next_licences,
@@ -189,6 +190,7 @@ def get_dashboard_context(
     if found is None:
         return content
     now = timezone.now()
+    asked = requests.list_of_school(found.affiliation.school_id) if found.affiliation and found.verified else []
     years = roster.list_school_years(found)
     shown = roster.build_roster(request.user, found, school_year=_choose_year(request, found, years), at=now)
     return {
@@ -198,7 +200,8 @@ def get_dashboard_context(
         # Of the acts, too: their answer shows the same school year.
         "year_query": f"?{YEAR}={shown.school_year}" if len(years) > 1 else "",
         "roster": shown,
-        "asked": requests.list_of_school(found.affiliation.school_id) if found.affiliation and found.verified else [],
+        "asked": [one for one in asked if one.outcome != LicenceRequestEnd.WITHDRAWN],
+        "request_waits": any(one.is_pending for one in asked),
         "wants_letters": found.verified and not requests.find_muted([request.user], None),
         "unsigned_orders": list_unsigned_progress(request.user, at=now),
         "undo_seconds": int(seat_undo.UNDO_OFFERED_FOR.total_seconds()),

@@ -14,6 +14,8 @@ from accounts.models import Profile
 from collectivities.office_contact import SUPPORT_PHONE
 from core.calendar import date_in_paris
 from core.french import collectivity_forms
+from licensing.catalogue.operations import get_last_day
+from licensing.entitlements.overview import count_free_licences
 from licensing.exceptions import LicensingError
 from licensing.requests import operations, queries
 from licensing.requests.candidates import list_collectivities_to_ask
@@ -93,7 +95,9 @@ def ask_collectivity(request: AuthenticatedRequest) -> HttpResponse:
     school = _get_led_school(request)
     if school is None:
         return render(request, "portal/my_account_request.html", {"school": None})
-    years = list_years_to_ask(date_in_paris(timezone.now()))
+    now = timezone.now()
+    today = date_in_paris(now)
+    years = list_years_to_ask(today)
     collectivities = list_collectivities_to_ask(school)
     waiting = queries.list_teacher_requests(school.pk).count()
     initial = {"units": waiting or 1}
@@ -111,7 +115,7 @@ def ask_collectivity(request: AuthenticatedRequest) -> HttpResponse:
                     units=data["units"],
                     reason=data["reason"],
                     by=request.user,
-                    at=timezone.now(),
+                    at=now,
                 )
             except LicensingError as error:
                 field = _FIELDS.get(type(error))
@@ -123,6 +127,7 @@ def ask_collectivity(request: AuthenticatedRequest) -> HttpResponse:
                 to = collectivity_forms(asked.collectivity.name).to_the
                 messages.success(request, f"Votre demande est envoyée {to} : sa réponse viendra par e-mail.")
                 return redirect("my_account_request")
+    year_end = get_last_day(today).replace(year=years[0])
     asked_before = queries.list_of_school(school.pk)
     content = {
         "school": school,
@@ -131,6 +136,7 @@ def ask_collectivity(request: AuthenticatedRequest) -> HttpResponse:
         "collectivities": collectivities,
         "asked": asked_before,
         "waiting": waiting,
+        "free": count_free_licences(request.user, ends_on=year_end, at=now).get(school.pk, 0),
         # A request for each year that may be asked for waits already.
         "closed": set(years) <= {one.school_year for one in asked_before if one.is_pending},
         "may_withdraw": any(one.is_waiting for one in asked_before),

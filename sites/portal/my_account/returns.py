@@ -140,5 +140,5 @@ def undo_return(request: AuthenticatedRequest) -> HttpResponse:
     except LicensingError as refusal:
         return render_licences_page(request, status=409, refusal=refusal)
     again = formatting.pluralize(done.licence_return.units, "licence est", "licences sont")
-    messages.success(request, f"C'est annulé : {again} de nouveau à vous, sous la même clé.")
+    messages.success(request, f"{again} de nouveau à vous, sous la même clé : le retour est annulé.")
     return redirect("my_account_licences")

@@ -37,6 +37,9 @@ def test_a_teacher_asks_sees_it_and_withdraws(jaures, as_):
     text = visible_text(browser.get(PAGE))
     assert "Vous avez demandé une licence à votre direction le" in text
     assert "Demander une licence" not in text
+    # Where it stands comes before the other ways to a licence, and nothing offers to ask again.
+    assert text.index("Vous avez demandé") < text.index("Vous avez reçu une clé") < text.index("Vous pouvez aussi")
+    assert "la lui demander d’ici" not in text
     request = TeacherRequest.objects.get()
     assert browser.post(OWN, {"uai": jaures.school.pk}).status_code == 409
     assert browser.post(f"{OWN}retirer/", {"demande": request.pk}).status_code == 302
@@ -132,6 +135,13 @@ def fields(nimes, **changed):
     return {"collectivity": nimes.pk, "school_year": 2027, "units": 3, "reason": "Deux classes ouvrent."} | changed
 
 
+def test_the_principal_is_reminded_of_what_the_school_still_has(jaures, head, as_):
+    browser = as_(head)
+    assert "à donner : demandez" not in visible_text(browser.get(ASK))
+    jaures.subscription()
+    assert "3 licences de l’école restent à donner : demandez" in visible_text(browser.get(ASK))
+
+
 def test_the_principal_asks_the_collectivity_and_sees_where_it_stands(nimes, jaures, head, as_):
     browser = as_(head)
     ask(jaures, jaures.teacher())
@@ -142,10 +152,17 @@ def test_the_principal_asks_the_collectivity_and_sees_where_it_stands(nimes, jau
     text = visible_text(browser.get(ASK))
     assert "3 licences pour 2026-2027, demandées à la Ville de Nîmes" in text
     assert "Une demande à la fois par année scolaire" in text
-    assert "envoyée, la réponse viendra par e-mail" in visible_text(browser.get(PAGE))
+    text = visible_text(browser.get(PAGE))
+    assert "envoyée, la réponse viendra par e-mail" in text
+    assert "Voir ma demande" in text
+    assert "Demander à votre collectivité" not in text
     assert browser.post(ASK, fields(nimes)).status_code == 409
     assert browser.post(f"{ASK}retirer/", {"demande": request.pk}).status_code == 302
-    assert "demande retirée" in visible_text(browser.get(ASK))
+    text = visible_text(browser.get(ASK))
+    assert text.index("Envoyer la demande") < text.index("demande retirée")
+    text = visible_text(browser.get(PAGE))
+    assert "demande retirée" not in text
+    assert "Demander à votre collectivité" in text
     browser.post(ASK, fields(nimes, units=2))
     with tenant_context(nimes):
         refuse(LicenceRequest.objects.pending().get())

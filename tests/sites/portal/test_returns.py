@@ -52,7 +52,7 @@ def test_giving_back_is_shown_and_undone_from_the_tab(browser, jaures, address):
     assert "il vous en reste 3" in page
     number = re.search(r'name="retour" value="(\d+)"', page)[1]
     page = read(browser.post("/mon-compte/rendre/annuler/", {"retour": number}, follow=True))
-    assert "C’est annulé" in page
+    assert "le retour est annulé" in page
     assert jaures.figures()[:2] == (15, 5)
     assert 'name="retour"' not in read(browser.get(LICENCES))
 
