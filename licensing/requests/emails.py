@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.urls import reverse
+from django_tenants.utils import tenant_context
 
 from accounts.models import User
+from collectivities.office_contact import get_office_contact
+from collectivities.queries import get_office_settings
 from core.formatting import pluralize, start_sentence
 from core.french import collectivity_forms, school_forms
 from core.tenant_connection import connection
@@ -101,6 +105,14 @@ def _describe_request(request: LicenceRequest) -> str:
     return f"Vous aviez demandé {describe_asked(request)}, {format_school(request.school)}."
 
 
+def _sign(email: RenderedEmail, collectivity: Collectivity) -> RenderedEmail:
+    """Return an answer as the collectivity's own: a reply to it goes to them."""
+    with tenant_context(collectivity):
+        presentation = get_office_settings()
+        contact = get_office_contact(presentation)
+    return replace(email, from_name=presentation.sender_name or collectivity.name, reply_to=contact.email)
+
+
 def render_accepted(message: Message) -> RenderedEmail:
     """Tell the principal who asked that the collectivity gave licences, and how they get to them."""
     request, recipient = _get_request(message, LicenceRequestEnd.ACCEPTED)
@@ -122,7 +134,7 @@ def render_accepted(message: Message) -> RenderedEmail:
         if given < request.units
         else ""
     )
-    return render_email(
+    email = render_email(
         greeting=format_salutation(recipient.first_name),
         subject=f"{start_sentence(giver.the)} vous donne {units}",
         paragraphs=[
@@ -134,13 +146,14 @@ def render_accepted(message: Message) -> RenderedEmail:
         address=portal_url("mon-compte/"),
         notes=[f"Vous recevez cet e-mail parce que vous avez fait cette demande le {format_day(request.created_at)}."],
     )
+    return _sign(email, request.collectivity)
 
 
 def render_refused(message: Message) -> RenderedEmail:
     """Tell the principal who asked that the collectivity refused, in its own sentence."""
     request, recipient = _get_request(message, LicenceRequestEnd.REFUSED)
     giver = collectivity_forms(request.collectivity.name)
-    return render_email(
+    email = render_email(
         greeting=format_salutation(recipient.first_name),
         subject=f"{start_sentence(giver.the)} a répondu à votre demande de licences",
         paragraphs=[
@@ -152,6 +165,7 @@ def render_refused(message: Message) -> RenderedEmail:
         address=portal_url("mon-compte/"),
         notes=[f"Vous recevez cet e-mail parce que vous avez fait cette demande le {format_day(request.created_at)}."],
     )
+    return _sign(email, request.collectivity)
 
 
 def render_teacher_refused(message: Message) -> RenderedEmail:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 
 from core import formatting
 from core.calendar import date_in_paris
@@ -40,16 +40,26 @@ class AcceptancePreview(NamedTuple):
     obstacle: str
 
 
-def list_held_units(requests: Collection[LicenceRequest]) -> dict[tuple[str, int], int]:
-    """Return by school and school year how many licences of the current office the schools have. One query."""
+class HeldLicences(NamedTuple):
+    """Licences that a school has of an office, and those that a teacher holds."""
+
+    units: int = 0
+    used: int = 0
+
+
+def list_held_licences(requests: Collection[LicenceRequest]) -> dict[tuple[str, int], HeldLicences]:
+    """Return by school and school year which licences of the current office the schools have. One query."""
     if not requests:
         return {}
     active = Allocation.objects.active().filter(school_id__in={one.school_id for one in requests})
     active = active.filter(pool__entitlement__cancelled_at=None)
-    held: dict[tuple[str, int], int] = {}
-    for uai, last_day, units in active.values_list("school_id", "pool__entitlement__last_day", "units"):
+    used = Count("key__subscription__seats", filter=Q(key__subscription__seats__holder__isnull=False))
+    counted = active.order_by().values_list("pk", "school_id", "pool__entitlement__last_day", "units")
+    held: dict[tuple[str, int], HeldLicences] = {}
+    for _, uai, last_day, units, taken in counted.annotate(used=used):
         key = (uai, get_school_year(last_day))
-        held[key] = held.get(key, 0) + units
+        before = held.get(key, HeldLicences())
+        held[key] = HeldLicences(before.units + units, before.used + taken)
     return held
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import django_tables2 as tables
 
 from licensing.requests.models import LicenceRequest
+from licensing.requests.preview import HeldLicences
 from licensing.requests.queries import get_state
 from licensing.requests.school_years import format_school_year
 from web.figure_column import FigureColumn
@@ -27,6 +28,7 @@ class LicenceRequestTable(tables.Table):
     school_year = tables.Column(verbose_name="Année scolaire")
     units = FigureColumn(verbose_name="Demandées")
     held = FigureColumn(verbose_name="Déjà données", empty_values=(), orderable=False)
+    used = FigureColumn(verbose_name="Utilisées", empty_values=(), orderable=False)
     given = tables.TemplateColumn(
         template_name="requests/_given.html",
         verbose_name="À donner",
@@ -39,26 +41,29 @@ class LicenceRequestTable(tables.Table):
     class Meta:
         model = LicenceRequest
         fields = ()
-        sequence = ("pick", "school", "school_year", "units", "held", "given", "reason", "created_at")
+        sequence = ("pick", "school", "school_year", "units", "held", "used", "given", "reason", "created_at")
         empty_text = "Aucune école n’attend de réponse."
 
     def __init__(
         self,
         *args: Any,
-        held: Mapping[tuple[str, int], int],
+        held: Mapping[tuple[str, int], HeldLicences],
         ticked: Collection[int] = (),
         typed: Mapping[int, str] | None = None,
         **kwargs: Any,
     ) -> None:
         """Build the table. `held`: licences by school and year; `ticked`, `typed`: what a refused form had."""
         super().__init__(*args, **kwargs)
-        self.held_units, self.ticked, self.typed = held, ticked, typed or {}
+        self.held_licences, self.ticked, self.typed = held, ticked, typed or {}
 
     def render_school_year(self, value: int) -> str:
         return format_school_year(value)
 
     def render_held(self, record: LicenceRequest) -> int:
-        return self.held_units.get((record.school_id, record.school_year), 0)
+        return self.held_licences.get((record.school_id, record.school_year), HeldLicences()).units
+
+    def render_used(self, record: LicenceRequest) -> int:
+        return self.held_licences.get((record.school_id, record.school_year), HeldLicences()).used
 
     def get_given(self, record: LicenceRequest) -> str:
         """Return how many licences the field of a row holds."""

@@ -75,6 +75,10 @@ def _describe_unused(size: int, unused: int, giver: str, school: str) -> str:
     """Return how many of the licences nobody uses. `school`: « à l'école Jean Jaurès »."""
     if size == 1:
         return f"La licence Pep's que {giver} a donnée {school} n'est utilisée par personne."
+    if unused == size:
+        return (
+            f"Aucune des {formatting.pluralize(size, 'licence')} Pep's que {giver} a données {school} n'est utilisée."
+        )
     of_these = "une n'est utilisée" if unused == 1 else f"{formatting.number(unused)} ne sont utilisées"
     return f"Des {formatting.pluralize(size, 'licence')} Pep's que {giver} a données {school}, {of_these} par personne."
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django_tenants.utils import schema_context, tenant_context
 
-from collectivities.models import AuditEntry, Role
+from collectivities.models import AuditEntry, OfficeSettings, Role
 from licensing.pools.exceptions import PoolExhausted, UnknownPool
 from licensing.pools.models import Allocation
 from licensing.requests import candidates, notifications, operations, tasks
@@ -194,6 +194,7 @@ def test_withdrawing_is_the_school_s_and_only_before_the_answer(nimes, jaures):
 
 
 def test_accepting_several_is_one_gift_and_each_principal_hears_of_it(nimes, jaures):
+    OfficeSettings.objects.create(sender_name="Éducation, Ville de Nîmes", reply_to="education@nimes.example")
     other, pool = AskingSchool(), open_pool(20)
     requests = [jaures.ask(), other.ask(units=2)]
     accept(pool, *requests)
@@ -203,7 +204,9 @@ def test_accepting_several_is_one_gift_and_each_principal_hears_of_it(nimes, jau
         assert (stored.outcome, stored.accepted_units) == (LicenceRequestEnd.ACCEPTED, request.units)
         assert stored.key.school_id == school.school.pk
         [letter] = list_emails(notifications.ACCEPTED, recipient=school.principal.email)
-        assert "La clé part dans un autre e-mail" in render_email(letter).text
+        email = render_email(letter)
+        assert "La clé part dans un autre e-mail" in email.text
+        assert (email.from_name, email.reply_to) == ("Éducation, Ville de Nîmes", "education@nimes.example")
     assert AuditEntry.objects.filter(action="requests.accepted").count() == 2
 
 
@@ -275,7 +278,8 @@ def test_the_same_request_twice_in_a_list_is_refused(nimes, jaures):
         )
 
 
-def test_a_refusal_says_why_and_the_principal_reads_it(nimes, jaures):
+def test_a_refusal_says_why_and_the_principal_reads_it_and_may_reply(nimes, jaures):
+    OfficeSettings.objects.create(reply_to="education@nimes.example")
     request = jaures.ask()
     with pytest.raises(BadRequestSentence):
         refuse(request, sentence=" ")
@@ -284,6 +288,7 @@ def test_a_refusal_says_why_and_the_principal_reads_it(nimes, jaures):
     email = render_email(letter)
     assert "Le budget de l'année est engagé." in email.text
     assert "parce que vous avez fait cette demande" in email.text
+    assert (email.from_name, email.reply_to) == ("Ville de Nîmes", "education@nimes.example")
     assert AuditEntry.objects.get(action="requests.refused").object_id == request.pk
 
 

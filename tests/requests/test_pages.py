@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from django_tenants.utils import tenant_context
+from django_tenants.utils import schema_context, tenant_context
 
 from collectivities.models import Role
-from licensing.entitlements.models import Entitlement
+from licensing.entitlements import operations as entitlements
+from licensing.entitlements.models import Entitlement, Subscription
 from licensing.pools.models import Allocation, Pool
 from licensing.requests.models import LicenceRequest, LicenceRequestEnd, MutedLetter
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory
-from tests.pools.actions import allocate_units
+from tests.pools.actions import allocate_units, mark_redeemed
 from tests.requests.asking_school import AskingSchool, accept, open_pool, read, refuse
 from tests.sites.portal.my_account_page import visible_text
 
@@ -30,9 +31,16 @@ def send(browser, *requests, action="accepter", **fields):
 
 def test_the_list_says_what_each_school_asks_and_has(manager, jaures):
     pool = open_pool()
-    allocate_units(pool, jaures.school, units=4)
+    given = allocate_units(pool, jaures.school, units=4)
+    mark_redeemed(given, jaures.principal)
+    with schema_context("public"):
+        subscription = Subscription.objects.get(key=given.key_id)
+        entitlements.assign(subscription_id=subscription.pk, teacher=jaures.add_teacher(), by=jaures.principal, at=TERM)
     jaures.ask()
-    text = visible_text(manager.get(PAGE))
+    page = manager.get(PAGE)
+    [row] = page.context["table"].rows
+    assert (row.get_cell("held"), row.get_cell("used")) == (4, 1)
+    text = visible_text(page)
     assert "1 école attend votre réponse, pour 3 licences" in text
     assert "Deux classes de CE2 ouvrent." in text
     assert jaures.principal.last_name not in text

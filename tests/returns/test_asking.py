@@ -187,6 +187,7 @@ def test_the_letter_says_who_asks_why_and_until_when(jaures, nimes):
     ("units", "assigned", "subject", "sentence"),
     [
         (1, 0, "demande 1 licence Pep's qui ne sert pas", "La licence Pep's que la Ville de Nîmes a donnée à l'École"),
+        (5, 0, "demande 5 licences Pep's qui ne servent pas", "Aucune des 5 licences Pep's que la Ville de Nîmes a"),
         (5, 4, "demande 1 licence Pep's qui ne sert pas", "a données à l'École Jean Jaurès, une n'est utilisée par"),
         (5, 3, "demande 2 licences Pep's qui ne servent pas", "l'École Jean Jaurès, 2 ne sont utilisées par"),
     ],

@@ -20,7 +20,7 @@ from licensing.pools.wording import describe_pool
 from licensing.requests import queries
 from licensing.requests.exports import build_workbook
 from licensing.requests.models import LicenceRequest
-from licensing.requests.preview import list_held_units
+from licensing.requests.preview import list_held_licences
 from licensing.requests.tables import AnsweredRequestTable, LicenceRequestTable
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def render_list(
     else:
         hidden = [] if manages else ["pick", "given"]
         table = LicenceRequestTable(
-            requests, exclude=hidden, held=list_held_units(requests), ticked=ticked, typed=typed
+            requests, exclude=hidden, held=list_held_licences(requests), ticked=ticked, typed=typed
         )
     RequestConfig(request, paginate={"per_page": _PAGE_SIZE}).configure(table)
     waiting, units = queries.count_waiting(collectivity)
