@@ -249,7 +249,7 @@ def list_stops(schema="c_nimes"):
 def test_a_get_asks_and_changes_nothing(path, portal):
     page = text(portal.get(path))
     assert "Plus de relance pour cette clé" in page
-    assert "Plus aucune relance de Ville de Nîmes" in page
+    assert "Plus aucune relance de la Ville de Nîmes" in page
     assert list_stops() == []
 
 
