@@ -50,7 +50,10 @@ class ReportLine(NamedTuple):
 
 
 def list_lines(report: YearReport, *, with_price: bool) -> list[ReportLine]:
-    """Return the figures of the report; `with_price`: those who may not see prices get none."""
+    """Return the figures of the report; `with_price`: those who may not see prices get none.
+
+    No price either where all is granted, this year and the last: four rows would say so.
+    """
     now = report.figures
     lines = [
         _count(report, "Licences achetées", lambda one: one.bought, _describe_gifts(now)),
@@ -59,7 +62,7 @@ def list_lines(report: YearReport, *, with_price: bool) -> list[ReportLine]:
         _count(report, "Utilisées par une classe", lambda one: one.used, _share(now.used, now.given, "des données")),
         _count(report, "Écoles qui ont des licences", lambda one: one.schools),
     ]
-    if with_price:
+    if with_price and _has_price(report):
         cost, last = report.cost, report.last_cost
         lines += [
             # What the operator granted has no price: not one of 0 €.
@@ -69,6 +72,10 @@ def list_lines(report: YearReport, *, with_price: bool) -> list[ReportLine]:
             _amount("Prix d’une classe utilisée TTC", cost.ttc, last.ttc),
         ]
     return lines
+
+
+def _has_price(report: YearReport) -> bool:
+    return bool(report.cost.total.ht or report.last_cost.total.ht)
 
 
 def _count(
@@ -124,7 +131,7 @@ def describe_day(report: YearReport) -> str:
 
 def list_notes(report: YearReport, *, with_price: bool) -> list[str]:
     """Return what a reader has to know of the figures, in sentences."""
-    notes = ["Une licence est utilisée quand un enseignant la tient pour sa classe ce jour-là."]
+    notes = ["Une licence est utilisée quand un enseignant l’a pour sa classe ce jour-là."]
     if report.figures.used is None:
         notes.append(
             f"Moins de {MIN_LICENCES} licences sont données : dire combien servent ferait reconnaître une classe."
@@ -134,7 +141,7 @@ def list_notes(report: YearReport, *, with_price: bool) -> list[str]:
             f"Une école de moins de {MIN_LICENCES} licences n’est pas nommée : une classe s’y reconnaîtrait. "
             "Elles sont comptées ensemble, avec une plus grande s’il le faut."
         )
-    if with_price:
+    if with_price and _has_price(report):
         notes.append(
             "Prix des commandes passées, avoirs déduits ; les licences offertes n’en ont pas. "
             "Le prix d’une classe est ce total, partagé entre les licences utilisées."

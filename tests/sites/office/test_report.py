@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import io
 from decimal import Decimal
@@ -221,8 +222,19 @@ def test_credit_notes_are_deducted_from_the_price(purchase):
 def test_what_was_given_for_nothing_has_no_price(schools, member):
     cost = read_report(2027, TODAY).cost
     assert (cost.total.ttc, cost.ht, cost.ttc) == (0, None, None)
-    lines = {line.label: line.now_text for line in list_lines(read_report(2027, TODAY), with_price=True)}
-    assert lines["Prix d’une classe utilisée TTC"] == "—"
+    # Nor rows that say four times that there is none.
+    report = read_report(2027, TODAY)
+    assert not [line.label for line in list_lines(report, with_price=True) if "Prix" in line.label]
+    assert "Prix" not in read("/rapport/", member(Role.MANAGER))
+
+
+def test_a_price_that_is_no_longer_is_compared_with_that_of_last_year(schools):
+    report = read_report(2027, TODAY)
+    total = report.last_cost.total._replace(ht=Decimal(100), ttc=Decimal(120))
+    report = dataclasses.replace(report, last_cost=report.last_cost._replace(total=total))
+    lines = {line.label: (line.now_text, line.last_year_text) for line in list_lines(report, with_price=True)}
+    assert lines["Prix des licences TTC"] == ("—", "120,00\u00a0€")
+    assert lines["Prix d’une classe utilisée TTC"] == ("—", "—")
 
 
 @pytest.mark.parametrize(
@@ -352,7 +364,7 @@ def test_the_pdf_of_many_schools_with_long_names_stays_one_page(nimes, member):
     pages, text = read_pdf(member(Role.MANAGER).get("/rapport/pdf/"))
     assert pages == 1
     assert "autres écoles" in text
-    assert text.index("Prix des commandes") > text.index("autres écoles")
+    assert text.index("Une licence est utilisée") > text.index("autres écoles")
 
 
 # --- The workbook -----------------------------------------------------------------------------------------------------
