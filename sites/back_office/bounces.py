@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.utils import timezone
@@ -15,7 +15,7 @@ from sites.back_office.read_only import ReadOnlyAdminMixin
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
 
 @admin.register(RefusedAddress)
@@ -77,6 +77,16 @@ class BounceMailboxAdmin(ReadOnlyAdminMixin, ModelAdmin):
 
     list_display = ("read_at", "failure", "failing_since", "reports", "auto_replies")
     list_display_links = None
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Say why the list is empty where no mailbox was read."""
+        if not BounceMailbox.objects.exists():
+            messages.info(
+                request,
+                "Aucune boîte n'a encore été relevée : les comptes rendus des serveurs ne sont pas lus. "
+                "Les travailleurs relèvent celle de BOUNCE_IMAP_HOST.",
+            )
+        return super().changelist_view(request, extra_context)
 
 
 @admin.register(UnreadMail)

@@ -99,7 +99,7 @@ def _describe_office(
         label=label,
         client=str(collectivity),
         detail=detail,
-        url=reverse("admin:tenants_collectivity_change", args=[collectivity.pk]),
+        url=reverse("admin:client_collectivity", args=[collectivity.pk]),
         since=date_in_paris(since),
         moment=since.astimezone(PARIS),
         today=date_in_paris(now),

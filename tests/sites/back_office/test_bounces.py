@@ -48,7 +48,10 @@ def test_an_address_is_written_to_again_by_the_operator(operator, nimes, now):
 
 def test_what_waits_in_the_mailbox_and_what_keeps_it_from_being_read_are_work(operator, now):
     failure, left = "La boîte des retours ne répond pas.", "Boîte des retours : 1 mail attend une lecture"
+    never = "Aucune boîte n'a encore été relevée"
+    assert never in page_text(operator.get("/admin/bounces/bouncemailbox/")).replace("’", "'")
     BounceMailbox.objects.create(read_at=now)
+    assert never not in page_text(operator.get("/admin/bounces/bouncemailbox/")).replace("’", "'")
     assert not [words for words in (failure, left) if words in read_home(operator)]
     UnreadMail.objects.create(
         uid_validity=1, uid=1, cause="no_report", sender="a@b.example", subject="Merci", size=9, found_at=now

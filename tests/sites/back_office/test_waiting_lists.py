@@ -149,6 +149,8 @@ def test_people_to_call_back_are_those_who_asked_and_those_nothing_reached(opera
     ]
     assert waiting.items[2].detail == "par Awa Diop, 04 66 00 00 00"
     assert waiting.total is None
+    client = operator.get(waiting.items[3].url)
+    assert "ecole@nimes.example" in page_text(client)
 
 
 def test_the_root_begins_with_the_counts_and_with_the_oldest_thing(operator):
