@@ -44,6 +44,18 @@ def page(answer):
     return answer.content.decode().replace("\u00a0", " ")
 
 
+def test_a_whole_class_is_ticked_at_once_but_for_those_who_wait(years, open_as):
+    browser = open_as(years.teacher)
+    bare = page(browser.get(url(years.classroom, "confier/")))
+    assert "Tout cocher" in bare
+    assert " checked" not in bare
+    prepare(years, numbers=[1])
+    ticked = page(browser.get(url(years.classroom, "confier/?cocher=tous")))
+    assert ticked.count(" checked") == 3
+    assert "Tout décocher" in ticked
+    assert " checked" not in page(browser.get(url(years.classroom, "confier/?cocher=999999999999")))
+
+
 def test_from_the_tick_to_the_colleague_s_class(years, colleague, open_as, caplog):
     browser = open_as(years.teacher)
     state = get_state_token(browser.get(url(years.classroom, "confier/")))

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 #: Of what is typed: a code with much around it.
 _MAX_TYPED = 100
+#: Query of « Tout cocher ».
+_TICK, _ALL = "cocher", "tous"
 
 
 @signed_in
@@ -49,7 +51,9 @@ def hand_over(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     classroom = get_taught_class_or_404(request, pk)
     view, pupils = overview.get_class(classroom, request.user, at=timezone.now())
     if request.method == "GET":
-        return _render_choice(request, classroom, pupils, set())
+        every = request.GET.get(_TICK) == _ALL
+        ticked = {pupil.number for pupil in pupils if pupil.handover_id is None} if every else set()
+        return _render_choice(request, classroom, pupils, ticked)
     numbers = parse_numbers(request.POST.getlist("eleve"))
     if request.POST.get("etat") != overview.compute_roster_version(pupils):
         return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
@@ -72,6 +76,7 @@ def _render_choice(
     content = {
         "classroom": classroom,
         "rows": [(pupil, pupil.number in ticked) for pupil in pupils],
+        "tick_all": "" if ticked else f"?{_TICK}={_ALL}",
         "days": operations.handovers.VALID_DAYS,
         "name_keys": derive_name_keys(classroom.pk),
         "state": overview.compute_roster_version(pupils),
