@@ -42,6 +42,8 @@ TEACHERS = (
     DemoPerson("aicha", "Aïcha", "Bensaïd", Profile.TEACHER),
 )
 TEACHER_BY_HAND = DemoPerson("nadine", "Nadine", "Roux", Profile.TEACHER)
+#: Gives licences back.
+SPARING_PRINCIPAL = DemoPerson("paul", "Paul", "Durand", Profile.PRINCIPAL)
 #: Invited, and yet to answer.
 INVITED_TEACHER = DemoPerson("lea.martin", "Léa", "Martin", Profile.TEACHER)
 OPERATOR = DemoPerson("exploitant", "Dominique", "Lambert", Profile.AGENT)

@@ -34,8 +34,16 @@ from mailing.models import Message, MessageState
 from schools.directory.operations import synchronise
 from schools.models import School
 from sites.audit.checks import check_all
-from sites.demo import classroom, directory, people, requests, workbook
-from sites.demo.people import INVITED_TEACHER, OPERATOR, PASSWORD, PRINCIPAL, TEACHER_BY_HAND, TEACHERS
+from sites.demo import aftermath, classroom, directory, people, requests, workbook
+from sites.demo.people import (
+    INVITED_TEACHER,
+    OPERATOR,
+    PASSWORD,
+    PRINCIPAL,
+    SPARING_PRINCIPAL,
+    TEACHER_BY_HAND,
+    TEACHERS,
+)
 from sites.demo.shop import ShopSteps
 from sites.demo.sink_folder import list_latest
 from tenants.models import CollectivityKind
@@ -96,6 +104,7 @@ class DemoScenario:
             ("Les e-mails partent, par un travailleur et un serveur SMTP", self.deliver),
             ("À l'école : la cheffe d'établissement et ses enseignants", self.equip_a_school),
             ("L'école en demande d'autres, sans nommer personne", self.ask_for_licences),
+            ("Des adresses sont refusées, des licences reviennent", self.follow_up),
             ("Dans la classe : des comptes élèves", self.open_a_class),
             ("La boutique ouvre, et une cheffe d'établissement achète par carte", self.sell_by_card),
             ("Le Gard achète par mandat administratif, et distribue le jour même", self.sell_by_mandate),
@@ -255,6 +264,14 @@ class DemoScenario:
         requests.ask_for_licences(
             principal, teacher, self.offices["nimes"], expect=self._expect, print_line=self.print_line
         )
+
+    def follow_up(self) -> None:
+        office, school = self.offices["nimes"], workbook.list_eligible_schools()[aftermath.SPARING_SCHOOL]
+        uai, mailbox = school["Identifiant_de_l_etablissement"], school["Mail"]
+        principal = people.sign_up(SPARING_PRINCIPAL, {"uai": uai}, self._wait_for_email)
+        told = {"expect": self._expect, "print_line": self.print_line}
+        aftermath.give_back(principal, self._read_key_from_email(mailbox), office, **told)
+        aftermath.refuse_addresses(office, **told)
 
     def open_a_class(self) -> None:
         teacher = User.objects.get(username=TEACHERS[0].username)

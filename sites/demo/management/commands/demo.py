@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from sites.demo import database, processes
-from sites.demo.people import INVITED_TEACHER, PASSWORD, PRINCIPAL, TEACHER_BY_HAND, TEACHERS
+from sites.demo.people import INVITED_TEACHER, PASSWORD, PRINCIPAL, SPARING_PRINCIPAL, TEACHER_BY_HAND, TEACHERS
 from sites.demo.scenario import DemoScenario, list_unsent_messages
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Command(BaseCommand):
         teachers = ", ".join(teacher.username for teacher in (*TEACHERS, TEACHER_BY_HAND))
         self.print_line(
             f"\nLe portail               {portal}\n"
-            f"  cheffe d'établissement : {PRINCIPAL.username}\n"
+            f"  chefs d'établissement :  {PRINCIPAL.username}, {SPARING_PRINCIPAL.username}\n"
             f"  enseignants :            {teachers}\n"
             f"  invitée :                {INVITED_TEACHER.email}, par le lien de sa lettre\n"
             f"  un élève, à {portal}eleve/ : {scenario.card.login if scenario.card else ''}, "
