@@ -97,6 +97,11 @@ def is_writing_day(school: School, day: datetime.date) -> bool:
     return WritingCalendar(day, day).is_writing_day(find_place(school), day)
 
 
+def knows_holidays(day: datetime.date) -> bool:
+    """Whether holidays that end on this day or later were loaded, of any zone. One query."""
+    return SchoolHoliday.objects.filter(last_day__gte=day).exists()
+
+
 def _build_place(zone: str, departement_code: str) -> CalendarPlace:
     has_own_days = departement_code in ALSACE_MOSELLE or departement_code.startswith("97")
     return CalendarPlace(str(zone), departement_code if has_own_days else "")

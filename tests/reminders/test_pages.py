@@ -20,6 +20,7 @@ from licensing.reminders.models import Reminder, ReminderPolicy, ReminderStop
 from licensing.reminders.queries import get_policy
 from mailing.models import Message
 from schools import weekly_limit
+from schools.models import HolidayZone, SchoolHoliday
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
@@ -113,6 +114,15 @@ def test_the_policy_is_changed_and_the_plan_with_it(planned, pool, manager):
     # A second click changes nothing more.
     manager.post(f"/lots/{pool.pk}/relances/regler/", FORM)
     assert AuditEntry.objects.filter(action="reminders.policy_changed").count() == 1
+
+
+def test_the_page_promises_no_holidays_that_it_does_not_know(planned, pool, manager):
+    path = f"/lots/{pool.pk}/relances/"
+    SchoolHoliday.objects.all().delete()
+    assert "le calendrier des vacances scolaires n’est pas encore connu" in text(manager.get(path))
+    day = timezone.localdate()
+    SchoolHoliday.objects.create(zone=HolidayZone.C, first_day=day, last_day=day, name="Vacances")
+    assert "ni pendant les vacances scolaires de la zone de l’école" in text(manager.get(path))
 
 
 def test_reminders_are_switched_off_and_the_pages_say_so(planned, pool, manager):
@@ -211,7 +221,7 @@ def test_the_page_asks_as_much_for_one_as_for_thirty(pool, manager, count, djang
         give(pool)
     plan_at(TERM)
     manager.get(f"/lots/{pool.pk}/relances/")
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         manager.get(f"/lots/{pool.pk}/relances/")
 
 

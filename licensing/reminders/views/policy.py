@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from collectivities.access import office
 from collectivities.models import Role
 from core import formatting
+from core.calendar import date_in_paris
 from core.french import school_forms
 from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
@@ -21,6 +22,7 @@ from licensing.reminders.forms import PolicyForm
 from licensing.reminders.models import Reminder
 from licensing.reminders.queries import count_by_day, find_planning, get_policy, list_planned, list_stops
 from licensing.reminders.wording import describe_day, describe_planning, describe_policy, describe_stop
+from schools.calendar.writing_days import knows_holidays
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -103,6 +105,7 @@ def _render(request: OfficeHttpRequest, pool: Pool, form: PolicyForm, *, status:
         "summary": formatting.start_sentence(describe_policy(current)),
         "is_enabled": current.is_enabled,
         "planning": describe_planning(moment) if moment is not None else "",
+        "knows_holidays": knows_holidays(date_in_paris(timezone.now())),
         "days": [describe_day(day, count) for day, count in days],
         "planned": paginator.get_page(request.GET.get("page")),
         "total": paginator.count,
