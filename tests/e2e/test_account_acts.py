@@ -99,10 +99,10 @@ class AccountWalk:
             yield "undone too late", "trop tard"
         page.get_by_role("button", name="Ajouter à mes enseignants : Nadine Roux").click()
         yield "a proposed teacher added", "Nadine Roux fait partie de vos enseignants"
-        page.get_by_role("link", name="Retirer la licence de Alix Enseignant 03").click()
+        page.get_by_role("link", name="Retirer la licence d’Alix Enseignant 03").click()
         page.get_by_role("button", name="Retirer la licence").click()
         yield "a licence taken back", "redevient disponible"
-        page.get_by_role("link", name="Retirer la licence de Alix Enseignant 07").click()
+        page.get_by_role("link", name="Retirer la licence d’Alix Enseignant 07").click()
         successor = page.locator("#successeur option", has_text="Enseignant 08").get_attribute("value")
         page.get_by_label("La donner aussitôt à").select_option(successor)
         page.get_by_role("button", name="Retirer la licence").click()

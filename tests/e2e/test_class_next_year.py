@@ -54,10 +54,11 @@ def test_pupils_are_handed_over_and_the_class_goes_on(turn, site, scripts):
     if scripts:
         assert find_problems_at_both_widths(giver) == []
     page.get_by_role("link", name="Confier à un collègue").click()
-    for number in (11, 12):
+    for number in (4, 5):
         page.get_by_role("checkbox", name=f"n° {number}").check()
     if scripts:
         assert find_problems_at_both_widths(giver) == []
+        keep_picture(page, "enseignant-confier")
     page.get_by_role("button", name="Préparer le code").click()
     code = page.locator(".handover-code code").inner_text()
     if scripts:

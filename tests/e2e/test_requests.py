@@ -54,7 +54,7 @@ def test_a_school_s_request_goes_up_and_its_answer_comes_down(committing, site):
     principal.open("/mon-compte/")
     expect(principal.page.get_by_text("demande une licence depuis")).to_be_visible()
     found["principal"] = find_problems_at_both_widths(principal)
-    principal.page.get_by_role("link", name="Refuser la demande de Inès Petit").click()
+    principal.page.get_by_role("link", name="Refuser la demande d’Inès Petit").click()
     found["refuse"] = find_problems_at_both_widths(principal)
     principal.open("/mon-compte/demandes/")
     principal.page.set_viewport_size(WINDOW)

@@ -69,6 +69,7 @@ def test_a_principal_answers_a_request_and_takes_some_again(asked, site):
 def test_a_manager_asks_and_withdraws(committing, open_office):
     with tenant_context(committing):
         school = GivenSchool(committing, at=timezone.now())
+        school.give_back(units=1, at=timezone.now())
     visit = open_office("/distribuer/rendre/")
     page = visit.page
     assert find_problems_at_both_widths(visit) == []
@@ -76,6 +77,7 @@ def test_a_manager_asks_and_withdraws(committing, open_office):
     assert find_problems_at_both_widths(visit) == []
     page.get_by_role("button", name="Demander les licences inutilisées").click()
     expect(page.get_by_role("main")).to_contain_text("Attend une réponse")
+    expect(page.get_by_role("main")).to_contain_text("D’elle-même")
     assert find_problems_at_both_widths(visit) == []
     keep_picture(page, "bureau-rendre")
     page.goto(page.url.replace("distribuer/rendre/", f"ecoles/{school.school.pk}/"))
