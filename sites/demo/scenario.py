@@ -269,9 +269,9 @@ class DemoScenario:
         office, school = self.offices["nimes"], workbook.list_eligible_schools()[aftermath.SPARING_SCHOOL]
         uai, mailbox = school["Identifiant_de_l_etablissement"], school["Mail"]
         principal = people.sign_up(SPARING_PRINCIPAL, {"uai": uai}, self._wait_for_email)
-        told = {"expect": self._expect, "print_line": self.print_line}
-        aftermath.give_back(principal, self._read_key_from_email(mailbox), office, **told)
-        aftermath.refuse_addresses(office, **told)
+        code = self._read_key_from_email(mailbox)
+        aftermath.give_back(principal, code, office, expect=self._expect, print_line=self.print_line)
+        aftermath.refuse_addresses(office, expect=self._expect, print_line=self.print_line)
 
     def open_a_class(self) -> None:
         teacher = User.objects.get(username=TEACHERS[0].username)

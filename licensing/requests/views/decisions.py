@@ -68,8 +68,8 @@ def _refuse_requests(request: OfficeHttpRequest, chosen: list[int]) -> HttpRespo
     except LicensingError as refusal:
         return _refuse(request, str(refusal), chosen, field="", status=409)
     done = formatting.pluralize(len(refused), "demande refusée", "demandes refusées")
-    told = "la direction qui avait demandé" if len(refused) == 1 else "chaque direction qui avait demandé"
-    messages.success(request, f"{done} : {told} reçoit votre phrase par e-mail.")
+    informed = "la direction qui avait demandé" if len(refused) == 1 else "chaque direction qui avait demandé"
+    messages.success(request, f"{done} : {informed} reçoit votre phrase par e-mail.")
     return redirect("requests:list")
 
 
