@@ -18,6 +18,8 @@ from licensing.entitlements.queries import get_school_year
 from licensing.entitlements.wording import format_long_date
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from accounts.models import User
 
 _DAY = datetime.timedelta(days=1)
@@ -89,6 +91,11 @@ def list_offers(user: User, *, at: datetime.datetime, seats: list[Seat] | None =
             opens_on = min(get_first_day(classroom, seat, day) for seat in later)
             offers.append(CarryOffer(classroom, classroom.size, later, opens_on if opens_on > day else None, last_day))
     return offers
+
+
+def list_offered_seats(offers: Collection[CarryOffer]) -> set[int]:
+    """Return the seats with which the offers themselves open a new class: « Ouvrir ma classe » would say it twice."""
+    return {offer.new_class_seat.pk for offer in offers if offer.opens_on is None}
 
 
 def find_offer(classroom: Classroom, user: User, *, at: datetime.datetime) -> CarryOffer | None:

@@ -199,7 +199,9 @@ def test_the_pages_say_from_when_and_then_lead_to_it(years, open_at, path):
     assert "/emmener/" not in shown
     shown = page(open_at(SEPTEMBER).get(path))
     assert f"{url(years)}emmener/" in shown
+    # The one way to a new class, where the other one would end what is offered.
     assert "Commencer une nouvelle classe" in shown
+    assert "Ouvrir ma classe" not in shown
 
 
 def test_a_teacher_carries_the_class_on_from_the_page(years, open_at):

@@ -37,12 +37,14 @@ def my_classes(request: AuthenticatedRequest) -> HttpResponse:
     now = timezone.now()
     views = overview.list_classes(request.user, at=now)
     seats = overview.list_seats_without_class(request.user, at=now)
+    offers = carry_offers.list_offers(request.user, at=now, seats=seats)
+    offered = carry_offers.list_offered_seats(offers)
     content = {
         "current": [view for view in views if not view.is_over],
         "past": [view for view in views if view.is_over],
         "invitations": queries.list_invitations(request.user, now),
-        "seats": seats,
-        "offers": carry_offers.list_offers(request.user, at=now, seats=seats),
+        "seats": [seat for seat in seats if seat.pk not in offered],
+        "offers": offers,
     }
     return render(request, "classes/list.html", content)
 

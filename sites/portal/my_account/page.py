@@ -151,10 +151,12 @@ def get_overview_context(request: AuthenticatedRequest) -> dict[str, Any]:
         affiliation = user.affiliations.select_related("school").first()
         asks = affiliation is not None and affiliation.school_id and not any(one.available for one in licences)
         own_request = requests.find_last_request(user, affiliation.school_id) if affiliation and asks else None
+        offers = carry_offers.list_offers(user, at=now)
         return {
             "version": get_version(request),
             "licences": licences,
-            "carry_offers": carry_offers.list_offers(user, at=now),
+            "carry_offers": offers,
+            "offered_seats": carry_offers.list_offered_seats(offers),
             "affiliation": affiliation,
             "own_request": own_request,
             "can_ask": asks and (own_request is None or not own_request.is_pending),

@@ -89,7 +89,7 @@ def test_who_has_licences_reads_how_to_have_more_and_what_follows(buyer):
     year = SchoolYear.objects.get()
     page = page_text(buyer.browser.get("/mon-compte/licences/"))
     assert "Il vous en faut davantage ? Achetez des licences" in page
-    assert "une nouvelle licence ouvre une nouvelle classe." in page
+    assert "une nouvelle licence ouvre une nouvelle classe, ou continue la précédente." in page
     assert "sont en vente" not in page
     following = sell_next_year(year, sold_from=datetime.date(year.ends_on.year, 6, 1))
     page = page_text(buyer.browser.get("/mon-compte/licences/"))
