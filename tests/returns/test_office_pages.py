@@ -6,10 +6,12 @@ import re
 
 import pytest
 from django.utils import timezone
-from django_tenants.utils import tenant_context
+from django_tenants.utils import schema_context, tenant_context
 
 from collectivities.models import Role
 from licensing.pools.school_holdings import list_school_holdings, list_schools_without_licences
+from licensing.requests.operations import ask_collectivity
+from licensing.requests.school_years import list_years_to_ask
 from licensing.returns.models import ReturnRequest
 from licensing.returns.queries import select_returns
 from tests.factories.accounts import UserFactory
@@ -130,6 +132,19 @@ def test_ticked_schools_are_asked_from_the_list_of_schools(manager, jaures):
     jaures.give_back(5, at=timezone.now())
     page = read(manager.post(BULK, {"action": "demander", "uai": [jaures.school.pk]}, follow=True))
     assert "il n’y a rien à leur demander" in page
+
+
+def test_a_school_that_asks_for_more_is_answered_before_it_is_asked(manager, jaures, nimes):
+    page = f"/ecoles/{jaures.school.pk}/"
+    assert "Demander 5 licences à l’école" in read(manager.get(page))
+    with schema_context("public"):
+        ask_collectivity(
+            uai=jaures.school.pk, collectivity_id=nimes.pk, school_year=list_years_to_ask(timezone.localdate())[0],
+            units=2, reason="Deux classes ouvrent.", by=jaures.principal, at=timezone.now(),
+        )  # fmt: skip
+    shown = read(manager.get(page))
+    assert "L’école en demande d’autres" in shown
+    assert "Demander 5 licences à l’école" not in shown
 
 
 def test_a_large_share_is_confirmed_by_its_number(manager, nimes, jaures):

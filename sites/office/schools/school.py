@@ -188,6 +188,7 @@ def _render(
     manages = Role.MANAGER in request.member.roles
     asks = not manages and any(one.lost or one.other_address for one in current)
     reminder = find_next(found.pk)
+    asked = requests.list_of_school(found.pk, collectivity=cast("Collectivity", connection.tenant))
     context = {
         "reminder": reminder,
         "reminder_words": describe_next_of_school(reminder) if reminder is not None else "",
@@ -203,7 +204,8 @@ def _render(
         "is_filtered": LIST_PARAMETER in request.GET,
         "past": [one for one in held if not one.can_change],
         "restorable": [one for one in held if one.restorable_until is not None] if manages else [],
-        "asked": requests.list_of_school(found.pk, collectivity=cast("Collectivity", connection.tenant)),
+        "asked": asked,
+        "asks_for_more": any(one.is_pending for one in asked),
         "timeline": _build_timeline(found, row, emails),
         "manages": manages,
         "may_change": not set(EDITORS).isdisjoint(request.member.roles),
