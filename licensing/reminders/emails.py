@@ -11,7 +11,7 @@ from collectivities.office_contact import get_office_contact
 from collectivities.queries import get_office_settings
 from core import formatting
 from core.calendar import date_in_paris
-from core.french import school_forms
+from core.french import collectivity_forms, school_forms
 from core.urls import portal_url
 from licensing.pools import automatic_emails
 from licensing.pools.emails import frame_email, get_giver, load_allocations
@@ -74,6 +74,7 @@ def _check_due(message: Message, allocation: Allocation, counts: SeatCounts) -> 
 
 def _build(message: Message, allocation: Allocation, counts: SeatCounts) -> KeyEmail:
     giver, school = get_giver(allocation), school_forms(allocation.school.name)
+    the_giver = collectivity_forms(giver).the
     single, place = counts.size == 1, describe_place(allocation)
     given = counts.size - counts.free
     if message.kind == UNUSED_KIND:
@@ -86,7 +87,7 @@ def _build(message: Message, allocation: Allocation, counts: SeatCounts) -> KeyE
         waiting_licences = "La licence attend" if single else f"Les {counts.size} licences attendent"
         paragraphs = (
             (
-                f"Vous avez activé {since} la clé que {giver} a attribuée {school.to_the} {place}. "
+                f"Vous avez activé {since} la clé que {the_giver} a attribuée {school.to_the} {place}. "
                 f"{waiting_licences} dans votre compte, {describe_end(allocation)}."
             ),
             "Une licence ne sert qu'une fois donnée à un enseignant : il ouvre alors sa classe.",
@@ -97,7 +98,8 @@ def _build(message: Message, allocation: Allocation, counts: SeatCounts) -> KeyE
         subject = f"Rentrée : {free} Pep's à donner pour {school.the}"
         paragraphs = (
             (
-                f"{giver} a attribué {formatting.pluralize(counts.size, 'licence')} Pep's {school.to_the} {place}. "
+                f"{formatting.start_sentence(the_giver)} a attribué "
+                f"{formatting.pluralize(counts.size, 'licence')} Pep's {school.to_the} {place}. "
                 f"Vous en avez donné {formatting.number(given)} : il en reste {formatting.number(counts.free)} à "
                 f"donner, {describe_end(allocation)}."
             ),

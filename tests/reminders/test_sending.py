@@ -75,7 +75,7 @@ def test_the_letter_says_why_it_came_and_how_to_stop_it(planned):
     message = get_reminder()
     rendered = render(message)
     assert (
-        "Vous recevez cette relance automatique de Ville de Nîmes parce que votre clé n'est pas activée"
+        "Vous recevez cette relance automatique de la Ville de Nîmes parce que votre clé n'est pas activée"
         in rendered.text
     )
     assert rendered.unsubscribe_url in rendered.text
@@ -123,6 +123,7 @@ def test_the_letter_of_october_says_how_many_are_left(nimes, clock):
     rendered = render(get_reminder())
     assert rendered.subject.startswith("Rentrée : 2 licences Pep's à donner pour l")
     assert "Vous en avez donné 1 : il en reste 2 à donner" in rendered.text
+    assert "La Ville de Nîmes a attribué 3 licences" in rendered.text.replace("\u00a0", " ")
     for number in (2, 3):
         hold(subscription, number)
     with pytest.raises(kinds.NoLongerDue):
