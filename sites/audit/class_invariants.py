@@ -45,7 +45,8 @@ CLASS_INVARIANTS = (
         LEFT JOIN classes_pupilaccount AS pupil ON pupil.handover_id = handover.id
         WHERE pupil.classroom_id <> handover.classroom_id
            OR (handover.ended_at IS NOT NULL AND (pupil.id IS NOT NULL OR handover.sealed_code IS NOT NULL))
-           OR (handover.ended_at IS NULL AND handover.expires_at < now() - interval '1 day')
+           OR (handover.ended_at IS NULL
+               AND handover.expires_at < current_setting('peps.audited_at')::timestamptz - interval '1 day')
         """,
     ),
     Invariant(

@@ -192,7 +192,8 @@ LICENCE_INVARIANTS = (
         WHERE (invitation.ended_at IS NULL) <> (invitation.seat_id IS NOT NULL)
            OR (invitation.ended_at IS NULL) <> (invitation.outcome = '')
            OR (invitation.outcome = 'accepted') <> (invitation.accepted_by_id IS NOT NULL)
-           OR (invitation.ended_at IS NULL AND invitation.expires_at < now() - interval '1 day')
+           OR (invitation.ended_at IS NULL
+               AND invitation.expires_at < current_setting('peps.audited_at')::timestamptz - interval '1 day')
         """,
     ),
     Invariant(
@@ -243,7 +244,8 @@ TENANT_INVARIANTS = (
           AND (entitlement.id IS NULL OR allocation.revoked_at IS NOT NULL OR entitlement.cancelled_at IS NOT NULL
                OR (entitlement.suspended_at IS NULL
                    AND (entitlement.provisional_until IS NULL
-                        OR entitlement.provisional_until >= (now() AT TIME ZONE 'Europe/Paris')::date)))
+                        OR entitlement.provisional_until
+                           >= (current_setting('peps.audited_at')::timestamptz AT TIME ZONE 'Europe/Paris')::date)))
           AND NOT EXISTS (SELECT FROM public.procrastinate_jobs AS job
                           WHERE job.status IN ('todo', 'doing') AND job.task_name = 'pools.release_held_emails'
                             AND job.args ->> 'schema' = current_schema())

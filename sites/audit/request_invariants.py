@@ -34,7 +34,9 @@ REQUEST_INVARIANTS = (
         FROM requests_licencerequest
         WHERE ended_at IS NULL
         GROUP BY school_id, product_id, school_year
-        HAVING count(*) > 1 OR make_date(school_year, 9, 2) < current_date
+        HAVING count(*) > 1
+            OR make_date(school_year, 9, 2)
+                < (current_setting('peps.audited_at')::timestamptz AT TIME ZONE 'Europe/Paris')::date
         """,
     ),
     Invariant(
@@ -44,7 +46,9 @@ REQUEST_INVARIANTS = (
         SELECT format('demande n° %s de %s', request.id, request.created_at)
         FROM requests_teacherrequest AS request
         WHERE request.ended_at IS NULL
-          AND (make_date(request.school_year, 9, 2) < current_date OR EXISTS (
+          AND (make_date(request.school_year, 9, 2)
+                < (current_setting('peps.audited_at')::timestamptz AT TIME ZONE 'Europe/Paris')::date
+            OR EXISTS (
               SELECT FROM entitlements_seat AS seat
               JOIN entitlements_subscription AS subscription ON subscription.id = seat.subscription_id
               JOIN entitlements_activationkey AS key ON key.id = subscription.key_id

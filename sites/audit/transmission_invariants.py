@@ -38,7 +38,7 @@ TRANSMISSION_INVARIANTS = (
                       invoice.number)
         FROM transmission_transmission AS sent JOIN billing_invoice AS invoice ON invoice.id = sent.invoice_id
         WHERE sent.kind = 'invoice' AND sent.state = 'accepted' AND sent.next_try_at IS NULL
-          AND sent.sent_at > now() - interval '400 days'
+          AND sent.sent_at > current_setting('peps.audited_at')::timestamptz - interval '400 days'
           AND NOT EXISTS (
               SELECT FROM billing_platformstatus AS status
               WHERE status.invoice_id = invoice.id AND status.takes_back_id IS NULL

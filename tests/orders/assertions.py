@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from core.calendar import date_in_paris
 from licensing.entitlements.models import Entitlement
 from licensing.exceptions import LicensingError
 from mailing.models import Message
+from sites.audit.checks import set_audited_moment
 from sites.audit.sales_invariants import SALES_INVARIANTS
 
 
@@ -47,5 +49,6 @@ def list_violations(invariants=SALES_INVARIANTS):
     """Return the codes of the violated invariants, by default of sales."""
     query = " UNION ALL ".join(f"SELECT '{rule.code}' WHERE EXISTS ({rule.sql})" for rule in invariants)
     with schema_context("public"), connection.cursor() as cursor:
+        set_audited_moment(timezone.now())
         cursor.execute(query)
         return {code for (code,) in cursor.fetchall()}
