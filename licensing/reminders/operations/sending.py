@@ -57,6 +57,9 @@ def run(*, at: datetime.datetime) -> int:
         planning.plan(at=at)
         return 0
     planning.plan(at=at, first_day=date_in_paris(at))
+    if not Reminder.objects.planned().filter(planned_for=date_in_paris(at)).exists():
+        # Most days: what is planned for later stays as it is.
+        return 0
     sent = send_due(at=at)
     # What follows those that left is shown at once.
     planning.plan(at=at)
