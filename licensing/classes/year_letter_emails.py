@@ -10,13 +10,13 @@ from django.utils import timezone
 
 from accounts.models import Profile, User
 from core.calendar import date_in_paris
-from core.formatting import join_words, pluralize
+from core.formatting import join_words, pluralize, start_sentence
 from core.french import collectivity_forms
 from core.urls import portal_url
 from licensing.classes import carry_offers, year_letters
 from licensing.classes.models import Classroom
 from licensing.classes.pupil_erasure import get_erasure_date
-from licensing.entitlements.models import Seat, Subscription
+from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from licensing.entitlements.queries import administered_by, ends_in_school_year, get_school_year
 from licensing.entitlements.wording import describe_account, format_long_date
 from mailing import kinds
@@ -33,11 +33,15 @@ _RELATED = ("subscription__school", "subscription__principal", "subscription__ke
 
 
 class SchoolTurn(NamedTuple):
-    """The licences of a school: those of the year that ended, and those of a later one."""
+    """The licences of a school: those of the year that ended, and those of a later one.
+
+    `waiting`: keys of a later year that nobody activated yet; their e-mail left, or leaves on its day.
+    """
 
     name: str
     ended: list[Subscription]
     new: list[Subscription]
+    waiting: list[ActivationKey]
 
 
 def render_year_letter(message: Message) -> RenderedEmail:
@@ -171,12 +175,27 @@ def _list_schools(person: User, year: int, at: datetime.datetime) -> list[School
     for subscription in found:
         # Of schools that were typed by hand, each principal has their own.
         key = (subscription.school_id or "", 0 if subscription.school_id else subscription.principal_id)
-        turn = schools.setdefault(key, SchoolTurn(describe_account(subscription), [], []))
+        turn = schools.setdefault(key, SchoolTurn(describe_account(subscription), [], [], []))
         if _get_year(subscription) == year:
             turn.ended.append(subscription)
         elif subscription.key.entitlement.available_on(day):
             turn.new.append(subscription)
+    for waiting in _list_waiting_keys([uai for uai, _ in schools if uai], year, day):
+        schools[str(waiting.school_id), 0].waiting.append(waiting)
     return [turn for turn in schools.values() if turn.ended]
+
+
+def _list_waiting_keys(uais: Sequence[str], year: int, day: datetime.date) -> list[ActivationKey]:
+    """Return the keys of later years that collectivities gave to these schools and nobody activated."""
+    keys = ActivationKey.objects.filter(
+        school__in=uais,
+        redeemed_at__isnull=True,
+        revoked_at__isnull=True,
+        units__gt=0,
+        entitlement__collectivity__isnull=False,
+        entitlement__last_day__gt=datetime.date(year, 8, 31),
+    ).select_related("entitlement__collectivity")
+    return [key for key in keys.order_by("pk") if key.entitlement.available_on(day)]
 
 
 def _describe_ended(turn: SchoolTurn, year: int) -> str:
@@ -190,7 +209,29 @@ def _describe_ended(turn: SchoolTurn, year: int) -> str:
     return f"{turn.name} : les {size} licences de {label} ont pris fin le {last_day} ; {held} {given}."
 
 
+def _describe_waiting_keys(turn: SchoolTurn) -> str:
+    """Say who gave licences that the school has yet to activate; empty where there are none."""
+    if not turn.waiting:
+        return ""
+    units: dict[str, int] = {}
+    for key in turn.waiting:
+        if key.entitlement.collectivity is not None:
+            giver = start_sentence(collectivity_forms(key.entitlement.collectivity.name).the)
+            units[giver] = units.get(giver, 0) + key.units
+    gifts = [f"{giver} donne {pluralize(count, 'licence')} pour l’année nouvelle." for giver, count in units.items()]
+    if sum(units.values()) == 1:
+        how = "Sa clé vient par e-mail à l’adresse de l’école : activez-la, puis donnez la licence à un enseignant."
+    elif len(turn.waiting) == 1:
+        how = "Leur clé vient par e-mail à l’adresse de l’école : activez-la, puis donnez-les à vos enseignants."
+    else:
+        how = "Leurs clés viennent par e-mail à l’adresse de l’école : activez-les, puis donnez les licences."
+    return " ".join([*gifts, how])
+
+
 def _describe_new(turn: SchoolTurn) -> str:
+    waiting = _describe_waiting_keys(turn)
+    if not turn.new and waiting:
+        return waiting
     if not turn.new:
         givers = {
             collectivity_forms(collectivity.name).to_the
@@ -205,10 +246,13 @@ def _describe_new(turn: SchoolTurn) -> str:
     size = sum(one.size for one in turn.new)
     taken = sum(cast("Any", one).held + cast("Any", one).reserved for one in turn.new)
     there = f"{pluralize(size, 'licence')} de l’année nouvelle {'est là' if size == 1 else 'sont là'}"
-    if taken == size:
-        return f"{there}, {'donnée ou réservée' if size == 1 else 'toutes données ou réservées'} : rien à faire."
     left = size - taken
-    return f"{there} : {left} {'reste' if left == 1 else 'restent'} à donner à vos enseignants, depuis « Mon compte »."
+    if left:
+        rest = f"{left} {'reste' if left == 1 else 'restent'} à donner à vos enseignants, depuis « Mon compte »."
+        return f"{there} : {rest} {waiting}".rstrip()
+    if waiting:
+        return f"{there}, {'donnée ou réservée' if size == 1 else 'toutes données ou réservées'}. {waiting}"
+    return f"{there}, {'donnée ou réservée' if size == 1 else 'toutes données ou réservées'} : rien à faire."
 
 
 def _count_waiting_classes(turn: SchoolTurn) -> int:

@@ -5,8 +5,10 @@ None contains a key. Only verified principals are told who the teacher is.
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
@@ -35,6 +37,11 @@ if TYPE_CHECKING:
 _SEATS = Seat.objects.select_related(
     "holder", "subscription__school", "subscription__principal", "subscription__key__entitlement__product"
 )
+_FIRST_CLASS = "Il vous reste à ouvrir votre classe, et à imprimer les cartes de vos élèves."
+_NEXT_CLASS = (
+    "Vous aviez une classe l'an dernier ? Emmenez-la, avec ses élèves et leurs cartes, ou ouvrez-en une nouvelle : "
+    "« Mes classes » propose l'un et l'autre."
+)
 
 
 def render_assigned(message: Message) -> RenderedEmail:
@@ -44,6 +51,11 @@ def render_assigned(message: Message) -> RenderedEmail:
         raise NoLongerDue("La licence a été retirée à l'enseignant avant l'envoi.")
     entitlement, today = seat.subscription.key.entitlement, date_in_paris(timezone.now())
     start = describe_start(entitlement, today)
+    # A class of the year before goes along until its pupils are erased.
+    kept = today - datetime.timedelta(days=settings.PUPILS_KEPT_DAYS)
+    had_one = Seat.objects.filter(
+        holder=seat.holder_id, subscription__key__entitlement__last_day__range=(kept, entitlement.first_day)
+    ).exists()
     return render_email(
         greeting=_greeting(message),
         subject=f"Votre licence Pep's est utilisable {start}" if start else "Votre licence Pep's est active",
@@ -57,11 +69,11 @@ def render_assigned(message: Message) -> RenderedEmail:
                 f"Votre licence est {'utilisable' if start else 'active dès maintenant,'}"
                 f" {format_until(entitlement, today)} : vous n'avez rien à saisir."
             ),
-            *([] if start else ["Il vous reste à ouvrir votre classe, et à imprimer les cartes de vos élèves."]),
+            *([] if start else [_NEXT_CLASS if had_one else _FIRST_CLASS]),
         ],
-        button="Ouvrir Mon compte" if start else "Ouvrir ma classe",
+        button="Ouvrir Mon compte" if start else "Ouvrir Mes classes" if had_one else "Ouvrir ma classe",
         # The class of the seat, once it is open. By path: classes are above licences.
-        address=portal_url("mon-compte/" if start else f"mes-classes/ouvrir/{seat.pk}/"),
+        address=portal_url("mon-compte/" if start else "mes-classes/" if had_one else f"mes-classes/ouvrir/{seat.pk}/"),
     )
 
 

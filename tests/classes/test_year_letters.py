@@ -10,12 +10,14 @@ from django_tenants.utils import schema_context
 
 from licensing.classes import operations, tasks, year_letters
 from licensing.classes.models import YearLetter
+from licensing.entitlements.emails import render_assigned
 from licensing.entitlements.models import Entitlement
 from mailing.models import Message
 from tests.classes.class_rows import create_class, create_principal, create_subscription, hold_seat, paris_time
 from tests.classes.two_years import NEW_YEAR, TwoYears
 from tests.emails import list_emails, render_email
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
+from tests.factories.licensing import EntitlementFactory, KeyFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.races import run_concurrently
 
@@ -106,6 +108,49 @@ def test_a_principal_without_new_licences_learns_whom_to_ask(db):
     letter = write()[subscription.principal.email]
     assert "la licence de 2026-2027, que personne n’avait, a pris fin" in letter
     assert "Aucune licence de l’année nouvelle n’est encore là : demandez-en à la " in letter
+
+
+@pytest.mark.parametrize(
+    ("units", "words"),
+    [
+        ((1,), "donne 1 licence pour l’année nouvelle. Sa clé vient par e-mail à l’adresse de l’école : activez-la"),
+        ((3,), "donne 3 licences pour l’année nouvelle. Leur clé vient par e-mail à l’adresse de l’école : activez-la"),
+        ((3, 2), "donne 5 licences pour l’année nouvelle. Leurs clés viennent par e-mail"),
+    ],
+)
+def test_a_principal_reads_of_keys_that_wait_and_is_not_sent_asking(nimes, units, words):
+    subscription = create_subscription()
+    AffiliationFactory(user=subscription.principal, school=subscription.school)
+    for count in units:
+        entitlement = EntitlementFactory(order_line__school_year__ends_on=NEW_YEAR["last_day"], **NEW_YEAR)
+        KeyFactory(entitlement=entitlement, school=subscription.school, units=count)
+    letter = write()[subscription.principal.email]
+    assert words in letter
+    assert "Aucune licence" not in letter
+
+
+def test_a_principal_with_new_licences_reads_of_a_key_that_waits_besides(nimes):
+    years = TwoYears()
+    principal = create_principal(years.school)
+    entitlement = EntitlementFactory(order_line__school_year__ends_on=NEW_YEAR["last_day"], **NEW_YEAR)
+    KeyFactory(entitlement=entitlement, school=years.school, units=2)
+    letter = write()[principal.email]
+    assert "4 licences de l’année nouvelle sont là : 3 restent à donner" in letter
+    assert "donne 2 licences pour l’année nouvelle. Leur clé vient" in letter
+
+
+def test_a_teacher_who_gets_a_licence_of_the_new_year_reads_that_the_class_may_come_along(db):
+    years = TwoYears()
+
+    def render(seat):
+        message = Message(kind="seat.assigned", context={"user": seat.holder_id, "seat": seat.pk})
+        return render_assigned(message).text
+
+    letter = render(years.seat)
+    assert "Vous aviez une classe l'an dernier ? Emmenez-la" in letter
+    assert "/mes-classes/ouvrir/" not in letter
+    newcomer = hold_seat(years.new, number=2)
+    assert "Il vous reste à ouvrir votre classe" in render(newcomer)
 
 
 def test_a_principal_who_teaches_and_leads_two_schools_gets_one_letter(db):
