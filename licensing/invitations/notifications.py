@@ -8,6 +8,7 @@ from django_tenants.utils import get_public_schema_name, schema_context
 
 from mailing.models import Message, MessageState
 from mailing.operations import NewMessage, cancel, enqueue, enqueue_many
+from schools.calendar.writing_days import find_writing_moments
 
 if TYPE_CHECKING:
     import datetime
@@ -57,18 +58,18 @@ def notify_inviter(invitation: TeacherInvitation, at: datetime.datetime) -> None
 
 
 def notify_inviters_of_expiry(invitations: Collection[TeacherInvitation], at: datetime.datetime) -> None:
-    """Tell the principals which of their invitations nobody answered: one e-mail a subscription."""
+    """Tell the principals which of their invitations nobody answered: one e-mail a subscription, on a writing day."""
     unanswered: dict[tuple[int, int], list[TeacherInvitation]] = {}
     for invitation in invitations:
         if invitation.invited_by.is_active:
             unanswered.setdefault((invitation.invited_by_id, invitation.subscription_id), []).append(invitation)
-    emails = [
-        NewMessage(
-            EXPIRED,
-            same[0].invited_by.email,
-            context={"user": user_id, "subscription": subscription_id, "invitations": [one.pk for one in same]},
-        )
-        for (user_id, subscription_id), same in unanswered.items()
-    ]
+    schools = [one.subscription.school for one in invitations if one.subscription.school is not None]
+    moments = find_writing_moments(schools, at)
+    emails: dict[datetime.datetime, list[NewMessage]] = {}
+    for (user_id, subscription_id), same in unanswered.items():
+        moment = moments.get(str(same[0].subscription.school_id), at)
+        context = {"user": user_id, "subscription": subscription_id, "invitations": [one.pk for one in same]}
+        emails.setdefault(moment, []).append(NewMessage(EXPIRED, same[0].invited_by.email, context=context))
     with schema_context(get_public_schema_name()):
-        enqueue_many(emails, at=at)
+        for moment, due_then in emails.items():
+            enqueue_many(due_then, at=at, due_at=moment)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.db.models import Max, Min
 
+from core.calendar import PARIS, date_in_paris
 from schools.calendar.public_holidays import ALSACE_MOSELLE, is_public_holiday
 from schools.calendar.zones import ZONE_OF_ACADEMIE, ZONE_OF_DEPARTEMENT, find_zone
 from schools.models import SchoolHoliday
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from schools.models import School
 
@@ -23,6 +24,10 @@ _ONE_DAY = datetime.timedelta(days=1)
 #: `date.weekday()` of Saturday.
 _SATURDAY = 5
 _SUMMER_MONTHS = (7, 8)
+#: Hours in Paris between which one writes.
+FIRST_HOUR, LAST_HOUR = 8, 18
+#: Longer than any holidays.
+_LONGEST_WAIT = datetime.timedelta(days=90)
 
 
 class CalendarPlace(NamedTuple):
@@ -100,6 +105,35 @@ def is_writing_day(school: School, day: datetime.date) -> bool:
 def knows_holidays(day: datetime.date) -> bool:
     """Whether holidays that end on this day or later were loaded, of any zone. One query."""
     return SchoolHoliday.objects.filter(last_day__gte=day).exists()
+
+
+def list_open_departements(day: datetime.date) -> list[str]:
+    """Return the codes of the départements to whose schools one writes on a day. Two queries."""
+    calendar = WritingCalendar(day, day)
+    return [code for code, place in list_places()[0].items() if calendar.is_writing_day(place, day)]
+
+
+def find_writing_moments(schools: Iterable[School], at: datetime.datetime) -> dict[str, datetime.datetime]:
+    """Return by UAI the moment from `at` on at which one writes to a school of one's own accord. Two queries.
+
+    During the hours of a writing day. Where the calendar has no such day for months, `at`.
+    """
+    today = date_in_paris(at)
+    calendar = WritingCalendar(today, today + _LONGEST_WAIT)
+    is_too_late = at.astimezone(PARIS).hour >= LAST_HOUR
+    moments = {}
+    for school in schools:
+        place = find_place(school)
+        days = _iterate_days(today + _ONE_DAY if is_too_late else today, calendar.last_day)
+        day = next((day for day in days if calendar.is_writing_day(place, day)), None)
+        opens_at = at if day is None else datetime.datetime.combine(day, datetime.time(FIRST_HOUR), tzinfo=PARIS)
+        moments[school.uai] = max(at, opens_at)
+    return moments
+
+
+def is_writing_hour(at: datetime.datetime) -> bool:
+    """Whether one writes to schools at this time of a writing day."""
+    return FIRST_HOUR <= at.astimezone(PARIS).hour < LAST_HOUR
 
 
 def _build_place(zone: str, departement_code: str) -> CalendarPlace:

@@ -15,6 +15,7 @@ from licensing.entitlements.models import Entitlement
 from licensing.invitations import exceptions, notifications, operations
 from licensing.invitations.models import InvitationEnd, TeacherInvitation
 from mailing.models import Message, MessageState
+from schools.models import HolidayZone, SchoolHoliday
 from tests.conftest import PASSWORD, TERM
 from tests.emails import list_emails
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
@@ -118,6 +119,27 @@ def test_a_reminder_leaves_once_by_itself_after_a_week(jaures):
     assert operations.send_due_reminders(at=TERM + 7 * DAY) == 2
     assert operations.send_due_reminders(at=TERM + 20 * DAY) == 0
     assert [letter.recipient for letter in list_emails(notifications.REMINDED)] == [LEA, PAUL]
+
+
+def test_a_reminder_waits_for_a_morning_on_which_the_school_works(jaures):
+    SchoolHoliday.objects.create(
+        zone=HolidayZone.C, name="Noël", first_day=datetime.date(2026, 12, 19), last_day=datetime.date(2027, 1, 3)
+    )
+    friday = datetime.datetime(2026, 12, 11, 16, 0, tzinfo=TERM.tzinfo)
+    jaures.invite(LEA, at=friday)
+    for month, day, hour in ((12, 19, 10), (12, 20, 10), (12, 22, 10), (1, 1, 10), (1, 4, 7), (1, 4, 18)):
+        year = 2027 if month == 1 else 2026
+        assert operations.send_due_reminders(at=datetime.datetime(year, month, day, hour, tzinfo=TERM.tzinfo)) == 0
+    assert operations.send_due_reminders(at=datetime.datetime(2027, 1, 5, 8, tzinfo=TERM.tzinfo)) == 1
+
+
+def test_a_principal_is_told_on_a_school_day_that_nobody_answered(jaures):
+    # Thirty days later it is Saturday.
+    jaures.invite_one(at=datetime.datetime(2026, 11, 5, 15, 0, tzinfo=TERM.tzinfo))
+    saturday = datetime.datetime(2026, 12, 5, 16, 0, tzinfo=TERM.tzinfo)
+    assert operations.expire_invitations(at=saturday) == 1
+    [letter] = list_emails(notifications.EXPIRED)
+    assert letter.due_at == datetime.datetime(2026, 12, 7, 8, 0, tzinfo=TERM.tzinfo)
 
 
 def test_a_principal_reminds_once_a_day(jaures):

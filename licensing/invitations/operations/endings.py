@@ -104,7 +104,12 @@ def _lock_pending(condition: Q) -> list[TeacherInvitation]:
     """Lock the reserved seats, then the invitations, and return those that still wait."""
     ids = list(TeacherInvitation.objects.pending().filter(condition).values_list("pk", flat=True))
     list(Seat.objects.filter(invitation__in=ids).locked())
-    return list(TeacherInvitation.objects.pending().filter(pk__in=ids).select_related("invited_by").locked())
+    return list(
+        TeacherInvitation.objects.pending()
+        .filter(pk__in=ids)
+        .select_related("invited_by", "subscription__school")
+        .locked()
+    )
 
 
 def end(invitations: Collection[TeacherInvitation], outcome: InvitationEnd, at: datetime.datetime) -> None:

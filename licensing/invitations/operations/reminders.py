@@ -15,8 +15,11 @@ from licensing.invitations.exceptions import AlreadyReminded, InvitationEnded
 from licensing.invitations.limits import count_letters
 from licensing.invitations.models import TeacherInvitation
 from licensing.invitations.operations.endings import get_administered_invitation, lock_seat_and_invitation
+from schools.calendar.writing_days import is_writing_hour, list_open_departements
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from accounts.models import User
 
 #: After how long without an answer the reminder leaves by itself.
@@ -46,17 +49,24 @@ def remind_invitation(*, invitation_id: int, by: User, at: datetime.datetime) ->
 
 
 def send_due_reminders(*, at: datetime.datetime) -> int:
-    """Remind each person who has not answered for a week, once; return how many letters were queued."""
+    """Remind each person who has not answered for a week, once; return how many letters were queued.
+
+    On a writing day of the school, by day: else later.
+    """
+    open_departements = list_open_departements(date_in_paris(at)) if is_writing_hour(at) else []
+    if not open_departements:
+        return 0
     total = 0
-    while sent := _remind_batch(at):
+    while sent := _remind_batch(at, open_departements):
         total += sent
     return total
 
 
 @transaction.atomic
-def _remind_batch(at: datetime.datetime) -> int:
+def _remind_batch(at: datetime.datetime, open_departements: Sequence[str]) -> int:
     due = TeacherInvitation.objects.pending().filter(
         available_on(date_in_paris(at), "subscription__key__entitlement"),
+        subscription__school__departement_code__in=open_departements,
         reminded_at__isnull=True,
         created_at__lte=at - REMINDER_DELAY,
         expires_at__gt=at,

@@ -14,7 +14,7 @@ from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
 from core import formatting
-from core.calendar import date_in_paris
+from core.calendar import PARIS, date_in_paris
 from licensing.orders import rights
 from licensing.orders.exceptions import InvalidOrderDate, NotInThisState
 from licensing.orders.models import Order, OrderEvent, OrderReminder, OrderState, ScanState
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 #: Days after the order on which its buyer is reminded; as many days before the end where the rights were prolonged
 #: or shortened.
 REMINDER_DAYS = (30, 40, 44)
+#: Hour in Paris before which nobody is reminded.
+_FIRST_HOUR = 8
 #: Events whose e-mail already states the end of the rights: reminders due by then would repeat it.
 _STATES_END_OF_RIGHTS = ("placed", "rights_opened", "prolonged", "scan_refused", "started")
 
@@ -47,7 +49,8 @@ def remind_and_lapse(at: datetime.datetime) -> tuple[int, int]:
     ending_soon = _counting_down().filter(
         ends__range=(today, today + datetime.timedelta(days=_days_left_at(REMINDER_DAYS[0])))
     )
-    to_remind = [order.pk for order in ending_soon if _due_reminders(order, today)]
+    is_day = at.astimezone(PARIS).hour >= _FIRST_HOUR
+    to_remind = [order.pk for order in ending_soon if is_day and _due_reminders(order, today)]
     failures: list[Exception] = []
     done = []
     for step, numbers in ((_remind, to_remind), (_lapse, expired_ids)):
