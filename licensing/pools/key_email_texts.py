@@ -69,7 +69,7 @@ def answer_request(email: KeyEmail, *, asked: int, given: int) -> KeyEmail:
     return replace(email, introduction=(gift, f"Vous aviez demandé {licences} : {answer}", *rest))
 
 
-def _extension_notes(allocation: Allocation) -> tuple[str, ...]:
+def describe_extension(allocation: Allocation) -> tuple[str, ...]:
     """Return the note that licences which end earlier are to be extended; empty where they run until the last day."""
     entitlement = allocation.pool.entitlement
     if entitlement.provisional_until is None or entitlement.provisional_until == entitlement.last_day:
@@ -132,7 +132,7 @@ def build_with_key(
             else f"Attribuez une licence à chaque enseignant de votre choix : il y accède {_access(allocation)}.",
         ),
         notes=(
-            *_extension_notes(allocation),
+            *describe_extension(allocation),
             _ONE_LICENCE,
             f"Le lien ne s'ouvre pas ? Saisissez la clé à l'adresse {portal_url('/cle/')}",
             "Majuscules, tirets et espaces n'ont pas d'importance quand on recopie la clé."
@@ -165,7 +165,7 @@ def build_grown(allocation: Allocation, giver: str, added: int) -> KeyEmail:
             f"Dans « Mes abonnements », vérifiez le nouveau total : {formatting.number(allocation.units)}.",
             f"Attribuez une licence à chaque enseignant de votre choix : il y accède {_access(allocation)}.",
         ),
-        notes=(*_extension_notes(allocation), _ONE_LICENCE),
+        notes=(*describe_extension(allocation), _ONE_LICENCE),
     )
 
 
@@ -183,7 +183,7 @@ def build_reduced(allocation: Allocation, giver: str, key: str, link: str) -> Ke
             introduction=(reduction, f"Vous avez activé votre clé depuis : votre compte est crédité de {licences}."),
             button="Ouvrir « Mon compte »",
             address=portal_url("/mon-compte/"),
-            notes=(*_extension_notes(allocation), _ONE_LICENCE),
+            notes=(*describe_extension(allocation), _ONE_LICENCE),
         )
     return KeyEmail(
         subject=subject,
@@ -195,7 +195,7 @@ def build_reduced(allocation: Allocation, giver: str, key: str, link: str) -> Ke
             "Ouvrez le lien ci-dessus : créez votre compte, ou connectez-vous si vous en avez un.",
             f"Activez : votre compte est crédité et affiche « 0 sur {units} ».",
         ),
-        notes=(*_extension_notes(allocation), _ONE_LICENCE),
+        notes=(*describe_extension(allocation), _ONE_LICENCE),
     )
 
 

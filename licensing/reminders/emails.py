@@ -15,7 +15,13 @@ from core.french import collectivity_forms, school_forms
 from core.urls import portal_url
 from licensing.pools import automatic_emails
 from licensing.pools.emails import frame_email, get_giver, load_allocations
-from licensing.pools.key_email_texts import KeyEmail, describe_end, describe_place, with_plain_spaces
+from licensing.pools.key_email_texts import (
+    KeyEmail,
+    describe_end,
+    describe_extension,
+    describe_place,
+    with_plain_spaces,
+)
 from licensing.pools.stop_links import build_stop_url
 from licensing.reminders.models import UNUSED_KIND
 from licensing.reminders.queries import SeatCounts, count_seats
@@ -103,9 +109,16 @@ def _build(message: Message, allocation: Allocation, counts: SeatCounts) -> KeyE
                 f"Vous en avez donné {formatting.number(given)} : il en reste {formatting.number(counts.free)} à "
                 f"donner, {describe_end(allocation)}."
             ),
-            "Les classes sont faites : c'est le moment de les donner aux enseignants qui n'en ont pas encore.",
+            "Les classes sont faites : c'est le moment de la donner à un enseignant qui n'en a pas encore."
+            if counts.free == 1
+            else "Les classes sont faites : c'est le moment de les donner aux enseignants qui n'en ont pas encore.",
         )
-        cause = "des licences de l'école ne sont pas données. Cette lettre d'octobre ne vient qu'une fois par an"
+        kept = (
+            "une licence de l'école n'est pas donnée"
+            if counts.free == 1
+            else "des licences de l'école ne sont pas données"
+        )
+        cause = f"{kept}. Cette lettre d'octobre ne vient qu'une fois par an"
     return KeyEmail(
         subject=with_plain_spaces(subject),
         introduction=paragraphs,
@@ -118,5 +131,6 @@ def _build(message: Message, allocation: Allocation, counts: SeatCounts) -> KeyE
                 "son adresse e-mail."
             ),
         ),
+        notes=describe_extension(allocation),
         reason=automatic_emails.describe_reason(giver, cause),
     )

@@ -157,7 +157,10 @@ def render_refused(message: Message) -> RenderedEmail:
         greeting=format_salutation(recipient.first_name),
         subject=f"{start_sentence(giver.the)} a répondu à votre demande de licences",
         paragraphs=[
-            f"{_describe_request(request)} {start_sentence(giver.the)} ne peut pas les donner et vous répond :",
+            (
+                f"{_describe_request(request)} {start_sentence(giver.the)} ne peut pas "
+                f"{'la' if request.units == 1 else 'les'} donner et vous répond :"
+            ),
             f"« {request.answer} »",
             "Vous pouvez faire une autre demande, ou acheter des licences dans la boutique.",
         ],

@@ -124,8 +124,11 @@ def test_the_letter_of_october_says_how_many_are_left(nimes, clock):
     assert rendered.subject.startswith("Rentrée : 2 licences Pep's à donner pour l")
     assert "Vous en avez donné 1 : il en reste 2 à donner" in rendered.text
     assert "La Ville de Nîmes a attribué 3 licences" in rendered.text.replace("\u00a0", " ")
-    for number in (2, 3):
-        hold(subscription, number)
+    assert "c'est le moment de les donner aux enseignants" in rendered.text
+    hold(subscription, 2)
+    assert "c'est le moment de la donner à un enseignant" in render(get_reminder()).text
+    assert "une licence de l'école n'est pas donnée" in render(get_reminder()).text
+    hold(subscription, 3)
     with pytest.raises(kinds.NoLongerDue):
         render(get_reminder())
 

@@ -287,9 +287,16 @@ def test_a_refusal_says_why_and_the_principal_reads_it_and_may_reply(nimes, jaur
     [letter] = list_emails(notifications.REFUSED, recipient=jaures.principal.email)
     email = render_email(letter)
     assert "Le budget de l'année est engagé." in email.text
+    assert "ne peut pas les donner et vous répond" in email.text
     assert "parce que vous avez fait cette demande" in email.text
     assert (email.from_name, email.reply_to) == ("Ville de Nîmes", "education@nimes.example")
     assert AuditEntry.objects.get(action="requests.refused").object_id == request.pk
+
+
+def test_one_licence_is_refused_in_the_singular(nimes, jaures):
+    refuse(jaures.ask(units=1))
+    [letter] = list_emails(notifications.REFUSED, recipient=jaures.principal.email)
+    assert "ne peut pas la donner et vous répond" in render_email(letter).text
 
 
 def test_the_letters_say_what_they_say_only_while_it_is_true(nimes, jaures):
