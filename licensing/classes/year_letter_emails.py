@@ -220,12 +220,12 @@ def _describe_waiting_keys(turn: SchoolTurn) -> str:
             units[giver] = units.get(giver, 0) + key.units
     gifts = [f"{giver} donne {pluralize(count, 'licence')} pour l’année nouvelle." for giver, count in units.items()]
     if sum(units.values()) == 1:
-        how = "Sa clé vient par e-mail à l’adresse de l’école : activez-la, puis donnez la licence à un enseignant."
+        way = "Sa clé vient par e-mail à l’adresse de l’école : activez-la, puis donnez la licence à un enseignant."
     elif len(turn.waiting) == 1:
-        how = "Leur clé vient par e-mail à l’adresse de l’école : activez-la, puis donnez-les à vos enseignants."
+        way = "Leur clé vient par e-mail à l’adresse de l’école : activez-la, puis donnez-les à vos enseignants."
     else:
-        how = "Leurs clés viennent par e-mail à l’adresse de l’école : activez-les, puis donnez les licences."
-    return " ".join([*gifts, how])
+        way = "Leurs clés viennent par e-mail à l’adresse de l’école : activez-les, puis donnez les licences."
+    return " ".join([*gifts, way])
 
 
 def _describe_new(turn: SchoolTurn) -> str:

@@ -133,7 +133,7 @@ def test_a_reminder_waits_for_a_morning_on_which_the_school_works(jaures):
     assert operations.send_due_reminders(at=datetime.datetime(2027, 1, 5, 8, tzinfo=TERM.tzinfo)) == 1
 
 
-def test_a_principal_is_told_on_a_school_day_that_nobody_answered(jaures):
+def test_a_principal_reads_on_a_school_day_that_nobody_answered(jaures):
     # Thirty days later it is Saturday.
     jaures.invite_one(at=datetime.datetime(2026, 11, 5, 15, 0, tzinfo=TERM.tzinfo))
     saturday = datetime.datetime(2026, 12, 5, 16, 0, tzinfo=TERM.tzinfo)
