@@ -16,7 +16,7 @@ from stdnum import luhn
 from schools.uai import check_letter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 COLUMNS = """
@@ -58,6 +58,10 @@ class Departement:
     code: str
     name: str
     communes: tuple[Commune, ...]
+    academie: str = "Montpellier"
+    academie_code: str = "11"
+    region: str = "Occitanie"
+    region_code: str = "76"
 
 
 DEPARTEMENTS = (
@@ -144,11 +148,15 @@ SHAPES = (
 )
 
 
-def generate_schools() -> Iterator[dict[str, str]]:
+def generate_schools(
+    departements: Iterable[Departement] = DEPARTEMENTS,
+    *,
+    shapes_and_weights: Iterable[tuple[SchoolShape, int]] = SHAPES,
+) -> Iterator[dict[str, str]]:
     """Yield the rows of the directory, one per school, always the same."""
     rng = random.Random(2026)  # noqa: S311 - invented data, the same in every run
-    shapes, weights = [shape for shape, _ in SHAPES], [weight for _, weight in SHAPES]
-    for departement in DEPARTEMENTS:
+    shapes, weights = zip(*shapes_and_weights, strict=True)
+    for departement in departements:
         number = FIRST_NUMBER
         for commune in departement.communes:
             taken: set[str] = set()
@@ -159,13 +167,13 @@ def generate_schools() -> Iterator[dict[str, str]]:
                 number += 1
 
 
-def write_csv(path: Path) -> int:
-    """Write the directory as official CSV (`;`, UTF-8 with BOM), and return the number of schools."""
+def write_csv(path: Path, rows: Iterable[dict[str, str]] | None = None) -> int:
+    """Write a directory, ours by default, as official CSV (`;`, UTF-8 with BOM); return the number of schools."""
     count = 0
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="", delimiter=";")
         writer.writeheader()
-        for row in generate_schools():
+        for row in generate_schools() if rows is None else rows:
             writer.writerow(row)
             count += 1
     return count
@@ -201,8 +209,8 @@ def _build_row(
         "Code_commune": commune.code,
         "Nom_commune": commune.name,
         "Code_departement": departement.code,
-        "Code_academie": "11",
-        "Code_region": "76",
+        "Code_academie": departement.academie_code,
+        "Code_region": departement.region_code,
         "Ecole_maternelle": shape.nursery,
         "Ecole_elementaire": shape.elementary,
         "Telephone": f"04 99 00 {number // 100:02d} {number % 100:02d}",
@@ -210,8 +218,8 @@ def _build_row(
         "SIREN_SIRET": siret + luhn.calc_check_digit(siret) if shape.type == "Ecole" else "",
         "position": f"{latitude}, {longitude}",
         "Libelle_departement": departement.name,
-        "Libelle_academie": "Montpellier",
-        "Libelle_region": "Occitanie",
+        "Libelle_academie": departement.academie,
+        "Libelle_region": departement.region,
         "latitude": str(latitude),
         "longitude": str(longitude),
         "date_ouverture": "1975-09-01",

@@ -25,7 +25,7 @@ from licensing.pools.tasks import note_key_event
 from licensing.reminders.models import Reminder
 from mailing import operations as mailing
 from schools import weekly_limit
-from sites.audit.checks import list_rules
+from sites.audit.checks import OFFICE_INVARIANTS, PUBLIC_INVARIANTS, list_rules
 from tests.api.client import create_token
 from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator
@@ -250,6 +250,14 @@ def test_the_same_code_under_two_sealing_keys_is_found(sound, capsys, settings):
     again = code_sealing.seal(code)
     ActivationKey.objects.filter(pk=other.pk).update(sealed_code=again.code, sealed_under=again.under)
     assert audit(capsys) == (1, {"codes"})
+
+
+def test_no_rule_asks_a_clock_of_its_own():
+    """A simulated year is audited as of its own days (docs/decisions/0153)."""
+    clocks = re.compile(
+        r"\bnow\(\)|\bcurrent_(date|time|timestamp)\b|\b(clock|statement|transaction)_timestamp\b", re.IGNORECASE
+    )
+    assert [one.code for one in (*PUBLIC_INVARIANTS, *OFFICE_INVARIANTS) if clocks.search(one.sql)] == []
 
 
 def test_each_audited_rule_is_written_down_under_its_number():

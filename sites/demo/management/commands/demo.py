@@ -16,13 +16,14 @@ from django.core.management.base import BaseCommand, CommandError
 from sites.demo import database, processes
 from sites.demo.people import INVITED_TEACHER, PASSWORD, PRINCIPAL, SPARING_PRINCIPAL, TEACHER_BY_HAND, TEACHERS
 from sites.demo.scenario import DemoScenario, list_unsent_messages
+from sites.demo.year.demonstration import RuleBroken, YearDemonstration
 
 if TYPE_CHECKING:
     import argparse
 
 #: Environment variable set once the process runs with the demo's ports and data folder.
 _PREPARED_VARIABLE = "PEPS_DEMO"
-_START_ERRORS = (database.NotDemoDatabase, processes.ProcessNotStarted)
+_KNOWN_ERRORS = (database.NotDemoDatabase, processes.ProcessNotStarted, RuleBroken)
 
 
 class Command(BaseCommand):
@@ -30,24 +31,26 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add the options of the web server."""
+        """Add the options of the web server and of the year."""
+        parser.add_argument(
+            "--year", action="store_true", help="jouer toute une année de trois collectivités, qui finit hier"
+        )
         parser.add_argument("--no-serve", action="store_true", help="s'arrêter une fois le parcours raconté")
         parser.add_argument("--port", type=int, default=8000, help="le port du site (8000)")
 
-    def handle(self, *args: Any, no_serve: bool, port: int, **options: Any) -> None:
-        """Run the scenario, then serve the site. Exits with an error as soon as a step fails."""
+    def handle(self, *args: Any, year: bool, no_serve: bool, port: int, **options: Any) -> None:
+        """Run the scenario, or the year, then serve the site. Exits with an error as soon as a step fails."""
         if os.environ.get(_PREPARED_VARIABLE) != "1":
             self._re_execute(port)
         if not no_serve and processes.is_port_taken(port):
             raise CommandError(f"Le port {port} est pris : arrêtez ce qui l'occupe, ou choisissez --port.")
         try:
             with contextlib.ExitStack() as running:
-                self._prepare(running)
-                scenario = DemoScenario(self.print_line)
-                scenario.run()
+                self._empty()
+                description = self._play_year(running, port) if year else self._tell_scenario(running, port)
                 if not no_serve:
-                    self._serve(running, port, scenario)
-        except _START_ERRORS as error:
+                    self._serve(running, port, description)
+        except _KNOWN_ERRORS as error:
             raise CommandError(str(error)) from error
         except Exception:
             for line in list_unsent_messages():
@@ -70,11 +73,27 @@ class Command(BaseCommand):
         sys.stdout.flush()
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | environment | {_PREPARED_VARIABLE: "1"})  # noqa: S606 - this very command
 
-    def _prepare(self, running: contextlib.ExitStack) -> None:
-        """Reset the database and the mailbox, and start the mail server and the worker."""
+    def _empty(self) -> None:
+        """Reset the database and the mailbox."""
         self.print_line("La base et la boîte aux lettres de la démonstration sont vidées.")
         database.reset_database()
         shutil.rmtree(settings.DATA / "mail", ignore_errors=True)
+
+    def _play_year(self, running: contextlib.ExitStack, port: int) -> str:
+        """Play the year, then start the mail server and the worker, for which its days have passed."""
+        demonstration = YearDemonstration(self.print_line)
+        demonstration.run()
+        self._start_workers(running)
+        return demonstration.describe(port)
+
+    def _tell_scenario(self, running: contextlib.ExitStack, port: int) -> str:
+        self._start_workers(running)
+        scenario = DemoScenario(self.print_line)
+        scenario.run()
+        return _describe_scenario(scenario, port)
+
+    def _start_workers(self, running: contextlib.ExitStack) -> None:
+        """Start the mail server and the worker."""
         port = int(os.environ["SMTP_PORT"])
         running.enter_context(
             processes.run_process(
@@ -84,29 +103,34 @@ class Command(BaseCommand):
         running.enter_context(processes.run_process("worker", processes.build_manage_command("worker")))
         self.print_line(f"Serveur SMTP : {processes.HOST}:{port}. Travailleur : démarré.")
 
-    def _serve(self, running: contextlib.ExitStack, port: int, scenario: DemoScenario) -> None:
+    def _serve(self, running: contextlib.ExitStack, port: int, description: str) -> None:
         running.enter_context(processes.run_process("web", processes.build_web_command(port), port=port))
-        portal = f"http://{settings.BASE_DOMAIN}:{port}/"
-        teachers = ", ".join(teacher.username for teacher in (*TEACHERS, TEACHER_BY_HAND))
-        self.print_line(
-            f"\nLe portail               {portal}\n"
-            f"  chefs d'établissement :  {PRINCIPAL.username}, {SPARING_PRINCIPAL.username}\n"
-            f"  enseignants :            {teachers}\n"
-            f"  invitée :                {INVITED_TEACHER.email}, par le lien de sa lettre\n"
-            f"  un élève, à {portal}eleve/ : {scenario.card.login if scenario.card else ''}, "
-            f"mot de passe {scenario.card.password if scenario.card else ''}\n"
-            f"Le bureau de Nîmes       http://nimes.{settings.BASE_DOMAIN}:{port}/\n"
-            "  gestionnaire : nora   acheteuse : acheteuse   référent données : referent   lectrice : lectrice\n"
-            f"Le bureau du Gard        http://gard.{settings.BASE_DOMAIN}:{port}/\n"
-            "  gestionnaire : gilles   acheteur : acheteur\n"
-            f"L'exploitant             {portal}admin/   exploitant\n"
-            f"Mot de passe de tous     {PASSWORD}\n"
-            "Sur un serveur, l'exploitant, les gestionnaires et les acheteurs ont aussi besoin d'un second moyen de\n"
-            "connexion ; la démonstration s'en passe (OPERATOR_SECOND_FACTOR, OFFICE_SECOND_FACTOR).\n"
-            f"Les e-mails reçus        PEPS_DATA={settings.DATA} .venv/bin/python manage.py read_mail\n"
-            "Ctrl-C pour arrêter."
-        )
+        self.print_line(description)
         stop_event = threading.Event()
         for signal_number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signal_number, lambda *_: stop_event.set())
         stop_event.wait()
+
+
+def _describe_scenario(scenario: DemoScenario, port: int) -> str:
+    """Return the accounts of the scenario's people."""
+    portal = f"http://{settings.BASE_DOMAIN}:{port}/"
+    teachers = ", ".join(teacher.username for teacher in (*TEACHERS, TEACHER_BY_HAND))
+    return (
+        f"\nLe portail               {portal}\n"
+        f"  chefs d'établissement :  {PRINCIPAL.username}, {SPARING_PRINCIPAL.username}\n"
+        f"  enseignants :            {teachers}\n"
+        f"  invitée :                {INVITED_TEACHER.email}, par le lien de sa lettre\n"
+        f"  un élève, à {portal}eleve/ : {scenario.card.login if scenario.card else ''}, "
+        f"mot de passe {scenario.card.password if scenario.card else ''}\n"
+        f"Le bureau de Nîmes       http://nimes.{settings.BASE_DOMAIN}:{port}/\n"
+        "  gestionnaire : nora   acheteuse : acheteuse   référent données : referent   lectrice : lectrice\n"
+        f"Le bureau du Gard        http://gard.{settings.BASE_DOMAIN}:{port}/\n"
+        "  gestionnaire : gilles   acheteur : acheteur\n"
+        f"L'exploitant             {portal}admin/   exploitant\n"
+        f"Mot de passe de tous     {PASSWORD}\n"
+        "Sur un serveur, l'exploitant, les gestionnaires et les acheteurs ont aussi besoin d'un second moyen de\n"
+        "connexion ; la démonstration s'en passe (OPERATOR_SECOND_FACTOR, OFFICE_SECOND_FACTOR).\n"
+        f"Les e-mails reçus        PEPS_DATA={settings.DATA} .venv/bin/python manage.py read_mail\n"
+        "Ctrl-C pour arrêter."
+    )

@@ -1,0 +1,124 @@
+"""The letters of the simulated year: each e-mail as its server accepts it, in order."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.conf import settings
+from django.core.mail.backends.base import BaseEmailBackend
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterable, Sequence
+
+    from mailing.mime import MimeEmail
+
+_KEY_LINK = re.compile(r"/cle/#cle=([^&\s]+)&jeton=(\S+)")
+
+
+class Letter(NamedTuple):
+    """An e-mail that was accepted. `kind` and `schema`: as the outbox names them."""
+
+    sent_at: datetime.datetime
+    recipient: str
+    kind: str
+    schema: str
+    sender: str
+    subject: str
+    text: str
+    message_id: str
+    #: Whether a click stops letters like this one.
+    can_be_stopped: bool
+
+    @property
+    def key_and_proof(self) -> tuple[str, str]:
+        """The key of the letter's link, and the token that proves its mailbox. Raises `LookupError` without one."""
+        found = _KEY_LINK.search(self.text)
+        if found is None:
+            raise LookupError(f"The letter « {self.subject} » to {self.recipient} has no key.")
+        return found[1], found[2]
+
+
+class LetterBook:
+    """All letters so far, in order; and where servers send back what does not arrive."""
+
+    def __init__(self) -> None:
+        self.letters: list[Letter] = []
+        #: Addresses that no mailbox has: their server accepts, and reports later.
+        self.dead: set[str] = set()
+        #: Letters to them that are still to be reported.
+        self.returned: list[Letter] = []
+        self._latest: dict[str, list[Letter]] = {}
+
+    def add(self, letter: Letter) -> None:
+        """Keep a letter."""
+        self.letters.append(letter)
+        self._latest.setdefault(letter.recipient, []).append(letter)
+        if letter.recipient in self.dead:
+            self.returned.append(letter)
+
+    def find_latest(self, recipient: str, *kinds: str) -> Letter:
+        """Return the last letter to an address, of these kinds. Raises `LookupError` if there is none."""
+        for letter in reversed(self._latest.get(recipient, [])):
+            if not kinds or letter.kind in kinds:
+                return letter
+        raise LookupError(f"No letter {' or '.join(kinds)} came to {recipient}.")
+
+
+class LetterBackend(BaseEmailBackend):
+    """The mailer of the simulation: a server that accepts everything, and keeps it in `book`."""
+
+    def __init__(self, *, book: LetterBook, **options: Any) -> None:
+        super().__init__(**options)
+        self._book = book
+
+    def send_messages(self, email_messages: Sequence[MimeEmail]) -> int:  # type: ignore[override]
+        """Keep the messages, as of the simulation's present."""
+        for email in email_messages:
+            headers: dict[str, Any] = email.extra_headers
+            kind, schema = _read_list_id(headers["List-Id"])
+            self._book.add(
+                Letter(
+                    sent_at=timezone.now(),
+                    recipient=email.to[0].lower(),
+                    kind=kind,
+                    schema=schema,
+                    sender=str(email.from_email),
+                    subject=str(email.subject),
+                    text=str(email.body),
+                    message_id=headers["Message-ID"],
+                    can_be_stopped="List-Unsubscribe" in headers,
+                )
+            )
+        return len(email_messages)
+
+
+def _read_list_id(text: str) -> tuple[str, str]:
+    """Return the kind and the schema of a List-Id, whose domain is the site's."""
+    kind, _, schema = text.strip("<>").removesuffix(f".{settings.BASE_DOMAIN}").rpartition(".")
+    return kind.replace("-", "_"), schema.replace("-", "_")
+
+
+def write_letters(letters: Iterable[Letter]) -> str:
+    """Return the letters as a text to read: by receiver, and of each receiver in order."""
+    by_recipient: dict[str, list[Letter]] = {}
+    for letter in letters:
+        by_recipient.setdefault(letter.recipient, []).append(letter)
+    parts = []
+    for recipient in sorted(by_recipient):
+        received = by_recipient[recipient]
+        parts.append(
+            f"{'=' * 100}\n{recipient} : {len(received)} lettre{'s' if len(received) > 1 else ''}\n{'=' * 100}\n"
+        )
+        parts += [_write_letter(letter) for letter in received]
+    return "\n".join(parts)
+
+
+def _write_letter(letter: Letter) -> str:
+    sent_at = timezone.localtime(letter.sent_at)
+    return (
+        f"--- {sent_at:%a %d/%m/%Y %H:%M} · {letter.kind} · {letter.schema}\n"
+        f"De : {letter.sender}\nObjet : {letter.subject}\n\n{letter.text}"
+    )

@@ -1,0 +1,116 @@
+"""The three collectivities of the simulated year, in three zones, and their schools: invented, in real communes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from stdnum import luhn
+
+from accounts.models import Profile
+from sites.demo.directory import SHAPES, Commune, Departement, generate_schools
+from sites.demo.people import DemoPerson
+from tenants.models import CollectivityKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Schools with classes from CP to CM2: what the licences are for.
+_SHAPES = tuple((shape, weight) for shape, weight in SHAPES if shape.elementary == "1")
+
+
+class OfficeStory(NamedTuple):
+    """A collectivity, its people, its schools, and what it does in the year."""
+
+    slug: str
+    name: str
+    kind: CollectivityKind
+    siren: str
+    key_prefix: str
+    #: Where it is invoiced.
+    address: tuple[str, str, str]
+    departement: Departement
+    zone: str
+    manager: DemoPerson
+    buyer: DemoPerson
+    officer: DemoPerson
+    #: Of its schools, how many get licences in the first year.
+    given: int
+    #: Licences bought beyond those, for the first year.
+    spare: int
+    #: Whether it buys again.
+    renews: bool
+
+    @property
+    def schools(self) -> int:
+        return sum(commune.schools for commune in self.departement.communes)
+
+
+def _siren(stem: str) -> str:
+    return stem + luhn.calc_check_digit(stem)
+
+
+def _agent(username: str, first_name: str, last_name: str) -> DemoPerson:
+    return DemoPerson(username, first_name, last_name, Profile.AGENT)
+
+
+_GARD = Departement("030", "Gard", (Commune("Alès", "30007", "30100", 44.125, 4.083, 60),))
+_FINISTERE = Departement(
+    "029",
+    "Finistère",
+    (
+        Commune("Carhaix-Plouguer", "29024", "29270", 48.276, -3.573, 18),
+        Commune("Châteaulin", "29026", "29150", 48.196, -4.092, 18),
+        Commune("Crozon", "29042", "29160", 48.246, -4.490, 18),
+        Commune("Huelgoat", "29081", "29690", 48.364, -3.746, 18),
+        Commune("Pleyben", "29162", "29190", 48.227, -3.967, 18),
+    ),
+    "Rennes",
+    "14",
+    "Bretagne",
+    "53",
+)
+_SAVOIE = Departement(
+    "073",
+    "Savoie",
+    (
+        Commune("Chambéry", "73065", "73000", 45.564, 5.917, 60),
+        Commune("La Motte-Servolex", "73179", "73290", 45.597, 5.871, 25),
+        Commune("Cognin", "73087", "73160", 45.559, 5.894, 25),
+        Commune("La Ravoire", "73213", "73490", 45.560, 5.961, 20),
+        Commune("Barberaz", "73029", "73000", 45.556, 5.944, 20),
+    ),
+    "Grenoble",
+    "08",
+    "Auvergne-Rhône-Alpes",
+    "84",
+)
+
+OFFICES = (
+    OfficeStory(
+        "ales", "Ville d'Alès", CollectivityKind.COMMUNE, _GARD.communes[0].siren, "ALES",
+        ("Place de l'Hôtel de Ville", "30100", "Alès"), _GARD, "C",
+        _agent("amelie", "Amélie", "Roche"), _agent("antoine", "Antoine", "Mazel"),
+        _agent("anissa", "Anissa", "Benali"),
+        given=52, spare=14, renews=True,
+    ),
+    OfficeStory(
+        "finistere", "Département du Finistère", CollectivityKind.DEPARTEMENT, _siren("22290001"), "FINIS",
+        ("32 boulevard Dupleix", "29000", "Quimper"), _FINISTERE, "B",
+        _agent("fanch", "Fañch", "Le Goff"), _agent("francoise", "Françoise", "Kerviel"),
+        _agent("felix", "Félix", "Morvan"),
+        given=80, spare=19, renews=False,
+    ),
+    OfficeStory(
+        "chambery", "Grand Chambéry", CollectivityKind.EPCI, _siren("20006911"), "CHAMB",
+        ("106 allée des Blachères", "73000", "Chambéry"), _SAVOIE, "A",
+        _agent("claire", "Claire", "Blanc"), _agent("cedric", "Cédric", "Favre"),
+        _agent("chloe", "Chloé", "Perrier"),
+        given=128, spare=4, renews=True,
+    ),
+)  # fmt: skip
+OPERATOR = _agent("exploitant", "Dominique", "Lambert")
+
+
+def list_rows() -> Iterator[dict[str, str]]:
+    """Yield the rows of the directory: the schools of the three collectivities."""
+    return generate_schools([office.departement for office in OFFICES], shapes_and_weights=_SHAPES)

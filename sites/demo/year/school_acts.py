@@ -1,0 +1,147 @@
+"""Acts of the simulated year at school: keys are redeemed, licences given to teachers, and taken by them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django_tenants.utils import tenant_context
+
+from accounts.models import User
+from licensing.entitlements import operations as subscriptions
+from licensing.entitlements.first_activation import NewPrincipal, create_account_and_redeem
+from licensing.invitations import operations as invitations
+from licensing.pools.models import Allocation
+from licensing.reminders import operations as reminders
+from schools.models import Affiliation
+from schools.principals import operations as principals
+from sites.demo.people import PASSWORD
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sites.demo.year.school_plans import SchoolPlan
+    from sites.demo.year.world import YearWorld
+
+_VERIFICATION = re.compile(r"/direction/([^/\s]+)/")
+_INVITATION = re.compile(r"https?://[^/\s]+/[^\s]*?([A-Za-z0-9_-]{20,})/")
+
+
+def sign_up(world: YearWorld, *, plan: SchoolPlan, places: Sequence[int]) -> None:
+    """Write teachers' accounts as their sign-up does, all at once: their letters of confirmation are left out."""
+    people = [plan.teachers[place] for place in places if plan.teachers[place].username not in world.users]
+    users = User.objects.bulk_create(
+        User(
+            username=person.username,
+            first_name=person.first_name,
+            last_name=person.last_name,
+            email=person.email,
+            profile=person.profile,
+            password=world.password_hash,
+            date_joined=world.at,
+        )
+        for person in people
+    )
+    EmailAddress.objects.bulk_create(
+        EmailAddress(user=user, email=user.email, primary=True, verified=True) for user in users
+    )
+    Affiliation.objects.bulk_create(Affiliation(user=user, school_id=plan.uai, since=world.at) for user in users)
+    world.users |= {user.username: user for user in users}
+
+
+def redeem_with_new_account(world: YearWorld, *, plan: SchoolPlan) -> None:
+    """Have the head follow the link of the letter, create an account and redeem the key."""
+    key, proof = world.book.find_latest(plan.mailbox, "key", "reminder").key_and_proof
+    person = NewPrincipal(plan.head.first_name, plan.head.last_name, world.password_hash)
+    subscription = create_account_and_redeem(
+        code=key, token=proof, person=person, host=settings.BASE_DOMAIN, at=world.at
+    )
+    world.users[plan.head.username] = subscription.principal
+
+
+def ask_for_verification(world: YearWorld, *, plan: SchoolPlan) -> None:
+    """Have the head ask to be verified by the school's official mailbox."""
+    principals.request_verification(uai=plan.uai, by=world.user(plan.head), has_subscription=True, at=world.at)
+
+
+def confirm_verification(world: YearWorld, *, plan: SchoolPlan) -> None:
+    """Have the head follow the link of that letter."""
+    token = _VERIFICATION.search(world.book.find_latest(plan.mailbox, "principal.verification_requested").text)
+    if token is None:
+        raise LookupError(f"The letter about {plan.head.username} has no link.")
+    principals.confirm_verification(token=token[1], replaced=(), kept=(), at=world.at)
+
+
+def redeem(world: YearWorld, *, plan: SchoolPlan) -> None:
+    """Have the head, who has an account, redeem the key of the letter."""
+    key, _ = world.book.find_latest(plan.mailbox, "key", "reminder").key_and_proof
+    subscriptions.redeem(code=key, by=world.user(plan.head), at=world.at)
+
+
+def assign(world: YearWorld, *, plan: SchoolPlan, year: int, places: Sequence[int]) -> None:
+    """Have the head give licences to teachers of the list."""
+    subscriptions.assign_many(
+        subscription_id=world.get_subscription(plan, year).pk,
+        teacher_ids=[world.user(plan.teachers[place]).pk for place in places],
+        by=world.user(plan.head),
+        at=world.at,
+    )
+
+
+def invite(world: YearWorld, *, plan: SchoolPlan, year: int, places: Sequence[int]) -> None:
+    """Have the head invite teachers by a pasted list of addresses."""
+    people = [plan.teachers[place] for place in places]
+    addresses = "\n".join(f"{one.first_name} {one.last_name} <{one.email}>" for one in people)
+    invitations.invite_teachers(
+        subscription_id=world.get_subscription(plan, year).pk,
+        addresses=addresses,
+        by=world.user(plan.head),
+        at=world.at,
+    )
+
+
+def accept_invitation(world: YearWorld, *, plan: SchoolPlan, place: int) -> None:
+    """Have an invited teacher create an account by the link of the letter."""
+    person = plan.teachers[place]
+    letter = world.book.find_latest(person.email, "teacher.invited", "teacher.reminded")
+    token = _INVITATION.search(letter.text)
+    if token is None:
+        raise LookupError(f"The invitation of {person.username} has no link.")
+    seat = invitations.accept_with_new_account(
+        token=token[1], name=f"{person.first_name} {person.last_name}", password=PASSWORD, at=world.at
+    )
+    if seat.holder is None:
+        raise LookupError(f"{person.username} got no licence.")
+    world.users[person.username] = seat.holder
+
+
+def claim(world: YearWorld, *, plan: SchoolPlan, place: int) -> None:
+    """Have a teacher type the key that the head gave on paper."""
+    key, _ = world.book.find_latest(plan.mailbox, "key", "reminder").key_and_proof
+    subscriptions.claim(code=key, by=world.user(plan.teachers[place]), at=world.at)
+
+
+def replace(world: YearWorld, *, plan: SchoolPlan, year: int, place: int, successor: int) -> None:
+    """Have the head give a teacher's licence, with its class, to a colleague."""
+    seat = world.get_seat(plan, year, place)
+    subscriptions.replace(
+        seat_id=seat.pk,
+        holder_id=world.user(plan.teachers[place]).pk,
+        successor_id=world.user(plan.teachers[successor]).pk,
+        by=world.user(plan.head),
+        at=world.at,
+    )
+
+
+def release(world: YearWorld, *, plan: SchoolPlan, year: int, place: int) -> None:
+    """Have the head take a licence back from a teacher who leaves."""
+    subscriptions.release(seat_id=world.get_seat(plan, year, place).pk, by=world.user(plan.head), at=world.at)
+
+
+def stop_reminders(world: YearWorld, *, plan: SchoolPlan) -> None:
+    """Have whoever reads the school's mailbox click on the link that stops reminders about the key."""
+    with tenant_context(world.office(plan.office)):
+        allocation = Allocation.objects.get(school=plan.uai, pool__entitlement__last_day__year=world.story.ends_in)
+        reminders.stop(allocation_id=allocation.pk, whole_school=False, at=world.at)

@@ -1,0 +1,108 @@
+"""A year of three collectivities, 300 schools and 1,500 teachers, day by day on a clock: every letter is accounted for.
+
+While one works on it, `YEAR_SCALE=0.1` has a tenth of the schools take part. The letters are written where
+`YEAR_LETTERS` says, by receiver and in order, to be read.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections import Counter
+from pathlib import Path
+
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from core.calendar import date_in_paris
+from sites.audit.checks import check_all
+from sites.demo.year.letters import write_letters
+from sites.demo.year.places import OFFICES
+from sites.demo.year.simulation import YearSimulation
+from sites.demo.year.story import YearStory
+from sites.office.report.year_report import read_report
+from tests.year.expected_letters import OF_REBALANCING, count_expected, find_year_letter_day
+
+SCALE = float(os.environ.get("YEAR_SCALE", "1"))
+#: In the past, whenever this runs: PostgreSQL's own clock goes on beside the simulated one.
+FIRST_YEAR = 2024
+#: Causes of which a school is written to once a week at most.
+AUTOMATIC = {"key_reminder", "unused_reminder", "october_reminder"}
+
+
+def test_every_letter_of_a_year_is_expected_and_none_is_missing(year_database, settings, tmp_path):
+    settings.DATA = tmp_path
+    story = YearStory(FIRST_YEAR, scale=SCALE)
+    if SCALE == 1:
+        assert len(story.plans) == 300
+        assert sum(len(plan.teachers) for plan in story.plans) == 1500
+    broken: dict[datetime.date, dict] = {}
+    simulation = YearSimulation(story, on_monday=lambda day: broken.update(find_broken_rules(day)))
+    world = simulation.run()
+    letters = simulation.book.letters
+    Path(os.environ.get("YEAR_LETTERS", tmp_path / "letters.txt")).write_text(write_letters(letters), encoding="utf-8")
+
+    assert broken == {}
+    assert find_broken_rules(story.last_day) == {}
+    assert_letters_are_expected(story, letters)
+    assert_nobody_at_school_is_written_to_in_the_holidays(story, letters)
+    assert_one_reminder_a_week(letters)
+    assert {date_in_paris(one.sent_at) for one in letters if one.kind == "class.year_ended"} == {
+        find_year_letter_day(story)
+    }
+    assert_reports_agree_with_the_story(story, world)
+
+
+def find_broken_rules(day):
+    return {day: broken} if (broken := {one.code: one.examples for one in check_all() if one.broken}) else {}
+
+
+def assert_letters_are_expected(story, letters):
+    """Each letter once; but for a rebalancing, whose plan is the site's, and which is dated here."""
+    rebalanced = [act.day for act in story.acts if act.name == "rebalance"][-1]
+    chambery = {one.mailbox for one in story.plans if one.office.slug == "chambery"}
+    found = Counter(
+        (one.kind, one.recipient)
+        for one in letters
+        if one.kind not in OF_REBALANCING
+        and not (one.kind == "key" and one.recipient in chambery and date_in_paris(one.sent_at) == rebalanced)
+    )
+    expected = count_expected(story)
+    assert {one: (expected[one], found[one]) for one in expected | found if expected[one] != found[one]} == {}
+
+
+def assert_nobody_at_school_is_written_to_in_the_holidays(story, letters):
+    zones = {}
+    for plan in story.plans:
+        for address in (plan.mailbox, plan.address, *(teacher.email for teacher in plan.teachers)):
+            zones[address] = plan.office.zone
+    early = [
+        (one.kind, one.recipient, timezone.localtime(one.sent_at))
+        for one in letters
+        if one.recipient in zones
+        and not (
+            story.terms.is_school_day(date_in_paris(one.sent_at), zones[one.recipient])
+            and 8 <= timezone.localtime(one.sent_at).hour < 20
+        )
+    ]
+    assert early == []
+
+
+def assert_one_reminder_a_week(letters):
+    weeks = Counter(
+        (one.recipient, date_in_paris(one.sent_at).isocalendar()[:2]) for one in letters if one.kind in AUTOMATIC
+    )
+    # By hand, a school may be written to besides; the story's hand does it in a week of its own.
+    assert [one for one, count in weeks.items() if count > 1] == []
+    # Those by hand have no off switch.
+    assert all(one.can_be_stopped for one in letters if one.kind in AUTOMATIC - {"key_reminder"})
+
+
+def assert_reports_agree_with_the_story(story, world):
+    last_day = datetime.date(story.ends_in, 8, 31)
+    for office in OFFICES:
+        schools = [one for one in story.first.values() if one.plan.office is office]
+        with tenant_context(world.office(office)):
+            report = read_report(story.ends_in, last_day)
+        assert report.figures.bought == story.count_bought(office)
+        assert report.figures.used == sum(len(one.held) for one in schools)
