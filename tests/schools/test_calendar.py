@@ -9,8 +9,16 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
+from core.calendar import PARIS
 from schools.calendar.public_holidays import compute_easter, is_public_holiday
-from schools.calendar.writing_days import CalendarPlace, WritingCalendar, find_place, is_writing_day
+from schools.calendar.writing_days import (
+    CalendarPlace,
+    WritingCalendar,
+    find_place,
+    find_writing_moments,
+    is_writing_day,
+    list_open_departements,
+)
 from schools.calendar.zones import ZONE_OF_DEPARTEMENT, find_zone
 from schools.models import HolidayZone, SchoolHoliday
 from tests.factories.schools import SchoolFactory
@@ -260,3 +268,30 @@ def test_the_next_writing_day_of_each_day(load):
     assert (following[DAY(2026, 12, 17)], following[DAY(2026, 12, 19)]) == (DAY(2026, 12, 17), DAY(2027, 1, 4))
     # Elsewhere Monday is one.
     assert dict(calendar.iterate_next_days(CalendarPlace("B")))[DAY(2026, 12, 19)] == DAY(2026, 12, 21)
+
+
+@pytest.mark.parametrize(
+    ("at", "moment"),
+    [
+        ((2026, 11, 27, 17, 59), (2026, 11, 27, 17, 59)),
+        ((2026, 11, 27, 18, 0), (2026, 11, 30, 8, 0)),
+        ((2026, 11, 28, 10, 0), (2026, 11, 30, 8, 0)),
+        ((2026, 11, 30, 5, 0), (2026, 11, 30, 8, 0)),
+        # Where no calendar is loaded, nobody is written to in summer.
+        ((2027, 7, 5, 10, 0), (2027, 9, 1, 8, 0)),
+    ],
+)
+def test_one_writes_to_a_school_by_day_and_on_its_next_writing_day(at, moment):
+    school = SchoolFactory()
+    asked_at, written_at = (datetime.datetime(*one, tzinfo=PARIS) for one in (at, moment))
+    assert find_writing_moments([school], asked_at) == {school.uai: written_at}
+
+
+def test_departements_of_a_zone_in_holidays_are_not_open():
+    SchoolHoliday.objects.create(
+        zone=HolidayZone.C, name="Noël", first_day=datetime.date(2026, 12, 19), last_day=datetime.date(2027, 1, 3)
+    )
+    monday = list_open_departements(datetime.date(2026, 12, 21))
+    assert "030" not in monday
+    assert "029" in monday
+    assert list_open_departements(datetime.date(2026, 12, 20)) == []
