@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -58,8 +59,13 @@ class YearDemonstration:
             f"{number(sum(len(plan.teachers) for plan in self.story.plans))} enseignants, jour après jour, "
             f"du {long_date(self.story.first_day)} à hier."
         )
-        simulation = YearSimulation(self.story, on_monday=self._tell_month)
-        world = simulation.run(until=self._today - _DAY)
+        simulation = YearSimulation(self.story, on_monday=self._print_month)
+        # The seals of a year's journals would be a thousand lines.
+        logging.disable(logging.INFO)
+        try:
+            world = simulation.run(until=self._today - _DAY)
+        finally:
+            logging.disable(logging.NOTSET)
         letters: Path = settings.DATA / LETTERS_FILE
         letters.write_text(write_letters(simulation.book.letters), encoding="utf-8")
         self._add_up(world)
@@ -101,7 +107,7 @@ class YearDemonstration:
             ]
         )
 
-    def _tell_month(self, day: datetime.date) -> None:
+    def _print_month(self, day: datetime.date) -> None:
         if day.day <= 7:  # noqa: PLR2004 - the first Monday of a month
             self._print_line(f"   {long_date(day)}")
 
