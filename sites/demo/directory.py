@@ -16,7 +16,7 @@ from stdnum import luhn
 from schools.uai import check_letter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 COLUMNS = """
@@ -152,17 +152,22 @@ def generate_schools(
     departements: Iterable[Departement] = DEPARTEMENTS,
     *,
     shapes_and_weights: Iterable[tuple[SchoolShape, int]] = SHAPES,
+    names: Sequence[str] = (),
 ) -> Iterator[dict[str, str]]:
-    """Yield the rows of the directory, one per school, always the same."""
+    """Yield the rows of the directory, one per school, always the same.
+
+    `names`: given once in a commune, which has no more schools; ours by default, some twice, as in real communes.
+    """
     rng = random.Random(2026)  # noqa: S311 - invented data, the same in every run
     shapes, weights = zip(*shapes_and_weights, strict=True)
     for departement in departements:
         number = FIRST_NUMBER
         for commune in departement.communes:
             taken: set[str] = set()
+            unused = rng.sample(names, len(names)) if names else []
             for _ in range(commune.schools):
                 shape = rng.choices(shapes, weights)[0]
-                name = _draw_name(shape, taken, rng)
+                name = f"{shape.title} {unused.pop()}" if names else _draw_name(shape, taken, rng)
                 yield _build_row(departement, commune, shape, name=name, number=number, rng=rng)
                 number += 1
 

@@ -59,7 +59,7 @@ class YearDemonstration:
             f"{number(sum(len(plan.teachers) for plan in self.story.plans))} enseignants, jour après jour, "
             f"du {long_date(self.story.first_day)} à hier."
         )
-        simulation = YearSimulation(self.story, on_monday=self._print_month)
+        simulation = YearSimulation(self.story, on_evening=self._print_month)
         # The seals of a year's journals would be a thousand lines.
         logging.disable(logging.INFO)
         try:
@@ -92,7 +92,8 @@ class YearDemonstration:
             ("le rapport pour le conseil", f"{chambery}rapport/", "claire"),
             ("les demandes des écoles", f"{chambery}demandes/", "claire"),
             ("rééquilibrer un lot", f"{chambery}distribuer/reequilibrer/", "claire"),
-            ("« Mon compte » d'une direction, avec « Années passées »", f"{portal}mon-compte/", head.plan.mailbox),
+            ("« Mon compte » d'une direction : ses enseignants", f"{portal}mon-compte/", head.plan.mailbox),
+            ("les « Années passées » de ses licences", f"{portal}mon-compte/licences/", head.plan.mailbox),
             ("« Mes classes » d'une enseignante ou d'un enseignant", f"{portal}mes-classes/", self._get_teacher(head)),
         ]
         return "\n".join(
@@ -108,7 +109,7 @@ class YearDemonstration:
         )
 
     def _print_month(self, day: datetime.date) -> None:
-        if day.day <= 7:  # noqa: PLR2004 - the first Monday of a month
+        if day.day == 1:
             self._print_line(f"   {long_date(day)}")
 
     def _add_up(self, world: YearWorld) -> None:

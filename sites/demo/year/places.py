@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, NamedTuple
 from stdnum import luhn
 
 from accounts.models import Profile
-from sites.demo.directory import SHAPES, Commune, Departement, generate_schools
+from sites.demo.directory import NAMES, SHAPES, Commune, Departement, generate_schools
 from sites.demo.people import DemoPerson
 from tenants.models import CollectivityKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+#: With the demonstration's own, enough for the schools of one commune.
+_MORE_NAMES = (
+    "Robert Desnos", "Louise Michel", "Albert Camus", "Pierre Brossolette", "Irène Joliot-Curie", "Claude Monet",
+    "Camille Claudel", "Hector Berlioz", "Olympe de Gouges", "Gustave Eiffel", "Maurice Ravel", "Jules Verne",
+    "Charles Péguy", "Danielle Casanova", "Ambroise Croizat", "Maria Montessori", "Jean Giono", "Alfred Nobel",
+    "La Prairie", "Les Marronniers", "Le Vieux Pont", "Les Charmilles", "La Colline", "Les Acacias", "Bellevue",
+    "Les Glycines", "Le Coteau", "Les Tournesols", "Beauregard", "La Rivière", "Les Hirondelles", "Le Verger",
+)  # fmt: skip
 #: Schools with classes from CP to CM2: what the licences are for.
 _SHAPES = tuple((shape, weight) for shape, weight in SHAPES if shape.elementary == "1")
 
@@ -113,4 +121,5 @@ OPERATOR = _agent("exploitant", "Dominique", "Lambert")
 
 def list_rows() -> Iterator[dict[str, str]]:
     """Yield the rows of the directory: the schools of the three collectivities."""
-    return generate_schools([office.departement for office in OFFICES], shapes_and_weights=_SHAPES)
+    departements = [office.departement for office in OFFICES]
+    return generate_schools(departements, shapes_and_weights=_SHAPES, names=(*NAMES, *_MORE_NAMES))

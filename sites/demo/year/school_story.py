@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sites.demo.year.school_plans import SchoolPlan
     from sites.demo.year.terms import StoryTerms
 
+MORE_REASON = "Une classe de plus a ouvert en septembre."
 _PUPILS = (16, 28)
 #: Answers to an invitation: days, or None for never; with their weights.
 _ANSWERS: tuple[tuple[tuple[int, int] | None, int], ...] = (((1, 5), 80), ((8, 13), 12), (None, 8))
@@ -129,9 +130,13 @@ def tell_second_year(story: SchoolYearStory, before: SchoolYearStory) -> None:
     """Tell the autumn after: the same head redeems, the same teachers get licences, and take their classes along."""
     plan = story.plan
     rng = plan.draw("second year")
+    if rng.random() < 0.08:  # noqa: PLR2004
+        return
     story.redeemed_on = story.day(story.arrival, rng.randint(0, 6))
     story.add(story.redeemed_on, "redeem")
     places = sorted(before.held)[: story.units]
+    if len(places) > 1 and rng.random() < 0.15:  # noqa: PLR2004
+        places.pop()
     assigned = story.day(story.redeemed_on, rng.randint(1, 3))
     story.add(assigned, "assign", year=story.year, places=places)
     for place in places:
@@ -146,3 +151,14 @@ def tell_second_year(story: SchoolYearStory, before: SchoolYearStory) -> None:
     if hands_over and carried[1] in story.classes:
         day = story.day(story.classes[carried[1]], 1)
         story.add(day, "hand_over", year=story.year, giver=carried[0], receiver=carried[1])
+    _ask_for_more(story)
+
+
+def _ask_for_more(story: SchoolYearStory) -> None:
+    """Have some schools that use all their licences ask for another, which nobody answers within the story."""
+    spare = [place for place in range(len(story.plan.teachers)) if place not in story.held]
+    rng = story.plan.draw("more")
+    if spare and len(story.held) == story.units and rng.random() < 0.12:  # noqa: PLR2004
+        asked = story.day(datetime.date(story.year - 1, 9, 21), rng.randint(0, 3))
+        story.add(asked, "ask_principal", place=spare[-1])
+        story.add(story.day(asked, 2), "ask_collectivity", year=story.year, units=1, reason=MORE_REASON)

@@ -38,13 +38,13 @@ _SETTLED = datetime.timedelta(seconds=20)
 
 
 class YearSimulation:
-    """One run of a story. `on_monday` is called at the end of each Monday."""
+    """One run of a story. `on_evening` is called at the end of each day."""
 
-    def __init__(self, story: YearStory, *, on_monday: Callable[[datetime.date], None] | None = None) -> None:
+    def __init__(self, story: YearStory, *, on_evening: Callable[[datetime.date], None] | None = None) -> None:
         self.story = story
         self.clock = YearClock(_moment(story.first_day, datetime.time(5)))
         self.book = LetterBook()
-        self._on_monday = on_monday
+        self._on_evening = on_evening
         self._acts: dict[datetime.date, list[Act]] = {}
         for act in story.acts:
             self._acts.setdefault(act.day, []).append(act)
@@ -80,8 +80,8 @@ class YearSimulation:
             self._work(_moment(day, _AFTERNOON))
             returned_mail.deliver(self.book, at=self.clock.at)
             self._work(_moment(day, _EVENING))
-        if day.weekday() == 0 and self._on_monday is not None:
-            self._on_monday(day)
+        if self._on_evening is not None:
+            self._on_evening(day)
 
     def _work(self, moment: datetime.datetime) -> None:
         """Move on to a moment and do what is due by then; what is due at this very moment was done."""

@@ -135,7 +135,11 @@ class YearStory:
     def _tell_second_year(self, office: OfficeStory, stories: list[SchoolYearStory]) -> None:
         """Have an office buy again in June, and give in July what leaves on the first school day."""
         year = self.ends_in + 1
-        given = {one.plan.uai: len(one.held) for one in stories if one.held}
+        given = {
+            one.plan.uai: len(one.held) + (one.plan.draw("one more").random() < 0.25)  # noqa: PLR2004
+            for one in stories
+            if one.held
+        }
         start = self.terms.next_school_day(datetime.date(self.ends_in, 9, 1), office.zone)
         known: dict[str, Any] = {"office": office, "year": year}
         ordered = self.day(6, 10)
