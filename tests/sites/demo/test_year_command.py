@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from sites.demo import database, processes
-from sites.demo.management.commands import demo
+from sites.demo.scenario import DemoScenario
 from sites.demo.year import demonstration
 from sites.demo.year.demonstration import RuleBroken, YearDemonstration, choose_first_year
 from sites.demo.year.story import YearStory
@@ -30,7 +30,7 @@ def started(monkeypatch):
     monkeypatch.setattr(processes, "run_process", run_process)
     monkeypatch.setattr(YearDemonstration, "run", lambda _: noted.append("year"))
     monkeypatch.setattr(YearDemonstration, "describe", lambda *_: "")
-    monkeypatch.setattr(demo.DemoScenario, "run", lambda _: noted.append("scenario"))
+    monkeypatch.setattr(DemoScenario, "run", lambda _: noted.append("scenario"))
     return noted
 
 
