@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @transaction.atomic
 def decline_renewal(*, year: int, version: int, reason: str, by: User | None, at: datetime.datetime) -> Renewal:
-    """Leave a renewal that is open without sequel, with a sentence that the office's members read; return it.
+    """Decline a renewal that is open, with a sentence that the office's members read; return it.
 
     Raises `BadRenewalReason`, `RenewalChanged`, `RenewalNotOpen` or `WrongRenewalState`.
     """

@@ -59,7 +59,7 @@ def set_all(request: OfficeHttpRequest) -> HttpResponse:
 @require_policy(MEMBERS)
 @require_POST
 def decline(request: OfficeHttpRequest) -> HttpResponse:
-    """Leave the renewal without sequel, with a sentence."""
+    """Decline the renewal, with a sentence."""
     now = timezone.now()
     found = find_list(now)
     if found is None:

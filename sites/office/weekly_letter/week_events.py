@@ -56,7 +56,7 @@ def find_week_events(running: Sequence[PoolPosition], at: datetime.datetime) -> 
         returning_schools=returned["schools"],
         ending=[one for one in running if _count_weeks(today, one.last_day) in ANNOUNCED_WEEKS],
         unserved_schools=list_schools_without_licences(today).count(),
-        sleeping_units=asleep + count_unused_of_office(today).units,
+        sleeping_units=asleep + count_unused_of_office(at).units,
     )
 
 
