@@ -163,7 +163,7 @@ def _describe_shortage(found: RenewalList, unserved: Sequence[RenewalRow], pools
     if not unserved:
         return []
     if not pools:
-        return ["Aucun lot de cette année-là n'est ouvert : il s'ouvre quand la commande est passée."]
+        return ["Aucun lot de cette année-là n'est ouvert : il s'ouvre avec la commande, une fois passée et vérifiée."]
     free = sum(pool.free for pool in pools)
     if free < found.lacking:
         missing = formatting.pluralize(found.lacking - free, "licence")

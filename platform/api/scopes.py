@@ -16,9 +16,9 @@ class TokenScope(models.TextChoices):
 #: What each scope gives access to, as shown on the form that creates tokens.
 SCOPE_DESCRIPTIONS = {
     TokenScope.READ: "établissements, périmètre, lots, attributions, tableaux, messages, membres, "
-    "événements, rapport de l'année avec ses prix",
+    "événements, rapport de l'année avec ses prix, reconduction",
     TokenScope.PORTFOLIO: "ajouter des écoles, changer leur contact, en retirer",
-    TokenScope.ALLOCATE: "attribuer des licences, les reprendre, renvoyer une clé, relancer",
+    TokenScope.ALLOCATE: "attribuer des licences, les reprendre, renvoyer une clé, relancer, écrire la reconduction",
     TokenScope.IMPORT: "déposer un tableau, l'appliquer, le défaire",
     TokenScope.WEBHOOKS: "dire à quelle adresse les événements sont envoyés, rejouer un envoi",
 }
