@@ -90,6 +90,9 @@ class ApplicationPlan:
             lines.append("1 école a déjà les licences de la liste.")
         elif self.served:
             lines.append(f"{formatting.number(self.served)} écoles ont déjà les licences de la liste.")
+        if asking := sum(gift.row.use.asks_next > 0 for gift in self.gifts):
+            has = formatting.pluralize(asking, "école a une demande", "écoles ont une demande")
+            lines.append(f"{has} en attente pour cette année-là : ceci n'y répond pas, répondez dans « Demandes ».")
         day = formatting.long_date(date_in_paris(self.notify_at))
         lines.append(
             f"Les e-mails avec les clés partent le {day} à {self.notify_at.astimezone(PARIS):%H:%M} ; jusque-là, vous "

@@ -21,6 +21,7 @@ from licensing.renewals.exceptions import (
     WrongRenewalState,
 )
 from licensing.renewals.models import RenewalApplication, RenewalGift, RenewalState
+from licensing.requests.models import LicenceRequest
 from mailing.models import Message
 from schools.models import School, SchoolHoliday
 from tests.pools.actions import allocate_units, mark_sent
@@ -93,6 +94,24 @@ def test_a_list_is_given_once(ordered):
     with pytest.raises(WrongRenewalState, match="déjà attribuée"):
         ordered.apply()
     assert list_given(ordered) == [("Curie", 3), ("Jaurès", 6)]
+
+
+def test_a_request_that_waits_is_not_answered_and_the_plan_says_so(renewed):
+    asked = LicenceRequest.objects.create(
+        school=renewed.curie.school,
+        collectivity=renewed.collectivity,
+        product=renewed.pool.entitlement.product,
+        school_year=YEAR,
+        units=4,
+        asked_by=renewed.curie.principal,
+        created_at=MAY,
+    )
+    renewed.place(renewed.order())
+    assert any("1\xa0école a une demande en attente" in line for line in renewed.plan().describe())
+    renewed.apply()
+    asked.refresh_from_db()
+    assert asked.is_pending
+    assert list_given(renewed) == [("Curie", 4), ("Jaurès", 6)]
 
 
 def test_a_quote_is_no_lot(renewed):
