@@ -235,6 +235,16 @@ def test_the_key_goes_to_the_contact_then_the_mailbox_then_who_asked(nimes, jaur
     }
 
 
+def test_who_asked_from_the_school_s_mailbox_gets_one_letter_that_says_both(nimes, jaures):
+    jaures.principal.email = jaures.school.email.upper()
+    jaures.principal.save(update_fields=["email"])
+    accept(open_pool(), jaures.ask(), units=2)
+    letter = Message.objects.get(kind="key")
+    text = kinds.get(letter.kind).render(letter).text.replace("\xa0", " ")
+    assert "Vous aviez demandé 3 licences : c'est ce que nous pouvons donner à votre école." in text
+    assert not list_emails(notifications.ACCEPTED)
+
+
 def test_a_pool_of_another_year_or_too_small_gives_nothing(nimes, jaures):
     request, pool = jaures.ask(), open_pool(2)
     with pytest.raises(PoolExhausted):
