@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from core.calendar import date_in_paris
-from core.french import collectivity_forms
+from core.french import collectivity_forms, is_elided
 from mailing.kinds import NoLongerDue
 from schools.calendar.writing_days import WritingCalendar, find_place
 
@@ -25,8 +25,8 @@ def is_automatic(message: Message) -> bool:
 
 def describe_reason(giver: str, cause: str) -> str:
     """Return the sentence that says why the message came; `cause`: a clause."""
-    sender = collectivity_forms(giver).of_the
-    return f"Vous recevez cette relance automatique {sender} parce que {cause}. Elle est la seule de la semaine."
+    whose, that = collectivity_forms(giver).of_the, "qu'" if is_elided(cause) else "que "
+    return f"Vous recevez cette relance automatique {whose} parce {that}{cause}. Elle est la seule de la semaine."
 
 
 def load_calendar(messages: Sequence[Message]) -> WritingCalendar | None:

@@ -127,7 +127,7 @@ def test_the_letter_of_october_says_how_many_are_left(nimes, clock):
     assert "c'est le moment de les donner aux enseignants" in rendered.text
     hold(subscription, 2)
     assert "c'est le moment de la donner à un enseignant" in render(get_reminder()).text
-    assert "une licence de l'école n'est pas donnée" in render(get_reminder()).text
+    assert "parce qu'une licence de l'école n'est pas donnée" in render(get_reminder()).text
     hold(subscription, 3)
     with pytest.raises(kinds.NoLongerDue):
         render(get_reminder())
