@@ -23,7 +23,7 @@ from licensing.entitlements.wording import (
     describe_account,
     describe_start,
     describe_use,
-    format_until,
+    format_use,
     name_with_commune,
 )
 from mailing import kinds
@@ -67,7 +67,7 @@ def render_assigned(message: Message) -> RenderedEmail:
             PRODUCT_SENTENCE,
             (
                 f"Votre licence est {'utilisable' if start else 'active dès maintenant,'}"
-                f" {format_until(entitlement, today)} : vous n'avez rien à saisir."
+                f" {format_use(entitlement, today)} : vous n'avez rien à saisir."
             ),
             *([] if start else [_NEXT_CLASS if had_one else _FIRST_CLASS]),
         ],

@@ -64,6 +64,18 @@ def format_until(entitlement: Entitlement, day: datetime.date) -> str:
     return f"{start}, {_format_until_end(entitlement, day)}" if start else _format_until_end(entitlement, day)
 
 
+def format_use(entitlement: Entitlement, day: datetime.date) -> str:
+    """Return until when a teacher uses a licence: « jusqu'au 31 août 2027 inclus », after the first day if to come.
+
+    What the order still waits for is not the teacher's business, but that the licence is to be prolonged.
+    """
+    start, until = describe_start(entitlement, day), f"jusqu'au {format_long_date(entitlement.last_day)} inclus"
+    provisional = entitlement.provisional_until
+    if provisional is not None and provisional < entitlement.last_day and not entitlement.over_on(day):
+        until = f"jusqu'au {format_long_date(provisional)} inclus, et doit être prolongée {until}"
+    return f"{start}, {until}" if start else until
+
+
 def _format_until_end(entitlement: Entitlement, day: datetime.date) -> str:
     full = f"jusqu'au {format_long_date(entitlement.last_day)} inclus"
     if entitlement.temporary_until is None or entitlement.over_on(day):

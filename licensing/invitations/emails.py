@@ -15,7 +15,7 @@ from core.formatting import join_words, pluralize, start_sentence
 from core.french import school_forms
 from core.urls import portal_url
 from licensing.entitlements.queries import may_see_teachers_of
-from licensing.entitlements.wording import describe_use, format_long_date, format_until
+from licensing.entitlements.wording import describe_use, format_long_date, format_use
 from licensing.invitations import notifications
 from licensing.invitations.exceptions import InvitationRefused
 from licensing.invitations.models import TeacherInvitation
@@ -94,7 +94,7 @@ def _render(invitation: TeacherInvitation, token: str, *, is_reminder: bool) -> 
         paragraphs=[
             (
                 f"{start_sentence(who)} vous a réservé une licence Pep’s, pour votre classe. Elle est valable"
-                f" {format_until(entitlement, today)}."
+                f" {format_use(entitlement, today)}."
             ),
             PRODUCT_SENTENCE,
             *(["Cette licence vous attend toujours : personne d’autre ne peut la prendre."] if is_reminder else []),

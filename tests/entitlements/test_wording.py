@@ -54,3 +54,11 @@ def test_a_sentence_says_what_a_payment_changes_as_long_as_it_does():
     assert wording.format_until(build_entitlement(unpaid_until=PAST), TODAY).endswith(
         "sous réserve du règlement de la commande"
     )
+
+
+def test_a_teacher_reads_nothing_of_a_payment():
+    full = "jusqu'au 31\N{NO-BREAK SPACE}août 2027 inclus"
+    assert wording.format_use(build_entitlement(), TODAY) == full
+    assert wording.format_use(build_entitlement(unpaid_until=PAST), TODAY) == full
+    provisional = wording.format_use(build_entitlement(provisional_until=SOON), TODAY)
+    assert provisional == f"jusqu'au 6\N{NO-BREAK SPACE}décembre 2026 inclus, et doit être prolongée {full}"
