@@ -156,8 +156,7 @@ def tell_second_year(story: SchoolYearStory, before: SchoolYearStory) -> None:
 
 def _ask_for_more(story: SchoolYearStory) -> None:
     """Have some schools that use all their licences ask for another, which nobody answers within the story."""
-    spare = [place for place in range(len(story.plan.teachers)) if place not in story.held]
-    rng = story.plan.draw("more")
+    spare, rng = story.list_spare(), story.plan.draw("more")
     if spare and len(story.held) == story.units and rng.random() < 0.12:  # noqa: PLR2004
         asked = story.day(datetime.date(story.year - 1, 9, 21), rng.randint(0, 3))
         story.add(asked, "ask_principal", place=spare[-1])

@@ -84,9 +84,38 @@ def test_the_page_s_addresses_are_those_of_the_story(db, monkeypatch):
 
 @pytest.mark.parametrize("first_year", range(2020, 2032))
 def test_whatever_the_year_acts_of_schools_are_on_school_days(first_year):
-    story = YearStory(first_year, scale=0.1)
+    story = YearStory(first_year)
     schools = [act for act in story.acts if "plan" in act.arguments]
     assert schools
     assert all(story.terms.is_school_day(act.day, act.arguments["plan"].office.zone) for act in schools)
     assert all(story.first_day <= act.day <= story.last_day for act in story.acts)
     assert all(act.day.weekday() < 5 for act in story.acts)
+
+
+@pytest.mark.parametrize("first_year", range(2020, 2032))
+def test_whatever_the_year_whoever_acts_has_an_account_by_then(first_year):
+    accounts: set[str] = set()
+    for act in YearStory(first_year).acts:
+        details = act.arguments
+        if "plan" not in details:
+            continue
+        people, head = details["plan"].teachers, details["plan"].head.username
+        places = {details[name] for name in ("place", "successor", "giver", "receiver") if name in details}
+        places |= set(details.get("places", ()))
+        named = {people[place].username for place in places}
+        match act.name:
+            case "sign_up":
+                accounts |= named
+            case "redeem_with_new_account":
+                accounts.add(head)
+            case "accept_invitation":
+                assert head in accounts
+                assert not named & accounts
+                accounts |= named
+            case "invite":
+                assert head in accounts
+                assert not named & accounts
+            case "stop_reminders":
+                pass
+            case _:
+                assert named | {head} <= accounts | ({head} if act.name == "ask_principal" else set()), act
