@@ -20,6 +20,7 @@ from sites.demo.year.letters import write_letters
 from sites.demo.year.places import OFFICES
 from sites.demo.year.simulation import YearSimulation
 from sites.demo.year.story import YearStory
+from sites.demo.year.terms import find_working_day
 from sites.office.report.year_report import read_report
 from tests.year.expected_letters import OF_REBALANCING, count_expected, find_year_letter_day
 
@@ -62,17 +63,36 @@ def find_broken_rules(day):
 
 
 def assert_letters_are_expected(story, letters):
-    """Each letter once; but for a rebalancing, whose plan is the site's, and which is dated here."""
+    """Each letter once; but for a rebalancing, whose plan is the site's, and which is dated here.
+
+    What an office's page counts for its members is the site's too: such letters come once a week, on working mornings.
+    """
+    expected = count_expected(story)
+    of_offices = list_letters_about_offices(letters, {kind for kind, _ in expected})
+    assert_they_come_once_a_week_on_working_mornings(of_offices)
     rebalanced = [act.day for act in story.acts if act.name == "rebalance"][-1]
     chambery = {one.mailbox for one in story.plans if one.office.slug == "chambery"}
     found = Counter(
         (one.kind, one.recipient)
         for one in letters
-        if one.kind not in OF_REBALANCING
+        if one not in of_offices
+        and one.kind not in OF_REBALANCING
         and not (one.kind == "key" and one.recipient in chambery and date_in_paris(one.sent_at) == rebalanced)
     )
-    expected = count_expected(story)
     assert {one: (expected[one], found[one]) for one in expected | found if expected[one] != found[one]} == {}
+
+
+def list_letters_about_offices(letters, caused):
+    """Return the letters to members of offices that no act of the story causes; `caused`: the kinds of the others."""
+    members = {one.email for office in OFFICES for one in (office.manager, office.buyer, office.officer)}
+    return [one for one in letters if one.recipient in members and one.kind not in caused]
+
+
+def assert_they_come_once_a_week_on_working_mornings(letters):
+    sent = [(one, timezone.localtime(one.sent_at)) for one in letters]
+    assert [one for one, at in sent if at.hour != 8 or find_working_day(at.date()) != at.date()] == []
+    weeks = Counter((one.recipient, one.kind, at.isocalendar()[:2]) for one, at in sent)
+    assert [one for one, count in weeks.items() if count > 1] == []
 
 
 def assert_nobody_at_school_is_written_to_in_the_holidays(story, letters):
