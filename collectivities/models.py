@@ -103,8 +103,8 @@ class MemberLetter(models.Model):
     letter = models.CharField("lettre", max_length=10, choices=Letter)
     # The first day, in Europe/Paris: the Monday of a week, or the first of a month.
     period = models.DateField("période du")
-    # A hash of what it says, by which the next one tells whether anything is new.
-    digest = models.CharField(max_length=64)
+    # Hashes of its lines, without their numbers, by which the next ones tell whether anything is new.
+    lines = ArrayField(models.CharField(max_length=16), default=list)
     queued_at = models.DateTimeField("écrite le")
 
     class Meta:

@@ -246,7 +246,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("period", models.DateField(verbose_name="période du")),
-                ("digest", models.CharField(max_length=64)),
+                (
+                    "lines",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=16), default=list, size=None
+                    ),
+                ),
                 ("queued_at", models.DateTimeField(verbose_name="écrite le")),
                 (
                     "member",

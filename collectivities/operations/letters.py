@@ -11,15 +11,16 @@ from collectivities.models import LetterChoice, MemberLetter
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from collectivities.models import Letter, Member
 
 _TABLE = MemberLetter._meta.db_table  # noqa: SLF001 - documented
 # In the order of the members: two workers that write to the same ones wait, and never for each other.
 _CLAIM = f"""
-INSERT INTO {_TABLE} (member_id, letter, period, queued_at, digest)
-SELECT member_id, %s, %s, %s, digest FROM unnest(%s::bigint[], %s::varchar[]) AS letter (member_id, digest)
+INSERT INTO {_TABLE} (member_id, letter, period, queued_at, lines)
+SELECT member_id, %s, %s, %s, string_to_array(lines, ' ')
+FROM unnest(%s::bigint[], %s::text[]) AS letter (member_id, lines)
 ORDER BY member_id
 ON CONFLICT (member_id, letter, period) DO NOTHING RETURNING member_id, id
 """  # noqa: S608 - the table's own name
@@ -41,15 +42,15 @@ def choose_letters(*, member: Member, wanted: Mapping[Letter, bool], at: datetim
 
 
 def claim_letters(
-    digests: Mapping[int, str], letter: Letter, *, period: datetime.date, at: datetime.datetime
+    lines: Mapping[int, Collection[str]], letter: Letter, *, period: datetime.date, at: datetime.datetime
 ) -> dict[int, int]:
     """Claim a letter of a period for members; return by member the number of it, for those who had none.
 
-    `digests`: by member, a hash of what the letter says.
+    `lines`: by member, the hashes of what the letter says.
 
     In the transaction that queues the e-mails: whoever comes second waits for its end, and then does not write.
     Lock order: after all rows that the letter is about, before due work.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [letter.value, period, at, list(digests), list(digests.values())])
+        cursor.execute(_CLAIM, [letter.value, period, at, list(lines), [" ".join(one) for one in lines.values()]])
         return dict(cursor.fetchall())

@@ -47,9 +47,7 @@ def write_reminders(*, at: datetime.datetime) -> int:
     # An office without a buyer is bought for by its managers; one whose buyers want no reminder is not.
     buyers = Member.objects.active().filter(roles__contains=[Role.BUYER])
     members = list_recipients(Letter.RENEWAL, Role.BUYER if buyers.exists() else Role.MANAGER)
-    claimed = claim_letters(
-        dict.fromkeys([one.pk for one in members], ""), Letter.RENEWAL, period=today.replace(day=1), at=at
-    )
+    claimed = claim_letters({one.pk: () for one in members}, Letter.RENEWAL, period=today.replace(day=1), at=at)
     return mailing.enqueue_many(
         [
             mailing.NewMessage(

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 FIELD, REQUESTS = "lettres", "requests"
 _DETAILS = {
     Letter.WEEKLY: (
-        "Le premier jour ouvré de la semaine, à 8\xa0h, quand quelque chose attend un geste de votre part. Si rien n'a "
-        "changé depuis la dernière, elle ne revient qu'après quatre semaines."
+        "Le premier jour ouvré de la semaine, à 8\xa0h, quand quelque chose attend un geste de votre part. Ce "
+        "qu'elle a dit ne la fait revenir qu'après quatre semaines."
     ),
     Letter.FAILURE: (
         "Dans les minutes qui suivent, une fois par envoi, quand dix e-mails au moins, et un sur cinq, n'arrivent pas."

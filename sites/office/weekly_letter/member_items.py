@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: For how long the letter of requests, or of the renewal, has said what waits: the weekly letter does not repeat it.
 _COVERED_FOR = datetime.timedelta(days=7)
+#: Of 64 bits: a member's letters of a month have some dozens of lines.
+_HASH_LENGTH = 16
 #: What the reminder of the renewal asks for; to give the list to the schools is asked by no other letter.
 _REMINDED_STATES = (RenewalState.OPEN, RenewalState.QUOTED)
 
@@ -46,9 +48,10 @@ class OfficeWeek(NamedTuple):
     reminded: frozenset[int]
 
 
-def compute_digest(items: Sequence[TodoItem]) -> str:
-    """Return a hash of what a letter says, that of another letter where a word or a number of any line is another."""
-    return hashlib.sha256(repr([(one.words, one.url) for one in items]).encode()).hexdigest()
+def hash_lines(items: Sequence[TodoItem]) -> list[str]:
+    """Return a short hash of each line, of its letters alone: « encore 44 jours » is no news after « encore 51 »."""
+    letters = ["".join(filter(str.isalpha, one.words)) for one in items]
+    return [hashlib.sha256(one.encode()).hexdigest()[:_HASH_LENGTH] for one in letters]
 
 
 def load_week(at: datetime.datetime) -> OfficeWeek:

@@ -21,7 +21,7 @@ from licensing.pools.models import Pool
 from licensing.requests.models import LicenceRequest
 from mailing import operations as mailing
 from mailing.models import Message, MessageState
-from sites.office.weekly_letter.member_items import compute_digest, list_member_items, load_week
+from sites.office.weekly_letter.member_items import hash_lines, list_member_items, load_week
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 #: Kind of the e-mails, and their topic, whose id is that of the `MemberLetter`.
 WEEKLY_KIND, WEEKLY_TOPIC = "office.weekly_letter", "weekly_letter"
-#: After which a letter comes though it says what the last one said.
+#: After which a line is news again.
 REPEATED_AFTER = datetime.timedelta(weeks=4)
 
 
@@ -45,7 +45,7 @@ def run(*, at: datetime.datetime) -> int:
 def write_letters(*, at: datetime.datetime) -> int:
     """Queue the letter of the week of a moment for each member who has something to do and had none in it.
 
-    What a letter said word for word is said again after `REPEATED_AFTER` only: nothing new asks for a hand.
+    It comes where a line of it was in none of the letters since `REPEATED_AFTER`: other numbers are no news.
     """
     members = list_recipients(Letter.WEEKLY)
     if not members:
@@ -53,13 +53,12 @@ def write_letters(*, at: datetime.datetime) -> int:
     week = load_week(at)
     monday = letter_days.get_week(date_in_paris(at))
     known = _find_known(members, since=monday - REPEATED_AFTER)
-    digests = {}
+    lines = {}
     for member in members:
-        items = list_member_items(member, week)
-        digest = compute_digest(items)
-        if items and known.get(member.pk) != digest:
-            digests[member.pk] = digest
-    claimed = claim_letters(digests, Letter.WEEKLY, period=monday, at=at)
+        hashes = hash_lines(list_member_items(member, week))
+        if not known[member.pk].issuperset(hashes):
+            lines[member.pk] = hashes
+    claimed = claim_letters(lines, Letter.WEEKLY, period=monday, at=at)
     return mailing.enqueue_many(
         [
             mailing.NewMessage(
@@ -77,12 +76,14 @@ def write_letters(*, at: datetime.datetime) -> int:
     )
 
 
-def _find_known(members: Sequence[Member], *, since: datetime.date) -> dict[int, str]:
-    """Return by member what their last letter after that week said, if it was sent. One query."""
+def _find_known(members: Sequence[Member], *, since: datetime.date) -> dict[int, set[str]]:
+    """Return by member the lines of their letters after that week, but for those never sent. One query."""
     dropped = Message.objects.filter(topic=WEEKLY_TOPIC, topic_id=OuterRef("pk"), state=MessageState.CANCELLED)
     letters = MemberLetter.objects.filter(~Exists(dropped), letter=Letter.WEEKLY, period__gt=since)
-    latest = letters.filter(member__in=[one.pk for one in members]).order_by("member", "-period").distinct("member")
-    return dict(latest.values_list("member_id", "digest"))
+    known: dict[int, set[str]] = {one.pk: set() for one in members}
+    for member_id, lines in letters.filter(member__in=list(known)).values_list("member_id", "lines"):
+        known[member_id].update(lines)
+    return known
 
 
 def _schedule_next(at: datetime.datetime) -> None:

@@ -16,6 +16,7 @@ from core.calendar import PARIS
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from jobs.models import DueWork
+from licensing.catalogue.models import SchoolYear
 from licensing.entitlements.models import Entitlement
 from licensing.orders import operations as orders
 from licensing.renewals import reminders
@@ -33,7 +34,7 @@ from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.orders import PurchaseFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed
-from tests.renewals.renewed_office import RenewedOffice
+from tests.renewals.renewed_office import YEAR_ENDS, RenewedOffice
 from tests.requests.asking_school import AskingSchool
 
 DAY = datetime.timedelta(days=1)
@@ -72,6 +73,13 @@ def give_back(pool):
     mark_redeemed(given, PrincipalFactory())
     LicenceReturn.objects.create(
         key_id=given.key_id, units=4, returned_at=MONDAY - 3 * DAY, returned_by=PrincipalFactory()
+    )
+
+
+def upload_table(pool):
+    """Have a table wait for its verification."""
+    SpreadsheetImport.objects.create(
+        pool=pool, filename="a.xlsx", size=1, sha256="0" * 64, state=ImportState.CHECKED, created_at=TERM
     )
 
 
@@ -135,7 +143,8 @@ def test_what_happened_in_the_week_is_in_it(pool, manager, clock):
         "2 écoles de votre périmètre n'ont aucune licence, alors que 6 licences données ne servent pas.\n"
         "  Rééquilibrer : http://nimes.peps.localhost/distribuer/reequilibrer/"
     ) in text
-    # A week later it is no news any more.
+    # A week later the letter has something else to say.
+    upload_table(pool)
     assert writing.run(at=MONDAY + 7 * DAY) == 1
     assert "a rendu" not in read(clock, MONDAY + 7 * DAY).text
 
@@ -170,9 +179,7 @@ def test_a_letter_of_many_lines_leaves_the_others_to_the_home_page(nimes, manage
 
 def test_each_role_gets_what_it_can_do_and_no_letter_where_that_is_nothing(pool, nimes, clock):
     people = {role: MemberFactory(roles=[role], user=UserFactory(email=f"{role}@nimes.example")) for role in Role}
-    SpreadsheetImport.objects.create(
-        pool=pool, filename="a.xlsx", size=1, sha256="0" * 64, state=ImportState.CHECKED, created_at=TERM
-    )
+    upload_table(pool)
     assert writing.run(at=MONDAY) == 2
     assert sorted(list_recipients()) == ["data_officer@nimes.example", "manager@nimes.example"]
     MemberLetter.objects.all().delete()
@@ -221,11 +228,22 @@ def test_nothing_to_do_no_letter(pool, manager, clock):
     assert not MemberLetter.objects.exists()
 
 
-def test_what_a_letter_had_comes_again_after_four_weeks_or_once_anything_is_new(pool, manager):
+def test_what_a_letter_had_comes_again_after_four_weeks(pool, manager):
     weeks = [MONDAY + 7 * n * DAY for n in range(6)]
-    assert [writing.run(at=at) for at in weeks[:5]] == [1, 0, 0, 0, 1]
+    assert [writing.run(at=at) for at in weeks] == [1, 0, 0, 0, 1, 0]
+
+
+def test_a_line_is_news_once_whatever_its_numbers(pool, manager):
+    weeks = [MONDAY + 7 * n * DAY for n in range(7)]
+    assert writing.run(at=weeks[0]) == 1
+    # 100 licences were left to give, then 97.
     allocate_units(pool, SchoolFactory(), units=3)
-    assert writing.run(at=weeks[5]) == 1
+    assert writing.run(at=weeks[1]) == 0
+    upload_table(pool)
+    assert [writing.run(at=at) for at in weeks[2:4]] == [1, 0]
+    # What is done is no news, and what had a letter a month ago had one again meanwhile.
+    SpreadsheetImport.objects.all().delete()
+    assert [writing.run(at=at) for at in weeks[4:]] == [0, 0, 1]
 
 
 def test_a_letter_that_was_dropped_does_not_count(pool, manager):
@@ -278,6 +296,19 @@ def test_the_renewal_is_not_repeated_to_whom_was_reminded_of_it_this_week(nimes,
     assert "La reconduction pour 2027-2028 est à décider" in read(clock, monday + 7 * DAY).text
 
 
+def test_who_bought_the_next_year_otherwise_has_no_renewal_to_decide(nimes, clock):
+    OfficeSettings.objects.create(reply_to="education@nimes.example")
+    MemberFactory(roles=[Role.BUYER])
+    RenewedOffice(nimes)
+    may = moment(5, 3, year=2027)
+    assert writing.run(at=may) == 1
+    assert "à décider" in read(clock, may).text
+    MemberLetter.objects.all().delete()
+    next_year = SchoolYear.objects.get(ends_on=YEAR_ENDS)
+    orders.grant(collectivity=nimes, licences=9, reason="Essai", by=None, at=may, school_year=next_year)
+    assert writing.run(at=may) == 0
+
+
 # --- When -------------------------------------------------------------------------------------------------------------
 
 
@@ -299,7 +330,7 @@ def test_letters_leave_at_eight_on_the_first_working_day_of_a_week(at, expected)
 
 def test_a_week_has_one_letter_whatever_runs_again(pool, manager):
     assert [writing.run(at=MONDAY + days * DAY) for days in (0, 0)] == [1, 0]
-    allocate_units(pool, SchoolFactory())
+    upload_table(pool)
     assert [writing.run(at=MONDAY + days * DAY) for days in (1, 4, 7)] == [0, 0, 1]
 
 
