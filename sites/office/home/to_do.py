@@ -141,9 +141,13 @@ def _list_held_keys(running: Sequence[PoolProgress], today: datetime.date) -> It
 def _list_renewal(
     running: Sequence[PoolProgress], waiting: WaitingThings, roles: Collection[Role], today: datetime.date
 ) -> Iterator[TodoItem]:
-    """Yield an item while the renewal of this year's licences waits for the member."""
+    """Yield an item while the renewal of this year's licences waits for the member.
+
+    An office that bought licences of the next year otherwise has decided.
+    """
     year = get_renewed_year(today)
-    if not any(get_school_year(pool.position.last_day) == year - 1 for pool in running):
+    years = {get_school_year(pool.position.last_day) for pool in running}
+    if year - 1 not in years or (year in years and waiting.renewal is RenewalState.OPEN):
         return
     label, url = format_school_year(year), reverse("renewal:list")
     if waiting.renewal is RenewalState.OPEN:
