@@ -1,7 +1,7 @@
 """Erase pupils a fixed time after their licence ended: warning, erasure, certificate.
 
 Run daily by every worker; concurrent runs skip each other's locked classes. An interrupted run is resumed the next
-day, and e-mails are queued in the same transaction as the erasure.
+day, and e-mails are queued in the same transaction as the erasure, for the next day on which one writes to the school.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ from core.calendar import date_in_paris
 from core.copy_rows import reserve_ids
 from licensing.classes.models import Classroom, DeletionCertificate, HandoverOutcome, PupilAccount, PupilHandover
 from mailing.operations import NewMessage, enqueue_many
+from schools.calendar.writing_days import find_writing_moments
 from schools.models import Affiliation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from accounts.models import User
+
+    #: What letters say, by who reads them and when they leave.
+    type _Recipients = dict[tuple[User, datetime.datetime], list[int]]
 
 ERASED = "class.pupils_erased"
 WARNED = "class.erasure_announced"
@@ -92,14 +96,17 @@ def warn_batch(*, at: datetime.datetime) -> int:
             seat__subscription__key__entitlement__last_day__gte=day - get_retention(),
             seat__subscription__key__entitlement__last_day__lt=min(day, day - get_retention() + WARNING_LEAD_TIME),
         )
-        .select_related("seat__holder", "seat__subscription__principal")
+        .select_related("seat__holder", "seat__subscription__principal", "seat__subscription__school")
         .select_for_update(of=("self",), no_key=True, skip_locked=True)
         .order_by("seat__subscription__school", "pk")[:BATCH_SIZE]
     )
     Classroom.objects.filter(pk__in=[classroom.pk for classroom in classes]).update(warned_at=at)
-    recipients: dict[User, list[int]] = defaultdict(list)
+    moments = _find_moments(classes, at)
+    recipients: _Recipients = defaultdict(list)
     for classroom in classes:
-        recipients[classroom.seat.holder or classroom.seat.subscription.principal].append(classroom.pk)
+        # Whatever the calendar says, well before the erasure.
+        moment = min(moments[classroom.pk], at + WARNING_LEAD_TIME / 2)
+        recipients[classroom.seat.holder or classroom.seat.subscription.principal, moment].append(classroom.pk)
     _queue_emails(WARNED, "classrooms", recipients, at)
     return len(classes)
 
@@ -113,7 +120,12 @@ def erase_batch(*, at: datetime.datetime) -> int:
             purged_at__isnull=True,
             seat__subscription__key__entitlement__last_day__lt=date_in_paris(at) - get_retention(),
         )
-        .select_related("seat__holder", "seat__subscription__principal", "seat__subscription__key__entitlement")
+        .select_related(
+            "seat__holder",
+            "seat__subscription__principal",
+            "seat__subscription__school",
+            "seat__subscription__key__entitlement",
+        )
         .select_for_update(of=("self",), no_key=True, skip_locked=True)
         # By school, so that a principal gets one e-mail for all classes.
         .order_by("seat__subscription__school", "pk")[:BATCH_SIZE]
@@ -125,7 +137,8 @@ def erase_batch(*, at: datetime.datetime) -> int:
     )
     # A class without pupils gets no certificate.
     certificates = _create_certificates({classes[pk]: counts for pk, counts in erased.items()}, at)
-    _queue_emails(ERASED, "certificates", _list_recipients(certificates), at)
+    moments = _find_moments([one.classroom for one in certificates], at)
+    _queue_emails(ERASED, "certificates", _list_recipients(certificates, moments), at)
     return len(classes)
 
 
@@ -161,14 +174,23 @@ def _create_certificates(erased: Mapping[Classroom, _ErasedPupils], at: datetime
     )
 
 
-def _list_recipients(certificates: Collection[DeletionCertificate]) -> dict[User, list[int]]:
-    """Return certificates by recipient: teacher, subscription's principal, verified principals."""
+def _find_moments(classes: Collection[Classroom], at: datetime.datetime) -> dict[int, datetime.datetime]:
+    """Return by class the moment from `at` on at which one writes to its school."""
+    schools = {one.pk: one.seat.subscription.school for one in classes}
+    moments = find_writing_moments([school for school in schools.values() if school is not None], at)
+    return {number: moments[school.uai] if school else at for number, school in schools.items()}
+
+
+def _list_recipients(
+    certificates: Collection[DeletionCertificate], moments: Mapping[int, datetime.datetime]
+) -> _Recipients:
+    """Return certificates by recipient and moment: teacher, subscription's principal, verified principals."""
     principals: dict[str, list[User]] = defaultdict(list)
     for affiliation in Affiliation.objects.filter(
         school__in={one.school_id for one in certificates if one.school_id}, verified_at__isnull=False
     ).select_related("user"):
         principals[str(affiliation.school_id)].append(affiliation.user)
-    recipients: dict[User, list[int]] = defaultdict(list)
+    recipients: _Recipients = defaultdict(list)
     for one in certificates:
         people = chain(
             [one.teacher] if one.teacher else [],
@@ -176,18 +198,17 @@ def _list_recipients(certificates: Collection[DeletionCertificate]) -> dict[User
             principals[one.school_id] if one.school_id else [],
         )
         for person in dict.fromkeys(people):
-            recipients[person].append(one.pk)
+            recipients[person, moments[one.classroom_id]].append(one.pk)
     return recipients
 
 
-def _queue_emails(kind: str, key: str, recipients: Mapping[User, list[int]], at: datetime.datetime) -> None:
+def _queue_emails(kind: str, key: str, recipients: _Recipients, at: datetime.datetime) -> None:
+    emails: dict[datetime.datetime, list[NewMessage]] = defaultdict(list)
+    for (person, moment), numbers in recipients.items():
+        # Closed and erased accounts get no e-mail.
+        if person.is_active and person.email:
+            context = {"user": person.pk, key: numbers}
+            emails[moment].append(NewMessage(kind=kind, recipient=person.email, context=context))
     with schema_context(get_public_schema_name()):
-        enqueue_many(
-            [
-                NewMessage(kind=kind, recipient=person.email, context={"user": person.pk, key: numbers})
-                for person, numbers in recipients.items()
-                # Closed and erased accounts get no e-mail.
-                if person.is_active and person.email
-            ],
-            at=at,
-        )
+        for moment, due_then in emails.items():
+            enqueue_many(due_then, at=at, due_at=moment)

@@ -74,6 +74,18 @@ def test_erasing_twice_is_the_same_as_once(db):
     assert Message.objects.filter(kind=pupil_erasure.ERASED).count() == 2
 
 
+def test_whoever_is_told_is_told_on_a_school_day(db):
+    create_taught_class()
+    # A Saturday, then a Sunday before a public holiday.
+    pupil_erasure.warn_teachers(at=paris_time(2, 10))
+    pupil_erasure.erase_pupils(at=DUE)
+    due = set(Message.objects.values_list("kind", "due_at"))
+    assert due == {
+        (pupil_erasure.WARNED, paris_time(4, 10, hour=8)),
+        (pupil_erasure.ERASED, paris_time(2, 11, hour=8)),
+    }
+
+
 def test_a_class_of_the_new_year_and_a_licence_that_was_prolonged_are_left_alone(db):
     teacher = TeacherFactory()
     old, new = create_taught_class(by=teacher), create_taught_class(by=teacher, last_day=datetime.date(2028, 8, 31))
@@ -115,7 +127,7 @@ def test_many_classes_take_as_many_queries_as_one_and_batches_go_on_to_the_end(
     shared = create_subscription(size=5)
     for number in range(1, 6):
         create_class(hold_seat(shared, number=number), pupils=2)
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(17):
         assert pupil_erasure.erase_batch(at=DUE) == 5
     assert not PupilAccount.objects.exists()
     Classroom.objects.update(purged_at=None)
