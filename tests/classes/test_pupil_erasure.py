@@ -74,7 +74,7 @@ def test_erasing_twice_is_the_same_as_once(db):
     assert Message.objects.filter(kind=pupil_erasure.ERASED).count() == 2
 
 
-def test_whoever_is_told_is_told_on_a_school_day(db):
+def test_letters_about_an_erasure_leave_on_a_school_day(db):
     create_taught_class()
     # A Saturday, then a Sunday before a public holiday.
     pupil_erasure.warn_teachers(at=paris_time(2, 10))
