@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _KEY_LINK = re.compile(r"/cle/#cle=([^&\s]+)&jeton=(\S+)")
 
 
-class Letter(NamedTuple):
+class ReceivedLetter(NamedTuple):
     """An e-mail that was accepted. `kind` and `schema`: as the outbox names them."""
 
     sent_at: datetime.datetime
@@ -45,21 +45,21 @@ class LetterBook:
     """All letters so far, in order; and where servers send back what does not arrive."""
 
     def __init__(self) -> None:
-        self.letters: list[Letter] = []
+        self.letters: list[ReceivedLetter] = []
         #: Addresses that no mailbox has: their server accepts, and reports later.
         self.dead: set[str] = set()
         #: Letters to them that are still to be reported.
-        self.returned: list[Letter] = []
-        self._latest: dict[str, list[Letter]] = {}
+        self.returned: list[ReceivedLetter] = []
+        self._latest: dict[str, list[ReceivedLetter]] = {}
 
-    def add(self, letter: Letter) -> None:
+    def add(self, letter: ReceivedLetter) -> None:
         """Keep a letter."""
         self.letters.append(letter)
         self._latest.setdefault(letter.recipient, []).append(letter)
         if letter.recipient in self.dead:
             self.returned.append(letter)
 
-    def find_latest(self, recipient: str, *kinds: str) -> Letter:
+    def find_latest(self, recipient: str, *kinds: str) -> ReceivedLetter:
         """Return the last letter to an address, of these kinds. Raises `LookupError` if there is none."""
         for letter in reversed(self._latest.get(recipient, [])):
             if not kinds or letter.kind in kinds:
@@ -80,7 +80,7 @@ class LetterBackend(BaseEmailBackend):
             headers: dict[str, Any] = email.extra_headers
             kind, schema = _read_list_id(headers["List-Id"])
             self._book.add(
-                Letter(
+                ReceivedLetter(
                     sent_at=timezone.now(),
                     recipient=email.to[0].lower(),
                     kind=kind,
@@ -101,9 +101,9 @@ def _read_list_id(text: str) -> tuple[str, str]:
     return kind.replace("-", "_"), schema.replace("-", "_")
 
 
-def write_letters(letters: Iterable[Letter]) -> str:
+def write_letters(letters: Iterable[ReceivedLetter]) -> str:
     """Return the letters as a text to read: by receiver, and of each receiver in order."""
-    by_recipient: dict[str, list[Letter]] = {}
+    by_recipient: dict[str, list[ReceivedLetter]] = {}
     for letter in letters:
         by_recipient.setdefault(letter.recipient, []).append(letter)
     parts = []
@@ -116,7 +116,7 @@ def write_letters(letters: Iterable[Letter]) -> str:
     return "\n".join(parts)
 
 
-def _write_letter(letter: Letter) -> str:
+def _write_letter(letter: ReceivedLetter) -> str:
     sent_at = timezone.localtime(letter.sent_at)
     return (
         f"--- {sent_at:%a %d/%m/%Y %H:%M} · {letter.kind} · {letter.schema}\n"

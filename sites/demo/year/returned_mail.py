@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from types import TracebackType
 
-    from sites.demo.year.letters import Letter, LetterBook
+    from sites.demo.year.letters import LetterBook, ReceivedLetter
 
 _REPORT = """\
 Return-Path: <>
@@ -61,7 +61,7 @@ class ReturnedMailbox:
 
     uid_validity = 1
 
-    def __init__(self, letters: Collection[Letter]) -> None:
+    def __init__(self, letters: Collection[ReceivedLetter]) -> None:
         self._mails = {number: _report(letter) for number, letter in enumerate(letters, start=1)}
 
     def __enter__(self) -> Self:
@@ -98,6 +98,6 @@ def deliver(book: LetterBook, *, at: datetime.datetime) -> None:
         bounce_mailbox.read_mailbox(clock=lambda: at)
 
 
-def _report(letter: Letter) -> bytes:
+def _report(letter: ReceivedLetter) -> bytes:
     text = _REPORT.format(recipient=letter.recipient, message_id=letter.message_id)
     return text.replace("\n", "\r\n").encode()
