@@ -91,19 +91,37 @@ def _describe_seats(person: User, year: int, at: datetime.datetime) -> list[str]
     waiting = [seat for seat in ended if cast("Any", seat).pupils and seat.classroom.purged_at is None]
     return [
         f"{end} le {format_long_date(last_day)}, avec l’année scolaire.",
-        *_describe_new_seats(new),
+        *(_describe_new_seats(new) if new else [_describe_no_seat(ended, year, day)]),
         *_describe_waiting(person, waiting, at),
     ]
 
 
+def _describe_no_seat(ended: Sequence[Seat], year: int, day: datetime.date) -> str:
+    """Say whom to ask for a licence; nobody is sent to the shop whose school has one left."""
+    uais = {uai for seat in ended if (uai := seat.subscription.school_id)}
+    if _list_waiting_keys(list(uais), year, day) or _list_free_seats(list(uais), year, day):
+        return (
+            "Votre école a des licences pour l’année nouvelle, et aucune n’est encore à vous : demandez-en une à votre "
+            "direction, qui la donne depuis son compte."
+        )
+    return (
+        "Aucune licence de l’année nouvelle ne vous est attribuée pour le moment : demandez-la à votre direction, qui "
+        "la donne depuis son compte, ou prenez-en une dans la boutique."
+    )
+
+
+def _list_free_seats(uais: Sequence[str], year: int, day: datetime.date) -> list[Seat]:
+    """Return the seats of later years at these schools that nobody has, nor is promised."""
+    seats = Seat.objects.filter(
+        subscription__school__in=uais,
+        holder__isnull=True,
+        reserved_at__isnull=True,
+        subscription__key__entitlement__last_day__gt=datetime.date(year, 8, 31),
+    ).select_related("subscription__key__entitlement")
+    return [seat for seat in seats.order_by("pk") if seat.subscription.key.entitlement.available_on(day)]
+
+
 def _describe_new_seats(new: Sequence[Seat]) -> list[str]:
-    if not new:
-        return [
-            (
-                "Aucune licence de l’année nouvelle ne vous est attribuée pour le moment : demandez-la à votre "
-                "direction, qui la donne depuis son compte, ou prenez-en une dans la boutique."
-            )
-        ]
     until = format_long_date(max(seat.subscription.key.entitlement.open_until for seat in new))
     opened = [seat.classroom.name for seat in new if hasattr(seat, "classroom")]
     if opened:

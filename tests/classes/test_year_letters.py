@@ -73,6 +73,25 @@ def test_a_teacher_with_nothing_new_learns_what_ended_until_when_and_whom_to_ask
     assert "s’enregistrent dans un fichier" in letter
 
 
+def test_a_teacher_whose_school_was_given_a_key_is_not_sent_to_the_shop(nimes):
+    subscription, teacher = create_subscription(), TeacherFactory()
+    hold_seat(subscription, by=teacher)
+    entitlement = EntitlementFactory(order_line__school_year__ends_on=NEW_YEAR["last_day"], **NEW_YEAR)
+    KeyFactory(entitlement=entitlement, school=subscription.school, units=2)
+    letter = write()[teacher.email]
+    assert "Votre école a des licences pour l’année nouvelle" in letter
+    assert "demandez-en une à votre direction" in letter
+    assert "boutique" not in letter
+
+
+def test_a_teacher_is_sent_to_the_shop_once_the_school_has_no_licence_left(db):
+    years, other = TwoYears(size=2), TeacherFactory()
+    hold_seat(years.old, by=other, number=2)
+    assert "Votre école a des licences pour l’année nouvelle" in write()[other.email]
+    hold_seat(years.new, number=2)
+    assert "prenez-en une dans la boutique" in read_letters()[other.email]
+
+
 def test_a_teacher_whose_class_went_on_already_has_nothing_to_do(db):
     years = TwoYears()
     operations.carry_on(
