@@ -10,10 +10,11 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sites.demo.year.places import OFFICES
 from sites.demo.year.terms import find_working_day
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from sites.demo.people import DemoPerson
     from sites.demo.year.acts import Act
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 DAY = datetime.timedelta(days=1)
 UNREDEEMED_STEPS, UNUSED_DAYS = (10, 25, 45), 15
 INVITATION_DAYS, INVITATION_REMINDER_DAYS = 30, 7
+RENEWAL_MONTHS = (4, 6, 8)
+MIN_LOST, MIN_LOST_PERCENT = 10, 20
 #: Letters that a rebalancing causes: which schools it moves, the site alone says.
 OF_REBALANCING = ("key_reduced", "key_revoked")
 
@@ -36,10 +39,15 @@ def count_expected(story: YearStory) -> Letters:
     for act in story.acts:
         _count_act(act, story, letters)
     _count_once_a_day(story, letters)
+    _count_renewal_reminders(story, letters)
+    _count_failed_sendings(story, letters)
     for school in (*story.first.values(), *story.second.values()):
         _count_automatic(school, story, letters)
     for school in story.first.values():
         _count_year_letters(school, letters)
+    for school in story.second.values():
+        # An undone list leaves no letter, given twice it leaves one.
+        letters["key", school.plan.mailbox] += 1
     _count_returns(story, letters)
     return letters
 
@@ -98,12 +106,11 @@ def _count_act(act: Act, story: YearStory, letters: Letters) -> None:
     elif act.name == "remind_by_hand":
         asleep = [one for one in of_office if one.redeemed_on is None or one.redeemed_on > act.day]
         letters.update(("key_reminder", one.plan.mailbox) for one in asleep)
-    elif act.name == "give_next_year":
-        letters.update(("key", story.second[uai].plan.mailbox) for uai in details["units"])
     elif act.name == "decide":
         mailboxes = {one.uai: one.mailbox for one in story.plans}
-        for answer in ("accepted", "refused"):
-            letters.update((f"request.{answer}", mailboxes[uai]) for uai in details[answer])
+        # The letter of the licences is the answer: it goes to the same mailbox.
+        letters.update(("key", mailboxes[uai]) for uai in details["accepted"])
+        letters.update(("request.refused", mailboxes[uai]) for uai in details["refused"])
 
 
 def _count_once_a_day(story: YearStory, letters: Letters) -> None:
@@ -123,6 +130,32 @@ def _count_once_a_day(story: YearStory, letters: Letters) -> None:
 
 
 _SALES = ("order", "send_purchase_order")
+_DECIDING = ("order", "decline_renewal")
+
+
+def _count_renewal_reminders(story: YearStory, letters: Letters) -> None:
+    """Count the letters to buyers: on a working morning of April, June and August, until the renewal is decided."""
+    for office in OFFICES:
+        acts = [act for act in story.acts if act.arguments.get("office") is office]
+        decided = min(act.day for act in acts if act.name in _DECIDING and act.arguments["year"] > story.ends_in)
+        months = sum(day <= decided for day in list_reminder_days(story))
+        for buyer in (office.buyer, office.manager):
+            # Whoever opens an office is a buyer as well.
+            letters["renewals.reminder", buyer.email] += months
+
+
+def list_reminder_days(story: YearStory) -> list[datetime.date]:
+    """Return the first working days of April, June and August."""
+    return [find_working_day(datetime.date(story.ends_in, month, 1)) for month in RENEWAL_MONTHS]
+
+
+def _count_failed_sendings(story: YearStory, letters: Letters) -> None:
+    """Count the letter to the manager about a gift of which ten letters, and a fifth, came back."""
+    for office in OFFICES:
+        given = [one.plan for one in story.first.values() if one.plan.office is office]
+        lost = sum(plan.address != plan.mailbox for plan in given)
+        if lost >= MIN_LOST and lost * 100 >= len(given) * MIN_LOST_PERCENT:
+            letters["office.failed_sending", office.manager.email] += 1
 
 
 @dataclass
@@ -171,7 +204,7 @@ def _count_automatic(school: SchoolYearStory, story: YearStory, letters: Letters
     """Count the letters that leave by themselves about a key: day by day, one a week at most."""
     plan, terms = school.plan, story.terms
     days = SchoolDays(school, school.units, _list_acts(school))
-    accepted = {act.day for act in story.acts if act.name == "decide" and plan.uai in act.arguments["accepted"]}
+    accepted = {act.day for act in story.acts if plan.uai in list_accepted(act)}
     past: dict[str, datetime.date] = {}
     steps = list(UNREDEEMED_STEPS)
     week_written: datetime.date | None = None
@@ -264,9 +297,14 @@ def count_unused(school: SchoolYearStory, story: YearStory, day: datetime.date) 
                 invited |= dict.fromkeys(details["places"], act.day)
             case "give_back":
                 size -= details["units"]
-    size += sum(act.name == "decide" and plan.uai in act.arguments["accepted"] and act.day < day for act in story.acts)
+    size += sum(plan.uai in list_accepted(act) and act.day < day for act in story.acts if act.name == "decide")
     waiting = sum(since + INVITATION_DAYS * DAY >= day for since in invited.values())
     return size - len(ever) - waiting
+
+
+def list_accepted(act: Act) -> Collection[str]:
+    """Return the schools that get what they asked for by an act of their office."""
+    return act.arguments.get("accepted", act.arguments.get("answered", ()))
 
 
 def _list_acts(school: SchoolYearStory) -> dict[datetime.date, list[Act]]:

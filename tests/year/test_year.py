@@ -7,8 +7,9 @@ While one works on it, `YEAR_SCALE=0.1` has a tenth of the schools take part. Th
 from __future__ import annotations
 
 import datetime
+import itertools
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from django.utils import timezone
@@ -22,11 +23,15 @@ from sites.demo.year.simulation import YearSimulation
 from sites.demo.year.story import YearStory
 from sites.demo.year.terms import find_working_day
 from sites.office.report.year_report import read_report
-from tests.year.expected_letters import OF_REBALANCING, count_expected, find_year_letter_day
+from tests.year.expected_letters import DAY, OF_REBALANCING, count_expected, find_year_letter_day, list_reminder_days
 
 SCALE = float(os.environ.get("YEAR_SCALE", "1"))
 #: In the past, whenever this runs: PostgreSQL's own clock goes on beside the simulated one.
 FIRST_YEAR = 2024
+WEEKLY = "office.weekly_letter"
+#: How long a line of a weekly letter is known, and how many letters with another one a member gets at most: less than
+#: one in two weeks.
+KNOWN_FOR, MAX_NEWS = datetime.timedelta(weeks=4), 24
 #: Causes of which a school is written to once a week at most.
 AUTOMATIC = {"key_reminder", "unused_reminder", "october_reminder"}
 
@@ -46,6 +51,7 @@ def test_every_letter_of_a_year_is_expected_and_none_is_missing(year_database, s
     simulation = YearSimulation(story, on_evening=audit)
     world = simulation.run()
     letters = simulation.book.letters
+    by_kind = sort_letters(letters)
     Path(os.environ.get("YEAR_LETTERS", tmp_path / "letters.txt")).write_text(write_letters(letters), encoding="utf-8")
 
     assert broken == {}
@@ -55,7 +61,19 @@ def test_every_letter_of_a_year_is_expected_and_none_is_missing(year_database, s
     assert {date_in_paris(one.sent_at) for one in letters if one.kind == "class.year_ended"} == {
         find_year_letter_day(story)
     }
+    assert_weekly_letters_come_by_the_rule(story, by_kind[WEEKLY])
+    assert_members_are_reminded_of_the_renewal_in_its_months(story, by_kind["renewals.reminder"])
+    assert_keys_of_lists_leave_on_the_first_morning(story, by_kind["key"])
+    assert_a_rebalancing_answers_with_one_letter(story, letters)
     assert_reports_agree_with_the_story(story, world)
+
+
+def sort_letters(letters):
+    """Return the letters by their kind."""
+    by_kind = defaultdict(list)
+    for one in letters:
+        by_kind[one.kind].append(one)
+    return by_kind
 
 
 def find_broken_rules(day):
@@ -65,34 +83,82 @@ def find_broken_rules(day):
 def assert_letters_are_expected(story, letters):
     """Each letter once; but for a rebalancing, whose plan is the site's, and which is dated here.
 
-    What an office's page counts for its members is the site's too: such letters come once a week, on working mornings.
+    What an office's page counts for its members is the site's too: weekly letters are held to a rule of their own.
     """
     expected = count_expected(story)
-    of_offices = list_letters_about_offices(letters, {kind for kind, _ in expected})
-    assert_they_come_once_a_week_on_working_mornings(of_offices)
     rebalanced = [act.day for act in story.acts if act.name == "rebalance"][-1]
     chambery = {one.mailbox for one in story.plans if one.office.slug == "chambery"}
     found = Counter(
         (one.kind, one.recipient)
         for one in letters
-        if one not in of_offices
+        if one.kind != WEEKLY
         and one.kind not in OF_REBALANCING
         and not (one.kind == "key" and one.recipient in chambery and date_in_paris(one.sent_at) == rebalanced)
     )
     assert {one: (expected[one], found[one]) for one in expected | found if expected[one] != found[one]} == {}
 
 
-def list_letters_about_offices(letters, caused):
-    """Return the letters to members of offices that no act of the story causes; `caused`: the kinds of the others."""
-    members = {one.email for office in OFFICES for one in (office.manager, office.buyer, office.officer)}
-    return [one for one in letters if one.recipient in members and one.kind not in caused]
+def assert_weekly_letters_come_by_the_rule(story, letters):
+    """One a member and week, on its first working morning; none is empty, none comes to whom it is turned off."""
+    received = defaultdict(list)
+    for one in letters:
+        at = timezone.localtime(one.sent_at)
+        monday = at.date() - at.weekday() * DAY
+        assert (at.date(), at.hour) == (find_working_day(monday), 8)
+        lines = list_lines(one)
+        assert lines, one
+        received[one.recipient].append((monday, lines))
+    assert set(received) == {one.email for office in OFFICES for one in (office.manager, office.buyer, office.officer)}
+    for act in story.acts:
+        if act.name == "stop_weekly_letter":
+            assert max(received[act.arguments["office"].officer.email])[0] <= act.day
+    for recipient, found in received.items():
+        weeks = [monday for monday, _ in found]
+        assert len(weeks) == len(set(weeks)), recipient
+        assert [
+            monday
+            for (before, known), (monday, lines) in itertools.pairwise(found)
+            if lines == known and monday - before < KNOWN_FOR
+        ] == []
+        assert count_news(found) <= MAX_NEWS, recipient
 
 
-def assert_they_come_once_a_week_on_working_mornings(letters):
-    sent = [(one, timezone.localtime(one.sent_at)) for one in letters]
-    assert [one for one, at in sent if at.hour != 8 or find_working_day(at.date()) != at.date()] == []
-    weeks = Counter((one.recipient, one.kind, at.isocalendar()[:2]) for one, at in sent)
-    assert [one for one, count in weeks.items() if count > 1] == []
+def list_lines(letter):
+    return [line for line in letter.text.splitlines() if line.startswith("- ")]
+
+
+def count_news(found):
+    """Return how many letters have a line that was in none of the weeks before, whatever the numbers in it."""
+    news = []
+    for monday, lines in found:
+        words = {"".join(filter(str.isalpha, line)) for line in lines}
+        if not words <= set().union(*(known for before, known in news if monday - before < KNOWN_FOR)):
+            news.append((monday, words))
+    return len(news)
+
+
+def assert_members_are_reminded_of_the_renewal_in_its_months(story, letters):
+    """How many each gets is counted elsewhere; here, that they come on the right mornings."""
+    moments = {timezone.localtime(one.sent_at) for one in letters}
+    assert {at.date() for at in moments} == set(list_reminder_days(story))
+    assert {at.hour for at in moments} == {8}
+
+
+def assert_keys_of_lists_leave_on_the_first_morning(story, letters):
+    arrivals = {one.plan.mailbox: one.arrival for one in story.second.values()}
+    sent = [one for one in letters if date_in_paris(one.sent_at) > datetime.date(story.ends_in, 8, 1)]
+    assert {one.recipient: date_in_paris(one.sent_at) for one in sent} == arrivals
+    assert {timezone.localtime(one.sent_at).hour for one in sent} == {8}
+
+
+def assert_a_rebalancing_answers_with_one_letter(story, letters):
+    """The letter of the licences says that it is the answer, and comes alone."""
+    act = [one for one in story.acts if one.name == "rebalance"][-1]
+    mailboxes = {plan.mailbox for plan in story.plans if plan.uai in act.arguments["answered"]}
+    assert mailboxes
+    answers = [one for one in letters if one.recipient in mailboxes and date_in_paris(one.sent_at) == act.day]
+    assert Counter(one.recipient for one in answers) == dict.fromkeys(mailboxes, 1)
+    assert all(one.kind == "key" and "c’est la réponse à votre demande" in one.text for one in answers)
 
 
 def assert_nobody_at_school_is_written_to_in_the_holidays(story, letters):

@@ -19,8 +19,12 @@ _DAY = datetime.timedelta(days=1)
 _TUESDAY = 1
 #: Offices that ask their schools, in January, for what they do not use.
 _ASKING = ("ales", "chambery")
+#: The office that rebalances its lot in March, and by that answers what its schools ask for in the weeks before.
+_REBALANCING = "chambery"
 #: One school of so many of those that could, does.
 _REQUESTING_EACH, _SERVED_EACH, _MOVING_EACH, _LEAVING_EACH = 3, 4, 9, 11
+#: Of those that ask, one of so many does so late, one of so many others is refused.
+_LATE_EACH, _REFUSED_EACH = 4, 5
 REASON = "Une classe de plus a ouvert après la rentrée."
 REFUSAL = "Toutes nos licences sont données cette année ; redemandez au printemps."
 TEACHER_REFUSAL = "La collectivité n'en a plus cette année."
@@ -30,14 +34,22 @@ KEPT = "Deux collègues commencent en février."
 def tell_requests(office: OfficeStory, stories: Sequence[SchoolYearStory], first_year: int) -> list[Act]:
     """Tell who asks whom for licences, and how it is answered; return the collectivity's decisions."""
     decided: dict[datetime.date, dict[str, Any]] = {}
+    rebalanced: list[str] = []
+    rebalancing_day = _find_rebalancing_days(first_year)[1]
     full = [one for one in stories if one.held and len(one.held) == one.units and one.list_spare()]
     for number, story in enumerate(full[::_REQUESTING_EACH]):
+        is_late = office.slug == _REBALANCING and number % _LATE_EACH == 0
+        is_refused = number % _REFUSED_EACH == 1 and not is_late
         asked = _draw_day(story, first_year, "request")
+        if is_late:
+            asked = story.day(datetime.date(first_year + 1, 3, 9), story.plan.draw("late").randint(0, 4))
         up = story.day(asked, 2)
-        decision = _find_decision_day(story, up)
-        is_refused = number % 5 == 0
-        answers = decided.setdefault(decision, {"accepted": [], "refused": []})
-        answers["refused" if is_refused else "accepted"].append(story.plan.uai)
+        decision = rebalancing_day if is_late else _find_decision_day(story, up)
+        if is_late:
+            rebalanced.append(story.plan.uai)
+        else:
+            answers = decided.setdefault(decision, {"accepted": [], "refused": []})
+            answers["refused" if is_refused else "accepted"].append(story.plan.uai)
         place = story.list_spare()[0]
         story.add(asked, "ask_principal", place=place)
         story.add(up, "ask_collectivity", year=story.year, units=1, reason=REASON)
@@ -61,7 +73,25 @@ def tell_requests(office: OfficeStory, stories: Sequence[SchoolYearStory], first
         _replace_a_teacher(story, first_year)
     for story in moving[4::_LEAVING_EACH]:
         _withdraw_a_licence(story, first_year)
-    return [act(day, "decide", office=office, sentence=REFUSAL, **answers) for day, answers in sorted(decided.items())]
+    decisions = [
+        act(day, "decide", office=office, sentence=REFUSAL, **answers) for day, answers in sorted(decided.items())
+    ]
+    return decisions + (_tell_rebalancing(office, rebalanced, first_year) if office.slug == _REBALANCING else [])
+
+
+def _tell_rebalancing(office: OfficeStory, answered: Sequence[str], first_year: int) -> list[Act]:
+    """Have a lot be rebalanced, that be undone, and be done again some days later."""
+    first, again = _find_rebalancing_days(first_year)
+    return [
+        act(first, "rebalance", office=office, answered=answered),
+        act(first, "undo_rebalancing", office=office, minute=20),
+        act(again, "rebalance", office=office, answered=answered),
+    ]
+
+
+def _find_rebalancing_days(first_year: int) -> tuple[datetime.date, datetime.date]:
+    first = find_working_day(datetime.date(first_year + 1, 3, 24))
+    return first, find_working_day(first + 2 * _DAY)
 
 
 def tell_returns(office: OfficeStory, stories: Sequence[SchoolYearStory], first_year: int) -> list[Act]:

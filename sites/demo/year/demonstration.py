@@ -86,12 +86,14 @@ class YearDemonstration:
             )
             for office in OFFICES
         ]
+        ales = f"http://ales.{settings.BASE_DOMAIN}:{port}/"
         chambery = f"http://chambery.{settings.BASE_DOMAIN}:{port}/"
         places = [
             ("l'accueil d'un gestionnaire", chambery, "claire"),
             ("le rapport pour le conseil", f"{chambery}rapport/", "claire"),
             ("les demandes des écoles", f"{chambery}demandes/", "claire"),
             ("rééquilibrer un lot", f"{chambery}distribuer/reequilibrer/", "claire"),
+            ("la reconduction, donnée aux écoles le 1er septembre", f"{ales}reconduire/", "antoine"),
             ("« Mon compte » d'une direction : ses enseignants", f"{portal}mon-compte/", head.plan.mailbox),
             ("les « Années passées » de ses licences", f"{portal}mon-compte/licences/", head.plan.mailbox),
             ("« Mes classes » d'une enseignante ou d'un enseignant", f"{portal}mes-classes/", self._get_teacher(head)),

@@ -22,7 +22,7 @@ from sites.demo.year.jobs import run_jobs
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping
+    from collections.abc import Collection
 
     from sites.demo.year.places import OfficeStory
     from sites.demo.year.school_plans import SchoolPlan
@@ -87,22 +87,6 @@ def give_many(world: YearWorld, *, office: OfficeStory) -> None:
         )
 
 
-def give_next_year(
-    world: YearWorld, *, office: OfficeStory, year: int, units: Mapping[str, int], send_on: datetime.date
-) -> None:
-    """Give the next year's licences, whose letters leave on a day."""
-    mailboxes = {plan.uai: plan.mailbox for plan in world.story.plans}
-    demands = [pools.Demand(uai, count, mailboxes[uai]) for uai, count in units.items()]
-    with tenant_context(world.office(office)):
-        pools.allocate_many(
-            pool_id=world.get_pool(office, year).pk,
-            demands=demands,
-            by=world.user(office.manager),
-            at=world.at,
-            send_on=send_on,
-        )
-
-
 def correct_addresses(world: YearWorld, *, office: OfficeStory) -> None:
     """Accept what « Adresses à corriger » proposes."""
     with tenant_context(world.office(office)):
@@ -121,12 +105,15 @@ def remind_by_hand(world: YearWorld, *, office: OfficeStory) -> None:
         pools.remind_many(allocation_ids=list(waiting), by=world.user(office.manager), at=world.at)
 
 
-def rebalance(world: YearWorld, *, office: OfficeStory) -> None:
-    """Apply the plan that the page proposes."""
+def rebalance(world: YearWorld, *, office: OfficeStory, answered: Collection[str]) -> None:
+    """Apply the plan that the page proposes; `answered`: the schools whose requests it grants."""
     with tenant_context(world.office(office)):
         plan = build_plan(world.get_pool(office, world.story.ends_in), world.at)
         taken = {one.allocation.pk: one.taken for one in plan.sources if one.taken}
         given = {one.need.uai: one.given for one in plan.needs if one.given}
+        granted = {one.need.uai for one in plan.answered if one.given == one.need.asked}
+        if granted != set(answered):
+            raise RuntimeError(f"The plan of {office.name} answers {sorted(granted)}, and not {sorted(answered)}.")
         made = rebalancing.rebalance(
             pool_id=plan.pool.pk,
             taken=taken,

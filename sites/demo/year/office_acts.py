@@ -12,10 +12,12 @@ from django.conf import settings
 from django_tenants.utils import tenant_context
 
 from accounts.models import User
-from collectivities.models import Role
+from collectivities.models import Letter, Member, Role
+from collectivities.operations.letters import choose_letters
 from collectivities.operations.members import invite, join_with_new_account
 from collectivities.operations.offices import open_office as open_one
 from collectivities.operations.portfolio import add_to_portfolio
+from collectivities.operations.presentation import set_presentation
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear, Seller
 from licensing.catalogue.operations import get_licence_product
 from schools.calendar.operations import load_calendar
@@ -109,6 +111,27 @@ def fill_portfolio(world: YearWorld, *, office: OfficeStory) -> None:
     uais = [plan.uai for plan in world.story.plans if plan.office is office]
     with tenant_context(world.office(office)):
         add_to_portfolio(uais=uais, by=world.user(office.manager), at=world.at)
+
+
+def present_office(world: YearWorld, *, office: OfficeStory) -> None:
+    """Have the manager say where schools reply to, and whom they call."""
+    with tenant_context(world.office(office)):
+        set_presentation(
+            sender_name=office.name,
+            reply_to=f"education@{office.slug}.example",
+            signature=f"{office.name}, direction de l'éducation",
+            contact_name=f"{office.manager.first_name} {office.manager.last_name}",
+            contact_phone="04 66 00 00 00",
+            by=world.user(office.manager),
+            at=world.at,
+        )
+
+
+def stop_weekly_letter(world: YearWorld, *, office: OfficeStory) -> None:
+    """Have the data officer turn off the letter of the week."""
+    with tenant_context(world.office(office)):
+        member = Member.objects.active().get(user=world.user(office.officer))
+        choose_letters(member=member, wanted={Letter.WEEKLY: False}, at=world.at)
 
 
 def _join(world: YearWorld, office: OfficeStory, person: DemoPerson) -> None:

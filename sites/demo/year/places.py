@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from stdnum import luhn
@@ -26,6 +27,16 @@ _MORE_NAMES = (
 _SHAPES = tuple((shape, weight) for shape, weight in SHAPES if shape.elementary == "1")
 
 
+class RenewalWay(StrEnum):
+    """What an office makes of the proposal for its next school year."""
+
+    #: Edited on the page after the first reminder, ordered before the next.
+    IN_SPRING = "in_spring"
+    #: Edited in a workbook after the last reminder, and given from a lot that is provisional.
+    IN_AUGUST = "in_august"
+    DECLINED = "declined"
+
+
 class OfficeStory(NamedTuple):
     """A collectivity, its people, its schools, and what it does in the year."""
 
@@ -45,8 +56,9 @@ class OfficeStory(NamedTuple):
     given: int
     #: Licences bought beyond those, for the first year.
     spare: int
-    #: Whether it buys again.
-    renews: bool
+    renewal: RenewalWay
+    #: How many of its addresses are out of date, as a share.
+    outdated: float
 
     @property
     def schools(self) -> int:
@@ -99,21 +111,21 @@ OFFICES = (
         ("Place de l'Hôtel de Ville", "30100", "Alès"), _GARD, "C",
         _agent("amelie", "Amélie", "Roche"), _agent("antoine", "Antoine", "Mazel"),
         _agent("anissa", "Anissa", "Benali"),
-        given=52, spare=14, renews=True,
+        given=52, spare=14, renewal=RenewalWay.IN_SPRING, outdated=0.07,
     ),
     OfficeStory(
         "finistere", "Département du Finistère", CollectivityKind.DEPARTEMENT, _siren("22290001"), "FINIS",
         ("32 boulevard Dupleix", "29000", "Quimper"), _FINISTERE, "B",
         _agent("fanch", "Fañch", "Le Goff"), _agent("francoise", "Françoise", "Kerviel"),
         _agent("felix", "Félix", "Morvan"),
-        given=80, spare=19, renews=False,
+        given=80, spare=19, renewal=RenewalWay.DECLINED, outdated=0.3,
     ),
     OfficeStory(
         "chambery", "Grand Chambéry", CollectivityKind.EPCI, _siren("20006911"), "CHAMB",
         ("106 allée des Blachères", "73000", "Chambéry"), _SAVOIE, "A",
         _agent("claire", "Claire", "Blanc"), _agent("cedric", "Cédric", "Favre"),
         _agent("chloe", "Chloé", "Perrier"),
-        given=128, spare=4, renews=True,
+        given=128, spare=4, renewal=RenewalWay.IN_AUGUST, outdated=0.07,
     ),
 )  # fmt: skip
 OPERATOR = _agent("exploitant", "Dominique", "Lambert")

@@ -109,7 +109,7 @@ def _plan(office: OfficeStory, row: dict[str, str], *, is_given: bool) -> School
         uai=uai,
         name=row["Nom_etablissement"],
         mailbox=row["Mail"],
-        address=f"direction.{uai.lower()}@{DEAD_DOMAIN}" if rng.random() < 0.07 else row["Mail"],  # noqa: PLR2004
+        address=f"direction.{uai.lower()}@{DEAD_DOMAIN}" if rng.random() < office.outdated else row["Mail"],
         head=DemoPerson(people[0].username, people[0].first_name, people[0].last_name, Profile.PRINCIPAL),
         teachers=tuple(people[1:]),
         units=units if is_given else 0,

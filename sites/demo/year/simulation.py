@@ -10,7 +10,16 @@ from django.test.utils import override_settings
 
 from core.calendar import PARIS
 from sites.demo.people import PASSWORD
-from sites.demo.year import asking_acts, class_acts, gift_acts, office_acts, returned_mail, sale_acts, school_acts
+from sites.demo.year import (
+    asking_acts,
+    class_acts,
+    gift_acts,
+    office_acts,
+    renewal_acts,
+    returned_mail,
+    sale_acts,
+    school_acts,
+)
 from sites.demo.year.clock import YearClock, simulated_time
 from sites.demo.year.jobs import run_jobs, run_periodic_tasks
 from sites.demo.year.letters import LetterBook
@@ -26,7 +35,7 @@ if TYPE_CHECKING:
 #: By the name of an act: what does it.
 _PERFORMERS: dict[str, Callable[..., None]] = {
     name: performer
-    for module in (office_acts, sale_acts, gift_acts, school_acts, class_acts, asking_acts)
+    for module in (office_acts, sale_acts, gift_acts, renewal_acts, school_acts, class_acts, asking_acts)
     for name, performer in vars(module).items()
     if getattr(performer, "__module__", "") == module.__name__ and not name.startswith("_")
 }

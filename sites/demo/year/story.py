@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sites.demo.year.acts import Act, act
 from sites.demo.year.asking_story import tell_requests, tell_returns
-from sites.demo.year.places import OFFICES
+from sites.demo.year.places import OFFICES, RenewalWay
+from sites.demo.year.renewal_story import choose_units, tell_renewal
 from sites.demo.year.school_plans import list_plans
 from sites.demo.year.school_story import SchoolYearStory, tell_first_year, tell_second_year
 from sites.demo.year.terms import StoryTerms, find_working_day
@@ -45,8 +46,7 @@ class YearStory:
             stories = [one for one in self.first.values() if one.plan.office is office]
             self.acts += tell_requests(office, stories, self.first_year)
             self.acts += tell_returns(office, stories, self.first_year)
-            if office.renews:
-                self._tell_second_year(office, stories)
+            self._tell_second_year(office, stories)
         for one in (*self.first.values(), *self.second.values()):
             self.acts += one.acts
         self.acts.sort(key=lambda one: (one.day, one.hour, one.minute))
@@ -85,6 +85,7 @@ class YearStory:
                 act(self.day(8, 20), "join_office", office=office),
                 act(self.day(8, 21), "accept_membership", hour=11, office=office),
                 act(self.day(8, 22), "fill_portfolio", hour=14, office=office),
+                act(self.day(8, 22), "present_office", hour=15, office=office),
             ]
         ales, finistere, chambery = OFFICES
         self.acts += self._buy(ales, self.day(8, 25), scan_after=3, paid_after=24, quoted=True)
@@ -95,10 +96,8 @@ class YearStory:
             act(self.day(8, 28), "import_workbook", office=ales, send_on=self.get_gift_day(ales)),
             act(self.get_gift_day(finistere), "give_in_bulk", office=finistere),
             act(self.get_gift_day(chambery), "give_many", office=chambery),
+            act(self.day(11, 18), "stop_weekly_letter", office=finistere),
             act(self.day(12, 3), "remind_by_hand", office=finistere),
-            act(self.day(3, 18), "rebalance", office=chambery),
-            act(self.day(3, 18), "undo_rebalancing", office=chambery, minute=20),
-            act(self.day(3, 20), "rebalance", office=chambery),
         ]
         for office in OFFICES:
             self.acts.append(act(self._get_correction_day(office), "correct_addresses", office=office, hour=9))
@@ -133,27 +132,13 @@ class YearStory:
         self.first[plan.uai] = story
 
     def _tell_second_year(self, office: OfficeStory, stories: list[SchoolYearStory]) -> None:
-        """Have an office buy again in June, and give in July what leaves on the first school day."""
-        year = self.ends_in + 1
-        given = {
-            one.plan.uai: len(one.held) + (one.plan.draw("one more").random() < 0.25)  # noqa: PLR2004
-            for one in stories
-            if one.held
-        }
+        """Have an office renew, and its schools go on with the keys that leave on the first school day."""
+        units = choose_units(stories) if office.renewal is not RenewalWay.DECLINED else {}
+        self.acts += tell_renewal(office, units, self.ends_in)
         start = self.terms.next_school_day(datetime.date(self.ends_in, 9, 1), office.zone)
-        known: dict[str, Any] = {"office": office, "year": year}
-        ordered = self.day(6, 10)
-        self.acts += [
-            act(self.day(6, 5), "quote", units=sum(given.values()) + 10, hour=15, **known),
-            act(ordered, "order", units=sum(given.values()) + 10, hour=9, **known),
-            act(find_working_day(ordered + 9 * _DAY), "send_purchase_order", hour=11, **known),
-            act(find_working_day(ordered + 12 * _DAY), "confirm_purchase_order", **known),
-            act(self.day(7, 8), "pay", **known),
-            act(self.day(7, 1), "give_next_year", units=given, send_on=start, **known),
-        ]
         for before in stories:
-            if before.plan.uai in given:
-                story = SchoolYearStory(before.plan, self.terms, year, given[before.plan.uai], start)
+            if before.plan.uai in units:
+                story = SchoolYearStory(before.plan, self.terms, self.ends_in + 1, units[before.plan.uai], start)
                 tell_second_year(story, before)
                 self.second[before.plan.uai] = story
 

@@ -66,8 +66,13 @@ def workbook(request: OfficeHttpRequest) -> HttpResponse:  # noqa: ARG001 - ever
     found = find_list(timezone.now())
     if found is None:
         return redirect("renewal:list")
-    content = build_workbook(WorksheetContent("Écoles", _TITLES, _WIDTHS, _list_rows(found)))
-    return build_file_response(content, name=f"reconduction-{format_school_year(found.year)}.xlsx", content_type=_XLSX)
+    name = f"reconduction-{format_school_year(found.year)}.xlsx"
+    return build_file_response(build_list_workbook(found), name=name, content_type=_XLSX)
+
+
+def build_list_workbook(found: RenewalList) -> bytes:
+    """Return the list as a workbook, whose column of licences is the one to edit."""
+    return build_workbook(WorksheetContent("Écoles", _TITLES, _WIDTHS, _list_rows(found)))
 
 
 def _list_rows(found: RenewalList) -> Iterator[Sequence[Any]]:

@@ -77,7 +77,15 @@ def test_the_page_s_addresses_are_those_of_the_story(db, monkeypatch):
     shown = YearDemonstration(print)
     monkeypatch.setattr(shown, "_get_teacher", lambda _: "une.enseignante")
     described = shown.describe(8123)
-    for address in ("http://chambery.", "/rapport/", "/demandes/", "/reequilibrer/", "/mon-compte/", "une.enseignante"):
+    for address in (
+        "http://chambery.",
+        "/rapport/",
+        "/demandes/",
+        "/reequilibrer/",
+        "ales.peps.localhost:8123/reconduire/",
+        "/mon-compte/",
+        "une.enseignante",
+    ):
         assert address in described
     assert ":8123/" in described
 
