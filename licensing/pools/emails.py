@@ -17,6 +17,7 @@ from collectivities.office_contact import describe_contact, get_office_contact
 from collectivities.queries import get_office_settings
 from core import formatting
 from core.calendar import date_in_paris
+from core.french import collectivity_forms
 from core.urls import portal_url
 from licensing.catalogue.operations import get_last_day, get_product_summary
 from licensing.entitlements import mailbox_proof
@@ -165,7 +166,7 @@ def _render(
     `summary`: what pupils do with the product; `proof`: the token that lets its link prove the mailbox, empty in
     previews, as is `stop_url`; `logo`: an address of the logo other than the public one.
     """
-    giver = get_giver(allocation)
+    giver = collectivity_forms(get_giver(allocation)).the
     # In the fragment, which reaches no server log and no referrer.
     link = portal_url(f"/cle/#cle={key}{f'&jeton={proof}' if proof else ''}")
     if message.kind == MessageKind.REVOKED:
@@ -175,14 +176,17 @@ def _render(
     elif message.kind == MessageKind.REMINDER:
         email = build_with_key(allocation, giver, key, link, reminder=True)
         if automatic_emails.is_automatic(message):
-            email = replace(email, reason=automatic_emails.describe_reason(giver, "votre clé n'est pas activée"))
+            email = replace(
+                email, reason=automatic_emails.describe_reason(get_giver(allocation), "votre clé n'est pas activée")
+            )
     elif message.context.get("added") and allocation.key.redeemed_at is not None:
         email = build_grown(allocation, giver, int(message.context["added"]))
     else:
         email = build_with_key(allocation, giver, key, link, grown=bool(message.context.get("added")))
     if presentation.letter_note and message.kind not in (MessageKind.REDUCED, MessageKind.REVOKED):
         gift, *rest = email.introduction
-        email = replace(email, introduction=(gift, f"{giver} ajoute : « {presentation.letter_note} »", *rest))
+        added = f"{formatting.start_sentence(giver)} ajoute : « {presentation.letter_note} »"
+        email = replace(email, introduction=(gift, added, *rest))
     if asked := int(message.context.get("asked", 0)):
         email = answer_request(email, asked=asked, given=int(message.context.get("added", allocation.units)))
     if summary and email.key:

@@ -1,4 +1,7 @@
-"""What the e-mails about keys say, in French: their parts, without the frame. Read from rows, writes nothing."""
+"""What the e-mails about keys say, in French: their parts, without the frame. Read from rows, writes nothing.
+
+`giver`: the name of the collectivity with its article, « la Ville de Nîmes ».
+"""
 
 from __future__ import annotations
 
@@ -90,6 +93,7 @@ def build_with_key(
         units == 1,
     )
     validity = "Elle est valable" if single else "Elles sont valables"
+    the_giver = formatting.start_sentence(giver)
     if reminder:
         since = formatting.long_date(date_in_paris(allocation.created_at))
         subject = f"Rappel : {licences} Pep's {'attend' if single else 'attendent'} {school.the}"
@@ -102,10 +106,10 @@ def build_with_key(
             "Votre clé n'a pas encore été activée. La voici de nouveau :",
         )
     else:
-        subject = f"{giver} vous attribue {licences} Pep's pour {school.the}"
+        subject = f"{the_giver} vous attribue {licences} Pep's pour {school.the}"
         introduction = (
             (
-                f"{giver} attribue {licences} Pep's {school.to_the} {describe_place(allocation)}. "
+                f"{the_giver} attribue {licences} Pep's {school.to_the} {describe_place(allocation)}. "
                 f"{validity} {describe_end(allocation)}."
             ),
             PRODUCT_SENTENCE,
@@ -145,12 +149,13 @@ def build_with_key(
 
 def build_grown(allocation: Allocation, giver: str, added: int) -> KeyEmail:
     licences, school = formatting.pluralize(added, "licence"), school_forms(allocation.school.name)
+    the_giver = formatting.start_sentence(giver)
     credited = "déjà créditée sur votre compte" if added == 1 else "déjà créditées sur votre compte"
     return KeyEmail(
-        subject=with_plain_spaces(f"{giver} vous attribue {licences} Pep's de plus pour {school.the}"),
+        subject=with_plain_spaces(f"{the_giver} vous attribue {licences} Pep's de plus pour {school.the}"),
         introduction=(
             (
-                f"{giver} attribue {licences} Pep's de plus {school.to_the} {describe_place(allocation)}, "
+                f"{the_giver} attribue {licences} Pep's de plus {school.to_the} {describe_place(allocation)}, "
                 f"{describe_end(allocation)}."
             ),
             (
@@ -171,10 +176,10 @@ def build_grown(allocation: Allocation, giver: str, added: int) -> KeyEmail:
 
 def build_reduced(allocation: Allocation, giver: str, key: str, link: str) -> KeyEmail:
     units, school = allocation.units, school_forms(allocation.school.name)
-    licences = formatting.pluralize(units, "licence")
+    licences, the_giver = formatting.pluralize(units, "licence"), formatting.start_sentence(giver)
     subject = with_plain_spaces(f"Votre clé Pep's vaut désormais {licences} pour {school.the}")
     reduction = (
-        f"{giver} ramène à {licences} Pep's ce qui était attribué {school.to_the} {describe_place(allocation)}, "
+        f"{the_giver} ramène à {licences} Pep's ce qui était attribué {school.to_the} {describe_place(allocation)}, "
         f"{describe_end(allocation)}."
     )
     if allocation.key.redeemed_at is not None:
@@ -203,12 +208,12 @@ def build_revoked(allocation: Allocation, giver: str, key: str) -> KeyEmail:
     """Name the key by its last symbols: the school may have another one, which it must keep."""
     single, school = allocation.units == 1, school_forms(allocation.school.name)
     licences = "la licence" if single else f"les {formatting.pluralize(allocation.units, 'licence')}"
-    given = formatting.long_date(date_in_paris(allocation.created_at))
+    given, the_giver = formatting.long_date(date_in_paris(allocation.created_at)), formatting.start_sentence(giver)
     return KeyEmail(
         subject=with_plain_spaces(f"La clé Pep's envoyée {school.to_the} n'est plus valable"),
         introduction=(
             (
-                f"{giver} a repris {licences} Pep's {'attribuée' if single else 'attribuées'} le {given} "
+                f"{the_giver} a repris {licences} Pep's {'attribuée' if single else 'attribuées'} le {given} "
                 f"{school.to_the} {describe_place(allocation)}."
             ),
             (

@@ -86,7 +86,7 @@ def test_the_letter_is_the_real_one_with_a_key_that_is_none(bureau, nimes):
     letter = bureau.get("/reglages/lettre/")
     words = collapse(letter.content.decode())
     assert "NIMES-••••-••••-••••" in words
-    assert "Ville de Nîmes attribue 5" in words.replace("\xa0", " ")
+    assert "La Ville de Nîmes attribue 5" in words.replace("\xa0", " ")
     assert "Nora Delmas (Ville de Nîmes) vous répond au 04 66 00 00 00" in words
     assert "sandbox" in letter["Content-Security-Policy"]
     assert letter["X-Frame-Options"] == "SAMEORIGIN"

@@ -76,13 +76,13 @@ class Links(HTMLParser):
 def test_the_key_in_the_order_of_the_screen(pool, school, rendered):
     allocation = allocate_units(pool, school, units=3)
     mail, key = rendered(), unseal_key(allocation.key)
-    assert mail.subject == "Ville de Nîmes vous attribue 3 licences Pep's pour l’École Jean Jaurès"
+    assert mail.subject == "La Ville de Nîmes vous attribue 3 licences Pep's pour l’École Jean Jaurès"
     assert (mail.from_name, mail.reply_to) == ("Éducation – Ville de Nîmes", "education@nimes.example")
     lines = mail.text.splitlines()
     assert f"    {key}" in lines  # alone on its line
     text = mail.text.replace("\u00a0", " ")
     in_order = [
-        "Ville de Nîmes attribue 3 licences Pep's à l’École Jean Jaurès (Nîmes, UAI",
+        "La Ville de Nîmes attribue 3 licences Pep's à l’École Jean Jaurès (Nîmes, UAI",
         "jusqu'au 31 août 2027 inclus",
         PRODUCT_SENTENCE,
         f"    {key}",
@@ -149,7 +149,7 @@ def test_the_note_of_the_collectivity_is_quoted_as_plain_text(pool, school, rend
     OfficeSettings.objects.update(letter_note="Bonne <b>rentrée</b> à l'école & à bientôt.")
     allocate_units(pool, school, units=3)
     mail = rendered()
-    assert "\nVille de Nîmes ajoute : « Bonne <b>rentrée</b> à l'école & à bientôt. »\n" in mail.text.replace(
+    assert "\nLa Ville de Nîmes ajoute : « Bonne <b>rentrée</b> à l'école & à bientôt. »\n" in mail.text.replace(
         "\xa0", " "
     )
     assert "Bonne &lt;b&gt;rentrée&lt;/b&gt; à l’école &amp; à bientôt." in mail.html
@@ -167,7 +167,7 @@ def test_a_key_taken_back_quotes_no_note(pool, school, rendered):
 def test_one_licence_is_singular(pool, school, rendered):
     allocate_units(pool, school, units=1)
     mail = rendered()
-    assert mail.subject == "Ville de Nîmes vous attribue 1 licence Pep's pour l’École Jean Jaurès"
+    assert mail.subject == "La Ville de Nîmes vous attribue 1 licence Pep's pour l’École Jean Jaurès"
     assert "Elle est valable" in mail.text
     assert "Activer ma licence" in mail.text
 
@@ -195,7 +195,7 @@ def test_a_school_with_two_keys_learns_which_one_was_taken_back(pool, school, re
     mark_sent()
     operations.revoke(allocation_id=allocation.pk, by=None, at=TERM)
     key, text = unseal_key(allocation.key), collapse(rendered().text.replace("\u00a0", " "))
-    assert "Ville de Nîmes a repris les 3 licences Pep's attribuées le 24 novembre 2026 à l’École" in text
+    assert "La Ville de Nîmes a repris les 3 licences Pep's attribuées le 24 novembre 2026 à l’École" in text
     assert f"La clé qui se termine par {key[-4:]} ne peut donc plus être activée" in text
     assert "aux autres clés Pep's que vous auriez reçues : gardez-les" in text
     assert key[-9:] not in text
@@ -211,7 +211,7 @@ def test_a_key_worth_less(pool, school, rendered):
     assert mail.subject == "Votre clé Pep's vaut désormais 1 licence pour l’École Jean Jaurès"
     assert f"    {key}" in mail.text.splitlines()
     text = mail.text.replace("\u00a0", " ")
-    assert "Ville de Nîmes ramène à 1 licence Pep's ce qui était attribué à l’École Jean Jaurès (Nîmes, UAI" in text
+    assert "La Ville de Nîmes ramène à 1 licence Pep's ce qui était attribué à l’École Jean Jaurès (Nîmes, UAI" in text
     assert "Ce total remplace celui de notre message précédent ; votre clé reste la même" in text
     assert "« 0 sur 1 »" in text
     message = Message.objects.order_by("-pk").first()
@@ -239,7 +239,7 @@ def test_a_second_volume_after_redemption_asks_for_no_key(pool, school, rendered
     mark_redeemed(allocation, PrincipalFactory())
     allocate_units(pool, school, units=2)
     mail = rendered()
-    assert mail.subject == "Ville de Nîmes vous attribue 2 licences Pep's de plus pour l’École Jean Jaurès"
+    assert mail.subject == "La Ville de Nîmes vous attribue 2 licences Pep's de plus pour l’École Jean Jaurès"
     assert "désormais 5" in mail.text
     assert "aucune clé à saisir" in mail.text
     assert unseal_key(allocation.key) not in mail.text + mail.html
