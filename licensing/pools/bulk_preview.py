@@ -47,6 +47,14 @@ class LeftReason(Enum):
         "école déjà sollicitée depuis moins de 60 jours",
         "écoles déjà sollicitées depuis moins de 60 jours",
     )
+    GIVEN_LATELY = (
+        "école qui a ses licences, ou sa clé activée, depuis moins de 30 jours",
+        "écoles qui ont leurs licences, ou leur clé activée, depuis moins de 30 jours",
+    )
+    ASKS_FOR_MORE = (
+        "école qui demande des licences et attend votre réponse",
+        "écoles qui demandent des licences et attendent votre réponse",
+    )
     REMINDED_TODAY = ("école déjà relancée aujourd'hui", "écoles déjà relancées aujourd'hui")
     WRITTEN_THIS_WEEK = ("école déjà relancée cette semaine", "écoles déjà relancées cette semaine")
 

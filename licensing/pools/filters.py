@@ -13,7 +13,8 @@ from django.utils import timezone
 from core.calendar import date_in_paris
 from core.search_terms import cut_search
 from licensing.entitlements.queries import ends_in_school_year, get_school_year
-from licensing.pools.models import Allocation, Pool
+from licensing.pools.asking_schools import find_asking
+from licensing.pools.models import DORMANT_FOR, Allocation, Pool
 from licensing.pools.queries import (
     annotate_state,
     filter_delivered,
@@ -44,7 +45,7 @@ _SITUATIONS = (
     (NOT_REDEEMED, "Non activée"),
     (DORMANT, f"Non activée {DORMANT_DAYS} jours après l'envoi"),
     *Situation.choices,
-    (UNUSED, "Activée, avec des licences inutilisées"),
+    (UNUSED, f"Activée depuis {DORMANT_FOR.days} jours, avec des licences inutilisées"),
     (REACHED, "Remise ou activée"),
     (HELD, "E-mail retenu"),
 )
@@ -177,7 +178,8 @@ class AllocationFilter(django_filters.FilterSet):
         if value == DORMANT:
             return filter_not_redeemed_since(now - datetime.timedelta(days=DORMANT_DAYS), queryset)
         if value == UNUSED:
-            return filter_unused(queryset)
+            dormant = Allocation.objects.dormant(now).exclude(school__in=find_asking())
+            return filter_unused(queryset).filter(pk__in=dormant.values("pk"))
         if value == HELD:
             return filter_held_email(queryset)
         return filter_situation(Situation(value), queryset)

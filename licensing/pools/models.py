@@ -22,6 +22,8 @@ REVOKED_IN_BULK = "pools.revoked_by_list"
 BULK_ACTIONS = (ALLOCATED_IN_BULK, GROWN_IN_BULK, REDUCED_IN_BULK, REVOKED_IN_BULK)
 #: For how long a revocation can be undone; the school is told of it afterwards.
 RESTORABLE_FOR = datetime.timedelta(hours=1)
+#: How long a school has had its licences before their disuse says anything.
+DORMANT_FOR = datetime.timedelta(days=30)
 #: `Message.topic` of messages about an allocation; their `topic_id` is its primary key.
 ALLOCATION_TOPIC = "allocation"
 
@@ -78,6 +80,15 @@ class AllocationQuerySet(LockableQuerySet["Allocation"]):
         """Filter the active ones whose school has licences: it has not given all of them back."""
         return self.active().filter(units__gt=0)
 
+    def dormant(self, at: datetime.datetime) -> Self:
+        """Filter those that were given, grown and, where they were, redeemed `DORMANT_FOR` before `at` or earlier."""
+        before = at - DORMANT_FOR
+        return self.filter(
+            Q(grown_at=None) | Q(grown_at__lte=before),
+            Q(key__redeemed_at=None) | Q(key__redeemed_at__lte=before),
+            created_at__lte=before,
+        )
+
 
 class Allocation(models.Model):
     """Units of a pool given to one school, with one key.
@@ -114,6 +125,8 @@ class Allocation(models.Model):
     recipient = models.EmailField("adresse e-mail")
     created_at = models.DateTimeField("attribuée le")
     created_by_id = models.BigIntegerField(null=True)
+    # When units were last added to it.
+    grown_at = models.DateTimeField("augmentée le", null=True, blank=True)
     # The import that created it, if any. No foreign key: `imports` is a higher layer.
     import_id = models.BigIntegerField(null=True)
     revoked_at = models.DateTimeField("reprise le", null=True, blank=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,12 +14,11 @@ from licensing.returns.models import MIN_PAUSE, ReturnOutcome
 from licensing.returns.queries import count_unused, find_last_requests
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Collection, Mapping
 
     from licensing.pools.models import Pool
 
-#: Since when a key must have waited before its licences are proposed for others.
-DORMANT_FOR = datetime.timedelta(days=30)
 #: Rows of each kind that a plan shows; those that weigh most come first.
 MAX_ROWS = 150
 
@@ -49,7 +47,7 @@ class PlanNeed(NamedTuple):
 
 
 class PlanDemand(NamedTuple):
-    """A school with redeemed licences that nobody uses, not asked lately: they are asked for, never taken."""
+    """A school with licences that nobody uses for a month, not asked lately: they are asked for, never taken."""
 
     allocation: Allocation
     unused: int
@@ -209,9 +207,7 @@ def build_plan(
 
 
 def _list_sources(pool: Pool, at: datetime.datetime, asking: Collection[str]) -> list[Allocation]:
-    dormant = Allocation.objects.served().filter(
-        pool=pool, key__redeemed_at=None, created_at__lte=at - DORMANT_FOR, key__issued_at__lte=at - DORMANT_FOR
-    )
+    dormant = Allocation.objects.served().dormant(at).filter(pool=pool, key__redeemed_at=None)
     dormant = dormant.exclude(school__in=asking)
     return list(dormant.select_related("school", "key").order_by("-units", "created_at", "pk")[:MAX_ROWS])
 
@@ -235,7 +231,7 @@ def _judge_source(allocation: Allocation, taken: int) -> PlanSource:
 def _list_demands(
     pool: Pool, at: datetime.datetime, asked: frozenset[int], asking: Collection[str]
 ) -> list[PlanDemand]:
-    redeemed = Allocation.objects.served().filter(pool=pool, key__redeemed_at__isnull=False)
+    redeemed = Allocation.objects.served().dormant(at).filter(pool=pool, key__redeemed_at__isnull=False)
     redeemed = redeemed.exclude(school__in=asking)
     keys = list(redeemed.values_list("key_id", flat=True))
     unused = count_unused(keys)

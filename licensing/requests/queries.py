@@ -68,6 +68,12 @@ def count_waiting(collectivity: Collectivity) -> tuple[int, int]:
     return counted["requests"], counted["units"] or 0
 
 
+def find_asking_schools() -> set[str]:
+    """Return the UAIs of the schools whose request to the current office waits. One query."""
+    waiting = LicenceRequest.objects.waiting().filter(collectivity__schema_name=connection.schema_name)
+    return set(waiting.values_list("school_id", flat=True))
+
+
 def list_for_pool(pool: Pool) -> LicenceRequestQuerySet:
     """Return the requests to the current office, not finally answered, of the product and school year of a pool."""
     entitlement = pool.entitlement

@@ -9,12 +9,14 @@ from django.db.models import Max
 
 from core import formatting
 from core.calendar import date_in_paris
+from licensing.pools.asking_schools import find_asking
 from licensing.pools.bulk_preview import BulkPreview, LeftReason, PoolShare
+from licensing.pools.models import Allocation
 from licensing.pools.queries import AllocationState, filter_unused, list_allocations
 from licensing.pools.views import bulk
 from licensing.returns.models import ANSWER_PERIOD, MIN_PAUSE, ReturnOutcome, ReturnRequest
 from licensing.returns.notifications import list_addressees
-from licensing.returns.operations import ask_many, ask_many_again
+from licensing.returns.operations import ask_dormant, ask_many_again
 from licensing.returns.queries import count_unused
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def preview_asking(allocation_ids: Collection[int], at: datetime.datetime) -> BulkPreview:
-    """Return what `ask_many` will do."""
+    """Return what `ask_dormant` will do."""
     return _preview(allocation_ids, at, again=False)
 
 
@@ -43,14 +45,21 @@ def _preview(allocation_ids: Collection[int], at: datetime.datetime, *, again: b
     waiting = set(requests.open_at(at).values_list("key_id", flat=True))
     asked = requests.exclude(outcome=ReturnOutcome.WITHDRAWN).order_by().values_list("key").annotate(Max("asked_at"))
     lately = {key_id for key_id, moment in asked if moment is not None and at < moment + MIN_PAUSE}
+    dormant = set(Allocation.objects.filter(pk__in_array=allocation_ids).dormant(at).values_list("pk", flat=True))
+    for_more = find_asking()
     reasons: Counter[LeftReason] = Counter()
     asking: list[AnnotatedAllocation] = []
     for allocation in allocations:
         reason = _find_reason(allocation, unused)
         if reason is None and allocation.key_id in waiting:
             reason = LeftReason.ASKED
-        elif reason is None and allocation.key_id in lately and not again:
-            reason = LeftReason.ASKED_LATELY
+        elif reason is None and not again:
+            if allocation.key_id in lately:
+                reason = LeftReason.ASKED_LATELY
+            elif allocation.school_id in for_more:
+                reason = LeftReason.ASKS_FOR_MORE
+            elif allocation.pk not in dormant:
+                reason = LeftReason.GIVEN_LATELY
         if reason is None:
             asking.append(allocation)
         else:
@@ -105,26 +114,28 @@ _ASKED = ("école sollicitée", "écoles sollicitées")
 
 
 def register_actions() -> None:
-    """Register the act, and the one that asks all the same schools that were asked lately."""
+    """Register the act, and the one that asks all the same the schools that it leaves."""
     bulk.register_action(
         "demander",
         bulk.BulkAction(
             "Demander les licences inutilisées",
             preview_asking,
             describe_asking,
-            ask_many,
+            ask_dormant,
             _ASKED,
             select=filter_unused,
             nothing="Aucune de ces écoles n'a de licence activée et inutilisée : il n'y a rien à leur demander.",
             override=bulk.Override(
-                LeftReason.ASKED_LATELY, "redemander", "Demander aussi à celles qui l'ont été il y a peu"
+                frozenset({LeftReason.ASKED_LATELY, LeftReason.ASKS_FOR_MORE, LeftReason.GIVEN_LATELY}),
+                "redemander",
+                "Demander quand même à toutes",
             ),
         ),
     )
     bulk.register_action(
         "redemander",
         bulk.BulkAction(
-            "Demander de nouveau",
+            "Demander quand même",
             preview_asking_again,
             describe_asking,
             ask_many_again,

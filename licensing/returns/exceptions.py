@@ -41,6 +41,18 @@ class AskedLately(LicensingError):
     code = "return_requested_lately"
 
 
+class GivenLately(LicensingError):
+    """The school has had its licences, or its redeemed key, for less than thirty days."""
+
+    code = "given_lately"
+
+
+class AsksForMore(LicensingError):
+    """The school asks the collectivity for licences, and waits for the answer."""
+
+    code = "school_asks_for_more"
+
+
 class TooManyAsked(LicensingError):
     """More licences are asked for than are unused."""
 

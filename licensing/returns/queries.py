@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Count, Exists, Max, OuterRef, Subquery
+from django.db.models import Count, Exists, Max, OuterRef, Q, Subquery
 
 from core.calendar import date_in_paris
 from licensing.entitlements.models import available_on
 from licensing.entitlements.seat_removal import list_unused_seats
+from licensing.pools.asking_schools import find_asking
 from licensing.pools.models import Allocation
 from licensing.returns.models import MIN_PAUSE, UNDOABLE_FOR, LicenceReturn, ReturnOutcome, ReturnRequest
 
@@ -28,6 +29,8 @@ class UnusedLicences(NamedTuple):
     schools: int
     #: Of these schools, those that may be asked: not asked within `MIN_PAUSE`.
     schools_to_ask: int
+    #: Licences that nobody uses either, of schools that have them lately, or ask for more and wait.
+    spared_units: int
 
 
 def count_unused(key_ids: Collection[int]) -> dict[int, int]:
@@ -77,18 +80,20 @@ def select_returns() -> QuerySet[LicenceReturn]:
 
 
 def count_unused_of_office(at: datetime.datetime) -> UnusedLicences:
-    """Return what nobody uses of the current collectivity's lots that can be given at a moment. One query."""
+    """Return what nobody uses of the current collectivity's lots that can be given at a moment. Two queries."""
     given = Allocation.objects.active().filter(available_on(date_in_paris(at), "pool__entitlement"))
     asked = ReturnRequest.objects.filter(key=OuterRef("subscription__key"), asked_at__gt=at - MIN_PAUSE)
     may_be_asked = ~Exists(asked.exclude(outcome=ReturnOutcome.WITHDRAWN))
+    dormant = Q(subscription__key__in=given.dormant(at).exclude(school__in=find_asking()).values("key"))
     counted = (
         list_unused_seats()
         .filter(subscription__key__in=given.values("key"))
         .order_by()
         .aggregate(
-            units=Count("pk"),
-            schools=Count("subscription__school", distinct=True),
-            schools_to_ask=Count("subscription__school", distinct=True, filter=may_be_asked),
+            units=Count("pk", filter=dormant),
+            schools=Count("subscription__school", distinct=True, filter=dormant),
+            schools_to_ask=Count("subscription__school", distinct=True, filter=dormant & Q(may_be_asked)),
+            spared_units=Count("pk", filter=~dormant),
         )
     )
     return UnusedLicences(**counted)

@@ -16,14 +16,23 @@ from django.views.decorators.http import require_GET, require_POST
 from collectivities.access import office
 from collectivities.models import Role
 from collectivities.queries import list_members
+from core.calendar import date_in_paris
 from core.french import school_forms
+from licensing.entitlements.models import available_on
 from licensing.exceptions import LicensingError
 from licensing.pools.filters import UNUSED
+from licensing.pools.models import Allocation
 from licensing.pools.queries import get_allocation_of_key
 from licensing.returns import operations
 from licensing.returns.exceptions import UnknownReturnRequest
 from licensing.returns.queries import count_unused_of_office, select_requests, select_returns
-from licensing.returns.wording import STATUS_BADGES, ReturnStatus, find_status
+from licensing.returns.wording import (
+    STATUS_BADGES,
+    ReturnStatus,
+    describe_nothing_unused,
+    describe_spared,
+    find_status,
+)
 
 if TYPE_CHECKING:
     import datetime
@@ -59,6 +68,8 @@ def request_list(request: OfficeHttpRequest) -> HttpResponse:
     unused = count_unused_of_office(now)
     context = {
         "unused": unused,
+        "nothing_unused": "" if unused.units else _describe_nothing(now, unused.spared_units),
+        "spared": describe_spared(unused.spared_units) if unused.units and unused.spared_units else "",
         "unused_query": urlencode({"situation": UNUSED}),
         "unused_url": f"{reverse('pools:allocations')}?{urlencode({'situation': UNUSED})}",
         "page_obj": page,
@@ -68,6 +79,12 @@ def request_list(request: OfficeHttpRequest) -> HttpResponse:
         "managers": [] if manages or not unused.units else list_members(Role.MANAGER),
     }
     return render(request, "returns/list.html", context)
+
+
+def _describe_nothing(at: datetime.datetime, spared: int) -> str:
+    given = Allocation.objects.served().filter(available_on(date_in_paris(at), "pool__entitlement"))
+    redeemed = given.filter(key__redeemed_at__isnull=False).exists()
+    return describe_nothing_unused(given=redeemed or given.exists(), redeemed=redeemed, spared=spared)
 
 
 def build_row(request: ReturnRequest, at: datetime.datetime) -> RequestRow:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from core import formatting
 from core.calendar import date_in_paris
 from core.french import collectivity_forms, school_forms
+from licensing.pools.models import DORMANT_FOR
 from licensing.returns.models import ReturnOutcome
 
 if TYPE_CHECKING:
@@ -60,6 +61,32 @@ def describe_unused(units: int, product: str, giver: str) -> str:
     never = f"{formatting.pluralize(units, 'licence')} de « {product} » {'n’a' if one else 'n’ont'} jamais servi."
     freed = "Rendue, elle redevient libre" if one else "Rendues, elles redeviennent libres"
     return f"{never} {freed} pour d'autres écoles {collectivity_forms(giver).of_the}."
+
+
+def describe_nothing_unused(*, given: bool, redeemed: bool, spared: int) -> str:
+    """Return why an office has nothing to ask for: nothing given, no key redeemed, all used, or given lately.
+
+    `spared`: unused licences of schools that have them lately, or ask for more.
+    """
+    if not given:
+        return "Aucune école n'a encore de licence de vous : il n'y a rien à rendre."
+    if not redeemed:
+        return (
+            "Aucune école n'a encore activé sa clé : ce qui n'est pas activé ne se demande pas, cela se reprend dans "
+            "« Attributions »."
+        )
+    if spared:
+        return f"Aucune licence activée ne dort. {describe_spared(spared)}"
+    return "Aucune licence activée ne dort : chacune est utilisée, réservée, ou garde une classe."
+
+
+def describe_spared(units: int) -> str:
+    """Return « 3 licences inutilisées ne sont pas comptées : … » of schools that have them lately, or ask for more."""
+    return (
+        f"{formatting.pluralize(units, 'licence inutilisée n’est', 'licences inutilisées ne sont')} pas "
+        f"{'comptée' if units == 1 else 'comptées'} : {'son' if units == 1 else 'leur'} école "
+        f"{'l’a' if units == 1 else 'les a'} depuis moins de {DORMANT_FOR.days} jours, ou vous en demande d'autres."
+    )
 
 
 def describe_given_back(units: int, left: int, giver: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 
 import pytest
@@ -12,18 +13,22 @@ from collectivities.models import Role
 from licensing.pools.school_holdings import list_school_holdings, list_schools_without_licences
 from licensing.requests.operations import ask_collectivity
 from licensing.requests.school_years import list_years_to_ask
+from licensing.returns import operations
 from licensing.returns.models import ReturnRequest
 from licensing.returns.queries import select_returns
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
+from tests.pools.actions import allocate_units
 from tests.returns.given_school import GivenSchool
 
 PAGE, BULK = "/distribuer/rendre/", "/attributions/actions/"
+#: Since when a school has its licences, for their disuse to say something.
+LONG_AGO = timezone.now() - datetime.timedelta(days=31)
 
 
 @pytest.fixture
 def jaures(nimes):
-    school = GivenSchool(nimes, at=timezone.now(), licences=100)
+    school = GivenSchool(nimes, at=LONG_AGO, licences=100)
     PortfolioSchoolFactory(school=school.school)
     return school
 
@@ -75,7 +80,7 @@ def test_the_button_is_filled_while_a_school_may_be_asked(nimes, manager, jaures
     assert (filled in page, asked in page) == (False, True)
     assert "voir où en sont vos demandes</a>" in read(manager.get("/distribuer/"))
     # Another school, whose turn has not been; then the first again, after a withdrawal.
-    other = GivenSchool(nimes, at=timezone.now(), pool=jaures.pool)
+    other = GivenSchool(nimes, at=LONG_AGO, pool=jaures.pool)
     page = read(manager.get(PAGE))
     assert (filled in page, asked in page) == (True, False)
     other.ask(at=timezone.now())
@@ -119,7 +124,7 @@ def test_schools_that_were_asked_lately_are_asked_again_by_hand(manager, jaures)
     ReturnRequest.objects.update(outcome="declined")
     words = read(ask(manager, ids=[jaures.allocation.pk]))
     assert "1 école déjà sollicitée depuis moins de 60 jours" in words
-    assert "Demander aussi à celles qui l’ont été il y a peu" in words
+    assert "Demander quand même à toutes" in words
     again = {"action": "redemander", "query": "", "ids": [jaures.allocation.pk]}
     assert "5 licences activées ne servent" in read(manager.post(BULK, again))
     manager.post(BULK, again | {"confirmed": "5"})
@@ -147,8 +152,61 @@ def test_a_school_that_asks_for_more_is_answered_before_it_is_asked(manager, jau
     assert "Demander 5 licences à l’école" not in shown
 
 
+def test_schools_with_licences_of_late_are_left_out_in_bulk(manager, nimes, jaures):
+    late = GivenSchool(nimes, pool=jaures.pool, units=3, at=timezone.now() - datetime.timedelta(days=29))
+    page = read(manager.get(PAGE))
+    assert "5 licences activées dans 1 école" in page
+    assert "3 licences inutilisées ne sont pas comptées" in page
+    assert "5 licences activées ne servent" in read(manager.get("/distribuer/"))
+    listed = read(manager.get("/attributions/?situation=unused"))
+    assert "1 attribution" in listed
+    ids = [jaures.allocation.pk, late.allocation.pk]
+    words = read(ask(manager, ids=ids))
+    assert "1 école qui a ses licences, ou sa clé activée, depuis moins de 30 jours" in words
+    assert "Demander quand même à toutes" in words
+    ask(manager, ids=ids, confirmed="5")
+    assert [one.key_id for one in ReturnRequest.objects.all()] == [jaures.allocation.key_id]
+    [refused] = operations.ask_dormant(allocation_ids=[late.allocation.pk], by=None, at=timezone.now())
+    assert refused.refusal.code == "given_lately"
+    # By hand, after a warning.
+    school = read(manager.get(f"/ecoles/{late.school.pk}/"))
+    assert "elle n’a peut-être pas eu le temps de s’en servir" in school
+    assert "Demander quand même 3 licences à l’école" in school
+    manager.post(BULK, {"action": "redemander", "query": "", "ids": [late.allocation.pk], "confirmed": "3"})
+    assert ReturnRequest.objects.filter(key=late.allocation.key_id).exists()
+
+
+def test_a_school_that_was_given_more_today_is_left_out(manager, jaures):
+    allocate_units(jaures.pool, jaures.school, units=2, at=timezone.now())
+    page = read(manager.get(PAGE))
+    assert "Aucune licence activée ne dort. 7 licences inutilisées ne sont pas comptées" in page
+    words = read(ask(manager, uai=[jaures.school.pk], origin="portfolio:list"))
+    assert "depuis moins de 30 jours" in words
+
+
+def test_a_school_whose_request_waits_is_left_out_in_bulk(manager, nimes, jaures):
+    with schema_context("public"):
+        ask_collectivity(
+            uai=jaures.school.pk, collectivity_id=nimes.pk, school_year=list_years_to_ask(timezone.localdate())[0],
+            units=2, reason="Deux classes ouvrent.", by=jaures.principal, at=timezone.now(),
+        )  # fmt: skip
+    assert "5 licences inutilisées ne sont pas comptées" in read(manager.get(PAGE))
+    assert "1 école qui demande des licences et attend votre réponse" in read(ask(manager, ids=[jaures.allocation.pk]))
+    [refused] = operations.ask_dormant(allocation_ids=[jaures.allocation.pk], by=None, at=timezone.now())
+    assert refused.refusal.code == "school_asks_for_more"
+
+
+def test_the_page_says_why_there_is_nothing_to_ask_for(manager, nimes):
+    assert "Aucune école n’a encore de licence de vous" in read(manager.get(PAGE))
+    school = GivenSchool(nimes, at=LONG_AGO, units=1, redeemed=False)
+    assert "Aucune école n’a encore activé sa clé" in read(manager.get(PAGE))
+    school.redeem(at=LONG_AGO)
+    school.assign()
+    assert "chacune est utilisée, réservée, ou garde une classe" in read(manager.get(PAGE))
+
+
 def test_a_large_share_is_confirmed_by_its_number(manager, nimes, jaures):
-    schools = [GivenSchool(nimes, pool=jaures.pool, units=2, at=timezone.now()) for _ in range(5)]
+    schools = [GivenSchool(nimes, pool=jaures.pool, units=2, at=LONG_AGO) for _ in range(5)]
     ids = [jaures.allocation.pk, *(one.allocation.pk for one in schools)]
     answer = ask(manager, ids=ids, confirmed="15")
     assert (answer.status_code, "6 e-mails partent" in read(answer)) == (422, True)
@@ -167,7 +225,7 @@ def test_a_request_is_withdrawn_once(manager, jaures):
 
 def test_a_request_of_another_office_is_not_found(manager, office, gard):
     with tenant_context(gard):
-        asked = GivenSchool(gard, at=timezone.now()).ask(at=timezone.now())
+        asked = GivenSchool(gard, at=LONG_AGO).ask(at=timezone.now())
     assert manager.post(f"{PAGE}{asked.pk}/retirer/").status_code == 404
     assert str(asked.units) not in read(manager.get(PAGE)).partition("Ce qui a été demandé")[2].partition("</main>")[0]
     assert not ReturnRequest.objects.get().outcome
@@ -217,6 +275,6 @@ def test_the_page_takes_as_many_queries_whatever_was_asked(
     with django_assert_max_num_queries(30) as counted:
         manager.get(PAGE)
     for _ in range(3):
-        GivenSchool(nimes, pool=jaures.pool, units=2, at=timezone.now()).ask(at=timezone.now())
+        GivenSchool(nimes, pool=jaures.pool, units=2, at=LONG_AGO).ask(at=timezone.now())
     with django_assert_num_queries(len(counted.captured_queries)):
         manager.get(PAGE)

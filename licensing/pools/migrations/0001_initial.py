@@ -40,6 +40,7 @@ class Migration(migrations.Migration):
                 ("recipient", models.EmailField(max_length=254, verbose_name="adresse e-mail")),
                 ("created_at", models.DateTimeField(verbose_name="attribuée le")),
                 ("created_by_id", models.BigIntegerField(null=True)),
+                ("grown_at", models.DateTimeField(blank=True, null=True, verbose_name="augmentée le")),
                 ("import_id", models.BigIntegerField(null=True)),
                 ("revoked_at", models.DateTimeField(blank=True, null=True, verbose_name="reprise le")),
                 ("revoked_by_id", models.BigIntegerField(null=True)),

@@ -82,10 +82,12 @@ def grow_allocations(demands: Sequence[CheckedDemand], *, at: datetime.datetime)
     table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - documented API
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE {table} AS allocation SET units = allocation.units + grown.units, recipient = grown.recipient"  # noqa: S608
+            f"UPDATE {table} AS allocation SET units = allocation.units + grown.units, recipient = grown.recipient,"  # noqa: S608
+            " grown_at = %s"
             " FROM unnest(%s::bigint[], %s::int[], %s::text[]) AS grown (id, units, recipient)"
             " WHERE allocation.id = grown.id",
             [
+                at,
                 [existing.allocation_id for existing, _ in grown],
                 [checked.added for _, checked in grown],
                 [checked.demand.recipient for _, checked in grown],

@@ -49,9 +49,9 @@ class _BulkOperation(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """Another action, for what this one leaves for a reason: a hand decides all the same."""
+    """Another action, for what this one leaves for these reasons: a hand decides all the same."""
 
-    reason: bulk_preview.LeftReason
+    reasons: frozenset[bulk_preview.LeftReason]
     #: Its name, and what its button says.
     name: str
     label: str
@@ -153,7 +153,7 @@ def act_on_selected(request: OfficeHttpRequest) -> HttpResponse:
             "guard": guard,
             "fault": fault,
             "notice": notice,
-            "override": action.override if action.override and preview.left.get(action.override.reason) else None,
+            "override": action.override if action.override and action.override.reasons & set(preview.left) else None,
             "schools": [
                 (allocation.school, (preview.units_by_allocation or {}).get(allocation.pk, allocation.units))
                 for allocation in named.order_by("school__name_folded")

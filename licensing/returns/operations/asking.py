@@ -12,13 +12,16 @@ from core import formatting
 from core.calendar import date_in_paris
 from licensing.exceptions import LicensingError
 from licensing.pools import checks
-from licensing.pools.models import Allocation
+from licensing.pools.asking_schools import find_asking
+from licensing.pools.models import DORMANT_FOR, Allocation
 from licensing.pools.operations.results import AllocationActionResult, lock_allocations, revoked_error
 from licensing.pools.queries import get_allocation_of_key
 from licensing.returns import events, notifications
 from licensing.returns.exceptions import (
     AlreadyAsked,
     AskedLately,
+    AsksForMore,
+    GivenLately,
     KeyNotRedeemed,
     NothingUnused,
     RequestEnded,
@@ -32,7 +35,7 @@ from webhooks import operations as webhooks
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from accounts.models import User
 
@@ -62,6 +65,13 @@ def ask_many(*, allocation_ids: Sequence[int], by: User | None, at: datetime.dat
     return _ask(allocation_ids=allocation_ids, by=by, at=at, units=None, again=False)
 
 
+def ask_dormant(
+    *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime
+) -> list[AllocationActionResult]:
+    """Ask as `ask_many` does, but no school that has its licences lately, or asks for more and waits."""
+    return _ask(allocation_ids=allocation_ids, by=by, at=at, units=None, again=False, dormant_only=True)
+
+
 def ask_many_again(
     *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime
 ) -> list[AllocationActionResult]:
@@ -71,17 +81,26 @@ def ask_many_again(
 
 @transaction.atomic
 def _ask(
-    *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime, units: int | None, again: bool
+    *,
+    allocation_ids: Sequence[int],
+    by: User | None,
+    at: datetime.datetime,
+    units: int | None,
+    again: bool,
+    dormant_only: bool = False,
 ) -> list[AllocationActionResult]:
     # The keys' locks exclude a second request, and a return in between.
     allocations, results = lock_allocations(allocation_ids)
     key_ids = [allocation.key_id for allocation in allocations.values()]
     history, unused = _read_history(key_ids), count_unused(key_ids)
+    check_dormant = _build_dormant_check(list(allocations), at) if dormant_only else None
     asking: list[tuple[Allocation, int]] = []
     for allocation in allocations.values():
         free = unused.get(allocation.key_id, 0)
         try:
             _check(allocation, history, at, unused=free, units=units, again=again)
+            if check_dormant is not None:
+                check_dormant(allocation)
         except LicensingError as refusal:
             results.append(AllocationActionResult(allocation.pk, refusal))
         else:
@@ -89,6 +108,23 @@ def _ask(
     if asking:
         _apply(asking, history, by=by, at=at)
     return results + [AllocationActionResult(allocation.pk, notified=True) for allocation, _ in asking]
+
+
+def _build_dormant_check(allocation_ids: Collection[int], at: datetime.datetime) -> Callable[[Allocation], None]:
+    """Return what raises `AsksForMore` or `GivenLately` for an allocation of these. Two queries."""
+    for_more = find_asking()
+    dormant = set(Allocation.objects.filter(pk__in=allocation_ids).dormant(at).values_list("pk", flat=True))
+
+    def check(allocation: Allocation) -> None:
+        if allocation.school_id in for_more:
+            raise AsksForMore("L'école demande des licences et attend votre réponse.")
+        if allocation.pk not in dormant:
+            raise GivenLately(
+                f"L'école a ces licences, ou sa clé activée, depuis moins de {DORMANT_FOR.days} jours : laissez-lui le "
+                "temps de s'en servir."
+            )
+
+    return check
 
 
 def _read_history(key_ids: Collection[int]) -> _KeyHistory:

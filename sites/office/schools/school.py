@@ -23,7 +23,7 @@ from core.calendar import date_in_paris
 from core.french import school_forms
 from core.tenant_connection import connection
 from imports.school_grants import list_grants
-from licensing.pools.models import ALLOCATION_TOPIC, RESTORABLE_FOR
+from licensing.pools.models import ALLOCATION_TOPIC, DORMANT_FOR, RESTORABLE_FOR
 from licensing.pools.queries import AllocationState, list_allocations
 from licensing.pools.situation_badges import render_situation_badge
 from licensing.pools.situations import Situation
@@ -119,6 +119,13 @@ class HeldAllocation(NamedTuple):
         """Whether the school can be asked for licences that nobody uses."""
         waits = self.asked is not None and self.asked.is_open
         return bool(self.allocation.state == AllocationState.REDEEMED) and self.unused > 0 and not waits
+
+    @property
+    def given_lately(self) -> bool:
+        """Whether it has its licences for so short a time that their disuse says nothing."""
+        allocation = self.allocation
+        moments = (allocation.created_at, allocation.grown_at, allocation.key.redeemed_at)
+        return any(moment is not None and moment > timezone.now() - DORMANT_FOR for moment in moments)
 
     @property
     def can_change(self) -> bool:

@@ -15,7 +15,6 @@ from core.calendar import date_in_paris
 from licensing.entitlements.models import available_on
 from licensing.pools.models import Allocation
 from licensing.pools.school_holdings import list_schools_without_licences
-from licensing.rebalancing.plan import DORMANT_FOR
 from licensing.returns.models import LicenceReturn
 from licensing.returns.queries import count_unused_of_office
 from sites.office.home.to_do import TodoItem
@@ -42,15 +41,13 @@ class WeekEvents(NamedTuple):
 
 
 def find_week_events(running: Sequence[PoolPosition], at: datetime.datetime) -> WeekEvents:
-    """Return what happened in the seven days before; `running`: the pools that are not over. Four queries."""
+    """Return what happened in the seven days before; `running`: the pools that are not over. Five queries."""
     today = date_in_paris(at)
     given = Allocation.objects.served().filter(available_on(today, "pool__entitlement"))
     returned = LicenceReturn.objects.filter(
         key__in=Allocation.objects.values("key"), returned_at__gt=at - _ONE_WEEK, undone_at=None
     ).aggregate(units=Sum("units"), schools=Count("key", distinct=True))
-    before = at - DORMANT_FOR
-    dormant = given.filter(key__redeemed_at=None, created_at__lte=before, key__issued_at__lte=before)
-    asleep = dormant.aggregate(units=Sum("units"))["units"] or 0
+    asleep = given.dormant(at).filter(key__redeemed_at=None).aggregate(units=Sum("units"))["units"] or 0
     return WeekEvents(
         returned_units=returned["units"] or 0,
         returning_schools=returned["schools"],

@@ -17,8 +17,9 @@ from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from jobs.models import DueWork
 from licensing.catalogue.models import SchoolYear
-from licensing.entitlements.models import Entitlement
+from licensing.entitlements.models import ActivationKey, Entitlement
 from licensing.orders import operations as orders
+from licensing.pools.models import Allocation
 from licensing.renewals import reminders
 from licensing.requests import notifications
 from licensing.returns.models import LicenceReturn
@@ -68,9 +69,11 @@ def clock(monkeypatch):
 
 
 def give_back(pool):
-    """Have a school give back four of six licences, on the Friday before."""
+    """Have a school that has had six licences for a month give back four, on the Friday before."""
     given = allocate_units(pool, SchoolFactory(), units=6)
     mark_redeemed(given, PrincipalFactory())
+    Allocation.objects.filter(pk=given.pk).update(created_at=MONDAY - 30 * DAY)
+    ActivationKey.objects.filter(pk=given.key_id).update(redeemed_at=MONDAY - 30 * DAY)
     LicenceReturn.objects.create(
         key_id=given.key_id, units=4, returned_at=MONDAY - 3 * DAY, returned_by=PrincipalFactory()
     )
