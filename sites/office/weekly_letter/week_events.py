@@ -35,9 +35,15 @@ class WeekEvents(NamedTuple):
     returned_units: int
     returning_schools: int
     ending: Sequence[PoolPosition]
-    #: Schools of the portfolio without any licence, and given licences that serve nobody.
+    #: Schools of the portfolio without any licence, given licences that serve nobody, and licences still to give.
     unserved_schools: int
     sleeping_units: int
+    free_units: int
+
+    @property
+    def lacks_free_licences(self) -> bool:
+        """Whether schools without licences could be served by those that sleep, and not by those still to give."""
+        return self.sleeping_units > 0 and self.unserved_schools > self.free_units
 
 
 def find_week_events(running: Sequence[PoolPosition], at: datetime.datetime) -> WeekEvents:
@@ -54,6 +60,7 @@ def find_week_events(running: Sequence[PoolPosition], at: datetime.datetime) -> 
         ending=[one for one in running if _count_weeks(today, one.last_day) in ANNOUNCED_WEEKS],
         unserved_schools=list_schools_without_licences(today).count(),
         sleeping_units=asleep + count_unused_of_office(at).units,
+        free_units=sum(one.free for one in running if one.entitlement.available_on(today)),
     )
 
 
@@ -77,7 +84,7 @@ def list_week_items(events: WeekEvents, roles: Collection[Role]) -> Iterator[Tod
             words = f"Le lot « {position.name} » se termine le {formatting.long_date(position.last_day)}{left}."
             url = f"{reverse('pools:pools')}#lot-{position.pool_id}"
             yield TodoItem(formatting.add_nonbreaking_spaces(words), url, "Voir le lot")
-    if (manages or Role.VIEWER in roles) and events.unserved_schools and events.sleeping_units:
+    if (manages or Role.VIEWER in roles) and events.lacks_free_licences:
         schools = formatting.pluralize(
             events.unserved_schools,
             "école de votre périmètre n'a aucune licence",

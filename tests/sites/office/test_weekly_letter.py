@@ -20,6 +20,7 @@ from licensing.catalogue.models import SchoolYear
 from licensing.entitlements.models import ActivationKey, Entitlement
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation
+from licensing.pools.positions import list_pool_positions
 from licensing.renewals import reminders
 from licensing.requests import notifications
 from licensing.returns.models import LicenceReturn
@@ -28,6 +29,7 @@ from mailing.kinds import NoLongerDue
 from mailing.models import Message, MessageState
 from sites.office.tasks import write_weekly_letters
 from sites.office.weekly_letter import writing
+from sites.office.weekly_letter.week_events import find_week_events
 from tests.conftest import TERM
 from tests.emails import BOUNCE_FIELDS
 from tests.factories.accounts import PrincipalFactory, UserFactory
@@ -139,6 +141,10 @@ def test_what_happened_in_the_week_is_in_it(pool, manager, clock):
     give_back(pool)
     PortfolioSchoolFactory()
     PortfolioSchoolFactory()
+    # With licences still to give, there is nothing to take from anybody.
+    assert not find_week_events(list_pool_positions(), MONDAY).lacks_free_licences
+    allocate_units(pool, SchoolFactory(), units=93)
+    assert find_week_events(list_pool_positions(), MONDAY).lacks_free_licences
     writing.run(at=MONDAY)
     text = read(clock).text.replace("\xa0", " ")
     assert "En sept jours, 1 école a rendu 4 licences : elles sont de nouveau libres dans leur lot." in text
@@ -201,6 +207,7 @@ def test_each_role_gets_what_it_can_do_and_no_letter_where_that_is_nothing(pool,
 def test_a_reader_gets_it_where_they_chose_it_and_may_open_its_links(pool, nimes, clock, office):
     reader = MemberFactory(roles=[Role.VIEWER])
     give_back(pool)
+    allocate_units(pool, SchoolFactory(), units=94)
     PortfolioSchoolFactory()
     assert writing.run(at=MONDAY) == 0
     choose_letters(member=reader, wanted={Letter.WEEKLY: True}, at=TERM)
