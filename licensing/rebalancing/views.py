@@ -147,6 +147,8 @@ def _render(
         "plan": found,
         "pool": found.pool,
         "checked": checked,
+        # Schools need licences, and the proposal takes none for them.
+        "free_suffice": not checked and not found.taken and bool(found.given),
         "lines": found.describe() if checked and not found.is_refused else [],
         "guard": found.build_guard() if checked and not found.is_refused else None,
         "may_apply": checked and not found.is_refused and not found.is_empty,

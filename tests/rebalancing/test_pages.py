@@ -61,12 +61,22 @@ def apply(manager, address, form):
 
 
 def test_the_proposal_is_a_list_of_numbers_to_edit(manager, lot, address):
-    assert address in read(manager.get(LIST))
+    lots = read(manager.get(LIST))
+    assert address in lots
+    assert re.search(r'data-label="Activées, non utilisées" class="number"> ?4 ?<', lots)
     page = read(manager.get(address))
     assert "École Zola" in page
     assert "ses 2 licences sont utilisées" in page
     assert "4 licences inutilisées" in page
     assert "Ce qui va se passer" not in page
+
+
+def test_where_free_licences_suffice_the_plan_says_that_it_takes_none(manager, nimes):
+    words = "Les licences libres du lot suffisent : rien n’est proposé ici."
+    lot = UnbalancedPool(nimes, licences=40, at=timezone.now() - datetime.timedelta(days=40))
+    assert words in read(manager.get(f"{LIST}{lot.pool.pk}/"))
+    scarce = UnbalancedPool(nimes, at=timezone.now() - datetime.timedelta(days=40))
+    assert words not in read(manager.get(f"{LIST}{scarce.pool.pk}/"))
 
 
 def test_a_plan_is_checked_then_applied_then_undone(manager, lot, address):
