@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.utils import timezone
 
 from licensing.classes import handover_codes
+from licensing.classes.models import PupilHandover
 from tests.classes.class_page import get_state_token
 from tests.classes.handover_acts import prepare
 from tests.classes.two_years import SEPTEMBER, TwoYears
@@ -95,7 +97,23 @@ def test_a_code_is_taken_back_from_its_page(years, colleague, open_as):
     browser = open_as(years.teacher)
     done = browser.post(f"{path}reprendre/", follow=True)
     assert "le code est repris" in page(done)
-    assert browser.get(path).status_code == 404
+    for rest in ("", "feuille/"):
+        ended = browser.get(f"{path}{rest}", follow=True)
+        assert ended.redirect_chain == [(url(years.classroom), 302)]
+        assert "les élèves sont restés dans cette classe" in page(ended)
+
+
+def test_the_address_of_a_code_that_served_or_expired_says_so(years, colleague, open_as):
+    handover, code = prepare(years)
+    path = url(years.classroom, f"confier/{handover.pk}/")
+    browser = open_as(years.teacher)
+    PupilHandover.objects.filter(pk=handover.pk).update(expires_at=timezone.now())
+    assert "Ce code n’a pas servi avant le" in page(browser.get(path, follow=True))
+    PupilHandover.objects.filter(pk=handover.pk).update(expires_at=handover.expires_at)
+    open_as(colleague.seat.holder).post(url(colleague, "recevoir/"), {"code": code, "accepter": "oui"})
+    told = page(open_as(years.teacher).get(path, follow=True))
+    assert "élèves ont rejoint la classe d’un collègue" in told
+    assert code not in told
 
 
 def test_a_stranger_receives_nothing_and_is_slowed_down(years, colleague, open_as):

@@ -18,6 +18,7 @@ from core.formatting import pluralize
 from licensing.classes import handover_codes, handover_entry, handover_sheet, operations, overview
 from licensing.classes.device_names import derive_name_keys
 from licensing.classes.exceptions import TooManyHandoverCodes
+from licensing.classes.models import HandoverOutcome
 from licensing.classes.views.class_page import (
     STALE_PAGE,
     get_taught_class_or_404,
@@ -25,6 +26,7 @@ from licensing.classes.views.class_page import (
     redirect_to_class,
     render_class_page,
 )
+from licensing.entitlements.wording import format_long_date
 from licensing.exceptions import LicensingError
 from web.access import signed_in
 
@@ -90,9 +92,11 @@ def _render_choice(
 @never_cache
 @sensitive_variables("content")
 def handover(request: AuthenticatedRequest, pk: int, handover: int) -> HttpResponse:
-    """Show a pending code and its pupils."""
+    """Show a pending code and its pupils; of one that ended, lead to the class and say what became of it."""
     classroom = get_taught_class_or_404(request, pk)
-    pending = _get_pending_or_404(classroom, handover)
+    pending = _get_handover_or_404(classroom, handover)
+    if not _is_pending(pending):
+        return _tell_end(request, classroom, pending)
     content = {
         "classroom": classroom,
         "handover": pending,
@@ -111,7 +115,9 @@ def handover(request: AuthenticatedRequest, pk: int, handover: int) -> HttpRespo
 def print_handover(request: AuthenticatedRequest, pk: int, handover: int) -> HttpResponse:
     """Return the sheet with the code and the pupils' numbers as a PDF; no name is on it."""
     classroom = get_taught_class_or_404(request, pk)
-    pending = _get_pending_or_404(classroom, handover)
+    pending = _get_handover_or_404(classroom, handover)
+    if not _is_pending(pending):
+        return _tell_end(request, classroom, pending)
     document = handover_sheet.render_sheet(pending, list(pending.pupils.order_by("number")), at=timezone.localtime())
     return document.answer(f"eleves-confies-{pending.pk}.pdf")
 
@@ -173,8 +179,31 @@ def _describe(coming: ComingPupils) -> str:
     return f"{came}, avec {'sa carte' if count == 1 else 'leurs cartes'} : écrivez les prénoms pour savoir qui est qui."
 
 
-def _get_pending_or_404(classroom: Classroom, handover_id: int) -> PupilHandover:
-    found = classroom.handovers.filter(pk=handover_id, ended_at__isnull=True, expires_at__gt=timezone.now()).first()
+def _get_handover_or_404(classroom: Classroom, handover_id: int) -> PupilHandover:
+    found = classroom.handovers.filter(pk=handover_id).first()
     if found is None:
-        raise Http404("No pending handover of this class.")
+        raise Http404("No handover of this class.")
     return found
+
+
+def _is_pending(handover: PupilHandover) -> bool:
+    return handover.ended_at is None and handover.expires_at > timezone.now()
+
+
+def _tell_end(request: AuthenticatedRequest, classroom: Classroom, handover: PupilHandover) -> HttpResponse:
+    messages.info(request, _describe_end(handover))
+    return redirect_to_class(classroom)
+
+
+def _describe_end(handover: PupilHandover) -> str:
+    """Return in French what became of a code that ended, without who received the pupils."""
+    day = format_long_date(handover.ended_at or handover.expires_at)
+    match handover.outcome:
+        case HandoverOutcome.ACCEPTED:
+            went = pluralize(handover.received, "élève a rejoint", "élèves ont rejoint")
+            return f"Ce code a servi le {day} : {went} la classe d'un collègue."
+        case HandoverOutcome.WITHDRAWN:
+            return f"Ce code a été repris le {day} : les élèves sont restés dans cette classe."
+        case _:
+            until = format_long_date(handover.expires_at)
+            return f"Ce code n'a pas servi avant le {until} : les élèves sont restés dans cette classe."
