@@ -72,6 +72,22 @@ def test_a_buyer_edits_the_list_and_orders_it_then_gives_it(committing, renewed,
     expect(main).to_contain_text("aucune école n’en a rien su")
 
 
+def test_typed_numbers_are_not_lost_without_a_word(visit):
+    page = visit.page
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.get_by_role("button", name="Filtrer").click()
+    page.wait_for_url(re.compile("voir="))
+    assert asked == []
+    page.get_by_label("Licences pour École Zola").fill("2")
+    page.get_by_role("button", name="Filtrer").click()
+    expect(page.get_by_label("Licences pour École Zola")).to_have_value("2")
+    assert asked == ["beforeunload"]
+    page.get_by_role("button", name="Enregistrer les nombres de cette page").click()
+    expect(page.get_by_role("main")).to_contain_text("La liste compte maintenant")
+    assert asked == ["beforeunload"]
+
+
 def test_numbers_are_taken_from_a_list_and_nothing_may_be_renewed(committing, renewed, visit):
     page = visit.page
     with tenant_context(committing):

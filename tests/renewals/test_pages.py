@@ -216,6 +216,13 @@ def test_a_list_beyond_its_lot_says_how_much_is_missing(chief, renewed):
     assert "Il manque 2 licences" in read(chief.get(f"{LIST}attribuer/"))
 
 
+def test_a_list_of_nothing_does_not_say_that_no_school_needs_any(chief, renewed):
+    renewed.edit_all("nothing")
+    page = read(chief.get(LIST))
+    assert "La liste ne demande aucune licence." in page
+    assert "rien n’est à commander" not in page
+
+
 def test_a_list_that_cannot_be_given_says_why(chief, renewed):
     page = read(chief.get(f"{LIST}attribuer/"))
     assert "Aucun lot de cette année-là n’est ouvert" in page

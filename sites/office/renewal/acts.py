@@ -130,7 +130,7 @@ def give(request: OfficeHttpRequest) -> HttpResponse:
     if request.method == "GET":
         return _render_plan(request, found, now)
     try:
-        operations.apply_renewal(
+        made = operations.apply_renewal(
             year=found.year,
             version=_read_version(request),
             expected=request.POST.get("empreinte", ""),
@@ -141,7 +141,10 @@ def give(request: OfficeHttpRequest) -> HttpResponse:
         return _render_plan(request, get_list(now), now, notice=str(refusal), status=409)
     except LicensingError as refusal:
         return _render_plan(request, found, now, notice=str(refusal), status=409)
-    messages.success(request, "La liste est attribuée. Vous pouvez tout annuler tant que les écoles n'en savent rien.")
+    leaving = formatting.long_moment(timezone.localtime(made.notify_at))
+    messages.success(
+        request, f"La liste est attribuée. Les clés partent le {leaving} : vous pouvez tout annuler jusque-là."
+    )
     return redirect("renewal:list")
 
 

@@ -92,7 +92,7 @@ def renewal(request: OfficeHttpRequest) -> HttpResponse:
         typed.faults.append(str(refusal))
         return _render_list(request, found, now, typed=typed, status=409)
     total = formatting.pluralize(after.total, "licence")
-    messages.success(request, f"C'est noté : la liste compte {total} pour {format_school_year(after.year)}.")
+    messages.success(request, f"La liste compte maintenant {total} pour {format_school_year(after.year)}.")
     return redirect(_build_url(request))
 
 
