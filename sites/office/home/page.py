@@ -12,8 +12,9 @@ from collectivities.access import office
 from collectivities.journal_groups import list_journal_groups
 from collectivities.models import Role
 from collectivities.queries import list_members
+from core import formatting
 from core.calendar import date_in_paris
-from licensing.pools.filters import DORMANT, DORMANT_DAYS, REACHED
+from licensing.pools.filters import DORMANT, DORMANT_DAYS, LOST, REACHED
 from licensing.pools.models import BULK_ACTIONS
 from licensing.pools.progress import list_pool_progress, list_stuck_keys
 from sites.office.first_steps import get_first_steps
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from collectivities.access import OfficeHttpRequest
+    from licensing.pools.progress import StuckKeys
     from sites.office.home.figures import FunnelStage, YearFigures
 
 MAX_EVENTS = 5
@@ -64,6 +66,7 @@ def office_home(request: OfficeHttpRequest) -> HttpResponse:
         "contact": waiting.contact,
         "stuck": stuck,
         "dormant_query": f"state={DORMANT}",
+        "stuck_lists": _list_all_stuck(stuck),
         "pools": [pool.position for pool in running],
         "ended": len(pools) - len(running),
         "weeks": get_weekly_curve(today),
@@ -72,6 +75,22 @@ def office_home(request: OfficeHttpRequest) -> HttpResponse:
         "groups": list_journal_groups(MAX_EVENTS, without=BULK_ACTIONS),
     }
     return render(request, "office/home.html", context)
+
+
+def _list_all_stuck(stuck: StuckKeys) -> list[tuple[str, str]]:
+    """Return links to all schools to help, each with its words, where the page does not name them all."""
+    if len(stuck.first) < MAX_HELPED or stuck.lost + stuck.dormant <= MAX_HELPED:
+        return []
+    lists = [
+        (stuck.lost, "l'e-mail non remis", "e-mails non remis", LOST),
+        (stuck.dormant, "l'école sans nouvelles", "écoles sans nouvelles", DORMANT),
+    ]
+    allocations = f"{reverse('pools:allocations')}?situation="
+    return [
+        (f"Voir {one if count == 1 else f'les {formatting.number(count)} {several}'}", f"{allocations}{choice}")
+        for count, one, several, choice in lists
+        if count
+    ]
 
 
 def _list_stages(year: YearFigures) -> list[tuple[FunnelStage, str]]:

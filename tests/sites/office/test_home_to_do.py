@@ -118,6 +118,26 @@ def test_one_lost_e_mail_leads_to_its_address_and_one_import_to_itself(nimes, ho
     assert "/attributions/adresses/" not in home(Role.VIEWER)[2].values()
 
 
+def test_more_schools_to_help_than_are_named_are_a_link_away(nimes, office):
+    pool = orders.grant(collectivity=nimes, licences=20, reason="Essai", name="Lot A", by=None, at=NOW)
+    Entitlement.objects.update(first_day=(NOW - 60 * DAY).date())
+    browser = office("nimes", MemberFactory(joined_at=NOW + DAY).user)
+    for _ in range(5):
+        allocate_units(pool, SchoolFactory(), units=1, at=NOW)
+    Message.objects.update(state=MessageState.SENT, sent_at=NOW - 16 * DAY)
+    assert "Voir les" not in collapse(browser.get("/").content.decode())
+    allocate_units(pool, SchoolFactory(), units=1, at=NOW)
+    Message.objects.filter(state=MessageState.QUEUED).update(state=MessageState.BOUNCED, **BOUNCE_FIELDS)
+    shown = collapse(browser.get("/").content.decode()).replace("\xa0", " ")
+    for words, url, count in (
+        ("Voir l’e-mail non remis", "/attributions/?situation=undelivered", 1),
+        ("Voir les 5 écoles sans nouvelles", "/attributions/?situation=dormant", 5),
+    ):
+        assert f'href="{url}">{words}</a>' in shown
+        listed = collapse(browser.get(url).content.decode()).replace("\xa0", " ")
+        assert f"{count} attribution" in listed
+
+
 def test_with_licences_in_store_nobody_reads_that_nothing_waits(nimes, home):
     pool = orders.grant(collectivity=nimes, licences=21, reason="Essai", name="Lot A", by=None, at=NOW)
     allocate_units(pool, SchoolFactory(), units=1, at=NOW)
