@@ -12,6 +12,7 @@ from typing import ClassVar, Self
 from django.db import models
 from django.db.models import F, Q
 
+from core.calendar import date_in_paris
 from core.querysets import LockableQuerySet
 
 #: Audit actions of one school in a bulk operation: shown on the school's page; the home page shows the bulk entry.
@@ -81,12 +82,16 @@ class AllocationQuerySet(LockableQuerySet["Allocation"]):
         return self.active().filter(units__gt=0)
 
     def dormant(self, at: datetime.datetime) -> Self:
-        """Filter those that were given, grown and, where they were, redeemed `DORMANT_FOR` before `at` or earlier."""
+        """Filter those that were given, grown and, where they were, redeemed `DORMANT_FOR` before `at` or earlier.
+
+        Their licences had begun by then: keys of the next school year, whose schools may know of none, do not sleep.
+        """
         before = at - DORMANT_FOR
         return self.filter(
             Q(grown_at=None) | Q(grown_at__lte=before),
             Q(key__redeemed_at=None) | Q(key__redeemed_at__lte=before),
             created_at__lte=before,
+            pool__entitlement__first_day__lte=date_in_paris(before),
         )
 
 

@@ -71,6 +71,14 @@ def test_a_key_that_waits_less_than_a_month_is_left_alone(lot):
     assert not lot.propose(at=TERM + datetime.timedelta(days=29)).sources
 
 
+def test_keys_of_the_next_year_do_not_sleep_before_it_has_run_a_month(lot):
+    begins = LATER.date() - datetime.timedelta(days=29)
+    Entitlement.objects.filter(pk=lot.pool.entitlement_id).update(first_day=begins)
+    assert not lot.propose().sources
+    Entitlement.objects.filter(pk=lot.pool.entitlement_id).update(first_day=begins - datetime.timedelta(days=1))
+    assert lot.propose().sources
+
+
 def test_moves_are_applied_and_journalled_as_one(lot):
     made = lot.rebalance()
     assert lot.units() == (0, 7, 5, 4)
