@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
@@ -26,7 +27,6 @@ from sites.office.home.figures import count_available
 from sites.office.home.waiting import PREPARER_ROLES, PRICE_ROLES, UnpaidOrder
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Collection, Iterator, Sequence
 
     from accounts.models import User
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 #: A pool whose free share is lower is reported as nearly exhausted.
 LOW_FREE_SHARE = 0.1
+#: A lot that ends sooner is bought no more of: the next year's licences are.
+BOUGHT_UNTIL = datetime.timedelta(days=60)
 #: Imports to apply that are named one by one.
 MAX_REQUESTS = 5
 
@@ -240,6 +242,8 @@ def _list_nearly_exhausted(
     available = [one for one in positions if one.entitlement.available_on(today)]
     any_free = any(one.free for one in available)
     for position in available:
+        if position.last_day - today < BOUGHT_UNTIL:
+            continue
         if position.free >= position.bought * LOW_FREE_SHARE or (any_free and not position.free):
             continue
         left = (

@@ -160,6 +160,9 @@ def test_a_lot_that_all_schools_used_up_asks_for_no_purchase(nimes, home):
     assert not any("n’a plus que" in words for words in home(Role.BUYER)[2])
     PortfolioSchoolFactory()
     assert "Le lot « Lot A » n’a plus que 1 licence libre." in home(Role.BUYER)[2]
+    # In its last weeks one buys the next year.
+    Entitlement.objects.filter(pk=pool.entitlement_id).update(last_day=NOW.date() + datetime.timedelta(days=59))
+    assert not any("n’a plus que" in words for words in home(Role.BUYER)[2])
 
 
 def test_the_filled_button_is_the_next_step_of_the_role(nimes, home):
