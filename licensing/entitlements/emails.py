@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from core.calendar import date_in_paris
-from core.formatting import pluralize
+from core.formatting import number, pluralize
 from core.french import school_forms
 from core.urls import portal_url
 from licensing.entitlements import notifications
@@ -133,7 +133,7 @@ def render_claimed(message: Message) -> RenderedEmail:
         paragraphs=[
             (
                 f"{teacher_name} a saisi la clé de votre abonnement « {subscription.key.entitlement.product} » et"
-                f" bénéficie désormais d'une licence : {held} sur {pluralize(subscription.size, 'licence')}"
+                f" bénéficie désormais d'une licence : {pluralize(held, 'licence')} sur {number(subscription.size)}"
                 f" {'est utilisée' if held == 1 else 'sont utilisées'}."
             ),
             "Si vous n'avez pas transmis la clé à cette personne, retirez-lui la licence depuis votre compte.",

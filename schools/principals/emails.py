@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from core.calendar import date_in_paris
 from core.formatting import long_date
+from core.french import is_elided
 from core.urls import portal_url
 from mailing import kinds
 from mailing.email_template import format_salutation, render_email
@@ -36,8 +37,9 @@ def render_verification_request(message: Message) -> RenderedEmail:
     if not unverified.exists():
         raise NoLongerDue("La personne a quitté l'établissement, ou sa direction a été vérifiée avant l'envoi.")
     user, school = request.user, request.school
+    that = "qu'" if is_elided(str(user)) else "que "
     return render_email(
-        subject=f"Pep's : confirmez que {user} dirige votre établissement",
+        subject=f"Pep's : confirmez {that}{user} dirige votre établissement",
         paragraphs=[
             (
                 f"{user} (identifiant « {user.username} », adresse {mask_email(user.email)}) déclare diriger"

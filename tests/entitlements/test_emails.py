@@ -54,6 +54,7 @@ def test_a_verified_principal_is_emailed_who_claimed_a_seat(jaures):
     operations.claim(code=code, by=teacher, at=TERM)
     rendered = render_only_email("seat.claimed")
     assert rendered.subject.endswith("1\xa0licence sur 3 en usage")
+    assert "1\xa0licence sur 3 est utilisée." in rendered.text
     assert str(teacher) in rendered.text
 
 

@@ -75,6 +75,15 @@ def test_the_email_says_who_asks_and_that_ignoring_it_does_nothing(school, asker
     assert f"{asker.email[0]}•••@exemple.example" in result.text
 
 
+@pytest.mark.parametrize(("first_name", "words"), [("Isabelle", "qu’Isabelle "), ("Nadia", "que Nadia ")])
+def test_the_subject_elides_before_a_name(school, asker, first_name, words):
+    asker.first_name = first_name
+    asker.save()
+    send_link(asker, school)
+    _, result = render_latest_email("principal.verification_requested")
+    assert f"confirmez {words}" in result.subject.replace("'", "’")
+
+
 @pytest.mark.parametrize(
     ("arrange", "code"),
     [
