@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from collectivities.models import Role
 from core.calendar import PARIS
-from licensing.renewals.models import Renewal
+from licensing.renewals.models import Renewal, RenewalApplication, RenewalGift
 from licensing.renewals.queries import annotate_state, find_state
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
@@ -71,3 +71,14 @@ def test_an_office_without_licences_has_nothing_to_renew(nimes, office, monkeypa
     monkeypatch.setattr(timezone, "now", lambda: MAY)
     browser = office("nimes", MemberFactory(user=UserFactory(), roles=[Role.BUYER]).user)
     assert DECIDE not in collapse(browser.get("/").content.decode())
+
+
+def test_a_lot_that_a_list_used_up_asks_for_no_purchase(renewed, office, monkeypatch):
+    renewed.place(renewed.order())
+    renewed.apply()
+    monkeypatch.setattr(timezone, "now", lambda: datetime.datetime(2027, 9, 2, 9, tzinfo=PARIS))
+    browser = office("nimes", MemberFactory(user=UserFactory(), roles=[Role.BUYER]).user)
+    assert "est épuisé" not in collapse(browser.get("/").content.decode())
+    RenewalGift.objects.all().delete()
+    RenewalApplication.objects.all().delete()
+    assert "est épuisé" in collapse(browser.get("/").content.decode())

@@ -22,7 +22,7 @@ from imports.operations import count_arrived
 from licensing.billing.queries import has_rejected_invoice
 from licensing.orders.models import Order
 from licensing.pools.school_holdings import list_schools_without_licences
-from licensing.renewals.models import Renewal, RenewalState
+from licensing.renewals.models import Renewal, RenewalApplication, RenewalState
 from licensing.renewals.queries import annotate_state, get_renewed_year, is_open
 from licensing.requests.models import LicenceRequest
 
@@ -64,7 +64,8 @@ class WaitingThings:
     contact: OfficeContact = _NOBODY
     #: Whether there is no address for replies: the contact's is then the first manager's.
     lacks_reply_to: bool = False
-    #: Whether every school of the portfolio has licences; False for an empty portfolio.
+    #: Whether every school of the portfolio has licences, or the running year's list was given to them; False for an
+    #: empty portfolio.
     all_served: bool = False
     #: Where the renewal of the next year stands; None while none is open.
     renewal: RenewalState | None = None
@@ -182,6 +183,12 @@ def _select_first_manager() -> QuerySet[Any, Any]:
 
 
 def _select_all_served(day: datetime.date) -> QuerySet[Any, Any]:
-    """Select one row if each school of the portfolio, which has some, has licences of a lot that is not over."""
-    first = PortfolioSchool.objects.filter(~Exists(list_schools_without_licences(day))).order_by("pk").values("pk")[:1]
+    """Select one row if each school of the portfolio, which has some, has what the office means it to have.
+
+    That is licences of a lot that is not over, or the number that the list of the running year's renewal gave it.
+    """
+    year = get_renewed_year(day) - 1
+    given = RenewalApplication.objects.filter(renewal__school_year=year, undone_at__isnull=True)
+    served = PortfolioSchool.objects.filter(~Exists(list_schools_without_licences(day)) | Exists(given))
+    first = served.order_by("pk").values("pk")[:1]
     return PortfolioSchool.objects.filter(pk__in=first).order_by().values_list(Value("served"), JSONObject(pk="pk"))
