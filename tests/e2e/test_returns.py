@@ -68,8 +68,9 @@ def test_a_principal_answers_a_request_and_takes_some_again(asked, site):
 
 def test_a_manager_asks_and_withdraws(committing, open_office):
     with tenant_context(committing):
-        school = GivenSchool(committing, at=timezone.now())
+        school = GivenSchool(committing, at=timezone.now() - datetime.timedelta(days=31))
         school.give_back(units=1, at=timezone.now())
+        late = GivenSchool(committing, pool=school.pool, units=2, at=timezone.now())
     visit = open_office("/distribuer/rendre/")
     page = visit.page
     assert find_problems_at_both_widths(visit) == []
@@ -80,9 +81,11 @@ def test_a_manager_asks_and_withdraws(committing, open_office):
     expect(page.get_by_role("main")).to_contain_text("D’elle-même")
     assert find_problems_at_both_widths(visit) == []
     keep_picture(page, "bureau-rendre")
-    page.goto(page.url.replace("distribuer/rendre/", f"ecoles/{school.school.pk}/"))
-    assert find_problems_at_both_widths(visit) == []
-    page.go_back()
+    requests = page.url
+    for one in (late, school):
+        page.goto(requests.replace("distribuer/rendre/", f"ecoles/{one.school.pk}/"))
+        assert find_problems_at_both_widths(visit) == []
+    page.goto(requests)
     page.get_by_role("button", name=re.compile("Retirer")).click()
     expect(page.get_by_role("main")).to_contain_text("Demande retirée")
 
