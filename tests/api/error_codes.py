@@ -31,6 +31,8 @@ USED_BY_OTHERS = ("webhooks",)
 #: Error codes of these apps that only pages can meet.
 PAGE_ONLY_CODES = {
     "addition_not_undoable",
+    "given_lately",
+    "school_asks_for_more",
     "already_decided",
     "invalid_address",
     "invalid_logo",
