@@ -11,7 +11,8 @@ from django.utils import timezone
 from accounts.models import User
 from collectivities.models import SECOND_FACTOR_RULE_TOPIC, Invitation, Role
 from collectivities.queries import get_office_settings
-from core.formatting import long_moment
+from core.formatting import long_moment, start_sentence
+from core.french import collectivity_forms
 from core.tenant_connection import connection
 from core.urls import portal_url
 from mailing import kinds
@@ -40,7 +41,7 @@ def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
     roles = [Role(role).label for role in invitation.roles]
     token = _MASKED if masked else invitation.link_token
     rendered = render_email(
-        subject=f"{collectivity.name} vous invite dans son bureau Pep's",
+        subject=f"{start_sentence(collectivity_forms(collectivity.name).the)} vous invite dans son bureau Pep's",
         paragraphs=[
             (
                 f"{f'{inviter} vous invite' if inviter else 'Vous avez une invitation'} à rejoindre le bureau Pep's "

@@ -11,6 +11,7 @@ from accounts.models import User
 from collectivities.exceptions import InvalidAddress, InvalidRoles, InvitationGone, LastManager, NotAMember
 from collectivities.models import AuditEntry, Invitation, Member, Role
 from collectivities.operations import members as operations
+from mailing import kinds
 from mailing.models import Message, MessageState
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
@@ -31,6 +32,7 @@ def test_an_invitation_is_written_to_the_outbox_without_its_secret(nimes):
     assert (message.kind, message.recipient, message.topic_id) == ("invitation", "awa@nimes.example", invitation.pk)
     assert token not in str(message.context)
     assert token not in str(Invitation.objects.values().get())
+    assert kinds.get("invitation").render(message).subject == "La Ville de Nîmes vous invite dans son bureau Pep's"
 
 
 @pytest.mark.parametrize(
