@@ -50,6 +50,8 @@ class TodoItem(NamedTuple):
     words: str
     url: str
     action: str
+    #: Nothing waits for it: the weekly letter says it once, not each month.
+    is_advice: bool = False
 
 
 def list_to_do(
@@ -253,9 +255,10 @@ def _list_nearly_exhausted(
         )
         words = formatting.add_nonbreaking_spaces(f"Le lot « {position.name} » {left}.")
         if buys:
-            yield TodoItem(words, reverse("purchases:new"), "Acheter des licences")
+            yield TodoItem(words, reverse("purchases:new"), "Acheter des licences", is_advice=True)
         else:
-            yield TodoItem(words, f"{reverse('pools:pools')}#lot-{position.pool_id}", "Voir le lot")
+            url = f"{reverse('pools:pools')}#lot-{position.pool_id}"
+            yield TodoItem(words, url, "Voir le lot", is_advice=True)
 
 
 def _list_tokens(waiting: WaitingThings, at: datetime.datetime) -> Iterator[TodoItem]:

@@ -48,10 +48,10 @@ class OfficeWeek(NamedTuple):
     reminded: frozenset[int]
 
 
-def hash_lines(items: Sequence[TodoItem]) -> list[str]:
-    """Return a short hash of each line, of its letters alone: « encore 44 jours » is no news after « encore 51 »."""
-    letters = ["".join(filter(str.isalpha, one.words)) for one in items]
-    return [hashlib.sha256(one.encode()).hexdigest()[:_HASH_LENGTH] for one in letters]
+def hash_line(item: TodoItem) -> str:
+    """Return a short hash of a line, of its letters alone: « encore 44 jours » is no news after « encore 51 »."""
+    letters = "".join(filter(str.isalpha, item.words))
+    return hashlib.sha256(letters.encode()).hexdigest()[:_HASH_LENGTH]
 
 
 def load_week(at: datetime.datetime) -> OfficeWeek:

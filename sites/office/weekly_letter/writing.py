@@ -21,7 +21,7 @@ from licensing.pools.models import Pool
 from licensing.requests.models import LicenceRequest
 from mailing import operations as mailing
 from mailing.models import Message, MessageState
-from sites.office.weekly_letter.member_items import hash_lines, list_member_items, load_week
+from sites.office.weekly_letter.member_items import hash_line, list_member_items, load_week
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 WEEKLY_KIND, WEEKLY_TOPIC = "office.weekly_letter", "weekly_letter"
 #: After which a line is news again.
 REPEATED_AFTER = datetime.timedelta(weeks=4)
+#: After which advice is.
+ADVISED_AFTER = datetime.timedelta(weeks=52)
 
 
 def run(*, at: datetime.datetime) -> int:
@@ -45,19 +47,20 @@ def run(*, at: datetime.datetime) -> int:
 def write_letters(*, at: datetime.datetime) -> int:
     """Queue the letter of the week of a moment for each member who has something to do and had none in it.
 
-    It comes where a line of it was in none of the letters since `REPEATED_AFTER`: other numbers are no news.
+    It comes where a line of it was in none of the letters since `REPEATED_AFTER`, or `ADVISED_AFTER` for advice:
+    other numbers are no news.
     """
     members = list_recipients(Letter.WEEKLY)
     if not members:
         return 0
     week = load_week(at)
     monday = letter_days.get_week(date_in_paris(at))
-    known = _find_known(members, since=monday - REPEATED_AFTER)
+    known, advised = (_find_known(members, since=monday - one) for one in (REPEATED_AFTER, ADVISED_AFTER))
     lines = {}
     for member in members:
-        hashes = hash_lines(list_member_items(member, week))
-        if not known[member.pk].issuperset(hashes):
-            lines[member.pk] = hashes
+        hashes = {hash_line(one): one.is_advice for one in list_member_items(member, week)}
+        if any(line not in (advised if is_advice else known)[member.pk] for line, is_advice in hashes.items()):
+            lines[member.pk] = list(hashes)
     claimed = claim_letters(lines, Letter.WEEKLY, period=monday, at=at)
     return mailing.enqueue_many(
         [

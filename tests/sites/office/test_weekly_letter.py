@@ -74,6 +74,7 @@ def give_back(pool):
     """Have a school that has had six licences for a month give back four, on the Friday before."""
     given = allocate_units(pool, SchoolFactory(), units=6)
     mark_redeemed(given, PrincipalFactory())
+    Entitlement.objects.filter(pk=pool.entitlement_id).update(first_day=(MONDAY - 30 * DAY).date())
     Allocation.objects.filter(pk=given.pk).update(created_at=MONDAY - 30 * DAY)
     ActivationKey.objects.filter(pk=given.key_id).update(redeemed_at=MONDAY - 30 * DAY)
     LicenceReturn.objects.create(
@@ -254,6 +255,14 @@ def test_a_line_is_news_once_whatever_its_numbers(pool, manager):
     # What is done is no news, and what had a letter a month ago had one again meanwhile.
     SpreadsheetImport.objects.all().delete()
     assert [writing.run(at=at) for at in weeks[4:]] == [0, 0, 1]
+
+
+def test_advice_is_news_once_a_year(pool, nimes):
+    MemberFactory(roles=[Role.BUYER])
+    allocate_units(pool, SchoolFactory(), units=95)
+    weeks = [MONDAY + 7 * n * DAY for n in range(16)]
+    # « N'a plus que 5 licences libres. »
+    assert [n for n, at in enumerate(weeks) if writing.run(at=at)] == [0]
 
 
 def test_a_letter_that_was_dropped_does_not_count(pool, manager):
