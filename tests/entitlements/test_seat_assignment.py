@@ -284,7 +284,7 @@ def test_the_email_gives_both_dates(unpaid):
     _, subscription = unpaid.subscription()
     assign_seats(unpaid, subscription, [unpaid.teacher()])
     text = render_only_email("seat.assigned").text
-    assert "31\N{NO-BREAK SPACE}décembre 2026 inclus (droits temporaires)" in text
+    assert "31\N{NO-BREAK SPACE}décembre 2026 inclus, et doit être prolongée" in text
     assert "31\N{NO-BREAK SPACE}août 2027" in text
 
 
