@@ -111,9 +111,9 @@ def test_the_address_of_a_code_that_served_or_expired_says_so(years, colleague, 
     assert "Ce code n’a pas servi avant le" in page(browser.get(path, follow=True))
     PupilHandover.objects.filter(pk=handover.pk).update(expires_at=handover.expires_at)
     open_as(colleague.seat.holder).post(url(colleague, "recevoir/"), {"code": code, "accepter": "oui"})
-    told = page(open_as(years.teacher).get(path, follow=True))
-    assert "élèves ont rejoint la classe d’un collègue" in told
-    assert code not in told
+    shown = page(open_as(years.teacher).get(path, follow=True))
+    assert "élèves ont rejoint la classe d’un collègue" in shown
+    assert code not in shown
 
 
 def test_a_stranger_receives_nothing_and_is_slowed_down(years, colleague, open_as):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 from django.core import signing
+from django.db import IntegrityError, transaction
 from django.test import Client
 from django_tenants.utils import schema_context
 
 from collectivities.letter_links import build_stop_url
 from collectivities.letters import find_wanted
-from collectivities.models import Letter, LetterChoice, Member, Role
+from collectivities.models import Letter, LetterChoice, Member, MemberLetter, Role
 from collectivities.personal_data import export_personal_data
 from licensing.requests.models import MutedLetter
 from tests.conftest import TERM
@@ -183,3 +186,18 @@ def test_a_stranger_does_not_see_the_page(nimes, office):
     with schema_context("c_gard"):
         stranger = MemberFactory()
     assert office("nimes", stranger.user).get(PATH).status_code == 404
+
+
+# --- What the database holds ------------------------------------------------------------------------------------------
+
+
+def test_the_database_refuses_a_second_letter_and_a_week_that_is_none(member):
+    monday, tuesday = datetime.date(2026, 11, 23), datetime.date(2026, 11, 24)
+    fields = {"member": member, "letter": Letter.WEEKLY, "queued_at": TERM}
+    MemberLetter.objects.create(period=monday, **fields)
+    for period in (monday, tuesday):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            MemberLetter.objects.create(period=period, **fields)
+    LetterChoice.objects.create(member=member, letter=Letter.WEEKLY, is_wanted=True, chosen_at=TERM)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        LetterChoice.objects.create(member=member, letter=Letter.WEEKLY, is_wanted=False, chosen_at=TERM)

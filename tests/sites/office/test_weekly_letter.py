@@ -5,12 +5,11 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from collectivities import letter_days
-from collectivities.models import Letter, LetterChoice, Member, MemberLetter, OfficeSettings, Role
+from collectivities.models import Letter, Member, MemberLetter, OfficeSettings, Role
 from collectivities.operations.letters import choose_letters
 from core.calendar import PARIS
 from imports.enums import ImportState
@@ -389,18 +388,7 @@ def test_a_request_or_a_table_that_waits_has_an_office_without_licences_looked_a
     assert DueWork.objects.get(kind="office.weekly_letter").due_at == moment(12, 7)
 
 
-# --- What the database holds ------------------------------------------------------------------------------------------
-
-
-def test_the_database_refuses_a_second_letter_and_a_week_that_is_none(manager):
-    fields = {"member": manager, "letter": Letter.WEEKLY, "queued_at": TERM}
-    MemberLetter.objects.create(period=MONDAY.date(), **fields)
-    for period in (MONDAY.date(), TERM.date()):
-        with pytest.raises(IntegrityError), transaction.atomic():
-            MemberLetter.objects.create(period=period, **fields)
-    LetterChoice.objects.create(member=manager, letter=Letter.WEEKLY, is_wanted=True, chosen_at=TERM)
-    with pytest.raises(IntegrityError), transaction.atomic():
-        LetterChoice.objects.create(member=manager, letter=Letter.WEEKLY, is_wanted=False, chosen_at=TERM)
+# --- What it costs ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("count", [1, 12])
