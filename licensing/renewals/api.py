@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from api.bulk import BulkRowsSerializer
-from api.fields import StrictCharField, StrictIntegerField, StrictSerializer
+from api.fields import StrictIntegerField, StrictSerializer
 from api.scopes import TokenScope
 from api.views import ScopedView
 from core.calendar import date_in_paris
@@ -18,7 +18,7 @@ from licensing.renewals import operations, queries
 from licensing.renewals.exceptions import BadRenewalLine
 from licensing.renewals.models import MAX_UNITS, RenewalState
 from licensing.renewals.renewal_list import read_list
-from schools.uai import normalise
+from schools.api import UaiField
 
 if TYPE_CHECKING:
     import datetime
@@ -69,7 +69,7 @@ class RenewalSerializer(serializers.Serializer[Any]):
 class RenewalUnitsSerializer(StrictSerializer):
     """Une école, et son nombre."""
 
-    uai = StrictCharField(max_length=20, help_text="Son UAI.")
+    uai = UaiField(help_text="Son UAI.")
     units = StrictIntegerField(
         min_value=0,
         max_value=MAX_UNITS,
@@ -181,7 +181,7 @@ class RenewalLinesView(ScopedView):
 def _collect(lines: list[dict[str, Any]]) -> dict[str, int | None]:
     units: dict[str, int | None] = {}
     for line in lines:
-        uai = normalise(line["uai"])
+        uai = line["uai"]
         if uai in units:
             raise BadRenewalLine(f"{uai} : une école ne figure qu'une fois dans la liste.")
         units[uai] = line["units"]

@@ -54,7 +54,7 @@ def test_the_list_is_that_of_the_page(renewed, api):
 
 
 def test_numbers_are_written_and_taken_back(renewed, api):
-    found = put(api, 0, (renewed.zola.pk.lower(), 2), (renewed.verne.pk, 1)).json()
+    found = put(api, 0, (renewed.zola.pk, 2), (renewed.verne.pk, 1)).json()
     assert (found["version"], found["total"]) == (1, 12)
     found = put(api, 1, (renewed.zola.pk, None)).json()
     assert (found["version"], found["total"], RenewalLine.objects.count()) == (2, 10, 1)
@@ -68,6 +68,8 @@ def test_whoever_read_an_older_list_writes_nothing(renewed, api):
 
 def test_a_school_that_is_none_or_named_twice_is_refused(renewed, api):
     assert_problem(put(api, 0, ("0300000A", 2)), 409, "invalid_renewal_line")
+    for written in (renewed.zola.pk.lower(), " ", "\x1c", "x" * 20):
+        assert_problem(put(api, 0, (written, 2)), 400, "invalid_request")
     assert_problem(put(api, 0, (renewed.zola.pk, 2), (renewed.zola.pk, 3)), 409, "invalid_renewal_line")
     assert not Renewal.objects.exists()
 
