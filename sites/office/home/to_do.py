@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 LOW_FREE_SHARE = 0.1
 #: A lot that ends sooner is bought no more of: the next year's licences are.
 BOUGHT_UNTIL = datetime.timedelta(days=60)
+#: `TodoItem.quiet_weeks` of what somebody waits for, of what an office may well leave as it is, and of advice.
+A_MONTH, A_QUARTER, A_YEAR = 4, 12, 52
 #: Imports to apply that are named one by one.
 MAX_REQUESTS = 5
 
@@ -50,8 +52,8 @@ class TodoItem(NamedTuple):
     words: str
     url: str
     action: str
-    #: Nothing waits for it: the weekly letter says it once, not each month.
-    is_advice: bool = False
+    #: Weeks in which it makes no second weekly letter leave; by default somebody waits for what it asks.
+    quiet_weeks: int = A_MONTH
 
 
 def list_to_do(
@@ -84,19 +86,24 @@ def list_to_do(
             items.append(TodoItem(_describe_lost(stuck.lost), reverse("pools:corrections"), "Voir ces adresses"))
         items += _list_own_requests(waiting, member, managers)
     items += _list_imports(waiting, applies=Role.MANAGER in roles)
+    exhausted: list[PoolPosition] = []
     if not PRICE_ROLES.isdisjoint(roles) and not waiting.all_served:
         # Once each school has its licences, a lot that they used up is as it should be.
-        items += _list_nearly_exhausted(positions, today, buys=Role.BUYER in roles)
+        exhausted = _find_nearly_exhausted(positions, today)
+        items += _list_nearly_exhausted(exhausted, roles)
     if running and waiting.lacks_reply_to:
         words = formatting.add_nonbreaking_spaces(describe_missing_reply_to(waiting.contact.email))
-        items.append(TodoItem(words, f"{reverse('office_settings')}#id_reply_to", "Indiquer l'adresse de réponse"))
+        url = f"{reverse('office_settings')}#id_reply_to"
+        items.append(TodoItem(words, url, "Indiquer l'adresse de réponse", A_QUARTER))
     items += _list_tokens(waiting, at)
-    if not PREPARER_ROLES.isdisjoint(roles) and (free := count_available(running, today)):
+    # The last licences of a lot are told once.
+    free = count_available(running, today) - sum(position.free for position in exhausted)
+    if free and not PREPARER_ROLES.isdisjoint(roles):
         words = formatting.pluralize(free, "licence reste à donner", "licences restent à donner")
         if Role.MANAGER in roles:
-            items.append(TodoItem(f"{words}.", reverse("distribute"), "Distribuer"))
+            items.append(TodoItem(f"{words}.", reverse("distribute"), "Distribuer", A_QUARTER))
         else:
-            items.append(TodoItem(f"{words}.", reverse("imports:upload"), "Préparer un tableau"))
+            items.append(TodoItem(f"{words}.", reverse("imports:upload"), "Préparer un tableau", A_QUARTER))
     return items
 
 
@@ -155,7 +162,8 @@ def _list_renewal(
         return
     label, url = format_school_year(year), reverse("renewal:list")
     if waiting.renewal is RenewalState.OPEN:
-        yield TodoItem(f"La reconduction pour {label} est à décider, école par école.", url, "Voir la proposition")
+        words = f"La reconduction pour {label} est à décider, école par école."
+        yield TodoItem(words, url, "Voir la proposition", A_QUARTER)
     elif waiting.renewal is RenewalState.QUOTED and Role.BUYER in roles:
         yield TodoItem(f"Le devis de la reconduction {label} attend d'être commandé.", url, "Voir où elle en est")
     elif waiting.renewal is RenewalState.ORDERED and Role.MANAGER in roles:
@@ -168,7 +176,7 @@ def _list_stuck_keys(stuck: StuckKeys) -> Iterator[TodoItem]:
     if stuck.dormant:
         words = formatting.pluralize(stuck.dormant, "clé n'est pas activée", "clés ne sont pas activées")
         words += f" {DORMANT_DAYS} jours après {'son' if stuck.dormant == 1 else 'leur'} envoi."
-        yield TodoItem(words, _get_allocations_url(state=DORMANT), "Relancer")
+        yield TodoItem(words, _get_allocations_url(state=DORMANT), "Relancer", A_QUARTER)
 
 
 def _describe_lost(count: int) -> str:
@@ -237,28 +245,34 @@ def _list_imports(waiting: WaitingThings, *, applies: bool) -> list[TodoItem]:
     return items
 
 
-def _list_nearly_exhausted(
-    positions: Sequence[PoolPosition], today: datetime.date, *, buys: bool
-) -> Iterator[TodoItem]:
-    """Yield an item for each pool with few free licences; for one with none only where no other has any."""
+def _find_nearly_exhausted(positions: Sequence[PoolPosition], today: datetime.date) -> list[PoolPosition]:
+    """Return the pools that began and have few free licences; those with none only where no other has any."""
     available = [one for one in positions if one.entitlement.available_on(today)]
     any_free = any(one.free for one in available)
-    for position in available:
-        if position.last_day - today < BOUGHT_UNTIL:
-            continue
-        if position.free >= position.bought * LOW_FREE_SHARE or (any_free and not position.free):
-            continue
+    return [
+        one
+        for one in available
+        if one.entitlement.first_day <= today <= one.last_day - BOUGHT_UNTIL
+        and one.free < one.bought * LOW_FREE_SHARE
+        and (one.free or not any_free)
+    ]
+
+
+def _list_nearly_exhausted(exhausted: Sequence[PoolPosition], roles: Collection[Role]) -> Iterator[TodoItem]:
+    """Yield an item for each of these pools: to buy more, for whom may, else to give the last ones."""
+    for position in exhausted:
         left = (
             f"n'a plus que {formatting.pluralize(position.free, 'licence libre', 'licences libres')}"
             if position.free
             else "est épuisé"
         )
         words = formatting.add_nonbreaking_spaces(f"Le lot « {position.name} » {left}.")
-        if buys:
-            yield TodoItem(words, reverse("purchases:new"), "Acheter des licences", is_advice=True)
+        if Role.BUYER in roles:
+            yield TodoItem(words, reverse("purchases:new"), "Acheter des licences", A_YEAR)
+        elif position.free:
+            yield TodoItem(words, reverse("distribute"), "Distribuer", A_YEAR)
         else:
-            url = f"{reverse('pools:pools')}#lot-{position.pool_id}"
-            yield TodoItem(words, url, "Voir le lot", is_advice=True)
+            yield TodoItem(words, f"{reverse('pools:pools')}#lot-{position.pool_id}", "Voir le lot", A_YEAR)
 
 
 def _list_tokens(waiting: WaitingThings, at: datetime.datetime) -> Iterator[TodoItem]:

@@ -85,5 +85,6 @@ def list_member_items(member: Member, week: OfficeWeek) -> list[TodoItem]:
     if member.pk in week.reminded and waiting.renewal in _REMINDED_STATES:
         waiting.renewal = None
     managers = [] if Role.MANAGER in roles else week.managers
-    items = list_to_do(member, week.running, week.stuck, waiting, week.at, managers=managers)
+    stuck = week.stuck._replace(dormant=0) if week.events.schools_are_away else week.stuck
+    items = list_to_do(member, week.running, stuck, waiting, week.at, managers=managers)
     return [*items, *list_week_items(week.events, roles)]

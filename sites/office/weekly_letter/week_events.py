@@ -17,7 +17,7 @@ from licensing.pools.models import Allocation
 from licensing.pools.school_holdings import list_schools_without_licences
 from licensing.returns.models import LicenceReturn
 from licensing.returns.queries import count_unused_of_office
-from sites.office.home.to_do import TodoItem
+from sites.office.home.to_do import A_QUARTER, A_YEAR, TodoItem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from licensing.pools.positions import PoolPosition
 
 _ONE_WEEK = datetime.timedelta(days=7)
+#: Months in which schools are away: whatever they do not use, nobody can be written to about it.
+AWAY_MONTHS = (7, 8)
 #: Weeks before the week of a lot's last day in which its end is announced: time to give, then the last call.
 ANNOUNCED_WEEKS = (4, 1)
 
@@ -32,6 +34,7 @@ ANNOUNCED_WEEKS = (4, 1)
 class WeekEvents(NamedTuple):
     """What happened to licences; all zero, or empty, where nothing did."""
 
+    schools_are_away: bool
     returned_units: int
     returning_schools: int
     ending: Sequence[PoolPosition]
@@ -43,7 +46,7 @@ class WeekEvents(NamedTuple):
     @property
     def lacks_free_licences(self) -> bool:
         """Whether schools without licences could be served by those that sleep, and not by those still to give."""
-        return self.sleeping_units > 0 and self.unserved_schools > self.free_units
+        return not self.schools_are_away and self.sleeping_units > 0 and self.unserved_schools > self.free_units
 
 
 def find_week_events(running: Sequence[PoolPosition], at: datetime.datetime) -> WeekEvents:
@@ -55,6 +58,7 @@ def find_week_events(running: Sequence[PoolPosition], at: datetime.datetime) -> 
     ).aggregate(units=Sum("units"), schools=Count("key", distinct=True))
     asleep = given.dormant(at).filter(key__redeemed_at=None).aggregate(units=Sum("units"))["units"] or 0
     return WeekEvents(
+        schools_are_away=today.month in AWAY_MONTHS,
         returned_units=returned["units"] or 0,
         returning_schools=returned["schools"],
         ending=[one for one in running if _count_weeks(today, one.last_day) in ANNOUNCED_WEEKS],
@@ -76,7 +80,7 @@ def list_week_items(events: WeekEvents, roles: Collection[Role]) -> Iterator[Tod
         schools = formatting.pluralize(events.returning_schools, "école a rendu", "écoles ont rendu")
         free = "elle est de nouveau libre" if events.returned_units == 1 else "elles sont de nouveau libres"
         words = f"En sept jours, {schools} {units} : {free} dans {'son' if events.returned_units == 1 else 'leur'} lot."
-        yield TodoItem(words, reverse("pools:pools"), "Voir les lots")
+        yield TodoItem(words, reverse("pools:pools"), "Voir les lots", A_YEAR)
     if manages or not {Role.BUYER, Role.VIEWER}.isdisjoint(roles):
         for position in events.ending:
             free = formatting.pluralize(position.free, "licence libre", "licences libres")
@@ -94,6 +98,6 @@ def list_week_items(events: WeekEvents, roles: Collection[Role]) -> Iterator[Tod
             events.sleeping_units, "licence donnée ne sert pas", "licences données ne servent pas"
         )
         if manages:
-            yield TodoItem(f"{schools}, alors que {sleeping}.", reverse("rebalancing:list"), "Rééquilibrer")
+            yield TodoItem(f"{schools}, alors que {sleeping}.", reverse("rebalancing:list"), "Rééquilibrer", A_QUARTER)
         else:
-            yield TodoItem(f"{schools}, alors que {sleeping}.", reverse("portfolio:list"), "Voir les écoles")
+            yield TodoItem(f"{schools}, alors que {sleeping}.", reverse("portfolio:list"), "Voir les écoles", A_QUARTER)

@@ -21,6 +21,7 @@ from licensing.pools.models import Pool
 from licensing.requests.models import LicenceRequest
 from mailing import operations as mailing
 from mailing.models import Message, MessageState
+from sites.office.home.to_do import A_YEAR
 from sites.office.weekly_letter.member_items import hash_line, list_member_items, load_week
 
 if TYPE_CHECKING:
@@ -30,10 +31,8 @@ if TYPE_CHECKING:
 
 #: Kind of the e-mails, and their topic, whose id is that of the `MemberLetter`.
 WEEKLY_KIND, WEEKLY_TOPIC = "office.weekly_letter", "weekly_letter"
-#: After which a line is news again.
-REPEATED_AFTER = datetime.timedelta(weeks=4)
-#: After which advice is.
-ADVISED_AFTER = datetime.timedelta(weeks=52)
+#: After which every line is news again: see `TodoItem.quiet_weeks`.
+_LONGEST_QUIET = datetime.timedelta(weeks=A_YEAR)
 
 
 def run(*, at: datetime.datetime) -> int:
@@ -47,20 +46,21 @@ def run(*, at: datetime.datetime) -> int:
 def write_letters(*, at: datetime.datetime) -> int:
     """Queue the letter of the week of a moment for each member who has something to do and had none in it.
 
-    It comes where a line of it was in none of the letters since `REPEATED_AFTER`, or `ADVISED_AFTER` for advice:
-    other numbers are no news.
+    It comes where a line of it is news: in none of the letters of its `quiet_weeks`. Other numbers are no news.
     """
     members = list_recipients(Letter.WEEKLY)
     if not members:
         return 0
     week = load_week(at)
     monday = letter_days.get_week(date_in_paris(at))
-    known, advised = (_find_known(members, since=monday - one) for one in (REPEATED_AFTER, ADVISED_AFTER))
+    last_weeks = _find_last_weeks(members, since=monday - _LONGEST_QUIET)
     lines = {}
     for member in members:
-        hashes = {hash_line(one): one.is_advice for one in list_member_items(member, week)}
-        if any(line not in (advised if is_advice else known)[member.pk] for line, is_advice in hashes.items()):
-            lines[member.pk] = list(hashes)
+        items = {hash_line(one): one for one in list_member_items(member, week)}
+        last = last_weeks[member.pk]
+        quiet_since = {line: monday - datetime.timedelta(weeks=one.quiet_weeks) for line, one in items.items()}
+        if any(last.get(line, datetime.date.min) <= since for line, since in quiet_since.items()):
+            lines[member.pk] = list(items)
     claimed = claim_letters(lines, Letter.WEEKLY, period=monday, at=at)
     return mailing.enqueue_many(
         [
@@ -79,14 +79,15 @@ def write_letters(*, at: datetime.datetime) -> int:
     )
 
 
-def _find_known(members: Sequence[Member], *, since: datetime.date) -> dict[int, set[str]]:
-    """Return by member the lines of their letters after that week, but for those never sent. One query."""
+def _find_last_weeks(members: Sequence[Member], *, since: datetime.date) -> dict[int, dict[str, datetime.date]]:
+    """Return by member the last week after that one whose letter had each line; letters never sent do not count."""
     dropped = Message.objects.filter(topic=WEEKLY_TOPIC, topic_id=OuterRef("pk"), state=MessageState.CANCELLED)
     letters = MemberLetter.objects.filter(~Exists(dropped), letter=Letter.WEEKLY, period__gt=since)
-    known: dict[int, set[str]] = {one.pk: set() for one in members}
-    for member_id, lines in letters.filter(member__in=list(known)).values_list("member_id", "lines"):
-        known[member_id].update(lines)
-    return known
+    weeks: dict[int, dict[str, datetime.date]] = {one.pk: {} for one in members}
+    of_members = letters.filter(member__in=list(weeks)).order_by("period")
+    for member_id, period, lines in of_members.values_list("member_id", "period", "lines"):
+        weeks[member_id].update(dict.fromkeys(lines, period))
+    return weeks
 
 
 def _schedule_next(at: datetime.datetime) -> None:
