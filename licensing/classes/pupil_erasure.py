@@ -19,6 +19,7 @@ from django_tenants.utils import get_public_schema_name, schema_context
 from core.calendar import date_in_paris
 from core.copy_rows import reserve_ids
 from licensing.classes.models import Classroom, DeletionCertificate, HandoverOutcome, PupilAccount, PupilHandover
+from licensing.entitlements.models import Entitlement
 from mailing.operations import NewMessage, enqueue_many
 from schools.calendar.writing_days import find_writing_moments
 from schools.models import Affiliation
@@ -73,12 +74,12 @@ def get_erasure_date(last_day: datetime.date) -> datetime.date:
 
 def warn_teachers(*, at: datetime.datetime) -> int:
     """Warn teachers whose pupils will be erased within a month, once; return how many classes."""
-    return _run_batches(warn_batch, at)
+    return _run_batches(warn_batch, at) if _has_ended(*_get_warned_period(at)) else 0
 
 
 def erase_pupils(*, at: datetime.datetime) -> int:
     """Erase the pupils whose retention has passed; return how many classes."""
-    return _run_batches(erase_batch, at)
+    return _run_batches(erase_batch, at) if _has_ended(datetime.date.min, date_in_paris(at) - get_retention()) else 0
 
 
 @transaction.atomic
@@ -87,14 +88,14 @@ def warn_batch(*, at: datetime.datetime) -> int:
 
     The teacher is warned; where the seat has no holder, the principal of the subscription.
     """
-    day = date_in_paris(at)
+    first, end = _get_warned_period(at)
     classes = list(
         Classroom.objects.filter(
             Exists(PupilAccount.objects.filter(classroom=OuterRef("pk"))),
             purged_at__isnull=True,
             warned_at__isnull=True,
-            seat__subscription__key__entitlement__last_day__gte=day - get_retention(),
-            seat__subscription__key__entitlement__last_day__lt=min(day, day - get_retention() + WARNING_LEAD_TIME),
+            seat__subscription__key__entitlement__last_day__gte=first,
+            seat__subscription__key__entitlement__last_day__lt=end,
         )
         .select_related("seat__holder", "seat__subscription__principal", "seat__subscription__school")
         .select_for_update(of=("self",), no_key=True, skip_locked=True)
@@ -140,6 +141,18 @@ def erase_batch(*, at: datetime.datetime) -> int:
     moments = _find_moments([one.classroom for one in certificates], at)
     _queue_emails(ERASED, "certificates", _list_recipients(certificates, moments), at)
     return len(classes)
+
+
+def _get_warned_period(at: datetime.datetime) -> tuple[datetime.date, datetime.date]:
+    """Return the last days of licences whose pupils' teachers are to be warned: from the first to before the second."""
+    day = date_in_paris(at)
+    first = day - get_retention()
+    return first, min(day, first + WARNING_LEAD_TIME)
+
+
+def _has_ended(first: datetime.date, end: datetime.date) -> bool:
+    """Whether licences had their last day in this period: on most days no class is looked at."""
+    return Entitlement.objects.filter(last_day__gte=first, last_day__lt=end).exists()
 
 
 def _run_batches(process_batch: Callable[..., int], at: datetime.datetime) -> int:
