@@ -81,7 +81,9 @@ def queue_due_work(*, at: datetime.datetime, kinds: Sequence[str] | None = None)
     `kinds`: only these; None means all that are declared.
     """
     queued = []
-    for kind in _kinds if kinds is None else kinds:
+    kinds = _kinds if kinds is None else kinds
+    due = set(DueWork.objects.filter(kind__in=kinds, due_at__lte=at).values_list("kind", flat=True).distinct())
+    for kind in [one for one in kinds if one in due]:
         with transaction.atomic():
             for schema in take(kind, at=at):
                 # One that waits has not read yet: it will see what this work was scheduled for.

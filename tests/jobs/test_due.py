@@ -57,6 +57,12 @@ def test_due_work_becomes_one_job(nimes):
     assert not DueWork.objects.exists()
 
 
+def test_one_query_finds_that_nothing_is_due(nimes, django_assert_num_queries):
+    due.schedule(KIND, "nimes", TERM + HOUR)
+    with django_assert_num_queries(1):
+        assert due.queue_due_work(at=TERM) == []
+
+
 def test_work_whose_job_cannot_be_queued_stays_due(nimes, monkeypatch):
     due.schedule(KIND, "nimes", TERM)
 
