@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime
 from typing import Any
 
@@ -45,9 +46,11 @@ def plan(*, at: datetime.datetime, first_day: datetime.date | None = None) -> No
 
 
 def get_first_day(at: datetime.datetime) -> datetime.date:
-    """Return the day whose reminders leave next: tomorrow once those of today have left."""
-    today = date_in_paris(at)
-    return today if at < get_sending_moment(today) else today + datetime.timedelta(days=1)
+    """Return the day whose reminders leave next: a later one once those of today have left, never of a weekend."""
+    day = date_in_paris(at)
+    if at >= get_sending_moment(day):
+        day += datetime.timedelta(days=1)
+    return day if day.weekday() < calendar.SATURDAY else day + datetime.timedelta(days=7 - day.weekday())
 
 
 def get_sending_moment(day: datetime.date) -> datetime.datetime:
@@ -68,11 +71,11 @@ def build_parameters(today: datetime.date) -> dict[str, Any]:
     by_departement, by_academie = list_places()
     places = {UNKNOWN_PLACE, *by_departement.values(), *by_academie.values()}
     horizon = today + datetime.timedelta(days=HORIZON_DAYS)
-    calendar = WritingCalendar(today, horizon + datetime.timedelta(days=_LONGEST_WAIT_DAYS))
+    writing_days = WritingCalendar(today, horizon + datetime.timedelta(days=_LONGEST_WAIT_DAYS))
     rows = [
         (place.code, day, writing_day)
         for place in sorted(places)
-        for day, writing_day in calendar.iterate_next_days(place)
+        for day, writing_day in writing_days.iterate_next_days(place)
         if day <= horizon
     ]
     return {

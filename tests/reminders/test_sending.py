@@ -226,6 +226,13 @@ def test_an_allocation_has_its_reminders_planned_and_sent_by_due_work(pool, cloc
     assert DueWork.objects.get(kind="reminders.send").due_at == moment(2026, 11, 26)
 
 
+@pytest.mark.parametrize("at", [FRIDAY, moment(2026, 12, 5), moment(2026, 12, 6)])
+def test_no_look_is_planned_for_a_weekend(pool, at):
+    give(pool)
+    operations.run(at=at)
+    assert DueWork.objects.get(kind="reminders.send").due_at == moment(2026, 12, 7)
+
+
 def test_work_ends_with_the_licences(pool, clock):
     allocate_units(pool, SchoolFactory())
     DueWork.objects.all().delete()
