@@ -17,7 +17,7 @@ from core.tenant_connection import connection
 from licensing.catalogue import pricing
 from licensing.renewals.models import RenewalState
 from licensing.renewals.operations.ordering import find_year_on_sale
-from licensing.renewals.reminders import REMINDER_KIND, find_list_to_order
+from licensing.renewals.reminders import REMINDER_KIND, find_list_to_decide
 from licensing.requests.school_years import format_school_year
 from mailing import kinds
 from mailing.email_template import format_salutation, render_email
@@ -45,7 +45,7 @@ def render(message: Message) -> RenderedEmail:
     member = find_recipient(letter.member_id, Letter.RENEWAL)
     if member is None:
         raise NoLongerDue("Cette personne a quitté le bureau, ou ne veut plus de ce rappel.")
-    found = find_list_to_order(now)
+    found = find_list_to_decide(now)
     if found is None:
         raise NoLongerDue("La reconduction était commandée, écartée, ou sans rien à acheter, à l'envoi.")
     office = Collectivity.objects.get(schema_name=connection.schema_name)
@@ -88,6 +88,8 @@ def _describe_running_year(found: RenewalList) -> str:
 def _describe_proposal(found: RenewalList, today: datetime.date) -> str:
     """Return how many licences the list gives, and what those that are to be bought cost."""
     year = format_school_year(found.year)
+    if not found.total:
+        return f"Proposition pour {year} : aucune licence."
     of_list = f"Proposition pour {year} : {formatting.pluralize(found.total, 'licence')}"
     rest = "" if found.to_order == found.total else f", dont {formatting.number(found.to_order)} à acheter"
     if find_year_on_sale(found.year, today) is None:

@@ -40,9 +40,9 @@ def run(*, at: datetime.datetime) -> int:
 
 @transaction.atomic
 def write_reminders(*, at: datetime.datetime) -> int:
-    """Queue the reminder of the month of a moment for each buyer who had none in it, if there is something to buy."""
+    """Queue the reminder of the month of a moment for each buyer who had none in it, if something is to be decided."""
     today = date_in_paris(at)
-    if today.month not in letter_days.RENEWAL_MONTHS or not has_bought(today) or find_list_to_order(at) is None:
+    if today.month not in letter_days.RENEWAL_MONTHS or not has_bought(today) or find_list_to_decide(at) is None:
         return 0
     # An office without a buyer is bought for by its managers; one whose buyers want no reminder is not.
     buyers = Member.objects.active().filter(roles__contains=[Role.BUYER])
@@ -76,10 +76,14 @@ def has_bought(day: datetime.date) -> bool:
     return bought.exists()
 
 
-def find_list_to_order(at: datetime.datetime) -> RenewalList | None:
-    """Return the list of the next year; None where it is decided, or all that it gives is bought. Six queries."""
+def find_list_to_decide(at: datetime.datetime) -> RenewalList | None:
+    """Return the list of the next year; None where it is decided, or all that it gives is bought. Six queries.
+
+    Where nothing is proposed, as no school uses what it has, the office decides as well: until it typed a number.
+    """
     found = read_list(get_renewed_year(date_in_paris(at)), at)
-    return None if found.state in DECIDED_STATES or not found.to_order else found
+    is_untouched = found.given > 0 and not any(row.units or row.typed for row in found.rows)
+    return found if (found.to_order or is_untouched) and found.state not in DECIDED_STATES else None
 
 
 def _schedule_next(at: datetime.datetime) -> None:

@@ -15,6 +15,7 @@ from core.calendar import PARIS
 from jobs.models import DueWork
 from licensing.catalogue.models import PriceBand
 from licensing.entitlements.models import Entitlement
+from licensing.pools.models import Pool
 from licensing.renewals import reminders
 from licensing.renewals.tasks import remind_buyers
 from mailing import kinds, mime
@@ -24,6 +25,8 @@ from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.orders import PurchaseFactory
+from tests.factories.schools import SchoolFactory
+from tests.pools.actions import allocate_units
 from tests.races import run_concurrently
 from tests.renewals.renewed_office import RenewedOffice
 
@@ -90,6 +93,15 @@ def test_without_prices_the_letter_says_so(bought, clock):
     reminders.run(at=APRIL)
     PriceBand.objects.filter(school_year__ends_on__year=2028).delete()
     assert "9 licences. Les tarifs de 2027-2028 ne sont pas encore publiés." in read(clock)[1]
+
+
+def test_the_buyer_decides_as_well_where_nothing_is_proposed_as_no_school_uses_its_licences(nimes, clock):
+    PurchaseFactory(paid=True, units=20)
+    allocate_units(Pool.objects.get(), SchoolFactory(), units=3)
+    assert reminders.run(at=APRIL) == 1
+    _, text = read(clock)
+    assert "Cette année, 1 école a 3 licences, dont aucune n'est utilisée aujourd'hui." in text
+    assert "\n\nProposition pour 2027-2028 : aucune licence.\n\nVous pouvez changer chaque nombre" in text
 
 
 def test_a_quote_that_waits_is_reminded_of_as_one(bought, clock):
