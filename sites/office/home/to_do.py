@@ -54,6 +54,8 @@ class TodoItem(NamedTuple):
     action: str
     #: Weeks in which it makes no second weekly letter leave; by default somebody waits for what it asks.
     quiet_weeks: int = A_MONTH
+    #: Names it for the weekly letter where its words differ for one and for several; else its words do.
+    subject: str = ""
 
 
 def list_to_do(
@@ -101,9 +103,9 @@ def list_to_do(
     if free and not PREPARER_ROLES.isdisjoint(roles):
         words = formatting.pluralize(free, "licence reste à donner", "licences restent à donner")
         if Role.MANAGER in roles:
-            items.append(TodoItem(f"{words}.", reverse("distribute"), "Distribuer", A_QUARTER))
+            items.append(TodoItem(f"{words}.", reverse("distribute"), "Distribuer", A_QUARTER, "free"))
         else:
-            items.append(TodoItem(f"{words}.", reverse("imports:upload"), "Préparer un tableau", A_QUARTER))
+            items.append(TodoItem(f"{words}.", reverse("imports:upload"), "Préparer un tableau", A_QUARTER, "free"))
     return items
 
 
@@ -176,7 +178,7 @@ def _list_stuck_keys(stuck: StuckKeys) -> Iterator[TodoItem]:
     if stuck.dormant:
         words = formatting.pluralize(stuck.dormant, "clé n'est pas activée", "clés ne sont pas activées")
         words += f" {DORMANT_DAYS} jours après {'son' if stuck.dormant == 1 else 'leur'} envoi."
-        yield TodoItem(words, _get_allocations_url(state=DORMANT), "Relancer", A_QUARTER)
+        yield TodoItem(words, _get_allocations_url(state=DORMANT), "Relancer", A_QUARTER, "dormant")
 
 
 def _describe_lost(count: int) -> str:
@@ -190,7 +192,7 @@ def _list_school_requests(waiting: WaitingThings) -> Iterator[TodoItem]:
         schools = formatting.pluralize(waiting.requests, "école demande", "écoles demandent")
         units = formatting.pluralize(waiting.requested_units, "licence")
         words = f"{schools} {units} et {'attend' if waiting.requests == 1 else 'attendent'} votre réponse."
-        yield TodoItem(words, reverse("requests:list"), "Répondre")
+        yield TodoItem(words, reverse("requests:list"), "Répondre", subject="requests")
 
 
 def _list_requests(waiting: WaitingThings) -> list[TodoItem]:

@@ -51,7 +51,7 @@ class OfficeWeek(NamedTuple):
 def hash_line(item: TodoItem) -> str:
     """Return a short hash of a line, of its letters alone: « encore 44 jours » is no news after « encore 51 »."""
     letters = "".join(filter(str.isalpha, item.words))
-    return hashlib.sha256(letters.encode()).hexdigest()[:_HASH_LENGTH]
+    return hashlib.sha256((item.subject or letters).encode()).hexdigest()[:_HASH_LENGTH]
 
 
 def load_week(at: datetime.datetime) -> OfficeWeek:

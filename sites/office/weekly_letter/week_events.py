@@ -80,7 +80,7 @@ def list_week_items(events: WeekEvents, roles: Collection[Role]) -> Iterator[Tod
         schools = formatting.pluralize(events.returning_schools, "école a rendu", "écoles ont rendu")
         free = "elle est de nouveau libre" if events.returned_units == 1 else "elles sont de nouveau libres"
         words = f"En sept jours, {schools} {units} : {free} dans {'son' if events.returned_units == 1 else 'leur'} lot."
-        yield TodoItem(words, reverse("pools:pools"), "Voir les lots", A_YEAR)
+        yield TodoItem(words, reverse("pools:pools"), "Voir les lots", A_YEAR, "returned")
     if manages or not {Role.BUYER, Role.VIEWER}.isdisjoint(roles):
         for position in events.ending:
             free = formatting.pluralize(position.free, "licence libre", "licences libres")
@@ -97,7 +97,8 @@ def list_week_items(events: WeekEvents, roles: Collection[Role]) -> Iterator[Tod
         sleeping = formatting.pluralize(
             events.sleeping_units, "licence donnée ne sert pas", "licences données ne servent pas"
         )
+        words = f"{schools}, alors que {sleeping}."
         if manages:
-            yield TodoItem(f"{schools}, alors que {sleeping}.", reverse("rebalancing:list"), "Rééquilibrer", A_QUARTER)
+            yield TodoItem(words, reverse("rebalancing:list"), "Rééquilibrer", A_QUARTER, "unserved")
         else:
-            yield TodoItem(f"{schools}, alors que {sleeping}.", reverse("portfolio:list"), "Voir les écoles", A_QUARTER)
+            yield TodoItem(words, reverse("portfolio:list"), "Voir les écoles", A_QUARTER, "unserved")

@@ -50,8 +50,8 @@ def test_what_an_office_may_leave_as_it_is_comes_again_after_twelve_weeks(pool, 
 def test_a_line_is_news_once_whatever_its_numbers(pool, manager):
     weeks = [MONDAY + 7 * n * DAY for n in range(15)]
     assert writing.run(at=weeks[0]) == 1
-    # 100 licences were left to give, then 97.
-    allocate_units(pool, SchoolFactory(), units=3)
+    # 100 licences were left to give, then one.
+    allocate_units(pool, PortfolioSchoolFactory().school, units=99)
     assert writing.run(at=weeks[1]) == 0
     upload_table(pool)
     assert [writing.run(at=at) for at in weeks[2:4]] == [1, 0]
