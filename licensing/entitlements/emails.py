@@ -19,6 +19,7 @@ from core.urls import portal_url
 from licensing.entitlements import notifications
 from licensing.entitlements.models import Seat
 from licensing.entitlements.queries import may_see_teachers_of
+from licensing.entitlements.taking_wording import describe_taking, write_accepted, write_typed
 from licensing.entitlements.wording import (
     describe_account,
     describe_start,
@@ -28,6 +29,7 @@ from licensing.entitlements.wording import (
 )
 from mailing import kinds
 from mailing.email_template import PRODUCT_SENTENCE, format_salutation, render_email
+from mailing.gathered_messages import EVENTS
 from mailing.kinds import NoLongerDue, RenderedEmail
 from schools.models import Affiliation
 
@@ -122,21 +124,33 @@ def render_joined(message: Message) -> RenderedEmail:
     )
 
 
-def render_claimed(message: Message) -> RenderedEmail:
-    """Tell a principal that a teacher claimed a seat with the school's key."""
-    seat, teacher_name = _get_seat_and_holder(message)
-    subscription = seat.subscription
+def render_taken(message: Message) -> RenderedEmail:
+    """Tell a principal which licences teachers took: by the school's key, or by accepting an invitation."""
+    recipient = User.objects.get(pk=message.context["user"])
+    # The last that happened to a seat counts.
+    taken = {seat: (teacher, means) for seat, teacher, means in message.context[EVENTS]}
+    still = [one for one in _SEATS.filter(pk__in=taken).order_by("pk") if one.holder_id == taken[one.pk][0]]
+    if not still:
+        raise NoLongerDue("Les licences ont été retirées aux enseignants avant l'envoi.")
+    subscription = still[0].subscription
+    may_see_names = may_see_teachers_of(recipient, subscription)
+    holders = [(one.holder, taken[one.pk][1]) for one in still if one.holder is not None]
+    typed = [teacher for teacher, means in holders if means == notifications.TYPED]
+    # Whoever leads the school no more reads nothing of those whom they invited.
+    accepted = [teacher for teacher, means in holders if means == notifications.ACCEPTED and may_see_names]
+    if not typed and not accepted:
+        raise NoLongerDue("La direction n'était plus vérifiée à l'envoi.")
     held = subscription.seats.held().count()
     return render_email(
-        greeting=_greeting(message),
-        subject=f"Une clé de votre établissement a été saisie : {describe_use(held, subscription.size)}",
+        greeting=format_salutation(recipient.first_name),
+        subject=f"{describe_taking(typed, accepted)} : {describe_use(held, subscription.size)}",
         paragraphs=[
+            *(write_typed(typed, may_see_names=may_see_names) if typed else []),
+            *(write_accepted(accepted) if accepted else []),
             (
-                f"{teacher_name} a saisi la clé de votre abonnement « {subscription.key.entitlement.product} » et"
-                f" bénéficie désormais d'une licence : {pluralize(held, 'licence')} sur {number(subscription.size)}"
-                f" {'est utilisée' if held == 1 else 'sont utilisées'}."
+                f"Abonnement « {subscription.key.entitlement.product} » : {pluralize(held, 'licence')} sur"
+                f" {number(subscription.size)} {'est utilisée' if held == 1 else 'sont utilisées'}."
             ),
-            "Si vous n'avez pas transmis la clé à cette personne, retirez-lui la licence depuis votre compte.",
         ],
         button="Voir mes abonnements",
         address=portal_url("mon-compte/"),
@@ -205,7 +219,7 @@ def _greeting(message: Message) -> str:
 
 kinds.register(notifications.SEAT_ASSIGNED, label="Licence attribuée", render=render_assigned)
 kinds.register(notifications.SEAT_WITHDRAWN, label="Licence retirée", render=render_withdrawn)
-kinds.register(notifications.SEAT_CLAIMED, label="Clé saisie par un enseignant", render=render_claimed)
+kinds.register(notifications.SEAT_TAKEN, label="Clé saisie ou invitation acceptée", render=render_taken)
 kinds.register(notifications.TEACHER_JOINED, label="Enseignant rattaché", render=render_joined)
 kinds.register(notifications.TEACHER_MOVED, label="Enseignant parti", render=render_moved)
 kinds.register(notifications.SEAT_LEFT, label="Titulaire parti", render=render_left)

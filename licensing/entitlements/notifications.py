@@ -13,6 +13,7 @@ from django_tenants.utils import get_public_schema_name, schema_context
 from procrastinate.contrib.django import app
 
 from licensing.entitlements.models import Seat
+from mailing.gathered_messages import enqueue_gathered
 from mailing.operations import NewMessage, cancel, enqueue, enqueue_many
 from schools.models import Affiliation
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 SEAT_ASSIGNED = "seat.assigned"
 SEAT_WITHDRAWN = "seat.withdrawn"
-SEAT_CLAIMED = "seat.claimed"
+SEAT_TAKEN = "seat.taken"
 TEACHER_JOINED = "teacher.joined"
 TEACHER_MOVED = "teacher.moved"
 SEAT_LEFT = "seat.left"
@@ -33,6 +34,12 @@ SEAT_LEFT = "seat.left"
 SEAT_TOPIC = "seat"
 #: How long an assignment can be undone: the ten seconds that the page offers it, and five for the way of the answers.
 UNDO_PERIOD = datetime.timedelta(seconds=15)
+#: `Message.topic` of the e-mails about licences that teachers took; their `topic_id` is that of the subscription.
+SUBSCRIPTION_TOPIC = "subscription"
+#: How long licences that teachers take gather in one e-mail, from the first on: those of a staff meeting, or a break.
+TAKING_PERIOD = datetime.timedelta(minutes=30)
+#: How a licence was taken: by the key, or by the link of an invitation.
+TYPED, ACCEPTED = "typed", "accepted"
 
 
 def notify_collectivity(key: ActivationKey, event: str, at: datetime.datetime) -> None:
@@ -85,9 +92,21 @@ def notify_teacher_of_affiliation(affiliation: Affiliation, teacher: User, at: d
 
 
 def notify_principals_of_claim(seat: Seat, at: datetime.datetime) -> None:
-    """E-mail the principals of the subscription that a teacher claimed a seat, which they may withdraw."""
+    """E-mail the principals of the subscription that a teacher claimed a seat, which they may withdraw.
+
+    One e-mail a principal tells what teachers took within `TAKING_PERIOD`.
+    """
     for principal in _principals_of(seat.subscription):
-        _queue(SEAT_CLAIMED, principal, at, seat=seat.pk, teacher=seat.holder_id)
+        _gather_taking(seat, TYPED, principal, at)
+
+
+def notify_inviter_of_acceptance(seat: Seat, inviter: User, at: datetime.datetime) -> None:
+    """E-mail the principal who invited that the invitation was accepted, as `notify_principals_of_claim` does.
+
+    None where their account is closed.
+    """
+    if inviter.is_active:
+        _gather_taking(seat, ACCEPTED, inviter, at)
 
 
 def notify_principals_of_move(seat: Seat, at: datetime.datetime) -> None:
@@ -110,6 +129,20 @@ def _principals_of(subscription: Subscription) -> list[User]:
     )
     principals = [affiliation.user for affiliation in affiliations.select_related("user").order_by("verified_at", "pk")]
     return principals or [one for one in (subscription.principal,) if one.is_active]
+
+
+def _gather_taking(seat: Seat, means: str, principal: User, at: datetime.datetime) -> None:
+    with schema_context(get_public_schema_name()):
+        enqueue_gathered(
+            kind=SEAT_TAKEN,
+            recipient=principal.email,
+            event=[seat.pk, seat.holder_id, means],
+            at=at,
+            period=TAKING_PERIOD,
+            topic=SUBSCRIPTION_TOPIC,
+            topic_id=seat.subscription_id,
+            context={"user": principal.pk},
+        )
 
 
 def _queue(kind: str, person: User, at: datetime.datetime, **context: int | None) -> None:

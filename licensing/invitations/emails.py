@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from accounts.models import User
 from core.calendar import date_in_paris
-from core.formatting import join_words, pluralize, start_sentence
+from core.formatting import join_words, start_sentence
 from core.french import school_forms
 from core.urls import portal_url
 from licensing.entitlements.queries import may_see_teachers_of
-from licensing.entitlements.wording import describe_use, format_long_date, format_use
+from licensing.entitlements.wording import format_long_date, format_use
 from licensing.invitations import notifications
 from licensing.invitations.exceptions import InvitationRefused
 from licensing.invitations.models import TeacherInvitation
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 _MASKED = "●●●●●●●●"
 _INVITATIONS = TeacherInvitation.objects.select_related(
     "invited_by",
-    "accepted_by",
     "subscription__school",
     "subscription__principal",
     "subscription__key__entitlement__product",
@@ -117,33 +116,6 @@ def _render(invitation: TeacherInvitation, token: str, *, is_reminder: bool) -> 
     )
 
 
-def render_accepted(message: Message) -> RenderedEmail:
-    """Tell the principal who invited that the invitation was accepted."""
-    invitation = _INVITATIONS.filter(pk=message.context["invitation"]).first()
-    recipient = User.objects.get(pk=message.context["user"])
-    teacher = invitation.accepted_by if invitation is not None else None
-    if invitation is None or teacher is None:
-        raise NoLongerDue("L'invitation a été effacée avant l'envoi.")
-    if not may_see_teachers_of(recipient, invitation.subscription) or teacher.erased_at is not None:
-        raise NoLongerDue("La direction ou l'enseignant a quitté l'établissement avant l'envoi.")
-    subscription = invitation.subscription
-    held = subscription.seats.held().count()
-    return render_email(
-        greeting=format_salutation(recipient.first_name),
-        subject=f"{teacher} a accepté votre invitation : {describe_use(held, subscription.size)}",
-        paragraphs=[
-            f"{teacher} ({teacher.email}) a accepté votre invitation et bénéficie désormais d’une licence.",
-            (
-                f"Votre abonnement « {subscription.key.entitlement.product} » a désormais {held} de ses"
-                f" {pluralize(subscription.size, 'licence')} en usage."
-            ),
-            "Ce n’est pas la personne que vous avez invitée ? Retirez-lui la licence depuis votre compte.",
-        ],
-        button="Voir mes enseignants",
-        address=portal_url("mon-compte/"),
-    )
-
-
 def render_expired(message: Message) -> RenderedEmail:
     """Tell a principal which of their invitations nobody answered."""
     recipient = User.objects.get(pk=message.context["user"])
@@ -178,5 +150,4 @@ kinds.register(
     is_by_hand=True,
 )
 kinds.register(notifications.REMINDED, label="Rappel d'une invitation", render=render_reminded, preview=render_preview)
-kinds.register(notifications.ACCEPTED, label="Invitation acceptée", render=render_accepted)
 kinds.register(notifications.EXPIRED, label="Invitations sans réponse", render=render_expired)

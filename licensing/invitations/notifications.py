@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from mailing.models import Message, MessageState
-from mailing.operations import NewMessage, cancel, enqueue, enqueue_many
+from mailing.operations import NewMessage, cancel, enqueue_many
 from schools.calendar.writing_days import find_writing_moments
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 TOPIC = "teacher_invitation"
 INVITED = "teacher.invited"
 REMINDED = "teacher.reminded"
-ACCEPTED = "teacher.accepted"
 EXPIRED = "teacher.expired"
 
 
@@ -43,18 +42,6 @@ def send_stopped_email(invitation: TeacherInvitation, at: datetime.datetime) -> 
         last = Message.objects.filter(topic=TOPIC, topic_id=invitation.pk).order_by("-pk").first()
         if last is not None and last.state == MessageState.CANCELLED:
             notify_invited([invitation], at, kind=last.kind)
-
-
-def notify_inviter(invitation: TeacherInvitation, at: datetime.datetime) -> None:
-    """Tell the principal who invited that the invitation was accepted, if their account is open."""
-    if invitation.invited_by.is_active:
-        with schema_context(get_public_schema_name()):
-            enqueue(
-                kind=ACCEPTED,
-                recipient=invitation.invited_by.email,
-                at=at,
-                context={"user": invitation.invited_by_id, "invitation": invitation.pk},
-            )
 
 
 def notify_inviters_of_expiry(invitations: Collection[TeacherInvitation], at: datetime.datetime) -> None:

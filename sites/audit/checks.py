@@ -19,7 +19,7 @@ from sites.audit.bank_invariants import BANK_INVARIANTS
 from sites.audit.class_invariants import CLASS_INVARIANTS
 from sites.audit.delivery_invariants import OUTBOX_INVARIANTS
 from sites.audit.invariants import Finding
-from sites.audit.letter_invariants import LETTER_INVARIANTS
+from sites.audit.letter_invariants import LETTER_INVARIANTS, PUBLIC_LETTER_INVARIANTS
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
 from sites.audit.reminder_invariants import REMINDER_INVARIANTS
 from sites.audit.renewal_invariants import RENEWAL_INVARIANTS
@@ -46,6 +46,7 @@ PUBLIC_INVARIANTS = (
     *BANK_INVARIANTS,
     *ACCOUNTING_INVARIANTS,
     *REQUEST_INVARIANTS,
+    *PUBLIC_LETTER_INVARIANTS,
 )
 #: The rules that the schema of a collectivity can break.
 OFFICE_INVARIANTS = (

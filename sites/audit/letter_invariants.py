@@ -1,9 +1,29 @@
-"""Invariants of the letters to members, in each collectivity's schema."""
+"""Invariants of letters: to principals, in the public schema; to members, in each collectivity's."""
 
 from __future__ import annotations
 
 from sites.audit.invariants import Invariant
 
+#: Checked in the public schema.
+PUBLIC_LETTER_INVARIANTS = (
+    # A minute less than the half hour: the clocks of two machines, and the wait of a claim.
+    Invariant(
+        "taken_licences",
+        "60. Les licences que des enseignants prennent en une demi-heure sont annoncées en un e-mail à chacun",
+        """
+        SELECT format('message n° %s : abonnement n° %s, %s après le précédent', id, topic_id, created_at - previous)
+        FROM (
+            SELECT id, topic_id, created_at,
+                   lag(created_at) OVER (PARTITION BY topic_id, recipient, context->'user' ORDER BY created_at, id)
+                       AS previous
+            FROM mailing_message
+            WHERE topic = 'subscription' AND kind = 'seat.taken' AND recipient <> '' AND state <> 'cancelled'
+        ) AS written
+        WHERE created_at < previous + interval '29 minutes'
+        """,
+    ),
+)
+#: Checked in each collectivity's schema.
 LETTER_INVARIANTS = (
     Invariant(
         "member_letters",

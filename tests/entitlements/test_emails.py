@@ -48,25 +48,6 @@ def test_a_seat_given_back_before_sending_cancels_the_withdrawal_email(jaures):
         render_only_email("seat.withdrawn")
 
 
-def test_a_verified_principal_is_emailed_who_claimed_a_seat(jaures):
-    code, _ = jaures.subscription()
-    teacher = TeacherFactory()
-    operations.claim(code=code, by=teacher, at=TERM)
-    rendered = render_only_email("seat.claimed")
-    assert rendered.subject.endswith("1\xa0licence sur 3 en usage")
-    assert "1\xa0licence sur 3 est utilisée." in rendered.text
-    assert str(teacher) in rendered.text
-
-
-def test_an_unverified_principal_is_emailed_without_the_teacher_s_name(jaures):
-    code, _ = jaures.subscription(exposed_at=TERM)
-    teacher = TeacherFactory()
-    operations.claim(code=code, by=teacher, at=TERM)
-    rendered = render_only_email("seat.claimed")
-    assert "Un enseignant a saisi" in rendered.text
-    assert teacher.last_name not in rendered.text + rendered.html
-
-
 def test_a_teacher_is_emailed_when_a_principal_adds_them_to_the_school(jaures, elsewhere):
     jaures.subscription()
     teacher = elsewhere(TeacherFactory)

@@ -351,4 +351,4 @@ def test_every_verified_principal_is_emailed_that_the_key_was_claimed(jaures):
     colleague = jaures.add_principal(verified=True)
     jaures.add_principal()
     operations.claim(code=code, by=TeacherFactory(), at=TERM)
-    assert list_recipients("seat.claimed") == sorted([colleague.email, jaures.principal.email])
+    assert list_recipients("seat.taken") == sorted([colleague.email, jaures.principal.email])

@@ -62,7 +62,7 @@ def test_a_teacher_is_never_refused_for_their_school(jaures):
 def test_the_principal_is_emailed_when_a_teacher_claims_a_seat(jaures):
     code, _ = jaures.subscription()
     operations.claim(code=code, by=TeacherFactory(), at=TERM)
-    assert list_recipients("seat.claimed") == [jaures.principal.email]
+    assert list_recipients("seat.taken") == [jaures.principal.email]
 
 
 def test_a_teacher_s_typo_is_reported_without_a_query(jaures, django_assert_num_queries):

@@ -143,4 +143,4 @@ def test_dans_votre_compte_le_nombre_de_cles_est_mis_a_jour_et_la_liste_est_comp
     page = account_text(story.principal)
     assert "2 sur 3" in page
     assert f"Benoît Colas {typist.email} licence active classe à ouvrir clé saisie {key}" in page
-    assert "2\xa0licences sur 3 en usage" in list_emails(story.principal, "seat.claimed")[0].subject
+    assert "2\xa0licences sur 3 en usage" in list_emails(story.principal, "seat.taken")[0].subject

@@ -11,7 +11,8 @@ from django.core.exceptions import ValidationError
 from accounts.models import Profile, User
 from licensing.entitlements import operations as seats
 from licensing.entitlements.models import Entitlement, SeatEvent
-from licensing.invitations import exceptions, notifications, operations, queries
+from licensing.entitlements.notifications import SEAT_TAKEN
+from licensing.invitations import exceptions, operations, queries
 from licensing.invitations.models import InvitationEnd
 from schools.models import Affiliation
 from tests.conftest import TERM
@@ -52,7 +53,7 @@ def test_a_new_account_holds_the_reserved_seat(jaures):
 
 def test_the_inviter_and_the_collectivity_are_notified(jaures):
     accept_as_new(jaures.invite_one())
-    [letter] = list_emails(notifications.ACCEPTED)
+    [letter] = list_emails(SEAT_TAKEN)
     assert letter.recipient == jaures.principal.email
     note = list_waiting_jobs("pools.note_key_event")[-1]["args"]
     assert (note["event"], note["held"], note["size"]) == ("held", 1, 3)

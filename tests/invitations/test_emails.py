@@ -13,7 +13,6 @@ from licensing.entitlements.models import Entitlement
 from licensing.invitations import notifications, operations
 from licensing.invitations.models import TeacherInvitation
 from mailing import kinds
-from tests.conftest import PASSWORD
 from tests.emails import list_emails, render_email, render_only_email
 
 LEA = "lea.martin@ac-nimes.example"
@@ -76,25 +75,6 @@ def test_the_preview_shows_no_token(invitation):
     with schema_context("public"):
         preview = kinds.get(message.kind).preview(message)
     assert invitation.link_token not in preview.text + preview.html
-
-
-def test_the_principal_reads_who_accepted(jaures, invitation):
-    operations.accept_with_new_account(
-        token=invitation.link_token, name="Léa Martin", password=PASSWORD, at=timezone.now()
-    )
-    letter = render_only_email(notifications.ACCEPTED)
-    assert letter.subject == "Léa Martin a accepté votre invitation : 1\xa0licence sur 3 en usage"
-    assert LEA in letter.text
-
-
-def test_a_principal_who_leads_no_more_reads_no_name(jaures, invitation):
-    operations.accept_with_new_account(
-        token=invitation.link_token, name="Léa Martin", password=PASSWORD, at=timezone.now()
-    )
-    jaures.principal.affiliations.update(verified_at=None, verified_by="")
-    [message] = list_emails(notifications.ACCEPTED)
-    with pytest.raises(kinds.NoLongerDue):
-        render_email(message)
 
 
 def test_the_principal_reads_once_who_did_not_answer(jaures, invitation):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sites.demo.year.story import YearStory
 
 DAY = datetime.timedelta(days=1)
+TAKING_PERIOD = datetime.timedelta(minutes=30)
 UNREDEEMED_STEPS, UNUSED_DAYS = (10, 25, 45), 15
 INVITATION_DAYS, INVITATION_REMINDER_DAYS = 30, 7
 RENEWAL_MONTHS = (4, 6, 8)
@@ -38,6 +39,7 @@ def count_expected(story: YearStory) -> Letters:
     letters: Letters = Counter()
     for act in story.acts:
         _count_act(act, story, letters)
+    _count_taken_licences(story, letters)
     _count_once_a_day(story, letters)
     _count_renewal_reminders(story, letters)
     _count_failed_sendings(story, letters)
@@ -72,12 +74,8 @@ _CAUSED: dict[str, tuple[tuple[str, Callable[[dict], list[str]]], ...]] = {
         ("seat.assigned", lambda of: _list_teachers(of, of["successor"])),
     ),
     "release": (("seat.withdrawn", lambda of: _list_teachers(of, of["place"])),),
-    "claim": (("seat.claimed", lambda of: [of["plan"].mailbox]),),
     "invite": (("teacher.invited", lambda of: _list_teachers(of, *of["places"])),),
-    "accept_invitation": (
-        ("account.created", lambda of: _list_teachers(of, of["place"])),
-        ("teacher.accepted", lambda of: [of["plan"].mailbox]),
-    ),
+    "accept_invitation": (("account.created", lambda of: _list_teachers(of, of["place"])),),
     "ask_principal": (("teacher_requests.waiting", lambda of: [of["plan"].mailbox]),),
     "refuse_teacher": (("teacher_request.refused", lambda of: _list_teachers(of, of["place"])),),
     "hand_over": (("class.pupils_received", lambda of: _list_teachers(of, of["giver"])),),
@@ -111,6 +109,21 @@ def _count_act(act: Act, story: YearStory, letters: Letters) -> None:
         # The letter of the licences is the answer: it goes to the same mailbox.
         letters.update(("key", mailboxes[uai]) for uai in details["accepted"])
         letters.update(("request.refused", mailboxes[uai]) for uai in details["refused"])
+
+
+def _count_taken_licences(story: YearStory, letters: Letters) -> None:
+    """Count the letters to heads about licences that teachers took: one for all of half an hour, from the first on.
+
+    A head has one key a school year.
+    """
+    begun: dict[str, datetime.datetime] = {}
+    for act in sorted(story.acts, key=lambda one: (one.day, one.hour, one.minute)):
+        if act.name in ("claim", "accept_invitation"):
+            mailbox = act.arguments["plan"].mailbox
+            at = datetime.datetime.combine(act.day, datetime.time(act.hour, act.minute))
+            if mailbox not in begun or at >= begun[mailbox] + TAKING_PERIOD:
+                begun[mailbox] = at
+                letters["seat.taken", mailbox] += 1
 
 
 def _count_once_a_day(story: YearStory, letters: Letters) -> None:

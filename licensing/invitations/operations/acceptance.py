@@ -144,5 +144,5 @@ def _hold_reserved_seat(
     seat_holders.assign_seats([seat], [teacher], SeatMode.AUTOMATIC, by=invitation.invited_by, at=at, message="")
     seat_notifications.notify_collectivity(subscription.key, "held", at)
     notifications.cancel_emails([invitation.pk], at)
-    notifications.notify_inviter(invitation, at)
+    seat_notifications.notify_inviter_of_acceptance(seat, invitation.invited_by, at)
     return seat

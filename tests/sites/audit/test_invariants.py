@@ -18,6 +18,7 @@ from collectivities.models import SEALED_AUDIT_LOG, MemberLetter
 from config.settings import ROOT
 from licensing.classes.models import PupilAccount, PupilHandover
 from licensing.entitlements import code_sealing, seat_holders
+from licensing.entitlements import notifications as seat_notifications
 from licensing.entitlements.models import ActivationKey, Seat, SeatMode
 from licensing.invitations.models import TeacherInvitation
 from licensing.orders import operations as orders
@@ -49,6 +50,7 @@ def sound(nimes):
     seat = subscription.seats.order_by("number").first()
     holder = TeacherFactory()
     seat_holders.assign_seats([seat], [holder], SeatMode.MANUAL, by=holder, at=TERM, message="")
+    seat_notifications.notify_principals_of_claim(seat, TERM)
     reserve_seat(subscription)
     classroom = ClassroomFactory(seat=seat, second_teacher=TeacherFactory(), second_invited_by=holder)
     PupilFactory.create_batch(2, classroom=classroom)
@@ -180,6 +182,11 @@ BREACHES = {
     "reminder_stops": "INSERT INTO reminders_reminderstop (school_id, at)"
     " SELECT school_id, now() FROM reminders_reminder WHERE sent_at IS NULL",
     "member_letters": "UPDATE mailing_message SET topic = 'weekly_letter'",
+    "taken_licences": "INSERT INTO public.mailing_message (kind, recipient, topic, topic_id, about, context, state,"
+    " created_at, due_at, attempts, priority, unanswered, message_id, reason, refusal)"
+    " SELECT kind, recipient, topic, topic_id, about, context, state, created_at + interval '20 minutes', due_at,"
+    " attempts, priority, unanswered, message_id, reason, refusal FROM public.mailing_message"
+    " WHERE kind = 'seat.taken'",
     "failed_sendings": "UPDATE public.bounces_failedsending SET handled = 51",
     "position": "UPDATE pools_pool SET allocated = allocated - 1",
     "journals": "UPDATE collectivities_auditentry SET summary = 'Autre chose'",

@@ -307,7 +307,7 @@ def test_emails_then_go_to_whoever_leads_the_school(jaures):
     identifiable_person.delete_account(jaures.principal)
     operations.claim(code=code, by=jaures.teacher(), at=TERM)
     with schema_context(get_public_schema_name()):
-        assert [message.recipient for message in Message.objects.filter(kind="seat.claimed")] == [successor.email]
+        assert [message.recipient for message in Message.objects.filter(kind="seat.taken")] == [successor.email]
 
 
 # --- The outbox -----------------------------------------------------------------------------------------------------
