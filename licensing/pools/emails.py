@@ -24,7 +24,14 @@ from licensing.entitlements import mailbox_proof
 from licensing.entitlements.models import Entitlement, EntitlementStatus
 from licensing.entitlements.queries import unseal_key
 from licensing.pools import automatic_emails
-from licensing.pools.key_email_texts import answer_request, build_grown, build_reduced, build_revoked, build_with_key
+from licensing.pools.key_email_texts import (
+    answer_request,
+    build_grown,
+    build_reduced,
+    build_revoked,
+    build_with_key,
+    explain_move,
+)
 from licensing.pools.models import Allocation, MessageKind, Pool
 from licensing.pools.stop_links import build_stop_url
 from licensing.pools.wording import describe_hold
@@ -189,6 +196,8 @@ def _render(
         email = replace(email, introduction=(gift, added, *rest))
     if asked := int(message.context.get("asked", 0)):
         email = answer_request(email, asked=asked, given=int(message.context.get("added", allocation.units)))
+    elif message.context.get("moved"):
+        email = explain_move(email, giver)
     if summary and email.key:
         # Whoever opens a key may not know what it is for.
         email = replace(email, notes=(formatting.end_sentence(summary), *email.notes))

@@ -72,6 +72,12 @@ def answer_request(email: KeyEmail, *, asked: int, given: int) -> KeyEmail:
     return replace(email, introduction=(gift, f"Vous aviez demandé {licences} : {answer}", *rest))
 
 
+def explain_move(email: KeyEmail, giver: str) -> KeyEmail:
+    """Return the e-mail with the sentence why its licences came unasked, to a school that uses all that it has."""
+    why = f"Vous n'aviez plus de licence à donner : {giver} répartit celles qui ne servaient pas ailleurs."
+    return replace(email, introduction=(*email.introduction, why))
+
+
 def describe_extension(allocation: Allocation) -> tuple[str, ...]:
     """Return the note that licences which end earlier are to be extended; empty where they run until the last day."""
     entitlement = allocation.pool.entitlement

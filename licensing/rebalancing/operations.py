@@ -105,7 +105,9 @@ def _move(plan: Plan, *, by: User | None, at: datetime.datetime) -> Rebalancing:
         revoked.raise_for_refusal()
     answers: dict[int, int] = {}
     if giving:
-        demands = [Demand(one.need.uai, one.given, one.need.recipient, asked=one.need.asked) for one in giving]
+        demands = [
+            Demand(one.need.uai, one.given, one.need.recipient, asked=one.need.asked, is_moved=True) for one in giving
+        ]
         outcome = pools.allocate_many(pool_id=pool.pk, demands=demands, by=by, at=at, notify_at=notify_at)
         moves += [(outcome.allocations[one.need.uai], one.need.units, one.total) for one in giving]
         answers = _grant(plan, outcome.allocations, made)

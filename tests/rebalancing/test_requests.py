@@ -206,6 +206,15 @@ def test_a_plan_that_answers_nobody_has_nothing_due(lot):
     assert not lot.answer()
 
 
+def test_who_did_not_ask_reads_why_licences_come(lot):
+    lot.rebalance()
+    [letter] = Message.objects.filter(topic="allocation", topic_id=lot.jaures.allocation.pk, state="queued")
+    text = " ".join(render(letter).split())
+    assert "attribue 3 licences Pep's de plus" in text
+    why = "Vous n'aviez plus de licence à donner : la Ville de Nîmes répartit celles qui ne servaient pas ailleurs."
+    assert f"vous n'avez aucune clé à saisir. {why}" in text
+
+
 def test_who_redeemed_gets_one_letter_that_says_both(lot):
     request = lot.ask(4, of=lot.jaures)
     Allocation.objects.filter(pk=lot.jaures.allocation.pk).update(recipient=lot.jaures.principal.email)
@@ -215,6 +224,7 @@ def test_who_redeemed_gets_one_letter_that_says_both(lot):
     text = render(letter)
     assert "2 licences Pep's de plus" in text
     assert "Vous aviez demandé 4 licences : c'est ce que nous pouvons donner à votre école." in text
+    assert "ne servaient pas ailleurs" not in text
     lot.answer()
     assert not list_emails(notifications.ACCEPTED)
 

@@ -80,7 +80,7 @@ def check_demands(
     """
     checked_uais: set[str] = set()
     for demand in demands:
-        uai, units, recipient, total, _ = demand
+        uai, units, recipient, total = demand[:4]
         school = schools.get(uai)
         if units < 1:
             yield RejectedDemand(BadUnits, uai)

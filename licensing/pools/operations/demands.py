@@ -12,7 +12,8 @@ from licensing.pools import checks
 class Demand(NamedTuple):
     """Units for one school. With `total`, `units` is the resulting total instead of an addition.
 
-    `asked`: how many its school had asked for, where this answers it: the letter says so.
+    `asked`: how many its school had asked for, where this answers it; `is_moved`: whether a rebalancing gives them. The
+    letter says so.
     """
 
     uai: str
@@ -20,6 +21,7 @@ class Demand(NamedTuple):
     recipient: str
     total: bool = False
     asked: int = 0
+    is_moved: bool = False
 
 
 class TargetSchool(NamedTuple):

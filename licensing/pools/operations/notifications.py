@@ -76,14 +76,18 @@ def _build_entries(
 
 def _build_message(checked: CheckedDemand, allocation_ids: Mapping[str, int]) -> mailing.NewMessage:
     demand = checked.demand
-    added = {} if checked.existing is None else {"added": checked.added}
+    context: dict[str, int] = {} if checked.existing is None else {"added": checked.added}
+    if demand.asked:
+        context["asked"] = demand.asked
+    elif demand.is_moved:
+        context["moved"] = True
     return mailing.NewMessage(
         kind=_KEY,
         recipient=demand.recipient,
         topic=ALLOCATION_TOPIC,
         topic_id=allocation_ids[demand.uai],
         about=f"{checked.school.name} ({demand.uai})",
-        context=added | ({"asked": demand.asked} if demand.asked else {}),
+        context=context,
     )
 
 
