@@ -21,6 +21,8 @@ def list_offered(roles: Collection[str]) -> list[Letter]:
         letters.append(Letter.FAILURE)
     if not {Role.BUYER, Role.MANAGER}.isdisjoint(roles):
         letters.append(Letter.RENEWAL)
+    if Role.MANAGER in roles:
+        letters.append(Letter.REQUESTS)
     return letters
 
 

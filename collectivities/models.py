@@ -75,6 +75,7 @@ class Letter(models.TextChoices):
     WEEKLY = "weekly", "Lettre de la semaine"
     FAILURE = "failure", "Alerte d'un envoi qui échoue"
     RENEWAL = "renewal", "Rappels de la reconduction"
+    REQUESTS = "requests", "Demandes des écoles"
 
 
 class LetterChoice(models.Model):

@@ -10,6 +10,9 @@ from django.urls import reverse
 from django_tenants.utils import tenant_context
 
 from accounts.models import User
+from collectivities.letter_links import build_stop_url
+from collectivities.letters import describe_membership, find_recipient
+from collectivities.models import Letter
 from collectivities.office_contact import get_office_contact
 from collectivities.queries import get_office_settings
 from core.formatting import pluralize, start_sentence
@@ -36,11 +39,13 @@ def render_office_waiting(message: Message) -> RenderedEmail:
     requests, units = queries.count_waiting(office)
     if not requests:
         raise NoLongerDue("Plus aucune demande n'attendait à l'envoi.")
-    manager = User.objects.get(pk=message.context["user"])
+    member = find_recipient(message.context["member"], Letter.REQUESTS)
+    if member is None:
+        raise NoLongerDue("Cette personne a quitté le bureau, ou ne veut plus de cet e-mail.")
     schools = "Une école demande" if requests == 1 else f"{requests} écoles demandent"
     path = reverse("requests:list", urlconf=settings.ROOT_URLCONF)
     return render_email(
-        greeting=format_salutation(manager.first_name),
+        greeting=format_salutation(member.user.first_name),
         subject=f"{schools} {pluralize(units, 'licence')} {collectivity_forms(office.name).to_the}",
         paragraphs=[
             f"{schools} {pluralize(units, 'licence')} Pep’s : votre réponse est attendue.",
@@ -48,13 +53,11 @@ def render_office_waiting(message: Message) -> RenderedEmail:
         ],
         button="Voir les demandes",
         address=office.office_url(path),
-        notes=[
-            (
-                "Vous recevez cet e-mail, une fois par jour au plus, parce que vous êtes gestionnaire du bureau"
-                f" {collectivity_forms(office.name).of_the}. Pour ne plus le recevoir, décochez-le en bas de la page"
-                " des demandes."
-            )
-        ],
+        reason=(
+            f"Vous recevez cet e-mail, une fois par jour au plus, parce que {describe_membership(member, office)}."
+            " Vous choisissez vos lettres à la page « Mes e-mails » du bureau."
+        ),
+        unsubscribe_url=build_stop_url(office, member.pk, Letter.REQUESTS),
     )
 
 

@@ -205,20 +205,14 @@ class LicenceRequest(models.Model):
 
 
 class MutedLetter(models.Model):
-    """Somebody who does not want the letter that tells of requests: of a collectivity, or (None) of their school."""
+    """Somebody who does not want the letter that tells of the requests of their schools' teachers."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    collectivity = models.ForeignKey(
-        "tenants.Collectivity", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     muted_at = models.DateTimeField("depuis le")
 
     class Meta:
         verbose_name = "lettre non voulue"
         verbose_name_plural = "lettres non voulues"
-        constraints: ClassVar = [
-            models.UniqueConstraint(name="muted_letter_once", fields=["user", "collectivity"], nulls_distinct=False),
-        ]
 
     def __str__(self) -> str:
         return f"{self.user}"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from django_tenants.utils import get_public_schema_name, schema_context
 
-from collectivities.models import Member, Role
+from collectivities.letters import list_recipients
+from collectivities.models import Letter, Role
 from core.tenant_connection import connection
 from jobs.tasks import defer, defer_once
 from licensing.requests import queries
@@ -71,13 +72,15 @@ def write_to_managers(at: datetime.datetime) -> int:
     last = _find_last_letter(OFFICE_TOPIC)
     if last is not None and last > at - OFFICE_PAUSE:
         return 0
-    members = Member.objects.active().filter(roles__contains=[Role.MANAGER], user__is_active=True)
-    managers = [member.user for member in members.select_related("user").order_by("pk")]
-    muted = queries.find_muted(managers, collectivity)
     letters = [
-        NewMessage(OFFICE_WAITING, one.email, topic=OFFICE_TOPIC, topic_id=one.pk, context={"user": one.pk})
-        for one in managers
-        if one.pk not in muted and one.email
+        NewMessage(
+            OFFICE_WAITING,
+            one.user.email,
+            topic=OFFICE_TOPIC,
+            topic_id=one.user_id,
+            context={"user": one.user_id, "member": one.pk},
+        )
+        for one in list_recipients(Letter.REQUESTS, Role.MANAGER)
     ]
     return enqueue_many(letters, at=at)
 
@@ -104,7 +107,7 @@ def write_to_principals(uai: str, at: datetime.datetime) -> int:
     if last is not None and last > at - SCHOOL_PAUSE:
         return 0
     principals = [one.user for one in list_verified_principals(uai)]
-    muted = queries.find_muted(principals, None)
+    muted = queries.find_muted(principals)
     letters = [
         NewMessage(
             SCHOOL_WAITING,

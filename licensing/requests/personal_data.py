@@ -50,7 +50,7 @@ def export_personal_data(user: User) -> dict[str, Any]:
     """Export what a user asked as a teacher and as a principal. Three queries."""
     own = TeacherRequest.objects.filter(teacher=user).select_related("school").order_by("created_at", "pk")
     asked = LicenceRequest.objects.filter(asked_by=user).select_related("school", "collectivity")
-    muted = MutedLetter.objects.filter(user=user).select_related("collectivity").order_by("pk")
+    muted = MutedLetter.objects.filter(user=user)
     return {
         "licences demandées à une direction": [
             {
@@ -78,8 +78,5 @@ def export_personal_data(user: User) -> dict[str, Any]:
             }
             for one in asked.order_by("created_at", "pk")
         ],
-        "lettres que vous ne voulez pas": [
-            {"sujet": one.collectivity.name if one.collectivity else "votre école", "depuis le": one.muted_at}
-            for one in muted
-        ],
+        "lettres que vous ne voulez pas": [{"sujet": "votre école", "depuis le": one.muted_at} for one in muted],
     }

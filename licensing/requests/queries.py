@@ -114,16 +114,9 @@ def holds_licence(teacher: User, *, at: datetime.datetime) -> bool:
     return held.exists()
 
 
-def filter_muted(collectivity: Collectivity | None) -> QuerySet[MutedLetter]:
-    """Return who does not want the letter about an office's requests, or (None) about those of their schools."""
-    if collectivity is None:
-        return MutedLetter.objects.filter(collectivity=None)
-    return MutedLetter.objects.filter(collectivity_id=collectivity.pk)
-
-
-def find_muted(users: Collection[User], collectivity: Collectivity | None) -> set[int]:
-    """Return those of the users who do not want the letter about requests."""
-    muted = filter_muted(collectivity).filter(user__in=[user.pk for user in users])
+def find_muted(users: Collection[User]) -> set[int]:
+    """Return those of the users who do not want the letter about the teachers of their schools."""
+    muted = MutedLetter.objects.filter(user__in=[user.pk for user in users])
     return set(muted.values_list("user_id", flat=True))
 
 

@@ -104,16 +104,6 @@ def test_the_next_letter_is_queued_for_a_day_after_the_last(nimes, jaures):
     assert len(jobs) == 1  # the queueing lock: one waits at a time
 
 
-def test_who_turned_the_letter_off_gets_none_and_may_have_it_again(nimes, jaures):
-    manager = MemberFactory().user
-    jaures.ask()
-    for _ in range(2):
-        operations.set_letters(user=manager, collectivity=nimes, wanted=False, at=TERM)
-    assert notifications.write_to_managers(TERM) == 0
-    operations.set_letters(user=manager, collectivity=nimes, wanted=True, at=TERM)
-    assert notifications.write_to_managers(TERM) == 1
-
-
 def test_only_a_verified_principal_of_the_school_asks(nimes, jaures):
     for stranger in (jaures.add_principal(verified=False), PrincipalFactory(), jaures.add_teacher()):
         with pytest.raises(NotPrincipalOfSchool):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django_tenants.utils import schema_context, tenant_context
 
-from collectivities.models import Role
+from collectivities.models import LetterChoice, Role
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import Entitlement, Subscription
 from licensing.pools.models import Allocation, Pool
-from licensing.requests.models import LicenceRequest, LicenceRequestEnd, MutedLetter
+from licensing.requests.models import LicenceRequest, LicenceRequestEnd
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory
 from tests.pools.actions import allocate_units, mark_redeemed
@@ -168,12 +170,15 @@ def test_the_export_has_every_request_and_its_answer(manager, jaures):
     assert answer.content.startswith(b"PK")
 
 
-def test_the_letter_is_turned_off_and_on(manager, nimes, jaures):
+def test_the_letter_is_turned_off_and_on(manager, jaures):
     jaures.ask()
+    checked = r'id="id_e-mails"\s+checked'
     manager.post("/demandes/e-mails/")
-    assert MutedLetter.objects.filter(collectivity=nimes.pk).count() == 1
+    assert list(LetterChoice.objects.values_list("letter", "is_wanted")) == [("requests", False)]
+    assert not re.search(checked, manager.get(PAGE).content.decode())
     manager.post("/demandes/e-mails/", {"e-mails": "oui"})
-    assert not MutedLetter.objects.exists()
+    assert list(LetterChoice.objects.values_list("letter", "is_wanted")) == [("requests", True)]
+    assert re.search(checked, manager.get(PAGE).content.decode())
 
 
 def test_a_page_of_the_list_takes_a_constant_number_of_queries(manager, jaures, django_assert_max_num_queries):

@@ -23,7 +23,7 @@ def test_the_export_has_what_a_person_asked_and_was_answered(nimes, jaures):
     teacher = jaures.add_teacher()
     operations.ask_principal(uai=jaures.school.pk, by=teacher, at=TERM)
     refuse(jaures.ask())
-    operations.set_letters(user=jaures.principal, collectivity=None, wanted=False, at=TERM)
+    operations.set_letters(user=jaures.principal, wanted=False, at=TERM)
     with schema_context("public"):
         own = export_personal_data(teacher, at=TERM)["licences demandées à une direction"]
         exported = export_personal_data(jaures.principal, at=TERM)
@@ -39,7 +39,7 @@ def test_a_principal_who_leaves_withdraws_what_waits_and_takes_their_words_along
     answered, other = jaures.ask(), AskingSchool()
     refuse(answered)
     waiting, theirs = jaures.ask(), other.ask()
-    operations.set_letters(user=jaures.principal, collectivity=nimes, wanted=False, at=TERM)
+    operations.set_letters(user=jaures.principal, wanted=False, at=TERM)
     close(jaures.principal)
     close(jaures.principal)
     assert read(waiting).outcome == LicenceRequestEnd.WITHDRAWN

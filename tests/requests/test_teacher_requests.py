@@ -147,7 +147,7 @@ def write(uai, at):
 
 def test_verified_principals_are_written_to_once_a_week_while_somebody_waits(jaures):
     muted = jaures.add_principal(verified=True)
-    operations.set_letters(user=muted, collectivity=None, wanted=False, at=TERM)
+    operations.set_letters(user=muted, wanted=False, at=TERM)
     request = ask(jaures, jaures.teacher())
     uai = jaures.school.pk
     assert [write(uai, TERM), write(uai, TERM + WEEK / 2), write(uai, TERM + WEEK)] == [1, 0, 1]

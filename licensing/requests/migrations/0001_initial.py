@@ -161,18 +161,8 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("muted_at", models.DateTimeField(verbose_name="depuis le")),
                 (
-                    "collectivity",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="tenants.collectivity",
-                    ),
-                ),
-                (
                     "user",
-                    models.ForeignKey(
+                    models.OneToOneField(
                         on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
                     ),
                 ),
@@ -180,11 +170,6 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "lettre non voulue",
                 "verbose_name_plural": "lettres non voulues",
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("user", "collectivity"), name="muted_letter_once", nulls_distinct=False
-                    )
-                ],
             },
         ),
         migrations.CreateModel(

@@ -1,4 +1,4 @@
-"""Whether somebody wants the letters that tell of waiting requests."""
+"""Whether somebody wants the letter that tells of waiting teachers; that of an office is a choice of its member."""
 
 from __future__ import annotations
 
@@ -7,21 +7,17 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from licensing.requests.models import MutedLetter
-from licensing.requests.queries import filter_muted
 
 if TYPE_CHECKING:
     import datetime
 
     from accounts.models import User
-    from tenants.models import Collectivity
 
 
 @transaction.atomic
-def set_letters(*, user: User, collectivity: Collectivity | None, wanted: bool, at: datetime.datetime) -> None:
-    """Have the letter about an office's requests, or (None) their schools', sent to the user, or not. Idempotent."""
+def set_letters(*, user: User, wanted: bool, at: datetime.datetime) -> None:
+    """Have the letter about the teachers of their schools sent to the user, or not. Idempotent."""
     if wanted:
-        filter_muted(collectivity).filter(user=user).delete()
-    elif not filter_muted(collectivity).filter(user=user).exists():
-        MutedLetter.objects.bulk_create(
-            [MutedLetter(user=user, collectivity=collectivity, muted_at=at)], ignore_conflicts=True
-        )
+        MutedLetter.objects.filter(user=user).delete()
+    else:
+        MutedLetter.objects.bulk_create([MutedLetter(user=user, muted_at=at)], ignore_conflicts=True)

@@ -12,7 +12,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from collectivities.access import office
-from collectivities.models import Role
+from collectivities.models import Letter, Role
+from collectivities.operations import letters
 from core import formatting
 from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
@@ -131,7 +132,7 @@ def _refuse(
 def choose_letters(request: OfficeHttpRequest) -> HttpResponse:
     """Have the e-mail about waiting requests sent to the manager, or not."""
     wanted = "oui" in request.POST.getlist("e-mails")
-    operations.set_letters(user=request.member.user, collectivity=get_office(), wanted=wanted, at=timezone.now())
+    letters.choose_letters(member=request.member, wanted={Letter.REQUESTS: wanted}, at=timezone.now())
     message = (
         "Vous recevrez un e-mail quand une école demande" if wanted else "Vous ne recevrez plus d'e-mail des demandes"
     )

@@ -12,7 +12,8 @@ from django_tables2 import RequestConfig
 
 from accounts.downloads import limit_downloads
 from collectivities.access import office
-from collectivities.models import Role
+from collectivities.letters import find_wanted
+from collectivities.models import Letter, Role
 from core.calendar import date_in_paris
 from core.tenant_connection import connection
 from licensing.pools.positions import list_pool_positions
@@ -78,7 +79,7 @@ def render_list(
         "any": waiting or LicenceRequest.objects.filter(collectivity_id=collectivity.pk).exists(),
         "manages": manages,
         "lots": [(one.pool_id, describe_pool(one.name, one.free, one.entitlement, today)) for one in lots],
-        "wants_letters": manages and not queries.find_muted([request.member.user], collectivity),
+        "wants_letters": find_wanted(request.member).get(Letter.REQUESTS, False),
         "refusal": "",
         "refused_field": "",
         "sentence": "",

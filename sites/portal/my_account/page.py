@@ -204,7 +204,7 @@ def get_dashboard_context(
         "roster": shown,
         "asked": [one for one in asked if one.outcome != LicenceRequestEnd.WITHDRAWN],
         "request_waits": any(one.is_pending for one in asked),
-        "wants_letters": found.verified and not requests.find_muted([request.user], None),
+        "wants_letters": found.verified and not requests.find_muted([request.user]),
         "unsigned_orders": list_unsigned_progress(request.user, at=now),
         "undo_seconds": int(seat_undo.UNDO_OFFERED_FOR.total_seconds()),
         "today": date_in_paris(now),

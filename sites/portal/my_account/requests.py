@@ -164,7 +164,7 @@ def withdraw_collectivity(request: AuthenticatedRequest) -> HttpResponse:
 def choose_letters(request: AuthenticatedRequest) -> HttpResponse:
     """Have the e-mail about waiting teachers sent to the principal, or not."""
     wanted = "oui" in request.POST.getlist("e-mails")
-    operations.set_letters(user=request.user, collectivity=None, wanted=wanted, at=timezone.now())
+    operations.set_letters(user=request.user, wanted=wanted, at=timezone.now())
     message = (
         "Vous recevrez un e-mail quand quelqu'un demande" if wanted else "Vous ne recevrez plus d'e-mail des demandes"
     )

@@ -14,7 +14,6 @@ from collectivities.letter_links import build_stop_url
 from collectivities.letters import find_wanted
 from collectivities.models import Letter, LetterChoice, Member, MemberLetter, Role
 from collectivities.personal_data import export_personal_data
-from licensing.requests.models import MutedLetter
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
@@ -79,29 +78,27 @@ def test_a_member_is_offered_what_their_roles_may_get(nimes, office, roles, offe
 def test_choices_are_stored_and_only_what_differs(browser, member):
     answer = browser.post(PATH, {"lettres": ["failure", "renewal"]}, follow=True)
     assert "votre choix est enregistré" in read(answer).lower()
-    assert list_choices() == [(member.pk, "weekly", False)]
-    assert MutedLetter.objects.get().user == member.user
+    assert list_choices() == [(member.pk, "requests", False), (member.pk, "weekly", False)]
     browser.post(PATH, {"lettres": ["failure", "renewal"]})
-    assert list_choices() == [(member.pk, "weekly", False)]
+    assert list_choices() == [(member.pk, "requests", False), (member.pk, "weekly", False)]
     browser.post(PATH, {"lettres": ["weekly", "requests"]})
     assert list_choices() == [
-        (member.pk, "failure", False), (member.pk, "renewal", False), (member.pk, "weekly", True),
+        (member.pk, "failure", False), (member.pk, "renewal", False), (member.pk, "requests", True),
+        (member.pk, "weekly", True),
     ]  # fmt: skip
-    assert not MutedLetter.objects.exists()
 
 
 def test_what_a_role_does_not_get_is_not_chosen(nimes, office):
     reader = MemberFactory(roles=[Role.VIEWER])
     office("nimes", reader.user).post(PATH, {"lettres": ["weekly", "failure", "requests", "tout", "1" * 100]})
     assert list_choices() == [(reader.pk, "weekly", True)]
-    assert not MutedLetter.objects.exists()
 
 
 def test_a_choice_is_of_one_office(browser, member, gard):
     with schema_context("c_gard"):
         MemberFactory(user=member.user)
     browser.post(PATH, {})
-    assert len(list_choices()) == 3
+    assert len(list_choices()) == 4
     assert list_choices("c_gard") == []
 
 
@@ -110,7 +107,7 @@ def test_choices_are_exported_and_go_with_the_account(browser, member):
     with schema_context("public"):
         [exported] = export_personal_data(member.user)
     assert exported["lettres que vous voulez"] == []
-    assert exported["lettres que vous ne voulez pas"] == ["Lettre de la semaine"]
+    assert exported["lettres que vous ne voulez pas"] == ["Demandes des écoles", "Lettre de la semaine"]
 
 
 # --- The link ---------------------------------------------------------------------------------------------------------
@@ -139,7 +136,7 @@ def test_the_page_of_the_link_stops_and_takes_it_back(link, member, visitor):
 def test_a_link_stops_one_letter_of_one_member(link, member, visitor):
     other = MemberFactory()
     visitor.post(link, {"choice": "stop"})
-    assert find_wanted(member) == {Letter.WEEKLY: False, Letter.FAILURE: True, Letter.RENEWAL: True}
+    assert find_wanted(member) == dict.fromkeys(Letter, True) | {Letter.WEEKLY: False}
     assert find_wanted(other)[Letter.WEEKLY]
 
 

@@ -96,7 +96,7 @@ def create_person_with_all_data(jaures, nimes):
         school=jaures.school, collectivity=nimes, product=get_licence_product(), school_year=2027, units=2,
         reason=f"De la part de {user}", asked_by=user, created_at=TERM,
     )  # fmt: skip
-    MutedLetter.objects.create(user=user, collectivity=nimes, muted_at=TERM)
+    MutedLetter.objects.create(user=user, muted_at=TERM)
     EntryTicket.objects.create(token_hash="ticket", user=user, created_at=TERM)
     PrincipalEvent.objects.create(school=jaures.school, kind=PrincipalEvent.Kind.REQUESTED, user=user, by=user, at=TERM)
     PrincipalRequest.objects.create(
