@@ -24,7 +24,7 @@ from mailing.email_template import format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from mailing.models import Message
 
@@ -44,14 +44,37 @@ class SchoolTurn(NamedTuple):
     waiting: list[ActivationKey]
 
 
+def build_year_letters(messages: Sequence[Message]) -> Callable[[Message], RenderedEmail]:
+    """Load once who reads these letters and the seats they hold, and return a function that renders each."""
+    people = User.objects.in_bulk([message.context["user"] for message in messages])
+    seats: dict[int, list[Seat]] = {number: [] for number in people}
+    held = (
+        Seat.objects.filter(holder__in=people)
+        .select_related(*_RELATED, "classroom")
+        .annotate(pupils=Count("classroom__pupils"))
+        .order_by("subscription__key__entitlement__last_day", "pk")
+    )
+    for seat in held:
+        seats[cast("int", seat.holder_id)].append(seat)
+
+    def render_one(message: Message) -> RenderedEmail:
+        person = people[message.context["user"]]
+        return _render(person, seats[person.pk], message.context["year"], timezone.now())
+
+    return render_one
+
+
 def render_year_letter(message: Message) -> RenderedEmail:
+    """Render one letter for sending. Raises `NoLongerDue`."""
+    return build_year_letters([message])(message)
+
+
+def _render(person: User, seats: Sequence[Seat], year: int, at: datetime.datetime) -> RenderedEmail:
     """Say to a teacher or a principal what of their licences ended, what continues, and until when to choose."""
-    person, year = User.objects.get(pk=message.context["user"]), message.context["year"]
-    at = timezone.now()
     label = f"{year - 1}-{year}"
     is_principal = person.profile == Profile.PRINCIPAL
     paragraphs = _describe_schools(person, year, at) if is_principal else []
-    paragraphs += _describe_seats(person, year, at)
+    paragraphs += _describe_seats(person, seats, year, at)
     if not person.is_active or not paragraphs:
         raise NoLongerDue("La personne n’a plus de licence de l’année finie, et ne dirige plus d’école qui en ait eu.")
     reason = "vous dirigez une école qui avait des licences" if is_principal else "vous aviez une licence"
@@ -68,15 +91,9 @@ def render_year_letter(message: Message) -> RenderedEmail:
     )
 
 
-def _describe_seats(person: User, year: int, at: datetime.datetime) -> list[str]:
+def _describe_seats(person: User, seats: Sequence[Seat], year: int, at: datetime.datetime) -> list[str]:
     """Return what becomes of the person's own licences and classes; empty where they had none."""
     day = date_in_paris(at)
-    seats = list(
-        Seat.objects.filter(holder=person)
-        .select_related(*_RELATED, "classroom")
-        .annotate(pupils=Count("classroom__pupils"))
-        .order_by("subscription__key__entitlement__last_day", "pk")
-    )
     ended = [seat for seat in seats if _get_year(seat.subscription) == year]
     if not ended:
         return []
@@ -284,4 +301,6 @@ def _get_year(subscription: Subscription) -> int:
     return get_school_year(subscription.key.entitlement.last_day)
 
 
-kinds.register(year_letters.YEAR_ENDED, label="Lettre de rentrée", render=render_year_letter)
+kinds.register(
+    year_letters.YEAR_ENDED, label="Lettre de rentrée", render=render_year_letter, prefetch=build_year_letters
+)

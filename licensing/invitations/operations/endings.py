@@ -70,6 +70,8 @@ def expire_invitations(*, at: datetime.datetime) -> int:
 def _end_batch(condition: Q, outcome: InvitationEnd, at: datetime.datetime) -> int:
     pending = TeacherInvitation.objects.pending()
     ids = list(pending.filter(condition).order_by("pk").values_list("pk", flat=True)[:_BATCH_SIZE])
+    if not ids:
+        return 0
     invitations = _lock_pending(Q(pk__in=ids))
     end(invitations, outcome, at)
     if outcome == InvitationEnd.EXPIRED:
