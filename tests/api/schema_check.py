@@ -6,6 +6,7 @@ Fuzzing seldom generates an accepted body; the tests send hundreds.
 from __future__ import annotations
 
 import functools
+import json
 import re
 
 import jsonschema_rs
@@ -29,6 +30,20 @@ def find_operation(method, path):
     return None
 
 
+def _list_components(schema):
+    """Return the components that a schema refers to, and those that they do.
+
+    With all of them, a validator takes 0.8 MB instead of 0.01, and a run makes some 1,500.
+    """
+    components, found, waiting = get_openapi_document()["components"]["schemas"], {}, [schema]
+    while waiting:
+        for name in re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(waiting.pop(), default=str)):
+            if name not in found:
+                found[name] = components[name]
+                waiting.append(components[name])
+    return found
+
+
 @functools.cache
 def _validator(name, *where):
     """Return a validator for that part of the operation, and its declared type."""
@@ -36,7 +51,7 @@ def _validator(name, *where):
     node = get_openapi_document()["paths"][path][method.lower()]["responses"]
     for key in where:
         node = node[key]
-    schema = node["schema"] | {"components": get_openapi_document()["components"]}
+    schema = node["schema"] | {"components": {"schemas": _list_components(node["schema"])}}
     return jsonschema_rs.validator_for(schema, validate_formats=True), node["schema"].get("type")
 
 
