@@ -87,21 +87,23 @@ def check_statement(execute, sql, params, many, context):
     """An `execute_wrapper`: raises `WrongSchema` before a statement that would touch another tenant's table."""
     text = str(sql)
     named = _list_schemas_named(text)
-    if named and not _is_across_schemas():
-        current = context["connection"].schema_name
-        if current == _PUBLIC and "" in named:
-            raise WrongSchema(f"No tenant is set: {text[:200]}")
-        if strangers := named - {"", current}:
-            raise WrongSchema(f"In {current}, a statement names a table of {strangers}: {text[:200]}")
-        _check_search_path(context["connection"], current)
+    # The stack is walked last, for a refusal alone: it has a hundred frames.
+    if named and (refusal := _find_refusal(named, context["connection"])) and not _is_across_schemas():
+        raise WrongSchema(f"{refusal} {text[:200]}")
     return execute(sql, params, many, context)
 
 
-def _check_search_path(wrapper, current):
-    """Compare with what PostgreSQL 18 reports of each session."""
+def _find_refusal(named, wrapper):
+    """Return why a statement on these schemas is wrong; compares with what PostgreSQL 18 reports of each session."""
+    current = wrapper.schema_name
+    if current == _PUBLIC and "" in named:
+        return "No tenant is set:"
+    if strangers := named - {"", current}:
+        return f"In {current}, a statement names a table of {strangers}:"
     reported = wrapper.connection.info.parameter_status("search_path") if wrapper.connection else None
     if reported is not None and reported.partition(",")[0].strip(' "') != current:
-        raise WrongSchema(f"The connection is of {current}, the server's search_path is {reported}.")
+        return f"The connection is of {current}, the server's search_path is {reported}:"
+    return ""
 
 
 def _is_across_schemas():
