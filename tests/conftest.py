@@ -20,7 +20,6 @@ from core.tenant_connection import connection
 from sites.demo.smtp_sink import SmtpSink
 from tenants.models import Collectivity, CollectivityKind
 from tests import database_roles, tenant_guard
-from tests.database_roles import execute_as_administrator
 from tests.host_client import HostClient
 from tests.tenants.opening import open_tenant
 
@@ -89,7 +88,7 @@ def django_db_setup(django_db_setup, django_db_blocker):
             tenant_guard.separate_ids(opened, FIRST_IDS[slug])
     with pytest.MonkeyPatch.context() as patch:
         tenant_guard.install(patch)
-        patch.setattr(TransactionTestCase, "_fixture_teardown", _truncate_filled_tables)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", _empty_filled_tables)
         # This is the set-up of the first test as well.
         database_roles.connect_for_test()
         yield
@@ -120,23 +119,34 @@ KEPT_TABLES = (
 )
 
 
-def _truncate_filled_tables(self) -> None:
-    """Truncate the filled tables of all schemas after a test that commits.
+#: Rows of a table up to which deleting them is faster than truncating it.
+FEW_ROWS = 1000
 
-    Replaces Django's flush, which handles one schema only and fails on foreign keys from tenants into public. All
-    names are qualified: the current schema does not matter.
+
+def _empty_filled_tables(self) -> None:
+    """Empty the filled tables of all schemas after a test that commits.
+
+    Replaces Django's flush, which handles one schema only and fails on foreign keys from tenants into public. Through a
+    connection of its own, which knows the tables: the test's was opened for it and is closed after it.
     """
-    with tenant_guard.allowing_all_schemas(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables"
-            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND tablename <> ALL(%s)",
-            [list(KEPT_TABLES)],
-        )
-        tables = [name for (name,) in cursor.fetchall()]
-        # Most are empty, and checking is far cheaper than truncating.
-        cursor.execute(" UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})" for name in tables))  # noqa: S608 - names read from the catalogue
-        if filled := [name for (name,) in cursor.fetchall()]:
-            execute_as_administrator(f"TRUNCATE {', '.join(filled)} CASCADE")
+    administrator = database_roles.get_cleaner()
+    tables = administrator.execute(
+        "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables"
+        " WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND tablename <> ALL(%s) ORDER BY 1",
+        [list(KEPT_TABLES)],
+        prepare=True,
+    ).fetchall()
+    looks = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})" for (name,) in tables)  # noqa: S608 - names read from the catalogue
+    # Prepared: to plan the looks takes twenty times as long as to look.
+    filled = [name for (name,) in administrator.execute(looks, prepare=True).fetchall()]
+    if not filled:
+        return
+    large = " OR ".join(f"EXISTS (SELECT FROM {name} OFFSET {FEW_ROWS})" for name in filled)
+    if administrator.execute(f"SELECT {large}").fetchone()[0]:
+        administrator.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
+    else:
+        # Truncated, each table and each index gets a new file: a hundred milliseconds in all, instead of some ten.
+        administrator.execute("; ".join(f"DELETE FROM {name}" for name in filled))  # noqa: S608 - names read from the catalogue
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -30,6 +30,7 @@ END $$
 """
 
 _wrappers: dict[str, Any] = {}
+_cleaner: list[psycopg.Connection] = []
 _test_role: dict[str, Any] = settings.DATABASES["default"]
 
 
@@ -58,8 +59,21 @@ def connect_as(role: dict[str, Any]) -> None:
 
 def close_connections() -> None:
     """Close what this thread keeps, so that the database can be dropped."""
-    for wrapper in _wrappers.values():
-        wrapper.close()
+    for each in (*_wrappers.values(), *_cleaner):
+        each.close()
+
+
+def get_cleaner() -> psycopg.Connection:
+    """Return the administrator's connection that no trigger stops, of a foreign key neither; it is kept for the run."""
+    try:
+        if _cleaner:
+            _cleaner[0].execute("SELECT")
+            return _cleaner[0]
+    except psycopg.OperationalError:
+        # A test had the server close every connection.
+        _cleaner[0].close()
+    _cleaner[:] = [connect_administrator(options="-c session_replication_role=replica")]
+    return _cleaner[0]
 
 
 def define_administration() -> None:
