@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
+import functools
 import gc
 from zoneinfo import ZoneInfo
 
@@ -182,10 +184,16 @@ def _starts_in_the_public_schema():
     connection.set_schema_to_public()
 
 
+@functools.cache
+def _read_nimes() -> Collectivity:
+    """Return the row as the run has it, read once: two queries for each of thousands of tests."""
+    return Collectivity.objects.get(slug="nimes")
+
+
 @pytest.fixture
 def nimes(db):
     """The collectivity most tests use; its schema is the current one."""
-    collectivity = Collectivity.objects.get(slug="nimes")
+    collectivity = copy.deepcopy(_read_nimes())
     with tenant_context(collectivity):
         yield collectivity
 
