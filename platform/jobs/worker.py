@@ -173,6 +173,7 @@ class _LaneRunner:
             heartbeat = asyncio.create_task(self._beat(queue, self._worker))
             try:
                 if not self._is_stopped:
+                    logger.info("A worker of %s runs, with %s threads", ", ".join(self.lane.queues), self.lane.threads)
                     await self._worker.run()
             finally:
                 self._worker = None
