@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from bounces.models import BounceMailbox, FailedSending, UnreadMail
 from core.formatting import number, pluralize
+from jobs.work_status import read_work_status
 from schools.models import DirectorySync
 from sites.back_office.sales_work_items import WorkItem, list_sales_work_items
 
@@ -27,7 +28,7 @@ _COUNT_LEFT = UnreadMail.objects.order_by().values(nothing=Value(1)).annotate(co
 
 def list_work_items(now: datetime.datetime) -> list[WorkItem]:
     """Return the work items, urgent ones first, with a fixed number of queries."""
-    items = [*list_sales_work_items(now), *_directory(now), *_mailbox(now), *_failed_sendings()]
+    items = [*list_sales_work_items(now), *_directory(now), *_mailbox(now), *_failed_sendings(), *_workers(now)]
     return sorted(items, key=lambda one: not one.urgent)
 
 
@@ -50,6 +51,33 @@ def _failed_sendings() -> Iterator[WorkItem]:
         sendings = pluralize(counted["sendings"], "envoi échoue", "envois échouent")
         words = f"{sendings} : {number(counted['lost'])} des {pluralize(counted['handled'], 'e-mail')} non remis"
         yield WorkItem(words, f"{reverse('admin:bounces_failedsending_changelist')}?seen_at__isempty=1", urgent=True)
+
+
+def _workers(now: datetime.datetime) -> Iterator[WorkItem]:
+    """Yield what no e-mail can tell, as no e-mail leaves: nobody works, or not fast enough; and what failed."""
+    status, url = read_work_status(now), reverse("admin:jobs_job_changelist")
+    if status.is_late and status.waiting_since is not None:
+        jobs = f"{pluralize(status.due_jobs, 'tâche attend', 'tâches attendent')}, " if status.due_jobs else ""
+        late = f"{jobs}la plus ancienne depuis {_describe_age(now - status.waiting_since)}"
+        if status.has_worker:
+            words = f"Les e-mails et les imports sont en retard : {late}"
+        elif status.heartbeat_at is None:
+            words = f"Aucun travailleur ne tourne, aucun e-mail ne part : {late}"
+        else:
+            silence = _describe_age(now - status.heartbeat_at)
+            words = f"Plus aucun travailleur ne tourne depuis {silence}, aucun e-mail ne part : {late}"
+        yield WorkItem(words, f"{url}?etat=todo", urgent=True)
+    if status.failed_jobs:
+        words = pluralize(status.failed_jobs, "tâche a échoué", "tâches ont échoué")
+        yield WorkItem(f"{words} depuis sept jours", f"{url}?etat=failed", urgent=False)
+
+
+def _describe_age(age: datetime.timedelta) -> str:
+    """Return « 3 jours », « 5 heures », « 20 minutes »."""
+    minutes = int(age.total_seconds()) // 60
+    if minutes >= 2 * 24 * 60:
+        return pluralize(minutes // (24 * 60), "jour")
+    return pluralize(minutes // 60, "heure") if minutes >= 2 * 60 else pluralize(minutes, "minute")
 
 
 def get_last_synchronisation() -> datetime.datetime | None:

@@ -1,0 +1,63 @@
+"""« Ce qui attend » says what no e-mail can: nobody works, or not fast enough."""
+
+from __future__ import annotations
+
+import datetime
+
+from django.utils import timezone
+
+from tests.jobs.queue_rows import add_job, beat
+from tests.sites.back_office.pages import page_text
+
+PAGE = "/admin/a-traiter/"
+DAY = datetime.timedelta(days=1)
+JOBS = "/admin/jobs/job/?etat="
+
+
+def read(operator):
+    """Return what the page says, and its links to the jobs."""
+    answer = operator.get("/admin/", follow=True)
+    tasks = [*answer.context["urgent"], *answer.context["others"]]
+    return page_text(answer), [(one.url, one.urgent) for one in tasks if one.url.startswith(JOBS)]
+
+
+def test_without_a_worker_it_says_since_when_and_what_waits(operator):
+    beat(timezone.now() - 3 * DAY)
+    add_job(timezone.now() - 3 * DAY)
+    add_job(timezone.now() - DAY)
+    text, links = read(operator)
+    assert (
+        "Plus aucun travailleur ne tourne depuis 3 jours, aucun e-mail ne part : 2 tâches attendent, la plus ancienne"
+        " depuis 3 jours"
+    ) in text
+    assert links == [(f"{JOBS}todo", True)]
+    assert operator.get(links[0][0]).status_code == 200
+
+
+def test_where_none_has_ever_run_it_says_so(operator):
+    add_job(timezone.now() - datetime.timedelta(hours=5))
+    assert (
+        "Aucun travailleur ne tourne, aucun e-mail ne part : 1 tâche attend, la plus ancienne depuis 5 heures"
+        in (read(operator)[0])
+    )
+
+
+def test_a_worker_that_does_not_keep_up_is_late(operator):
+    beat(timezone.now())
+    add_job(timezone.now() - datetime.timedelta(minutes=20))
+    assert (
+        "Les e-mails et les imports sont en retard : 1 tâche attend, la plus ancienne depuis 20 minutes"
+        in (read(operator)[0])
+    )
+
+
+def test_what_is_on_time_is_no_work_item_with_or_without_a_worker(operator):
+    add_job(timezone.now())
+    assert read(operator)[1] == []
+
+
+def test_jobs_that_failed_are_there_and_not_urgent(operator):
+    add_job(timezone.now() - DAY, status="failed")
+    text, links = read(operator)
+    assert "1 tâche a échoué depuis sept jours" in text
+    assert links == [(f"{JOBS}failed", False)]
