@@ -1,0 +1,1 @@
+"""What machines ask the site: whether it is alive, ready to serve, and keeps up with its work."""
