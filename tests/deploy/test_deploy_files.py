@@ -1,0 +1,142 @@
+"""`deploy/`: what an operator copies is what docs/deploy.md says, and what systemd, nginx and Caddy accept."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from django.conf import settings
+
+from sites.demo.processes import find_free_port
+
+ROOT = Path(settings.ROOT)
+UNITS = sorted((ROOT / "deploy/systemd").glob("*.service"))
+GUIDE = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
+#: `systemd-analyze security`: from 0 (safe) to 10.
+MAX_EXPOSURE = 20
+ENV_FILES = sorted((ROOT / "deploy/systemd").glob("*.example"))
+
+
+def find_program(name):
+    return shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin")
+
+
+def run(*command):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    return done.returncode, done.stdout + done.stderr
+
+
+def list_commands(unit):
+    return re.findall(r"^ExecStart=/opt/peps/\.venv/bin/(.*)$", unit.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_the_units_run_the_commands_of_the_guide():
+    commands = [command for unit in UNITS for command in list_commands(unit)]
+    assert len(commands) == 4
+    for command in commands:
+        assert f"{command}" in GUIDE, command
+
+
+def test_no_running_process_knows_the_owner_of_the_database():
+    with_owner = [unit.name for unit in UNITS if "owner.env" in unit.read_text(encoding="utf-8")]
+    assert with_owner == ["peps-migrate.service"]
+
+
+@pytest.mark.parametrize("path", ENV_FILES, ids=lambda path: path.name)
+def test_the_variables_of_the_examples_are_those_of_the_guide(path):
+    names = re.findall(r"^([A-Z_]+)=", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert names
+    assert [name for name in names if f"`{name}`" not in GUIDE] == []
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+@pytest.mark.skipif(find_program("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_accepts_the_units_and_finds_them_little_exposed(unit, tmp_path):
+    checked = tmp_path / unit.name
+    # The program of the unit is not on this machine.
+    text = re.sub(r"/opt/peps/\.venv/bin/\w+", sys.executable, unit.read_text(encoding="utf-8"))
+    checked.write_text(text, encoding="utf-8")
+    assert run("systemd-analyze", "verify", "--man=no", checked) == (0, "")
+    code, answer = run("systemd-analyze", "security", "--offline=yes", f"--threshold={MAX_EXPOSURE}", checked)
+    assert code == 0, answer
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """The folder of a certificate that nobody trusts, as the examples name its files."""
+    folder = tmp_path_factory.mktemp("certificate")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "peps.example")])
+    now = datetime.datetime.now(datetime.UTC)
+    built = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    built = built.serial_number(1).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
+    signed = built.sign(key, hashes.SHA256())
+    (folder / "fullchain.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    (folder / "privkey.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return folder
+
+
+def copy_with_certificate(source, target, certificate):
+    text = (ROOT / source).read_text(encoding="utf-8")
+    assert "/etc/ssl/peps/" in text
+    target.write_text(text.replace("/etc/ssl/peps/", f"{certificate}/"), encoding="utf-8")
+
+
+@pytest.mark.skipif(find_program("nginx") is None, reason="nginx is not installed")
+def test_nginx_accepts_its_configuration(certificate, tmp_path):
+    configuration = tmp_path / "peps.conf"
+    copy_with_certificate("deploy/nginx/peps.conf", configuration, certificate)
+    # It binds even to try: ports that nobody has, and that need no privilege.
+    ports = {"80": find_free_port(), "443": find_free_port()}
+    text = re.sub(r"(?m)^\s*listen \[::\].*\n", "", configuration.read_text(encoding="utf-8"))
+    text = re.sub(r"listen (80|443)\b", lambda found: f"listen 127.0.0.1:{ports[found[1]]}", text)
+    configuration.write_text(text, encoding="utf-8")
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    folders = "".join(f"{kind}_temp_path {tmp_path}/{kind}; " for kind in kinds)
+    frame = f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ {folders} include {tmp_path}/peps.conf; }}\n"
+    (tmp_path / "nginx.conf").write_text(frame, encoding="utf-8")
+    code, answer = run(find_program("nginx"), "-t", "-q", "-c", str(tmp_path / "nginx.conf"))
+    assert (code, [line for line in answer.splitlines() if "[emerg]" in line or "[warn]" in line]) == (0, [])
+
+
+def find_caddy():
+    """Return a Caddy that can be told to read requests whole; None where there is none."""
+    program = find_program("caddy")
+    version = re.match(r"v?(\d+)\.(\d+)", run(program, "version")[1]) if program else None
+    return program if version and (int(version[1]), int(version[2])) >= (2, 7) else None
+
+
+@pytest.mark.skipif(find_caddy() is None, reason="Caddy 2.7 or later is not installed")
+def test_caddy_accepts_its_configuration(certificate, tmp_path):
+    copy_with_certificate("deploy/caddy/Caddyfile", tmp_path / "Caddyfile", certificate)
+    code, answer = run(find_caddy(), "validate", "--config", str(tmp_path / "Caddyfile"), "--adapter", "caddyfile")
+    assert code == 0, answer
+
+
+@pytest.mark.parametrize(
+    ("path", "rules"),
+    [
+        (
+            "deploy/nginx/peps.conf",
+            ["client_max_body_size 25m;", "proxy_request_buffering on;", "X-Forwarded-For $remote_addr;"],
+        ),
+        ("deploy/caddy/Caddyfile", ["max_size 25MB", "request_buffers 26MB", "response_buffers"]),
+    ],
+)
+def test_proxies_read_requests_whole_and_believe_no_visitor_s_address(path, rules):
+    text = (ROOT / path).read_text(encoding="utf-8")
+    assert [rule for rule in rules if rule not in text] == []
+    configured = re.sub(r"(?m)^\s*#.*$", "", text)
+    assert "proxy_add_x_forwarded_for" not in configured
+    assert "trusted_proxies" not in configured
