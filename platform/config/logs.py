@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 
-def build_logging(level: str) -> dict[str, Any]:
-    """Return Django's `LOGGING`: lines of this level and above, to the standard error output."""
+_FORMATTERS = {
+    "line": {"format": "{asctime} {levelname} {name} {origin}{message}", "style": "{"},
+    "json": {"()": "core.log_lines.JsonFormatter"},
+}
+
+
+def build_logging(level: str, form: str) -> dict[str, Any]:
+    """Return Django's `LOGGING`: lines of this level and above, to the standard error output.
+
+    `form`: `line`, or `json` for whoever collects them. Raises `ImproperlyConfigured` for another.
+    """
+    if form not in _FORMATTERS:
+        raise ImproperlyConfigured(f"LOG_FORMAT must be one of {', '.join(_FORMATTERS)}.")
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-        "filters": {"tokens": {"()": "web.log_filters.TokenFilter"}},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "formatters": {form: _FORMATTERS[form]},
+        "filters": {"tokens": {"()": "web.log_filters.TokenFilter"}, "context": {"()": "core.log_lines.ContextFilter"}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": form, "filters": ["context"]}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             # At lower levels they log buyers' addresses and payment sessions.

@@ -114,6 +114,8 @@ INSTALLED_APPS = [*SHARED_APPS, *(app for app in TENANT_APPS if app not in SHARE
 
 MIDDLEWARE = [
     "sites.health.middleware.HealthMiddleware",
+    # Around all others: their lines tell of which request they are.
+    "web.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -395,4 +397,4 @@ SPECTACULAR_SETTINGS = openapi.build_spectacular_settings(BASE_DOMAIN)
 
 # --- Back office ----------------------------------------------------------------------------------------------------
 UNFOLD = unfold.BACK_OFFICE
-LOGGING = build_logging(env.text("LOG_LEVEL", "WARNING"))
+LOGGING = build_logging(env.text("LOG_LEVEL", "WARNING"), env.text("LOG_FORMAT", "line"))

@@ -34,6 +34,7 @@ from procrastinate.contrib.django.utils import connector_params
 from procrastinate.psycopg_connector import PsycopgConnector
 from procrastinate.worker import Worker
 
+from core.log_lines import log_context
 from jobs.housekeeping import get_stall_timeout, retry_own_jobs
 from jobs.lanes import plan_lanes
 from jobs.periodic_tasks import run_periodic_tasks
@@ -187,7 +188,8 @@ class _LaneRunner:
         self.started_count += 1
         self._running[job_id] = attempts
         try:
-            return call_next()
+            with log_context(job=str(job_id), task=context.job.task_name):
+                return call_next()
         finally:
             self._ended[job_id] = attempts, time.monotonic()
             del self._running[job_id]

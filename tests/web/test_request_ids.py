@@ -1,0 +1,115 @@
+"""Log lines and responses have the number of their request; lines are JSON where that is asked for."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import logging.config
+import re
+import threading
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from config.logs import build_logging
+from core.log_lines import ContextFilter, JsonFormatter, log_context
+
+NUMBER = re.compile(r"[0-9a-f]{32}")
+
+
+@pytest.fixture
+def lines():
+    """Return a function that has a logger write as the settings have it, and returns it with what reads its lines."""
+    opened = []
+
+    def open_logger(form, name="tests.lines"):
+        output = io.StringIO()
+        made = build_logging("INFO", form)["formatters"][form]
+        handler = logging.StreamHandler(output)
+        handler.setFormatter(JsonFormatter() if form == "json" else logging.Formatter(made["format"], style="{"))
+        handler.addFilter(ContextFilter())
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
+        opened.append((logger, handler))
+        return logger, lambda: output.getvalue().splitlines()
+
+    yield open_logger
+    for logger, handler in opened:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+
+
+def test_a_response_has_the_number_of_its_request(portal):
+    first, second = (portal.get("/mentions-legales/")["X-Request-ID"] for _ in range(2))
+    assert NUMBER.fullmatch(first)
+    assert NUMBER.fullmatch(second)
+    assert first != second
+
+
+@pytest.mark.parametrize(("given", "is_kept"), [("proxy-0123456789ab", True), ("short", False), ("a" * 65, False)])
+def test_the_number_of_the_proxy_is_kept_where_it_looks_like_one(portal, given, is_kept):
+    assert (portal.get("/", headers={"x-request-id": given})["X-Request-ID"] == given) is is_kept
+
+
+@pytest.mark.parametrize("given", ['12345678" }', "12345678 level=ERROR", "<script>12345678"])
+def test_nothing_else_reaches_a_line(portal, given):
+    assert NUMBER.fullmatch(portal.get("/", headers={"x-request-id": given})["X-Request-ID"])
+
+
+def test_the_lines_of_a_request_have_its_number(portal, lines):
+    _, read = lines("json", "django.request")
+    answer = portal.get("/rien/", headers={"x-request-id": "proxy-0123456789ab"})
+    assert answer.status_code == 404
+    logging.getLogger("django.request").warning("Entre deux requêtes")
+    line, between = (json.loads(one) for one in read())
+    assert "request" not in between
+    assert (line["message"], line["level"], line["request"]) == ("Not Found: /rien/", "WARNING", "proxy-0123456789ab")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line["at"])
+
+
+def test_a_line_says_what_it_is_of_and_forgets_it_afterwards(lines):
+    logger, read = lines("line")
+    with log_context(job="12", task="mailing.drain"):
+        logger.info("Une ligne")
+        with log_context(request="7"):
+            logger.info("Une autre")
+    logger.info("Une troisième")
+    assert [line.split("tests.lines ")[1] for line in read()] == [
+        "[job 12] [task mailing.drain] Une ligne",
+        "[job 12] [task mailing.drain] [request 7] Une autre",
+        "Une troisième",
+    ]
+
+
+def test_threads_do_not_share_it(lines):
+    logger, read = lines("json")
+    with log_context(request="ours"):
+        other = threading.Thread(target=logger.info, args=("theirs",))
+        other.start()
+        other.join()
+    assert "request" not in json.loads(read()[0])
+
+
+def test_a_traceback_and_a_line_break_stay_in_one_line(lines):
+    logger, read = lines("json")
+    try:
+        int("première\nseconde")
+    except ValueError:
+        logger.exception("Échec\nde deux lignes")
+    [line] = read()
+    assert json.loads(line)["message"] == "Échec\nde deux lignes"
+    assert "ValueError: invalid literal" in json.loads(line)["traceback"]
+
+
+def test_another_form_is_refused():
+    with pytest.raises(ImproperlyConfigured, match="LOG_FORMAT must be one of line, json"):
+        build_logging("INFO", "xml")
+
+
+@pytest.mark.parametrize("form", ["line", "json"])
+def test_logging_takes_what_is_built(form):
+    configured = build_logging("INFO", form)
+    assert set(configured["formatters"]) == {configured["handlers"]["console"]["formatter"]} == {form}
+    logging.config.DictConfigurator(configured).configure_handler(configured["handlers"]["console"] | {"filters": []})
