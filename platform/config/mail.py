@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -24,9 +25,15 @@ def read_provider() -> str:
 
 
 def build_mailer(provider: str) -> dict[str, Any]:
-    """Return the default entry of `MAILERS`."""
+    """Return the default entry of `MAILERS`. Raises `ImproperlyConfigured`."""
     if provider:
         return {"BACKEND": f"anymail.backends.{provider}.EmailBackend"}
+    starttls, tls = env.flag("SMTP_STARTTLS", default=False), env.flag("SMTP_TLS", default=False)
+    if starttls and tls:
+        raise ImproperlyConfigured("SMTP_STARTTLS and SMTP_TLS exclude each other: the line is encrypted once.")
+    ca_file = env.text("SMTP_CA_FILE", "")
+    if ca_file:
+        _check_certificates(ca_file, is_used=starttls or tls)
     return {
         "BACKEND": "mailing.smtp_backend.EmailBackend",
         "OPTIONS": {
@@ -35,9 +42,21 @@ def build_mailer(provider: str) -> dict[str, Any]:
             "port": env.number("SMTP_PORT", 8025),
             "username": env.text("SMTP_USER", ""),
             "password": env.text("SMTP_PASSWORD", ""),
-            "use_tls": env.flag("SMTP_STARTTLS", default=False),
+            "use_tls": starttls,
+            "use_ssl": tls,
+            "ca_file": ca_file,
         },
     }
+
+
+def _check_certificates(ca_file: str, *, is_used: bool) -> None:
+    """Refuse a file that would have every e-mail wait, or that nothing reads."""
+    if not is_used:
+        raise ImproperlyConfigured("SMTP_CA_FILE is read where SMTP_STARTTLS or SMTP_TLS is True.")
+    try:
+        ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise ImproperlyConfigured(f"SMTP_CA_FILE cannot be read as certificates in PEM: {error}.") from None
 
 
 def build_anymail(provider: str) -> dict[str, Any]:

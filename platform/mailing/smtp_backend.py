@@ -90,15 +90,27 @@ class _PatientSmtpOverTls(_PatientMixin, smtplib.SMTP_SSL):
 
 
 class EmailBackend(smtp.EmailBackend):
-    """Django's backend with the timeouts above; its option `timeout` shortens them all."""
+    """Django's backend with the timeouts above; its option `timeout` shortens them all.
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    `ca_file`: certificates of authorities that are trusted beside the system's, in PEM; empty for none.
+    """
+
+    def __init__(self, *args: Any, ca_file: str = "", **options: Any) -> None:
         super().__init__(*args, **options)
+        self._ca_file = ca_file
         self.timeouts = SmtpTimeouts() if self.timeout is None else SmtpTimeouts().capped(self.timeout)
         # Given to the connection as `connect`.
         self.timeout = None
         #: Called now and then while a reply is waited for.
         self.on_wait: Callable[[], None] = _do_nothing
+
+    @functools.cached_property
+    def ssl_context(self) -> ssl.SSLContext:
+        """What a server's certificate is checked by. Raises `OSError` where `ca_file` cannot be read."""
+        context: ssl.SSLContext = super().ssl_context
+        if self._ca_file:
+            context.load_verify_locations(cafile=self._ca_file)
+        return context
 
     @property
     def connection_class(self) -> Any:
