@@ -50,7 +50,10 @@ class MemberQuerySet(LockableQuerySet["Member"]):
 class Member(models.Model):
     """A user who works for the collectivity, with one or more roles."""
 
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    # No constraint into the public schema (docs/decisions/0156); `audit` verifies it.
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
     roles = _roles()
     joined_at = models.DateTimeField("depuis le")
     # Members who left keep their row: the audit log refers to it.
@@ -186,8 +189,13 @@ class Invitation(models.Model):
 class PortfolioSchool(models.Model):
     """A school of the collectivity's portfolio, and its contact there."""
 
+    # No constraint into the public schema (docs/decisions/0156); `audit` verifies it.
     school = models.OneToOneField(
-        "schools.School", verbose_name="établissement", on_delete=models.PROTECT, related_name="+"
+        "schools.School",
+        verbose_name="établissement",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
     )
     contact_name = models.CharField("nom du contact", max_length=150, blank=True)
     contact_email = models.EmailField("adresse e-mail du contact", blank=True)

@@ -6,5 +6,5 @@ class TenantsConfig(AppConfig):
     verbose_name = "Collectivités"
 
     def ready(self) -> None:
-        """Register the check of the database's privileges."""
+        """Register the checks."""
         from tenants import checks  # noqa: F401, PLC0415 - needs the models

@@ -1,15 +1,39 @@
-"""`manage.py check --deploy --database default`: the roles of the database do what they should, and no more."""
+"""Checks of `manage.py check`: offices' references to the public schema; with `--deploy`, the database's roles."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
+from django.conf import settings
 from django.core.checks import Error, Tags, register
+from django.db import models
 
 from tenants import privileges
 
 #: Faults that are listed; the rest are counted.
 _MAX_LISTED = 20
+
+
+@register(Tags.models)
+def check_references(app_configs: Any, **_kwargs: Any) -> list[Error]:  # noqa: ARG001 - Django's
+    """Return an error for each foreign key with a constraint from an office's table to a public one."""
+    in_offices = {config.label for config in apps.get_app_configs() if config.name in settings.TENANT_APPS}
+    return [
+        Error(
+            f"{field} refers to the public schema with a constraint, which puts two triggers for each office on its "
+            "table.",
+            hint="Give it db_constraint=False and on_delete=DO_NOTHING (docs/decisions/0156).",
+            obj=model,
+            id="peps.E011",
+        )
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.app_label in in_offices  # noqa: SLF001 - documented
+        for field in model._meta.local_fields  # noqa: SLF001 - documented
+        if isinstance(field, models.ForeignKey)
+        and field.db_constraint  # type: ignore[attr-defined]  # not in the stubs
+        and field.remote_field.model._meta.app_label not in in_offices  # noqa: SLF001 - documented
+    ]
 
 
 @register(Tags.database, deploy=True)

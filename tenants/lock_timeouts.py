@@ -1,46 +1,25 @@
-"""Lock timeouts with retry: opening an office takes locks on tables that redemptions write to."""
+"""A lock timeout for migrations: they take locks on tables that requests read and write."""
 
 from __future__ import annotations
 
 import contextlib
-import random
-import time
 from typing import TYPE_CHECKING
 
-from django.db import OperationalError, connection, transaction
+from django.db import connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
 
 #: Milliseconds that an attempt waits for a lock. Below PostgreSQL's `deadlock_timeout` of a second, so that in a
-#: deadlock of an opening and a redemption the opening is the one aborted.
+#: deadlock of a migration and a redemption the migration is the one aborted.
 LOCK_TIMEOUT = 900
-#: Seconds between attempts.
-RETRY_DELAYS = (0.1, 0.3, 0.8, 1.5)
 
 _LOCK_ERRORS = {"55P03", "40P01"}  # lock_not_available, deadlock_detected
-
-
-class LockUnavailable(Exception):
-    """No attempt got its locks in time; nothing was changed."""
 
 
 def is_lock_error(error: BaseException) -> bool:
     """Return whether a database error is a lock timeout or a deadlock."""
     return getattr(error.__cause__, "sqlstate", None) in _LOCK_ERRORS
-
-
-@contextlib.contextmanager
-def transaction_lock_timeout(milliseconds: int | None = None) -> Iterator[None]:
-    """Set `lock_timeout` for the block, inside a transaction; the previous value is restored."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('lock_timeout')")
-        (before,) = cursor.fetchone()
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{milliseconds or LOCK_TIMEOUT}ms"])
-    yield
-    # Not in a `finally`: after an error, the rollback restores it.
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [before])
 
 
 @contextlib.contextmanager
@@ -54,22 +33,3 @@ def session_lock_timeout(milliseconds: int | None = None) -> Iterator[None]:
         if not connection.needs_rollback:  # else the rollback restores it
             with connection.cursor() as cursor:
                 cursor.execute("RESET lock_timeout")
-
-
-def retry_on_lock[T](work: Callable[[], T], *, pauses: Sequence[float] = RETRY_DELAYS) -> T:
-    """Run `work` in a transaction with a short lock timeout; retry after a pause where a lock was not available.
-
-    Raises `LockUnavailable` where the last attempt fails too.
-    """
-    for pause in [*pauses, None]:
-        try:
-            with transaction.atomic(), transaction_lock_timeout():
-                return work()
-        except OperationalError as error:
-            if not is_lock_error(error):
-                raise
-            if pause is None:
-                raise LockUnavailable from error
-        # Jitter, so that two openings that collided do not collide again.
-        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - not cryptographic
-    raise AssertionError("unreachable: the last attempt returns or raises")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.conf import settings
-from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -131,8 +130,6 @@ class SchemaSnapshot(models.Model):
 
     fingerprint = models.CharField(max_length=64, primary_key=True)
     statements = models.TextField()
-    # Public tables that the schema's foreign keys refer to; opening an office locks them.
-    referenced_tables = ArrayField(models.CharField(max_length=63))
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:

@@ -76,15 +76,10 @@ def plan(*, name: str, kind: str, siren: str, slug: str = "", key_prefix: str = 
 def provision(planned: OfficePlan, snapshot: SchemaSnapshot, *, at: datetime.datetime) -> Collectivity:
     """Create the collectivity's row, domain and schema in the current transaction, and return it.
 
-    Raises `OpeningRefused` where a concurrent transaction opened the same office; Django's `OperationalError` where a
-    lock was not available in time (see `tenants.lock_timeouts`).
+    It locks no table of the public schema, and waits for nobody but a concurrent opening of the same office: then it
+    raises `OpeningRefused`.
     """
     with schema_context("public"):
-        if snapshot.referenced_tables:
-            # Foreign keys into public tables need these locks: taken first, so that nothing else is held while waiting.
-            with connection.cursor() as cursor:
-                tables = ", ".join(f"public.{table}" for table in snapshot.referenced_tables)
-                cursor.execute(f"LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE")
         schema = "c_" + planned.slug.replace("-", "_")
         try:
             with transaction.atomic():

@@ -70,7 +70,7 @@ def refresh() -> None:
 def create() -> SchemaSnapshot:
     """Run the migrations in a scratch schema, store the statements they executed, and drop the schema.
 
-    Not in one transaction, which would hold locks on public tables for as long as the migrations take.
+    Each migration in a transaction of its own, as in a schema that is migrated.
     """
     scratch = f"recording_{secrets.token_hex(6)}"
     statements: list[str] = []
@@ -83,20 +83,12 @@ def create() -> SchemaSnapshot:
             cursor.execute(f"SELECT app, name FROM {scratch}.django_migrations ORDER BY id")  # noqa: S608 - our own name
             statements.append(_applied_migrations(cursor.fetchall()))
             statements.extend(privileges.list_recorded_grants(scratch))
-            cursor.execute(
-                "SELECT DISTINCT quote_ident(referenced.relname) FROM pg_constraint AS key "
-                "JOIN pg_class AS referenced ON referenced.oid = key.confrelid "
-                "WHERE key.contype = 'f' AND key.connamespace = %s::regnamespace "
-                "AND referenced.relnamespace = 'public'::regnamespace ORDER BY 1",
-                [scratch],
-            )
-            referenced = [table for (table,) in cursor.fetchall()]
     finally:
         with connection.cursor() as cursor:
             cursor.execute(f"DROP SCHEMA {scratch} CASCADE")
     snapshot, _ = SchemaSnapshot.objects.update_or_create(
         fingerprint=compute_fingerprint(),
-        defaults={"statements": ";\n".join(statements), "referenced_tables": referenced, "created_at": timezone.now()},
+        defaults={"statements": ";\n".join(statements), "created_at": timezone.now()},
     )
     return snapshot
 

@@ -130,8 +130,8 @@ FEW_ROWS = 1000
 def _empty_filled_tables(self) -> None:
     """Empty the filled tables of all schemas after a test that commits.
 
-    Replaces Django's flush, which handles one schema only and fails on foreign keys from tenants into public. Through a
-    connection of its own, which knows the tables: the test's was opened for it and is closed after it.
+    Replaces Django's flush, which handles one schema only. Through a connection of its own, which knows the tables: the
+    test's was opened for it and is closed after it.
     """
     administrator = database_roles.get_cleaner()
     tables = administrator.execute(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db import transaction
 from django_tenants.utils import schema_context, tenant_context
 
 from collectivities import audit_log
 from collectivities.exceptions import InvalidAddress
 from collectivities.models import OfficeSettings, Role
 from collectivities.operations.members import clean_email, invite
-from tenants import lock_timeouts, provisioning, schema_snapshot
+from tenants import provisioning, schema_snapshot
 from tenants.provisioning import OpeningRefused
 
 if TYPE_CHECKING:
@@ -37,8 +38,7 @@ def open_office(
 
     The first manager is a buyer too: alone in the office, they could do nothing without licences.
     `contact_name` and `contact_phone`: whom schools ask about their keys, until the settings say otherwise. `slug` and
-    `key_prefix` are derived from the name where they are empty. Each attempt waits at most a second for
-    locks; there are a few attempts. Raises `OpeningRefused`.
+    `key_prefix` are derived from the name where they are empty. Raises `OpeningRefused`.
     """
     problems: dict[str, str] = {}
     with schema_context("public"):
@@ -53,30 +53,24 @@ def open_office(
     if problems:
         raise OpeningRefused(problems)
 
-    def open_once() -> Collectivity:
-        collectivity = provisioning.provision(planned, snapshot, at=at)
-        with tenant_context(collectivity):
-            OfficeSettings.objects.create(
-                sender_name=collectivity.name[:100], contact_name=contact_name[:60], contact_phone=contact_phone
-            )
-            audit_log.record(
-                action="office.opened",
-                by=by,
-                at=at,
-                summary=f"Bureau ouvert pour {collectivity.name} (SIREN {collectivity.siren}).",
-            )
-            invite(email=manager_email, roles=[Role.MANAGER, Role.BUYER], by=by, at=at)
-        return collectivity
-
-    try:
-        with schema_context("public"):
+    with schema_context("public"):
+        try:
             snapshot = schema_snapshot.get_current()
-            return lock_timeouts.retry_on_lock(open_once)
-    except lock_timeouts.LockUnavailable:
-        raise OpeningRefused(
-            {"": "Un import ou une mise à jour est en cours : rien n'a été ouvert. Réessayez dans une minute."}
-        ) from None
-    except schema_snapshot.SnapshotMissing:
-        raise OpeningRefused(
-            {"": "Une mise à jour de Pep's est en cours : rien n'a été ouvert. Réessayez dans quelques minutes."}
-        ) from None
+        except schema_snapshot.SnapshotMissing:
+            raise OpeningRefused(
+                {"": "Une mise à jour de Pep's est en cours : rien n'a été ouvert. Réessayez dans quelques minutes."}
+            ) from None
+        with transaction.atomic():
+            collectivity = provisioning.provision(planned, snapshot, at=at)
+            with tenant_context(collectivity):
+                OfficeSettings.objects.create(
+                    sender_name=collectivity.name[:100], contact_name=contact_name[:60], contact_phone=contact_phone
+                )
+                audit_log.record(
+                    action="office.opened",
+                    by=by,
+                    at=at,
+                    summary=f"Bureau ouvert pour {collectivity.name} (SIREN {collectivity.siren}).",
+                )
+                invite(email=manager_email, roles=[Role.MANAGER, Role.BUYER], by=by, at=at)
+    return collectivity

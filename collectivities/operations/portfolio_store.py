@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db import connection, transaction
 
 from collectivities import audit_log
+from collectivities.exceptions import UnknownPortfolioSchool
 from collectivities.models import (
     PORTFOLIO_ADDED_BY_LIST,
     PORTFOLIO_REMOVED_BY_LIST,
@@ -31,7 +32,7 @@ FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::smallint[])
     AS entry (school_id, contact_name, contact_email, contact_phone, classes)
 ORDER BY entry.school_id
 ON CONFLICT (school_id) DO NOTHING
-RETURNING school_id
+RETURNING school_id, EXISTS (SELECT FROM public.schools_school AS school WHERE school.uai = school_id)
 """
 _UPDATE = """
 UPDATE collectivities_portfolioschool AS portfolio
@@ -93,8 +94,8 @@ def write_portfolio(
     """Insert or update portfolio schools by UAI; return those added and updated, and the previous contacts.
 
     Empty fields of a `SchoolContact` and absent fields of a `ContactChange` keep their value. The caller has checked
-    every value: an unknown school is an `IntegrityError`. `one_by_one`: log each school as an action of its own, not
-    as part of a list.
+    every value; a school that the directory does not know raises `UnknownPortfolioSchool`. `one_by_one`: log each
+    school as an action of its own, not as part of a list.
     """
     if not entries:
         return PortfolioChanges()
@@ -136,14 +137,19 @@ def write_portfolio(
 def insert_schools(contacts: Mapping[str, SchoolContact], *, at: datetime.datetime) -> list[str]:
     """Insert those of the schools that are not in the portfolio, and return them. Writes nothing to the audit log.
 
-    A transaction that inserts some of them at this moment is waited for.
+    A transaction that inserts some of them at this moment is waited for. Raises `UnknownPortfolioSchool`.
     """
     if not contacts:
         return []
     with connection.cursor() as cursor:
         # Ordered by school: concurrent lists wait for each other and do not deadlock.
         cursor.execute(_INSERT, [at, *_to_columns(contacts)])
-        return [uai for (uai,) in cursor.fetchall()]
+        inserted = cursor.fetchall()
+    # No constraint does it: see docs/decisions/0156.
+    for uai, is_known in inserted:
+        if not is_known:
+            raise UnknownPortfolioSchool(f"L'annuaire ne connaît pas d'établissement « {uai} ».")
+    return [uai for uai, _ in inserted]
 
 
 @transaction.atomic

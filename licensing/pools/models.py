@@ -49,7 +49,10 @@ class Pool(models.Model):
     Its validity and status are those of its entitlement.
     """
 
-    entitlement = models.OneToOneField("entitlements.Entitlement", on_delete=models.PROTECT, related_name="+")
+    # No constraint into the public schema (docs/decisions/0156); `audit` verifies it.
+    entitlement = models.OneToOneField(
+        "entitlements.Entitlement", on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
     name = models.CharField("nom du lot", max_length=120)
     capacity = models.PositiveIntegerField("licences achetées")
     allocated = models.PositiveIntegerField("licences attribuées", default=0)
@@ -112,8 +115,8 @@ class Allocation(models.Model):
         db_index=False,
         related_name="allocations",
     )
-    # A copy of the key's school, for `allocation_once_a_school`. No constraint into the public schema; `audit` verifies
-    # it.
+    # A copy of the key's school, for `allocation_once_a_school`. No constraint into the public schema
+    # (docs/decisions/0156); `audit` verifies it.
     school = models.ForeignKey(
         "schools.School",
         verbose_name="établissement",
@@ -123,7 +126,10 @@ class Allocation(models.Model):
         db_index=False,
         related_name="+",
     )
-    key = models.OneToOneField("entitlements.ActivationKey", on_delete=models.PROTECT, related_name="+")
+    # No constraint, as with the school.
+    key = models.OneToOneField(
+        "entitlements.ActivationKey", on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
     # None where the school, having redeemed its key, gave all back; `audit` verifies that no other is worth nothing.
     units = models.PositiveIntegerField("licences")
     # The address the key is e-mailed to.

@@ -53,8 +53,14 @@ class LicenceMove(models.Model):
     before = models.PositiveIntegerField("avant")
     after = models.PositiveIntegerField("après")
     # The request that it answers: granted for an hour, then accepted; none once the rebalancing is undone.
+    # No constraint into the public schema (docs/decisions/0156); `audit` verifies it.
     request = models.OneToOneField(
-        "requests.LicenceRequest", on_delete=models.PROTECT, null=True, related_name="+", verbose_name="demande"
+        "requests.LicenceRequest",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        related_name="+",
+        verbose_name="demande",
     )
 
     class Meta:

@@ -73,8 +73,15 @@ class RenewalLine(models.Model):
     """The licences of one school: typed by a member, or kept when the list was ordered."""
 
     renewal = models.ForeignKey(Renewal, on_delete=models.PROTECT, related_name="lines")
+    # No constraint into the public schema (docs/decisions/0156); `audit` verifies it. No index: lines are found by
+    # their renewal.
     school = models.ForeignKey(
-        "schools.School", verbose_name="établissement", on_delete=models.PROTECT, related_name="+"
+        "schools.School",
+        verbose_name="établissement",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
     )
     units = models.PositiveSmallIntegerField("licences")
     # Whether a member chose the number; else it is the proposal's, as it was when the list was ordered.
@@ -96,7 +103,10 @@ class RenewalOrder(models.Model):
     """The order that a list was turned into."""
 
     renewal = models.ForeignKey(Renewal, on_delete=models.PROTECT, related_name="orders")
-    order = models.OneToOneField("orders.Order", verbose_name="commande", on_delete=models.PROTECT, related_name="+")
+    # No constraint, as with the school of a line.
+    order = models.OneToOneField(
+        "orders.Order", verbose_name="commande", on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
     ordered_at = models.DateTimeField("préparée le")
     ordered_by_id = models.BigIntegerField(null=True)
     # Its order was cancelled, and another was made.

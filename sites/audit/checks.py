@@ -21,6 +21,7 @@ from sites.audit.delivery_invariants import OUTBOX_INVARIANTS
 from sites.audit.invariants import Finding
 from sites.audit.letter_invariants import LETTER_INVARIANTS, PUBLIC_LETTER_INVARIANTS
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
+from sites.audit.reference_invariants import REFERENCE_INVARIANTS
 from sites.audit.reminder_invariants import REMINDER_INVARIANTS
 from sites.audit.renewal_invariants import RENEWAL_INVARIANTS
 from sites.audit.report_checks import REPORT_RULE, find_report_violations
@@ -57,6 +58,7 @@ OFFICE_INVARIANTS = (
     *REQUEST_TENANT_INVARIANTS,
     *TENANT_RETURN_INVARIANTS,
     *RENEWAL_INVARIANTS,
+    *REFERENCE_INVARIANTS,
 )
 POSITION_RULE = ("position", "8. Achetées = libres + non activées + activées, non utilisées + utilisées")
 CODES_RULE = (

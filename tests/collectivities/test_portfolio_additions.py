@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from collectivities.exceptions import AdditionNotUndoable
+from collectivities.exceptions import AdditionNotUndoable, UnknownPortfolioSchool
 from collectivities.models import AuditEntry, PortfolioSchool
 from collectivities.operations import portfolio_additions as additions
 from collectivities.operations import portfolio_store
@@ -146,3 +146,18 @@ def test_a_school_that_leaves_between_two_statements_of_a_list_is_added_again(ni
     monkeypatch.setattr(portfolio_store, "lock_contacts", remove_first)
     assert write_portfolio(entries={school.pk: SchoolContact()}, by=None, at=TERM).added == [school.pk]
     assert PortfolioSchool.objects.filter(school=school).exists()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda uais: write_portfolio(entries=dict.fromkeys(uais, SchoolContact()), by=None, at=TERM),
+        lambda uais: additions.add_schools(uais=uais, what="écoles", by=None, at=TERM),
+    ],
+    ids=["list", "territory"],
+)
+def test_a_school_that_the_directory_does_not_know_is_not_written(nimes, write):
+    uais = [SchoolFactory().pk, "0000000Z"]
+    with pytest.raises(UnknownPortfolioSchool, match="« 0000000Z »"):
+        write(uais)
+    assert not PortfolioSchool.objects.exists()

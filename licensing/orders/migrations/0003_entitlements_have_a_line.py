@@ -2,7 +2,7 @@
 
 The column's UNIQUE constraint allows one line at most. The deferred trigger requires one by the commit: the entitlement
 is inserted before its line points to it. The other triggers refuse, at once, to replace or delete a line that has one;
-the foreign key refuses to delete the entitlement.
+that of the entitlements refuses to delete the entitlement.
 """
 
 from django.db import migrations
@@ -10,10 +10,7 @@ from django.db import migrations
 CREATE = """
 CREATE FUNCTION public.orders_entitlement_has_a_line() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM public.orders_orderline WHERE entitlement_id = NEW.id)
-        -- Deleted again in the same transaction.
-        AND EXISTS (SELECT FROM public.entitlements_entitlement WHERE id = NEW.id)
-    THEN
+    IF NOT EXISTS (SELECT FROM public.orders_orderline WHERE entitlement_id = NEW.id) THEN
         RAISE EXCEPTION 'Entitlement % has no order line', NEW.id USING
             ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'entitlement_has_a_line';
     END IF;
@@ -41,5 +38,5 @@ DROP FUNCTION public.orders_line_keeps_its_entitlement() CASCADE;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orders", "0002_triggers"), ("entitlements", "0001_initial")]
+    dependencies = [("orders", "0002_triggers"), ("entitlements", "0002_entitlements_and_keys_stay")]
     operations = [migrations.RunSQL(CREATE, DROP)]

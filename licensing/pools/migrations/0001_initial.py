@@ -24,7 +24,10 @@ class Migration(migrations.Migration):
                 (
                     "entitlement",
                     models.OneToOneField(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="entitlements.entitlement"
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="entitlements.entitlement",
                     ),
                 ),
             ],
@@ -47,7 +50,10 @@ class Migration(migrations.Migration):
                 (
                     "key",
                     models.OneToOneField(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="entitlements.activationkey"
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="entitlements.activationkey",
                     ),
                 ),
                 (

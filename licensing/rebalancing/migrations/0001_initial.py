@@ -57,8 +57,9 @@ class Migration(migrations.Migration):
                 (
                     "request",
                     models.OneToOneField(
+                        db_constraint=False,
                         null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="+",
                         to="requests.licencerequest",
                         verbose_name="demande",
