@@ -5,20 +5,24 @@ An entry holds what a collectivity may know: counts and states, never a key nor 
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from accounts.models import Profile
 from collectivities.models import AuditEntry
 from core.copy_rows import copy_rows
+from core.tenant_connection import connection
+from jobs import due
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Iterable
 
     from accounts.models import User
 
 #: Actor of what no user did: an expiry, a redemption on the portal, a command.
 SYSTEM_ACTOR = "Pep's"
+#: Kind of the due work that seals the journal, some minutes after an entry: one seal for many of them.
+SEAL_JOURNAL, SEALING_DELAY = "collectivities.seal_journal", datetime.timedelta(minutes=10)
 
 #: The last five are the fields of `NewAuditEntry`.
 _COLUMNS = {
@@ -54,8 +58,9 @@ def record(
     object_type: str = "",
     object_id: int | None = None,
 ) -> AuditEntry:
-    """Write one entry into the current tenant's audit log. `by` is None for the system."""
+    """Write one entry into the current tenant's audit log, and have it sealed. `by` is None for the system."""
     actor_id, actor_name, actor_username = _describe_actor(by)
+    schedule_sealing(at)
     return AuditEntry.objects.create(
         at=at,
         actor_id=actor_id,
@@ -75,7 +80,13 @@ def record_many(entries: Iterable[NewAuditEntry], *, by: User | None, at: dateti
     rows = [(at, *actor, *entry) for entry in entries]
     if rows:
         copy_rows(AuditEntry._meta.db_table, _COLUMNS, rows)  # noqa: SLF001 - Django's documented way to the name
+        schedule_sealing(at)
     return len(rows)
+
+
+def schedule_sealing(at: datetime.datetime) -> None:
+    """Have the entries of a moment sealed in the current collectivity's journal."""
+    due.schedule(SEAL_JOURNAL, connection.schema_name, at + SEALING_DELAY)
 
 
 def _describe_actor(by: User | None) -> tuple[int | None, str, str]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
-
 from django.utils import timezone
 from procrastinate import RetryStrategy
 
+from collectivities.audit_log import SEAL_JOURNAL, schedule_sealing
 from collectivities.models import SEALED_AUDIT_LOG
 from collectivities.operations import account_events
-from jobs.periodic_tasks import periodic_task
-from jobs.tasks import defer_once, task
+from jobs.due import declare_due_work
+from jobs.tasks import task
 
-#: Behind all other work.
-_SEALING_PRIORITY = -10
+# Behind all other work.
+declare_due_work(SEAL_JOURNAL, priority=-10)
 #: For database errors: each task can be run again.
 _RETRY = RetryStrategy(max_attempts=10, exponential_wait=3)
 
@@ -30,19 +29,11 @@ def notify_offices(*, event_id: int) -> None:
     account_events.notify_offices(event_id)
 
 
-@task(name="collectivities.seal_journal", retry=_RETRY)
+@task(name=SEAL_JOURNAL, retry=_RETRY)
 def seal_journal() -> None:
     """Seal the new entries of the current collectivity's journal."""
-    SEALED_AUDIT_LOG.seal_new_entries(at=timezone.now())
-
-
-@periodic_task(every=datetime.timedelta(minutes=10))
-def queue_sealing() -> None:
-    """Queue the sealing of each journal that has new entries."""
-    for schema in SEALED_AUDIT_LOG.list_schemas_to_seal(at=timezone.now()):
-        defer_once(
-            "collectivities.seal_journal",
-            schema=schema,
-            queueing_lock=f"seal_journal:{schema}",
-            priority=_SEALING_PRIORITY,
-        )
+    at = timezone.now()
+    SEALED_AUDIT_LOG.seal_new_entries(at=at)
+    # Another worker may be sealing, and have read before the entries for which this job was queued.
+    if SEALED_AUDIT_LOG.has_new_entries(at=at):
+        schedule_sealing(at)

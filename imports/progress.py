@@ -160,6 +160,11 @@ def report_progress(import_id: int, shares: Mapping[str, float]) -> Iterator[Pro
                 own.close()
 
 
+def clear(import_id: int) -> None:
+    """Delete what an earlier run has left of an import's progress."""
+    ImportProgress.objects.filter(pk=import_id).delete()
+
+
 def request_stop(import_id: int) -> bool:
     """Ask the worker of an import to stop between two steps; return whether there is one."""
     return bool(ImportProgress.objects.filter(pk=import_id).update(stop_requested=True))

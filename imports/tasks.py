@@ -19,7 +19,7 @@ from imports.operations.apply_rows import apply as apply_import
 from imports.operations.apply_rows import return_to_review
 from imports.operations.cancellation import cancel_stopped, report_application_given_up, report_reading_given_up
 from imports.operations.cancellation import recover_abandoned as recover_abandoned_imports
-from imports.operations.import_lock import APPLY_TASK, LARGE_QUEUE, QUEUE, READ_TASK
+from imports.operations.import_lock import APPLY_TASK, LARGE_QUEUE, QUEUE, READ_TASK, RECOVER_TASK
 from imports.operations.intake import (
     answer_by_directory,
     get_parsing_options,
@@ -27,8 +27,8 @@ from imports.operations.intake import (
     reject,
     store_parsed,
 )
+from jobs.due import declare_due_work
 from jobs.lanes import declare_lane
-from jobs.periodic_tasks import periodic_task
 from jobs.process import disable_gc
 from jobs.tasks import WATCHED_RETRY, task
 from licensing.exceptions import LicensingError
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from imports.parsing.spreadsheet import ParsedSheet
 
 
+# A job that is lost has its office looked at: see the triggers of the queue.
+declare_due_work(RECOVER_TASK)
 declare_lane(QUEUE, threads=1, is_suspect=True)
 declare_lane(LARGE_QUEUE, threads=settings.IMPORTS_THREADS, is_suspect=True)
 
@@ -46,6 +48,8 @@ def read(import_id: int) -> None:
     """Parse an uploaded file and check its rows, or reject it with the reason."""
     spreadsheet_import = SpreadsheetImport.objects.get(pk=import_id)
     if spreadsheet_import.state != ImportState.UPLOADED:
+        # Its worker may have died between its commit and its last note.
+        progress.clear(import_id)
         return
     with disable_gc(), progress.report_progress(import_id, progress.READING_SHARES) as report:
         try:
@@ -82,7 +86,7 @@ def apply(import_id: int, confirmed_at: str = "") -> None:
             return_to_review(import_id=import_id, sentence=refusal.sentence, code=refusal.code)
 
 
-@periodic_task(every=datetime.timedelta(minutes=1))
+@task(name=RECOVER_TASK)
 def recover_abandoned() -> int:
-    """Recover imports whose job is gone; return how many."""
+    """Recover the current collectivity's imports whose job is gone; return how many."""
     return recover_abandoned_imports(at=timezone.now())

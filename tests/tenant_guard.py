@@ -33,7 +33,6 @@ from tests.database_roles import execute_as_administrator
 
 #: Modules that read the tables of many schemas in one statement, or build a schema, and name each.
 ACROSS_SCHEMAS = {
-    "core.schemas",
     "tenants.cross_schema",
     "tenants.privileges",
     "tenants.provisioning",

@@ -21,7 +21,6 @@ from mailing.models import Message, MessageState
 from mailing.smtp_replies import PERHAPS_ACCEPTED
 from sites.audit.checks import check_all
 from webhooks.models import Delivery, DeliveryState
-from webhooks.sweep import OVERDUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,9 +29,9 @@ if TYPE_CHECKING:
     from bench.chaos.outside import Outside
     from tenants.models import Collectivity
 
-#: Seconds that workers have, once nothing is killed any more, to finish what is due: the longest lease and what the
-#: sweeps promise for a job that was lost, two minutes until they miss it and one between two of them; and some to work.
-SETTLE_S = LONGEST_LEASE_S + OVERDUE.total_seconds() + 60.0 + 30.0
+#: Seconds that workers have, once nothing is killed any more, to finish what is due: the longest lease and what is
+#: promised for a job that was lost, two minutes until it is due again and one until it is queued; and some to work.
+SETTLE_S = LONGEST_LEASE_S + 120.0 + 60.0 + 30.0
 
 
 _SENT = Q(state__in=[MessageState.SENT, MessageState.DELIVERED])

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-from django_tenants.utils import tenant_context
+from django.db import connection, transaction
 
 from accounts.models import User
 from collectivities import audit_log
 from collectivities.models import AuditEntry
 from imports import progress
 from imports.enums import ImportState, RequestAnswer
-from imports.models import ImportProgress, SpreadsheetImport
+from imports.models import SpreadsheetImport
 from imports.operations.apply_rows import return_to_review
 from imports.operations.import_lock import OPEN_STATES, lock_import
 from imports.operations.intake import reject
 from imports.operations.request_answers import answer_request
-from tenants.cross_schema import query_all
 
 if TYPE_CHECKING:
     import datetime
@@ -28,22 +26,22 @@ STOP_REQUESTED_ACTION = "import.cancellation_requested"
 
 _ABANDONED_SQL = """
 SELECT import.id, import.state
-FROM {schema}.imports_spreadsheetimport AS import
+FROM imports_spreadsheetimport AS import
 WHERE import.state IN ('uploaded', 'applying') AND NOT EXISTS (
     SELECT FROM public.procrastinate_jobs AS job
     WHERE job.status IN ('todo', 'doing')
       AND job.queue_name IN ('imports', 'imports_large')
-      AND job.args->>'schema' = btrim('{schema}', '"') AND (job.args->>'import_id')::bigint = import.id
+      AND job.args->>'schema' = current_schema() AND (job.args->>'import_id')::bigint = import.id
 )
+ORDER BY import.id
 """
-_STALE_PROGRESS_SQL = """
-SELECT progress.import_id
-FROM {schema}.imports_importprogress AS progress
+_DELETE_STALE_PROGRESS_SQL = """
+DELETE FROM imports_importprogress AS progress
 WHERE NOT EXISTS (
     SELECT FROM public.procrastinate_jobs AS job
     WHERE job.status IN ('todo', 'doing')
       AND job.queue_name IN ('imports', 'imports_large')
-      AND job.args->>'schema' = btrim('{schema}', '"') AND (job.args->>'import_id')::bigint = progress.import_id
+      AND job.args->>'schema' = current_schema() AND (job.args->>'import_id')::bigint = progress.import_id
 ) AND progress.started_at < %s
 """
 
@@ -106,29 +104,29 @@ def report_application_given_up(*, import_id: int) -> None:
 
 
 def recover_abandoned(*, at: datetime.datetime) -> int:
-    """Recover imports of all collectivities whose job failed for good or was deleted; return how many.
+    """Recover the imports of the current collectivity whose job failed for good or was deleted; return how many.
 
     An application is returned to review, a file is rejected, in both cases with a technical reason. Also deletes stale
     progress.
     """
-    found = [(row.collectivity, *row.values) for row in query_all(_ABANDONED_SQL)]
-    for collectivity, import_id, state in found:
-        with tenant_context(collectivity):
-            if state == ImportState.APPLYING:
-                return_to_review(
-                    import_id=import_id,
-                    sentence="L'application s'est interrompue pour une raison technique, plusieurs fois de suite. Rien "
-                    "n'a été appliqué : confirmez de nouveau, et prévenez l'assistance si cela se répète.",
-                )
-            else:
-                reject(
-                    import_id=import_id,
-                    sentence="La lecture de ce fichier s'est interrompue pour une raison technique, plusieurs fois de "
-                    "suite : déposez-le de nouveau, et prévenez l'assistance si cela se répète.",
-                )
-    for row in query_all(_STALE_PROGRESS_SQL, [at - progress.STALE_AFTER]):
-        with tenant_context(row.collectivity):
-            ImportProgress.objects.filter(pk=row.values[0]).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(_ABANDONED_SQL)
+        found = cursor.fetchall()
+    for import_id, state in found:
+        if state == ImportState.APPLYING:
+            return_to_review(
+                import_id=import_id,
+                sentence="L'application s'est interrompue pour une raison technique, plusieurs fois de suite. Rien "
+                "n'a été appliqué : confirmez de nouveau, et prévenez l'assistance si cela se répète.",
+            )
+        else:
+            reject(
+                import_id=import_id,
+                sentence="La lecture de ce fichier s'est interrompue pour une raison technique, plusieurs fois de "
+                "suite : déposez-le de nouveau, et prévenez l'assistance si cela se répète.",
+            )
+    with connection.cursor() as cursor:
+        cursor.execute(_DELETE_STALE_PROGRESS_SQL, [at - progress.STALE_AFTER])
     return len(found)
 
 

@@ -14,6 +14,7 @@ from jobs.tasks import defer
 READ_TASK = "imports.read"
 APPLY_TASK = "imports.apply"
 UNDO_TASK = "imports.undo"
+RECOVER_TASK = "imports.recover"
 ANNOTATE_TASK = "imports.annotate"
 #: Imports of large files wait in a queue of their own, so that a small one never waits for them.
 QUEUE = "imports"

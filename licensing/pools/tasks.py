@@ -13,12 +13,14 @@ from django.utils import timezone
 from collectivities import audit_log
 from collectivities.models import AuditEntry
 from core import formatting
-from jobs.periodic_tasks import periodic_task
+from jobs.due import declare_due_work
 from jobs.tasks import task
 from licensing.pools import events, operations
 from licensing.pools.models import Allocation
 from schools.wording import format_school_name
 from webhooks import operations as webhooks
+
+declare_due_work(operations.RELEASE_TASK)
 
 _SUMMARIES = {
     "redeemed": "{school} : clé activée, {count}.",
@@ -70,13 +72,7 @@ def send_lost_keys(*, uai: str, asked_at: str) -> None:
     operations.resend_lost_keys(uai=uai, at=datetime.datetime.fromisoformat(asked_at))
 
 
-@task(name="pools.release_held_emails")
+@task(name=operations.RELEASE_TASK)
 def release_held_emails() -> None:
     """Release the held e-mails of the collectivity's pools that are not suspended."""
     operations.release_held_emails(at=timezone.now())
-
-
-@periodic_task(every=datetime.timedelta(minutes=10))
-def sweep_held_emails() -> None:
-    """Queue the release in each collectivity where an e-mail is held without reason."""
-    operations.sweep_held_emails(at=timezone.now())

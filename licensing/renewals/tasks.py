@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from collectivities.letter_days import RENEWAL_REMINDERS
+from collectivities.letter_days import RENEWAL_REMINDERS, get_next_renewal_moment
 from jobs.due import declare_due_work
 from jobs.tasks import task
 from licensing.renewals import reminders
 
-declare_due_work(RENEWAL_REMINDERS)
+declare_due_work(RENEWAL_REMINDERS, get_first_look=get_next_renewal_moment)
 
 
 @task(name=RENEWAL_REMINDERS)

@@ -17,17 +17,16 @@ from typing import TYPE_CHECKING, Concatenate, cast
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import Min
 from django.http import HttpResponse
 from django.utils import timezone
-from django_tenants.utils import schema_context
 
 from api.models import IdempotencyRecord
 from api.problem_details import ApiProblem
 from core.advisory_locks import try_transaction_lock
 from core.sealing import Sealer, UnsealError
 from core.tenant_connection import connection
-from jobs.periodic_tasks import periodic_task
-from tenants.models import Collectivity
+from jobs import due
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +42,8 @@ KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
 #: The documentation promises 7 days; one day of margin.
 RETENTION = datetime.timedelta(days=8)
+#: Kind of the due work that deletes old responses, and between two looks at one office.
+PRUNE_RECORDS, _LOOK_INTERVAL = "api.prune_records", datetime.timedelta(days=1)
 _KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,255}")
 #: Statuses that are not stored: a retry of the same request may succeed.
 UNSTORED_STATUSES = frozenset({401, 403, 404, 405, 406, 408, 413, 415, 429})
@@ -145,6 +146,8 @@ def _replay(stored: IdempotencyRecord, request_fingerprint: str) -> HttpResponse
 
 
 def _store_response(hashed_key: str, request_fingerprint: str, response: HttpResponse) -> None:
+    at = timezone.now()
+    due.schedule(PRUNE_RECORDS, connection.schema_name, at + RETENTION)
     IdempotencyRecord.objects.create(
         key_hash=hashed_key,
         fingerprint=request_fingerprint,
@@ -152,14 +155,18 @@ def _store_response(hashed_key: str, request_fingerprint: str, response: HttpRes
         content_type=response["Content-Type"],
         sealed_body=_sealer.seal(zlib.compress(response.content)),
         location=response.headers.get("Location", ""),
-        answered_at=timezone.now(),
+        answered_at=at,
     )
 
 
-@periodic_task(every=datetime.timedelta(hours=1))
-def prune_records() -> None:
-    """Delete stored responses older than `RETENTION` in every tenant schema."""
-    cutoff = timezone.now() - RETENTION
-    for schema in Collectivity.objects.values_list("schema_name", flat=True):
-        with schema_context(schema):
-            IdempotencyRecord.objects.filter(answered_at__lt=cutoff).delete()
+@transaction.atomic
+def prune_records(*, at: datetime.datetime) -> int:
+    """Delete the stored responses of the current schema older than `RETENTION`; return how many.
+
+    Schedules itself for the rest.
+    """
+    deleted, _ = IdempotencyRecord.objects.filter(answered_at__lt=at - RETENTION).delete()
+    oldest = IdempotencyRecord.objects.aggregate(at=Min("answered_at"))["at"]
+    if oldest is not None:
+        due.schedule(PRUNE_RECORDS, connection.schema_name, max(oldest + RETENTION, at + _LOOK_INTERVAL))
+    return deleted

@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
-from psycopg import sql
 
 from core.advisory_locks import try_transaction_lock
-from core.schemas import query_schemas_with
 from core.tenant_connection import connection
 
 if TYPE_CHECKING:
@@ -89,7 +87,7 @@ class SealedJournal:
         if not try_transaction_lock(f"seals:{connection.schema_name}:{self.seals_table}"):
             return 0
         total = 0
-        while rows := self._read_new_entries(at):
+        while rows := self._read_new_entries(at, limit=MAX_ENTRIES):
             last = self.seals._default_manager.order_by("-number").first()  # noqa: SLF001 - documented
             seal = self.seals(
                 number=last.number + 1 if last else 1,
@@ -105,19 +103,9 @@ class SealedJournal:
             logger.info("Seal %s of %s.%s: %s", seal.number, connection.schema_name, self.entries_table, seal.hash)
         return total
 
-    def list_schemas_to_seal(self, *, at: datetime.datetime) -> list[str]:
-        """Return the schemas whose journal has entries that no seal covers yet."""
-        statement = f"""
-            SELECT {{name}} WHERE EXISTS (
-                SELECT FROM {{schema}}.{self.entries_table} AS entry
-                WHERE entry.id > (SELECT coalesce(max(last.entry_ids[cardinality(last.entry_ids)]), 0)
-                                  FROM {{schema}}.{self.seals_table} AS last WHERE last.sealed_at < {{closed}})
-                  AND NOT EXISTS (SELECT FROM {{schema}}.{self.seals_table} AS recent, unnest(recent.entry_ids) AS one
-                                  WHERE recent.sealed_at >= {{closed}} AND one = entry.id)
-            )
-        """  # noqa: S608 - names of tables
-        found = query_schemas_with(self.seals_table, sql.SQL(statement), closed=at - LATE_ENTRIES)
-        return [name for (name,) in found]
+    def has_new_entries(self, *, at: datetime.datetime) -> bool:
+        """Whether there are entries that no seal covers yet, such as those that another worker is sealing."""
+        return bool(self._read_new_entries(at, limit=1))
 
     def find_tampering(self, *, at: datetime.datetime) -> Iterator[str]:
         """Yield a French sentence for each entry or seal that is not as it was sealed."""
@@ -159,14 +147,14 @@ class SealedJournal:
             for (entry_id,) in cursor.fetchall():
                 yield f"ligne n° {entry_id} : inscrite après coup parmi des lignes scellées"
 
-    def _read_new_entries(self, at: datetime.datetime) -> list[Sequence[Any]]:
+    def _read_new_entries(self, at: datetime.datetime, *, limit: int) -> list[Sequence[Any]]:
         closed = at - LATE_ENTRIES
         condition = f"""
             id > (SELECT coalesce(max(last.entry_ids[cardinality(last.entry_ids)]), 0)
                   FROM {self.seals_table} AS last WHERE last.sealed_at < %s)
             AND NOT EXISTS (SELECT FROM {self.seals_table} AS recent, unnest(recent.entry_ids) AS sealed
                             WHERE recent.sealed_at >= %s AND sealed = {self.entries_table}.id)
-            ORDER BY id LIMIT {MAX_ENTRIES}
+            ORDER BY id LIMIT {limit}
         """  # noqa: S608 - names of tables
         return self._read_entries(condition, [closed, closed])
 

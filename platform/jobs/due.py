@@ -1,15 +1,17 @@
 """What each schema has to do, and from when: one public table, so that nobody visits the schemas to look for work.
 
 Whoever causes the work schedules it in the causing transaction. `queue_due` turns what is due into jobs, and the job
-schedules what follows. A kind of work is the name of a task, declared beside it.
+schedules what follows. A kind of work is the name of a task, declared beside it. A job of such a task that fails for
+good, or is deleted before it ended, is scheduled again by a trigger of the queue. Why: docs/decisions/0158.
 """
 
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import Min
 
 from core.database_clock import DatabaseClock
 from jobs.models import DueWork
@@ -17,16 +19,20 @@ from jobs.periodic_tasks import periodic_task
 from jobs.tasks import defer_once
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-#: Schemas that one call of `take` removes: as many jobs are queued in the same transaction.
+#: Rows that one call of `take` removes: as many jobs are queued in the same transaction, at most.
 MAX_TAKEN = 500
 
 _TABLE = f"public.{DueWork._meta.db_table}"  # noqa: SLF001 - documented
-# The row is locked even where the earlier moment stays: a `take` that is about to commit would not see this work.
+# The row that is relied on is locked, shared: a `take` that is about to commit would not see this work, and skips it.
 _SCHEDULE = f"""
-INSERT INTO {_TABLE} AS work (kind, schema, due_at) VALUES (%s, %s, %s)
-ON CONFLICT (kind, schema) DO UPDATE SET due_at = least(work.due_at, excluded.due_at)
+WITH standing AS MATERIALIZED (
+    SELECT id FROM {_TABLE} WHERE kind = %(kind)s AND schema = %(schema)s AND due_at <= %(when)s
+    LIMIT 1 FOR KEY SHARE SKIP LOCKED
+)
+INSERT INTO {_TABLE} (kind, schema, due_at)
+SELECT %(kind)s, %(schema)s, %(when)s WHERE NOT EXISTS (SELECT id FROM standing)
 """  # noqa: S608 - the table's own name
 # Materialised: a subquery with LIMIT and FOR UPDATE may be run again for each row, and then takes more than the limit.
 _TAKE = f"""
@@ -36,37 +42,70 @@ WITH due AS MATERIALIZED (
 DELETE FROM {_TABLE} AS work USING due WHERE work.id = due.id RETURNING work.schema
 """  # noqa: S608 - the table's own name
 
-_kinds: list[str] = []
+
+class _DueKind(NamedTuple):
+    priority: int
+    get_first_look: Callable[[datetime.datetime], datetime.datetime] | None
+    is_public: bool
 
 
-def declare_due_work(kind: str) -> None:
-    """Have `queue_due` queue the task called `kind`, without arguments, where such work is due."""
-    if kind not in _kinds:
-        _kinds.append(kind)
+_kinds: dict[str, _DueKind] = {}
+
+
+def declare_due_work(
+    kind: str,
+    *,
+    priority: int = 0,
+    get_first_look: Callable[[datetime.datetime], datetime.datetime] | None = None,
+    is_public: bool = False,
+) -> None:
+    """Have `queue_due` queue the task called `kind`, without arguments, where such work is due.
+
+    The task looks for itself whether there is something to do: it may find nothing. `get_first_look`: when it looks in
+    a schema of which nobody knows what is due; at once, by default. `is_public`: the public schema has such work too.
+    """
+    _kinds[kind] = _DueKind(priority, get_first_look, is_public)
 
 
 def schedule(kind: str, schema: str, when: datetime.datetime) -> None:
     """Record that the schema has this work to do from `when` on; the earliest moment counts.
 
-    In the causing transaction, as its last statement: the row is locked until it ends.
+    In the causing transaction, anywhere: it waits for nobody, and nobody waits for it.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_SCHEDULE, [kind, schema, when])
+        cursor.execute(_SCHEDULE, {"kind": kind, "schema": schema, "when": when})
+
+
+def schedule_everywhere(schemas: Sequence[str], *, public_schema: str, at: datetime.datetime) -> int:
+    """Have every schema looked at for every kind of work; return how many looks that makes.
+
+    For a database of which nobody knows what is due, such as one whose queue was not restored.
+    """
+    looks = [
+        DueWork(kind=name, schema=schema, due_at=kind.get_first_look(at) if kind.get_first_look else at)
+        for name, kind in _kinds.items()
+        for schema in ([public_schema] if kind.is_public else []) + list(schemas)
+    ]
+    return len(DueWork.objects.bulk_create(looks, batch_size=5_000))
 
 
 def get_moment(kind: str, schema: str) -> datetime.datetime | None:
     """Return from when the schema has this work to do; None where it has none."""
-    return DueWork.objects.filter(kind=kind, schema=schema).values_list("due_at", flat=True).first()
+    moment: datetime.datetime | None = DueWork.objects.filter(kind=kind, schema=schema).aggregate(first=Min("due_at"))[
+        "first"
+    ]
+    return moment
 
 
 def take(kind: str, *, at: datetime.datetime, limit: int = MAX_TAKEN) -> list[str]:
-    """Remove the work of a kind that is due and return its schemas, skipping what another worker is taking.
+    """Remove the work of a kind that is due and return its schemas.
 
+    Skips what another worker is taking, and what a transaction that has not ended relies on: the next call takes that.
     In the transaction that queues the jobs: where it fails, the work stays due.
     """
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, [kind, at, limit])
-        return sorted(schema for (schema,) in cursor.fetchall())
+        return sorted({schema for (schema,) in cursor.fetchall()})
 
 
 @periodic_task(every=datetime.timedelta(minutes=1))
@@ -81,12 +120,19 @@ def queue_due_work(*, at: datetime.datetime, kinds: Sequence[str] | None = None)
     `kinds`: only these; None means all that are declared.
     """
     queued = []
-    kinds = _kinds if kinds is None else kinds
-    due = set(DueWork.objects.filter(kind__in=kinds, due_at__lte=at).values_list("kind", flat=True).distinct())
-    for kind in [one for one in kinds if one in due]:
+    declared = [kind for kind in _kinds if kinds is None or kind in kinds]
+    due = set(DueWork.objects.filter(kind__in=declared, due_at__lte=at).values_list("kind", flat=True).distinct())
+    for kind in [one for one in declared if one in due]:
         with transaction.atomic():
             for schema in take(kind, at=at):
-                # One that waits has not read yet: it will see what this work was scheduled for.
-                defer_once(kind, schema=schema, queueing_lock=f"{kind}:{schema}")
+                # One that waits has not read yet: it will see what this work was scheduled for. The trigger of the
+                # queue knows the jobs of due work by this lock.
+                queueing_lock = f"{kind}:{schema}"
+                defer_once(kind, schema=schema, queueing_lock=queueing_lock, priority=_kinds[kind].priority)
                 queued.append((kind, schema))
     return queued
+
+
+def list_kinds() -> list[str]:
+    """Return the kinds of work that are declared."""
+    return list(_kinds)

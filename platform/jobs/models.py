@@ -31,7 +31,10 @@ class LostRun(models.Model):
 
 
 class DueWork(models.Model):
-    """Work that a schema has to do from a moment on: a task, at most once per schema. Written by `jobs.due` only."""
+    """Work that a schema has to do from a moment on: a task. Written by `jobs.due` and by a trigger of the queue.
+
+    Rows are added and taken, never changed: of several for one schema the first counts, and all that are due are taken.
+    """
 
     # The name of a task.
     kind = models.CharField(max_length=60)
@@ -40,8 +43,10 @@ class DueWork(models.Model):
 
     class Meta:
         verbose_name = "travail à faire"
-        constraints: ClassVar = [models.UniqueConstraint(name="due_work_once_a_schema", fields=["kind", "schema"])]
-        indexes: ClassVar = [models.Index(name="due_work_due", fields=["kind", "due_at"])]
+        indexes: ClassVar = [
+            models.Index(name="due_work_due", fields=["kind", "due_at"]),
+            models.Index(name="due_work_of_schema", fields=["kind", "schema", "due_at"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} ({self.schema}): {self.due_at}"

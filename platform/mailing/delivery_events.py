@@ -1,4 +1,4 @@
-"""What is emitted when a message is lost or delivered: webhooks, and whoever else listens (the journal of an office).
+"""What is emitted when a message is lost, delivered or held: webhooks, and whoever else listens.
 
 An event holds our explanation only: the server's reply may contain e-mail addresses.
 """
@@ -20,6 +20,7 @@ type _LossListener = Callable[[Sequence[Message], datetime.datetime], None]
 
 _bounce_listeners: list[_LossListener] = []
 _loss_listeners: list[_LossListener] = []
+_hold_listeners: list[Callable[[Message, datetime.datetime], None]] = []
 
 
 def on_bounced(listener: _LossListener) -> None:
@@ -30,6 +31,11 @@ def on_bounced(listener: _LossListener) -> None:
 def on_lost(listener: _LossListener) -> None:
     """Have a function called, as of `on_bounced` and after it, with the messages that bounced or were given up."""
     _loss_listeners.append(listener)
+
+
+def on_held(listener: Callable[[Message, datetime.datetime], None]) -> None:
+    """Have a function called with each message that its owner holds, in the transaction that notes it."""
+    _hold_listeners.append(listener)
 
 
 def emit_bounced(messages: Sequence[Message], *, at: datetime.datetime) -> None:
@@ -45,6 +51,12 @@ def emit_failed(message: Message, *, at: datetime.datetime) -> None:
     webhooks.emit(events=[_build(EventType.MESSAGE_FAILED, message)], at=at)
     for listener in _loss_listeners:
         listener([message], at)
+
+
+def emit_held(message: Message, *, at: datetime.datetime) -> None:
+    """Call the listeners: whoever holds a message releases it."""
+    for listener in _hold_listeners:
+        listener(message, at)
 
 
 def emit_delivered(messages: Sequence[Message], *, at: datetime.datetime) -> None:

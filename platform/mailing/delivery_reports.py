@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db import connection, transaction
 from django_tenants.utils import schema_context
 
-from core.schemas import list_schemas_with
+from core.schemas import filter_existing
 from mailing import delivery_events, refusals
 from mailing.message_ids import get_timestamp
 from mailing.models import Message, MessageState
@@ -33,7 +33,6 @@ FROM unnest(%s::bigint[], %s::varchar[], %s::timestamptz[], %s::timestamptz[], %
     AS reported (id, state, sent_at, reported_at, delayed_until, reason)
 WHERE message.id = reported.id
 """
-_TABLE = Message._meta.db_table  # noqa: SLF001 - documented
 
 
 class ReportedFate(StrEnum):
@@ -62,7 +61,7 @@ def record_reports(reports: Iterable[DeliveryReport], *, at: datetime.datetime) 
         by_schema[report.message.schema].append(report)
     changed = 0
     # A schema that is gone would have its messages looked for in the public one.
-    for schema in sorted(by_schema.keys() & set(list_schemas_with(_TABLE)) if by_schema else ()):
+    for schema in filter_existing(by_schema) if by_schema else ():
         with schema_context(schema):
             changed += _record_here(by_schema[schema], at=at)
     return changed
@@ -90,7 +89,6 @@ def _record_here(reports: Sequence[DeliveryReport], *, at: datetime.datetime) ->
     refusals.refuse(refused, at=at)
     refusals.forget([address for address in delivered if address not in refused], at=at)
     delivery_events.emit_delivered([one for one in changed.values() if one.state == MessageState.DELIVERED], at=at)
-    # Last: it may schedule due work.
     delivery_events.emit_bounced([one for one in changed.values() if one.state == MessageState.BOUNCED], at=at)
     return len(changed)
 

@@ -1,7 +1,7 @@
 """Drains an outbox: claim messages in batches, send them over one connection, record each outcome.
 
 A drain schedules the next one for when a message will be due: a deferred message's next attempt, or the end of another
-worker's lease. So an outbox with pending messages always has a scheduled job; `sweep` covers the loss of that job.
+worker's lease. So an outbox with pending messages always has a scheduled job; one that is lost is due work: `jobs.due`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mailing import kinds, leases, refusals, smtp_replies
 from mailing.message_ids import build_message_id
 from mailing.mime import compose
 from mailing.models import Message, MessageState
-from mailing.operations import MESSAGES_PER_JOB
+from mailing.operations import DRAIN, MESSAGES_PER_JOB
 from mailing.smtp_connection import ConnectionInterrupted, MessageRejected, ServerUnavailable, SmtpConnection
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def schedule_next(at: datetime.datetime, *, earliest: datetime.datetime | None =
     priority = Message.objects.due_at(moment).aggregate(highest=Max("priority"))["highest"] or 0
     start = round_up_to_second(moment) if moment > at else None
     schema = connection.schema_name
-    once = f"mailing.drain:{schema}:{'' if start is None else start.astimezone(datetime.UTC).isoformat()}:{priority}"
-    defer_once("mailing.drain", schema=schema, at=start, queueing_lock=once, priority=priority)
+    once = f"{DRAIN}:{schema}:{'' if start is None else start.astimezone(datetime.UTC).isoformat()}:{priority}"
+    defer_once(DRAIN, schema=schema, at=start, queueing_lock=once, priority=priority)
 
 
 class _Batch:
@@ -160,7 +160,7 @@ class _Batch:
             self._record(lambda: leases.record_cancelled(message, reason=reason))
         except kinds.OnHold as hold:
             reason = str(hold)
-            self._record(lambda: leases.record_held(message, reason=reason))
+            self._record(lambda: leases.record_held(message, reason=reason, at=self._clock()))
         except (OperationalError, InterfaceError):
             # The message is not at fault: the job is retried.
             self._retry_on_lost_database(lambda: leases.release(self._remaining))

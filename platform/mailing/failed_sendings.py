@@ -15,7 +15,6 @@ from django.db import connection, transaction
 from bounces.models import FailedSending
 from core import tenant_connection
 from jobs import due
-from jobs.models import DueWork
 from mailing.models import LOST, Message, MessageState
 
 if TYPE_CHECKING:
@@ -27,8 +26,6 @@ CHECK_SENDINGS = "mailing.check_sendings"
 MIN_LOST, MIN_SHARE_PERCENT = 10, 20
 #: Between a loss and the look: reports of one sending arrive together, and are told together.
 CHECK_DELAY = datetime.timedelta(minutes=5)
-#: A look that is as near as this may have counted already.
-_TOO_NEAR = datetime.timedelta(minutes=1)
 #: What a message has become that a server took, or will never take.
 HANDLED = (MessageState.SENT, MessageState.DELIVERED, *LOST)
 
@@ -66,12 +63,8 @@ def on_failed_sending(listener: Callable[[Sequence[FailedSending], datetime.date
 
 
 def schedule_check(_messages: Sequence[Message], at: datetime.datetime) -> None:
-    """Have the outbox of the current schema looked at soon. One statement where that is planned, two otherwise."""
-    schema = tenant_connection.connection.schema_name
-    planned = DueWork.objects.filter(kind=CHECK_SENDINGS, schema=schema, due_at__gt=at + _TOO_NEAR)
-    # Read first: thousands of bounces would else wait for each other's lock on the row.
-    if not planned.exists():
-        due.schedule(CHECK_SENDINGS, schema, at + CHECK_DELAY)
+    """Have the outbox of the current schema looked at soon."""
+    due.schedule(CHECK_SENDINGS, tenant_connection.connection.schema_name, at + CHECK_DELAY)
 
 
 @transaction.atomic

@@ -207,9 +207,13 @@ def record_cancelled(message: Message, *, reason: str) -> bool:
     return _conclude(message, MessageState.CANCELLED, reason=reason)
 
 
-def record_held(message: Message, *, reason: str) -> bool:
-    """Record that the message waits, unsent, until its owner releases it."""
-    return _conclude(message, MessageState.HELD, reason=reason)
+@transaction.atomic
+def record_held(message: Message, *, reason: str, at: datetime.datetime) -> bool:
+    """Record that the message waits, unsent, until its owner releases it, and tell the owner."""
+    was_leased = _conclude(message, MessageState.HELD, reason=reason)
+    if was_leased:
+        delivery_events.emit_held(message, at=at)
+    return was_leased
 
 
 @transaction.atomic

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Collection, Iterable, Mapping
 
+#: The task that sends.
+DRAIN = "mailing.drain"
 #: Messages per drain job.
 MESSAGES_PER_JOB = 500
 #: Priority of single messages (accounts, resends) and of their jobs, ahead of bulk imports.
@@ -158,7 +160,7 @@ def requeue(ids: Collection[int], *, at: datetime.datetime, refusal: RefusalHand
 def _defer_drains(jobs: int, *, at: datetime.datetime, due_at: datetime.datetime, priority: int) -> None:
     is_single = priority == SINGLE_MESSAGE_PRIORITY
     defer_many(
-        "mailing.drain",
+        DRAIN,
         jobs,
         schema=connection.schema_name,
         at=due_at if due_at > at else None,

@@ -15,8 +15,7 @@ from jobs.periodic_tasks import periodic_task
 from jobs.tasks import defer_once, task
 from mailing import bounce_mailbox, failed_sendings, refusals
 from mailing import drain as draining
-from mailing import sweep as sweeping
-from mailing.operations import BULK_QUEUE, MESSAGES_PER_JOB, SINGLE_QUEUE
+from mailing.operations import BULK_QUEUE, DRAIN, MESSAGES_PER_JOB, SINGLE_QUEUE
 
 # A single letter waits for no thread that sends another office's thousands.
 declare_lane(SINGLE_QUEUE, threads=1)
@@ -24,20 +23,16 @@ declare_lane(BULK_QUEUE, threads=settings.MAIL_THREADS)
 #: Queue of the reading of the bounce mailbox: a mail server makes it wait, and strangers fill it.
 BOUNCES_QUEUE = "mail_bounces"
 declare_lane(BOUNCES_QUEUE, threads=1, is_suspect=True)
-declare_due_work(failed_sendings.CHECK_SENDINGS)
+declare_due_work(failed_sendings.CHECK_SENDINGS, is_public=True)
+# Its jobs are queued with the messages, and by each other; this is for one that was lost.
+declare_due_work(DRAIN, is_public=True)
 
 
 # Retries are for database errors; a mail server's errors never fail the job.
-@task(name="mailing.drain", queue=BULK_QUEUE)
+@task(name=DRAIN, queue=BULK_QUEUE)
 def drain(*, limit: int = MESSAGES_PER_JOB) -> int:
     """Send at most `limit` due messages of the current schema's outbox."""
     return draining.drain(limit=limit)
-
-
-@periodic_task(every=datetime.timedelta(minutes=1))
-def sweep() -> None:
-    """Queue a drain for every outbox with overdue messages."""
-    sweeping.sweep()
 
 
 @task(name="mailing.read_bounces", queue=BOUNCES_QUEUE)

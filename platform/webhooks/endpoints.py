@@ -11,10 +11,20 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db import IntegrityError, transaction
 
 from core.exceptions import DomainError
+from core.tenant_connection import connection
+from jobs import due
 from webhooks import attempt_results, signing, url_policy
 from webhooks.listeners import Listeners
 from webhooks.models import SUBSCRIBABLE, Delivery, DeliveryState, DisabledReason, EventType, WebhookEndpoint
-from webhooks.operations import RETRY_PERIOD, NewEvent, queue_drain, write_events
+from webhooks.operations import (
+    PRUNE,
+    RETENTION,
+    RETRY_PERIOD,
+    NewEvent,
+    queue_drain,
+    schedule_giving_up,
+    write_events,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -156,6 +166,7 @@ def remove(*, endpoint_id: int, at: datetime.datetime) -> WebhookEndpoint:
     endpoint.deliveries.pending().update(
         state=DeliveryState.FAILED, settled_at=at, lease_until=None, reason=attempt_results.ENDPOINT_REMOVED
     )
+    due.schedule(PRUNE, connection.schema_name, at + RETENTION)
     return endpoint
 
 
@@ -189,6 +200,7 @@ def replay(*, endpoint_id: int, delivery_id: int, at: datetime.datetime) -> Deli
     delivery.next_at, delivery.gives_up_at = at, at + RETRY_PERIOD
     delivery.save()
     queue_drain()
+    schedule_giving_up(at)
     return delivery
 
 

@@ -28,7 +28,7 @@ _RETRY_DELAYS = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800)
 #: Seconds an endpoint is paused after the first, second, … round without a success; one that hangs is a step ahead.
 _PAUSES = (0, 30, 120, 300, 900)
 #: Grace period after `gives_up_at` for the last attempt; then the delivery fails without it.
-_LAST_TRY = datetime.timedelta(hours=1)
+LAST_TRY = datetime.timedelta(hours=1)
 
 
 def get_lease_duration() -> datetime.timedelta:
@@ -126,7 +126,7 @@ def _update_endpoint(endpoint: WebhookEndpoint, outcomes: Sequence[AttemptResult
 
 def fail_overdue(*, at: datetime.datetime, endpoint_id: int | None = None) -> int:
     """Fail overdue deliveries whose last attempt never ran (endpoint paused or disabled); return how many."""
-    expired = Delivery.objects.overdue_at(at, since=_LAST_TRY)
+    expired = Delivery.objects.overdue_at(at, since=LAST_TRY)
     if endpoint_id is not None:
         expired = expired.filter(endpoint_id=endpoint_id)
     reason = Trim(Concat(Value(f"{attempt_results.GAVE_UP} "), "reason"))

@@ -1,6 +1,7 @@
 """Emits events: in the causing transaction, and only if somebody listens.
 
-For any number of events: one query for the listeners, one COPY each for events and deliveries, one job.
+For any number of events: one query for the listeners, one COPY each for events and deliveries, one job, one row of due
+work.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from django_tenants.utils import get_public_schema_name
 
 from core.copy_rows import copy_rows, reserve_ids
 from core.tenant_connection import connection
+from jobs import due
 from jobs.tasks import defer
+from webhooks import leases
 from webhooks.listeners import get_listeners
 from webhooks.models import Delivery, DeliveryState, EventType, WebhookEvent
 
@@ -23,11 +26,13 @@ if TYPE_CHECKING:
 
     from webhooks.listeners import Listeners
 
-__all__ = ["DRAIN", "EventType", "NewEvent", "emit", "write_events"]
+__all__ = ["DRAIN", "PRUNE", "EventType", "NewEvent", "emit", "write_events"]
 
-DRAIN = "webhooks.drain"
+DRAIN, PRUNE = "webhooks.drain", "webhooks.prune"
 #: How long a delivery is retried.
 RETRY_PERIOD = datetime.timedelta(days=3)
+#: Retention of events, deliveries and attempts.
+RETENTION = datetime.timedelta(days=30)
 
 _EVENTS = {
     "id": "int8",
@@ -90,15 +95,18 @@ def write_events(
             for number, (kind, subject, data) in zip(numbers, listened_events, strict=True)
         ],
     )
-    due = emitted_at or at
+    sent_at = emitted_at or at
     deliveries = [
-        (endpoint, number, subject, DeliveryState.PENDING.value, 0, due, due + RETRY_PERIOD, "")
+        (endpoint, number, subject, DeliveryState.PENDING.value, 0, sent_at, sent_at + RETRY_PERIOD, "")
         for number, (kind, subject, _) in zip(numbers, listened_events, strict=True)
         for endpoint in endpoints_by_type[kind]
     ]
     if deliveries:
         copy_rows(_table(Delivery), _DELIVERIES, deliveries)
         queue_drain()
+        schedule_giving_up(sent_at)
+    else:
+        due.schedule(PRUNE, connection.schema_name, at + RETENTION)
     return numbers
 
 
@@ -108,6 +116,11 @@ def queue_drain() -> None:
     Even if one is already waiting: that job may start and read before this transaction commits.
     """
     defer(DRAIN, schema=connection.schema_name)
+
+
+def schedule_giving_up(at: datetime.datetime) -> None:
+    """Have the office's deliveries of a moment given up where nobody has tried them by the end of their time."""
+    due.schedule(PRUNE, connection.schema_name, at + RETRY_PERIOD + leases.LAST_TRY)
 
 
 def _table(model: type[WebhookEvent | Delivery]) -> str:

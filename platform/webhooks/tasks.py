@@ -1,20 +1,22 @@
-"""Tasks and periodic tasks of webhooks."""
+"""Tasks of webhooks."""
 
 from __future__ import annotations
 
-import datetime
-
 from django.conf import settings
 
+from core.database_clock import DatabaseClock
+from jobs.due import declare_due_work
 from jobs.lanes import declare_lane
-from jobs.periodic_tasks import periodic_task
 from jobs.tasks import task
 from webhooks import drain as draining
-from webhooks import sweep as sweeping
-from webhooks.operations import DRAIN
+from webhooks import pruning
+from webhooks.operations import DRAIN, PRUNE
 
 # An office takes one of these threads at most.
 declare_lane("webhooks", threads=settings.WEBHOOKS_THREADS)
+# Its jobs are queued with the events, and by each other; this is for one that was lost.
+declare_due_work(DRAIN)
+declare_due_work(PRUNE)
 
 
 # Retries are for database errors; a receiver's errors never fail the job.
@@ -24,13 +26,7 @@ def drain() -> int | None:
     return draining.drain()
 
 
-@periodic_task(every=datetime.timedelta(minutes=1))
-def sweep() -> None:
-    """Queue a drain for every office with overdue deliveries."""
-    sweeping.sweep()
-
-
-@periodic_task(every=datetime.timedelta(hours=1))
+@task(name=PRUNE)
 def prune() -> None:
-    """Delete events older than 30 days."""
-    sweeping.prune_events()
+    """Delete the office's events older than 30 days."""
+    pruning.prune_events(at=DatabaseClock()())

@@ -249,6 +249,9 @@ TENANT_INVARIANTS = (
           AND NOT EXISTS (SELECT FROM public.procrastinate_jobs AS job
                           WHERE job.status IN ('todo', 'doing') AND job.task_name = 'pools.release_held_emails'
                             AND job.args ->> 'schema' = current_schema())
+          AND NOT EXISTS (SELECT FROM public.jobs_duework AS work
+                          WHERE work.kind = 'pools.release_held_emails' AND work.schema = current_schema()
+                            AND work.due_at <= current_setting('peps.audited_at')::timestamptz + interval '1 hour')
         """,
     ),
     Invariant(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from collectivities.letter_days import WEEKLY_LETTER
+from collectivities.letter_days import WEEKLY_LETTER, get_next_weekly_moment
 from jobs.due import declare_due_work
 from jobs.tasks import task
 from sites.office.weekly_letter import writing
 
-declare_due_work(WEEKLY_LETTER)
+declare_due_work(WEEKLY_LETTER, get_first_look=get_next_weekly_moment)
 
 
 @task(name=WEEKLY_LETTER)

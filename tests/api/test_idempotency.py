@@ -13,7 +13,9 @@ from django_tenants.utils import tenant_context
 
 from api import idempotency
 from api.models import IdempotencyRecord
-from jobs import periodic_tasks
+from api.tasks import prune_records
+from jobs import due
+from jobs.models import DueWork
 from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
@@ -165,11 +167,13 @@ def test_stored_responses_are_encrypted(nimes, body):
 def test_stored_responses_expire_after_seven_days(api, body, monkeypatch):
     first = api.post("/allocations", body, key=KEY)
     days = datetime.timedelta(days=7)
+    assert due.take("api.prune_records", at=timezone.now() + days) == []
     shift_clock(monkeypatch, days)
-    get_periodic_task("prune_records")()
+    prune_records()
     assert_replayed(api.post("/allocations", body, key=KEY), first)
     shift_clock(monkeypatch, days + datetime.timedelta(days=2))
-    get_periodic_task("prune_records")()
+    assert due.take("api.prune_records", at=timezone.now()) == ["c_nimes"]
+    prune_records()
     assert not IdempotencyRecord.objects.exists()
     # The expired key counts as new: the school's allocation grows.
     again = api.post("/allocations", body, key=KEY)
@@ -181,10 +185,15 @@ def shift_clock(monkeypatch, shift):
     monkeypatch.setattr(timezone, "now", lambda: moment)
 
 
-def get_periodic_task(name):
-    """Return the periodic task, which the workers run every hour."""
-    assert getattr(idempotency, name) in [known.perform for known in periodic_tasks.registered_tasks]
-    return getattr(idempotency, name)
+def test_responses_that_are_kept_are_looked_at_again_in_a_day_at_most_once(api, body):
+    api.post("/allocations", body, key=KEY)
+    answered_at = IdempotencyRecord.objects.get().answered_at
+    DueWork.objects.all().delete()
+    for after, next_look in ((1, 8), (7.5, 8.5)):
+        DueWork.objects.all().delete()
+        assert idempotency.prune_records(at=answered_at + datetime.timedelta(days=after)) == 0
+        moment = due.get_moment("api.prune_records", "c_nimes")
+        assert moment == answered_at + datetime.timedelta(days=next_look)
 
 
 def test_a_server_error_is_not_stored_and_the_retry_runs_once(api, body, monkeypatch):

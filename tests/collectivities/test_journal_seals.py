@@ -11,14 +11,14 @@ from django_tenants.utils import schema_context
 from accounts.models import User
 from collectivities import audit_log
 from collectivities.models import SEALED_AUDIT_LOG, AuditEntry, AuditSeal
-from collectivities.tasks import queue_sealing, seal_journal
+from collectivities.tasks import seal_journal
 from core.tenant_connection import connection
+from jobs import due
 from sites.audit.checks import check_all
 from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
-from tests.waiting_jobs import list_waiting_jobs
 
 
 @pytest.fixture
@@ -102,18 +102,24 @@ def test_many_entries_take_several_seals(nimes, monkeypatch):
     assert list_tampering() == []
 
 
-def test_the_task_seals_what_is_new_and_is_queued_only_for_it(entries):
-    queue_sealing()
-    assert list_waiting_jobs("collectivities.seal_journal") == []
-    audit_log.record(action="office.opened", by=None, at=TERM, summary="Ligne 4")
-    queue_sealing()
-    queue_sealing()
-    [job] = list_waiting_jobs("collectivities.seal_journal")
-    assert job["args"]["schema"] == connection.schema_name
+def test_an_entry_is_sealed_some_minutes_later(nimes):
+    for summary in ("Une", "Deux"):
+        audit_log.record(action="office.opened", by=None, at=TERM, summary=summary)
+    audit_log.record_many([audit_log.NewAuditEntry("keys.resent", "Trois")], by=None, at=TERM)
+    assert due.take(audit_log.SEAL_JOURNAL, at=TERM) == []
+    assert due.take(audit_log.SEAL_JOURNAL, at=TERM + audit_log.SEALING_DELAY) == [connection.schema_name]
     seal_journal()
-    assert AuditSeal.objects.count() == 2
-    queue_sealing()
-    assert len(list_waiting_jobs("collectivities.seal_journal")) == 1
+    assert [len(seal.entry_ids) for seal in AuditSeal.objects.all()] == [3]
+    # Nothing is new: nobody looks again.
+    assert due.get_moment(audit_log.SEAL_JOURNAL, connection.schema_name) is None
+
+
+def test_entries_that_another_worker_may_have_missed_are_looked_at_again(nimes, monkeypatch):
+    audit_log.record(action="office.opened", by=None, at=TERM, summary="Une")
+    due.take(audit_log.SEAL_JOURNAL, at=TERM + audit_log.SEALING_DELAY)
+    monkeypatch.setattr("core.journal_seals.try_transaction_lock", lambda _: False)
+    seal_journal()
+    assert due.get_moment(audit_log.SEAL_JOURNAL, connection.schema_name) is not None
 
 
 def test_an_entry_that_commits_after_later_ones_is_sealed_and_delays_nobody(committing):
@@ -134,7 +140,7 @@ def test_an_entry_that_commits_after_later_ones_is_sealed_and_delays_nobody(comm
     assert SEALED_AUDIT_LOG.seal_new_entries(at=TERM) == 1
     finish.set()
     slow.join()
-    assert SEALED_AUDIT_LOG.list_schemas_to_seal(at=TERM) == [schema]
+    assert SEALED_AUDIT_LOG.has_new_entries(at=TERM)
     assert SEALED_AUDIT_LOG.seal_new_entries(at=TERM) == 1
     late, early = AuditSeal.objects.order_by("-number")
     assert late.entry_ids[0] < early.entry_ids[0]

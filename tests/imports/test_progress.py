@@ -16,6 +16,7 @@ from collectivities.models import AuditEntry
 from imports import on_demand_tasks, operations, progress, queries, tasks
 from imports.enums import ImportState
 from imports.models import ImportProgress, ImportRow, SpreadsheetImport
+from jobs import due
 from licensing.pools.models import Allocation
 from licensing.pools.operations import AllocationStage
 from mailing.models import Message
@@ -187,9 +188,11 @@ def test_imports_whose_job_is_gone_are_released(committing, confirmed):
         assert operations.recover_abandoned(at=now) == 0
         cursor.execute("UPDATE public.procrastinate_jobs SET status = 'failed' WHERE task_name = 'imports.apply'")
         cursor.execute("DELETE FROM public.procrastinate_jobs WHERE task_name = 'imports.read'")
-    with schema_context("public"):
-        assert operations.recover_abandoned(at=now) == 2
-        assert operations.recover_abandoned(at=now) == 0
+    # The office is looked at soon.
+    soon = now + datetime.timedelta(minutes=3)
+    assert due.queue_due_work(at=soon, kinds=["imports.recover"]) == [("imports.recover", "c_nimes")]
+    assert tasks.recover_abandoned() == 2
+    assert tasks.recover_abandoned() == 0
     assert dict(SpreadsheetImport.objects.values_list("pk", "state")) == {
         confirmed.pk: ImportState.CHECKED,
         unread.pk: ImportState.REJECTED,

@@ -21,13 +21,17 @@ KIND = "mailing.drain"
 
 
 def list_work():
-    return list(DueWork.objects.order_by("schema").values_list("kind", "schema", "due_at"))
+    return list(DueWork.objects.order_by("schema", "pk").values_list("kind", "schema", "due_at"))
 
 
 def test_the_earliest_moment_counts(nimes):
     for moment in (TERM, TERM + HOUR, TERM - HOUR):
         due.schedule(KIND, "nimes", moment)
-    assert list_work() == [(KIND, "nimes", TERM - HOUR)]
+    assert due.get_moment(KIND, "nimes") == TERM - HOUR
+    # The later one stands on: whoever relied on it may not have ended.
+    assert list_work() == [(KIND, "nimes", TERM), (KIND, "nimes", TERM - HOUR)]
+    assert due.take(KIND, at=TERM) == ["nimes"]
+    assert due.get_moment(KIND, "nimes") is None
 
 
 def test_what_is_due_is_taken_once(nimes):
@@ -57,10 +61,24 @@ def test_due_work_becomes_one_job(nimes):
     assert not DueWork.objects.exists()
 
 
+def test_sealing_waits_behind_all_other_work(nimes):
+    due.schedule("collectivities.seal_journal", "nimes", TERM)
+    due.queue_due_work(at=TERM)
+    [job] = list_waiting_jobs("collectivities.seal_journal")
+    assert job["priority"] < 0
+
+
 def test_one_query_finds_that_nothing_is_due(nimes, django_assert_num_queries):
     due.schedule(KIND, "nimes", TERM + HOUR)
     with django_assert_num_queries(1):
         assert due.queue_due_work(at=TERM) == []
+
+
+def test_one_query_schedules_and_adds_no_row_where_one_stands(nimes, django_assert_num_queries):
+    due.schedule(KIND, "nimes", TERM)
+    with django_assert_num_queries(1):
+        due.schedule(KIND, "nimes", TERM)
+    assert list_work() == [(KIND, "nimes", TERM)]
 
 
 def test_work_whose_job_cannot_be_queued_stays_due(nimes, monkeypatch):
@@ -84,22 +102,64 @@ def test_two_workers_take_different_schemas(committing):
     assert len(schemas) == len(set(schemas)) == 40
 
 
-def test_work_scheduled_while_it_is_taken_is_due_again(committing):
-    """Whoever schedules waits for the taking, whose job may have read before: it must not be lost."""
-    due.schedule(KIND, "nimes", TERM)
-    scheduled = threading.Event()
+def run_elsewhere(action):
+    """Run an action over a connection of its own, to its end; fails where it waits for this one."""
+    ended = threading.Event()
 
-    def schedule_again():
+    def run():
         try:
-            due.schedule(KIND, "nimes", TERM)
+            action()
         finally:
-            scheduled.set()
             connection.close()
+            ended.set()
 
+    thread = threading.Thread(target=run)
+    thread.start()
+    has_ended = ended.wait(5)
+    return thread, has_ended
+
+
+def test_work_scheduled_while_it_is_taken_is_due_again(committing):
+    """The job of the taking may have read before: what is scheduled meanwhile relies on no row that is being taken."""
+    due.schedule(KIND, "nimes", TERM)
     with transaction.atomic():
         assert due.take(KIND, at=TERM) == ["nimes"]
-        thread = threading.Thread(target=schedule_again)
-        thread.start()
-        assert not scheduled.wait(0.3)
+        thread, has_ended = run_elsewhere(partial(due.schedule, KIND, "nimes", TERM))
     thread.join()
+    assert has_ended
     assert list_work() == [(KIND, "nimes", TERM)]
+
+
+def test_work_that_an_open_transaction_relies_on_is_not_taken(committing):
+    """A taking in between would queue a job that reads before this transaction has committed what it is to find."""
+    due.schedule(KIND, "nimes", TERM)
+    taken = []
+    with transaction.atomic():
+        due.schedule(KIND, "nimes", TERM + HOUR)
+        thread, has_ended = run_elsewhere(lambda: taken.extend(due.take(KIND, at=TERM)))
+    thread.join()
+    assert has_ended
+    assert taken == []
+    assert due.take(KIND, at=TERM) == ["nimes"]
+
+
+def test_thousands_that_schedule_the_same_work_wait_for_nobody(committing):
+    """Neither for one that has just written the row, nor for one that relies on it; in any order of other locks."""
+    with transaction.atomic():
+        due.schedule(KIND, "nimes", TERM)
+        first, first_has_ended = run_elsewhere(partial(due.schedule, KIND, "nimes", TERM))
+    first.join()
+    with transaction.atomic():
+        due.schedule(KIND, "nimes", TERM)
+        second, second_has_ended = run_elsewhere(partial(due.schedule, KIND, "nimes", TERM))
+    second.join()
+    assert (first_has_ended, second_has_ended) == (True, True)
+    assert due.take(KIND, at=TERM) == ["nimes"]
+    assert not DueWork.objects.exists()
+
+
+def test_work_that_is_rolled_back_is_not_due(committing):
+    with transaction.atomic():
+        due.schedule(KIND, "nimes", TERM)
+        transaction.set_rollback(True)
+    assert list_work() == []

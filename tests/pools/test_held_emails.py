@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import pytest
+from procrastinate.contrib.django.models import ProcrastinateJob
 
+from core.calendar import end_of_day
+from jobs import due
+from jobs.models import DueWork
 from licensing.entitlements.models import Entitlement
 from licensing.orders import operations as orders
 from licensing.orders import rights
 from licensing.orders.models import OrderKind
 from licensing.pools import operations, tasks
 from licensing.pools.models import Allocation, Pool
+from licensing.pools.operations.held_emails import LOOK_DELAY, schedule_look
 from licensing.pools.queries import filter_not_redeemed_since, list_allocations, list_held_keys
 from mailing.drain import drain
 from mailing.models import Message
@@ -138,35 +142,34 @@ def test_the_operator_who_restores_a_pool_releases_its_emails_alone(nimes, clock
     assert states() == ["sent", "held"]
 
 
-def test_an_email_held_while_its_order_was_being_paid_is_found(held, order, clock):
-    assert operations.sweep_held_emails(at=DUE) == []
+def list_looks():
+    return list(DueWork.objects.filter(kind=RELEASE).order_by("due_at").values_list("schema", "due_at"))
+
+
+def test_an_email_held_while_its_order_was_being_paid_leaves_minutes_later(held, order, clock):
+    [(schema, moment)] = list_looks()
+    assert (schema, moment) == ("c_nimes", DUE + LOOK_DELAY)
     # The worker reads the lapsed order, the payment and its release pass, then the worker records what it read.
     rights.make_firm(order)
-    for _ in range(2):
-        assert operations.sweep_held_emails(at=PAID) == ["c_nimes"]
-    [job] = [job for job in list_waiting_jobs(RELEASE) if job["queueing_lock"]]
-    assert job["args"] == {"schema": "c_nimes"}
-    assert work(clock, PAID) == 3
-    assert operations.sweep_held_emails(at=PAID) == []
+    ProcrastinateJob.objects.all()._raw_delete("default")  # noqa: SLF001 - the model is read-only on purpose
+    assert due.queue_due_work(at=moment, kinds=[RELEASE]) == [(RELEASE, "c_nimes")]
+    assert work(clock, moment) == 3
 
 
-def test_the_sweep_and_the_release_agree_on_every_status(held, order):
-    """The SQL of the sweep says the same as `Entitlement.suspended_on`."""
-    entitlement = Pool.objects.get().entitlement
-    cases: list[dict[str, Any]] = [
-        {"provisional_until": LAST_PROVISIONAL},
-        {"provisional_until": PAID.date()},
-        {"provisional_until": None},
-        {"provisional_until": None, "suspended_at": TERM},
-        {"provisional_until": None, "suspended_at": TERM, "cancelled_at": TERM},
-        {"provisional_until": LAST_PROVISIONAL, "last_day": DUE.date()},
-    ]
-    for case in cases:
-        for name, value in ({"suspended_at": None, "cancelled_at": None} | case).items():
-            setattr(entitlement, name, value)
-        entitlement.save()
-        found = operations.sweep_held_emails(at=PAID)
-        assert found == ([] if entitlement.suspended_on(PAID.date()) else ["c_nimes"]), case
+def test_an_email_that_stays_held_is_looked_at_when_its_pool_is_over(held, order, clock):
+    last_day = Pool.objects.get().entitlement.last_day
+    assert due.take(RELEASE, at=DUE + LOOK_DELAY) == ["c_nimes"]
+    assert operations.release_held_emails(at=DUE + LOOK_DELAY) == 0
+    assert list_looks() == [("c_nimes", end_of_day(last_day))]
+    # Nobody looks again before, and nobody after: then they leave the outbox, cancelled.
+    assert due.take(RELEASE, at=end_of_day(last_day)) == ["c_nimes"]
+    assert operations.release_held_emails(at=end_of_day(last_day)) == 3
+    assert list_looks() == []
+
+
+def test_an_email_of_another_kind_that_is_held_has_no_pool_looked_at(nimes):
+    schedule_look(Message(topic="order"), TERM)
+    assert list_looks() == []
 
 
 def test_keys_whose_emails_are_held_are_counted_by_pool(held, order, django_assert_num_queries):

@@ -9,12 +9,17 @@ from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from jobs import due
+from jobs.models import DueWork
 from tests.waiting_jobs import list_waiting_jobs
 from tests.webhooks import receiver as behaviours
 from tests.webhooks.events import FakeClock, deliver_due, emit_events, make_issued_event
-from webhooks import endpoints, sweep
+from webhooks import endpoints
+from webhooks.drain import drain
+from webhooks.listeners import Listeners
 from webhooks.models import Attempt, Delivery, WebhookEndpoint, WebhookEvent
-from webhooks.operations import emit
+from webhooks.operations import emit, write_events
+from webhooks.pruning import prune_events
 
 
 def test_a_test_event_goes_to_one_endpoint_whatever_its_filters(nimes, endpoint, receiver):
@@ -117,30 +122,18 @@ def test_a_repeated_rotation_is_refused(endpoint):
         endpoints.rotate_secret(endpoint_id=endpoint.pk, at=timezone.now(), expected_rotation=seen)
 
 
-def lose_jobs():
+def test_an_event_whose_job_is_lost_is_delivered_all_the_same(nimes, endpoint, receiver):
+    emit_events(make_issued_event(1))
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM public.procrastinate_jobs")
+    assert due.queue_due_work(at=timezone.now() + datetime.timedelta(minutes=3)) == [("webhooks.drain", "c_nimes")]
+    assert list_waiting_jobs("webhooks.drain", schema="c_nimes")
+    assert drain() == 1
+    assert len(receiver.contents) == 1
 
 
-def test_the_sweep_requeues_deliveries_without_a_job_only(nimes, endpoint, receiver):
-    now = timezone.now()
-    assert sweep.sweep() == []
-    emit_events(make_issued_event(1), at=now - datetime.timedelta(minutes=5))
-    # Its job waits for a thread: however long that takes, no other is queued.
-    assert sweep.sweep() == []
-    lose_jobs()
-    assert sweep.sweep() == [nimes.schema_name]
-    assert sweep.sweep() == []
-    assert len(list_waiting_jobs("webhooks.drain")) == 1
-    lose_jobs()
-    WebhookEndpoint.objects.update(paused_until=now + datetime.timedelta(minutes=5), failing_since=now)
-    assert sweep.sweep() == []
-    WebhookEndpoint.objects.update(paused_until=None)
-    Delivery.objects.update(next_at=now + datetime.timedelta(hours=1))
-    emit_events(make_issued_event(1), at=now - datetime.timedelta(minutes=5))
-    lose_jobs()
-    # The second waits for the first, whose next attempt is an hour away.
-    assert sweep.sweep() == []
+def list_looks():
+    return list(DueWork.objects.filter(kind="webhooks.prune").order_by("due_at").values_list("due_at", flat=True))
 
 
 def test_events_are_deleted_after_thirty_days(endpoint, receiver):
@@ -149,17 +142,42 @@ def test_events_are_deleted_after_thirty_days(endpoint, receiver):
         emit(events=[make_issued_event(number)], at=now - datetime.timedelta(days=days), emitted_at=now)
         deliver_due(endpoint)
     endpoints.remove(endpoint_id=endpoint.pk, at=now)
-    assert sweep.prune_events() == 1
+    # Where nobody has tried them by then, they are given up: three days and an hour, once.
+    assert list_looks() == [now + datetime.timedelta(days=3, hours=1)]
+    DueWork.objects.all().delete()
+    assert prune_events(at=now) == 1
     assert WebhookEvent.objects.get().subject == "allocation:2"
     assert Delivery.objects.count() == Attempt.objects.count() == 1
-    sweep.prune_events(at=now + datetime.timedelta(days=40))
+    assert list_looks() == [now + datetime.timedelta(days=1)]
+    later = now + datetime.timedelta(days=40)
+    DueWork.objects.all().delete()
+    prune_events(at=later)
     assert not WebhookEndpoint.objects.exists()
+    assert list_looks() == []
 
 
 def test_deliveries_of_a_disabled_endpoint_expire_too(endpoint):
     now = timezone.now()
     emit_events(make_issued_event(1), at=now - datetime.timedelta(days=4))
     endpoints.update(endpoint_id=endpoint.pk, is_enabled=False)
-    sweep.prune_events()
+    assert due.take("webhooks.prune", at=now) == ["c_nimes"]
+    prune_events(at=now)
     delivery = Delivery.objects.get()
     assert (delivery.state, delivery.reason) == ("failed", "Abandonné au bout de trois jours sans succès.")
+    assert due.take("webhooks.prune", at=now + datetime.timedelta(days=30)) == ["c_nimes"]
+
+
+def test_a_replayed_delivery_is_given_up_in_its_time(endpoint, receiver):
+    now = timezone.now()
+    emit_events(make_issued_event(1))
+    deliver_due(endpoint)
+    DueWork.objects.all().delete()
+    endpoints.replay(endpoint_id=endpoint.pk, delivery_id=Delivery.objects.get().pk, at=now)
+    assert list_looks() == [now + datetime.timedelta(days=3, hours=1)]
+
+
+def test_events_that_are_only_read_are_deleted_too(nimes):
+    now = timezone.now()
+    only_readers = Listeners({}, has_readers=True)
+    assert write_events(events=[make_issued_event(1)], to=only_readers, at=now)
+    assert list_looks() == [now + datetime.timedelta(days=30)]

@@ -21,7 +21,7 @@ from licensing.pools.operations.demands import (
     TargetSchool,
     no_progress,
 )
-from licensing.pools.operations.held_emails import queue_release, release_held_emails, sweep_held_emails
+from licensing.pools.operations.held_emails import RELEASE_TASK, queue_release, release_held_emails
 from licensing.pools.operations.key_emails import (
     queue_lost_keys,
     remind,
@@ -47,6 +47,7 @@ from licensing.pools.operations.revocation import revoke, revoke_many
 from licensing.pools.operations.unit_changes import UnitChange, set_units
 
 __all__ = [
+    "RELEASE_TASK",
     "AllocationActionResult",
     "AllocationOutcome",
     "AllocationRequest",
@@ -89,7 +90,6 @@ __all__ = [
     "revoke",
     "revoke_many",
     "set_units",
-    "sweep_held_emails",
     "take_back_capacity",
     "take_units_back",
 ]

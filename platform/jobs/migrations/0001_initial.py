@@ -45,8 +45,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "travail à faire",
-                "indexes": [models.Index(fields=["kind", "due_at"], name="due_work_due")],
-                "constraints": [models.UniqueConstraint(fields=("kind", "schema"), name="due_work_once_a_schema")],
+                "indexes": [
+                    models.Index(fields=["kind", "due_at"], name="due_work_due"),
+                    models.Index(fields=["kind", "schema", "due_at"], name="due_work_of_schema"),
+                ],
             },
         ),
     ]

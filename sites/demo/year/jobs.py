@@ -26,11 +26,13 @@ WITH waiting AS (
     WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= %s)
     ORDER BY priority DESC, id LIMIT %s
 ), taken AS (
-    DELETE FROM public.procrastinate_jobs AS job USING waiting WHERE job.id = waiting.id
+    -- Not deleted yet: a job that is deleted before it ended is scheduled again.
+    UPDATE public.procrastinate_jobs AS job SET status = 'succeeded' FROM waiting WHERE job.id = waiting.id
     RETURNING job.id, job.priority, job.task_name, job.args
 )
 SELECT task_name, args FROM taken ORDER BY priority DESC, id
 """
+_DELETE = "DELETE FROM public.procrastinate_jobs WHERE status = 'succeeded'"
 
 
 def run_jobs(at: datetime.datetime) -> int:
@@ -65,4 +67,6 @@ def _take_jobs(at: datetime.datetime) -> list[tuple[str, str]]:
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, [at, _JOBS_AT_ONCE])
         taken: list[tuple[str, str]] = cursor.fetchall()
+        if taken:
+            cursor.execute(_DELETE)
         return taken

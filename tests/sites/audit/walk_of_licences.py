@@ -78,7 +78,7 @@ class WalkOfLicences(WalkSteps):
             try:
                 check_due(message, Allocation.objects.get(pk=message.topic_id))
             except kinds.OnHold as hold:
-                leases.record_held(message, reason=str(hold))
+                leases.record_held(message, reason=str(hold), at=self.at)
                 self.done["held"] += 1
             except kinds.NoLongerDue as lapsed:
                 leases.record_cancelled(message, reason=str(lapsed))
