@@ -26,9 +26,11 @@ MAX_TAKEN = 500
 
 _TABLE = f"public.{DueWork._meta.db_table}"  # noqa: SLF001 - documented
 # The row that is relied on is locked, shared: a `take` that is about to commit would not see this work, and skips it.
+# What waits for later relies on no row that is due already, which would else be locked, by one after another, for ever.
 _SCHEDULE = f"""
 WITH standing AS MATERIALIZED (
     SELECT id FROM {_TABLE} WHERE kind = %(kind)s AND schema = %(schema)s AND due_at <= %(when)s
+    AND (due_at > clock_timestamp() OR %(when)s <= clock_timestamp())
     LIMIT 1 FOR KEY SHARE SKIP LOCKED
 )
 INSERT INTO {_TABLE} (kind, schema, due_at)

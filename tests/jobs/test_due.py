@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from jobs import due
@@ -141,6 +142,20 @@ def test_work_that_an_open_transaction_relies_on_is_not_taken(committing):
     assert has_ended
     assert taken == []
     assert due.take(KIND, at=TERM) == ["nimes"]
+
+
+def test_work_that_is_due_is_taken_however_many_go_on_scheduling(committing):
+    """The row would else be locked, by one transaction after another, for as long as an office is busy."""
+    now = timezone.now()
+    due.schedule(KIND, "nimes", now - HOUR)
+    taken = []
+    with transaction.atomic():
+        due.schedule(KIND, "nimes", now + HOUR)
+        thread, has_ended = run_elsewhere(lambda: taken.extend(due.take(KIND, at=now)))
+    thread.join()
+    assert has_ended
+    assert taken == ["nimes"]
+    assert list_work() == [(KIND, "nimes", now + HOUR)]
 
 
 def test_thousands_that_schedule_the_same_work_wait_for_nobody(committing):
