@@ -166,9 +166,9 @@ def test_the_portal_s_own_sendings_are_noticed_and_only_the_operator_learns_of_i
 def test_many_lost_messages_are_counted_by_a_fixed_number_of_queries(sending, manager, django_assert_num_queries):
     for n in range(4):
         sending(queued_at=TERM + datetime.timedelta(minutes=n))
-    # A savepoint and its release, the count, the sendings, the journal, who wants the letter (2), the letters and their
-    # drain with savepoints.
-    with django_assert_num_queries(11):
+    # A savepoint and its release, the count, the sendings, the journal and its sealing, who wants the letter (2), the
+    # letters and their drain with savepoints.
+    with django_assert_num_queries(12):
         assert len(failed_sendings.check_sendings(at=NOON)) == 4
     with django_assert_num_queries(3):
         assert failed_sendings.check_sendings(at=NOON) == []
