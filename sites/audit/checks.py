@@ -18,6 +18,7 @@ from sites.audit.accounting_invariants import ACCOUNTING_INVARIANTS
 from sites.audit.bank_invariants import BANK_INVARIANTS
 from sites.audit.class_invariants import CLASS_INVARIANTS
 from sites.audit.delivery_invariants import OUTBOX_INVARIANTS
+from sites.audit.due_work_invariants import DUE_WORK_INVARIANTS
 from sites.audit.invariants import Finding
 from sites.audit.letter_invariants import LETTER_INVARIANTS, PUBLIC_LETTER_INVARIANTS
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
@@ -59,6 +60,7 @@ OFFICE_INVARIANTS = (
     *TENANT_RETURN_INVARIANTS,
     *RENEWAL_INVARIANTS,
     *REFERENCE_INVARIANTS,
+    *DUE_WORK_INVARIANTS,
 )
 POSITION_RULE = ("position", "8. Achetées = libres + non activées + activées, non utilisées + utilisées")
 CODES_RULE = (

@@ -1,0 +1,44 @@
+"""The invariant of what waits in a schema: a public row says so, or nobody would ever look."""
+
+from __future__ import annotations
+
+from sites.audit.invariants import Invariant
+
+# The entries that follow the last one that is sealed: those among earlier ones are of rule 14.
+_WAITING_BY_KIND = {
+    "collectivities.seal_journal": """
+        SELECT format('journal : %%s lignes à sceller', count(*)) AS sentence FROM collectivities_auditentry AS entry
+        WHERE entry.id > (SELECT coalesce(max(seal.entry_ids[cardinality(seal.entry_ids)]), 0)
+                          FROM collectivities_auditseal AS seal)
+        HAVING count(*) > 0
+    """,
+    "webhooks.prune": """
+        SELECT format('webhooks : %%s événements à effacer un jour', count(*)) AS sentence FROM webhooks_webhookevent
+        HAVING count(*) > 0
+    """,
+    "api.prune_records": """
+        SELECT format('API : %%s réponses à effacer un jour', count(*)) AS sentence FROM api_idempotencyrecord
+        HAVING count(*) > 0
+    """,
+}
+
+
+def _build_query(kind: str, waiting: str) -> str:
+    return f"""
+        SELECT waiting.sentence || ', et rien de prévu' FROM ({waiting}) AS waiting
+        WHERE NOT EXISTS (SELECT FROM public.jobs_duework AS work
+                          WHERE work.kind = '{kind}' AND work.schema = current_schema())
+          AND NOT EXISTS (SELECT FROM public.procrastinate_jobs AS job
+                          WHERE job.status IN ('todo', 'doing') AND job.task_name = '{kind}'
+                            AND job.args ->> 'schema' = current_schema())
+    """  # noqa: S608 - our own queries
+
+
+#: Checked in each collectivity's schema.
+DUE_WORK_INVARIANTS = (
+    Invariant(
+        "due_work",
+        "62. Ce qui attend dans une collectivité y est prévu : lignes à sceller, événements et réponses à effacer",
+        " UNION ALL ".join(_build_query(kind, waiting) for kind, waiting in _WAITING_BY_KIND.items()),
+    ),
+)
