@@ -61,9 +61,11 @@ class OfficeMembership(NamedTuple):
 
 def list_memberships(user: User) -> list[OfficeMembership]:
     """Return current and past memberships, by collectivity name. Two queries per hundred collectivities."""
+    # All or nothing: an office that cannot be read would keep the data of a deleted account.
+    found = query_all(_MEMBERSHIPS, [user.pk], all_or_nothing=True)
     return [
         OfficeMembership(collectivity, roles, joined_at, left_at, alone and left_at is None, wanted, unwanted)
-        for collectivity, (roles, joined_at, left_at, alone, wanted, unwanted) in query_all(_MEMBERSHIPS, [user.pk])
+        for collectivity, (roles, joined_at, left_at, alone, wanted, unwanted) in found
     ]
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db import connection
+from psycopg import sql
 
+from core.schemas import query_readable
 from tenants.models import Collectivity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-#: Schemas per statement; the query plan grows with their number.
-CHUNK_SIZE = 100
 
 
 class SchemaRow(NamedTuple):
@@ -22,20 +20,19 @@ class SchemaRow(NamedTuple):
     values: tuple[Any, ...]
 
 
-def query_all(query: str, params: Sequence[Any] = ()) -> Iterator[SchemaRow]:
+def query_all(query: str, params: Sequence[Any] = (), *, all_or_nothing: bool = False) -> Iterator[SchemaRow]:
     """Yield the rows of a query in each schema, ordered by collectivity.
 
-    `query` is one SELECT whose table names are prefixed with `{schema}.`; `params` are for one schema.
+    `query` is one SELECT whose table names are prefixed with `{schema}.`; `params` are for one schema. A schema that
+    cannot be read is logged and left out; with `all_or_nothing` its error is raised.
     """
     collectivities = list(Collectivity.objects.order_by("name", "pk"))
-    for start in range(0, len(collectivities), CHUNK_SIZE):
-        chunk = collectivities[start : start + CHUNK_SIZE]
-        queries = (query.format(schema=connection.ops.quote_name(each.schema_name)) for each in chunk)
-        union = " UNION ALL ".join(
-            f"SELECT {number}, answer.* FROM ({query}) answer"  # noqa: S608 - our own names
-            for number, query in enumerate(queries)
-        )
-        with connection.cursor() as cursor:
-            cursor.execute(f"{union} ORDER BY 1", [*params] * len(chunk))
-            for number, *values in cursor.fetchall():
-                yield SchemaRow(chunk[number], tuple(values))
+    places = {each.schema_name: place for place, each in enumerate(collectivities)}
+
+    def build(schema: str) -> sql.Composed:
+        asked = sql.SQL(query).format(schema=sql.Identifier(schema))
+        return sql.SQL("SELECT {}, answer.* FROM ({}) answer").format(sql.Literal(places[schema]), asked)
+
+    rows = query_readable(list(places), build, params, all_or_nothing=all_or_nothing)
+    for place, *values in sorted(rows, key=lambda row: row[0]):
+        yield SchemaRow(collectivities[place], tuple(values))
