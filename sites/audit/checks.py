@@ -10,6 +10,7 @@ from django_tenants.utils import schema_context, tenant_context
 
 from accounts.models import SEALED_ACCOUNT_EVENTS
 from collectivities.models import SEALED_AUDIT_LOG
+from core.schemas import UNREADABLE, surviving_errors
 from licensing.billing.models import SEALED_INVOICES
 from licensing.entitlements import code_sealing
 from licensing.payments.models import SEALED_PAYMENTS
@@ -29,6 +30,7 @@ from sites.audit.report_checks import REPORT_RULE, find_report_violations
 from sites.audit.request_invariants import REQUEST_INVARIANTS, REQUEST_TENANT_INVARIANTS
 from sites.audit.return_invariants import RETURN_INVARIANTS, TENANT_RETURN_INVARIANTS
 from sites.audit.sales_invariants import SALES_INVARIANTS
+from sites.audit.schema_checks import SCHEMAS_RULE, find_lacking_tables
 from sites.audit.transmission_invariants import TRANSMISSION_INVARIANTS
 from sites.audit.vat_checks import VAT_RULE, find_vat_violations
 from tenants import privileges
@@ -84,10 +86,17 @@ def check_all() -> list[Finding]:
         for code, sentence in _find_public_violations(now):
             findings[code].add(sentence)
         collectivities = list(Collectivity.objects.order_by("pk"))
+        lacking = find_lacking_tables(each.schema_name for each in collectivities)
     for collectivity in collectivities:
-        with tenant_context(collectivity):
-            for code, sentence in _find_violations_of(collectivity, now):
-                findings[code].add(f"{collectivity.slug} : {sentence}")
+        if collectivity.schema_name in lacking:
+            findings["schemas"].add(f"{collectivity.slug} : {lacking[collectivity.schema_name]}")
+            continue
+        try:
+            with tenant_context(collectivity), surviving_errors():
+                for code, sentence in _find_violations_of(collectivity, now):
+                    findings[code].add(f"{collectivity.slug} : {sentence}")
+        except UNREADABLE as error:
+            findings["schemas"].add(f"{collectivity.slug} : {str(error).strip()}")
     return sorted(findings.values(), key=lambda finding: int(finding.rule.split(".")[0]))
 
 
@@ -106,6 +115,7 @@ def list_rules() -> Iterator[tuple[str, str]]:
     yield JOURNALS_RULE
     yield BOOKS_RULE
     yield ROLES_RULE
+    yield SCHEMAS_RULE
     yield VAT_RULE
     yield REPORT_RULE
 

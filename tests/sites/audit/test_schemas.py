@@ -1,0 +1,40 @@
+"""A schema that cannot be read is a finding, and the others are audited."""
+
+from __future__ import annotations
+
+import pytest
+from django_tenants.utils import schema_context, tenant_context
+
+from collectivities import audit_log
+from tests.conftest import TERM
+from tests.database_roles import execute_as_administrator
+from tests.sites.audit.violations import list_all_violations
+
+BREACHES = {
+    "dropped": ("DROP SCHEMA c_nimes CASCADE", "nimes : schéma absent"),
+    "table_renamed": ("ALTER TABLE c_nimes.pools_pool RENAME TO kept", "nimes : il manque pools_pool"),
+    # Rules would read the portal's messages.
+    "outbox_renamed": ("ALTER TABLE c_nimes.mailing_message RENAME TO kept", "nimes : il manque mailing_message"),
+    "migrations_dropped": ("DROP TABLE c_nimes.django_migrations", "nimes : il manque django_migrations"),
+    "column_renamed": (
+        "ALTER TABLE c_nimes.pools_pool RENAME COLUMN allocated TO kept",
+        "nimes : column pool.allocated does not exist",
+    ),
+    "forbidden": ("REVOKE ALL ON c_nimes.pools_pool FROM peps_application", "nimes : permission denied"),
+}
+
+
+@pytest.mark.parametrize(("breach", "sentence"), BREACHES.values(), ids=BREACHES)
+def test_a_schema_that_cannot_be_read_is_named_and_the_others_are_audited(nimes, gard, breach, sentence):
+    with tenant_context(gard):
+        audit_log.record(action="office.opened", by=None, at=TERM, summary="Ouvert.")
+    with schema_context("public"):
+        execute_as_administrator("UPDATE c_gard.collectivities_auditentry SET actor_id = 987654321")
+        execute_as_administrator(breach)
+        found = list_all_violations()
+    [named] = found.pop("schemas")
+    assert named.startswith(sentence)
+    # Of a privilege that is missing, the rule of the roles speaks as well.
+    found.pop("roles", None)
+    assert list(found) == ["references"]
+    assert found["references"][0].startswith("gard : ")
