@@ -1,20 +1,28 @@
-"""A lock timeout for migrations: they take locks on tables that requests read and write."""
+"""Lock timeouts with retry: opening an office takes locks on tables that redemptions write to."""
 
 from __future__ import annotations
 
 import contextlib
+import random
+import time
 from typing import TYPE_CHECKING
 
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 #: Milliseconds that an attempt waits for a lock. Below PostgreSQL's `deadlock_timeout` of a second, so that in a
-#: deadlock of a migration and a redemption the migration is the one aborted.
+#: deadlock of an opening and a redemption the opening is the one aborted.
 LOCK_TIMEOUT = 900
+#: Seconds between attempts.
+RETRY_DELAYS = (0.1, 0.3, 0.8, 1.5)
 
 _LOCK_ERRORS = {"55P03", "40P01"}  # lock_not_available, deadlock_detected
+
+
+class LockUnavailable(Exception):
+    """No attempt got its locks in time; nothing was changed."""
 
 
 def is_lock_error(error: BaseException) -> bool:
@@ -23,13 +31,60 @@ def is_lock_error(error: BaseException) -> bool:
 
 
 @contextlib.contextmanager
-def session_lock_timeout(milliseconds: int | None = None) -> Iterator[None]:
-    """Set `lock_timeout` for several transactions in a row, such as migrations."""
+def transaction_lock_timeout(milliseconds: int | None = None) -> Iterator[None]:
+    """Set `lock_timeout` for the block, inside a transaction; the previous value is restored."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{milliseconds or LOCK_TIMEOUT}ms"])
+        cursor.execute("SELECT current_setting('lock_timeout')")
+        (before,) = cursor.fetchone()
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{milliseconds or LOCK_TIMEOUT}ms"])
+    yield
+    # Not in a `finally`: after an error, the rollback restores it.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [before])
+
+
+@contextlib.contextmanager
+def session_lock_timeout() -> Iterator[None]:
+    """Set `lock_timeout` for several transactions in a row, such as migrations."""
+    set_session_lock_timeout()
     try:
         yield
     finally:
         if not connection.needs_rollback:  # else the rollback restores it
             with connection.cursor() as cursor:
                 cursor.execute("RESET lock_timeout")
+
+
+def set_session_lock_timeout(milliseconds: int = LOCK_TIMEOUT) -> None:
+    """Set `lock_timeout` for the session's next statements; 0: wait without a limit."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{milliseconds}ms"])
+
+
+def retry_on_lock[T](
+    work: Callable[[], T], *, pauses: Sequence[float] = RETRY_DELAYS, in_transaction: bool = True
+) -> T:
+    """Run `work` in a transaction with a short lock timeout; retry after a pause where a lock was not available.
+
+    Without `in_transaction`, work is one statement that refuses to be in one, or that commits by itself. Raises
+    `LockUnavailable` where the last attempt fails too.
+    """
+    for pause in [*pauses, None]:
+        try:
+            with _transaction_with_timeout() if in_transaction else session_lock_timeout():
+                return work()
+        except OperationalError as error:
+            if not is_lock_error(error):
+                raise
+            if pause is None:
+                attempts = len(pauses) + 1
+                raise LockUnavailable(f"verrou non obtenu en {attempts} essais : {str(error).strip()}") from error
+        # Jitter, so that two openings that collided do not collide again.
+        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - not cryptographic
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+@contextlib.contextmanager
+def _transaction_with_timeout() -> Iterator[None]:
+    with transaction.atomic(), transaction_lock_timeout():
+        yield

@@ -12,7 +12,6 @@ import re
 import secrets
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db.migrations.loader import MigrationLoader
@@ -20,17 +19,11 @@ from django.utils import timezone
 
 from core.tenant_connection import connection
 from tenants import privileges
+from tenants.migration_executor import read_migration_files
 from tenants.models import SchemaSnapshot
 from tenants.schema_migrations import apply_missing_migrations
+from tenants.statement_recording import record_statements
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-#: Statements that only read, or that belong to the recorded session.
-_SKIPPED = re.compile(
-    r"\s*(SELECT|SET\s+(?!CONSTRAINTS)|SHOW|RESET|SAVEPOINT|RELEASE|ROLLBACK|BEGIN|COMMIT)\b", re.IGNORECASE
-)
-_BOOKKEEPING = 'INSERT INTO "django_migrations"'
 #: CONCURRENTLY is not allowed in a transaction, and needless on new tables.
 _CONCURRENTLY = re.compile(r"^(\s*(?:CREATE(?: UNIQUE)?|DROP) INDEX) CONCURRENTLY\b", re.IGNORECASE)
 
@@ -77,8 +70,9 @@ def create() -> SchemaSnapshot:
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE SCHEMA {scratch}")
     try:
-        with connection.execute_wrapper(_statement_recorder(statements)):
-            apply_missing_migrations(scratch)
+        with connection.execute_wrapper(record_statements(statements)):
+            apply_missing_migrations(scratch, read_migration_files())
+        statements = [_CONCURRENTLY.sub(r"\1", statement) for statement in statements]
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT app, name FROM {scratch}.django_migrations ORDER BY id")  # noqa: S608 - our own name
             statements.append(_applied_migrations(cursor.fetchall()))
@@ -91,21 +85,6 @@ def create() -> SchemaSnapshot:
         defaults={"statements": ";\n".join(statements), "created_at": timezone.now()},
     )
     return snapshot
-
-
-def _statement_recorder(statements: list[str]) -> Callable[..., Any]:
-    """Return an `execute_wrapper` that records every statement that writes."""
-
-    def wrapper(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:  # noqa: FBT001 - Django's signature
-        text = str(sql)
-        if not _SKIPPED.match(text) and not text.startswith(_BOOKKEEPING):
-            rows = (params if many else [params]) if params else [None]
-            for row in rows:
-                statement = context["cursor"].cursor.mogrify(text, row) if row else text
-                statements.append(_CONCURRENTLY.sub(r"\1", statement).strip().rstrip(";"))
-        return execute(sql, params, many, context)
-
-    return wrapper
 
 
 def _applied_migrations(migrations: list[tuple[str, str]]) -> str:

@@ -185,6 +185,8 @@ DATABASES = {
         "TEST": {"NAME": env.text("TEST_DATABASE", "test_peps")},
     }
 }
+# Connections in which `migrate_schemas` replays a migration in the schemas of collectivities.
+MIGRATION_CONNECTIONS = env.number("MIGRATION_CONNECTIONS", 4)
 # What django-tenants' backend extends.
 ORIGINAL_BACKEND = "core.postgresql"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

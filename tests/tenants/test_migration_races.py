@@ -1,0 +1,111 @@
+"""Schemas are migrated while others migrate them, open offices and serve requests."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+
+import pytest
+from django.core.management import call_command
+from django.db import transaction
+from django_tenants.utils import schema_context
+
+from collectivities.operations.offices import open_office
+from imports.models import SpreadsheetImport
+from tenants import migration_replay, schema_migrations
+from tenants.models import Collectivity
+from tests.conftest import TERM
+from tests.races import run_concurrently
+from tests.tenants.added_migrations import COLUMN
+from tests.tenants.schema_description import describe_schema
+
+pytestmark = [pytest.mark.as_owner, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def migrating(offices, monkeypatch):
+    """Has `migrate_schemas` see the offices of the test alone; returns it."""
+
+    def list_schemas():
+        with schema_context("public"):
+            found = Collectivity.objects.exclude(slug__in=["nimes", "gard"])
+            return list(found.order_by("pk").values_list("schema_name", flat=True))
+
+    monkeypatch.setattr(schema_migrations, "_list_schemas", list_schemas)
+
+    def migrate():
+        out = io.StringIO()
+        call_command("migrate_schemas", tenant=True, stdout=out)
+        return out.getvalue().splitlines()[-1]
+
+    return migrate
+
+
+def test_two_runs_at_once_migrate_each_schema_once(offices, added, migrating):
+    added.add("0013_note", COLUMN)
+    said = run_concurrently("public", [migrating, migrating], expected_errors=())
+    assert sorted(said) == [
+        "Collectivités : 0 déjà à jour, 5 mises à jour, 0 en échec.",
+        "Collectivités : 5 déjà à jour, 0 mises à jour, 0 en échec.",
+    ]
+
+
+def test_an_office_that_is_opened_meanwhile_from_the_old_snapshot_is_migrated_too(
+    offices, added, migrating, monkeypatch
+):
+    added.add("0013_note", COLUMN)
+    replay = migration_replay.replay
+    opened = threading.Event()
+
+    def open_then_replay(schema, step):
+        if not opened.is_set():
+            opened.set()
+            with schema_context("public"):
+                open_office(
+                    name="Foix",
+                    kind="commune",
+                    siren="210901229",
+                    slug="foix",
+                    manager_email="chef@foix.example",
+                    by=None,
+                    at=TERM,
+                )
+        replay(schema, step)
+
+    monkeypatch.setattr(schema_migrations, "replay", open_then_replay)
+    assert migrating() == "Collectivités : 0 déjà à jour, 6 mises à jour, 0 en échec."
+    assert describe_schema("c_foix") == describe_schema("c_ales")
+
+
+def test_requests_are_served_while_their_schema_is_migrated(offices, added, migrating):
+    """One keeps its lock for longer than a migration waits; others come meanwhile. None fails, nor waits for long."""
+    added.add("0013_note", COLUMN)
+    held, over = threading.Event(), threading.Event()
+    waits = []
+
+    def keep_a_lock():
+        with transaction.atomic():
+            list(SpreadsheetImport.objects.all())
+            held.set()
+            time.sleep(3)
+
+    def ask_again_and_again():
+        held.wait(timeout=10)
+        while not over.is_set():
+            start = time.monotonic()
+            assert not SpreadsheetImport.objects.filter(filename="x").exists()
+            waits.append(time.monotonic() - start)
+            time.sleep(0.01)
+
+    def migrate():
+        held.wait(timeout=10)
+        try:
+            with schema_context("public"):
+                return migrating()
+        finally:
+            over.set()
+
+    said = run_concurrently("c_cahors", [keep_a_lock, ask_again_and_again, migrate], expected_errors=())
+    assert said[2] == "Collectivités : 0 déjà à jour, 5 mises à jour, 0 en échec."
+    assert max(waits) < 2.5
