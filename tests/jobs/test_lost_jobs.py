@@ -65,6 +65,13 @@ def test_a_job_that_ends_or_is_tried_again_is_not_lost(nimes):
     assert list_work() == []
 
 
+def test_a_job_that_somebody_queued_without_a_schema_can_fail(nimes):
+    job_id = defer("mailing.drain", schema="c_nimes")
+    change("UPDATE procrastinate_jobs SET args = '{}' WHERE id = %s", job_id)
+    lose(job_id, "failed")
+    assert list_work() == []
+
+
 def test_a_lost_job_of_another_task_is_not_due_work(nimes):
     lose(defer("pools.look_for_lost_keys", schema="public", uai="0300001A"), "failed")
     assert list_work() == []

@@ -28,7 +28,7 @@ def _build_triggers() -> list[str]:
         name = f"jobs_schedule_again_{kind.replace('.', '_')}".rstrip("_")
         argument = f"'{kind}'" if kind else ""
         perform = f"FOR EACH ROW WHEN ({{lost}} AND ({jobs})) EXECUTE FUNCTION public.jobs_schedule_again({argument})"
-        lost = "OLD.status IN ('todo', 'doing')"
+        lost = "OLD.status IN ('todo', 'doing') AND OLD.args ->> 'schema' <> ''"
         statements += [
             f"CREATE TRIGGER {name}_deleted AFTER DELETE ON public.procrastinate_jobs {perform.format(lost=lost)}",
             f"CREATE TRIGGER {name}_ended AFTER UPDATE OF status ON public.procrastinate_jobs "
