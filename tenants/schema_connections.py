@@ -13,14 +13,14 @@ from core.owner_connection import connected_as
 from core.tenant_connection import connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     type _Ended = queue.SimpleQueue[tuple[str, Exception | None] | None]
 
 
 def work_in_schemas(
     schemas: Sequence[str], work: Callable[[str], object], *, in_threads: bool = True
-) -> Iterator[tuple[str, Exception | None]]:
+) -> Generator[tuple[str, Exception | None]]:
     """Call `work` with each schema, in `settings.MIGRATION_CONNECTIONS` threads; yield each as it ends, and its error.
 
     With one, for a lone schema or without `in_threads`, in the current connection. What stops the caller stops the
@@ -38,7 +38,7 @@ def work_in_schemas(
 
 def _work_in_threads(
     waiting: queue.SimpleQueue[str], work: Callable[[str], object], number: int
-) -> Iterator[tuple[str, Exception | None]]:
+) -> Generator[tuple[str, Exception | None]]:
     ended: _Ended = queue.SimpleQueue()
     arguments = (connection.settings_dict, waiting, work, ended)
     threads = [threading.Thread(target=_run_thread, args=arguments) for _ in range(number)]
@@ -79,7 +79,9 @@ def _run_thread(
         ended.put(None)
 
 
-def _work_off(waiting: queue.SimpleQueue[str], work: Callable[[str], object]) -> Iterator[tuple[str, Exception | None]]:
+def _work_off(
+    waiting: queue.SimpleQueue[str], work: Callable[[str], object]
+) -> Generator[tuple[str, Exception | None]]:
     for schema in _take(waiting):
         try:
             work(schema)

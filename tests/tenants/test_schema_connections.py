@@ -16,20 +16,24 @@ from tenants.schema_connections import work_in_schemas
 SCHEMAS = [f"c_{number}" for number in range(20)]
 
 
-@pytest.fixture
-def work():
+class Work:
     """Notes who worked on which schema; fails in one of them."""
 
-    def note(schema):
-        note.threads[schema] = threading.current_thread()
+    def __init__(self) -> None:
+        self.threads: dict[str, threading.Thread] = {}
+
+    def __call__(self, schema: str) -> None:
+        self.threads[schema] = threading.current_thread()
         if schema == "c_7":
             raise ValueError(schema)
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         time.sleep(0.01)
 
-    note.threads = {}
-    return note
+
+@pytest.fixture
+def work():
+    return Work()
 
 
 @pytest.mark.parametrize(("number", "in_threads"), [(4, True), (4, False), (1, True), (0, True)])
