@@ -11,7 +11,7 @@ from psycopg import sql
 
 from bench.measure import Contender, Measure, medians_in_turn, peak_of_code
 from bench.registry import measure
-from bench.tenants import COUNT, provision
+from bench.tenants import COUNT, provision_numbered
 from core.tenant_connection import connection
 from jobs import due
 from jobs.models import DueWork
@@ -77,7 +77,7 @@ class SweepMeasure(Measure):
 def idle_sweeps() -> SweepMeasure:
     """Find that nothing is due in a thousand collectivities; 50 ms at most, however many there are."""
     for number in range(COUNT):
-        provision(number)
+        provision_numbered(number)
     connection.set_schema_to_public()
     schemas = list(Collectivity.objects.order_by("pk").values_list("schema_name", flat=True))
     later = timezone.now() + datetime.timedelta(days=3)

@@ -53,7 +53,7 @@ def _open(number: int) -> float:
     return time.perf_counter() - start
 
 
-def provision(number: int) -> None:
+def provision_numbered(number: int) -> None:
     """Make a collectivity without members or e-mail."""
     planned = provisioning.OfficePlan(
         name=f"Commune {number}",
@@ -99,7 +99,7 @@ def open_collectivity() -> Measure:
 def migrate_schemas() -> Measure:
     """Finding that 1,000 schemas are up to date; 2 s at most."""
     for number in range(COUNT):
-        provision(number)
+        provision_numbered(number)
     connection.set_schema_to_public()
     schemas = list(Collectivity.objects.order_by("pk").values_list("schema_name", flat=True))
 
