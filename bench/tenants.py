@@ -1,4 +1,4 @@
-"""A thousand collectivities: opening one more, and checking that all are migrated."""
+"""A thousand collectivities: opening one more, writing keys beside them, and checking that all are migrated."""
 
 from __future__ import annotations
 
@@ -13,13 +13,20 @@ from django.db import transaction
 from django.utils import timezone
 from django_tenants.clone import CloneSchema
 from django_tenants.management.commands.migrate_schemas import MigrateSchemasCommand
+from django_tenants.utils import tenant_context
 
 from bench.measure import Contender, Measure, medians_in_turn, peak_of_code, peak_of_command
+from bench.office_data import create_schools
+from bench.office_data import open_office as create_office
 from bench.registry import measure
 from bench.scratch_database import as_owner
 from collectivities.operations.offices import open_office
 from core.owner_connection import connected_as
 from core.tenant_connection import connection
+from licensing.entitlements.models import ActivationKey
+from licensing.orders import operations as orders
+from licensing.pools import operations as pools
+from licensing.pools.operations import Demand
 from tenants import provisioning, schema_migrations, schema_snapshot
 from tenants.models import Collectivity
 
@@ -27,6 +34,8 @@ from tenants.models import Collectivity
 COUNT = int(os.environ.get("BENCH_COLLECTIVITIES", "1000"))
 #: How many openings make a median.
 SAMPLE = 10
+#: How many keys are written at once.
+KEYS = 60_000
 
 
 def _siren(number: int) -> str:
@@ -68,7 +77,7 @@ def provision_numbered(number: int) -> None:
 
 @measure("open_collectivity")
 def open_collectivity() -> Measure:
-    """Opening one more office at 1,000: the floor is the same at none, so the ratio is the growth; 1.5 at most."""
+    """Opening one more office at 1,000: the floor is the same at none, so the ratio is the growth; 1.2 at most."""
     schema_snapshot.get_current()
     times = [_open(number) for number in range(COUNT)]
     connection.set_schema_to_public()
@@ -92,6 +101,43 @@ def open_collectivity() -> Measure:
         peak_mb=peak,
         floor=f"ours, at the first {SAMPLE} of {COUNT} openings",
         peer=f"django-tenants' clone_schema, at {COUNT} (the schema alone: no row, no host, no invitation)",
+    )
+
+
+@measure("update_keys")
+def update_keys() -> Measure:
+    """Updating 60,000 keys at 1,000 collectivities: the floor is the same at one, so the ratio is the growth; 1.2."""
+    schools = create_schools(KEYS)
+    office = create_office()
+    pool = orders.grant(collectivity=office, licences=KEYS, reason="Mesure", by=None, at=timezone.now())
+    with tenant_context(office):
+        demands = [Demand(school.pk, 1, school.email) for school in schools]
+        pools.allocate_many(pool_id=pool.pk, demands=demands, by=None, at=timezone.now())
+    connection.set_schema_to_public()
+
+    def vacuum() -> None:
+        with as_owner(), connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE entitlements_activationkey")
+
+    def update() -> None:
+        ActivationKey.objects.update(exposed_at=timezone.now())
+
+    floor = medians_in_turn({"floor": Contender(update, before=vacuum)}, rounds=5)["floor"]
+    for number in range(COUNT):
+        _provision(number)
+    connection.set_schema_to_public()
+    ours = medians_in_turn({"ours": Contender(update, before=vacuum)}, rounds=5)["ours"]
+    return Measure(
+        name="update_keys",
+        ours_s=ours,
+        floor_s=floor,
+        peer_s=None,
+        peak_mb=peak_of_code(
+            "from django.utils import timezone; from licensing.entitlements.models import ActivationKey\n"
+            "ActivationKey.objects.update(exposed_at=timezone.now())"
+        ),
+        floor=f"the same {KEYS} keys, beside the schema of their own collectivity alone",
+        peer="none",
     )
 
 
