@@ -124,7 +124,7 @@ def update_keys() -> Measure:
 
     floor = medians_in_turn({"floor": Contender(update, before=vacuum)}, rounds=5)["floor"]
     for number in range(COUNT):
-        _provision(number)
+        provision_numbered(number)
     connection.set_schema_to_public()
     ours = medians_in_turn({"ours": Contender(update, before=vacuum)}, rounds=5)["ours"]
     return Measure(

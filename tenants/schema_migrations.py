@@ -113,7 +113,7 @@ def migrate_collectivities(
 
     Repeats until no new schema appears: other processes may open offices from an old snapshot meanwhile.
     """
-    run = _Run(read_migration_files(), report)
+    run = _MigrationRun(read_migration_files(), report)
     up_to_date = 0
     checked: set[str] = set()
     while True:
@@ -131,7 +131,7 @@ def migrate_collectivities(
 
 
 @dataclass(slots=True)
-class _Run:
+class _MigrationRun:
     """A run's files of migrations, and its result so far."""
 
     files: MigrationLoader

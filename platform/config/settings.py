@@ -114,7 +114,6 @@ INSTALLED_APPS = [*SHARED_APPS, *(app for app in TENANT_APPS if app not in SHARE
 
 MIDDLEWARE = [
     "sites.health.middleware.HealthMiddleware",
-    # Around all others: their lines tell of which request they are.
     "web.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
@@ -185,8 +184,7 @@ DATABASES = {
         "TEST": {"NAME": env.text("TEST_DATABASE", "test_peps")},
     }
 }
-# Connections in which `migrate_schemas` replays a migration in the schemas of collectivities.
-MIGRATION_CONNECTIONS = env.number("MIGRATION_CONNECTIONS", 4)
+MIGRATION_CONNECTIONS = env.number("MIGRATION_CONNECTIONS", 4)  # in which `migrate_schemas` works
 # What django-tenants' backend extends.
 ORIGINAL_BACKEND = "core.postgresql"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

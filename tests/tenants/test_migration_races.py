@@ -44,8 +44,8 @@ def migrating(offices, monkeypatch):
 
 def test_two_runs_at_once_migrate_each_schema_once(offices, added, migrating):
     added.add("0013_note", COLUMN)
-    said = run_concurrently("public", [migrating, migrating], expected_errors=())
-    assert sorted(said) == [
+    messages = run_concurrently("public", [migrating, migrating], expected_errors=())
+    assert sorted(messages) == [
         "Collectivités : 0 déjà à jour, 5 mises à jour, 0 en échec.",
         "Collectivités : 5 déjà à jour, 0 mises à jour, 0 en échec.",
     ]
@@ -106,6 +106,6 @@ def test_requests_are_served_while_their_schema_is_migrated(offices, added, migr
         finally:
             over.set()
 
-    said = run_concurrently("c_cahors", [keep_a_lock, ask_again_and_again, migrate], expected_errors=())
-    assert said[2] == "Collectivités : 0 déjà à jour, 5 mises à jour, 0 en échec."
+    messages = run_concurrently("c_cahors", [keep_a_lock, ask_again_and_again, migrate], expected_errors=())
+    assert messages[2] == "Collectivités : 0 déjà à jour, 5 mises à jour, 0 en échec."
     assert max(waits) < 2.5

@@ -37,7 +37,7 @@ def work():
 
 
 @pytest.mark.parametrize(("number", "in_threads"), [(4, True), (4, False), (1, True), (0, True)])
-def test_each_schema_is_worked_on_once_and_one_that_fails_is_told(db, settings, work, number, in_threads):
+def test_each_schema_is_worked_on_once_and_one_that_fails_is_named(db, settings, work, number, in_threads):
     settings.MIGRATION_CONNECTIONS = number
     ended = dict(work_in_schemas(SCHEMAS, work, in_threads=in_threads))
     assert ended.keys() == work.threads.keys() == set(SCHEMAS)
