@@ -76,7 +76,7 @@ def test_an_empty_search_result_says_why(operator, nimes, query, result):
 def test_a_search_of_all_collectivities_takes_a_constant_number_of_queries(
     operator, nimes, django_assert_max_num_queries
 ):
-    with schema_context("public"), django_assert_max_num_queries(26):
+    with schema_context("public"), django_assert_max_num_queries(28):
         operator.get(ADDRESS, {"query": "a@exemple.example"})
 
 
@@ -210,5 +210,5 @@ def test_a_search_that_takes_too_long_is_stopped_and_says_so(operator, nimes, mo
 
 def test_a_search_by_name_takes_as_many_queries_whatever_is_found(operator, nimes, django_assert_max_num_queries):
     UserFactory.create_batch(3, last_name="Nimoise")
-    with schema_context("public"), django_assert_max_num_queries(29):
+    with schema_context("public"), django_assert_max_num_queries(31):
         operator.get(ADDRESS, {"query": "nimes"})
