@@ -25,11 +25,11 @@ from bench.registry import measure
 from bench.scratch_database import as_owner, url
 from bench.tenants import COUNT, provision_numbered
 from core.tenant_connection import connection
-from tenants import schema_snapshot
+from tenants import schema_migrations, schema_snapshot
 from tenants.models import Collectivity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 #: Numbers of collectivities after which a column is added.
 SIZES = (*(size for size in (200, 1000) if size < COUNT), COUNT)
@@ -59,7 +59,9 @@ class MigrationTimes:
     """Seconds for a number of schemas; `peer_s`: a sample of `SAMPLE`, scaled."""
 
     schemas: int
+    #: In the schemas of collectivities; and in all, with the public one, the snapshot and the privileges.
     ours_s: float
+    command_s: float
     floor_s: float
     peer_s: float
 
@@ -69,7 +71,7 @@ class MigrationTimes:
             f"{name}={seconds:.4g}s ({seconds / self.schemas * 1000:.1f} ms a schema)"
             for name, seconds in (("ours", self.ours_s), ("floor", self.floor_s), ("peer", self.peer_s))
         )
-        return f"schemas={self.schemas}  {each}"
+        return f"schemas={self.schemas}  {each}  command={self.command_s:.4g}s"
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class MigrationMeasure:
         last = self.times[-1]
         # Half of it for the public schema, the first office and the snapshot, which do not depend on the number.
         allowed = MAX_S_OF_2000 * (0.5 + 0.5 * last.schemas / 2000)
-        return [f"{last.ours_s:.1f} s, more than {allowed:.1f} s"] if last.ours_s > allowed else []
+        return [f"{last.command_s:.1f} s, more than {allowed:.1f} s"] if last.command_s > allowed else []
 
 
 @measure("migrate_one_column")
@@ -127,21 +129,18 @@ def migrate_one_column() -> MigrationMeasure:
             importlib.invalidate_caches()
             schema_snapshot.compute_fingerprint.cache_clear()
             with as_owner():
-                times.append(
-                    MigrationTimes(
-                        size,
-                        # In this order: the first two leave the migration to be done.
-                        floor_s=_time_floor(schemas, f"floor_{size}"),
-                        peer_s=_time_peer(schemas) * size,
-                        ours_s=_time_ours(),
-                    )
-                )
+                # The first two leave the migration to be done.
+                floor_s = _time_floor(schemas, f"floor_{size}")
+                peer_s = _time_peer(schemas) * size
+                ours_s = _time(schema_migrations.migrate_collectivities)
+                command_s = ours_s + _time(lambda: call_command("migrate_schemas", verbosity=0))
+            times.append(MigrationTimes(size, ours_s, command_s, floor_s, peer_s))
     return MigrationMeasure("migrate_one_column", tuple(times))
 
 
-def _time_ours() -> float:
+def _time(run: Callable[[], object]) -> float:
     start = time.perf_counter()
-    call_command("migrate_schemas", verbosity=0)
+    run()
     return time.perf_counter() - start
 
 
