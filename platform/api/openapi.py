@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
@@ -20,9 +21,18 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
-@functools.cache
+# drf-spectacular resolves its extensions in place: two threads that build at once break each other.
+_building = threading.Lock()
+
+
 def get_openapi_document() -> dict[str, Any]:
     """Return the OpenAPI document, cached for the process. Callers must not modify it."""
+    with _building:
+        return _build_document()
+
+
+@functools.cache
+def _build_document() -> dict[str, Any]:
     document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
     return document
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.conf import settings
 from django.urls import reverse
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
+from api import openapi
 from api.documentation import markdown
 from api.documentation.content import build_resources
 from api.documentation.error_codes import ERROR_FAMILIES, FIELDS
@@ -249,3 +254,20 @@ def test_the_table_of_contents_lists_the_headings():
         ("un", "Un"),
         ("deux", "Deux"),
     ]
+
+
+def test_threads_that_ask_first_at_once_get_one_document(monkeypatch):
+    built = []
+
+    class SlowGenerator:
+        def get_schema(self, **_options):
+            built.append(threading.current_thread())
+            time.sleep(0.05)
+            return {"paths": {}}
+
+    monkeypatch.setattr(openapi, "SchemaGenerator", SlowGenerator)
+    monkeypatch.setattr(openapi, "_build_document", functools.cache(openapi._build_document.__wrapped__))  # noqa: SLF001
+    with ThreadPoolExecutor(8) as threads:
+        documents = list(threads.map(lambda _: openapi.get_openapi_document(), range(8)))
+    assert len(built) == 1
+    assert all(one is documents[0] for one in documents)
