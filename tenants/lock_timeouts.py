@@ -1,4 +1,4 @@
-"""Lock timeouts with retry: opening an office takes locks on tables that redemptions write to."""
+"""Lock timeouts with retry: migrations lock tables of offices that are served meanwhile."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from django.db import OperationalError, connection, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
 #: Milliseconds that an attempt waits for a lock. Below PostgreSQL's `deadlock_timeout` of a second, so that in a
-#: deadlock of an opening and a redemption the opening is the one aborted.
+#: deadlock of a migration and a request the migration is the one aborted.
 LOCK_TIMEOUT = 900
 #: Seconds between attempts.
 RETRY_DELAYS = (0.1, 0.3, 0.8, 1.5)
@@ -28,19 +28,6 @@ class LockUnavailable(Exception):
 def is_lock_error(error: BaseException) -> bool:
     """Return whether a database error is a lock timeout or a deadlock."""
     return getattr(error.__cause__, "sqlstate", None) in _LOCK_ERRORS
-
-
-@contextlib.contextmanager
-def transaction_lock_timeout(milliseconds: int | None = None) -> Iterator[None]:
-    """Set `lock_timeout` for the block, inside a transaction; the previous value is restored."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('lock_timeout')")
-        (before,) = cursor.fetchone()
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{milliseconds or LOCK_TIMEOUT}ms"])
-    yield
-    # Not in a `finally`: after an error, the rollback restores it.
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [before])
 
 
 @contextlib.contextmanager
@@ -61,15 +48,13 @@ def set_session_lock_timeout(milliseconds: int = LOCK_TIMEOUT) -> None:
         cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{milliseconds}ms"])
 
 
-def retry_on_lock[T](
-    work: Callable[[], T], *, pauses: Sequence[float] = RETRY_DELAYS, in_transaction: bool = True
-) -> T:
+def retry_on_lock[T](work: Callable[[], T], *, in_transaction: bool = True) -> T:
     """Run `work` in a transaction with a short lock timeout; retry after a pause where a lock was not available.
 
     Without `in_transaction`, work is one statement that refuses to be in one, or that commits by itself. Raises
     `LockUnavailable` where the last attempt fails too.
     """
-    for pause in [*pauses, None]:
+    for pause in [*RETRY_DELAYS, None]:
         try:
             with _transaction_with_timeout() if in_transaction else session_lock_timeout():
                 return work()
@@ -77,14 +62,19 @@ def retry_on_lock[T](
             if not is_lock_error(error):
                 raise
             if pause is None:
-                attempts = len(pauses) + 1
+                attempts = len(RETRY_DELAYS) + 1
                 raise LockUnavailable(f"verrou non obtenu en {attempts} essais : {str(error).strip()}") from error
-        # Jitter, so that two openings that collided do not collide again.
+        # Jitter, so that two connections that collided do not collide again.
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - not cryptographic
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
 @contextlib.contextmanager
 def _transaction_with_timeout() -> Iterator[None]:
-    with transaction.atomic(), transaction_lock_timeout():
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('lock_timeout')")
+        (before,) = cursor.fetchone()
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{LOCK_TIMEOUT}ms"])
         yield
+        # For a transaction around this one. Not in a `finally`: after an error, the rollback restores it.
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [before])
