@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _ONE_DAY = datetime.timedelta(days=1)
 #: `date.weekday()` of Saturday.
 _SATURDAY = 5
-_SUMMER_MONTHS = (7, 8)
+SUMMER_MONTHS = (7, 8)
 #: Hours in Paris between which one writes.
 FIRST_HOUR, LAST_HOUR = 8, 18
 #: Longer than any holidays.
@@ -66,7 +66,7 @@ class WritingCalendar:
         """Whether one writes to schools of this place on a day of the calendar."""
         if day.weekday() >= _SATURDAY or is_public_holiday(day, place.departement_code):
             return False
-        if day.month in _SUMMER_MONTHS and not self._is_known(place.zone, day):
+        if day.month in SUMMER_MONTHS and not self._is_known(place.zone, day):
             return False
         return (place.zone, day) not in self._closed
 

@@ -17,6 +17,7 @@ from licensing.pools.models import Allocation
 from licensing.pools.school_holdings import list_schools_without_licences
 from licensing.returns.models import LicenceReturn
 from licensing.returns.queries import count_unused_of_office
+from schools.calendar.writing_days import SUMMER_MONTHS
 from sites.office.home.to_do import A_QUARTER, A_YEAR, TodoItem
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from licensing.pools.positions import PoolPosition
 
 _ONE_WEEK = datetime.timedelta(days=7)
-#: Months in which schools are away: whatever they do not use, nobody can be written to about it.
-AWAY_MONTHS = (7, 8)
 #: Weeks before the week of a lot's last day in which its end is announced: time to give, then the last call.
 ANNOUNCED_WEEKS = (4, 1)
 
@@ -34,6 +33,7 @@ ANNOUNCED_WEEKS = (4, 1)
 class WeekEvents(NamedTuple):
     """What happened to licences; all zero, or empty, where nothing did."""
 
+    #: Whatever they do not use, nobody can be written to about it.
     schools_are_away: bool
     returned_units: int
     returning_schools: int
@@ -58,7 +58,7 @@ def find_week_events(running: Sequence[PoolPosition], at: datetime.datetime) -> 
     ).aggregate(units=Sum("units"), schools=Count("key", distinct=True))
     asleep = given.dormant(at).filter(key__redeemed_at=None).aggregate(units=Sum("units"))["units"] or 0
     return WeekEvents(
-        schools_are_away=today.month in AWAY_MONTHS,
+        schools_are_away=today.month in SUMMER_MONTHS,
         returned_units=returned["units"] or 0,
         returning_schools=returned["schools"],
         ending=[one for one in running if _count_weeks(today, one.last_day) in ANNOUNCED_WEEKS],
