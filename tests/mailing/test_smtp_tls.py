@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 import ipaddress
 import ssl
 
 import pytest
 from aiosmtpd.controller import Controller
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage, mailers
 
@@ -19,6 +15,7 @@ from config.mail import build_mailer
 from mailing.drain import drain
 from mailing.models import Message, MessageState
 from sites.demo.processes import find_free_port
+from tests.certificates import write_certificate
 
 HOST = "127.0.0.1"
 VARIABLES = ("SMTP_HOST", "SMTP_PORT", "SMTP_STARTTLS", "SMTP_TLS", "SMTP_CA_FILE", "SMTP_USER", "SMTP_PASSWORD")
@@ -38,22 +35,8 @@ class Inbox:
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
     """The certificate of our own authority, which is the server's as well, and the server's TLS."""
-    folder = tmp_path_factory.mktemp("authority")
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.mairie.example")])
-    now = datetime.datetime.now(datetime.UTC)
-    built = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    built = built.serial_number(1).not_valid_before(now - datetime.timedelta(hours=1))
-    built = built.not_valid_after(now + datetime.timedelta(days=1))
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))])
-    built = built.add_extension(address, critical=False)
-    built = built.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    signed = built.sign(key, hashes.SHA256())
-    certificate, private = folder / "ca.pem", folder / "key.pem"
-    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    address = x509.IPAddress(ipaddress.ip_address(HOST))
+    certificate, private = write_certificate(tmp_path_factory.mktemp("authority"), address)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, private)
     return str(certificate), context
