@@ -9,7 +9,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from config import card_providers, database, env, invoice_platforms, mail, openapi, packaged_assets, unfold
+from config import apps, card_providers, database, env, invoice_platforms, mail, openapi, packaged_assets, unfold
 from config.logs import build_logging
 from core import start_checks
 
@@ -48,96 +48,9 @@ ROOT_URLCONF = "config.urls_tenant"
 TENANT_LIMIT_SET_CALLS = True
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 
-SHARED_APPS = [
-    # Before django-tenants, to override its `migrate_schemas`.
-    "tenants",
-    "django_tenants",
-    "accounts",
-    "bounces",
-    "mailing",
-    "jobs",
-    "core",
-    "web",
-    "schools",
-    "licensing.catalogue",
-    "licensing.entitlements",
-    "licensing.invitations",
-    "licensing.requests",
-    "licensing.classes",
-    "licensing.returns",
-    "licensing.orders",
-    "licensing.billing",
-    "licensing.billing.transmission",
-    "licensing.payments",
-    "licensing.bank",
-    "licensing.accounting",
-    "licensing.e_reporting",
-    "sites.help",
-    "sites.portal",
-    "sites.office",
-    "sites.back_office",
-    "sites.audit",
-    # Fictitious schools and people: not on a server.
-    *([] if PRODUCTION else ["sites.demo"]),
-    "procrastinate.contrib.django",
-    "django.contrib.postgres",
-    "django.contrib.contenttypes",
-    "django.contrib.auth",
-    "django.contrib.messages",
-    "django.contrib.staticfiles",
-    # Our admin site replaces unfold's own.
-    "unfold.apps.BasicAppConfig",
-    "sites.back_office.apps.BackOfficeAdminConfig",
-    "allauth",
-    "allauth.account",
-    "allauth.mfa",
-    "crispy_forms",
-    "crispy_bootstrap5",
-    "django_filters",
-    "django_htmx",
-    "django_tables2",
-    "rest_framework",
-    "drf_spectacular",
-]
-TENANT_APPS = [
-    "mailing",
-    "webhooks",
-    "api",
-    "collectivities",
-    "licensing.pools",
-    "licensing.reminders",
-    "licensing.rebalancing",
-    "licensing.renewals",
-    "imports",
-]
+SHARED_APPS, TENANT_APPS = apps.list_shared_apps(is_production=PRODUCTION), apps.TENANT_APPS
 INSTALLED_APPS = [*SHARED_APPS, *(app for app in TENANT_APPS if app not in SHARED_APPS)]
-
-MIDDLEWARE = [
-    "sites.health.middleware.HealthMiddleware",
-    "web.request_ids.RequestIdMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "django.middleware.csp.ContentSecurityPolicyMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    # After those that complete every response, before the first query: the one for the host's collectivity.
-    "web.outage.DatabaseOutageMiddleware",
-    "tenants.middleware.HostTenantMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "web.response_headers.ResponseHeadersMiddleware",
-    "web.middleware.HostBoundSessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "web.typography.TypographyMiddleware",  # inside of the one that counts bytes
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "accounts.session_lifetime.SessionLifetimeMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
-    "allauth.account.middleware.AccountMiddleware",
-    "accounts.sign_in_delays.AttemptResponseMiddleware",
-    # Before the policies: what a visit may not do, it is told in its own words.
-    "collectivities.visit_middleware.OfficeVisitMiddleware",
-    "web.middleware.AccessPolicyMiddleware",
-]
+MIDDLEWARE = apps.MIDDLEWARE
 
 TEMPLATES = [
     {

@@ -1,0 +1,99 @@
+"""What Django is made of here: the apps of the public schema, those of each collectivity's, and the middlewares."""
+
+from __future__ import annotations
+
+
+def list_shared_apps(*, is_production: bool) -> list[str]:
+    """Return the apps with tables in the public schema, in the order in which Django looks for what they override."""
+    return [
+        # Before django-tenants, to override its `migrate_schemas`.
+        "tenants",
+        "django_tenants",
+        "accounts",
+        "bounces",
+        "mailing",
+        "jobs",
+        "core",
+        "web",
+        "schools",
+        "licensing.catalogue",
+        "licensing.entitlements",
+        "licensing.invitations",
+        "licensing.requests",
+        "licensing.classes",
+        "licensing.returns",
+        "licensing.orders",
+        "licensing.billing",
+        "licensing.billing.transmission",
+        "licensing.payments",
+        "licensing.bank",
+        "licensing.accounting",
+        "licensing.e_reporting",
+        "sites.help",
+        "sites.portal",
+        "sites.office",
+        "sites.back_office",
+        "sites.audit",
+        # Fictitious schools and people: not on a server.
+        *([] if is_production else ["sites.demo"]),
+        "procrastinate.contrib.django",
+        "django.contrib.postgres",
+        "django.contrib.contenttypes",
+        "django.contrib.auth",
+        "django.contrib.messages",
+        "django.contrib.staticfiles",
+        # Our admin site replaces unfold's own.
+        "unfold.apps.BasicAppConfig",
+        "sites.back_office.apps.BackOfficeAdminConfig",
+        "allauth",
+        "allauth.account",
+        "allauth.mfa",
+        "crispy_forms",
+        "crispy_bootstrap5",
+        "django_filters",
+        "django_htmx",
+        "django_tables2",
+        "rest_framework",
+        "drf_spectacular",
+    ]
+
+
+# Apps whose tables are in each collectivity's schema; `mailing` has its tables in both.
+TENANT_APPS = [
+    "mailing",
+    "webhooks",
+    "api",
+    "collectivities",
+    "licensing.pools",
+    "licensing.reminders",
+    "licensing.rebalancing",
+    "licensing.renewals",
+    "imports",
+]
+
+MIDDLEWARE = [
+    "sites.health.middleware.HealthMiddleware",
+    "web.request_ids.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    # After those that complete every response, before the first query: the one for the host's collectivity.
+    "web.outage.DatabaseOutageMiddleware",
+    "tenants.middleware.HostTenantMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "web.response_headers.ResponseHeadersMiddleware",
+    "web.middleware.HostBoundSessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "web.typography.TypographyMiddleware",  # inside of the one that counts bytes
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.session_lifetime.SessionLifetimeMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.sign_in_delays.AttemptResponseMiddleware",
+    # Before the policies: what a visit may not do, it is told in its own words.
+    "collectivities.visit_middleware.OfficeVisitMiddleware",
+    "web.middleware.AccessPolicyMiddleware",
+]
