@@ -27,10 +27,13 @@ _USE = "Le banc d'essai"
 
 
 @contextlib.contextmanager
-def scratch_database() -> Iterator[None]:
-    """Connect Django, as the application, to a new database of the owner for the block, then drop it."""
+def scratch_database(name: str = "") -> Iterator[None]:
+    """Connect Django, as the application, to a new database of the owner for the block, then drop it.
+
+    `name`: of one that is made beside another.
+    """
     usual = connection.settings_dict["NAME"]
-    connection.settings_dict["TEST"]["NAME"] = f"bench_peps_{os.getpid()}"
+    connection.settings_dict["TEST"]["NAME"] = f"bench_peps_{os.getpid()}{name}"
     # Keep the output of migrations out of the figures.
     with contextlib.redirect_stdout(sys.stderr), connected_as_owner(_USE):
         connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)

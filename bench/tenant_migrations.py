@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import sys
-import tempfile
 import time
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -17,19 +12,18 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import transaction
 from django.db.migrations.executor import MigrationExecutor
-from django.test import override_settings
 from django_tenants.utils import schema_context
 
-import imports.migrations
+from bench.added_migrations import added_migrations
 from bench.registry import measure
 from bench.scratch_database import as_owner, url
 from bench.tenants import COUNT, provision_numbered
 from core.tenant_connection import connection
-from tenants import schema_migrations, schema_snapshot
+from tenants import schema_migrations
 from tenants.models import Collectivity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 #: Numbers of collectivities after which a column is added.
 SIZES = (*(size for size in (200, 1000) if size < COUNT), COUNT)
@@ -38,19 +32,6 @@ SAMPLE = 5
 #: Seconds for 2,000 schemas.
 MAX_S_OF_2000 = 60
 
-#: The last migration that the app has by itself.
-_LAST = max(path.stem for path in Path(imports.migrations.__path__[0]).glob("[0-9]*.py"))
-_PACKAGE = """
-import imports.migrations
-__path__ = [*imports.migrations.__path__, *__path__]
-"""
-_MIGRATION = """
-from django.db import migrations, models
-
-class Migration(migrations.Migration):
-    dependencies = [("imports", "{after}")]
-    operations = [migrations.AddField("spreadsheetimport", "{name}", models.CharField(max_length=9, db_default=""))]
-"""
 _COLUMN = "ALTER TABLE {}.imports_spreadsheetimport ADD COLUMN {} varchar(9) DEFAULT '' NOT NULL"
 
 
@@ -115,27 +96,28 @@ def migrate_one_column() -> MigrationMeasure:
     Floor: the same ALTER TABLE by psycopg in one connection, a transaction each. Peer: Django's executor a schema.
     """
     times = []
-    opened, last = 0, _LAST
-    with _migration_folder() as folder:
+    opened = 0
+    with added_migrations("imports") as added:
         for size in SIZES:
             for number in range(opened, size):
                 provision_numbered(number)
             opened = size
             connection.set_schema_to_public()
             schemas = list(Collectivity.objects.order_by("pk").values_list("schema_name", flat=True))
-            name = f"{size:04}_column"
-            (folder / f"{name}.py").write_text(_MIGRATION.format(after=last, name=f"column_{size}"))
-            last = name
-            importlib.invalidate_caches()
-            schema_snapshot.compute_fingerprint.cache_clear()
+            added.add_column("spreadsheetimport", f"column_{size}")
             with as_owner():
                 # The first two leave the migration to be done.
                 floor_s = _time_floor(schemas, f"floor_{size}")
                 peer_s = _time_peer(schemas) * size
-                ours_s = _time(schema_migrations.migrate_collectivities)
-                command_s = ours_s + _time(lambda: call_command("migrate_schemas", verbosity=0))
+                ours_s, command_s = time_migration()
             times.append(MigrationTimes(size, ours_s, command_s, floor_s, peer_s))
     return MigrationMeasure("migrate_one_column", tuple(times))
+
+
+def time_migration() -> tuple[float, float]:
+    """Migrate as the owner; return the seconds for the schemas of collectivities, and for the whole command."""
+    ours_s = _time(schema_migrations.migrate_collectivities)
+    return ours_s, ours_s + _time(lambda: call_command("migrate_schemas", verbosity=0))
 
 
 def _time(run: Callable[[], object]) -> float:
@@ -161,19 +143,3 @@ def _time_peer(schemas: list[str]) -> float:
             executor.migrate(executor.loader.graph.leaf_nodes())
             transaction.set_rollback(True)
     return (time.perf_counter() - start) / SAMPLE
-
-
-@contextlib.contextmanager
-def _migration_folder() -> Iterator[Path]:
-    """Create a folder whose migrations follow those of the app `imports` during the block."""
-    with tempfile.TemporaryDirectory() as root:
-        folder = Path(root) / "bench_migrations"
-        folder.mkdir()
-        (folder / "__init__.py").write_text(_PACKAGE)
-        sys.path.insert(0, root)
-        try:
-            with override_settings(MIGRATION_MODULES={"imports": folder.name}):
-                yield folder
-        finally:
-            sys.path.remove(root)
-            schema_snapshot.compute_fingerprint.cache_clear()
