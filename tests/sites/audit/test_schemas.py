@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from django_tenants.utils import schema_context, tenant_context
 
 from collectivities import audit_log
+from sites.audit import checks
 from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator
 from tests.sites.audit.violations import list_all_violations
@@ -38,3 +40,26 @@ def test_a_schema_that_cannot_be_read_is_named_and_the_others_are_audited(nimes,
     found.pop("roles", None)
     assert list(found) == ["references"]
     assert found["references"][0].startswith("gard : ")
+
+
+def test_many_collectivities_are_audited_on_several_connections_as_of_one_moment(committing, monkeypatch):
+    # What a connection remembers of each table that it read would else fill the server's memory.
+    monkeypatch.setattr(checks, "COLLECTIVITIES_PER_CONNECTION", 1)
+    asked = "SELECT pg_backend_pid()::text, current_setting('peps.audited_at')"
+    seen = []
+
+    def look(_collectivity, _now):
+        with connection.cursor() as cursor:
+            cursor.execute(asked)
+            seen.append(cursor.fetchone())
+        return ()
+
+    monkeypatch.setattr(checks, "_find_violations_of", look)
+    with connection.cursor() as cursor:
+        cursor.execute(asked.partition(",")[0])
+        [before] = cursor.fetchone()
+    checks.check_all()
+    moments = {moment for _, moment in seen}
+    assert seen
+    assert before not in {process for process, _ in seen}
+    assert len(moments) == 1
