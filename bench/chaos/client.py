@@ -56,6 +56,7 @@ class Web:
     def request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> ClientResponse:
         """Send one request on a connection of its own; status 0 where no complete response came."""
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_TIMEOUT_S)
+        start = time.perf_counter()
         with contextlib.closing(link):
             try:
                 link.request(method, path, body, {"Host": self.host, **headers})
@@ -63,7 +64,7 @@ class Web:
                 answer = ClientResponse(response.status, response.read().decode())
             except (OSError, http.client.HTTPException):
                 answer = ClientResponse(0, "")
-        self.ledger.count(str(answer.status))
+        self.ledger.count(str(answer.status), time.perf_counter() - start)
         if answer.status == _SERVER_ERRORS:
             self.ledger.complain(f"500 for {method} {path}: {answer.body[-300:]!r}")
         if answer.status == 0:

@@ -28,6 +28,7 @@ class Ledger:
     answers: Counter[str] = field(default_factory=Counter)
     #: Sentences on what no client should have seen.
     complaints: list[str] = field(default_factory=list)
+    _slowest_s: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, things: dict[str, int]) -> None:
@@ -47,10 +48,17 @@ class Ledger:
             if answer == Answer.DONE:
                 self.acknowledged[kind] += 1
 
-    def count(self, answer: str) -> None:
-        """Count a response of any kind by its status."""
+    def count(self, answer: str, seconds: float) -> None:
+        """Count a response of any kind by its status, and how long it took."""
         with self._lock:
             self.answers[answer] += 1
+            self._slowest_s = max(self._slowest_s, seconds)
+
+    def take_slowest(self) -> float:
+        """Return the seconds of the slowest response since the last call."""
+        with self._lock:
+            slowest, self._slowest_s = self._slowest_s, 0.0
+            return slowest
 
     def complain(self, sentence: str) -> None:
         """Note something that no client should have seen."""
