@@ -8,8 +8,10 @@ import datetime
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from django_tenants.utils import schema_context, tenant_context
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from tests.database_roles import execute_as_administrator
 from tests.webhooks.events import FakeClock, deliver_due, emit_events, make_issued_event
 from webhooks import attempt_results, endpoints, signing
 from webhooks.models import Delivery, WebhookEndpoint
@@ -76,6 +78,20 @@ def test_secrets_are_resealed_with_the_new_key(made, receiver, settings):
     settings.SEALING_KEYS = old
     with pytest.raises(CommandError, match="webhooks de Ville de Nîmes"):
         call_command("reseal_keys", verbosity=0)
+
+
+def test_a_collectivity_that_cannot_be_read_is_named_and_the_others_are_resealed(nimes, gard, receiver, settings):
+    with tenant_context(gard):
+        endpoints.add(url=receiver.url, types=[], by_id=None, at=timezone.now())
+    settings.SEALING_KEYS = ["2:" + base64.b64encode(bytes(range(64))).decode(), *settings.SEALING_KEYS]
+    with schema_context("public"):
+        execute_as_administrator("ALTER TABLE c_nimes.webhooks_webhookendpoint RENAME TO kept")
+        with pytest.raises(CommandError, match=r"Gardez l'ancienne clé(.|\n)*  nimes : ") as refusal:
+            call_command("reseal_keys", verbosity=0)
+    assert "gard" not in str(refusal.value)
+    settings.SEALING_KEYS = settings.SEALING_KEYS[:1]
+    with tenant_context(gard):
+        assert endpoints.reseal() == 1
 
 
 def test_an_unreadable_secret_loses_no_delivery(made, receiver):

@@ -9,6 +9,7 @@ from django_tenants.utils import tenant_context
 
 from accounts import second_factor
 from accounts.sealing import UnsealError
+from core.schemas import UNREADABLE, surviving_errors
 from licensing.entitlements import code_sealing, key_rotation
 from tenants.models import Collectivity
 from webhooks import endpoints
@@ -44,7 +45,14 @@ class Command(BaseCommand):
                 f"encore scellées. Remettez-la à la suite de la nouvelle. {done} clés rescellées, rien n'est perdu."
             ) from None
         factors = self._reseal_second_factors(batch)
-        webhooks = self._reseal_webhooks()
+        unreadable: list[str] = []
+        webhooks = self._reseal_webhooks(unreadable)
+        if unreadable:
+            raise CommandError(
+                "Ces collectivités n'ont pas pu être lues, et les secrets de leurs webhooks restent sous "
+                "l'ancienne clé de scellement ; tout le reste est rescellé. "
+                "Gardez l'ancienne clé, réparez, puis recommencez :\n" + "\n".join(unreadable)
+            )
         self.stdout.write(
             f"{done} clé{'s' if done > 1 else ''} rescellée{'s' if done > 1 else ''}, "
             f"{others} mot{'s' if others > 1 else ''} de passe d'élève, "
@@ -53,18 +61,23 @@ class Command(BaseCommand):
             f"n° {code_sealing.current_key_number()} ; les plus anciennes peuvent être retirées de SEALING_KEYS."
         )
 
-    def _reseal_webhooks(self) -> int:
-        """Reseal the secrets of every collectivity's webhooks; return the number of webhooks."""
+    def _reseal_webhooks(self, unreadable: list[str]) -> int:
+        """Reseal the secrets of every collectivity's webhooks; return the number of webhooks.
+
+        A collectivity whose schema cannot be read enters `unreadable`, with the reason.
+        """
         done = 0
         for collectivity in Collectivity.objects.order_by("pk"):
             try:
-                with tenant_context(collectivity):
+                with tenant_context(collectivity), surviving_errors():
                     done += endpoints.reseal()
             except UnsealError:
                 raise CommandError(
                     f"SEALING_KEYS ne contient plus la clé sous laquelle des secrets de webhooks de {collectivity} "
                     "sont encore scellés. Remettez-la à la suite de la nouvelle : rien n'est perdu."
                 ) from None
+            except UNREADABLE as error:
+                unreadable.append(f"  {collectivity.slug} : {str(error).strip()}")
         return done
 
     def _reseal_second_factors(self, batch: int) -> int:
