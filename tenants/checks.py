@@ -1,4 +1,4 @@
-"""Checks of `manage.py check`: offices' references to the public schema; with `--deploy`, the database's roles."""
+"""Checks of `manage.py check`: offices' references to the public schema; with `--deploy`, the database, its roles."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.core.checks import Error, Tags, register
-from django.db import models
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's name
+from django.db import connection, models
 
+from core import database_checks
 from tenants import privileges
 
 #: Faults that are listed; the rest are counted.
@@ -46,3 +47,22 @@ def check_privileges(app_configs: Any, databases: Any = None, **_kwargs: Any) ->
     if len(faults) > _MAX_LISTED:
         errors.append(Error(f"et {len(faults) - _MAX_LISTED} de plus", id="peps.E010"))
     return errors
+
+
+@register(Tags.database, deploy=True)
+def check_database(app_configs: Any, databases: Any = None, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001 - Django's
+    """Return an error for each thing that the database must be and is not, or a warning where it sorts as English."""
+    if not databases:
+        return []
+    with connection.cursor() as cursor:
+        if faults := database_checks.list_database_faults(cursor):
+            return [Error(fault, id="peps.E020") for fault in faults]
+        if database_checks.sorts_french(cursor):
+            return []
+    return [
+        Warning(
+            "The database sorts letters with accents after all others: « École » after « Lycée ».",
+            hint="manage.py create_database_roles makes a new database with French sorting.",
+            id="peps.W021",
+        )
+    ]

@@ -248,7 +248,9 @@ LOCALE_PATHS = [ROOT / "platform" / "locale"]
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA / "static"
-STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+if not PRODUCTION:
+    # On a server `collectstatic` makes it, which web processes do not start without.
+    STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.AppDirectoriesFinder", "web.assets.PackagedAssets"]
 PACKAGED_ASSETS, PDF_FONTS = packaged_assets.SERVED, packaged_assets.PDF_FONTS
 STORAGES = {

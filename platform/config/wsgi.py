@@ -1,6 +1,7 @@
 """The WSGI application that gunicorn serves. Its statements are limited: a page that waits long has no reader left.
 
-On a server it refuses to start as a role that may do more than the application needs.
+On a server it refuses to start as a role that may do more than the application needs, on a database that is not in
+UTF-8, and without the assets of this release.
 """
 
 import os
@@ -8,10 +9,14 @@ import os
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from core.database_checks import refuse_unfit_database
 from core.database_timeouts import WEB_TIMEOUTS, apply_timeouts
 from core.role_checks import refuse_privileged_role
+from web.asset_checks import refuse_stale_assets
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 apply_timeouts(settings.DATABASES["default"], WEB_TIMEOUTS)
 application = get_wsgi_application()
 refuse_privileged_role()
+refuse_unfit_database()
+refuse_stale_assets()

@@ -6,7 +6,7 @@ Made by an administrator, again and again without harm. What each may do to whic
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -46,6 +46,14 @@ SELECT format('ALTER %%s %%s OWNER TO %%s', kind, name, %(owner)s::text) FROM ob
 WHERE owner <> %(owner)s::regrole AND (catalogue, oid) NOT IN (SELECT classid, objid FROM extended)
 """
 
+#: Whether a new database would inherit a locale of ASCII alone though the server has another one; whether it has ICU.
+_SERVER_LOCALE = """
+SELECT (pg_encoding_to_char(encoding) <> 'UTF8' OR datctype IN ('C', 'POSIX'))
+        AND EXISTS (SELECT FROM pg_collation WHERE collprovider = 'c' AND collname IN ('C.UTF-8', 'C.utf8')),
+    EXISTS (SELECT FROM pg_collation WHERE collname = 'fr-x-icu')
+FROM pg_database WHERE datname = 'template0'
+"""
+
 _SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' ORDER BY 1"
 
 
@@ -81,6 +89,8 @@ def connect(access: Mapping[str, Any], database: str = "") -> psycopg.Connection
         password=access["PASSWORD"] or None,
         dbname=database or access["NAME"],
         autocommit=True,
+        # Of a database in SQL_ASCII psycopg would return bytes.
+        client_encoding="utf8",
         **access["OPTIONS"],
     )
 
@@ -143,9 +153,11 @@ def create_database(server: psycopg.Connection, database: str, roles: DatabaseRo
         # Whoever gives something to a role must be able to become it.
         server.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(owner))
     created = not server.execute("SELECT FROM pg_database WHERE datname = %s", [database]).rowcount
-    server.execute(
-        sql.SQL("CREATE DATABASE {} OWNER {}" if created else "ALTER DATABASE {} OWNER TO {}").format(name, owner)
-    )
+    if created:
+        locale = sql.SQL(_choose_locale(server))
+        server.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 {}").format(name, owner, locale))
+    else:
+        server.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, owner))
     server.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
     users = sql.SQL(", ").join(map(sql.Identifier, (roles.application.name, roles.reader.name)))
     server.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM {}").format(name, users))
@@ -153,6 +165,21 @@ def create_database(server: psycopg.Connection, database: str, roles: DatabaseRo
     # The directory's synchronisation compares in temporary tables.
     server.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(name, sql.Identifier(roles.application.name)))
     return created
+
+
+def _choose_locale(server: psycopg.Connection) -> LiteralString:
+    """Return the options of a new database: UTF-8, letters beyond ASCII, and sorted as French where the server can.
+
+    Whatever the cluster was made with: without a locale of the system, Debian's is SQL_ASCII. template0 alone may be
+    copied with another encoding.
+    """
+    [(needs_letters, has_icu)] = server.execute(_SERVER_LOCALE).fetchall()
+    options: LiteralString = "ENCODING 'UTF8'"
+    if needs_letters:
+        options += " LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'"
+    if has_icu:
+        options += " LOCALE_PROVIDER icu ICU_LOCALE 'fr-FR'"
+    return options
 
 
 def transfer_ownership(database: psycopg.Connection, owner: str) -> int:

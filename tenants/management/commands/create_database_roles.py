@@ -6,9 +6,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import DatabaseError, connection
 
-from core import database_roles
+from core import database_checks, database_roles
 from core.database_roles import DatabaseRoles, Login, RolesRefused
 from core.owner_connection import connected_as_owner
 from tenants import privileges, schema_snapshot
@@ -38,10 +38,13 @@ class Command(BaseCommand):
                 database_roles.create_roles(server, roles)
                 created = database_roles.create_database(server, name, roles)
             with database_roles.connect(administrator, name) as database:
+                if faults := database_checks.list_database_faults(database.cursor()):
+                    raise CommandError(database_checks.describe_faults(faults))
                 transferred = database_roles.transfer_ownership(database, roles.owner.name)
         except RolesRefused as refusal:
             raise CommandError(str(refusal)) from refusal
         with connected_as_owner("L'attribution des droits"):
+            _create_extensions()
             is_migrated = "tenants_schemasnapshot" in connection.introspection.table_names()
             if is_migrated:
                 privileges.define_functions()
@@ -64,3 +67,17 @@ class Command(BaseCommand):
         self.stdout.write(
             "Les droits sont accordés." if is_migrated else "Lancez migrate_schemas, qui crée les tables et les droits."
         )
+
+
+def _create_extensions() -> None:
+    """Create what the migrations need, as they would. Raises `CommandError` where the owner cannot."""
+    for extension in database_checks.EXTENSIONS:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(f"CREATE EXTENSION IF NOT EXISTS {extension}")
+        except DatabaseError as error:
+            raise CommandError(
+                f"Le propriétaire ne peut pas créer l'extension {extension} : {str(error).splitlines()[0]}\n"
+                "Installez les modules « contrib » de PostgreSQL, ou faites-la créer par l'administrateur de la base "
+                f"(CREATE EXTENSION {extension}), puis relancez la commande."
+            ) from error

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django_tenants.management.commands.migrate_schemas import MigrateSchemasCommand
 from django_tenants.utils import get_tenant_base_migrate_command_class
 
 from core.advisory_locks import hold_session_lock
+from core.database_checks import refuse_unfit_database
 from core.owner_connection import OwnerUnknown, connected_as_owner
 from core.tenant_connection import connection
 from tenants import privileges, schema_migrations, schema_snapshot
@@ -25,6 +27,10 @@ class Command(MigrateSchemasCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate all schemas. Raises `CommandError` after the last one where any failed; can be run again."""
+        try:
+            refuse_unfit_database()
+        except ImproperlyConfigured as refusal:
+            raise CommandError(str(refusal)) from refusal
         try:
             with connected_as_owner("La mise à jour des schémas"):
                 self._migrate(*args, **options)

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
+from core.database_checks import refuse_unfit_database
 from core.database_timeouts import WORKER_TIMEOUTS, apply_timeouts
 from core.role_checks import refuse_privileged_role
 from jobs import worker
@@ -33,12 +34,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the worker. Raises `CommandError` if the database stays unreachable, or its role may do too much."""
+        """Run the worker. Raises `CommandError` if the database stays unreachable, or it or its role is not fit."""
         if options["concurrency"] < 1:
             raise CommandError("--concurrency must be at least 1.")
         apply_timeouts(settings.DATABASES["default"], WORKER_TIMEOUTS)
         try:
             refuse_privileged_role()
+            refuse_unfit_database()
         except ImproperlyConfigured as refusal:
             raise CommandError(str(refusal)) from refusal
         queues = [queue.strip() for queue in options["queues"].split(",") if queue.strip()]
