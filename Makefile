@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 UV := .tools/bin/uv
 BIN := .venv/bin
 
-.PHONY: setup server demo test fuzz check lint types imports-contracts migrations upgrade-check advisories bench pictures \
+.PHONY: setup server demo test fuzz check lint types imports-contracts migrations upgrade-check guide-check advisories bench pictures \
 	requirements clean
 
 setup: .venv/ready node_modules/ready
@@ -36,8 +36,10 @@ node_modules/ready: .venv/ready package.json package-lock.json
 	@touch node_modules/ready
 
 # What a server runs (docs/deploy.md): none of the tools of development, no Node once the assets are there, and no
-# embedded PostgreSQL. `make setup` brings them back.
+# embedded PostgreSQL. `make setup` brings them back. The services may not write compiled modules: without these each
+# start, and each command, takes four times as long.
 server: .venv/server
+	$(BIN)/python -m compileall -q -j 0 .venv/lib $(wildcard collectivities imports licensing platform schools sites tenants)
 
 .venv/server: $(UV) requirements/base.txt package.json package-lock.json
 	@test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.12' .venv
@@ -87,6 +89,11 @@ advisories: setup
 
 bench: setup
 	$(BIN)/python -m bench $(ARGS)
+
+# docs/deploy.md, « First installation », typed as it stands, on Debian and as root: in a layer above this machine's root that is
+# thrown away, or above a folder that debootstrap has filled (ROOT=folder). Minutes, and the package registries.
+guide-check: setup
+	GUIDE_CHECK=1 GUIDE_ROOT=$(ROOT) $(BIN)/pytest -n 0 -q tests/deploy/test_first_installation.py
 
 # The pictures of docs/images, made by the browser tests that open the pages.
 pictures: setup
