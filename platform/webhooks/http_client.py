@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from core.outgoing_addresses import AddressNotAllowed
 from webhooks import attempt_results, url_policy
 from webhooks.attempt_results import AttemptResult
 
@@ -164,7 +165,7 @@ async def _read_beginning(response: aiohttp.ClientResponse) -> bytes:
 
 def _explain_failure(failure: Exception) -> str:
     """Explain in French why there was no response."""
-    if isinstance(failure, aiohttp.ClientConnectorError) and isinstance(failure.os_error, url_policy.AddressNotAllowed):
+    if isinstance(failure, aiohttp.ClientConnectorError) and isinstance(failure.os_error, AddressNotAllowed):
         return attempt_results.HOST_UNREACHABLE
     return next(
         (reason for kind, reason in _FAILURE_REASONS if isinstance(failure, kind)), attempt_results.CONNECTION_LOST
