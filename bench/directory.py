@@ -24,9 +24,9 @@ from bench.registry import measure
 from bench.scratch_database import SHARED
 from core.owner_connection import connected_as
 from schools.directory import staging
-from schools.directory.files import DirectoryFile
 from schools.directory.merge import FIELDS
 from schools.directory.operations import synchronise
+from schools.directory.reading import DirectoryFile
 from schools.models import School
 from schools.queries import search
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from schools.directory.operations import SyncReport
+
 
 class DirectoryRefused(Exception):
     """The file is unusable, or its changes need confirmation. Nothing was written."""
@@ -15,10 +20,27 @@ class SynchronisationInProgress(DirectoryRefused):
     code = "synchronisation_in_progress"
 
 
-class TooManyClosures(DirectoryRefused):
+class ConfirmationNeeded(DirectoryRefused):
+    """The file is readable, but changes so much, or is so unlike the one before, that somebody must agree."""
+
+    code = "confirmation_needed"
+
+    def __init__(self, sentence: str, report: SyncReport) -> None:
+        super().__init__(sentence)
+        #: What the file would change.
+        self.report = report
+
+
+class TooManyClosures(ConfirmationNeeded):
     """A full file would close so many schools that confirmation is required."""
 
     code = "too_many_closures"
+
+
+class DownloadFailed(DirectoryRefused):
+    """The file could not be downloaded, or not wholly."""
+
+    code = "download_failed"
 
 
 class OutlinesRefused(Exception):

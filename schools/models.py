@@ -17,6 +17,7 @@ from django.utils import timezone
 from core.formatting import long_moment
 from core.link_tokens import derive_token
 from core.querysets import LockableQuerySet
+from schools.directory import models as directory_models  # noqa: F401 - its models are this app's
 
 
 class Fold(Func):
@@ -146,32 +147,6 @@ class DirectoryWord(models.Model):
 
     def __str__(self) -> str:
         return self.word
-
-
-class DirectorySync(models.Model):
-    """A completed synchronisation and its counts."""
-
-    at = models.DateTimeField("date")
-    by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name="lancée par", on_delete=models.PROTECT, null=True, blank=True
-    )
-    file_name = models.CharField("fichier", max_length=255)
-    full = models.BooleanField("fichier complet")
-    rows = models.PositiveIntegerField("lignes lues")
-    added = models.PositiveIntegerField("ajoutés")
-    changed = models.PositiveIntegerField("modifiés")
-    closed = models.PositiveIntegerField("fermés")
-    reopened = models.PositiveIntegerField("rouverts")
-    unchanged = models.PositiveIntegerField("inchangés")
-    refused = models.PositiveIntegerField("lignes refusées")
-
-    class Meta:
-        verbose_name = "synchronisation de l'annuaire"
-        verbose_name_plural = "synchronisations de l'annuaire"
-        indexes: ClassVar = [models.Index(name="directory_sync_at", fields=["-at"])]
-
-    def __str__(self) -> str:
-        return f"{self.file_name}, {timezone.localtime(self.at):%d/%m/%Y à %H:%M}"
 
 
 class TerritoryLevel(models.TextChoices):

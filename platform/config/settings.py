@@ -9,7 +9,18 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from config import apps, card_providers, database, env, invoice_platforms, mail, openapi, packaged_assets, unfold
+from config import (
+    apps,
+    card_providers,
+    database,
+    directory,
+    env,
+    invoice_platforms,
+    mail,
+    openapi,
+    packaged_assets,
+    unfold,
+)
 from config.logs import build_logging
 from core import start_checks
 
@@ -290,6 +301,10 @@ PAYMENT_VARIANTS = card_providers.list_variants(CARD_VARIANT)
 INVOICE_PLATFORMS = invoice_platforms.read_platforms()
 REPORTING_PLATFORM = invoice_platforms.read_reporting_platform()
 APPROVED_PLATFORM_TAKES_PUBLIC = env.flag("APPROVED_PLATFORM_TAKES_PUBLIC", default=False)
+
+# --- Directory of schools: downloaded each day where a URL is set; private networks only if listed -------------------
+DIRECTORY_URL = directory.read_url(is_production=PRODUCTION)
+DIRECTORY_PRIVATE_NETWORKS = env.networks("DIRECTORY_PRIVATE_NETWORKS")
 
 # --- API ------------------------------------------------------------------------------------------------------------
 #: Requests per token and minute.

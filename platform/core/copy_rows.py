@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
@@ -12,7 +12,6 @@ from psycopg.types.json import JsonbBinaryDumper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import BinaryIO
 
     from psycopg.abc import Buffer
 
@@ -57,7 +56,7 @@ def copy_rows(table: str, columns: Mapping[str, str], rows: Iterable[Sequence[An
                 copy.write_row(row)
 
 
-def copy_file(table: str, columns: tuple[str, str], key: int, file: BinaryIO, size: int) -> None:
+def copy_file(table: str, columns: tuple[str, str], key: int, file: IO[bytes], size: int) -> None:
     """Insert a row of a `bigint` key and a `bytea` of `size` bytes, read from the file in chunks.
 
     An INSERT holds a file of 20 MB six times at once (bytes, hexadecimal text, query): this holds one chunk.

@@ -44,6 +44,11 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
 REQUIRED_FIELDS = ("uai", "name", "postal_code", "commune")
 
 
+def get_column_name(field: str) -> str:
+    """Return the header that the national file has for a field."""
+    return HEADERS[field][0].replace(" ", "_")
+
+
 def locate(header: Sequence[str]) -> dict[str, int]:
     """Return the column index of each field that the file has.
 
@@ -57,7 +62,7 @@ def locate(header: Sequence[str]) -> dict[str, int]:
         for field, names in HEADERS.items()
         if (match := next((name for name in names if name in index_by_header), None)) is not None
     }
-    missing = [HEADERS[field][0].replace(" ", "_") for field in REQUIRED_FIELDS if field not in indexes]
+    missing = [get_column_name(field) for field in REQUIRED_FIELDS if field not in indexes]
     if missing:
         raise DirectoryRefused(
             "Ce fichier n'est pas un annuaire des établissements : il y manque "

@@ -1,6 +1,7 @@
-"""Read a directory file line by line. A truncated, re-encoded or foreign file is refused as a whole.
+"""Read the lines of a directory file. A truncated, re-encoded or foreign file is refused as a whole.
 
-At most one line is held in memory: the national file has 70,000.
+Runs in a child process, without Django: the file comes from elsewhere, and may be made to decompress without end. At
+most one batch of lines is held in memory: the national file has 70,000.
 """
 
 from __future__ import annotations
@@ -10,23 +11,28 @@ import csv
 import gzip
 import re
 import zlib
-from typing import IO, TYPE_CHECKING, cast
+from itertools import batched
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 from schools.directory.columns import locate
-from schools.directory.rows import RefusedRow, RowReader, SchoolRow
 from schools.exceptions import DirectoryRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 # Magic numbers of zip, Excel and UTF-16 files.
 _FOREIGN_FORMATS = {b"PK\x03\x04": "un classeur ou une archive zip", b"\xd0\xcf\x11\xe0": "un ancien classeur Excel"}
+_MARKUP = b"<"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 # A line of the directory has some 700 characters; the limit protects memory.
 _MAX_LINE_LENGTH = 256 * 1024
+# Decompressed; the national file has 45 MB.
+_MAX_BYTES = 512 * 1024 * 1024
+#: Lines of one message of the child: the caller makes schools of them while the next ones are read.
+_BATCH_LINES = 2_000
 # UTF-8 decoded as Windows-1252 and saved again: « Ã‰cole », « CollÃ¨ge ». No French word has these pairs.
 _MOJIBAKE = re.compile(
     "\u00c3[\u0080-\u00bf\u2010-\u203a\u20ac\u2122\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc]"
@@ -39,18 +45,34 @@ _AGAIN = "Téléchargez-le de nouveau."
 _NOT_UTF_8 = "Ce fichier n'est pas en UTF-8. Prenez-le tel que le site le donne, sans l'enregistrer dans un tableur."
 
 
-class DirectoryFile:
-    """A file of the directory. Iterate over it once: each line is a `SchoolRow` or a `RefusedRow`.
+class DirectoryLine(NamedTuple):
+    """The cells of a line, in the order of the fields found, or the reason for refusing it."""
 
-    The iteration may raise `DirectoryRefused` at any line, even the last: the caller must then roll back.
-    """
+    number: int
+    cells: tuple[str, ...]
+    reason: str = ""
 
+
+def child_read(send: Callable[[Any], None], path: str) -> str:
+    """Send the lines in batches, with the names of the fields found; return why the file is refused, or nothing."""
+    reader = _FileReader(Path(path))
+    try:
+        for batch in batched(reader.read(), _BATCH_LINES, strict=False):
+            send((reader.fields, [tuple(line) for line in batch]))
+    except DirectoryRefused as refusal:
+        return str(refusal)
+    return ""
+
+
+class _FileReader:
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self._path = path
         self._ends_properly = True
+        #: Names of the fields found, in the order of the cells.
+        self.fields: list[str] = []
 
-    def __iter__(self) -> Iterator[SchoolRow | RefusedRow]:
-        """Yield the parsed lines, without header and blank lines."""
+    def read(self) -> Iterator[DirectoryLine]:
+        """Yield the lines, without header and blank lines. Raises `DirectoryRefused` at any line, even the last."""
         with contextlib.ExitStack() as stack:
             try:
                 yield from self._rows(self._open(stack))
@@ -66,22 +88,22 @@ class DirectoryFile:
                 raise DirectoryRefused(f"Le fichier ne peut pas être lu : {error.strerror or error}.") from error
 
     def _open(self, stack: contextlib.ExitStack) -> IO[bytes]:
-        raw = stack.enter_context(self.path.open("rb"))
+        raw = stack.enter_context(self._path.open("rb"))
         if raw.peek(2)[:2] == _GZIP:
             return cast("IO[bytes]", stack.enter_context(contextlib.closing(gzip.GzipFile(fileobj=raw))))
         return raw
 
-    def _rows(self, stream: IO[bytes]) -> Iterator[SchoolRow | RefusedRow]:
+    def _rows(self, stream: IO[bytes]) -> Iterator[DirectoryLine]:
         lines = self._lines(stream)
         first = next(lines, None)
         if first is None:
             raise DirectoryRefused("Ce fichier est vide.")
         header, delimiter = _header(first)
         indexes = locate(header)
-        read = RowReader(indexes)
-        width = len(header)
+        self.fields = list(indexes)
+        width, last_is_read = len(header), len(header) - 1 in indexes.values()
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        good = damaged = total = 0
+        damaged = total = 0
         for row in reader:
             line = reader.line_num + 1  # the header was read before
             if not any(row):
@@ -92,30 +114,28 @@ class DirectoryFile:
                 raise DirectoryRefused(
                     f"Un guillemet ouvert avant la ligne {line} n'est jamais refermé : le fichier est abîmé. {_AGAIN}"
                 )
-            if not self._ends_properly and (len(row) < width or width - 1 in indexes.values()):
+            if not self._ends_properly and (len(row) < width or last_is_read):
                 raise DirectoryRefused(f"Le fichier est coupé au milieu de sa dernière ligne ({line}). {_AGAIN}")
             if _LOST_CHARACTER in text or ("Ã" in text and _MOJIBAKE.search(text)):
                 damaged += 1
-                yield RefusedRow(line, "", "Les accents de cette ligne sont abîmés.")
+                yield DirectoryLine(line, (), "Les accents de cette ligne sont abîmés.")
             elif len(row) < width or any(row[width:]):
-                yield RefusedRow(line, "", f"{len(row)} cellules au lieu de {width}.")
+                yield DirectoryLine(line, (), f"{len(row)} cellules au lieu de {width}.")
             else:
-                parsed = read(line, row)
-                good += isinstance(parsed, SchoolRow)
-                yield parsed
+                yield DirectoryLine(line, tuple(row[index] for index in indexes.values()))
         if damaged * _DAMAGED_ONE_IN > total:
             raise DirectoryRefused(f"Les accents de ce fichier sont abîmés ({damaged} lignes). {_NOT_UTF_8}")
-        if not good:
-            raise DirectoryRefused("Aucune ligne de ce fichier ne décrit un établissement.")
 
     def _lines(self, stream: IO[bytes]) -> Iterator[str]:
         """Yield the decoded lines; sets `_ends_properly` to whether the last one ends with a line break."""
-        start = True
+        size = 0
         while raw := stream.readline(_MAX_LINE_LENGTH):
-            if start:
+            if not size:
                 _check_kind(raw)
-                raw = raw.removeprefix(_BOM)
-                start = False
+            size += len(raw)
+            if size > _MAX_BYTES:
+                raise DirectoryRefused("Ce fichier est démesurément long : ce n'est pas un annuaire.")
+            raw = raw.removeprefix(_BOM) if size == len(raw) else raw
             if b"\0" in raw:
                 raise DirectoryRefused(f"Le fichier contient des octets nuls : il est abîmé ou mal encodé. {_AGAIN}")
             if len(raw) == _MAX_LINE_LENGTH:
@@ -125,6 +145,8 @@ class DirectoryFile:
 
 
 def _check_kind(start: bytes) -> None:
+    if start.removeprefix(_BOM).lstrip().startswith(_MARKUP):
+        raise DirectoryRefused("Ce fichier est une page web ou du XML, non l'annuaire : le site a répondu autre chose.")
     for signature, kind in _FOREIGN_FORMATS.items():
         if start.startswith(signature):
             raise DirectoryRefused(f"Ce fichier est {kind} ; l'annuaire se lit en CSV, compressé en .gz ou non.")

@@ -9,20 +9,19 @@ from django.db import connection, transaction
 
 from core.advisory_locks import try_transaction_lock
 from schools.directory import merge, staging
-from schools.directory.files import DirectoryFile
-from schools.exceptions import SynchronisationInProgress, TooManyClosures
-from schools.models import DirectorySync, School, SchoolState
+from schools.directory.doubts import check_agreement, check_doubts
+from schools.directory.models import HeldDirectoryFile, SyncOutcome
+from schools.directory.reading import DirectoryFile
+from schools.directory.records import FileOrigin, record_run
+from schools.exceptions import SynchronisationInProgress
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Collection
     from pathlib import Path
 
     from accounts.models import User
     from schools.directory.rows import RefusedRow
-
-
-#: Maximum share of open schools that a file may close without confirmation: beyond, it is probably partial.
-MAX_CLOSURE_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,8 @@ class SyncReport:
 
     file_name: str
     full: bool
+    #: Names of the fields that the file has.
+    columns: list[str] = field(default_factory=list)
     rows: int = 0
     #: Rows merged into another of the same UAI.
     merged: int = 0
@@ -65,21 +66,33 @@ class SyncReport:
 
 @transaction.atomic
 def synchronise(
-    *, path: Path, full: bool = False, accept_closures: bool = False, by: User | None, at: datetime.datetime
+    *,
+    path: Path,
+    full: bool = False,
+    accept_closures: bool = False,
+    origin: FileOrigin | None = None,
+    agreed_closures: Collection[str] | None = None,
+    by: User | None,
+    at: datetime.datetime,
 ) -> SyncReport:
     """Update the schools from the file at `path`, and return a report. Idempotent.
 
     `full`: the file covers the whole country, so that a school missing from it is closed; a partial file closes
-    nothing. Schools are never deleted; one that reappears is reopened.
+    nothing. Schools are never deleted; one that reappears is reopened. `origin`: where it was downloaded.
+    `agreed_closures`: the schools of the list that the operator agreed to, having read what is doubtful of this file.
 
-    Raises, having changed nothing, `DirectoryRefused` for an unusable file, `TooManyClosures` where it would close more
-    than 2 % of the open schools without `accept_closures`, and `SynchronisationInProgress` while another one runs.
+    Raises, having changed nothing, `DirectoryRefused` for an unusable file, `ConfirmationNeeded` where it would close
+    more than 2 % of the open schools without `accept_closures` or is unlike the one downloaded before, and
+    `SynchronisationInProgress` while another one runs.
     """
     _lock()
-    refused = staging.copy_rows(DirectoryFile(path))
-    merged = staging.merge_duplicates()
-    merge.compare(full=full, refused=[row.uai for row in refused if row.uai], at=at)
-    report = SyncReport(file_name=path.name, full=full, merged=merged, refused=refused)
+    origin = origin or FileOrigin(path.name)
+    report = SyncReport(file_name=origin.file_name, full=full)
+    file = DirectoryFile(path)
+    report.refused = staging.copy_rows(file)
+    report.columns = file.fields
+    report.merged = staging.merge_duplicates()
+    merge.compare(full=full, refused=[row.uai for row in report.refused if row.uai], at=at)
     changes_by_verdict = {
         "added": report.added,
         "changed": report.changed,
@@ -89,10 +102,14 @@ def synchronise(
     for verdict, uai, name, fields in merge.list_changes():
         changes_by_verdict[verdict].append(SchoolChange(uai, name, fields))
     _fill_counts(report)
-    if not accept_closures:
-        _check_closures(report)
+    if agreed_closures is None:
+        check_doubts(report, url=origin.url, last_modified=origin.last_modified, accept_closures=accept_closures)
+    else:
+        check_agreement(report, agreed_closures)
     merge.apply_changes(at=at)
-    DirectorySync.objects.create(at=at, by=by, file_name=path.name[-255:], full=full, **report.counts())
+    # What waited for the operator is older than what the schools are now.
+    HeldDirectoryFile.objects.all().delete()
+    record_run(outcome=SyncOutcome.APPLIED, origin=origin, full=full, report=report, by=by, at=at)
     return report
 
 
@@ -111,13 +128,3 @@ def _fill_counts(report: SyncReport) -> None:
         (touched,) = cursor.fetchone()
     report.rows = schools + report.merged + len(report.refused)
     report.unchanged = schools - touched
-
-
-def _check_closures(report: SyncReport) -> None:
-    open_schools = School.objects.exclude(state=SchoolState.CLOSED).count()
-    closures = len(report.closed)
-    if closures > MAX_CLOSURE_SHARE * open_schools:
-        raise TooManyClosures(
-            f"Ce fichier fermerait {closures} des {open_schools} établissements ouverts, plus de 2 % : est-il complet ?"
-            " Rien n'a été changé. Si ces fermetures sont voulues, relancez avec --accept-closures."
-        )

@@ -9,7 +9,7 @@ from django.db import connection
 from schools.directory.rows import RefusedRow, SchoolRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from schools.directory.reading import DirectoryFile
 
 COLUMN_TYPES = {
     "line": "integer",
@@ -57,18 +57,21 @@ WHERE duplicate.rank > 1 AND directory_rows.line = duplicate.line
 """
 
 
-def copy_rows(rows: Iterable[SchoolRow | RefusedRow]) -> list[RefusedRow]:
-    """Create the temporary table `directory_rows`, COPY the rows into it, and return the refused ones."""
+def copy_rows(file: DirectoryFile) -> list[RefusedRow]:
+    """Create the temporary table `directory_rows`, COPY the file's rows into it, and return the refused ones."""
     refused: list[RefusedRow] = []
     with connection.cursor() as cursor:
         cursor.execute(_DROP)
         cursor.execute(_CREATE)
         with cursor.copy(f"COPY directory_rows ({', '.join(SchoolRow._fields)}) FROM STDIN") as copy:
-            for row in rows:
+
+            def write(row: SchoolRow | RefusedRow) -> None:
                 if isinstance(row, SchoolRow):
                     copy.write_row(row)
                 else:
                     refused.append(row)
+
+            file.read(write)
     return refused
 
 

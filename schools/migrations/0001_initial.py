@@ -194,15 +194,36 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("at", models.DateTimeField(verbose_name="date")),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("applied", "appliquée"),
+                            ("unchanged", "fichier inchangé"),
+                            ("held", "en attente de votre accord"),
+                            ("refused", "fichier refusé"),
+                            ("failed", "téléchargement impossible"),
+                        ],
+                        default="applied",
+                        max_length=10,
+                        verbose_name="résultat",
+                    ),
+                ),
+                ("reason", models.TextField(blank=True, verbose_name="pourquoi")),
                 ("file_name", models.CharField(max_length=255, verbose_name="fichier")),
+                ("url", models.CharField(blank=True, max_length=500, verbose_name="adresse")),
+                ("etag", models.CharField(blank=True, max_length=255)),
+                ("last_modified", models.CharField(blank=True, max_length=40, verbose_name="modifié sur le site")),
+                ("sha256", models.CharField(blank=True, max_length=64, verbose_name="SHA-256")),
+                ("columns", models.JSONField(default=list, verbose_name="colonnes lues")),
                 ("full", models.BooleanField(verbose_name="fichier complet")),
-                ("rows", models.PositiveIntegerField(verbose_name="lignes lues")),
-                ("added", models.PositiveIntegerField(verbose_name="ajoutés")),
-                ("changed", models.PositiveIntegerField(verbose_name="modifiés")),
-                ("closed", models.PositiveIntegerField(verbose_name="fermés")),
-                ("reopened", models.PositiveIntegerField(verbose_name="rouverts")),
-                ("unchanged", models.PositiveIntegerField(verbose_name="inchangés")),
-                ("refused", models.PositiveIntegerField(verbose_name="lignes refusées")),
+                ("rows", models.PositiveIntegerField(default=0, verbose_name="lignes lues")),
+                ("added", models.PositiveIntegerField(default=0, verbose_name="ajoutés")),
+                ("changed", models.PositiveIntegerField(default=0, verbose_name="modifiés")),
+                ("closed", models.PositiveIntegerField(default=0, verbose_name="fermés")),
+                ("reopened", models.PositiveIntegerField(default=0, verbose_name="rouverts")),
+                ("unchanged", models.PositiveIntegerField(default=0, verbose_name="inchangés")),
+                ("refused", models.PositiveIntegerField(default=0, verbose_name="lignes refusées")),
                 (
                     "by",
                     models.ForeignKey(
@@ -218,6 +239,91 @@ class Migration(migrations.Migration):
                 "verbose_name": "synchronisation de l'annuaire",
                 "verbose_name_plural": "synchronisations de l'annuaire",
                 "indexes": [models.Index(fields=["-at"], name="directory_sync_at")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("outcome", "applied"), ("reason", "")),
+                            ("outcome", "unchanged"),
+                            models.Q(
+                                ("outcome__in", ["held", "refused", "failed"]), models.Q(("reason", ""), _negated=True)
+                            ),
+                            _connector="OR",
+                        ),
+                        name="directory_sync_says_why_not",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="DirectoryChange",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "verdict",
+                    models.CharField(
+                        choices=[("closed", "fermés"), ("reopened", "rouverts"), ("changed", "modifiés")],
+                        max_length=10,
+                    ),
+                ),
+                ("uai", models.CharField(max_length=8, verbose_name="UAI")),
+                ("name", models.CharField(max_length=250, verbose_name="nom")),
+                ("fields", models.JSONField(default=list)),
+                (
+                    "sync",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="changes",
+                        to="schools.directorysync",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "établissement changé",
+                "verbose_name_plural": "établissements changés",
+                "constraints": [
+                    models.UniqueConstraint(fields=("sync", "verdict", "uai"), name="directory_change_once")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="HeldDirectoryFile",
+            fields=[
+                ("id", models.SmallIntegerField(db_default=1, editable=False, primary_key=True, serialize=False)),
+                ("content", models.BinaryField()),
+                ("accepted_at", models.DateTimeField(null=True)),
+                (
+                    "accepted_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "sync",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="held_file",
+                        to="schools.directorysync",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "fichier retenu",
+                "verbose_name_plural": "fichiers retenus",
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="held_directory_file_is_one_row"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("accepted_at__isnull", True), ("accepted_by__isnull", True)),
+                            models.Q(("accepted_at__isnull", False), ("accepted_by__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="held_directory_file_accepted_by_somebody",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(

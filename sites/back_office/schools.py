@@ -11,7 +11,8 @@ from unfold.admin import ModelAdmin
 
 from accounts.models import Profile
 from schools import affiliations
-from schools.models import Affiliation, DirectorySync, PrincipalEvent, School, Verification
+from schools.directory.models import DirectorySync
+from schools.models import Affiliation, PrincipalEvent, School, Verification
 from schools.queries import search
 from sites.back_office.read_only import ReadOnlyAdminMixin
 from sites.back_office.site import get_operator
@@ -46,9 +47,10 @@ class DirectorySyncAdmin(ReadOnlyAdminMixin, ModelAdmin):
     """Synchronisations of the directory, with their file and row counts."""
 
     list_display = (
-        "at", "file_name", "full", "rows", "added", "changed", "closed", "reopened", "unchanged", "refused", "by"
+        "at", "outcome", "file_name", "full", "rows", "added", "changed", "closed", "reopened", "unchanged", "refused",
+        "by",
     )  # fmt: skip
-    list_filter = ("full",)
+    list_filter = ("outcome", "full")
     list_select_related = ("by",)
     ordering = ("-at", "-pk")
 

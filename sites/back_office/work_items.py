@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Subquery, Sum, Value
+from django.db.models import Count, Q, Subquery, Sum, Value
 from django.urls import reverse
 
 from bounces.models import BounceMailbox, FailedSending, UnreadMail
 from core.formatting import number, pluralize
 from jobs.work_status import read_work_status
-from schools.models import DirectorySync
+from schools.directory.models import DirectorySync, HeldDirectoryFile, SyncOutcome
 from sites.back_office.sales_work_items import WorkItem, list_sales_work_items
 
 if TYPE_CHECKING:
@@ -81,16 +81,31 @@ def _describe_age(age: datetime.timedelta) -> str:
 
 
 def get_last_synchronisation() -> datetime.datetime | None:
-    """Return when the directory was last synchronised; None if never."""
-    last = DirectorySync.objects.order_by("-at").first()
+    """Return when the directory was last as its source; None if never."""
+    current = Q(outcome=SyncOutcome.APPLIED) | Q(outcome=SyncOutcome.UNCHANGED, reason="")
+    last = DirectorySync.objects.filter(current).order_by("-at").first()
     return last.at if last else None
 
 
 def _directory(now: datetime.datetime) -> Iterator[WorkItem]:
-    url = reverse("admin:schools_directorysync_changelist")
+    latest = DirectorySync.objects.order_by("-pk").first()
+    held = HeldDirectoryFile.objects.defer("content").select_related("sync").first()
+    if held is not None:
+        if held.accepted_at is None:
+            yield _describe_run(held.sync, urgent=True)
+    elif latest is not None and latest.outcome in (SyncOutcome.REFUSED, SyncOutcome.FAILED):
+        yield _describe_run(latest, urgent=False)
+    url = reverse("admin:directory_runs")
     last = get_last_synchronisation()
     if last is None:
         yield WorkItem("L'annuaire n'a jamais été synchronisé : manage.py sync_directory", url, urgent=True)
     elif now - last > _DIRECTORY_MAX_AGE:
         age = pluralize((now - last).days, "jour")
         yield WorkItem(f"L'annuaire date de {age} : manage.py sync_directory", url, urgent=True)
+
+
+def _describe_run(sync: DirectorySync, *, urgent: bool) -> WorkItem:
+    reason = sync.reason[:1].lower() + sync.reason[1:]
+    return WorkItem(
+        f"L'annuaire n'a pas été mis à jour : {reason}", reverse("admin:directory_run", args=[sync.pk]), urgent
+    )

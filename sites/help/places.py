@@ -56,6 +56,7 @@ _PORTAL = {
     "certificate": f"{_TEACHERS}#a-la-fin-de-l-annee",
     "office_": f"{_OFFICES}#demander-un-bureau",
     "admin:": "/aide/exploitant/#ce-qui-attend",
+    "admin:directory_": "/aide/exploitant/#l-annuaire",
 }
 _OFFICE = {
     "home": f"{_OFFICES}#ou-en-sont-vos-licences",

@@ -25,6 +25,7 @@ from licensing.catalogue.models import SchoolYear, Seller
 from licensing.classes import tokens
 from licensing.e_reporting.queries import list_statements
 from licensing.payments.models import CardPayment, ProviderEvent
+from schools.directory.models import DirectorySync, HeldDirectoryFile
 from tenants.models import Collectivity, OfficeRequest
 from tests.bank.actions import receive
 from tests.bank.statement_files import FileLine
@@ -106,6 +107,15 @@ def create_rows():
         ProviderEvent.objects.create(
             variant="stripe", event_id="evt_1", kind="refund.failed", received_at=timezone.now()
         )
+    held = DirectorySync.objects.create(
+        at=timezone.now(),
+        outcome="held",
+        reason="Il fermerait 3 écoles.",
+        file_name="annuaire.csv",
+        full=True,
+        closed=3,
+    )
+    HeldDirectoryFile.objects.create(sync=held, content=b"")
 
 
 def create_statement_lines():
@@ -148,6 +158,7 @@ def walk_other_pages(walk, operator):
     walk.open(operator, admin_url("tenants_officerequest_decline", OfficeRequest.objects.get().pk))
     walk.open(operator, admin_url("catalogue_schoolyear_renewal", SchoolYear.objects.first().pk))
     walk.open(operator, admin_url("tenants_collectivity_visit", Collectivity.objects.earliest("pk").pk))
+    walk.open(operator, admin_url("directory_run", DirectorySync.objects.get().pk))
     user = User.objects.get(username="avec-deux-facteurs")
     walk.open(operator, f"/admin/accounts/user/{user.pk}/double-authentification/")
 

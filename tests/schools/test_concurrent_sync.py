@@ -10,8 +10,9 @@ import pytest
 from django.db import connection
 
 from schools.directory import merge, operations
+from schools.directory.models import DirectorySync
 from schools.exceptions import SynchronisationInProgress
-from schools.models import DirectorySync, School
+from schools.models import School
 from tests.conftest import TERM
 from tests.schools.directory_files import make_row, write_file
 

@@ -1,17 +1,19 @@
-"""`manage.py sync_directory FILE`: synchronise the schools with a file of the national directory."""
+"""`manage.py sync_directory FILE`: synchronise the schools with a file of the national directory, or with a URL."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from schools.directory.models import SyncOutcome
 from schools.directory.operations import SchoolChange, SyncReport, synchronise
-from schools.exceptions import DirectoryRefused
+from schools.directory.updates import UpdateResult, update_from_url
+from schools.exceptions import DirectoryRefused, TooManyClosures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +29,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the file and the options."""
-        parser.add_argument("file", type=Path, metavar="FICHIER", help="le fichier de l'annuaire, .csv ou .csv.gz")
+        parser.add_argument(
+            "source", metavar="FICHIER_OU_ADRESSE", help="le fichier de l'annuaire, .csv ou .csv.gz, ou son adresse"
+        )
         parser.add_argument(
             "--full", action="store_true", help="le fichier est complet : fermer les établissements qui n'y sont pas"
         )
@@ -36,18 +40,39 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="rendre compte en JSON, sans rien abréger")
 
-    def handle(self, *, file: Path, full: bool, accept_closures: bool, **options: Any) -> None:
+    def handle(self, *, source: str, full: bool, accept_closures: bool, **options: Any) -> None:
         """Synchronise and print a report; a refusal changes nothing and exits with status 2."""
+        as_json, at = options["json"], timezone.now()
         try:
-            report = synchronise(path=file, full=full, accept_closures=accept_closures, by=None, at=timezone.now())
+            if "://" in source:
+                result = update_from_url(url=source, full=full, accept_closures=accept_closures, by=None, at=at)
+            else:
+                report = synchronise(path=Path(source), full=full, accept_closures=accept_closures, by=None, at=at)
+                result = UpdateResult(SyncOutcome.APPLIED, report=report)
+        except TooManyClosures as refusal:
+            hint = "Rien n'a été changé. Si ces fermetures sont voulues, relancez avec --accept-closures."
+            self._refuse(refusal.code, f"{refusal} {hint}", as_json=as_json)
         except DirectoryRefused as refusal:
-            if options["json"]:
-                self._write_json({"ok": False, "code": refusal.code, "detail": str(refusal)})
-            raise CommandError(str(refusal), returncode=2) from refusal
-        if options["json"]:
-            self._write_json({"ok": True, "counts": report.counts(), **dataclasses.asdict(report)})
+            self._refuse(refusal.code, str(refusal), as_json=as_json)
+        if result.outcome == SyncOutcome.UNCHANGED:
+            self._write_unchanged(result, as_json=as_json)
+        elif result.report is None:
+            self._refuse(result.outcome.value, result.reason, as_json=as_json)
+        elif as_json:
+            self._write_json({"ok": True, "counts": result.report.counts(), **dataclasses.asdict(result.report)})
         else:
-            self._write_text(report)
+            self._write_text(result.report)
+
+    def _refuse(self, code: str, detail: str, *, as_json: bool) -> NoReturn:
+        if as_json:
+            self._write_json({"ok": False, "code": code, "detail": detail})
+        raise CommandError(detail, returncode=2)
+
+    def _write_unchanged(self, result: UpdateResult, *, as_json: bool) -> None:
+        if as_json:
+            self._write_json({"ok": True, "unchanged": True, "detail": result.reason})
+        else:
+            self.stdout.write(f"Le fichier n'a pas changé depuis la dernière fois. {result.reason}".strip())
 
     def _write_json(self, content: dict[str, Any]) -> None:
         self.stdout.write(json.dumps(content, ensure_ascii=False))

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sites.back_office.pages import client_views, invitation_views, month_views, order_views, queue_views, year_views
+from sites.back_office.pages import (
+    client_views,
+    directory_views,
+    invitation_views,
+    month_views,
+    order_views,
+    queue_views,
+    year_views,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +33,8 @@ OWN_PAGES: tuple[tuple[str, Callable[..., HttpResponseBase], str], ...] = (
     ),
     ("clients/ecole/<str:uai>/", client_views.show_school, "client_school"),
     ("clients/personne/<int:pk>/", client_views.show_person, "client_person"),
+    ("annuaire/", directory_views.show_runs, "directory_runs"),
+    ("annuaire/<int:pk>/", directory_views.show_run, "directory_run"),
     ("mois/", month_views.show_month, "month"),
     ("mois/<int:year>-<int:month>/", month_views.show_month, "month_of"),
     ("annee/", year_views.show_year, "year"),

@@ -1,0 +1,98 @@
+"""A threaded HTTP server of a file of open data: it can redirect, fail, drip, hang up or answer something else."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import threading
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    type Answer = Callable[[OpenDataHandler], None]
+
+
+class OpenDataServer:
+    """Listens on localhost. `answer` answers each request; change it at any time."""
+
+    def __init__(self) -> None:
+        self.answer: Answer = serve(b"")
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        #: Set on exit, so that no handler outlives the test.
+        self.over = threading.Event()
+        self._server = _OpenDataHttpServer(("127.0.0.1", 0), OpenDataHandler)
+        self._server.site = self
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/exports/annuaire.csv"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _OpenDataHttpServer(http.server.ThreadingHTTPServer):
+    site: OpenDataServer
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Stay silent: clients that hang up are part of the tests."""
+
+
+class OpenDataHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _OpenDataHttpServer
+
+    def do_GET(self) -> None:
+        site = self.server.site
+        site.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+        site.answer(self)
+
+    def respond(self, status: int, content: bytes = b"", *, length: int | None = None, **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content) if length is None else length))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        if length is not None:
+            self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.wfile.write(content)
+
+    def drip(self, piece: bytes, every: float) -> None:
+        """Answer with `piece` repeatedly, without an end, until the client hangs up."""
+        self.send_response(200)
+        self.end_headers()
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            while not self.server.site.over.wait(every):
+                self.wfile.write(piece)
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent."""
+
+
+def serve(content: bytes, status: int = 200, *, length: int | None = None, **headers: str) -> Answer:
+    """Return an answer. `length`: the Content-Length that it claims."""
+    return lambda handler: handler.respond(status, content, length=length, **headers)
+
+
+def serve_unless_known(content: bytes, etag: str) -> Answer:
+    """Return an answer that is 304 for whoever has the file already."""
+
+    def answer(handler: OpenDataHandler) -> None:
+        if handler.headers.get("If-None-Match") == etag:
+            handler.respond(304, ETag=etag)
+        else:
+            handler.respond(200, content, ETag=etag)
+
+    return answer
