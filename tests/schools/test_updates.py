@@ -230,7 +230,7 @@ def test_a_gzip_whose_checksum_is_wrong_is_refused(site, build):
     assert not School.objects.exists()
 
 
-def test_a_site_that_is_away_is_noted_and_what_it_said_kept(site, build):
+def test_a_site_that_is_away_is_noted_and_its_etag_kept(site, build):
     site.answer = serve_unless_known(build([1]), '"v1"')
     update(site)
     site.answer = serve(b"", 503)

@@ -50,6 +50,7 @@ KEPT = {
     "renewals.RenewalApplication.undone_by_id",
     "tenants.OfficeRequest.decided_by",
     "schools.DirectorySync.by",
+    "schools.HeldDirectoryFile.accepted_by",
     "schools.PrincipalEvent.user",
     "schools.PrincipalEvent.by",
     # The seller's books are kept ten years.
