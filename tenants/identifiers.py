@@ -43,9 +43,12 @@ def derive_slug(name: str) -> str:
     return "-".join(significant or words)[:SLUG_LENGTH].strip("-")
 
 
-def derive_key_prefix(slug: str) -> str:
-    """Return the key prefix derived from a slug: its letters and digits, without 0 and 1, which look like letters."""
-    return re.sub(r"[^A-Z2-9]", "", slug.upper())[:PREFIX_LENGTH]
+def derive_key_prefix(slug: str, mark: str = "") -> str:
+    """Return the key prefix derived from a slug: its letters and digits, without 0 and 1, which look like letters.
+
+    `mark`: the letters of the cell, which come first.
+    """
+    return (mark + re.sub(r"[^A-Z2-9]", "", slug.upper()))[:PREFIX_LENGTH]
 
 
 def add_number(base: str, number: int, length: int, joint: str = "") -> str:
@@ -80,8 +83,10 @@ def check_slug(slug: str) -> str | None:
     return None
 
 
-def check_key_prefix(prefix: str) -> str | None:
+def check_key_prefix(prefix: str, mark: str = "") -> str | None:
     """Return the French sentence for an invalid key prefix; None where it is valid.
+
+    `mark`: the letters of the cell, with which it begins, and which are not all of it.
 
     Keys are read aloud and typed by hand: 0 and 1 would be confused with O and I.
     """
@@ -89,4 +94,6 @@ def check_key_prefix(prefix: str) -> str | None:
         return f"Le préfixe « {prefix} » ne convient pas : de 2 à {PREFIX_LENGTH} lettres sans accent ou chiffres."
     if "0" in prefix or "1" in prefix:
         return f"Le préfixe « {prefix} » prête à confusion : 0 et 1 se lisent comme les lettres O et I."
+    if not prefix.startswith(mark) or prefix == mark:
+        return f"Le préfixe « {prefix} » doit commencer par « {mark} », qui distingue les clés de cette région."
     return None

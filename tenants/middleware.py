@@ -6,24 +6,34 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
+from django.http import HttpResponse
 from django_tenants.middleware.main import TenantMainMiddleware
 from django_tenants.postgresql_backend.base import FakeTenant
 from django_tenants.utils import get_public_schema_name
 
+from core.cells import get_cells
 from core.tenant_connection import connection
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
+
+
+_MISDIRECTED = 421
 
 
 class HostTenantMiddleware(TenantMainMiddleware):
     """Django-tenants' middleware, except that the portal is recognised by its host name and has no tenant row."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
-        """Activate the schema of the request's host, in whatever case it is written; an unknown host is a 404."""
+        """Activate the schema of the request's host, in whatever case it is written; an unknown host is a 404.
+
+        A host of another cell is a 421: the proxy sent it here by mistake.
+        """
         if "HTTP_HOST" in request.META:
             # Once for all that compare hosts: sessions, CSRF, links of e-mails.
             request.META["HTTP_HOST"] = request.META["HTTP_HOST"].lower()
+        if get_cells().find_other_by_host(request.META.get("HTTP_HOST", "")) is not None:
+            return HttpResponse("Cette adresse est servie par un autre serveur.", status=_MISDIRECTED)
         try:
             hostname = self.hostname_from_request(request)
         except DisallowedHost:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db import IntegrityError, connection, transaction
 from django_tenants.utils import schema_context
 
+from core.cells import get_cells
 from tenants import identifiers
 from tenants.models import Collectivity, CollectivityKind, Domain, SchemaSnapshot
 
@@ -48,11 +49,11 @@ def plan(*, name: str, kind: str, siren: str, slug: str = "", key_prefix: str = 
 
     Raises `OpeningRefused` with every problem at once. Writes nothing.
     """
-    name = " ".join(name.split())
+    name, mark = " ".join(name.split()), get_cells().mark
     siren = identifiers.clean_siren(siren)
     slug = slug.strip().lower() or _find_free("slug", identifiers.derive_slug(name), identifiers.SLUG_LENGTH, "-")
     prefix = key_prefix.strip().upper() or _find_free(
-        "key_prefix", identifiers.derive_key_prefix(slug), identifiers.PREFIX_LENGTH
+        "key_prefix", identifiers.derive_key_prefix(slug, mark), identifiers.PREFIX_LENGTH
     )
     planned = OfficePlan(name=name, kind=kind, siren=siren, slug=slug, key_prefix=prefix)
     problems = {
@@ -62,7 +63,7 @@ def plan(*, name: str, kind: str, siren: str, slug: str = "", key_prefix: str = 
         else f"La nature « {kind} » n'existe pas : {', '.join(CollectivityKind.values)}.",
         "siren": identifiers.check_siren(siren),
         "slug": identifiers.check_slug(slug),
-        "key_prefix": identifiers.check_key_prefix(prefix),
+        "key_prefix": identifiers.check_key_prefix(prefix, mark),
     }
     problems_found = {field: problem for field, problem in problems.items() if problem is not None}
     for field in ("siren", "slug", "key_prefix"):

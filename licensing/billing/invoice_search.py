@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.db.models import F, Func, Q, TextField
 
+from core.cells import get_cells
 from schools.folding import fold
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class SearchTerms(NamedTuple):
 
 def parse(text: str) -> SearchTerms:
     """Return what a typed text may mean. Pure."""
-    text = text.strip()
+    text = drop_other_series(text.strip())
     bare = _BARE_NUMBER.fullmatch(text)
     matches = [*_NUMBER.finditer(text), *([bare] if bare else [])]
     numbers = [_read_number(match) for match in matches]
@@ -65,7 +66,13 @@ def parse(text: str) -> SearchTerms:
 
 def find_numbers(text: str) -> list[tuple[int, int]]:
     """Return year and sequence of each invoice number in a text, in its order. Pure."""
-    return [_read_number(match) for match in _NUMBER.finditer(text)]
+    return [_read_number(match) for match in _NUMBER.finditer(drop_other_series(text))]
+
+
+def drop_other_series(text: str) -> str:
+    """Return the text without the invoice numbers of other cells, which end like our own."""
+    marks = "|".join(cell.mark for cell in get_cells().others)
+    return re.sub(rf"\b(?:{marks})[\s/._-]?P20\d\d[\s/._-]?\d[\d ]*", " ", text, flags=re.IGNORECASE) if marks else text
 
 
 def _read_number(match: re.Match[str]) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from licensing.exceptions import LicensingError
 
 if TYPE_CHECKING:
+    from core.cells import Cell
     from schools.models import School
 
 
@@ -20,6 +21,16 @@ class UnknownKey(LicensingError):
     """The code is well formed, and no key has it."""
 
     code = "unknown_key"
+
+
+class KeyOfAnotherCell(UnknownKey):
+    """No key here has the code, and its prefix is one of another cell."""
+
+    code = "key_of_another_cell"
+
+    def __init__(self, sentence: str, cell: Cell) -> None:
+        super().__init__(sentence)
+        self.cell = cell
 
 
 class KeyRevoked(LicensingError):

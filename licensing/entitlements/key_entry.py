@@ -14,8 +14,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts import throttling
 from accounts.models import Profile
-from licensing.entitlements import key_checks, operations
-from licensing.entitlements.exceptions import TooManyGuesses, UnknownKey
+from core.cells import get_cells
+from licensing.entitlements import key_checks, keys, operations
+from licensing.entitlements.exceptions import KeyOfAnotherCell, TooManyGuesses, UnknownKey
 from licensing.entitlements.queries import get_key
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def enter_key(
     Raises what these operations raise, `MistypedKey` before any count or look-up, and `TooManyGuesses`.
     """
     symbols = key_checks.parse_code(code)
-    with _limit_guesses(by, address, at):
+    with _name_other_cell(code), _limit_guesses(by, address, at):
         if by.profile == Profile.PRINCIPAL:
             return operations.redeem(code=symbols, by=by, at=at, school=school)
         return operations.claim(code=symbols, by=by, at=at)
@@ -52,11 +53,25 @@ def look_up(*, code: str, by: User | None, address: str, at: datetime.datetime) 
     `TooManyGuesses`.
     """
     symbols = key_checks.parse_code(code)
-    with _limit_guesses(by, address, at):
+    with _name_other_cell(code), _limit_guesses(by, address, at):
         key = get_key(symbols)
         if key is None:
             raise key_checks.unknown_key_error(by)
         return key
+
+
+@contextlib.contextmanager
+@sensitive_variables("code")
+def _name_other_cell(code: str) -> Iterator[None]:
+    """Say of a key that does not exist here in which cell it is, as its prefix says. Raises `KeyOfAnotherCell`."""
+    try:
+        yield
+    except UnknownKey:
+        cell = get_cells().find_other_by_key_prefix(keys.get_prefix(code))
+        if cell is None:
+            raise
+        sentence = f"Cette clé n'existe pas ici : elle vient du site « {cell.name} », où elle s'active."
+        raise KeyOfAnotherCell(sentence, cell) from None
 
 
 @contextlib.contextmanager

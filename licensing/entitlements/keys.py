@@ -110,6 +110,11 @@ def parse(text: str) -> str:
     return code
 
 
+def get_prefix(text: str) -> str:
+    """Return what stands before the twelve symbols of a typed key, in capitals; empty where nothing does."""
+    return "".join(split_groups(text))[:-LENGTH]
+
+
 def split_groups(text: str) -> list[str]:
     """Return the groups of a typed code in capitals, without what separates or surrounds them."""
     # NFKC folds full-width and other compatibility forms; category Cf is soft hyphens and direction marks.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from accounts.models import Profile
+from core.cells import get_cells
 from licensing.entitlements import key_minting, seat_holders
 from licensing.entitlements.models import ActivationKey, Seat, SeatMode, Subscription
 
@@ -38,7 +39,9 @@ def create_shop_subscription(
     is_personal = buyer.profile == Profile.TEACHER
     school = None if is_personal or affiliation is None else affiliation.school_id
     # Exposed from the start: any buyer sees it, so that it verifies nobody.
-    [number] = key_minting.mint(entitlement=entitlement, prefix=_KEY_PREFIX, demands=[(school, units, True)], at=at)
+    [number] = key_minting.mint(
+        entitlement=entitlement, prefix=get_cells().mark + _KEY_PREFIX, demands=[(school, units, True)], at=at
+    )
     ActivationKey.objects.filter(pk=number).update(redeemed_at=at, redeemed_by=buyer)
     subscription = Subscription.objects.create(
         key_id=number, principal=buyer, school_id=school, size=units, opened_at=at

@@ -12,6 +12,7 @@ from django.utils.csp import CSP
 from config import (
     apps,
     card_providers,
+    cells,
     database,
     directory,
     env,
@@ -44,6 +45,8 @@ BASE_DOMAIN = env.text("BASE_DOMAIN", "peps.localhost")
 if not PRODUCTION and not start_checks.is_local_name(BASE_DOMAIN):
     # Without PRODUCTION the secrets above are the published defaults.
     raise ImproperlyConfigured("PRODUCTION must be True where BASE_DOMAIN is not a name of this machine alone.")
+# Where the same software runs once a region; empty for one installation alone.
+CELLS = cells.read_cells(BASE_DOMAIN)
 # Port in the URLs of e-mails: 8000 in the demo, empty on a server.
 PUBLIC_PORT = env.text("PUBLIC_PORT", "")
 SECURE = env.flag("SECURE", default=PRODUCTION)

@@ -43,6 +43,11 @@ def is_local_name(domain: str) -> bool:
     return domain == "localhost" or domain.endswith(".localhost")
 
 
+def is_domain(name: str) -> bool:
+    """Return whether a name is a whole domain in small letters, with a dot at least."""
+    return _DOMAIN.fullmatch(name) is not None
+
+
 def list_faults(values: Mapping[str, Any]) -> list[Fault]:
     """Return what a server must not start with. `values`: the settings by name."""
     return [
@@ -97,7 +102,7 @@ def _find_weakness(secret: str) -> str:
 
 def _list_host_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
     domain = values["BASE_DOMAIN"]
-    if not _DOMAIN.fullmatch(domain):
+    if not is_domain(domain):
         yield Fault("peps.E004", f"BASE_DOMAIN must be a whole name in small letters: peps.example, not {domain!r}.")
     if values["DEBUG"]:
         yield Fault("peps.E005", "DEBUG must be False: its error pages show settings and data to anybody.")

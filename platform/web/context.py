@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.functional import SimpleLazyObject
 
+from core.cells import get_cells
 from core.urls import portal_url
 from web.teaching import is_teaching
 
@@ -14,10 +15,11 @@ if TYPE_CHECKING:
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """Return the portal's URL, the current tenant, and whether the user teaches, which the base templates show."""
+    """Return what the base templates show: the portal's URL, other cells, the tenant, and whether the user teaches."""
     tenant = getattr(request, "tenant", None)
     return {
         "portal_address": portal_url("/"),
+        "other_cells": get_cells().others,
         # Asked for by the menu, once a page, unless the view knows.
         "teaches": SimpleLazyObject(lambda: is_teaching(request)),
         "collectivity": tenant if tenant is not None and tenant.schema_name != "public" else None,

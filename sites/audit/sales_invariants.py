@@ -34,7 +34,7 @@ SALES_INVARIANTS = (
             FROM billing_invoice WINDOW by_rank AS (PARTITION BY year ORDER BY sequence)
         ) AS numbered
         WHERE numbered.sequence <> numbered.place OR numbered.issued_on < numbered.day_before
-           OR numbered.number <> format('P%s-%s', numbered.year, lpad(numbered.sequence::text, 6, '0'))
+           OR numbered.number !~ format('^([A-Z][A-Z]-)?P%s-%s$', numbered.year, lpad(numbered.sequence::text, 6, '0'))
         UNION ALL
         SELECT format('année %s : %s numéros donnés, %s factures', given.year, given.last, count(invoice.id))
         FROM billing_invoicesequence AS given

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from licensing.billing.invoice_search import find_numbers
+from licensing.billing.invoice_search import drop_other_series, find_numbers
 
 #: Written in full, a number is told even where a word is glued to it: « FACTP2026000010 ».
 _GLUED = re.compile(r"p(20[0-9]{2})[\s/._-]?(0[0-9]{5})(?![0-9])", re.IGNORECASE)
@@ -17,6 +17,7 @@ _SIRET = re.compile(r"(?<![0-9])[0-9]{3}[ .]?[0-9]{3}[ .]?[0-9]{3}[ .]?[0-9]{5}(
 
 def find_invoice_numbers(text: str) -> list[tuple[int, int]]:
     """Return year and sequence of each invoice number in a line's text, each once."""
+    text = drop_other_series(text)
     cut = [
         (int(match[1]), int(match[2] + match[3]))
         for match in _CUT.finditer(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from core.cells import get_cells
 from licensing.billing.models import InvoiceSequence
 
 if TYPE_CHECKING:
@@ -31,4 +32,6 @@ def allocate_number(day: datetime.date) -> InvoiceNumber:
     # Clocks of two machines may differ, or midnight fall between two transactions: dates must follow numbers.
     row.last_on = max(row.last_on, day)
     row.save(update_fields=["last", "last_on"])
-    return InvoiceNumber(row.year, row.last, f"P{row.year}-{row.last:06}", row.last_on)
+    # Each cell has a series of its own, as the same seller issues them all.
+    series = f"{get_cells().mark}-P" if get_cells().mark else "P"
+    return InvoiceNumber(row.year, row.last, f"{series}{row.year}-{row.last:06}", row.last_on)

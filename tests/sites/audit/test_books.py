@@ -7,8 +7,10 @@ import datetime
 import pytest
 from django.db import connection
 from django.utils import timezone
+from django_tenants.utils import schema_context
 
 from core.calendar import date_in_paris
+from core.cells import Cell, CellMap
 from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing import get_or_create_document
 from licensing.billing.models import Invoice
@@ -75,6 +77,16 @@ def test_the_books_are_sound_in_every_order_state(sold):
         "draft", "placed", "lapsed", "confirmed", "paid", "cancelled"
     }  # fmt: skip
     assert Invoice.objects.count() == 12
+    assert broken() == set()
+
+
+def test_the_numbers_of_a_cell_are_sound_after_those_of_before(nimes, settings):
+    with schema_context("public"):
+        before = OrderFactory(current=True, confirmed=True).invoices.get()
+        settings.CELLS = CellMap(Cell("OC", "peps.localhost", "Occitanie"))
+        invoice = OrderFactory(current=True, confirmed=True).invoices.get()
+        assert (before.number[:5], invoice.number[:8]) == (f"P{before.year}", f"OC-P{before.year}")
+        assert invoice.sequence == before.sequence + 1
     assert broken() == set()
 
 
