@@ -8,7 +8,8 @@ import psycopg.errors
 from django.db import connection, transaction
 
 from core.copy_rows import reserve_ids
-from licensing.entitlements import code_sealing, keys
+from core.metrics import count_on_commit
+from licensing.entitlements import code_sealing, keys, metrics
 
 if TYPE_CHECKING:
     import datetime
@@ -50,6 +51,8 @@ def mint(
                 _copy_rows(numbers, codes, entitlement=entitlement, prefix=prefix, demands=demands, at=at)
         except psycopg.errors.UniqueViolation:
             continue
+        count_on_commit(metrics.MINTED_KEYS, len(demands))
+        count_on_commit(metrics.MINTED_UNITS, sum(units for _, units, _ in demands))
         return numbers
     raise CodesExhausted(f"{_MAX_ATTEMPTS} draws of {len(demands)} codes each met a code that exists.")
 

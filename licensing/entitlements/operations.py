@@ -12,7 +12,8 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import Profile, User
-from licensing.entitlements import code_sealing, key_checks, notifications, seat_holders
+from core.metrics import count_on_commit
+from licensing.entitlements import code_sealing, key_checks, metrics, notifications, seat_holders
 from licensing.entitlements.exceptions import (
     NotForThisProfile,
     SeatHasChangedHands,
@@ -70,6 +71,8 @@ def _redeem(*, symbols: str, by: User, at: datetime.datetime, school: str | None
     if key.exposed_at is None and affiliation.school_id == key.school_id and key.school_id is not None:
         affiliations.verify(affiliation=affiliation, means=Verification.KEY, at=at, proof_sent_at=key.issued_at)
     notifications.notify_collectivity(key, "redeemed", at)
+    count_on_commit(metrics.REDEEMED_KEYS)
+    count_on_commit(metrics.REDEEMED_UNITS, key.units)
     return subscription
 
 

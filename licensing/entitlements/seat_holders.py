@@ -8,6 +8,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count
 
 from accounts.models import Profile, User
+from core.metrics import count_on_commit
+from licensing.entitlements import metrics
 from licensing.entitlements.exceptions import (
     AlreadyHoldsSeat,
     NoSeatLeft,
@@ -162,6 +164,8 @@ def assign_seats(
         SeatEvent(seat=seat, kind=kind, teacher=teacher, by=by, at=at)
         for seat, teacher in zip(seats, teachers, strict=True)
     )
+    if seats:
+        count_on_commit(metrics.SEATS.labels(str(mode)), len(seats))
     for listener in _listeners if seats else ():
         listener(seats[0].subscription, teachers, at)
 

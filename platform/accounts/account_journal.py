@@ -14,7 +14,9 @@ from django.db import transaction
 from django_tenants.utils import get_public_schema_name
 
 from accounts.client_ip import get_client_ip
+from accounts.metrics import EVENTS
 from accounts.models import SEALED_ACCOUNT_EVENTS, AccountEvent, AccountEventSeal, User
+from core.metrics import count_on_commit
 from core.tenant_connection import connection
 from jobs.tasks import defer
 
@@ -66,6 +68,7 @@ def record_event(
         address=get_client_ip(request) if request is not None else None,
         summary=f"{label} : {details}" if details else f"{label}.",
     )
+    count_on_commit(EVENTS.labels(str(action)))
     public = str(get_public_schema_name())
     if action in _OF_ONE_HOST:
         if connection.schema_name != public:

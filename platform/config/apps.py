@@ -73,6 +73,7 @@ TENANT_APPS = [
 
 MIDDLEWARE = [
     "sites.health.middleware.HealthMiddleware",
+    "web.request_metrics.RequestMetricsMiddleware",
     "web.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",

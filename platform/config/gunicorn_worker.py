@@ -8,10 +8,13 @@ passes them on (docs/deploy.md); these limits hold without one.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import time
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from gunicorn.workers.gthread import ThreadWorker
 
 if TYPE_CHECKING:
@@ -34,6 +37,14 @@ class DeadlineWorker(ThreadWorker):
         #: By connection that a thread is busy with: the moment of `time.monotonic` at which it must be done.
         self._deadlines: dict[TConn, float] = {}
         super().init_process()
+
+    def load_wsgi(self) -> None:
+        """Load the application. Raises `ImproperlyConfigured` where each process would tell figures of its own."""
+        super().load_wsgi()
+        # Another application than ours has no settings.
+        is_open = settings.configured and settings.METRICS_TOKEN
+        if is_open and self.cfg.workers > 1 and not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            raise ImproperlyConfigured("METRICS_TOKEN needs PROMETHEUS_MULTIPROC_DIR with more than one process.")
 
     def handle(self, conn: TConn) -> object:
         """Handle one request. In a thread."""

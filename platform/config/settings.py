@@ -23,6 +23,7 @@ from config import (
     unfold,
 )
 from config.logs import build_logging
+from config.observability import read_metrics_token
 from core import start_checks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -332,4 +333,7 @@ SPECTACULAR_SETTINGS = openapi.build_spectacular_settings(BASE_DOMAIN)
 
 # --- Back office ----------------------------------------------------------------------------------------------------
 UNFOLD = unfold.BACK_OFFICE
+
+# --- What is watched ------------------------------------------------------------------------------------------------
+METRICS_TOKEN = read_metrics_token()
 LOGGING = build_logging(env.text("LOG_LEVEL", "WARNING"), env.text("LOG_FORMAT", "line"))

@@ -20,7 +20,8 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.jobs import Status
 
 from core.advisory_locks import try_transaction_lock
-from jobs import lanes
+from core.metrics import count_on_commit
+from jobs import lanes, metrics
 from jobs.models import LostRun
 from jobs.periodic_tasks import periodic_task
 from jobs.tasks import report_given_up
@@ -98,9 +99,11 @@ def _rescue(job_id: int, *, attempts: int, charged_delay: datetime.timedelta | N
     at = timezone.now()
     if charged_delay is not None:
         LostRun.objects.create(job_id=job_id, at=at)
+        count_on_commit(metrics.LOST_RUNS)
         if LostRun.objects.filter(job_id=job_id).count() >= MAX_LOST_RUNS:
             logger.error("Job %s (%s) has killed %s workers and is given up", job_id, job.task_name, MAX_LOST_RUNS)
             _finish(job_id, Status.FAILED)
+            count_on_commit(metrics.FAILED)
             report_given_up(job.task_name, job.args)
             return False
     return _requeue(job, at + (charged_delay or datetime.timedelta()))

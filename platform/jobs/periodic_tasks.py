@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from django.db import close_old_connections, connection
 from django_tenants.utils import get_public_schema_name, schema_context
 
+from jobs.metrics import PERIODIC_FAILURES
+
 if TYPE_CHECKING:
     import datetime
     import threading
@@ -38,6 +40,7 @@ def periodic_task[F: Callable[[], object]](*, every: datetime.timedelta) -> Call
 
     def register(function: F) -> F:
         registered_tasks.append(PeriodicTask(function, every))
+        PERIODIC_FAILURES.labels(function.__name__)
         return function
 
     return register
@@ -63,6 +66,7 @@ def _run(task: PeriodicTask) -> None:
         with schema_context(get_public_schema_name()):
             task.perform()
     except Exception:
+        PERIODIC_FAILURES.labels(task.perform.__name__).inc()
         logger.exception("The periodic task %s failed; it runs again in %s", task.perform, task.every)
     finally:
         close_old_connections()

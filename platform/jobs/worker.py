@@ -37,6 +37,7 @@ from procrastinate.worker import Worker
 from core.log_lines import log_context
 from jobs.housekeeping import get_stall_timeout, retry_own_jobs
 from jobs.lanes import plan_lanes
+from jobs.metrics import measure_job
 from jobs.periodic_tasks import run_periodic_tasks
 from jobs.process import raise_gc_threshold, shutdown_requested
 
@@ -188,7 +189,7 @@ class _LaneRunner:
         self.started_count += 1
         self._running[job_id] = attempts
         try:
-            with log_context(job=str(job_id), task=context.job.task_name):
+            with log_context(job=str(job_id), task=context.job.task_name), measure_job(context):
                 return call_next()
         finally:
             self._ended[job_id] = attempts, time.monotonic()

@@ -16,6 +16,7 @@ from django_tenants.utils import schema_context
 from core.schemas import filter_existing
 from mailing import delivery_events, refusals
 from mailing.message_ids import get_timestamp
+from mailing.metrics import count_messages
 from mailing.models import Message, MessageState
 
 if TYPE_CHECKING:
@@ -88,8 +89,12 @@ def _record_here(reports: Sequence[DeliveryReport], *, at: datetime.datetime) ->
     _write(list(changed.values()))
     refusals.refuse(refused, at=at)
     refusals.forget([address for address in delivered if address not in refused], at=at)
-    delivery_events.emit_delivered([one for one in changed.values() if one.state == MessageState.DELIVERED], at=at)
-    delivery_events.emit_bounced([one for one in changed.values() if one.state == MessageState.BOUNCED], at=at)
+    arrived = [one for one in changed.values() if one.state == MessageState.DELIVERED]
+    bounced = [one for one in changed.values() if one.state == MessageState.BOUNCED]
+    delivery_events.emit_delivered(arrived, at=at)
+    delivery_events.emit_bounced(bounced, at=at)
+    count_messages(MessageState.DELIVERED, len(arrived))
+    count_messages(MessageState.BOUNCED, len(bounced))
     return len(changed)
 
 

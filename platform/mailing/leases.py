@@ -25,6 +25,7 @@ from django.db.models import Case, F, PositiveSmallIntegerField, Value, When
 from django.db.models.functions import Coalesce, Least
 
 from mailing import delivery_events, refusals, smtp_replies
+from mailing.metrics import count_messages
 from mailing.models import Message, MessageQuerySet, MessageState, RefusalHandling
 
 if TYPE_CHECKING:
@@ -79,12 +80,14 @@ def release(messages: Sequence[Message], *, due_at: datetime.datetime | None = N
     fields = {} if due_at is None else {"due_at": due_at, "reason": reason}
     # Those of an earlier doubt keep it; the first may be noted as handed over, and was not.
     unanswered = [When(pk=message.pk, then=message.unanswered) for message in messages[:1]]
-    _filter_leased(messages).update(
+    released = _filter_leased(messages).update(
         state=state,
         lease_until=None,
         unanswered=Case(*unanswered, default=F("unanswered"), output_field=PositiveSmallIntegerField()),
         **fields,
     )
+    if due_at is not None:
+        count_messages(state, released)
 
 
 def _filter_leased(messages: Sequence[Message]) -> MessageQuerySet:
@@ -99,7 +102,9 @@ def _filter_leased(messages: Sequence[Message]) -> MessageQuerySet:
 def _conclude(message: Message, state: MessageState, **fields: object) -> bool:
     """Record the outcome if the lease is still held; return whether it was."""
     fields = {"unanswered": message.unanswered} | fields
-    return bool(_filter_leased([message]).update(state=state, lease_until=None, **fields))
+    concluded = _filter_leased([message]).update(state=state, lease_until=None, **fields)
+    count_messages(state, concluded)
+    return bool(concluded)
 
 
 def record_accepted(message: Message, *, message_id: str, at: datetime.datetime) -> bool:
@@ -122,7 +127,9 @@ def record_accepted(message: Message, *, message_id: str, at: datetime.datetime)
     # An anonymised message stays so.
     others = Message.objects.filter(pk=message.pk).exclude(state__in=settled).exclude(recipient="")
     fields["sent_at"] = Coalesce("sent_at", Value(at))
-    return bool(others.update(state=MessageState.SENT, **fields))
+    concluded = others.update(state=MessageState.SENT, **fields)
+    count_messages(MessageState.SENT, concluded)
+    return bool(concluded)
 
 
 def record_deferred(message: Message, *, until: datetime.datetime, reason: str) -> bool:

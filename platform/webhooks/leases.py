@@ -15,7 +15,8 @@ from django.db import transaction
 from django.db.models import Value
 from django.db.models.functions import Concat, Trim
 
-from webhooks import attempt_results
+from core.metrics import count_on_commit
+from webhooks import attempt_results, metrics
 from webhooks.models import Attempt, Delivery, DeliveryState, DisabledReason, WebhookEndpoint
 
 if TYPE_CHECKING:
@@ -85,6 +86,9 @@ def record_results(
     )
     for delivery, outcome in results:
         _apply_result(delivery, outcome, at)
+        metrics.ATTEMPTS.labels("delivered" if outcome.is_delivered else "refused").observe(outcome.duration / 1000)
+    if given_up := sum(delivery.state == DeliveryState.FAILED for delivery, _ in results):
+        count_on_commit(metrics.GIVEN_UP, given_up)
     Delivery.objects.bulk_update(
         [delivery for delivery, _ in results], ["state", "attempts", "next_at", "lease_until", "settled_at", "reason"]
     )
@@ -130,4 +134,7 @@ def fail_overdue(*, at: datetime.datetime, endpoint_id: int | None = None) -> in
     if endpoint_id is not None:
         expired = expired.filter(endpoint_id=endpoint_id)
     reason = Trim(Concat(Value(f"{attempt_results.GAVE_UP} "), "reason"))
-    return expired.update(state=DeliveryState.FAILED, settled_at=at, lease_until=None, reason=reason)
+    failed = expired.update(state=DeliveryState.FAILED, settled_at=at, lease_until=None, reason=reason)
+    if failed:
+        count_on_commit(metrics.GIVEN_UP, failed)
+    return failed

@@ -5,13 +5,13 @@ from __future__ import annotations
 from django.db import connection
 
 
-def add_job(queued_at, *, status="todo", scheduled_at=None):
+def add_job(queued_at, *, status="todo", scheduled_at=None, queue="mail", task="mailing.drain"):
     """Add a job that was queued at a moment; a failed one failed then."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO public.procrastinate_jobs (queue_name, task_name, args, status, scheduled_at)"
-            " VALUES ('mail', 'mailing.drain', '{}', %s, %s) RETURNING id",
-            [status, scheduled_at],
+            " VALUES (%s, %s, '{}', %s, %s) RETURNING id",
+            [queue, task, status, scheduled_at],
         )
         [job_id] = cursor.fetchone()
         cursor.execute("DELETE FROM public.procrastinate_events WHERE job_id = %s", [job_id])

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
+from core import metrics
 from core.database_checks import refuse_unfit_database
 from core.database_timeouts import WORKER_TIMEOUTS, apply_timeouts
 from core.role_checks import refuse_privileged_role
 from jobs import worker
+from jobs.metrics_server import serve_metrics
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
 
 class Command(BaseCommand):
@@ -32,6 +36,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--give-up-after", type=float, default=300.0, help="seconds without a database before it ends (300)"
         )
+        parser.add_argument(
+            "--metrics", default="", metavar="HOST:PORT", help="where it gives figures: 127.0.0.1:9101 (nowhere)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the worker. Raises `CommandError` if the database stays unreachable, or it or its role is not fit."""
@@ -45,11 +52,31 @@ class Command(BaseCommand):
             raise CommandError(str(refusal)) from refusal
         queues = [queue.strip() for queue in options["queues"].split(",") if queue.strip()]
         try:
-            worker.run(
-                concurrency=options["concurrency"],
-                queues=queues or None,
-                until_idle=options["until_idle"],
-                give_up_after=options["give_up_after"],
-            )
+            with _serve(options["metrics"]):
+                worker.run(
+                    concurrency=options["concurrency"],
+                    queues=queues or None,
+                    until_idle=options["until_idle"],
+                    give_up_after=options["give_up_after"],
+                )
         except worker.DatabaseUnavailable as end:
             raise CommandError(str(end)) from end
+
+
+@contextlib.contextmanager
+def _serve(address: str) -> Iterator[None]:
+    """Give figures at an address, if there is one, until the block ends. Raises `CommandError` where that cannot be."""
+    if not address:
+        yield
+        return
+    if not metrics.is_open():
+        raise CommandError("--metrics needs METRICS_TOKEN: who may read the figures is known by it.")
+    host, _, port = address.rpartition(":")
+    if not (host and port.isascii() and port.isdigit()):
+        raise CommandError("--metrics must be HOST:PORT, such as 127.0.0.1:9101.")
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(serve_metrics(host, int(port)))
+        except (OSError, OverflowError) as error:
+            raise CommandError(f"No figures can be given at {address}: {error}") from error
+        yield
