@@ -10,17 +10,24 @@ from django.urls import reverse
 
 from bounces.models import BounceMailbox, FailedSending, UnreadMail
 from core.formatting import number, pluralize
-from jobs.work_status import read_work_status
+from jobs.work_status import LATE_AFTER, list_due_tasks, read_work_status
 from schools.directory.models import DirectorySync, HeldDirectoryFile, SyncOutcome
 from sites.back_office.sales_work_items import WorkItem, list_sales_work_items
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from jobs.work_status import WorkStatus
+
 #: The directory changes weekly during the school year: after a month its e-mail addresses are outdated.
 _DIRECTORY_MAX_AGE = datetime.timedelta(days=30)
 
 
+#: The queues of which the operator is told by name.
+_QUEUES = {
+    "mail": "e-mails", "mail_bulk": "e-mails", "webhooks": "webhooks", "imports": "imports", "imports_large": "imports",
+    "mail_bounces": "boîte des retours",
+}  # fmt: skip
 #: A mail server that restarts is no work item.
 _MAILBOX_MAX_OUTAGE = datetime.timedelta(hours=1)
 _COUNT_LEFT = UnreadMail.objects.order_by().values(nothing=Value(1)).annotate(count=Count("pk")).values("count")
@@ -56,20 +63,41 @@ def _failed_sendings() -> Iterator[WorkItem]:
 def _workers(now: datetime.datetime) -> Iterator[WorkItem]:
     """Yield what no e-mail can tell, as no e-mail leaves: nobody works, or not fast enough; and what failed."""
     status, url = read_work_status(now), reverse("admin:jobs_job_changelist")
-    if status.is_late and status.waiting_since is not None:
-        jobs = f"{pluralize(status.due_jobs, 'tâche attend', 'tâches attendent')}, " if status.due_jobs else ""
-        late = f"{jobs}la plus ancienne depuis {_describe_age(now - status.waiting_since)}"
-        if status.has_worker:
-            words = f"Les e-mails et les imports sont en retard : {late}"
-        elif status.heartbeat_at is None:
-            words = f"Aucun travailleur ne tourne, aucun e-mail ne part : {late}"
-        else:
-            silence = _describe_age(now - status.heartbeat_at)
-            words = f"Plus aucun travailleur ne tourne depuis {silence}, aucun e-mail ne part : {late}"
+    silence = None if status.heartbeat_at is None else now - status.heartbeat_at
+    if status.is_late:
+        words = _describe_late(status)
+        if not status.has_worker:
+            since = "Aucun travailleur ne tourne" if silence is None else _describe_silence(silence)
+            words = f"{since}, aucun e-mail ne part. {words}"
         yield WorkItem(words, f"{url}?etat=todo", urgent=True)
+    elif silence is not None and silence > LATE_AFTER:
+        yield WorkItem(f"{_describe_silence(silence)} : ce qui viendra attendra", url, urgent=True)
     if status.failed_jobs:
         words = pluralize(status.failed_jobs, "tâche a échoué", "tâches ont échoué")
         yield WorkItem(f"{words} depuis sept jours", f"{url}?etat=failed", urgent=False)
+
+
+def _describe_silence(silence: datetime.timedelta) -> str:
+    return f"Plus aucun travailleur ne tourne depuis {_describe_age(silence)}"
+
+
+def _describe_late(status: WorkStatus) -> str:
+    """Return what is late and since when, the oldest first: « En retard : webhooks depuis 3 jours (2 tâches), … »."""
+    late: dict[str, tuple[datetime.datetime, int]] = {}
+    for due in list_due_tasks(status.at):
+        words = _QUEUES.get(due.queue, "autres tâches")
+        since, jobs = late.get(words, (due.since, 0))
+        late[words] = min(since, due.since), jobs + due.jobs
+    listed = [
+        (since, f"{words} depuis {_describe_age(status.at - since)} ({pluralize(jobs, 'tâche')})")
+        for words, (since, jobs) in late.items()
+        if status.at - since > LATE_AFTER
+    ]
+    since = status.waiting_since
+    if since is not None and since < min((oldest for oldest, _ in late.values()), default=status.at):
+        # Nobody has made a job of it.
+        listed.append((since, f"travaux prévus depuis {_describe_age(status.at - since)}"))
+    return f"En retard : {', '.join(words for _, words in sorted(listed))}"
 
 
 def _describe_age(age: datetime.timedelta) -> str:

@@ -6,6 +6,7 @@ import datetime
 
 from django.utils import timezone
 
+from jobs import due
 from tests.jobs.queue_rows import add_job, beat
 from tests.sites.back_office.pages import page_text
 
@@ -27,8 +28,8 @@ def test_without_a_worker_it_says_since_when_and_what_waits(operator):
     add_job(timezone.now() - DAY)
     text, links = read(operator)
     assert (
-        "Plus aucun travailleur ne tourne depuis 3 jours, aucun e-mail ne part : 2 tâches attendent, la plus ancienne"
-        " depuis 3 jours"
+        "Plus aucun travailleur ne tourne depuis 3 jours, aucun e-mail ne part. En retard : e-mails depuis 3 jours"
+        " (2 tâches)"
     ) in text
     assert links == [(f"{JOBS}todo", True)]
     assert operator.get(links[0][0]).status_code == 200
@@ -37,7 +38,7 @@ def test_without_a_worker_it_says_since_when_and_what_waits(operator):
 def test_where_none_has_ever_run_it_says_so(operator):
     add_job(timezone.now() - datetime.timedelta(hours=5))
     assert (
-        "Aucun travailleur ne tourne, aucun e-mail ne part : 1 tâche attend, la plus ancienne depuis 5 heures"
+        "Aucun travailleur ne tourne, aucun e-mail ne part. En retard : e-mails depuis 5 heures (1 tâche)"
         in (read(operator)[0])
     )
 
@@ -45,10 +46,34 @@ def test_where_none_has_ever_run_it_says_so(operator):
 def test_a_worker_that_does_not_keep_up_is_late(operator):
     beat(timezone.now())
     add_job(timezone.now() - datetime.timedelta(minutes=20))
+    assert "En retard : e-mails depuis 20 minutes (1 tâche)" in read(operator)[0]
+
+
+def test_it_says_what_is_late_the_oldest_first_and_not_what_is_on_time(operator):
+    now = timezone.now()
+    beat(now)
+    add_job(now - 3 * DAY, queue="webhooks", task="webhooks.drain")
+    add_job(now - DAY, queue="imports_large", task="imports.read")
+    add_job(now - 2 * DAY, queue="imports", task="imports.read")
+    add_job(now - datetime.timedelta(minutes=20), queue="default", task="orders.remind")
+    add_job(now)
     assert (
-        "Les e-mails et les imports sont en retard : 1 tâche attend, la plus ancienne depuis 20 minutes"
-        in (read(operator)[0])
-    )
+        "En retard : webhooks depuis 3 jours (1 tâche), imports depuis 2 jours (2 tâches), autres tâches depuis"
+        " 20 minutes (1 tâche)"
+    ) in read(operator)[0]
+    assert "e-mails depuis" not in read(operator)[0]
+
+
+def test_due_work_that_nobody_made_a_job_of_is_late_as_well(operator):
+    beat(timezone.now())
+    due.schedule("reminders.plan", "c_nimes", timezone.now() - 2 * DAY)
+    assert "En retard : travaux prévus depuis 2 jours" in read(operator)[0]
+
+
+def test_a_worker_that_died_is_missed_before_anything_waits(operator):
+    beat(timezone.now() - datetime.timedelta(hours=3))
+    text, _ = read(operator)
+    assert "Plus aucun travailleur ne tourne depuis 3 heures : ce qui viendra attendra" in text
 
 
 def test_what_is_on_time_is_no_work_item_with_or_without_a_worker(operator):
