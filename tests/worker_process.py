@@ -14,6 +14,7 @@ import time
 import django
 from django.core.management import call_command
 from django.utils import timezone
+from procrastinate import RetryStrategy
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -48,5 +49,10 @@ if __name__ == "__main__":
         with connection.cursor() as cursor:
             cursor.execute("INSERT INTO public.tests_remembered VALUES (%s, current_schema())", [word])
         os.kill(os.getpid(), signal.SIGKILL)
+
+    @task(name="tests.fail", retry=RetryStrategy(max_attempts=1))
+    def fail(*, word: str) -> None:
+        """Fail for good at the second run, with an error that repeats the word."""
+        raise ValueError(f"Rien n'est fait de {word}\nDETAIL: la ligne contient {word}")
 
     call_command("worker", *sys.argv[1:])

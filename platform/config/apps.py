@@ -74,6 +74,7 @@ TENANT_APPS = [
 MIDDLEWARE = [
     "sites.health.middleware.HealthMiddleware",
     "web.request_metrics.RequestMetricsMiddleware",
+    "web.request_traces.RequestTraceMiddleware",  # outside of the one that numbers the response
     "web.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",

@@ -12,20 +12,28 @@ _FORMATTERS = {
 }
 
 
-def build_logging(level: str, form: str) -> dict[str, Any]:
+def build_logging(level: str, form: str, *, sends_errors: bool = False) -> dict[str, Any]:
     """Return Django's `LOGGING`: lines of this level and above, to the standard error output.
 
-    `form`: `line`, or `json` for whoever collects them. Raises `ImproperlyConfigured` for another.
+    `form`: `line`, or `json` for whoever collects them. Raises `ImproperlyConfigured` for another. `sends_errors`: also
+    to the service of `core.error_reports`.
     """
     if form not in _FORMATTERS:
         raise ImproperlyConfigured(f"LOG_FORMAT must be one of {', '.join(_FORMATTERS)}.")
+    handlers: dict[str, Any] = {
+        "console": {"class": "logging.StreamHandler", "formatter": form, "filters": ["context"]}
+    }
+    if sends_errors:
+        # Beside the lines, and not by Sentry's own patch of `logging`: the filters of our loggers have done their part.
+        errors = "sentry_sdk.integrations.logging.EventHandler"
+        handlers["errors"] = {"class": errors, "level": "ERROR", "filters": ["context"]}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {form: _FORMATTERS[form]},
         "filters": {"tokens": {"()": "web.log_filters.TokenFilter"}, "context": {"()": "core.log_lines.ContextFilter"}},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": form, "filters": ["context"]}},
-        "root": {"handlers": ["console"], "level": level},
+        "handlers": handlers,
+        "root": {"handlers": list(handlers), "level": level},
         "loggers": {
             # At lower levels they log buyers' addresses and payment sessions.
             "stripe": {"level": "WARNING"},

@@ -1,8 +1,10 @@
-"""Who may read figures: nobody, unless the operator says so."""
+"""Who may read figures, and where traces and errors are sent: nobody and nowhere, unless the operator says so."""
 
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -21,3 +23,22 @@ def read_metrics_token() -> str:
     if folder and not os.access(folder, os.W_OK | os.X_OK):
         raise ImproperlyConfigured("PROMETHEUS_MULTIPROC_DIR must be a folder that this process may write to.")
     return token
+
+
+def read_error_dsn() -> str:
+    """Return where errors are sent, empty for nowhere. Raises `ImproperlyConfigured`."""
+    dsn = env.text("SENTRY_DSN", "")
+    if dsn and find_spec("sentry_sdk") is None:
+        raise ImproperlyConfigured("SENTRY_DSN needs sentry-sdk: install the extra « errors ».")
+    if dsn and not (urlsplit(dsn).username and urlsplit(dsn).hostname and urlsplit(dsn).path.strip("/")):
+        raise ImproperlyConfigured("SENTRY_DSN must be as the service shows it: https://key@host/project.")
+    return dsn
+
+
+def has_trace_collector() -> bool:
+    """Whether traces are sent, to where OpenTelemetry's own variables say. Raises `ImproperlyConfigured`."""
+    names = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    is_asked = any(env.text(name, "") for name in names) and env.text("OTEL_SDK_DISABLED", "").lower() != "true"
+    if is_asked and (find_spec("opentelemetry") is None or find_spec("opentelemetry.sdk") is None):
+        raise ImproperlyConfigured("OTEL_EXPORTER_OTLP_ENDPOINT needs opentelemetry-sdk: install the extra « traces ».")
+    return is_asked

@@ -23,7 +23,7 @@ from config import (
     unfold,
 )
 from config.logs import build_logging
-from config.observability import read_metrics_token
+from config.observability import has_trace_collector, read_error_dsn, read_metrics_token
 from core import start_checks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -335,5 +335,6 @@ SPECTACULAR_SETTINGS = openapi.build_spectacular_settings(BASE_DOMAIN)
 UNFOLD = unfold.BACK_OFFICE
 
 # --- What is watched ------------------------------------------------------------------------------------------------
-METRICS_TOKEN = read_metrics_token()
-LOGGING = build_logging(env.text("LOG_LEVEL", "WARNING"), env.text("LOG_FORMAT", "line"))
+METRICS_TOKEN, SENTRY_DSN = read_metrics_token(), read_error_dsn()
+HAS_TRACE_COLLECTOR = has_trace_collector()
+LOGGING = build_logging(env.text("LOG_LEVEL", "WARNING"), env.text("LOG_FORMAT", "line"), sends_errors=bool(SENTRY_DSN))

@@ -11,12 +11,16 @@ from django.core.wsgi import get_wsgi_application
 
 from core.database_checks import refuse_unfit_database
 from core.database_timeouts import WEB_TIMEOUTS, apply_timeouts
+from core.error_reports import start_error_reports
 from core.role_checks import refuse_privileged_role
+from core.traces import start_tracing
 from web.asset_checks import refuse_stale_assets
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 apply_timeouts(settings.DATABASES["default"], WEB_TIMEOUTS)
 application = get_wsgi_application()
+start_error_reports()
+start_tracing("peps-web")
 refuse_privileged_role()
 refuse_unfit_database()
 refuse_stale_assets()

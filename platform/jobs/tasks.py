@@ -17,6 +17,8 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
+from core.traces import note_queued_job
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -93,7 +95,9 @@ def defer(
     """
     options = {} if queue is None else {"queue": queue}
     deferrer = app.configure_task(name, allow_unknown=False, schedule_at=at, lock=lock, priority=priority, **options)
-    return deferrer.defer(schema=schema, **arguments)
+    job_id = deferrer.defer(schema=schema, **arguments)
+    note_queued_job(job_id, name)
+    return job_id
 
 
 def defer_many(
@@ -132,9 +136,11 @@ def defer_once(
     try:
         # A savepoint: the unique violation must not abort the surrounding transaction.
         with transaction.atomic():
-            return deferrer.defer(schema=schema, **arguments)
+            job_id = deferrer.defer(schema=schema, **arguments)
     except AlreadyEnqueued:
         return None
+    note_queued_job(job_id, name)
+    return job_id
 
 
 def round_up_to_second(moment: datetime.datetime) -> datetime.datetime:

@@ -35,6 +35,7 @@ from procrastinate.psycopg_connector import PsycopgConnector
 from procrastinate.worker import Worker
 
 from core.log_lines import log_context
+from core.traces import trace
 from jobs.housekeeping import get_stall_timeout, retry_own_jobs
 from jobs.lanes import plan_lanes
 from jobs.metrics import measure_job
@@ -189,7 +190,9 @@ class _LaneRunner:
         self.started_count += 1
         self._running[job_id] = attempts
         try:
-            with log_context(job=str(job_id), task=context.job.task_name), measure_job(context):
+            task, queue = context.job.task_name, context.job.queue
+            numbers = {"peps.job": job_id, "peps.task": task, "peps.queue": queue, "peps.attempts": attempts}
+            with log_context(job=str(job_id), task=task), measure_job(context), trace(f"job {task}", **numbers):
                 return call_next()
         finally:
             self._ended[job_id] = attempts, time.monotonic()

@@ -12,7 +12,9 @@ from django.core.management.base import BaseCommand, CommandError
 from core import metrics
 from core.database_checks import refuse_unfit_database
 from core.database_timeouts import WORKER_TIMEOUTS, apply_timeouts
+from core.error_reports import start_error_reports
 from core.role_checks import refuse_privileged_role
+from core.traces import start_tracing
 from jobs import worker
 from jobs.metrics_server import serve_metrics
 
@@ -51,6 +53,8 @@ class Command(BaseCommand):
         except ImproperlyConfigured as refusal:
             raise CommandError(str(refusal)) from refusal
         queues = [queue.strip() for queue in options["queues"].split(",") if queue.strip()]
+        start_error_reports()
+        start_tracing("peps-worker")
         try:
             with _serve(options["metrics"]):
                 worker.run(
