@@ -120,6 +120,7 @@ KEPT_TABLES = (
     "tenants_collectivity",
     "tenants_domain",
     "tenants_schemasnapshot",
+    "installation_installation",
 )
 
 

@@ -1,7 +1,7 @@
 """Invoices in a gapless series, and the documents as issued.
 
 Invoices and documents are immutable: triggers reject an UPDATE or a DELETE, and a number that does not follow the
-previous one (`0002_triggers`).
+previous one (`0002_triggers`), unless numbers were skipped after a restoration.
 """
 
 from __future__ import annotations
@@ -29,6 +29,32 @@ class InvoiceSequence(models.Model):
 
     def __str__(self) -> str:
         return f"{self.year} : {self.last}"
+
+
+class SkippedNumbers(models.Model):
+    """Numbers of a year that no invoice here has: a restored database may have lost those that do. Append-only.
+
+    They follow the last number, and the next one follows them (`0007_skipped_numbers`).
+    """
+
+    year = models.PositiveSmallIntegerField("année")
+    first = models.PositiveIntegerField("premier rang")
+    last = models.PositiveIntegerField("dernier rang")
+    reason = models.TextField("motif")
+    at = models.DateTimeField("le")
+
+    class Meta:
+        verbose_name = "numéros de facture sautés"
+        verbose_name_plural = "numéros de facture sautés"
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="skipped_numbers_once", fields=["year", "first"]),
+            models.CheckConstraint(
+                name="skipped_numbers_are_some", condition=Q(first__gt=0, last__gte=F("first")) & ~Q(reason="")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.year} : {self.first} à {self.last}"
 
 
 class InvoiceKind(models.TextChoices):

@@ -9,6 +9,7 @@ def list_shared_apps(*, is_production: bool) -> list[str]:
         # Before django-tenants, to override its `migrate_schemas`.
         "tenants",
         "django_tenants",
+        "installation",
         "accounts",
         "bounces",
         "mailing",
@@ -34,6 +35,7 @@ def list_shared_apps(*, is_production: bool) -> list[str]:
         "sites.office",
         "sites.back_office",
         "sites.audit",
+        "sites.restoration",
         # Fictitious schools and people: not on a server.
         *([] if is_production else ["sites.demo"]),
         "procrastinate.contrib.django",
@@ -82,6 +84,7 @@ MIDDLEWARE = [
     # After those that complete every response, before the first query: the one for the host's collectivity.
     "web.outage.DatabaseOutageMiddleware",
     "tenants.middleware.HostTenantMiddleware",
+    "sites.restoration.middleware.HoldMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "web.response_headers.ResponseHeadersMiddleware",
     "web.middleware.HostBoundSessionMiddleware",

@@ -112,6 +112,8 @@ DATABASES = {
         "TEST": {"NAME": env.text("TEST_DATABASE", "test_peps")},
     }
 }
+# Whether a standby may be promoted: a new timeline alone is then no restoration. See installation.hold.
+DATABASE_FAILS_OVER = env.flag("DATABASE_FAILS_OVER", default=False)
 MIGRATION_CONNECTIONS = env.number("MIGRATION_CONNECTIONS", 4)  # in which `migrate_schemas` works
 # What django-tenants' backend extends.
 ORIGINAL_BACKEND = "core.postgresql"

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from django.db import close_old_connections, connection
 from django_tenants.utils import get_public_schema_name, schema_context
 
+from installation.hold import find_hold
 from jobs.metrics import PERIODIC_FAILURES
+from jobs.process import hold_found
 
 if TYPE_CHECKING:
     import datetime
@@ -47,7 +49,7 @@ def periodic_task[F: Callable[[], object]](*, every: datetime.timedelta) -> Call
 
 
 def run_periodic_tasks(stop: threading.Event) -> None:
-    """Run the periodic tasks when due until `stop` is set. A failure is logged and does not stop the loop."""
+    """Run the periodic tasks when due until `stop` is set, but none in a restored copy. A failure is logged."""
     due_at = [time.monotonic()] * len(registered_tasks)
     try:
         while not stop.is_set():
@@ -60,10 +62,20 @@ def run_periodic_tasks(stop: threading.Event) -> None:
         connection.close()
 
 
+def _is_held() -> bool:
+    if find_hold() is None:
+        hold_found.clear()
+    else:
+        hold_found.set()
+    return hold_found.is_set()
+
+
 def _run(task: PeriodicTask) -> None:
     close_old_connections()
     try:
         with schema_context(get_public_schema_name()):
+            if _is_held():
+                return
             task.perform()
     except Exception:
         PERIODIC_FAILURES.labels(task.perform.__name__).inc()

@@ -1,4 +1,4 @@
-"""What concerns a process that handles large lists as a whole: its shutdown flag, its garbage collector."""
+"""What concerns a process that handles large lists as a whole: its shutdown and hold flags, its garbage collector."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 #: Set when the worker receives SIGTERM or SIGINT. Tasks that process many items check it between two items, release
 #: those they have not started, and return.
 shutdown_requested = threading.Event()
+
+#: Set while the database is held as a restored copy: the workers of this process take no more jobs.
+hold_found = threading.Event()
 
 #: Allocations between two collections of the youngest generation. A list of 60,000 rows is some millions of objects
 #: without cycles: with Python's default threshold the collector takes a fifth of the run time.

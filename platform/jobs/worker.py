@@ -12,6 +12,9 @@ responds, and first queues again the jobs whose end the lost run could not recor
 process ends with an error, for its supervisor. Where only the connection breaks over which the end of a job was to be
 recorded, procrastinate goes on and leaves the job as running: with each heartbeat, jobs that ended as long ago as a
 silent worker is given, and are still said to run, are queued again.
+
+A restored copy takes no job (`installation.hold`): the lanes look again and again whether they may, when they connect
+and with each heartbeat.
 """
 
 from __future__ import annotations
@@ -36,17 +39,19 @@ from procrastinate.worker import Worker
 
 from core.log_lines import log_context
 from core.traces import trace
+from installation.hold import find_hold
 from jobs.housekeeping import get_stall_timeout, retry_own_jobs
 from jobs.lanes import plan_lanes
 from jobs.metrics import measure_job
 from jobs.periodic_tasks import run_periodic_tasks
-from jobs.process import raise_gc_threshold, shutdown_requested
+from jobs.process import hold_found, raise_gc_threshold, shutdown_requested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from procrastinate import App, JobContext
 
+    from installation.hold import HoldCause
     from jobs.lanes import Lane
 
 logger = logging.getLogger(__name__)
@@ -55,6 +60,8 @@ logger = logging.getLogger(__name__)
 _RECONNECT_DELAY = 2.0
 #: Seconds after which a run counts as successful: the next failure starts a new outage.
 _STABLE_RUN = 60.0
+#: Seconds between two looks whether a restored copy may act.
+_HOLD_DELAY = 5.0
 
 
 class DatabaseUnavailable(Exception):
@@ -120,6 +127,7 @@ class _LaneRunner:
         self.lane = lane
         self.started_count = 0
         self._is_stopped = False
+        self._held_by: HoldCause | None = None
         self._worker: Worker | None = None
         #: Jobs that are running, with their attempts.
         self._running: dict[int, int] = {}
@@ -138,12 +146,20 @@ class _LaneRunner:
         while not self._is_stopped:
             started = time.monotonic()
             try:
+                if await asyncio.to_thread(self._is_held):
+                    if until_idle:
+                        return
+                    await asyncio.sleep(_HOLD_DELAY)
+                    continue
                 await self._run_until_failure(until_idle=until_idle)
                 failure: Exception | None = None
             except Exception as error:  # noqa: BLE001 - any failure ends this run only; the next one may succeed
                 failure = error
             if self._is_stopped or (until_idle and failure is None):
                 return
+            if failure is None:
+                # Held meanwhile.
+                continue
             ended = time.monotonic()
             if ended - started > _STABLE_RUN:
                 unavailable_since = ended
@@ -198,6 +214,21 @@ class _LaneRunner:
             self._ended[job_id] = attempts, time.monotonic()
             del self._running[job_id]
 
+    def _is_held(self) -> bool:
+        """Return whether no job may be taken, and log it where that has changed. In a thread."""
+        try:
+            cause = find_hold()
+        finally:
+            connection.close()
+        if cause is not self._held_by:
+            queues = ", ".join(self.lane.queues)
+            if cause is None:
+                logger.warning("The hold is lifted: jobs of %s are taken", queues)
+            else:
+                logger.error("This database may be a copy (%s): no job of %s is taken", cause.name, queues)
+            self._held_by = cause
+        return cause is not None
+
     def _retry_unrecorded(self, *, ended_before: float) -> None:
         """Queue again the jobs that ended before a moment, by `time.monotonic`, and still count as running.
 
@@ -227,6 +258,8 @@ class _LaneRunner:
             if worker.worker_id is None:
                 continue
             try:
+                if hold_found.is_set():
+                    worker.stop()
                 await queue.job_manager.update_heartbeat(worker.worker_id)
                 await asyncio.to_thread(self._retry_unrecorded, ended_before=time.monotonic() - get_stall_timeout())
             except Exception:

@@ -20,6 +20,7 @@ from bounces.imap import ImapMailbox, ListedMail, MailboxUnavailable
 from bounces.models import BounceMailbox, UnreadMail
 from bounces.reports import MailKind
 from core.database_clock import DatabaseClock
+from installation.hold import refuse_while_held
 from jobs.process import shutdown_requested
 from mailing import smtp_replies
 from mailing.delivery_reports import DeliveryReport, ReportedFate, record_reports
@@ -52,8 +53,10 @@ class _Verdict(NamedTuple):
 def read_mailbox(*, clock: Callable[[], datetime.datetime] | None = None) -> Counter[str]:
     """Read what is unread, and return how many mails were reports, automatic replies, or left unread.
 
-    Where the mailbox cannot be read, that is noted for the operator, and tried again with the next run.
+    Where the mailbox cannot be read, that is noted for the operator, and tried again with the next run. Raises
+    `InstallationHeld` in a restored copy: the reports are those of the installation that sent.
     """
+    refuse_while_held()
     clock = clock or DatabaseClock()
     counts: Counter[str] = Counter()
     try:

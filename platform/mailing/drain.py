@@ -17,6 +17,7 @@ from django.db.models import Max, Min, Q
 
 from core.database_clock import DatabaseClock
 from core.tenant_connection import connection
+from installation.hold import refuse_while_held
 from jobs.process import shutdown_requested
 from jobs.tasks import defer_once, round_up_to_second
 from mailing import kinds, leases, refusals, smtp_replies
@@ -47,8 +48,9 @@ _RECORD_DELAYS = (0.1, 0.4, 1, 2, 4, 8, 15, 30)
 def drain(*, limit: int = MESSAGES_PER_JOB, clock: Callable[[], datetime.datetime] | None = None) -> int:
     """Send at most `limit` due messages of the current schema; return how many were accepted.
 
-    `clock`: the database's by default, whatever this machine's says.
+    `clock`: the database's by default, whatever this machine's says. Raises `InstallationHeld`.
     """
+    refuse_while_held()
     clock = clock or DatabaseClock()
     ends_at = time.monotonic() + MAX_SECONDS
     accepted = handled = 0

@@ -23,6 +23,7 @@ from core.advisory_locks import try_session_lock
 from core.database_clock import DatabaseClock
 from core.sealing import UnsealError
 from core.tenant_connection import connection
+from installation.hold import refuse_while_held
 from jobs.process import shutdown_requested
 from jobs.tasks import defer_once, round_up_to_second
 from webhooks import attempt_results, leases, signing, url_policy
@@ -45,8 +46,10 @@ _LOOK_INTERVAL = 1.0
 def drain(*, budget: float = TIME_BUDGET, clock: Clock | None = None) -> int | None:
     """Send the due deliveries of the current schema; return how many were delivered, None if another drain runs.
 
-    `clock`: the database's by default, so that a worker whose own is wrong respects the leases of others.
+    `clock`: the database's by default, so that a worker whose own is wrong respects the leases of others. Raises
+    `InstallationHeld`.
     """
+    refuse_while_held()
     clock = clock or DatabaseClock()
     with try_session_lock(f"webhooks/{connection.schema_name}") as acquired:
         if not acquired:

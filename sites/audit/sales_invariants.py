@@ -25,22 +25,31 @@ _RECEIVED = "SELECT order_id, sum(amount) AS total FROM payments_payment GROUP B
 SALES_INVARIANTS = (
     Invariant(
         "invoice_numbers",
-        "6. Les numéros de facture se suivent sans trou, dans l'ordre d'émission",
+        "6. Les numéros de facture se suivent sans autre trou que ceux qui sont notés, dans l'ordre d'émission",
         """
         SELECT format('facture %s : rang %s de %s, le %s', numbered.number, numbered.sequence, numbered.year,
                       numbered.issued_on)
         FROM (
-            SELECT *, row_number() OVER by_rank AS place, lag(issued_on) OVER by_rank AS day_before
+            SELECT *, row_number() OVER by_rank + (
+                    SELECT coalesce(sum(skipped.last - skipped.first + 1), 0) FROM billing_skippednumbers AS skipped
+                    WHERE skipped.year = billing_invoice.year AND skipped.last < billing_invoice.sequence
+                ) AS place, lag(issued_on) OVER by_rank AS day_before
             FROM billing_invoice WINDOW by_rank AS (PARTITION BY year ORDER BY sequence)
         ) AS numbered
         WHERE numbered.sequence <> numbered.place OR numbered.issued_on < numbered.day_before
            OR numbered.number !~ format('^([A-Z][A-Z]-)?P%s-%s$', numbered.year, lpad(numbered.sequence::text, 6, '0'))
         UNION ALL
-        SELECT format('année %s : %s numéros donnés, %s factures', given.year, given.last, count(invoice.id))
-        FROM billing_invoicesequence AS given
+        SELECT format('année %s : %s numéros donnés, %s factures ou numéros sautés', given.year, given.last,
+                      count(invoice.id) + given.skipped)
+        FROM (
+            SELECT sequence.year, sequence.last, coalesce(sum(skipped.last - skipped.first + 1), 0) AS skipped
+            FROM billing_invoicesequence AS sequence
+            LEFT JOIN billing_skippednumbers AS skipped ON skipped.year = sequence.year
+            GROUP BY sequence.year, sequence.last
+        ) AS given
         LEFT JOIN billing_invoice AS invoice ON invoice.year = given.year
-        GROUP BY given.year, given.last
-        HAVING given.last <> count(invoice.id)
+        GROUP BY given.year, given.last, given.skipped
+        HAVING given.last <> count(invoice.id) + given.skipped
         UNION ALL
         SELECT format('année %s : des factures, et aucune suite de numéros', invoice.year)
         FROM billing_invoice AS invoice

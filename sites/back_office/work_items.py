@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from bounces.models import BounceMailbox, FailedSending, UnreadMail
 from core.formatting import number, pluralize
+from installation.hold import find_hold
 from jobs.work_status import LATE_AFTER, list_due_tasks, read_work_status
 from schools.directory.models import DirectorySync, HeldDirectoryFile, SyncOutcome
 from sites.back_office.sales_work_items import WorkItem, list_sales_work_items
@@ -35,8 +36,15 @@ _COUNT_LEFT = UnreadMail.objects.order_by().values(nothing=Value(1)).annotate(co
 
 def list_work_items(now: datetime.datetime) -> list[WorkItem]:
     """Return the work items, urgent ones first, with a fixed number of queries."""
-    items = [*list_sales_work_items(now), *_directory(now), *_mailbox(now), *_failed_sendings(), *_workers(now)]
+    items = [*_hold(), *list_sales_work_items(now), *_directory(now), *_mailbox(now), *_failed_sendings()]
+    items += _workers(now)
     return sorted(items, key=lambda one: not one.urgent)
+
+
+def _hold() -> Iterator[WorkItem]:
+    if (cause := find_hold()) is not None:
+        words = f"Rien ne part ni ne s'enregistre : {cause}. Pour reprendre : manage.py resume"
+        yield WorkItem(words, f"{reverse('admin:jobs_job_changelist')}?etat=todo", urgent=True)
 
 
 def _mailbox(now: datetime.datetime) -> Iterator[WorkItem]:

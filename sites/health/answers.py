@@ -9,6 +9,7 @@ from django.db.models import Min
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from core.database_clock import DatabaseClock
+from installation.hold import find_hold
 from jobs.work_status import LATE_AFTER, read_work_status
 from mailing.models import Message
 from tenants import schema_snapshot
@@ -41,20 +42,21 @@ def answer_ready() -> HealthAnswer:
 
 
 def answer_on_time() -> HealthAnswer:
-    """Answer whether the work keeps up: a worker lives, and no job, e-mail or due work waits for `LATE_AFTER`."""
+    """Answer whether the work keeps up: nothing holds it, a worker lives, and nothing waits for `LATE_AFTER`."""
     try:
         with schema_context(get_public_schema_name()):
             at = DatabaseClock()()
             status = read_work_status(at)
             oldest = Message.objects.due_at(at).aggregate(oldest=Min("due_at"))["oldest"]
+            is_held = find_hold() is not None
     except Error:
         return HealthAnswer(False, {"status": "unknown", "database": "unreachable"})
     has_late_mail = oldest is not None and at - oldest > LATE_AFTER
-    is_good = status.has_worker and not status.is_late and not has_late_mail
+    is_good = status.has_worker and not status.is_late and not has_late_mail and not is_held
     return HealthAnswer(
         is_good,
         {
-            "status": "on_time" if is_good else "late",
+            "status": "held" if is_held else "on_time" if is_good else "late",
             "late_after_seconds": int(LATE_AFTER.total_seconds()),
             "worker": {"alive": status.has_worker, "heartbeat_seconds": _age(status.heartbeat_at, at)},
             "queue": {"due_jobs": status.due_jobs, "oldest_seconds": _age(status.waiting_since, at)},

@@ -9,7 +9,8 @@ from django.db import transaction
 from django_tenants.utils import schema_context
 
 from licensing.billing import invoicing
-from licensing.billing.models import BillingDocument, Invoice, InvoiceSequence
+from licensing.billing.invoicing import numbering
+from licensing.billing.models import BillingDocument, Invoice, InvoiceSequence, SkippedNumbers
 from licensing.orders.operations.locks import lock_order
 from tests.conftest import TERM
 from tests.factories.orders import StoredOrderFactory
@@ -67,3 +68,22 @@ def test_simultaneous_requests_create_one_document(committing):
         "public", [lambda: invoicing.get_or_create_document(invoice, at=TERM).sha256] * 4, expected_errors=()
     )
     assert set(documents) == {BillingDocument.objects.get().sha256}
+
+
+def test_numbers_are_skipped_while_invoices_are_issued(committing):
+    """Whoever skips waits for the invoice that is being issued, and the next one for what is skipped."""
+    with schema_context("public"):
+        first = StoredOrderFactory(five_classes=True, school=None)
+        orders = [first.pk, *(duplicate(first).pk for _ in range(19))]
+
+    def skip(rank: int) -> None:
+        with transaction.atomic():
+            numbering.skip_numbers(year=2026, up_to=rank, reason="Base restaurée.", day=TERM.date(), at=TERM)
+
+    actions = [lambda pk=pk: issue(pk, crash=False) for pk in orders]
+    actions += [lambda rank=rank: skip(rank) for rank in (8, 16, 40, 80)]
+    run_concurrently("public", actions, expected_errors=())
+    numbers = list(Invoice.objects.order_by("sequence").values_list("sequence", flat=True))
+    skipped = [rank for one in SkippedNumbers.objects.all() for rank in range(one.first, one.last + 1)]
+    assert len(numbers) == 20
+    assert sorted([*numbers, *skipped]) == list(range(1, InvoiceSequence.objects.get().last + 1))

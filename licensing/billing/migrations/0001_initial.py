@@ -39,6 +39,32 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="SkippedNumbers",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("year", models.PositiveSmallIntegerField(verbose_name="année")),
+                ("first", models.PositiveIntegerField(verbose_name="premier rang")),
+                ("last", models.PositiveIntegerField(verbose_name="dernier rang")),
+                ("reason", models.TextField(verbose_name="motif")),
+                ("at", models.DateTimeField(verbose_name="le")),
+            ],
+            options={
+                "verbose_name": "numéros de facture sautés",
+                "verbose_name_plural": "numéros de facture sautés",
+                "constraints": [
+                    models.UniqueConstraint(fields=("year", "first"), name="skipped_numbers_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("first__gt", 0),
+                            ("last__gte", models.F("first")),
+                            models.Q(("reason", ""), _negated=True),
+                        ),
+                        name="skipped_numbers_are_some",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Invoice",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
+from installation.hold import refuse_while_held
 from licensing.billing.transmission.exceptions import PlatformSilent
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ class TokenHttp:
         self._token, self._expires_at = "", 0.0
 
     def request(self, method: str, url: str, *, headers: Mapping[str, str], **arguments: Any) -> requests.Response:
-        """Return the answer to a request, which may refuse it. Raises `PlatformSilent` where it says nothing of it."""
+        """Return the answer to a request, which may refuse it. Raises `PlatformSilent` where it says nothing of it.
+
+        Raises `InstallationHeld` in a restored copy.
+        """
         token = self._get_token()
         answer = self._send(method, url, headers=_authorize(headers, token), **arguments)
         if answer.status_code == _UNAUTHORIZED:
@@ -88,6 +92,7 @@ class TokenHttp:
             raise PlatformSilent(self._not_admitted)
 
     def _send(self, method: str, url: str, **arguments: Any) -> requests.Response:
+        refuse_while_held()
         try:
             # A redirect would carry the token elsewhere.
             return requests.request(method, url, timeout=TIMEOUTS, allow_redirects=False, **arguments)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from django.conf import settings
 from payments.core import provider_factory
 
+from installation.hold import refuse_while_held
 from licensing.payments.exceptions import CardsClosed
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def get_provider(payment: CardPayment) -> CardProvider:
 
 
 def get_provider_by_name(variant: str) -> CardProvider:
-    """Return the provider with this name. Raises `CardsClosed` if it is not configured."""
+    """Return the provider with this name. Raises `CardsClosed` if it is not configured, or `InstallationHeld`."""
+    refuse_while_held()
     try:
         return cast("CardProvider", provider_factory(variant))
     except ValueError as unknown:

@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class RestorationConfig(AppConfig):
+    name = "sites.restoration"
+    label = "restoration"
+    verbose_name = "Restauration"

@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+import pytest
+
+from installation import hold
+
+
+@pytest.fixture(autouse=True)
+def _forgets_answers():
+    hold.forget()
+    yield
+    hold.forget()

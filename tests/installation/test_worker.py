@@ -1,0 +1,54 @@
+"""A worker on a restored copy takes no job, and says so; it goes on by itself once the hold is lifted."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from procrastinate.contrib.django import app
+
+from jobs.tasks import defer, task
+from tests.database_roles import connect_administrator
+from tests.workers import running_worker, wait_until
+
+
+@pytest.fixture
+def remembered(committing):
+    """Return what the worker's task wrote."""
+
+    @task(name="tests.remember")
+    def remember(*, word: str, after: str = "") -> None:
+        raise AssertionError("runs in the worker's process only")
+
+    with connect_administrator() as administrator:
+        administrator.execute("CREATE TABLE IF NOT EXISTS public.tests_remembered (word text, schema text)")
+        administrator.execute("GRANT ALL ON public.tests_remembered TO PUBLIC")
+
+    def read():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT word FROM public.tests_remembered")
+            return [word for (word,) in cursor.fetchall()]
+
+    yield read
+    app.tasks.pop("tests.remember")
+    with connect_administrator() as administrator:
+        administrator.execute("UPDATE public.installation_installation SET held_at = NULL")
+        administrator.execute("DROP TABLE public.tests_remembered")
+
+
+def test_a_worker_of_a_copy_waits_and_goes_on(remembered):
+    with connect_administrator() as administrator:
+        administrator.execute("UPDATE public.installation_installation SET held_at = now()")
+        defer("tests.remember", schema="c_nimes", word="once")
+        with running_worker("--until-idle") as process:
+            assert "may be a copy (BY_HAND)" in process.communicate(timeout=60)[1]
+        assert remembered() == []
+        with running_worker():
+            administrator.execute("UPDATE public.installation_installation SET held_at = NULL")
+            assert wait_until(remembered) == ["once"]
+            # Held while it runs: what is queued from then on waits.
+            administrator.execute("UPDATE public.installation_installation SET held_at = now()")
+            assert wait_until(
+                lambda: not administrator.execute("SELECT FROM procrastinate_workers").rowcount, timeout=40
+            )
+            defer("tests.remember", schema="c_nimes", word="twice")
+            assert not wait_until(lambda: "twice" in remembered(), timeout=3)
