@@ -29,6 +29,7 @@ APPEND_ONLY = {
     "billing_invoice",
     "billing_invoiceseal",
     "billing_platformstatus",
+    "billing_skippednumbers",
     "e_reporting_periodreport",
     "collectivities_auditentry",
     "collectivities_auditseal",
@@ -38,7 +39,7 @@ APPEND_ONLY = {
     "payments_paymentseal",
 }
 DELETED_WHEN_OLD = {"accounts_accountevent", "accounts_accounteventseal"}
-WRITTEN_BY_MIGRATIONS = {"django_migrations", "tenants_schemasnapshot"}
+WRITTEN_BY_MIGRATIONS = {"django_migrations", "installation_installation", "tenants_schemasnapshot"}
 
 SCHEMAS = ["public", "c_nimes", "c_gard"]
 TABLES = """
