@@ -8,8 +8,8 @@ unexport PYTHONDONTWRITEBYTECODE
 UV := .tools/bin/uv
 BIN := .venv/bin
 
-.PHONY: setup server demo test fuzz check lint types imports-contracts migrations upgrade-check guide-check advisories \
-	bench pictures requirements clean
+.PHONY: setup server demo drill test fuzz check lint types imports-contracts migrations upgrade-check guide-check \
+	advisories bench pictures requirements clean
 
 setup: .venv/ready node_modules/ready
 
@@ -51,6 +51,10 @@ server: .venv/server
 # The whole thread in French, on invented schools, in a data folder of its own that each run empties.
 demo: setup
 	PEPS_DATA=.data/demo $(BIN)/python manage.py demo $(ARGS)
+
+# Restores last night's backup beside the running site, audits it, serves a page: docs/deploy.md, « Backup ».
+drill:
+	$(BIN)/python manage.py drill $(ARGS)
 
 test: setup
 	@for browser in chromium-headless-shell chromium chromium-browser google-chrome; do \

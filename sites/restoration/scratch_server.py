@@ -38,24 +38,29 @@ class DrillFailed(Exception):
     """The backup could not be restored, or what was restored is not sound. The message says why, in French."""
 
 
-def find_programs(folder: str) -> Path:
-    """Return the folder of initdb and pg_ctl: as named, else in the path, else the newest of Debian's."""
+def find_programs(folder: str, *, version: str = "*") -> Path:
+    """Return the folder of initdb and pg_ctl: as named, else the newest of Debian's, else that of the path.
+
+    `version`: the major one, where it must be that. Raises `DrillFailed`.
+    """
     if folder:
         return Path(folder)
+    installed = sorted(_DEBIAN.glob(f"{version}/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if installed:
+        return installed[-1].parent
     if found := shutil.which("initdb"):
         return Path(found).parent
-    versions = sorted(_DEBIAN.glob("[0-9]*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    if not versions:
-        raise DrillFailed(
-            "Le serveur PostgreSQL n'est pas installé ici : indiquez le dossier de initdb par --programs."
-        )
-    return versions[-1].parent
+    raise DrillFailed("Le serveur PostgreSQL n'est pas installé ici : indiquez le dossier de initdb par --programs.")
 
 
 class ScratchServer:
-    """The server's folders and commands. `user`: who runs it where we are root, whom PostgreSQL refuses."""
+    """The server's folders and commands.
 
-    def __init__(self, folder: Path, programs: Path, user: str) -> None:
+    `programs`: the folder of PostgreSQL's programs, empty to look for it. `user`: who runs it where we are root, whom
+    PostgreSQL refuses.
+    """
+
+    def __init__(self, folder: Path, programs: str, user: str) -> None:
         self.data, self._folder, self._programs = folder / "data", folder, programs
         self._user = user if os.geteuid() == 0 else None
 
@@ -69,8 +74,10 @@ class ScratchServer:
             raise DrillFailed(f"{Path(command[0]).name} : {done.stderr.strip()[-2000:]}")
 
     def program(self, name: str) -> str:
-        """Return the path of one of PostgreSQL's programs."""
-        return str(self._programs / name)
+        """Return the path of one of PostgreSQL's programs, of the version of the data where there are some."""
+        made_by = self.data / "PG_VERSION"
+        version = made_by.read_text().strip() if made_by.exists() else "*"
+        return str(find_programs(self._programs, version=version) / name)
 
     def initialise(self) -> None:
         """Make an empty cluster."""
@@ -116,7 +123,7 @@ class ScratchServer:
 
 
 @contextlib.contextmanager
-def scratch_server(programs: Path, user: str, *, below: str = "") -> Iterator[ScratchServer]:
+def scratch_server(programs: str, user: str, *, below: str = "") -> Iterator[ScratchServer]:
     """Yield a server that does not run yet; in the end it is stopped, and its folder removed. `below`: a folder."""
     # A short name: the path of a socket has 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="drill", dir=below or None))

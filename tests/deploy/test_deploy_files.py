@@ -128,3 +128,19 @@ def test_proxies_read_requests_whole_and_believe_no_visitor_s_address(path, rule
     configured = re.sub(r"(?m)^\s*#.*$", "", text)
     assert "proxy_add_x_forwarded_for" not in configured
     assert "trusted_proxies" not in configured
+
+
+@pytest.mark.skipif(find_program("pgbackrest") is None, reason="pgBackRest is not installed")
+def test_pgbackrest_accepts_its_example(tmp_path):
+    example = (ROOT / "deploy/pgbackrest/pgbackrest.conf").read_text(encoding="utf-8")
+    written = tmp_path / "pgbackrest.conf"
+    written.write_text(example.replace("/var/lib/pgbackrest", str(tmp_path / "repo")), encoding="utf-8")
+    (tmp_path / "repo").mkdir()
+    status, output = run("pgbackrest", f"--config={written}", "--log-level-file=off", "--stanza=peps", "info")
+    assert (status, "WARN" in output, "missing stanza path" in output) == (0, False, True), output
+
+
+def test_the_guide_names_the_stanza_and_the_files_of_the_examples():
+    for path in sorted((ROOT / "deploy/pgbackrest").iterdir()):
+        assert f"deploy/pgbackrest/{path.name}" in GUIDE
+        assert "--stanza=peps" in path.read_text(encoding="utf-8") or "[peps]" in path.read_text(encoding="utf-8")

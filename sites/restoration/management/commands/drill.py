@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from sites.restoration.scratch_server import DrillFailed, find_programs, read_roles, scratch_server
+from sites.restoration.scratch_server import DrillFailed, read_roles, scratch_server
 
 if TYPE_CHECKING:
     import argparse
@@ -54,8 +54,7 @@ class Command(BaseCommand):
         """Drill. Raises `CommandError` where a step fails."""
         started = time.monotonic()
         try:
-            programs = find_programs(options["programs"])
-            with scratch_server(programs, options["server_user"], below=options["folder"]) as server:
+            with scratch_server(options["programs"], options["server_user"], below=options["folder"]) as server:
                 with self._step("Restaurée"):
                     _restore(server, options)
                 environment = _build_environment(server)
@@ -120,7 +119,9 @@ def _run_python(environment: dict[str, str], *arguments: str) -> None:
         [sys.executable, *arguments], cwd=settings.ROOT, env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise DrillFailed(f"manage.py {arguments[1]} :\n{(done.stdout + done.stderr).strip()[-3000:]}")
+        # What holds is not told.
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("OK ")]
+        raise DrillFailed(f"manage.py {arguments[1]} :\n" + "\n".join(lines)[-3000:])
 
 
 def _serve_page(environment: dict[str, str]) -> None:
