@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import datetime
+
 from django.utils import timezone
 from procrastinate import RetryStrategy
 
 from collectivities.audit_log import SEAL_JOURNAL, schedule_sealing
-from collectivities.models import SEALED_AUDIT_LOG
+from collectivities.models import SEALED_AUDIT_LOG, Invitation, MemberLetter
 from collectivities.operations import account_events
 from jobs.due import declare_due_work
+from jobs.retention import declare_retention
 from jobs.tasks import task
+from mailing.models import MESSAGES_KEPT
+from tenants.models import OfficeRequest
 
 # Behind all other work.
 declare_due_work(SEAL_JOURNAL, priority=-10)
 #: For database errors: each task can be run again.
 _RETRY = RetryStrategy(max_attempts=10, exponential_wait=3)
+
+# Longer than the messages: each of a member's letters names the row by which it was claimed.
+declare_retention(MemberLetter, kept_for=MESSAGES_KEPT + datetime.timedelta(days=31), since="queued_at")
+# The address of somebody who may never have come; the journal says who was invited.
+declare_retention(Invitation, kept_for=datetime.timedelta(days=365), since="expires_at")
+# Who applied, and what they were answered; none that waits for the operator.
+declare_retention(OfficeRequest, kept_for=MESSAGES_KEPT, since="decided_at")
 
 
 @task(name="collectivities.note_account_event", retry=_RETRY)

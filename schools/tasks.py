@@ -1,4 +1,4 @@
-"""Background tasks of the directory."""
+"""Background tasks of the directory, and how long its rows are kept."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from django.utils import timezone
 from django_tenants.utils import get_public_schema_name
 
 from jobs.periodic_tasks import periodic_task
+from jobs.retention import declare_retention
 from jobs.tasks import defer_once, task
-from schools.directory import records, updates
+from mailing.models import MESSAGES_KEPT
+from schools.directory import updates
+from schools.directory.models import DirectoryChange
+from schools.models import PrincipalRequest, WrittenWeek
 
 _UPDATE = "schools.update_directory"
-#: For how long the schools that a run changed are listed.
-RETENTION = datetime.timedelta(days=365)
 
 
 @periodic_task(every=datetime.timedelta(hours=1))
@@ -38,7 +40,9 @@ def apply_held_directory(*, sync_id: int) -> None:
     updates.apply_held_file(sync_id=sync_id, at=timezone.now())
 
 
-@periodic_task(every=datetime.timedelta(hours=6))
-def delete_old_changes() -> None:
-    """Delete the lists of schools that runs of more than a year ago changed."""
-    records.prune(before=timezone.now() - RETENTION)
+# Longer than the reminders of the offices, each of which took its week.
+declare_retention(WrittenWeek, kept_for=MESSAGES_KEPT + datetime.timedelta(days=31), since="written_at")
+# The link is valid for a week; `PrincipalEvent` says who was verified, and how.
+declare_retention(PrincipalRequest, kept_for=datetime.timedelta(days=365), since="expires_at")
+# Which schools a run changed; its counts stay.
+declare_retention(DirectoryChange, kept_for=datetime.timedelta(days=365), since="sync__at")

@@ -8,9 +8,18 @@ from django.utils import timezone
 
 from accounts.models import User
 from jobs.periodic_tasks import periodic_task
+from jobs.retention import declare_pruned_elsewhere, declare_retention
 from jobs.tasks import task
 from licensing.classes import operations, pupil_erasure, tickets, year_letters
+from licensing.classes.models import ClassInvitation, EntryTicket, YearLetter
 from licensing.exceptions import LicensingError
+from mailing.models import MESSAGES_KEPT
+
+# Valid for a week, and then shown to nobody.
+declare_retention(ClassInvitation, kept_for=datetime.timedelta(days=90), since="created_at")
+# Each is written once, in the September after the school year.
+declare_retention(YearLetter, kept_for=MESSAGES_KEPT, since="created_at")
+declare_pruned_elsewhere(EntryTicket, kept_for=tickets.RETENTION, since="created_at")
 
 
 @task(name="classes.invite")

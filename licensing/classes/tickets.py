@@ -23,7 +23,7 @@ from licensing.exceptions import LicensingError
 
 LIFETIME = datetime.timedelta(minutes=1)
 #: Expired tickets are kept for a while, to tell `ticket_expired` from `unknown_ticket`.
-_RETENTION = datetime.timedelta(hours=1)
+RETENTION = datetime.timedelta(hours=1)
 
 _SPEND_SQL = "DELETE FROM classes_entryticket WHERE token_hash = %s RETURNING user_id, pupil_id, created_at"
 #: Fits in a bigint, without leading zeros, so that each person has one name.
@@ -101,5 +101,5 @@ def build_url(secret: str) -> str:
 
 def prune(*, at: datetime.datetime) -> int:
     """Delete expired tickets; return how many."""
-    deleted, _ = EntryTicket.objects.filter(created_at__lt=at - _RETENTION).delete()
+    deleted, _ = EntryTicket.objects.filter(created_at__lt=at - RETENTION).delete()
     return deleted

@@ -8,13 +8,17 @@ from django.utils import timezone
 from procrastinate import RetryStrategy
 
 from jobs.periodic_tasks import periodic_task
+from jobs.retention import declare_retention
 from jobs.tasks import task
 from licensing.payments import collection_statements
 from licensing.payments.card import provider_calls
-from licensing.payments.models import SEALED_PAYMENTS, CardPayment
+from licensing.payments.models import SEALED_PAYMENTS, CardPayment, ProviderEvent
 
 # Over two days in total, to outlast an outage of the provider.
 _RETRY = RetryStrategy(max_attempts=12, exponential_wait=3)
+
+# By which one that comes twice is known: the provider repeats them for some days.
+declare_retention(ProviderEvent, kept_for=datetime.timedelta(days=365), since="received_at")
 
 
 @task(name="payments.card.send_refund", retry=_RETRY)

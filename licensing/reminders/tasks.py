@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from jobs.due import declare_due_work
+from jobs.retention import declare_retention
 from jobs.tasks import task
 from licensing.pools.operations.allocation import PLAN_REMINDERS
 from licensing.reminders import operations, planning
+from licensing.reminders.models import Reminder
+from mailing.models import MESSAGES_KEPT
 
 declare_due_work(PLAN_REMINDERS)
 declare_due_work(planning.SEND_REMINDERS)
+# As long as their e-mails. Those that are planned stay.
+declare_retention(Reminder, kept_for=MESSAGES_KEPT, since=Coalesce("sent_at", "cancelled_at"))
 
 
 @task(name=PLAN_REMINDERS)

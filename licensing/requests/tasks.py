@@ -7,8 +7,13 @@ import datetime
 from django.utils import timezone
 
 from jobs.periodic_tasks import periodic_task
+from jobs.retention import declare_pruned_elsewhere
 from jobs.tasks import task
 from licensing.requests import notifications, operations
+from licensing.requests.models import TeacherRequest
+from licensing.requests.operations.endings import KEPT
+
+declare_pruned_elsewhere(TeacherRequest, kept_for=KEPT, since="ended_at")
 
 
 @task(name="requests.note_request")

@@ -7,12 +7,27 @@ import datetime
 from django.utils import timezone
 
 from accounts import account_journal, attempt_delays, known_origins, password_resets, throttling
-from accounts.models import SEALED_ACCOUNT_EVENTS, Session
+from accounts.models import (
+    ACCOUNT_EVENTS_KEPT,
+    SEALED_ACCOUNT_EVENTS,
+    AccountEvent,
+    EnrolmentCode,
+    ResetRequest,
+    Session,
+    Throttle,
+)
 from jobs.periodic_tasks import periodic_task
+from jobs.retention import declare_pruned_elsewhere, declare_retention
 from jobs.tasks import task
 
 #: Longer than any rate limit's window.
 RETENTION = datetime.timedelta(days=1)
+
+declare_retention(EnrolmentCode, kept_for=RETENTION, since="expires_at")
+declare_pruned_elsewhere(Throttle, kept_for=RETENTION, since="opened_at")
+declare_pruned_elsewhere(ResetRequest, kept_for=RETENTION, since="asked_at")
+declare_pruned_elsewhere(Session, kept_for=RETENTION, since="expire_date")
+declare_pruned_elsewhere(AccountEvent, kept_for=ACCOUNT_EVENTS_KEPT, since="at")
 
 
 @periodic_task(every=datetime.timedelta(hours=6))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from django.utils import timezone
 
 from api import idempotency
+from api.models import IdempotencyRecord
 from jobs.due import declare_due_work
+from jobs.retention import declare_pruned_elsewhere
 from jobs.tasks import task
 
 declare_due_work(idempotency.PRUNE_RECORDS)
+declare_pruned_elsewhere(IdempotencyRecord, kept_for=idempotency.RETENTION, since="answered_at")
 
 
 @task(name=idempotency.PRUNE_RECORDS)

@@ -11,4 +11,4 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the worker's own periodic tasks."""
-        from jobs import due, housekeeping  # noqa: F401, PLC0415 - needs the settings
+        from jobs import due, housekeeping, retention  # noqa: F401, PLC0415 - needs the settings

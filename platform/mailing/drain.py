@@ -19,11 +19,12 @@ from core.database_clock import DatabaseClock
 from core.tenant_connection import connection
 from installation.hold import refuse_while_held
 from jobs.process import shutdown_requested
+from jobs.retention import schedule_pruning
 from jobs.tasks import defer_once, round_up_to_second
 from mailing import kinds, leases, refusals, smtp_replies
 from mailing.message_ids import build_message_id
 from mailing.mime import compose
-from mailing.models import Message, MessageState
+from mailing.models import MESSAGES_KEPT, Message, MessageState
 from mailing.operations import DRAIN, MESSAGES_PER_JOB
 from mailing.smtp_connection import ConnectionInterrupted, MessageRejected, ServerUnavailable, SmtpConnection
 
@@ -77,6 +78,7 @@ def drain(*, limit: int = MESSAGES_PER_JOB, clock: Callable[[], datetime.datetim
             if batch.is_server_unavailable:
                 break
     schedule_next(clock(), earliest=earliest)
+    schedule_pruning(clock() + MESSAGES_KEPT)
     return accepted
 
 

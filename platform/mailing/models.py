@@ -9,7 +9,8 @@ Written only by `operations` (enqueue, cancel, release), `gathered_messages` (fu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self
+import datetime
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
@@ -20,8 +21,9 @@ from core.querysets import LockableQuerySet
 from mailing import kinds
 from mailing.smtp_replies import PERHAPS_ACCEPTED, REPLY_SEPARATOR
 
-if TYPE_CHECKING:
-    import datetime
+#: After which a message is deleted, unless it has still to leave: an office sees what was written in the running school
+#: year, and in the two before.
+MESSAGES_KEPT = datetime.timedelta(days=3 * 365 + 1)
 
 
 class MessageState(models.TextChoices):

@@ -5,16 +5,20 @@ from __future__ import annotations
 import datetime
 
 from django.conf import settings
+from django.db.models import Q
 from django_tenants.utils import get_public_schema_name
 
 from bounces import imap
+from bounces.models import FailedSending, RefusedAddress
 from core.database_clock import DatabaseClock
 from jobs.due import declare_due_work
 from jobs.lanes import declare_lane
 from jobs.periodic_tasks import periodic_task
+from jobs.retention import declare_pruned_elsewhere, declare_retention
 from jobs.tasks import defer_once, task
 from mailing import bounce_mailbox, failed_sendings, refusals
 from mailing import drain as draining
+from mailing.models import MESSAGES_KEPT, UNSENT, Message
 from mailing.operations import BULK_QUEUE, DRAIN, MESSAGES_PER_JOB, SINGLE_QUEUE
 
 # A single letter waits for no thread that sends another office's thousands.
@@ -26,6 +30,10 @@ declare_lane(BOUNCES_QUEUE, threads=1, is_suspect=True)
 declare_due_work(failed_sendings.CHECK_SENDINGS, is_public=True)
 # Its jobs are queued with the messages, and by each other; this is for one that was lost.
 declare_due_work(DRAIN, is_public=True)
+declare_retention(Message, kept_for=MESSAGES_KEPT, since="created_at", only=~Q(state__in=UNSENT))
+# Longer than the messages: those that tell of a sending name it.
+declare_retention(FailedSending, kept_for=MESSAGES_KEPT + datetime.timedelta(days=31), since="found_at")
+declare_pruned_elsewhere(RefusedAddress, kept_for=refusals.KEPT, since="refused_at")
 
 
 # Retries are for database errors; a mail server's errors never fail the job.

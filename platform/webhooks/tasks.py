@@ -7,16 +7,19 @@ from django.conf import settings
 from core.database_clock import DatabaseClock
 from jobs.due import declare_due_work
 from jobs.lanes import declare_lane
+from jobs.retention import declare_pruned_elsewhere
 from jobs.tasks import task
 from webhooks import drain as draining
 from webhooks import pruning
-from webhooks.operations import DRAIN, PRUNE
+from webhooks.models import WebhookEvent
+from webhooks.operations import DRAIN, PRUNE, RETENTION
 
 # An office takes one of these threads at most.
 declare_lane("webhooks", threads=settings.WEBHOOKS_THREADS)
 # Its jobs are queued with the events, and by each other; this is for one that was lost.
 declare_due_work(DRAIN)
 declare_due_work(PRUNE)
+declare_pruned_elsewhere(WebhookEvent, kept_for=RETENTION, since="at")
 
 
 # Retries are for database errors; a receiver's errors never fail the job.

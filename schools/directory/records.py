@@ -63,9 +63,3 @@ def _list_changes(sync: DirectorySync, report: SyncReport) -> Iterator[tuple[obj
     for verdict, schools in changes.items():
         for school in schools:
             yield (sync.pk, verdict.value, school.uai, school.name, Jsonb(school.fields))
-
-
-def prune(*, before: datetime.datetime) -> int:
-    """Delete the lists of schools of older runs, not their counts; return how many rows."""
-    deleted, _ = DirectoryChange.objects.filter(sync__at__lt=before).delete()
-    return deleted
