@@ -15,6 +15,12 @@ class WrongImportState(LicensingError):
     code = "invalid_state"
 
 
+class ContentsDeleted(LicensingError):
+    """The file and the rows of the import are kept no longer."""
+
+    code = "contents_deleted"
+
+
 class NothingToApply(LicensingError):
     code = "nothing_to_apply"
 

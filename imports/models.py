@@ -5,16 +5,23 @@ Rows are written by COPY and have no foreign key: deferred constraint checks wou
 
 from __future__ import annotations
 
+import datetime
 from typing import Any, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Case, Q, Value, When
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.fields.json import KeyTransform
 
 from core.querysets import LockableQuerySet
 from imports.enums import ConflictResolution, ImportState, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
 from imports.layout import Layout, LayoutChoices
+
+#: How long file and rows are kept after the last that happened to the import: a list of one spring says in the next
+#: one what its schools asked for.
+CONTENTS_KEPT = datetime.timedelta(days=548)
+#: The annotated workbook is a copy, which is made again where somebody asks for it.
+ANNOTATED_FILE_KEPT = datetime.timedelta(days=30)
 
 
 class LayoutField(models.JSONField):
@@ -88,6 +95,8 @@ class SpreadsheetImport(models.Model):
     applied_by_id = models.BigIntegerField(null=True)
     undone_at = models.DateTimeField("défait le", null=True, blank=True)
     undone_by_id = models.BigIntegerField(null=True)
+    # When its file and its rows were deleted; the layout then says no cell of them.
+    contents_deleted_at = models.DateTimeField("contenu supprimé le", null=True, blank=True)
 
     objects = SpreadsheetImportQuerySet.as_manager()
 
@@ -111,6 +120,17 @@ class SpreadsheetImport(models.Model):
             models.CheckConstraint(name="import_rejected_says_why", condition=~Q(state="rejected") | ~Q(refusal="")),
             models.CheckConstraint(
                 name="import_applies_what_was_shown", condition=~Q(state="applying") | ~Q(confirmed_digest="")
+            ),
+            models.CheckConstraint(
+                name="import_without_contents_has_ended",
+                condition=Q(contents_deleted_at__isnull=True)
+                | Q(state__in=["applied", "undone", "rejected", "cancelled"]),
+            ),
+            models.CheckConstraint(
+                name="import_undone_with_its_contents",
+                condition=Q(contents_deleted_at__isnull=True)
+                | Q(undone_at__isnull=True)
+                | Q(undone_at__lte=F("contents_deleted_at")),
             ),
         ]
         indexes: ClassVar = [models.Index(name="import_latest", fields=["-created_at"])]

@@ -14,11 +14,18 @@ from imports import progress
 from imports.enums import ImportState, Purpose
 from imports.foreign_files import parse_foreign_file
 from imports.formats.exceptions import UnreadableFile
-from imports.models import ImportFile, SpreadsheetImport
+from imports.models import ANNOTATED_FILE_KEPT, CONTENTS_KEPT, AnnotatedFile, ImportFile, ImportRow, SpreadsheetImport
 from imports.operations.apply_rows import apply as apply_import
 from imports.operations.apply_rows import return_to_review
 from imports.operations.cancellation import cancel_stopped, report_application_given_up, report_reading_given_up
 from imports.operations.cancellation import recover_abandoned as recover_abandoned_imports
+from imports.operations.content_deletion import (
+    AT_REST,
+    LAST_EVENT,
+    delete_contents,
+    find_oldest_left,
+    list_rows_left,
+)
 from imports.operations.import_lock import APPLY_TASK, LARGE_QUEUE, QUEUE, READ_TASK, RECOVER_TASK
 from imports.operations.intake import (
     answer_by_directory,
@@ -30,6 +37,7 @@ from imports.operations.intake import (
 from jobs.due import declare_due_work
 from jobs.lanes import declare_lane
 from jobs.process import disable_gc
+from jobs.retention import declare_retention, declare_retention_by_queries
 from jobs.tasks import WATCHED_RETRY, task
 from licensing.exceptions import LicensingError
 
@@ -39,6 +47,14 @@ if TYPE_CHECKING:
 
 # A job that is lost has its office looked at: see the triggers of the queue.
 declare_due_work(RECOVER_TASK)
+declare_retention(
+    SpreadsheetImport, kept_for=CONTENTS_KEPT, since=LAST_EVENT, only=AT_REST, remove=delete_contents, batch_size=20
+)
+declare_retention_by_queries(
+    ImportRow, kept_for=datetime.timedelta(), list_old=list_rows_left, find_oldest=find_oldest_left
+)
+# None that is being built: its job would find no row.
+declare_retention(AnnotatedFile, kept_for=ANNOTATED_FILE_KEPT, since="made_at")
 declare_lane(QUEUE, threads=1, is_suspect=True)
 declare_lane(LARGE_QUEUE, threads=settings.IMPORTS_THREADS, is_suspect=True)
 

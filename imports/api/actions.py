@@ -249,7 +249,7 @@ class UndoImportView(ScopedView):
     def post(self, request: Request, pk: int) -> Response:
         """Reprend ce que le tableau a fait, sauf ce qui a été activé ou changé depuis. Suivez-le jusqu'à « undone ».
 
-        Deux fois est comme une.
+        Deux fois est comme une. Refusé (409) : `contents_deleted`, ses lignes ne sont plus gardées.
         """
         get_import_or_404(pk)
         EmptySerializer(data=request.data).is_valid(raise_exception=True)

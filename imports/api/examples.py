@@ -21,6 +21,7 @@ _SUMMARY = {
     "applied_at": None,
     "applied_by": None,
     "undone_at": None,
+    "contents_deleted_at": None,
 }
 CHECKED = _SUMMARY | {
     "volume": None,

@@ -226,11 +226,17 @@ class ImportSummarySerializer(serializers.ModelSerializer[SpreadsheetImport]):
     applied_by = serializers.CharField(allow_null=True, help_text="Qui a demandé de l'appliquer ; null : personne.")
     undone_at = UtcDateTimeField(allow_null=True, help_text="Quand il a été défait ; null s'il ne l'a pas été.")
 
+    contents_deleted_at = UtcDateTimeField(
+        allow_null=True,
+        help_text="Quand son fichier et ses lignes ont été supprimés, dix-huit mois après la dernière action : il ne "
+        "se défait plus, et n'a plus de lignes à lire ; null tant qu'ils sont gardés.",
+    )
+
     class Meta:
         model = SpreadsheetImport
         fields = (
             "id", "purpose", "pool", "filename", "size", "sha256", "state", "corrects", "counts", "created_at",
-            "created_by", "applied_at", "applied_by", "undone_at",
+            "created_by", "applied_at", "applied_by", "undone_at", "contents_deleted_at",
         )  # fmt: skip
         read_only_fields = fields
         extra_kwargs = _help_texts(_IMPORT_HELP)

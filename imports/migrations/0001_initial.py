@@ -80,6 +80,10 @@ class Migration(migrations.Migration):
                 ("applied_at", models.DateTimeField(blank=True, null=True, verbose_name="appliqué le")),
                 ("applied_by_id", models.BigIntegerField(null=True)),
                 ("undone_at", models.DateTimeField(blank=True, null=True, verbose_name="défait le")),
+                (
+                    "contents_deleted_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="contenu supprimé le"),
+                ),
                 ("undone_by_id", models.BigIntegerField(null=True)),
                 (
                     "pool",
@@ -368,6 +372,29 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="import_rejected_says_why",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="spreadsheetimport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("contents_deleted_at__isnull", True),
+                    ("state__in", ["applied", "undone", "rejected", "cancelled"]),
+                    _connector="OR",
+                ),
+                name="import_without_contents_has_ended",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="spreadsheetimport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("contents_deleted_at__isnull", True),
+                    ("undone_at__isnull", True),
+                    ("undone_at__lte", models.F("contents_deleted_at")),
+                    _connector="OR",
+                ),
+                name="import_undone_with_its_contents",
             ),
         ),
         migrations.AddConstraint(

@@ -13,10 +13,11 @@ from core.tenant_connection import connection
 from imports.enums import ImportState, RowMatchMethod, Verdict
 from imports.foreign_files import annotate_foreign_file
 from imports.meanings import Meaning
-from imports.models import AnnotatedFile, ImportFile, ImportRow
+from imports.models import ANNOTATED_FILE_KEPT, AnnotatedFile, ImportFile, ImportRow
 from imports.operations.import_lock import ANNOTATE_TASK, lock_import, queue_task
 from imports.workbooks import provenance
 from imports.workbooks.marks import PageDecision, TableLocation, build_mark, format_school
+from jobs.retention import schedule_pruning
 
 if TYPE_CHECKING:
     from imports.models import SpreadsheetImport
@@ -89,6 +90,7 @@ def request_annotation(*, import_id: int, at: datetime.datetime) -> AnnotationSt
         of=spreadsheet_import, defaults={"asked_at": at, "made_at": None, "digest": "", "failure": "", "content": b""}
     )
     queue_task(ANNOTATE_TASK, spreadsheet_import)
+    schedule_pruning(at + ANNOTATED_FILE_KEPT)
     return AnnotationState.MAKING
 
 

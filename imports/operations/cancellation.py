@@ -63,7 +63,7 @@ def cancel(*, import_id: int, by: User | None, at: datetime.datetime, reason: st
     spreadsheet_import = lock_import(import_id, *OPEN_STATES, ImportState.CANCELLED)
     if spreadsheet_import.state == ImportState.CANCELLED:
         return spreadsheet_import
-    _cancel_locked(spreadsheet_import, by=by, at=at, reason=reason)
+    cancel_locked(spreadsheet_import, by=by, at=at, reason=reason)
     # A worker that is parsing the file holds no lock, but polls this.
     progress.request_stop(import_id)
     return spreadsheet_import
@@ -77,7 +77,7 @@ def cancel_stopped(*, import_id: int, at: datetime.datetime) -> SpreadsheetImpor
         stop_requests = AuditEntry.objects.filter(
             action=STOP_REQUESTED_ACTION, object_type="import", object_id=import_id
         ).order_by("-pk")
-        _cancel_locked(
+        cancel_locked(
             spreadsheet_import, by=User.objects.filter(pk__in=stop_requests.values("actor_id")[:1]).first(), at=at
         )
     return spreadsheet_import
@@ -135,9 +135,10 @@ def _try_lock(import_id: int) -> bool:
     return bool(SpreadsheetImport.objects.filter(pk=import_id).select_for_update(no_key=True, skip_locked=True))
 
 
-def _cancel_locked(
+def cancel_locked(
     spreadsheet_import: SpreadsheetImport, *, by: User | None, at: datetime.datetime, reason: str = ""
 ) -> None:
+    """Cancel an import that the caller has locked and found open. `reason`: for who asked for its application."""
     spreadsheet_import.state, spreadsheet_import.confirmed_digest, spreadsheet_import.applied_by_id = (
         ImportState.CANCELLED,
         "",

@@ -10,7 +10,9 @@ from django.utils import timezone
 from collectivities import audit_log
 from collectivities.operations.portfolio_store import remove_from_portfolio, restore_contacts
 from core import formatting
+from core.calendar import date_in_paris
 from imports.enums import ImportState, Purpose, RequestAnswer
+from imports.exceptions import ContentsDeleted
 from imports.models import ImportProgress, SpreadsheetImport
 from imports.operations.import_lock import UNDO_TASK, lock_import, queue_task
 from imports.operations.request_answers import answer_request
@@ -30,13 +32,16 @@ if TYPE_CHECKING:
 def get_undo_plan(import_id: int) -> UndoPlan:
     """Return the plan of undoing the import now. Raises like `undo`."""
     with transaction.atomic():
-        return build_undo_plan(lock_import(import_id, ImportState.APPLIED))
+        return build_undo_plan(_lock_undoable(import_id, ImportState.APPLIED))
 
 
 @transaction.atomic
 def request_undo(*, import_id: int, by: User | None, at: datetime.datetime) -> SpreadsheetImport:
-    """Queue the undoing of an applied import. Idempotent. Raises `UnknownImport`, `WrongImportState`."""
-    spreadsheet_import = lock_import(import_id, ImportState.APPLIED, ImportState.UNDONE)
+    """Queue the undoing of an applied import. Idempotent.
+
+    Raises `UnknownImport`, `WrongImportState`; `ContentsDeleted` where its rows are kept no longer.
+    """
+    spreadsheet_import = _lock_undoable(import_id, ImportState.APPLIED, ImportState.UNDONE)
     if spreadsheet_import.state == ImportState.APPLIED:
         _, is_first = ImportProgress.objects.get_or_create(
             import_id=import_id, defaults={"step": "waiting", "started_at": timezone.now()}
@@ -54,9 +59,9 @@ def undo(
 
     Revokes allocations it created, reduces those it raised, removes schools it added to the portfolio, restores
     contacts. Notifies schools that had received an e-mail. `outcome["undone"]` holds the figures, and the rows kept
-    with the reason. Raises `UnknownImport`, `WrongImportState`.
+    with the reason. Raises as `request_undo` does.
     """
-    spreadsheet_import = lock_import(import_id, ImportState.APPLIED, ImportState.UNDONE)
+    spreadsheet_import = _lock_undoable(import_id, ImportState.APPLIED, ImportState.UNDONE)
     if spreadsheet_import.state == ImportState.UNDONE:
         return spreadsheet_import
     list(Pool.objects.locked().filter(pk=spreadsheet_import.pool_id or 0))
@@ -87,6 +92,19 @@ def undo(
         object_type="import",
         object_id=spreadsheet_import.pk,
     )
+    return spreadsheet_import
+
+
+def _lock_undoable(import_id: int, *states: ImportState) -> SpreadsheetImport:
+    """Lock the import, whose rows say what to revert, and stay until the transaction ends."""
+    spreadsheet_import = lock_import(import_id, *states)
+    deleted_at = spreadsheet_import.contents_deleted_at
+    if spreadsheet_import.state == ImportState.APPLIED and deleted_at is not None:
+        day = formatting.long_date(date_in_paris(deleted_at))
+        raise ContentsDeleted(
+            f"Le fichier et les lignes de ce tableau ont été supprimés le {day} : il ne se défait plus. Reprenez les "
+            "licences des écoles, ou retirez-les du périmètre, une à une ou par lot."
+        )
     return spreadsheet_import
 
 

@@ -14,13 +14,22 @@ from core.calendar import date_in_paris
 from core.copy_rows import copy_file
 from imports import queries
 from imports.enums import Purpose, Volume
-from imports.exceptions import EmptyFile, FileTooLarge, PoolMissing, PoolNotOpen, PortfolioHasNoUnits, WrongVolume
+from imports.exceptions import (
+    ContentsDeleted,
+    EmptyFile,
+    FileTooLarge,
+    PoolMissing,
+    PoolNotOpen,
+    PortfolioHasNoUnits,
+    WrongVolume,
+)
 from imports.formats import limits
 from imports.layout import LayoutChoices
-from imports.models import ImportFile, SpreadsheetImport
+from imports.models import CONTENTS_KEPT, ImportFile, SpreadsheetImport
 from imports.operations.corrected_file import find_corrected_import, inherit_settings
 from imports.operations.import_lock import READ_TASK, queue_task
 from imports.workbooks.property_archive import extract_properties
+from jobs.retention import schedule_pruning
 from licensing.pools.models import Pool
 
 if TYPE_CHECKING:
@@ -78,14 +87,17 @@ def upload_again(
 ) -> SpreadsheetImport:
     """Store the file of a list of schools anew, to give the licences that it asks for, read on the same sheets.
 
-    Raises `PoolMissing`, `PoolNotOpen`.
+    Raises `PoolMissing`, `PoolNotOpen`; `ContentsDeleted` where the file is kept no longer.
     """
     check_pool(pool_id, date_in_paris(at))
+    file = ImportFile.objects.filter(pk=earlier.pk).first()
+    if file is None:
+        raise ContentsDeleted("Le fichier de ce tableau n'est plus gardé : déposez-le de nouveau.")
     return store_upload(
         purpose=Purpose.ALLOCATION,
         pool_id=pool_id,
         filename=earlier.filename,
-        content=bytes(ImportFile.objects.get(pk=earlier.pk).content),
+        content=bytes(file.content),
         units_for_all=None,
         choices=LayoutChoices(sheets=earlier.choices.sheets, header_row=earlier.choices.header_row),
         by=by,
@@ -170,6 +182,7 @@ def store_upload(
     )
     queue_task(READ_TASK, spreadsheet_import)
     schedule_weekly_letter(at)
+    schedule_pruning(at + CONTENTS_KEPT)
     return spreadsheet_import
 
 

@@ -127,6 +127,8 @@ class ImportTable(tables.Table):
         )
 
     def render_rows(self, record: SpreadsheetImport) -> SafeString | str:
+        if record.contents_deleted_at is not None:
+            return formatting.number(record.layout.rows)
         counts = self.counts.get(record.pk, {})
         total = formatting.number(sum(counts.values()))
         wrong = counts.get(Verdict.ERROR, 0)

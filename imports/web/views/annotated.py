@@ -48,9 +48,12 @@ def annotate(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 
 @require_policy(PREPARERS)
 @require_GET
-def annotated_file(_request: OfficeHttpRequest, pk: int) -> HttpResponse:
-    """Download the annotated workbook, named after the original file."""
+def annotated_file(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Download the annotated workbook, named after the original file; lead to the import where there is none."""
     spreadsheet_import = get_object_or_404(SpreadsheetImport, pk=pk)
-    file = get_object_or_404(AnnotatedFile.objects.exclude(made_at=None), pk=pk)
+    file = AnnotatedFile.objects.exclude(made_at=None).filter(pk=pk).first()
+    if file is None:
+        messages.info(request, "ce tableau annoté n'est plus gardé : préparez-le de nouveau s'il vous le faut.")
+        return redirect("imports:detail", pk=pk)
     name = f"{PurePath(spreadsheet_import.filename).stem} – annoté{file.suffix}"
     return build_file_response(file.content, name=name, content_type="application/octet-stream")

@@ -111,7 +111,7 @@ def _find_renewal_year(found: SpreadsheetImport, member: Member) -> str:
 def applied_rows(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show the rows that an import applied, and what was done by each."""
     found = get_object_or_404(SpreadsheetImport.objects.select_related("pool__entitlement"), pk=pk)
-    if found.applied_at is None:
+    if found.applied_at is None or found.contents_deleted_at is not None:
         return redirect("imports:detail", pk=pk)
     rows = queries.filter_rows(found, ticked=True)
     page = Paginator(rows, APPLIED_ROWS_PER_PAGE).get_page(request.GET.get("page"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 from django_tables2 import RequestConfig
@@ -66,7 +66,9 @@ def import_list(request: OfficeHttpRequest) -> HttpResponse:
 @require_policy(PREPARERS)
 @require_GET
 def original_file(_request: HttpRequest, pk: int) -> HttpResponse:
-    """Download the original file."""
+    """Download the original file; without it, lead to the page that says when it was deleted."""
     spreadsheet_import = get_object_or_404(SpreadsheetImport, pk=pk)
+    if spreadsheet_import.contents_deleted_at is not None:
+        return redirect("imports:detail", pk=pk)
     file = get_object_or_404(ImportFile, pk=pk)
     return build_file_response(file.content, name=spreadsheet_import.filename, content_type="application/octet-stream")

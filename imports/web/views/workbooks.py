@@ -6,7 +6,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from django.http import Http404
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET
 
 from accounts.downloads import limit_downloads
@@ -61,8 +61,10 @@ def template(request: OfficeHttpRequest, purpose: str) -> HttpResponse:
 @require_GET
 @limit_downloads
 def report(_request: OfficeHttpRequest, pk: int) -> HttpResponse:
-    """Download the report of an import: its rows, verdicts and decisions."""
+    """Download the report of an import: its rows, verdicts and decisions; lead to its page once they are deleted."""
     spreadsheet_import = get_object_or_404(SpreadsheetImport.objects.select_related("pool"), pk=pk)
+    if spreadsheet_import.contents_deleted_at is not None:
+        return redirect("imports:detail", pk=pk)
     rows = ImportRow.objects.filter(import_id=pk).order_by("sheet", "number").iterator(chunk_size=_BATCH)
     corrects = (
         SpreadsheetImport.objects.filter(pk=spreadsheet_import.corrects_id).first()

@@ -268,6 +268,8 @@ IMPORTS = ErrorFamily(
               "Voyez la page de l'opération."),
         Error("invalid_state", "", "Le tableau n'en est pas là : il est en cours de lecture, ou déjà fait.",
               "Relisez son état."),
+        Error("contents_deleted", "", "Son fichier et ses lignes ne sont plus gardés depuis `contents_deleted_at`.",
+              "Reprenez les licences des attributions elles-mêmes, ou déposez le fichier de nouveau."),
         Error("nothing_to_apply", "", "Aucune ligne n'est retenue.", "Lisez les lignes et leurs problèmes."),
         Error("rows_in_error", "", "Des lignes sont en erreur, et rien ne dit d'appliquer les autres sans elles.",
               "Corrigez le tableau, ou demandez de n'appliquer que les lignes valables."),
