@@ -28,6 +28,7 @@ from sites.audit.reminder_invariants import REMINDER_INVARIANTS
 from sites.audit.renewal_invariants import RENEWAL_INVARIANTS
 from sites.audit.report_checks import REPORT_RULE, find_report_violations
 from sites.audit.request_invariants import REQUEST_INVARIANTS, REQUEST_TENANT_INVARIANTS
+from sites.audit.retention_checks import RETENTION_RULE, find_retention_violations
 from sites.audit.return_invariants import RETURN_INVARIANTS, TENANT_RETURN_INVARIANTS
 from sites.audit.sales_invariants import SALES_INVARIANTS
 from sites.audit.schema_checks import SCHEMAS_RULE, find_lacking_tables
@@ -126,6 +127,7 @@ def list_rules() -> Iterator[tuple[str, str]]:
     yield SCHEMAS_RULE
     yield VAT_RULE
     yield REPORT_RULE
+    yield RETENTION_RULE
 
 
 def _find_public_violations(now: datetime.datetime) -> Iterator[tuple[str, str]]:
@@ -144,6 +146,7 @@ def _find_public_violations(now: datetime.datetime) -> Iterator[tuple[str, str]]
         ("books", (f"factures : {one}" for one in SEALED_INVOICES.find_tampering(at=now))),
         ("books", (f"règlements : {one}" for one in SEALED_PAYMENTS.find_tampering(at=now))),
         ("roles", privileges.find_faults()),
+        ("retention", (f"portail : {one}" for one in find_retention_violations(now))),
     ):
         for sentence in found:
             yield code, sentence
@@ -156,6 +159,8 @@ def _find_violations_of(collectivity: Collectivity, now: datetime.datetime) -> I
             yield invariant.code, sentence
     for sentence in SEALED_AUDIT_LOG.find_tampering(at=now):
         yield "journals", sentence
+    for sentence in find_retention_violations(now):
+        yield "retention", sentence
     for position in list_pool_positions():
         if not position.is_balanced:
             yield (

@@ -20,6 +20,14 @@ _WAITING_BY_KIND = {
         SELECT format('API : %%s réponses à effacer un jour', count(*)) AS sentence FROM api_idempotencyrecord
         HAVING count(*) > 0
     """,
+    # What was written to the office, or by it, is deleted some day; who sends, or uploads, schedules it.
+    "jobs.prune_rows": """
+        SELECT format('%%s fichiers importés à supprimer un jour', count(*)) AS sentence FROM imports_importfile
+        HAVING count(*) > 0
+        UNION ALL
+        SELECT format('%%s e-mails à supprimer un jour', count(*)) FROM mailing_message
+        WHERE state IN ('sent', 'delivered', 'bounced', 'failed') HAVING count(*) > 0
+    """,
 }
 
 
@@ -38,7 +46,7 @@ def _build_query(kind: str, waiting: str) -> str:
 DUE_WORK_INVARIANTS = (
     Invariant(
         "due_work",
-        "62. Ce qui attend dans une collectivité y est prévu : lignes à sceller, événements et réponses à effacer",
+        "62. Ce qui attend dans une collectivité y est prévu : lignes à sceller, et tout ce qui s'efface un jour",
         " UNION ALL ".join(_build_query(kind, waiting) for kind, waiting in _WAITING_BY_KIND.items()),
     ),
 )
