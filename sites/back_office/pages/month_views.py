@@ -131,7 +131,7 @@ def list_groups(
                     now.keys_sent,
                     before.keys_sent,
                     f"{get_month_url(month)}#cles-envoyees",
-                    "parties par e-mail vers une école",
+                    "parties par e-mail vers une école ; les e-mails sont gardés trois ans",
                 ),
                 _count(
                     "Clés activées", now.keys_redeemed, before.keys_redeemed, keys, "parmi celles des collectivités"

@@ -156,6 +156,8 @@ class MessageListView(ScopedListView):
     def get(self, request: Request) -> Response:
         """Les e-mails du bureau, les derniers d'abord : à qui, à propos de quoi, dans quel état. Jamais leur contenu.
 
+        Ils sont gardés trois ans.
+
         Pour renvoyer une clé à une adresse corrigée, voyez les attributions.
         """
         return self.list_response()

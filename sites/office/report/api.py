@@ -89,7 +89,7 @@ class ReportWeekSerializer(serializers.Serializer[Any]):
     """Une semaine, du lundi au dimanche à Paris."""
 
     monday = serializers.DateField(help_text="Son lundi.")
-    keys_sent = serializers.IntegerField(help_text="Clés envoyées.")
+    keys_sent = serializers.IntegerField(help_text="Clés envoyées ; les e-mails sont gardés trois ans.")
     reminders_sent = serializers.IntegerField(help_text="Relances envoyées.")
     keys_redeemed = serializers.IntegerField(help_text="Clés activées.")
     redeemed = serializers.IntegerField(help_text="Licences activées depuis le début, à la fin de la semaine.")
