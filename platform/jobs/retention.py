@@ -139,7 +139,10 @@ def _build_queries(
 
 
 def _delete(model: type[Model], ids: Collection[Any], _at: datetime.datetime) -> None:
-    model._default_manager.filter(pk__in_array=ids).delete()  # noqa: SLF001 - documented
+    meta = model._meta  # noqa: SLF001 - documented
+    with connection.cursor() as cursor:
+        # Raw SQL: where anything listens to deletions the ORM loads the rows first, which takes six times as long.
+        cursor.execute(f"DELETE FROM {meta.db_table} WHERE {meta.pk.column} = ANY(%s)", [list(ids)])  # noqa: S608 - own names
 
 
 def list_retentions() -> list[Retention]:
