@@ -6,11 +6,13 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
+from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from core.file_responses import build_file_response
+from imports.enums import ImportState
 from imports.models import AnnotatedFile, SpreadsheetImport
 from imports.operations import annotation
 from imports.web.views import PREPARERS
@@ -51,9 +53,13 @@ def annotate(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 def annotated_file(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Download the annotated workbook, named after the original file; lead to the import where there is none."""
     spreadsheet_import = get_object_or_404(SpreadsheetImport, pk=pk)
-    file = AnnotatedFile.objects.exclude(made_at=None).filter(pk=pk).first()
+    file = AnnotatedFile.objects.filter(pk=pk).first()
     if file is None:
-        messages.info(request, "ce tableau annoté n'est plus gardé : préparez-le de nouveau s'il vous le faut.")
+        # Elsewhere the page offers none.
+        if spreadsheet_import.state == ImportState.CHECKED:
+            messages.info(request, "ce tableau annoté n'est plus gardé : préparez-le de nouveau s'il vous le faut.")
         return redirect("imports:detail", pk=pk)
+    if file.made_at is None:
+        raise Http404("It is being built, or could not be.")
     name = f"{PurePath(spreadsheet_import.filename).stem} – annoté{file.suffix}"
     return build_file_response(file.content, name=name, content_type="application/octet-stream")
