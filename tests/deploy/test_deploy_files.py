@@ -20,7 +20,7 @@ UNITS = sorted((ROOT / "deploy/systemd").glob("*.service"))
 GUIDE = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
 #: `systemd-analyze security`: from 0 (safe) to 10.
 MAX_EXPOSURE = 20
-ENV_FILES = sorted((ROOT / "deploy/systemd").glob("*.example"))
+ENV_FILES = sorted((ROOT / "deploy").glob("*/*.example"))
 
 
 def find_program(name):
@@ -48,7 +48,7 @@ def test_no_running_process_knows_the_owner_of_the_database():
     assert with_owner == ["peps-migrate.service"]
 
 
-@pytest.mark.parametrize("path", ENV_FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", ENV_FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_the_variables_of_the_examples_are_those_of_the_guide(path):
     names = re.findall(r"^([A-Z_]+)=", path.read_text(encoding="utf-8"), re.MULTILINE)
     assert names
