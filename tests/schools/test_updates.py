@@ -211,6 +211,7 @@ def test_a_file_that_shrinks_waits(site, build):
         (b"", "vide"),
         (gzip.compress(b"x" * 1000)[:-4], "coupé ou abîmé"),
     ],
+    ids=["web page", "JSON", "nothing", "half"],
 )
 def test_what_is_no_directory_is_refused_and_asked_for_again(site, build, content, sentence):
     site.answer = serve(build([1]), ETag='"v1"')

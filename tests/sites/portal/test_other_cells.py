@@ -44,7 +44,7 @@ def test_a_host_of_nobody_is_no_other_cell(client, db):
 
 
 @pytest.mark.usefixtures("cells")
-@pytest.mark.parametrize("typed", [ELSEWHERE, ELSEWHERE.lower().replace("-", " ")])
+@pytest.mark.parametrize("typed", [ELSEWHERE, ELSEWHERE.lower().replace("-", " ")], ids=["copied", "typed"])
 def test_a_key_of_another_cell_is_activated_there_by_a_fragment(portal, typed):
     answer = portal.post("/cle/ouvrir/", {"cle": typed})
     text = read(answer)
