@@ -15,14 +15,15 @@ from django.conf import settings
 from django.db import connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from opentelemetry.sdk.trace.export import SpanProcessor
+    from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.trace import Span, Tracer
 
 #: Letters of a statement that are kept.
 MAX_STATEMENT = 2_000
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
+_NOTHING: Mapping[str, str] = {}
 
 
 class TracerHolder:
@@ -56,7 +57,7 @@ def trace_to(processor: SpanProcessor, service: str) -> None:
 
 
 @contextlib.contextmanager
-def trace(name: str, **attributes: str | int) -> Iterator[Span | None]:
+def trace(name: str, attributes: Mapping[str, str] = _NOTHING) -> Iterator[Span | None]:
     """Trace the block and its statements as a span of its own, which begins a trace; yield it, None without a tracer.
 
     A trace that the sender of a request names is not gone on with: any visitor could.
@@ -92,7 +93,7 @@ def note_queued_job(job_id: int, task: str) -> None:
     if holder.tracer is not None:
         from opentelemetry.trace import get_current_span  # noqa: PLC0415 - an extra
 
-        get_current_span().add_event("job queued", {"peps.job": job_id, "peps.task": task})
+        get_current_span().add_event("job queued", {"peps.job": str(job_id), "peps.task": task})
 
 
 def strip_literals(statement: str) -> str:

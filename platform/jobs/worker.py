@@ -207,8 +207,8 @@ class _LaneRunner:
         self._running[job_id] = attempts
         try:
             task, queue = context.job.task_name, context.job.queue
-            numbers = {"peps.job": job_id, "peps.task": task, "peps.queue": queue, "peps.attempts": attempts}
-            with log_context(job=str(job_id), task=task), measure_job(context), trace(f"job {task}", **numbers):
+            numbers = {"peps.job": str(job_id), "peps.task": task, "peps.queue": queue, "peps.attempts": str(attempts)}
+            with log_context(job=str(job_id), task=task), measure_job(context), trace(f"job {task}", numbers):
                 return call_next()
         finally:
             self._ended[job_id] = attempts, time.monotonic()

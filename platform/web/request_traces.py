@@ -28,7 +28,7 @@ class RequestTraceMiddleware:
         if request.path_info.startswith(settings.STATIC_URL):
             return self.get_response(request)
         method = next((name for name in _METHODS if name == request.method), "_OTHER")
-        with trace(method, **{"http.request.method": method}) as span:
+        with trace(method, {"http.request.method": method}) as span:
             response = self.get_response(request)
             if span is not None:
                 span.set_attribute("http.response.status_code", response.status_code)

@@ -101,10 +101,10 @@ def _describe_late(status: WorkStatus) -> str:
         for words, (since, jobs) in late.items()
         if status.at - since > LATE_AFTER
     ]
-    since = status.waiting_since
-    if since is not None and since < min((oldest for oldest, _ in late.values()), default=status.at):
+    oldest = status.waiting_since or status.at
+    if oldest < min((since for since, _ in late.values()), default=status.at):
         # Nobody has made a job of it.
-        listed.append((since, f"travaux prévus depuis {_describe_age(status.at - since)}"))
+        listed.append((oldest, f"travaux prévus depuis {_describe_age(status.at - oldest)}"))
     return f"En retard : {', '.join(words for _, words in sorted(listed))}"
 
 

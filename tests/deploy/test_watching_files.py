@@ -141,3 +141,15 @@ def test_the_rules_fire_and_end_as_is_written(tmp_path):
     for path in (RULES, ROOT / "tests/deploy/alerts_test.yml"):
         shutil.copy(path, tmp_path)
     run_promtool("test", "rules", "alerts_test.yml", folder=tmp_path)
+
+
+@needs_promtool
+def test_prometheus_understands_every_panel(tmp_path):
+    expressions = [target["expr"] for panel in list_panels() for target in panel["targets"]]
+    rules = [
+        {"record": f"panel:{number}", "expr": re.sub(r"\$__\w+", "5m", expression)}
+        for number, expression in enumerate(expressions)
+    ]
+    path = tmp_path / "panels.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}), encoding="utf-8")
+    run_promtool("check", "rules", str(path))

@@ -66,7 +66,7 @@ def test_a_periodic_task_that_fails_is_counted(db, monkeypatch):
     stop = threading.Event()
     before = REGISTRY.get_sample_value("peps_periodic_failures_total", {"task": "queue_due"})
     monkeypatch.setattr(periodic_tasks, "close_old_connections", lambda: None)
-    monkeypatch.setattr(periodic_tasks.connection, "close", stop.set)
+    monkeypatch.setattr("jobs.periodic_tasks.connection.close", stop.set)
     tasks = [periodic_tasks.PeriodicTask(one, datetime.timedelta(hours=1)) for one in (queue_due, stop.set)]
     monkeypatch.setattr(periodic_tasks, "registered_tasks", tasks)
     periodic_tasks.run_periodic_tasks(stop)
