@@ -130,6 +130,8 @@ class SchemaSnapshot(models.Model):
 
     fingerprint = models.CharField(max_length=64, primary_key=True)
     statements = models.TextField()
+    # What they make: a sentence for each column, constraint, index and trigger (`tenants.schema_structure`).
+    structure = models.JSONField(default=list)
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:

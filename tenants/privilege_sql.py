@@ -18,8 +18,9 @@ _APPEND_ONLY = """
 #: What the application may do to each table. What migrations write is theirs alone.
 _TABLES = f"""
     SELECT relation.oid, relation.relname, relation.relnamespace, CASE
-        WHEN relation.relname IN ('django_migrations', 'installation_installation', 'tenants_schemasnapshot')
-            THEN ARRAY['SELECT']
+        WHEN relation.relname IN (
+            'django_migrations', 'installation_installation', 'installation_migrationcontent', 'tenants_schemasnapshot'
+        ) THEN ARRAY['SELECT']
         WHEN append_only.lets_old_rows_go THEN ARRAY['SELECT', 'INSERT', 'DELETE']
         WHEN append_only.lets_old_rows_go IS NOT NULL THEN ARRAY['SELECT', 'INSERT']
         ELSE ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']

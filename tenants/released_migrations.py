@@ -7,14 +7,11 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-
-from django.apps import apps
-from django.conf import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 RELEASED_LIST = "released_migrations.txt"
 _HEADER = "# SHA-256 and path of each migration of a released version, by `manage.py check_migrations --release`.\n"
@@ -26,19 +23,6 @@ class MigrationChanges(NamedTuple):
     changed: tuple[str, ...]
     missing: tuple[str, ...]
     unreleased: tuple[str, ...]
-
-
-def list_migrations() -> dict[str, tuple[str, str]]:
-    """Return the app label and the name of each migration of the project's own apps, by path from the root."""
-    root = Path(settings.ROOT)
-    found: dict[str, tuple[str, str]] = {}
-    for config in apps.get_app_configs():
-        folder = Path(config.path)
-        if not folder.is_relative_to(root) or "site-packages" in folder.parts:
-            continue
-        for path in sorted((folder / "migrations").glob("[0-9]*.py")):
-            found[path.relative_to(root).as_posix()] = (config.label, path.stem)
-    return found
 
 
 def read_released(root: Path) -> dict[str, str]:

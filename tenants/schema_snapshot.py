@@ -18,7 +18,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
 from core.tenant_connection import connection
-from tenants import privileges
+from tenants import privileges, schema_structure
 from tenants.migration_executor import read_migration_files
 from tenants.models import SchemaSnapshot
 from tenants.schema_migrations import apply_missing_migrations
@@ -77,12 +77,13 @@ def create() -> SchemaSnapshot:
             cursor.execute(f"SELECT app, name FROM {scratch}.django_migrations ORDER BY id")  # noqa: S608 - our own name
             statements.append(_applied_migrations(cursor.fetchall()))
             statements.extend(privileges.list_recorded_grants(scratch))
+            structure = schema_structure.describe(scratch)
     finally:
         with connection.cursor() as cursor:
             cursor.execute(f"DROP SCHEMA {scratch} CASCADE")
     snapshot, _ = SchemaSnapshot.objects.update_or_create(
         fingerprint=compute_fingerprint(),
-        defaults={"statements": ";\n".join(statements), "created_at": timezone.now()},
+        defaults={"statements": ";\n".join(statements), "structure": structure, "created_at": timezone.now()},
     )
     return snapshot
 

@@ -121,6 +121,7 @@ KEPT_TABLES = (
     "tenants_domain",
     "tenants_schemasnapshot",
     "installation_installation",
+    "installation_migrationcontent",
 )
 
 

@@ -1,7 +1,7 @@
 """The WSGI application that gunicorn serves. Its statements are limited: a page that waits long has no reader left.
 
-On a server it refuses to start as a role that may do more than the application needs, on a database that is not in
-UTF-8, and without the assets of this release.
+It refuses to start on a database that other migrations made; on a server also as a role that may do more than the
+application needs, on a database that is not in UTF-8, and without the assets of this release.
 """
 
 import os
@@ -19,8 +19,12 @@ from web.asset_checks import refuse_stale_assets
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 apply_timeouts(settings.DATABASES["default"], WEB_TIMEOUTS)
 application = get_wsgi_application()
+
+from installation.migration_contents import refuse_changed_migrations  # noqa: E402 - needs the apps
+
 start_error_reports()
 start_tracing("peps-web")
 refuse_privileged_role()
 refuse_unfit_database()
+refuse_changed_migrations()
 refuse_stale_assets()

@@ -1,6 +1,6 @@
-"""The installation: one row, which says where its database was when it was last allowed to act on people.
+"""The installation: where its database was when it was last allowed to act on people, and what made its tables.
 
-Written by migrations and, as the owner, by `installation.hold`.
+Written by migrations and, as the owner, by `installation.hold` and `installation.migration_contents`.
 """
 
 from __future__ import annotations
@@ -32,3 +32,18 @@ class Installation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cluster}/{self.place}/{self.timeline}"
+
+
+class MigrationContent(models.Model):
+    """What a migration of ours contained when it was first applied here."""
+
+    app = models.CharField(max_length=60)
+    name = models.CharField(max_length=255)
+    # Of its file, as `released_migrations.txt` has it.
+    sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(name="migration_content_once", fields=["app", "name"])]
+
+    def __str__(self) -> str:
+        return f"{self.app}.{self.name}"

@@ -31,7 +31,12 @@ from sites.audit.request_invariants import REQUEST_INVARIANTS, REQUEST_TENANT_IN
 from sites.audit.retention_checks import RETENTION_RULE, find_retention_violations
 from sites.audit.return_invariants import RETURN_INVARIANTS, TENANT_RETURN_INVARIANTS
 from sites.audit.sales_invariants import SALES_INVARIANTS
-from sites.audit.schema_checks import SCHEMAS_RULE, find_lacking_tables
+from sites.audit.schema_checks import (
+    SCHEMAS_RULE,
+    STRUCTURE_RULE,
+    find_lacking_tables,
+    find_structure_differences,
+)
 from sites.audit.transmission_invariants import TRANSMISSION_INVARIANTS
 from sites.audit.vat_checks import VAT_RULE, find_vat_violations
 from tenants import privileges
@@ -93,6 +98,9 @@ def check_all() -> list[Finding]:
             findings[code].add(sentence)
         collectivities = list(Collectivity.objects.order_by("pk"))
         lacking = find_lacking_tables(each.schema_name for each in collectivities)
+        slugs = {each.schema_name: each.slug for each in collectivities if each.schema_name not in lacking}
+        for schema, sentence in find_structure_differences(list(slugs)):
+            findings["structure"].add(f"{slugs[schema]} : {sentence}")
     for number, collectivity in enumerate(collectivities, start=1):
         if number % COLLECTIVITIES_PER_CONNECTION == 0 and not connection.in_atomic_block:
             connection.close()
@@ -125,6 +133,7 @@ def list_rules() -> Iterator[tuple[str, str]]:
     yield BOOKS_RULE
     yield ROLES_RULE
     yield SCHEMAS_RULE
+    yield STRUCTURE_RULE
     yield VAT_RULE
     yield REPORT_RULE
     yield RETENTION_RULE

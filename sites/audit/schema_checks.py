@@ -1,4 +1,4 @@
-"""The schema of each collectivity: it exists, has all its tables, and can be read."""
+"""The schema of each collectivity: it exists, has all its tables and the structure of a new one, and can be read."""
 
 from __future__ import annotations
 
@@ -9,10 +9,25 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection
 
+from tenants import schema_snapshot, schema_structure
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
 SCHEMAS_RULE = ("schemas", "63. Le schéma de chaque collectivité existe, a toutes ses tables et se lit")
+
+
+STRUCTURE_RULE = ("structure", "67. Le schéma de chaque collectivité est fait comme celui d'un nouveau bureau")
+
+
+def find_structure_differences(schemas: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield a schema and a French sentence for each part that a new office has and it has not, or the other way."""
+    try:
+        expected = schema_snapshot.get_current().structure
+    except schema_snapshot.SnapshotMissing:
+        return
+    for schema, verb, part in schema_structure.find_differences(schemas, expected):
+        yield schema, f"{verb} : {part}"
 
 
 def find_lacking_tables(schemas: Iterable[str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("fingerprint", models.CharField(max_length=64, primary_key=True, serialize=False)),
                 ("statements", models.TextField()),
+                ("structure", models.JSONField(default=list)),
                 ("created_at", models.DateTimeField()),
             ],
         ),

@@ -39,7 +39,12 @@ APPEND_ONLY = {
     "payments_paymentseal",
 }
 DELETED_WHEN_OLD = {"accounts_accountevent", "accounts_accounteventseal"}
-WRITTEN_BY_MIGRATIONS = {"django_migrations", "installation_installation", "tenants_schemasnapshot"}
+WRITTEN_BY_MIGRATIONS = {
+    "django_migrations",
+    "installation_installation",
+    "installation_migrationcontent",
+    "tenants_schemasnapshot",
+}
 
 SCHEMAS = ["public", "c_nimes", "c_gard"]
 TABLES = """

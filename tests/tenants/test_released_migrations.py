@@ -6,6 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django_migration_linter import MigrationLinter
 
+from installation import migration_contents
 from tenants import released_migrations
 from tenants.management.commands import check_migrations
 
@@ -22,7 +23,7 @@ def root(tmp_path, settings, monkeypatch):
     settings.ROOT = tmp_path
     names = {FIRST: ("schools", "0001_initial"), SECOND: ("schools", "0002_phone")}
     monkeypatch.setattr(
-        released_migrations,
+        migration_contents,
         "list_migrations",
         lambda: {path: names[path] for path in names if (tmp_path / path).exists()},
     )
@@ -47,7 +48,7 @@ def test_the_project_s_migrations_are_as_released():
 
 
 def test_every_migration_of_ours_is_listed():
-    paths = released_migrations.list_migrations()
+    paths = migration_contents.list_migrations()
     assert paths["tenants/migrations/0001_extensions.py"] == ("tenants", "0001_extensions")
     assert paths["platform/web/migrations/0001_cache.py"] == ("web", "0001_cache")
     assert not any("site-packages" in path for path in paths)

@@ -22,4 +22,18 @@ class Migration(migrations.Migration):
                 "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="installation_is_one")],
             },
         ),
+        migrations.CreateModel(
+            name="MigrationContent",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("app", models.CharField(max_length=60)),
+                ("name", models.CharField(max_length=255)),
+                ("sha256", models.CharField(max_length=64)),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("app", "name"), name="migration_content_once"),
+                ],
+            },
+        ),
     ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from installation import migration_contents
 from tenants import released_migrations
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Compare, then lint. Raises `CommandError` with the paths that fail."""
         root = Path(settings.ROOT)
-        migrations = released_migrations.list_migrations()
+        migrations = migration_contents.list_migrations()
         changes = released_migrations.compare_with_released(root, migrations)
         if changes.changed or changes.missing:
             raise CommandError(

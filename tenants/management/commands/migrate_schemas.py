@@ -13,9 +13,12 @@ from core.advisory_locks import hold_session_lock
 from core.database_checks import refuse_unfit_database
 from core.owner_connection import OwnerUnknown, connected_as_owner
 from core.tenant_connection import connection
+from installation import migration_contents
 from tenants import privileges, schema_migrations, schema_snapshot
 
 if TYPE_CHECKING:
+    import argparse
+
     from tenants.schema_migrations import MigrationFailure
 
 #: Options left to django-tenants' own command: partial or dry runs.
@@ -24,6 +27,15 @@ _PASSED_ON = ("app_label", "migration_name", "fake", "fake_initial", "plan", "pr
 
 class Command(MigrateSchemasCommand):
     help = "Met à jour le schéma public, puis ceux des collectivités qui sont en retard."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add what to do of migrations that were edited after they were applied."""
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--accept-changed",
+            action="store_true",
+            help="prend pour appliquées telles qu'elles sont les migrations qui ont changé depuis",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate all schemas. Raises `CommandError` after the last one where any failed; can be run again."""
@@ -43,9 +55,13 @@ class Command(MigrateSchemasCommand):
             super().handle(*args, **options)
             return
         schema = options.get("schema_name")
+        accepts_changed = bool(options.pop("accept_changed", False))
         with hold_session_lock(schema_migrations.LOCK):
+            if not accepts_changed and (changed_files := migration_contents.find_changed()):
+                raise CommandError(migration_contents.describe_changed(changed_files))
             if options.get("shared") or not (schema or options.get("tenant")) or schema == "public":
                 self._migrate_public(options)
+                migration_contents.note_contents(anew=accepts_changed)
             changed = privileges.define_functions()
             failed = []
             if schema != "public" and not options.get("shared"):

@@ -36,8 +36,9 @@ def test_a_schema_that_cannot_be_read_is_named_and_the_others_are_audited(nimes,
         found = list_all_violations()
     [named] = found.pop("schemas")
     assert named.startswith(sentence)
-    # Of a privilege that is missing, the rule of the roles speaks as well.
+    # Of a privilege that is missing, or a column, other rules speak as well.
     found.pop("roles", None)
+    found.pop("structure", None)
     assert list(found) == ["references"]
     assert found["references"][0].startswith("gard : ")
 
@@ -63,3 +64,24 @@ def test_many_collectivities_are_audited_on_several_connections_as_of_one_moment
     assert seen
     assert before not in {process for process, _ in seen}
     assert len(moments) == 1
+PARTS = {
+    "constraint": (
+        "ALTER TABLE c_nimes.pools_pool DROP CONSTRAINT pool_has_capacity",
+        "nimes : il manque : constraint pools_pool pool_has_capacity ",
+    ),
+    "index": ("DROP INDEX c_nimes.message_due", "nimes : il manque : index mailing_message CREATE INDEX message_due"),
+    "column": ("ALTER TABLE c_nimes.pools_pool ADD COLUMN mine text", "nimes : en plus : column pools_pool mine text"),
+    "trigger": (
+        "ALTER TABLE c_nimes.collectivities_auditentry DISABLE TRIGGER USER",
+        "nimes : il manque : trigger collectivities_auditentry O ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("breach", "sentence"), PARTS.values(), ids=PARTS)
+def test_a_schema_that_differs_from_that_of_a_new_office_is_named_with_what_differs(nimes, gard, breach, sentence):
+    with schema_context("public"):
+        assert "structure" not in list_all_violations()
+        execute_as_administrator(breach)
+        found = list_all_violations()["structure"]
+    assert any(one.startswith(sentence) for one in found), found

@@ -15,6 +15,7 @@ from core.database_timeouts import WORKER_TIMEOUTS, apply_timeouts
 from core.error_reports import start_error_reports
 from core.role_checks import refuse_privileged_role
 from core.traces import start_tracing
+from installation.migration_contents import refuse_changed_migrations
 from jobs import worker
 from jobs.metrics_server import serve_metrics
 
@@ -43,13 +44,17 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the worker. Raises `CommandError` if the database stays unreachable, or it or its role is not fit."""
+        """Run the worker. Raises `CommandError` if the database stays unreachable or was made by other migrations.
+
+        On a server, also if it or its role is not fit.
+        """
         if options["concurrency"] < 1:
             raise CommandError("--concurrency must be at least 1.")
         apply_timeouts(settings.DATABASES["default"], WORKER_TIMEOUTS)
         try:
             refuse_privileged_role()
             refuse_unfit_database()
+            refuse_changed_migrations()
         except ImproperlyConfigured as refusal:
             raise CommandError(str(refusal)) from refusal
         queues = [queue.strip() for queue in options["queues"].split(",") if queue.strip()]
