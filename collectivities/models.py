@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self
+import datetime
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -13,9 +14,6 @@ from django.db.models.functions import Lower
 from core.journal_seals import Seal, SealedJournal
 from core.link_tokens import derive_token
 from core.querysets import LockableQuerySet
-
-if TYPE_CHECKING:
-    import datetime
 
 #: Audit actions for one school of a list: home pages leave them out and show the entry of the list.
 PORTFOLIO_ADDED_BY_LIST = "portfolio.added_by_list"
@@ -124,6 +122,10 @@ class MemberLetter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.letter}, {self.period}"
+
+
+#: How long the address of somebody who may never have come is kept after their link has ended; the journal keeps it.
+INVITATION_KEPT = datetime.timedelta(days=365)
 
 
 class InvitationQuerySet(LockableQuerySet["Invitation"]):

@@ -8,7 +8,7 @@ from django.utils import timezone
 from procrastinate import RetryStrategy
 
 from collectivities.audit_log import SEAL_JOURNAL, schedule_sealing
-from collectivities.models import SEALED_AUDIT_LOG, Invitation, MemberLetter
+from collectivities.models import INVITATION_KEPT, SEALED_AUDIT_LOG, Invitation, MemberLetter
 from collectivities.operations import account_events
 from jobs.due import declare_due_work
 from jobs.retention import declare_retention
@@ -23,8 +23,7 @@ _RETRY = RetryStrategy(max_attempts=10, exponential_wait=3)
 
 # Longer than the messages: each of a member's letters names the row by which it was claimed.
 declare_retention(MemberLetter, kept_for=MESSAGES_KEPT + datetime.timedelta(days=31), since="queued_at")
-# The address of somebody who may never have come; the journal says who was invited.
-declare_retention(Invitation, kept_for=datetime.timedelta(days=365), since="expires_at")
+declare_retention(Invitation, kept_for=INVITATION_KEPT, since="expires_at", lock_first=Invitation.objects.lock_table)
 # Who applied, and what they were answered; none that waits for the operator.
 declare_retention(OfficeRequest, kept_for=MESSAGES_KEPT, since="decided_at")
 

@@ -20,9 +20,10 @@ from accounts.models import Profile, User
 from accounts.outbox import queue_email_to_user
 from collectivities import audit_log
 from collectivities.exceptions import InvalidAddress, InvalidRoles, InvitationGone, LastManager, NotAMember
-from collectivities.models import Invitation, Member, Role
+from collectivities.models import INVITATION_KEPT, Invitation, Member, Role
 from core.link_tokens import generate_nonce, hash_token
 from core.tenant_connection import connection
+from jobs.retention import schedule_pruning
 from mailing.operations import cancel, enqueue
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def invite(*, email: str, roles: Collection[str], by: User | None, at: datetime.
     invitation.token_hash = hash_token(invitation.link_token)
     invitation.save(force_insert=True)
     enqueue(kind="invitation", recipient=email, at=at, topic="invitation", topic_id=invitation.pk)
+    schedule_pruning(invitation.expires_at + INVITATION_KEPT)
     audit_log.record(
         action="members.invited",
         by=by,

@@ -50,7 +50,9 @@ class Retention:
     find_oldest: Callable[[], datetime.datetime | None]
     #: Removes rows that are locked, by their primary keys, at a moment; None where another task deletes them.
     remove: Callable[[Collection[Any], datetime.datetime], None] | None
-    batch_size: int
+    batch_size: int = BATCH_SIZE
+    #: What is locked before the rows, where whoever changes them locks it before them.
+    lock_first: Callable[[], None] | None = None
 
     @property
     def table(self) -> str:
@@ -71,6 +73,8 @@ class Retention:
 
     @transaction.atomic
     def _prune_batch(self, at: datetime.datetime) -> int:
+        if self.lock_first is not None:
+            self.lock_first()
         old = self.list_old(at - self.kept_for).order_by("pk")
         # Looked at again once locked: what somebody is changing is skipped, and what they changed is no longer old.
         unlocked = old.select_for_update(of=("self",), skip_locked=True)
@@ -91,14 +95,17 @@ def declare_retention(
     only: Q | None = None,
     remove: Callable[[Collection[Any], datetime.datetime], None] | None = None,
     batch_size: int = BATCH_SIZE,
+    lock_first: Callable[[], None] | None = None,
 ) -> None:
     """Have the rows of a table that are older than `kept_for` deleted, or removed as `remove` does.
 
     `since`: a column or an expression, which is null for rows that stay. `only`: the rows that may be deleted at all.
+    Whoever writes a row calls `schedule_pruning`, unless it comes with another that is kept no longer. Tables are
+    pruned in the order of their declarations within a schema.
     """
     list_old, find_oldest = _build_queries(model, since, only)
     remove = remove or partial(_delete, model)
-    _retentions.append(Retention(model, kept_for, list_old, find_oldest, remove, batch_size))
+    _retentions.append(Retention(model, kept_for, list_old, find_oldest, remove, batch_size, lock_first))
 
 
 def declare_retention_by_queries(
@@ -109,14 +116,14 @@ def declare_retention_by_queries(
     find_oldest: Callable[[], datetime.datetime | None],
 ) -> None:
     """Have rows deleted whose age is that of other rows. The parameters are the fields of `Retention`."""
-    _retentions.append(Retention(model, kept_for, list_old, find_oldest, partial(_delete, model), BATCH_SIZE))
+    _retentions.append(Retention(model, kept_for, list_old, find_oldest, partial(_delete, model)))
 
 
 def declare_pruned_elsewhere(
     model: type[Model], *, kept_for: datetime.timedelta, since: str | Combinable, only: Q | None = None
 ) -> None:
     """Have the audit name the table where rows are older than `kept_for`, which another task deletes."""
-    _retentions.append(Retention(model, kept_for, *_build_queries(model, since, only), None, BATCH_SIZE))
+    _retentions.append(Retention(model, kept_for, *_build_queries(model, since, only), None))
 
 
 def _build_queries(

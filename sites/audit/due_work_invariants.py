@@ -25,6 +25,9 @@ _WAITING_BY_KIND = {
         SELECT format('%%s fichiers importés à supprimer un jour', count(*)) AS sentence FROM imports_importfile
         HAVING count(*) > 0
         UNION ALL
+        SELECT format('%%s invitations à supprimer un jour', count(*)) FROM collectivities_invitation
+        HAVING count(*) > 0
+        UNION ALL
         SELECT format('%%s e-mails à supprimer un jour', count(*)) FROM mailing_message
         WHERE state IN ('sent', 'delivered', 'bounced', 'failed') HAVING count(*) > 0
     """,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import threading
+import time
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import transaction
 
 from accounts.models import User
 from collectivities.exceptions import InvalidAddress, InvalidRoles, InvitationGone, LastManager, NotAMember
-from collectivities.models import AuditEntry, Invitation, Member, Role
+from collectivities.models import INVITATION_KEPT, AuditEntry, Invitation, Member, Role
 from collectivities.operations import members as operations
+from jobs import due, retention
+from jobs.retention import PRUNE_ROWS
 from mailing import kinds
 from mailing.models import Message, MessageState
 from tests.conftest import TERM
@@ -205,3 +210,34 @@ def test_an_invitation_is_accepted_or_replaced_where_both_happen_at_once(committ
     )
     assert isinstance(joined, Member) == Member.objects.filter(user=person).exists()
     assert Invitation.objects.pending().count() == 1
+
+
+def test_an_invitation_schedules_its_end_and_goes_a_year_after_it(nimes):
+    invitation, _ = invited()
+    end = invitation.expires_at + INVITATION_KEPT
+    assert due.get_moment(PRUNE_ROWS, "c_nimes") == end
+    assert "collectivities_invitation" not in retention.prune_schema(at=end)
+    assert retention.prune_schema(at=end + datetime.timedelta(days=1)) == {"collectivities_invitation": 1}
+    assert AuditEntry.objects.filter(action="members.invited").exists()
+
+
+def test_an_old_invitation_is_renewed_while_it_is_to_be_deleted(committing):
+    """Fails where the rows are locked before the table: each waits for what the other holds."""
+    by = UserFactory()
+    invitation, _ = invited()
+    later = invitation.expires_at + INVITATION_KEPT + datetime.timedelta(days=1)
+    began = threading.Event()
+
+    def renew():
+        with transaction.atomic():
+            Invitation.objects.lock_table()
+            began.set()
+            time.sleep(0.5)
+            operations.renew_invitation(invitation_id=invitation.pk, by=by, at=later)
+
+    def prune():
+        began.wait(10)
+        return retention.prune_schema(at=later)["collectivities_invitation"]
+
+    assert run_concurrently(committing.schema_name, [renew, prune], expected_errors=())[1] == 1
+    assert Invitation.objects.get().created_at == later
