@@ -25,6 +25,7 @@ from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator
 from tests.factories.accounts import PrincipalFactory, UserFactory, enable_second_factor, get_totp_code
 from tests.factories.collectivities import MemberFactory
+from tests.figures import raised_figures
 from tests.waiting_jobs import list_waiting_jobs
 
 Action = AccountEvent.Action
@@ -256,3 +257,12 @@ def test_events_are_deleted_with_their_seal_after_a_year_and_the_audit_stays_sou
 
 def test_a_username_s_case_does_not_hide_the_account(awa):
     assert account_journal.find_account({"username": " ADIOP "}) == User.objects.get(pk=awa.pk)
+
+
+def test_sign_ins_and_refusals_are_counted(portal, can_sign_in):
+    user = can_sign_in(UserFactory())
+    with raised_figures() as raised:
+        portal.post("/connexion/", {"login": user.username, "password": "faux"})
+        portal.post("/connexion/", {"login": user.username, "password": PASSWORD})
+    counted = {name: value for name, value in raised.items() if name.startswith("peps_account")}
+    assert counted == {"peps_account_events_total password_refused": 1, "peps_account_events_total signed_in": 1}

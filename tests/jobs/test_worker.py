@@ -20,6 +20,7 @@ from jobs.models import LostRun
 from jobs.process import shutdown_requested
 from jobs.tasks import defer, defer_once, task
 from tests.database_roles import execute_as_administrator
+from tests.figures import raised_figures
 from tests.races import run_concurrently
 from tests.workers import running_worker, wait_until
 
@@ -249,10 +250,14 @@ class TestHousekeeping:
     def test_a_job_that_killed_two_workers_fails(self):
         # Retries after exceptions do not count.
         number = begin_job(heartbeat_ago=40, attempts=7)
-        assert housekeeping.retry_stalled_jobs() == [number]
+        with raised_figures() as raised:
+            assert housekeeping.retry_stalled_jobs() == [number]
+        assert raised == {"peps_job_lost_runs_total": 1}
         begin_again(number)
-        assert housekeeping.retry_stalled_jobs() == []
+        with raised_figures() as raised:
+            assert housekeeping.retry_stalled_jobs() == []
         assert self.status(number) == "failed"
+        assert raised == {"peps_job_lost_runs_total": 1, "peps_jobs_failed_total": 1}
 
     def test_the_imports_of_a_dead_worker_start_again_one_by_one_and_are_charged(self):
         bystander = begin_job(heartbeat_ago=40)
