@@ -133,7 +133,8 @@ def _build_queries(
 
     def list_rows() -> QuerySet[Any]:
         rows: QuerySet[Any] = model._default_manager.filter(only or Q())  # noqa: SLF001 - documented
-        return rows.annotate(kept_since=moment).order_by()
+        annotated: QuerySet[Any] = rows.annotate(kept_since=moment).order_by()
+        return annotated
 
     def list_old(before: datetime.datetime) -> QuerySet[Any]:
         return list_rows().filter(kept_since__lt=before)

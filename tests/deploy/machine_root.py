@@ -68,7 +68,7 @@ def running_script(
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content.encode() if isinstance(content, str) else content)
         target.chmod(0o755)
-    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", _ENTER, "sh", root, folder]
+    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", _ENTER, "sh", str(root), str(folder)]
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
             command, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=output

@@ -17,7 +17,7 @@ from installation import migration_contents
 from tenants import privileges, schema_migrations, schema_snapshot
 
 if TYPE_CHECKING:
-    import argparse
+    from django.core.management.base import CommandParser
 
     from tenants.schema_migrations import MigrationFailure
 
@@ -28,7 +28,7 @@ _PASSED_ON = ("app_label", "migration_name", "fake", "fake_initial", "plan", "pr
 class Command(MigrateSchemasCommand):
     help = "Met à jour le schéma public, puis ceux des collectivités qui sont en retard."
 
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         """Add what to do of migrations that were edited after they were applied."""
         super().add_arguments(parser)
         parser.add_argument(

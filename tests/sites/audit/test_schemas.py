@@ -64,6 +64,8 @@ def test_many_collectivities_are_audited_on_several_connections_as_of_one_moment
     assert seen
     assert before not in {process for process, _ in seen}
     assert len(moments) == 1
+
+
 PARTS = {
     "constraint": (
         "ALTER TABLE c_nimes.pools_pool DROP CONSTRAINT pool_has_capacity",
