@@ -36,10 +36,10 @@ _REMINDERS = """
     SELECT count(*), min(planned_for), count(*) FILTER (WHERE planned_for <= %s) FROM {schema}.reminders_reminder
     WHERE sent_at IS NULL AND cancelled_at IS NULL HAVING count(*) > 0
 """
-# A worker beats every ten seconds, and every act queues a job.
+# A worker beats every ten seconds, and every act queues a job. That of a scheduled one is its future.
 _LAST_TRACE = """
     SELECT greatest((SELECT max(last_heartbeat) FROM public.procrastinate_workers),
-                    (SELECT max(at) FROM public.procrastinate_events))
+                    (SELECT max(at) FROM public.procrastinate_events WHERE type <> 'scheduled'))
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import re
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -16,9 +17,10 @@ from licensing.billing import invoicing
 from licensing.billing.models import Invoice, SkippedNumbers
 from mailing.models import Message, MessageState
 from sites.audit.checks import check_all
-from sites.restoration import operations
+from sites.restoration import operations, queued_work
 from tests.factories.orders import OrderFactory, StoredOrderFactory
 from tests.installation.copies import note
+from tests.jobs.queue_rows import add_job
 from tests.webhooks.events import emit_events, make_issued_event
 from webhooks.models import DeliveryState
 
@@ -62,8 +64,8 @@ def test_it_tells_what_waited_and_proposes_the_command(nimes, endpoint):
         note(timeline=77)
         output = run()
     assert "Rien ne part : base restaurée à un instant passé, ou serveur de secours promu." in output
-    assert "2 e-mails « " in output
-    assert "1 envois de webhooks" in output
+    assert re.search(r"e-mails « .* » : 2, dès le \S+ ; en retard déjà : 1\n", output)
+    assert "envois de webhooks : 1" in output
     assert f"--sequence-margin 100000 --last-invoice P{YEAR}-000010" in output
     assert find_hold() is not None
 
@@ -138,3 +140,15 @@ def test_where_nothing_was_lost_no_number_is_skipped(db):
 def test_hold_is_a_command(db):
     call_command("hold", stdout=io.StringIO())
     assert find_hold() is not None
+
+
+def test_the_moment_of_the_backup_is_no_job_s_future(db):
+    add_job(NOW - HOUR)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_events SET at = %s", [NOW - HOUR])
+        cursor.execute(
+            "INSERT INTO procrastinate_events (job_id, type, at)"
+            " SELECT job_id, 'scheduled', %s FROM procrastinate_events LIMIT 1",
+            [NOW + HOUR],
+        )
+    assert queued_work.find_last_trace() == NOW - HOUR

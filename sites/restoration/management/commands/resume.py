@@ -81,14 +81,12 @@ class Command(BaseCommand):
         trace = queued_work.find_last_trace()
         self.stdout.write(f"Rien ne part : {cause}.")
         if trace is not None:
-            self.stdout.write(f"Dernière trace d'activité dans la base : {long_moment(trace)}.")
+            self.stdout.write(f"Dernière trace d'activité dans la base : {long_moment(timezone.localtime(trace))}.")
         waiting = queued_work.list_queued_work(at)
         self.stdout.write("Ce qui attendait :" if waiting else "Rien n'attendait.")
         for one in waiting:
-            age = "" if one.oldest is None else f", le plus ancien du {one.oldest:%d/%m/%Y}"
-            self.stdout.write(
-                f"  {number(one.number)} {one.label}{age} ; à partir dès maintenant : {number(one.overdue)}"
-            )
+            age = "" if one.oldest is None else f", dès le {one.oldest:%d/%m/%Y}"
+            self.stdout.write(f"  {one.label} : {number(one.number)}{age} ; en retard déjà : {number(one.overdue)}")
         margin = queued_work.get_invoice_margin(since=trace, at=at)
         invoices, known = [], []
         for series in queued_work.list_invoice_years(since=trace, at=at):
