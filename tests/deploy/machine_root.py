@@ -58,7 +58,7 @@ def running_script(
     environment = {"PATH": _PATH, "HOME": "/root", "LANG": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
     contents = {**files, "/srv/script": script}
     for name, value in os.environ.items():
-        if _OF_REGISTRIES.fullmatch(name) or _OF_REGISTRIES.match(name):
+        if _OF_REGISTRIES.match(name):
             environment[name] = value
         if _OF_CERTIFICATES.fullmatch(name) and Path(value).is_file():
             environment[name] = "/srv/certificates.pem"
@@ -68,10 +68,10 @@ def running_script(
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content.encode() if isinstance(content, str) else content)
         target.chmod(0o755)
-    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", _ENTER, "sh", str(root), str(folder)]
+    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", _ENTER, "sh"]
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
-            command, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=output
+            [*command, str(root), str(folder)], env=environment, stdin=subprocess.PIPE, stdout=output, stderr=output
         )
     try:
         yield process

@@ -55,6 +55,24 @@ def test_the_variables_of_the_examples_are_those_of_the_guide(path):
     assert [name for name in names if f"`{name}`" not in GUIDE] == []
 
 
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [("audit", "peps||"), ("create_database_roles", "postgres|postgresql://owner|postgresql://")],
+)
+def test_the_command_of_the_server_s_keepers_reads_values_as_systemd_does(command, expected, tmp_path):
+    """Literally; the owner of the database is known to one command alone."""
+    secret = """a b$HOME"'`x`=\\n#;"""
+    (tmp_path / "peps.env").write_text(f"# A comment\nSECRET_KEY={secret}\n", encoding="utf-8")
+    (tmp_path / "owner.env").write_text("OWNER_DATABASE_URL=postgresql://owner\n", encoding="utf-8")
+    text = (ROOT / "deploy/systemd/peps").read_text(encoding="utf-8")
+    text, _, started = text.replace("/etc/peps", str(tmp_path)).partition("cd /opt/peps")
+    assert 'exec runuser --user "$user" -- .venv/bin/python manage.py "$@"' in started
+    names = '"$user" "${OWNER_DATABASE_URL:-}" "${ADMINISTRATOR_DATABASE_URL:-}" "$SECRET_KEY"'
+    (tmp_path / "peps").write_text(f"{text}printf '%s|%s|%.13s\\n%s' {names}", encoding="utf-8")
+    code, answer = run("sh", tmp_path / "peps", command)
+    assert (code, answer) == (0, f"{expected}\n{secret}")
+
+
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
 @pytest.mark.skipif(find_program("systemd-analyze") is None, reason="systemd is not installed")
 def test_systemd_accepts_the_units_and_finds_them_little_exposed(unit, tmp_path):
