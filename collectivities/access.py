@@ -66,8 +66,7 @@ class OfficeAccess:
         if (visit := get_visit(request)) is not None:
             self._let_visitor_in(request, visit)
             return None
-        members = Member.objects.filter(left_at=None).annotate(**second_factor_rule.build_annotations())
-        member = members.filter(user_id=request.user.pk).select_related("user").first()
+        member = second_factor_rule.find_member(request.user)
         if member is None:
             # 404 and not 403: non-members must not learn which pages exist.
             raise Http404("Not a member of this collectivity.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from collectivities.models import Letter, LetterChoice, Member, Role
+from collectivities.queries import list_reachable_members
 from core.formatting import join_words
 from core.french import collectivity_forms
 
@@ -40,11 +41,8 @@ def find_wanted(member: Member) -> dict[Letter, bool]:
 
 
 def list_recipients(letter: Letter, *roles: Role) -> list[Member]:
-    """Return the members to whom the letter comes, of one of the roles where any is given. Two queries."""
-    members = Member.objects.active().filter(user__is_active=True).exclude(user__email="")
-    if roles:
-        members = members.filter(roles__overlap=[role.value for role in roles])
-    return keep_wanting(members.select_related("user").order_by("pk"), letter)
+    """Return the members to whom the letter comes, of one of the roles where any is given. Three queries."""
+    return keep_wanting(sorted(list_reachable_members(*roles), key=lambda member: member.pk), letter)
 
 
 def keep_wanting(members: Iterable[Member], letter: Letter) -> list[Member]:
@@ -60,8 +58,8 @@ def keep_wanting(members: Iterable[Member], letter: Letter) -> list[Member]:
 
 
 def find_recipient(member_id: int, letter: Letter) -> Member | None:
-    """Return the member if the letter still comes to them, else None: they left, or turned it off. Two queries."""
-    members = Member.objects.active().filter(pk=member_id, user__is_active=True).select_related("user")
+    """Return the member if the letter still comes to them, else None: they left, or turned it off. Three queries."""
+    members = [one for one in Member.objects.active().filter(pk=member_id) if one.user.is_active]
     return next(iter(keep_wanting(members, letter)), None)
 
 

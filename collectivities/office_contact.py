@@ -31,7 +31,7 @@ def get_office_contact(settings: OfficeSettings) -> OfficeContact:
     """Return the contact of the office, from its settings and, for what they leave empty, from its first manager."""
     if settings.contact_name and settings.contact_phone and settings.reply_to:
         return complete_contact(settings, None)
-    managers = Member.objects.active().filter(roles__contains=[Role.MANAGER]).select_related("user")
+    managers = Member.objects.active().filter(roles__contains=[Role.MANAGER])
     manager = managers.order_by("joined_at", "pk").first()
     return complete_contact(settings, manager.user if manager else None)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Q
 
-from accounts.models import ACCOUNT_EVENTS_KEPT
+from accounts.models import ACCOUNT_EVENTS_KEPT, User
 from collectivities.exceptions import InvitationGone
 from collectivities.models import (
     ACCOUNT_ACTIONS,
@@ -55,11 +55,25 @@ def list_school_entries(uai: str, portfolio_school: PortfolioSchool | None) -> Q
 
 
 def list_members(*roles: Role) -> list[Member]:
-    """Return the members with one of the roles, all where none is given, the first to join first. One query."""
-    members = Member.objects.active().select_related("user").order_by("joined_at", "pk")
+    """Return the members with one of the roles, all where none is given, the first to join first. Two queries."""
+    members = Member.objects.active().prefetch_related("user").order_by("joined_at", "pk")
     if roles:
         members = members.filter(roles__overlap=[role.value for role in roles])
     return list(members)
+
+
+def list_members_by_name() -> list[Member]:
+    """Return the members by their names. Two queries."""
+    members = {one.user_id: one for one in Member.objects.active()}
+    users = list(User.objects.filter(pk__in=members).order_by("last_name", "first_name", "pk"))
+    for user in users:
+        members[user.pk].user = user
+    return [members[user.pk] for user in users]
+
+
+def list_reachable_members(*roles: Role) -> list[Member]:
+    """Return those of `list_members` whom an e-mail reaches: whose account is active and has an address."""
+    return [one for one in list_members(*roles) if one.user.is_active and one.user.email]
 
 
 def get_office_settings() -> OfficeSettings:

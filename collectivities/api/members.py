@@ -71,7 +71,7 @@ class MemberListView(ScopedListView):
     """`/members`."""
 
     scopes = {"GET": TokenScope.READ}
-    queryset = Member.objects.active().select_related("user")
+    queryset = Member.objects.active().prefetch_related("user")
     serializer_class = MemberSerializer
     filterset_class = MemberFilter
     cursor_field = "pk"

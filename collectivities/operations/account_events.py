@@ -31,7 +31,7 @@ def note_event(event_id: int) -> bool:
     event = AccountEvent.objects.get(pk=event_id)
     if event.account_id is None:
         return False
-    member = Member.objects.filter(user_id=event.account_id).select_related("user").first()
+    member = Member.objects.filter(user_id=event.account_id).first()
     if member is None:
         return False
     if not try_transaction_lock(f"account_event:{connection.schema_name}:{event_id}"):

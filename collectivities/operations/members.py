@@ -248,4 +248,4 @@ def _locked_member(member_id: int, *, stays_manager: bool) -> Member:
             "C'est le dernier gestionnaire du bureau : donnez d'abord ce rôle à une autre personne, "
             "sans quoi plus personne ne pourrait inviter ni attribuer."
         )
-    return Member.objects.select_related("user").get(pk=member_id)
+    return Member.objects.get(pk=member_id)

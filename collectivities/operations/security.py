@@ -9,7 +9,8 @@ from django.db import transaction
 from accounts import second_factor
 from collectivities import audit_log, second_factor_rule
 from collectivities.exceptions import SecondFactorFirst
-from collectivities.models import SECOND_FACTOR_RULE_TOPIC, Member, OfficeSettings, Role
+from collectivities.models import SECOND_FACTOR_RULE_TOPIC, OfficeSettings, Role
+from collectivities.queries import list_reachable_members
 from mailing.operations import NewMessage, enqueue_many
 
 if TYPE_CHECKING:
@@ -51,8 +52,7 @@ def set_second_factor_requirement(*, needed: bool, by: User, at: datetime.dateti
 
 
 def _notify_other_managers(*, needed: bool, by: User, at: datetime.datetime) -> None:
-    managers = Member.objects.active().filter(roles__contains=[Role.MANAGER.value], user__is_active=True)
-    addresses = set(managers.exclude(user=by).exclude(user__email="").values_list("user__email", flat=True))
+    addresses = {one.user.email for one in list_reachable_members(Role.MANAGER) if one.user_id != by.pk}
     enqueue_many(
         [
             NewMessage(

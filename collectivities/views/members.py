@@ -15,6 +15,7 @@ from collectivities.exceptions import CollectivityError
 from collectivities.forms import InvitationForm, RolesForm
 from collectivities.models import Invitation, Member, Role
 from collectivities.operations import members as operations
+from collectivities.queries import list_members_by_name
 from collectivities.token_list import count_valid_tokens
 
 if TYPE_CHECKING:
@@ -28,13 +29,12 @@ if TYPE_CHECKING:
 def members_list(request: OfficeHttpRequest) -> HttpResponse:
     """List members with their roles, and pending invitations."""
     now = timezone.now()
-    members = Member.objects.active().select_related("user").order_by("user__last_name", "user__first_name", "pk")
     pending = Invitation.objects.pending().order_by("-created_at")
     return render(
         request,
         "collectivities/members.html",
         {
-            "members": [(member, [Role(role).label for role in member.roles]) for member in members],
+            "members": [(member, [Role(role).label for role in member.roles]) for member in list_members_by_name()],
             "invitations": [
                 (invitation, [Role(role).label for role in invitation.roles], invitation.expires_at <= now)
                 for invitation in pending
@@ -80,7 +80,7 @@ def withdraw(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def roles(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Change a member's roles."""
-    member = get_object_or_404(Member.objects.active().select_related("user"), pk=pk)
+    member = get_object_or_404(Member.objects.active(), pk=pk)
     form = RolesForm(request.POST or None, initial={"roles": member.roles})
     if request.method == "POST" and form.is_valid():
         try:
@@ -97,7 +97,7 @@ def roles(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def remove(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Confirm, then remove a member."""
-    member = get_object_or_404(Member.objects.active().select_related("user"), pk=pk)
+    member = get_object_or_404(Member.objects.active(), pk=pk)
     if request.method == "GET":
         valid_tokens = count_valid_tokens(member.user, timezone.now())
         return render(request, "collectivities/remove.html", {"person": member.user, "tokens": valid_tokens})

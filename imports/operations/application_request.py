@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from collectivities import audit_log
-from collectivities.models import Member, Role
+from collectivities.models import Role
+from collectivities.queries import list_reachable_members
 from core import formatting
 from imports import application_requests, queries
 from imports.enums import APPLICATION_REQUESTED, ImportState, RequestAnswer
@@ -28,9 +29,8 @@ WITHDRAWN_ACTION = "import.request_withdrawn"
 
 def list_managers_to_ask(*, by: User) -> list[User]:
     """Return the other managers who have an e-mail address, by name."""
-    managers = Member.objects.active().filter(roles__contains=[Role.MANAGER.value], user__is_active=True)
-    found = managers.exclude(user=by).exclude(user__email="").select_related("user")
-    return sorted((member.user for member in found), key=str)
+    managers = [member.user for member in list_reachable_members(Role.MANAGER) if member.user_id != by.pk]
+    return sorted(managers, key=str)
 
 
 @transaction.atomic

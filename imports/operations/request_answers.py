@@ -25,8 +25,8 @@ def find_asker(spreadsheet_import: SpreadsheetImport, *, by: User | None) -> Use
     asker = spreadsheet_import.requested_by_id
     if asker is None or (by is not None and by.pk == asker):
         return None
-    member = Member.objects.active().select_related("user").filter(user_id=asker, user__is_active=True).first()
-    return member.user if member is not None and member.user.email else None
+    member = Member.objects.active().filter(user_id=asker).first()
+    return member.user if member is not None and member.user.is_active and member.user.email else None
 
 
 def answer_request(

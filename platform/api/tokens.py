@@ -156,7 +156,7 @@ def revoke(*, token_id: int, by: User | None, at: datetime.datetime) -> Token | 
 @sensitive_variables("secret")
 def find(secret: str) -> Token | None:
     """Return the tenant's token with this secret, whatever its state; None if there is none."""
-    return Token.objects.select_related("account").filter(token_hash=_hash(secret)).first()
+    return Token.objects.prefetch_related("account").filter(token_hash=_hash(secret)).first()
 
 
 def is_allowed_from(token: Token, address: str) -> bool:

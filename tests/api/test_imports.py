@@ -347,11 +347,11 @@ def test_an_import_costs_as_many_queries_whatever_its_length(api, django_assert_
         content = schools_csv(*[(SchoolFactory(), 2) for _ in range(size)])
         table = spreadsheets.upload_and_check(api, content, purpose="allocation", pool=pool.pk)
         # The host, the schema, the token, its limit; the import; counts, people, digest, pool, guard, plan.
-        with django_assert_num_queries(13):
+        with django_assert_num_queries(14):
             api.get(f"/imports/{table['id']}")
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(9):
             api.get("/imports")
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(8):
             api.get(f"/imports/{table['id']}/rows")
 
 

@@ -34,5 +34,5 @@ def test_members_cost_as_many_queries_whatever_their_number(api, django_assert_n
     api.get("/members")
     for _ in range(2):
         MemberFactory.create_batch(3)
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(8):
             api.get("/members")

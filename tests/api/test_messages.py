@@ -121,5 +121,5 @@ def test_messages_cost_as_many_queries_whatever_their_number(api, django_assert_
     for _ in range(2):
         for _ in range(4):
             message(topic="allocation", topic_id=7)
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             api.get("/messages")

@@ -147,7 +147,7 @@ def test_a_page_costs_as_many_queries_whatever_its_length(api, django_assert_num
     for _ in range(2):
         SchoolFactory.create_batch(5)
         # The host, the token, its limit, its last use, the page; and the schema that is entered.
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             api.get("/schools")
 
 

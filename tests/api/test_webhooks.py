@@ -188,8 +188,8 @@ def test_a_list_costs_as_many_queries_whatever_its_length(api, path, django_asse
     api.get(path)
     add(api, url="https://autre.example/")
     emit_events(make_issued_event(2), make_issued_event(3))
-    # The host, the token, its limit, the page; and, for deliveries, the webhook.
-    with django_assert_num_queries(6 + path.endswith("deliveries")):
+    # The host, the token, its account, its limit, the page; and, for deliveries, the webhook.
+    with django_assert_num_queries(7 + path.endswith("deliveries")):
         api.get(path)
 
 

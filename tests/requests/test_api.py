@@ -47,7 +47,7 @@ def test_a_page_of_the_list_takes_a_constant_number_of_queries(api, jaures, djan
     api.get("/requests")
     for _ in range(3):
         AskingSchool().ask()
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         assert len(api.get("/requests").json()["data"]) == 4
 
 

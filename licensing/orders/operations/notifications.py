@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import Q
 from django_tenants.utils import get_public_schema_name, schema_context, tenant_context
 
 from collectivities.models import Member, Role
@@ -69,7 +68,7 @@ def list_order_recipients(order: Order) -> list[User]:
         return [buyer] if buyer is not None and buyer.is_active else []
     with tenant_context(order.collectivity):
         # Members who may open the order's page.
-        members = Member.objects.active().filter(user__is_active=True).select_related("user").order_by("pk")
-        may_read = Q(roles__contains=[Role.BUYER.value]) | Q(roles__contains=[Role.MANAGER.value])
-        own = list(members.filter(may_read, user=buyer))
-        return [one.user for one in own or members.filter(roles__contains=[Role.BUYER.value])]
+        may_read = Member.objects.active().filter(roles__overlap=[Role.BUYER.value, Role.MANAGER.value])
+        members = [one for one in may_read.prefetch_related("user").order_by("pk") if one.user.is_active]
+        own = [one.user for one in members if one.user_id == order.placed_by_id]
+        return own or [one.user for one in members if Role.BUYER in one.roles]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from accounts import throttling
 from accounts.throttling import RateLimit
-from collectivities.models import AuditEntry, Member, Role
+from collectivities.models import AuditEntry, Role
+from collectivities.queries import list_reachable_members
 from core.tenant_connection import connection
 from licensing.pools.models import MANY_REVEALED, REVEALED_ACTION
 from mailing import operations as mailing
@@ -36,8 +37,7 @@ def notify_managers(*, by: User, at: datetime.datetime) -> int:
         throttling.count_attempts([(_NOTICE_LIMIT, f"{connection.schema_name}:{by.pk}")], at=at)
     except throttling.RateLimitExceeded:
         return 0
-    managers = Member.objects.active().filter(roles__contains=[Role.MANAGER.value], user__is_active=True)
-    addresses = set(managers.exclude(user=by).exclude(user__email="").values_list("user__email", flat=True))
+    addresses = {one.user.email for one in list_reachable_members(Role.MANAGER) if one.user_id != by.pk}
     recipients = sorted(addresses) or [by.email]
     return mailing.enqueue_many(
         [

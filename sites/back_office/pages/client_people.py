@@ -75,9 +75,9 @@ class LostEmail(NamedTuple):
 
 
 def list_collectivity_contacts(collectivity: Collectivity, orders: QuerySet[Order]) -> list[Contact]:
-    """Return members, invitations, the office's contact, buyers, who is billed and who asked. Six queries."""
+    """Return members, invitations, the office's contact, buyers, who is billed and who asked. Seven queries."""
     with tenant_context(collectivity):
-        members = list(Member.objects.active().select_related("user").order_by("joined_at", "pk")[:MAX_ROWS])
+        members = list(Member.objects.active().prefetch_related("user").order_by("joined_at", "pk")[:MAX_ROWS])
         invitations = list(Invitation.objects.pending().order_by("created_at", "pk")[:MAX_ROWS])
         settings = get_office_settings()
     contacts = [_describe_user(one.user, _join_roles(one.roles)) for one in members]
