@@ -14,6 +14,7 @@ from django.db import connection, transaction
 
 from bounces.models import FailedSending
 from core import tenant_connection
+from core.public_rows import PublicRows
 from jobs import due
 from mailing.models import LOST, Message, MessageState
 
@@ -30,9 +31,15 @@ CHECK_DELAY = datetime.timedelta(minutes=5)
 HANDLED = (MessageState.SENT, MessageState.DELIVERED, *LOST)
 
 _MESSAGES, _SENDINGS = Message._meta.db_table, f"public.{FailedSending._meta.db_table}"  # noqa: SLF001 - documented
+_NOTED = PublicRows(
+    "noted",
+    {"kind": "text", "queued_at": "timestamptz"},
+    f"SELECT kind, queued_at FROM {_SENDINGS} WHERE schema = %(schema)s",  # noqa: S608 - the table's own name
+)
 # Lost messages have an index: the first part reads few rows. The second reads the outbox once, for what it named.
-_NOTE = f"""
-WITH suspect AS (
+_COUNT = f"""
+WITH {_NOTED.cte},
+suspect AS (
     SELECT kind, created_at FROM {_MESSAGES}
     WHERE state = ANY(%(lost)s) GROUP BY kind, created_at HAVING count(*) >= %(min_lost)s
 ),
@@ -42,17 +49,21 @@ counted AS (
     FROM {_MESSAGES} AS message
     JOIN suspect ON suspect.kind = message.kind AND suspect.created_at = message.created_at
     WHERE message.state = ANY(%(handled)s) AND NOT EXISTS (
-        SELECT FROM {_SENDINGS} AS noted
-        WHERE noted.schema = %(schema)s AND noted.kind = message.kind AND noted.queued_at = message.created_at
+        SELECT FROM noted WHERE noted.kind = message.kind AND noted.queued_at = message.created_at
     )
     GROUP BY message.kind, message.created_at
 )
-INSERT INTO {_SENDINGS} (schema, kind, queued_at, handled, lost, found_at)
-SELECT %(schema)s, kind, created_at, handled, lost, %(at)s FROM counted
+SELECT kind, created_at, handled, lost FROM counted
 WHERE lost * 100 >= handled * %(min_share)s
 ORDER BY created_at, kind
-ON CONFLICT (schema, kind, queued_at) DO NOTHING RETURNING id
 """  # noqa: S608 - the tables' own names
+_NOTE = f"""
+INSERT INTO {_SENDINGS} (schema, kind, queued_at, handled, lost, found_at)
+SELECT %(schema)s, kind, queued_at, handled, lost, %(at)s
+FROM unnest(%(kinds)s::text[], %(queued)s::timestamptz[], %(counts)s::integer[], %(losses)s::integer[])
+    AS failed (kind, queued_at, handled, lost)
+ON CONFLICT (schema, kind, queued_at) DO NOTHING RETURNING id
+"""  # noqa: S608 - the table's own name
 
 _listeners: list[Callable[[Sequence[FailedSending], datetime.datetime], None]] = []
 
@@ -69,7 +80,10 @@ def schedule_check(_messages: Sequence[Message], at: datetime.datetime) -> None:
 
 @transaction.atomic
 def check_sendings(*, at: datetime.datetime) -> list[FailedSending]:
-    """Note the sendings of the current schema that fail and were not noted before, and return them. Two queries."""
+    """Note the sendings of the current schema that fail and were not noted before, and return them.
+
+    Four queries at most.
+    """
     parameters: dict[str, Any] = {
         "schema": tenant_connection.connection.schema_name,
         "lost": [state.value for state in LOST],
@@ -79,8 +93,15 @@ def check_sendings(*, at: datetime.datetime) -> list[FailedSending]:
         "at": at,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_NOTE, parameters)
-        ids = [number for (number,) in cursor.fetchall()]
+        cursor.execute(_COUNT, parameters | _NOTED.read())
+        failing = cursor.fetchall()
+        ids = []
+        if failing:
+            columns = dict(
+                zip(("kinds", "queued", "counts", "losses"), map(list, zip(*failing, strict=True)), strict=True)
+            )
+            cursor.execute(_NOTE, parameters | columns)
+            ids = [number for (number,) in cursor.fetchall()]
     found = list(FailedSending.objects.filter(pk__in=ids).order_by("pk")) if ids else []
     if found:
         for listener in _listeners:
