@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
@@ -23,6 +24,7 @@ from sites.audit.due_work_invariants import DUE_WORK_INVARIANTS
 from sites.audit.invariants import Finding
 from sites.audit.letter_invariants import LETTER_INVARIANTS, PUBLIC_LETTER_INVARIANTS
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
+from sites.audit.office_rows import OfficeRows
 from sites.audit.reference_invariants import REFERENCE_INVARIANTS
 from sites.audit.reminder_invariants import REMINDER_INVARIANTS
 from sites.audit.renewal_invariants import RENEWAL_INVARIANTS
@@ -45,6 +47,8 @@ from tenants.models import Collectivity
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterator
+
+    from sites.audit.invariants import Invariant
 
 #: The rules that the public schema alone can break.
 PUBLIC_INVARIANTS = (
@@ -109,7 +113,7 @@ def check_all() -> list[Finding]:
             findings["schemas"].add(f"{collectivity.slug} : {lacking[collectivity.schema_name]}")
             continue
         try:
-            with tenant_context(collectivity), surviving_errors():
+            with tenant_context(collectivity), _reading_one_moment():
                 for code, sentence in _find_violations_of(collectivity, now):
                     findings[code].add(f"{collectivity.slug} : {sentence}")
         except UNREADABLE as error:
@@ -144,8 +148,9 @@ def _find_public_violations(now: datetime.datetime) -> Iterator[tuple[str, str]]
     for invariant in PUBLIC_INVARIANTS:
         for sentence in _find_violations(invariant.sql, None):
             yield invariant.code, sentence
+    rows = OfficeRows(collectivity=None)
     for invariant in OUTBOX_INVARIANTS:
-        for sentence in _find_violations(invariant.sql, {}):
+        for sentence in _find_violations_in_schema(invariant, rows):
             yield invariant.code, f"portail : {sentence}"
     for code, found in (
         ("vat", find_vat_violations()),
@@ -163,8 +168,9 @@ def _find_public_violations(now: datetime.datetime) -> Iterator[tuple[str, str]]
 
 def _find_violations_of(collectivity: Collectivity, now: datetime.datetime) -> Iterator[tuple[str, str]]:
     """Yield the code and the sentence of each violation in the collectivity's schema, which is the current one."""
+    rows = OfficeRows(collectivity=collectivity.pk)
     for invariant in OFFICE_INVARIANTS:
-        for sentence in _find_violations(invariant.sql, {"collectivity": collectivity.pk}):
+        for sentence in _find_violations_in_schema(invariant, rows):
             yield invariant.code, sentence
     for sentence in SEALED_AUDIT_LOG.find_tampering(at=now):
         yield "journals", sentence
@@ -181,7 +187,33 @@ def _find_violations_of(collectivity: Collectivity, now: datetime.datetime) -> I
             )
 
 
-def _find_violations(sql: str, parameters: dict[str, int] | None) -> Iterator[str]:
+@contextlib.contextmanager
+def _reading_one_moment() -> Iterator[None]:
+    """Have all statements of the block read one moment: rules compare what was read by two of them.
+
+    A caller's transaction, in which nothing else is committed, goes on after a statement that fails.
+    """
+    if connection.in_atomic_block:
+        with surviving_errors():
+            yield
+        return
+    # Before the transaction: the schema, which a transaction that fails would take back.
+    connection.ensure_connection()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
+
+
+def _find_violations_in_schema(invariant: Invariant, rows: OfficeRows) -> Iterator[str]:
+    """Yield the violations of a rule in the current schema, given what it reads of the public one."""
+    ctes = ", ".join(each.cte for each in invariant.public)
+    sql = f"WITH {ctes} {invariant.sql}" if ctes else invariant.sql
+    yield from _find_violations(sql, rows.read(invariant.public))
+
+
+def _find_violations(sql: str, parameters: dict[str, Any] | None) -> Iterator[str]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         for (sentence,) in cursor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sites.audit.invariants import Invariant
+from sites.audit.public_rows import REFUSED_ADDRESSES
 
 #: Checked in the public schema and in each collectivity's: the outbox is in all of them.
 OUTBOX_INVARIANTS = (
@@ -26,9 +27,10 @@ OUTBOX_INVARIANTS = (
         SELECT format('e-mail n° %%s (%%s) : attend une décision, alors que son adresse n''est pas refusée', message.id,
                       message.state)
         FROM mailing_message AS message
-        LEFT JOIN public.bounces_refusedaddress AS refused ON refused.address = lower(trim(message.recipient))
+        LEFT JOIN refused ON refused.address = lower(trim(message.recipient))
         WHERE message.refusal = 'waiting'
-          AND (message.state <> 'held' OR refused.id IS NULL OR current_schema() <> ALL(refused.waiting_in))
+          AND (message.state <> 'held' OR refused.address IS NULL OR NOT refused.waits_here)
         """,
+        (REFUSED_ADDRESSES,),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sites.audit.invariants import Invariant
+from sites.audit.public_rows import DUE_WORK, JOBS
 
 # The entries that follow the last one that is sealed: those among earlier ones are of rule 14.
 _WAITING_BY_KIND = {
@@ -37,11 +38,8 @@ _WAITING_BY_KIND = {
 def _build_query(kind: str, waiting: str) -> str:
     return f"""
         SELECT waiting.sentence || ', et rien de prévu' FROM ({waiting}) AS waiting
-        WHERE NOT EXISTS (SELECT FROM public.jobs_duework AS work
-                          WHERE work.kind = '{kind}' AND work.schema = current_schema())
-          AND NOT EXISTS (SELECT FROM public.procrastinate_jobs AS job
-                          WHERE job.status IN ('todo', 'doing') AND job.task_name = '{kind}'
-                            AND job.args ->> 'schema' = current_schema())
+        WHERE NOT EXISTS (SELECT FROM work WHERE work.kind = '{kind}')
+          AND NOT EXISTS (SELECT FROM job WHERE job.task_name = '{kind}' AND job.schema = current_schema())
     """  # noqa: S608 - our own queries
 
 
@@ -51,5 +49,6 @@ DUE_WORK_INVARIANTS = (
         "due_work",
         "62. Ce qui attend dans une collectivité y est prévu : lignes à sceller, et tout ce qui s'efface un jour",
         " UNION ALL ".join(_build_query(kind, waiting) for kind, waiting in _WAITING_BY_KIND.items()),
+        (DUE_WORK, JOBS),
     ),
 )

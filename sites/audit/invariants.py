@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.public_rows import PublicRows
 
 #: Maximum number of violations kept as sentences per invariant; all are counted.
 MAX_EXAMPLES = 20
@@ -31,3 +35,5 @@ class Invariant:
     code: str
     rule: str
     sql: str
+    #: What an office's rule reads of the public schema, under their names.
+    public: tuple[PublicRows, ...] = ()

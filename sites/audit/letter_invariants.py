@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sites.audit.invariants import Invariant
+from sites.audit.public_rows import FAILED_SENDINGS
 
 #: Checked in the public schema.
 PUBLIC_LETTER_INVARIANTS = (
@@ -53,9 +54,9 @@ LETTER_INVARIANTS = (
         HAVING count(*) > 1
         UNION ALL
         SELECT format('envoi n° %%s : %%s perdus sur %%s', sending.id, sending.lost, sending.handled)
-        FROM public.bounces_failedsending AS sending
-        WHERE sending.schema = current_schema()
-          AND (sending.lost < 10 OR sending.lost * 5 < sending.handled OR sending.lost > sending.handled)
+        FROM sending
+        WHERE sending.lost < 10 OR sending.lost * 5 < sending.handled OR sending.lost > sending.handled
         """,
+        (FAILED_SENDINGS,),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sites.audit.invariants import Invariant
+from sites.audit.public_rows import ACCOUNTS, DUE_WORK, ENTITLEMENTS, JOBS, KEYS
 
 #: Checked in the public schema. Rule numbers are those of the specification; the eleventh is in docs/decisions/0041.
 LICENCE_INVARIANTS = (
@@ -221,14 +222,14 @@ TENANT_INVARIANTS = (
         SELECT format('attribution n° %%s : clé n° %%s activée %%s, sans ligne au journal', allocation.id, key.id,
                       key.redeemed_at)
         FROM pools_allocation AS allocation
-        JOIN public.entitlements_activationkey AS key ON key.id = allocation.key_id
+        JOIN key ON key.id = allocation.key_id
         WHERE key.redeemed_at IS NOT NULL
           AND NOT EXISTS (SELECT FROM collectivities_auditentry AS entry
                           WHERE entry.at = key.redeemed_at AND entry.action = 'keys.redeemed'
                             AND entry.object_type = 'allocation' AND entry.object_id = allocation.id)
-          AND NOT EXISTS (SELECT FROM public.procrastinate_jobs AS job
-                          WHERE job.status IN ('todo', 'doing') AND job.lock = 'pools.key:' || key.id)
+          AND NOT EXISTS (SELECT FROM job WHERE job.lock = 'pools.key:' || key.id)
         """,
+        (KEYS, JOBS),
     ),
     Invariant(
         "held_emails",
@@ -239,20 +240,20 @@ TENANT_INVARIANTS = (
         LEFT JOIN pools_allocation AS allocation
             ON message.topic = 'allocation' AND allocation.id = message.topic_id
         LEFT JOIN pools_pool AS pool ON pool.id = allocation.pool_id
-        LEFT JOIN public.entitlements_entitlement AS entitlement ON entitlement.id = pool.entitlement_id
+        LEFT JOIN entitlement ON entitlement.id = pool.entitlement_id
         WHERE message.state = 'held' AND message.refusal <> 'waiting'
           AND (entitlement.id IS NULL OR allocation.revoked_at IS NOT NULL OR entitlement.cancelled_at IS NOT NULL
                OR (entitlement.suspended_at IS NULL
                    AND (entitlement.provisional_until IS NULL
                         OR entitlement.provisional_until
                            >= (current_setting('peps.audited_at')::timestamptz AT TIME ZONE 'Europe/Paris')::date)))
-          AND NOT EXISTS (SELECT FROM public.procrastinate_jobs AS job
-                          WHERE job.status IN ('todo', 'doing') AND job.task_name = 'pools.release_held_emails'
-                            AND job.args ->> 'schema' = current_schema())
-          AND NOT EXISTS (SELECT FROM public.jobs_duework AS work
-                          WHERE work.kind = 'pools.release_held_emails' AND work.schema = current_schema()
+          AND NOT EXISTS (SELECT FROM job
+                          WHERE job.task_name = 'pools.release_held_emails' AND job.schema = current_schema())
+          AND NOT EXISTS (SELECT FROM work
+                          WHERE work.kind = 'pools.release_held_emails'
                             AND work.due_at <= current_setting('peps.audited_at')::timestamptz + interval '1 hour')
         """,
+        (ENTITLEMENTS, JOBS, DUE_WORK),
     ),
     Invariant(
         "revocation_notices",
@@ -285,36 +286,36 @@ TENANT_INVARIANTS = (
         SELECT format('attribution n° %%s et clé n° %%s', allocation.id, allocation.key_id)
         FROM pools_allocation AS allocation
         JOIN pools_pool AS pool ON pool.id = allocation.pool_id
-        LEFT JOIN public.entitlements_activationkey AS key ON key.id = allocation.key_id
+        LEFT JOIN key ON key.id = allocation.key_id
         WHERE key.id IS NULL OR key.entitlement_id <> pool.entitlement_id
            OR key.school_id IS DISTINCT FROM allocation.school_id OR key.units <> allocation.units
            OR key.revoked_at IS DISTINCT FROM allocation.revoked_at
         """,
+        (KEYS,),
     ),
     Invariant(
         "keys_are_allocated",
         "1. Chaque clé d'un lot est celle d'une attribution",
         """
         SELECT format('clé n° %%s', key.id)
-        FROM public.entitlements_activationkey AS key
+        FROM key
         JOIN pools_pool AS pool ON pool.entitlement_id = key.entitlement_id
         LEFT JOIN pools_allocation AS allocation ON allocation.key_id = key.id
         WHERE allocation.id IS NULL
         """,
+        (KEYS,),
     ),
     Invariant(
         "capacity",
         "9. Un lot contient ce que sa ligne de commande compte, et chaque ligne a son lot",
         """
         SELECT format('lot %%s : %%s licences, ligne de commande %%s', coalesce(pool.id::text, 'absent'),
-                      coalesce(pool.capacity, 0), coalesce(line.quantity - line.taken_back, 0))
-        FROM (
-            SELECT * FROM public.entitlements_entitlement WHERE collectivity_id = %(collectivity)s
-        ) AS entitlement
-        FULL JOIN pools_pool AS pool ON pool.entitlement_id = entitlement.id
-        LEFT JOIN public.orders_orderline AS line ON line.entitlement_id = entitlement.id
-        WHERE pool.id IS NULL OR entitlement.id IS NULL OR pool.capacity <> line.quantity - line.taken_back
+                      coalesce(pool.capacity, 0), coalesce(bought.ordered, 0))
+        FROM (SELECT * FROM entitlement WHERE collectivity_id = %(collectivity)s) AS bought
+        FULL JOIN pools_pool AS pool ON pool.entitlement_id = bought.id
+        WHERE pool.id IS NULL OR bought.id IS NULL OR pool.capacity <> bought.ordered
         """,
+        (ENTITLEMENTS,),
     ),
     Invariant(
         "imports_applied_once",
@@ -346,7 +347,7 @@ TENANT_INVARIANTS = (
             UNION ALL SELECT id, revoked_by_id FROM pools_allocation
         ) AS cited
         WHERE cited.account IS NOT NULL
-          AND NOT EXISTS (SELECT FROM public.accounts_user AS account WHERE account.id = cited.account)
+          AND NOT EXISTS (SELECT FROM account WHERE account.id = cited.account)
         UNION ALL
         SELECT format('rééquilibrage n° %%s : compte n° %%s', cited.id, cited.account)
         FROM (
@@ -354,13 +355,14 @@ TENANT_INVARIANTS = (
             UNION ALL SELECT id, undone_by_id FROM rebalancing_rebalancing
         ) AS cited
         WHERE cited.account IS NOT NULL
-          AND NOT EXISTS (SELECT FROM public.accounts_user AS account WHERE account.id = cited.account)
+          AND NOT EXISTS (SELECT FROM account WHERE account.id = cited.account)
         UNION ALL
         SELECT format('journal, ligne n° %%s : compte n° %%s', entry.id, entry.actor_id)
         FROM collectivities_auditentry AS entry
         WHERE entry.actor_id IS NOT NULL
-          AND NOT EXISTS (SELECT FROM public.accounts_user AS account WHERE account.id = entry.actor_id)
+          AND NOT EXISTS (SELECT FROM account WHERE account.id = entry.actor_id)
         """,
+        (ACCOUNTS,),
     ),
     Invariant(
         "tokens_accounts",
@@ -370,9 +372,10 @@ TENANT_INVARIANTS = (
                       CASE WHEN account.id IS NULL THEN 'absent' WHEN account.is_active THEN 'actif'
                            ELSE 'profil ' || account.profile END)
         FROM api_token AS token
-        LEFT JOIN public.accounts_user AS account ON account.id = token.account_id
-        GROUP BY token.account_id, account.id
+        LEFT JOIN account ON account.id = token.account_id
+        GROUP BY token.account_id, account.id, account.is_active, account.profile
         HAVING count(*) > 1 OR account.id IS NULL OR account.is_active OR account.profile <> 'program'
         """,
+        (ACCOUNTS,),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sites.audit.invariants import Invariant
+from sites.audit.public_rows import ACCOUNTS, ENTITLEMENTS, KEYS, REQUESTS, SALES
 
 #: Checked in each collectivity's schema. The schools of allocations are in rule 10, the accounts of tokens in rule 13.
 REFERENCE_INVARIANTS = (
@@ -12,7 +13,7 @@ REFERENCE_INVARIANTS = (
         """
         SELECT format('membre n° %%s : compte n° %%s', member.id, member.user_id)
         FROM collectivities_member AS member
-        WHERE NOT EXISTS (SELECT FROM public.accounts_user AS account WHERE account.id = member.user_id)
+        WHERE NOT EXISTS (SELECT FROM account WHERE account.id = member.user_id)
         UNION ALL
         SELECT format('périmètre, ligne n° %%s : établissement %%s', entry.id, entry.school_id)
         FROM collectivities_portfolioschool AS entry
@@ -20,13 +21,11 @@ REFERENCE_INVARIANTS = (
         UNION ALL
         SELECT format('lot n° %%s : provenance n° %%s', pool.id, pool.entitlement_id)
         FROM pools_pool AS pool
-        WHERE NOT EXISTS (
-            SELECT FROM public.entitlements_entitlement AS granted WHERE granted.id = pool.entitlement_id
-        )
+        WHERE NOT EXISTS (SELECT FROM entitlement WHERE entitlement.id = pool.entitlement_id)
         UNION ALL
         SELECT format('attribution n° %%s : clé n° %%s', allocation.id, allocation.key_id)
         FROM pools_allocation AS allocation
-        WHERE NOT EXISTS (SELECT FROM public.entitlements_activationkey AS key WHERE key.id = allocation.key_id)
+        WHERE NOT EXISTS (SELECT FROM key WHERE key.id = allocation.key_id)
         UNION ALL
         SELECT format('relance n° %%s : établissement %%s', reminder.id, reminder.school_id)
         FROM reminders_reminder AS reminder
@@ -39,7 +38,7 @@ REFERENCE_INVARIANTS = (
         SELECT format('déplacement n° %%s : demande n° %%s', move.id, move.request_id)
         FROM rebalancing_licencemove AS move
         WHERE move.request_id IS NOT NULL
-          AND NOT EXISTS (SELECT FROM public.requests_licencerequest AS request WHERE request.id = move.request_id)
+          AND NOT EXISTS (SELECT FROM request WHERE request.id = move.request_id)
         UNION ALL
         SELECT format('reconduction, ligne n° %%s : établissement %%s', line.id, line.school_id)
         FROM renewals_renewalline AS line
@@ -47,7 +46,8 @@ REFERENCE_INVARIANTS = (
         UNION ALL
         SELECT format('reconduction, commande n° %%s : commande n° %%s', renewed.id, renewed.order_id)
         FROM renewals_renewalorder AS renewed
-        WHERE NOT EXISTS (SELECT FROM public.orders_order AS placed WHERE placed.id = renewed.order_id)
+        WHERE NOT EXISTS (SELECT FROM sale WHERE sale.id = renewed.order_id)
         """,
+        (ACCOUNTS, ENTITLEMENTS, KEYS, REQUESTS, SALES),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sites.audit.invariants import Invariant
+from sites.audit.public_rows import WRITTEN_WEEKS
 
 REMINDER_INVARIANTS = (
     Invariant(
@@ -15,7 +16,7 @@ REMINDER_INVARIANTS = (
             SELECT reminder.school_id, written.schema,
                    date_trunc('week', reminder.sent_at AT TIME ZONE 'Europe/Paris')::date AS week
             FROM reminders_reminder AS reminder
-            LEFT JOIN public.schools_writtenweek AS written
+            LEFT JOIN written
                 ON written.school_id = reminder.school_id
                 AND written.week = date_trunc('week', reminder.sent_at AT TIME ZONE 'Europe/Paris')::date
             WHERE reminder.sent_at IS NOT NULL
@@ -23,6 +24,7 @@ REMINDER_INVARIANTS = (
         GROUP BY school_id, week
         HAVING count(*) > 1 OR min(schema) IS DISTINCT FROM current_schema()
         """,
+        (WRITTEN_WEEKS,),
     ),
     Invariant(
         "reminders_of_revoked",

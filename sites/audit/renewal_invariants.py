@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sites.audit.invariants import Invariant
+from sites.audit.public_rows import ACCOUNTS, ENTITLEMENTS, SALES
 
 #: Checked in each collectivity's schema.
 RENEWAL_INVARIANTS = (
@@ -11,20 +12,18 @@ RENEWAL_INVARIANTS = (
         "56. Une reconduction a une commande au plus, de la collectivité et de l'année qu'elle prépare ; remplacée, "
         "elle était annulée ; sans suite, elle n'en a aucune qui vaille",
         """
-        SELECT format('reconduction %%s, commande n° %%s', renewal.school_year, ordered.order_id)
+        SELECT DISTINCT format('reconduction %%s, commande n° %%s', renewal.school_year, ordered.order_id)
         FROM renewals_renewalorder AS ordered
         JOIN renewals_renewal AS renewal ON renewal.id = ordered.renewal_id
-        JOIN public.orders_order AS sale ON sale.id = ordered.order_id
-        LEFT JOIN public.tenants_collectivity AS collectivity ON collectivity.id = sale.collectivity_id
-        WHERE collectivity.schema_name IS DISTINCT FROM current_schema()
+        JOIN sale ON sale.id = ordered.order_id
+        WHERE sale.schema IS DISTINCT FROM current_schema()
            OR sale.kind <> 'purchase'
            OR (ordered.replaced_at IS NOT NULL AND sale.state <> 'cancelled')
            OR (renewal.declined_at IS NOT NULL AND sale.state <> 'cancelled')
            OR NOT EXISTS (
-               SELECT FROM public.orders_orderline AS line
-               JOIN public.catalogue_schoolyear AS year ON year.id = line.school_year_id
-               WHERE line.order_id = sale.id AND extract(YEAR FROM year.ends_on) = renewal.school_year)
+               SELECT FROM sale AS line WHERE line.id = ordered.order_id AND line.year = renewal.school_year)
         """,
+        (SALES,),
     ),
     Invariant(
         "renewal_gifts",
@@ -38,7 +37,7 @@ RENEWAL_INVARIANTS = (
         JOIN renewals_renewal AS renewal ON renewal.id = made.renewal_id
         JOIN pools_allocation AS allocation ON allocation.id = gift.allocation_id
         JOIN pools_pool AS pool ON pool.id = allocation.pool_id
-        JOIN public.entitlements_entitlement AS entitlement ON entitlement.id = pool.entitlement_id
+        JOIN entitlement ON entitlement.id = pool.entitlement_id
         LEFT JOIN renewals_renewalline AS line
             ON line.renewal_id = renewal.id AND line.school_id = allocation.school_id
         WHERE extract(YEAR FROM entitlement.last_day) <> renewal.school_year
@@ -50,6 +49,7 @@ RENEWAL_INVARIANTS = (
         WHERE NOT EXISTS (SELECT FROM renewals_renewalgift AS gift WHERE gift.application_id = made.id)
            OR (made.undone_at IS NULL AND renewal.declined_at IS NOT NULL)
         """,
+        (ENTITLEMENTS,),
     ),
     Invariant(
         "renewal_accounts",
@@ -64,7 +64,8 @@ RENEWAL_INVARIANTS = (
             UNION ALL SELECT renewal_id, undone_by_id FROM renewals_renewalapplication
         ) AS cited
         WHERE cited.account IS NOT NULL
-          AND NOT EXISTS (SELECT FROM public.accounts_user AS account WHERE account.id = cited.account)
+          AND NOT EXISTS (SELECT FROM account WHERE account.id = cited.account)
         """,
+        (ACCOUNTS,),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sites.audit.invariants import Invariant
+from sites.audit.public_rows import REQUESTS
 
 #: In which year the school year of an entitlement ends, in SQL.
 _YEAR = "date_part('year', entitlement.last_day) + (date_part('month', entitlement.last_day) > 8)::int"
@@ -64,13 +65,14 @@ REQUEST_TENANT_INVARIANTS = (
         "49. Chaque réponse à une demande est une fois au journal de sa collectivité",
         """
         SELECT format('demande n° %%s (%%s) : %%s au journal', request.id, request.outcome, count(entry.id))
-        FROM public.requests_licencerequest AS request
-                LEFT JOIN collectivities_auditentry AS entry ON entry.object_type = 'licence_request'
+        FROM request
+        LEFT JOIN collectivities_auditentry AS entry ON entry.object_type = 'licence_request'
             AND entry.object_id = request.id AND entry.school_id = request.school_id
             AND entry.action = 'requests.' || request.outcome
         WHERE request.collectivity_id = %(collectivity)s AND request.outcome IN ('accepted', 'refused')
-        GROUP BY request.id
+        GROUP BY request.id, request.outcome
         HAVING count(entry.id) <> 1
         """,
+        (REQUESTS,),
     ),
 )

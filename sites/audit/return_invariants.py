@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sites.audit.invariants import Invariant
+from sites.audit.public_rows import DUE_WORK, JOBS, KEYS, REQUESTS
 
 #: Checked in the public schema.
 RETURN_INVARIANTS = (
@@ -42,12 +43,10 @@ TENANT_RETURN_INVARIANTS = (
         SELECT format('attribution n° %%s : %%s licence, clé activée %%s', allocation.id, allocation.units,
                       coalesce(key.redeemed_at::text, 'jamais'))
         FROM pools_allocation AS allocation
-        JOIN public.entitlements_activationkey AS key ON key.id = allocation.key_id
-        WHERE allocation.units = 0
-          AND (key.redeemed_at IS NULL
-               OR NOT EXISTS (SELECT FROM public.returns_licencereturn AS given
-                              WHERE given.key_id = key.id AND given.undone_at IS NULL))
+        JOIN key ON key.id = allocation.key_id
+        WHERE allocation.units = 0 AND (key.redeemed_at IS NULL OR NOT key.returned)
         """,
+        (KEYS,),
     ),
     Invariant(
         "rebalancings",
@@ -79,19 +78,16 @@ TENANT_RETURN_INVARIANTS = (
         SELECT format('demande n° %%s : %%s licences accordées jusqu''au %%s, issue « %%s », rééquilibrage n° %%s',
                       request.id, request.accepted_units, coalesce(request.granted_until::text, 'jamais'),
                       request.outcome, coalesce(made.id::text, 'absent'))
-        FROM public.requests_licencerequest AS request
+        FROM request
         LEFT JOIN rebalancing_licencemove AS move ON move.request_id = request.id
         LEFT JOIN rebalancing_rebalancing AS made ON made.id = move.rebalancing_id
         LEFT JOIN pools_allocation AS allocation ON allocation.id = move.allocation_id
         WHERE request.collectivity_id = %(collectivity)s
           AND (request.granted_until IS NOT NULL
-               AND (move.id IS NULL OR NOT EXISTS (
-                        SELECT FROM public.jobs_duework AS work
-                        WHERE work.kind = 'rebalancing.answer_requests' AND work.schema = current_schema())
-                    AND NOT EXISTS (
-                        SELECT FROM public.procrastinate_jobs AS job
-                        WHERE job.status IN ('todo', 'doing') AND job.task_name = 'rebalancing.answer_requests'
-                          AND job.args ->> 'schema' = current_schema()))
+               AND (move.id IS NULL
+                    OR NOT EXISTS (SELECT FROM work WHERE work.kind = 'rebalancing.answer_requests')
+                    AND NOT EXISTS (SELECT FROM job WHERE job.task_name = 'rebalancing.answer_requests'
+                                                      AND job.schema = current_schema()))
                OR move.id IS NOT NULL
                AND (made.undone_at IS NOT NULL OR request.outcome IN ('refused', 'expired')
                     OR request.outcome = '' AND request.granted_until IS NULL
@@ -99,5 +95,6 @@ TENANT_RETURN_INVARIANTS = (
                     AND (request.accepted_units <> move.after - move.before
                          OR request.key_id <> allocation.key_id)))
         """,
+        (REQUESTS, DUE_WORK, JOBS),
     ),
 )

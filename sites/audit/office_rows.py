@@ -1,0 +1,41 @@
+"""The public rows that the rules of one schema read: each is read once, when the first rule needs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from core.tenant_connection import connection
+from sites.audit.public_rows import NAMED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from core.public_rows import PublicRows
+
+
+class OfficeRows:
+    """What was read of the public schema for the current one; `collectivity`: None for the portal's own outbox."""
+
+    def __init__(self, *, collectivity: int | None) -> None:
+        self._collectivity = collectivity
+        self._named: dict[str, list[Any]] | None = None
+        self._read: dict[str, dict[str, str | None]] = {}
+
+    def read(self, wanted: Iterable[PublicRows]) -> dict[str, Any]:
+        """Return the parameters of a rule that reads these rows."""
+        parameters: dict[str, Any] = {"collectivity": self._collectivity}
+        for rows in wanted:
+            if rows.name not in self._read:
+                self._read[rows.name] = rows.read({**parameters, **self._list_named()})
+            parameters |= self._read[rows.name]
+        return parameters
+
+    def _list_named(self) -> dict[str, list[Any]]:
+        """Return what the schema names of the public one. One query, of its own tables."""
+        if self._named is None:
+            # The portal has an outbox, and no other table of an office.
+            asked = NAMED if self._collectivity is not None else {"waiting_addresses": NAMED["waiting_addresses"]}
+            with connection.cursor() as cursor:
+                cursor.execute(f"SELECT {', '.join(f'ARRAY({query})' for query in asked.values())}")
+                self._named = dict(zip(asked, cursor.fetchone() or (), strict=True))
+        return self._named
