@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from bench.web_server import OfficeServer
 
 #: Bounds for ten thousand allocations in one request.
-MAX_SECONDS, MAX_MEGABYTES, MAX_QUERIES = 3.0, 300.0, 40
+MAX_SECONDS, MAX_MEGABYTES, MAX_QUERIES = 3.0, 300.0, 45
 #: The peer is slow: it makes this many requests, and its time is scaled to ten thousand.
 SINGLY = 200
 #: Concurrent requests, each for two of as many licences; and the longest wait allowed, in seconds.

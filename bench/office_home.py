@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 ALLOCATIONS, WEEKS, UNITS = 10_000, 60, 3
 COUNTRY_KEYS, COUNTRY_ORDERS, COUNTRY_SCHOOLS = 200_000, 50, 60_000
-MAX_QUERIES, MAX_S = 11, 0.150
+MAX_QUERIES, MAX_S = 20, 0.150
 WEEK = datetime.timedelta(days=7)
 #: What belongs to the office alone, and is counted as a whole; and tables of a few rows.
 OF_THE_OFFICE = frozenset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import F, OuterRef, Subquery, Sum
+from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.fields.json import KT
 
 from core import formatting
@@ -13,6 +13,7 @@ from imports.enums import ImportState, Purpose
 from imports.meanings import Meaning
 from imports.models import ImportRow, SpreadsheetImport
 from imports.parsing.quantities import parse_quantity
+from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools.models import Allocation
 from schools.wording import format_school_name
 
@@ -151,15 +152,16 @@ def _filter_numbered() -> QuerySet[SpreadsheetImport]:
 
 
 def list_pool_choices(day: datetime.date) -> list[PoolChoice]:
-    """Return the pools that a list may take from, the first to end first. One query."""
+    """Return the pools that a list may take from, the first to end first. Three queries."""
     return [PoolChoice(pool.pk, pool.name, pool.free) for pool in queries.list_open_pools(day)]
 
 
 def _list_rows(imports: QuerySet[SpreadsheetImport], day: datetime.date) -> Iterable[_SchoolRow]:
     """Return the rows of the first of these imports that are rows of schools, in the order of the file."""
+    running = find_entitlements(Q(last_day__gte=day, cancelled_at=None))
     held = (
         Allocation.objects.active()
-        .filter(school_id=OuterRef("uai"), pool__entitlement__last_day__gte=day, pool__entitlement__cancelled_at=None)
+        .filter(school_id=OuterRef("uai"), pool__entitlement__in=running)
         .order_by()
         .values("school_id")
         .annotate(total=Sum("units"))

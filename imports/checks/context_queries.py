@@ -9,6 +9,7 @@ from django.db import connection
 from collectivities.models import PortfolioSchool
 from imports.checks import CheckContext, PortfolioFacts, SchoolFacts
 from imports.enums import Purpose
+from licensing.entitlements.office_keys import get_redemptions
 from licensing.pools.models import Pool
 from licensing.pools.queries import list_holdings, list_sibling_pools
 from schools.models import SchoolState
@@ -29,11 +30,10 @@ FROM unnest(string_to_array(%(uais)s, ' ')) AS requested (uai)
 JOIN collectivities_portfolioschool ON school_id = requested.uai
 """
 _ALLOCATIONS_SQL = """
-SELECT allocation.school_id, allocation.units, key.redeemed_at
+SELECT allocation.school_id, allocation.units, allocation.key_id
 FROM unnest(string_to_array(%(uais)s, ' ')) AS requested (uai)
 JOIN pools_allocation AS allocation
     ON allocation.pool_id = %(pool)s AND allocation.school_id = requested.uai AND allocation.revoked_at IS NULL
-JOIN public.entitlements_activationkey AS key ON key.id = allocation.key_id
 """
 # Successor of a school that merged or moved: the open school of the same type and commune with the same name or
 # address, provided there is exactly one.
@@ -59,7 +59,7 @@ def load_context(
 ) -> CheckContext:
     """Return the check context of these schools. `summaries_by_uai`: directory data already read."""
     pool = (
-        Pool.objects.select_related("entitlement__product").get(pk=spreadsheet_import.pool_id)
+        Pool.objects.prefetch_related("entitlement__product").get(pk=spreadsheet_import.pool_id)
         if spreadsheet_import.pool_id
         else None
     )
@@ -69,7 +69,9 @@ def load_context(
         cursor.execute(_PORTFOLIO_SQL, parameters)
         portfolio = {uai: PortfolioFacts(*contact) for uai, *contact in cursor.fetchall()}
         cursor.execute(_ALLOCATIONS_SQL, parameters)
-        held = {uai: (units, redeemed_at) for uai, units, redeemed_at in cursor.fetchall()}
+        allocated = cursor.fetchall()
+    redeemed = get_redemptions([key_id for _, _, key_id in allocated]) if allocated else {}
+    held = {uai: (units, redeemed.get(key_id)) for uai, units, key_id in allocated}
     elsewhere = list_holdings(list_sibling_pools(pool), requested) if pool else {}
     found = summaries_by_uai or {}
     if unseen := requested.difference(found):

@@ -128,7 +128,7 @@ def is_pool_open(pool: Pool | None, at: datetime.datetime) -> bool:
 def _open_pool_id(spreadsheet_import: SpreadsheetImport, chosen: int | None, at: datetime.datetime) -> int | None:
     if spreadsheet_import.purpose != Purpose.ALLOCATION:
         return None
-    pool = Pool.objects.select_related("entitlement").filter(pk=chosen or spreadsheet_import.pool_id or 0).first()
+    pool = Pool.objects.prefetch_related("entitlement").filter(pk=chosen or spreadsheet_import.pool_id or 0).first()
     if pool is None or not is_pool_open(pool, at):
         name = f"« {pool.name} » " if pool else ""
         raise PoolEnded(f"Le lot {name}ne donne plus de licences : choisissez-en un autre pour ces écoles.")

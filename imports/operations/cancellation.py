@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts.models import User
 from collectivities import audit_log
 from collectivities.models import AuditEntry
+from core.tenant_connection import connection
 from imports import progress
 from imports.enums import ImportState, RequestAnswer
 from imports.models import SpreadsheetImport
@@ -24,25 +25,14 @@ if TYPE_CHECKING:
 BUSY_STATES = (ImportState.UPLOADED, ImportState.APPLYING)
 STOP_REQUESTED_ACTION = "import.cancellation_requested"
 
-_ABANDONED_SQL = """
-SELECT import.id, import.state
-FROM imports_spreadsheetimport AS import
-WHERE import.state IN ('uploaded', 'applying') AND NOT EXISTS (
-    SELECT FROM public.procrastinate_jobs AS job
-    WHERE job.status IN ('todo', 'doing')
-      AND job.queue_name IN ('imports', 'imports_large')
-      AND job.args->>'schema' = current_schema() AND (job.args->>'import_id')::bigint = import.id
-)
-ORDER BY import.id
+_WORKED_ON_SQL = """
+SELECT (job.args->>'import_id')::bigint
+FROM public.procrastinate_jobs AS job
+WHERE job.status IN ('todo', 'doing') AND job.queue_name IN ('imports', 'imports_large') AND job.args->>'schema' = %s
 """
 _DELETE_STALE_PROGRESS_SQL = """
 DELETE FROM imports_importprogress AS progress
-WHERE NOT EXISTS (
-    SELECT FROM public.procrastinate_jobs AS job
-    WHERE job.status IN ('todo', 'doing')
-      AND job.queue_name IN ('imports', 'imports_large')
-      AND job.args->>'schema' = current_schema() AND (job.args->>'import_id')::bigint = progress.import_id
-) AND progress.started_at < %s
+WHERE progress.import_id <> ALL(%s) AND progress.started_at < %s
 """
 
 
@@ -77,9 +67,8 @@ def cancel_stopped(*, import_id: int, at: datetime.datetime) -> SpreadsheetImpor
         stop_requests = AuditEntry.objects.filter(
             action=STOP_REQUESTED_ACTION, object_type="import", object_id=import_id
         ).order_by("-pk")
-        cancel_locked(
-            spreadsheet_import, by=User.objects.filter(pk__in=stop_requests.values("actor_id")[:1]).first(), at=at
-        )
+        asked_by = stop_requests.values_list("actor_id", flat=True).first()
+        cancel_locked(spreadsheet_import, by=User.objects.filter(pk=asked_by or 0).first(), at=at)
     return spreadsheet_import
 
 
@@ -109,9 +98,11 @@ def recover_abandoned(*, at: datetime.datetime) -> int:
     An application is returned to review, a file is rejected, in both cases with a technical reason. Also deletes stale
     progress.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_ABANDONED_SQL)
-        found = cursor.fetchall()
+    # The imports first: one that is uploaded meanwhile is not among them, and the job of the others is.
+    waiting = SpreadsheetImport.objects.filter(state__in=BUSY_STATES).order_by("pk").values_list("pk", "state")
+    busy = list(waiting)
+    worked_on = _list_worked_on()
+    found = [(import_id, state) for import_id, state in busy if import_id not in worked_on]
     for import_id, state in found:
         if state == ImportState.APPLYING:
             return_to_review(
@@ -126,8 +117,15 @@ def recover_abandoned(*, at: datetime.datetime) -> int:
                 "suite : déposez-le de nouveau, et prévenez l'assistance si cela se répète.",
             )
     with connection.cursor() as cursor:
-        cursor.execute(_DELETE_STALE_PROGRESS_SQL, [at - progress.STALE_AFTER])
+        cursor.execute(_DELETE_STALE_PROGRESS_SQL, [sorted(worked_on), at - progress.STALE_AFTER])
     return len(found)
+
+
+def _list_worked_on() -> set[int]:
+    """Return the imports of the current collectivity for which a job waits or runs."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WORKED_ON_SQL, [connection.schema_name])
+        return {import_id for (import_id,) in cursor.fetchall()}
 
 
 def _try_lock(import_id: int) -> bool:

@@ -57,10 +57,11 @@ class SuspensionCause(models.TextChoices):
 def available_on(day: datetime.date, path: str = "entitlement") -> Q:
     """Return the condition that licences may be allocated, redeemed and assigned on a day, perhaps before the first.
 
-    `path`: the lookup path to the entitlement. The SQL equivalent of `Entitlement.available_on`.
+    `path`: the lookup path to the entitlement, empty for its own. The SQL equivalent of `Entitlement.available_on`.
     """
-    provisional = Q(**{f"{path}__provisional_until__isnull": True}) | Q(**{f"{path}__provisional_until__gte": day})
-    return provisional & Q(**{f"{path}__last_day__gte": day, f"{path}__suspended_at__isnull": True})
+    to = f"{path}__" if path else ""
+    provisional = Q(**{f"{to}provisional_until__isnull": True}) | Q(**{f"{to}provisional_until__gte": day})
+    return provisional & Q(**{f"{to}last_day__gte": day, f"{to}suspended_at__isnull": True})
 
 
 def usable_on(day: datetime.date, path: str = "entitlement") -> Q:

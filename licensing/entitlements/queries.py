@@ -105,10 +105,11 @@ def get_last_days(school_year: int) -> tuple[datetime.date, datetime.date]:
     return before, last
 
 
-def ends_in_school_year(school_year: int, entitlement: str) -> Q:
-    """Return the condition that the last day of an entitlement, at that path, is in a school year."""
+def ends_in_school_year(school_year: int, entitlement: str = "") -> Q:
+    """Return the condition that the last day of an entitlement, at that path or its own, is in a school year."""
     before, last = get_last_days(school_year)
-    return Q((f"{entitlement}__last_day__gt", before), (f"{entitlement}__last_day__lte", last))
+    to = f"{entitlement}__" if entitlement else ""
+    return Q((f"{to}last_day__gt", before), (f"{to}last_day__lte", last))
 
 
 def may_see_teachers_of(user: User, subscription: Subscription) -> bool:

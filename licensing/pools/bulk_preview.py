@@ -10,11 +10,13 @@ from collections import Counter
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Prefetch, Q, Sum
 
 from core import formatting
 from core.calendar import date_in_paris, start_of_day
 from core.confirmation_guard import ConfirmationGuard, is_large_share
+from licensing.entitlements.models import ActivationKey
+from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools.models import Allocation
 from licensing.pools.queries import (
     AllocationState,
@@ -146,7 +148,8 @@ def build_bulk_guard(
 
     `counts_letters`: the act moves no licence but writes letters: a large share of the schools served is what counts.
     """
-    running = Allocation.objects.served().filter(pool__entitlement__last_day__gte=date_in_paris(at))
+    entitlements = find_entitlements(Q(last_day__gte=date_in_paris(at)))
+    running = Allocation.objects.served().filter(pool__entitlement__in=entitlements)
     given = running.aggregate(schools=Count("school_id", distinct=True), units=Sum("units"))
     units = given["units"] or 0
     if counts_letters:
@@ -171,8 +174,14 @@ def _build_letters_guard(preview: BulkPreview, schools_served: int) -> Confirmat
 
 def _read(allocation_ids: Collection[int], at: datetime.datetime) -> list[_PreviewedAllocation]:
     found = list_allocations(date_in_paris(at)).filter(pk__in_array=allocation_ids).order_by("pool__name", "pk")
-    columns = ("pk", "school_id", "pool__name", "units", "state", "key__redeemed_at", "revoked_at")
-    return [_PreviewedAllocation(*values) for values in found.values_list(*columns)]
+    keys = ActivationKey.objects.only("redeemed_at")
+    rows = found.prefetch_related(None).prefetch_related(Prefetch("key", keys))
+    return [
+        _PreviewedAllocation(
+            row.pk, row.school_id, row.pool.name, row.units, row.state, row.key.redeemed_at, row.revoked_at
+        )
+        for row in rows
+    ]
 
 
 def _find_end(row: _PreviewedAllocation) -> LeftReason | None:

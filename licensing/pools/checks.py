@@ -26,7 +26,7 @@ _MAX_ADDRESS_LENGTH = 254
 
 def lock_pool(pool_id: int) -> Pool:
     """Lock the pool and return it with its entitlement. Raises `UnknownPool`."""
-    pool = Pool.objects.locked().select_related("entitlement__collectivity").filter(pk=pool_id).first()
+    pool = Pool.objects.locked().prefetch_related("entitlement__collectivity").filter(pk=pool_id).first()
     if pool is None:
         raise UnknownPool("Ce lot n'existe pas dans votre collectivité : choisissez-le dans la liste de vos lots.")
     return pool

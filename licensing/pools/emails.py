@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from django.db.models import Prefetch
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -119,8 +120,10 @@ def check_due(message: Message, allocation: Allocation) -> None:
 
 
 def load_allocations(messages: Sequence[Message]) -> dict[int, Allocation]:
-    """Return by primary key the allocations that messages are about, with all that their e-mails say. One query."""
-    related = Allocation.objects.select_related("pool__entitlement__collectivity", "school", "key")
+    """Return by primary key the allocations that messages are about, with all that their e-mails say. Four queries."""
+    related = Allocation.objects.select_related("pool", "school").prefetch_related(
+        Prefetch("pool__entitlement", Entitlement.objects.select_related("collectivity")), "key"
+    )
     return related.in_bulk([message.topic_id for message in messages if message.topic_id is not None])
 
 

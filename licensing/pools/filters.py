@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from core.calendar import date_in_paris
 from core.search_terms import cut_search
-from licensing.entitlements.queries import ends_in_school_year, get_school_year
+from licensing.entitlements.queries import get_school_year
 from licensing.pools.asking_schools import find_asking
 from licensing.pools.models import DORMANT_FOR, Allocation, Pool
 from licensing.pools.queries import (
@@ -117,13 +117,15 @@ class AllocationFilter(django_filters.FilterSet):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Build the filter, of years only where there are several. Reads the pools, which its page needs too: once."""
         super().__init__(*args, **kwargs)
-        found = list(Pool.objects.order_by("-opened_at").values_list("pk", "name", "entitlement__last_day"))
-        self.pools = [(number, name) for number, name, _ in found]
+        found = list(Pool.objects.prefetch_related("entitlement").order_by("-opened_at"))
+        self.pools = [(pool.pk, pool.name) for pool in found]
         self.filters["pool"].extra["choices"] = self.pools
-        years = sorted({get_school_year(last_day) for _, _, last_day in found})
+        self._entitlements = [pool.entitlement for pool in found]
+        last_days = {entitlement.last_day for entitlement in self._entitlements}
+        years = sorted({get_school_year(last_day) for last_day in last_days})
         today = date_in_paris(timezone.now())
         # Beside a year that runs or is to come: an office that has only past ones reads those.
-        self.has_past_years = len({last_day < today for _, _, last_day in found}) > 1
+        self.has_past_years = len({last_day < today for last_day in last_days}) > 1
         if len(years) > 1:
             choices = [(str(year), f"{year - 1}-{year}") for year in years]
             if self.has_past_years:
@@ -160,7 +162,10 @@ class AllocationFilter(django_filters.FilterSet):
         """Return the filtered queryset; without a selected situation, all but the revoked and those given back."""
         filtered: QuerySet[AnnotatedAllocation] = super().qs
         if self.hides_past_years:
-            filtered = filtered.filter(pool__entitlement__last_day__gte=date_in_paris(timezone.now()))
+            today = date_in_paris(timezone.now())
+            filtered = filtered.filter(
+                pool__entitlement__in=[one.pk for one in self._entitlements if one.last_day >= today]
+            )
         selected = self.form.cleaned_data.get("situation") if self.form.is_bound and self.form.is_valid() else ""
         return filtered if selected else filtered.filter(revoked_at__isnull=True, units__gt=0)
 
@@ -188,7 +193,8 @@ class AllocationFilter(django_filters.FilterSet):
         """Filter by the school year of the licences."""
         if value == ALL_YEARS:
             return queryset
-        return queryset.filter(ends_in_school_year(int(value), "pool__entitlement"))
+        of_year = [one.pk for one in self._entitlements if get_school_year(one.last_day) == int(value)]
+        return queryset.filter(pool__entitlement__in=of_year)
 
     def with_words(
         self, queryset: QuerySet[AnnotatedAllocation], name: str, value: str

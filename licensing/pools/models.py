@@ -14,6 +14,7 @@ from django.db.models import F, Q
 
 from core.calendar import date_in_paris
 from core.querysets import LockableQuerySet
+from licensing.entitlements.office_keys import find_entitlements, find_redeemed
 
 #: Audit actions of one school in a bulk operation: shown on the school's page; the home page shows the bulk entry.
 ALLOCATED_IN_BULK = "pools.allocated_by_list"
@@ -88,13 +89,14 @@ class AllocationQuerySet(LockableQuerySet["Allocation"]):
         """Filter those that were given, grown and, where they were, redeemed `DORMANT_FOR` before `at` or earlier.
 
         Their licences had begun by then: keys of the next school year, whose schools may know of none, do not sleep.
+        Two queries before theirs.
         """
         before = at - DORMANT_FOR
         return self.filter(
             Q(grown_at=None) | Q(grown_at__lte=before),
-            Q(key__redeemed_at=None) | Q(key__redeemed_at__lte=before),
+            ~Q(key__in_array=find_redeemed(after=before)),
             created_at__lte=before,
-            pool__entitlement__first_day__lte=date_in_paris(before),
+            pool__entitlement__in=find_entitlements(Q(first_day__lte=date_in_paris(before))),
         )
 
 

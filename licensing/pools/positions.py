@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db import connection
 
 from licensing.entitlements.models import Entitlement
+from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
 from licensing.entitlements.order_review import find_orders_under_review
 
 if TYPE_CHECKING:
@@ -59,37 +60,31 @@ class PoolPosition(NamedTuple):
         )
 
 
-# Keys are found by their order first: from the allocations alone, all keys of the country are read.
+#: Reads `REDEEMED_KEYS`.
 ALLOCATED_SQL = """
 SELECT
     allocation.id,
     allocation.pool_id,
     allocation.units,
-    key.redeemed_at,
-    coalesce(subscription.size - held.seats, 0) AS redeemed_free,
-    coalesce(held.seats, 0) AS held
-FROM pools_pool AS pool
-JOIN public.entitlements_activationkey AS key ON key.entitlement_id = pool.entitlement_id
-JOIN pools_allocation AS allocation
-    ON allocation.key_id = key.id AND allocation.pool_id = pool.id AND allocation.revoked_at IS NULL
-LEFT JOIN public.entitlements_subscription AS subscription ON subscription.key_id = key.id
-LEFT JOIN LATERAL (
-    SELECT count(*) AS seats
-    FROM public.entitlements_seat AS seat
-    WHERE seat.subscription_id = subscription.id AND seat.holder_id IS NOT NULL
-) AS held ON subscription.id IS NOT NULL
+    redeemed.redeemed_at,
+    coalesce(redeemed.size - redeemed.held, 0) AS redeemed_free,
+    coalesce(redeemed.held, 0) AS held
+FROM pools_allocation AS allocation
+LEFT JOIN redeemed ON redeemed.key_id = allocation.key_id
+WHERE allocation.revoked_at IS NULL
 """
 
 #: One row per pool, with the columns of `PoolPosition` but the last; `allocated` has the rows of `ALLOCATED_SQL`.
+#: Reads `ENTITLEMENTS`.
 POSITIONS_SQL = """
 SELECT
     pool.id,
     pool.name,
     pool.capacity,
     pool.capacity - pool.allocated,
-    coalesce(sum(allocated.units) FILTER (WHERE allocated.redeemed_at IS NULL), 0)::bigint,
-    coalesce(sum(allocated.redeemed_free), 0)::bigint,
-    coalesce(sum(allocated.held), 0)::bigint,
+    coalesce(counted.issued, 0)::bigint,
+    coalesce(counted.redeemed_free, 0)::bigint,
+    coalesce(counted.held, 0)::bigint,
     pool.opened_at,
     entitlement.first_day,
     entitlement.last_day,
@@ -100,20 +95,34 @@ SELECT
     entitlement.cancelled_at,
     entitlement.number,
     entitlement.kind = 'purchase',
-    count(allocated.id) FILTER (WHERE allocated.units > 0),
-    count(allocated.redeemed_at) FILTER (WHERE allocated.units > 0)
+    coalesce(counted.schools, 0),
+    coalesce(counted.redeemed_schools, 0)
 FROM pools_pool AS pool
-JOIN public.entitlements_entitlement AS entitlement ON entitlement.id = pool.entitlement_id
-LEFT JOIN allocated ON allocated.pool_id = pool.id
-GROUP BY pool.id, entitlement.id
+JOIN entitlement ON entitlement.id = pool.entitlement_id
+LEFT JOIN (
+    SELECT
+        pool_id,
+        sum(units) FILTER (WHERE redeemed_at IS NULL) AS issued,
+        sum(redeemed_free) AS redeemed_free,
+        sum(held) AS held,
+        count(*) FILTER (WHERE units > 0) AS schools,
+        count(redeemed_at) FILTER (WHERE units > 0) AS redeemed_schools
+    FROM allocated
+    GROUP BY pool_id
+) AS counted ON counted.pool_id = pool.id
 ORDER BY pool.opened_at DESC, pool.id DESC
 """
+_POSITIONS = f"WITH {ENTITLEMENTS.cte}, {REDEEMED_KEYS.cte}, allocated AS ({ALLOCATED_SQL}) {POSITIONS_SQL}"
 
 
 def list_pool_positions() -> list[PoolPosition]:
-    """Return the position of every pool of the collectivity, the latest first. One query, two where one is unpaid."""
+    """Return the position of every pool of the collectivity, the latest first.
+
+    Three queries, four where one is unpaid.
+    """
+    public_rows = {**ENTITLEMENTS.read(), **REDEEMED_KEYS.read()}
     with connection.cursor() as cursor:
-        cursor.execute(f"WITH allocated AS ({ALLOCATED_SQL}) {POSITIONS_SQL}")
+        cursor.execute(_POSITIONS, public_rows)
         return mark_reviewed([PoolPosition(*row) for row in cursor.fetchall()])
 
 

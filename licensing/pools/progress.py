@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db import connection
 
 from core.calendar import date_in_paris, start_of_day
+from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
 from licensing.pools.filters import DORMANT_DAYS
 from licensing.pools.models import ALLOCATION_TOPIC, MessageKind
 from licensing.pools.positions import ALLOCATED_SQL, POSITIONS_SQL, PoolPosition, mark_reviewed
 from mailing.models import LOST, MessageState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    #: What the public schema says of the office's licences, as the statements of this module read it.
+    type OfficeRights = Mapping[str, str | None]
 
 #: Fields of `PoolPosition` that its statement returns.
 _COLUMNS = PoolPosition._fields[: PoolPosition._fields.index("under_review")]
@@ -43,7 +47,8 @@ _LETTERS = """LATERAL (
     ) AS letters"""
 
 _PROGRESS_SQL = f"""
-WITH allocated AS MATERIALIZED ({ALLOCATED_SQL}),
+WITH {ENTITLEMENTS.cte}, {REDEEMED_KEYS.cte},
+allocated AS MATERIALIZED ({ALLOCATED_SQL}),
 position ({", ".join(_COLUMNS)}) AS ({POSITIONS_SQL}),
 arrived AS (
     SELECT allocation.pool_id, sum(allocation.units) AS units
@@ -70,7 +75,8 @@ ORDER BY position.opened_at DESC, position.pool_id DESC
 """  # noqa: S608 - constants of these modules, and parameters
 
 _STUCK_SQL = f"""
-WITH unredeemed AS (
+WITH {ENTITLEMENTS.cte}, {REDEEMED_KEYS.cte},
+unredeemed AS (
     SELECT
         allocation.id,
         allocation.school_id,
@@ -80,13 +86,11 @@ WITH unredeemed AS (
         letters.*
     FROM pools_allocation AS allocation
     JOIN pools_pool AS pool ON pool.id = allocation.pool_id
-    JOIN public.entitlements_entitlement AS entitlement ON entitlement.id = pool.entitlement_id
-    JOIN public.entitlements_activationkey AS key
-        ON key.id = allocation.key_id AND key.entitlement_id = entitlement.id
+    JOIN entitlement ON entitlement.id = pool.entitlement_id
     CROSS JOIN {_LETTERS}
     WHERE
         allocation.revoked_at IS NULL
-        AND key.redeemed_at IS NULL
+        AND NOT EXISTS (SELECT FROM redeemed WHERE redeemed.key_id = allocation.key_id)
         AND entitlement.last_day >= %(day)s
         AND entitlement.suspended_at IS NULL
         AND (entitlement.provisional_until IS NULL OR entitlement.provisional_until >= %(day)s)
@@ -158,23 +162,34 @@ class StuckKeys(NamedTuple):
     remindable: int = 0
 
 
-def list_pool_progress() -> list[PoolProgress]:
-    """Return the progress of every pool, the latest first. One query, two where an order is unpaid."""
+def read_rights() -> OfficeRights:
+    """Return what both functions below read of the public schema, for those who call both. Two queries."""
+    return {**ENTITLEMENTS.read(), **REDEEMED_KEYS.read()}
+
+
+def list_pool_progress(rights: OfficeRights | None = None) -> list[PoolProgress]:
+    """Return the progress of every pool, the latest first.
+
+    One query beside those of `rights`, two where an order is unpaid.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_PROGRESS_SQL, _letter_parameters())
+        cursor.execute(_PROGRESS_SQL, {**_letter_parameters(), **(rights or read_rights())})
         rows = cursor.fetchall()
     positions = mark_reviewed([PoolPosition(*row[: len(_COLUMNS)]) for row in rows])
     return [PoolProgress(position, *row[-2:]) for position, row in zip(positions, rows, strict=True)]
 
 
-def list_stuck_keys(at: datetime.datetime, *, limit: int) -> StuckKeys:
-    """Return the keys whose schools need help: lost e-mails first, then those longest without one. One query.
+def list_stuck_keys(at: datetime.datetime, *, limit: int, rights: OfficeRights | None = None) -> StuckKeys:
+    """Return the keys whose schools need help: lost e-mails first, then those longest without one.
+
+    One query beside those of `rights`.
 
     Dormant is what `filter_not_redeemed_since` finds after `DORMANT_DAYS`, lost what `filter_lost_email` finds.
     """
     day, dormant_before = date_in_paris(at), at - datetime.timedelta(days=DORMANT_DAYS)
     parameters = {
         **_letter_parameters(),
+        **(rights or read_rights()),
         "day": day,
         "midnight": start_of_day(day),
         "dormant_before": dormant_before,

@@ -1,16 +1,42 @@
-"""Read-only queries on pools and allocations, joined across schemas with their keys."""
+"""Read-only queries on pools and allocations, and on their keys.
+
+What depends on keys and entitlements is read of them first: no statement names a table of both schemas
+(docs/decisions/0165).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import models
-from django.db.models import Case, Count, Exists, Max, Min, OuterRef, Q, Subquery, Sum, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    JSONField,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+    TextField,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast
 
 from core.calendar import date_in_paris
-from licensing.entitlements.models import Seat, available_on
-from licensing.entitlements.seat_removal import list_unused_seats
+from licensing.entitlements.office_keys import (
+    count_held_seats,
+    find_entitlements,
+    find_redeemed,
+    find_with_unused_seats,
+    list_entitlements,
+)
 from licensing.pools.models import ALLOCATION_TOPIC, RESTORABLE_FOR, Allocation, MessageKind, Pool
 from licensing.pools.situations import (
     NOT_REDEEMED,
@@ -55,11 +81,8 @@ class PoolHolding(NamedTuple):
 def list_sibling_pools(pool: Pool) -> dict[int, str]:
     """Return by id the names of the other pools of the same product and school year, but cancelled ones."""
     entitlement = pool.entitlement
-    found = Pool.objects.filter(
-        entitlement__product_id=entitlement.product_id,
-        entitlement__last_day=entitlement.last_day,
-        entitlement__cancelled_at=None,
-    )
+    of_same_year = Q(product=entitlement.product_id, last_day=entitlement.last_day, cancelled_at=None)
+    found = Pool.objects.filter(entitlement__in=find_entitlements(of_same_year))
     return dict(found.exclude(pk=pool.pk).order_by("opened_at", "pk").values_list("pk", "name"))
 
 
@@ -75,8 +98,8 @@ def list_holdings(pools: Mapping[int, str], uais: Collection[str]) -> dict[str, 
 
 
 def list_holdings_beside(uai: str) -> dict[int, tuple[PoolHolding, ...]]:
-    """Return by pool what a school holds from its sibling pools, where it would get a second key. Two queries."""
-    pools = list(Pool.objects.select_related("entitlement").order_by("opened_at", "pk"))
+    """Return by pool what a school holds from its sibling pools, where it would get a second key. Three queries."""
+    pools = list(Pool.objects.prefetch_related("entitlement").order_by("opened_at", "pk"))
     held = dict(Allocation.objects.active().filter(school_id=uai).values_list("pool_id", "units"))
     return {
         pool.pk: tuple(
@@ -189,8 +212,11 @@ class AllocationState(models.TextChoices):
     CANCELLED = "cancelled", "Commande annulée"
 
 
-def list_allocations(day: datetime.date) -> QuerySet[AnnotatedAllocation]:
+def list_allocations(day: datetime.date, among: QuerySet[Allocation] | None = None) -> QuerySet[AnnotatedAllocation]:
     """Return the allocations with pool, school and key, annotated with their state on `day`.
+
+    `among`: a few of them, of whose keys alone the state is read; None for all of the office. Three or four queries
+    before theirs, two after.
 
     Annotations: `state` (an `AllocationState`), `situation` (a `Situation`), `held` (seats held by teachers),
     `message_state` (of the last e-mail).
@@ -198,41 +224,66 @@ def list_allocations(day: datetime.date) -> QuerySet[AnnotatedAllocation]:
     last_message = (
         Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id=OuterRef("pk")).order_by("-pk").values("state")[:1]
     )
-    loaded = Allocation.objects.select_related("pool__entitlement", "school", "key")
-    annotated: QuerySet[AnnotatedAllocation] = annotate_held(annotate_state(loaded, day)).annotate(
+    loaded = Allocation.objects.select_related("pool", "school").prefetch_related("pool__entitlement", "key")
+    keys = None
+    if among is not None:
+        found = dict(among.order_by().values_list("pk", "key_id"))
+        loaded, keys = loaded.filter(pk__in=list(found)), list(found.values())
+    annotated: QuerySet[AnnotatedAllocation] = annotate_held(annotate_state(loaded, day, keys), keys).annotate(
         situation=annotate_situation(AllocationState.ISSUED, AllocationState.REDEEMED),
         message_state=Subquery(last_message),
     )
     return annotated
 
 
-def annotate_state(allocations: QuerySet[AnnotatedAllocation], day: datetime.date) -> QuerySet[AnnotatedAllocation]:
-    """Annotate allocations with their `state`, an `AllocationState`, on a day."""
+def annotate_state(
+    allocations: QuerySet[AnnotatedAllocation], day: datetime.date, keys: Collection[int] | None = None
+) -> QuerySet[AnnotatedAllocation]:
+    """Annotate allocations with their `state`, an `AllocationState`, on a day. Two queries before theirs.
+
+    `keys`: theirs, where they are few; None for all of the office.
+    """
+    of_status: dict[AllocationState, list[int]] = {}
+    for entitlement in list_entitlements():
+        if entitlement.over_on(day):
+            ended = entitlement.last_day < day
+            of_status.setdefault(AllocationState.EXPIRED if ended else AllocationState.CANCELLED, []).append(
+                entitlement.pk
+            )
+        elif not entitlement.available_on(day):
+            of_status.setdefault(AllocationState.SUSPENDED, []).append(entitlement.pk)
     annotated: QuerySet[AnnotatedAllocation] = allocations.annotate(
         state=Case(
             When(revoked_at__isnull=False, then=Value(AllocationState.REVOKED.value)),
-            # The precedence of `Entitlement.status_on`.
-            When(pool__entitlement__last_day__lt=day, then=Value(AllocationState.EXPIRED.value)),
-            When(pool__entitlement__cancelled_at__isnull=False, then=Value(AllocationState.CANCELLED.value)),
-            When(~Q(available_on(day, "pool__entitlement")), then=Value(AllocationState.SUSPENDED.value)),
-            When(key__redeemed_at__isnull=False, then=Value(AllocationState.REDEEMED.value)),
+            *(When(pool__entitlement__in=numbers, then=Value(state.value)) for state, numbers in of_status.items()),
+            When(key__in_array=find_redeemed(keys), then=Value(AllocationState.REDEEMED.value)),
             default=Value(AllocationState.ISSUED.value),
         )
     )
     return annotated
 
 
-def annotate_held(allocations: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
-    """Annotate allocations with `held`, the seats that teachers hold."""
-    held = (
-        Seat.objects.filter(subscription__key_id=OuterRef("key_id"), holder__isnull=False)
-        .order_by()
-        .values("subscription_id")
-        .annotate(seats=Count("pk"))
-        .values("seats")
-    )
-    annotated: QuerySet[AnnotatedAllocation] = allocations.annotate(held=Coalesce(Subquery(held), 0))
+def annotate_held(
+    allocations: QuerySet[AnnotatedAllocation], keys: Collection[int] | None = None
+) -> QuerySet[AnnotatedAllocation]:
+    """Annotate allocations with `held`, the seats that teachers hold. One query before theirs; `keys` as above."""
+    annotated: QuerySet[AnnotatedAllocation] = allocations.annotate(held=_HeldSeats(count_held_seats(keys)))
     return annotated
+
+
+class _HeldSeats(Func):
+    """The seats held of the key of an allocation, as they were counted by key.
+
+    An object of JSON finds a key by halving: an array of 20,000 would be walked for each allocation.
+    """
+
+    template = "coalesce((%(expressions)s)::integer, 0)"
+    arg_joiner = " ->> "
+    output_field = IntegerField()
+
+    def __init__(self, held: Mapping[int, int]) -> None:
+        counted = Value({str(key): seats for key, seats in held.items()}, output_field=JSONField())
+        super().__init__(counted, Cast(F("key_id"), TextField()))
 
 
 def filter_not_redeemed(among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
@@ -257,15 +308,17 @@ def filter_situation(situation: Situation, among: QuerySet[AnnotatedAllocation])
 
 
 def filter_unused(among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
-    """Filter the redeemed ones, annotated with their `state`, with a licence that nobody uses nor ever used."""
-    unused = list_unused_seats().order_by().values("subscription__key_id")
-    return among.filter(state=AllocationState.REDEEMED, key_id__in=unused)
+    """Filter the redeemed ones, annotated with their `state`, with a licence that nobody uses nor ever used.
+
+    One query before theirs.
+    """
+    return among.filter(state=AllocationState.REDEEMED, key__in_array=find_with_unused_seats())
 
 
 def filter_delivered(day: datetime.date, among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
     """Filter those of pools that are not over on `day` whose key was redeemed, or whose last known letter arrived.
 
-    Their licences are those that `list_pool_progress` counts as delivered.
+    Their licences are those that `list_pool_progress` counts as delivered. Two queries before theirs.
     """
     known = Message.objects.filter(
         Q(state__in=(*_ARRIVED_STATES, *LOST)) | Q(state=MessageState.HELD, refusal=RefusalHandling.WAITING),
@@ -275,11 +328,10 @@ def filter_delivered(day: datetime.date, among: QuerySet[AnnotatedAllocation]) -
     last = known.values("topic_id").annotate(last=Max("pk")).values("last")
     arrived = Message.objects.filter(pk__in=last, state__in=_ARRIVED_STATES).values("topic_id")
     return among.filter(
-        Q(key__redeemed_at__isnull=False) | Q(pk__in=arrived),
+        Q(key__in_array=find_redeemed()) | Q(pk__in=arrived),
         revoked_at__isnull=True,
         units__gt=0,
-        pool__entitlement__last_day__gte=day,
-        pool__entitlement__cancelled_at__isnull=True,
+        pool__entitlement__in=find_entitlements(Q(last_day__gte=day, cancelled_at=None)),
     )
 
 
@@ -298,7 +350,7 @@ def filter_not_redeemed_since(
     return among.filter(
         state=AllocationState.ISSUED,
         pk__in=last_sent.values("topic_id"),
-        pool__entitlement__first_day__lte=date_in_paris(moment),
+        pool__entitlement__in=find_entitlements(Q(first_day__lte=date_in_paris(moment))),
     )
 
 
@@ -316,8 +368,8 @@ class HeldKeys(NamedTuple):
 
 
 def list_held_keys(day: datetime.date) -> list[HeldKeys]:
-    """Return the held e-mails of each pool that is suspended on `day`, for those with any. Two queries at most."""
+    """Return the held e-mails of each pool that is suspended on `day`, for those with any. Three queries at most."""
     counted = filter_held_email(Allocation.objects.all()).order_by().values_list("pool_id").annotate(Count("pk"))
     keys_of = dict(counted)
-    pools = Pool.objects.select_related("entitlement").filter(pk__in=keys_of).order_by("opened_at", "pk")
+    pools = Pool.objects.prefetch_related("entitlement").filter(pk__in=keys_of).order_by("opened_at", "pk")
     return [HeldKeys(pool, keys_of[pool.pk]) for pool in pools if pool.entitlement.suspended_on(day)]

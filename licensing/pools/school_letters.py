@@ -1,9 +1,12 @@
-"""What became of the e-mails about the keys of each school: two queries for all of them."""
+"""What became of the e-mails about the keys of each school: three queries for all of them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from django.db.models import Q
+
+from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
 from mailing.models import Message, MessageState
 
@@ -27,9 +30,8 @@ def list_key_letters(last_day: datetime.date | None) -> dict[str, KeyLetters]:
     """Return by UAI the e-mails about keys of licences valid until `last_day`; none without such a day."""
     if last_day is None:
         return {}
-    given = Allocation.objects.active().filter(
-        pool__entitlement__last_day=last_day, pool__entitlement__cancelled_at=None
-    )
+    ending = find_entitlements(Q(last_day=last_day, cancelled_at=None))
+    given = Allocation.objects.active().filter(pool__entitlement__in=ending)
     schools = dict(given.order_by().values_list("pk", "school_id"))
     found: dict[str, KeyLetters] = {}
     letters = Message.objects.filter(

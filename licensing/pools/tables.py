@@ -14,20 +14,24 @@ from licensing.pools.queries import annotate_held
 from web.figure_column import FigureColumn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.db.models import QuerySet
 
 
 class AllocationRows(TableQuerysetData):
     """The allocations of a table: a page is found first, then annotated, lest all are."""
 
-    def __init__(self, allocations: QuerySet[Any], annotated: QuerySet[Any], *, at_once: bool) -> None:
-        """Build the rows. `annotated`: all allocations, with what the rows show.
+    def __init__(
+        self, allocations: QuerySet[Any], annotate: Callable[[QuerySet[Any]], QuerySet[Any]], *, at_once: bool
+    ) -> None:
+        """Build the rows. `annotate`: returns a few allocations with what the rows show.
 
         `at_once`: their numbers are read in one query, as where the filter takes longer than reading all it finds:
         otherwise it is asked twice, for their count and for the page.
         """
         super().__init__(allocations)
-        self.annotated = annotated
+        self._annotate = annotate
         self._at_once = at_once
         #: Number and licences of each row; and how many rows and licences there are.
         self._rows: list[tuple[int, int]] | None = None
@@ -53,7 +57,7 @@ class AllocationRows(TableQuerysetData):
             numbers = [number for number, _ in self._read_all()[key]]
         else:
             numbers = list(self.data.values_list("pk", flat=True)[key])
-        found = self.annotated.in_bulk(numbers)
+        found = self._annotate(Allocation.objects.filter(pk__in=numbers)).in_bulk()
         return [found[number] for number in numbers if number in found]
 
     def _count(self) -> tuple[int, int]:

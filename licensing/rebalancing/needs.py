@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db.models import F, Q
+from django.db.models import Q
 
 from collectivities.models import PortfolioSchool
 from core import formatting
+from licensing.entitlements.office_keys import find_full
 from licensing.pools.models import Allocation
 from licensing.pools.queries import annotate_held
 from licensing.requests.operations import find_recipients
@@ -41,17 +42,17 @@ class Need(NamedTuple):
 
 
 def list_needs(pool: Pool) -> list[Need]:
-    """Return the schools of a lot that need more: who asked first, the oldest first, then the fullest. Five queries.
+    """Return the schools of a lot that need more: who asked first, the oldest first, then the fullest. Eight queries.
 
     Those with a request that the lot can answer and nobody has, and those whose licences are all held by teachers. A
     lot has one allocation a school: so has the answer one row.
     """
     asking = list_for_pool(pool).waiting().exclude(school__state=SchoolState.CLOSED)
     requests = list(asking.select_related("school", "asked_by").order_by("created_at", "pk"))
-    of_lot = annotate_held(Allocation.objects.active().filter(pool=pool)).select_related("school", "key")
-    is_full = Q(units__gt=0, key__redeemed_at__isnull=False, held=F("units"))
+    of_lot = annotate_held(Allocation.objects.active().filter(pool=pool)).select_related("school")
+    is_full = Q(units__gt=0, key__in_array=find_full())
     found = of_lot.filter(is_full | Q(school__in=[one.school_id for one in requests]))
-    allocations = list(found.order_by("-units", "school__name_folded", "pk"))
+    allocations = list(found.prefetch_related("key").order_by("-units", "school__name_folded", "pk"))
     recipients = find_recipients(pool.pk, requests) if requests else {}
     rows = PortfolioSchool.objects.filter(school_id__in_array=[one.school_id for one in allocations])
     classes = dict(rows.values_list("school_id", "classes"))

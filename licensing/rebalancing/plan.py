@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from core import formatting
 from core.confirmation_guard import ConfirmationGuard, is_large_share
+from licensing.entitlements.office_keys import find_redeemed
 from licensing.pools.models import Allocation
 from licensing.rebalancing.needs import Need, list_needs
 from licensing.returns.models import MIN_PAUSE, ReturnOutcome
@@ -15,7 +16,9 @@ from licensing.returns.queries import count_unused, find_last_requests
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
+
+    from django.db.models import QuerySet
 
     from licensing.pools.models import Pool
 
@@ -181,14 +184,16 @@ def build_plan(
     given: Mapping[str, int] | None = None,
     asked: frozenset[int] = frozenset(),
 ) -> Plan:
-    """Return the plan of these numbers; the proposal where they are None. Ten queries at most, whatever the lot has.
+    """Return the plan of these numbers; the proposal where they are None. As many queries whatever the lot has.
 
     `taken`: by allocation whose key was not redeemed. `given`: by UAI. `asked`: allocations to ask for what is unused.
     """
     needs = list_needs(pool)[:MAX_ROWS]
     # Nothing is taken from a school that asks for more.
     asking = [need.uai for need in needs if need.asked]
-    sources = _list_sources(pool, at, asking)
+    redeemed = find_redeemed()
+    dormant = Allocation.objects.served().dormant(at).filter(pool=pool).exclude(school__in=asking)
+    sources = _list_sources(dormant.exclude(key__in_array=redeemed))
     wanted = sum(need.proposed for need in needs)
     proposals = _propose(sources, max(wanted - pool.free, 0))
     available = pool.free + sum(proposals.values())
@@ -196,7 +201,7 @@ def build_plan(
         pool=pool,
         sources=[_judge_source(one, proposals[one.pk] if taken is None else taken.get(one.pk, 0)) for one in sources],
         needs=[],
-        demands=_list_demands(pool, at, asked, asking),
+        demands=_list_demands(dormant.filter(key__in_array=redeemed), at, asked),
     )
     for need in needs:
         proposed = min(need.proposed, available)
@@ -206,10 +211,10 @@ def build_plan(
     return plan
 
 
-def _list_sources(pool: Pool, at: datetime.datetime, asking: Collection[str]) -> list[Allocation]:
-    dormant = Allocation.objects.served().dormant(at).filter(pool=pool, key__redeemed_at=None)
-    dormant = dormant.exclude(school__in=asking)
-    return list(dormant.select_related("school", "key").order_by("-units", "created_at", "pk")[:MAX_ROWS])
+def _list_sources(unredeemed: QuerySet[Allocation]) -> list[Allocation]:
+    return list(
+        unredeemed.select_related("school").prefetch_related("key").order_by("-units", "created_at", "pk")[:MAX_ROWS]
+    )
 
 
 def _propose(sources: list[Allocation], wanted: int) -> dict[int, int]:
@@ -228,11 +233,7 @@ def _judge_source(allocation: Allocation, taken: int) -> PlanSource:
     return PlanSource(allocation, taken, refusal)
 
 
-def _list_demands(
-    pool: Pool, at: datetime.datetime, asked: frozenset[int], asking: Collection[str]
-) -> list[PlanDemand]:
-    redeemed = Allocation.objects.served().dormant(at).filter(pool=pool, key__redeemed_at__isnull=False)
-    redeemed = redeemed.exclude(school__in=asking)
+def _list_demands(redeemed: QuerySet[Allocation], at: datetime.datetime, asked: frozenset[int]) -> list[PlanDemand]:
     keys = list(redeemed.values_list("key_id", flat=True))
     unused = count_unused(keys)
     asked_lately = {

@@ -1,14 +1,26 @@
-"""The one statement that plans the reminders of a collectivity, from its rows and the public ones. Pure."""
+"""The one statement that plans the reminders of a collectivity, from its rows and what is read of the public ones."""
 
 from __future__ import annotations
+
+from core.public_rows import PublicRows
+from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
 
 #: Day of October from which the letter about licences that sleep leaves; it is dropped at the end of the month.
 OCTOBER_DAY = 8
 #: Days that a redeemed key is given before that letter, and between two letters about the same licences.
 _SETTLING_DAYS, _APART_DAYS = 7, 21
 
+#: The weeks from today's on in which some of these schools are written to.
+WRITTEN_WEEKS = PublicRows(
+    "written",
+    {"school_id": "text", "week": "date"},
+    """
+    SELECT school_id, week FROM public.schools_writtenweek
+    WHERE week >= date_trunc('week', %(today)s::date)::date AND school_id = ANY(%(schools)s)
+    """,
+)
 PLAN = f"""
-WITH next_day AS (
+WITH {ENTITLEMENTS.cte}, {REDEEMED_KEYS.cte}, {WRITTEN_WEEKS.cte}, next_day AS (
     SELECT * FROM unnest(%(places)s::text[], %(days)s::date[], %(writing_days)s::date[])
         AS listed (place, day, writing_day)
 ), departements AS (
@@ -23,7 +35,7 @@ WITH next_day AS (
            CASE WHEN policy.pool_id IS NULL THEN %(unused_days)s::int ELSE policy.unused_days END AS unused_days,
            coalesce(policy.writes_in_october, true) AS writes_in_october
     FROM pools_pool AS pool
-    JOIN public.entitlements_entitlement AS entitlement ON entitlement.id = pool.entitlement_id
+    JOIN entitlement ON entitlement.id = pool.entitlement_id
     LEFT JOIN reminders_reminderpolicy AS policy ON policy.pool_id = pool.id
     WHERE coalesce(policy.is_enabled, true) AND entitlement.suspended_at IS NULL
       AND coalesce(entitlement.provisional_until, entitlement.last_day) >= %(today)s
@@ -40,11 +52,11 @@ WITH next_day AS (
     GROUP BY allocation_id, cause
 ), active AS (
     SELECT allocation.id AS allocation_id, allocation.school_id, allocation.key_id, policy.*,
-           (key.redeemed_at AT TIME ZONE 'Europe/Paris')::date AS redeemed_on,
+           (redeemed.redeemed_at AT TIME ZONE 'Europe/Paris')::date AS redeemed_on, redeemed.free, redeemed.size,
            coalesce(departements.place, academies.place, '') AS place
     FROM pools_allocation AS allocation
     JOIN policy USING (pool_id)
-    JOIN public.entitlements_activationkey AS key ON key.id = allocation.key_id
+    LEFT JOIN redeemed ON redeemed.key_id = allocation.key_id
     JOIN public.schools_school AS school ON school.uai = allocation.school_id AND school.closed_at IS NULL
     LEFT JOIN departements ON departements.code = school.departement_code
     LEFT JOIN academies ON academies.name = public.fold(school.academie)
@@ -53,13 +65,9 @@ WITH next_day AS (
       AND NOT EXISTS (SELECT FROM reminders_reminderstop AS stop
                       WHERE stop.school_id = allocation.school_id AND stop.allocation_id IS NULL)
 ), used AS (
-    SELECT active.allocation_id, count(*) FILTER (WHERE seat.holder_id IS NULL AND seat.reserved_at IS NULL) AS free,
-           count(*) AS size
+    SELECT allocation_id, free, size
     FROM active
-    JOIN public.entitlements_subscription AS subscription ON subscription.key_id = active.key_id
-    JOIN public.entitlements_seat AS seat ON seat.subscription_id = subscription.id
-    WHERE active.redeemed_on IS NOT NULL
-    GROUP BY active.allocation_id
+    WHERE redeemed_on IS NOT NULL AND size > 0
 ), wanted AS (
     SELECT active.allocation_id, school_id, place, open_until, 'unredeemed' AS cause, delay AS step,
            greatest(letter.day, first_day) + delay AS target
@@ -95,10 +103,11 @@ WITH next_day AS (
     FROM wanted
     ORDER BY allocation_id, cause, target <= %(today)s DESC, CASE WHEN target <= %(today)s THEN -step ELSE step END
 ), moved AS (
-    SELECT next_step.*, CASE WHEN written.id IS NULL THEN first.writing_day ELSE later.writing_day END AS planned_for
+    SELECT next_step.*,
+           CASE WHEN written.school_id IS NULL THEN first.writing_day ELSE later.writing_day END AS planned_for
     FROM next_step
     JOIN next_day AS first ON first.place = next_step.place AND first.day = greatest(next_step.target, %(today)s)
-    LEFT JOIN public.schools_writtenweek AS written
+    LEFT JOIN written
         ON written.school_id = next_step.school_id AND written.week = date_trunc('week', first.writing_day)::date
     LEFT JOIN next_day AS later
         ON later.place = next_step.place AND later.day = date_trunc('week', first.writing_day)::date + 7

@@ -11,9 +11,10 @@ from django.db import connection, transaction
 from core import tenant_connection
 from core.advisory_locks import hold_transaction_lock
 from core.calendar import PARIS, date_in_paris
-from licensing.pools.models import ALLOCATION_TOPIC, MessageKind
+from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
+from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
 from licensing.reminders.models import DEFAULT_UNREDEEMED_DAYS, DEFAULT_UNUSED_DAYS
-from licensing.reminders.plan_sql import PLAN
+from licensing.reminders.plan_sql import PLAN, WRITTEN_WEEKS
 from schools.calendar.writing_days import UNKNOWN_PLACE, WritingCalendar, list_places
 
 #: Kind of the due work that sends, at `SEND_HOUR` each day; the pools' `PLAN_REMINDERS` only plans.
@@ -33,7 +34,7 @@ _CHOOSE_AS_BEFORE = "SELECT set_config('enable_nestloop', 'on', true), set_confi
 
 @transaction.atomic
 def plan(*, at: datetime.datetime, first_day: datetime.date | None = None) -> None:
-    """Plan what is due within `HORIZON_DAYS`, move what was planned, and drop what is no longer due. One statement.
+    """Plan what is due within `HORIZON_DAYS`, move what was planned, and drop what is no longer due.
 
     `first_day`: the first on which a reminder may leave; None means the next one that begins its sending.
     """
@@ -67,7 +68,8 @@ def hold_plan_lock() -> None:
 
 
 def build_parameters(today: datetime.date) -> dict[str, Any]:
-    """Return the parameters of `PLAN` on a day."""
+    """Return the parameters of `PLAN` on a day. Four queries beside those of the calendar."""
+    schools = list(Allocation.objects.active().order_by().values_list("school_id", flat=True).distinct())
     by_departement, by_academie = list_places()
     places = {UNKNOWN_PLACE, *by_departement.values(), *by_academie.values()}
     horizon = today + datetime.timedelta(days=HORIZON_DAYS)
@@ -79,6 +81,9 @@ def build_parameters(today: datetime.date) -> dict[str, Any]:
         if day <= horizon
     ]
     return {
+        **ENTITLEMENTS.read(),
+        **REDEEMED_KEYS.read(),
+        **WRITTEN_WEEKS.read({"today": today, "schools": schools}),
         "today": today,
         "places": [place for place, _, _ in rows],
         "days": [day for _, day, _ in rows],

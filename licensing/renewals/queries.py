@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
-
-from django.db.models import Case, Exists, OuterRef, Value, When
 
 from licensing.catalogue.operations import get_last_day
-from licensing.orders.models import OrderState
+from licensing.orders.models import Order, OrderState
 from licensing.renewals.models import Renewal, RenewalApplication, RenewalOrder, RenewalState
-
-if TYPE_CHECKING:
-    from licensing.orders.models import Order
 
 #: The month whose first day opens the renewal of the running year.
 _APRIL = 4
@@ -39,10 +33,11 @@ def find_renewal(year: int) -> Renewal | None:
 
 
 def find_order(renewal: Renewal | None) -> Order | None:
-    """Return the order that the list was turned into, None without one or once it was cancelled. One query."""
-    current = RenewalOrder.objects.filter(renewal=renewal, replaced_at=None).exclude(order__state=OrderState.CANCELLED)
-    found = current.select_related("order").first() if renewal is not None else None
-    return found.order if found is not None else None
+    """Return the order that the list was turned into, None without one or once it was cancelled. Two queries."""
+    if renewal is None:
+        return None
+    current = list(RenewalOrder.objects.filter(renewal=renewal, replaced_at=None).values_list("order_id", flat=True))
+    return Order.objects.filter(pk__in=current).exclude(state=OrderState.CANCELLED).order_by("pk").first()
 
 
 def find_application(renewal: Renewal | None) -> RenewalApplication | None:
@@ -53,13 +48,13 @@ def find_application(renewal: Renewal | None) -> RenewalApplication | None:
 
 
 def find_state(year: int) -> RenewalState:
-    """Return where the renewal of a school year stands. Three queries at most."""
+    """Return where the renewal of a school year stands. Four queries at most."""
     renewal = find_renewal(year)
     return derive_state(renewal, find_order(renewal), find_application(renewal))
 
 
 def derive_state(renewal: Renewal | None, order: Order | None, application: RenewalApplication | None) -> RenewalState:
-    """Return the state of a renewal with what was found of it; `annotate_state` is the same in SQL."""
+    """Return the state of a renewal with what was found of it."""
     if application is not None:
         return RenewalState.APPLIED
     if order is not None:
@@ -67,20 +62,6 @@ def derive_state(renewal: Renewal | None, order: Order | None, application: Rene
     if renewal is not None and renewal.declined_at is not None:
         return RenewalState.DECLINED
     return RenewalState.OPEN
-
-
-def annotate_state() -> Case:
-    """Return the SQL of `derive_state`, for a query of renewals that reads others as well."""
-    current = RenewalOrder.objects.filter(renewal=OuterRef("pk"), replaced_at=None)
-    valid = current.exclude(order__state=OrderState.CANCELLED)
-    applied = RenewalApplication.objects.filter(renewal=OuterRef("pk"), undone_at=None)
-    return Case(
-        When(Exists(applied), then=Value(RenewalState.APPLIED.value)),
-        When(Exists(valid.filter(order__state=OrderState.DRAFT)), then=Value(RenewalState.QUOTED.value)),
-        When(Exists(valid), then=Value(RenewalState.ORDERED.value)),
-        When(declined_at__isnull=False, then=Value(RenewalState.DECLINED.value)),
-        default=Value(RenewalState.OPEN.value),
-    )
 
 
 def list_years(day: datetime.date) -> list[int]:

@@ -14,9 +14,9 @@ from core.calendar import date_in_paris
 from core.tenant_connection import connection
 from jobs import due
 from licensing.entitlements.models import available_on
+from licensing.entitlements.office_keys import list_entitlements
 from licensing.entitlements.queries import ends_in_school_year
 from licensing.orders.models import OrderKind
-from licensing.pools.models import Pool
 from licensing.renewals.models import DECIDED_STATES
 from licensing.renewals.queries import get_renewed_year
 from licensing.renewals.renewal_list import read_list
@@ -67,11 +67,12 @@ def write_reminders(*, at: datetime.datetime) -> int:
 
 def has_bought(day: datetime.date) -> bool:
     """Whether the office bought licences of the running school year that can be used on a day. One query."""
-    bought = Pool.objects.filter(
-        available_on(day, "entitlement"),
-        ends_in_school_year(get_renewed_year(day) - 1, "entitlement"),
-        entitlement__cancelled_at=None,
-        entitlement__order_line__order__kind=OrderKind.PURCHASE,
+    # A purchase opens its lot in its own transaction: each of these entitlements is a lot's.
+    bought = list_entitlements().filter(
+        available_on(day, ""),
+        ends_in_school_year(get_renewed_year(day) - 1),
+        cancelled_at=None,
+        order_line__order__kind=OrderKind.PURCHASE,
     )
     return bought.exists()
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from django.db.models import Q
+
+from licensing.entitlements.office_keys import find_entitlements
 from licensing.entitlements.queries import ends_in_school_year
 from licensing.orders.models import OrderLine
 from licensing.pools.models import Pool
@@ -153,9 +156,9 @@ def _build_row(use: SchoolUse, line: tuple[int, bool] | None, at: datetime.datet
 
 
 def list_pools(year: int) -> list[Pool]:
-    """Return the lots of a school year but those of cancelled orders, the first opened first. One query."""
-    pools = Pool.objects.filter(ends_in_school_year(year, "entitlement"), entitlement__cancelled_at=None)
-    return list(pools.select_related("entitlement").order_by("pk"))
+    """Return the lots of a school year but those of cancelled orders, the first opened first. Three queries."""
+    entitlements = find_entitlements(ends_in_school_year(year) & Q(cancelled_at=None))
+    return list(Pool.objects.filter(entitlement__in=entitlements).prefetch_related("entitlement").order_by("pk"))
 
 
 def count_ordered(order: Order | None) -> int:

@@ -13,6 +13,7 @@ from core import formatting
 from core.calendar import date_in_paris
 from core.confirmation_guard import ConfirmationGuard, is_large_share
 from core.french import school_forms
+from licensing.entitlements.office_keys import count_held_seats, find_entitlements, list_entitlements
 from licensing.entitlements.queries import get_school_year
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.queries import list_holdings, list_sibling_pools
@@ -48,18 +49,19 @@ class HeldLicences(NamedTuple):
 
 
 def list_held_licences(requests: Collection[LicenceRequest]) -> dict[tuple[str, int], HeldLicences]:
-    """Return by school and school year which licences of the current office the schools have. One query."""
+    """Return by school and school year which licences of the current office the schools have. Three queries."""
     if not requests:
         return {}
     active = Allocation.objects.active().filter(school_id__in={one.school_id for one in requests})
-    active = active.filter(pool__entitlement__cancelled_at=None)
-    used = Count("key__subscription__seats", filter=Q(key__subscription__seats__holder__isnull=False))
-    counted = active.order_by().values_list("pk", "school_id", "pool__entitlement__last_day", "units")
+    last_days = dict(list_entitlements().filter(cancelled_at=None).values_list("pk", "last_day"))
+    active = active.filter(pool__entitlement__in=list(last_days))
+    found = list(active.order_by().values_list("school_id", "pool__entitlement_id", "units", "key_id"))
+    used = count_held_seats([key_id for *_, key_id in found])
     held: dict[tuple[str, int], HeldLicences] = {}
-    for _, uai, last_day, units, taken in counted.annotate(used=used):
-        key = (uai, get_school_year(last_day))
-        before = held.get(key, HeldLicences())
-        held[key] = HeldLicences(before.units + units, before.used + taken)
+    for uai, entitlement_id, units, key_id in found:
+        year = (uai, get_school_year(last_days[entitlement_id]))
+        before = held.get(year, HeldLicences())
+        held[year] = HeldLicences(before.units + units, before.used + used.get(key_id, 0))
     return held
 
 
@@ -99,7 +101,8 @@ def preview_acceptance(pool: Pool, requests: Sequence[LicenceRequest], units: Ma
 
 def build_guard(preview: AcceptancePreview, at: datetime.datetime) -> ConfirmationGuard | None:
     """Return the guard on a gift that is large beside what the office has given; None for others."""
-    running = Allocation.objects.active().filter(pool__entitlement__last_day__gte=date_in_paris(at))
+    entitlements = find_entitlements(Q(last_day__gte=date_in_paris(at)))
+    running = Allocation.objects.active().filter(pool__entitlement__in=entitlements)
     given = running.aggregate(schools=Count("school_id", distinct=True), units=Sum("units"))
     units = given["units"] or 0
     if not is_large_share(preview.units, units, schools_served=given["schools"]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import django_filters
 from django.db.models import Q
@@ -20,14 +20,17 @@ from api.scopes import TokenScope
 from api.views import ScopedListView, ScopedView
 from licensing.pools.api.allocation_serializer import allocation_exists
 from licensing.pools.exceptions import UnknownAllocation
+from licensing.pools.models import Allocation
 from licensing.returns import operations
 from licensing.returns.exceptions import UnknownReturnRequest
 from licensing.returns.models import ReturnRequest
-from licensing.returns.queries import select_requests
+from licensing.returns.queries import get_allocation_ids, select_requests
 from licensing.returns.wording import STATUS_BADGES, ReturnStatus, find_status
 from schools.uai import normalise
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from django.db.models import QuerySet
     from rest_framework.request import Request
 
@@ -35,11 +38,23 @@ TAGS = ["Licences rendues"]
 _STATES = [(status.value, STATUS_BADGES[status][0]) for status in ReturnStatus]
 
 
+class ReturnRequestListSerializer(serializers.ListSerializer[Any]):
+    """Requests, whose allocations are read together."""
+
+    def to_representation(self, data: Any) -> list[Any]:
+        requests = list(data)
+        cast("ReturnRequestSerializer", self.child).allocation_ids = get_allocation_ids(requests)
+        return super().to_representation(requests)
+
+
 class ReturnRequestSerializer(serializers.Serializer[Any]):
     """Une demande : des licences activées que personne n'utilise, que l'école rend ou garde."""
 
+    #: By key; those of a list, once it is serialized.
+    allocation_ids: Mapping[int, int] | None = None
+
     id = serializers.IntegerField(source="pk", help_text="Son numéro.")
-    allocation = serializers.IntegerField(source="allocation_id", help_text="Le numéro de l'attribution.")
+    allocation = serializers.SerializerMethodField(help_text="Le numéro de l'attribution.")
     school = serializers.CharField(source="key.school_id", help_text="L'UAI de l'établissement.")
     units = serializers.IntegerField(help_text="Licences demandées.")
     state = serializers.SerializerMethodField(
@@ -51,6 +66,14 @@ class ReturnRequestSerializer(serializers.Serializer[Any]):
     asked_at = UtcDateTimeField(help_text="Quand elles ont été demandées.")
     expires_at = UtcDateTimeField(help_text="Jusqu'à quand l'école peut répondre.")
     answered_at = UtcDateTimeField(allow_null=True, help_text="Quand la demande a pris fin.")
+
+    class Meta:
+        list_serializer_class = ReturnRequestListSerializer
+
+    def get_allocation(self, request: ReturnRequest) -> int:
+        """Return the allocation that the request is about."""
+        found = get_allocation_ids([request]) if self.allocation_ids is None else self.allocation_ids
+        return found[request.key_id]
 
     def get_state(self, request: ReturnRequest) -> str:
         """Return how the request stands now."""
@@ -94,7 +117,7 @@ class ReturnRequestFilter(django_filters.FilterSet):
 
     state = django_filters.ChoiceFilter(choices=_STATES, method="in_state", help_text="Où en est la demande.")
     school = django_filters.CharFilter(method="of_school", help_text="L'UAI de l'établissement.")
-    allocation = StrictNumberFilter("allocation_id", help_text="Le numéro de l'attribution.")
+    allocation = StrictNumberFilter(method="of_allocation", help_text="Le numéro de l'attribution.")
     asked_after = StrictDateTimeFilter(
         field_name="asked_at", lookup_expr="gte", help_text="Demandées à cet instant ou après."
     )
@@ -111,6 +134,11 @@ class ReturnRequestFilter(django_filters.FilterSet):
         if value == ReturnStatus.EXPIRED:
             return queryset.filter(late | Q(outcome=ReturnStatus.EXPIRED))
         return queryset.filter(outcome=value)
+
+    def of_allocation(self, queryset: QuerySet[ReturnRequest], name: str, value: int) -> QuerySet[ReturnRequest]:
+        """Filter by allocation."""
+        keys = list(Allocation.objects.filter(pk=value).values_list("key_id", flat=True))
+        return queryset.filter(key__in=keys)
 
     def of_school(self, queryset: QuerySet[ReturnRequest], name: str, value: str) -> QuerySet[ReturnRequest]:
         """Filter by UAI, normalised."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Count, Exists, Max, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, Max, OuterRef, Q
 
 from core.calendar import date_in_paris
+from core.tenant_connection import connection
 from licensing.entitlements.models import available_on
+from licensing.entitlements.office_keys import find_entitlements, find_redeemed
 from licensing.entitlements.seat_removal import list_unused_seats
 from licensing.pools.asking_schools import find_asking
 from licensing.pools.models import Allocation
@@ -66,28 +68,39 @@ def find_last_requests(key_ids: Collection[int]) -> dict[int, ReturnRequest]:
 
 
 def select_requests() -> ReturnRequestQuerySet:
-    """Return the requests of the current collectivity, annotated with their `allocation_id`."""
-    allocation = Allocation.objects.filter(key=OuterRef("key")).values("pk")[:1]
-    own = ReturnRequest.objects.filter(key__in=Allocation.objects.values("key"))
-    annotated: ReturnRequestQuerySet = own.annotate(allocation_id=Subquery(allocation))
-    return annotated
+    """Return the requests of the current collectivity."""
+    return ReturnRequest.objects.filter(collectivity__schema_name=connection.schema_name)
+
+
+def get_allocation_ids(requests: Collection[ReturnRequest]) -> dict[int, int]:
+    """Return by key the allocations that requests are about. One query."""
+    allocations = Allocation.objects.filter(key__in=[request.key_id for request in requests])
+    return dict(allocations.values_list("key_id", "pk"))
+
+
+def list_office_returns() -> QuerySet[LicenceReturn]:
+    """Return all that the schools of the current collectivity gave back, in no order."""
+    return LicenceReturn.objects.filter(key__entitlement__collectivity__schema_name=connection.schema_name).order_by()
 
 
 def select_returns() -> QuerySet[LicenceReturn]:
     """Return what the schools of the current collectivity gave back, the latest first, without what was undone."""
-    own = LicenceReturn.objects.filter(key__in=Allocation.objects.values("key"), undone_at=None)
+    own = list_office_returns().filter(undone_at=None)
     return own.select_related("key__school", "key__entitlement").order_by("-returned_at", "-pk")
 
 
 def count_unused_of_office(at: datetime.datetime) -> UnusedLicences:
-    """Return what nobody uses of the current collectivity's lots that can be given at a moment. Two queries."""
-    given = Allocation.objects.active().filter(available_on(date_in_paris(at), "pool__entitlement"))
+    """Return what nobody uses of the current collectivity's lots that can be given at a moment. Six queries."""
+    available = find_entitlements(available_on(date_in_paris(at), ""))
+    given = Allocation.objects.active().filter(pool__entitlement__in=available, key__in_array=find_redeemed())
     asked = ReturnRequest.objects.filter(key=OuterRef("subscription__key"), asked_at__gt=at - MIN_PAUSE)
     may_be_asked = ~Exists(asked.exclude(outcome=ReturnOutcome.WITHDRAWN))
-    dormant = Q(subscription__key__in=given.dormant(at).exclude(school__in=find_asking()).values("key"))
+    keys = set(given.values_list("key_id", flat=True))
+    asleep = given.dormant(at).exclude(school__in=find_asking()).values_list("key_id", flat=True)
+    dormant = Q(subscription__key__in_array=list(asleep))
     counted = (
         list_unused_seats()
-        .filter(subscription__key__in=given.values("key"))
+        .filter(subscription__key__in_array=keys)
         .order_by()
         .aggregate(
             units=Count("pk", filter=dormant),

@@ -19,6 +19,7 @@ from collectivities.queries import list_members
 from core.calendar import date_in_paris
 from core.french import school_forms
 from licensing.entitlements.models import available_on
+from licensing.entitlements.office_keys import find_entitlements, find_redeemed
 from licensing.exceptions import LicensingError
 from licensing.pools.filters import UNUSED
 from licensing.pools.models import Allocation
@@ -82,8 +83,9 @@ def request_list(request: OfficeHttpRequest) -> HttpResponse:
 
 
 def _describe_nothing(at: datetime.datetime, spared: int) -> str:
-    given = Allocation.objects.served().filter(available_on(date_in_paris(at), "pool__entitlement"))
-    redeemed = given.filter(key__redeemed_at__isnull=False).exists()
+    available = find_entitlements(available_on(date_in_paris(at), ""))
+    given = Allocation.objects.served().filter(pool__entitlement__in=available)
+    redeemed = given.filter(key__in_array=find_redeemed()).exists()
     return describe_nothing_unused(given=redeemed or given.exists(), redeemed=redeemed, spared=spared)
 
 

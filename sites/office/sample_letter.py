@@ -17,6 +17,7 @@ from collectivities.queries import get_office_settings
 from core.calendar import date_in_paris
 from core.tenant_connection import connection
 from licensing.entitlements.models import available_on
+from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools.emails import render_sample
 from licensing.pools.models import Pool
 from web.email_frame import EMAIL_CSP
@@ -51,7 +52,8 @@ def sample_letter(request: OfficeHttpRequest) -> HttpResponse:
 
 
 def _find_entitlement(lot: str) -> Entitlement | None:
-    pools = Pool.objects.filter(available_on(date_in_paris(timezone.now()))).select_related("entitlement")
+    available = find_entitlements(available_on(date_in_paris(timezone.now()), ""))
+    pools = Pool.objects.filter(entitlement__in=available).prefetch_related("entitlement")
     named = pools.filter(pk=int(lot)).first() if lot.isascii() and lot.isdecimal() and len(lot) <= MAX_DIGITS else None
     pool = named or pools.order_by("-opened_at", "-pk").first()
     return pool.entitlement if pool else None

@@ -18,6 +18,7 @@ from collectivities.access import office
 from core import formatting
 from core.calendar import date_in_paris
 from core.tenant_connection import connection
+from licensing.entitlements.office_keys import ENTITLEMENTS, REDEEMED_KEYS
 from schools.models import TerritoryLevel, TerritoryOutline
 from schools.wording import format_school_name
 from sites.office.map_drawing import (
@@ -53,28 +54,20 @@ _MAX_OUTLINES = 300
 #: Communes with arrondissements, which the directory has as communes of their own.
 _ARRONDISSEMENTS = {"751": "75056", "6938": "69123", "132": "13055"}
 
-# Grouped before the directory is joined: its rows are then found by their key, and of keys those of these orders alone.
-_SCHOOLS_SQL = """
-WITH shown AS (
+# Grouped before the directory is joined: its rows are then found by their key.
+_SCHOOLS_SQL = f"""
+WITH {ENTITLEMENTS.cte}, {REDEEMED_KEYS.cte},
+shown AS (
     SELECT school_id, max(progress) AS progress
     FROM (
         SELECT
             allocation.school_id,
-            CASE
-                WHEN key.redeemed_at IS NULL THEN 1
-                WHEN EXISTS (
-                    SELECT FROM public.entitlements_subscription AS subscription
-                    JOIN public.entitlements_seat AS seat ON seat.subscription_id = subscription.id
-                    WHERE subscription.key_id = key.id AND seat.holder_id IS NOT NULL
-                ) THEN 3
-                ELSE 2
-            END AS progress
+            CASE WHEN redeemed.key_id IS NULL THEN 1 WHEN redeemed.held > 0 THEN 3 ELSE 2 END AS progress
         FROM pools_pool AS pool
-        JOIN public.entitlements_entitlement AS entitlement ON entitlement.id = pool.entitlement_id
+        JOIN entitlement ON entitlement.id = pool.entitlement_id
         JOIN pools_allocation AS allocation ON allocation.pool_id = pool.id AND allocation.revoked_at IS NULL
             AND allocation.units > 0
-        JOIN public.entitlements_activationkey AS key
-            ON key.id = allocation.key_id AND key.entitlement_id = entitlement.id
+        LEFT JOIN redeemed ON redeemed.key_id = allocation.key_id
         WHERE entitlement.last_day >= %(day)s AND entitlement.cancelled_at IS NULL
         UNION ALL
         SELECT school_id, 0 FROM collectivities_portfolioschool
@@ -85,7 +78,7 @@ SELECT school.uai, school.name, school.commune, school.commune_code, school.depa
     school.latitude, school.longitude, (%(states)s::text[])[shown.progress + 1]
 FROM shown
 JOIN public.schools_school AS school ON school.uai = shown.school_id
-"""
+"""  # noqa: S608 - constants of these modules, and parameters
 
 
 class LinkedDot(NamedTuple):
@@ -138,7 +131,7 @@ class DrawnMap(NamedTuple):
 
 
 def get_territory(collectivity: Collectivity, day: datetime.date) -> TerritoryMap:
-    """Return the map of the portfolio's schools and of those with licences that are not over on `day`. Two queries."""
+    """Return the map of the portfolio's schools and of those with licences that are not over on `day`. Four queries."""
     drawn = draw_map(collectivity, day)
     counts = Counter(school.state for school in drawn.schools)
     return TerritoryMap(
@@ -155,7 +148,7 @@ def get_territory(collectivity: Collectivity, day: datetime.date) -> TerritoryMa
 
 
 def draw_map(collectivity: Collectivity, day: datetime.date) -> DrawnMap:
-    """Return the map of the collectivity's schools; without a dot where no school's place is known. Two queries."""
+    """Return the map of the collectivity's schools; without a dot where no school's place is known. Four queries."""
     schools = list_mapped_schools(day)
     positions = list_positions(schools)
     if not positions:
@@ -172,9 +165,10 @@ def draw_map(collectivity: Collectivity, day: datetime.date) -> DrawnMap:
 
 
 def list_mapped_schools(day: datetime.date) -> list[MappedSchool]:
-    """Return the portfolio's schools and those with licences that are not over on `day`, by UAI. One query."""
+    """Return the portfolio's schools and those with licences that are not over on `day`, by UAI. Three queries."""
+    public_rows = {**ENTITLEMENTS.read(), **REDEEMED_KEYS.read()}
     with connection.cursor() as cursor:
-        cursor.execute(_SCHOOLS_SQL, {"day": day, "states": list(DRAWING_ORDER)})
+        cursor.execute(_SCHOOLS_SQL, {**public_rows, "day": day, "states": list(DRAWING_ORDER)})
         # Sorted here: PostgreSQL compares texts by the rules of a language.
         return sorted(map(MappedSchool._make, cursor.fetchall()))
 

@@ -199,9 +199,9 @@ def test_a_school_twice_and_a_smaller_total_are_refused(pool):
 def test_the_number_of_statements_does_not_grow_with_the_schools(nimes, count, django_assert_max_num_queries):
     pool = orders.grant(collectivity=nimes, licences=1000, reason="Essai", by=None, at=TERM)
     demands = [Demand(s.uai, 2, s.email) for s in SchoolFactory.create_batch(count)]
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(24):
         operations.allocate_many(pool_id=pool.pk, demands=demands, by=None, at=TERM)
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(28):
         operations.allocate_many(pool_id=pool.pk, demands=demands, by=None, at=TERM)
 
 

@@ -112,7 +112,7 @@ def test_as_many_queries_for_fifty_as_for_two(pool, django_assert_num_queries, d
     for school in schools:
         allocate_units(pool, school, units=2)
     reductions = [Reduction(school.uai, 1) for school in schools]
-    with django_assert_max_num_queries(21) as two:
+    with django_assert_max_num_queries(24) as two:
         operations.reduce_many(pool_id=pool.pk, reductions=reductions[:2], by=None, at=LATER)
     with django_assert_num_queries(len(two.captured_queries)):
         operations.reduce_many(pool_id=pool.pk, reductions=reductions[2:], by=None, at=LATER)

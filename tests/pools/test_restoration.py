@@ -195,6 +195,6 @@ def test_statements_do_not_grow_with_what_is_restored(nimes, count, django_asser
     pool = orders.grant(collectivity=nimes, licences=100, reason="Essai", by=None, at=TERM)
     given = [allocate_units(pool, SchoolFactory()).pk for _ in range(count)]
     operations.revoke_many(allocation_ids=given, by=None, at=TAKEN)
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(25):
         operations.restore_many(allocation_ids=given, by=None, at=IN_TIME)
     assert len(queued()) == count

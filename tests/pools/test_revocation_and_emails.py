@@ -163,9 +163,9 @@ def test_bulk_statements_do_not_grow(nimes, count, django_assert_max_num_queries
     pool = orders.grant(collectivity=nimes, licences=100, reason="Essai", by=None, at=TERM)
     given = [allocate_units(pool, SchoolFactory()).pk for _ in range(count)]
     mark_sent()
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         operations.remind_many(allocation_ids=given, by=None, at=LATER)
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         operations.resend_many(allocation_ids=given, by=None, at=LATER)
-    with django_assert_max_num_queries(21):
+    with django_assert_max_num_queries(22):
         operations.revoke_many(allocation_ids=given, by=None, at=LATER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import django_filters
-from django.db.models import F
+from django.db.models import Prefetch
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample
@@ -14,6 +14,7 @@ from rest_framework import serializers
 from api.fields import UtcDateTimeField
 from api.filters import StrictDateTimeFilter, StrictNumberFilter
 from core.calendar import date_in_paris
+from licensing.entitlements.models import ActivationKey
 from licensing.pools.models import Allocation
 from licensing.pools.queries import AllocationState, list_allocations
 from licensing.pools.situations import Situation
@@ -50,7 +51,7 @@ class AllocationSerializer(serializers.Serializer["AnnotatedAllocation"]):
         choices=MessageState.choices, allow_null=True, help_text="Où en est le dernier e-mail ; null : il n'y en a pas."
     )
     created_at = UtcDateTimeField(help_text="Quand les licences ont été attribuées.")
-    redeemed_at = UtcDateTimeField(allow_null=True, help_text="Quand la clé a été activée.")
+    redeemed_at = UtcDateTimeField(source="key.redeemed_at", allow_null=True, help_text="Quand la clé a été activée.")
     revoked_at = UtcDateTimeField(allow_null=True, help_text="Quand l'attribution a été reprise.")
 
     def get_fields(self) -> dict[str, Any]:
@@ -117,18 +118,19 @@ class AllocationApiFilter(django_filters.FilterSet):
         return queryset.filter(school_id=normalise(value))
 
 
-def list_annotated_allocations() -> QuerySet[AnnotatedAllocation]:
-    """Return the allocations annotated for today and with `redeemed_at`; the key itself is not loaded."""
+def list_annotated_allocations(among: QuerySet[Allocation] | None = None) -> QuerySet[AnnotatedAllocation]:
+    """Return the allocations annotated for today, with the day of their keys and nothing else of them."""
     today = date_in_paris(timezone.now())
+    keys = Prefetch("key", ActivationKey.objects.only("redeemed_at"))
     queryset: QuerySet[AnnotatedAllocation] = (
-        list_allocations(today).select_related(None).annotate(redeemed_at=F("key__redeemed_at"))
+        list_allocations(today, among).select_related(None).prefetch_related(None).prefetch_related(keys)
     )
     return queryset
 
 
 def serialize_allocation(pk: int) -> dict[str, Any]:
     """Serialize an allocation. Raises `Http404`."""
-    allocation = list_annotated_allocations().filter(pk=pk).first()
+    allocation = list_annotated_allocations(Allocation.objects.filter(pk=pk)).first()
     if allocation is None:
         raise Http404
     return dict(AllocationSerializer(allocation).data)

@@ -49,7 +49,7 @@ def release_held_emails(*, at: datetime.datetime) -> int:
     day on which the first of the other pools is over.
     """
     day = date_in_paris(at)
-    pools = Pool.objects.select_related("entitlement")
+    pools = Pool.objects.prefetch_related("entitlement")
     suspended = {pool.pk: pool.entitlement for pool in pools if pool.entitlement.suspended_on(day)}
     messages = Message.objects.filter(topic=ALLOCATION_TOPIC)
     releasable = Allocation.objects.exclude(pool__in=suspended).values("pk")

@@ -293,7 +293,7 @@ def resend_lost_keys(*, uai: str, at: datetime.datetime) -> list[AllocationActio
     Skips keys with an e-mail still to be sent, which may be scheduled for a later day. Idempotent: also those with an
     e-mail that was enqueued `at` that moment, when it was asked for, or since.
     """
-    keys = ActivationKey.objects.filter(_is_redeemable_q(uai, at)).values("pk")
+    keys = list(ActivationKey.objects.filter(_is_redeemable_q(uai, at)).values_list("pk", flat=True))
     allocation_ids = list(Allocation.objects.active().filter(school=uai, key__in=keys).values_list("pk", flat=True))
     messages = Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id__in=allocation_ids)
     written = set(messages.filter(created_at__gte=at).values_list("topic_id", flat=True))

@@ -61,7 +61,7 @@ def restore_many(
     """
     pool_ids = set(Allocation.objects.filter(pk__in_array=allocation_ids).values_list("pool_id", flat=True))
     # Lock order: pool → allocation → key.
-    pools = {pool.pk: pool for pool in Pool.objects.locked().select_related("entitlement").filter(pk__in=pool_ids)}
+    pools = {pool.pk: pool for pool in Pool.objects.locked().prefetch_related("entitlement").filter(pk__in=pool_ids)}
     allocations, results = lock_allocations(allocation_ids)
     revoked = [allocation for allocation in allocations.values() if allocation.revoked_at is not None]
     mailing.hold_back(ALLOCATION_TOPIC, [allocation.pk for allocation in revoked])

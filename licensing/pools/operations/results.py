@@ -51,7 +51,8 @@ def lock_allocations(allocation_ids: Collection[int]) -> tuple[dict[int, Allocat
     allocations = {
         allocation.pk: allocation
         for allocation in Allocation.objects.locked()
-        .select_related("pool__entitlement", "school")
+        .select_related("pool", "school")
+        .prefetch_related("pool__entitlement")
         .filter(pk__in_array=allocation_ids)
     }
     # Locking the keys excludes concurrent redemptions.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -14,9 +15,11 @@ from collectivities.models import PortfolioSchool, Role
 from core import formatting
 from core.calendar import date_in_paris
 from core.french import school_forms
+from licensing.entitlements.office_keys import find_entitlements
 from licensing.exceptions import LicensingError
 from licensing.pools import operations
 from licensing.pools.forms import AllocateForm
+from licensing.pools.models import Allocation
 from licensing.pools.positions import list_pool_positions
 from licensing.pools.queries import list_allocations, list_holdings_beside
 from licensing.pools.school_holdings import list_schools_without_licences
@@ -65,9 +68,9 @@ def allocate(request: OfficeHttpRequest) -> HttpResponse:
                 return redirect("pools:allocation", pk=allocation_id)
         else:
             status = 422
-    already = list_allocations(today).filter(
-        school=school, revoked_at=None, pool__entitlement__last_day__gte=today, pool__entitlement__cancelled_at=None
-    )
+    running = find_entitlements(Q(last_day__gte=today, cancelled_at=None))
+    of_school = Allocation.objects.active().filter(school=school, pool__entitlement__in=running)
+    already = list_allocations(today, of_school)
     context = {
         "school": school,
         "name": format_school_name(school.name),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.http import HttpResponse
@@ -52,7 +53,7 @@ def allocation_list(request: OfficeHttpRequest) -> HttpResponse:
     if request.GET.get("pool") or len(allocation_filter.pools) == 1:
         hidden.append("pool")
     at_once = bool(request.GET.get("situation"))
-    rows = AllocationRows(allocation_filter.qs, list_allocations(today), at_once=at_once)
+    rows = AllocationRows(allocation_filter.qs, partial(list_allocations, today), at_once=at_once)
     # The usual text leads to giving licences.
     empty_text = None if manages else "Aucune attribution ne répond à ces choix."
     table = AllocationTable(rows, exclude=hidden, ticked=ticked, empty_text=empty_text)
@@ -114,7 +115,7 @@ def export(request: OfficeHttpRequest) -> HttpResponse:
 def allocation_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show one allocation: its state, e-mails, audit entries, and the actions of managers."""
     now = timezone.now()
-    allocation = get_object_or_404(list_allocations(date_in_paris(now)), pk=pk)
+    allocation = get_object_or_404(list_allocations(date_in_paris(now), Allocation.objects.filter(pk=pk)))
     restorable_until = allocation.revoked_at and allocation.revoked_at + RESTORABLE_FOR
     messages = list(Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id=pk).order_by("-pk")[:20])
     context = {

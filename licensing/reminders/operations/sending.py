@@ -6,14 +6,16 @@ from itertools import batched
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import Q
 
 from collectivities import audit_log
 from core import formatting
 from core.calendar import PARIS, date_in_paris
 from core.tenant_connection import connection
 from jobs import due
+from licensing.entitlements.office_keys import find_entitlements
 from licensing.pools.emails import school_label
-from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind, Pool
+from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
 from licensing.pools.operations.results import lock_allocations
 from licensing.reminders import planning
 from licensing.reminders.models import OCTOBER_KIND, UNUSED_KIND, Reminder, ReminderCause
@@ -166,7 +168,7 @@ def _build_events(reminders: Sequence[Reminder], allocations: Mapping[int, Alloc
 
 def _schedule_next(at: datetime.datetime) -> None:
     """Schedule the next day's run where a pool with allocations is not over yet."""
-    open_pools = Pool.objects.filter(entitlement__last_day__gte=date_in_paris(at), entitlement__cancelled_at=None)
-    if Allocation.objects.filter(pool__in=open_pools).exists():
+    open_pools = find_entitlements(Q(last_day__gte=date_in_paris(at), cancelled_at=None))
+    if Allocation.objects.filter(pool__entitlement__in=open_pools).exists():
         first_day = planning.get_first_day(at)
         due.schedule(planning.SEND_REMINDERS, connection.schema_name, planning.get_sending_moment(first_day))

@@ -44,7 +44,7 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
     if link is None or collectivity is None:
         return render(request, "reminders/stop_unknown.html", status=410)
     with tenant_context(collectivity):
-        found = Allocation.objects.select_related("school", "pool__entitlement__collectivity")
+        found = Allocation.objects.select_related("school", "pool").prefetch_related("pool__entitlement__collectivity")
         allocation = found.filter(pk=link.allocation_id).first()
         if allocation is None:
             return render(request, "reminders/stop_unknown.html", status=410)

@@ -151,7 +151,7 @@ def _lock_waiting(request_ids: Sequence[int]) -> list[LicenceRequest]:
 
 def _check_pool(pool_id: int, requests: Sequence[LicenceRequest]) -> None:
     """Raise `PoolOfAnotherYear` unless the pool's licences are those that each request is for."""
-    pool = Pool.objects.select_related("entitlement").filter(pk=pool_id).first()
+    pool = Pool.objects.prefetch_related("entitlement").filter(pk=pool_id).first()
     if pool is None:
         return  # `allocate_many` says so
     year = get_school_year(pool.entitlement.last_day)

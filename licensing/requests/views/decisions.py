@@ -77,7 +77,7 @@ def _refuse_requests(request: OfficeHttpRequest, chosen: list[int]) -> HttpRespo
 def _accept(request: OfficeHttpRequest, waiting: list[LicenceRequest]) -> HttpResponse:
     chosen = [one.pk for one in waiting]
     lot = request.POST.get("lot", "")
-    pools = Pool.objects.select_related("entitlement__product")
+    pools = Pool.objects.prefetch_related("entitlement__product")
     pool = pools.filter(pk=int(lot)).first() if re.fullmatch(r"[0-9]{1,18}", lot) else None
     if pool is None:
         return _refuse(request, "Choisissez le lot dont les licences viennent.", chosen, field="lot")

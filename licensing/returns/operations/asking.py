@@ -57,7 +57,8 @@ def ask(
     """
     [result] = _ask(allocation_ids=[allocation_id], by=by, at=at, units=units, again=again)
     result.raise_for_refusal()
-    return ReturnRequest.objects.unanswered().get(key__in=Allocation.objects.filter(pk=allocation_id).values("key"))
+    key_id = Allocation.objects.values_list("key_id", flat=True).get(pk=allocation_id)
+    return ReturnRequest.objects.unanswered().get(key=key_id)
 
 
 def ask_many(*, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime) -> list[AllocationActionResult]:

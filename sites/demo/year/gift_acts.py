@@ -11,7 +11,7 @@ from openpyxl import Workbook
 from imports import operations as imports
 from imports import queries as import_queries
 from imports.enums import ImportState, Purpose
-from licensing.entitlements.models import ActivationKey
+from licensing.entitlements.office_keys import find_redeemed
 from licensing.pools import address_corrections
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
@@ -100,8 +100,7 @@ def correct_addresses(world: YearWorld, *, office: OfficeStory) -> None:
 def remind_by_hand(world: YearWorld, *, office: OfficeStory) -> None:
     """Remind all schools whose key sleeps."""
     with tenant_context(world.office(office)):
-        sleeping = ActivationKey.objects.filter(redeemed_at=None)
-        waiting = Allocation.objects.filter(revoked_at=None, key__in=sleeping).values_list("pk", flat=True)
+        waiting = Allocation.objects.active().exclude(key__in=find_redeemed()).values_list("pk", flat=True)
         pools.remind_many(allocation_ids=list(waiting), by=world.user(office.manager), at=world.at)
 
 

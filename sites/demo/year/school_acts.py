@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
+from django.db.models import Q
 from django_tenants.utils import tenant_context
 
 from accounts.models import User
 from licensing.entitlements import operations as subscriptions
 from licensing.entitlements.first_activation import NewPrincipal, create_account_and_redeem
+from licensing.entitlements.office_keys import find_entitlements
 from licensing.invitations import operations as invitations
 from licensing.pools.models import Allocation
 from licensing.reminders import operations as reminders
@@ -143,5 +145,6 @@ def release(world: YearWorld, *, plan: SchoolPlan, year: int, place: int) -> Non
 def stop_reminders(world: YearWorld, *, plan: SchoolPlan) -> None:
     """Have whoever reads the school's mailbox click on the link that stops reminders about the key."""
     with tenant_context(world.office(plan.office)):
-        allocation = Allocation.objects.get(school=plan.uai, pool__entitlement__last_day__year=world.story.ends_in)
+        of_year = find_entitlements(Q(last_day__year=world.story.ends_in))
+        allocation = Allocation.objects.get(school=plan.uai, pool__entitlement__in=of_year)
         reminders.stop(allocation_id=allocation.pk, whole_school=False, at=world.at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from licensing.entitlements.models import Seat, Subscription
+from licensing.entitlements.models import Entitlement, Seat, Subscription
 from licensing.pools.models import Pool
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class YearWorld:
 
     def get_pool(self, office: OfficeStory, year: int) -> Pool:
         """Return the pool that an office's order for a school year opened. In its schema."""
-        return Pool.objects.get(entitlement__order_line__order=self.orders[office.slug, year])
+        granted = Entitlement.objects.get(order_line__order=self.orders[office.slug, year])
+        return Pool.objects.get(entitlement=granted)
 
     def get_subscription(self, plan: SchoolPlan, year: int) -> Subscription:
         """Return the school's subscription of a school year."""

@@ -16,7 +16,7 @@ from core import formatting
 from core.calendar import date_in_paris
 from licensing.pools.filters import DORMANT, DORMANT_DAYS, LOST, REACHED
 from licensing.pools.models import BULK_ACTIONS
-from licensing.pools.progress import list_pool_progress, list_stuck_keys
+from licensing.pools.progress import list_pool_progress, list_stuck_keys, read_rights
 from sites.office.first_steps import get_first_steps
 from sites.office.home.figures import build_years, count_available
 from sites.office.home.to_do import list_to_do
@@ -41,10 +41,11 @@ def office_home(request: OfficeHttpRequest) -> HttpResponse:
     now = timezone.now()
     today = date_in_paris(now)
     roles = {Role(role) for role in request.member.roles}
-    pools = list_pool_progress()
+    rights = read_rights()
+    pools = list_pool_progress(rights)
     running = [pool for pool in pools if not pool.position.entitlement.over_on(today)]
     years = build_years(running, today)
-    stuck = list_stuck_keys(now, limit=MAX_HELPED)
+    stuck = list_stuck_keys(now, limit=MAX_HELPED, rights=rights)
     unpaid = [pool.position for pool in running if pool.position.entitlement.temporary_until is not None]
     waiting = find_waiting(roles, [position.order_number for position in unpaid], now)
     buys, manages = Role.BUYER in roles, Role.MANAGER in roles

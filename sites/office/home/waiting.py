@@ -1,4 +1,7 @@
-"""What waits for a member besides the licences themselves: orders, imports, settings, API tokens. One query."""
+"""What waits for a member besides the licences themselves: orders, imports, settings, API tokens.
+
+One query of the office's tables, and two of the public ones.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import datetime
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, Exists, OuterRef, Subquery, Sum, Value
+from django.db.models import Count, Exists, Sum, Value
 from django.db.models.functions import JSONObject
 
 from accounts.models import User
@@ -23,7 +26,7 @@ from licensing.billing.queries import has_rejected_invoice
 from licensing.orders.models import Order
 from licensing.pools.school_holdings import list_schools_without_licences
 from licensing.renewals.models import Renewal, RenewalApplication, RenewalState
-from licensing.renewals.queries import annotate_state, get_renewed_year, is_open
+from licensing.renewals.queries import find_state, get_renewed_year, is_open
 from licensing.requests.models import LicenceRequest
 
 if TYPE_CHECKING:
@@ -72,18 +75,25 @@ class WaitingThings:
 
 
 def find_waiting(roles: Collection[Role], orders: Collection[int], at: datetime.datetime) -> WaitingThings:
-    """Return what waits for a member with these roles; `orders`: the numbers of those not paid. One query."""
+    """Return what waits for a member with these roles; `orders`: the numbers of those not paid.
+
+    Three queries, seven where the next year's renewal was begun.
+    """
     sources: list[QuerySet[Any, Any]] = [_select_settings(), _select_first_manager()]
+    public: list[QuerySet[Any, Any]] = []
     if orders and not PRICE_ROLES.isdisjoint(roles):
-        sources.append(_select_orders(orders))
+        public.append(_select_orders(orders))
     if not PRICE_ROLES.isdisjoint(roles):
         sources.append(_select_all_served(date_in_paris(at)))
         sources.append(_select_renewal(get_renewed_year(date_in_paris(at))))
     if not PREPARER_ROLES.isdisjoint(roles):
         sources += [_select_imports(), _select_arrivals()]
     if Role.MANAGER in roles:
-        sources += [_select_tokens(at), _select_requests()]
+        sources.append(_select_tokens(at))
+        public.append(_select_requests())
     rows = list(sources[0].union(*sources[1:], all=True))
+    if public:
+        rows += list(public[0].union(*public[1:], all=True))
     found = _build(rows, at)
     found.renewal = _find_renewal(rows, at)
     found.lacks_reply_to = found.lacks_reply_to and Role.MANAGER in roles
@@ -92,13 +102,13 @@ def find_waiting(roles: Collection[Role], orders: Collection[int], at: datetime.
 
 def _build(rows: list[tuple[str, dict[str, Any]]], at: datetime.datetime) -> WaitingThings:
     found = WaitingThings()
-    settings, manager = OfficeSettings(), None
+    settings, manager, people = OfficeSettings(), 0, _get_people(rows)
     for kind, details in rows:
         match kind:
             case "order":
                 found.orders[details["pk"]] = UnpaidOrder(details["state"], details["turned_down"])
             case "import":
-                found.imports.append(_build_import(details))
+                found.imports.append(_build_import(details, people))
             case "arrival":
                 found.arrived_schools += details["schools"]
             case "token":
@@ -109,27 +119,40 @@ def _build(rows: list[tuple[str, dict[str, Any]]], at: datetime.datetime) -> Wai
             case "settings":
                 settings = OfficeSettings(**details)
             case "manager":
-                manager = User(**details)
+                manager = details["pk"]
             case "served":
                 found.all_served = True
-    found.contact, found.lacks_reply_to = complete_contact(settings, manager), not settings.reply_to
+    found.contact, found.lacks_reply_to = complete_contact(settings, people.get(manager)), not settings.reply_to
     found.imports.sort(key=lambda pair: (pair[0].requested_at is None, pair[0].requested_at or at, pair[0].pk))
     found.tokens.sort(key=lambda token: token.expires_at)
     return found
 
 
 def _find_renewal(rows: list[tuple[str, dict[str, Any]]], at: datetime.datetime) -> RenewalState | None:
-    """Return the state of the next year's renewal; without a row nobody decided, from the day on that it is open."""
-    stored = next((details["state"] for kind, details in rows if kind == "renewal"), None)
-    if stored is not None:
-        return RenewalState(stored)
-    return RenewalState.OPEN if is_open(date_in_paris(at)) else None
+    """Return the state of the next year's renewal; without a row nobody decided, from the day on that it is open.
+
+    Four queries at most, where there is one.
+    """
+    day = date_in_paris(at)
+    if any(kind == "renewal" for kind, _ in rows):
+        return find_state(get_renewed_year(day))
+    return RenewalState.OPEN if is_open(day) else None
 
 
-def _build_import(details: dict[str, Any]) -> tuple[SpreadsheetImport, User | None]:
-    person, requested_at = details.pop("person"), details.pop("requested_at")
+def _get_people(rows: list[tuple[str, dict[str, Any]]]) -> dict[int, User]:
+    """Return the first manager and those who asked for imports. One query."""
+    named = {
+        number
+        for kind, details in rows
+        if kind in ("manager", "import") and (number := details["pk" if kind == "manager" else "requested_by_id"])
+    }
+    return User.objects.in_bulk(named)
+
+
+def _build_import(details: dict[str, Any], people: dict[int, User]) -> tuple[SpreadsheetImport, User | None]:
+    requested_at = details.pop("requested_at")
     details["requested_at"] = requested_at and datetime.datetime.fromisoformat(requested_at)
-    return SpreadsheetImport(**details), User(**person) if person else None
+    return SpreadsheetImport(**details), people.get(details["requested_by_id"])
 
 
 def _select_orders(numbers: Collection[int]) -> QuerySet[Any, Any]:
@@ -138,14 +161,12 @@ def _select_orders(numbers: Collection[int]) -> QuerySet[Any, Any]:
 
 
 def _select_imports() -> QuerySet[Any, Any]:
-    person = JSONObject(first_name="first_name", last_name="last_name", username="username", erased_at="erased_at")
-    people = User.objects.filter(pk=OuterRef("requested_by_id")).values(person=person)
     names = (
         "pk", "purpose", "state", "filename", "requested_at", "requested_by_id", "requested_schools", "requested_units",
         "requested_digest",
     )  # fmt: skip
     checked = SpreadsheetImport.objects.filter(state=ImportState.CHECKED).order_by()
-    return checked.values_list(Value("import"), JSONObject(**{name: name for name in names}, person=Subquery(people)))
+    return checked.values_list(Value("import"), JSONObject(**{name: name for name in names}))
 
 
 def _select_arrivals() -> QuerySet[Any, Any]:
@@ -165,7 +186,7 @@ def _select_requests() -> QuerySet[Any, Any]:
 
 def _select_renewal(year: int) -> QuerySet[Any, Any]:
     renewals = Renewal.objects.filter(school_year=year).order_by()
-    return renewals.values_list(Value("renewal"), JSONObject(state=annotate_state()))
+    return renewals.values_list(Value("renewal"), JSONObject(pk="pk"))
 
 
 def _select_settings() -> QuerySet[Any, Any]:
@@ -177,9 +198,7 @@ def _select_settings() -> QuerySet[Any, Any]:
 def _select_first_manager() -> QuerySet[Any, Any]:
     managers = Member.objects.active().filter(roles__contains=[Role.MANAGER])
     first = managers.order_by("joined_at", "pk").values("pk")[:1]
-    names = ("first_name", "last_name", "username", "erased_at", "phone", "email")
-    person = JSONObject(**{name: f"user__{name}" for name in names})
-    return Member.objects.filter(pk__in=first).order_by().values_list(Value("manager"), person)
+    return Member.objects.filter(pk__in=first).order_by().values_list(Value("manager"), JSONObject(pk="user_id"))
 
 
 def _select_all_served(day: datetime.date) -> QuerySet[Any, Any]:

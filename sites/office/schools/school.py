@@ -23,7 +23,7 @@ from core.calendar import date_in_paris
 from core.french import school_forms
 from core.tenant_connection import connection
 from imports.school_grants import list_grants
-from licensing.pools.models import ALLOCATION_TOPIC, DORMANT_FOR, RESTORABLE_FOR
+from licensing.pools.models import ALLOCATION_TOPIC, DORMANT_FOR, RESTORABLE_FOR, Allocation
 from licensing.pools.queries import AllocationState, list_allocations
 from licensing.pools.situation_badges import render_situation_badge
 from licensing.pools.situations import Situation
@@ -222,7 +222,9 @@ def _render(
 
 def _list_held(found: School, row: PortfolioSchool | None) -> tuple[list[HeldAllocation], list[Message]]:
     """Return the school's allocations, the latest first, and their e-mails, the last first. Five queries at most."""
-    allocations = list(list_allocations(date_in_paris(timezone.now())).filter(school=found).order_by("-created_at"))
+    allocations = list(
+        list_allocations(date_in_paris(timezone.now()), Allocation.objects.filter(school=found)).order_by("-created_at")
+    )
     of_allocations = Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id__in=[one.pk for one in allocations])
     emails = list(of_allocations.order_by("-pk")[:MAX_EVENTS])
     # The first of each is the last that was written. A cancelled one tells nothing of the key.

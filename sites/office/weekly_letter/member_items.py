@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from collectivities.models import Letter, MemberLetter, Role
 from collectivities.queries import list_members
 from core.calendar import date_in_paris
-from licensing.pools.progress import list_pool_progress, list_stuck_keys
+from licensing.pools.progress import list_pool_progress, list_stuck_keys, read_rights
 from licensing.renewals.models import RenewalState
 from licensing.requests.notifications import OFFICE_TOPIC
 from mailing.models import Message, MessageState
@@ -57,13 +57,14 @@ def hash_line(item: TodoItem) -> str:
 def load_week(at: datetime.datetime) -> OfficeWeek:
     """Return the state of the current office. Nine queries, ten where an order is unpaid."""
     today = date_in_paris(at)
-    running = [pool for pool in list_pool_progress() if not pool.position.entitlement.over_on(today)]
+    rights = read_rights()
+    running = [pool for pool in list_pool_progress(rights) if not pool.position.entitlement.over_on(today)]
     reminders = MemberLetter.objects.filter(letter=Letter.RENEWAL, queued_at__gt=at - _COVERED_FOR)
     letters = Message.objects.filter(topic=OFFICE_TOPIC, created_at__gt=at - _COVERED_FOR)
     return OfficeWeek(
         at=at,
         running=running,
-        stuck=list_stuck_keys(at, limit=1),
+        stuck=list_stuck_keys(at, limit=1, rights=rights),
         events=find_week_events([pool.position for pool in running], at),
         managers=[one.user for one in list_members(Role.MANAGER)],
         reminded=frozenset(reminders.values_list("member_id", flat=True)),

@@ -13,10 +13,10 @@ from collectivities.models import Role
 from core import formatting
 from core.calendar import date_in_paris
 from licensing.entitlements.models import available_on
+from licensing.entitlements.office_keys import find_entitlements, find_redeemed
 from licensing.pools.models import Allocation
 from licensing.pools.school_holdings import list_schools_without_licences
-from licensing.returns.models import LicenceReturn
-from licensing.returns.queries import count_unused_of_office
+from licensing.returns.queries import count_unused_of_office, list_office_returns
 from schools.calendar.writing_days import SUMMER_MONTHS
 from sites.office.home.to_do import A_QUARTER, A_YEAR, TodoItem
 
@@ -50,13 +50,16 @@ class WeekEvents(NamedTuple):
 
 
 def find_week_events(running: Sequence[PoolPosition], at: datetime.datetime) -> WeekEvents:
-    """Return what happened in the seven days before; `running`: the pools that are not over. Five queries."""
+    """Return what happened in the seven days before; `running`: the pools that are not over."""
     today = date_in_paris(at)
-    given = Allocation.objects.served().filter(available_on(today, "pool__entitlement"))
-    returned = LicenceReturn.objects.filter(
-        key__in=Allocation.objects.values("key"), returned_at__gt=at - _ONE_WEEK, undone_at=None
-    ).aggregate(units=Sum("units"), schools=Count("key", distinct=True))
-    asleep = given.dormant(at).filter(key__redeemed_at=None).aggregate(units=Sum("units"))["units"] or 0
+    given = Allocation.objects.served().filter(pool__entitlement__in=find_entitlements(available_on(today, "")))
+    returned = (
+        list_office_returns()
+        .filter(returned_at__gt=at - _ONE_WEEK, undone_at=None)
+        .aggregate(units=Sum("units"), schools=Count("key", distinct=True))
+    )
+    unredeemed = given.dormant(at).exclude(key__in_array=find_redeemed())
+    asleep = unredeemed.aggregate(units=Sum("units"))["units"] or 0
     return WeekEvents(
         schools_are_away=today.month in SUMMER_MONTHS,
         returned_units=returned["units"] or 0,

@@ -17,7 +17,7 @@ from core.tenant_connection import connection
 from imports.enums import ImportState
 from imports.models import SpreadsheetImport
 from jobs import due
-from licensing.pools.models import Pool
+from licensing.entitlements.office_keys import list_entitlements
 from licensing.requests.models import LicenceRequest
 from mailing import operations as mailing
 from mailing.models import Message, MessageState
@@ -96,7 +96,8 @@ def _schedule_next(at: datetime.datetime) -> None:
         # The worker was away: the next morning, which may still be of this week.
         due.schedule(letter_days.WEEKLY_LETTER, connection.schema_name, letter_days.get_next_sending_moment(at))
         return
-    open_pools = Pool.objects.filter(entitlement__last_day__gte=date_in_paris(at), entitlement__cancelled_at=None)
+    # An order opens its lot in its own transaction: each of these is a lot's.
+    open_pools = list_entitlements().filter(last_day__gte=date_in_paris(at), cancelled_at=None)
     requests = LicenceRequest.objects.pending().filter(collectivity__schema_name=connection.schema_name)
     imports = SpreadsheetImport.objects.filter(state=ImportState.CHECKED)
     if open_pools.exists() or requests.exists() or imports.exists():

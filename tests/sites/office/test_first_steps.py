@@ -117,7 +117,7 @@ def test_the_steps_take_a_constant_number_of_queries_and_none_once_given(nimes, 
     MemberFactory.create_batch(count, roles=[Role.BUYER])
     viewer = Member.objects.get(pk=MemberFactory(roles=[Role.VIEWER]).pk)
     manager = MemberFactory(roles=[Role.MANAGER, Role.BUYER])
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         get_first_steps(viewer, [], TERM.date())
     with django_assert_num_queries(5):
         get_first_steps(manager, [], TERM.date())

