@@ -22,7 +22,7 @@ from core.tenant_connection import connection
 from licensing.classes.passwords import PupilHasher
 from sites.demo.smtp_sink import SmtpSink
 from tenants.models import Collectivity, CollectivityKind
-from tests import database_roles, tenant_guard
+from tests import database_roles, hub_guard, tenant_guard
 from tests.host_client import HostClient
 from tests.tenants.opening import open_tenant
 
@@ -92,6 +92,7 @@ def django_db_setup(django_db_setup, django_db_blocker):
             tenant_guard.separate_ids(opened, FIRST_IDS[slug])
     with pytest.MonkeyPatch.context() as patch:
         tenant_guard.install(patch)
+        hub_guard.install()
         patch.setattr(TransactionTestCase, "_fixture_teardown", _empty_filled_tables)
         # This is the set-up of the first test as well.
         database_roles.connect_for_test()
