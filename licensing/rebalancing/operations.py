@@ -29,7 +29,7 @@ from licensing.rebalancing.exceptions import PlanOutdated, PlanRefused, Rebalanc
 from licensing.rebalancing.models import UNDOABLE_FOR, LicenceMove, Rebalancing
 from licensing.rebalancing.plan import build_plan
 from licensing.requests import operations as requests
-from licensing.requests.models import LicenceRequestEnd
+from licensing.requests.models import LicenceRequest, LicenceRequestEnd
 from licensing.requests.operations import GrantedRequest
 from licensing.returns import operations as returns
 from mailing import operations as mailing
@@ -60,7 +60,7 @@ def rebalance(
     `PlanRefused`, `UnknownPool`, `PoolSuspended` or `PoolClosed`, having changed nothing. Schools are told in an hour,
     when the requests that it answers are accepted (`answer_requests`); nobody else answers them meanwhile.
     """
-    asked_of = Pool.objects.select_related("entitlement").filter(pk=pool_id).first()
+    asked_of = Pool.objects.prefetch_related("entitlement").filter(pk=pool_id).first()
     if asked_of is not None:
         requests.lock_requests(asked_of, list(given))
     pool = checks.lock_pool(pool_id)
@@ -153,14 +153,15 @@ def undo_rebalancing(*, rebalancing_id: int, by: User | None, at: datetime.datet
     if pool_id is None:
         raise UnknownRebalancing("Ce rééquilibrage n'existe pas dans votre collectivité.")
     named = LicenceMove.objects.filter(rebalancing=rebalancing_id, request__isnull=False)
-    granted = requests.lock_granted([pk for pk in named.values_list("request_id", flat=True) if pk is not None])
+    answered = [pk for pk in named.values_list("request_id", flat=True) if pk is not None]
+    granted = requests.lock_granted(answered)
     pool = checks.lock_pool(pool_id)
     made = Rebalancing.objects.locked().get(pk=rebalancing_id)
     if made.undone_at is not None:
         return made
     if at >= made.undoable_until:
         raise RebalancingNotUndoable("Un rééquilibrage s'annule pendant une heure : les écoles sont prévenues depuis.")
-    if named.filter(request__outcome=LicenceRequestEnd.ACCEPTED).exists():
+    if LicenceRequest.objects.filter(pk__in=answered, outcome=LicenceRequestEnd.ACCEPTED).exists():
         raise RebalancingNotUndoable("Des écoles ont eu la réponse à leur demande depuis : tout est annulé, ou rien.")
     checks.check_open(pool.entitlement, at)
     moves = list(made.moves.order_by("allocation_id"))

@@ -68,7 +68,7 @@ def rebalancing_list(request: OfficeHttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def plan(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Propose a plan; judge the numbers that were typed; apply them where they are what was shown."""
-    pool = get_object_or_404(Pool.objects.select_related("entitlement"), pk=pk)
+    pool = get_object_or_404(Pool.objects.prefetch_related("entitlement"), pk=pk)
     now = timezone.now()
     if request.method == "GET":
         return _render(request, build_plan(pool, now))

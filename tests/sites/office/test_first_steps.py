@@ -119,7 +119,7 @@ def test_the_steps_take_a_constant_number_of_queries_and_none_once_given(nimes, 
     manager = MemberFactory(roles=[Role.MANAGER, Role.BUYER])
     with django_assert_num_queries(3):
         get_first_steps(viewer, [], TERM.date())
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         get_first_steps(manager, [], TERM.date())
     pool = give_pool(nimes)
     allocate_units(pool, SchoolFactory(), units=1)
