@@ -270,7 +270,10 @@ class Affiliation(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="affiliations", verbose_name="compte"
     )
-    school = models.ForeignKey(School, verbose_name="établissement", on_delete=models.PROTECT, null=True, blank=True)
+    # No constraint, here and below: a trigger looks the school up (docs/decisions/0162).
+    school = models.ForeignKey(
+        School, verbose_name="établissement", on_delete=models.PROTECT, null=True, blank=True, db_constraint=False
+    )
     # Hand-typed fields; empty where a school was chosen.
     name = models.CharField("nom de l'établissement", max_length=250, blank=True)
     address = models.CharField("adresse", max_length=250, blank=True)
@@ -319,7 +322,11 @@ class PrincipalEvent(models.Model):
         LEFT = "left", "a quitté l'établissement"
 
     school = models.ForeignKey(
-        School, on_delete=models.PROTECT, related_name="principal_events", verbose_name="établissement"
+        School,
+        on_delete=models.PROTECT,
+        related_name="principal_events",
+        db_constraint=False,
+        verbose_name="établissement",
     )
     kind = models.CharField("événement", max_length=10, choices=Kind)
     # The principal it is about; and who caused it, where a person did: the operator, the successor.
@@ -345,7 +352,7 @@ class PrincipalRequest(models.Model):
     """A principal's request for verification through the official mailbox. The token is in the e-mail only."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    school = models.ForeignKey(School, on_delete=models.PROTECT, related_name="+")
+    school = models.ForeignKey(School, on_delete=models.PROTECT, related_name="+", db_constraint=False)
     # The token is derived from it with the site's secret key; look-ups use the token's hash.
     nonce = models.CharField(max_length=32)
     token_hash = models.CharField(max_length=64, unique=True)

@@ -260,8 +260,14 @@ class DeletionCertificate(models.Model):
     teacher = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", verbose_name="enseignant"
     )
+    # No constraint: a trigger looks the school up (docs/decisions/0162).
     school = models.ForeignKey(
-        "schools.School", on_delete=models.PROTECT, null=True, related_name="+", verbose_name="établissement"
+        "schools.School",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_constraint=False,
+        verbose_name="établissement",
     )
 
     class Meta:

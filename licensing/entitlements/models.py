@@ -285,7 +285,10 @@ class Subscription(models.Model):
         related_name="subscriptions",
         verbose_name="chef d'établissement",
     )
-    school = models.ForeignKey("schools.School", on_delete=models.PROTECT, null=True, verbose_name="établissement")
+    # No constraint: a trigger looks the school up (docs/decisions/0162).
+    school = models.ForeignKey(
+        "schools.School", on_delete=models.PROTECT, null=True, db_constraint=False, verbose_name="établissement"
+    )
     size = models.PositiveIntegerField("licences")
     opened_at = models.DateTimeField("ouvert le")
 

@@ -22,6 +22,7 @@ from licensing.entitlements.models import ActivationKey, Seat, SeatEvent, Subscr
 from licensing.entitlements.seat_assignment import assign, assign_many, replace
 from schools import affiliations
 from schools.models import Verification
+from schools.principals.locks import share_principals
 
 if TYPE_CHECKING:
     import datetime
@@ -64,6 +65,7 @@ def _redeem(*, symbols: str, by: User, at: datetime.datetime, school: str | None
     key_checks.check_available(key.entitlement, by, at)
     key.redeemed_at, key.redeemed_by = at, by
     key.save(update_fields=["redeemed_at", "redeemed_by"])
+    share_principals(affiliation.school_id)
     subscription = Subscription.objects.create(
         key=key, principal=by, school_id=affiliation.school_id, size=key.units, opened_at=at
     )

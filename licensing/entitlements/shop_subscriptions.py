@@ -14,6 +14,7 @@ from accounts.models import Profile
 from core.cells import get_cells
 from licensing.entitlements import key_minting, seat_holders
 from licensing.entitlements.models import ActivationKey, Seat, SeatMode, Subscription
+from schools.principals.locks import share_principals
 
 if TYPE_CHECKING:
     import datetime
@@ -43,6 +44,7 @@ def create_shop_subscription(
         entitlement=entitlement, prefix=get_cells().mark + _KEY_PREFIX, demands=[(school, units, True)], at=at
     )
     ActivationKey.objects.filter(pk=number).update(redeemed_at=at, redeemed_by=buyer)
+    share_principals(school)
     subscription = Subscription.objects.create(
         key_id=number, principal=buyer, school_id=school, size=units, opened_at=at
     )

@@ -78,8 +78,14 @@ class Order(models.Model):
         "tenants.Collectivity", verbose_name="collectivité", on_delete=models.PROTECT, null=True, blank=True
     )
     # The school that a shop order is for. None: a school missing from the directory, or a teacher's own purchase.
+    # No constraint: a trigger looks the school up (docs/decisions/0162).
     school = models.ForeignKey(
-        "schools.School", verbose_name="établissement", on_delete=models.PROTECT, null=True, blank=True
+        "schools.School",
+        verbose_name="établissement",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_constraint=False,
     )
     # Why the operator granted it.
     reason = models.TextField("motif", blank=True)

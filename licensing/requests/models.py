@@ -51,8 +51,13 @@ class TeacherRequest(models.Model):
     teacher = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name="enseignant"
     )
+    # No constraint: a trigger looks the school up (docs/decisions/0162).
     school = models.ForeignKey(
-        "schools.School", on_delete=models.PROTECT, related_name="+", verbose_name="établissement"
+        "schools.School",
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        verbose_name="établissement",
     )
     # The year in which it ends, in August.
     school_year = models.PositiveSmallIntegerField("année scolaire")
@@ -118,8 +123,13 @@ _GRANTED = Q(granted_until__isnull=False)
 class LicenceRequest(models.Model):
     """A school asks a collectivity for licences: how many, for which school year, and why. It names no teacher."""
 
+    # No constraint: a trigger looks the school up (docs/decisions/0162).
     school = models.ForeignKey(
-        "schools.School", on_delete=models.PROTECT, related_name="+", verbose_name="établissement"
+        "schools.School",
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        verbose_name="établissement",
     )
     collectivity = models.ForeignKey(
         "tenants.Collectivity", on_delete=models.PROTECT, related_name="+", verbose_name="collectivité"

@@ -22,6 +22,11 @@ def hold_transaction_lock(name: str) -> None:
     _call("pg_advisory_xact_lock", name)
 
 
+def share_transaction_lock(name: str) -> None:
+    """Hold the lock, together with others who share it, until the end of the transaction."""
+    _call("pg_advisory_xact_lock_shared", name)
+
+
 @contextmanager
 def try_session_lock(name: str) -> Iterator[bool]:
     """Try to hold the lock during the block, across transactions; yield whether it was free."""

@@ -16,7 +16,7 @@ from accounts import throttling
 from accounts.models import Profile
 from core.link_tokens import generate_nonce, hash_token
 from schools import affiliations
-from schools.models import Affiliation, PrincipalEvent, PrincipalRequest, School, Verification
+from schools.models import Affiliation, PrincipalEvent, PrincipalRequest, Verification
 from schools.principals import notifications
 from schools.principals.exceptions import (
     AlreadyVerified,
@@ -27,12 +27,14 @@ from schools.principals.exceptions import (
     PrincipalsChanged,
     TooManyVerificationRequests,
 )
+from schools.principals.locks import lock_principals
 from schools.principals.queries import get_principal_request, list_verified_principals
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from accounts.models import User
+    from schools.models import School
 
 VALIDITY = datetime.timedelta(days=7)
 
@@ -99,9 +101,7 @@ def confirm_verification(
     `PrincipalsChanged` where the principals differ by now; then nothing was changed.
     """
     request, affiliation = get_principal_request(token, at=at, lock=True)
-    # A full row lock: serialises confirmations for the school, and makes a concurrent redemption for it wait until the
-    # predecessors' subscriptions are transferred.
-    School.objects.select_for_update(of=("self",)).get(pk=request.school_id)
+    lock_principals(request.school_id)
     principals = list(list_verified_principals(request.school_id).locked())
     if {principal.user_id for principal in principals} != {*replaced, *kept} or set(replaced) & set(kept):
         raise PrincipalsChanged

@@ -25,7 +25,7 @@ from sites.audit.invariants import Finding
 from sites.audit.letter_invariants import LETTER_INVARIANTS, PUBLIC_LETTER_INVARIANTS
 from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
 from sites.audit.office_rows import OfficeRows
-from sites.audit.reference_invariants import REFERENCE_INVARIANTS
+from sites.audit.reference_invariants import PUBLIC_REFERENCE_INVARIANTS, REFERENCE_INVARIANTS
 from sites.audit.reminder_invariants import REMINDER_INVARIANTS
 from sites.audit.renewal_invariants import RENEWAL_INVARIANTS
 from sites.audit.report_checks import REPORT_RULE, find_report_violations
@@ -61,6 +61,7 @@ PUBLIC_INVARIANTS = (
     *ACCOUNTING_INVARIANTS,
     *REQUEST_INVARIANTS,
     *PUBLIC_LETTER_INVARIANTS,
+    *PUBLIC_REFERENCE_INVARIANTS,
 )
 #: The rules that the schema of a collectivity can break.
 OFFICE_INVARIANTS = (

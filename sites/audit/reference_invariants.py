@@ -1,4 +1,4 @@
-"""Invariant of what offices name of the public schema, where no foreign key holds it (docs/decisions/0156)."""
+"""Invariants of what is named where no foreign key holds it: by offices (docs/decisions/0156), and schools (0162)."""
 
 from __future__ import annotations
 
@@ -49,5 +49,34 @@ REFERENCE_INVARIANTS = (
         WHERE NOT EXISTS (SELECT FROM sale WHERE sale.id = renewed.order_id)
         """,
         (ACCOUNTS, ENTITLEMENTS, KEYS, REQUESTS, SALES),
+    ),
+)
+
+#: What public tables name of the directory.
+_NAMING_SCHOOLS = {
+    "schools_affiliation": "rattachement",
+    "schools_principalevent": "changement de direction",
+    "schools_principalrequest": "demande de confirmation",
+    "entitlements_subscription": "abonnement",
+    "orders_order": "commande",
+    "classes_deletioncertificate": "certificat",
+    "requests_licencerequest": "demande à une collectivité",
+    "requests_teacherrequest": "demande à une direction",
+}
+
+#: Checked in the public schema. The schools of keys are in rule 10.
+PUBLIC_REFERENCE_INVARIANTS = (
+    Invariant(
+        "named_schools",
+        "64. Un établissement cité dans les tables communes est dans l'annuaire",
+        " UNION ALL ".join(
+            f"""
+        SELECT format('{name} n° %%s : établissement %%s', row.id, row.school_id)
+        FROM public.{table} AS row
+        WHERE row.school_id IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM public.schools_school AS school WHERE school.uai = row.school_id)
+        """  # noqa: S608 - names of this module
+            for table, name in _NAMING_SCHOOLS.items()
+        ),
     ),
 )

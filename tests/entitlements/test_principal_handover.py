@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from functools import partial
+
+from django.db import transaction
 
 from licensing.entitlements import operations, principal_handover
 from licensing.entitlements.models import Subscription
@@ -68,3 +72,27 @@ def test_a_predecessor_redeems_a_key_while_being_replaced(committed_jaures):
     assert not any(isinstance(outcome, Exception) for outcome in outcomes)
     assert (is_verified(successor, jaures.school), is_verified(predecessor, jaures.school)) == (True, False)
     assert administered(successor) == 2
+
+
+def test_a_subscription_that_is_being_credited_is_transferred_too(committed_jaures):
+    """The handover waits for the redemption, whose subscription it would else not see."""
+    jaures = committed_jaures
+    code, _ = jaures.key(issued_at=TERM)
+    predecessor, successor = jaures.principal, jaures.add_principal()
+    token = send_link(successor, jaures.school)
+    redeemed = threading.Event()
+
+    def redeem():
+        with transaction.atomic():
+            subscription = operations.redeem(code=code, by=predecessor, at=TERM)
+            redeemed.set()
+            time.sleep(0.5)
+        return subscription
+
+    def hand_over_meanwhile():
+        assert redeemed.wait(timeout=20)
+        return principal_handover.confirm_principal(token=token, replaced=[predecessor.pk], kept=[], at=TERM)
+
+    subscription, _ = run_concurrently("public", [redeem, hand_over_meanwhile], expected_errors=())
+    subscription.refresh_from_db()
+    assert subscription.principal == successor

@@ -245,6 +245,7 @@ class Migration(migrations.Migration):
                 (
                     "school",
                     models.ForeignKey(
+                        db_constraint=False,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         to="schools.school",

@@ -173,6 +173,7 @@ class Migration(migrations.Migration):
                 (
                     "school",
                     models.ForeignKey(
+                        db_constraint=False,
                         blank=True,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,

@@ -87,6 +87,7 @@ class Migration(migrations.Migration):
                 (
                     "school",
                     models.ForeignKey(
+                        db_constraint=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="schools.school",
@@ -208,6 +209,7 @@ class Migration(migrations.Migration):
                 (
                     "school",
                     models.ForeignKey(
+                        db_constraint=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="schools.school",

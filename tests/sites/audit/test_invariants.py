@@ -190,6 +190,7 @@ BREACHES = {
     "failed_sendings": "UPDATE public.bounces_failedsending SET handled = 51",
     "due_work": "DELETE FROM public.jobs_duework; INSERT INTO collectivities_auditentry (at, actor_name,"
     " actor_username, action, summary, school_id, object_type) VALUES (now(), '', '', 'office.opened', '', '', '')",
+    "named_schools": "UPDATE public.entitlements_subscription SET school_id = '0000000Z'",
     "retention": "UPDATE mailing_message SET state = 'cancelled', created_at = created_at - interval '4 years'",
     "position": "UPDATE pools_pool SET allocated = allocated - 1",
     "journals": "UPDATE collectivities_auditentry SET summary = 'Autre chose'",
