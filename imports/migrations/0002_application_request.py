@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("imports", "0002_file_storage")]
+    dependencies = [("imports", "0001_initial")]
     operations = [
         migrations.AddField(
             model_name="spreadsheetimport",
