@@ -32,7 +32,12 @@ FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::smallint[])
     AS entry (school_id, contact_name, contact_email, contact_phone, classes)
 ORDER BY entry.school_id
 ON CONFLICT (school_id) DO NOTHING
-RETURNING school_id, EXISTS (SELECT FROM public.schools_school AS school WHERE school.uai = school_id)
+RETURNING school_id
+"""
+_FIND_UNKNOWN = """
+SELECT named.uai FROM unnest(%s::text[]) AS named (uai)
+WHERE NOT EXISTS (SELECT 1 FROM public.schools_school AS school WHERE school.uai = named.uai)
+LIMIT 1
 """
 _UPDATE = """
 UPDATE collectivities_portfolioschool AS portfolio
@@ -144,12 +149,13 @@ def insert_schools(contacts: Mapping[str, SchoolContact], *, at: datetime.dateti
     with connection.cursor() as cursor:
         # Ordered by school: concurrent lists wait for each other and do not deadlock.
         cursor.execute(_INSERT, [at, *_to_columns(contacts)])
-        inserted = cursor.fetchall()
-    # No constraint does it: see docs/decisions/0156.
-    for uai, is_known in inserted:
-        if not is_known:
-            raise UnknownPortfolioSchool(f"L'annuaire ne connaît pas d'établissement « {uai} ».")
-    return [uai for uai, _ in inserted]
+        inserted = [uai for (uai,) in cursor.fetchall()]
+        # No constraint does it (docs/decisions/0156), nor the INSERT: its RETURNING reads no other table on a cluster.
+        cursor.execute(_FIND_UNKNOWN, [inserted])
+        unknown = cursor.fetchone()
+    if unknown is not None:
+        raise UnknownPortfolioSchool(f"L'annuaire ne connaît pas d'établissement « {unknown[0]} ».")
+    return inserted
 
 
 @transaction.atomic

@@ -48,7 +48,7 @@ def test_an_addition_is_one_line_of_the_journal_and_leaves_present_schools_alone
 @pytest.mark.parametrize("count", [1, 40])
 def test_an_addition_and_its_undo_take_a_constant_number_of_queries(nimes, count, django_assert_num_queries):
     schools = SchoolFactory.create_batch(count)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         add(schools)
     with django_assert_num_queries(9):
         undo()
