@@ -110,16 +110,23 @@ def list_changes() -> list[tuple[str, str, str, list[str]]]:
 
 
 def apply_changes(*, at: datetime.datetime) -> int:
-    """Apply the changes found by `compare`, maintain the search indexes, and return how many schools were written."""
+    """Apply the changes found by `compare`, and return how many schools were written.
+
+    The indexes of the search are maintained once that is committed: on a cluster no transaction may do both.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_WRITE, {"at": at})
         written: int = cursor.rowcount
-        if written:
-            # Until the next vacuum, every search would scan the index's pending list.
-            cursor.execute("SELECT public.schools_maintain_search()")
     if written:
+        transaction.on_commit(_maintain_search)
         refresh_dictionary()
     return written
+
+
+def _maintain_search() -> None:
+    # Until the next vacuum, every search would scan the index's pending list.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT public.schools_maintain_search()")
 
 
 @transaction.atomic

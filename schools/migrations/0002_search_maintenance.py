@@ -7,7 +7,15 @@ CREATE = """
 CREATE FUNCTION public.schools_maintain_search() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM gin_clean_pending_list('public.school_search'::regclass);
+    -- On a cluster each node has a copy, and index and table have names of their own there.
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
+        EXECUTE format('SELECT run_command_on_placements(''public.schools_school'', %L)', $clean$
+            SELECT gin_clean_pending_list(pg_class.oid) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+            JOIN pg_am ON pg_am.oid = relam WHERE indrelid = '%s'::regclass AND amname = 'gin'
+        $clean$);
+    ELSE
+        PERFORM gin_clean_pending_list('public.school_search'::regclass);
+    END IF;
     ANALYZE public.schools_school;
 END $$;
 CREATE FUNCTION public.schools_maintain_dictionary() RETURNS void
