@@ -1,5 +1,7 @@
 """Reset of the demo's database, with a guard against any other database."""
 
+# ruff: noqa: S608 - statements are put together of the constants of this module
+
 from __future__ import annotations
 
 from django.conf import settings
@@ -9,6 +11,32 @@ from django.db import OperationalError, connection
 from core.owner_connection import OwnerUnknown, connected_as_owner
 
 _NAME_PART = "demo"
+
+_OF_NO_EXTENSION = (
+    "NOT EXISTS (SELECT FROM pg_depend WHERE pg_depend.classid = '{0}'::regclass AND pg_depend.objid = {0}.oid"
+    " AND deptype IN ('e', 'i'))"
+)
+#: Statements that drop the schemas of offices, then what stands in the public one. That stays: the extension that makes
+#: a cluster hangs on it.
+_SCHEMAS = (
+    "SELECT format('DROP SCHEMA %I CASCADE', nspname) FROM pg_namespace"
+    f" WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')"
+    f" AND {_OF_NO_EXTENSION.format('pg_namespace')}"
+)
+_TABLES = (
+    "SELECT 'DROP TABLE ' || string_agg(oid::regclass::text, ', ') || ' CASCADE' FROM pg_class"
+    " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+    f" AND {_OF_NO_EXTENSION.format('pg_class')} HAVING count(*) > 0"
+)
+_ROUTINES = (
+    "SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', oid::regprocedure) FROM pg_proc"
+    f" WHERE pronamespace = 'public'::regnamespace AND {_OF_NO_EXTENSION.format('pg_proc')}"
+)
+_TYPES = (
+    "SELECT format('DROP TYPE IF EXISTS %s CASCADE', oid::regtype) FROM pg_type"
+    " WHERE typnamespace = 'public'::regnamespace AND typtype IN ('e', 'c', 'd')"
+    f" AND {_OF_NO_EXTENSION.format('pg_type')}"
+)
 
 
 class NotDemoDatabase(Exception):
@@ -26,28 +54,29 @@ def check_demo_database() -> None:
 
 
 def reset_database() -> None:
-    """Drop all schemas and migrate, as their owner. Raises `NotDemoDatabase` where the database is in use."""
+    """Drop all but what extensions made, and migrate, as the owner.
+
+    Raises `NotDemoDatabase` where the database is in use.
+    """
     check_demo_database()
     try:
         with connected_as_owner("La démonstration"):
-            _drop_schemas()
+            _drop_everything()
             call_command("migrate_schemas", verbosity=0)
     except OwnerUnknown as refusal:
         raise NotDemoDatabase(str(refusal)) from refusal
-    # Prepared statements refer to the dropped schemas.
+    # Prepared statements refer to the dropped tables.
     connection.close()
 
 
-def _drop_schemas() -> None:
+def _drop_everything() -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '5s'")
-            cursor.execute(
-                "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
-            )
-            for (schema,) in cursor.fetchall():
-                cursor.execute(f"DROP SCHEMA {connection.ops.quote_name(schema)} CASCADE")
-            cursor.execute("CREATE SCHEMA public")
+            for find in (_SCHEMAS, _TABLES, _ROUTINES, _TYPES):
+                cursor.execute(find)
+                for (statement,) in cursor.fetchall():
+                    cursor.execute(statement)
             cursor.execute("RESET lock_timeout")
     except OperationalError as error:
         raise NotDemoDatabase("Une autre démonstration est en cours dans cette base : arrêtez-la d'abord.") from error
