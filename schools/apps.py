@@ -8,6 +8,8 @@ class SchoolsConfig(AppConfig):
     verbose_name = "Annuaire des établissements"
     # What the reader of the database does not see: see `tenants.privileges`.
     secret_columns: ClassVar = {"schools_principalrequest": ["nonce", "token_hash"]}
+    # Read beside the tables of offices, and rarely written: see `tenants.cluster`.
+    tables_on_every_node: ClassVar = ("schools_school",)
 
     def ready(self) -> None:
         """Register the kinds of this app's e-mails."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -129,7 +130,8 @@ class SchemaSnapshot(models.Model):
     """The SQL that creates a collectivity's schema, keyed by a fingerprint of the migrations it was recorded from."""
 
     fingerprint = models.CharField(max_length=64, primary_key=True)
-    statements = models.TextField()
+    # One by one: a cluster passes on no text of several.
+    statements = ArrayField(models.TextField())
     # What they make: a sentence for each column, constraint, index and trigger (`tenants.schema_structure`).
     structure = models.JSONField(default=list)
     created_at = models.DateTimeField()

@@ -103,7 +103,8 @@ _CREATE_SCHEMA = """
 CREATE OR REPLACE FUNCTION public.tenants_create_schema(schema_name text, recorded_under text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $body$
 DECLARE
-    recorded text;
+    recorded text[];
+    statement text;
     role text;
 BEGIN
     IF schema_name IS NULL OR schema_name !~ '^c_[a-z0-9_]+$' OR NOT EXISTS (
@@ -117,11 +118,42 @@ BEGIN
     END IF;
     EXECUTE format('CREATE SCHEMA %I', schema_name);
     PERFORM set_config('search_path', format('%I, public, pg_temp', schema_name), true);
-    EXECUTE recorded;
+    FOREACH statement IN ARRAY recorded LOOP
+        EXECUTE statement;
+    END LOOP;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     FOR role IN SELECT rolname FROM pg_roles WHERE rolname IN ({application_name}, {reader_name}) LOOP
         EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema_name, role);
     END LOOP;
+END $body$
+"""
+
+#: Puts a collectivity's schema on a node of the cluster, where it is not yet; without a cluster it does nothing.
+_PLACE_SCHEMA = """
+CREATE OR REPLACE FUNCTION public.tenants_place_schema(schema_name text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
+DECLARE
+    is_placed boolean;
+    relation regclass;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') OR NOT EXISTS (
+        SELECT FROM public.tenants_collectivity AS collectivity WHERE collectivity.schema_name = $1
+    ) THEN
+        RETURN false;
+    END IF;
+    EXECUTE 'SELECT EXISTS (SELECT FROM pg_dist_schema WHERE schemaid = to_regnamespace(quote_ident($1)))'
+        INTO is_placed USING schema_name;
+    IF is_placed THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('SELECT citus_schema_distribute(%L)', quote_ident(schema_name));
+    -- The rows that were copied to the node stay on the disk of the coordinator otherwise, where nothing shows them.
+    FOR relation IN
+        SELECT oid::regclass FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident($1)) AND relkind = 'r'
+    LOOP
+        EXECUTE 'SELECT truncate_local_data_after_distributing_table($1)' USING relation;
+    END LOOP;
+    RETURN true;
 END $body$
 """
 
@@ -134,6 +166,9 @@ FUNCTIONS = (
     _CREATE_SCHEMA,
     "REVOKE ALL ON FUNCTION public.tenants_create_schema(text, text) FROM PUBLIC",
     "GRANT EXECUTE ON FUNCTION public.tenants_create_schema(text, text) TO {application}",
+    _PLACE_SCHEMA,
+    "REVOKE ALL ON FUNCTION public.tenants_place_schema(text) FROM PUBLIC",
+    "GRANT EXECUTE ON FUNCTION public.tenants_place_schema(text) TO {application}",
 )
 
 #: The text of the functions: where it changes, every schema is granted anew, and the recording of a schema made anew.

@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from django_tenants.utils import schema_context
 
 from core.cells import get_cells
-from tenants import identifiers
+from tenants import cluster, identifiers
 from tenants.models import Collectivity, CollectivityKind, Domain, SchemaSnapshot
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def provision(planned: OfficePlan, snapshot: SchemaSnapshot, *, at: datetime.dat
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute("SELECT public.tenants_create_schema(%s, %s)", [schema, snapshot.fingerprint])
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        cluster.queue_placing(schema)
     return collectivity
 
 

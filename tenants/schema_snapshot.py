@@ -83,7 +83,7 @@ def create() -> SchemaSnapshot:
             cursor.execute(f"DROP SCHEMA {scratch} CASCADE")
     snapshot, _ = SchemaSnapshot.objects.update_or_create(
         fingerprint=compute_fingerprint(),
-        defaults={"statements": ";\n".join(statements), "structure": structure, "created_at": timezone.now()},
+        defaults={"statements": statements, "structure": structure, "created_at": timezone.now()},
     )
     return snapshot
 

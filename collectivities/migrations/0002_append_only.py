@@ -2,16 +2,14 @@
 
 from django.db import migrations
 
-TRIGGERS = """
-CREATE TRIGGER collectivities_auditentry_append_only BEFORE UPDATE OR DELETE ON collectivities_auditentry
-    FOR EACH ROW EXECUTE FUNCTION public.accounts_append_only();
-CREATE TRIGGER collectivities_auditseal_append_only BEFORE UPDATE OR DELETE ON collectivities_auditseal
-    FOR EACH ROW EXECUTE FUNCTION public.accounts_append_only();
-"""
-DROP = """
-DROP TRIGGER collectivities_auditentry_append_only ON collectivities_auditentry;
-DROP TRIGGER collectivities_auditseal_append_only ON collectivities_auditseal;
-"""
+# One statement each: a cluster passes on no text of several.
+TABLES = ("collectivities_auditentry", "collectivities_auditseal")
+TRIGGERS = [
+    f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}"
+    " FOR EACH ROW EXECUTE FUNCTION public.accounts_append_only()"
+    for table in TABLES
+]
+DROP = [f"DROP TRIGGER {table}_append_only ON {table}" for table in TABLES]
 
 
 class Migration(migrations.Migration):

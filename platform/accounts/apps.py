@@ -15,6 +15,8 @@ class AccountsConfig(AppConfig):
         "accounts_user": ["password"],
         "mfa_authenticator": ["data"],
     }
+    # The trigger of offices' journals calls it: see `tenants.cluster`.
+    functions_on_every_node: ClassVar = ("accounts_append_only()",)
 
     def ready(self) -> None:
         """Register this app's kinds of e-mail, and what is recorded at each sign-in."""

@@ -202,6 +202,23 @@ def transfer_ownership(database: psycopg.Connection, owner: str) -> int:
     return transferred
 
 
+def spread_roles(database: psycopg.Connection, roles: DatabaseRoles) -> bool:
+    """Have each node of a cluster know the roles, as only a superuser may; return whether it is one.
+
+    Citus creates a role on its nodes for a table that it copies there and that the role may read; the role stays.
+    """
+    if not database.execute("SELECT FROM pg_extension WHERE extname = 'citus'").rowcount:
+        return False
+    names = sql.SQL(", ").join(map(sql.Identifier, sorted(roles.names())))
+    with database.transaction():
+        database.execute("CREATE SCHEMA known_roles CREATE TABLE known ()")
+        database.execute(sql.SQL("GRANT USAGE ON SCHEMA known_roles TO {}").format(names))
+        database.execute(sql.SQL("GRANT SELECT ON known_roles.known TO {}").format(names))
+    database.execute("SELECT create_reference_table('known_roles.known')")
+    database.execute("DROP SCHEMA known_roles CASCADE")
+    return True
+
+
 def _is_superuser(server: psycopg.Connection) -> bool:
     return server.info.parameter_status("is_superuser") == "on"
 

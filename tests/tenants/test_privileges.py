@@ -13,6 +13,7 @@ from psycopg import errors, sql
 
 from core.tenant_connection import connection
 from tenants import privileges
+from tests.cluster import one_server
 from tests.database_roles import connect, execute_as_administrator
 
 APPLICATION = settings.DATABASES["default"]["USER"]
@@ -196,7 +197,12 @@ def test_functions_that_run_as_the_owner_are_known_and_closed_to_others(db):
         )
         assert cursor.fetchall() == [
             (name, True, False, True)
-            for name in ("schools_maintain_dictionary", "schools_maintain_search", "tenants_create_schema")
+            for name in (
+                "schools_maintain_dictionary",
+                "schools_maintain_search",
+                "tenants_create_schema",
+                "tenants_place_schema",
+            )
         ]
 
 
@@ -306,6 +312,7 @@ def test_the_queries_do_not_grow_with_the_schemas(db, django_assert_num_queries)
         assert privileges.find_faults() == []
 
 
+@one_server  # two users in one transaction
 @pytest.mark.as_owner
 def test_migrating_grants_again_what_is_wrong(db):
     execute_as_administrator(f"GRANT TRUNCATE, UPDATE ON c_gard.collectivities_auditentry TO {APPLICATION}")

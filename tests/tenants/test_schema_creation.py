@@ -67,8 +67,8 @@ def test_nothing_but_what_the_owner_recorded_is_replayed(db):
     with pytest.raises(DatabaseError, match="No schema was recorded under"):
         execute(CALL, ["c_nimes", "DROP TABLE public.accounts_user"])
     for statement in (
-        "INSERT INTO public.tenants_schemasnapshot VALUES ('mine', 'DROP TABLE public.accounts_user', now())",
-        "UPDATE public.tenants_schemasnapshot SET statements = 'DROP TABLE public.accounts_user'",
+        "INSERT INTO public.tenants_schemasnapshot VALUES ('mine', '{DROP TABLE public.accounts_user}', now())",
+        "UPDATE public.tenants_schemasnapshot SET statements = '{DROP TABLE public.accounts_user}'",
         "DELETE FROM public.tenants_schemasnapshot",
     ):
         with pytest.raises(DatabaseError, match="permission denied"):
@@ -78,7 +78,7 @@ def test_nothing_but_what_the_owner_recorded_is_replayed(db):
 #: What a caller can prepare; with `pg_temp` searched first, each would be taken for ours.
 TRAPS = (
     "CREATE TEMPORARY TABLE tenants_schemasnapshot AS SELECT * FROM public.tenants_schemasnapshot",
-    "UPDATE pg_temp.tenants_schemasnapshot SET statements = 'DROP TABLE public.accounts_user'",
+    "UPDATE pg_temp.tenants_schemasnapshot SET statements = '{DROP TABLE public.accounts_user}'",
     "CREATE TEMPORARY TABLE tenants_collectivity (schema_name text)",
     "CREATE TEMPORARY TABLE accounts_user (id bigint PRIMARY KEY)",
     "CREATE TEMPORARY TABLE django_migrations (app text, name text, applied timestamptz)",

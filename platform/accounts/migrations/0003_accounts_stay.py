@@ -8,7 +8,8 @@ from django.db import migrations
 FUNCTION = """
 CREATE FUNCTION public.accounts_referenced_row_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'A row of % is never deleted and keeps its primary key: offices refer to it', TG_TABLE_NAME
+    RAISE EXCEPTION 'A row of % is never deleted and keeps its primary key: offices refer to it',
+        regexp_replace(TG_TABLE_NAME, '_[0-9]{6,}$', '')  -- without the number of a node's copy
         USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = TG_NAME;
 END $$;
 """

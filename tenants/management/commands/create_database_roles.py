@@ -41,6 +41,7 @@ class Command(BaseCommand):
                 if faults := database_checks.list_database_faults(database.cursor()):
                     raise CommandError(database_checks.describe_faults(faults))
                 transferred = database_roles.transfer_ownership(database, roles.owner.name)
+                is_spread = database_roles.spread_roles(database, roles)
         except RolesRefused as refusal:
             raise CommandError(str(refusal)) from refusal
         with connected_as_owner("L'attribution des droits"):
@@ -53,6 +54,8 @@ class Command(BaseCommand):
                 schema_snapshot.refresh()
                 privileges.grant_everywhere()
         self._report(roles, name, created=created, transferred=transferred, is_migrated=is_migrated)
+        if is_spread:
+            self.stdout.write("Les nœuds connaissent ces rôles.")
 
     def _report(
         self, roles: DatabaseRoles, database: str, *, created: bool, transferred: int, is_migrated: bool

@@ -14,7 +14,7 @@ from core.database_checks import refuse_unfit_database
 from core.owner_connection import OwnerUnknown, connected_as_owner
 from core.tenant_connection import connection
 from installation import migration_contents
-from tenants import privileges, schema_migrations, schema_snapshot
+from tenants import cluster, privileges, schema_migrations, schema_snapshot
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -60,9 +60,12 @@ class Command(MigrateSchemasCommand):
             if not accepts_changed and (changed_files := migration_contents.find_changed()):
                 raise CommandError(migration_contents.describe_changed(changed_files))
             if options.get("shared") or not (schema or options.get("tenant")) or schema == "public":
-                self._migrate_public(options)
+                with cluster.kept_to_coordinator():
+                    self._migrate_public(options)
                 migration_contents.note_contents(anew=accepts_changed)
             changed = privileges.define_functions()
+            if schema is None and not options.get("tenant"):
+                cluster.distribute(self.stdout.write if int(options["verbosity"]) else lambda _: None)
             failed = []
             if schema != "public" and not options.get("shared"):
                 failed = self._migrate_collectivities([schema] if schema else None, int(options["verbosity"]))
