@@ -11,6 +11,7 @@ from django_tenants.utils import schema_context
 from collectivities.models import Member
 from core.tenant_connection import connection
 from tenants import checks
+from tests.cluster import one_server
 from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator
 from tests.factories.collectivities import PortfolioSchoolFactory
@@ -39,12 +40,14 @@ def query(statement):
         return cursor.fetchall()
 
 
+@one_server  # a cluster refuses to make one
 def test_no_constraint_leads_from_an_office_to_the_public_schema(db):
     assert query(CONSTRAINED) == []
     execute_as_administrator(ADD_CONSTRAINT)
     assert query(CONSTRAINED) == [("c_nimes.collectivities_member",)]
 
 
+@one_server
 def test_an_opening_locks_no_table_of_the_public_schema(db):
     open_tenant(name="Ville d'Alès", kind="commune", siren="213000078", at=TERM)
     assert query(STRONG_LOCKS) == []

@@ -1,0 +1,82 @@
+"""Redemption and sign-in on a cluster: whatever an office does, and whether its node answers or not."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+
+import pytest
+from django.db import transaction
+from django_tenants.utils import schema_context
+
+from core.tenant_connection import connection
+from licensing.entitlements import key_minting, operations
+from tenants import cluster
+from tests import cluster as test_cluster
+from tests.conftest import PASSWORD, TERM
+from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
+
+pytestmark = pytest.mark.citus
+
+#: Seconds that a redemption may take beside an open import: it waits for none of its rows.
+SOON = 2
+
+
+def test_a_redemption_does_not_wait_for_an_open_import(committed_jaures):
+    code, _ = committed_jaures.key()
+    written, commit = threading.Event(), threading.Event()
+
+    def apply():
+        """Write as an import that is being applied: keys in the public schema, rows in the office's."""
+        try:
+            with schema_context("c_nimes"), transaction.atomic():
+                demands = [(committed_jaures.school.pk, 1, False)] * 100
+                key_minting.mint(entitlement=committed_jaures.entitlement, prefix="NIMES", demands=demands, at=TERM)
+                PortfolioSchoolFactory()
+                written.set()
+                commit.wait(timeout=30)
+        finally:
+            connection.close()
+
+    session = threading.Thread(target=apply)
+    session.start()
+    try:
+        assert written.wait(timeout=20)
+        begun = time.monotonic()
+        assert operations.redeem(code=code, by=committed_jaures.principal, at=TERM).size == 3
+        assert time.monotonic() - begun < SOON
+    finally:
+        commit.set()
+        session.join()
+
+
+@contextlib.contextmanager
+def node_down(schema):
+    """Close the tests' database on the node of a schema: it answers nobody, as a machine that is switched off."""
+    host, port = cluster.get_node(schema)
+    name = connection.settings_dict["NAME"]
+    with test_cluster.connect((host, port)) as server:
+        server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        try:
+            yield
+        finally:
+            server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+def test_with_a_node_down_its_offices_alone_are_away(committed_jaures, portal, office, can_sign_in):
+    code, _ = committed_jaures.key()
+    browsers = []
+    for slug in ("nimes", "gard"):
+        with schema_context(f"c_{slug}"):
+            browsers.append(office(slug, MemberFactory().user))
+        browsers[-1].raise_request_exception = False
+    principal = can_sign_in(committed_jaures.principal)
+    assert cluster.get_node("c_nimes") != cluster.get_node("c_gard")
+    with node_down("c_gard"):
+        answer = portal.post("/connexion/", {"login": principal.username, "password": PASSWORD})
+        assert answer.status_code == 302
+        assert operations.redeem(code=code, by=principal, at=TERM).size == 3
+        assert [browser.get("/").status_code for browser in browsers] == [200, 503]
+    assert [browser.get("/").status_code for browser in browsers] == [200, 200]
