@@ -132,9 +132,9 @@ def _build_queries(
     moment = F(since) if isinstance(since, str) else since
 
     def list_rows() -> QuerySet[Any]:
-        rows: QuerySet[Any] = model._default_manager.filter(only or Q())  # noqa: SLF001 - documented
-        annotated: QuerySet[Any] = rows.annotate(kept_since=moment).order_by()
-        return annotated
+        rows = model._default_manager.filter(only or Q())  # noqa: SLF001 - documented
+        dated: QuerySet[Any] = rows.annotate(kept_since=moment).order_by()
+        return dated
 
     def list_old(before: datetime.datetime) -> QuerySet[Any]:
         return list_rows().filter(kept_since__lt=before)

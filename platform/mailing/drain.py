@@ -78,7 +78,9 @@ def drain(*, limit: int = MESSAGES_PER_JOB, clock: Callable[[], datetime.datetim
             if batch.is_server_unavailable:
                 break
     schedule_next(clock(), earliest=earliest)
-    schedule_pruning(clock() + MESSAGES_KEPT)
+    # One that was cancelled was handled by nobody, and is deleted all the same.
+    if handled or Message.objects.exists():
+        schedule_pruning(clock() + MESSAGES_KEPT)
     return accepted
 
 
