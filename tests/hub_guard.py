@@ -18,18 +18,7 @@ from core.tenant_connection import connection
 from tests.tenant_guard import TENANT_TABLES
 
 #: Public tables that each node has a copy of, since they are rarely written: an office's statements may name them.
-REFERENCE_TABLES = {
-    "tenants_collectivity",
-    "tenants_domain",
-    "schools_school",
-    "schools_directoryword",
-    "schools_schoolholiday",
-    "schools_territoryoutline",
-    "catalogue_schoolyear",
-    "catalogue_product",
-    "catalogue_schooltier",
-    "catalogue_priceband",
-}
+REFERENCE_TABLES = {table for config in apps.get_app_configs() for table in getattr(config, "tables_on_every_node", ())}
 HOT_TABLES = (
     {
         model._meta.db_table  # noqa: SLF001 - the documented API of models
