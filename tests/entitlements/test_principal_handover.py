@@ -77,7 +77,9 @@ def test_a_predecessor_redeems_a_key_while_being_replaced(committed_jaures):
 def test_a_subscription_that_is_being_credited_is_transferred_too(committed_jaures):
     """The handover waits for the redemption, whose subscription it would else not see."""
     jaures = committed_jaures
-    code, _ = jaures.key(issued_at=TERM)
+    jaures.subscription()
+    # Exposed: it verifies nobody, so that the principals stay as the page showed them.
+    code, _ = jaures.key(issued_at=TERM, exposed_at=TERM)
     predecessor, successor = jaures.principal, jaures.add_principal()
     token = send_link(successor, jaures.school)
     redeemed = threading.Event()
