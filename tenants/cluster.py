@@ -65,7 +65,7 @@ def distribute(report: Callable[[str], None] = lambda _: None) -> Distribution:
     """
     if not is_cluster():
         return Distribution([], [])
-    _refuse_joins()
+    _keep_locks_in_joins()
     _define_on_every_node()
     tables = _list_undistributed_tables()
     for table in tables:
@@ -178,14 +178,15 @@ def get_node(schema: str) -> Node | None:
         return Node(*row) if row else None
 
 
-def _refuse_joins() -> None:
-    """Have the database refuse a join of an office's table with one of the coordinator, but of the directory.
+def _keep_locks_in_joins() -> None:
+    """Have a join of an office's table with one of the coordinator carried out where the office is.
 
-    Otherwise it is carried out piece by piece, and the lock of a row that it asks for is left out without a word.
+    By default the office's rows may be brought to the coordinator: the lock that the statement asks for on them is then
+    left out without a word.
     """
     with connection.cursor() as cursor:
         name = connection.ops.quote_name(str(connection.settings_dict["NAME"]))
-        cursor.execute(f"ALTER DATABASE {name} SET citus.local_table_join_policy = 'never'")
+        cursor.execute(f"ALTER DATABASE {name} SET citus.local_table_join_policy = 'prefer-local'")
 
 
 def _define_on_every_node() -> None:

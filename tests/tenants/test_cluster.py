@@ -7,18 +7,17 @@ import threading
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import NotSupportedError, transaction
+from django.db import transaction
 from django_tenants.utils import schema_context
 
-from collectivities.models import PortfolioSchool
+from collectivities.models import Member, PortfolioSchool
 from core.tenant_connection import connection
-from licensing.pools.models import Pool
 from schools.models import School
 from tenants import cluster, lock_timeouts, tasks
 from tests import cluster as test_cluster
 from tests.cluster import one_server
 from tests.conftest import TERM
-from tests.factories.collectivities import PortfolioSchoolFactory
+from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.tenants.opening import open_tenant
 from tests.waiting_jobs import list_waiting_jobs
@@ -96,11 +95,28 @@ def test_a_new_office_is_placed_by_a_job(committing):
 
 
 @pytest.mark.citus
-def test_a_join_of_an_office_with_the_coordinator_is_refused_since_it_would_lose_its_lock(nimes):
-    joined = Pool.objects.select_related("entitlement").select_for_update(of=("self",))
-    with pytest.raises(NotSupportedError, match="direct joins"), transaction.atomic():
-        list(joined.filter(pk=1))
-    assert not PortfolioSchool.objects.select_related("school").select_for_update(of=("self",)).exists()
+def test_a_row_that_is_locked_in_a_join_with_the_coordinator_is_locked(committing):
+    member = MemberFactory()
+    held, free = threading.Event(), threading.Event()
+
+    def hold():
+        try:
+            with schema_context("c_nimes"), transaction.atomic():
+                Member.objects.select_related("user").select_for_update(of=("self",)).get(pk=member.pk)
+                held.set()
+                free.wait(timeout=30)
+        finally:
+            connection.close()
+
+    session = threading.Thread(target=hold)
+    session.start()
+    try:
+        assert held.wait(timeout=20)
+        with transaction.atomic():
+            assert not Member.objects.select_for_update(skip_locked=True).filter(pk=member.pk)
+    finally:
+        free.set()
+        session.join()
 
 
 @pytest.mark.citus
