@@ -67,7 +67,7 @@ def test_nothing_but_what_the_owner_recorded_is_replayed(db):
     with pytest.raises(DatabaseError, match="No schema was recorded under"):
         execute(CALL, ["c_nimes", "DROP TABLE public.accounts_user"])
     for statement in (
-        "INSERT INTO public.tenants_schemasnapshot VALUES ('mine', '{DROP TABLE public.accounts_user}', now())",
+        "INSERT INTO public.tenants_schemasnapshot VALUES ('mine', '{DROP TABLE public.accounts_user}', '[]', now())",
         "UPDATE public.tenants_schemasnapshot SET statements = '{DROP TABLE public.accounts_user}'",
         "DELETE FROM public.tenants_schemasnapshot",
     ):
