@@ -11,16 +11,18 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_LAYER = 'mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"'
 #: Mounts the layer over the root, then becomes the script. Arguments: root, layer.
-_ENTER = """
+_ENTER = f"""
 set -eu
-mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
+{_LAYER}
 mount -t proc proc "$2/root/proc"
 mount --rbind /dev "$2/root/dev"
 mount -t tmpfs tmpfs "$2/root/run"
@@ -40,8 +42,12 @@ def find_obstacle() -> str:
         return "it takes root to enter another root"
     if missing := [name for name in _PROGRAMS if shutil.which(name) is None]:
         return f"not installed: {', '.join(missing)}"
-    if subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], check=False, capture_output=True).returncode:  # noqa: S607
-        return "this machine gives no namespaces"
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("upper", "work", "root"):
+            (Path(folder) / name).mkdir()
+        layer = ["unshare", "--mount", "--pid", "--fork", "sh", "-c", _LAYER, "sh", "/", folder]
+        if subprocess.run(layer, check=False, capture_output=True).returncode:  # noqa: S603 - our own command
+            return "this machine gives no namespaces, or mounts no layer in them"
     return ""
 
 
