@@ -127,7 +127,6 @@ def test_the_check_adds_one_query_to_the_member_lookup(office, on_a_server, djan
         browser.get("/membres/")
     about = [query["sql"] for query in counted.captured_queries if "mfa_authenticator" in query["sql"]]
     assert len(about) == 1
-    assert "pools_allocation" in about[0]
 
 
 def test_non_members_still_get_a_404(office, asked):
