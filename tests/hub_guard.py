@@ -13,6 +13,7 @@ from functools import lru_cache
 from django.apps import apps
 from django.conf import settings
 from django.db.backends.signals import connection_created
+from psycopg.sql import Composable
 
 from core.tenant_connection import connection
 from tests.tenant_guard import TENANT_TABLES
@@ -61,10 +62,11 @@ def list_mixed_tables(statement: str, *, in_office: bool) -> tuple[str, ...]:
 
 def check_statement(execute, sql, params, many, context):
     """An `execute_wrapper`: raises `MixedStatement` before a statement that names both kinds of tables."""
-    mixed = list_mixed_tables(str(sql), in_office=context["connection"].schema_name != _PUBLIC)
+    text = sql.as_string() if isinstance(sql, Composable) else str(sql)
+    mixed = list_mixed_tables(text, in_office=context["connection"].schema_name != _PUBLIC)
     # The stack is walked last, for a refusal alone.
     if mixed and (asker := _find_asker()) is not None and asker not in ALLOWED:
-        raise MixedStatement(f"{asker} names {', '.join(mixed)} in one statement: {str(sql)[:300]}")
+        raise MixedStatement(f"{asker} names {', '.join(mixed)} in one statement: {text[:300]}")
     return execute(sql, params, many, context)
 
 
