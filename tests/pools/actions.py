@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from jobs.retention import schedule_pruning
 from licensing.entitlements.models import ActivationKey, Seat, Subscription
 from licensing.pools import operations
-from mailing.models import Message, MessageState
+from mailing.models import MESSAGES_KEPT, Message, MessageState
 from tests.conftest import TERM
 from tests.emails import BOUNCE_FIELDS
 
@@ -33,3 +34,4 @@ def mark_sent(state=MessageState.SENT):
     """Mark the queued messages as sent, as a worker does."""
     fields = BOUNCE_FIELDS if state == MessageState.BOUNCED else {}
     Message.objects.filter(state=MessageState.QUEUED).update(state=state, sent_at=TERM, **fields)
+    schedule_pruning(TERM + MESSAGES_KEPT)
