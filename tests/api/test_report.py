@@ -71,5 +71,5 @@ def test_an_office_without_licences_has_a_report_of_none(api):
 
 def test_the_report_asks_as_much_of_many_schools(schools, api, django_assert_num_queries):
     api.get("/report")
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(19):
         api.get("/report")

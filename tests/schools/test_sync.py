@@ -207,7 +207,7 @@ def test_a_synchronisation_is_recorded(file):
 
 def test_the_queries_do_not_grow_with_the_file(file, django_assert_num_queries):
     write_file(file, [make_row(number) for number in range(1, 200)])
-    with django_assert_num_queries(26):
+    with django_assert_num_queries(30):
         sync(file, full=True)
 
 

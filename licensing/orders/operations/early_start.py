@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import Q
 from django_tenants.utils import tenant_context
 
 from collectivities import audit_log
 from core.calendar import date_in_paris
+from licensing.entitlements.office_keys import find_entitlements
 from licensing.orders import rights
 from licensing.orders.exceptions import NotInThisState
 from licensing.orders.models import Order, OrderKind, OrderState
@@ -45,7 +47,8 @@ def start_early(*, order_id: int, by: User, at: datetime.datetime) -> Order:
 
 def _record_in_audit_log(order: Order, collectivity: Collectivity, *, by: User, at: datetime.datetime) -> None:
     with tenant_context(collectivity):
-        for pool in Pool.objects.filter(entitlement__order_line__order=order).order_by("pk"):
+        entitlements = find_entitlements(Q(order_line__order=order))
+        for pool in Pool.objects.filter(entitlement__in=entitlements).order_by("pk"):
             audit_log.record(
                 action="pools.started",
                 by=by,
