@@ -134,6 +134,7 @@ CREATE OR REPLACE FUNCTION public.tenants_place_schema(schema_name text) RETURNS
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     is_placed boolean;
+    tables text;
     relation regclass;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') OR NOT EXISTS (
@@ -146,6 +147,11 @@ BEGIN
     IF is_placed THEN
         RETURN false;
     END IF;
+    -- All of them first, at their strongest: taken one after the other, and made stronger, they meet in a deadlock with
+    -- a transaction that has read a table and writes to it.
+    SELECT string_agg(oid::regclass::text, ', ' ORDER BY relname) INTO tables
+        FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident($1)) AND relkind = 'r';
+    EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', tables);
     EXECUTE format('SELECT citus_schema_distribute(%L)', quote_ident(schema_name));
     -- The rows that were copied to the node stay on the disk of the coordinator otherwise, where nothing shows them.
     FOR relation IN
