@@ -123,7 +123,10 @@ def check_all() -> list[Finding]:
 
 
 def set_audited_moment(now: datetime.datetime) -> None:
-    """Have the statements of the rules read the moment as `peps.audited_at`: they ask no other clock."""
+    """Have the rules of the public schema read the moment as `peps.audited_at`: they ask no other clock.
+
+    Those of an office are given it (`OfficeRows`): a node does not know the setting.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('peps.audited_at', %s, false)", [now.isoformat()])
 
@@ -149,7 +152,7 @@ def _find_public_violations(now: datetime.datetime) -> Iterator[tuple[str, str]]
     for invariant in PUBLIC_INVARIANTS:
         for sentence in _find_violations(invariant.sql, None):
             yield invariant.code, sentence
-    rows = OfficeRows(collectivity=None)
+    rows = OfficeRows(collectivity=None, at=now)
     for invariant in OUTBOX_INVARIANTS:
         for sentence in _find_violations_in_schema(invariant, rows):
             yield invariant.code, f"portail : {sentence}"
@@ -169,7 +172,7 @@ def _find_public_violations(now: datetime.datetime) -> Iterator[tuple[str, str]]
 
 def _find_violations_of(collectivity: Collectivity, now: datetime.datetime) -> Iterator[tuple[str, str]]:
     """Yield the code and the sentence of each violation in the collectivity's schema, which is the current one."""
-    rows = OfficeRows(collectivity=collectivity.pk)
+    rows = OfficeRows(collectivity=collectivity.pk, at=now)
     for invariant in OFFICE_INVARIANTS:
         for sentence in _find_violations_in_schema(invariant, rows):
             yield invariant.code, sentence

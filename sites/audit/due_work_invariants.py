@@ -39,7 +39,7 @@ def _build_query(kind: str, waiting: str) -> str:
     return f"""
         SELECT waiting.sentence || ', et rien de prévu' FROM ({waiting}) AS waiting
         WHERE NOT EXISTS (SELECT FROM work WHERE work.kind = '{kind}')
-          AND NOT EXISTS (SELECT FROM job WHERE job.task_name = '{kind}' AND job.schema = current_schema())
+          AND NOT EXISTS (SELECT FROM job WHERE job.task_name = '{kind}' AND job.schema = %(schema)s)
     """  # noqa: S608 - our own queries
 
 

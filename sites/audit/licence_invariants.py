@@ -246,12 +246,12 @@ TENANT_INVARIANTS = (
                OR (entitlement.suspended_at IS NULL
                    AND (entitlement.provisional_until IS NULL
                         OR entitlement.provisional_until
-                           >= (current_setting('peps.audited_at')::timestamptz AT TIME ZONE 'Europe/Paris')::date)))
+                           >= (%(audited_at)s::timestamptz AT TIME ZONE 'Europe/Paris')::date)))
           AND NOT EXISTS (SELECT FROM job
-                          WHERE job.task_name = 'pools.release_held_emails' AND job.schema = current_schema())
+                          WHERE job.task_name = 'pools.release_held_emails' AND job.schema = %(schema)s)
           AND NOT EXISTS (SELECT FROM work
                           WHERE work.kind = 'pools.release_held_emails'
-                            AND work.due_at <= current_setting('peps.audited_at')::timestamptz + interval '1 hour')
+                            AND work.due_at <= %(audited_at)s::timestamptz + interval '1 hour')
         """,
         (ENTITLEMENTS, JOBS, DUE_WORK),
     ),

@@ -1,4 +1,7 @@
-"""The public rows that the rules of one schema read: each is read once, when the first rule needs it."""
+"""What the rules of one schema are given: its name, the moment, and public rows, read once for the first rule.
+
+As parameters: a node that keeps an office knows neither a setting of the session nor the schema it is in.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from core.tenant_connection import connection
 from sites.audit.public_rows import NAMED
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Iterable
 
     from core.public_rows import PublicRows
@@ -16,14 +20,19 @@ if TYPE_CHECKING:
 class OfficeRows:
     """What was read of the public schema for the current one; `collectivity`: None for the portal's own outbox."""
 
-    def __init__(self, *, collectivity: int | None) -> None:
+    def __init__(self, *, collectivity: int | None, at: datetime.datetime) -> None:
         self._collectivity = collectivity
+        self._at = at
         self._named: dict[str, list[Any]] | None = None
         self._read: dict[str, dict[str, str | None]] = {}
 
     def read(self, wanted: Iterable[PublicRows]) -> dict[str, Any]:
         """Return the parameters of a rule that reads these rows."""
-        parameters: dict[str, Any] = {"collectivity": self._collectivity}
+        parameters: dict[str, Any] = {
+            "collectivity": self._collectivity,
+            "schema": connection.schema_name,
+            "audited_at": self._at,
+        }
         for rows in wanted:
             if rows.name not in self._read:
                 self._read[rows.name] = rows.read({**parameters, **self._list_named()})

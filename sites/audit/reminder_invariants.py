@@ -22,7 +22,7 @@ REMINDER_INVARIANTS = (
             WHERE reminder.sent_at IS NOT NULL
         ) AS sent
         GROUP BY school_id, week
-        HAVING count(*) > 1 OR min(schema) IS DISTINCT FROM current_schema()
+        HAVING count(*) > 1 OR min(schema) IS DISTINCT FROM %(schema)s
         """,
         (WRITTEN_WEEKS,),
     ),

@@ -16,7 +16,7 @@ RENEWAL_INVARIANTS = (
         FROM renewals_renewalorder AS ordered
         JOIN renewals_renewal AS renewal ON renewal.id = ordered.renewal_id
         JOIN sale ON sale.id = ordered.order_id
-        WHERE sale.schema IS DISTINCT FROM current_schema()
+        WHERE sale.schema IS DISTINCT FROM %(schema)s
            OR sale.kind <> 'purchase'
            OR (ordered.replaced_at IS NOT NULL AND sale.state <> 'cancelled')
            OR (renewal.declined_at IS NOT NULL AND sale.state <> 'cancelled')

@@ -87,7 +87,7 @@ TENANT_RETURN_INVARIANTS = (
                AND (move.id IS NULL
                     OR NOT EXISTS (SELECT FROM work WHERE work.kind = 'rebalancing.answer_requests')
                     AND NOT EXISTS (SELECT FROM job WHERE job.task_name = 'rebalancing.answer_requests'
-                                                      AND job.schema = current_schema()))
+                                                      AND job.schema = %(schema)s))
                OR move.id IS NOT NULL
                AND (made.undone_at IS NOT NULL OR request.outcome IN ('refused', 'expired')
                     OR request.outcome = '' AND request.granted_until IS NULL
