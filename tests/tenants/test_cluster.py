@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django_tenants.utils import schema_context
 
-from collectivities.models import Member, PortfolioSchool
+from collectivities.models import Invitation, Member, PortfolioSchool
 from core.tenant_connection import connection
 from schools.models import School
 from tenants import cluster, lock_timeouts, tasks
@@ -21,6 +21,7 @@ from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.tenants.opening import open_tenant
 from tests.waiting_jobs import list_waiting_jobs
+from tests.workers import wait_until
 
 ALES = {"name": "Ville d'Alès", "kind": "commune", "siren": "213000078"}
 
@@ -73,25 +74,58 @@ def test_offices_stand_on_nodes_and_the_directory_on_every_one(nimes):
     assert distribute() == "Mises en place : 0\u00a0table, 0\u00a0collectivité.\n"
 
 
-@pytest.mark.citus
-def test_a_new_office_is_placed_by_a_job(committing):
+@pytest.fixture
+def ales(committing):
+    """An office that is on no node yet."""
     with schema_context("public"):
-        ales = open_tenant(at=TERM, **ALES)
-    try:
-        assert len(list_waiting_jobs(cluster.PLACE, schema="c_ales")) == 1
-        assert cluster.get_node("c_ales") is None
-        with schema_context("c_ales"):
-            PortfolioSchoolFactory()
-            tasks.place()
-            assert cluster.get_node("c_ales") in cluster.list_nodes()
-            assert PortfolioSchool.objects.count() == 1
-            tasks.place()
-    finally:
-        connection.set_schema_to_public()
-        with test_cluster.connect(test_cluster.list_nodes()[0], connection.settings_dict["NAME"]) as administrator:
-            administrator.execute("DROP SCHEMA c_ales CASCADE")
-            administrator.execute("DELETE FROM tenants_domain WHERE tenant_id = %s", [ales.pk])
-            administrator.execute("DELETE FROM tenants_collectivity WHERE id = %s", [ales.pk])
+        opened = open_tenant(at=TERM, **ALES)
+    yield opened
+    connection.set_schema_to_public()
+    with test_cluster.connect(test_cluster.list_nodes()[0], connection.settings_dict["NAME"]) as administrator:
+        administrator.execute("DROP SCHEMA c_ales CASCADE")
+        administrator.execute("DELETE FROM tenants_domain WHERE tenant_id = %s", [opened.pk])
+        administrator.execute("DELETE FROM tenants_collectivity WHERE id = %s", [opened.pk])
+
+
+@pytest.mark.citus
+def test_a_new_office_is_placed_by_a_job(ales):
+    assert len(list_waiting_jobs(cluster.PLACE, schema="c_ales")) == 1
+    assert cluster.get_node("c_ales") is None
+    with schema_context("c_ales"):
+        PortfolioSchoolFactory()
+        tasks.place()
+        assert cluster.get_node("c_ales") in cluster.list_nodes()
+        assert PortfolioSchool.objects.count() == 1
+        tasks.place()
+
+
+@pytest.mark.citus
+def test_who_has_read_a_table_may_lock_it_while_its_office_waits_to_be_placed(ales):
+    def place():
+        try:
+            with schema_context("c_ales"):
+                tasks.place()
+        finally:
+            connection.close()
+
+    def is_waiting():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted"
+                " AND relation = 'c_ales.collectivities_invitation'::regclass)"
+            )
+            return cursor.fetchone()[0]
+
+    placing = threading.Thread(target=place)
+    with schema_context("c_ales"):
+        with transaction.atomic(), connection.cursor() as cursor:
+            assert not Invitation.objects.exists()
+            placing.start()
+            assert wait_until(is_waiting)
+            cursor.execute("SET LOCAL lock_timeout = '300ms'")
+            Invitation.objects.lock_table()
+        placing.join()
+        assert cluster.get_node("c_ales") in cluster.list_nodes()
 
 
 @pytest.mark.citus
