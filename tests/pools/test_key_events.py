@@ -46,11 +46,13 @@ def test_a_dropped_connection_loses_no_event(committing):
     pool = orders.grant(collectivity=committing, licences=10, reason="Essai", by=None, at=TERM)
     allocation = allocate_units(pool, SchoolFactory(), units=3)
     # The connection breaks at the first journal line, once: a sequence does not roll back.
+    execute_as_administrator("CREATE SEQUENCE tests_drops")
     execute_as_administrator(
-        "CREATE SEQUENCE tests_drops;"
         "CREATE FUNCTION tests_drop() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
         " IF nextval('c_nimes.tests_drops') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;"
-        " RETURN NEW; END $$;"
+        " RETURN NEW; END $$"
+    )
+    execute_as_administrator(
         "CREATE TRIGGER tests_drop BEFORE INSERT ON collectivities_auditentry"
         " FOR EACH ROW EXECUTE FUNCTION tests_drop()"
     )
@@ -67,9 +69,9 @@ def test_a_dropped_connection_loses_no_event(committing):
         with running_worker():
             assert wait_until(lambda: AuditEntry.objects.filter(action="keys.redeemed").exists())
     finally:
-        execute_as_administrator(
-            "DROP TRIGGER tests_drop ON collectivities_auditentry; DROP FUNCTION tests_drop; DROP SEQUENCE tests_drops"
-        )
+        execute_as_administrator("DROP TRIGGER tests_drop ON collectivities_auditentry")
+        execute_as_administrator("DROP FUNCTION tests_drop")
+        execute_as_administrator("DROP SEQUENCE tests_drops")
     assert AuditEntry.objects.filter(action="keys.redeemed").count() == 1
 
 
