@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
 
 
 @dataclass
-class AddedMigrations:
+class BenchMigrations:
     """The migrations added to an app, and the name of the last one of it."""
 
     app: str
@@ -61,7 +61,7 @@ class AddedMigrations:
 
 
 @contextlib.contextmanager
-def added_migrations(app: str) -> Iterator[AddedMigrations]:
+def added_migrations(app: str) -> Iterator[BenchMigrations]:
     """Let migrations be added to the app with this label during the block."""
     module = f"{apps.get_app_config(app).name}.migrations"
     own = importlib.import_module(module).__path__[0]
@@ -72,7 +72,7 @@ def added_migrations(app: str) -> Iterator[AddedMigrations]:
         sys.path.insert(0, root)
         try:
             with override_settings(MIGRATION_MODULES={**settings.MIGRATION_MODULES, app: folder.name}):
-                yield AddedMigrations(app, folder, max(path.stem for path in Path(own).glob("[0-9]*.py")))
+                yield BenchMigrations(app, folder, max(path.stem for path in Path(own).glob("[0-9]*.py")))
         finally:
             sys.path.remove(root)
             schema_snapshot.compute_fingerprint.cache_clear()

@@ -236,7 +236,7 @@ def test_a_bulk_update_takes_a_constant_number_of_queries(api, django_assert_num
         rows += [{"uai": SchoolFactory().uai} for _ in range(size)]
         # The host, the schema, the token, its limit; the directory; a savepoint; the rows added, locked and changed;
         # the names; the journal, and its sealing, of the rows that were added and of those that were changed.
-        with django_assert_num_queries(19):
+        with django_assert_num_queries(20):
             api.post("/portfolio/bulk", {"schools": rows})
         with django_assert_num_queries(18):
             api.post("/portfolio/remove", {"schools": [row["uai"] for row in rows]})
