@@ -49,6 +49,7 @@ PAGE_ONLY_CODES = {
     "request_open",
     "too_many_licence_requests",
     "unknown_collectivity",
+    "nothing_held",
     "nothing_to_order",
     "renewal_not_undoable",
     "renewal_refused",

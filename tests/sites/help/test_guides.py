@@ -8,6 +8,7 @@ import pytest
 
 from accounts.models import Profile
 from collectivities.models import Role
+from sites.back_office.pages.urls import OWN_PAGES
 from sites.help.guides import GUIDES
 from sites.help.markdown import make_anchor, render_guide
 from sites.help.pdf import render_pdf
@@ -139,7 +140,8 @@ def test_every_page_has_a_place(host, views):
 
 def test_every_place_is_of_a_page():
     # The back office has a rule of access of its own, and no policies.
-    views = {"portal": [*policies.PORTAL, "admin:index"], "office": policies.OFFICE}
+    own = [f"admin:{name}" for _, _, name in OWN_PAGES]
+    views = {"portal": [*policies.PORTAL, *own], "office": policies.OFFICE}
     idle = [
         (host, name)
         for host, name in PLACES
