@@ -99,7 +99,8 @@ def growth() -> Growth:
     units = {"database": "MB"}
     curves: list[Curve] = [FlatCurve(what, SIZES[0], tuple(flat[what]), LIMITS.get(what)) for what in TIMES]
     curves += [
-        StraightCurve(what, tuple(points), LIMITS.get(what), units.get(what, "s")) for what, points in straight.items()
+        StraightCurve(what, tuple(points), LIMITS.get(what), units.get(what, "s"), is_held=what != "pg_dump")
+        for what, points in straight.items()
     ]
     return Growth("growth", (*curves, StraightCurve("connection that served", connection_mb, unit="MB")))
 

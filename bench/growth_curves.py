@@ -64,6 +64,8 @@ class StraightCurve:
     #: At most, at 2,000; in proportion elsewhere.
     limit: float | None = None
     unit: str = "s"
+    #: Whether it may not bend; the curves of others' programs are only shown.
+    is_held: bool = True
 
     @property
     def slopes(self) -> list[float]:
@@ -84,7 +86,9 @@ class StraightCurve:
 
     def failures(self) -> list[str]:
         """Return a sentence where it bends upwards, or takes too much."""
-        found = []
+        found: list[str] = []
+        if not self.is_held:
+            return found
         count, value = self.points[-1]
         if len(self.slopes) > 1 and self.slopes[-1] > MAX_BEND * max(0, self.slopes[0]):
             first, last = (_format(slope, self.unit) for slope in (self.slopes[0], self.slopes[-1]))
