@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import http.server
-import threading
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any
+
+from tests.local_site import LocalSite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,44 +14,20 @@ if TYPE_CHECKING:
     type Answer = Callable[[OpenDataHandler], None]
 
 
-class OpenDataServer:
+class OpenDataServer(LocalSite):
     """Listens on localhost. `answer` answers each request; change it at any time."""
 
+    path = "/exports/annuaire.csv"
+
     def __init__(self) -> None:
+        super().__init__(OpenDataHandler)
         self.answer: Answer = serve(b"")
         self.requests: list[tuple[str, dict[str, str]]] = []
-        #: Set on exit, so that no handler outlives the test.
-        self.over = threading.Event()
-        self._server = _OpenDataHttpServer(("127.0.0.1", 0), OpenDataHandler)
-        self._server.site = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/exports/annuaire.csv"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-class _OpenDataHttpServer(http.server.ThreadingHTTPServer):
-    site: OpenDataServer
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Stay silent: clients that hang up are part of the tests."""
 
 
 class OpenDataHandler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _OpenDataHttpServer
+    server: Any
 
     def do_GET(self) -> None:
         site = self.server.site

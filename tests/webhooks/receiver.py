@@ -12,7 +12,9 @@ import json
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
+
+from tests.local_site import LocalSite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,33 +42,17 @@ class ReceivedRequest:
         return self.headers["webhook-id"]
 
 
-class Receiver:
+class Receiver(LocalSite):
     """Listens on localhost. `behaviour` answers each request; change it at any time."""
 
+    path = "/crochet"
+
     def __init__(self, behaviour: Behaviour | None = None) -> None:
+        super().__init__(ReceiverHandler)
         self.behaviour = behaviour or respond_with(200)
         self.received: list[ReceivedRequest] = []
         self.connections = 0
-        #: Set on exit, so that no handler outlives the test.
-        self.over = threading.Event()
         self._changed = threading.Condition()
-        self._server = _Server(("127.0.0.1", 0), ReceiverHandler)
-        self._server.receiver = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/crochet"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def note(self, received: ReceivedRequest) -> None:
         with self._changed:
@@ -84,28 +70,19 @@ class Receiver:
         return [one.content for one in self.received]
 
 
-class _Server(http.server.ThreadingHTTPServer):
-    receiver: Receiver
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Stay silent: clients that hang up are part of the tests."""
-
-
 class ReceiverHandler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
+    server: Any
 
     def setup(self) -> None:
         super().setup()
-        self.server.receiver.connections += 1
+        self.server.site.connections += 1
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.received = ReceivedRequest(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
-        behaviour = self.server.receiver.behaviour
-        self.server.receiver.note(self.received)
+        behaviour = self.server.site.behaviour
+        self.server.site.note(self.received)
         behaviour(self)
 
     def respond(self, status: int, content: bytes = b"", **headers: str) -> None:
@@ -125,7 +102,7 @@ class ReceiverHandler(http.server.BaseHTTPRequestHandler):
         """Write `piece` repeatedly until the client hangs up."""
         self.close_connection = True
         with contextlib.suppress(OSError):
-            while not self.server.receiver.over.wait(every):
+            while not self.server.site.over.wait(every):
                 self.wfile.write(piece)
 
     def log_message(self, *_: object) -> None:
@@ -138,7 +115,7 @@ def respond_with(status: int, content: bytes = b"ok", **headers: str) -> Behavio
 
 def hang(handler: ReceiverHandler) -> None:
     handler.close_connection = True
-    handler.server.receiver.over.wait()
+    handler.server.site.over.wait()
 
 
 def hang_up(handler: ReceiverHandler) -> None:
