@@ -124,10 +124,16 @@ def take_free_seat(subscription: Subscription, teacher: User, at: datetime.datet
 
 def lock_free_seat(subscription: Subscription) -> Seat | None:
     """Lock a free seat and return it; None where none is left."""
-    free = subscription.seats.free().by_assignment_priority()
-    seat = free.select_for_update(skip_locked=True).first()
+    free = subscription.seats.free()
+    with transaction.atomic():
+        seat = free.by_assignment_priority().select_for_update(skip_locked=True).first()
+        if seat is None:
+            # PostgreSQL keeps the lock of a seat that was taken between the look and the lock. Two who keep some and
+            # wait for others would wait for each other: they are given back.
+            transaction.set_rollback(True)
     if seat is None:  # all taken, or one is locked by a holder who may yet roll back: wait for it before refusing
-        seat = free.select_for_update().first()
+        # By number, as everybody who waits: priorities change while they do.
+        seat = free.order_by("number").select_for_update().first()
     return seat
 
 
