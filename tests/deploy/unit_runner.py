@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from pathlib import Path
 
 UNITS = Path("/etc/systemd/system")
 RUN = Path("/run")
+#: Where systemd makes the folders of these keys.
+FOLDERS = {"RuntimeDirectory": RUN, "StateDirectory": Path("/var/lib")}
 
 
 def read_unit(path: Path) -> dict[str, list[str]]:
@@ -41,9 +44,20 @@ def build_environment(unit: dict[str, list[str]]) -> dict[str, str]:
     return environment
 
 
+def make_folders(unit: dict[str, list[str]]) -> None:
+    """Make the folders that the unit's processes may write to, theirs alone."""
+    for key, parent in FOLDERS.items():
+        for name in (one for line in unit[key] for one in line.split()):
+            folder = parent / name
+            folder.mkdir(exist_ok=True)
+            shutil.chown(folder, unit["User"][0], unit["Group"][0])
+            folder.chmod(int((unit[f"{key}Mode"] or ["0755"])[0], 8))
+
+
 def start(name: str) -> None:
     """Run the commands of a unit to their end (oneshot), or start its process. Raises `CalledProcessError`."""
     unit = read_unit(UNITS / f"{name}.service")
+    make_folders(unit)
     for line in unit["ExecStart"]:
         with Path(f"/var/log/{name}.log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - the unit's command
