@@ -112,6 +112,11 @@ def list_imports() -> QuerySet[SpreadsheetImport]:
     return SpreadsheetImport.objects.select_related("pool").order_by("-created_at", "-pk")
 
 
+def list_with_pools() -> QuerySet[SpreadsheetImport]:
+    """Return the imports with the pools they take from and their entitlements, as their pages show. Two queries."""
+    return SpreadsheetImport.objects.select_related("pool").prefetch_related("pool__entitlement")
+
+
 def list_open_pools(day: datetime.date) -> QuerySet[Pool]:
     """Return the pools that are valid on this day and have free licences, the first to end first.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import ipaddress
 from typing import TYPE_CHECKING, Any
 
 from tests.local_site import LocalSite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     type Answer = Callable[[OpenDataHandler], None]
 
@@ -23,6 +24,15 @@ class OpenDataServer(LocalSite):
         super().__init__(OpenDataHandler)
         self.answer: Answer = serve(b"")
         self.requests: list[tuple[str, dict[str, str]]] = []
+
+
+@contextlib.contextmanager
+def directory_site(settings: Any) -> Iterator[OpenDataServer]:
+    """Run a server that the directory is updated from, for the block."""
+    settings.DIRECTORY_PRIVATE_NETWORKS = [ipaddress.ip_network("127.0.0.0/8")]
+    with OpenDataServer() as server:
+        settings.DIRECTORY_URL = server.url
+        yield server
 
 
 class OpenDataHandler(http.server.BaseHTTPRequestHandler):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import gzip
-import ipaddress
 import json
 from io import StringIO
 
@@ -25,7 +24,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory
 from tests.factories.schools import SchoolFactory
 from tests.schools.directory_files import VINTAGES, make_row, make_uai, write_file
-from tests.schools.open_data_server import OpenDataServer, serve, serve_unless_known
+from tests.schools.open_data_server import directory_site, serve, serve_unless_known
 
 pytestmark = pytest.mark.django_db
 
@@ -35,9 +34,7 @@ APPLIED, UNCHANGED, HELD, REFUSED, FAILED = SyncOutcome
 
 @pytest.fixture
 def site(settings):
-    settings.DIRECTORY_PRIVATE_NETWORKS = [ipaddress.ip_network("127.0.0.0/8")]
-    with OpenDataServer() as server:
-        settings.DIRECTORY_URL = server.url
+    with directory_site(settings) as server:
         yield server
 
 

@@ -52,9 +52,7 @@ MAX_LISTED = 100
 @require_http_methods(["GET", "POST"])
 def choose(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Change sheets, header row, columns or volume, and parse the file again."""
-    spreadsheet_import = get_object_or_404(
-        SpreadsheetImport.objects.select_related("pool").prefetch_related("pool__entitlement"), pk=pk
-    )
+    spreadsheet_import = get_object_or_404(queries.list_with_pools(), pk=pk)
     if spreadsheet_import.state not in (ImportState.READ, ImportState.CHECKED):
         return redirect("imports:detail", pk=pk)
     form = LayoutForm(request.POST or None, spreadsheet_import=spreadsheet_import, requires_answers=True)
@@ -77,9 +75,7 @@ def choose(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show a summary of the effects, and apply the import once confirmed."""
-    spreadsheet_import = get_object_or_404(
-        SpreadsheetImport.objects.select_related("pool").prefetch_related("pool__entitlement"), pk=pk
-    )
+    spreadsheet_import = get_object_or_404(queries.list_with_pools(), pk=pk)
     if spreadsheet_import.state != ImportState.CHECKED:
         # Confirmed already, by a double click or another member.
         return redirect("imports:detail", pk=pk)
@@ -144,9 +140,7 @@ def confirm(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def request_application(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show whom the request goes to and what it says, and ask the managers to apply the import."""
-    spreadsheet_import = get_object_or_404(
-        SpreadsheetImport.objects.select_related("pool").prefetch_related("pool__entitlement"), pk=pk
-    )
+    spreadsheet_import = get_object_or_404(queries.list_with_pools(), pk=pk)
     if request.method == "POST":
         try:
             operations.request_application(import_id=pk, by=request.member.user, at=timezone.now())
@@ -187,9 +181,7 @@ def withdraw_request(request: OfficeHttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def cancel(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show what cancelling loses, and cancel the import once confirmed."""
-    spreadsheet_import = get_object_or_404(
-        SpreadsheetImport.objects.select_related("pool").prefetch_related("pool__entitlement"), pk=pk
-    )
+    spreadsheet_import = get_object_or_404(queries.list_with_pools(), pk=pk)
     form = ImportCancelForm(request.POST if request.method == "POST" else None)
     asker = find_asker(spreadsheet_import, by=request.member.user)
     if request.method == "GET" or not form.is_valid():
@@ -234,9 +226,7 @@ def _list_decisions(spreadsheet_import: SpreadsheetImport) -> list[str]:
 @require_http_methods(["GET", "POST"])
 def undo(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Preview the effects of undoing, and queue it."""
-    spreadsheet_import = get_object_or_404(
-        SpreadsheetImport.objects.select_related("pool").prefetch_related("pool__entitlement"), pk=pk
-    )
+    spreadsheet_import = get_object_or_404(queries.list_with_pools(), pk=pk)
     try:
         if request.method == "POST":
             operations.request_undo(import_id=pk, by=request.member.user, at=timezone.now())

@@ -64,9 +64,7 @@ TEMPLATES = {
 @require_GET
 def import_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show an import: progress, questions, rows, result or reason for rejection, by state."""
-    found = get_object_or_404(
-        SpreadsheetImport.objects.select_related("pool").prefetch_related("pool__entitlement"), pk=pk
-    )
+    found = get_object_or_404(queries.list_with_pools(), pk=pk)
     state = ImportState(found.state)
     context = build_common_context(found)
     watched = build_progress_context(found)
@@ -112,9 +110,7 @@ def _find_renewal_year(found: SpreadsheetImport, member: Member) -> str:
 @require_GET
 def applied_rows(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show the rows that an import applied, and what was done by each."""
-    found = get_object_or_404(
-        SpreadsheetImport.objects.select_related("pool").prefetch_related("pool__entitlement"), pk=pk
-    )
+    found = get_object_or_404(queries.list_with_pools(), pk=pk)
     if found.applied_at is None or found.contents_deleted_at is not None:
         return redirect("imports:detail", pk=pk)
     rows = queries.filter_rows(found, ticked=True)

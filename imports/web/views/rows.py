@@ -40,9 +40,7 @@ MAX_SEARCH_RESULTS = 10
 @require_http_methods(["GET", "POST"])
 def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> HttpResponse:
     """Show a row with its editing form; edit it, set it aside, resolve its conflict or tick it."""
-    spreadsheet_import = get_object_or_404(
-        SpreadsheetImport.objects.select_related("pool").prefetch_related("pool__entitlement"), pk=pk
-    )
+    spreadsheet_import = get_object_or_404(queries.list_with_pools(), pk=pk)
     found = get_object_or_404(ImportRow, import_id=pk, sheet=sheet, number=number)
     if request.method == "GET":
         return _render_row(request, spreadsheet_import, found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import ipaddress
 import re
 
 import pytest
@@ -17,7 +16,7 @@ from schools.directory.models import DirectoryChange, DirectorySync, HeldDirecto
 from schools.models import School
 from tests.factories.accounts import UserFactory
 from tests.schools.directory_files import make_row, make_uai, write_file
-from tests.schools.open_data_server import OpenDataServer, serve
+from tests.schools.open_data_server import directory_site, serve
 from tests.sites.back_office.pages import page_text
 
 RUNS = "/admin/annuaire/"
@@ -26,9 +25,7 @@ DAY = datetime.timedelta(days=1)
 
 @pytest.fixture
 def site(settings):
-    settings.DIRECTORY_PRIVATE_NETWORKS = [ipaddress.ip_network("127.0.0.0/8")]
-    with OpenDataServer() as server:
-        settings.DIRECTORY_URL = server.url
+    with directory_site(settings) as server:
         yield server
 
 
