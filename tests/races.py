@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from threading import Barrier
+from contextlib import closing, contextmanager
+from threading import Barrier, Event
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django_tenants.utils import schema_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 def run_concurrently(
@@ -37,3 +37,24 @@ def run_concurrently(
 
     with ThreadPoolExecutor(max_workers=len(actions)) as threads:
         return list(threads.map(run, actions))
+
+
+@contextmanager
+def open_transaction(schema: str, act: Callable[[], object]) -> Iterator[None]:
+    """Act in a transaction of another session, in `schema`, and keep it open for the block; then commit it."""
+    done, over = Event(), Event()
+
+    def run() -> None:
+        with closing(connection), schema_context(schema), transaction.atomic():
+            act()
+            done.set()
+            over.wait(timeout=60)
+
+    with ThreadPoolExecutor(max_workers=1) as threads:
+        session = threads.submit(run)
+        try:
+            assert done.wait(timeout=20), session
+            yield
+        finally:
+            over.set()
+        session.result()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 
 import pytest
-from django.db import OperationalError, transaction
+from django.db import OperationalError
 from django_tenants.utils import schema_context
 
 from collectivities.models import PortfolioSchool
@@ -17,6 +16,7 @@ from tenants import cluster
 from tests import cluster as test_cluster
 from tests.conftest import PASSWORD, TERM
 from tests.factories.collectivities import PortfolioSchoolFactory
+from tests.races import open_transaction
 from web.outage import find_outage
 
 pytestmark = pytest.mark.citus
@@ -27,30 +27,17 @@ SOON = 2
 
 def test_a_redemption_does_not_wait_for_an_open_import(committed_jaures):
     code, _ = committed_jaures.key()
-    written, commit = threading.Event(), threading.Event()
 
     def apply():
         """Write as an import that is being applied: keys in the public schema, rows in the office's."""
-        try:
-            with schema_context("c_nimes"), transaction.atomic():
-                demands = [(committed_jaures.school.pk, 1, False)] * 100
-                key_minting.mint(entitlement=committed_jaures.entitlement, prefix="NIMES", demands=demands, at=TERM)
-                PortfolioSchoolFactory()
-                written.set()
-                commit.wait(timeout=30)
-        finally:
-            connection.close()
+        demands = [(committed_jaures.school.pk, 1, False)] * 100
+        key_minting.mint(entitlement=committed_jaures.entitlement, prefix="NIMES", demands=demands, at=TERM)
+        PortfolioSchoolFactory()
 
-    session = threading.Thread(target=apply)
-    session.start()
-    try:
-        assert written.wait(timeout=20)
+    with open_transaction("c_nimes", apply):
         begun = time.monotonic()
         assert operations.redeem(code=code, by=committed_jaures.principal, at=TERM).size == 3
         assert time.monotonic() - begun < SOON
-    finally:
-        commit.set()
-        session.join()
 
 
 @contextlib.contextmanager

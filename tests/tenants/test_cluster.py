@@ -19,6 +19,7 @@ from tests.cluster import one_server
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
+from tests.races import open_transaction
 from tests.tenants.opening import open_tenant
 from tests.waiting_jobs import list_waiting_jobs
 from tests.workers import wait_until
@@ -131,26 +132,12 @@ def test_who_has_read_a_table_may_lock_it_while_its_office_waits_to_be_placed(al
 @pytest.mark.citus
 def test_a_row_that_is_locked_in_a_join_with_the_coordinator_is_locked(committing):
     member = MemberFactory()
-    held, free = threading.Event(), threading.Event()
 
     def hold():
-        try:
-            with schema_context("c_nimes"), transaction.atomic():
-                Member.objects.select_related("user").select_for_update(of=("self",)).get(pk=member.pk)
-                held.set()
-                free.wait(timeout=30)
-        finally:
-            connection.close()
+        Member.objects.select_related("user").select_for_update(of=("self",)).get(pk=member.pk)
 
-    session = threading.Thread(target=hold)
-    session.start()
-    try:
-        assert held.wait(timeout=20)
-        with transaction.atomic():
-            assert not Member.objects.select_for_update(skip_locked=True).filter(pk=member.pk)
-    finally:
-        free.set()
-        session.join()
+    with open_transaction("c_nimes", hold), transaction.atomic():
+        assert not Member.objects.select_for_update(skip_locked=True).filter(pk=member.pk)
 
 
 @pytest.mark.citus
@@ -186,25 +173,8 @@ def test_a_lock_timeout_reaches_the_node(committing, monkeypatch):
     monkeypatch.setattr(lock_timeouts, "LOCK_TIMEOUT", 100)
     monkeypatch.setattr(lock_timeouts, "RETRY_DELAYS", ())
     entry = PortfolioSchoolFactory(school=SchoolFactory())
-    held, free = threading.Event(), threading.Event()
-
-    def hold():
-        try:
-            with schema_context("c_nimes"), transaction.atomic():
-                PortfolioSchool.objects.select_for_update().get(pk=entry.pk)
-                held.set()
-                free.wait(timeout=30)
-        finally:
-            connection.close()
-
-    session = threading.Thread(target=hold)
-    session.start()
-    assert held.wait(timeout=10)
-    try:
-        with pytest.raises(lock_timeouts.LockUnavailable):
-            lock_timeouts.retry_on_lock(lambda: PortfolioSchool.objects.filter(pk=entry.pk).update(classes=3))
-    finally:
-        free.set()
-        session.join()
+    hold = PortfolioSchool.objects.select_for_update().filter(pk=entry.pk).get
+    with open_transaction("c_nimes", hold), pytest.raises(lock_timeouts.LockUnavailable):
+        lock_timeouts.retry_on_lock(lambda: PortfolioSchool.objects.filter(pk=entry.pk).update(classes=3))
     lock_timeouts.retry_on_lock(lambda: PortfolioSchool.objects.filter(pk=entry.pk).update(classes=4))
     assert PortfolioSchool.objects.get().classes == 4

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
-import threading
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
-from django_tenants.utils import schema_context
 
 from core.tenant_connection import connection
 from tenants import lock_timeouts, schema_migrations
+from tests.races import open_transaction
 from tests.tenants.added_migrations import COLUMN
 
 pytestmark = [pytest.mark.as_owner, pytest.mark.django_db(transaction=True)]
@@ -70,25 +68,13 @@ def test_where_the_first_schema_fails_the_next_is_recorded(offices, added):
 def test_a_lock_that_another_session_keeps_holds_up_its_schema_alone(offices, added, monkeypatch):
     monkeypatch.setattr(lock_timeouts, "LOCK_TIMEOUT", 100)
     added.add("0013_note", COLUMN)
-    held, free = threading.Event(), threading.Event()
 
     def hold():
-        try:
-            with schema_context("c_cahors"), transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute("LOCK TABLE imports_spreadsheetimport IN ACCESS SHARE MODE")
-                held.set()
-                free.wait(timeout=60)
-        finally:
-            connection.close()
+        with connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE imports_spreadsheetimport IN ACCESS SHARE MODE")
 
-    session = threading.Thread(target=hold)
-    session.start()
-    assert held.wait(timeout=10)
-    try:
+    with open_transaction("c_cahors", hold):
         migrated, failed = migrate(offices)
-    finally:
-        free.set()
-        session.join()
     assert (len(migrated), list(failed)) == (4, ["c_cahors"])
     assert "verrou non obtenu en 5 essais" in failed["c_cahors"]
     assert migrate(offices) == (["c_cahors"], {})
