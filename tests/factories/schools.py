@@ -10,11 +10,12 @@ from django.utils import timezone
 from schools.models import Affiliation, School
 
 LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
-_numbers = itertools.count(300_000)
+#: All numbers of the département of Nîmes: a school with another would lie elsewhere by its UAI.
+_numbers = itertools.cycle(range(300_000, 310_000))
 
 
 def next_uai() -> str:
-    """Return a valid UAI, unique within the run."""
+    """Return a valid UAI of département 030, unique among ten thousand."""
     digits = f"0{next(_numbers):06d}"
     return digits + LETTERS[int(digits) % 23]
 
