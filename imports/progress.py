@@ -22,6 +22,7 @@ from licensing.pools.operations.demands import AllocationStage
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from django.db.backends.utils import CursorWrapper
     from django_tenants.postgresql_backend.base import DatabaseWrapper
 
 logger = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ class ProgressReporter:
                 break
             before += share
         try:
-            with self._connection.cursor() as cursor:
+            with _write(self._connection) as cursor:
                 cursor.execute(_UPDATE, [self._step, round(before * total), total, self._import_id])
                 answer = cursor.fetchone()
         except Error:
@@ -123,15 +124,24 @@ class ProgressReporter:
             raise ImportStopped
 
 
+@contextmanager
+def _write(own: DatabaseWrapper) -> Iterator[CursorWrapper]:
+    """Yield a cursor whose statements are committed at the end."""
+    own.ensure_connection()
+    with own.wrap_database_errors, own.connection.transaction(), own.cursor() as cursor:
+        # The work must not wait for a lock held by a page, nor for a WAL flush, which would include all that the work
+        # itself has written so far. Of the transaction: only so do they reach the node of a cluster.
+        cursor.execute("SET LOCAL lock_timeout = '1s'")
+        cursor.execute("SET LOCAL synchronous_commit = off")
+        yield cursor
+
+
 def _open_connection(import_id: int) -> DatabaseWrapper | None:
     """Open a connection for the progress alone, in the current schema, and clear it; None if that fails."""
     own = connection.copy()
     try:
         own.set_schema(connection.schema_name)
-        with own.cursor() as cursor:
-            # The work must not wait for a lock held by a page, nor for a WAL flush, which would include all that the
-            # work itself has written so far.
-            cursor.execute("SET lock_timeout = '1s'; SET synchronous_commit = off")
+        with _write(own) as cursor:
             cursor.execute(_BEGIN, [import_id, timezone.now()])
     except Error:
         logger.warning("The progress of import %s cannot be shown", import_id, exc_info=True)
@@ -152,7 +162,7 @@ def report_progress(import_id: int, shares: Mapping[str, float]) -> Iterator[Pro
     finally:
         if own is not None:
             try:
-                with own.cursor() as cursor:
+                with _write(own) as cursor:
                     cursor.execute(_END, [import_id])
             except Error:
                 logger.warning("The progress of import %s could not be cleared", import_id, exc_info=True)
