@@ -65,7 +65,9 @@ def make(name: str) -> None:
         with connect(node, name, user=owner) as server:
             for extension in _EXTENSIONS:
                 server.execute(f"CREATE EXTENSION {extension}")
-    with connect(coordinator, name) as server:
+    with connect(coordinator) as lock, connect(coordinator, name) as server:
+        # Nodes are added to one database after another: each writes the same rows of the servers' roles.
+        lock.execute("SELECT pg_advisory_lock(hashtext('tests.cluster'))")
         server.execute("SELECT citus_set_coordinator_host(%s, %s)", coordinator)
         for node in workers:
             server.execute("SELECT citus_add_node(%s, %s)", node)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import urllib.parse
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -12,6 +13,9 @@ from django.db.utils import ConnectionHandler
 from procrastinate.contrib.django.utils import connector_params
 
 from core.tenant_connection import connection
+
+if TYPE_CHECKING:
+    from core.database_roles import Login
 
 #: Runs a statement in the test's own transaction, so that it sees what the test has not committed. The schema is the
 #: caller's. Only databases of tests have it.
@@ -95,6 +99,13 @@ def connect(user: str, **parameters: Any) -> psycopg.Connection:
     """Return a new connection of a role to the connected database, in autocommit."""
     values = connector_params() | {"dbname": connection.settings_dict["NAME"], "user": user} | parameters
     return psycopg.connect(**values, autocommit=True)
+
+
+def make_url(login: Login, database: str) -> str:
+    """Return the URL by which a role connects to a database of the tests' server."""
+    server = settings.DATABASE_ADMINISTRATOR
+    place = urllib.parse.urlencode({key.lower(): server[key] for key in ("HOST", "PORT") if server.get(key)})
+    return f"postgresql://{login.name}:{urllib.parse.quote(login.password)}@/{database}?{place}"
 
 
 def execute_as_administrator(statement: str, parameters: Any = None, *, with_triggers: bool = False) -> int:

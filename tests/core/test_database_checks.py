@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import urllib.parse
 
 import pytest
 from django.conf import settings
@@ -17,6 +16,7 @@ from psycopg import sql
 from core import database_checks, database_roles
 from core.database_roles import DatabaseRoles, Login
 from tenants import checks
+from tests.database_roles import make_url
 from tests.workers import ROOT
 
 DATABASE = f"test_checks_{os.getpid()}"
@@ -41,23 +41,14 @@ def list_faults():
 
 
 def create_roles_by_command():
-    host = urllib.parse.quote(settings.DATABASE_ADMINISTRATOR["HOST"], safe="")
-    owner, application, administrator = (
-        f"postgresql://{name}@/{database}?host={host}"
-        for name, database in (
-            (ROLES.owner.name, DATABASE),
-            (ROLES.application.name, DATABASE),
-            (settings.DATABASE_ADMINISTRATOR["USER"], "postgres"),
-        )
-    )
     return subprocess.run(
         [sys.executable, "manage.py", "create_database_roles"],
         cwd=ROOT,
         env=os.environ
         | {
-            "DATABASE_URL": application,
-            "OWNER_DATABASE_URL": owner,
-            "ADMINISTRATOR_DATABASE_URL": administrator,
+            "DATABASE_URL": make_url(ROLES.application, DATABASE),
+            "OWNER_DATABASE_URL": make_url(ROLES.owner, DATABASE),
+            "ADMINISTRATOR_DATABASE_URL": make_url(Login(settings.DATABASE_ADMINISTRATOR["USER"]), "postgres"),
             "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
         },
         capture_output=True,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import urllib.parse
 from io import StringIO
 
 import psycopg
@@ -20,7 +19,7 @@ from config.database import from_urls
 from core import database_roles, role_checks
 from core.database_roles import DatabaseRoles, Login, RolesRefused
 from core.owner_connection import OwnerUnknown, connected_as_owner
-from tests.database_roles import execute_as_administrator
+from tests.database_roles import execute_as_administrator, make_url
 from tests.workers import ROOT
 
 DATABASE = f"test_roles_{os.getpid()}"
@@ -45,11 +44,6 @@ def connect(role, database=DATABASE):
     return database_roles.connect(
         settings.DATABASE_ADMINISTRATOR | {"USER": role.name, "PASSWORD": role.password}, database
     )
-
-
-def make_url(role):
-    host = urllib.parse.quote(settings.DATABASE_ADMINISTRATOR["HOST"], safe="")
-    return f"postgresql://{role.name}:{urllib.parse.quote(role.password)}@/{DATABASE}?host={host}"
 
 
 def read_powers(server, name):
@@ -140,11 +134,9 @@ def test_what_a_single_role_owned_goes_to_the_owner_in_every_schema(server):
 
 def test_the_command_makes_all_of_it_from_the_urls_and_prints_no_password(server):
     variables = {
-        "DATABASE_URL": make_url(ROLES.application),
-        "OWNER_DATABASE_URL": make_url(ROLES.owner),
-        "ADMINISTRATOR_DATABASE_URL": make_url(Login(settings.DATABASE_ADMINISTRATOR["USER"])).replace(
-            DATABASE, "postgres"
-        ),
+        "DATABASE_URL": make_url(ROLES.application, DATABASE),
+        "OWNER_DATABASE_URL": make_url(ROLES.owner, DATABASE),
+        "ADMINISTRATOR_DATABASE_URL": make_url(Login(settings.DATABASE_ADMINISTRATOR["USER"]), "postgres"),
         "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
     }
     command = [sys.executable, "manage.py", "create_database_roles"]
