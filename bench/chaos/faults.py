@@ -144,7 +144,7 @@ class Killer:
         for _ in range(5):
             backends = self._backends()
             with self._query() as own:
-                own.execute("SELECT pg_terminate_backend(%s)", [random.choice(backends)])  # noqa: S311 - a draw
+                own.execute("SELECT pg_terminate_backend(%s::integer)", [random.choice(backends)])  # noqa: S311 - a draw
             time.sleep(0.2)
 
     def _crash(self) -> None:

