@@ -130,7 +130,8 @@ def _write(own: DatabaseWrapper) -> Iterator[CursorWrapper]:
     own.ensure_connection()
     with own.wrap_database_errors, own.connection.transaction(), own.cursor() as cursor:
         # The work must not wait for a lock held by a page, nor for a WAL flush, which would include all that the work
-        # itself has written so far. Of the transaction: only so do they reach the node of a cluster.
+        # itself has written so far. By SET LOCAL, which a cluster passes on to its nodes where it is told to.
+        cursor.execute("SET LOCAL citus.propagate_set_commands = 'local'")
         cursor.execute("SET LOCAL lock_timeout = '1s'")
         cursor.execute("SET LOCAL synchronous_commit = off")
         yield cursor

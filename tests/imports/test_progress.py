@@ -26,6 +26,7 @@ from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import required_count, upload_and_parse
 from tests.imports.sample_files import schools_csv
+from tests.races import open_transaction
 from tests.waiting_jobs import list_waiting_jobs
 
 
@@ -159,6 +160,15 @@ def test_the_progress_bar_only_grows_and_estimates_the_end(committing):
     ImportProgress.objects.create(import_id=8, step="keys", done=250, total=1_000, started_at=TERM)
     current = progress.get_current_progress(8, at=TERM + datetime.timedelta(seconds=2))
     assert (current.percent, current.left) == (25, 6)
+
+
+def test_the_work_does_not_wait_for_whoever_holds_its_progress(committing, caplog):
+    ImportProgress.objects.create(import_id=7, started_at=TERM)
+    hold = ImportProgress.objects.select_for_update().get
+    with open_transaction("c_nimes", hold), progress.report_progress(7, progress.APPLYING_SHARES) as report:
+        report("keys", 1, 2)
+    assert "The progress of import 7 cannot be shown" in caplog.text
+    assert ImportProgress.objects.get().step == ""
 
 
 def test_every_step_that_reading_reports_has_a_share_and_a_label(committing, monkeypatch):
