@@ -1,12 +1,13 @@
-"""The books in the database: invoice numbers without a gap, and issued documents that nobody changes."""
+"""The books in the database: invoice numbers without a gap but those that were skipped, and issued documents that nobody changes."""
 
 from django.db import migrations
 
 NO_GAP = """
 CREATE FUNCTION public.billing_invoice_follows() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.sequence <> 1 + (
-        SELECT coalesce(max(sequence), 0) FROM public.billing_invoice WHERE year = NEW.year
+    IF NEW.sequence <> 1 + greatest(
+        (SELECT coalesce(max(sequence), 0) FROM public.billing_invoice WHERE year = NEW.year),
+        (SELECT coalesce(max(last), 0) FROM public.billing_skippednumbers WHERE year = NEW.year)
     ) THEN
         RAISE EXCEPTION 'invoice % of % does not follow the last one', NEW.sequence, NEW.year
             USING ERRCODE = 'integrity_constraint_violation';

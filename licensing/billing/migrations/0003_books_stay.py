@@ -5,7 +5,11 @@ from django.db import migrations
 SEQUENCE = """
 CREATE FUNCTION public.billing_sequence_goes_forward() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'UPDATE' AND NEW.year = OLD.year AND NEW.last = OLD.last + 1 AND NEW.last_on >= OLD.last_on THEN
+    IF TG_OP = 'UPDATE' AND NEW.year = OLD.year AND NEW.last_on >= OLD.last_on AND (
+        NEW.last = OLD.last + 1
+        OR EXISTS (SELECT FROM public.billing_skippednumbers
+                   WHERE year = NEW.year AND first = OLD.last + 1 AND last = NEW.last)
+    ) THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION 'The numbers of invoices only go forward, one by one'
