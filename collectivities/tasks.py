@@ -9,6 +9,7 @@ from procrastinate import RetryStrategy
 
 from collectivities.audit_log import SEAL_JOURNAL, schedule_sealing
 from collectivities.models import INVITATION_KEPT, SEALED_AUDIT_LOG, Invitation, MemberLetter
+from collectivities.office_concerns import CHECK_OFFICE, check_office
 from collectivities.operations import account_events
 from jobs.due import declare_due_work
 from jobs.retention import declare_retention
@@ -18,6 +19,7 @@ from tenants.models import OfficeRequest
 
 # Behind all other work.
 declare_due_work(SEAL_JOURNAL, priority=-10)
+declare_due_work(CHECK_OFFICE, priority=-10)
 #: For database errors: each task can be run again.
 _RETRY = RetryStrategy(max_attempts=10, exponential_wait=3)
 
@@ -48,3 +50,9 @@ def seal_journal() -> None:
     # Another worker may be sealing, and have read before the entries for which this job was queued.
     if SEALED_AUDIT_LOG.has_new_entries(at=at):
         schedule_sealing(at)
+
+
+@task(name=CHECK_OFFICE, retry=_RETRY)
+def look_at_office() -> None:
+    """Note whether the operator should look at the current collectivity's office."""
+    check_office(at=timezone.now())

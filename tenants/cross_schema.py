@@ -12,6 +12,8 @@ from tenants.models import Collectivity
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from django.db.models import QuerySet
+
 
 class SchemaRow(NamedTuple):
     """A result row and its collectivity."""
@@ -20,13 +22,20 @@ class SchemaRow(NamedTuple):
     values: tuple[Any, ...]
 
 
-def query_all(query: str, params: Sequence[Any] = (), *, all_or_nothing: bool = False) -> Iterator[SchemaRow]:
-    """Yield the rows of a query in each schema, ordered by collectivity.
+def query_all(
+    query: str,
+    params: Sequence[Any] = (),
+    *,
+    among: QuerySet[Collectivity] | None = None,
+    all_or_nothing: bool = False,
+) -> Iterator[SchemaRow]:
+    """Yield the rows of a query in each schema, ordered by collectivity; `among`: only in theirs.
 
     `query` is one SELECT whose table names are prefixed with `{schema}.`; `params` are for one schema. A schema that
     cannot be read is logged and left out; with `all_or_nothing` its error is raised.
     """
-    collectivities = list(Collectivity.objects.order_by("name", "pk"))
+    asked_in = Collectivity.objects.all() if among is None else among
+    collectivities = list(asked_in.order_by("name", "pk"))
     places = {each.schema_name: place for place, each in enumerate(collectivities)}
 
     def build(schema: str) -> sql.Composed:

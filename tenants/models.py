@@ -126,6 +126,30 @@ class OfficeRequest(models.Model):
         return self.name
 
 
+class OfficeConcern(models.Model):
+    """That the operator should look at an office, and why, so that nobody visits every schema to find out.
+
+    Written by `collectivities.office_concerns`, which may know late that a concern is over: what stands here says where
+    to look, not what is found there.
+    """
+
+    class Kind(models.TextChoices):
+        LOST_MESSAGES = "lost_messages", "E-mails non remis"
+        EMPTY = "empty", "Bureau vide"
+
+    collectivity = models.ForeignKey(Collectivity, models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=20, choices=Kind)
+
+    class Meta:
+        verbose_name = "bureau à rappeler"
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="office_concern_once", fields=["kind", "collectivity"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.collectivity_id}: {self.kind}"
+
+
 class SchemaSnapshot(models.Model):
     """The SQL that creates a collectivity's schema, keyed by a fingerprint of the migrations it was recorded from."""
 

@@ -12,6 +12,7 @@ from django_tenants.utils import schema_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
 
 
 def run_concurrently(
@@ -58,3 +59,17 @@ def open_transaction(schema: str, act: Callable[[], object]) -> Iterator[None]:
         finally:
             over.set()
         session.result()
+
+
+@contextmanager
+def run_in_thread(schema: str, job: Callable[[], object]) -> Iterator[Future[object]]:
+    """Run a job in `schema` in another thread, as a worker does; at the end of the block, wait for it."""
+
+    def run() -> object:
+        with closing(connection), schema_context(schema):
+            return job()
+
+    with ThreadPoolExecutor(max_workers=1) as threads:
+        running = threads.submit(run)
+        yield running
+        running.result(timeout=30)

@@ -21,6 +21,7 @@ from accounts.outbox import queue_email_to_user
 from collectivities import audit_log
 from collectivities.exceptions import InvalidAddress, InvalidRoles, InvitationGone, LastManager, NotAMember
 from collectivities.models import INVITATION_KEPT, Invitation, Member, Role
+from collectivities.office_concerns import INVITATION_GRACE, schedule_check
 from core.link_tokens import generate_nonce, hash_token
 from core.tenant_connection import connection
 from jobs.retention import schedule_pruning
@@ -84,6 +85,7 @@ def invite(*, email: str, roles: Collection[str], by: User | None, at: datetime.
     invitation.save(force_insert=True)
     enqueue(kind="invitation", recipient=email, at=at, topic="invitation", topic_id=invitation.pk)
     schedule_pruning(invitation.expires_at + INVITATION_KEPT)
+    schedule_check(at + INVITATION_GRACE)
     audit_log.record(
         action="members.invited",
         by=by,

@@ -21,6 +21,15 @@ _WAITING_BY_KIND = {
         SELECT format('API : %%s réponses à effacer un jour', count(*)) AS sentence FROM api_idempotencyrecord
         HAVING count(*) > 0
     """,
+    "collectivities.check_office": """
+        SELECT 'e-mails non remis à signaler' AS sentence WHERE EXISTS (
+            SELECT FROM mailing_message WHERE state IN ('bounced', 'failed')
+            AND created_at > %(audited_at)s::timestamptz - interval '14 days'
+        )
+        UNION ALL
+        SELECT 'bureau vide à signaler un jour' WHERE EXISTS (SELECT FROM collectivities_invitation)
+        AND NOT EXISTS (SELECT FROM collectivities_member WHERE left_at IS NULL)
+    """,
     # What was written to the office, or by it, is deleted some day; who sends, or uploads, schedules it.
     "jobs.prune_rows": """
         SELECT format('%%s fichiers importés à supprimer un jour', count(*)) AS sentence FROM imports_importfile
@@ -47,7 +56,7 @@ def _build_query(kind: str, waiting: str) -> str:
 DUE_WORK_INVARIANTS = (
     Invariant(
         "due_work",
-        "62. Ce qui attend dans une collectivité y est prévu : lignes à sceller, et tout ce qui s'efface un jour",
+        "62. Ce qui attend dans une collectivité y est prévu : à sceller, à signaler, à effacer un jour",
         " UNION ALL ".join(_build_query(kind, waiting) for kind, waiting in _WAITING_BY_KIND.items()),
         (DUE_WORK, JOBS),
     ),

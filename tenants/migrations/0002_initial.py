@@ -190,4 +190,26 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="OfficeConcern",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("lost_messages", "E-mails non remis"), ("empty", "Bureau vide")], max_length=20
+                    ),
+                ),
+                (
+                    "collectivity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenants.collectivity"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "bureau à rappeler",
+                "constraints": [models.UniqueConstraint(fields=("kind", "collectivity"), name="office_concern_once")],
+            },
+        ),
     ]

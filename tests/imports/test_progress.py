@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
 from threading import Event
 
 import pytest
 from django.db import connection
 from django.utils import timezone
-from django_tenants.utils import schema_context
 
 from collectivities.models import AuditEntry
 from imports import on_demand_tasks, operations, progress, queries, tasks
@@ -26,7 +23,7 @@ from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import required_count, upload_and_parse
 from tests.imports.sample_files import schools_csv
-from tests.races import open_transaction
+from tests.races import open_transaction, run_in_thread
 from tests.waiting_jobs import list_waiting_jobs
 
 
@@ -44,20 +41,6 @@ class WorkerPause:
                 assert self.go.wait(30)
 
         return report_step
-
-
-@contextmanager
-def run_in_thread(schema, job):
-    """Run a job in a thread, as a worker does."""
-
-    def run():
-        with closing(connection), schema_context(schema):
-            return job()
-
-    with ThreadPoolExecutor(1) as thread:
-        running = thread.submit(run)
-        yield running
-        running.result(timeout=30)
 
 
 @pytest.fixture

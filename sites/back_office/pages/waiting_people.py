@@ -1,29 +1,28 @@
 """People who wait for the operator: offices requested, invitations not taken up, e-mails that did not arrive.
 
-Each function returns the oldest `limit` of its kind by a fixed number of queries, for all schemas.
+Each function returns the oldest `limit` of its kind by a fixed number of queries. Offices are asked where one has a
+concern (`collectivities.office_concerns`), not all of them.
 """
 
 from __future__ import annotations
 
-import datetime
 from typing import TYPE_CHECKING
 
 from django.urls import reverse
 
+from collectivities.office_concerns import FAILURE_WINDOW, INVITATION_GRACE
 from core.calendar import PARIS, date_in_paris
 from core.formatting import pluralize
 from mailing.models import LOST, Message
 from sites.back_office.pages.waiting import WaitingItem, WaitingPart
 from tenants.cross_schema import query_all
-from tenants.models import OfficeRequest
+from tenants.models import Collectivity, OfficeConcern, OfficeRequest
 
 if TYPE_CHECKING:
-    from tenants.models import Collectivity
+    import datetime
+    from collections.abc import Iterator
 
-#: Older delivery failures are not reported.
-_FAILURE_WINDOW = datetime.timedelta(days=14)
-#: After this long, a first manager who has not signed in may have lost the invitation.
-_INVITATION_GRACE = datetime.timedelta(days=7)
+    from tenants.cross_schema import SchemaRow
 
 _LOST_MESSAGES_SQL = """
 SELECT count(*), min(created_at) FROM {schema}.mailing_message
@@ -56,7 +55,7 @@ def list_office_requests(now: datetime.datetime, limit: int) -> WaitingPart:
 
 def list_lost_messages(now: datetime.datetime, limit: int) -> WaitingPart:
     """Return the portal's e-mails of the last fourteen days that did not arrive."""
-    lost = Message.objects.filter(state__in=LOST, created_at__gt=now - _FAILURE_WINDOW)
+    lost = Message.objects.filter(state__in=LOST, created_at__gt=now - FAILURE_WINDOW)
     items = [
         WaitingItem(
             label="E-mail non remis",
@@ -76,7 +75,7 @@ def list_offices_with_lost_messages(now: datetime.datetime, limit: int) -> Waiti
     """Return the offices whose e-mails of the last fourteen days did not all arrive."""
     items = [
         _describe_office(row.collectivity, "E-mails non remis", pluralize(row.values[0], "e-mail"), row.values[1], now)
-        for row in query_all(_LOST_MESSAGES_SQL, [now - _FAILURE_WINDOW])
+        for row in _query_concerned(OfficeConcern.Kind.LOST_MESSAGES, _LOST_MESSAGES_SQL, now - FAILURE_WINDOW)
     ]
     return WaitingPart(len(items), items[:limit])
 
@@ -87,9 +86,15 @@ def list_empty_offices(now: datetime.datetime, limit: int) -> WaitingPart:
         _describe_office(
             row.collectivity, "Bureau vide", "personne n'est encore entré dans le bureau", row.values[0], now
         )
-        for row in query_all(_EMPTY_OFFICES_SQL, [now - _INVITATION_GRACE])
+        for row in _query_concerned(OfficeConcern.Kind.EMPTY, _EMPTY_OFFICES_SQL, now - INVITATION_GRACE)
     ]
     return WaitingPart(len(items), items[:limit])
+
+
+def _query_concerned(kind: OfficeConcern.Kind, query: str, since: datetime.datetime) -> Iterator[SchemaRow]:
+    """Yield what the offices say that were found to have such a concern; it may be over since."""
+    concerned = OfficeConcern.objects.filter(kind=kind).values("collectivity")
+    return query_all(query, [since], among=Collectivity.objects.filter(pk__in=concerned))
 
 
 def _describe_office(

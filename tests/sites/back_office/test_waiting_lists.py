@@ -5,10 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
 from collectivities.models import Invitation
+from collectivities.office_concerns import check_office
 from core.calendar import PARIS
 from licensing.billing.models import Invoice
 from licensing.orders.models import Order, PurchaseOrderScan
@@ -140,6 +143,7 @@ def test_people_to_call_back_are_those_who_asked_and_those_nothing_reached(opera
         Invitation.objects.create(
             email="awa@nimes.example", roles=["manager"], created_at=now - 9 * DAY, expires_at=now + 5 * DAY
         )
+        check_office(at=now)
     waiting = read(operator, "rappeler")
     assert [(item.label, item.client, item.age) for item in waiting.items] == [
         ("Bureau vide", "Ville de Nîmes", "9\u00a0jours"),
@@ -176,3 +180,19 @@ def test_an_empty_list_says_so(operator, slug):
 
 def test_there_is_no_other_list(operator):
     assert operator.get(f"{PAGE}autre/").status_code == 404
+
+
+def test_only_the_offices_concerned_are_asked_and_what_is_over_is_not_shown(operator, nimes, gard):
+    now = timezone.now()
+    with tenant_context(nimes):
+        Message.objects.create(recipient="ecole@nimes.example", created_at=now, kind="x", state="failed", due_at=now)
+        check_office(at=now)
+    with CaptureQueriesContext(connection) as asked:
+        (item,) = read(operator, "rappeler").items
+    assert (item.client, item.detail) == ("Ville de Nîmes", "1\u00a0e-mail")
+    statements = " ".join(each["sql"] for each in asked.captured_queries)
+    assert ("c_nimes" in statements, "c_gard" in statements) == (True, False)
+    # Before the office is looked at again.
+    with tenant_context(nimes):
+        Message.objects.all().delete()
+    assert read(operator, "rappeler").items == []

@@ -1,0 +1,106 @@
+"""What the operator should look at in an office: noted when it comes, gone when it is over."""
+
+from __future__ import annotations
+
+import datetime
+from contextlib import suppress
+from functools import partial
+from threading import Event
+
+from django_tenants.utils import schema_context
+
+from collectivities.models import MemberQuerySet, Role
+from collectivities.office_concerns import CHECK_OFFICE, check_office
+from collectivities.operations import members
+from core.tenant_connection import connection
+from jobs import due
+from jobs.models import DueWork
+from mailing import leases
+from mailing.models import Message, MessageState
+from tenants.models import OfficeConcern
+from tests.conftest import TERM
+from tests.factories.accounts import UserFactory
+from tests.factories.collectivities import MemberFactory
+from tests.races import run_in_thread
+
+DAY = datetime.timedelta(days=1)
+
+
+def lose_message(*, at=TERM):
+    """Give up a message as the outbox does."""
+    Message.objects.create(kind="x", recipient="a@b.example", created_at=at, due_at=at, state=MessageState.QUEUED)
+    (message,) = leases.claim(limit=1, at=at)
+    assert leases.record_failed(message, reason="Boîte pleine.", at=at)
+
+
+def list_concerns():
+    return sorted(OfficeConcern.objects.values_list("collectivity__slug", "kind"))
+
+
+def get_next_look():
+    """Return when the office is looked at next, by a clock that only the test turns."""
+    return due.get_moment(CHECK_OFFICE, connection.schema_name)
+
+
+def look(at):
+    """Look at the office as its job does: the work is taken, then done."""
+    due.take(CHECK_OFFICE, at=at)
+    return check_office(at=at)
+
+
+def test_a_lost_message_concerns_for_two_weeks(nimes):
+    MemberFactory()
+    assert look(TERM) == set()
+    assert get_next_look() is None
+    lose_message()
+    assert get_next_look() == TERM
+    assert look(TERM) == {"lost_messages"}
+    assert list_concerns() == [("nimes", "lost_messages")]
+    # It is looked at each day, until there is nothing more.
+    assert get_next_look() == TERM + DAY
+    assert look(TERM + DAY) == {"lost_messages"}
+    assert look(TERM + 15 * DAY) == set()
+    assert list_concerns() == []
+    assert get_next_look() is None
+
+
+def test_an_office_that_nobody_enters_concerns_a_week_after_the_invitation(nimes):
+    invitation = members.invite(email="awa@nimes.example", roles=[Role.MANAGER], by=None, at=TERM)
+    assert get_next_look() == TERM + 7 * DAY
+    # A second before, by the clock of another machine: it is looked at again, not forgotten.
+    assert look(TERM + 7 * DAY - datetime.timedelta(seconds=1)) == set()
+    due.take(CHECK_OFFICE, at=TERM)
+    assert get_next_look() == TERM + 7 * DAY
+    assert look(TERM + 7 * DAY) == {"empty"}
+    members.accept_invitation(token=invitation.link_token, by=UserFactory(), at=TERM + 8 * DAY)
+    assert look(get_next_look()) == set()
+    assert list_concerns() == []
+
+
+def test_what_the_portal_loses_is_no_office_s(nimes):
+    with schema_context("public"):
+        lose_message()
+    assert not DueWork.objects.filter(kind=CHECK_OFFICE).exists()
+
+
+def test_an_earlier_look_does_not_undo_what_a_later_one_found(committing, monkeypatch):
+    MemberFactory()
+    has_read, goes_on = Event(), Event()
+
+    def wait(_self):
+        """Stop the first look between reading the messages and writing what it found."""
+        if not has_read.is_set():
+            has_read.set()
+            goes_on.wait(timeout=30)
+        return True
+
+    monkeypatch.setattr(MemberQuerySet, "exists", wait)
+    with run_in_thread("c_nimes", partial(check_office, at=TERM)):
+        assert has_read.wait(timeout=30)
+        lose_message()
+        with run_in_thread("c_nimes", partial(check_office, at=TERM)) as later:
+            # It waits for the first, or has ended where nothing makes it wait.
+            with suppress(TimeoutError):
+                later.result(timeout=1)
+            goes_on.set()
+    assert list_concerns() == [("nimes", "lost_messages")]
