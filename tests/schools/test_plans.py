@@ -15,10 +15,14 @@ from bench.query_plans import QueryPlans
 from schools.matching import suggest_schools_for, suggest_teachers
 from schools.models import Affiliation, School
 from schools.queries import search
+from tests.cluster import one_server
 from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator
 from tests.factories.accounts import TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
+
+#: A node of a cluster plans for itself.
+pytestmark = one_server
 
 
 @pytest.fixture

@@ -212,9 +212,8 @@ def test_the_queries_do_not_grow_with_the_file(file, django_assert_num_queries):
 
 
 @pytest.mark.as_owner
-def test_the_search_index_has_no_pending_list(file, django_capture_on_commit_callbacks):
-    with django_capture_on_commit_callbacks(execute=True):
-        sync(write_file(file, [make_row(1)]))
+def test_the_search_index_has_no_pending_list(file, transactional_db):
+    sync(write_file(file, [make_row(1)]))
     with connection.cursor() as cursor:
         cursor.execute("SELECT gin_clean_pending_list('public.school_search'::regclass)")
         assert cursor.fetchone() == (0,)

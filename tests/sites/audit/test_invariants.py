@@ -191,7 +191,7 @@ BREACHES = {
     "due_work": "DELETE FROM public.jobs_duework; INSERT INTO collectivities_auditentry (at, actor_name,"
     " actor_username, action, summary, school_id, object_type) VALUES (now(), '', '', 'office.opened', '', '', '')",
     "named_schools": "UPDATE public.entitlements_subscription SET school_id = '0000000Z'",
-    "retention": "UPDATE mailing_message SET state = 'cancelled', created_at = created_at - interval '4 years'",
+    "retention": "UPDATE mailing_message SET state = 'cancelled', created_at = '2020-01-01'",
     "position": "UPDATE pools_pool SET allocated = allocated - 1",
     "journals": "UPDATE collectivities_auditentry SET summary = 'Autre chose'",
     "roles": "GRANT TRUNCATE ON public.schools_school TO peps_application",
