@@ -35,6 +35,8 @@ def build_logging(level: str, form: str, *, sends_errors: bool = False) -> dict[
         "handlers": handlers,
         "root": {"handlers": list(handlers), "level": level},
         "loggers": {
+            # Of Django's own, which have a level and handlers by its defaults.
+            "django": {"level": level},
             # At lower levels they log buyers' addresses and payment sessions.
             "stripe": {"level": "WARNING"},
             "urllib3": {"level": "WARNING"},

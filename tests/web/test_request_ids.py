@@ -7,6 +7,8 @@ import json
 import logging
 import logging.config
 import re
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -14,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config.logs import build_logging
 from core.log_lines import ContextFilter, JsonFormatter, log_context
+from tests.workers import ROOT, build_environment
 
 NUMBER = re.compile(r"[0-9a-f]{32}")
 
@@ -113,3 +116,12 @@ def test_logging_takes_what_is_built(form):
     configured = build_logging("INFO", form)
     assert set(configured["formatters"]) == {configured["handlers"]["console"]["formatter"]} == {form}
     logging.config.DictConfigurator(configured).configure_handler(configured["handlers"]["console"] | {"filters": []})
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "ERROR"])
+def test_the_level_is_that_of_django_s_own_loggers_too(db, level):
+    code = "import django, logging; django.setup(); print(logging.getLogger('django.request').getEffectiveLevel())"
+    environment = build_environment(LOG_LEVEL=level, DJANGO_SETTINGS_MODULE="config.settings")
+    command = [sys.executable, "-c", code]
+    answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)  # noqa: S603
+    assert answer.stdout.strip() == str(logging.getLevelNamesMapping()[level])
