@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection, models
 from django_migration_linter import MigrationLinter
 
 from installation import migration_contents
+from schools.models import School
 from tenants import released_migrations
 from tenants.management.commands import check_migrations
+from tenants.models import Collectivity
 
 FIRST, SECOND = "schools/migrations/0001_initial.py", "schools/migrations/0002_phone.py"
 
@@ -40,6 +43,7 @@ def linted(monkeypatch):
         return [name for name in given if name == ("schools", "0002_phone")]
 
     monkeypatch.setattr(check_migrations, "find_unsafe", find_unsafe)
+    monkeypatch.setattr(check_migrations, "find_unnamed_constraints", lambda _names: [])
     return given
 
 
@@ -117,6 +121,32 @@ def test_a_release_records_every_migration(root, linted):
 def test_sql_that_locks_or_loses_is_found(db, monkeypatch, sql, unsafe):
     monkeypatch.setattr(MigrationLinter, "get_sql", lambda *_: [sql])
     assert bool(check_migrations.find_unsafe([("schools", "0001_initial")])) is unsafe
+
+
+@pytest.mark.parametrize(
+    ("field", "refused"),
+    [
+        (models.IntegerField(null=True), False),
+        (models.CharField(max_length=9, default="unique, check (1)"), False),
+        (models.ForeignKey(Collectivity, models.CASCADE, null=True), False),  # its constraint has a name
+        (models.PositiveIntegerField(null=True), True),
+        (models.CharField(max_length=9, null=True, unique=True), True),
+    ],
+)
+def test_a_column_that_a_cluster_would_refuse_is_found(db, monkeypatch, field, refused):
+    with connection.schema_editor(collect_sql=True) as editor:
+        field.set_attributes_from_name("mine")
+        field.model = School
+        editor.add_field(School, field)
+    monkeypatch.setattr(check_migrations, "call_command", lambda *_args, **_options: "\n".join(editor.collected_sql))
+    assert bool(check_migrations.find_unnamed_constraints([("schools", "0002_phone")])) is refused
+
+
+def test_the_columns_of_a_cluster_are_refused_by_name(root, monkeypatch):
+    monkeypatch.setattr(check_migrations, "find_unsafe", lambda _names: [])
+    monkeypatch.setattr(check_migrations, "find_unnamed_constraints", list)
+    with pytest.raises(CommandError, match=r"sans nom.*\n  schools 0002_phone"):
+        call_command("check_migrations")
 
 
 def test_the_project_s_first_migrations_create_and_neither_lock_nor_lose(db):

@@ -5,10 +5,13 @@ Part of `make check`. Does nothing until the first release (docs/decisions/0075)
 
 from __future__ import annotations
 
+import re
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from installation import migration_contents
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
 EXEMPTION = "# Locks or loses on purpose: "
 #: Checks of django-migration-linter that are warnings there: each holds a lock for as long as an index is built.
 _LOCKING_CHECKS = ["CREATE_INDEX", "CREATE_INDEX_EXCLUSIVE", "DROP_INDEX", "REINDEX"]
+
+_UNNAMED_CONSTRAINT = re.compile(
+    r"\bADD COLUMN (?:(?! CONSTRAINT |;).)*(?: UNIQUE\b| PRIMARY KEY\b| REFERENCES\b| CHECK \()", re.DOTALL
+)
 
 
 class Command(BaseCommand):
@@ -48,15 +55,33 @@ class Command(BaseCommand):
             self.stdout.write(f"{len(migrations)} migrations enregistrées dans {released_migrations.RELEASED_LIST}.")
 
     def _lint(self, migrations: dict[str, tuple[str, str]], root: Path) -> None:
-        unsafe = find_unsafe(
+        names = [
             name for path, name in migrations.items() if EXEMPTION not in (root / path).read_text(encoding="utf-8")
-        )
+        ]
+        unsafe = find_unsafe(names)
         if unsafe:
             raise CommandError(
                 "Ces migrations bloquent une table ou perdent des données :\n"
                 + "\n".join(f"  {app} {name}" for app, name in unsafe)
                 + f"\nSi c'est voulu, dites pourquoi dans le fichier : « {EXEMPTION}… »"
             )
+        unnamed = find_unnamed_constraints(names)
+        if unnamed:
+            raise CommandError(
+                "Ces migrations ajoutent une colonne avec une contrainte sans nom, ce que refuse une base répartie :\n"
+                + "\n".join(f"  {app} {name}" for app, name in unnamed)
+                + "\nAjoutez la colonne (IntegerField au lieu de PositiveIntegerField, sans unique=True), puis la"
+                " contrainte par AddConstraint."
+            )
+
+
+def find_unnamed_constraints(migrations: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return those of the migrations (app label, name) that add a column and its constraint in one, without a name."""
+    return [
+        (app, name)
+        for app, name in migrations
+        if _UNNAMED_CONSTRAINT.search(call_command("sqlmigrate", app, name, stdout=StringIO()))
+    ]
 
 
 def find_unsafe(migrations: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

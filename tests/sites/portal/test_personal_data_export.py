@@ -11,6 +11,7 @@ from licensing.entitlements import keys, operations
 from mailing import personal_data
 from mailing.models import Message
 from schools.models import Affiliation
+from tests.cluster import one_server
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import SchoolFactory
@@ -130,6 +131,7 @@ def test_the_export_takes_a_constant_number_of_queries(jaures, as_, django_asser
         browser.get(FILE)
 
 
+@one_server  # a node plans for itself
 def test_messages_to_an_account_are_found_by_their_index(nimes):
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")

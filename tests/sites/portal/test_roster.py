@@ -7,6 +7,7 @@ import re
 
 import pytest
 from django.utils import timezone
+from django_tenants.utils import schema_context
 
 from licensing.classes import operations as classes
 from licensing.entitlements import operations, overview
@@ -28,11 +29,13 @@ def read_page(as_):
     return lambda user: visible_text(as_(user).get(PAGE)).replace("\xa0", " ")
 
 
+@schema_context("public")
 def build(user, school_year=2027, at=TERM):
     found = overview.of_principal(user, at=at)
     return roster.build_roster(user, found, school_year=school_year, at=at)
 
 
+@schema_context("public")
 def title(user, school_year=2027):
     found = overview.of_principal(user, at=TERM)
     shown = roster.build_roster(user, found, school_year=school_year, at=TERM)
