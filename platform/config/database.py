@@ -94,8 +94,12 @@ def from_url(url: str, *, variable: str = "DATABASE_URL") -> dict[str, Any]:
     # That of the settings, which the URL does not choose.
     settings.pop("ENGINE", None)
     options = settings.setdefault("OPTIONS", {})
-    # `?host=/run/postgresql` is how a URL names a socket; `manage.py dbshell` reads HOST alone.
+    # `?host=/run/postgresql&port=5433` is how a URL names a socket; `manage.py dbshell` reads HOST and PORT alone.
     settings["HOST"] = options.pop("host", settings["HOST"])
+    # A number already, where it is one.
+    settings["PORT"] = options.pop("port", settings["PORT"])
+    if not isinstance(settings["PORT"] or 0, int):
+        raise ImproperlyConfigured(invalid)
     settings["TIMEOUTS"] = {name: options.pop(name) for name in WEB_TIMEOUTS if name in options}
     for name, value in settings["TIMEOUTS"].items():
         if not DURATION.fullmatch(value):

@@ -15,13 +15,21 @@ def test_an_address_with_escaped_characters_and_options():
 
 
 def test_a_socket_is_the_host():
-    settings = from_url("postgresql:///peps?host=/run/postgresql")
-    assert settings["HOST"] == "/run/postgresql"
-    assert "host" not in settings["OPTIONS"]
+    settings = from_url("postgresql:///peps?host=/run/postgresql&port=5433")
+    assert (settings["HOST"], settings["PORT"]) == ("/run/postgresql", 5433)
+    assert not {"host", "port"} & settings["OPTIONS"].keys()
 
 
 @pytest.mark.parametrize(
-    "url", ["", "mysql://u:secret@h/d", "postgresql://u:secret@h", "postgresql://u:secret@h:port/d", "sqlite:///d"]
+    "url",
+    [
+        "",
+        "mysql://u:secret@h/d",
+        "postgresql://u:secret@h",
+        "postgresql://u:secret@h:port/d",
+        "postgresql://u:secret@/d?host=h&port=p",
+        "sqlite:///d",
+    ],
 )
 def test_another_kind_of_address_is_refused_without_its_password(url):
     with pytest.raises(ImproperlyConfigured, match="DATABASE_URL must read postgresql://") as refusal:
