@@ -47,7 +47,7 @@ def linted(monkeypatch):
     return given
 
 
-def test_the_project_s_migrations_are_as_released():
+def test_the_project_s_migrations_are_as_released(db):
     call_command("check_migrations")
 
 
