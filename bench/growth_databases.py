@@ -23,6 +23,7 @@ from jobs import due
 from licensing.entitlements import operations as entitlements
 from licensing.entitlements.models import ActivationKey
 from licensing.entitlements.queries import unseal_key
+from sites.back_office.pages.waiting_lists import build_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +33,14 @@ if TYPE_CHECKING:
 #: Rounds of few and many in turn, and how often each thing is done in one; the first time, on a new connection, does
 #: not count.
 ROUNDS = 5
-TIMES = {"opening": 3, "update of 60,000 keys": 1, "redemption": 10, "home of an office": 3, "look for due work": 5}
+TIMES = {
+    "opening": 3,
+    "update of 60,000 keys": 1,
+    "redemption": 10,
+    "home of an office": 3,
+    "whom to call back": 5,
+    "look for due work": 5,
+}
 #: Keys whose principals have accounts.
 _KEYS = 400
 
@@ -93,6 +101,7 @@ class GrowingDatabase:
             "update of 60,000 keys": UPDATE_OF_KEYS.run,
             "redemption": self.redeem,
             "home of an office": lambda: load_page(self.page, "/"),
+            "whom to call back": lambda: build_list("rappeler", timezone.now(), limit=8),
             "look for due work": due.queue_due,
         }
 
