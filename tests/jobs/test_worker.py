@@ -16,6 +16,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
 from jobs import housekeeping
+from jobs.lanes import plan_lanes
 from jobs.models import LostRun
 from jobs.process import shutdown_requested
 from jobs.tasks import defer, defer_once, task
@@ -106,7 +107,8 @@ def test_a_worker_that_is_stopping_keeps_its_long_job(remembered):
     job = defer("tests.remember", schema="c_nimes", word="long", after="go")
     with running_worker() as first:
         assert wait_until(lambda: ProcrastinateJob.objects.filter(pk=job, status="doing").exists())
-        workers = ProcrastinateWorker.objects.count()
+        workers = len(plan_lanes(concurrency=1, queues=None))
+        assert wait_until(lambda: ProcrastinateWorker.objects.count() == workers)
         with running_worker():
             assert wait_until(lambda: ProcrastinateWorker.objects.count() == 2 * workers)
             first.send_signal(signal.SIGTERM)
