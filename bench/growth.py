@@ -32,6 +32,7 @@ from tenants.models import Collectivity
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bench.added_migrations import BenchMigrations
     from bench.growth_curves import Curve
 
 SIZES = tuple(int(size) for size in os.environ.get("BENCH_SIZES", "200,1000,2000").split(","))
@@ -81,9 +82,7 @@ def growth() -> Growth:
             if size > SIZES[0]:
                 for what, (few_s, many_s) in compare(few, many).items():
                     flat[what].append((size, few_s, many_s))
-            added.add_column("spreadsheetimport", f"column_{size}")
-            with as_owner():
-                of_schemas_s, command_s = time_migration()
+            of_schemas_s, command_s = _time_migrations(added, size)
             for what, value in {
                 "migration of the schemas": of_schemas_s,
                 "migration, whole command": command_s,
@@ -103,6 +102,17 @@ def growth() -> Growth:
         for what, points in straight.items()
     ]
     return Growth("growth", (*curves, StraightCurve("connection that served", connection_mb, unit="MB")))
+
+
+def _time_migrations(added: BenchMigrations, size: int) -> tuple[float, float]:
+    """Return the least seconds of three migrations of a column: in the schemas, and of the whole command."""
+    times = []
+    for number in range(3):
+        added.add_column("spreadsheetimport", f"column_{size}_{number}")
+        with as_owner():
+            times.append(time_migration())
+    of_schemas, commands = zip(*times, strict=True)
+    return min(of_schemas), min(commands)
 
 
 def _time(run: Callable[[], object]) -> float:
