@@ -61,10 +61,9 @@ def check_office(*, at: datetime.datetime) -> set[str]:
         elif invited is not None:
             # A job may be a moment early by its own clock.
             schedule_check(invited + INVITATION_GRACE)
-    concerns = OfficeConcern.objects.filter(collectivity=office)
-    concerns.exclude(kind__in=found).delete()
-    known = set(concerns.values_list("kind", flat=True))
-    OfficeConcern.objects.bulk_create(OfficeConcern(collectivity=office, kind=kind) for kind in sorted(found - known))
+    OfficeConcern.objects.filter(collectivity=office).exclude(kind__in=found).delete()
+    concerns = [OfficeConcern(collectivity=office, kind=kind) for kind in sorted(found)]
+    OfficeConcern.objects.bulk_create(concerns, ignore_conflicts=True)
     if found:
         schedule_check(at + _NEXT_LOOK)
     return found

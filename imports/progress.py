@@ -18,6 +18,7 @@ from django.utils import timezone
 from core.tenant_connection import connection
 from imports.models import ImportProgress
 from licensing.pools.operations.demands import AllocationStage
+from tenants.lock_timeouts import set_transaction_lock_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,6 +63,8 @@ UNDOING_SHARES = {
 
 #: Age after which progress without a job is deleted.
 STALE_AFTER = datetime.timedelta(minutes=5)
+#: Milliseconds that a write waits for a lock.
+LOCK_TIMEOUT = 1_000
 #: Minimum seconds between two writes within one step: pages poll once a second.
 MIN_INTERVAL = 0.25
 
@@ -130,9 +133,8 @@ def _write(own: DatabaseWrapper) -> Iterator[CursorWrapper]:
     own.ensure_connection()
     with own.wrap_database_errors, own.connection.transaction(), own.cursor() as cursor:
         # The work must not wait for a lock held by a page, nor for a WAL flush, which would include all that the work
-        # itself has written so far. By SET LOCAL, which a cluster passes on to its nodes where it is told to.
-        cursor.execute("SET LOCAL citus.propagate_set_commands = 'local'")
-        cursor.execute("SET LOCAL lock_timeout = '1s'")
+        # itself has written so far.
+        set_transaction_lock_timeout(cursor, LOCK_TIMEOUT)
         cursor.execute("SET LOCAL synchronous_commit = off")
         yield cursor
 

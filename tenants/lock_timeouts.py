@@ -13,6 +13,8 @@ from psycopg import sql
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from django.db.backends.utils import CursorWrapper
+
 #: Milliseconds that an attempt waits for a lock. Below PostgreSQL's `deadlock_timeout` of a second, so that in a
 #: deadlock of a migration and a request the migration is the one aborted.
 LOCK_TIMEOUT = 900
@@ -49,6 +51,13 @@ def set_session_lock_timeout(milliseconds: int = LOCK_TIMEOUT) -> None:
         cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{milliseconds}ms"])
 
 
+def set_transaction_lock_timeout(cursor: CursorWrapper, milliseconds: int) -> None:
+    """Set `lock_timeout` for the rest of the cursor's transaction, on the nodes of a cluster as well."""
+    # By SET LOCAL, which a cluster passes on to its nodes where it is told to; elsewhere nobody reads the setting.
+    cursor.execute("SET LOCAL citus.propagate_set_commands = 'local'")
+    cursor.execute(f"SET LOCAL lock_timeout = '{milliseconds}ms'")
+
+
 def retry_on_lock[T](work: Callable[[], T], *, in_transaction: bool = True) -> T:
     """Run `work` in a transaction with a short lock timeout; retry after a pause where a lock was not available.
 
@@ -75,9 +84,7 @@ def _transaction_with_timeout() -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('lock_timeout')")
         (before,) = cursor.fetchone()
-        # By SET LOCAL, which a cluster passes on to its nodes where it is told to; elsewhere nobody reads the setting.
-        cursor.execute("SET LOCAL citus.propagate_set_commands = 'local'")
-        cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}ms'")
+        set_transaction_lock_timeout(cursor, LOCK_TIMEOUT)
         yield
         # For a transaction around this one. Not in a `finally`: after an error, the rollback restores it.
         cursor.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(before))
