@@ -101,11 +101,23 @@ def connect(user: str, **parameters: Any) -> psycopg.Connection:
     return psycopg.connect(**values, autocommit=True)
 
 
+def build_url(values: dict[str, Any]) -> str:
+    """Return the URL of Django's settings of a database."""
+    user = urllib.parse.quote(values["USER"])
+    password = f":{urllib.parse.quote(values['PASSWORD'])}" if values["PASSWORD"] else ""
+    options = dict(values["OPTIONS"])
+    host, port = values["HOST"], f":{values['PORT']}" if values["PORT"] else ""
+    if host.startswith("/"):
+        options["host"], host = host, ""
+    # libpq takes a "+" as it stands: a space is %20.
+    query = urllib.parse.urlencode(options, quote_via=urllib.parse.quote)
+    return f"postgresql://{user}{password}@{host}{port}/{values['NAME']}?{query}"
+
+
 def make_url(login: Login, database: str) -> str:
     """Return the URL by which a role connects to a database of the tests' server."""
-    server = settings.DATABASE_ADMINISTRATOR
-    place = urllib.parse.urlencode({key.lower(): server[key] for key in ("HOST", "PORT") if server.get(key)})
-    return f"postgresql://{login.name}:{urllib.parse.quote(login.password)}@/{database}?{place}"
+    role = {"USER": login.name, "PASSWORD": login.password, "NAME": database}
+    return build_url(settings.DATABASE_ADMINISTRATOR | role)
 
 
 def execute_as_administrator(statement: str, parameters: Any = None, *, with_triggers: bool = False) -> int:

@@ -7,11 +7,12 @@ import os
 import subprocess
 import sys
 import time
-import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.db import connection
+
+from tests.database_roles import build_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,16 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def database_url() -> str:
     """Return the URL of the database the test is connected to."""
-    settings = connection.settings_dict
-    user = urllib.parse.quote(settings["USER"])
-    password = f":{urllib.parse.quote(settings['PASSWORD'])}" if settings["PASSWORD"] else ""
-    options = dict(settings["OPTIONS"])
-    host, port = settings["HOST"], f":{settings['PORT']}" if settings["PORT"] else ""
-    if host.startswith("/"):
-        options["host"], host = host, ""
-    # libpq takes a "+" as it stands: a space is %20.
-    query = urllib.parse.urlencode(options, quote_via=urllib.parse.quote)
-    return f"postgresql://{user}{password}@{host}{port}/{settings['NAME']}?{query}"
+    return build_url(connection.settings_dict)
 
 
 def build_environment(**more: str) -> dict[str, str]:
