@@ -1,7 +1,7 @@
 """The migrations of released versions, which never change: their list, and what differs from it.
 
-`released_migrations.txt`, at the root of the repository, holds a line for each: SHA-256 and path. It is empty until
-1.0.0 (docs/decisions/0075); `manage.py check_migrations --release` writes it when a version is cut.
+`released_migrations.txt`, at the root of the repository, holds a line for each: SHA-256 and path (docs/decisions/0075).
+`manage.py check_migrations --release` writes it when a version is cut.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`check_migrations`: released migrations are unchanged, and new ones neither lock a table nor lose data.
 
-Part of `make check`. Does nothing until the first release (docs/decisions/0075).
+Part of `make check` (docs/decisions/0075).
 """
 
 from __future__ import annotations
