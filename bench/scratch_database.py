@@ -13,6 +13,7 @@ from django_tenants.utils import schema_context
 
 from core.owner_connection import connected_as_owner
 from core.tenant_connection import connection
+from tenants.template_database import adopt_copy, ensure_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,9 @@ def scratch_database(name: str = "") -> Iterator[None]:
     connection.settings_dict["TEST"]["NAME"] = f"bench_peps_{os.getpid()}{name}"
     # Keep the output of migrations out of the figures.
     with contextlib.redirect_stdout(sys.stderr), connected_as_owner(_USE):
+        connection.settings_dict["TEST"]["TEMPLATE"] = ensure_template()
         connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        adopt_copy()
     connection.close()
     try:
         yield

@@ -23,6 +23,7 @@ from licensing.classes.passwords import PupilHasher
 from sites.demo.smtp_sink import SmtpSink
 from tenants import cluster as cluster_places
 from tenants.models import Collectivity, CollectivityKind
+from tenants.template_database import adopt_copy, ensure_template
 from tests import cluster, database_roles, hub_guard, tenant_guard
 from tests.host_client import HostClient
 from tests.tenants.opening import open_tenant
@@ -74,17 +75,21 @@ WhiteNoiseMiddleware.add_files_from_finders = _static_files_once
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings):
-    """The owner creates and migrates the databases of the tests, and drops them in the end."""
+def django_db_modify_db_settings(django_db_modify_db_settings, django_db_blocker):
+    """The owner creates the databases of the tests, copies of a migrated one, and drops them in the end."""
     if cluster.CITUS_URL:
         cluster.drop_everywhere(connection.settings_dict["TEST"]["NAME"])
     database_roles.connect_as(settings.DATABASE_OWNER)
+    if not cluster.CITUS_URL:
+        with django_db_blocker.unblock():
+            connection.settings_dict["TEST"]["TEMPLATE"] = ensure_template()
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """Migrate once as the owner, then open two collectivities that every test may use, as the application."""
+    """Open two collectivities that every test may use, as the application."""
     with django_db_blocker.unblock():
+        adopt_copy()
         database_roles.define_administration()
         _disable_synchronous_commit()
         name = connection.settings_dict["NAME"]

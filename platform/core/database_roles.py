@@ -143,10 +143,12 @@ def _list_memberships(server: psycopg.Connection, roles: DatabaseRoles) -> list[
     ).fetchall()
 
 
-def create_database(server: psycopg.Connection, database: str, roles: DatabaseRoles) -> bool:
+def create_database(
+    server: psycopg.Connection, database: str, roles: DatabaseRoles, *, template: str = "template0"
+) -> bool:
     """Create the database for its owner, or give it to its owner; return whether it was created.
 
-    Nobody connects to it but the three roles and administrators.
+    Nobody connects to it but the three roles and administrators. A copy of another template has that one's locale.
     """
     name, owner = sql.Identifier(database), sql.Identifier(roles.owner.name)
     if not _is_superuser(server):
@@ -154,8 +156,10 @@ def create_database(server: psycopg.Connection, database: str, roles: DatabaseRo
         server.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(owner))
     created = not server.execute("SELECT FROM pg_database WHERE datname = %s", [database]).rowcount
     if created:
-        locale = sql.SQL(_choose_locale(server))
-        server.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 {}").format(name, owner, locale))
+        locale = sql.SQL(choose_locale(server) if template == "template0" else "")
+        server.execute(
+            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} {}").format(name, owner, sql.Identifier(template), locale)
+        )
     else:
         server.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, owner))
     server.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
@@ -167,7 +171,7 @@ def create_database(server: psycopg.Connection, database: str, roles: DatabaseRo
     return created
 
 
-def _choose_locale(server: psycopg.Connection) -> LiteralString:
+def choose_locale(server: psycopg.Connection) -> LiteralString:
     """Return the options of a new database: UTF-8, letters beyond ASCII, and sorted as French where the server can.
 
     Whatever the cluster was made with: without a locale of the system, Debian's is SQL_ASCII. template0 alone may be

@@ -24,12 +24,12 @@ def is_owner_connected() -> bool:
 
 
 @contextlib.contextmanager
-def connected_as_owner(what: str) -> Iterator[None]:
-    """Let this thread's statements go through a connection of the owner for the block.
+def connected_as_owner(what: str, *, database: str = "") -> Iterator[None]:
+    """Let this thread's statements go through a connection of the owner for the block; to another database if named.
 
     `what`: what it is needed for, in French. Raises `OwnerUnknown`.
     """
-    if is_owner_connected():
+    if is_owner_connected() and not database:
         yield
         return
     if settings.DATABASE_OWNER is None:
@@ -37,19 +37,20 @@ def connected_as_owner(what: str) -> Iterator[None]:
             f"{what} demande le propriétaire des tables, que l'application n'est pas : "
             "indiquez son adresse dans OWNER_DATABASE_URL (docs/deploy.md)."
         )
-    with connected_as(settings.DATABASE_OWNER):
+    with connected_as(settings.DATABASE_OWNER, database=database):
         yield
 
 
 @contextlib.contextmanager
-def connected_as(role: dict[str, Any]) -> Iterator[None]:
-    """Let this thread's statements go through a connection of a role, to the same database, for the block.
+def connected_as(role: dict[str, Any], *, database: str = "") -> Iterator[None]:
+    """Let this thread's statements go through a connection of a role for the block: to the same database, or another.
 
     `role`: Django's connection settings.
     """
     usual = connections[DEFAULT_DB_ALIAS]
     # The name of the database is the connection's: tests and benches lead it to their own.
-    own = ConnectionHandler({DEFAULT_DB_ALIAS: usual.settings_dict | role | {"NAME": usual.settings_dict["NAME"]}})
+    name = database or usual.settings_dict["NAME"]
+    own = ConnectionHandler({DEFAULT_DB_ALIAS: usual.settings_dict | role | {"NAME": name}})
     connections[DEFAULT_DB_ALIAS] = own[DEFAULT_DB_ALIAS]
     try:
         yield

@@ -4,13 +4,19 @@
 
 from __future__ import annotations
 
+import psycopg
 from django.conf import settings
 from django.core.management import call_command
 from django.db import OperationalError, connection
+from psycopg import sql
 
+from core import database_roles
+from core.database_roles import DatabaseRoles, Login
 from core.owner_connection import OwnerUnknown, connected_as_owner
+from tenants.template_database import adopt_copy, ensure_template
 
 _NAME_PART = "demo"
+_USE = "La démonstration"
 
 _OF_NO_EXTENSION = (
     "NOT EXISTS (SELECT FROM pg_depend WHERE pg_depend.classid = '{0}'::regclass AND pg_depend.objid = {0}.oid"
@@ -54,30 +60,44 @@ def check_demo_database() -> None:
 
 
 def reset_database() -> None:
-    """Drop all but what extensions made, and migrate, as the owner.
+    """Make the database anew: on the embedded server from the migrated template, elsewhere by migrations as the owner.
 
     Raises `NotDemoDatabase` where the database is in use.
     """
     check_demo_database()
+    connection.close()
     try:
-        with connected_as_owner("La démonstration"):
-            _drop_everything()
-            call_command("migrate_schemas", verbosity=0)
+        if settings.DATABASE_IS_EMBEDDED:
+            _copy_template()
+        else:
+            with connected_as_owner(_USE):
+                _drop_everything()
+                call_command("migrate_schemas", verbosity=0)
     except OwnerUnknown as refusal:
         raise NotDemoDatabase(str(refusal)) from refusal
+    except (OperationalError, psycopg.errors.ObjectInUse) as error:
+        raise NotDemoDatabase("Une autre démonstration est en cours dans cette base : arrêtez-la d'abord.") from error
     # Prepared statements refer to the dropped tables.
     connection.close()
 
 
+def _copy_template() -> None:
+    template, name = ensure_template(), str(connection.settings_dict["NAME"])
+    accesses = settings.DATABASE_OWNER, connection.settings_dict, settings.DATABASE_READER
+    roles = DatabaseRoles(*(Login(access["USER"]) for access in accesses))
+    with database_roles.connect(settings.DATABASE_ADMINISTRATOR, "postgres") as server:
+        server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+        database_roles.create_database(server, name, roles, template=template)
+    with connected_as_owner(_USE):
+        adopt_copy()
+
+
 def _drop_everything() -> None:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SET lock_timeout = '5s'")
-            for find in (_SCHEMAS, _TABLES, _ROUTINES, _TYPES):
-                cursor.execute(find)
-                for (statement,) in cursor.fetchall():
-                    cursor.execute(statement)
-            cursor.execute("RESET lock_timeout")
-    except OperationalError as error:
-        raise NotDemoDatabase("Une autre démonstration est en cours dans cette base : arrêtez-la d'abord.") from error
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '5s'")
+        for find in (_SCHEMAS, _TABLES, _ROUTINES, _TYPES):
+            cursor.execute(find)
+            for (statement,) in cursor.fetchall():
+                cursor.execute(statement)
+        cursor.execute("RESET lock_timeout")
     connection.close()
