@@ -12,7 +12,9 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
-from django.test import TransactionTestCase
+from django.template import RequestContext
+from django.test import TransactionTestCase, client
+from django.test.utils import ContextList
 from django_tenants.utils import schema_context, tenant_context
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -72,6 +74,19 @@ def _static_files_once(self) -> None:
 
 
 WhiteNoiseMiddleware.add_files_from_finders = _static_files_once
+
+
+def _store_page_context(store, signal, sender, template, context, **_) -> None:
+    """Keep the context of a page, for `response.context`; Django's own copies that of each part and field as well.
+
+    Saves a fifth of the time of a request.
+    """
+    if isinstance(context, RequestContext) and context is not store.get("page"):
+        store["page"] = context
+        store.setdefault("context", ContextList()).append(copy.copy(context))
+
+
+client.store_rendered_templates = _store_page_context
 
 
 @pytest.fixture(scope="session")
