@@ -1,7 +1,8 @@
 """A real browser at a real server, with a real mail server and a real worker, on the test database.
 
-The browser lives as long as one test: Playwright keeps an event loop running in the thread that started it, and
-Django would refuse its ORM to every test that came after in the same process.
+One browser serves all tests of a process, each in a fresh context. Playwright keeps an event loop running in the thread
+that started it. There Django opens connections of their own and, unless told, refuses its ORM: so the browser's tests
+are a pytest call of their own, in which the loop runs from the beginning.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
+HERE = Path(__file__).resolve().parent
 #: The headless shell first: the same engine, a quarter less work.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
@@ -43,35 +45,51 @@ FLAGS = [
     # Resolve every host of the portal to this machine.
     f"--host-resolver-rules=MAP *.{settings.BASE_DOMAIN} 127.0.0.1, MAP {settings.BASE_DOMAIN} 127.0.0.1",
 ]
+_PLAYWRIGHT = pytest.StashKey()
+
+
+def pytest_sessionstart(session):
+    """Start the loop of the browser before a connection to the database is opened."""
+    config = session.config
+    if CHROMIUM is None or (config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput")):
+        return  # absent, or the process that only shares the tests out
+    # The loop runs in the tests' thread; their ORM calls are synchronous nevertheless.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    config.stash[_PLAYWRIGHT] = sync_playwright().start()
+
+
+def pytest_sessionfinish(session):
+    """Stop the loop, and the browser with it."""
+    if playwright := session.config.stash.get(_PLAYWRIGHT, None):
+        playwright.stop()
 
 
 def pytest_collection_modifyitems(items):
-    """Mark what lies here, keep it in one process, and skip it where there is no browser unless one is required."""
-    here = Path(__file__).resolve().parent
-    for item in items:
-        if here not in Path(item.path).parents:
-            continue
+    """Mark what lies here, and skip it where there is no browser unless one is required."""
+    ours = [item for item in items if HERE in Path(item.path).parents]
+    if ours and len(ours) < len(items):
+        raise pytest.UsageError("The browser's tests are a call of their own: pytest tests/e2e")
+    for item in ours:
         item.add_marker(pytest.mark.e2e)
-        item.add_marker(pytest.mark.xdist_group("e2e"))
-        # Two processes, a browser and two workers share two cores: what fails once is told, and fails if it does again.
-        item.add_marker(pytest.mark.flaky(reruns=1))
         if CHROMIUM is None and os.environ.get("REQUIRE_BROWSER") != "1":
             item.add_marker(pytest.mark.skip(reason="Chromium is absent: apt-get install chromium-headless-shell"))
 
 
+@pytest.fixture(scope="session")
+def _browsers() -> list[Browser]:
+    """The browser of this process, and before it those that a test brought down."""
+    return []
+
+
 @pytest.fixture
-def browser(monkeypatch) -> Iterator[Browser]:
-    """Chromium, for one test."""
+def browser(pytestconfig, _browsers) -> Browser:
+    """Chromium, the same for all tests of this process."""
     if CHROMIUM is None:
         pytest.fail("REQUIRE_BROWSER is 1 and Chromium is absent.")
-    # Playwright runs an event loop in the test's thread; its ORM calls are synchronous nevertheless.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, headless=True)
-        yield chromium
-        chromium.close()
-        # While the loop runs Django opens separate connections for this thread: close them with it.
-        connections.close_all()
+    if not _browsers or not _browsers[-1].is_connected():
+        chromium = pytestconfig.stash[_PLAYWRIGHT].chromium
+        _browsers.append(chromium.launch(executable_path=CHROMIUM, args=FLAGS, headless=True))
+    return _browsers[-1]
 
 
 @pytest.fixture
