@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 UV := .tools/bin/uv
 BIN := .venv/bin
 
-.PHONY: setup server demo drill test fuzz check lint types imports-contracts migrations upgrade-check guide-check \
+.PHONY: setup server demo drill test test-all look-for-browser fuzz check lint types imports-contracts migrations upgrade-check guide-check \
 	advisories bench pictures requirements clean
 
 setup: .venv/ready node_modules/ready
@@ -56,17 +56,27 @@ demo: setup
 drill:
 	$(BIN)/python manage.py drill $(ARGS)
 
-test: setup
+# The fast tier: whatever takes under 0.2 s of processor, a small case of each slower rule, and the main journeys in the
+# browser, whose tests are a call of their own (tests/e2e/conftest.py says why).
+test: setup look-for-browser
+	$(BIN)/pytest -n 2 -m "not slow" $(ARGS)
+	$(BIN)/pytest -n 2 -m journey tests/e2e $(ARGS)
+
+# All of it: three rounds a race, the large cases, every test in the browser. Holds the tiers.
+test-all: setup look-for-browser
+	$(BIN)/pytest -n 2 --hold-tiers $(ARGS)
+	$(BIN)/pytest -n 2 tests/e2e $(ARGS)
+
+look-for-browser:
 	@for browser in chromium-headless-shell chromium chromium-browser google-chrome; do \
 		command -v $$browser >/dev/null && exit; done; \
 		echo "Chromium is absent: the browser tests are skipped (apt-get install chromium-headless-shell)."
-	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 # Thousands of requests that chance makes, against the live API, each answer held to the description: some minutes.
 fuzz: setup
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-25} $(BIN)/pytest tests/api/test_fuzzed.py -n 0 -s
 
-check: lint types imports-contracts migrations test
+check: lint types imports-contracts migrations test-all
 
 lint: setup
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ import copy
 import datetime
 import functools
 import gc
+import time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -26,7 +27,7 @@ from sites.demo.smtp_sink import SmtpSink
 from tenants import cluster as cluster_places
 from tenants.models import Collectivity, CollectivityKind
 from tenants.template_database import adopt_copy, ensure_template
-from tests import cluster, database_roles, hub_guard, tenant_guard
+from tests import cluster, database_roles, hub_guard, races, tenant_guard
 from tests.host_client import HostClient
 from tests.tenants.opening import open_tenant
 
@@ -126,6 +127,7 @@ def django_db_setup(django_db_setup, django_db_blocker):
         # This is the set-up of the first test as well.
         database_roles.connect_for_test()
         yield
+    races.close_kept_connections()
     database_roles.close_connections()
     if cluster.CITUS_URL:
         cluster.drop_on_workers(name)
@@ -205,6 +207,28 @@ def pytest_runtest_setup(item):
     database_roles.begin_test(as_owner=item.get_closest_marker("as_owner") is not None)
 
 
+#: Seconds of processor that an unmarked test may take, where 0.2 are meant: the rest is for a busy machine, and for
+#: what the first test of its kind loads.
+FAST_TIER_SECONDS = 1.0
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--hold-tiers", action="store_true", help="fail a test that is not marked slow and takes too much processor"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Fail an unmarked test that belongs to the slow tier: so that `make test` stays as fast as it is."""
+    begun = time.process_time()
+    result = yield
+    taken = time.process_time() - begun
+    if item.config.option.hold_tiers and taken > FAST_TIER_SECONDS and not item.get_closest_marker("slow"):
+        pytest.fail(f"{taken:.1f} s of processor: mark it slow, and give its rule a small case.", pytrace=False)
+    return result
+
+
 def pytest_itemcollected(item):
     """Skip the tests of a cluster where there is none, with the reason."""
     if item.get_closest_marker("citus") and not cluster.CITUS_URL:
@@ -218,7 +242,7 @@ def pytest_collection_modifyitems(items):
     Some take a minute: begun among the last ones, they would leave the other worker without work.
     """
     for item in items:
-        if "transactional_db" in item.fixturenames:
+        if "transactional_db" in item.fixturenames and "e2e" not in item.path.parts:
             item.add_marker(pytest.mark.xdist_group(item.path.relative_to(item.config.rootpath).as_posix()))
     answer = yield
     # pytest-django has put them after the others, and xdist's own order counts the tests of a group.

@@ -17,7 +17,7 @@ from schools.models import School
 from tests.conftest import TERM
 from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.races import run_concurrently
+from tests.races import run_concurrently, three_rounds
 
 SOON = TERM + datetime.timedelta(minutes=59)
 NOTHING = School.objects.none().values("uai")
@@ -122,8 +122,8 @@ def test_eight_additions_and_lists_of_the_same_schools_add_each_once(committing)
     assert set(PortfolioSchool.objects.values_list("classes", flat=True)) == {4}
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_list_that_names_schools_while_their_addition_is_undone_keeps_them(committing, _round):
+@three_rounds
+def test_a_list_that_names_schools_while_their_addition_is_undone_keeps_them(committing, race_round):
     schools = SchoolFactory.create_batch(30)
     add(schools)
     contacts = {school.pk: SchoolContact(classes=4) for school in schools}

@@ -34,6 +34,7 @@ def receive(site, *, days: int = 0):
     return order
 
 
+@pytest.mark.journey
 def test_a_scan_received_is_invoiced_and_paid_in_three_clicks(committing, site):
     with schema_context("public"):
         order, later = receive(site, days=3), receive(site)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
@@ -34,6 +35,7 @@ def write_file(orders):
     return write_camt(StatementFile(dated, opening_on=today - DAY, closing_on=today))
 
 
+@pytest.mark.journey
 def test_a_statement_is_uploaded_and_confirmed(committing, site):
     with schema_context("public"):
         operator = OperatorFactory()

@@ -37,6 +37,7 @@ def listen(visit):
     return sent
 
 
+@pytest.mark.journey
 def test_a_class_of_thirty_its_cards_and_its_first_names(school, site, tmp_path):
     code, _ = school.subscription()
     teacher = school.teacher()
@@ -133,6 +134,7 @@ def test_class_pages_have_no_problems(school, site, width):
     assert not any(found.values()), found
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize("width", ["wide", "phone"])
 def test_a_pupil_scans_their_card(school, site, width):
     taught = TaughtClass(school, pupils=1)
@@ -167,6 +169,7 @@ def test_a_pupil_scans_their_card(school, site, width):
     expect(page.get_by_label("Mon identifiant")).to_have_value("")
 
 
+@pytest.mark.journey
 def test_the_main_path_without_scripts(school, site):
     taught = TaughtClass(school)
     page = site.person(scripts=False, session=create_session(site, taught.teacher)).open(taught.url())

@@ -6,6 +6,7 @@ import importlib
 import re
 from typing import TYPE_CHECKING
 
+import pytest
 from django.urls import URLPattern, URLResolver
 from django_tenants.utils import tenant_context
 
@@ -82,6 +83,7 @@ def walk(site: Site, client: HostClient, paths: Iterable[str], *, slug: str = ""
     return found
 
 
+@pytest.mark.journey
 def test_the_portal_s_pages_for_visitors(committing, site):
     visitor = HostClient("peps.localhost")
     paths = contents(visitor, PORTAL)

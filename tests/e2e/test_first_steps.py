@@ -56,6 +56,7 @@ def write_workbook(path, schools):
     return path
 
 
+@pytest.mark.journey
 def test_a_first_manager_serves_138_schools_by_following_the_filled_buttons(
     committing, site, worker, manager, tmp_path
 ):

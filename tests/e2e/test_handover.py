@@ -22,7 +22,9 @@ def jaures(committing):
     return SchoolScenario()
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with-scripts", "without-scripts"])
+@pytest.mark.parametrize(
+    "scripts", [pytest.param(True, marks=pytest.mark.journey), False], ids=["with-scripts", "without-scripts"]
+)
 def test_a_school_is_handed_over_through_its_mailbox(jaures, site, scripts):
     _, subscription = jaures.subscription(units=3)
     teacher = jaures.teacher()

@@ -196,6 +196,7 @@ def undo_import(visit):
     check_page(visit, "defait")
 
 
+@pytest.mark.journey
 def test_the_portfolio_is_updated_from_a_small_file_without_scripts(committing, walker):
     school, known = (
         SchoolFactory(name="Ecole Les Tilleuls", commune="Uzès"),
@@ -268,6 +269,7 @@ def test_a_long_file_name_and_all_tabs_fit_a_telephone(committing, walker):
     assert max(box["x"] + box["width"] for tab in tabs if (box := tab.bounding_box())) <= WIDTHS["phone"]["width"]
 
 
+@pytest.mark.journey
 def test_two_questions_are_answered_where_they_stand(committing, walker):
     """Other licences of the year, once for the table; two addresses in a cell, by one click."""
     pool, grant = PoolFactory(capacity=100), PoolFactory(name="Dotation 2026")

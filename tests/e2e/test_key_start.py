@@ -35,6 +35,7 @@ def letter(committing, school, site):
     return re.search(r"(/cle/#\S+)", render_last(committing).text)[1]
 
 
+@pytest.mark.journey
 def test_three_clicks_and_three_fields_from_the_e_mail_to_the_first_teacher(site, letter, school):
     teacher = TeacherFactory(first_name="Aïcha", last_name="Lambert")
     AffiliationFactory(user=teacher, school=school)
@@ -58,6 +59,7 @@ def test_three_clicks_and_three_fields_from_the_e_mail_to_the_first_teacher(site
     assert (subscription.principal.email, subscription.seats.held().count()) == (school.email, 1)
 
 
+@pytest.mark.journey
 def test_without_scripts_the_key_is_typed_as_in_the_letter(site, letter, committing):
     visit = site.person(scripts=False, width="phone")
     page = visit.open(letter)

@@ -170,7 +170,9 @@ class Scenario:
         expect(self.principal.page.locator("#licences")).to_contain_text("3 sur 3")
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with-scripts", "without-scripts"])
+@pytest.mark.parametrize(
+    "scripts", [pytest.param(True, marks=pytest.mark.journey), False], ids=["with-scripts", "without-scripts"]
+)
 def test_from_a_spreadsheet_to_seats_for_teachers(committing, site, mail, worker, tmp_path, scripts):  # noqa: PLR0917
     with tenant_context(committing):
         manager = can_sign_in(MemberFactory(roles=[Role.MANAGER, Role.DATA_OFFICER]).user)

@@ -53,6 +53,7 @@ def test_a_teacher_is_given_the_key_in_one_click_without_leaving_the_page(jaures
     assert teacher.seats.count() == 1
 
 
+@pytest.mark.journey
 def test_licences_are_given_and_taken_back_by_keyboard_alone(jaures, site):
     _, subscription = jaures.subscription()
     first, second = sorted((jaures.teacher(), jaures.teacher()), key=lambda one: (one.last_name, one.first_name))
@@ -127,6 +128,7 @@ def test_the_key_of_a_link_survives_sign_in_and_never_appears_in_a_url(jaures, s
     assert all(code[:4] not in address.partition("#")[0] for address in asked)
 
 
+@pytest.mark.journey
 def test_the_main_path_without_scripts(jaures, site):
     code, _ = jaures.key()
     teacher = jaures.teacher()

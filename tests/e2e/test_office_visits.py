@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from django_tenants.utils import schema_context
 from playwright.sync_api import expect
 
@@ -15,6 +16,7 @@ from tests.factories.accounts import OperatorFactory
 MAX_BAND_HEIGHT = 96
 
 
+@pytest.mark.journey
 def test_an_office_is_read_under_its_band_and_closed(committing, site):
     with schema_context("public"):
         visit = open_signed_in(site, "peps.localhost", OperatorFactory())

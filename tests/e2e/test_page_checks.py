@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from tests.e2e import page_checks
 
 
+@pytest.mark.journey
 def test_a_page_that_comes_slowly_is_the_one_that_is_judged(committing, site, live_server, monkeypatch):
     judged = []
     monkeypatch.setattr(page_checks, "_page_problems", lambda page: judged.append(page.title()) or [])

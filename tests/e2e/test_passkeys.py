@@ -43,6 +43,7 @@ def manager(committing, can_sign_in):
     return user
 
 
+@pytest.mark.journey
 def test_one_passkey_is_added_and_signs_in_at_both_hosts_until_it_is_removed(site, manager):
     visit = site.person()
     page = visit.page

@@ -143,6 +143,7 @@ def pay(bought, by):
     )
 
 
+@pytest.mark.journey
 def test_a_departement_buys_by_mandat_is_suspended_on_day_46_and_restored_by_payment(gard, visit, tmp_path):
     today = timezone.localdate()
     year = today.year + (today.month >= 9)

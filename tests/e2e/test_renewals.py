@@ -39,6 +39,7 @@ def visit(committing, renewed, site):
     return visit
 
 
+@pytest.mark.journey
 def test_a_buyer_edits_the_list_and_orders_it_then_gives_it(committing, renewed, visit):
     page = visit.page
     main = page.get_by_role("main")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 from playwright.sync_api import expect
@@ -40,6 +41,7 @@ def arrange(collectivity):
     return schools[0], user
 
 
+@pytest.mark.journey
 def test_a_school_s_request_goes_up_and_its_answer_comes_down(committing, site):
     with tenant_context(committing):
         jaures, manager = arrange(committing)

@@ -43,6 +43,7 @@ def open_office(committing, site):
     return open_tab
 
 
+@pytest.mark.journey
 def test_a_principal_answers_a_request_and_takes_some_again(asked, site):
     visit = open_signed_in(site, "peps.localhost", asked.principal)
     page = visit.open("/mon-compte/")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 
+import pytest
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 from playwright.sync_api import expect
@@ -16,6 +17,7 @@ from tests.factories.accounts import UserFactory, get_totp_code
 from tests.factories.collectivities import MemberFactory
 
 
+@pytest.mark.journey
 def test_a_manager_activates_the_required_second_factor_and_signs_in_with_it(committing, site, can_sign_in):
     with schema_context("public"):
         manager = can_sign_in(UserFactory())

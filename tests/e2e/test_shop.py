@@ -44,6 +44,7 @@ def download_text(page, name):
     return " ".join(text.replace("\xa0", " ").replace("’", "'").split())
 
 
+@pytest.mark.journey
 def test_a_principal_buys_five_licences_by_card_and_has_them_at_once(buyer, site, can_sign_in):
     can_sign_in(buyer.user)
     visit = site.person()
@@ -82,6 +83,7 @@ def test_a_principal_buys_five_licences_by_card_and_has_them_at_once(buyer, site
     assert "199,00 €" in download_text(page, "Télécharger la facture")
 
 
+@pytest.mark.journey
 def test_a_principal_buys_by_cheque_without_scripts(buyer, site, tmp_path):
     visit = site.person(scripts=False, session=create_session(site, buyer.user))
     page = visit.open("/boutique/")

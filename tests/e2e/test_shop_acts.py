@@ -44,6 +44,7 @@ def buyer(committing):
     return ShopBuyer(**ECOLE)
 
 
+@pytest.mark.journey
 @BY_SCRIPTS
 def test_from_a_number_of_classes_to_a_deposited_purchase_order(buyer, site, tmp_path, scripts):
     shop = ShopVisit(site, buyer.user, scripts=scripts)
@@ -168,6 +169,7 @@ def test_a_visitor_finds_the_next_step_in_the_window(buyer, site, can_sign_in, s
     expect(page.locator("h1")).to_contain_text("Commande en cours")
 
 
+@pytest.mark.journey
 def test_an_order_is_placed_by_keyboard_alone(buyer, site):
     visit = site.person(session=create_session(site, buyer.user))
     page = visit.open("/boutique/")

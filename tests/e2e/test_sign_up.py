@@ -17,6 +17,7 @@ NAMES = "Hugo Petit Élise Cœur Grande-Rue Æther Straße Łukasz Ольга Δ
 OTHERS = "trois petits chats 2026 x é ! - ’ 🦊 1234 abcde SOLEIL"
 
 
+@pytest.mark.journey
 def test_ticking_that_the_school_is_not_listed_opens_its_fields(site, db):
     visit = site.person(width="phone")
     page = visit.open("/inscription/")

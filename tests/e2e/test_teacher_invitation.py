@@ -52,6 +52,7 @@ def is_in_view(page, locator):
     )
 
 
+@pytest.mark.journey
 def test_an_invited_teacher_types_one_field_and_clicks_once(site, link):
     """The name is known from the principal's list: two fields where it is not."""
     visit = site.person()

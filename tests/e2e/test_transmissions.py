@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
@@ -21,6 +22,7 @@ from tests.factories.orders import OrderFactory
 PAGE = "/admin/billing/invoice/a-deposer/"
 
 
+@pytest.mark.journey
 def test_the_operator_transmits_and_reads_what_was_refused(committing, site, settings):
     refusal = PlatformRefuses("Chorus Pro a refusé la demande : le fichier n'est pas un PDF/A-3.")
     settings.INVOICE_PLATFORMS = {"chorus_pro": (PATH, Script(failures=[refusal]))}

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime
 from functools import partial
 
-import pytest
-
 from collectivities.exceptions import AdditionNotUndoable
 from collectivities.models import AuditEntry, PortfolioSchool
 from collectivities.operations import portfolio_additions as additions
@@ -27,7 +25,7 @@ from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.actions import required_count, upload_and_parse
 from tests.imports.sample_files import build_csv, schools_csv
-from tests.races import run_concurrently
+from tests.races import run_concurrently, three_rounds
 
 
 def upload_and_confirm(pool, content):
@@ -133,8 +131,8 @@ def test_one_file_uploaded_and_applied_twice_at_once_allocates_once(committing):
     assert Pool.objects.get(pk=pool.pk).allocated == 10
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_an_import_is_undone_while_a_principal_redeems_one_of_its_keys(committing, _round):
+@three_rounds
+def test_an_import_is_undone_while_a_principal_redeems_one_of_its_keys(committing, race_round):
     pool = PoolFactory(capacity=100)
     schools, grown = SchoolFactory.create_batch(6), SchoolFactory()
     allocate(pool_id=pool.pk, uai=grown.uai, units=1, recipient=grown.email, by=None, at=TERM)
@@ -191,8 +189,8 @@ def test_two_imports_write_the_same_portfolio_schools_at_once(committing):
     assert {contact.contact_name for contact in second.before.values()} == {"Mme Roux", "M. Noir"} - {name}
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_schools_of_a_territory_are_added_and_undone_while_an_import_writes_them(committing, _round):
+@three_rounds
+def test_schools_of_a_territory_are_added_and_undone_while_an_import_writes_them(committing, race_round):
     """Each is there once with what the import says, at once or after the look that the import asks for again."""
     schools = SchoolFactory.create_batch(20)
     content = build_csv([["UAI", "Nombre de classes"], *[[school.uai, 5] for school in schools]])

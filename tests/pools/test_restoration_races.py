@@ -31,7 +31,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.pools.actions import allocate_units, mark_sent
-from tests.races import run_concurrently
+from tests.races import run_concurrently, three_rounds
 
 IN_TIME = TERM + datetime.timedelta(minutes=30)
 
@@ -74,16 +74,16 @@ def test_sixteen_undo_one_revocation_and_its_licences_leave_the_pool_once(taken)
     assert_sound()
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_the_licences_come_back_or_are_given_to_one_other_school(taken, _round):
+@three_rounds
+def test_the_licences_come_back_or_are_given_to_one_other_school(taken, race_round):
     giving = [partial(allocate_units, taken.pool, SchoolFactory(), units=3) for _ in range(7)]
     results = run([*giving[:3], partial(restore, taken), *giving[3:]])
     assert results == {"done": 1, "pool_exhausted": 7}
     assert_sound()
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_school_that_is_served_again_meanwhile_has_one_key(taken, _round):
+@three_rounds
+def test_a_school_that_is_served_again_meanwhile_has_one_key(taken, race_round):
     Pool.objects.update(capacity=100)
     results = run([partial(allocate_units, taken.pool, taken.school, units=1), partial(restore, taken)] * 4)
     assert results["done"] + results["school_served_again"] == 8
@@ -91,8 +91,8 @@ def test_a_school_that_is_served_again_meanwhile_has_one_key(taken, _round):
     assert_sound()
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_key_is_redeemed_revoked_and_restored_at_once(taken, _round):
+@three_rounds
+def test_a_key_is_redeemed_revoked_and_restored_at_once(taken, race_round):
     principal = PrincipalFactory()
     AffiliationFactory(user=principal, school=taken.school)
     code = unseal_key(taken.key)

@@ -22,7 +22,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.pools.actions import allocate_units
-from tests.races import run_concurrently
+from tests.races import run_concurrently, three_rounds
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def assert_sound():
         assert subscription.size == subscription.seats.count() == found.units
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_of_eight_who_saw_five_one_changes_the_number(allocation, _round):
+@three_rounds
+def test_of_eight_who_saw_five_one_changes_the_number(allocation, race_round):
     numbers = (1, 2, 3, 4, 6, 7, 8, 9)
     assert run([partial(change, allocation, units) for units in numbers]) == {"done": 1, "units_changed": 7}
     assert Allocation.objects.get().units in numbers
@@ -57,8 +57,8 @@ def test_of_eight_who_saw_five_one_changes_the_number(allocation, _round):
 
 
 @pytest.mark.parametrize("units", [4, 6])
-@pytest.mark.parametrize("_round", range(3))
-def test_a_key_that_is_redeemed_meanwhile_counts_what_it_is_worth(allocation, units, _round):
+@three_rounds
+def test_a_key_that_is_redeemed_meanwhile_counts_what_it_is_worth(allocation, units, race_round):
     principal = PrincipalFactory()
     AffiliationFactory(user=principal, school=allocation.school)
     code = unseal_key(allocation.key)

@@ -25,7 +25,7 @@ from sites.audit.checks import check_all
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.pools.actions import allocate_units, mark_sent
-from tests.races import run_concurrently
+from tests.races import run_concurrently, three_rounds
 from tests.rebalancing.unbalanced_pool import LATER, UnbalancedPool
 from tests.requests.asking_school import AskingSchool
 from tests.returns.given_school import GivenSchool
@@ -48,8 +48,8 @@ def assert_sound():
 
 
 @pytest.mark.parametrize("taken", [3, 10])
-@pytest.mark.parametrize("_round", range(3))
-def test_a_key_is_redeemed_for_what_it_is_worth_or_its_licences_are_moved(lot, taken, _round):
+@three_rounds
+def test_a_key_is_redeemed_for_what_it_is_worth_or_its_licences_are_moved(lot, taken, race_round):
     principal = PrincipalFactory()
     AffiliationFactory(user=principal, school=lot.zola.school)
     numbers = {lot.zola.pk: taken}, {lot.jaures.school.pk: 2}
@@ -63,8 +63,8 @@ def test_a_key_is_redeemed_for_what_it_is_worth_or_its_licences_are_moved(lot, t
     assert_sound()
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_of_eight_rebalancings_that_saw_the_same_one_is_applied(lot, _round):
+@three_rounds
+def test_of_eight_rebalancings_that_saw_the_same_one_is_applied(lot, race_round):
     numbers = {lot.zola.pk: 3}, {lot.jaures.school.pk: 3}
     shown = lot.plan(*numbers).fingerprint
     results = run([partial(lot.rebalance, *numbers, expected=shown)] * 8)
@@ -80,8 +80,8 @@ def test_sixteen_undo_one_rebalancing_once(lot):
     assert lot.units()[1:] == (10, 2, 4)
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_the_same_free_licences_are_given_by_one_of_two_rebalancings(committing, _round):
+@three_rounds
+def test_the_same_free_licences_are_given_by_one_of_two_rebalancings(committing, race_round):
     lot = UnbalancedPool(committing, licences=22)
     zola = GivenSchool(connection.tenant, pool=lot.pool, units=3)
     for _ in range(3):

@@ -19,7 +19,7 @@ from licensing.rebalancing.operations import rebalance
 from licensing.rebalancing.plan import build_plan
 from licensing.requests.models import LicenceRequestEnd
 from licensing.requests.personal_data import withdraw_requests
-from tests.races import run_concurrently
+from tests.races import run_concurrently, three_rounds
 from tests.rebalancing.unbalanced_pool import LATER, UnbalancedPool
 from tests.requests.asking_school import accept, open_pool, read, refuse
 from tests.sites.audit.violations import list_all_violations
@@ -52,16 +52,16 @@ def count_given(request):
     return sum(Allocation.objects.active().filter(school=request.school_id).values_list("units", flat=True))
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_request_is_granted_or_accepted_and_given_once(lot, _round):
+@three_rounds
+def test_a_request_is_granted_or_accepted_and_given_once(lot, race_round):
     request, other = lot.ask(), open_pool()
     results = run(prepare(lot.pool, request), partial(accept, other, request), partial(accept, lot.pool, request))
     assert results["done"] == 1
     assert count_given(request) == 3
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_request_is_granted_or_refused_and_never_both(lot, _round):
+@three_rounds
+def test_a_request_is_granted_or_refused_and_never_both(lot, race_round):
     request = lot.ask()
     results = run(prepare(lot.pool, request), partial(refuse, request))
     refused = read(request).outcome == LicenceRequestEnd.REFUSED
@@ -69,16 +69,16 @@ def test_a_request_is_granted_or_refused_and_never_both(lot, _round):
     assert count_given(request) == (0 if refused else 3)
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_of_two_rebalancings_of_two_lots_one_answers_a_request(lot, _round):
+@three_rounds
+def test_of_two_rebalancings_of_two_lots_one_answers_a_request(lot, race_round):
     request, other = lot.ask(), open_pool()
     assert run(prepare(lot.pool, request), prepare(other, request)) == {"done": 1, "plan_outdated": 1}
     assert LicenceMove.objects.filter(request=request.pk).count() == 1
     assert count_given(request) == 3
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_rebalancing_is_undone_or_its_request_accepted(lot, _round):
+@three_rounds
+def test_a_rebalancing_is_undone_or_its_request_accepted(lot, race_round):
     request = lot.ask()
     made = lot.rebalance({}, {request.school_id: 3})
     results = run(partial(lot.undo, made, SOON), lot.answer, partial(lot.undo, made, SOON), lot.answer)
@@ -100,8 +100,8 @@ def test_a_request_that_is_being_granted_is_withdrawn_with_its_account(lot, givi
     assert (stored.outcome, stored.granted_until) == (LicenceRequestEnd.WITHDRAWN, None)
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_eight_workers_accept_what_was_granted_once(lot, _round):
+@three_rounds
+def test_eight_workers_accept_what_was_granted_once(lot, race_round):
     first, second = lot.ask(), lot.ask(units=2)
     lot.rebalance({}, {first.school_id: 3, second.school_id: 2})
     assert run(*[lot.answer] * 8) == {"done": 8}

@@ -20,7 +20,7 @@ from licensing.exceptions import LicensingError
 from licensing.orders.models import Order
 from licensing.pools.models import Allocation, Pool
 from licensing.renewals.models import Renewal, RenewalApplication, RenewalLine, RenewalOrder
-from tests.races import run_concurrently
+from tests.races import run_concurrently, three_rounds
 from tests.renewals.assertions import assert_sound
 from tests.renewals.renewed_office import AUGUST, YEAR_ENDS, RenewedOffice
 
@@ -38,8 +38,8 @@ def run(actions):
     return Counter(result.code if isinstance(result, LicensingError) else "done" for result in results)
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_of_eight_members_who_order_one_makes_the_order(renewed, _round):
+@three_rounds
+def test_of_eight_members_who_order_one_makes_the_order(renewed, race_round):
     seen = renewed.read()
     orders = [partial(renewed.order, version=seen.version, units=seen.to_order)] * 8
     assert run(orders) == {"done": 1, "renewal_changed": 7}
@@ -47,8 +47,8 @@ def test_of_eight_members_who_order_one_makes_the_order(renewed, _round):
     assert_sound()
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_of_eight_applications_that_saw_the_same_one_is_made(renewed, _round):
+@three_rounds
+def test_of_eight_applications_that_saw_the_same_one_is_made(renewed, race_round):
     renewed.place(renewed.order())
     shown, version = renewed.plan().fingerprint, renewed.read().version
     Pool.objects.update(capacity=100)  # the CHECK would refuse the second
@@ -59,16 +59,16 @@ def test_of_eight_applications_that_saw_the_same_one_is_made(renewed, _round):
     assert RenewalApplication.objects.count() == 1
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_of_eight_edits_that_saw_the_same_one_is_kept(renewed, _round):
+@three_rounds
+def test_of_eight_edits_that_saw_the_same_one_is_kept(renewed, race_round):
     seen = renewed.read().version
     edits = [partial(renewed.edit, {renewed.zola.pk: number + 1}, version=seen) for number in range(8)]
     assert run(edits) == {"done": 1, "renewal_changed": 7}
     assert (Renewal.objects.get().version, RenewalLine.objects.filter(school=renewed.zola).count()) == (seen + 1, 1)
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_list_is_declined_or_ordered(renewed, _round):
+@three_rounds
+def test_a_list_is_declined_or_ordered(renewed, race_round):
     seen = renewed.read()
     order = partial(renewed.order, version=seen.version, units=seen.to_order)
     results = run([order, partial(renewed.decline, version=seen.version)])
@@ -84,8 +84,8 @@ def test_sixteen_undo_one_application_once(renewed):
     assert_sound()
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_key_is_redeemed_or_its_list_is_undone(renewed, _round):
+@three_rounds
+def test_a_key_is_redeemed_or_its_list_is_undone(renewed, race_round):
     renewed.place(renewed.order())
     renewed.apply()
     key = ActivationKey.objects.get(school=renewed.curie.school, entitlement__last_day=YEAR_ENDS)

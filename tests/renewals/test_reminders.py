@@ -27,7 +27,7 @@ from tests.factories.collectivities import MemberFactory
 from tests.factories.orders import PurchaseFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units
-from tests.races import run_concurrently
+from tests.races import run_concurrently, three_rounds
 from tests.renewals.renewed_office import RenewedOffice
 
 
@@ -223,8 +223,8 @@ def test_managers_are_reminded_where_nobody_buys_and_nobody_where_the_buyer_does
 # --- Races ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_eight_workers_remind_a_buyer_once(committing, _round):
+@three_rounds
+def test_eight_workers_remind_a_buyer_once(committing, race_round):
     buyer = MemberFactory(roles=[Role.BUYER])
     PurchaseFactory(paid=True, units=20, by=buyer.user)
     RenewedOffice(committing)

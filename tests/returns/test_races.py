@@ -27,7 +27,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units
-from tests.races import run_concurrently
+from tests.races import run_concurrently, three_rounds
 from tests.returns.given_school import GivenSchool
 
 
@@ -55,8 +55,8 @@ def test_sixteen_give_one_back_and_five_come_back(jaures):
     assert_sound()
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_licence_that_is_handed_out_meanwhile_is_not_given_back(jaures, _round):
+@three_rounds
+def test_a_licence_that_is_handed_out_meanwhile_is_not_given_back(jaures, race_round):
     teachers = [jaures.teacher() for _ in range(5)]
     results = run([partial(jaures.give_back, 3), *(partial(jaures.assign, teacher) for teacher in teachers)])
     held = jaures.subscription.seats.held().count()
@@ -65,8 +65,8 @@ def test_a_licence_that_is_handed_out_meanwhile_is_not_given_back(jaures, _round
     assert_sound()
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_licence_whose_key_is_typed_meanwhile_is_not_given_back(jaures, _round):
+@three_rounds
+def test_a_licence_whose_key_is_typed_meanwhile_is_not_given_back(jaures, race_round):
     claims = [partial(entitlements.claim, code=jaures.code, by=TeacherFactory(), at=TERM) for _ in range(5)]
     run([*claims[:2], partial(jaures.give_back, 4), *claims[2:]])
     assert jaures.subscription.seats.held().count() == SeatEvent.objects.count()
@@ -74,8 +74,8 @@ def test_a_licence_whose_key_is_typed_meanwhile_is_not_given_back(jaures, _round
     assert_sound()
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_key_that_grows_meanwhile_counts_both(jaures, _round):
+@three_rounds
+def test_a_key_that_grows_meanwhile_counts_both(jaures, race_round):
     growth = partial(allocate_units, jaures.pool, jaures.school, units=2)
     assert run([partial(jaures.give_back, 1), growth] * 4) == {"done": 8}
     assert jaures.figures() == (11, 9, 9, 9, 9)
@@ -89,8 +89,8 @@ def test_sixteen_undo_one_return_and_its_licences_leave_the_pool_once(jaures):
     assert_sound()
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_what_comes_back_is_taken_again_or_given_to_one_other_school(jaures, _round):
+@three_rounds
+def test_what_comes_back_is_taken_again_or_given_to_one_other_school(jaures, race_round):
     made = jaures.give_back(5).licence_return
     allocate_units(jaures.pool, SchoolFactory(), units=15)
     giving = [partial(allocate_units, jaures.pool, SchoolFactory(), units=5) for _ in range(5)]
@@ -105,16 +105,16 @@ def test_sixteen_ask_and_the_school_is_asked_once(jaures):
     assert_sound()
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_request_is_answered_once(jaures, _round):
+@three_rounds
+def test_a_request_is_answered_once(jaures, race_round):
     asked = jaures.ask()
     results = run([partial(jaures.keep, asked)] * 8)
     assert results == {"done": 1, "return_request_ended": 7}
     assert_sound()
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_request_is_accepted_or_declined(jaures, _round):
+@three_rounds
+def test_a_request_is_accepted_or_declined(jaures, race_round):
     asked = jaures.ask()
     results = run([partial(jaures.keep, asked), partial(jaures.give_back, 5)] * 3)
     asked.refresh_from_db()
@@ -143,16 +143,16 @@ def test_a_request_that_is_being_answered_is_not_withdrawn(jaures):
     assert_sound()
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_eight_withdraw_a_request_and_the_journal_has_it_once(jaures, _round):
+@three_rounds
+def test_eight_withdraw_a_request_and_the_journal_has_it_once(jaures, race_round):
     asked = jaures.ask()
     assert run([partial(operations.withdraw, request_id=asked.pk, by=None, at=TERM)] * 8) == {"done": 8}
     assert AuditEntry.objects.filter(action="pools.return_request_withdrawn").count() == 1
     assert_sound()
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_request_is_answered_or_withdrawn(jaures, _round):
+@three_rounds
+def test_a_request_is_answered_or_withdrawn(jaures, race_round):
     asked = jaures.ask()
     withdrawal = partial(operations.withdraw, request_id=asked.pk, by=None, at=TERM)
     results = run_concurrently(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import pytest
 from django.db import IntegrityError, connection
 
 from collectivities.models import Member, Role
@@ -19,7 +18,7 @@ from licensing.pools import operations as pools
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.schools import SchoolFactory
-from tests.races import run_concurrently
+from tests.races import run_concurrently, three_rounds
 from tests.rebalancing.unbalanced_pool import LATER, UnbalancedPool
 from tests.requests.asking_school import open_pool
 from tests.sites.audit.violations import list_all_violations
@@ -41,30 +40,30 @@ def write_while_deleted(schema, write, row):
     assert list_all_violations() == {}
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_school_is_added_to_a_portfolio(committing, _round):
+@three_rounds
+def test_a_school_is_added_to_a_portfolio(committing, race_round):
     school = SchoolFactory()
     add = partial(add_to_portfolio, uais=[school.pk], by=None, at=TERM)
     write_while_deleted(committing.schema_name, add, school)
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_school_is_given_licences(committing, _round):
+@three_rounds
+def test_a_school_is_given_licences(committing, race_round):
     school, pool = SchoolFactory(), open_pool()
     give = partial(pools.allocate, pool_id=pool.pk, uai=school.pk, units=1, recipient=school.email, by=None, at=TERM)
     write_while_deleted(committing.schema_name, give, school)
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_an_account_joins_an_office(committing, _round):
+@three_rounds
+def test_an_account_joins_an_office(committing, race_round):
     agent = UserFactory()
     token = invite(email=agent.email, roles=[Role.VIEWER], by=None, at=TERM).link_token
     write_while_deleted(committing.schema_name, partial(accept_invitation, token=token, by=agent, at=TERM), agent)
     assert Member.objects.get().user == agent
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_request_is_granted_by_a_rebalancing(committing, _round):
+@three_rounds
+def test_a_request_is_granted_by_a_rebalancing(committing, race_round):
     lot = UnbalancedPool(committing, licences=30)
     request = lot.ask()
     expected = lot.plan({}, {request.school_id: 3}).fingerprint

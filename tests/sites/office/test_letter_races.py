@@ -18,7 +18,7 @@ from sites.office.messages.failure_letters import FAILURE_KIND
 from sites.office.weekly_letter import writing
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory
-from tests.races import run_concurrently
+from tests.races import run_concurrently, three_rounds
 
 MONDAY = datetime.datetime(2026, 11, 30, 8, tzinfo=PARIS)
 
@@ -34,14 +34,14 @@ def count_letters(kind):
     return Message.objects.filter(kind=kind).count()
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_eight_workers_write_each_member_one_letter_a_week(committing, members, _round):
+@three_rounds
+def test_eight_workers_write_each_member_one_letter_a_week(committing, members, race_round):
     written = run_concurrently(committing.schema_name, [partial(writing.run, at=MONDAY)] * 8, expected_errors=())
     assert sum(written) == count_letters(writing.WEEKLY_KIND) == MemberLetter.objects.count() == 3
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_eight_workers_notice_a_sending_once(committing, members, _round):
+@three_rounds
+def test_eight_workers_notice_a_sending_once(committing, members, race_round):
     fields = {"kind": "key", "created_at": TERM, "due_at": TERM, "state": MessageState.FAILED, "reason": "Refusé."}
     Message.objects.bulk_create(Message(recipient=f"e{n}@nimes.example", **fields) for n in range(12))
     check = partial(failed_sendings.check_sendings, at=MONDAY)
@@ -51,8 +51,8 @@ def test_eight_workers_notice_a_sending_once(committing, members, _round):
     assert count_letters(FAILURE_KIND) == 3
 
 
-@pytest.mark.parametrize("_round", range(3))
-def test_a_second_click_on_an_off_switch_and_the_writing_leave_one_choice(committing, members, _round):
+@three_rounds
+def test_a_second_click_on_an_off_switch_and_the_writing_leave_one_choice(committing, members, race_round):
     stop = partial(choose_letters, member=members[0], wanted={Letter.WEEKLY: False}, at=MONDAY)
     run_concurrently(committing.schema_name, [stop, stop, stop, partial(writing.run, at=MONDAY)], expected_errors=())
     assert [one.is_wanted for one in LetterChoice.objects.all()] == [False]
