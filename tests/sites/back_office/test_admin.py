@@ -17,6 +17,7 @@ from mailing.models import Message
 from tenants.models import Collectivity, OfficeRequest
 from tests.conftest import TERM
 from tests.factories.accounts import OperatorFactory, PrincipalFactory, UserFactory
+from tests.tiers import sampled
 
 ASKED = {
     "name": "Ville d'Alès",
@@ -52,7 +53,7 @@ def asked(db):
     return request_office(**ASKED, at=TERM)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", sampled(PAGES))
 def test_every_page_requires_the_operator(page, portal):
     assert portal.get(page).status_code == 302
     portal.force_login(UserFactory(is_staff=True))
@@ -65,7 +66,7 @@ def test_every_page_requires_the_operator(page, portal):
     assert "default-src 'none'" in answer["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("page", [one for one in PAGES if one not in OWN_PAGES])
+@pytest.mark.parametrize("page", sampled([page for page in PAGES if page not in OWN_PAGES]))
 def test_every_page_of_the_admin_begins_with_the_menu_of_our_own_pages(page, operator):
     shown = operator.get(page).content.decode()
     menu = shown[shown.index('<nav aria-label="Pages de l’exploitation">') : shown.index('id="header-inner"')]

@@ -271,9 +271,10 @@ def test_the_page_shows_the_year_and_the_one_before(schools, member):
 
 
 @pytest.mark.parametrize("path", ["/rapport/", "/rapport/pdf/", "/rapport/classeur/"])
-@pytest.mark.parametrize("year", ["2025", "0", "-1", "1000000000000", "", "deux mille", "2027 ", "２０２７"])
-def test_a_year_without_licences_is_not_found(schools, member, path, year):
-    assert member(Role.MANAGER).get(path, {"annee": year}).status_code == 404
+def test_a_year_without_licences_is_not_found(schools, member, path):
+    browser = member(Role.MANAGER)
+    for year in ("2025", "0", "-1", "1000000000000", "", "deux mille", "2027 ", "２０２７"):
+        assert browser.get(path, {"annee": year}).status_code == 404, year
 
 
 def test_an_office_without_licences_reads_what_the_report_will_say(member):
