@@ -1,4 +1,4 @@
-"""A month of sales: 300 mandats, 40 cheques and 60 cards, and what the test itself counts of each."""
+"""A month of sales: 90 mandats, 40 cheques and 60 cards, and what the test itself counts of each."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from licensing.orders.models import Order
 
 FIRST_DAY, LAST_DAY = datetime.date(2026, 11, 1), datetime.date(2026, 11, 30)
-#: Fewer mandats may be asked for, while one works on the test: `MONTH_MANDATES=90`.
-MANDATES, CHEQUES, CARDS = int(os.environ.get("MONTH_MANDATES", "300")), 40, 60
+#: More mandats may be asked for: `MONTH_MANDATES=300`.
+MANDATES, CHEQUES, CARDS = int(os.environ.get("MONTH_MANDATES", "90")), 40, 60
 #: Of the cheques: recorded on arrival for the deposits of the 19th and of the 27th; the last one waits for the next.
 RECORDED_EARLY, RECORDED_LATE, RECORDED_LATE_ON = 10, 6, 24
 PAYOUT_DAYS = (13, 20, 27)

@@ -1,4 +1,4 @@
-"""A month of 300 mandats, 40 cheques and 60 card sales agrees to the cent, from the bank to the accountant's file.
+"""A month of 90 mandats, 40 cheques and 60 card sales agrees to the cent, from the bank to the accountant's file.
 
 Played through the pages: both bank files, both platforms over real HTTP, Stripe's balance, e-reporting, the export.
 What is expected is counted here, apart from the site.
@@ -10,6 +10,7 @@ import datetime
 from collections import defaultdict
 from decimal import Decimal
 
+import pytest
 from lxml import etree
 
 from accounts.tasks import delete_expired_sessions
@@ -50,6 +51,7 @@ UNPAID = 10
 HOUR = datetime.timedelta(hours=1)
 
 
+@pytest.mark.slow
 def test_a_month_agrees_to_the_cent(month, platforms, portal, stripe, tell):
     chorus_pro, platform = platforms
     chorus_pro.bodies.update(dict.fromkeys(month.public_sirets, False))
