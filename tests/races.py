@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from threading import Barrier, Event
+from threading import Barrier, BrokenBarrierError, Event
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 from django_tenants.utils import schema_context
+
+from tests.cluster import CITUS_URL
+from tests.waits import LAST_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,19 +29,30 @@ def run_concurrently(
 
     Any other exception (a deadlock, a broken constraint) fails the test.
     """
-    start = Barrier(len(actions), timeout=30)
+    start = Barrier(len(actions))
 
     def run(action: Callable[..., Any]) -> Any:
-        with closing(connection), schema_context(schema), connection.cursor() as cursor:
-            cursor.execute("SELECT 1")  # connected before the race, not in it
-            start.wait()
+        with closing(connection), schema_context(schema):
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT 1")  # connected before the race, not in it
+            except Exception:
+                # The others would wait for this one.
+                start.abort()
+                raise
+            start.wait(timeout=LAST_S)
             try:
                 return action()
             except expected_errors as refusal:
                 return refusal
 
     with ThreadPoolExecutor(max_workers=len(actions)) as threads:
-        return list(threads.map(run, actions))
+        runs = [threads.submit(run, action) for action in actions]
+    # What broke the barrier, and not that it broke.
+    for failure in filter(None, (one.exception() for one in runs)):
+        if not isinstance(failure, BrokenBarrierError):
+            raise failure
+    return [one.result() for one in runs]
 
 
 @contextmanager
@@ -49,12 +64,14 @@ def open_transaction(schema: str, act: Callable[[], object]) -> Iterator[None]:
         with closing(connection), schema_context(schema), transaction.atomic():
             act()
             done.set()
-            over.wait(timeout=60)
+            wait_until(over.is_set)
 
     with ThreadPoolExecutor(max_workers=1) as threads:
         session = threads.submit(run)
         try:
-            assert done.wait(timeout=20), session
+            wait_until(lambda: done.is_set() or session.done())
+            if not done.is_set():
+                session.result()
             yield
         finally:
             over.set()
@@ -72,4 +89,24 @@ def run_in_thread(schema: str, job: Callable[[], object]) -> Iterator[Future[obj
     with ThreadPoolExecutor(max_workers=1) as threads:
         running = threads.submit(run)
         yield running
-        running.result(timeout=30)
+        running.result(timeout=LAST_S)
+
+
+def wait_for_blocked_session(*, unless: Callable[[], bool] = lambda: False) -> None:
+    """Wait until a session of this database waits for a lock, or `unless` is true. Raises `NotInTime`."""
+    if CITUS_URL:
+        # The lock may be on a node, which the coordinator does not see.
+        time.sleep(0.5)
+        return
+
+    def is_blocked() -> bool:
+        with connection.cursor() as cursor:
+            # Else a transaction sees who waited when it looked first.
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM pg_stat_activity"
+                " WHERE wait_event_type = 'Lock' AND datname = current_database())"
+            )
+            return bool(cursor.fetchone()[0])
+
+    wait_until(lambda: unless() or is_blocked())
