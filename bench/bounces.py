@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 COUNT = 10_000
 _SYSTEMS = ("postfix_unknown", "exchange_unknown", "exim_unknown", "zimbra_full", "gmail_unknown")
 _SERVER = """
-import pickle, sys, time
+import pickle, sys
 from itertools import batched
 from pathlib import Path
 from tests.mailing.imap_server import ImapServer
@@ -46,7 +46,7 @@ server = ImapServer()
 for some in batched(pickle.loads(Path(sys.argv[1]).read_bytes()), 200):
     server.append(*some)
 print(server.port, flush=True)
-time.sleep(3600)
+sys.stdin.read()
 """
 
 
@@ -72,7 +72,12 @@ def running_server(reports: list[bytes], folder: Path) -> Iterator[int]:
         "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
     }
     process = subprocess.Popen(  # noqa: S603 - our own code
-        [sys.executable, "-c", _SERVER, str(mails)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _SERVER, str(mails)],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         yield int(process.stdout.readline() if process.stdout else 0)

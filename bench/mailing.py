@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection, transaction
+from django.db.models import Count
 from django.test import override_settings
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -35,12 +36,13 @@ if TYPE_CHECKING:
 
 #: An import of a département.
 COUNT = 2_000
+#: It lives until it is ended, or its standard input is, as where the bench was killed.
 _SINK = """
-import time
+import sys
 from sites.demo.smtp_sink import SmtpSink
 with SmtpSink(keep=False) as sink:
     print(sink.port, flush=True)
-    time.sleep(3600)
+    sys.stdin.read()
 """
 
 
@@ -93,16 +95,24 @@ def queue_a_job_each() -> None:
 
 
 def work(name: str) -> None:
-    """Run one worker on the queue, one job at a time, until it is empty."""
-    worker.run(concurrency=1, queues=[name], until_idle=True, give_up_after=10)
+    """Run one worker on the queue until it is empty, with the threads that the queue of bulk mail has."""
+    worker.run(concurrency=settings.MAIL_THREADS, queues=[name], until_idle=True, give_up_after=10)
 
 
 def send_all() -> None:
     """Send what is queued."""
     kinds.register("bench", label="", render=render)
     work(BULK_QUEUE)
-    if Message.objects.exclude(state=MessageState.SENT).exists():
-        raise RuntimeError("Messages were left unsent.")
+    refuse_unsent()
+
+
+def refuse_unsent() -> None:
+    """Raise `RuntimeError` where a message was not sent: how many are in which state, and for which reason."""
+    unsent = Message.objects.exclude(state=MessageState.SENT).values_list("state", "reason")
+    counts = unsent.annotate(count=Count("pk")).order_by("-count")
+    if counts:
+        reasons = "; ".join(f"{count} {state} ({reason or 'no reason'})" for state, reason, count in counts)
+        raise RuntimeError(f"Messages were left unsent: {reasons}.")
 
 
 def _prebuilt(port: int, contents: list[bytes]) -> None:
@@ -129,7 +139,11 @@ def running_sink() -> Iterator[int]:
         "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
     }
     process = subprocess.Popen(  # noqa: S603 - our own code
-        [sys.executable, "-c", _SINK], env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _SINK],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         yield int(process.stdout.readline() if process.stdout else 0)
@@ -169,5 +183,5 @@ def send_emails() -> Measure:
         peer_s=times["peer"],
         peak_mb=peak,
         floor="smtplib sending the same bytes, built beforehand, over one connection; nothing noted",
-        peer="a job a message on the same queue and worker, each opening its own connection by EmailMessage.send()",
+        peer="a job a message, in as many threads of the same worker, each opening a connection by EmailMessage.send()",
     )

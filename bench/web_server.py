@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 #: As in docs/deploy.md.
 WORKERS, THREADS = 4, 4
-_START_TIMEOUT_S = 60
+#: Until the workers answer, on the busiest machine.
+_START_TIMEOUT_S = 600
 
 
 @dataclass(frozen=True)
@@ -95,14 +96,17 @@ def running_server(slug: str, token: str, **variables: str) -> Iterator[OfficeSe
     with subprocess.Popen(command, cwd=ROOT, env=environment) as process:  # noqa: S603 - our own server
         server = OfficeServer(process.pid, port, f"{slug}.{settings.BASE_DOMAIN}", token)
         try:
-            _wait_for(server)
+            _wait_for(server, process)
             yield server
         finally:
             process.terminate()
 
 
-def _wait_for(server: OfficeServer) -> None:
-    """Wait until each worker has answered: the first request of a process loads code."""
+def _wait_for(server: OfficeServer, process: subprocess.Popen[bytes]) -> None:
+    """Wait until each worker has answered: the first request of a process loads code.
+
+    Raises `OSError` where the server has ended, or does not answer in time.
+    """
     deadline = time.monotonic() + _START_TIMEOUT_S
     answered = 0
     while answered < 5 * WORKERS:
@@ -110,7 +114,7 @@ def _wait_for(server: OfficeServer) -> None:
             server.post("/rien", b"{}")
             answered += 1
         except OSError:
-            if time.monotonic() > deadline:
+            if process.poll() is not None or time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
 

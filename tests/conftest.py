@@ -27,7 +27,7 @@ from sites.demo.smtp_sink import SmtpSink
 from tenants import cluster as cluster_places
 from tenants.models import Collectivity, CollectivityKind
 from tenants.template_database import adopt_copy, ensure_template
-from tests import cluster, database_roles, hub_guard, races, tenant_guard
+from tests import cluster, database_roles, hub_guard, tenant_guard
 from tests.host_client import HostClient
 from tests.tenants.opening import open_tenant
 
@@ -127,7 +127,6 @@ def django_db_setup(django_db_setup, django_db_blocker):
         # This is the set-up of the first test as well.
         database_roles.connect_for_test()
         yield
-    races.close_kept_connections()
     database_roles.close_connections()
     if cluster.CITUS_URL:
         cluster.drop_on_workers(name)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from threading import Barrier, Event
+from threading import Barrier, BrokenBarrierError, Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection, transaction
 from django_tenants.utils import schema_context
+
+from tests.cluster import CITUS_URL
+from tests.waits import LAST_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -18,11 +22,6 @@ if TYPE_CHECKING:
 
 #: Runs a race once in `make test`, three times in `make test-all`: without its lock one may still be won by chance.
 three_rounds = pytest.mark.parametrize("race_round", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 3))])
-
-
-#: Threads that keep their connections from race to race: a new session reads the catalogue anew.
-KEPT_THREADS = 16
-_kept = ThreadPoolExecutor(max_workers=KEPT_THREADS)
 
 
 def run_concurrently(
@@ -35,38 +34,30 @@ def run_concurrently(
 
     Any other exception (a deadlock, a broken constraint) fails the test.
     """
-    start = Barrier(len(actions), timeout=30)
+    start = Barrier(len(actions))
 
     def run(action: Callable[..., Any]) -> Any:
-        if connection.connection is not None and not connection.is_usable():
-            connection.close()  # a test had the server end it
-        with schema_context(schema), connection.cursor() as cursor:
-            cursor.execute("SELECT 1")  # connected before the race, not in it
-            start.wait()
+        with closing(connection), schema_context(schema):
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT 1")  # connected before the race, not in it
+            except Exception:
+                # The others would wait for this one.
+                start.abort()
+                raise
+            start.wait(timeout=LAST_S)
             try:
                 return action()
             except expected_errors as refusal:
                 return refusal
 
-    def run_and_close(action: Callable[..., Any]) -> Any:
-        with closing(connection):
-            return run(action)
-
-    if len(actions) <= KEPT_THREADS:
-        return list(_kept.map(run, actions))
     with ThreadPoolExecutor(max_workers=len(actions)) as threads:
-        return list(threads.map(run_and_close, actions))
-
-
-def close_kept_connections() -> None:
-    """Close what the threads of races keep, so that the database can be dropped."""
-    everyone = Barrier(KEPT_THREADS)
-
-    def close(_: int) -> None:
-        everyone.wait()
-        connection.close()
-
-    list(_kept.map(close, range(KEPT_THREADS)))
+        runs = [threads.submit(run, action) for action in actions]
+    # What broke the barrier, and not that it broke.
+    for failure in filter(None, (one.exception() for one in runs)):
+        if not isinstance(failure, BrokenBarrierError):
+            raise failure
+    return [one.result() for one in runs]
 
 
 @contextmanager
@@ -78,12 +69,14 @@ def open_transaction(schema: str, act: Callable[[], object]) -> Iterator[None]:
         with closing(connection), schema_context(schema), transaction.atomic():
             act()
             done.set()
-            over.wait(timeout=60)
+            wait_until(over.is_set)
 
     with ThreadPoolExecutor(max_workers=1) as threads:
         session = threads.submit(run)
         try:
-            assert done.wait(timeout=20), session
+            wait_until(lambda: done.is_set() or session.done())
+            if not done.is_set():
+                session.result()
             yield
         finally:
             over.set()
@@ -101,4 +94,24 @@ def run_in_thread(schema: str, job: Callable[[], object]) -> Iterator[Future[obj
     with ThreadPoolExecutor(max_workers=1) as threads:
         running = threads.submit(run)
         yield running
-        running.result(timeout=30)
+        running.result(timeout=LAST_S)
+
+
+def wait_for_blocked_session(*, unless: Callable[[], bool] = lambda: False) -> None:
+    """Wait until a session of this database waits for a lock, or `unless` is true. Raises `NotInTime`."""
+    if CITUS_URL:
+        # The lock may be on a node, which the coordinator does not see.
+        time.sleep(0.5)
+        return
+
+    def is_blocked() -> bool:
+        with connection.cursor() as cursor:
+            # Else a transaction sees who waited when it looked first.
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM pg_stat_activity"
+                " WHERE wait_event_type = 'Lock' AND datname = current_database())"
+            )
+            return bool(cursor.fetchone()[0])
+
+    wait_until(lambda: unless() or is_blocked())

@@ -1,6 +1,7 @@
 """`python -m tests.worker_process`: `manage.py worker`, with the message kind and the tasks of the tests.
 
-`CLOCK_AHEAD`: by how many seconds the clock of this machine is wrong.
+`CLOCK_AHEAD`: by how many seconds the clock of this machine is wrong. `WEBHOOKS_PATIENCE`: how many it waits for the
+answer to a webhook.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ if __name__ == "__main__":
     from jobs.tasks import task
     from mailing import kinds
     from tests.mailing.note import render_note
+    from webhooks import http_client
+
+    http_client.REQUEST_TIMEOUT = float(os.environ.get("WEBHOOKS_PATIENCE", http_client.REQUEST_TIMEOUT))
 
     kinds.register("note", label="Note", render=render_note)
 

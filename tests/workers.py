@@ -6,7 +6,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from django.db import connection
 from tests.database_roles import build_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,12 +49,5 @@ def running_worker(*arguments: str, **environment: str) -> Iterator[subprocess.P
         yield process
     finally:
         process.kill()
-        process.communicate()
-
-
-def wait_until[T](condition: Callable[[], T], *, timeout: float = 30.0) -> T:
-    """Wait until the condition returns something true, and return that; something false where it did not in time."""
-    deadline = time.monotonic() + timeout
-    while not (result := condition()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return result
+        # Shown where the test fails.
+        sys.stderr.write(process.communicate()[1])

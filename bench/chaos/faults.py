@@ -34,6 +34,8 @@ MAX_RECOVERY_S = 60.0
 _PAUSE_S = 2.0
 #: Seconds for which the database stays away after a kill of its first process.
 _AWAY_S = 2.0
+#: Seconds after which a worker that was told to finish is killed.
+_END_S = 300
 
 
 class Workers:
@@ -67,7 +69,7 @@ class Workers:
             process.terminate()
         for process in self._processes:
             try:
-                process.wait(timeout=30)
+                process.wait(timeout=_END_S)
             except subprocess.TimeoutExpired:
                 process.kill()
 

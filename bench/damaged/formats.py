@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
-import zipfile
+import re
 from typing import Any
 
 import openpyxl
@@ -15,9 +15,12 @@ from odf.opendocument import OpenDocumentSpreadsheet
 from openpyxl.utils import get_column_letter
 
 from bench.damaged.sheet_builder import SheetBuilder, UncomputedFormula
+from bench.damaged.zip_archive import build_archive, read_archive
 
 #: The code of `#N/A` in Excel 97's files.
 _NOT_AVAILABLE = 0x2A
+#: When openpyxl wrote a workbook, among its properties.
+_MOMENT = re.compile(rb"(?<=W3CDTF\">)[^<]+")
 
 
 def xlsx(*sheets: SheetBuilder) -> bytes:
@@ -39,24 +42,26 @@ def xlsx(*sheets: SheetBuilder) -> bytes:
             page.merge_cells(start_row=first_row, start_column=first_column, end_row=last_row, end_column=last_column)
         for column in sheet.hidden:
             page.column_dimensions[get_column_letter(column)].hidden = True
+    return save_workbook(book)
+
+
+def save_workbook(book: openpyxl.Workbook) -> bytes:
+    """Return a workbook of openpyxl's, which does not tell when it was written."""
     out = io.BytesIO()
     book.save(out)
-    return out.getvalue()
+    members = read_archive(out.getvalue())
+    members["docProps/core.xml"] = _MOMENT.sub(b"2026-09-01T08:00:00Z", members["docProps/core.xml"])
+    return build_archive(members)
 
 
 def xlsm(*sheets: SheetBuilder) -> bytes:
     """Return a macro-enabled workbook."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(xlsx(*sheets))) as plain, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as saved:
-        for name in plain.namelist():
-            content = plain.read(name)
-            if name == "[Content_Types].xml":
-                content = content.replace(
-                    b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml",
-                    b"application/vnd.ms-excel.sheet.macroEnabled.main+xml",
-                )
-            saved.writestr(name, content)
-    return out.getvalue()
+    members = read_archive(xlsx(*sheets))
+    members["[Content_Types].xml"] = members["[Content_Types].xml"].replace(
+        b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml",
+        b"application/vnd.ms-excel.sheet.macroEnabled.main+xml",
+    )
+    return build_archive(members)
 
 
 def xls(*sheets: SheetBuilder) -> bytes:
@@ -112,7 +117,7 @@ def ods(*sheets: SheetBuilder) -> bytes:
         book.spreadsheet.addElement(page)
     out = io.BytesIO()
     book.write(out)
-    return out.getvalue()
+    return build_archive(read_archive(out.getvalue()))
 
 
 def _ods_cell(cell: Any) -> table.TableCell:

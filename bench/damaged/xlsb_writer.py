@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import struct
-import zipfile
 from typing import TYPE_CHECKING, Any
+
+from bench.damaged.zip_archive import build_archive
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -42,11 +42,7 @@ def write_xlsb(
     members["xl/_rels/workbook.bin.rels"] = (
         f'<Relationships xmlns="{_PACKAGE}/relationships">{relations}</Relationships>'
     )
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return out.getvalue()
+    return build_archive(members)
 
 
 def write_record(number: int, body: bytes = b"") -> bytes:

@@ -88,6 +88,4 @@ def restyle(content: bytes, style: Callable[[Workbook], None]) -> bytes:
     """Return an Excel workbook after `style` has changed it."""
     book = openpyxl.load_workbook(io.BytesIO(content), rich_text=True)
     style(book)
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
+    return formats.save_workbook(book)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.damaged import formats, synthetic_directory
 from bench.damaged.directory import SchoolDirectory
 from bench.damaged.sheet_builder import SheetBuilder, UncomputedFormula
 from bench.damaged.xlsb_writer import write_xlsb
+from bench.damaged.zip_archive import read_archive
 from bench.drawn_up.lists import drawn_up_lists
 
 if TYPE_CHECKING:
@@ -54,6 +53,5 @@ def list_sources(size: int = 12) -> Iterator[SourceFile]:
 
 def _flatten(ods: bytes) -> bytes:
     """Return the content of an .ods as a flat document."""
-    with zipfile.ZipFile(io.BytesIO(ods)) as archive:
-        content = archive.read("content.xml").replace(b"office:document-content", b"office:document")
+    content = read_archive(ods)["content.xml"].replace(b"office:document-content", b"office:document")
     return content.replace(b"<office:document ", b"<office:document " + _FLAT_KIND + b" ", 1)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import struct
-import zipfile
 from typing import TYPE_CHECKING
 
 from lxml import etree
 from xlrd.compdoc import CompDoc
 from xlwt.CompoundDoc import XlsDoc
+
+from bench.damaged.zip_archive import build_archive, read_archive
 
 if TYPE_CHECKING:
     import random
@@ -45,22 +46,22 @@ def cut_out(content: bytes, rng: random.Random) -> bytes:
 
 def drop_member(content: bytes, rng: random.Random) -> bytes | None:
     """Remove a member of the archive; None where the file is none."""
-    members = _read_members(content)
+    members = read_archive(content)
     if not members:
         return None
     del members[rng.choice(sorted(members))]
-    return _build_archive(members)
+    return build_archive(members)
 
 
 def damage_member(content: bytes, rng: random.Random) -> bytes | None:
     """Replace some bytes of a member before it is packed; None where the file is no archive."""
-    members = _read_members(content)
+    members = read_archive(content)
     filled = sorted(name for name, body in members.items() if body)
     if not filled:
         return None
     name = rng.choice(filled)
     members[name] = rng.choice((flip_bytes, cut_out))(members[name], rng)
-    return _build_archive(members)
+    return build_archive(members)
 
 
 def remove_node(content: bytes, rng: random.Random) -> bytes | None:
@@ -144,14 +145,14 @@ def _change_xml(
     content: bytes, rng: random.Random, change: Callable[[etree._Element, random.Random], bool]
 ) -> bytes | None:
     """Return the file with one of its XML documents changed; None where none can be."""
-    members = _read_members(content)
+    members = read_archive(content)
     names = sorted(name for name, body in members.items() if body.lstrip().startswith(b"<"))
     rng.shuffle(names)
     for name in names:
         root = etree.fromstring(members[name])
         if change(root, rng):
             members[name] = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
-            return _build_archive(members)
+            return build_archive(members)
     if content.lstrip().startswith(b"<"):
         root = etree.fromstring(content)
         return etree.tostring(root, xml_declaration=True, encoding="UTF-8") if change(root, rng) else None
@@ -160,18 +161,3 @@ def _change_xml(
 
 def _local_name(node: etree._Element) -> str:
     return str(node.tag).rpartition("}")[2]
-
-
-def _read_members(content: bytes) -> dict[str, bytes]:
-    if not content.startswith(b"PK"):
-        return {}
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def _build_archive(members: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, body in members.items():
-            archive.writestr(name, body)
-    return out.getvalue()

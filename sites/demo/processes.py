@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOST = "127.0.0.1"
-_TIMEOUT_SECONDS = 30.0
+#: After which a process that runs and does not listen never will, on the busiest machine.
+_LAST_SECONDS = 600.0
+#: After which a process that was told to end is killed.
+_END_SECONDS = 60.0
 
 
 class ProcessNotStarted(Exception):
-    """A process exited, or did not listen in time; the message names its log."""
+    """A process exited, or never listened; the message says which, and names its log."""
 
 
 def find_free_port() -> int:
@@ -54,7 +57,7 @@ def run_process(name: str, command: Sequence[str], *, port: int | None = None) -
     finally:
         process.terminate()
         try:
-            process.wait(timeout=15)
+            process.wait(timeout=_END_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -74,10 +77,13 @@ def build_web_command(port: int) -> list[str]:
 
 
 def _wait_for_port(process: subprocess.Popen[bytes], name: str, port: int, log: Path) -> None:
-    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    started = time.monotonic()
     while not is_port_taken(port):
-        if process.poll() is not None or time.monotonic() > deadline:
+        waited, code = time.monotonic() - started, process.poll()
+        if code is not None or waited > _LAST_SECONDS:
+            seen = f"rien n'écoute au port {port}" if code is None else f"le processus s'est arrêté avec le code {code}"
             raise ProcessNotStarted(
-                f"« {name} » n'a pas démarré : voir {log}.\n{log.read_text(errors='replace')[-2000:]}"
+                f"« {name} » n'a pas démarré : {seen} après {waited:.0f} s. Voir {log}.\n"
+                f"{log.read_text(errors='replace')[-2000:]}"
             )
         time.sleep(0.05)

@@ -35,6 +35,7 @@ from schools.directory.operations import synchronise
 from schools.models import School
 from sites.audit.checks import check_all
 from sites.demo import aftermath, classroom, directory, people, requests, workbook
+from sites.demo.job_progress import wait_for_work
 from sites.demo.people import (
     INVITED_TEACHER,
     OPERATOR,
@@ -77,7 +78,6 @@ STAFF = {
     "gard": {"acheteur": ("Marc", "Vidal", [Role.BUYER])},
 }
 LICENCES = {"nimes": 400, "gard": 250}
-_TIMEOUT_SECONDS = 60.0
 
 
 class StepFailed(Exception):
@@ -173,7 +173,7 @@ class DemoScenario:
                 by=manager,
                 at=timezone.now(),
             )
-            self._wait(
+            wait_for_work(
                 lambda: self._get_state(spreadsheet_import) == ImportState.CHECKED, "le tableau est lu et vérifié"
             )
             counts = import_queries.count_verdicts([spreadsheet_import.pk])[spreadsheet_import.pk]
@@ -191,7 +191,7 @@ class DemoScenario:
                 by=manager,
                 at=timezone.now(),
             )
-            self._wait(lambda: self._get_state(spreadsheet_import) == ImportState.APPLIED, "le tableau est appliqué")
+            wait_for_work(lambda: self._get_state(spreadsheet_import) == ImportState.APPLIED, "le tableau est appliqué")
             allocated = Allocation.objects.count()
         self._expect(allocated > 0, "des écoles ont reçu des licences")
         self.print_line(f"   Appliqué : {allocated} écoles ont chacune une clé.")
@@ -210,7 +210,7 @@ class DemoScenario:
         self.print_line("   Le Gard attribue à 5 écoles, une à une, par le formulaire.")
         for office in self.offices.values():
             with tenant_context(office):
-                self._wait(
+                wait_for_work(
                     lambda: not Message.objects.exclude(state=MessageState.SENT).exists(),
                     "tous les e-mails sont partis",
                 )
@@ -317,7 +317,7 @@ class DemoScenario:
         self.print_line(f"   audit : {len(findings)} règles vérifiées sur toutes les collectivités, aucune rompue.")
 
     def _build_shop(self) -> ShopSteps:
-        return ShopSteps(self.print_line, self._expect, self._wait)
+        return ShopSteps(self.print_line, self._expect)
 
     def _create_operator(self) -> None:
         user = User.objects.create_superuser(
@@ -350,7 +350,7 @@ class DemoScenario:
     def _wait_for_email(self, email: str) -> str:
         """Wait for the e-mail to an address, and return its text."""
         folder = settings.DATA / "mail"
-        self._wait(lambda: bool(list_latest(folder, limit=1, recipient=email)), f"un e-mail arrive à {email}")
+        wait_for_work(lambda: bool(list_latest(folder, limit=1, recipient=email)), f"un e-mail arrive à {email}")
         return list_latest(folder, limit=1, recipient=email)[0].text
 
     def _read_key_from_email(self, email: str) -> str:
@@ -378,14 +378,6 @@ class DemoScenario:
     def _expect(self, condition: bool, description: str) -> None:  # noqa: FBT001 - like an assertion
         if not condition:
             raise StepFailed(f"Attendu : {description}.")
-
-    def _wait(self, condition: Callable[[], bool], description: str) -> None:
-        """Wait until the condition holds. Raises `StepFailed` on a timeout."""
-        deadline = time.monotonic() + _TIMEOUT_SECONDS
-        while not condition():
-            if time.monotonic() > deadline:
-                raise StepFailed(f"Attendu en vain : {description}.")
-            time.sleep(0.05)
 
 
 def list_unsent_messages() -> list[str]:

@@ -32,6 +32,7 @@ from licensing.pools.models import Pool
 from mailing.models import Message, MessageState
 from schools.models import School
 from sites.demo import people
+from sites.demo.job_progress import wait_for_work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,11 +66,10 @@ _SIGNED_PDF = b"%PDF-1.4\n% Bon de commande, signature et cachet de la demonstra
 
 @dataclass
 class ShopSteps:
-    """The shop's steps. `expect` raises where a condition does not hold; `wait`, where it takes too long."""
+    """The shop's steps. `expect` raises where a condition does not hold."""
 
     print_line: Callable[[str], None]
     expect: Callable[[bool, str], None]
-    wait: Callable[[Callable[[], bool], str], None]
 
     def open(self, now: datetime.datetime) -> None:
         """Create the seller and the prices, and open sales of the year."""
@@ -186,7 +186,7 @@ class ShopSteps:
             f"   Mandat reçu, {euros(order.total_ttc)} : droits fermes jusqu'au {long_date(entitlement.last_day)}."
         )
         order_emails = Message.objects.filter(topic=TOPIC, topic_id=order.pk)
-        self.wait(
+        wait_for_work(
             # The acknowledgement of a signed order that is confirmed at once is of no more use.
             lambda: not order_emails.exclude(state__in=(MessageState.SENT, MessageState.CANCELLED)).exists(),
             "les lettres de la commande sont parties",
@@ -226,7 +226,7 @@ class ShopSteps:
     def _wait_for_document(self, order: Order, kind: BillingDocumentKind) -> None:
         """Wait until the worker has generated the PDF."""
         documents = BillingDocument.objects.filter(order=order, kind=kind)
-        self.wait(documents.exists, f"le document de {order} est établi")
+        wait_for_work(documents.exists, f"le document de {order} est établi")
         self.expect(bytes(documents.get().content).startswith(b"%PDF"), "la facture est un PDF")
 
     @staticmethod

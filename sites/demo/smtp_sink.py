@@ -11,7 +11,6 @@ import email
 import email.policy
 import os
 import re
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self, cast
@@ -100,15 +99,6 @@ class SmtpSink(Controller):
         except OSError:
             self.loop.close()
             raise
-
-    def wait_for(self, count: int, *, timeout: float = 30.0) -> bool:
-        """Wait until `count` messages were accepted; return False on timeout."""
-        deadline = time.monotonic() + timeout
-        while self.accepted < count:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.01)
-        return True
 
     def _trigger_server(self) -> None:
         # With port 0, the system chose one. The first connection, which the controller makes, needs it.

@@ -15,7 +15,7 @@ from accounts import attempt_delays
 from accounts.attempt_delays import AttemptTooEarly, DelayRule
 from accounts.models import AttemptDelay
 from tests.accounts.waiting import let_pass
-from tests.races import run_concurrently
+from tests.races import run_concurrently, wait_for_blocked_session
 
 SECOND = datetime.timedelta(seconds=1)
 MINUTE = 60 * SECOND
@@ -170,7 +170,10 @@ def test_sweeping_waits_for_no_attempt_and_takes_no_row_from_it(committing):
     let_pass(datetime.timedelta(days=1))
     with ThreadPoolExecutor(1) as thread, transaction.atomic():
         list(AttemptDelay.objects.select_for_update())
-        assert thread.submit(sweep).result(timeout=10) == 0
+        sweeping = thread.submit(sweep)
+        wait_for_blocked_session(unless=sweeping.done)
+        assert sweeping.done()
+        assert sweeping.result() == 0
     assert attempt_delays.prune() == 1
 
 

@@ -16,7 +16,8 @@ from licensing.orders.operations import grant
 from tests.api.client import create_token
 from tests.api.office_server import route_to_office
 from tests.factories.schools import SchoolFactory
-from tests.workers import running_worker, wait_until
+from tests.waits import LAST_S, NotInTime, wait_until
+from tests.workers import running_worker
 
 PACKAGE = "client_of_pep_s"
 
@@ -35,7 +36,7 @@ def generated(live_server, committing, tmp_path, monkeypatch):
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
         assert done.returncode == 0, done.stdout + done.stderr
         monkeypatch.syspath_prepend(tmp_path)
-        client = importlib.import_module(PACKAGE).AuthenticatedClient(base_url=address, token=secret, timeout=60)
+        client = importlib.import_module(PACKAGE).AuthenticatedClient(base_url=address, token=secret, timeout=LAST_S)
         with client as asking:
             yield lambda name: _call(tmp_path / PACKAGE, name, asking)
     for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
@@ -138,5 +139,9 @@ def _wait_for_import(call_operation, number, state):
         found["table"] = call_operation("get_import")(number)
         return found["table"].state.value == state
 
-    assert wait_until(reached), found["table"]
+    try:
+        wait_until(reached)
+    except NotInTime as error:
+        error.add_note(f"It is {found['table']}.")
+        raise
     return found["table"]

@@ -25,6 +25,7 @@ from api.documentation.pages import GETTING_STARTED
 from licensing.orders import operations as orders
 from tests.api.client import create_token
 from tests.factories.schools import SchoolFactory
+from tests.waits import LAST_S
 from tests.workers import build_environment
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def run_python(process, code) -> str:
 def run_bash(code, surroundings, folder) -> str:
     command = ["bash", "-euo", "pipefail", "-c", code]
     done = subprocess.run(  # noqa: S603 - the page's own words
-        command, env=surroundings, cwd=folder, capture_output=True, text=True, check=False, timeout=60
+        command, env=surroundings, cwd=folder, capture_output=True, text=True, check=False, timeout=LAST_S
     )
     return done.stdout + done.stderr
 

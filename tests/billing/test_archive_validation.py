@@ -16,6 +16,7 @@ from licensing.billing import invoicing
 from licensing.billing.documents import get_or_create_purchase_order, get_or_create_quote
 from tests.conftest import TERM
 from tests.factories.orders import OrderFactory, StoredOrderFactory
+from tests.waits import LAST_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,7 @@ def test_verapdf_accepts_the_document_as_pdf_a_3b(render: Callable[[], bytes], t
         check=False,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LAST_S,
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.startswith("PASS"), result.stdout

@@ -7,6 +7,8 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 
+from tests.waits import LAST_S
+
 
 class EntryError(Exception):
     """An error of the portal: wrong token, expired ticket, unknown person. `code` says which."""
@@ -43,7 +45,7 @@ class PortalClient:
             headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the configured address
+            with urllib.request.urlopen(request, timeout=LAST_S) as answer:  # noqa: S310 - the configured address
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             with error:

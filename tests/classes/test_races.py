@@ -25,7 +25,8 @@ from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory
 from tests.factories.classes import PASSWORD, ClassroomFactory, PupilFactory, SeatFactory
 from tests.factories.schools import AffiliationFactory
-from tests.races import run_concurrently
+from tests.races import run_concurrently, wait_for_blocked_session
+from tests.waits import wait_until
 
 
 def codes(outcomes):
@@ -142,10 +143,10 @@ def test_a_teacher_who_is_losing_the_seat_gets_no_passwords_afterwards(committin
         with transaction.atomic():
             seats.release(seat_id=classroom.seat_id, by=subscription.principal, at=LATER)
             withdrawn.set()
-            threading.Event().wait(0.2)  # long enough for the teacher to be waiting for the seat
+            wait_for_blocked_session()
 
     def reset():
-        withdrawn.wait(10)
+        wait_until(withdrawn.is_set)
         return operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=classroom.seat.holder, at=LATER)
 
     first, outcome = run_concurrently(committing.schema_name, [withdraw, reset], expected_errors=LicensingError)

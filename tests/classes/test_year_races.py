@@ -14,10 +14,8 @@ from licensing.classes.exceptions import CannotCarryOn, HandoverEnded, UnknownHa
 from licensing.classes.models import Classroom, DeletionCertificate, PupilAccount, PupilHandover
 from licensing.exceptions import LicensingError
 from tests.classes.two_years import ERASURE, LAST_DAY, SEPTEMBER, TwoYears
-from tests.races import run_concurrently
-
-#: Long enough for another thread to be waiting for a lock.
-PAUSE_SECONDS = 0.3
+from tests.races import run_concurrently, wait_for_blocked_session
+from tests.waits import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -65,11 +63,11 @@ class PausedErasure:
         with transaction.atomic():
             erased = pupil_erasure.erase_batch(at=at)
             self.has_locks.set()
-            threading.Event().wait(PAUSE_SECONDS)
+            wait_for_blocked_session()
         return erased
 
     def meanwhile(self, action):
-        assert self.has_locks.wait(10)
+        wait_until(self.has_locks.is_set)
         return action()
 
 

@@ -19,6 +19,7 @@ from tests.conftest import TERM
 from tests.database_roles import execute_as_administrator
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
+from tests.waits import wait_until
 
 
 @pytest.fixture
@@ -130,12 +131,12 @@ def test_an_entry_that_commits_after_later_ones_is_sealed_and_delays_nobody(comm
         with schema_context(schema), transaction.atomic():
             audit_log.record(action="office.opened", by=None, at=TERM, summary="Lente")
             begun.set()
-            finish.wait(20)
+            wait_until(finish.is_set)
         connection.close()
 
     slow = threading.Thread(target=write_slowly)
     slow.start()
-    assert begun.wait(20)
+    wait_until(begun.is_set)
     audit_log.record(action="office.opened", by=None, at=TERM, summary="Rapide")
     assert SEALED_AUDIT_LOG.seal_new_entries(at=TERM) == 1
     finish.set()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import threading
-import time
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -21,7 +20,8 @@ from mailing.models import Message, MessageState
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
-from tests.races import run_concurrently
+from tests.races import run_concurrently, wait_for_blocked_session
+from tests.waits import wait_until
 
 LATER = TERM + datetime.timedelta(days=3)
 
@@ -232,11 +232,11 @@ def test_an_old_invitation_is_renewed_while_it_is_to_be_deleted(committing):
         with transaction.atomic():
             Invitation.objects.lock_table()
             began.set()
-            time.sleep(0.5)
+            wait_for_blocked_session()
             operations.renew_invitation(invitation_id=invitation.pk, by=by, at=later)
 
     def prune():
-        began.wait(10)
+        wait_until(began.is_set)
         return retention.prune_schema(at=later)["collectivities_invitation"]
 
     assert run_concurrently(committing.schema_name, [renew, prune], expected_errors=())[1] == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from contextlib import suppress
 from functools import partial
 from threading import Event
 
@@ -21,7 +20,8 @@ from tenants.models import OfficeConcern
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
-from tests.races import run_in_thread
+from tests.races import run_in_thread, wait_for_blocked_session
+from tests.waits import wait_until
 
 DAY = datetime.timedelta(days=1)
 
@@ -91,16 +91,15 @@ def test_an_earlier_look_does_not_undo_what_a_later_one_found(committing, monkey
         """Stop the first look between reading the messages and writing what it found."""
         if not has_read.is_set():
             has_read.set()
-            goes_on.wait(timeout=30)
+            wait_until(goes_on.is_set)
         return True
 
     monkeypatch.setattr(MemberQuerySet, "exists", wait)
     with run_in_thread("c_nimes", partial(check_office, at=TERM)):
-        assert has_read.wait(timeout=30)
+        wait_until(has_read.is_set)
         lose_message()
         with run_in_thread("c_nimes", partial(check_office, at=TERM)) as later:
             # It waits for the first, or has ended where nothing makes it wait.
-            with suppress(TimeoutError):
-                later.result(timeout=1)
+            wait_for_blocked_session(unless=later.done)
             goes_on.set()
     assert list_concerns() == [("nimes", "lost_messages")]

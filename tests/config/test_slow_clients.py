@@ -12,7 +12,8 @@ import threading
 import pytest
 
 from sites.demo.processes import find_free_port
-from tests.workers import ROOT, build_environment, wait_until
+from tests.waits import LAST_S, wait_until
+from tests.workers import ROOT, build_environment
 
 THREADS = 2
 HEADERS = b"POST / HTTP/1.1\r\nHost: peps.localhost\r\nContent-Length: 1000\r\n"
@@ -28,14 +29,14 @@ def port():
     ]  # fmt: skip
     environment = build_environment()
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:  # noqa: S603
-        assert wait_until(lambda: send_whole(port, b"") == b"0")
+        wait_until(lambda: send_whole(port, b"") == b"0")
         yield port
         process.terminate()
 
 
 def send_whole(port, body):
-    """Send a request at once; return the response's body, None without one within ten seconds."""
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as client:
+    """Send a request at once; return the response's body, None where it cannot be reached."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=LAST_S)) as client:
         try:
             client.request("POST", "/", body)
             return client.getresponse().read()
@@ -64,7 +65,7 @@ def test_clients_that_dribble_hold_no_thread_for_ever(port, beginning):
         for client in clients:
             client.start()
         assert send_whole(port, b"bonjour") == b"7"
-        assert all(end.wait(timeout=10) for end in ends)
+        wait_until(lambda: all(end.is_set() for end in ends))
     finally:
         for client, end in zip(clients, ends, strict=True):
             end.set()

@@ -12,6 +12,7 @@ from config import observability
 from core import traces
 from tests.factories.accounts import UserFactory
 from tests.http_collector import running_collector
+from tests.waits import wait_for_exit
 from tests.workers import running_worker
 
 TOKEN = "Z9y8X7w6" * 6
@@ -62,7 +63,7 @@ def test_a_request_and_the_job_it_queued_are_found_by_one_number(committing, col
     office("nimes").post("/connexion/", {"login": user.username, "password": PASSWORD})
     # As a server's worker is told to: by the standard variables alone.
     with running_worker("--until-idle", OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.port}") as process:
-        assert process.wait(timeout=60) == 0
+        assert wait_for_exit(process) == 0
     service, request, of_request = find_span(collector, "POST /connexion/")
     assert (service, of_request["http.route"], of_request["http.response.status_code"]) == (
         "peps-web", "/connexion/", 200,

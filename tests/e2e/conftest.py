@@ -18,10 +18,11 @@ import pytest
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.db import connections
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from sites.demo.smtp_sink import SmtpSink
-from tests.e2e.site import Site
+from tests.e2e.site import TIMEOUT_S, Site
+from tests.waits import wait_for_exit
 from tests.workers import ROOT, build_environment
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def pytest_sessionstart(session):
         return  # absent, or the process that only shares the tests out
     # The loop runs in the tests' thread; their ORM calls are synchronous nevertheless.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    expect.set_options(timeout=TIMEOUT_S * 1000)
     config.stash[_PLAYWRIGHT] = sync_playwright().start()
 
 
@@ -123,4 +125,4 @@ def worker(committing, mail, site) -> Iterator[None]:
     with subprocess.Popen(command, env=process_environment) as process:  # noqa: S603 - our own command
         yield
         process.terminate()
-        process.wait(timeout=30)
+        wait_for_exit(process)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
-from tests.workers import wait_until
+from tests.waits import is_reached
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -25,10 +25,10 @@ def expect_outcome(visit: Visit, sentence: str, *, scripts: bool = True) -> None
     notice = page.locator("[data-notice]").filter(has_text=sentence).first
     expect(notice).to_be_visible()
     # A part that htmx put in place is scrolled to, and given the focus, a moment after it is visible.
-    assert wait_until(lambda: _is_in_window(notice), timeout=5), f"{sentence}: at {notice.bounding_box()}"
+    assert is_reached(lambda: _is_in_window(notice)), f"{sentence}: at {notice.bounding_box()}"
     if scripts:
         has_focus = "document.activeElement.tagName !== 'BODY'"
-        assert wait_until(lambda: page.evaluate(has_focus), timeout=5), f"{sentence}: nothing has the focus"
+        assert is_reached(lambda: page.evaluate(has_focus)), f"{sentence}: nothing has the focus"
 
 
 def _is_in_window(notice: Locator) -> bool:

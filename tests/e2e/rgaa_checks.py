@@ -34,13 +34,42 @@ _ADOPT = """(rules) => {
     sheet.replaceSync(rules);
     document.adoptedStyleSheets = rules ? [sheet] : [];
 }"""
-#: The element that has the focus, and whether it shows it.
-_DESCRIBE_FOCUS = """() => {
+#: Notes what the tabulator key does, as it does it: later the browser may have moved the focus again, or taken it away.
+_WATCH_FOCUS = """() => {
+    const walk = window.keyboardWalk = { pressed: 0, isPressing: false, hasLeft: false, isLost: false, steps: [] };
+    const isNowhere = () => document.activeElement === document.body;
+    window.addEventListener("keydown", (event) => {
+        if (event.key !== "Tab") return;
+        walk.pressed += 1;
+        walk.isPressing = true;
+        // What the key itself does is done when the next task begins, which is that of its release at the latest.
+        setTimeout(() => { walk.isPressing = false; });
+    }, true);
+    window.addEventListener("keyup", () => { walk.isPressing = false; }, true);
+    window.addEventListener("blur", (event) => {
+        if (event.target !== window || !isNowhere()) return;
+        if (walk.isPressing) walk.hasLeft = true;
+        else walk.isLost = true;
+    }, true);
+    document.addEventListener("focusout", (event) => {
+        if (!walk.isPressing && event.relatedTarget === null) walk.isLost = true;
+    }, true);
+}"""
+#: What the last press of the key did, and the element that has the focus.
+_READ_WALK = """() => {
+    const { pressed, hasLeft, isLost, steps } = window.keyboardWalk;
+    window.keyboardWalk.isLost = false;
     const one = document.activeElement;
-    if (one === document.body) return null;
+    const isNowhere = one === document.body;
     const style = getComputedStyle(one);
-    one.dataset.step ??= String(document.querySelectorAll("[data-step]").length);
-    return [one.dataset.step, style.outlineStyle !== "none" || style.boxShadow !== "none", one.outerHTML.slice(0, 120)];
+    if (!isNowhere && !steps.includes(one)) steps.push(one);
+    return {
+        pressed, isLost, isNowhere,
+        hasLeft: hasLeft || (isNowhere && !isLost),
+        step: steps.indexOf(one),
+        isVisible: style.outlineStyle !== "none" || style.boxShadow !== "none",
+        element: one.outerHTML.slice(0, 120),
+    };
 }"""
 
 
@@ -62,17 +91,29 @@ def find_rgaa_faults(page: Page) -> list[str]:
 
 
 def find_keyboard_faults(page: Page) -> list[str]:
-    """Return the faults of a walk through the page by the tabulator key: focus that is not shown, or that is caught."""
-    faults, seen = [], set[str]()
+    """Return the faults of a walk through the page by the tabulator key: focus that is not shown, or that is caught.
+
+    A slow browser may take the focus away between two presses, as it does at the end of the page before: the walk
+    then begins anew.
+    """
+    page.evaluate(_WATCH_FOCUS)
+    hidden: dict[int, str] = {}
+    seen, pressed = set[int](), 0
     for _ in range(MAX_STEPS):
         page.keyboard.press("Tab")
-        focus = page.evaluate(_DESCRIBE_FOCUS)
-        if focus is None:  # past the last element
-            return faults
-        step, visible, element = focus
-        if step in seen:
-            return [*faults, f"12.9 caught at {element}"]
-        seen.add(step)
-        if not visible:
-            faults.append(f"10.7 {element}")
-    return [*faults, f"12.9 more than {MAX_STEPS} steps"]
+        walk = page.evaluate(_READ_WALK)
+        if walk["pressed"] == pressed:  # the page did not get the key
+            continue
+        pressed = walk["pressed"]
+        if walk["hasLeft"]:  # past the last element
+            return [*hidden.values()]
+        if walk["isLost"]:
+            seen.clear()
+        if walk["isNowhere"]:
+            continue
+        if walk["step"] in seen:
+            return [*hidden.values(), f"12.9 caught at {walk['element']}"]
+        seen.add(walk["step"])
+        if not walk["isVisible"]:
+            hidden[walk["step"]] = f"10.7 {walk['element']}"
+    return [*hidden.values(), f"12.9 more than {MAX_STEPS} steps"]

@@ -16,7 +16,7 @@ from tests.e2e.sessions import create_session
 from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.workers import wait_until
+from tests.waits import is_reached
 
 ACCOUNT = "/mon-compte/"
 
@@ -197,7 +197,7 @@ class AccountWalk:
             if scripts:
                 expect(visit.page.locator(":focus")).to_have_count(1)
             # What htmx put in place is scrolled to a moment after it stands there.
-            wait_until(lambda: is_shown(visit, scripts=scripts), timeout=5)
+            is_reached(lambda: is_shown(visit, scripts=scripts))
             seen = visit.page.evaluate(LOOK)
             if not seen["notice"]:
                 found.append(f"{act}: the message is out of view")

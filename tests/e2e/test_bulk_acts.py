@@ -19,6 +19,7 @@ from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units, mark_redeemed, mark_sent
+from tests.waits import LAST_S
 
 SCHOOLS = 60
 LONG = "École élémentaire publique Marie et Pierre Curie des Quatre-Chemins-de-la-Garrigue"
@@ -86,7 +87,7 @@ def test_each_act_is_previewed_confirmed_and_tells_what_it_did(committing, open_
     def judge(act, words, *, noticed=True):
         if scripts:
             visit.settle()
-        expect(page.get_by_role("main")).to_contain_text(re.compile(words), timeout=10_000)
+        expect(page.get_by_role("main")).to_contain_text(re.compile(words), timeout=LAST_S * 1000)
         seen = page.evaluate(LOOK)
         if noticed and not (seen["message"] and (seen["focus"] or not scripts)):
             wrong.append(f"{act}: {seen}")

@@ -16,7 +16,7 @@ from tests.classes.taught_class import TaughtClass
 from tests.conftest import TERM
 from tests.e2e.sessions import create_session
 from tests.entitlements.school_scenario import SchoolScenario
-from tests.workers import wait_until
+from tests.waits import is_reached
 
 #: Whether the message with these words is in the window, and where the keyboard is.
 LOOK = """(words) => {
@@ -218,9 +218,9 @@ def test_after_each_act_its_message_is_in_view_and_the_focus_is_kept(school, sit
         expect(page.locator("main")).to_contain_text(re.compile(re.escape(message).replace(r"\ ", r"\s")))
         if scripts:
             walk.visit.settle()
-            if not wait_until(lambda: is_shown(page, message), timeout=5):  # noqa: B023 - called at once
+            if not is_reached(lambda: is_shown(page, message)):  # noqa: B023 - called at once
                 wrong.append((act, page.evaluate(LOOK, message)))
-        elif not wait_until(lambda: is_message_in_window(page, message), timeout=5):  # noqa: B023 - called at once
+        elif not is_reached(lambda: is_message_in_window(page, message)):  # noqa: B023 - called at once
             wrong.append((act, "out of view"))
     assert wrong == []
     assert acts >= (30 if scripts else 23)

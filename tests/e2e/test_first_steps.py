@@ -19,7 +19,7 @@ from tests.e2e.test_revocations import LOOK
 from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory
 from tests.factories.shop import open_shop
-from tests.workers import wait_until
+from tests.waits import LAST_S, wait_until
 
 SCHOOLS = 138
 UNITS = sum(2 + number % 9 for number in range(SCHOOLS))
@@ -98,14 +98,14 @@ def test_a_first_manager_serves_138_schools_by_following_the_filled_buttons(
     chooser.value.set_files(path)
     follow("Déposer et vérifier")
     page.wait_for_url(re.compile(r"/imports/\d+/"))
-    expect(main.locator("#bilan")).to_contain_text("138", timeout=60_000)
+    expect(main.locator("#bilan")).to_contain_text("138", timeout=LAST_S * 1000)
     follow("Appliquer")
     # More than four fifths of the pool: its number is typed.
     main.locator("[name=confirmed_count]").click()
     main.locator("[name=confirmed_count]").fill(str(UNITS))
     follow("Attribuer")
     with tenant_context(committing):
-        assert wait_until(lambda: Allocation.objects.active().count() == SCHOOLS, timeout=60)
+        wait_until(lambda: Allocation.objects.active().count() == SCHOOLS)
     print(f"{effort.clicks} clicks, {len(effort.fields)} fields")  # noqa: T201
     assert effort.clicks <= MAX_CLICKS
     page = visit.open("/", slug="nimes")

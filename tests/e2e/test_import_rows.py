@@ -17,7 +17,7 @@ from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory, next_uai
 from tests.imports.actions import upload_and_parse
 from tests.imports.sample_files import build_xlsx
-from tests.workers import wait_until
+from tests.waits import is_reached
 
 HOST = "nimes.peps.localhost"
 HAS_FOCUS = "row => row.contains(document.activeElement)"
@@ -101,7 +101,7 @@ def judge(acts, *, scripts):
         else:
             expect(row).to_contain_text(words)
             expect(row.get_by_text(words).first).to_be_in_viewport()
-        if scripts and not wait_until(lambda row=row: row.evaluate(HAS_FOCUS), timeout=5):
+        if scripts and not is_reached(lambda row=row: row.evaluate(HAS_FOCUS)):
             wrong.append(f"{number}, {words}: the focus is elsewhere")
         wrong += [f"{number}, {words}: {problem}" for problem in find_overflow(acts.page)]
     return wrong

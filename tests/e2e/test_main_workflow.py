@@ -23,7 +23,7 @@ from tests.e2e.site import WIDTHS
 from tests.factories.accounts import TeacherFactory, UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.workers import wait_until
+from tests.waits import is_reached, wait_until
 
 KEY = re.compile(r"\bNIMES(?:-[0-9A-Z]{4}){3}\b")
 
@@ -62,7 +62,6 @@ def workbook_of(school, path):
 def wait_for_email(mail, address):
     """Wait for the e-mail to an address, and return its text."""
     emails = wait_until(lambda: [received for received in mail.received if address in received.recipients])
-    assert emails, f"No e-mail to {address} in time."
     return emails[-1].email.get_body(("plain",)).get_content()
 
 
@@ -79,7 +78,7 @@ def wait_for_text(page, address, words):
             return False
         return words in page.locator("main").inner_text()
 
-    assert wait_until(says), f"{address} does not show « {words} »."
+    assert is_reached(says), f"{address} does not show « {words} »."
 
 
 class Scenario:

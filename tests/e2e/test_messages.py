@@ -18,6 +18,7 @@ from tests.e2e.page_checks import find_problems_at_both_widths
 from tests.factories.collectivities import MemberFactory
 from tests.host_client import HostClient
 from tests.mailing.note import render_note
+from tests.waits import LAST_S
 from tests.workers import running_worker
 
 KEY = "NIMES-7K3M-Q9TX-2HWB"
@@ -100,9 +101,9 @@ def test_the_list_follows_a_message_while_it_is_sent(visit):
         page = tab.open("/messages/", slug="nimes")
         expect(page.get_by_text("Envoi en cours")).to_be_visible()
         with running_worker("--until-idle", SMTP_HOST=sink.hostname, SMTP_PORT=str(sink.port)):
-            expect(page.get_by_text("Accepté par le serveur d’envoi")).to_be_visible(timeout=20_000)
-            expect(page.get_by_text("Cette adresse n’existe pas")).to_be_visible(timeout=20_000)
-        expect(page.get_by_text("Envoi en cours")).not_to_be_visible(timeout=10_000)
+            expect(page.get_by_text("Accepté par le serveur d’envoi")).to_be_visible(timeout=LAST_S * 1000)
+            expect(page.get_by_text("Cette adresse n’existe pas")).to_be_visible(timeout=LAST_S * 1000)
+        expect(page.get_by_text("Envoi en cours")).not_to_be_visible(timeout=LAST_S * 1000)
         page.get_by_role("link", name="Message n°").first.click()
         page.get_by_label("Adresse e-mail").fill("corrigee@exemple.example")
         page.get_by_role("button", name="Renvoyer").click()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from functools import partial
 
 from django.db import transaction
@@ -16,8 +15,9 @@ from schools.principals.exceptions import PrincipalError
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory
-from tests.races import run_concurrently
+from tests.races import run_concurrently, wait_for_blocked_session
 from tests.schools.principals import is_verified, send_link
+from tests.waits import wait_until
 
 
 def hand_over(jaures, successor, *, predecessors):
@@ -88,11 +88,11 @@ def test_a_subscription_that_is_being_credited_is_transferred_too(committed_jaur
         with transaction.atomic():
             subscription = operations.redeem(code=code, by=predecessor, at=TERM)
             redeemed.set()
-            time.sleep(0.5)
+            wait_for_blocked_session()
         return subscription
 
     def hand_over_meanwhile():
-        assert redeemed.wait(timeout=20)
+        wait_until(redeemed.is_set)
         return principal_handover.confirm_principal(token=token, replaced=[predecessor.pk], kept=[], at=TERM)
 
     subscription, _ = run_concurrently("public", [redeem, hand_over_meanwhile], expected_errors=())

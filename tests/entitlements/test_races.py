@@ -20,7 +20,8 @@ from schools.models import Affiliation
 from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory
 from tests.factories.licensing import KeyFactory
-from tests.races import run_concurrently
+from tests.races import run_concurrently, wait_for_blocked_session
+from tests.waits import wait_until
 
 LATER = TERM + datetime.timedelta(hours=1)
 
@@ -71,11 +72,11 @@ def test_the_last_seat_is_not_refused_while_its_taker_may_roll_back(committing, 
         with transaction.atomic():
             operations.claim(code=code, by=waverer, at=TERM)
             taken.set()
-            threading.Event().wait(0.3)  # long enough for the other to be waiting for the seat
+            wait_for_blocked_session()
             transaction.set_rollback(True)
 
     def ask():
-        taken.wait(10)
+        wait_until(taken.is_set)
         operations.claim(code=code, by=other, at=TERM)
 
     run_concurrently(committing.schema_name, [waver, ask], expected_errors=())
@@ -311,10 +312,10 @@ def test_a_key_exposed_first_verifies_nobody(committing, committed_jaures):
         with transaction.atomic():
             operations.expose(key_id=key.pk, at=TERM)
             locked.set()
-            threading.Event().wait(0.3)  # long enough for the other to be waiting for the key
+            wait_for_blocked_session()
 
     def redeem():
-        locked.wait(10)
+        wait_until(locked.is_set)
         operations.redeem(code=code, by=committed_jaures.principal, at=LATER)
 
     run_concurrently(committing.schema_name, [expose, redeem], expected_errors=())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import threading
-import time
 from functools import partial
 
 import pytest
@@ -34,7 +33,8 @@ from tests.factories.schools import SchoolFactory
 from tests.imports.actions import apply_portfolio_list, build_annotated, confirm_and_apply, upload_and_parse
 from tests.imports.pages import import_url, page_text
 from tests.imports.sample_files import schools_csv
-from tests.races import run_concurrently
+from tests.races import run_concurrently, wait_for_blocked_session
+from tests.waits import wait_until
 
 DAY = datetime.timedelta(days=1)
 OLD = TERM + CONTENTS_KEPT + DAY
@@ -209,7 +209,7 @@ def test_an_import_that_is_being_undone_is_not_deleted(committing, monkeypatch):
 
     def build_slowly(*args):
         reading.set()
-        pruned.wait(10)
+        wait_until(pruned.is_set)
         return build_undo_plan(*args)
 
     monkeypatch.setattr("imports.operations.undo_import.build_undo_plan", build_slowly)
@@ -218,7 +218,7 @@ def test_an_import_that_is_being_undone_is_not_deleted(committing, monkeypatch):
         operations.undo(import_id=spreadsheet_import.pk, by=None, at=OLD)
 
     def prune():
-        reading.wait(10)
+        wait_until(reading.is_set)
         try:
             return retention.prune_schema(at=OLD)
         finally:
@@ -237,7 +237,7 @@ def test_an_undoing_that_waited_for_the_deletion_is_refused(committing, monkeypa
 
     def delete_slowly(ids, at):
         locked.set()
-        time.sleep(0.5)
+        wait_for_blocked_session()
         delete_contents(ids, at)
 
     slow = [
@@ -247,7 +247,7 @@ def test_an_undoing_that_waited_for_the_deletion_is_refused(committing, monkeypa
     monkeypatch.setattr(retention, "_retentions", slow)
 
     def undo():
-        locked.wait(10)
+        wait_until(locked.is_set)
         return operations.undo(import_id=spreadsheet_import.pk, by=None, at=OLD)
 
     pruned, *refusals = run_concurrently(

@@ -20,7 +20,8 @@ from tests.factories.schools import SchoolFactory
 from tests.imports.actions import required_count, upload_and_parse
 from tests.imports.sample_files import schools_csv
 from tests.waiting_jobs import list_waiting_jobs
-from tests.workers import running_worker, wait_until
+from tests.waits import wait_until
+from tests.workers import running_worker
 
 
 def build_csv(rows):
@@ -40,7 +41,7 @@ def test_twenty_rows_do_not_wait_for_the_hundred_thousands_of_another_collectivi
         small = upload(PoolFactory(), build_csv(20)).pk
         with running_worker():
             read = (ImportState.READ, ImportState.CHECKED)
-            assert wait_until(lambda: SpreadsheetImport.objects.filter(pk=small, state__in=read).exists())
+            wait_until(lambda: SpreadsheetImport.objects.filter(pk=small, state__in=read).exists())
     assert set(SpreadsheetImport.objects.filter(pk__in=large).values_list("state", flat=True)) == {ImportState.UPLOADED}
     # One of them at a time.
     assert ProcrastinateJob.objects.filter(queue_name="imports_large", status="doing").count() == 1

@@ -32,6 +32,7 @@ from tests.imports.sample_files import (
     build_zip,
     read_members,
 )
+from tests.processor_time import get_processor_s
 
 ROWS = [
     ["UAI", "École", "Commune", "Licences", "E-mail", "Classes"],
@@ -119,21 +120,21 @@ def test_nested_xml_outside_of_the_sheets_is_not_parsed_by_openpyxl(name, monkey
 def test_a_workbook_of_nested_xml_is_annotated_within_bounds(megabytes):
     """40 MB are few enough for openpyxl to be asked: the child runs out of memory, and another rebuilds the file."""
     content = build_nested("docProps/core.xml", megabytes)
-    before, start = get_peak_mb(), time.monotonic()
+    before, start = get_peak_mb(), get_processor_s()
     made = annotate_foreign_file(content, PLACE, [MARK], "7:signature")
     assert made.rebuilt
     assert get_peak_mb() - before < 100
-    assert time.monotonic() - start < 30
+    assert get_processor_s() - start < 30
 
 
 def test_many_small_elements_do_not_take_the_worker_s_memory():
     content = build_zip(
         read_members(build_xlsx(ROWS)) | {"docProps/core.xml": b"<r>" + b"<a/>" * (10 * 1024 * 1024) + b"</r>"}
     )
-    before, start = get_peak_mb(), time.monotonic()
+    before, start = get_peak_mb(), get_processor_s()
     assert annotate_foreign_file(content, PLACE, [MARK], "7:signature").rebuilt
     assert get_peak_mb() - before < 100
-    assert time.monotonic() - start < 30
+    assert get_processor_s() - start < 30
 
 
 def test_a_workbook_that_cannot_be_annotated_at_all_says_why(pool, monkeypatch):

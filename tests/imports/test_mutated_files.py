@@ -5,13 +5,17 @@ A sample of `python -m bench mutated_files`; the ways in which a sheet was lost 
 
 from __future__ import annotations
 
+import datetime
 import functools
+import time
 from itertools import islice
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from bench.damaged.xlsb_writer import write_xlsb
+from bench.drawn_up.drafts import restyle
 from bench.mutated.corpus import list_sources
 from bench.mutated_files import judge_files, mutate
 from imports.formats.detection import open_workbook
@@ -38,9 +42,29 @@ def test_a_sample_of_mutated_files_is_read_or_refused_with_all_sheets():
     assert {result for counts in found.results.values() for result in counts} >= {"read", "refused"}
 
 
+def set_clock(monkeypatch, year):
+    """Set the clock of those that write workbooks: `zipfile`, odfpy and openpyxl."""
+    now = datetime.datetime(year, 6, 1, tzinfo=datetime.UTC)
+    monkeypatch.setattr(time, "localtime", lambda *_: now.timetuple())
+    clock = SimpleNamespace(datetime=SimpleNamespace(now=lambda **_: now), timezone=datetime.timezone)
+    monkeypatch.setattr("openpyxl.writer.excel.datetime", clock)
+    monkeypatch.setattr("openpyxl.packaging.core.datetime", clock)
+
+
 def test_the_same_seed_gives_the_same_files():
     one, other = [[file.content for file in mutate(sources(), 40, seed)] for seed in (7, 8)]
     assert one == [file.content for file in mutate(sources(), 40, 7)] != other
+
+
+def test_no_file_tells_when_it_was_written(monkeypatch):
+    made = []
+    for year in (2026, 2027):
+        set_clock(monkeypatch, year)
+        files = list(islice(list_sources(size=4), 12))
+        mutated = mutate(files, 64, seed=7)
+        restyled = restyle(files[0].content, lambda _: None)
+        made.append([restyled, *(file.content for file in files), *(file.content for file in mutated)])
+    assert [one == other for one, other in zip(*made, strict=True)] == [True] * len(made[0])
 
 
 def with_member(content, name, old, new):

@@ -25,6 +25,7 @@ from tests.imports.actions import required_count, upload_and_parse
 from tests.imports.sample_files import schools_csv
 from tests.races import open_transaction, run_in_thread
 from tests.waiting_jobs import list_waiting_jobs
+from tests.waits import wait_until
 
 
 class WorkerPause:
@@ -38,7 +39,7 @@ class WorkerPause:
             original(report, step, done, total)
             if step == self.step:
                 self.reached.set()
-                assert self.go.wait(30)
+                wait_until(self.go.is_set)
 
         return report_step
 
@@ -73,7 +74,7 @@ def paused(monkeypatch):
 def test_progress_is_visible_before_the_import_commits(committing, confirmed, paused):
     pause = paused(AllocationStage.MESSAGES)
     with run_in_thread(committing.schema_name, lambda: tasks.apply(import_id=confirmed.pk)):
-        assert pause.reached.wait(30)
+        wait_until(pause.reached.is_set)
         current = progress.get_current_progress(confirmed.pk, at=timezone.now() + datetime.timedelta(seconds=10))
         assert (current.label, current.total) == ("Préparation des e-mails", 3)
         assert 0 < current.percent < 100
@@ -88,7 +89,7 @@ def test_progress_is_visible_before_the_import_commits(committing, confirmed, pa
 def test_applying_is_cancelled_between_two_steps_without_blocking_the_request(committing, confirmed, paused):
     pause, officer = paused(AllocationStage.ALLOCATIONS), UserFactory()
     with run_in_thread(committing.schema_name, lambda: tasks.apply(import_id=confirmed.pk)):
-        assert pause.reached.wait(30)
+        wait_until(pause.reached.is_set)
         # The worker holds the import's lock and cannot continue before the next line: this must not wait for it.
         cancelled_import = operations.cancel(import_id=confirmed.pk, by=officer, at=TERM)
         assert cancelled_import.state == ImportState.APPLYING
@@ -109,7 +110,7 @@ def test_parsing_is_cancelled_too(committing, paused):
         units_for_all=None, by=None, at=TERM,
     )  # fmt: skip
     with run_in_thread(committing.schema_name, lambda: tasks.read(import_id=spreadsheet_import.pk)):
-        assert pause.reached.wait(30)
+        wait_until(pause.reached.is_set)
         operations.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)
         pause.go.set()
     spreadsheet_import.refresh_from_db()
@@ -123,7 +124,7 @@ def test_a_cancelled_undo_leaves_the_import_applied(committing, confirmed, pause
     with run_in_thread(
         committing.schema_name, lambda: on_demand_tasks.undo(import_id=confirmed.pk, asked_at=TERM.isoformat())
     ):
-        assert pause.reached.wait(30)
+        wait_until(pause.reached.is_set)
         assert progress.request_stop(confirmed.pk)
         pause.go.set()
     confirmed.refresh_from_db()

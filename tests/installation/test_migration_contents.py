@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from installation import migration_contents
 from installation.models import MigrationContent
 from tests.database_roles import execute_as_administrator
+from tests.waits import LAST_S
 from tests.workers import running_worker
 
 pytestmark = pytest.mark.as_owner
@@ -61,6 +62,6 @@ def test_neither_pages_nor_workers_start_on_it():
         with pytest.raises(ImproperlyConfigured, match=EDITED):
             migration_contents.refuse_changed_migrations()
         with running_worker("--until-idle") as process:
-            assert EDITED in process.communicate(timeout=60)[1]
+            assert EDITED in process.communicate(timeout=LAST_S)[1]
     finally:
         migration_contents.note_contents(anew=True)

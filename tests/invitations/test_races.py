@@ -18,8 +18,9 @@ from licensing.invitations.models import InvitationEnd, TeacherInvitation
 from mailing.models import Message
 from tests.conftest import PASSWORD, TERM
 from tests.factories.accounts import TeacherFactory
-from tests.races import run_concurrently
+from tests.races import run_concurrently, wait_for_blocked_session
 from tests.sites.audit.violations import list_all_violations
+from tests.waits import wait_until
 
 LATER = TERM + datetime.timedelta(hours=1)
 
@@ -119,11 +120,11 @@ def test_a_teacher_who_accepts_while_their_claim_commits_frees_the_reserved_seat
         with transaction.atomic():
             seat = seats.claim(code=committed_jaures.code, by=teacher, at=LATER)
             claimed.set()
-            threading.Event().wait(0.3)  # long enough for the acceptance to be waiting for this transaction
+            wait_for_blocked_session()
             return seat
 
     def accept():
-        claimed.wait(10)
+        wait_until(claimed.is_set)
         return accepting_with_account(invitation, teacher)()
 
     claimed_seat, accepted_seat = run_concurrently(committing.schema_name, [claim, accept], expected_errors=())

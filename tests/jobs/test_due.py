@@ -14,7 +14,7 @@ from django_tenants.utils import schema_context
 from jobs import due
 from jobs.models import DueWork
 from tests.conftest import TERM
-from tests.races import run_concurrently
+from tests.races import run_concurrently, wait_for_blocked_session
 from tests.waiting_jobs import list_waiting_jobs
 
 HOUR = datetime.timedelta(hours=1)
@@ -104,7 +104,7 @@ def test_two_workers_take_different_schemas(committing):
 
 
 def run_elsewhere(action):
-    """Run an action over a connection of its own, to its end; fails where it waits for this one."""
+    """Run an action over a connection of its own; return its thread, and whether it ended while this one went on."""
     ended = threading.Event()
 
     def run():
@@ -116,8 +116,8 @@ def run_elsewhere(action):
 
     thread = threading.Thread(target=run)
     thread.start()
-    has_ended = ended.wait(5)
-    return thread, has_ended
+    wait_for_blocked_session(unless=ended.is_set)
+    return thread, ended.is_set()
 
 
 def test_work_scheduled_while_it_is_taken_is_due_again(committing):

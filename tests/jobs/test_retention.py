@@ -23,6 +23,7 @@ from sites.audit import checks
 from tests.factories.schools import SchoolFactory
 from tests.mailing.note import render_note
 from tests.races import run_concurrently
+from tests.waits import wait_until
 
 DAY = datetime.timedelta(days=1)
 NOW = timezone.now()
@@ -115,11 +116,11 @@ def test_a_row_that_somebody_has_locked_is_left_for_the_next_time(committing):
         with transaction.atomic():
             list(Message.objects.filter(topic_id=7).locked())
             locked.set()
-            assert seen.wait(10)
+            wait_until(seen.is_set)
             Message.objects.filter(topic_id=7).update(created_at=NOW)
 
     def prune():
-        locked.wait(10)
+        wait_until(locked.is_set)
         try:
             return retention.prune_schema(at=NOW)
         finally:
@@ -141,12 +142,14 @@ def test_two_workers_delete_each_row_once(committing):
 
 def test_a_writer_goes_on_while_100_000_rows_are_deleted(committing, note):
     fill(100_000)
-    done, waits = threading.Event(), []
+    done, waits, took = threading.Event(), [], []
 
     def prune():
+        began = time.monotonic()
         try:
             return retention.prune_schema(at=NOW)
         finally:
+            took.append(time.monotonic() - began)
             done.set()
 
     def write():
@@ -158,7 +161,7 @@ def test_a_writer_goes_on_while_100_000_rows_are_deleted(committing, note):
     pruned, _ = run_concurrently(committing.schema_name, [prune, write], expected_errors=())
     assert pruned == {"mailing_message": 100_000}
     assert Message.objects.count() == len(waits) > 10
-    assert max(waits) < 2
+    assert max(waits) < took[0] / 2
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import signal
-import time
 
 import psycopg
 import pytest
@@ -23,7 +22,8 @@ from jobs.tasks import defer, defer_once, task
 from tests.database_roles import execute_as_administrator
 from tests.figures import raised_figures
 from tests.races import run_concurrently
-from tests.workers import running_worker, wait_until
+from tests.waits import LAST_S, wait_for_exit, wait_until
+from tests.workers import running_worker
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -64,7 +64,7 @@ def test_each_task_runs_in_its_own_schema(remembered):
     for number in range(30):
         defer("tests.remember", schema=["c_nimes", "c_gard", "public"][number % 3], word=f"{number:02}")
     with running_worker("--until-idle", "--concurrency", "3") as process:
-        assert process.wait(timeout=30) == 0
+        assert wait_for_exit(process) == 0
     expected = [(f"{number:02}", ["c_nimes", "c_gard", "public"][number % 3]) for number in range(30)]
     assert remembered() == expected
 
@@ -72,14 +72,14 @@ def test_each_task_runs_in_its_own_schema(remembered):
 def test_a_job_whose_worker_was_killed_is_run_by_another(remembered):
     defer("tests.remember", schema="c_nimes", word="once", after="go")
     with running_worker() as first:
-        assert wait_until(lambda: ProcrastinateJob.objects.filter(status="doing").exists())
+        wait_until(lambda: ProcrastinateJob.objects.filter(status="doing").exists())
         first.send_signal(signal.SIGKILL)
         first.wait()
     assert remembered() == []
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO public.tests_remembered VALUES ('go', 'public')")
     with running_worker():
-        assert wait_until(lambda: remembered() == [("go", "public"), ("once", "c_nimes")])
+        wait_until(lambda: remembered() == [("go", "public"), ("once", "c_nimes")])
 
 
 def start_waiting_jobs() -> bool:
@@ -94,30 +94,32 @@ def test_a_job_that_kills_its_worker_runs_twice_and_never_again(remembered):
     defer("tests.remember", schema="c_gard", word="neighbour")
     for _ in range(2):
         with running_worker() as process:
-            assert process.wait(timeout=30) == -signal.SIGKILL
+            assert wait_for_exit(process) == -signal.SIGKILL
     with running_worker() as process:
-        assert wait_until(lambda: ProcrastinateJob.objects.get(pk=job).status == "failed")
+        wait_until(lambda: ProcrastinateJob.objects.get(pk=job).status == "failed")
         # At least once: it may have ended just before the worker died, and run again.
-        assert wait_until(lambda: start_waiting_jobs() and ("neighbour", "c_gard") in remembered())
+        wait_until(lambda: start_waiting_jobs() and ("neighbour", "c_gard") in remembered())
         assert remembered().count(("boom", "c_nimes")) == 2
         assert process.poll() is None
 
 
 def test_a_worker_that_is_stopping_keeps_its_long_job(remembered):
     job = defer("tests.remember", schema="c_nimes", word="long", after="go")
-    with running_worker() as first:
-        assert wait_until(lambda: ProcrastinateJob.objects.filter(pk=job, status="doing").exists())
+    with running_worker(JOBS_HEARTBEAT="2") as first:
+        wait_until(lambda: ProcrastinateJob.objects.filter(pk=job, status="doing").exists())
         workers = len(plan_lanes(concurrency=1, queues=None))
-        assert wait_until(lambda: ProcrastinateWorker.objects.count() == workers)
-        with running_worker():
-            assert wait_until(lambda: ProcrastinateWorker.objects.count() == 2 * workers)
+        wait_until(lambda: ProcrastinateWorker.objects.count() == workers)
+        with running_worker(JOBS_HEARTBEAT="2"):
+            wait_until(lambda: ProcrastinateWorker.objects.count() == 2 * workers)
             first.send_signal(signal.SIGTERM)
-            # The other takes over the jobs of workers that have been silent for three seconds.
-            time.sleep(6)
+            # The other takes over the jobs of workers that have been silent for six seconds.
+            worker = ProcrastinateJob.objects.values_list("worker_id", flat=True).get(pk=job)
+            late = ProcrastinateWorker.objects.get(pk=worker).last_heartbeat + datetime.timedelta(seconds=7)
+            wait_until(ProcrastinateWorker.objects.filter(pk=worker, last_heartbeat__gt=late).exists)
             assert ProcrastinateJob.objects.filter(pk=job, status="doing", attempts=0).exists()
             with connection.cursor() as cursor:
                 cursor.execute("INSERT INTO public.tests_remembered VALUES ('go', 'public')")
-            assert first.wait(timeout=20) == 0
+            assert wait_for_exit(first) == 0
     assert remembered() == [("go", "public"), ("long", "c_nimes")]
 
 
@@ -149,7 +151,7 @@ def test_a_job_whose_end_was_lost_with_one_connection_is_run_again_while_its_wor
     waiting = defer("tests.remember", schema="c_nimes", word="waiting", lock="one at a time")
     with running_worker() as process:
         succeeded = ProcrastinateJob.objects.filter(pk__in=[job, *others, waiting], status="succeeded")
-        assert wait_until(lambda: succeeded.count() == 5, timeout=60)
+        wait_until(lambda: succeeded.count() == 5)
         assert process.poll() is None
     assert [word for word, _ in remembered()].count("twice") == 2
 
@@ -157,7 +159,7 @@ def test_a_job_whose_end_was_lost_with_one_connection_is_run_again_while_its_wor
 def test_a_worker_survives_the_loss_of_its_database_connections(remembered):
     with running_worker() as process:
         defer("tests.remember", schema="c_nimes", word="before")
-        assert wait_until(lambda: remembered() == [("before", "c_nimes")])
+        wait_until(lambda: remembered() == [("before", "c_nimes")])
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
@@ -166,16 +168,16 @@ def test_a_worker_survives_the_loss_of_its_database_connections(remembered):
         defer("tests.remember", schema="c_gard", word="now after")
         # It opens its connections again after a pause, longer on a busy machine. The job before may run anew, where the
         # connection was lost over which its end was to be recorded.
-        assert wait_until(lambda: ("now after", "c_gard") in remembered(), timeout=90)
+        wait_until(lambda: ("now after", "c_gard") in remembered())
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        assert wait_for_exit(process) == 0
 
 
 def test_a_worker_without_a_database_gives_up_with_an_error(transactional_db):
     nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
     with running_worker("--give-up-after", "1", DATABASE_URL=nowhere) as process:
-        _, result = process.communicate(timeout=60)
+        _, result = process.communicate(timeout=LAST_S)
         assert process.returncode == 1
     assert "CommandError: The database has been away" in result
 

@@ -17,8 +17,9 @@ from mailing import leases, personal_data
 from mailing.gathered_messages import enqueue_gathered
 from mailing.models import Message, MessageState
 from tests.conftest import TERM
-from tests.races import run_concurrently
+from tests.races import run_concurrently, wait_for_blocked_session
 from tests.waiting_jobs import list_waiting_jobs
+from tests.waits import wait_until
 
 MINUTE = datetime.timedelta(minutes=1)
 PERIOD = 30 * MINUTE
@@ -105,10 +106,10 @@ def test_two_events_that_find_no_message_begin_one(committing):
         with transaction.atomic():
             gather(1)
             begun.set()
-            threading.Event().wait(MEANWHILE)
+            wait_for_blocked_session()
 
     def follow():
-        begun.wait(10)
+        wait_until(begun.is_set)
         gather(2)
 
     run_concurrently(committing.schema_name, [begin, follow], expected_errors=())
@@ -122,11 +123,11 @@ def test_a_worker_skips_a_message_to_which_an_event_is_being_added(committing, m
 
     def save_later(self, **fields):
         reading.set()
-        looked.wait(10)
+        wait_until(looked.is_set)
         save(self, **fields)
 
     def claim():
-        reading.wait(10)
+        wait_until(reading.is_set)
         claimed = leases.claim(limit=10, at=DUE)
         looked.set()
         return claimed
@@ -146,11 +147,11 @@ def test_an_event_is_not_added_to_a_message_that_a_worker_is_claiming(committing
         with transaction.atomic():
             [message] = leases.claim(limit=10, at=DUE)
             claiming.set()
-            threading.Event().wait(MEANWHILE)
+            wait_for_blocked_session()
             return message
 
     def follow():
-        claiming.wait(10)
+        wait_until(claiming.is_set)
         gather(2, at=DUE)
 
     claimed, _ = run_concurrently(committing.schema_name, [claim, follow], expected_errors=())

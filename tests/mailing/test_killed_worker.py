@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from mailing import operations
 from mailing.models import Message, MessageState
-from tests.workers import running_worker, wait_until
+from tests.waits import wait_for_exit, wait_until
+from tests.workers import running_worker
 
 
 @pytest.fixture
@@ -32,13 +33,13 @@ def test_a_killed_worker_loses_nothing_and_repeats_at_most_the_message_in_flight
     sink.behaviour.delay = 0.005
     enqueue(200)
     with running_worker(**mail) as first:
-        assert sink.wait_for(60)
+        wait_until(lambda: sink.accepted >= 60)
         first.send_signal(signal.SIGKILL)
         first.wait()
     assert 60 <= sink.accepted < 200
     with running_worker(**mail):
         # Nothing is queued by hand: the stalled job is rescued and the dead worker's lease expires.
-        assert wait_until(lambda: not Message.objects.pending().exists(), timeout=60)
+        wait_until(lambda: not Message.objects.pending().exists())
     received = times_received(sink)
     assert len(received) == 200
     assert received.total() <= 201
@@ -48,8 +49,8 @@ def test_a_killed_worker_loses_nothing_and_repeats_at_most_the_message_in_flight
 def test_two_workers_send_nothing_twice(committing, sink, mail, note):
     enqueue(1200)
     with running_worker(**mail), running_worker(**mail):
-        assert sink.wait_for(1200, timeout=60)
-        assert wait_until(lambda: not Message.objects.pending().exists())
+        wait_until(lambda: sink.accepted >= 1200)
+        wait_until(lambda: not Message.objects.pending().exists())
     received = times_received(sink)
     assert received.total() == len(received) == 1200
     assert sink.connections > 1
@@ -59,14 +60,14 @@ def test_a_worker_asked_to_stop_releases_its_messages_and_exits_cleanly(committi
     sink.behaviour.delay = 0.02
     enqueue(200)
     with running_worker(**mail) as process:
-        assert sink.wait_for(20)
+        wait_until(lambda: sink.accepted >= 20)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        assert wait_for_exit(process) == 0
     sent = sink.accepted
     assert sent < 200
     assert Message.objects.filter(state=MessageState.SENT).count() == sent
     assert Message.objects.filter(state=MessageState.QUEUED).count() == 200 - sent
     sink.behaviour.delay = 0.0
     with running_worker("--until-idle", **mail) as process:
-        assert process.wait(timeout=30) == 0
+        assert wait_for_exit(process) == 0
     assert times_received(sink).total() == 200

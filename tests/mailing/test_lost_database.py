@@ -12,7 +12,8 @@ from mailing import drain as draining
 from mailing import leases, operations
 from mailing.drain import drain
 from mailing.models import Message, MessageState
-from tests.workers import running_worker, wait_until
+from tests.waits import wait_until
+from tests.workers import running_worker
 
 
 def enqueue(count):
@@ -62,8 +63,8 @@ def test_a_drain_that_is_retried_repeats_nothing(committing, sink, note, monkeyp
         drain()
     connection.close()
     # The retried job: what is leased waits, the accepted message may be sent a second time, nothing else.
-    assert wait_until(lambda: drain() or not Message.objects.pending().exists(), timeout=10)
-    assert wait_until(lambda: not Message.objects.pending().exists() or drain() is None, timeout=10)
+    wait_until(lambda: drain() or not Message.objects.pending().exists())
+    wait_until(lambda: not Message.objects.pending().exists() or drain() is None)
     received = count_received(sink)
     assert len(received) == 30
     assert received.total() <= 31
@@ -78,13 +79,13 @@ def test_a_worker_whose_connections_are_killed_sends_nothing_twice(committing, s
     environment = {"SMTP_HOST": sink.hostname, "SMTP_PORT": str(sink.port), "MAIL_LEASE": "3"}
     with running_worker(**environment):
         for accepted in (40, 120, 200):
-            assert sink.wait_for(accepted)
+            wait_until(lambda: sink.accepted >= accepted)  # noqa: B023 - called at once
             with connection.cursor() as cursor:
                 cursor.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
                 )
-        assert wait_until(lambda: not Message.objects.pending().exists(), timeout=60)
+        wait_until(lambda: not Message.objects.pending().exists())
     received = count_received(sink)
     assert len(received) == 300
     assert received.total() == 300

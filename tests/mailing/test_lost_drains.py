@@ -18,6 +18,7 @@ from mailing import operations
 from mailing.drain import drain
 from mailing.models import Message, MessageState
 from tests.waiting_jobs import list_waiting_jobs
+from tests.waits import wait_until
 
 SOON = datetime.timedelta(minutes=3)
 
@@ -66,12 +67,12 @@ def test_a_message_enqueued_while_a_lost_job_is_made_up_for_is_sent(committing, 
         with schema_context("c_nimes"), transaction.atomic():
             operations.enqueue(kind="note", recipient="lente@exemple.example", at=timezone.now(), context={})
             written.set()
-            go_on.wait(20)
+            wait_until(go_on.is_set)
         connection.close()
 
     thread = threading.Thread(target=enqueue_slowly)
     thread.start()
-    assert written.wait(20)
+    wait_until(written.is_set)
     assert due.queue_due_work(at=timezone.now() + SOON) == [("mailing.drain", "c_nimes")]
     with connection.cursor() as cursor:
         cursor.execute("UPDATE procrastinate_jobs SET status = 'succeeded' WHERE status = 'todo'")

@@ -15,6 +15,7 @@ from mailing import operations
 from mailing.drain import LOCKED_DELAY, drain
 from mailing.models import Message
 from tests.waiting_jobs import list_waiting_jobs
+from tests.waits import wait_until
 
 SECOND = datetime.timedelta(seconds=1)
 
@@ -46,11 +47,11 @@ def locked_messages(schema):
         with closing(connection), schema_context(schema), transaction.atomic():
             operations.hold_back("allocation", [1])
             locked.set()
-            over.wait(30)
+            wait_until(over.is_set)
 
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(lock)
-        assert locked.wait(30)
+        wait_until(locked.is_set)
         try:
             yield
         finally:

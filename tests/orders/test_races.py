@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-import time
 from threading import Event
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django_tenants.utils import schema_context
 
 from licensing.billing import operations as billing_operations
@@ -34,6 +33,8 @@ from tests.factories.schools import AffiliationFactory
 from tests.orders import actions
 from tests.orders.assertions import get_deadlines, is_usable, list_email_kinds, list_violations
 from tests.orders.dates import DAY, YEAR_ENDS, at_day
+from tests.races import wait_for_blocked_session
+from tests.waits import wait_until
 
 
 def at_once(*calls):
@@ -154,17 +155,10 @@ def test_a_basket_that_is_being_paid_at_this_moment_is_left_as_it_is(public):
         with transaction.atomic():
             card.start_attempt(order_id=order.pk, by=of.user, at=TERM)
             begun.set()
-            # Until the other thread waits for the order's lock.
-            waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-            with connection.cursor() as cursor:
-                for _ in range(100):
-                    cursor.execute(waits)
-                    if cursor.fetchone() is not None:
-                        break
-                    time.sleep(0.05)
+            wait_for_blocked_session()
 
     def choose_again():
-        begun.wait(timeout=30)
+        wait_until(begun.is_set)
         return OrderFactory(classes=1, affiliation=of)
 
     _, another = at_once(pay, choose_again)

@@ -14,7 +14,8 @@ from tests.database_roles import execute_as_administrator
 from tests.factories.licensing import KeyFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units
-from tests.workers import running_worker, wait_until
+from tests.waits import wait_until
+from tests.workers import running_worker
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_a_dropped_connection_loses_no_event(committing):
             size=3,
         )
         with running_worker():
-            assert wait_until(lambda: AuditEntry.objects.filter(action="keys.redeemed").exists())
+            wait_until(lambda: AuditEntry.objects.filter(action="keys.redeemed").exists())
     finally:
         execute_as_administrator(
             "DROP TRIGGER tests_drop ON collectivities_auditentry; DROP FUNCTION tests_drop; DROP SEQUENCE tests_drops"

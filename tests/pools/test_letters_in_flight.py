@@ -22,6 +22,7 @@ from mailing.drain import drain
 from mailing.models import Message, MessageState
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units
+from tests.races import wait_for_blocked_session
 
 MINUTE = datetime.timedelta(minutes=1)
 
@@ -99,7 +100,7 @@ def test_a_worker_claims_no_letter_between_the_question_and_the_change(queued, s
         answer = ask(ids)
         worker = threading.Thread(target=drain_elsewhere)
         worker.start()
-        worker.join(timeout=10)
+        wait_for_blocked_session(unless=lambda: not worker.is_alive())
         return answer
 
     monkeypatch.setattr(module, "find_emailed_ids", ask_then_let_a_worker_run)

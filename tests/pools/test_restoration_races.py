@@ -31,7 +31,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.pools.actions import allocate_units, mark_sent
-from tests.races import run_concurrently, three_rounds
+from tests.races import run_concurrently, three_rounds, wait_for_blocked_session
 
 IN_TIME = TERM + datetime.timedelta(minutes=30)
 
@@ -125,7 +125,7 @@ def test_a_worker_tells_no_school_between_the_question_and_the_undo(taken, monke
         answer = find_notified_ids(ids)
         worker = threading.Thread(target=claim_elsewhere)
         worker.start()
-        worker.join(timeout=10)
+        wait_for_blocked_session(unless=lambda: not worker.is_alive())
         return answer
 
     monkeypatch.setattr(restoration, "find_notified_ids", ask_then_let_a_worker_run)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
 from licensing.pools import operations as pools
+from tests.races import wait_for_blocked_session
 
 
 @pytest.fixture
 def giving_slowly(monkeypatch):
-    """Have rebalancings pause once they have taken, before they give; return the event of what is taken."""
+    """Have rebalancings pause once they have taken, until another waits for them; return the event of what is taken."""
     taken, allocate_many = threading.Event(), pools.allocate_many
 
     def allocate_slowly(**arguments):
         taken.set()
-        time.sleep(0.5)
+        wait_for_blocked_session()
         return allocate_many(**arguments)
 
     monkeypatch.setattr(pools, "allocate_many", allocate_slowly)

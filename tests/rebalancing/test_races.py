@@ -30,6 +30,7 @@ from tests.rebalancing.unbalanced_pool import LATER, UnbalancedPool
 from tests.requests.asking_school import AskingSchool
 from tests.returns.given_school import GivenSchool
 from tests.sites.audit.violations import list_all_violations
+from tests.waits import wait_until
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def test_who_reminds_while_licences_move_meets_no_deadlock(committing, giving_sl
     late = allocate_units(lot.pool, SchoolFactory(), units=4)
 
     def remind():
-        giving_slowly.wait(timeout=30)
+        wait_until(giving_slowly.is_set)
         pools.remind_many(allocation_ids=[lot.jaures.allocation.pk, late.pk], by=None, at=LATER)
 
     assert run([partial(lot.rebalance, {late.pk: 2}, {lot.jaures.school.pk: 2}), remind]) == {"done": 2}
@@ -121,7 +122,7 @@ def test_reminders_that_leave_while_licences_move_meet_no_deadlock(committing, g
     assert planned.update(planned_for=LATER.date()) == 2
 
     def send():
-        giving_slowly.wait(timeout=30)
+        wait_until(giving_slowly.is_set)
         return reminders.send_due(at=LATER)
 
     assert run([partial(lot.rebalance, {late.pk: 2}, {asking.school.pk: 2}), send]) == {"done": 2}

@@ -23,6 +23,7 @@ from tests.races import run_concurrently, three_rounds
 from tests.rebalancing.unbalanced_pool import LATER, UnbalancedPool
 from tests.requests.asking_school import accept, open_pool, read, refuse
 from tests.sites.audit.violations import list_all_violations
+from tests.waits import wait_until
 
 SOON = LATER + UNDOABLE_FOR - datetime.timedelta(seconds=1)
 
@@ -92,7 +93,7 @@ def test_a_request_that_is_being_granted_is_withdrawn_with_its_account(lot, givi
     request = lot.ask()
 
     def withdraw():
-        giving_slowly.wait(timeout=30)
+        wait_until(giving_slowly.is_set)
         withdraw_requests(request.asked_by, at=LATER)
 
     assert run(prepare(lot.pool, request), withdraw) == {"done": 2}

@@ -21,8 +21,9 @@ from schools.models import WrittenWeek
 from tenants.models import Collectivity
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
-from tests.races import run_concurrently
+from tests.races import run_concurrently, wait_for_blocked_session
 from tests.reminders.actions import give, moment, plan_at
+from tests.waits import wait_until
 from webhooks import operations as webhooks
 
 FRIDAY = moment(2026, 12, 4)
@@ -48,13 +49,13 @@ def test_no_letter_is_queued_after_a_revocation_commits(committing, allocation, 
     def emit_slowly(**arguments):
         # The last step of a revocation: all its rows are written, nothing is committed.
         about_to_commit.set()
-        sending_done.wait(0.7)
+        wait_for_blocked_session(unless=sending_done.is_set)
         return emit(**arguments)
 
     def send():
         try:
             with schema_context(committing.schema_name):
-                about_to_commit.wait(10)
+                wait_until(about_to_commit.is_set)
                 results.append(operations.send_due(at=FRIDAY))
         finally:
             sending_done.set()

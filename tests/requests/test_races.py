@@ -6,7 +6,6 @@ Each fails without its lock and its constraint.
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from functools import partial
 
@@ -23,9 +22,10 @@ from licensing.requests.models import LicenceRequest, LicenceRequestEnd, Teacher
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.pools.actions import mark_redeemed
-from tests.races import run_concurrently
+from tests.races import run_concurrently, wait_for_blocked_session
 from tests.requests.asking_school import AskingSchool, accept, open_pool, read, refuse
 from tests.sites.audit.violations import list_all_violations
+from tests.waits import wait_until
 
 RULES = {"requests_answered", "requests_open", "teacher_requests_open", "requests_noted", "allocated"}
 
@@ -122,10 +122,10 @@ def test_a_licence_given_while_the_refusal_commits_leaves_the_request_refused(co
                 request_id=request.pk, sentence="Pas cette année.", by=committed_jaures.principal, at=TERM
             )
             refused.set()
-            time.sleep(0.3)
+            wait_for_blocked_session()
 
     def give():
-        refused.wait(timeout=30)
+        wait_until(refused.is_set)
         seats.assign(subscription_id=subscription.pk, teacher=teacher, by=committed_jaures.principal, at=TERM)
 
     assert run(refuse_slowly, give) == {"done": 2}
@@ -145,10 +145,10 @@ def test_a_refusal_while_the_licence_is_being_given_comes_too_late(committing, c
         with transaction.atomic():
             seats.assign(subscription_id=subscription.pk, teacher=teacher, by=committed_jaures.principal, at=TERM)
             given.set()
-            time.sleep(0.3)
+            wait_for_blocked_session()
 
     def refuse_then():
-        given.wait(timeout=30)
+        wait_until(given.is_set)
         operations.refuse_teacher_request(request_id=request.pk, sentence="", by=committed_jaures.principal, at=TERM)
 
     assert run(give_slowly, refuse_then) == {"done": 1, "request_answered": 1}

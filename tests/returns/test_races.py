@@ -6,7 +6,6 @@ Each fails without its lock.
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from functools import partial
 
@@ -27,8 +26,9 @@ from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import allocate_units
-from tests.races import run_concurrently, three_rounds
+from tests.races import run_concurrently, three_rounds, wait_for_blocked_session
 from tests.returns.given_school import GivenSchool
+from tests.waits import wait_until
 
 
 @pytest.fixture
@@ -132,10 +132,10 @@ def test_a_request_that_is_being_answered_is_not_withdrawn(jaures):
         with transaction.atomic():
             jaures.keep(asked)
             answered.set()
-            time.sleep(0.3)
+            wait_for_blocked_session()
 
     def withdraw_then():
-        answered.wait(timeout=30)
+        wait_until(answered.is_set)
         operations.withdraw(request_id=asked.pk, by=None, at=TERM)
 
     assert run([keep_slowly, withdraw_then]) == {"done": 1, "return_request_ended": 1}

@@ -55,13 +55,15 @@ class OpenDataHandler(http.server.BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             self.wfile.write(content)
 
-    def drip(self, piece: bytes, every: float) -> None:
-        """Answer with `piece` repeatedly, without an end, until the client hangs up."""
+    def drip(self, piece: bytes, every: float, pieces: int = 1_000_000) -> None:
+        """Answer with `piece` repeatedly, until the client hangs up."""
         self.send_response(200)
         self.end_headers()
         self.close_connection = True
         with contextlib.suppress(OSError):
-            while not self.server.site.over.wait(every):
+            for _ in range(pieces):
+                if self.server.site.over.wait(every):
+                    break
                 self.wfile.write(piece)
 
     def log_message(self, *_: object) -> None:

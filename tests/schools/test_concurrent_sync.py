@@ -15,6 +15,7 @@ from schools.exceptions import SynchronisationInProgress
 from schools.models import School
 from tests.conftest import TERM
 from tests.schools.directory_files import make_row, write_file
+from tests.waits import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,7 +27,7 @@ def test_the_second_is_refused_while_the_first_works(committing, tmp_path, monke
 
     def write_slowly(**arguments):
         at_work.set()
-        assert may_end.wait(timeout=20)
+        wait_until(may_end.is_set)
         return write_changes(**arguments)
 
     def synchronise():
@@ -36,7 +37,7 @@ def test_the_second_is_refused_while_the_first_works(committing, tmp_path, monke
     monkeypatch.setattr(merge, "apply_changes", write_slowly)
     with ThreadPoolExecutor(max_workers=2) as workers:
         first = workers.submit(synchronise)
-        assert at_work.wait(timeout=20)
+        wait_until(at_work.is_set)
         try:
             with pytest.raises(SynchronisationInProgress, match="attendez"):
                 workers.submit(synchronise).result()

@@ -22,7 +22,7 @@ from tests.factories.schools import SchoolFactory
 from tests.races import open_transaction
 from tests.tenants.opening import open_tenant
 from tests.waiting_jobs import list_waiting_jobs
-from tests.workers import wait_until
+from tests.waits import wait_until
 
 ALES = {"name": "Ville d'Alès", "kind": "commune", "siren": "213000078"}
 
@@ -122,7 +122,7 @@ def test_who_has_read_a_table_may_lock_it_while_its_office_waits_to_be_placed(al
         with transaction.atomic(), connection.cursor() as cursor:
             assert not Invitation.objects.exists()
             placing.start()
-            assert wait_until(is_waiting)
+            wait_until(is_waiting)
             cursor.execute("SET LOCAL lock_timeout = '300ms'")
             Invitation.objects.lock_table()
         placing.join()

@@ -22,6 +22,7 @@ from tests.races import run_concurrently
 from tests.tenants.opening import open_tenant
 from tests.tenants.references import list_referenced
 from tests.tenants.schema_description import describe_schema
+from tests.waits import wait_until
 
 ALES = {"name": "Ville d'Alès", "kind": "commune", "siren": "213000078"}
 
@@ -106,12 +107,12 @@ def test_an_opening_does_not_wait_for_a_redemption_nor_a_redemption_for_an_openi
         with closing(connection), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"LOCK TABLE {tables} IN ROW EXCLUSIVE MODE NOWAIT")
             written.set()
-            commit.wait(timeout=10)
+            wait_until(commit.is_set)
 
     with ThreadPoolExecutor(max_workers=2) as threads, transaction.atomic(), connection.cursor() as cursor:
         before = threads.submit(write)
         try:
-            assert written.wait(timeout=10)
+            wait_until(written.is_set)
             cursor.execute("SET LOCAL lock_timeout = '500ms'")
             assert attempt().slug == "ales"
             commit.set()

@@ -9,14 +9,15 @@ import contextlib
 import gzip
 import http.server
 import json
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.local_site import LocalSite
+from tests.waits import wait_until
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
     type Behaviour = Callable[[ReceiverHandler], None]
@@ -52,17 +53,13 @@ class Receiver(LocalSite):
         self.behaviour = behaviour or respond_with(200)
         self.received: list[ReceivedRequest] = []
         self.connections = 0
-        self._changed = threading.Condition()
 
     def note(self, received: ReceivedRequest) -> None:
-        with self._changed:
-            self.received.append(received)
-            self._changed.notify_all()
+        self.received.append(received)
 
-    def wait_for(self, count: int, timeout: float = 60.0) -> bool:
-        """Wait for `count` requests; return whether they came in time."""
-        with self._changed:
-            return self._changed.wait_for(lambda: len(self.received) >= count, timeout)
+    def wait_for(self, count: int) -> None:
+        """Wait for `count` requests. Raises `NotInTime`."""
+        wait_until(lambda: len(self.received) >= count)
 
     @property
     def contents(self) -> list[dict[str, Any]]:
@@ -155,6 +152,17 @@ def drip_body(handler: ReceiverHandler) -> None:
 
 def send_gzip_bomb(handler: ReceiverHandler) -> None:
     handler.respond(200, BOMB, Content_Encoding="gzip")
+
+
+def respond_once(event: threading.Event) -> Behaviour:
+    """Return the behaviour of a receiver that answers when the event is set."""
+
+    def behaviour(handler: ReceiverHandler) -> None:
+        while not event.wait(0.1) and not handler.server.site.over.is_set():
+            pass
+        handler.respond(200)
+
+    return behaviour
 
 
 def respond_after(seconds: float) -> Behaviour:

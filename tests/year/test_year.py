@@ -1,7 +1,7 @@
 """A year of three collectivities, 300 schools and 1,500 teachers, day by day on a clock: every letter is accounted for.
 
-A tenth of the schools take part, with `YEAR_SCALE=1` all of them, as in `make demo ARGS=--year`. The letters are written where
-`YEAR_LETTERS` says, by receiver and in order, to be read.
+A tenth of the schools take part, with `YEAR_SCALE=1` all of them, as in `make demo ARGS=--year`. The letters are written
+where `YEAR_LETTERS` says, by receiver and in order, to be read.
 """
 
 from __future__ import annotations

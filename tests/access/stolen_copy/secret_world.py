@@ -32,6 +32,7 @@ from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.host_client import HostClient
 from tests.schools.principals import create_principal, get_token
+from tests.waits import LAST_S
 from tests.workers import running_worker
 
 if TYPE_CHECKING:
@@ -293,7 +294,7 @@ class SecretWorld:
             "WEBHOOKS_PRIVATE_NETWORKS": "127.0.0.0/8",
         }
         with running_worker("--until-idle", **environment) as process:
-            _, self.log = process.communicate(timeout=60)
+            _, self.log = process.communicate(timeout=LAST_S)
         assert process.returncode == 0, self.log
         assert self.unredeemed[-4:] in str([message.content for message in self.sink.received])
         assert self.receiver.received

@@ -8,10 +8,9 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
@@ -35,7 +34,8 @@ from tests.billing.transmission.test_chorus_pro import PATH as CHORUS_PRO_PATH
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.orders import StoredOrderFactory
-from tests.races import run_concurrently
+from tests.races import run_concurrently, wait_for_blocked_session
+from tests.waits import wait_until
 from tests.workers import ROOT, build_environment
 
 
@@ -67,28 +67,16 @@ def test_requests_that_share_an_order_do_not_wait_for_each_other_in_a_circle(com
         with transaction.atomic():
             lock_order(second.order_id)
             is_held.set()
-            _await_blocked_connection()
+            wait_for_blocked_session()
             return operations.request_transmissions(invoice_ids=[second.pk], by=None, at=timezone.now())
 
     def ask_for_both():
-        assert is_held.wait(timeout=10)
+        wait_until(is_held.is_set)
         invoices = [first.pk, second.pk]
         return operations.request_transmissions(invoice_ids=invoices, by=None, at=timezone.now())
 
     assert sum(run_concurrently("public", [ask_for_second, ask_for_both], expected_errors=())) == 2
     assert Transmission.objects.count() == 2
-
-
-def _await_blocked_connection() -> None:
-    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    deadline = time.monotonic() + 10
-    with connection.cursor() as cursor:
-        while time.monotonic() < deadline:
-            cursor.execute("SELECT pg_stat_clear_snapshot()")
-            cursor.execute(waiting)
-            if cursor.rowcount:
-                return
-    raise AssertionError("Nobody waits for a lock.")
 
 
 def test_what_is_noted_by_hand_while_it_is_asked_for_goes_one_way(committing, script):

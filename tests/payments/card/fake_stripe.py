@@ -18,6 +18,7 @@ import urllib.request
 from dataclasses import dataclass, field
 
 from tests.payments.card.fake_balance import FakeBalance
+from tests.waits import LAST_S
 
 SECRET_KEY = "sk_test_notasecret0123456789"
 WEBHOOK_SECRET = "whsec_notasecret0123456789"
@@ -322,7 +323,7 @@ class FakeStripe:
             data=body,
             headers={"Host": self.host, "Content-Type": "application/json", "Stripe-Signature": signature},
         )
-        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=LAST_S) as answer:  # noqa: S310
             return answer.status
 
 

@@ -14,7 +14,8 @@ from django.core.management import CommandError, call_command
 
 from sites.demo.sink_folder import list_latest
 from sites.demo.smtp_sink import SmtpSink
-from tests.workers import ROOT, wait_until
+from tests.waits import LAST_S, wait_until
+from tests.workers import ROOT
 
 EMAIL = (
     "From: a@exemple.example\r\nTo: {to}\r\nSubject: Essai {number}\r\nDate: Tue, 24 Nov 2026 10:00:00 +0100\r\n"
@@ -23,7 +24,7 @@ EMAIL = (
 
 
 def send(port, number=1, to="b@exemple.example"):
-    with smtplib.SMTP("127.0.0.1", port, timeout=10) as line:
+    with smtplib.SMTP("127.0.0.1", port, timeout=LAST_S) as line:
         line.sendmail("a@exemple.example", [to], EMAIL.format(to=to, number=number))
 
 
@@ -59,9 +60,9 @@ def test_the_command_stores_messages_until_stopped(tmp_path):
     try:
         assert process.stdout.readline().startswith("Receiving at 127.0.0.1:")
         send(port)
-        assert wait_until(lambda: len(list_latest(tmp_path)) == 1)
+        wait_until(lambda: len(list_latest(tmp_path)) == 1)
         process.send_signal(signal.SIGTERM)
-        result, _ = process.communicate(timeout=20)
+        result, _ = process.communicate(timeout=LAST_S)
         assert process.returncode == 0
         assert "1 message(s) received." in result
     finally:
