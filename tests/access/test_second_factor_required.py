@@ -54,6 +54,7 @@ def redirects_to_enrolment(answer):
 # --- Managers and buyers ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_manager_without_a_second_factor_opens_no_office_page(office, asked):
     browser = office("nimes", create_member(Role.MANAGER, Role.DATA_OFFICER, Role.BUYER).user)
     opened = []

@@ -39,6 +39,7 @@ def find_secrets(world, lines):
     return sorted(found)
 
 
+@pytest.mark.slow
 def test_a_dump_and_the_logs_let_nobody_in(world):
     assert world.get("known device of teacher")
     dump = dump_database()

@@ -6,6 +6,7 @@ import datetime
 from collections import defaultdict
 from decimal import Decimal
 
+import pytest
 from django.db.models import Sum
 
 from core.calendar import date_in_paris
@@ -20,6 +21,7 @@ ONE_DAY = datetime.timedelta(days=1)
 SIGNS = {"invoice": 1, "credit_note": -1}
 
 
+@pytest.mark.slow
 def test_a_random_year_agrees_with_the_books_to_the_cent(nimes):
     year = MoneyYear(41, nimes)
     year.run(STEPS)

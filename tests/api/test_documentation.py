@@ -155,6 +155,7 @@ def test_the_links_of_a_table_of_contents_resolve(visitor):
         assert set(anchors) - set(re.findall(r'id="([^"]+)"', data)) == set()
 
 
+@pytest.mark.slow
 def test_each_resource_page_documents_every_operation(visitor):
     found = build_resources(get_openapi_document(), SERVER)
     assert sum(len(resource.operations) for resource in found) == len(OPERATIONS)

@@ -44,6 +44,7 @@ def secret(committing, settings):
     return create_token().secret
 
 
+@pytest.mark.slow
 def test_every_fuzzed_response_matches_the_description(secret, live_server, tmp_path):
     (tmp_path / "schemathesis.toml").write_text(ALLOWED)
     with route_to_office(live_server) as address:

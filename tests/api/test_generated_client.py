@@ -59,6 +59,7 @@ def models():
     return importlib.import_module(f"{PACKAGE}.models")
 
 
+@pytest.mark.slow
 def test_pages_follow_each_other(generated):
     uais = sorted(SchoolFactory().uai for _ in range(3))
     first = generated("list_schools")(limit=2)
@@ -68,6 +69,7 @@ def test_pages_follow_each_other(generated):
     assert generated("get_school")(uais[0]).uai == uais[0]
 
 
+@pytest.mark.slow
 def test_a_generated_client_runs_the_full_workflow(generated, committing):
     """Portfolio, single and bulk allocations, an import, revocation, undo, events."""
     first, second, third = (SchoolFactory(name=f"École {name}").uai for name in ("Curie", "Hugo", "Zola"))

@@ -117,6 +117,7 @@ def test_every_example_calls_an_existing_url(address):
     assert resolve(f"/api/v1{address}", urlconf="config.urls_tenant").url_name != "nowhere"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is absent: apt-get install curl")
 def test_every_example_prints_the_documented_output(committing, live_server, settings, monkeypatch, tmp_path):
     # The server's threads keep no connection once they have answered.

@@ -255,6 +255,7 @@ def test_fifty_concurrent_requests_with_one_key_create_once(committing):
     assert Pool.objects.get().allocated == 3
 
 
+@pytest.mark.slow
 def test_fifty_concurrent_requests_with_distinct_keys_all_succeed(committing):
     """The lock is per key: no request waits for one with another key."""
     asking, school = create_client(), SchoolFactory()

@@ -53,6 +53,7 @@ def collect_traces():
     return (Pool.objects.get().allocated, *counted)
 
 
+@pytest.mark.slow
 def test_a_process_killed_before_the_commit_leaves_nothing_and_the_retry_runs_once(committing, asking):
     pool = orders.grant(collectivity=committing, licences=100, reason="Essai", by=None, at=timezone.now())
     secret = create_token().secret
@@ -74,6 +75,7 @@ def test_a_process_killed_before_the_commit_leaves_nothing_and_the_retry_runs_on
     assert collect_traces() == (6, 2, 2, 2, 2)
 
 
+@pytest.mark.slow
 def test_a_process_killed_after_the_commit_replays_its_answer_to_the_retry(committing, asking):
     pool = orders.grant(collectivity=committing, licences=100, reason="Essai", by=None, at=timezone.now())
     secret, key = create_token().secret, str(uuid.uuid4())

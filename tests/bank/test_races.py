@@ -41,6 +41,7 @@ def assert_sound():
     assert list_violations() == set()
 
 
+@pytest.mark.slow
 def test_two_operators_confirm_the_same_line_at_once_and_it_is_booked_once(public):
     """Each on another order, so that no idempotence of payments hides a second booking."""
     by = OperatorFactory()

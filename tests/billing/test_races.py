@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import pytest
 from django.db import transaction
 from django_tenants.utils import schema_context
 
@@ -43,6 +44,7 @@ def duplicate(order: Order) -> Order:
     return order
 
 
+@pytest.mark.slow
 def test_a_hundred_at_once_are_numbered_without_a_gap(committing):
     with schema_context("public"):
         first = StoredOrderFactory(five_classes=True, school=None)

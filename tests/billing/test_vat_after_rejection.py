@@ -89,6 +89,7 @@ def test_a_paid_school_keeps_its_total_and_a_paid_collectivity_orders_anew(nimes
     assert (list_violations(), list(find_vat_violations())) == (set(), [])
 
 
+@pytest.mark.slow
 def test_correcting_the_vat_and_reissuing_at_once_makes_one_invoice(committing):
     with schema_context("public"):
         by, calls, orders = OperatorFactory(), [], [OrderFactory(confirmed=True) for _ in range(8)]

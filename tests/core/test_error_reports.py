@@ -96,6 +96,7 @@ def test_the_error_of_a_page_arrives_without_what_was_sent(service, settings):
     assert event.keys().isdisjoint({"request", "user", "extra", "breadcrumbs", "modules"})
 
 
+@pytest.mark.slow
 def test_the_error_of_a_job_arrives_once_it_failed_for_good(service, committing):
     @task(name="tests.fail")
     def fail(*, word):

@@ -57,6 +57,7 @@ def find_span(collector, name):
     return service, span, attributes
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("traced")
 def test_a_request_and_the_job_it_queued_are_found_by_one_number(committing, collector, office, can_sign_in):
     user = can_sign_in(UserFactory(username="madame.dupont", email="dupont@ecole.example"))

@@ -75,6 +75,7 @@ def officer(nimes):
     return MemberFactory(roles=[Role.DATA_OFFICER]).user
 
 
+@pytest.mark.slow
 def test_each_control_of_the_office_is_read(portal, office, browser, officer, nimes):
     walk = FormWalk()
     with marked_templates():

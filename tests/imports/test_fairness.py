@@ -34,6 +34,7 @@ def upload(pool, content, filename="écoles.csv"):
     )
 
 
+@pytest.mark.slow
 def test_twenty_rows_do_not_wait_for_the_hundred_thousands_of_another_collectivity(committing):
     pool = PoolFactory()
     large = [upload(pool, build_csv(100_000), f"{number}.csv").pk for number in range(5)]

@@ -28,6 +28,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.slow
 def test_the_613_schools_of_val_de_marne_receive_a_key_each(nimes, sink):
     call_command("sync_directory", str(SHARED / "directory" / "annuaire_idf-partiel_2026-05.csv"), stdout=io.StringIO())
     pool = PoolFactory(capacity=700)

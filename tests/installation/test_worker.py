@@ -38,6 +38,7 @@ def remembered(committing):
         administrator.execute("DROP TABLE public.tests_remembered")
 
 
+@pytest.mark.slow
 def test_a_worker_of_a_copy_waits_and_goes_on(remembered):
     with connect_administrator() as administrator:
         administrator.execute("UPDATE public.installation_installation SET held_at = now()")

@@ -117,6 +117,7 @@ def test_a_port_that_is_taken_stops_the_start(settings):
         call_command("worker", metrics=f"127.0.0.1:{other.getsockname()[1]}")
 
 
+@pytest.mark.slow
 def test_a_worker_gives_what_its_jobs_did(committing):
     defer("mailing.drain", schema="c_nimes")
     port = find_free_port()

@@ -60,6 +60,7 @@ def remembered(committing):
     execute_as_administrator("DROP TABLE public.tests_remembered")
 
 
+@pytest.mark.slow
 def test_each_task_runs_in_its_own_schema(remembered):
     for number in range(30):
         defer("tests.remember", schema=["c_nimes", "c_gard", "public"][number % 3], word=f"{number:02}")
@@ -69,6 +70,7 @@ def test_each_task_runs_in_its_own_schema(remembered):
     assert remembered() == expected
 
 
+@pytest.mark.slow
 def test_a_job_whose_worker_was_killed_is_run_by_another(remembered):
     defer("tests.remember", schema="c_nimes", word="once", after="go")
     with running_worker() as first:
@@ -89,6 +91,7 @@ def start_waiting_jobs() -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_a_job_that_kills_its_worker_runs_twice_and_never_again(remembered):
     job = defer("tests.kill_worker", schema="c_nimes", word="boom")
     defer("tests.remember", schema="c_gard", word="neighbour")
@@ -103,6 +106,7 @@ def test_a_job_that_kills_its_worker_runs_twice_and_never_again(remembered):
         assert process.poll() is None
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_stopping_keeps_its_long_job(remembered):
     job = defer("tests.remember", schema="c_nimes", word="long", after="go")
     with running_worker(JOBS_HEARTBEAT="2") as first:
@@ -144,6 +148,7 @@ def _first_end_is_lost(remembered):
     execute_as_administrator("DROP SEQUENCE public.tests_ends")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_first_end_is_lost")
 def test_a_job_whose_end_was_lost_with_one_connection_is_run_again_while_its_worker_lives(remembered):
     job = defer("tests.remember", schema="c_nimes", word="twice", lock="one at a time")
@@ -156,6 +161,7 @@ def test_a_job_whose_end_was_lost_with_one_connection_is_run_again_while_its_wor
     assert [word for word, _ in remembered()].count("twice") == 2
 
 
+@pytest.mark.slow
 def test_a_worker_survives_the_loss_of_its_database_connections(remembered):
     with running_worker() as process:
         defer("tests.remember", schema="c_nimes", word="before")
@@ -174,6 +180,7 @@ def test_a_worker_survives_the_loss_of_its_database_connections(remembered):
         assert wait_for_exit(process) == 0
 
 
+@pytest.mark.slow
 def test_a_worker_without_a_database_gives_up_with_an_error(transactional_db):
     nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
     with running_worker("--give-up-after", "1", DATABASE_URL=nowhere) as process:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -18,6 +19,7 @@ def enqueue(count):
     operations.enqueue_many(batch, at=timezone.now())
 
 
+@pytest.mark.slow
 def test_a_single_letter_waits_for_no_bulk_of_another_office(committing, sink, note):
     sink.behaviour.delay = 0.02
     enqueue(3000)
@@ -30,6 +32,7 @@ def test_a_single_letter_waits_for_no_bulk_of_another_office(committing, sink, n
     assert sink.accepted < 3000
 
 
+@pytest.mark.slow
 def test_a_single_letter_of_an_office_does_not_make_its_thread_send_the_bulk(committing, sink, note):
     sink.behaviour.delay = 0.02
     enqueue(3000)

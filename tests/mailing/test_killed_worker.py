@@ -29,6 +29,7 @@ def times_received(sink):
     return collections.Counter(received.recipients[0] for received in sink.received)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_nothing_and_repeats_at_most_the_message_in_flight(committing, sink, mail, note):
     sink.behaviour.delay = 0.005
     enqueue(200)
@@ -46,6 +47,7 @@ def test_a_killed_worker_loses_nothing_and_repeats_at_most_the_message_in_flight
     assert Message.objects.filter(state=MessageState.SENT).count() == 200
 
 
+@pytest.mark.slow
 def test_two_workers_send_nothing_twice(committing, sink, mail, note):
     enqueue(1200)
     with running_worker(**mail), running_worker(**mail):
@@ -56,6 +58,7 @@ def test_two_workers_send_nothing_twice(committing, sink, mail, note):
     assert sink.connections > 1
 
 
+@pytest.mark.slow
 def test_a_worker_asked_to_stop_releases_its_messages_and_exits_cleanly(committing, sink, mail, note):
     sink.behaviour.delay = 0.02
     enqueue(200)

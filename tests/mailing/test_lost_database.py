@@ -73,6 +73,7 @@ def test_a_drain_that_is_retried_repeats_nothing(committing, sink, note, monkeyp
     assert Message.objects.filter(state=MessageState.SENT).count() == 30
 
 
+@pytest.mark.slow
 def test_a_worker_whose_connections_are_killed_sends_nothing_twice(committing, sink, note):
     sink.behaviour.delay = 0.01
     enqueue(300)

@@ -52,6 +52,7 @@ def public(committing):
         yield
 
 
+@pytest.mark.slow
 def test_a_hundred_simultaneous_confirmations_number_invoices_consecutively(public):
     orders = [OrderFactory(placed=True).pk for _ in range(100)]
     by = OperatorFactory()
@@ -174,6 +175,7 @@ def test_four_workers_run_the_countdown_once(public):
     assert list_email_kinds(lapsing) == ["placed", "lapsed"]
 
 
+@pytest.mark.slow
 def test_a_payment_recorded_while_another_is_reversed_leaves_what_is_owed(public):
     orders = [OrderFactory(confirmed=True) for _ in range(8)]
     by = OperatorFactory()
@@ -188,6 +190,7 @@ def test_a_payment_recorded_while_another_is_reversed_leaves_what_is_owed(public
     assert list_violations() == set()
 
 
+@pytest.mark.slow
 def test_overpayments_moved_both_ways_at_once_are_not_moved_twice(public):
     """Two orders are overpaid by what a third owes: pages lock both, in the order of their keys."""
     by = OperatorFactory()
@@ -225,6 +228,7 @@ def test_the_same_cheque_reversed_six_times_at_once_is_taken_back_once(public):
     assert (get_balance(order), list_violations()) == (order.total_ttc, set())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(2))
 def test_whatever_is_done_at_once_the_books_hold_and_rights_say_what_was_paid(number, committing):
     """Five orders, twelve operations on each at once, in random order."""

@@ -90,6 +90,7 @@ def test_a_correction_has_a_reason_and_comes_between_order_and_invoice(db):
     assert correct(OrderFactory(in_review=True), VatTreatment.OVERSEAS).total_ttc == Decimal("349.00")
 
 
+@pytest.mark.slow
 def test_a_correction_and_the_invoice_at_once_never_disagree(committing):
     with schema_context("public"):
         by = OperatorFactory()

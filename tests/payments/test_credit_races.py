@@ -84,6 +84,7 @@ def _claim(subscription, teacher):
         return seat_holders.take_free_seat(subscription, teacher, TERM)
 
 
+@pytest.mark.slow
 def test_two_partial_credits_at_once_never_take_more_than_the_invoice(public):
     orders = [OrderFactory(confirmed=True) for _ in range(4)]
     by = OperatorFactory()

@@ -83,6 +83,7 @@ def test_what_is_to_be_corrected_is_read_in_as_many_queries_for_one_as_for_many(
         assert len(get_corrections(now)) == 5
 
 
+@pytest.mark.slow
 def test_two_hundred_keys_leave_for_their_schools_by_one_click(nimes, manager, now, django_assert_max_num_queries):
     pool = orders.grant(collectivity=nimes, licences=200, reason="Essai", by=None, at=now)
     schools = [SchoolFactory() for _ in range(200)]

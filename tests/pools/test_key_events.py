@@ -45,6 +45,7 @@ def test_an_event_whose_commit_was_not_answered_is_written_once(allocation):
 
 
 # On a cluster the trigger runs on the office's node, whose process is not the one that the worker is connected to.
+@pytest.mark.slow
 @one_server
 def test_a_dropped_connection_loses_no_event(committing):
     pool = orders.grant(collectivity=committing, licences=10, reason="Essai", by=None, at=TERM)

@@ -51,6 +51,7 @@ def test_thirty_two_ask_for_the_last_licence(committing, open_pool):
     assert_balanced(pool.pk)
 
 
+@pytest.mark.slow
 def test_one_school_asked_for_by_thirty_two_agents_has_one_key(committing, open_pool):
     pool, school = open_pool(licences=100), SchoolFactory()
     results = run_concurrently(

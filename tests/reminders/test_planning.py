@@ -31,6 +31,7 @@ def test_the_first_reminder_is_planned_ten_days_after_the_letter(pool):
     assert list_plan() == [(UNREDEEMED, 10, DAY(2026, 12, 4))]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("holidays")
 def test_a_key_that_nobody_redeems_is_reminded_three_times_and_never_in_the_holidays(pool):
     give(pool)
@@ -85,6 +86,7 @@ def test_redemption_revocation_and_suspension_end_the_plan(pool, nimes):
     assert list_plan() == [(UNUSED, 15, DAY(2026, 12, 9))]
 
 
+@pytest.mark.slow
 def test_licences_that_nobody_got_are_reminded_once_after_fifteen_days(pool):
     subscription = mark_redeemed(give(pool), PrincipalFactory())
     assert [day for day, _ in run_days(DAY(2026, 11, 24), DAY(2027, 1, 31))] == [DAY(2026, 12, 9)]
@@ -97,6 +99,7 @@ def test_licences_that_nobody_got_are_reminded_once_after_fifteen_days(pool):
     assert list_plan() == []
 
 
+@pytest.mark.slow
 def test_the_letter_of_october_goes_once_to_a_school_where_licences_sleep(nimes):
     at = moment(2026, 9, 8)
     lots = [
@@ -115,6 +118,7 @@ def test_the_letter_of_october_goes_once_to_a_school_where_licences_sleep(nimes)
     assert letter.recipient == school.email
 
 
+@pytest.mark.slow
 def test_a_school_with_two_lots_gets_one_letter_a_week(pool, nimes):
     other = orders.grant(collectivity=nimes, licences=9, reason="Essai", name="Lot B", by=None, at=TERM)
     school = SchoolFactory()

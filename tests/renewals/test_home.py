@@ -36,6 +36,7 @@ def sees(renewed, office):
     return read
 
 
+@pytest.mark.slow
 def test_each_member_reads_what_waits_for_them(renewed, sees):
     assert sees(Role.BUYER) == sees(Role.MANAGER) == [DECIDE]
     assert sees(Role.VIEWER) == sees(Role.DATA_OFFICER) == []

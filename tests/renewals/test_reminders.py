@@ -129,6 +129,7 @@ def test_reminders_leave_on_the_first_working_day_of_three_months(at, expected):
     assert letter_days.get_next_renewal_moment(at) == expected
 
 
+@pytest.mark.slow
 def test_three_months_have_one_letter_each_while_nothing_is_decided(bought):
     day, sent = moment(2027, 3, 29), []
     while day < moment(2027, 9, 1):

@@ -105,6 +105,7 @@ def test_a_new_table_and_its_sequence_are_granted_in_the_same_transaction(office
     ]
 
 
+@pytest.mark.slow
 def test_python_runs_in_each_schema_between_what_is_replayed(offices, added, ways):
     added.add("0013_note", COLUMN)
     added.add("0014_comment", "migrations.RunPython(comment)", setup=COMMENT)

@@ -130,6 +130,7 @@ def test_events_are_ordered_per_subject(endpoint, receiver):
     assert [one["data"]["units"] for one in receiver.contents if one["data"]["allocation"] == 1] == [1, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_a_failing_delivery_is_retried_for_three_days(endpoint, receiver):
     receiver.behaviour = behaviours.respond_with(500)
     clock = FakeClock()

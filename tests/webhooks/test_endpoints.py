@@ -43,6 +43,7 @@ def test_a_delivery_is_replayed_under_the_same_id(endpoint, receiver):
     assert Attempt.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_a_failed_delivery_can_be_replayed_and_wakes_a_paused_endpoint(endpoint, receiver):
     receiver.behaviour = behaviours.respond_with(503)
     clock = FakeClock()

@@ -47,6 +47,7 @@ def sound(committing, environment):
         yield receiver
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("behaviour", [behaviours.hang, behaviours.respond_after(20.0)])
 def test_twenty_hanging_receivers_of_an_office_delay_no_other_office(committing, environment, sound, behaviour):
     with Receiver(behaviour) as hanging:
@@ -67,6 +68,7 @@ def test_twenty_hanging_receivers_of_an_office_delay_no_other_office(committing,
     assert ProcrastinateJob.objects.filter(task_name="webhooks.drain").count() < 15
 
 
+@pytest.mark.slow
 def test_slow_receivers_of_an_office_delay_no_other_office(committing, environment, sound):
     """They answer once the other office has all of its events."""
     is_served = threading.Event()
@@ -82,6 +84,7 @@ def test_slow_receivers_of_an_office_delay_no_other_office(committing, environme
             wait_until(lambda: Attempt.objects.filter(status=200).exists())
 
 
+@pytest.mark.slow
 def test_an_event_of_a_sound_receiver_does_not_wait_for_a_hanging_one(committing, environment):
     patient = environment | {"WEBHOOKS_PATIENCE": str(LAST_S)}
     with Receiver(behaviours.hang) as hanging, Receiver() as prompt, running_worker(**patient):
@@ -93,6 +96,7 @@ def test_an_event_of_a_sound_receiver_does_not_wait_for_a_hanging_one(committing
         prompt.wait_for(2)
 
 
+@pytest.mark.slow
 def test_a_worker_whose_clock_is_ahead_respects_the_leases_of_others(committing, environment):
     with Receiver() as receiver:
         [endpoint] = add_endpoints(receiver, 1)

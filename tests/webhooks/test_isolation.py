@@ -35,6 +35,7 @@ def add(receiver):
     return endpoints.add(url=receiver.url, types=[], by_id=None, at=timezone.now()).endpoint
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_nothing_and_keeps_the_order(committing, environment):
     with Receiver(behaviours.respond_after(0.02)) as receiver:
         add(receiver)
@@ -58,6 +59,7 @@ def test_a_killed_worker_loses_nothing_and_keeps_the_order(committing, environme
         assert all(units == sorted(units) and set(units) == {1, 2, 3, 4} for units in heard.values())
 
 
+@pytest.mark.slow
 def test_a_hanging_receiver_delays_neither_others_nor_emails(committing, environment, sink):
     """A worker of two threads: while one hangs, the other's events and the e-mails arrive."""
     smtp = {"SMTP_HOST": sink.hostname, "SMTP_PORT": str(sink.port)}

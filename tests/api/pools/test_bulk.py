@@ -224,6 +224,7 @@ def _queries(api, pool, count, mode):
     return [query["sql"] for query in asked.captured_queries]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [ALL_OR_NOTHING, BEST])
 def test_ten_rows_and_a_thousand_cost_as_many_queries(api, nimes, mode):
     pool = orders.grant(collectivity=nimes, licences=5000, reason="Essai", by=None, at=timezone.now())

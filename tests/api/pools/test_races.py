@@ -38,6 +38,7 @@ def assert_sound(pool, given):
     assert all(position.is_balanced for position in list_pool_positions())
 
 
+@pytest.mark.slow
 def test_concurrent_allocations_never_exceed_the_pool(committing, opened):
     pool, asking = opened(ASKING), create_client()
     asked = [

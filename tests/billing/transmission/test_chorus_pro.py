@@ -70,6 +70,7 @@ def test_an_invoice_goes_from_its_deposit_to_its_payment(chorus_pro, invoice):
     assert chorus_pro.tokens_given == 1
 
 
+@pytest.mark.slow
 def test_a_credit_note_and_a_paid_invoice_are_taken_too(chorus_pro, invoice):
     note = invoicing.issue_credit_note(invoice, at=TERM, reason="Commande annulée")
     paid = invoicing.issue_invoice(StoredOrderFactory(five_classes=True, school=None), at=TERM, paid_by_card=True)
@@ -104,6 +105,7 @@ def test_a_rejected_file_is_a_rejected_invoice(chorus_pro, case):
     assert not invoicing.list_undeposited().exists()
 
 
+@pytest.mark.slow
 def test_an_incident_at_chorus_pro_says_that_the_same_invoice_may_be_sent_again(chorus_pro, invoice):
     (transmission,) = transmit(invoice)
     chorus_pro.deposits[transmission.reference]["state"] = "IN_INCIDENTE"

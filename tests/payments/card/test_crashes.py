@@ -57,6 +57,7 @@ def settling(committing):
         process.stdin.close()
 
 
+@pytest.mark.slow
 def test_a_process_killed_between_a_payment_and_its_rights_leaves_both_or_neither(settling):
     statements = settling(create_accepted_payment(), None)
     assert statements > 20

@@ -72,6 +72,7 @@ def broken():
     return {found.code for found in check_all() if found.broken}
 
 
+@pytest.mark.slow
 def test_the_books_are_sound_in_every_order_state(sold):
     assert set(Order.objects.values_list("state", flat=True)) == {
         "draft", "placed", "lapsed", "confirmed", "paid", "cancelled"
@@ -162,6 +163,7 @@ BREACHES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_each_broken_accounting_invariant_is_detected(sold):
     """Each breach, made past the ORM and its checks, is rolled back before the next."""
     missed = []

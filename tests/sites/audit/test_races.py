@@ -48,6 +48,7 @@ def credit(order, by, *, licences=0, amount=None):
     return credit_in_part(order_id=order.pk, licences=licences, amount=amount, reason="Motif", by=by, at=TERM)
 
 
+@pytest.mark.slow
 def test_lines_of_the_bank_and_partial_credits_of_their_orders_at_once(script):
     """A line that pays two orders, while each is credited: what is received beyond what is left is an overpayment."""
     by, steps = OperatorFactory(), []
@@ -66,6 +67,7 @@ def test_lines_of_the_bank_and_partial_credits_of_their_orders_at_once(script):
     assert list_all_violations() == {}
 
 
+@pytest.mark.slow
 def test_what_a_platform_tells_while_its_orders_are_credited_paid_and_cancelled(script):
     by = OperatorFactory()
     orders = [

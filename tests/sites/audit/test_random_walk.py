@@ -51,6 +51,7 @@ class RandomWalk(WalkOfOrders, WalkOfPayments, WalkOfStatements, WalkOfLicences,
         self.done[step.__name__] += 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_sales_keep_every_invariant(nimes, settings, seed):
     script = follow_script(settings, "chorus_pro", "platform")

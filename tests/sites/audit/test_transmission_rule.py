@@ -59,6 +59,7 @@ BREACHES = (
 )
 
 
+@pytest.mark.slow
 def test_each_disagreement_of_a_transmission_is_detected(transmitted):
     missed = []
     with connection.cursor() as cursor:

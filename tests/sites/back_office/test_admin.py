@@ -98,6 +98,7 @@ def list_admin_urls(patterns):
 ADMIN_URLS = sorted(set(list_admin_urls(admin.site.urls[0])))
 
 
+@pytest.mark.slow
 def test_every_admin_url_requires_the_operator(portal):
     """Files, batches and admin actions as well, for one object or for all."""
     assert len(ADMIN_URLS) > 150

@@ -154,6 +154,7 @@ def test_a_line_that_cannot_be_booked_says_why_and_stays_and_the_rest_is_booked(
     assert LinePayment.objects.filter(line=lines[1]).count() == 1
 
 
+@pytest.mark.slow
 def test_300_mandats_take_ten_clicks(operator, monkeypatch):
     """Here 6 by pages of 2: the page from home, choosing the file, uploading it, and one button a page."""
     assert reconciliation.PAGE_LINES * 3 >= 300

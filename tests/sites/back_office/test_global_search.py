@@ -153,6 +153,7 @@ def test_sales_are_found_by_client_number_and_amount(operator, db):
         assert links(search(operator, query).content.decode()) >= {f"/admin/{thing}/change/" for thing in things}, query
 
 
+@pytest.mark.slow
 def test_every_result_is_a_link_to_a_page_that_opens(operator, nimes):
     key = KeyFactory(code=CODE)
     PortfolioSchoolFactory(school=key.school, contact_email="contact@nimes.example")

@@ -143,6 +143,7 @@ def test_a_month_that_is_none_or_to_come_has_no_page(path, operator):
     assert operator.get(f"/admin/mois/{path}").status_code == 404
 
 
+@pytest.mark.slow
 def test_the_page_compares_with_the_month_before_and_each_figure_links_to_its_rows(operator):
     with schema_context("public"):
         OrderFactory(at=IN_OCTOBER, confirmed=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 
+import pytest
 from django.utils import timezone
 
 from core.formatting import long_date
@@ -26,6 +27,7 @@ def test_a_wrong_name_is_corrected_in_the_back_office_before_the_invoice_is_made
     assert operator.get(action_url(order, "corriger-le-payeur")).status_code == 302
 
 
+@pytest.mark.slow
 def test_vat_is_corrected_from_the_order_s_page_until_it_is_invoiced(operator):
     order = OrderFactory(current=True, placed=True)
     assert "TVA : 20 % (France métropolitaine, Corse, Monaco)." in page_text(operator.get(order_url(order)))

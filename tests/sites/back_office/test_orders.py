@@ -43,6 +43,7 @@ def run_action(operator, row, name, /, **typed):
     return page_text(operator.post(action_url(row, name), typed | {"page_version": version}, follow=True))
 
 
+@pytest.mark.slow
 def test_a_purchase_order_that_came_by_post_is_confirmed_then_paid(operator):
     order = OrderFactory(current=True, placed=True, billing__name="Commune de Nîmes")
     assert "Le bon de commande signé est attendu" in page_text(operator.get(order_url(order)))
@@ -156,6 +157,7 @@ def primary_action(operator, order):
     return operator.get(order_url(order)).context["admin_actions"][0][0]
 
 
+@pytest.mark.slow
 def test_the_primary_button_is_the_next_action(operator):
     assert primary_action(operator, OrderFactory(current=True, placed=True)).startswith("Confirmer")
     incomplete = OrderFactory(current=True, placed=True, billing__siret="")
@@ -285,6 +287,7 @@ def test_only_the_operator_opens_the_back_office(portal, page):
     assert Order.objects.get().state == OrderState.PLACED
 
 
+@pytest.mark.slow
 def test_invoices_that_wait_are_downloaded_together_then_noted_as_deposited(operator):
     first, second = OrderFactory(current=True, confirmed=True), OrderFactory(current=True, confirmed=True)
     home = page_text(operator.get("/admin/"))
@@ -315,6 +318,7 @@ def test_invoices_that_wait_are_downloaded_together_then_noted_as_deposited(oper
     assert [one.pk for one in invoicing.list_undeposited()] == [third.pk]
 
 
+@pytest.mark.slow
 def test_a_rejected_invoice_comes_first_and_is_reissued_under_a_new_number(operator):
     order = OrderFactory(current=True, confirmed=True)
     invoice = order.invoices.current().get()

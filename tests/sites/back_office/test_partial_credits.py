@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from django.utils import timezone
 
 from licensing.orders.models import OrderState
@@ -14,6 +15,7 @@ from tests.sites.back_office.pages import order_url, page_text
 from tests.sites.back_office.test_orders import action_url, run_action
 
 
+@pytest.mark.slow
 def test_licences_are_taken_back_from_the_order_s_page(operator):
     order = OrderFactory(current=True, paid=True)
     question = page_text(operator.get(action_url(order, "avoir-partiel")))
@@ -40,6 +42,7 @@ def test_a_price_is_reduced_by_an_amount_typed_with_a_comma(operator):
     assert "pour ce qu’il en reste" in page_text(operator.get(action_url(order, "annuler")))
 
 
+@pytest.mark.slow
 def test_a_part_refunded_at_the_provider_waits_for_a_credit_note_or_is_owed(operator):
     orders = [OrderFactory(current=True, paid_by_card=True) for _ in range(2)]
     for order in orders:

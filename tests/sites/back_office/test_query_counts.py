@@ -65,6 +65,7 @@ def count_queries(operator, page):
     return len(captured)
 
 
+@pytest.mark.slow
 def test_every_page_takes_as_many_queries_for_two_sales_as_for_one(operator, script):
     sell(script, 0)
     day = date_in_paris(timezone.now())

@@ -63,6 +63,7 @@ def test_what_came_today_says_at_which_hour(operator):
     assert item.age == "aujourd'hui"
 
 
+@pytest.mark.slow
 def test_a_list_shows_so_many_and_says_how_many_more(operator):
     for days in range(10):
         receive(days)

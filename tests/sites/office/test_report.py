@@ -354,6 +354,7 @@ def test_the_pdf_says_the_same_on_one_page(schools, member):
     assert document.pages[0].images
 
 
+@pytest.mark.slow
 def test_the_pdf_of_many_schools_with_long_names_stays_one_page(nimes, member):
     pool = open_pool(nimes, 2027, licences=5000, at=THIS_OCTOBER - 60 * DAY)
     for number in range(15):

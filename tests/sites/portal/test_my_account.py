@@ -57,6 +57,7 @@ def test_a_refusal_is_shown_at_the_field_and_keeps_the_input(jaures, as_):
     assert as_(jaures.principal).post(f"{PAGE}cle/", {"cle": "x"}, headers=HTMX).status_code == 409
 
 
+@pytest.mark.slow
 def test_too_many_guesses_are_answered_with_the_time_to_wait(jaures, as_):
     browser = as_(jaures.principal)
     for _ in range(10):

@@ -47,6 +47,7 @@ def folder():
         yield folder
 
 
+@pytest.mark.slow
 @one_server  # a cluster is restored physically
 def test_a_dump_is_restored_audited_and_served(dump, folder):
     output = drill(dump, folder)

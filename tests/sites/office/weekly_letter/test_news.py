@@ -47,6 +47,7 @@ def test_what_an_office_may_leave_as_it_is_comes_again_after_twelve_weeks(pool, 
     assert list_letter_weeks(14) == [0, 12]
 
 
+@pytest.mark.slow
 def test_a_line_is_news_once_whatever_its_numbers(pool, manager):
     weeks = [MONDAY + 7 * n * DAY for n in range(15)]
     assert writing.run(at=weeks[0]) == 1
