@@ -1,6 +1,6 @@
 """A year of three collectivities, 300 schools and 1,500 teachers, day by day on a clock: every letter is accounted for.
 
-A tenth of the schools take part, with `YEAR_SCALE=1` all of them, as in `make demo ARGS=--year`. The letters are written
+A tenth of the schools take part, with `YEAR_SCALE=1` all of them, as in `make demo ARGS=--year`. The letters are kept
 where `YEAR_LETTERS` says, by receiver and in order, to be read.
 """
 
