@@ -9,8 +9,9 @@ from django.core import mail
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
+from accounts.models import User
 from collectivities.models import AuditEntry
-from licensing.entitlements.models import Entitlement
+from licensing.entitlements.models import Entitlement, Subscription
 from licensing.exceptions import LicensingError
 from licensing.pools import operations as pools
 from licensing.pools.exceptions import PoolSuspended, UnknownAllocation
@@ -25,6 +26,7 @@ from licensing.returns.exceptions import (
     UnknownReturnRequest,
 )
 from licensing.returns.models import ANSWER_PERIOD, MIN_PAUSE, ReturnRequest
+from licensing.returns.notifications import list_addressees
 from licensing.returns.wording import ReturnStatus, find_status
 from mailing.models import Message
 from sites.audit.checks import check_all
@@ -206,6 +208,29 @@ def test_the_letter_speaks_of_one_licence_as_of_one(nimes, units, assigned, subj
     assert subject in email.subject.replace("’", "'")
     assert sentence in text
     assert ("la licence reste" in text) == ("1 licence" in subject)
+
+
+@pytest.mark.parametrize(
+    ("verified", "active", "of_a_school", "written_to"),
+    [
+        (True, True, True, True),
+        (False, True, True, True),
+        (False, False, True, False),
+        (False, True, False, False),
+    ],
+)
+def test_without_a_verified_principal_the_account_of_the_key_is_written_to(
+    jaures, verified, active, of_a_school, written_to
+):
+    with schema_context("public"):
+        if not verified:
+            jaures.principal.affiliations.all().delete()
+        if not active:
+            User.objects.filter(pk=jaures.principal.pk).update(is_active=False)
+        if not of_a_school:
+            Subscription.objects.update(school=None)
+    addressees = list_addressees([jaures.allocation.key_id])
+    assert addressees == {jaures.allocation.key_id: [jaures.principal] if written_to else []}
 
 
 def test_a_letter_that_has_not_left_is_cancelled_with_its_request(jaures):

@@ -216,8 +216,11 @@ def test_a_large_share_is_confirmed_by_its_number(manager, nimes, jaures):
 
 def test_a_request_is_withdrawn_once(manager, jaures):
     asked = jaures.ask(at=timezone.now())
+    offered = []
     for _ in range(2):
+        offered.append(f"{PAGE}{asked.pk}/retirer/" in read(manager.get(PAGE)))
         assert manager.post(f"{PAGE}{asked.pk}/retirer/").status_code == 302
+    assert offered == [True, False]
     assert ReturnRequest.objects.get().outcome == "withdrawn"
     for number in (0, 900_000_001, 10**12):
         assert manager.post(f"{PAGE}{number}/retirer/").status_code == 404
