@@ -35,8 +35,8 @@ def jaures(nimes):
 
 @pytest.fixture
 def sign_in(nimes, office):
-    def make(*roles):
-        member = MemberFactory(user=UserFactory(), roles=list(roles))
+    def make(*roles, **fields):
+        member = MemberFactory(user=UserFactory(**fields), roles=list(roles))
         return office("nimes", member.user)
 
     return make
@@ -235,7 +235,9 @@ def test_a_request_of_another_office_is_not_found(manager, office, gard):
 
 
 def test_a_viewer_reads_and_does_nothing(sign_in, jaures):
+    sign_in(Role.MANAGER, email="awa@nimes.example")
     viewer = sign_in(Role.VIEWER)
+    assert "mailto:awa@nimes.example" in read(viewer.get(PAGE))
     asked = jaures.ask(at=timezone.now())
     page = read(viewer.get(PAGE))
     assert "Attend une réponse" in page
