@@ -75,12 +75,8 @@ class _Importer:
 
 
 def report(run: MutantRun, targets: list[Path]) -> None:
-    """Print what lived, then how many of each target and kind ended how."""
+    """Print how many of each target and kind ended how."""
     write = sys.stdout.write
-    for mutant, outcome, tests in run.outcomes:
-        if outcome in {SURVIVED, NOT_COVERED}:
-            where = f"{mutant.mutation.path}:{mutant.mutation.line}"
-            write(f"\n{outcome}: {where} ({mutant.mutation.kind}, {tests})\n{mutant.describe()}\n")
     timed_out = sum(tests == "time" for _, _, tests in run.outcomes)
     write(f"\n{'':40}{''.join(f'{name:>13}' for name in ('mutants', *_OUTCOMES))}\n")
     for target in targets:

@@ -29,7 +29,6 @@ _LEFT_OUT_FIXTURES = {"transactional_db"}
 _LEFT_OUT_MARKS = ("e2e", "citus", "real_data")
 
 KILLED, SURVIVED, NOT_COVERED, AT_IMPORT = "killed", "survived", "not covered", "at import"
-_SIGNS = {KILLED: ".", SURVIVED: "S", NOT_COVERED: "-", AT_IMPORT: "i"}
 
 
 class MutantRun:
@@ -73,13 +72,13 @@ class MutantRun:
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
         functions = find_functions(paths)
         items = {item.nodeid: item for item in session.items}
-        reporter.write_line("")
-        for number, mutant in enumerate(self.mutants):
+        for number, mutant in enumerate(self.mutants, 1):
             self._judge(session, mutant, functions, reached, items)
-            reporter.write(_SIGNS[self.outcomes[-1][1]], flush=True)
-            if number % 100 == 99:
-                reporter.write_line("")
-        reporter.write_line("")
+            _, outcome, tests = self.outcomes[-1]
+            if outcome in {SURVIVED, NOT_COVERED}:
+                # At once: who interrupts a long run has what it found.
+                reporter.write_line(f"\n{number} of {len(self.mutants)}: {outcome}, {tests}")
+                reporter.write_line(mutant.describe())
         killers = [items[test] for test in self._kills]
         while killers and (failed := self._fork(session, None, killers)[1]):
             self.unfit.append(failed)
@@ -139,10 +138,14 @@ class MutantRun:
         if not process:
             self._run_in_child(session, mutate, tests, writing, limit)
         os.close(writing)
-        ended, _, _ = select.select([os.pidfd_open(process)], [], [], 3 * limit)
-        # What the tests started goes with them.
-        os.killpg(process, signal.SIGKILL)
-        _, status = os.waitpid(process, 0)
+        watched = os.pidfd_open(process)
+        try:
+            ended, _, _ = select.select([watched], [], [], 3 * limit)
+        finally:
+            os.close(watched)
+            # What the tests started goes with them.
+            os.killpg(process, signal.SIGKILL)
+            _, status = os.waitpid(process, 0)
         with os.fdopen(reading) as answer:
             killer = answer.read()
         if ended and os.waitstatus_to_exitcode(status) == 0:

@@ -42,10 +42,10 @@ class Mutant:
     lines: frozenset[int]
 
     def describe(self) -> str:
-        """Return the difference, as `diff -U1` has it."""
-        path = str(self.mutation.path)
+        """Return where it is, and the difference with a line before and after."""
         before, after = read(self.mutation.path).splitlines(), self.source.splitlines()
-        return "\n".join(difflib.unified_diff(before, after, path, path, lineterm="", n=1))
+        _, _, _, *changed = difflib.unified_diff(before, after, lineterm="", n=1)
+        return "\n".join([f"{self.mutation.path}:{self.mutation.line} ({self.mutation.kind})", *changed])
 
 
 @cache
