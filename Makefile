@@ -8,7 +8,8 @@ unexport PYTHONDONTWRITEBYTECODE
 UV := .tools/bin/uv
 BIN := .venv/bin
 
-.PHONY: setup server demo drill test test-all look-for-browser fuzz check lint types imports-contracts migrations upgrade-check guide-check \
+.PHONY: setup server demo drill test test-all look-for-browser fuzz mutants check lint types imports-contracts migrations \
+	upgrade-check guide-check \
 	advisories bench pictures requirements clean
 
 setup: .venv/ready node_modules/ready
@@ -75,6 +76,10 @@ look-for-browser:
 # Thousands of requests that chance makes, against the live API, each answer held to the description: some minutes.
 fuzz: setup
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-25} $(BIN)/pytest tests/api/test_fuzzed.py -n 0 -s
+
+# Which changed conditions of a package do its tests let pass: ARGS="licensing/returns --share 0.2", minutes.
+mutants: setup
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 check: lint types imports-contracts migrations test-all
 

@@ -70,7 +70,7 @@ def request_list(request: OfficeHttpRequest) -> HttpResponse:
     context = {
         "unused": unused,
         "nothing_unused": "" if unused.units else _describe_nothing(now, unused.spared_units),
-        "spared": describe_spared(unused.spared_units) if unused.units and unused.spared_units else "",
+        "spared": describe_spared(unused.spared_units) if unused.spared_units else "",
         "unused_query": urlencode({"situation": UNUSED}),
         "unused_url": f"{reverse('pools:allocations')}?{urlencode({'situation': UNUSED})}",
         "page_obj": page,

@@ -14,6 +14,7 @@ from PIL import Image
 from accounts.models import User
 from collectivities.models import AuditEntry, Invitation, Member, OfficeSettings, PortfolioSchool, Role
 from collectivities.operations import members as operations
+from collectivities.operations.portfolio import MAX_CLASSES, check_contact
 from tenants.models import OfficeRequest
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
@@ -291,6 +292,13 @@ def test_a_contact_that_cannot_be_written_to_is_refused(bureau):
     assert 'value="roux"' in answer.content.decode()
     row.refresh_from_db()
     assert row.contact_email == ""
+
+
+@pytest.mark.parametrize(
+    ("classes", "fields"), [(None, []), (0, []), (MAX_CLASSES, []), (-1, ["classes"]), (MAX_CLASSES + 1, ["classes"])]
+)
+def test_a_number_of_classes_is_within_its_bounds_or_none(classes, fields):
+    assert [field for field, _ in check_contact("", classes)] == fields
 
 
 def test_selected_schools_leave_the_portfolio(bureau):

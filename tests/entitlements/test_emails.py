@@ -26,6 +26,7 @@ def test_a_teacher_is_emailed_that_their_licence_is_active(jaures):
         assert "École Jean Jaurès" in part
         assert "31\N{NO-BREAK SPACE}août 2027" in part
         assert "/mes-classes/ouvrir/" in part
+        assert "Ouvrir ma classe" in part
         assert code[:4] not in part
 
 

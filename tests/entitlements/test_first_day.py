@@ -111,6 +111,8 @@ def test_the_teacher_s_email_does_not_call_an_upcoming_licence_active(upcoming, 
     text = " ".join(email.text.split())
     assert "utilisable à partir du 25 novembre 2026, jusqu'au 31 août 2027 inclus" in text.replace("\xa0", " ")
     assert "active" not in email.subject + text
+    assert "Ouvrir Mon compte" in text
+    assert "/mon-compte/" in text
 
 
 @pytest.mark.parametrize("status", STATUS_CASES, ids=lambda status: status.value)

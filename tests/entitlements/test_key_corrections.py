@@ -22,6 +22,9 @@ GROUPS = f"{CODE[:4]}-{CODE[4:8]}-{CODE[8:]}"
         f"{CODE[:5]}{CODE[4:]}",
         f"NIMES-{GROUPS[:6]}{GROUPS[7:]}",
         f"nimes {GROUPS[:5].lower()}X{GROUPS[6:].lower()}",
+        f"NIMES8{CODE[1:]}",
+        f"NIMES-8{CODE[1:6]}-{CODE[6:]}",
+        " ".join((f"8{CODE[1]}", *(CODE[n : n + 2] for n in range(2, 12, 2)))),
     ],
 )
 def test_one_slip_away_from_a_key_it_is_among_the_corrections(typed):

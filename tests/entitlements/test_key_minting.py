@@ -93,8 +93,9 @@ def test_a_generator_that_repeats_itself_raises_codes_exhausted(entitlement, mon
     assert ActivationKey.objects.count() == 1
 
 
-def test_an_unredeemed_key_grows(entitlement):
+@pytest.mark.parametrize("added", [1, 2])
+def test_an_unredeemed_key_grows(entitlement, added):
     key = KeyFactory(entitlement=entitlement, units=3)
-    grow_many({key.pk: 2})
+    grow_many({key.pk: added})
     key.refresh_from_db()
-    assert key.units == 5
+    assert key.units == 3 + added

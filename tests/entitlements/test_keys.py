@@ -102,6 +102,11 @@ def test_a_typo_says_what_is_wrong(typed, message):
         keys.parse(typed)
 
 
+def test_three_uneven_groups_without_a_prefix_are_a_key():
+    code = "7K3M9QTX2HW" + keys.compute_check_symbol("7K3M9QTX2HW")
+    assert keys.parse(f"{code[:5]}-{code[5:8]}-{code[8:]}") == code
+
+
 def test_a_typo_repeats_no_whole_key():
     with pytest.raises(keys.InvalidKey) as caught:
         keys.parse("NIMES-7K3M-Q9TX-0000")

@@ -93,7 +93,8 @@ def test_all_served_already_is_a_refusal(jaures):
     _, subscription = jaures.subscription(units=3)
     teachers = [jaures.teacher(), jaures.teacher()]
     assign_seats(jaures, subscription, teachers)
-    assert assert_refused(assign_seats, jaures, subscription, teachers).code == "already_served"
+    refusal = assert_refused(assign_seats, jaures, subscription, teachers)
+    assert (refusal.code, str(refusal).startswith("Les 2 enseignants cochés")) == ("already_served", True)
 
 
 def test_one_stranger_among_the_selected_refuses_all_and_stays_unnamed(jaures):
@@ -102,6 +103,9 @@ def test_one_stranger_among_the_selected_refuses_all_and_stays_unnamed(jaures):
     refusal = assert_refused(assign_seats, jaures, subscription, [jaures.teacher(), stranger])
     assert refusal.code == "teacher_of_another_school"
     assert stranger.last_name not in str(refusal)
+    assert str(refusal).startswith("Ce compte n'est pas")
+    refusal = assert_refused(assign_seats, jaures, subscription, [stranger, TeacherFactory()])
+    assert str(refusal).startswith("2 des comptes cochés")
 
 
 def test_an_empty_selection_is_refused(jaures):

@@ -18,7 +18,7 @@ from tests.factories.accounts import PrincipalFactory
 from tests.races import run_concurrently
 
 SOON = TERM + seat_undo.UNDO_OFFERED_FOR
-TOO_LATE = TERM + notifications.UNDO_PERIOD + datetime.timedelta(seconds=1)
+TOO_LATE = TERM + notifications.UNDO_PERIOD + datetime.timedelta(microseconds=1)
 
 
 @pytest.fixture
@@ -36,9 +36,10 @@ def kinds_of(seat):
     return list(seat.events.order_by("pk").values_list("kind", flat=True))
 
 
-def test_an_undone_seat_is_free_and_its_teacher_hears_nothing(given, jaures):
+@pytest.mark.parametrize("at", [SOON, TERM + notifications.UNDO_PERIOD])
+def test_an_undone_seat_is_free_and_its_teacher_hears_nothing(given, jaures, at):
     teacher = given.holder
-    assert undo(given, by=jaures.principal) == [teacher]
+    assert undo(given, by=jaures.principal, at=at) == [teacher]
     given.refresh_from_db()
     assert (given.holder, given.held_since, given.mode) == (None, None, "")
     assert kinds_of(given) == ["assigned", "undone"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from django.db import transaction
 from django_tenants.utils import schema_context
 
-from licensing.entitlements import keys, operations
+from licensing.entitlements import keys, operations, seat_holders
 from licensing.entitlements.models import Seat, SeatEvent, SeatMode
 from licensing.exceptions import LicensingError
 from mailing.models import Message
@@ -109,6 +110,25 @@ def test_no_unit_left(jaures):
     code, _ = jaures.subscription(units=1)
     operations.claim(code=code, by=TeacherFactory(), at=TERM)
     assert assert_refused(operations.claim, code=code, by=TeacherFactory()).code == "no_seat_left"
+
+
+@pytest.mark.parametrize(
+    ("units", "reserved", "sentence"),
+    [
+        (1, 0, "La seule licence de cet abonnement est déjà attribuée."),
+        (1, 1, "La seule licence de cet abonnement est déjà réservée."),
+        (2, 0, "Les 2 licences de cet abonnement sont déjà attribuées."),
+        (2, 1, "Les 2 licences de cet abonnement sont déjà attribuées, ou réservées à des personnes invitées."),
+    ],
+)
+def test_a_refusal_says_what_became_of_the_seats(jaures, units, reserved, sentence):
+    _, subscription = jaures.subscription(units=units)
+    with transaction.atomic():
+        subscription.seats.filter(number__lte=reserved).update(reserved_at=TERM)
+        said = seat_holders.no_seat_left_message(subscription)
+        # Only an invitation reserves for good.
+        transaction.set_rollback(True)
+    assert said == sentence
 
 
 def test_already_served(jaures):
@@ -239,7 +259,10 @@ def test_one_unit_a_teacher(jaures):
     teacher = jaures.teacher()
     operations.assign(subscription_id=subscription.pk, teacher=teacher, by=jaures.principal, at=TERM)
     refusal = assert_refused(operations.assign, subscription_id=subscription.pk, teacher=teacher, by=jaures.principal)
-    assert refusal.code == "already_served"
+    assert (refusal.code, str(refusal).startswith(f"{teacher} détient")) == ("already_served", True)
+    mine = {"subscription_id": subscription.pk, "teacher": jaures.principal, "by": jaures.principal}
+    operations.assign(**mine, at=TERM)
+    assert str(assert_refused(operations.assign, **mine)).startswith("Vous détenez")
 
 
 # --- Withdrawing ----------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import datetime
 import pytest
 
 from licensing.entitlements import wording
+from licensing.entitlements.models import EntitlementStatus
 from tests.conftest import TERM
 from tests.entitlements.status_cases import PAST, SOON, STATUS_CASES, TODAY, build_entitlement
 
@@ -22,6 +23,19 @@ def test_each_status_has_its_wording(expected):
     assert wording.format_validity(entitlement, TODAY) == validity
     assert sentence in text
     assert bool(text) == bool(sentence)
+
+
+@pytest.mark.parametrize(
+    ("field", "last", "after"),
+    [
+        ("provisional_until", EntitlementStatus.PROVISIONAL, EntitlementStatus.LAPSED),
+        ("unpaid_until", EntitlementStatus.UNPAID, EntitlementStatus.OVERDUE),
+        ("last_day", EntitlementStatus.FIRM, EntitlementStatus.ENDED),
+    ],
+)
+def test_a_status_lasts_through_its_last_day(field, last, after):
+    entitlement = build_entitlement(**{field: TODAY})
+    assert (entitlement.status_on(TODAY), entitlement.status_on(TODAY + DAY)) == (last, after)
 
 
 def test_what_is_paid_for_or_given_awaits_no_payment_where_it_is_suspended():

@@ -47,7 +47,8 @@ def test_unknown_schools_are_offered_again_once_the_directory_has_them(waiting):
         (spreadsheet_import, 1)
     ]
     follow_up = resume(spreadsheet_import)
-    assert AuditEntry.objects.filter(action="import.resumed", object_id=follow_up.pk).count() == 1
+    entry = AuditEntry.objects.get(action="import.resumed", object_id=follow_up.pk)
+    assert "1\u00a0école maintenant dans l'annuaire, reprise pour vérification." in entry.summary
     tasks.read(import_id=follow_up.pk)
     follow_up.refresh_from_db()
     assert (follow_up.state, follow_up.pool_id) == (ImportState.CHECKED, spreadsheet_import.pool_id)

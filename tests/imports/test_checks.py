@@ -24,6 +24,22 @@ from tests.imports.check_requests import (
 )
 from tests.imports.sample_files import UNUSED_UAIS
 
+# The school
+
+
+@pytest.mark.parametrize(("confidence", "codes"), [(0.79, ["named_differently"]), (0.8, []), (1.0, [])])
+def test_a_name_that_differs_is_noted_below_four_fifths(confidence, codes):
+    request = build_request(school=matched_school(confidence=confidence))
+    assert problem_codes(check_row(request, build_context())) == codes
+
+
+@pytest.mark.parametrize("doubt", ["uai_invalid", "uncertain_repair"])
+def test_what_is_wrong_with_a_uai_is_said(doubt):
+    request = build_request(school=doubtful_school(doubt), cells={"uai": "0300123"})
+    [problem] = check_row(request, build_context()).problems
+    assert problem.message.startswith("Il manque à l'UAI « 0300123 » sa dernière lettre.")
+
+
 # Volumes
 
 

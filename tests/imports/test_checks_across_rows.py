@@ -47,6 +47,12 @@ def test_the_same_school_twice_with_different_numbers_is_for_the_member_to_resol
     assert [one.verdict for one in settled] == [Verdict.NEW, Verdict.IGNORED]
 
 
+@pytest.mark.parametrize(("others", "words"), [(5, "(8). Corrigez-le"), (6, "(8) et 1 autres. Corrigez-le")])
+def test_five_rows_with_other_numbers_are_named_and_the_rest_is_counted(others, words):
+    rows = [build_request(2, units=3), *(build_request(3 + n, units=4 + n) for n in range(others))]
+    assert words in judge_all(rows, build_context())[0].problems[0].message
+
+
 def test_one_number_for_all_is_no_contradiction():
     judged = judge_all([build_request(2), build_request(5, units=4)], build_context(volume=Volume.ALL, units_for_all=1))
     assert [one.verdict for one in judged] == [Verdict.NEW, Verdict.IGNORED]

@@ -55,6 +55,13 @@ def test_rows_that_agree_are_all_kept(officer, pool):
     assert found == {2: [], 3: ["set_aside"], 4: ["duplicate"]}
 
 
+def test_a_row_is_kept_alone_whichever_numbers_the_others_state(pool):
+    school = SchoolFactory()
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3), (school, 4), (school, 3)))
+    assert operations.keep_row(import_id=spreadsheet_import.pk, number=4, by=None, at=TERM) == 2
+    assert {number: row.set_aside for number, row in rows(spreadsheet_import).items()} == {2: True, 3: True, 4: False}
+
+
 def test_a_number_that_no_row_states_keeps_nothing(pool):
     school = SchoolFactory()
     spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3), (school, 4)))

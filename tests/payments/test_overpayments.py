@@ -27,6 +27,7 @@ def list_queue(name):
 
 def test_more_than_is_owed_pays_the_order_and_leaves_a_surplus():
     order = OrderFactory(confirmed=True)
+    assert_refused("invalid_amount", actions.pay, order, amount="0")
     actions.pay(order, amount="250")
     order.refresh_from_db()
     assert (order.state, get_surplus(order), get_deadlines(order)) == (OrderState.PAID, 51, (None, None, False))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from licensing.billing.queries import get_amount_received, get_balance
+from licensing.entitlements.models import Entitlement
 from licensing.orders import operations
+from licensing.orders.email_parts import SUSPENSION_NOTICE
 from licensing.orders.models import OrderState, PaymentMethod, SettlementMethod
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import Payment, ReversalReason
@@ -18,6 +22,7 @@ from tests.factories.payments import CardPaymentFactory
 from tests.orders import actions
 from tests.orders.assertions import assert_refused, get_deadlines, list_email_kinds, list_violations
 from tests.orders.dates import DAY, YEAR_ENDS, at_day
+from tests.orders.test_emails import get_email_text
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +53,34 @@ def test_parts_are_taken_back_until_nothing_is_left():
     actions.reverse(order, amount="49")
     assert_refused("invalid_amount", actions.reverse, order, amount="0.01")
     assert (get_amount_received(order), list_violations()) == (0, set())
+
+
+@pytest.mark.parametrize(("amount", "state"), [("51", OrderState.PAID), ("51.01", OrderState.CONFIRMED)])
+def test_an_order_stays_paid_while_what_it_costs_is_left(amount, state):
+    order = OrderFactory(confirmed=True)
+    actions.pay(order, amount="250")
+    actions.reverse(order, amount=amount)
+    order.refresh_from_db()
+    assert order.state == state
+
+
+@pytest.mark.parametrize(
+    ("days", "suspended", "sentence"),
+    [
+        (0, False, "vos droits temporaires courent jusqu'au"),
+        (1, False, "Vos droits temporaires sont arrivés à leur terme"),
+        (0, True, f"{SUSPENSION_NOTICE}."),
+    ],
+)
+def test_the_email_on_a_bounced_payment_says_what_its_rights_are_meanwhile(monkeypatch, days, suspended, sentence):
+    order = OrderFactory(paid=True)
+    actions.reverse(order)
+    entitlement = Entitlement.objects.get()
+    if suspended:
+        Entitlement.objects.update(suspended_at=TERM, suspension_cause="operator")
+    last = datetime.datetime.combine(entitlement.unpaid_until, datetime.time(12), TERM.tzinfo)
+    monkeypatch.setattr(timezone, "now", lambda: last + days * DAY)
+    assert sentence.replace("\xa0", " ") in get_email_text(order, "payment_reversed")
 
 
 def test_a_part_of_an_order_that_was_not_fully_paid_leaves_it_owed():

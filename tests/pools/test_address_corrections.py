@@ -191,6 +191,19 @@ def test_a_key_of_another_office_is_not_found(office, member, lost, gard):
     assert list_queued() == []
 
 
+@pytest.mark.parametrize(("recipient", "is_same"), [(WRONG.upper(), True), ("zola@exemple.example", False)])
+def test_an_address_that_did_not_change_is_pointed_out(manager, lost, recipient, is_same):
+    allocation = lost()
+    shown = page_text(manager.post(ACT, build_form((allocation, recipient))))
+    assert ("l'adresse est la même qu'avant" in shown) is is_same
+
+
+@pytest.mark.parametrize(("role", "is_told"), [(Role.DATA_OFFICER, True), (Role.VIEWER, False)])
+def test_who_prepares_lists_reads_where_contacts_are_updated(office, member, lost, role, is_told):
+    lost()
+    assert ("?but=portfolio" in office("nimes", member(role)).get(PAGE).content.decode()) is is_told
+
+
 def test_a_viewer_reads_what_did_not_arrive_and_changes_nothing(viewer, lost):
     allocation = lost()
     page = viewer.get(PAGE)

@@ -57,6 +57,8 @@ def test_a_key_written_elsewhere_than_to_the_official_mailbox_is_exposed(pool):
     official, other = SchoolFactory(), SchoolFactory()
     assert allocate_units(pool, official, recipient=official.email.upper()).key.exposed_at is None
     assert allocate_units(pool, other, recipient="directrice@exemple.example").key.exposed_at == TERM
+    assert allocate_units(pool, official, recipient=official.email, units=1).key.exposed_at is None
+    assert allocate_units(pool, official, recipient="directrice@exemple.example", units=1).key.exposed_at == TERM
 
 
 def test_a_second_volume_grows_the_key_that_nobody_redeemed(pool):
@@ -193,6 +195,16 @@ def test_a_school_twice_and_a_smaller_total_are_refused(pool):
             pool_id=pool.pk, demands=[Demand(school.uai, 2, school.email, total=True)], by=None, at=TERM
         )
     assert refusal.value.code == "would_reduce"
+
+
+@pytest.mark.parametrize(("closed", "rest"), [(5, ""), (6, " et 1 de plus"), (7, " et 2 de plus")])
+def test_a_refusal_names_five_schools_and_counts_the_others(pool, closed, rest):
+    schools = SchoolFactory.create_batch(closed, state=SchoolState.CLOSED, closed_at=TERM)
+    demands = [Demand(school.uai, 1, school.email) for school in schools]
+    with pytest.raises(LicensingError) as refusal:
+        operations.allocate_many(pool_id=pool.pk, demands=demands, by=None, at=TERM)
+    words = str(refusal.value)
+    assert (sum(school.uai in words for school in schools), "de plus" in words, rest in words) == (5, bool(rest), True)
 
 
 @pytest.mark.parametrize("count", [2, 40])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 from django.utils import timezone
 
@@ -9,9 +11,10 @@ from core.confirmation_guard import ConfirmationGuard, is_large_share
 from licensing.entitlements.models import Entitlement
 from licensing.pools import bulk_preview, operations
 from licensing.pools.bulk_preview import LeftReason, PoolShare
-from licensing.pools.bulk_wording import describe_revocation
+from licensing.pools.bulk_wording import describe_reminding, describe_revocation
 from licensing.pools.models import Allocation
 from mailing.models import Message, MessageState
+from schools import weekly_limit
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
@@ -87,6 +90,30 @@ def test_the_page_says_the_licences_by_lot_and_what_stays(given, pool, manager, 
 def test_the_letters_of_a_revocation_are_counted_in_french(emails, words):
     preview = bulk_preview.BulkPreview([1], 1, 3, [PoolShare("Lot A", 1, 3)], emails, {})
     assert describe_revocation(preview)[-1].endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("just_sent", "words"),
+    [
+        (0, []),
+        (1, ["La clé de l'une d'elles est partie il y a moins d'un jour."]),
+        (2, ["Les clés de 2 d'entre elles sont parties il y a moins d'un jour."]),
+    ],
+)
+def test_keys_that_have_just_left_are_counted_in_french(just_sent, words):
+    preview = bulk_preview.BulkPreview([1], 1, 3, [PoolShare("Lot A", 1, 3)], 0, {}, just_sent=just_sent)
+    assert describe_reminding(preview)[1:] == words
+
+
+def test_a_preview_says_who_just_got_the_key_and_who_was_written_to_this_week(pool, now):
+    first, second = (allocate_units(pool, SchoolFactory(), units=3, at=now) for _ in range(2))
+    mark_sent()
+    Message.objects.update(sent_at=now)
+    assert bulk_preview.preview_reminding([first.pk, second.pk], now).just_sent == 2
+    later = now + datetime.timedelta(days=2)
+    weekly_limit.claim_week(first.school_id, at=later)
+    preview = bulk_preview.preview_reminding([first.pk, second.pk], later)
+    assert (preview.just_sent, preview.left) == (0, {LeftReason.WRITTEN_THIS_WEEK: 1})
 
 
 def test_an_act_that_would_do_nothing_offers_no_button(given, manager):

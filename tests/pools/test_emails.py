@@ -214,6 +214,7 @@ def test_a_key_worth_less(pool, school, rendered):
     assert "La Ville de Nîmes ramène à 1 licence Pep's ce qui était attribué à l’École Jean Jaurès (Nîmes, UAI" in text
     assert "Ce total remplace celui de notre message précédent ; votre clé reste la même" in text
     assert "« 0 sur 1 »" in text
+    assert "Activer ma licence" in text
     message = Message.objects.order_by("-pk").first()
     shown = kinds.get(message.kind).preview(message)
     assert key not in shown.text + shown.html

@@ -8,7 +8,8 @@ import io
 import openpyxl
 import pytest
 
-from collectivities.models import AuditEntry
+from collectivities.models import AuditEntry, Role
+from core.calendar import date_in_paris
 from licensing.entitlements.models import Entitlement
 from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
@@ -192,6 +193,7 @@ def test_bulk_over_the_whole_list(pool, manager, now):
         "/attributions/actions/", {"action": "relancer", "scope": "filter", "query": "state=issued"}
     )
     assert "3\u00a0écoles, 3\u00a0licences\u00a0: un rappel part" in text(confirmation)
+    assert '<input type="hidden" name="scope" value="filter">' in text(confirmation)
     done = manager.post(
         "/attributions/actions/",
         {"action": "relancer", "scope": "filter", "query": "state=issued", "confirmed": "3"},
@@ -225,6 +227,35 @@ def test_the_address_is_corrected_and_the_key_sent_again(pool, manager, now):
     assert "La même clé part pour b@exemple.example" in text(answer)
     answer = manager.post(f"/attributions/{allocation.pk}/renvoyer/", {"recipient": "b@"}, follow=True)
     assert "pas valable" in text(answer)
+
+
+@pytest.mark.parametrize(
+    ("form", "kept"),
+    [
+        ({"recipient": "b@exemple.example", "keep": "on"}, "b@exemple.example"),
+        ({"recipient": "b@exemple.example"}, ""),
+        ({"recipient": "a@exemple.example", "keep": "on"}, ""),
+    ],
+)
+def test_a_corrected_address_is_kept_for_the_next_keys_where_it_is_asked(pool, manager, now, form, kept):
+    row = PortfolioSchoolFactory(contact_email="")
+    allocation = allocate_units(pool, row.school, units=1, recipient="a@exemple.example", at=now)
+    answer = manager.post(f"/attributions/{allocation.pk}/renvoyer/", form, follow=True)
+    row.refresh_from_db()
+    assert (row.contact_email, "Les prochaines y partiront aussi" in text(answer)) == (kept, bool(kept))
+
+
+def test_only_a_buyer_is_offered_to_buy(pool, member, office, viewer):
+    assert "Acheter des licences" in text(office("nimes", member(Role.BUYER)).get("/lots/"))
+    assert "Acheter des licences" not in text(viewer.get("/lots/"))
+
+
+@pytest.mark.parametrize(("days", "is_past"), [(0, False), (1, True)])
+def test_a_lot_is_past_after_its_last_day(pool, viewer, now, days, is_past):
+    day = date_in_paris(now)
+    Entitlement.objects.update(first_day=day - datetime.timedelta(days=9), last_day=day - datetime.timedelta(days=days))
+    page = text(viewer.get("/lots/"))
+    assert ("Années passées (1)" in page, page.count("100\u00a0licences achetées")) == (is_past, 1)
 
 
 def test_a_viewer_sees_counts_and_does_nothing(pool, viewer, now):
@@ -310,6 +341,7 @@ def test_a_second_key_of_another_pool_is_asked_about(pool, manager, now):
     answer = manager.post(address, form)
     assert answer.status_code == 422
     assert "a déjà 3 licences du lot « Dotation 2026 »" in text(answer).replace("\u00a0", " ")
+    assert 'name="second_key"' in text(answer)
     assert Allocation.objects.count() == 1
     manager.post(address, form | {"pool": other.pk})
     assert Allocation.objects.get().units == 5

@@ -83,6 +83,12 @@ def test_a_school_that_asked_comes_first_with_what_it_asks_and_why(lot):
     assert asked.need.recipient == request.school.email
 
 
+@pytest.mark.parametrize(("letters", "shown"), [(140, "a" * 140), (141, f"{'a' * 139}…")])
+def test_a_long_reason_is_cut(lot, letters, shown):
+    lot.ask(reason="a" * letters)
+    assert plain(lot.propose().needs[0].need.reason) == f"a demandé 3 licences : « {shown} »"
+
+
 def test_a_school_that_asked_and_ran_out_is_one_row(lot):
     lot.ask(4, of=lot.jaures)
     [row] = lot.propose().needs

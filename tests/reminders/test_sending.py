@@ -94,8 +94,14 @@ def test_a_letter_that_somebody_asked_for_has_no_off_switch(planned):
     assert "List-Unsubscribe" not in compose(get_reminder(), rendered, at=FRIDAY).message()
 
 
-@pytest.mark.parametrize(("units", "words"), [(1, "La licence attend"), (3, "Les 3 licences attendent")])
-def test_the_letter_about_licences_that_nobody_got(pool, clock, units, words):
+@pytest.mark.parametrize(
+    ("units", "subject", "words"),
+    [
+        (1, "Votre licence Pep's n'est pas encore donnée à un enseignant", "La licence attend"),
+        (3, "Aucune licence Pep's n'est encore donnée à un enseignant", "Les 3 licences attendent"),
+    ],
+)
+def test_the_letter_about_licences_that_nobody_got(pool, clock, units, subject, words):
     subscription = mark_redeemed(give(pool, units=units), PrincipalFactory())
     wednesday = moment(2026, 12, 9)
     clock(wednesday)
@@ -103,6 +109,7 @@ def test_the_letter_about_licences_that_nobody_got(pool, clock, units, words):
     message = get_reminder()
     rendered = render(message)
     assert message.kind == "unused_reminder"
+    assert rendered.subject.replace("\u00a0", " ") == subject
     assert words in rendered.text
     assert "aucune licence n'est donnée" in rendered.text
     assert rendered.unsubscribe_url in rendered.text

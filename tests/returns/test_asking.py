@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import datetime
+from contextlib import nullcontext
 
 import pytest
 from django.core import mail
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
+from accounts.models import User
 from collectivities.models import AuditEntry
-from licensing.entitlements.models import Entitlement
+from licensing.entitlements.models import Entitlement, Subscription
 from licensing.exceptions import LicensingError
 from licensing.pools import operations as pools
+from licensing.pools.bulk_preview import LeftReason
 from licensing.pools.exceptions import PoolSuspended, UnknownAllocation
 from licensing.returns import operations
+from licensing.returns.bulk_asking import preview_asking, preview_asking_again
 from licensing.returns.exceptions import (
     AlreadyAsked,
     AskedLately,
@@ -25,11 +29,15 @@ from licensing.returns.exceptions import (
     UnknownReturnRequest,
 )
 from licensing.returns.models import ANSWER_PERIOD, MIN_PAUSE, ReturnRequest
-from licensing.returns.wording import ReturnStatus, find_status
+from licensing.returns.notifications import list_addressees
+from licensing.returns.wording import ReturnStatus, describe_spared, describe_unused, find_status
+from mailing import kinds
 from mailing.models import Message
+from schools.models import Verification
 from sites.audit.checks import check_all
 from tests.conftest import TERM
 from tests.emails import render_email
+from tests.factories.schools import AffiliationFactory
 from tests.returns.given_school import GivenSchool
 from tests.webhooks.events import emitted_events
 from webhooks import endpoints
@@ -62,10 +70,18 @@ def test_all_that_is_unused_is_asked_for_once(jaures):
     assert_sound()
 
 
-def test_fewer_may_be_asked_for_and_never_more(jaures):
-    with pytest.raises(TooManyAsked):
-        jaures.ask(units=6)
-    assert jaures.ask(units=2).units == 2
+@pytest.mark.parametrize("units", [2, 5])
+def test_as_many_as_lie_unused_or_fewer_may_be_asked_for(jaures, units):
+    assert jaures.ask(units=units).units == units
+
+
+@pytest.mark.parametrize(
+    ("unused", "words"), [(1, "1 licence seulement ne sert pas."), (2, "2 licences seulement ne servent pas.")]
+)
+def test_more_than_lies_unused_is_not_asked_for(nimes, unused, words):
+    school = GivenSchool(nimes, units=unused)
+    with pytest.raises(TooManyAsked, match=words.replace(" ", r"\s")):
+        school.ask(units=unused + 1)
 
 
 def test_a_key_that_nobody_redeemed_is_reduced_and_not_asked_for(nimes):
@@ -94,6 +110,10 @@ def test_a_suspended_pool_asks_nobody(jaures):
 def test_silence_changes_nothing_and_the_school_is_left_alone_for_sixty_days(jaures):
     first = jaures.ask()
     assert find_status(first, TERM + ANSWER_PERIOD) is ReturnStatus.EXPIRED
+    with pytest.raises(AlreadyAsked):
+        jaures.ask(at=first.expires_at - datetime.timedelta(microseconds=1))
+    with pytest.raises(AskedLately):
+        jaures.ask(at=first.expires_at)
     with pytest.raises(AskedLately):
         jaures.ask(at=LATER)
     with pytest.raises(AskedLately):
@@ -103,6 +123,15 @@ def test_silence_changes_nothing_and_the_school_is_left_alone_for_sixty_days(jau
     assert (first.outcome, first.answered_at, second.outcome) == ("expired", first.expires_at, "")
     assert jaures.figures()[:2] == (15, 5)
     assert_sound()
+
+
+def test_a_preview_leaves_out_who_was_asked_within_sixty_days(jaures):
+    jaures.ask()
+    ids = [jaures.allocation.pk]
+    moments = {TERM: [LeftReason.ASKED], TERM + ANSWER_PERIOD: [LeftReason.ASKED_LATELY], TERM + MIN_PAUSE: []}
+    assert {at: [*preview_asking(ids, at).left] for at in moments} == moments
+    # By hand only a request that waits stands in the way.
+    assert [[*preview_asking_again(ids, at).left] for at in moments] == [[LeftReason.ASKED], [], []]
 
 
 def test_a_hand_may_ask_again_before(jaures):
@@ -148,6 +177,17 @@ def test_keeping_is_an_answer_and_the_journal_names_nobody(jaures):
     assert_sound()
 
 
+@pytest.mark.parametrize(("anew", "told"), [(False, "return.requested"), (True, "return.answered")])
+def test_an_undone_return_tells_by_webhook_how_its_request_stands(jaures, anew, told):
+    first = jaures.ask(units=2)
+    made = jaures.give_back(2).licence_return
+    if anew:
+        jaures.ask(again=True)
+    endpoints.add(url="https://si.exemple.fr/", types=[], by_id=None, at=TERM)
+    jaures.undo(made)
+    assert (told, first.pk) in {(kind, data.get("request")) for kind, _, data in emitted_events()}
+
+
 def test_an_undone_return_leaves_the_request_open_again(jaures):
     asked = jaures.ask()
     made = jaures.give_back(5).licence_return
@@ -189,7 +229,11 @@ def test_the_letter_says_who_asks_why_and_until_when(jaures, nimes):
         (1, 0, "demande 1 licence Pep's qui ne sert pas", "La licence Pep's que la Ville de Nîmes a donnée à l'École"),
         (5, 0, "demande 5 licences Pep's qui ne servent pas", "Aucune des 5 licences Pep's que la Ville de Nîmes a"),
         (5, 4, "demande 1 licence Pep's qui ne sert pas", "a données à l'École Jean Jaurès, une n'est utilisée par"),
+        (5, 4, "demande 1 licence Pep's qui ne sert pas", "si 1 licence peut lui revenir"),
+        (5, 4, "demande 1 licence Pep's qui ne sert pas", "Vous pouvez la rendre ou la garder, et"),
         (5, 3, "demande 2 licences Pep's qui ne servent pas", "l'École Jean Jaurès, 2 ne sont utilisées par"),
+        (5, 3, "demande 2 licences Pep's qui ne servent pas", "si 2 licences peuvent lui revenir"),
+        (5, 3, "demande 2 licences Pep's qui ne servent pas", "Vous pouvez les rendre, en rendre moins, ou les garder"),
     ],
 )
 def test_the_letter_speaks_of_one_licence_as_of_one(nimes, units, assigned, subject, sentence):
@@ -206,6 +250,53 @@ def test_the_letter_speaks_of_one_licence_as_of_one(nimes, units, assigned, subj
     assert subject in email.subject.replace("’", "'")
     assert sentence in text
     assert ("la licence reste" in text) == ("1 licence" in subject)
+
+
+@pytest.mark.parametrize(
+    ("verified", "active", "of_a_school", "written_to"),
+    [
+        (True, True, True, True),
+        (False, True, True, True),
+        (False, False, True, False),
+        (False, True, False, False),
+    ],
+)
+def test_without_a_verified_principal_the_account_of_the_key_is_written_to(
+    jaures, verified, active, of_a_school, written_to
+):
+    with schema_context("public"):
+        if not verified:
+            jaures.principal.affiliations.all().delete()
+        if not active:
+            User.objects.filter(pk=jaures.principal.pk).update(is_active=False)
+        if not of_a_school:
+            Subscription.objects.update(school=None)
+    addressees = list_addressees([jaures.allocation.key_id])
+    assert addressees == {jaures.allocation.key_id: [jaures.principal] if written_to else []}
+
+
+def test_all_verified_principals_of_the_school_are_written_to(jaures):
+    earlier = AffiliationFactory(
+        school=jaures.school, verified_at=TERM - datetime.timedelta(days=1), verified_by=Verification.OPERATOR
+    )
+    AffiliationFactory(school=jaures.school)
+    assert list_addressees([jaures.allocation.key_id]) == {jaures.allocation.key_id: [earlier.user, jaures.principal]}
+
+
+def test_a_letter_about_a_request_that_ended_is_not_sent(jaures, monkeypatch):
+    asked = jaures.ask()
+    [letter] = list_letters()
+    for moment, is_due in ((asked.expires_at - datetime.timedelta(microseconds=1), True), (asked.expires_at, False)):
+        monkeypatch.setattr(timezone, "now", lambda moment=moment: moment)
+        with nullcontext() if is_due else pytest.raises(kinds.NoLongerDue, match="pris fin"):
+            render_email(letter)
+    monkeypatch.undo()
+    with schema_context("public"):
+        ReturnRequest.objects.update(
+            expires_at=timezone.now() + ANSWER_PERIOD, outcome="declined", answered_at=timezone.now()
+        )
+    with pytest.raises(kinds.NoLongerDue, match="pris fin"):
+        render_email(letter)
 
 
 def test_a_letter_that_has_not_left_is_cancelled_with_its_request(jaures):
@@ -234,6 +325,27 @@ def test_nothing_of_another_collectivity_is_asked_for_or_withdrawn(jaures, gard)
             operations.withdraw(request_id=asked.pk, by=None, at=TERM)
         with pytest.raises(UnknownAllocation):
             operations.ask(allocation_id=900_000_001, by=None, at=TERM)
+
+
+@pytest.mark.parametrize(
+    ("describe", "one", "several"),
+    [
+        (
+            lambda units: describe_unused(units, "Pep's", "Ville de Nîmes"),
+            ("1 licence de", "n’a jamais servi. Rendue, elle redevient libre pour"),
+            ("2 licences de", "n’ont jamais servi. Rendues, elles redeviennent libres pour"),
+        ),
+        (
+            describe_spared,
+            ("1 licence inutilisée n’est pas comptée :", "son école l’a depuis"),
+            ("2 licences inutilisées ne sont pas comptées :", "leur école les a depuis"),
+        ),
+    ],
+)
+def test_a_sentence_speaks_of_one_licence_as_of_one(describe, one, several):
+    for units, words in ((1, one), (2, several)):
+        sentence = describe(units).replace("\xa0", " ")
+        assert [part for part in words if part not in sentence] == []
 
 
 def test_webhooks_have_requests_and_answers(jaures):

@@ -16,7 +16,7 @@ from licensing.entitlements.exceptions import (
     PrincipalNotVerified,
     SubscriptionNotAdministered,
 )
-from licensing.entitlements.models import Entitlement, Seat
+from licensing.entitlements.models import ActivationKey, Entitlement, Seat
 from licensing.invitations import operations as invitations
 from licensing.pools.emails import check_due
 from licensing.pools.exceptions import BadUnits
@@ -26,6 +26,7 @@ from licensing.pools.queries import list_allocations
 from licensing.returns import operations
 from licensing.returns.exceptions import NotGivenByCollectivity, ReturnNotUndoable
 from licensing.returns.models import UNDOABLE_FOR, LicenceReturn
+from licensing.returns.personal_data import export_personal_data
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
 from schools.models import Affiliation
@@ -170,6 +171,19 @@ def test_what_was_given_to_others_does_not_come_back(jaures):
         jaures.undo(made, at=SOON)
     assert LicenceReturn.objects.get().undone_at is None
     assert Pool.objects.get().free == 4
+
+
+@pytest.mark.parametrize(("is_known", "name"), [(True, "École Jean Jaurès (Nîmes)"), (False, "")])
+def test_a_person_s_data_say_what_they_gave_back_and_answered(jaures, is_known, name):
+    jaures.keep(jaures.ask())
+    jaures.give_back(2)
+    with schema_context("public"):
+        if not is_known:
+            ActivationKey.objects.update(school=None)
+        exported = export_personal_data(jaures.principal)
+    [returned], [answered] = exported["licences rendues"], exported["réponses aux collectivités"]
+    assert (returned["établissement"], returned["licences"]) == (name, 2)
+    assert (answered["établissement"], answered["issue"]) == (name, "Gardées")
 
 
 def test_webhooks_have_what_came_back_and_what_left_again(jaures):

@@ -35,8 +35,8 @@ def jaures(nimes):
 
 @pytest.fixture
 def sign_in(nimes, office):
-    def make(*roles):
-        member = MemberFactory(user=UserFactory(), roles=list(roles))
+    def make(*roles, **fields):
+        member = MemberFactory(user=UserFactory(**fields), roles=list(roles))
         return office("nimes", member.user)
 
     return make
@@ -216,8 +216,11 @@ def test_a_large_share_is_confirmed_by_its_number(manager, nimes, jaures):
 
 def test_a_request_is_withdrawn_once(manager, jaures):
     asked = jaures.ask(at=timezone.now())
+    offered = []
     for _ in range(2):
+        offered.append(f"{PAGE}{asked.pk}/retirer/" in read(manager.get(PAGE)))
         assert manager.post(f"{PAGE}{asked.pk}/retirer/").status_code == 302
+    assert offered == [True, False]
     assert ReturnRequest.objects.get().outcome == "withdrawn"
     for number in (0, 900_000_001, 10**12):
         assert manager.post(f"{PAGE}{number}/retirer/").status_code == 404
@@ -232,7 +235,9 @@ def test_a_request_of_another_office_is_not_found(manager, office, gard):
 
 
 def test_a_viewer_reads_and_does_nothing(sign_in, jaures):
+    sign_in(Role.MANAGER, email="awa@nimes.example")
     viewer = sign_in(Role.VIEWER)
+    assert "mailto:awa@nimes.example" in read(viewer.get(PAGE))
     asked = jaures.ask(at=timezone.now())
     page = read(viewer.get(PAGE))
     assert "Attend une réponse" in page

@@ -81,7 +81,8 @@ def test_a_refused_operation_emits_nothing(listening, pool):
 
 def test_pool_low_is_emitted_once_at_a_tenth(listening, pool):
     first = SchoolFactory()
-    allocate_units(pool, first, units=17)
+    allocate_units(pool, first, units=16)
+    allocate_units(pool, first, units=1)
     assert "pool.low" not in [kind for kind, *_ in emitted_events()]
     allocate_units(pool, SchoolFactory(), units=1)
     assert emitted_events()[-1] == (

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from licensing.returns.models import ReturnRequest
+from licensing.returns.models import ANSWER_PERIOD, ReturnRequest
+from licensing.returns.wording import ReturnStatus
 from tests.api.client import assert_problem
 from tests.returns.given_school import GivenSchool
 
@@ -42,6 +45,24 @@ def test_an_answer_has_the_words_of_the_school(api, jaures):
     jaures.give_back(1, at=timezone.now())
     allocation = api.get(f"/allocations/{jaures.allocation.pk}").json()
     assert (allocation["units"], allocation["state"], allocation["situation"]) == (0, "redeemed", "returned")
+
+
+@pytest.mark.parametrize(
+    ("asked", "ended", "states"),
+    [
+        (datetime.timedelta(0), "", {"open"}),
+        (ANSWER_PERIOD, "", {"expired"}),
+        (datetime.timedelta(0), "expired", {"expired"}),
+        (datetime.timedelta(0), "withdrawn", {"withdrawn"}),
+    ],
+)
+def test_requests_are_listed_by_how_they_stand(api, jaures, asked, ended, states):
+    now = timezone.now()
+    request = jaures.ask(at=now - asked)
+    if ended:
+        ReturnRequest.objects.update(outcome=ended, answered_at=now)
+    listed = {state for state in ReturnStatus if api.get(f"/return-requests?state={state}").json()["data"]}
+    assert listed == states == {api.get(f"/return-requests/{request.pk}").json()["state"]}
 
 
 def test_refusals_have_their_codes(api, jaures):

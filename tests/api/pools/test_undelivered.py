@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
+from api.fields import MAX_INTEGER
 from collectivities.models import PortfolioSchool
+from licensing.pools.api.undelivered import CorrectedAddressSerializer
 from mailing import refusals
 from mailing.models import Message, MessageState
 from tests.api.client import assert_problem
@@ -23,6 +25,27 @@ def lost(pool):
     allocate_units(pool, SchoolFactory(), units=2, at=timezone.now())
     Message.objects.filter(topic_id=allocation.pk).update(state=MessageState.BOUNCED, **BOUNCE_FIELDS)
     return allocation
+
+
+@pytest.mark.parametrize(
+    ("row", "is_valid"),
+    [
+        ({}, True),
+        ({"allocation": MAX_INTEGER}, True),
+        ({"allocation": MAX_INTEGER + 1}, False),
+        ({"allocation": 0}, False),
+        ({"allocation": True}, False),
+        ({"allocation": "1"}, False),
+        ({"recipient": 1}, False),
+        ({"recipient": " a@exemple.example"}, False),
+        ({"more": 1}, False),
+    ],
+)
+def test_the_fast_path_takes_what_the_slow_one_takes(row, is_valid):
+    row = {"allocation": 1, "recipient": "a@exemple.example"} | row
+    assert CorrectedAddressSerializer().is_valid_as_is(row) is is_valid
+    # The slow one may clean what the fast one leaves to it.
+    assert not is_valid or CorrectedAddressSerializer(data=row).is_valid()
 
 
 def readdress(api, *corrections):

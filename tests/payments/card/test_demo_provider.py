@@ -14,6 +14,7 @@ from licensing.billing.operations import cancel
 from licensing.orders.models import OrderState
 from licensing.payments import card
 from licensing.payments.card.demo_provider import DemoProvider
+from licensing.payments.card.providers import get_provider
 from licensing.payments.exceptions import CardsClosed
 from licensing.payments.models import CardPayment
 from tests.conftest import TERM
@@ -67,6 +68,22 @@ def test_a_refund_gives_the_money_back_once(portal, db):
     payment.refresh_from_db()
     assert (payment.status, payment.captured_amount) == (PaymentStatus.REFUNDED, 0)
     assert get_effects(payment.order)["payments"] == [PRICE, -PRICE]
+
+
+def test_each_refund_is_made_once_and_gives_back_no_more_than_is_left(portal, db):
+    payment = StartedPaymentFactory()
+    answer_demo_page(portal, payment, "accepte")
+    provider = get_provider(payment)
+
+    def refund(number, amount):
+        provider.request_refund(payment, number=number, amount=amount)
+        payment.refresh_from_db()
+        return [each.amount for each in provider.fetch_outcome(payment).refunds]
+
+    assert refund("1", 5000) == [5000]
+    assert refund("1", 5000) == [5000]
+    assert refund("2", None) == [5000, 14900]
+    assert refund("3", 100) == [5000, 14900]
 
 
 def test_an_order_placed_by_mandate_can_still_be_paid_by_card(portal, db):

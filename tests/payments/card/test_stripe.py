@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import random
 from decimal import Decimal
@@ -15,8 +16,10 @@ from licensing.catalogue.models import Seller
 from licensing.orders.models import OrderState
 from licensing.payments import card
 from licensing.payments.card import provider_calls
+from licensing.payments.card.provider_interface import SessionState
 from licensing.payments.card.providers import get_provider
-from licensing.payments.exceptions import NotToPay, ProviderSilent
+from licensing.payments.card.settlement import record_outcome
+from licensing.payments.exceptions import NotToPay, ProviderRefuses, ProviderSilent
 from licensing.payments.models import CardPayment, ProviderEvent
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory
@@ -312,6 +315,23 @@ def test_an_order_is_paid_once_its_buyer_has_chosen_the_card(stripe, db):
     order.save()
     with pytest.raises(NotToPay):
         card.start_attempt(order_id=order.pk, by=order.placed_by, at=TERM)
+
+
+def test_a_page_of_payment_elsewhere_than_at_stripe_is_refused(stripe, settings):
+    payment = StartedPaymentFactory()
+    settings.STRIPE_CHECKOUT_ORIGIN = "https://checkout.stripe.com"
+    with pytest.raises(ProviderRefuses, match="page de paiement de Stripe n'est pas à"):
+        get_provider(payment).open(payment, None)
+
+
+def test_a_session_that_is_over_leaves_what_was_paid(stripe, opened, portal):
+    payment, session = opened
+    stripe.pay(session)
+    portal.get(f"/paiement/{payment.token}/retour/")
+    payment.refresh_from_db()
+    over = dataclasses.replace(get_provider(payment).fetch_outcome(payment), stage=SessionState.OVER)
+    assert record_outcome(payment_id=payment.pk, outcome=over, at=TERM).status == PaymentStatus.CONFIRMED
+    assert get_effects(payment.order) == PAID_ONCE
 
 
 def test_the_page_s_form_may_lead_to_stripe_and_nowhere_else(stripe, opened, portal):
