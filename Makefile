@@ -8,9 +8,8 @@ unexport PYTHONDONTWRITEBYTECODE
 UV := .tools/bin/uv
 BIN := .venv/bin
 
-.PHONY: setup server demo drill test test-all look-for-browser fuzz mutants check lint types imports-contracts migrations \
-	upgrade-check guide-check \
-	advisories bench pictures requirements clean
+.PHONY: setup server demo drill test test-all look-for-browser fuzz mutants check lint types imports-contracts \
+	migrations upgrade-check guide-check advisories bench pictures requirements clean
 
 setup: .venv/ready node_modules/ready
 

@@ -19,6 +19,7 @@ from psycopg import sql
 
 from core import database_roles
 from core.owner_connection import connected_as_owner
+from core.tenant_connection import connection
 from installation import hold
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def ensure_template() -> str:
     Raises `OwnerUnknown`.
     """
     name = f"{_PREFIX}{compute_fingerprint()}"
-    with connected_as_owner(_USE), database_roles.connect(settings.DATABASE_OWNER, _MAINTENANCE) as server:
+    with connected_as_owner(_USE), database_roles.connect(connection.settings_dict, _MAINTENANCE) as server:
         # The first process makes it, the others wait.
         server.execute("SELECT pg_advisory_lock(hashtext(%s))", [_PREFIX])
         query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s) AND pg_get_userbyid(datdba) = user"

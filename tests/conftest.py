@@ -88,7 +88,7 @@ def _store_page_context(store, signal, sender, template, context, **_) -> None:
         store.setdefault("context", ContextList()).append(copy.copy(context))
 
 
-client.store_rendered_templates = _store_page_context
+client.store_rendered_templates = _store_page_context  # type: ignore[attr-defined] # the stubs leave it out
 
 
 @pytest.fixture(scope="session")

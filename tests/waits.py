@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -47,7 +47,7 @@ def is_reached(condition: Callable[[], object]) -> bool:
     return True
 
 
-def wait_for_exit(process: Popen[str]) -> int:
+def wait_for_exit(process: Popen[Any]) -> int:
     """Wait until the process ends by itself; return its code. Raises `NotInTime`."""
     wait_until(lambda: process.poll() is not None)
     return process.returncode

@@ -83,9 +83,12 @@ def reset_database() -> None:
 
 def _copy_template() -> None:
     template, name = ensure_template(), str(connection.settings_dict["NAME"])
-    accesses = settings.DATABASE_OWNER, connection.settings_dict, settings.DATABASE_READER
+    owner, administrator = settings.DATABASE_OWNER, settings.DATABASE_ADMINISTRATOR
+    if owner is None or administrator is None:
+        raise NotDemoDatabase("Le serveur PostgreSQL de la démonstration n'a ni propriétaire ni administrateur.")
+    accesses = owner, connection.settings_dict, settings.DATABASE_READER
     roles = DatabaseRoles(*(Login(access["USER"]) for access in accesses))
-    with database_roles.connect(settings.DATABASE_ADMINISTRATOR, "postgres") as server:
+    with database_roles.connect(administrator, "postgres") as server:
         server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
         database_roles.create_database(server, name, roles, template=template)
     with connected_as_owner(_USE):
