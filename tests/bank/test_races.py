@@ -41,18 +41,18 @@ def assert_sound():
     assert list_violations() == set()
 
 
-@pytest.mark.slow
-def test_two_operators_confirm_the_same_line_at_once_and_it_is_booked_once(public):
+@pytest.mark.parametrize(("lines", "operators"), [(1, 2), pytest.param(4, 4, marks=pytest.mark.slow)])
+def test_operators_confirm_the_same_line_at_once_and_it_is_booked_once(public, lines, operators):
     """Each on another order, so that no idempotence of payments hides a second booking."""
     by = OperatorFactory()
-    for rank in range(4):
+    for rank in range(lines):
         [line] = receive(FileLine("199.00", f"VIR {rank}"))
-        choices = [choose(OrderFactory(confirmed=True)) for _ in range(4)]
+        choices = [choose(OrderFactory(confirmed=True)) for _ in range(operators)]
         outcomes = at_once(*(lambda chosen=chosen, line=line: book(line, chosen, by=by) for chosen in choices))
         assert sum(isinstance(one, StatementLine) for one in outcomes) == 1
         assert {type(one) for one in outcomes} == {StatementLine, LineNotWaiting}
         assert LinePayment.objects.filter(line=line).count() == 1
-    assert Payment.objects.count() == 4
+    assert Payment.objects.count() == lines
     assert_sound()
 
 

@@ -80,7 +80,6 @@ def test_licences_of_a_tier_are_a_part_of_its_one_price():
     assert "Classes fermées" in text
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("code", "country"), [("97400", "La Réunion"), ("97600", "Mayotte")])
 def test_the_vat_of_another_territory_is_credited_as_it_was_charged(code, country):
     order = StoredOrderFactory(five_classes=True, bill_postal_code=code, bill_country=country)

@@ -116,6 +116,20 @@ def test_the_error_of_a_job_arrives_once_it_failed_for_good(service, committing)
 
 
 @pytest.mark.usefixtures("reporting")
+def test_the_end_of_a_job_is_sent_without_its_arguments(service):
+    """As the queue logs it: the arguments in the text, the job beside it."""
+    job = {"id": 7, "task_name": "tests.fail", "task_kwargs": {"word": KEY}}
+    line = f"Job tests.fail[7](word='{KEY}') ended with status: Error"
+    logging.getLogger("procrastinate.worker").error(line, exc_info=ValueError(EMAIL), extra={"job": job})
+    sentry_sdk.flush(5)
+    [event] = read_events(service)
+    assert event["tags"] == {"job": "7", "task": "tests.fail"}
+    assert event["logentry"] == {"message": "A job ended with an error"}
+    assert event["exception"]["values"][-1]["type"] == "ValueError"
+    assert find_secrets(service) == []
+
+
+@pytest.mark.usefixtures("reporting")
 def test_warnings_are_not_sent(service):
     logging.getLogger("tests").warning("Une ligne")
     sentry_sdk.flush(5)

@@ -7,9 +7,11 @@ from django.core.exceptions import ImproperlyConfigured
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from config import observability
 from core import traces
+from jobs.tasks import defer
 from tests.factories.accounts import UserFactory
 from tests.http_collector import running_collector
 from tests.waits import wait_for_exit
@@ -80,6 +82,22 @@ def test_a_request_and_the_job_it_queued_are_found_by_one_number(committing, col
     sent = b"".join(collector.bodies)
     secrets = ("dupont", PASSWORD, "ecole.example", "127.0.0.1", "nimes")
     assert [word for word in secrets if word.encode() in sent] == []
+
+
+@pytest.mark.usefixtures("traced", "nimes")
+def test_a_job_is_named_where_it_is_queued_and_its_statements_are_its_own(collector):
+    with traces.trace("POST /"):
+        number = str(defer("mailing.drain", schema="c_nimes"))
+    with traces.trace("job mailing.drain", {"peps.job": number}):
+        assert ProcrastinateJob.objects.filter(pk=number).exists()
+    _, request, _ = find_span(collector, "POST /")
+    [queued] = [read_attributes(event) for event in request.events]
+    assert queued == {"peps.job": number, "peps.task": "mailing.drain"}
+    _, job, of_job = find_span(collector, "job mailing.drain")
+    assert of_job == {"peps.job": number}
+    [statement] = [span for _, span, _ in read_spans(collector) if span.parent_span_id == job.span_id]
+    assert (statement.name, statement.trace_id) == ("SELECT", job.trace_id)
+    assert job.trace_id != request.trace_id
 
 
 @pytest.mark.usefixtures("traced")

@@ -75,6 +75,14 @@ def officer(nimes):
     return MemberFactory(roles=[Role.DATA_OFFICER]).user
 
 
+def test_each_control_of_a_few_pages_is_read(browser, nimes):
+    walk = FormWalk()
+    walk_letter_stop(walk, nimes)
+    walk_webhooks(walk, browser)
+    assert walk.unread == set()
+    assert {sending[0] for sending in walk.sent} >= {"letter_stop", "webhooks:replay"}
+
+
 @pytest.mark.slow
 def test_each_control_of_the_office_is_read(portal, office, browser, officer, nimes):
     walk = FormWalk()

@@ -18,3 +18,12 @@ def test_every_task_is_retried_and_every_queue_has_a_lane():
 def test_a_worker_of_some_queues_serves_no_other():
     served = lanes.plan_lanes(concurrency=3, queues=["webhooks", "default"])
     assert [(lane.queues, lane.threads) for lane in served] == [(("webhooks",), 4), (("default",), 3)]
+
+
+def test_small_lists_and_letters_wait_for_no_large_lists():
+    served = [lane.queues for lane in lanes.plan_lanes(concurrency=2, queues=None)]
+    assert [queues for queues in served if {"imports", "imports_large", "mail"} & set(queues)] == [
+        ("mail",),
+        ("imports",),
+        ("imports_large",),
+    ]

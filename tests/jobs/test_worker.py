@@ -189,6 +189,20 @@ def test_a_worker_without_a_database_gives_up_with_an_error(transactional_db):
     assert "CommandError: The database has been away" in result
 
 
+def test_a_task_runs_in_the_schema_that_its_job_names(nimes):
+    seen = []
+
+    @task(name="tests.look")
+    def look(*, word: str) -> None:
+        seen.append((word, connection.schema_name))
+
+    for word, schema in (("one", "c_gard"), ("two", "public"), ("three", "c_gard")):
+        app.tasks["tests.look"](schema=schema, word=word)
+    app.tasks.pop("tests.look")
+    assert seen == [("one", "c_gard"), ("two", "public"), ("three", "c_gard")]
+    assert connection.schema_name == "c_nimes"
+
+
 def test_a_rolled_back_transaction_queues_nothing(nimes):
     before = ProcrastinateJob.objects.count()
     with transaction.atomic():

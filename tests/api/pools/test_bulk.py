@@ -224,13 +224,13 @@ def _queries(api, pool, count, mode):
     return [query["sql"] for query in asked.captured_queries]
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("rows", [20, pytest.param(1000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("mode", [ALL_OR_NOTHING, BEST])
-def test_ten_rows_and_a_thousand_cost_as_many_queries(api, nimes, mode):
+def test_ten_rows_and_a_thousand_cost_as_many_queries(api, nimes, mode, rows):
     pool = orders.grant(collectivity=nimes, licences=5000, reason="Essai", by=None, at=timezone.now())
     api.get("/pools")
-    few, many = _queries(api, pool, 10, mode), _queries(api, pool, 1000, mode)
+    few, many = _queries(api, pool, 10, mode), _queries(api, pool, rows, mode)
     assert len(few) == len(many) <= 47
     locks = [sql for sql in many if 'FROM "pools_pool"' in sql and "FOR NO KEY UPDATE" in sql]
     assert len(locks) == 1
-    assert Message.objects.count() > 900
+    assert Message.objects.count() > 0.9 * rows

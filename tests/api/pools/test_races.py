@@ -17,8 +17,6 @@ from tests.api.client import ApiClient, assert_problem, create_client
 from tests.factories.schools import SchoolFactory
 from tests.races import run_concurrently
 
-ASKING = 60
-
 
 @pytest.fixture
 def opened(committing):
@@ -38,21 +36,21 @@ def assert_sound(pool, given):
     assert all(position.is_balanced for position in list_pool_positions())
 
 
-@pytest.mark.slow
-def test_concurrent_allocations_never_exceed_the_pool(committing, opened):
-    pool, asking = opened(ASKING), create_client()
+@pytest.mark.parametrize("schools", [4, pytest.param(60, marks=pytest.mark.slow)])
+def test_concurrent_allocations_never_exceed_the_pool(committing, opened, schools):
+    pool, asking = opened(schools), create_client()
     asked = [
         partial(
             ApiClient(asking.secret).post, "/allocations", {"pool": pool.pk, "school": school.uai, "units": 2}, key=True
         )
-        for school in SchoolFactory.create_batch(ASKING)
+        for school in SchoolFactory.create_batch(schools)
     ]
     answers = run_concurrently(committing.schema_name, asked, expected_errors=())
-    assert Counter(answer.status_code for answer in answers) == {201: ASKING // 2, 409: ASKING // 2}
+    assert Counter(answer.status_code for answer in answers) == {201: schools // 2, 409: schools // 2}
     for answer in answers:
         if answer.status_code == 409:
             assert_problem(answer, 409, "pool_exhausted")
-    assert_sound(pool, ASKING)
+    assert_sound(pool, schools)
 
 
 def test_concurrent_bulk_allocations_never_exceed_the_pool(committing, opened):
