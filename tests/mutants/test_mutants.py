@@ -137,7 +137,7 @@ def test_mutants_live_or_die_by_the_tests_that_reach_them(rules):
         text=True,
         check=False,
     )
-    told = answer.stdout.strip().splitlines()[-1]
-    assert told == ("[(13, 'not covered'), (17, 'killed'), (17, 'killed'), (17, 'survived'), (9, 'killed')] []"), (
+    printed = answer.stdout.strip().splitlines()[-1]
+    assert printed == ("[(13, 'not covered'), (17, 'killed'), (17, 'killed'), (17, 'survived'), (9, 'killed')] []"), (
         answer.stdout + answer.stderr
     )
