@@ -210,7 +210,7 @@ def test_a_stranger_does_not_fill_the_journal_of_an_office(awa, nimes):
     assert AccountEvent.objects.count() == limit + 6
 
 
-def test_a_refused_name_that_no_account_has_is_told_to_no_office(awa, nimes):
+def test_a_refused_name_that_no_account_has_reaches_no_office(awa, nimes):
     MemberFactory(user=awa)
     event = account_journal.record_event(Action.PASSWORD_REFUSED, user=None, at=TERM)
     assert (account_events.notify_offices(event.pk), account_events.note_event(event.pk)) == (0, False)

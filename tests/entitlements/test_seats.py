@@ -125,10 +125,10 @@ def test_a_refusal_says_what_became_of_the_seats(jaures, units, reserved, senten
     _, subscription = jaures.subscription(units=units)
     with transaction.atomic():
         subscription.seats.filter(number__lte=reserved).update(reserved_at=TERM)
-        said = seat_holders.no_seat_left_message(subscription)
+        message = seat_holders.no_seat_left_message(subscription)
         # Only an invitation reserves for good.
         transaction.set_rollback(True)
-    assert said == sentence
+    assert message == sentence
 
 
 def test_already_served(jaures):

@@ -34,7 +34,7 @@ def test_a_name_that_differs_is_noted_below_four_fifths(confidence, codes):
 
 
 @pytest.mark.parametrize("doubt", ["uai_invalid", "uncertain_repair"])
-def test_what_is_wrong_with_a_uai_is_said(doubt):
+def test_the_message_names_what_is_wrong_with_a_uai(doubt):
     request = build_request(school=doubtful_school(doubt), cells={"uai": "0300123"})
     [problem] = check_row(request, build_context()).problems
     assert problem.message.startswith("Il manque à l'UAI « 0300123 » sa dernière lettre.")

@@ -198,10 +198,10 @@ def test_an_address_that_did_not_change_is_pointed_out(manager, lost, recipient,
     assert ("l'adresse est la même qu'avant" in shown) is is_same
 
 
-@pytest.mark.parametrize(("role", "is_told"), [(Role.DATA_OFFICER, True), (Role.VIEWER, False)])
-def test_who_prepares_lists_reads_where_contacts_are_updated(office, member, lost, role, is_told):
+@pytest.mark.parametrize(("role", "is_shown"), [(Role.DATA_OFFICER, True), (Role.VIEWER, False)])
+def test_who_prepares_lists_reads_where_contacts_are_updated(office, member, lost, role, is_shown):
     lost()
-    assert ("?but=portfolio" in office("nimes", member(role)).get(PAGE).content.decode()) is is_told
+    assert ("?but=portfolio" in office("nimes", member(role)).get(PAGE).content.decode()) is is_shown
 
 
 def test_a_viewer_reads_what_did_not_arrive_and_changes_nothing(viewer, lost):

@@ -177,15 +177,15 @@ def test_keeping_is_an_answer_and_the_journal_names_nobody(jaures):
     assert_sound()
 
 
-@pytest.mark.parametrize(("anew", "told"), [(False, "return.requested"), (True, "return.answered")])
-def test_an_undone_return_tells_by_webhook_how_its_request_stands(jaures, anew, told):
+@pytest.mark.parametrize(("anew", "expected"), [(False, "return.requested"), (True, "return.answered")])
+def test_an_undone_return_tells_by_webhook_how_its_request_stands(jaures, anew, expected):
     first = jaures.ask(units=2)
     made = jaures.give_back(2).licence_return
     if anew:
         jaures.ask(again=True)
     endpoints.add(url="https://si.exemple.fr/", types=[], by_id=None, at=TERM)
     jaures.undo(made)
-    assert (told, first.pk) in {(kind, data.get("request")) for kind, _, data in emitted_events()}
+    assert (expected, first.pk) in {(kind, data.get("request")) for kind, _, data in emitted_events()}
 
 
 def test_an_undone_return_leaves_the_request_open_again(jaures):
