@@ -6,7 +6,7 @@ import pytest
 
 from tests.waiting_jobs import list_waiting_jobs
 from tests.webhooks import receiver as behaviours
-from tests.webhooks.events import FakeClock, deliver_due, emit_events, make_issued_event
+from tests.webhooks.events import FakeClock, deliver_due, emit_events, fail_until_given_up, make_issued_event
 from webhooks import attempt_results, http_client
 from webhooks.models import Attempt, Delivery, DeliveryState, WebhookEndpoint
 
@@ -130,14 +130,11 @@ def test_events_are_ordered_per_subject(endpoint, receiver):
     assert [one["data"]["units"] for one in receiver.contents if one["data"]["allocation"] == 1] == [1, 1, 2, 3]
 
 
-@pytest.mark.slow
 def test_a_failing_delivery_is_retried_for_three_days(endpoint, receiver):
     receiver.behaviour = behaviours.respond_with(500)
     clock = FakeClock()
     emit_events(make_issued_event(1), make_issued_event(1))
-    while Delivery.objects.order_by("pk").first().state == DeliveryState.PENDING:
-        deliver_due(endpoint, clock)
-        clock.advance(minutes=15)
+    fail_until_given_up(endpoint, clock)
     assert 70 < clock.ahead.total_seconds() / 3600 < 74
     first, second = Delivery.objects.order_by("pk")
     assert first.state == DeliveryState.FAILED
