@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
+from tests.mailing.test_priority_and_clock import ClockAhead
 from tests.waiting_jobs import list_waiting_jobs
 from tests.webhooks import receiver as behaviours
 from tests.webhooks.events import FakeClock, deliver_due, emit_events, fail_until_given_up, make_issued_event
-from webhooks import attempt_results, http_client
+from webhooks import attempt_results, http_client, leases
 from webhooks.models import Attempt, Delivery, DeliveryState, WebhookEndpoint
 
 
@@ -190,3 +192,12 @@ def test_a_drain_out_of_time_yields_and_is_rescheduled(endpoint, receiver):
     assert deliver_due(endpoint, budget=0.0) == 0
     assert len(list_waiting_jobs("webhooks.drain")) == before + 1
     assert deliver_due(endpoint) == 40
+
+
+def test_a_worker_whose_clock_is_ahead_leaves_what_another_is_sending(endpoint, receiver, monkeypatch):
+    emit_events(make_issued_event(1))
+    [held] = leases.claim(endpoint_id=endpoint.pk, limit=1, at=timezone.now())
+    monkeypatch.setattr("django.utils.timezone.datetime", ClockAhead)
+    assert timezone.now() > held.lease_until
+    assert deliver_due(endpoint) == 0
+    assert receiver.received == []
