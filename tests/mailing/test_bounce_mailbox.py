@@ -91,7 +91,6 @@ def test_a_forged_report_marks_no_message(mailbox, sent):
     assert not RefusedAddress.objects.exists()
 
 
-@pytest.mark.slow
 def test_what_nobody_wrote_is_marked_and_what_somebody_wrote_is_left(mailbox, sent):
     mailbox.append(report_on(sent[0], "zimbra_absence"), report_on(sent[0], "person"))
     assert read() == {"auto_replies": 1, "left": 1}

@@ -52,12 +52,12 @@ def public(committing):
         yield
 
 
-@pytest.mark.slow
-def test_a_hundred_simultaneous_confirmations_number_invoices_consecutively(public):
-    orders = [OrderFactory(placed=True).pk for _ in range(100)]
+@pytest.mark.parametrize("number", [4, pytest.param(100, marks=pytest.mark.slow)])
+def test_simultaneous_confirmations_number_invoices_consecutively(public, number):
+    orders = [OrderFactory(placed=True).pk for _ in range(number)]
     by = OperatorFactory()
     given = at_once(*(lambda pk=pk: billing_operations.confirm(order_id=pk, by=by, at=TERM).number for pk in orders))
-    assert sorted(given) == [f"P2026-{rank:06}" for rank in range(1, 101)]
+    assert sorted(given) == [f"P2026-{rank:06}" for rank in range(1, number + 1)]
     assert set(Order.objects.values_list("state", flat=True)) == {OrderState.CONFIRMED}
     assert list_violations() == set()
 
@@ -175,9 +175,9 @@ def test_four_workers_run_the_countdown_once(public):
     assert list_email_kinds(lapsing) == ["placed", "lapsed"]
 
 
-@pytest.mark.slow
-def test_a_payment_recorded_while_another_is_reversed_leaves_what_is_owed(public):
-    orders = [OrderFactory(confirmed=True) for _ in range(8)]
+@pytest.mark.parametrize("number", [2, pytest.param(8, marks=pytest.mark.slow)])
+def test_a_payment_recorded_while_another_is_reversed_leaves_what_is_owed(public, number):
+    orders = [OrderFactory(confirmed=True) for _ in range(number)]
     by = OperatorFactory()
     for order in orders:
         actions.pay(order, amount="99", reference="CHQ 1", by=by)
@@ -190,12 +190,12 @@ def test_a_payment_recorded_while_another_is_reversed_leaves_what_is_owed(public
     assert list_violations() == set()
 
 
-@pytest.mark.slow
-def test_overpayments_moved_both_ways_at_once_are_not_moved_twice(public):
+@pytest.mark.parametrize("number", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_overpayments_moved_both_ways_at_once_are_not_moved_twice(public, number):
     """Two orders are overpaid by what a third owes: pages lock both, in the order of their keys."""
     by = OperatorFactory()
     whose = AffiliationFactory(user=PrincipalFactory())
-    groups = [[OrderFactory(confirmed=True, affiliation=whose) for _ in range(3)] for _ in range(3)]
+    groups = [[OrderFactory(confirmed=True, affiliation=whose) for _ in range(3)] for _ in range(number)]
     steps = []
     for first, owed, second in groups:
         for order in (first, second):
@@ -228,19 +228,22 @@ def test_the_same_cheque_reversed_six_times_at_once_is_taken_back_once(public):
     assert (get_balance(order), list_violations()) == (order.total_ttc, set())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", range(2))
-def test_whatever_is_done_at_once_the_books_hold_and_rights_say_what_was_paid(number, committing):
-    """Five orders, twelve operations on each at once, in random order."""
+@pytest.mark.parametrize(
+    ("number", "shop_states"),
+    [
+        (0, ["by_card"]),
+        *(
+            pytest.param(n, ["by_card", "scanned", "lapsed_scanned", "confirmed"], marks=pytest.mark.slow)
+            for n in (0, 1)
+        ),
+    ],
+)
+def test_whatever_is_done_at_once_the_books_hold_and_rights_say_what_was_paid(number, shop_states, committing):
+    """Some orders, twelve operations on each at once, in random order."""
     made = [PurchaseFactory()]
     by = OperatorFactory()
     with schema_context("public"):
-        made += [
-            OrderFactory(by_card=True),
-            OrderFactory(scanned=True),
-            OrderFactory(lapsed_scanned=True),
-            OrderFactory(confirmed=True),
-        ]
+        made += [OrderFactory(**{state: True}) for state in shop_states]
         cards = {order.pk: CardPaymentFactory(order=order, status="input") for order in made[1:]}
         steps = [step for order in made for step in _steps(order, cards.get(order.pk), by)]
         random.Random(number).shuffle(steps)  # noqa: S311 - no secret

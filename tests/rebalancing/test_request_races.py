@@ -61,7 +61,6 @@ def test_a_request_is_granted_or_accepted_and_given_once(lot, race_round):
     assert count_given(request) == 3
 
 
-@pytest.mark.slow
 @three_rounds
 def test_a_request_is_granted_or_refused_and_never_both(lot, race_round):
     request = lot.ask()
@@ -71,7 +70,6 @@ def test_a_request_is_granted_or_refused_and_never_both(lot, race_round):
     assert count_given(request) == (0 if refused else 3)
 
 
-@pytest.mark.slow
 @three_rounds
 def test_of_two_rebalancings_of_two_lots_one_answers_a_request(lot, race_round):
     request, other = lot.ask(), open_pool()

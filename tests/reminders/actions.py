@@ -43,11 +43,11 @@ def list_plan():
     return [(one.cause, one.step, one.planned_for) for one in planned]
 
 
-def run_days(first, last):
-    """Run the sending of each day from the first to the last; return the days on which something was sent."""
-    day, sent = first, []
-    while day <= last:
-        if count := operations.run(at=moment(day.year, day.month, day.day)):
-            sent.append((day, count))
-        day += datetime.timedelta(days=1)
-    return sent
+def list_days(first, last):
+    return [first + datetime.timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def run_days(days):
+    """Run the sending of each of the days; return those on which something was sent, and how much."""
+    sent = [(day, operations.run(at=moment(day.year, day.month, day.day))) for day in days]
+    return [(day, count) for day, count in sent if count]

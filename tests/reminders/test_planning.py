@@ -19,7 +19,7 @@ from tests.emails import BOUNCE_FIELDS
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.actions import mark_redeemed
-from tests.reminders.actions import give, hold, list_plan, moment, plan_at, run_days
+from tests.reminders.actions import give, hold, list_days, list_plan, moment, plan_at, run_days
 
 DAY = datetime.date
 UNREDEEMED, UNUSED, OCTOBER = ReminderCause.UNREDEEMED, ReminderCause.UNUSED, ReminderCause.OCTOBER
@@ -31,11 +31,21 @@ def test_the_first_reminder_is_planned_ten_days_after_the_letter(pool):
     assert list_plan() == [(UNREDEEMED, 10, DAY(2026, 12, 4))]
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("holidays")
-def test_a_key_that_nobody_redeems_is_reminded_three_times_and_never_in_the_holidays(pool):
+@pytest.mark.parametrize(
+    "days",
+    [
+        [
+            DAY(2026, 11, 24), DAY(2026, 12, 3), DAY(2026, 12, 4), DAY(2026, 12, 18), DAY(2026, 12, 21),
+            DAY(2027, 1, 1), DAY(2027, 1, 4), DAY(2027, 1, 8), DAY(2027, 1, 11), DAY(2027, 3, 31),
+        ],
+        pytest.param(list_days(DAY(2026, 11, 24), DAY(2027, 3, 31)), marks=pytest.mark.slow),
+    ],
+    ids=["some_days", "each_day"],
+)  # fmt: skip
+def test_a_key_that_nobody_redeems_is_reminded_three_times_and_never_in_the_holidays(pool, days):
     give(pool)
-    sent = run_days(DAY(2026, 11, 24), DAY(2027, 3, 31))
+    sent = run_days(days)
     # Day 25 is a Saturday before the Christmas holidays; day 45 is a Friday of the same week: the next one has it.
     assert [day for day, _ in sent] == [DAY(2026, 12, 4), DAY(2027, 1, 4), DAY(2027, 1, 11)]
     assert list_plan() == []
@@ -86,10 +96,17 @@ def test_redemption_revocation_and_suspension_end_the_plan(pool, nimes):
     assert list_plan() == [(UNUSED, 15, DAY(2026, 12, 9))]
 
 
-@pytest.mark.slow
-def test_licences_that_nobody_got_are_reminded_once_after_fifteen_days(pool):
+@pytest.mark.parametrize(
+    "days",
+    [
+        [DAY(2026, 11, 24), DAY(2026, 12, 8), DAY(2026, 12, 9), DAY(2026, 12, 24), DAY(2027, 1, 29)],
+        pytest.param(list_days(DAY(2026, 11, 24), DAY(2027, 1, 31)), marks=pytest.mark.slow),
+    ],
+    ids=["some_days", "each_day"],
+)
+def test_licences_that_nobody_got_are_reminded_once_after_fifteen_days(pool, days):
     subscription = mark_redeemed(give(pool), PrincipalFactory())
-    assert [day for day, _ in run_days(DAY(2026, 11, 24), DAY(2027, 1, 31))] == [DAY(2026, 12, 9)]
+    assert [day for day, _ in run_days(days)] == [DAY(2026, 12, 9)]
     # One that is given is enough.
     Reminder.objects.all().delete()
     plan_at(moment(2026, 12, 8, 7))
@@ -99,8 +116,15 @@ def test_licences_that_nobody_got_are_reminded_once_after_fifteen_days(pool):
     assert list_plan() == []
 
 
-@pytest.mark.slow
-def test_the_letter_of_october_goes_once_to_a_school_where_licences_sleep(nimes):
+@pytest.mark.parametrize(
+    "days",
+    [
+        [DAY(2026, 9, 8), DAY(2026, 10, 7), DAY(2026, 10, 8), DAY(2026, 10, 9), DAY(2026, 11, 9), DAY(2026, 12, 31)],
+        pytest.param(list_days(DAY(2026, 9, 8), DAY(2026, 12, 31)), marks=pytest.mark.slow),
+    ],
+    ids=["some_days", "each_day"],
+)
+def test_the_letter_of_october_goes_once_to_a_school_where_licences_sleep(nimes, days):
     at = moment(2026, 9, 8)
     lots = [
         orders.grant(collectivity=nimes, licences=30, reason="Essai", name=name, by=None, at=at) for name in ("A", "B")
@@ -112,20 +136,29 @@ def test_the_letter_of_october_goes_once_to_a_school_where_licences_sleep(nimes)
     hold(mark_redeemed(give(lots[0], units=1, at=at, sent_at=at), PrincipalFactory()), 1)
     # Redemptions are of the autumn term.
     ActivationKey.objects.filter(redeemed_at__isnull=False).update(redeemed_at=at)
-    assert run_days(DAY(2026, 9, 8), DAY(2026, 12, 31)) == [(DAY(2026, 10, 8), 1)]
+    assert run_days(days) == [(DAY(2026, 10, 8), 1)]
     letter = Message.objects.get(kind="october_reminder")
     assert Reminder.objects.get().allocation.units == 5
     assert letter.recipient == school.email
 
 
-@pytest.mark.slow
-def test_a_school_with_two_lots_gets_one_letter_a_week(pool, nimes):
+@pytest.mark.parametrize(
+    "days",
+    [
+        [
+            DAY(2026, 12, 4), DAY(2026, 12, 5), DAY(2026, 12, 7), DAY(2026, 12, 8), DAY(2026, 12, 21),
+            DAY(2026, 12, 22), DAY(2026, 12, 28), DAY(2026, 12, 29),
+        ],
+        pytest.param(list_days(DAY(2026, 11, 24), DAY(2026, 12, 31)), marks=pytest.mark.slow),
+    ],
+    ids=["some_days", "each_day"],
+)  # fmt: skip
+def test_a_school_with_two_lots_gets_one_letter_a_week(pool, nimes, days):
     other = orders.grant(collectivity=nimes, licences=9, reason="Essai", name="Lot B", by=None, at=TERM)
     school = SchoolFactory()
     give(pool, school)
     give(other, school)
-    days = [day for day, count in run_days(DAY(2026, 11, 24), DAY(2026, 12, 31)) for _ in range(count)]
-    weeks = [day.isocalendar()[:2] for day in days]
+    weeks = [day.isocalendar()[:2] for day, count in run_days(days) for _ in range(count)]
     assert len(weeks) == len(set(weeks)) == 4
     assert WrittenWeek.objects.filter(school=school).count() == 4
 
@@ -176,7 +209,7 @@ def test_what_is_planned_beyond_the_horizon_is_not_shown(pool):
 def test_a_day_that_passed_without_a_worker_is_moved_to_the_next_writing_day(pool):
     give(pool)
     plan_at(TERM)
-    assert run_days(DAY(2026, 12, 5), DAY(2026, 12, 8)) == [(DAY(2026, 12, 7), 1)]
+    assert run_days(list_days(DAY(2026, 12, 5), DAY(2026, 12, 8))) == [(DAY(2026, 12, 7), 1)]
 
 
 def test_nothing_leaves_in_the_evening(pool):

@@ -129,13 +129,21 @@ def test_reminders_leave_on_the_first_working_day_of_three_months(at, expected):
     assert letter_days.get_next_renewal_moment(at) == expected
 
 
-@pytest.mark.slow
-def test_three_months_have_one_letter_each_while_nothing_is_decided(bought):
-    day, sent = moment(2027, 3, 29), []
-    while day < moment(2027, 9, 1):
-        if reminders.write_reminders(at=day):
-            sent.append(day)
-        day += datetime.timedelta(days=1)
+@pytest.mark.parametrize(
+    "days",
+    [
+        [
+            moment(2027, 3, 31), APRIL, moment(2027, 4, 2), moment(2027, 5, 3), JUNE, moment(2027, 6, 2),
+            moment(2027, 7, 31), moment(2027, 8, 1), AUGUST, moment(2027, 8, 31),
+        ],
+        pytest.param(
+            [moment(2027, 3, 29) + datetime.timedelta(days=number) for number in range(156)], marks=pytest.mark.slow
+        ),
+    ],
+    ids=["some_days", "each_day"],
+)  # fmt: skip
+def test_three_months_have_one_letter_each_while_nothing_is_decided(bought, days):
+    sent = [day for day in days if reminders.write_reminders(at=day)]
     # Run by hand on each day; by due work only on the first working one.
     assert sent == [APRIL, JUNE, moment(2027, 8, 1)]
 

@@ -18,14 +18,12 @@ OFFICES = {
     "ales": "213000078",
     "beziers": "213400328",
     "cahors": "214600421",
-    "dole": "213901986",
-    "epinal": "218801603",
 }
 
 
 @pytest.fixture
 def offices(committing):
-    """The schemas of five offices, which are dropped afterwards, as are those that the test opens."""
+    """The schemas of three offices, which are dropped afterwards, as are those that the test opens."""
     with schema_context("public"):
         for slug, siren in OFFICES.items():
             open_tenant(at=TERM, name=slug, kind="commune", siren=siren, slug=slug, key_prefix=slug.upper())

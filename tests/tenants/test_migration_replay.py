@@ -100,12 +100,11 @@ def test_a_new_table_and_its_sequence_are_granted_in_the_same_transaction(office
     migrate(offices)
     assert privileges.find_ungranted() == []
     application = configuration.DATABASES["default"]["USER"]
-    assert ask("SELECT has_sequence_privilege(%s, 'c_epinal.imports_remark_id_seq', 'USAGE')", [application]) == [
+    assert ask("SELECT has_sequence_privilege(%s, 'c_cahors.imports_remark_id_seq', 'USAGE')", [application]) == [
         (True,)
     ]
 
 
-@pytest.mark.slow
 def test_python_runs_in_each_schema_between_what_is_replayed(offices, added, ways):
     added.add("0013_note", COLUMN)
     added.add("0014_comment", "migrations.RunPython(comment)", setup=COMMENT)
@@ -130,8 +129,8 @@ def test_python_runs_in_each_schema_between_what_is_replayed(offices, added, way
 )
 def test_what_may_differ_between_schemas_is_not_replayed(offices, added, ways, operation):
     added.add("0013_computed", operation, setup=CUSTOM)
-    migrate(offices[:3])
-    assert ways == ([], offices[1:3])
+    migrate(offices)
+    assert ways == ([], offices[1:])
 
 
 CUSTOM = """
@@ -151,7 +150,7 @@ def test_rows_that_wait_for_a_deferred_check_do_not_stop_the_next_migration(offi
     added.add("0015_age", "migrations.AddField('child', 'age', models.IntegerField(default=0))")
     migrate(offices)
     assert ask(
-        "SELECT child.age, parent.name FROM c_dole.imports_child AS child JOIN c_dole.imports_parent AS parent"
+        "SELECT child.age, parent.name FROM c_beziers.imports_child AS child JOIN c_beziers.imports_parent AS parent"
         " ON parent.id = child.parent_id"
     ) == [(0, "100 %")]
     assert ways[1] == []
@@ -167,7 +166,7 @@ def test_an_index_is_built_concurrently_in_each_schema(offices, added, ways):
 def test_an_index_that_a_killed_run_left_invalid_is_built_again(offices, added):
     added.add("0013_note", COLUMN)
     migrate(offices)
-    for schema in offices[1:3]:
+    for schema in offices[1:]:
         ask(f"CREATE INDEX imports_note ON {schema}.imports_spreadsheetimport (note)")
         execute_as_administrator(
             "UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", [f"{schema}.imports_note"]
@@ -177,7 +176,7 @@ def test_an_index_that_a_killed_run_left_invalid_is_built_again(offices, added):
     assert ask(
         "SELECT count(*), bool_and(indisvalid) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
         " WHERE relname = 'imports_note'"
-    ) == [(5, True)]
+    ) == [(3, True)]
 
 
 def test_a_run_that_was_stopped_goes_on_where_it_was(offices, added, settings, monkeypatch):

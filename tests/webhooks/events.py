@@ -7,7 +7,7 @@ import datetime
 from django.utils import timezone
 
 from webhooks.drain import drain
-from webhooks.models import DeliveryState, WebhookEvent
+from webhooks.models import Delivery, DeliveryState, WebhookEndpoint, WebhookEvent
 from webhooks.operations import EventType, NewEvent, emit
 
 
@@ -45,3 +45,13 @@ def deliver_due(endpoint, clock=None, **given):
     delivered = endpoint.deliveries.filter(state=DeliveryState.DELIVERED)
     before = delivered.count()
     return None if drain(clock=clock, **given) is None else delivered.count() - before
+
+
+def fail_until_given_up(endpoint, clock):
+    """Try the first delivery at each of its moments, until it is given up; the receiver fails each time."""
+    while (first := Delivery.objects.order_by("pk").first()).state == DeliveryState.PENDING:
+        deliver_due(endpoint, clock)
+        first.refresh_from_db()
+        paused_until = WebhookEndpoint.objects.get(pk=endpoint.pk).paused_until
+        next_at = max(moment for moment in (first.next_at, paused_until, clock()) if moment is not None)
+        clock.ahead = next_at + datetime.timedelta(seconds=1) - timezone.now()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
+from tests.mailing.test_priority_and_clock import ClockAhead
 from tests.waiting_jobs import list_waiting_jobs
 from tests.webhooks import receiver as behaviours
-from tests.webhooks.events import FakeClock, deliver_due, emit_events, make_issued_event
-from webhooks import attempt_results, http_client
+from tests.webhooks.events import FakeClock, deliver_due, emit_events, fail_until_given_up, make_issued_event
+from webhooks import attempt_results, http_client, leases
 from webhooks.models import Attempt, Delivery, DeliveryState, WebhookEndpoint
 
 
@@ -130,14 +132,11 @@ def test_events_are_ordered_per_subject(endpoint, receiver):
     assert [one["data"]["units"] for one in receiver.contents if one["data"]["allocation"] == 1] == [1, 1, 2, 3]
 
 
-@pytest.mark.slow
 def test_a_failing_delivery_is_retried_for_three_days(endpoint, receiver):
     receiver.behaviour = behaviours.respond_with(500)
     clock = FakeClock()
     emit_events(make_issued_event(1), make_issued_event(1))
-    while Delivery.objects.order_by("pk").first().state == DeliveryState.PENDING:
-        deliver_due(endpoint, clock)
-        clock.advance(minutes=15)
+    fail_until_given_up(endpoint, clock)
     assert 70 < clock.ahead.total_seconds() / 3600 < 74
     first, second = Delivery.objects.order_by("pk")
     assert first.state == DeliveryState.FAILED
@@ -193,3 +192,12 @@ def test_a_drain_out_of_time_yields_and_is_rescheduled(endpoint, receiver):
     assert deliver_due(endpoint, budget=0.0) == 0
     assert len(list_waiting_jobs("webhooks.drain")) == before + 1
     assert deliver_due(endpoint) == 40
+
+
+def test_a_worker_whose_clock_is_ahead_leaves_what_another_is_sending(endpoint, receiver, monkeypatch):
+    emit_events(make_issued_event(1))
+    [held] = leases.claim(endpoint_id=endpoint.pk, limit=1, at=timezone.now())
+    monkeypatch.setattr("django.utils.timezone.datetime", ClockAhead)
+    assert timezone.now() > held.lease_until
+    assert deliver_due(endpoint) == 0
+    assert receiver.received == []

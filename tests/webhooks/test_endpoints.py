@@ -13,7 +13,7 @@ from jobs import due
 from jobs.models import DueWork
 from tests.waiting_jobs import list_waiting_jobs
 from tests.webhooks import receiver as behaviours
-from tests.webhooks.events import FakeClock, deliver_due, emit_events, make_issued_event
+from tests.webhooks.events import FakeClock, deliver_due, emit_events, fail_until_given_up, make_issued_event
 from webhooks import endpoints
 from webhooks.drain import drain
 from webhooks.listeners import Listeners
@@ -43,14 +43,11 @@ def test_a_delivery_is_replayed_under_the_same_id(endpoint, receiver):
     assert Attempt.objects.count() == 2
 
 
-@pytest.mark.slow
 def test_a_failed_delivery_can_be_replayed_and_wakes_a_paused_endpoint(endpoint, receiver):
     receiver.behaviour = behaviours.respond_with(503)
     clock = FakeClock()
     emit_events(make_issued_event(1))
-    for _ in range(400):
-        deliver_due(endpoint, clock)
-        clock.advance(minutes=15)
+    fail_until_given_up(endpoint, clock)
     delivery = Delivery.objects.get()
     assert delivery.state == "failed"
     receiver.behaviour = behaviours.respond_with(200)

@@ -51,14 +51,15 @@ class RandomWalk(WalkOfOrders, WalkOfPayments, WalkOfStatements, WalkOfLicences,
         self.done[step.__name__] += 1
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
-def test_random_sales_keep_every_invariant(nimes, settings, seed):
+@pytest.mark.parametrize(
+    ("seed", "steps"), [(17, 6), *(pytest.param(seed, STEPS, marks=pytest.mark.slow) for seed in SEEDS)]
+)
+def test_random_sales_keep_every_invariant(nimes, settings, seed, steps):
     script = follow_script(settings, "chorus_pro", "platform")
     walk = RandomWalk(seed, nimes, script)
-    for number in range(STEPS):
+    for number in range(steps):
         walk.step()
         broken = {found.code: found.examples for found in check_all() if found.broken}
         assert not broken, f"after {number + 1} steps: {broken}"
     # Most steps were accepted, not refused.
-    assert len(walk.done) > 10
+    assert len(walk.done) > steps / 6

@@ -154,20 +154,20 @@ def test_a_line_that_cannot_be_booked_says_why_and_stays_and_the_rest_is_booked(
     assert LinePayment.objects.filter(line=lines[1]).count() == 1
 
 
-@pytest.mark.slow
-def test_300_mandats_take_ten_clicks(operator, monkeypatch):
+@pytest.mark.parametrize(("number", "page_lines"), [(2, 1), pytest.param(6, 2, marks=pytest.mark.slow)])
+def test_300_mandats_take_ten_clicks(operator, monkeypatch, number, page_lines):
     """Here 6 by pages of 2: the page from home, choosing the file, uploading it, and one button a page."""
     assert reconciliation.PAGE_LINES * 3 >= 300
-    monkeypatch.setattr(reconciliation, "PAGE_LINES", 2)
-    lines = tuple(mandate(OrderFactory(confirmed=True, classes=1)) for _ in range(6))
+    monkeypatch.setattr(reconciliation, "PAGE_LINES", page_lines)
+    lines = tuple(mandate(OrderFactory(confirmed=True, classes=1)) for _ in range(number))
     assert "relevé bancaire à rapprocher" not in page_text(operator.get("/admin/"))
     upload(StatementFile(lines))
-    assert "6 lignes de relevé bancaire à rapprocher" in page_text(operator.get("/admin/"))
+    assert f"{number} lignes de relevé bancaire à rapprocher" in page_text(operator.get("/admin/"))
     clicks = 3
     while StatementLine.objects.filter(state=LineState.WAITING).exists():
         confirm(operator)
         clicks += 1
-    assert (clicks, Order.objects.filter(state=OrderState.PAID).count()) == (6, 6)
+    assert (clicks, Order.objects.filter(state=OrderState.PAID).count()) == (3 + number // page_lines, number)
 
 
 def test_what_takes_too_long_is_left_for_another_click(operator, monkeypatch):

@@ -153,14 +153,15 @@ def test_sales_are_found_by_client_number_and_amount(operator, db):
         assert links(search(operator, query).content.decode()) >= {f"/admin/{thing}/change/" for thing in things}, query
 
 
-@pytest.mark.slow
-def test_every_result_is_a_link_to_a_page_that_opens(operator, nimes):
+@pytest.mark.parametrize("number", [1, pytest.param(5, marks=pytest.mark.slow)])
+def test_every_result_is_a_link_to_a_page_that_opens(operator, nimes, number):
     key = KeyFactory(code=CODE)
     PortfolioSchoolFactory(school=key.school, contact_email="contact@nimes.example")
     with schema_context("public"):
         OrderFactory(current=True, paid=True)
     found = set()
-    for query in (key.school.uai, "contact@nimes.example", "nimes", "199", keys.display("NIMES", CODE)):
+    queries = ("contact@nimes.example", key.school.uai, "nimes", "199", keys.display("NIMES", CODE))
+    for query in queries[:number]:
         page = search(operator, query).content.decode()
         results = re.findall(r"<li>(.*?)</li>", read_results(page))
         assert results, query

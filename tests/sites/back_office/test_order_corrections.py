@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 
-import pytest
 from django.utils import timezone
 
 from core.formatting import long_date
@@ -27,14 +26,17 @@ def test_a_wrong_name_is_corrected_in_the_back_office_before_the_invoice_is_made
     assert operator.get(action_url(order, "corriger-le-payeur")).status_code == 302
 
 
-@pytest.mark.slow
-def test_vat_is_corrected_from_the_order_s_page_until_it_is_invoiced(operator):
+def test_the_page_of_the_vat_says_what_the_address_gives_and_asks_for_the_mention(operator):
     order = OrderFactory(current=True, placed=True)
     assert "TVA : 20 % (France métropolitaine, Corse, Monaco)." in page_text(operator.get(order_url(order)))
     question = page_text(operator.get(action_url(order, "tva")))
     assert "L’adresse de facturation (30000 Nîmes, France) donne : France métropolitaine" in question
+    assert "Écrivez la mention" in run_action(operator, order, "tva", treatment="exempt", reason="Attestation reçue.")
+
+
+def test_vat_is_corrected_from_the_order_s_page_until_it_is_invoiced(operator):
+    order = OrderFactory(current=True, placed=True)
     typed = {"treatment": "exempt", "reason": "Attestation reçue."}
-    assert "Écrivez la mention" in run_action(operator, order, "tva", **typed)
     exemption = "Exonération de TVA, article 151 de la directive 2006/112/CE."
     assert "199,00 € HT, 199,00 € TTC" in run_action(operator, order, "tva", **typed, exemption=exemption)
     shown = page_text(operator.get(order_url(order)))

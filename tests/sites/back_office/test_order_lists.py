@@ -135,10 +135,9 @@ def test_every_list_takes_the_same_queries_whatever_its_length(operator, page, d
     address = f"/admin/{page}/"
     with CaptureQueriesContext(connection) as few:
         operator.get(address)
-    for _ in range(3):
-        sell()
+    sell()
     with django_assert_num_queries(len(few)):
-        assert operator.get(address).context["cl"].result_count > 3
+        assert operator.get(address).context["cl"].result_count > 1
 
 
 def test_a_signed_order_that_came_is_under_review_on_each_page_that_names_it(operator, nimes):

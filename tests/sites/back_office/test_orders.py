@@ -43,8 +43,7 @@ def run_action(operator, row, name, /, **typed):
     return page_text(operator.post(action_url(row, name), typed | {"page_version": version}, follow=True))
 
 
-@pytest.mark.slow
-def test_a_purchase_order_that_came_by_post_is_confirmed_then_paid(operator):
+def test_a_purchase_order_that_came_by_post_is_confirmed(operator):
     order = OrderFactory(current=True, placed=True, billing__name="Commune de Nîmes")
     assert "Le bon de commande signé est attendu" in page_text(operator.get(order_url(order)))
     question = page_text(operator.get(action_url(order, "confirmer")))
@@ -55,6 +54,9 @@ def test_a_purchase_order_that_came_by_post_is_confirmed_then_paid(operator):
     assert order.state == OrderState.CONFIRMED
     assert Invoice.objects.get().number in page_text(operator.get(order_url(order)))
 
+
+def test_an_invoiced_order_is_paid_by_two_cheques(operator):
+    order = OrderFactory(current=True, confirmed=True)
     today = date_in_paris(timezone.now()).isoformat()
     first = {"method": "cheque", "amount": "99,00", "received_on": today, "reference": "Chèque 0012"}
     assert "100,00 € restent à régler" in run_action(operator, order, "reglement", **first)
@@ -157,11 +159,13 @@ def primary_action(operator, order):
     return operator.get(order_url(order)).context["admin_actions"][0][0]
 
 
-@pytest.mark.slow
 def test_the_primary_button_is_the_next_action(operator):
     assert primary_action(operator, OrderFactory(current=True, placed=True)).startswith("Confirmer")
     incomplete = OrderFactory(current=True, placed=True, billing__siret="")
     assert primary_action(operator, incomplete) == "Compléter les références du payeur"
+
+
+def test_once_invoiced_the_primary_button_is_a_payment_or_what_a_rejected_invoice_lacks(operator):
     order = OrderFactory(current=True, confirmed=True)
     assert primary_action(operator, order) == "Enregistrer un règlement"
     invoice = order.invoices.current().get()
@@ -287,8 +291,7 @@ def test_only_the_operator_opens_the_back_office(portal, page):
     assert Order.objects.get().state == OrderState.PLACED
 
 
-@pytest.mark.slow
-def test_invoices_that_wait_are_downloaded_together_then_noted_as_deposited(operator):
+def test_invoices_that_wait_are_downloaded_together(operator):
     first, second = OrderFactory(current=True, confirmed=True), OrderFactory(current=True, confirmed=True)
     home = page_text(operator.get("/admin/"))
     assert "À déposer&nbsp;: <strong>2</strong>" in home
@@ -303,6 +306,12 @@ def test_invoices_that_wait_are_downloaded_together_then_noted_as_deposited(oper
     written = b"".join(operator.get(f"{route}/liste/?factures={numbers}")).decode()
     assert all(number in written for number in invoices)
     assert operator.get("/admin/billing/invoice/a-deposer/peppol/fichier/").status_code == 404
+
+
+def test_invoices_that_were_downloaded_are_noted_as_deposited(operator):
+    invoices = [OrderFactory(current=True, confirmed=True).invoices.current().get().number for _ in range(2)]
+    (batch,) = operator.get("/admin/billing/invoice/a-deposer/").context["batches"]
+    numbers = batch.numbers
     # Issued after the archive was downloaded, so not in it.
     third = OrderFactory(current=True, confirmed=True).invoices.current().get()
     question = page_text(operator.post("/admin/billing/invoice/a-deposer/", {"factures": numbers}))
@@ -318,8 +327,7 @@ def test_invoices_that_wait_are_downloaded_together_then_noted_as_deposited(oper
     assert [one.pk for one in invoicing.list_undeposited()] == [third.pk]
 
 
-@pytest.mark.slow
-def test_a_rejected_invoice_comes_first_and_is_reissued_under_a_new_number(operator):
+def test_a_rejected_invoice_comes_first(operator):
     order = OrderFactory(current=True, confirmed=True)
     invoice = order.invoices.current().get()
     assert operator.get(action_url(invoice, "refaire")).status_code == 302
@@ -327,6 +335,14 @@ def test_a_rejected_invoice_comes_first_and_is_reissued_under_a_new_number(opera
     run_action(operator, invoice, "etat", state="rejected", reason="Code service inconnu.")
     assert "1 facture rejetée ou refusée" in page_text(operator.get("/admin/"))
     assert str(invoice) in page_text(operator.get("/admin/billing/invoice/?attend=rejetees"))
+
+
+def test_a_rejected_invoice_is_reissued_under_a_new_number(operator):
+    order = OrderFactory(current=True, confirmed=True)
+    invoice = order.invoices.current().get()
+    billing_operations.record_platform_status(
+        invoice_id=invoice.pk, state="rejected", reason="Code service inconnu.", by=UserFactory(), at=timezone.now()
+    )
     run_action(operator, order, "completer", siret=PAYER_SIRET, service_code="EDUC")
     assert "émise" in run_action(operator, invoice, "refaire", reason="Code service inconnu.")
     issued = order.invoices.current().get()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
 from django.utils import timezone
 
 from licensing.orders.models import OrderState
@@ -15,8 +14,7 @@ from tests.sites.back_office.pages import order_url, page_text
 from tests.sites.back_office.test_orders import action_url, run_action
 
 
-@pytest.mark.slow
-def test_licences_are_taken_back_from_the_order_s_page(operator):
+def test_the_page_says_how_many_licences_can_be_taken_back(operator):
     order = OrderFactory(current=True, paid=True)
     question = page_text(operator.get(action_url(order, "avoir-partiel")))
     assert "Sur 5 licences, 4 au plus peuvent être reprises" in question
@@ -24,6 +22,10 @@ def test_licences_are_taken_back_from_the_order_s_page(operator):
     refused = run_action(operator, order, "avoir-partiel", licences="5", reason="Classe fermée")
     assert "reprenez-en moins, ou annulez-la" in refused
     assert "Indiquez les licences" in run_action(operator, order, "avoir-partiel", reason="Classe fermée")
+
+
+def test_licences_are_taken_back_from_the_order_s_page(operator):
+    order = OrderFactory(current=True, paid=True)
     done = run_action(operator, order, "avoir-partiel", licences="1", reason="Classe fermée")
     note = order.invoices.get(kind="credit_note")
     assert f"Avoir {note} établi : 39,80 €" in done
@@ -42,16 +44,17 @@ def test_a_price_is_reduced_by_an_amount_typed_with_a_comma(operator):
     assert "pour ce qu’il en reste" in page_text(operator.get(action_url(order, "annuler")))
 
 
-@pytest.mark.slow
-def test_a_part_refunded_at_the_provider_waits_for_a_credit_note_or_is_owed(operator):
-    orders = [OrderFactory(current=True, paid_by_card=True) for _ in range(2)]
-    for order in orders:
-        payment_operations.record_provider_refund(
-            payment_id=order.payments.get().pk, amount=Decimal(50), reference="re_1", at=timezone.now()
-        )
-    home = page_text(operator.get("/admin/"))
-    assert "2 commandes remboursées en partie chez le prestataire" in home
-    credited, owed = orders
+def refund_in_part():
+    """Return an order of which 50 € were given back in the provider's dashboard."""
+    order = OrderFactory(current=True, paid_by_card=True)
+    payment_operations.record_provider_refund(
+        payment_id=order.payments.get().pk, amount=Decimal(50), reference="re_1", at=timezone.now()
+    )
+    return order
+
+
+def test_a_part_refunded_at_the_provider_waits_for_a_credit_note(operator):
+    credited = refund_in_part()
     page = page_text(operator.get(order_url(credited)))
     assert "149,00 € restent reçus sur 199,00 € dus. Établissez l’avoir de 50,00 €" in page
     assert "Établir un avoir partiel" not in page
@@ -60,10 +63,17 @@ def test_a_part_refunded_at_the_provider_waits_for_a_credit_note_or_is_owed(oper
     form = question.context["form"]
     run_action(operator, credited, "etablir-l-avoir", **form.initial)
     assert credited.invoices.get(kind="credit_note").total_ttc == 50
+    assert "remboursées en partie" not in page_text(operator.get("/admin/"))
+
+
+def test_a_part_refunded_at_the_provider_is_owed_again(operator):
+    refund_in_part()
+    owed = refund_in_part()
+    assert "2 commandes remboursées en partie chez le prestataire" in page_text(operator.get("/admin/"))
     assert "50,00 € sont de nouveau à régler" in run_action(operator, owed, "reste-du")
     owed.refresh_from_db()
     assert owed.state == OrderState.CONFIRMED
-    assert "remboursées en partie" not in page_text(operator.get("/admin/"))
+    assert "1 commande remboursée en partie" in page_text(operator.get("/admin/"))
     assert operator.get(action_url(owed, "reste-du")).status_code == 302
 
 

@@ -59,20 +59,26 @@ def sell(script, rank):
     upload(StatementFile((line,), number=str(rank), opening=str(rank)))
 
 
+def receive_order(script, rank):
+    OrderFactory(current=True, scanned=True)
+
+
 def count_queries(operator, page):
     with CaptureQueriesContext(connection) as captured:
         assert operator.get(page).status_code == 200
     return len(captured)
 
 
-@pytest.mark.slow
-def test_every_page_takes_as_many_queries_for_two_sales_as_for_one(operator, script):
-    sell(script, 0)
+@pytest.mark.parametrize(
+    ("add", "pages"), [(receive_order, PAGES[:2]), pytest.param(sell, PAGES, marks=pytest.mark.slow)]
+)
+def test_every_page_takes_as_many_queries_for_two_sales_as_for_one(operator, script, add, pages):
+    add(script, 0)
     day = date_in_paris(timezone.now())
     Seller.objects.update(e_reporting_from=day - 300 * DAY)
     for statement in list_statements(day=day):
         if statement.waits:
             make_report(kind=statement.kind, begins_on=statement.period.begins_on, by=None, at=timezone.now())
-    before = {page: count_queries(operator, page) for page in PAGES}
-    sell(script, 1)
-    assert {page: count_queries(operator, page) for page in PAGES} == before
+    before = {page: count_queries(operator, page) for page in pages}
+    add(script, 1)
+    assert {page: count_queries(operator, page) for page in pages} == before
