@@ -8,12 +8,13 @@ import signal
 import psycopg
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django_tenants.utils import schema_context
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
+from core.tenant_connection import connection
 from jobs import housekeeping
 from jobs.lanes import plan_lanes
 from jobs.models import LostRun
