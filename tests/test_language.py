@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-MAX_LINES = 400
 
 #: Names that a framework asks of several classes, and those nested in a model: `Affiliation.Kind`.
 SHARED_CLASS_NAMES = {"Command", "Meta", "Media", "Params"}
@@ -155,15 +154,6 @@ def test_no_identifier_stands_in_a_sentence_of_a_template():
 
 def test_a_module_is_named_for_the_noun_it_holds():
     assert [str(path.relative_to(ROOT)) for path in list_files("*.py") if path.stem in REPLACED_MODULES] == []
-
-
-def test_no_file_is_longer_than_the_limit():
-    lengths = {
-        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
-        for path in list_files("*.py", "*.html", "*.js", "*.css")
-        if "migrations" not in path.parts
-    }
-    assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
 
 
 @pytest.mark.parametrize(
