@@ -209,7 +209,7 @@ def pytest_runtest_setup(item):
 
 #: Seconds of processor that an unmarked test may take, where 0.2 are meant: the rest is for a busy machine, and for
 #: what the first test of its kind loads.
-FAST_TIER_SECONDS = 1.0
+FAST_TIER_SECONDS = 2.0
 
 
 def pytest_addoption(parser):

@@ -133,6 +133,7 @@ def test_a_decision_s_number_is_given_once():
     assert len(numbers) == len(set(numbers))
 
 
+@pytest.mark.slow
 def test_names_in_docstrings_and_comments_exist_in_the_code():
     words = list_code_words() | OTHERS_NAMES
     assert [
@@ -162,5 +163,6 @@ def list_explained_strangers(path: Path) -> list[str]:
     return strangers
 
 
+@pytest.mark.slow
 def test_parameters_that_docstrings_explain_exist():
     assert [stranger for path in PYTHON_FILES for stranger in list_explained_strangers(path)] == []

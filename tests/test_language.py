@@ -109,6 +109,7 @@ def class_definitions(tree: ast.AST, *, nested: bool = False) -> list[tuple[str,
     return found
 
 
+@pytest.mark.slow
 def test_a_class_name_is_unique_in_the_project():
     files = defaultdict(list)
     for path in python_files():
@@ -118,6 +119,7 @@ def test_a_class_name_is_unique_in_the_project():
     assert {name: where for name, where in files.items() if len(where) > 1} == {}
 
 
+@pytest.mark.slow
 def test_identifiers_use_the_words_of_the_glossary():
     found = []
     for path in python_files():

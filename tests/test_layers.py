@@ -111,6 +111,7 @@ def list_migration_dependencies():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("list_references", "at_least"),
     [(list_foreign_keys, 80), (list_sql_references, 100), (list_migration_dependencies, 40)],
@@ -123,6 +124,7 @@ def test_references_point_down(list_references, at_least):
     assert upward - EXCEPTIONS.keys() == set()
 
 
+@pytest.mark.slow
 def test_exceptions_are_still_needed():
     found = [*list_foreign_keys(), *list_sql_references(), *list_migration_dependencies()]
     assert EXCEPTIONS.keys() <= {name for name, module, target in found if points_up(module, target)}

@@ -174,6 +174,7 @@ def test_the_database_refuses_a_day_in_two_reports_and_any_change(seller):
             execute_as_administrator(statement, with_triggers=True)
 
 
+@pytest.mark.slow
 def test_declared_totals_are_those_of_the_books_to_the_cent(seller):
     """Sales, cancellations, payments in parts and reversals at random over 40 days, at several rates."""
     chance = random.Random(20261124)  # noqa: S311 - a seed, not a secret

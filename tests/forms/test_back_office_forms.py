@@ -49,6 +49,7 @@ def operator(portal):
     return portal
 
 
+@pytest.mark.slow
 def test_each_control_of_the_back_office_is_read(operator, nimes):
     # Django's and unfold's forms are read by the code that writes them.
     walk = FormWalk(only_ours=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 
+import pytest
 from allauth.account.models import EmailConfirmationHMAC
 from django.conf import settings
 from django.urls import reverse
@@ -62,6 +63,7 @@ def walk_pages_without_arguments(walk, browser):
                 walk.read(browser, answer)
 
 
+@pytest.mark.slow
 def test_each_control_of_the_portal_is_read(nimes, can_sign_in):
     walk = FormWalk()
     with marked_templates():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -42,6 +43,7 @@ def test_all_columns_of_the_model_are_in_the_one_list():
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cells=st.dictionaries(st.sampled_from(["uai", "name", "commune", "email", "units"]), TEXTS), text=TEXTS)
 def test_values_come_back_as_they_were(nimes, cells, text):

@@ -298,6 +298,7 @@ def test_progress_is_reported():
     assert calls == [(5_000, 12_001), (10_000, 12_001)]
 
 
+@pytest.mark.slow
 def test_a_very_wide_table_is_read_by_its_first_columns_and_keeps_all_titles():
     row = [UNUSED_UAIS[0], *[f"texte {number}" for number in range(999)]]
     parsed_sheet = parse_spreadsheet(

@@ -322,6 +322,7 @@ def test_migrating_grants_again_what_is_wrong(db):
     assert privileges.find_faults() == []
 
 
+@pytest.mark.slow
 @pytest.mark.as_owner
 def test_a_new_secret_is_hidden_in_every_schema(db, monkeypatch):
     monkeypatch.setattr(apps.get_app_config("pools"), "secret_columns", {"pools_pool": ["name"]}, raising=False)

@@ -27,6 +27,7 @@ from tests.waits import wait_until
 ALES = {"name": "Ville d'Alès", "kind": "commune", "siren": "213000078"}
 
 
+@pytest.mark.slow
 @pytest.mark.as_owner
 def test_a_replayed_schema_equals_a_migrated_one(db):
     open_tenant(at=TERM, **ALES)
@@ -122,6 +123,7 @@ def test_an_opening_does_not_wait_for_a_redemption_nor_a_redemption_for_an_openi
             commit.set()
 
 
+@pytest.mark.slow
 @pytest.mark.as_owner
 def test_the_schema_recording_is_stored_under_the_migrations_fingerprint(db):
     SchemaSnapshot.objects.all().delete()

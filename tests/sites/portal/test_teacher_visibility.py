@@ -111,6 +111,7 @@ def render_outbox():
     return written
 
 
+@pytest.mark.slow
 def test_a_collectivity_that_gives_its_own_address_sees_no_teacher(nimes, school, teachers, portal, office):
     """An import sends the key to the collectivity's own mailbox; redeeming it shows no teacher."""
     listed, manual, near = teachers
