@@ -66,8 +66,8 @@ def test_licences_are_given_and_taken_back_by_keyboard_alone(jaures, site):
     expect(page.get_by_role("button", name=f"Donner une licence à {second}")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#licences")).to_contain_text("2 sur 3")
-    page.get_by_role("button", name=re.compile("^Annuler")).focus()
-    page.keyboard.press("Enter")
+    page.wait_for_load_state("networkidle")
+    page.get_by_role("button", name=re.compile("^Annuler")).press("Enter")
     expect(page.locator("#licences")).to_contain_text("1 sur 3")
     assert subscription.seats.held().get().holder == first
 
