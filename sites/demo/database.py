@@ -17,6 +17,7 @@ from tenants.template_database import adopt_copy, ensure_template
 
 _NAME_PART = "demo"
 _USE = "La démonstration"
+_IN_USE = "Une autre démonstration est en cours dans cette base : arrêtez-la d'abord."
 
 _OF_NO_EXTENSION = (
     "NOT EXISTS (SELECT FROM pg_depend WHERE pg_depend.classid = '{0}'::regclass AND pg_depend.objid = {0}.oid"
@@ -75,8 +76,6 @@ def reset_database() -> None:
                 call_command("migrate_schemas", verbosity=0)
     except OwnerUnknown as refusal:
         raise NotDemoDatabase(str(refusal)) from refusal
-    except (OperationalError, psycopg.errors.ObjectInUse) as error:
-        raise NotDemoDatabase("Une autre démonstration est en cours dans cette base : arrêtez-la d'abord.") from error
     # Prepared statements refer to the dropped tables.
     connection.close()
 
@@ -89,18 +88,24 @@ def _copy_template() -> None:
     accesses = owner, connection.settings_dict, settings.DATABASE_READER
     roles = DatabaseRoles(*(Login(access["USER"]) for access in accesses))
     with database_roles.connect(administrator, "postgres") as server:
-        server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+        try:
+            server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+        except psycopg.errors.ObjectInUse as error:
+            raise NotDemoDatabase(_IN_USE) from error
         database_roles.create_database(server, name, roles, template=template)
     with connected_as_owner(_USE):
         adopt_copy()
 
 
 def _drop_everything() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET lock_timeout = '5s'")
-        for find in (_SCHEMAS, _TABLES, _ROUTINES, _TYPES):
-            cursor.execute(find)
-            for (statement,) in cursor.fetchall():
-                cursor.execute(statement)
-        cursor.execute("RESET lock_timeout")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '5s'")
+            for find in (_SCHEMAS, _TABLES, _ROUTINES, _TYPES):
+                cursor.execute(find)
+                for (statement,) in cursor.fetchall():
+                    cursor.execute(statement)
+            cursor.execute("RESET lock_timeout")
+    except OperationalError as error:
+        raise NotDemoDatabase(_IN_USE) from error
     connection.close()
