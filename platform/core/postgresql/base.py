@@ -34,8 +34,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def ensure_connection(self) -> None:
         """Open a connection where there is none. Raises `DatabaseUnreachable`."""
-        if self.connection is not None:
-            return
         try:
             super().ensure_connection()
         except OperationalError as error:
