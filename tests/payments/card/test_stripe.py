@@ -31,6 +31,8 @@ from tests.payments.card import fake_stripe
 from tests.payments.card.actions import open_checkout, run_jobs
 from tests.payments.card.effects import NO_EFFECTS, PAID_ONCE, PRICE, get_effects
 
+pytestmark = pytest.mark.slow
+
 WEBHOOK = "/webhooks/stripe/"
 
 
@@ -309,6 +311,7 @@ def test_a_payment_is_its_buyer_s_alone(stripe, opened, portal):
         card.start_attempt(order_id=payment.order_id, by=PrincipalFactory(), at=TERM)
 
 
+@pytest.mark.small
 def test_an_order_is_paid_once_its_buyer_has_chosen_the_card(stripe, db):
     order = OrderFactory(by_card=True)
     order.method = ""
@@ -317,7 +320,7 @@ def test_an_order_is_paid_once_its_buyer_has_chosen_the_card(stripe, db):
         card.start_attempt(order_id=order.pk, by=order.placed_by, at=TERM)
 
 
-def test_a_page_of_payment_elsewhere_than_at_stripe_is_refused(stripe, settings):
+def test_a_page_of_payment_elsewhere_than_at_stripe_is_refused(stripe, db, settings):
     payment = StartedPaymentFactory()
     settings.STRIPE_CHECKOUT_ORIGIN = "https://checkout.stripe.com"
     with pytest.raises(ProviderRefuses, match="page de paiement de Stripe n'est pas à"):
