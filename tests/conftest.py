@@ -207,7 +207,7 @@ def pytest_runtest_setup(item):
     database_roles.begin_test(as_owner=item.get_closest_marker("as_owner") is not None)
 
 
-#: Seconds of processor that an unmarked test may take, where 0.2 are meant: the rest is for a busy machine, and for
+#: Seconds of processor that an unmarked test may take, where 0.1 is meant: the rest is for a busy machine, and for
 #: what the first test of its kind loads.
 FAST_TIER_SECONDS = 2.0
 
@@ -224,7 +224,8 @@ def pytest_runtest_call(item):
     begun = time.process_time()
     result = yield
     taken = time.process_time() - begun
-    if item.config.option.hold_tiers and taken > FAST_TIER_SECONDS and not item.get_closest_marker("slow"):
+    fast = item.get_closest_marker("small") or not item.get_closest_marker("slow")
+    if item.config.option.hold_tiers and fast and taken > FAST_TIER_SECONDS:
         pytest.fail(f"{taken:.1f} s of processor: mark it slow, and give its rule a small case.", pytrace=False)
     return result
 
@@ -250,9 +251,10 @@ def pytest_collection_modifyitems(items):
     return answer
 
 
-#: Tests from one search for cyclic garbage to the next. Python's own searches, by the number of objects, take a sixth
-#: of the processor's time.
+#: Tests from one search for cyclic garbage to the next: among what was made since the last one, and among everything.
+#: Python's own searches, by the number of objects, take a sixth of the processor's time.
 TESTS_PER_COLLECTION = 50
+TESTS_PER_FULL_COLLECTION = 1000
 _tests_since = itertools.count(1)
 
 
@@ -265,8 +267,9 @@ def pytest_collection_finish():
 
 def pytest_runtest_logfinish():
     """Search for cyclic garbage once in a while."""
-    if next(_tests_since) % TESTS_PER_COLLECTION == 0:
-        gc.collect()
+    number = next(_tests_since)
+    if number % TESTS_PER_COLLECTION == 0:
+        gc.collect(2 if number % TESTS_PER_FULL_COLLECTION == 0 else 1)
 
 
 @pytest.fixture(autouse=True)
